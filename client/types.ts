@@ -1,0 +1,242 @@
+/**
+ * The public types of the client. `index.ts` exports them; implementations stand one a file.
+ *
+ * Time is in milliseconds except TTLs, which Redis counts in seconds (`ttlSeconds`).
+ */
+import type { Redis } from 'ioredis';
+
+/** What an acknowledgement promises. `async`: Redis's own. Else: that many replicas confirmed it (WAIT). */
+export type Durability = 'async' | { readonly replicas: number; readonly timeoutMs: number };
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface TlsOptions {
+  /** PEM. Without it the system's roots are used. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  /** Name to verify the certificate against, where it is not the host that is connected to. */
+  readonly serverName?: string;
+}
+
+/** Options of every connection. */
+export interface ConnectionOptions {
+  readonly username?: string;
+  readonly password?: string;
+  /** Database number; default 0. */
+  readonly db?: number;
+  readonly tls?: TlsOptions;
+  /** At most 5000; default 1000. */
+  readonly connectTimeoutMs?: number;
+  /** Deadline of one command, queue included; at most 5000; default 1000. */
+  readonly commandTimeoutMs?: number;
+  /** How long a connection may owe an answer before it is suspected of hanging and others are asked; default 150. */
+  readonly hangSuspectedMs?: number;
+  /**
+   * Watch the connection and move it (default true). Off: a stock ioredis connection, for comparison only.
+   */
+  readonly supervision?: boolean;
+}
+
+export interface StandaloneOptions extends ConnectionOptions {
+  readonly mode: 'standalone';
+  readonly address: Address;
+}
+
+export interface SentinelOptions extends ConnectionOptions {
+  readonly mode: 'sentinel';
+  readonly sentinels: readonly Address[];
+  /** Name of the monitored master; default `mymaster`. */
+  readonly serviceName?: string;
+  readonly sentinelUsername?: string;
+  readonly sentinelPassword?: string;
+  /** Translates announced addresses (`ip:port`) to reachable ones. */
+  readonly natMap?: Readonly<Record<string, Address>>;
+}
+
+export type RedisOptions = StandaloneOptions | SentinelOptions;
+
+export type ConnectionState =
+  | { readonly kind: 'connecting'; readonly since: number; readonly attempt: number }
+  | { readonly kind: 'ready'; readonly since: number; readonly master: Address }
+  | { readonly kind: 'suspect'; readonly since: number; readonly master: Address; readonly reason: string }
+  | { readonly kind: 'closed' };
+
+/**
+ * A connection to whoever is master, kept alive: it never gives up, it leaves a master that hangs, is deposed or is gone,
+ * and it asks all sentinels (and, in an outage, the replicas) side by side, so that no hung one delays it.
+ *
+ * A write that was sent and not answered is rejected with `OutcomeUnknownError`; it is never sent twice.
+ */
+export interface SupervisedConnection {
+  readonly state: ConnectionState;
+  /**
+   * Sends one command to the current master, within `commandTimeoutMs` from the call.
+   *
+   * @throws OutcomeUnknownError sent, no answer
+   * @throws NotSentError no master within the deadline: certainly not applied
+   * @throws CommandError the server answered with an error (`code`: `WRONGTYPE`, `NOREPLICAS`, …)
+   */
+  call(command: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown>;
+  /** As `call`, replies as Buffers. */
+  callBuffer(command: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown>;
+  /**
+   * Writes with a promise: the command, then WAIT, on a connection of its own, several writers sharing one WAIT.
+   *
+   * @returns the reply and how many replicas confirmed
+   * @throws DurabilityError fewer replicas confirmed in time: applied on the master, its survival unknown
+   */
+  callDurable(
+    durability: Exclude<Durability, 'async'>,
+    command: string,
+    ...args: readonly (string | number | Buffer)[]
+  ): Promise<{ readonly reply: unknown; readonly replicas: number }>;
+  /** The ioredis instance of the moment, for what this interface does not cover; it changes with every failover. */
+  current(): Redis | undefined;
+  on(listener: (event: ConnectionEvent) => void): () => void;
+  close(): Promise<void>;
+}
+
+export type ConnectionEvent =
+  | { readonly type: 'ready'; readonly master: Address; readonly outageMs: number }
+  | { readonly type: 'suspect'; readonly master: Address; readonly reason: string }
+  | { readonly type: 'lost'; readonly master: Address; readonly reason: string }
+  | {
+      readonly type: 'moved';
+      readonly from: Address;
+      readonly to: Address;
+      readonly learnedFrom: 'sentinel' | 'role';
+    }
+  | { readonly type: 'closed' };
+
+export interface BreakerOptions {
+  /** Default true. */
+  readonly enabled?: boolean;
+  /** Consecutive failures that open it; default 5. */
+  readonly threshold?: number;
+  /** Longest time open, in ms, at most 60000 (default); a background probe that succeeds half-opens it at once. */
+  readonly openMs?: number;
+  /** Default 500. */
+  readonly probeIntervalMs?: number;
+}
+
+export type BreakerState =
+  | { readonly kind: 'closed'; readonly failures: number }
+  | { readonly kind: 'open'; readonly since: number; readonly until: number; readonly cause: string }
+  | { readonly kind: 'half-open'; readonly since: number };
+
+/** Anything with Standard Schema's `~standard` (zod, valibot, arktype): https://standardschema.dev */
+export interface StandardSchema<T = unknown> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => StandardResult<T> | Promise<StandardResult<T>>;
+  };
+}
+export type StandardResult<T> =
+  | { readonly value: T; readonly issues?: undefined }
+  | { readonly issues: readonly { readonly message: string }[] };
+
+export interface CacheOptions {
+  /** First part of every key; default `cache`. */
+  readonly namespace?: string;
+  /** Default 3600. */
+  readonly defaultTtlSeconds?: number;
+  readonly breaker?: BreakerOptions;
+  /** Memory fallback while Redis is away: entries kept (LRU); 0 turns it off; default 1000. */
+  readonly fallbackEntries?: number;
+  /** Default promise of writes; default `async`. */
+  readonly durability?: Durability;
+  /** False: never asks Redis (seed 004's switch `ENABLE_REDIS_CACHE`); default true. */
+  readonly enabled?: boolean;
+}
+
+export interface ReadOptions<T = unknown> {
+  readonly schema?: StandardSchema<T>;
+}
+
+export interface WriteOptions {
+  /** Seconds; absent: the default; 0: do not store; null: no expiry; negative: an error. */
+  readonly ttlSeconds?: number | null;
+  readonly durability?: Durability;
+}
+
+/** Who took a write. `memory` means that Redis did not. */
+export interface WriteReceipt {
+  readonly source: 'redis' | 'memory' | 'none';
+  readonly replicas?: number;
+}
+
+export interface Entry<T> {
+  readonly value: T;
+  readonly source: 'redis' | 'memory' | 'loader';
+}
+
+export interface CacheStatistics {
+  readonly hits: number;
+  readonly misses: number;
+  readonly errors: number;
+  readonly writes: number;
+  readonly deletes: number;
+  readonly fallbackHits: number;
+  /** Payloads that failed validation and were purged. */
+  readonly purged: number;
+  readonly loads: number;
+  /** hits / (hits + misses); null before the first read. */
+  readonly hitRatio: number | null;
+  readonly breaker: BreakerState;
+  readonly breakerTransitions: number;
+}
+
+export type CacheEvent =
+  | ConnectionEvent
+  | {
+      readonly type: 'breaker';
+      readonly from: BreakerState['kind'];
+      readonly to: BreakerState['kind'];
+      readonly cause: string;
+    }
+  | { readonly type: 'purged'; readonly key: string; readonly reason: string }
+  | { readonly type: 'fallback'; readonly operation: string; readonly reason: string };
+
+/**
+ * The cache. With the fallback on (default) reads and writes do not throw because Redis is away: they are answered from
+ * memory and say so in `source`. A durable write never falls back: it throws.
+ */
+export interface Cache {
+  /** undefined: a miss. */
+  get<T>(key: string, options?: ReadOptions<T>): Promise<T | undefined>;
+  /** As `get`, with where the answer came from. */
+  getEntry<T>(key: string, options?: ReadOptions<T>): Promise<Entry<T> | undefined>;
+  set<T>(key: string, value: T, options?: WriteOptions): Promise<WriteReceipt>;
+  delete(...keys: readonly string[]): Promise<number>;
+  getMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, T>>;
+  setMany<T>(entries: ReadonlyMap<string, T>, options?: WriteOptions): Promise<WriteReceipt>;
+  /** The value, or what `load` returns; one load a key at a time in this process; the caller does not wait for the store. */
+  getOrCompute<T>(
+    key: string,
+    load: () => Promise<T> | T,
+    options?: WriteOptions & ReadOptions<T>,
+  ): Promise<T>;
+  getOrComputeEntry<T>(
+    key: string,
+    load: () => Promise<T> | T,
+    options?: WriteOptions & ReadOptions<T>,
+  ): Promise<Entry<T>>;
+  /** Removes the namespace's keys, by SCAN in batches. */
+  clear(): Promise<number>;
+  /** Redis's answer time in ms. @throws CacheError when Redis does not answer */
+  ping(): Promise<number>;
+  stats(): CacheStatistics;
+  /** Prometheus text exposition (`cache_redis_hits_total`, …). */
+  metrics(): string;
+  /** Physical key in Redis for a logical one. */
+  physicalKey(key: string): string;
+  /** The supervised connection; undefined for a memory cache. */
+  readonly connection: SupervisedConnection | undefined;
+  on(listener: (event: CacheEvent) => void): () => void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,126 @@
+/**
+ * What a file in `config/environments/` may say, and the frozen values it becomes.
+ *
+ * Units stand last in every name. Defaults are resolved here once; nothing downstream asks "or else".
+ * Left out: reading files and variables (`load.ts`, `env.ts`), and every derived number that needs the machine
+ * (io-threads capped by its cores, addresses): that is the topology's.
+ */
+import { z } from 'zod';
+import { bytes } from './units.ts';
+
+const durationMs = z.number().int().min(1).max(3_600_000);
+const port = z.number().int().min(1).max(65_535);
+const directiveName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'a redis.conf directive name, in lower case');
+
+/** `async`: Redis's own promise. `{ replicas, timeoutMs }`: acknowledged once that many replicas have it (WAIT). */
+export const durabilitySchema = z.union([
+  z.literal('async'),
+  z.strictObject({ replicas: z.number().int().min(1).max(10), timeoutMs: durationMs }),
+]);
+export type Durability = z.infer<typeof durabilitySchema>;
+
+export const environmentSchema = z
+  .strictObject({
+    name: z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and dashes, 31 at most'),
+    /** One sentence: what the environment is for. */
+    purpose: z.string().min(10),
+    topology: z.strictObject({
+      kind: z.enum(['single', 'sentinel']),
+      replicas: z.number().int().min(0).max(5),
+      sentinels: z.number().int().min(0).max(7),
+      quorum: z.number().int().min(1).max(7),
+      serviceName: z.string().regex(/^[A-Za-z0-9._-]+$/),
+    }),
+    redis: z.strictObject({
+      /** First port where every node has its own address; with one address for all, nodes count up from here. */
+      port,
+      maxmemory: bytes(),
+      maxmemoryPolicy: z.enum([
+        'noeviction',
+        'allkeys-lru',
+        'allkeys-lfu',
+        'allkeys-random',
+        'volatile-lru',
+        'volatile-lfu',
+        'volatile-random',
+        'volatile-ttl',
+      ]),
+      appendonly: z.boolean(),
+      appendfsync: z.enum(['always', 'everysec', 'no']),
+      /** Snapshot points as redis.conf writes them: `[[900, 1], [300, 10]]`; `[]` turns RDB off. */
+      save: z.array(z.tuple([z.number().int().min(1), z.number().int().min(1)])),
+      minReplicasToWrite: z.number().int().min(0).max(5),
+      minReplicasMaxLagSeconds: z.number().int().min(1).max(60),
+      ioThreads: z.number().int().min(1).max(16),
+      replBacklogSize: bytes(),
+      activedefrag: z.boolean(),
+      slowlogLogSlowerThanUs: z.number().int().min(0),
+      /** Further directives, verbatim; the lint sees them too. */
+      extra: z.record(directiveName, z.string()).default({}),
+    }),
+    sentinel: z.strictObject({
+      port,
+      downAfterMs: durationMs,
+      failoverTimeoutMs: durationMs,
+      parallelSyncs: z.number().int().min(1).max(5),
+    }),
+    security: z.strictObject({
+      /** TLS on every link: clients, replication, sentinels. */
+      tls: z.boolean(),
+    }),
+    client: z.strictObject({
+      namespace: z.string().regex(/^[A-Za-z0-9_-]+$/),
+      defaultTtlSeconds: z.number().int().min(1),
+      connectTimeoutMs: durationMs.max(5_000),
+      commandTimeoutMs: durationMs.max(5_000),
+      /** Whether the client watches its connection (moves off a hung master). Off only to show why it is on. */
+      supervision: z.boolean().default(true),
+      breaker: z.strictObject({
+        enabled: z.boolean(),
+        threshold: z.number().int().min(1),
+        openMs: durationMs.max(60_000),
+      }),
+    }),
+    durability: z.strictObject({
+      /** What a durable write of this environment promises; `async` where nobody asked for more. */
+      durableWrites: durabilitySchema,
+      /** The stated bound: an `async` write acknowledged longer than this before a crash must not be lost. */
+      asyncLossWindowMs: durationMs,
+    }),
+  })
+  .superRefine((env, context) => {
+    for (const problem of contradictions(env as EnvironmentConfig)) {
+      context.addIssue({ code: 'custom', path: [...problem.path], message: problem.message });
+    }
+  });
+
+/** One environment, validated; frozen by `load.ts`. */
+export type EnvironmentConfig = z.infer<typeof environmentSchema>;
+
+/** What single values cannot show: settings that contradict each other so that the environment could never work. */
+function contradictions(env: EnvironmentConfig): readonly { path: readonly string[]; message: string }[] {
+  const found: { path: string[]; message: string }[] = [];
+  const { kind, replicas, sentinels, quorum } = env.topology;
+  if (kind === 'sentinel' && quorum > sentinels) {
+    found.push({
+      path: ['topology', 'quorum'],
+      message: `${quorum} is above the number of sentinels (${sentinels}): no failover could ever start; allowed: 1 to ${sentinels}`,
+    });
+  }
+  if (kind === 'sentinel' && (replicas < 1 || sentinels < 1)) {
+    found.push({
+      path: ['topology', 'kind'],
+      message: 'sentinel needs at least one replica and one sentinel',
+    });
+  }
+  if (kind === 'single' && (replicas > 0 || sentinels > 0)) {
+    found.push({ path: ['topology', 'kind'], message: 'single has no replicas and no sentinels' });
+  }
+  if (env.redis.minReplicasToWrite > replicas) {
+    found.push({
+      path: ['redis', 'minReplicasToWrite'],
+      message: `${env.redis.minReplicasToWrite} is above the number of replicas (${replicas}): no write would ever be taken`,
+    });
+  }
+  return found;
+}

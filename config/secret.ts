@@ -1,0 +1,30 @@
+import { inspect } from 'node:util';
+
+/**
+ * A value that must not be printed. It redacts itself in string templates, JSON, `console.log` and `util.inspect`;
+ * only `reveal()` gives the text, so that `git grep reveal\(` lists every place where a secret leaves its box.
+ */
+export class Secret {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** The plain text: for a file of mode 0600, a socket, a hash; never for a log or a command line. */
+  reveal(): string {
+    return this.#text;
+  }
+
+  toString(): string {
+    return '[redacted]';
+  }
+
+  toJSON(): string {
+    return '[redacted]';
+  }
+
+  [inspect.custom](): string {
+    return '[redacted]';
+  }
+}

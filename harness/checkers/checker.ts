@@ -1,0 +1,56 @@
+/**
+ * A checker: `(History, context) → valid, invalid or unknown`, with figures. Pure: no network, clock, disk or
+ * configuration but what the context carries out of the evidence.
+ */
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { History } from '../history.ts';
+
+/** Distances of a distribution, exact (order statistics over all samples), in the figure's unit. */
+export interface Distribution {
+  readonly min: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+  readonly max: number;
+  readonly mean: number;
+}
+
+/**
+ * A number that a gate may ask for. `n` is how many observations it stands on.
+ * `proportion` keeps its counts, so that a bound can be computed; `distribution` keeps its order statistics.
+ */
+export type Figure =
+  | { readonly kind: 'value'; readonly value: number; readonly unit: string; readonly n: number }
+  | { readonly kind: 'proportion'; readonly successes: number; readonly n: number; readonly unit: 'ratio' }
+  | {
+      readonly kind: 'distribution';
+      readonly distribution: Distribution;
+      readonly unit: string;
+      readonly n: number;
+    };
+
+export interface CheckContext {
+  readonly environment: EnvironmentConfig;
+  readonly drill: string;
+  /** The client whose operations are judged: `kit` or `ioredis`. */
+  readonly client: string;
+}
+
+export interface CheckResult {
+  readonly checker: string;
+  readonly drill: string;
+  readonly trial: number;
+  readonly client: string;
+  /** `unknown`: the history does not show it (no final read, no fault, nothing acknowledged). */
+  readonly validity: 'valid' | 'invalid' | 'unknown';
+  /** Why invalid or unknown, with examples (first three keys or operations). */
+  readonly reasons: readonly string[];
+  readonly figures: Readonly<Record<string, Figure>>;
+}
+
+export interface Checker {
+  readonly id: string;
+  /** What it proves, in one sentence; printed by `kit drill --list`. */
+  readonly proves: string;
+  check(history: History, context: CheckContext): Omit<CheckResult, 'checker' | 'drill' | 'trial' | 'client'>;
+}

@@ -1,0 +1,46 @@
+/**
+ * A drill: a workload, a schedule of faults, checkers, a bound and a seed. Data only: it does no I/O of its own, so that
+ * `kit drill --list` can show it, a plug-in can add one, and the runner is the only place that acts.
+ */
+import type { Capabilities } from '../../infra/environment.ts';
+
+/** Who a fault hits, resolved by the runner at the moment of injection. */
+export type Target = 'master' | 'replica' | 'sentinel-1' | 'none';
+
+export interface ScheduledFault {
+  /** A file of `harness/faults/`. */
+  readonly fault: string;
+  readonly target: Target;
+  /** From the start of the workload. */
+  readonly atMs: number;
+  /** When to heal: a time after the injection, or as soon as the clients write again (bounded by the drill's bound). */
+  readonly heal: { readonly afterMs: number } | { readonly when: 'recovered'; readonly plusMs: number };
+}
+
+export interface WorkloadSpec {
+  /** A file of `harness/workloads/`. */
+  readonly name: string;
+  /** Numbers that the workload documents: rates per second, catalogue size, durations. */
+  readonly parameters: Readonly<Record<string, number>>;
+}
+
+export interface Drill {
+  readonly id: string;
+  readonly title: string;
+  readonly family: 'integration' | 'failover' | 'load';
+  /** Where it comes from: a seed's section, an issue of a project, a paper. */
+  readonly source: string;
+  /** The outcome that must hold whatever the timing, in words. */
+  readonly safeOutcome: string;
+  readonly needs: readonly (keyof Capabilities)[];
+  readonly topologies: readonly ('single' | 'sentinel')[];
+  /** Which clients run side by side, each in a generator of its own. */
+  readonly clients: readonly ('kit' | 'ioredis')[];
+  readonly workload: WorkloadSpec;
+  readonly faults: readonly ScheduledFault[];
+  readonly checkers: readonly string[];
+  /** The longest that a trial may take; then it is ended, healed and recorded as not measured. */
+  readonly boundMs: number;
+  /** Trials in a profile. */
+  readonly trials: { readonly quick: number; readonly full: number };
+}

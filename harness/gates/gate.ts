@@ -1,0 +1,67 @@
+/**
+ * A gate asks one question of the evidence; a criterion is its answer. Gates are YAML (`config/gates.yaml`), criteria are
+ * what `report.json` carries. Pure types; evaluation in `evaluate.ts`, the verdict in `verdict.ts`.
+ */
+export type CriterionState =
+  | 'PASS'
+  | 'FAIL'
+  | 'INSUFFICIENT'
+  | 'INVALID'
+  | 'NOT_MEASURED'
+  | 'WAIVED'
+  | 'OUT_OF_SCOPE';
+
+export interface EvidenceRef {
+  /** Relative to the run folder. */
+  readonly path: string;
+  readonly sha256: string;
+}
+
+/** A bound where a claim is made (profile `full`), with its method. */
+export interface Bound {
+  readonly kind: 'upper' | 'lower';
+  readonly value: number;
+  readonly confidence: number;
+  /** `clopper-pearson`, `order-statistic`. */
+  readonly method: string;
+}
+
+export interface Criterion {
+  readonly id: string;
+  readonly title: string;
+  /** Mission row or seed section it answers: `C4`, `004 §3 Security`. */
+  readonly source: string;
+  readonly state: CriterionState;
+  /** In words, why the state is what it is; for PASS the claim: "20 of 20 observed". */
+  readonly because: string;
+  /** What to change when it is not PASS. */
+  readonly remedy: string;
+  readonly scope: {
+    readonly environments: readonly string[];
+    readonly substrates: readonly string[];
+    readonly profiles: readonly string[];
+    readonly workload: string;
+    readonly sli: string;
+  };
+  readonly target: { readonly op: '<' | '<=' | '>' | '>=' | '=='; readonly value: number };
+  readonly unit: string;
+  /** Null where nothing was measured. */
+  readonly measured: number | null;
+  readonly n: number;
+  readonly minN: number;
+  readonly bound: Bound | null;
+  readonly evidence: readonly EvidenceRef[];
+}
+
+/** Seed 004 §8, as its three actions. */
+export type Action = 'enable' | 'keep-disabled' | 'deploy-with-breaker';
+
+export interface Verdict {
+  readonly decision: 'GO' | 'NO_GO' | 'UNKNOWN';
+  readonly exitCode: 0 | 1 | 3;
+  readonly action: Action;
+  /** The action in words, with the settings to use where it has some. */
+  readonly advice: readonly string[];
+  readonly counts: Readonly<Record<CriterionState, number>>;
+  readonly criteria: readonly Criterion[];
+}

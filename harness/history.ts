@@ -1,0 +1,133 @@
+/**
+ * The history: what happened in one trial of a drill, as lines of JSON on one monotonic clock.
+ *
+ * Times are microseconds since the run's origin (`Clock.originNs`, CLOCK_MONOTONIC, the same for every process of the
+ * machine). Every operation is an `invoke` line and at most one completion: `ok`, `fail` (certainly not applied) or
+ * `info` (outcome unknown). An invoke without a completion counts as `info`. `intendedUs` is when the open loop meant
+ * to send it: latency is measured from there, so that a stall is not hidden by the generator waiting for it.
+ *
+ * Each writer (a workload's process, the main process) has a file of its own; `op` ids are unique within a `client`.
+ */
+import type { Durability } from '../config/schema.ts';
+
+export type OperationKind =
+  | 'set'
+  | 'get'
+  | 'delete'
+  | 'incr'
+  | 'append'
+  | 'getMany'
+  | 'setMany'
+  | 'getOrCompute'
+  | 'ping';
+
+/** Where an answer came from. A write that the memory fallback took was not written to Redis. */
+export type Source = 'redis' | 'memory' | 'loader';
+
+export interface InvokeEvent {
+  readonly type: 'invoke';
+  /** `kit` is this kit's client with default settings, `ioredis` the stock client; drills may add others. */
+  readonly client: string;
+  readonly op: number;
+  readonly kind: OperationKind;
+  /** Physical key in Redis, so that the raw nodes can be asked for it. */
+  readonly key: string;
+  /** What a write writes, as the final read returns it; for `getOrCompute` what the loader would return. */
+  readonly value?: string;
+  readonly durability?: Durability;
+  /** A phase of a workload (`cold`, `hot`, `steady`), where it has several. */
+  readonly phase?: string;
+  /** Deadline of the caller, from `intendedUs`. */
+  readonly deadlineMs?: number;
+  /** Number of keys of a batch. */
+  readonly batch?: number;
+  readonly intendedUs: number;
+  readonly atUs: number;
+}
+
+export interface CompletionEvent {
+  readonly type: 'ok' | 'fail' | 'info';
+  readonly client: string;
+  readonly op: number;
+  readonly atUs: number;
+  readonly source?: Source;
+  /** What a read returned; null is a miss. */
+  readonly value?: string | null;
+  /** Replicas that confirmed a durable write. */
+  readonly replicas?: number;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** A fault's life. `inject` and `heal` are intents, `injected` and `healed` observed effects. */
+export interface FaultEvent {
+  readonly type: 'fault';
+  readonly fault: string;
+  readonly phase: 'inject' | 'injected' | 'heal' | 'healed';
+  readonly node?: string;
+  readonly atUs: number;
+  readonly detail?: string;
+}
+
+/** Something seen: `sentinel` events, `info` and `process` samples, `client` events, `workload` marks (lateness, phases). */
+export interface ObservationEvent {
+  readonly type: 'observe';
+  readonly from: 'sentinel' | 'info' | 'process' | 'client' | 'workload' | 'drill';
+  readonly name: string;
+  readonly node?: string;
+  readonly client?: string;
+  readonly atUs: number;
+  readonly data?: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** A step of a scripted workload: what was expected, what was seen. The checker compares, the workload only records. */
+export interface ExpectationEvent {
+  readonly type: 'expect';
+  /** Unique within the drill, stable: `value-after-ttl`. */
+  readonly id: string;
+  /** In words, for the report. */
+  readonly what: string;
+  readonly relation: 'equals' | 'at-most' | 'at-least' | 'below' | 'above';
+  readonly expected: Json;
+  readonly actual: Json;
+  readonly unit?: string;
+  readonly atUs: number;
+}
+
+/** What one raw node held after the heal, read over an admin connection. `null` means absent. */
+export interface FinalReadEvent {
+  readonly type: 'final';
+  readonly node: string;
+  readonly redisRole: 'master' | 'replica';
+  readonly atUs: number;
+  /** Physical key → decoded value. In batches: several events a node. */
+  readonly entries: readonly (readonly [key: string, value: string | null])[];
+}
+
+export type HistoryEvent =
+  | InvokeEvent
+  | CompletionEvent
+  | FaultEvent
+  | ObservationEvent
+  | ExpectationEvent
+  | FinalReadEvent;
+
+/** An operation, put together from its two lines. */
+export interface Operation {
+  readonly invoke: InvokeEvent;
+  /** Undefined: never completed, outcome unknown. */
+  readonly completion: CompletionEvent | undefined;
+  readonly outcome: 'ok' | 'fail' | 'info';
+  /** From the intended start to the completion, in milliseconds; undefined where it never completed. */
+  readonly latencyMs: number | undefined;
+}
+
+/** One trial, parsed and merged by time. Built by `parseHistory`, or by hand in tests. */
+export interface History {
+  readonly operations: readonly Operation[];
+  readonly faults: readonly FaultEvent[];
+  readonly observations: readonly ObservationEvent[];
+  readonly expectations: readonly ExpectationEvent[];
+  readonly finals: readonly FinalReadEvent[];
+}

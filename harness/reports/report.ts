@@ -1,0 +1,90 @@
+/**
+ * What every renderer gets: one value, computed from the evidence and nothing else. `report.json` is this value.
+ * Renderers are pure `(Report) → string`; none reads the clock, the disk or the locale.
+ */
+import type { Distribution } from '../checkers/checker.ts';
+import type { Manifest } from '../evidence/manifest.ts';
+import type { Verdict } from '../gates/gate.ts';
+
+/** A point of a time series: one bin of a trial. */
+export interface TimelineBin {
+  /** Start of the bin, ms since the workload's start. */
+  readonly tMs: number;
+  readonly ok: number;
+  readonly failed: number;
+  /** Unknown outcomes. */
+  readonly info: number;
+  /** Latency of operations intended in the bin; null where none completed. */
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+  /** Hits and misses of reads completed in the bin. */
+  readonly hits: number;
+  readonly misses: number;
+}
+
+export interface TrialView {
+  readonly drill: string;
+  readonly title: string;
+  readonly family: 'integration' | 'failover' | 'load';
+  readonly safeOutcome: string;
+  readonly trial: number;
+  readonly status: 'completed' | 'not-measured' | 'failed';
+  readonly reason?: string;
+  readonly binMs: number;
+  /** Per client: `kit`, `ioredis`. */
+  readonly timelines: Readonly<Record<string, readonly TimelineBin[]>>;
+  /** Faults on the same clock: from observed injection to observed heal. */
+  readonly faults: readonly {
+    readonly fault: string;
+    readonly node: string;
+    readonly fromMs: number;
+    readonly toMs: number | null;
+  }[];
+  /** Marks such as `+switch-master`, `first write after the fault`. */
+  readonly marks: readonly { readonly label: string; readonly tMs: number }[];
+  /** Latency over the whole trial by client and operation kind, with a histogram on fixed logarithmic buckets. */
+  readonly latencies: readonly {
+    readonly client: string;
+    readonly kind: string;
+    readonly n: number;
+    readonly distribution: Distribution;
+    /** Upper bound of each bucket in ms and the count in it. */
+    readonly histogram: readonly { readonly upToMs: number; readonly count: number }[];
+  }[];
+  /** Every expectation of a scripted workload. */
+  readonly expectations: readonly {
+    readonly what: string;
+    readonly expected: string;
+    readonly actual: string;
+    readonly held: boolean;
+  }[];
+}
+
+/** Our client and the stock one, on the same topology under the same faults. */
+export interface ComparisonRow {
+  readonly drill: string;
+  readonly client: string;
+  readonly trials: number;
+  readonly writeGapMs: { readonly min: number; readonly median: number; readonly max: number } | null;
+  readonly acknowledged: number;
+  readonly acknowledgedLost: number;
+  /** Of durable writes alone; null where the client has none. */
+  readonly durableLost: number | null;
+  readonly longerThan1s: number;
+  readonly deadClients: number;
+}
+
+export interface Report {
+  readonly schema: 'redis-cache-kit/report/1';
+  readonly run: Omit<Manifest, 'trials'>;
+  readonly verdict: Verdict;
+  readonly comparison: readonly ComparisonRow[];
+  readonly trials: readonly TrialView[];
+  /** Benchmarks in words and figures, such as 001's lines reproduced: label, value, unit. */
+  readonly benchmarks: readonly {
+    readonly title: string;
+    readonly rows: readonly { readonly label: string; readonly value: string }[];
+  }[];
+  /** Files missing from or differing from the seal. */
+  readonly integrity: { readonly missing: readonly string[]; readonly altered: readonly string[] };
+}

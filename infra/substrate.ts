@@ -1,0 +1,43 @@
+/**
+ * Where a topology is made real. One implementation a folder (`local/`, `docker/`, `attached/`), all held by the same
+ * contract suite in `test/contracts/`.
+ */
+import type { Environment } from './environment.ts';
+import type { Topology } from './topology.ts';
+
+export interface ApplyOptions {
+  /** The environment ends when its handle is disposed, when the process exits, or when the next start finds it orphaned. */
+  readonly ephemeral: boolean;
+  /** Told in one line what is going on; called often, must not throw. */
+  readonly progress?: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface PlanStep {
+  readonly action: 'create' | 'keep' | 'replace' | 'remove';
+  readonly nodeId: string;
+  readonly detail: string;
+}
+
+/** What `destroy` ended and removed. Empty lists when there was nothing: destroying twice is not an error. */
+export interface DestroyReport {
+  readonly ended: readonly string[];
+  readonly removed: readonly string[];
+}
+
+export interface Substrate {
+  readonly name: Environment['substrate'];
+  /** What `apply` would do now. Looks, changes nothing. */
+  plan(topology: Topology): Promise<readonly PlanStep[]>;
+  /**
+   * Makes the topology real and returns when it is healthy: every node answers, replicas are in sync, the sentinels
+   * agree on the master and see each other. Applying what already runs changes nothing and returns a handle to it.
+   *
+   * @throws KitError what could not be had, where, and the remedy; nothing is left running in that case
+   */
+  apply(topology: Topology, options: ApplyOptions): Promise<Environment>;
+  /** A handle to an environment that already runs, or undefined. */
+  open(topology: Topology): Promise<Environment | undefined>;
+  /** Ends the environment of that name and removes its data. */
+  destroy(environmentName: string): Promise<DestroyReport>;
+}

@@ -1,0 +1,22 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * Tests run against real Redis processes on a machine that may have two cores: files run in few workers, waits are
+ * bounded by conditions and not by this timeout, and nothing is retried.
+ */
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+    retry: 0,
+    coverage: {
+      provider: 'v8',
+      include: ['config/**/*.ts', 'infra/**/*.ts', 'client/**/*.ts', 'harness/**/*.ts'],
+      exclude: ['client/dist/**'],
+      reporter: ['text-summary', 'json-summary', 'json'],
+      thresholds: { lines: 80, branches: 80 },
+    },
+  },
+});
