@@ -13,27 +13,32 @@ const port = z.number().int().min(1).max(65_535);
 const directiveName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'a redis.conf directive name, in lower case');
 
 /** `async`: Redis's own promise. `{ replicas, timeoutMs }`: acknowledged once that many replicas have it (WAIT). */
-export const durabilitySchema = z.union([
-  z.literal('async'),
-  z.strictObject({ replicas: z.number().int().min(1).max(10), timeoutMs: durationMs }),
-]);
+export const durabilitySchema = z
+  .union([
+    z.literal('async'),
+    z.strictObject({ replicas: z.number().int().min(1).max(10), timeoutMs: durationMs }),
+  ])
+  .describe('async, or { replicas: 1 to 10, timeoutMs: 1 to 3600000 }');
 export type Durability = z.infer<typeof durabilitySchema>;
 
 export const environmentSchema = z
   .strictObject({
     name: z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and dashes, 31 at most'),
     /** One sentence: what the environment is for. */
-    purpose: z.string().min(10),
+    purpose: z.string().min(10, 'one sentence of at least 10 characters'),
     topology: z.strictObject({
       kind: z.enum(['single', 'sentinel']),
       replicas: z.number().int().min(0).max(5),
       sentinels: z.number().int().min(0).max(7),
       quorum: z.number().int().min(1).max(7),
-      serviceName: z.string().regex(/^[A-Za-z0-9._-]+$/),
+      serviceName: z
+        .string()
+        .regex(/^[A-Za-z0-9._-]+$/, 'letters, digits, dots, dashes and underscores')
+        .default('mymaster'),
     }),
     redis: z.strictObject({
       /** First port where every node has its own address; with one address for all, nodes count up from here. */
-      port,
+      port: port.default(6379),
       maxmemory: bytes(),
       maxmemoryPolicy: z.enum([
         'noeviction',
@@ -46,46 +51,55 @@ export const environmentSchema = z
         'volatile-ttl',
       ]),
       appendonly: z.boolean(),
-      appendfsync: z.enum(['always', 'everysec', 'no']),
+      appendfsync: z.enum(['always', 'everysec', 'no']).default('everysec'),
       /** Snapshot points as redis.conf writes them: `[[900, 1], [300, 10]]`; `[]` turns RDB off. */
-      save: z.array(z.tuple([z.number().int().min(1), z.number().int().min(1)])),
+      save: z
+        .array(z.tuple([z.number().int().min(1), z.number().int().min(1)]))
+        .describe('a list of [seconds, changes] pairs such as [[900, 1], [300, 10]], or []'),
       minReplicasToWrite: z.number().int().min(0).max(5),
-      minReplicasMaxLagSeconds: z.number().int().min(1).max(60),
-      ioThreads: z.number().int().min(1).max(16),
-      replBacklogSize: bytes(),
-      activedefrag: z.boolean(),
-      slowlogLogSlowerThanUs: z.number().int().min(0),
+      minReplicasMaxLagSeconds: z.number().int().min(1).max(60).default(3),
+      /** At most; the substrate caps it by the cores of the machine. */
+      ioThreads: z.number().int().min(1).max(16).default(1),
+      replBacklogSize: bytes().prefault('64mb'),
+      /** Wanted; left out, and said so, where the binary cannot. */
+      activedefrag: z.boolean().default(true),
+      slowlogLogSlowerThanUs: z.number().int().min(0).default(10_000),
       /** Further directives, verbatim; the lint sees them too. */
-      extra: z.record(directiveName, z.string()).default({}),
+      extra: z.record(directiveName, z.union([z.string(), z.number().transform(String)])).default({}),
     }),
     sentinel: z.strictObject({
-      port,
+      port: port.default(26379),
       downAfterMs: durationMs,
       failoverTimeoutMs: durationMs,
-      parallelSyncs: z.number().int().min(1).max(5),
+      parallelSyncs: z.number().int().min(1).max(5).default(1),
     }),
     security: z.strictObject({
       /** TLS on every link: clients, replication, sentinels. */
       tls: z.boolean(),
     }),
     client: z.strictObject({
-      namespace: z.string().regex(/^[A-Za-z0-9_-]+$/),
-      defaultTtlSeconds: z.number().int().min(1),
-      connectTimeoutMs: durationMs.max(5_000),
-      commandTimeoutMs: durationMs.max(5_000),
+      namespace: z
+        .string()
+        .regex(/^[A-Za-z0-9_-]+$/, 'letters, digits, dashes and underscores')
+        .default('cache'),
+      defaultTtlSeconds: z.number().int().min(1).default(3_600),
+      connectTimeoutMs: durationMs.max(5_000).default(1_000),
+      commandTimeoutMs: durationMs.max(5_000).default(1_000),
       /** Whether the client watches its connection (moves off a hung master). Off only to show why it is on. */
       supervision: z.boolean().default(true),
-      breaker: z.strictObject({
-        enabled: z.boolean(),
-        threshold: z.number().int().min(1),
-        openMs: durationMs.max(60_000),
-      }),
+      breaker: z
+        .strictObject({
+          enabled: z.boolean().default(true),
+          threshold: z.number().int().min(1).max(1_000).default(5),
+          openMs: durationMs.max(60_000).default(60_000),
+        })
+        .prefault({}),
     }),
     durability: z.strictObject({
       /** What a durable write of this environment promises; `async` where nobody asked for more. */
       durableWrites: durabilitySchema,
       /** The stated bound: an `async` write acknowledged longer than this before a crash must not be lost. */
-      asyncLossWindowMs: durationMs,
+      asyncLossWindowMs: durationMs.default(1_000),
     }),
   })
   .superRefine((env, context) => {
@@ -104,22 +118,42 @@ function contradictions(env: EnvironmentConfig): readonly { path: readonly strin
   if (kind === 'sentinel' && quorum > sentinels) {
     found.push({
       path: ['topology', 'quorum'],
-      message: `${quorum} is above the number of sentinels (${sentinels}): no failover could ever start; allowed: 1 to ${sentinels}`,
+      message: `'${quorum}' is above the number of sentinels (${sentinels}): no failover could ever start; allowed: 1 to ${sentinels}`,
     });
   }
   if (kind === 'sentinel' && (replicas < 1 || sentinels < 1)) {
     found.push({
       path: ['topology', 'kind'],
-      message: 'sentinel needs at least one replica and one sentinel',
+      message: `'sentinel' needs at least one replica and one sentinel; here: ${replicas} and ${sentinels}`,
     });
   }
   if (kind === 'single' && (replicas > 0 || sentinels > 0)) {
-    found.push({ path: ['topology', 'kind'], message: 'single has no replicas and no sentinels' });
+    found.push({
+      path: ['topology', 'kind'],
+      message: `'single' has no replicas and no sentinels; here: ${replicas} and ${sentinels}`,
+    });
   }
   if (env.redis.minReplicasToWrite > replicas) {
     found.push({
       path: ['redis', 'minReplicasToWrite'],
-      message: `${env.redis.minReplicasToWrite} is above the number of replicas (${replicas}): no write would ever be taken`,
+      message: `'${env.redis.minReplicasToWrite}' is above the number of replicas (${replicas}): no write would ever be taken; allowed: 0 to ${replicas}`,
+    });
+  }
+  const durable = env.durability.durableWrites;
+  if (durable !== 'async' && durable.replicas > replicas) {
+    found.push({
+      path: ['durability', 'durableWrites', 'replicas'],
+      message: `'${durable.replicas}' is above the number of replicas (${replicas}): no durable write would ever be confirmed; allowed: async, or 1 to ${replicas} replicas`,
+    });
+  }
+  if (
+    kind === 'sentinel' &&
+    env.redis.port <= env.sentinel.port + sentinels - 1 &&
+    env.sentinel.port <= env.redis.port + replicas
+  ) {
+    found.push({
+      path: ['sentinel', 'port'],
+      message: `'${env.sentinel.port}' runs into the ports of the Redis nodes (${env.redis.port} to ${env.redis.port + replicas}) where all share one address; allowed: a port whose next ${sentinels} are free`,
     });
   }
   return found;

@@ -23,17 +23,28 @@ export function parseBytes(text: string): number | undefined {
   return match === null || unit === undefined ? undefined : Number(match[1]) * unit;
 }
 
+/** A size as redis.conf writes it, in the largest unit that loses nothing: `2147483648` is `2gb`. */
+export function formatBytes(size: number): string {
+  for (const unit of ['gb', 'mb', 'kb'] as const) {
+    const factor = UNIT[unit] ?? 1;
+    if (size >= factor && size % factor === 0) return `${size / factor}${unit}`;
+  }
+  return String(size);
+}
+
+const SIZE = 'a size above 0 with b, k, kb, m, mb, g or gb, such as 512mb';
+
 /** A schema for a size in bytes, written as redis.conf writes it. */
 export function bytes() {
-  return z.union([z.string(), z.number().int().min(1)]).transform((value, context) => {
-    const size = typeof value === 'number' ? value : parseBytes(value);
-    if (size === undefined || size < 1) {
-      context.addIssue({
-        code: 'custom',
-        message: `'${value}' is not a size; allowed: a number with b, k, kb, m, mb, g or gb, such as 512mb`,
-      });
-      return z.NEVER;
-    }
-    return size;
-  });
+  return z
+    .union([z.string(), z.number().int().min(1)])
+    .transform((value, context) => {
+      const size = typeof value === 'number' ? value : parseBytes(value);
+      if (size === undefined || size < 1) {
+        context.addIssue({ code: 'custom', message: `'${value}' is not a size; allowed: ${SIZE}` });
+        return z.NEVER;
+      }
+      return size;
+    })
+    .describe(SIZE);
 }

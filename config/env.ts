@@ -1,0 +1,138 @@
+/**
+ * The only reader of `process.env` in the kit, besides `client/env.ts`; it reads `.env` of the working directory too,
+ * a variable of the process winning over a line of the file. An empty variable counts as unset.
+ *
+ * The variables serve three kinds of reader, and no other:
+ *   environment   settings of an environment in `config/environments/`, laid over its YAML (`environmentOverrides`)
+ *   connection    where an application's Redis is: `fromEnv()` of the client, and a Redis that somebody else runs.
+ *                 They never touch an environment: an exported REDIS_URL cannot redirect a drill.
+ *   application   switches of an application that uses the client
+ */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseEnv } from 'node:util';
+import { KitError } from './errors.ts';
+import type { Override } from './validate.ts';
+import { displayPath } from './yaml.ts';
+
+export interface Variable {
+  readonly text: string;
+  /** `variable` or the line of the `.env` file. */
+  readonly origin: string;
+}
+
+export type Variables = ReadonlyMap<string, Variable>;
+
+export interface VariableDescription {
+  readonly serves: 'environment' | 'connection' | 'application';
+  readonly meaning: string;
+}
+
+/** Every variable that the kit and its client know, but the secrets' (`secrets.ts`). */
+export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
+  CACHE_NAMESPACE: { serves: 'environment', meaning: 'first part of every key' },
+  CACHE_DEFAULT_TTL: { serves: 'environment', meaning: 'seconds an entry lives when the call does not say' },
+  REDIS_TTL: { serves: 'environment', meaning: 'as CACHE_DEFAULT_TTL, which wins' },
+  CIRCUIT_BREAKER_ENABLED: { serves: 'environment', meaning: 'true or false' },
+  CIRCUIT_BREAKER_THRESHOLD: { serves: 'environment', meaning: 'consecutive failures that open the breaker' },
+  CIRCUIT_BREAKER_TIMEOUT: { serves: 'environment', meaning: 'seconds it stays open at most' },
+  REDIS_URL: {
+    serves: 'connection',
+    meaning: 'redis:// or rediss:// address; wins over host, port and database',
+  },
+  REDIS_HOST: { serves: 'connection', meaning: 'host' },
+  REDIS_PORT: { serves: 'connection', meaning: 'port' },
+  REDIS_PASSWORD: { serves: 'connection', meaning: 'password' },
+  REDIS_DB: { serves: 'connection', meaning: 'database number' },
+  REDIS_TLS: { serves: 'connection', meaning: 'true: speak TLS' },
+  REDIS_TLS_CA: { serves: 'connection', meaning: 'PEM file of the CA' },
+  REDIS_CLUSTER_ENABLED: {
+    serves: 'connection',
+    meaning: 'true: the addresses are nodes of a Redis Cluster',
+  },
+  REDIS_SENTINEL_HOSTS: { serves: 'connection', meaning: 'host:port of every sentinel, comma-separated' },
+  REDIS_SERVICE_NAME: { serves: 'connection', meaning: 'name of the master that the sentinels watch' },
+  CACHE_WARMING_ENABLED: { serves: 'application', meaning: 'warm the cache at start' },
+  CACHE_MONITORING_ENABLED: { serves: 'application', meaning: 'serve metrics' },
+  ENABLE_REDIS_CACHE: { serves: 'application', meaning: 'false: the cache never asks Redis' },
+  ENABLE_PATTERN_CACHE: { serves: 'application', meaning: 'canary flag of the pattern cache' },
+};
+
+export interface VariableSources {
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Where `.env` is looked for; default the working directory. */
+  readonly directory?: string;
+}
+
+/** All variables, those of the process before those of `.env`. */
+export function readVariables(sources: VariableSources = {}): Variables {
+  const found = new Map<string, Variable>();
+  const file = resolve(sources.directory ?? process.cwd(), '.env');
+  const text = readOptional(file);
+  const lines = text.split('\n');
+  for (const [name, value] of Object.entries(parseEnv(text))) {
+    const line = lines.findIndex((each) => each.replace(/^\s*(export\s+)?/, '').startsWith(name)) + 1;
+    if (value !== undefined && value !== '')
+      found.set(name, { text: value, origin: `${displayPath(file)}:${line}` });
+  }
+  for (const [name, value] of Object.entries(sources.env ?? process.env)) {
+    if (value !== undefined && value !== '') found.set(name, { text: value, origin: 'variable' });
+  }
+  return found;
+}
+
+function readOptional(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw new KitError(`cannot be read: ${(error as Error).message}`, {
+      code: 'CONFIG_UNREADABLE',
+      where: displayPath(file),
+      hint: 'make it a file that you may read, or remove it',
+      cause: error,
+    });
+  }
+}
+
+type Parse = (text: string) => unknown;
+
+const SWITCH: Readonly<Record<string, boolean>> = {
+  true: true,
+  yes: true,
+  on: true,
+  '1': true,
+  false: false,
+  no: false,
+  off: false,
+  '0': false,
+};
+
+/** What cannot be read stays text, so that validation quotes it beside what is allowed. */
+const asText: Parse = (text) => text;
+const asNumber: Parse = (text) => (/^-?\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : text);
+const asSwitch: Parse = (text) => SWITCH[text.trim().toLowerCase()] ?? text;
+const asSecondsInMs: Parse = (text) => {
+  const seconds = asNumber(text);
+  return typeof seconds === 'number' ? seconds * 1000 : text;
+};
+
+/** In order of precedence: a later, more specific one wins. */
+const ENVIRONMENT_SETTINGS: readonly { name: string; path: string; parse: Parse }[] = [
+  { name: 'CACHE_NAMESPACE', path: 'client.namespace', parse: asText },
+  { name: 'REDIS_TTL', path: 'client.defaultTtlSeconds', parse: asNumber },
+  { name: 'CACHE_DEFAULT_TTL', path: 'client.defaultTtlSeconds', parse: asNumber },
+  { name: 'CIRCUIT_BREAKER_ENABLED', path: 'client.breaker.enabled', parse: asSwitch },
+  { name: 'CIRCUIT_BREAKER_THRESHOLD', path: 'client.breaker.threshold', parse: asNumber },
+  { name: 'CIRCUIT_BREAKER_TIMEOUT', path: 'client.breaker.openMs', parse: asSecondsInMs },
+];
+
+/** The settings of an environment that variables give. */
+export function environmentOverrides(variables: Variables): readonly Override[] {
+  return ENVIRONMENT_SETTINGS.flatMap(({ name, path, parse }) => {
+    const variable = variables.get(name);
+    if (variable === undefined) return [];
+    const origin = `${variable.origin === 'variable' ? 'variable' : `${variable.origin}:`} ${name}=${variable.text}`;
+    return [{ path: path.split('.'), value: parse(variable.text), origin }];
+  });
+}

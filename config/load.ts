@@ -1,0 +1,86 @@
+/**
+ * Loads an environment: flag over variable over YAML over the schema's default.
+ *
+ * name or path ─▶ YAML ─▶ + variables (`env.ts`) ─▶ + flags ─▶ validated ─▶ frozen EnvironmentConfig
+ */
+import { readdirSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { parse as parseScalar } from 'yaml';
+import { environmentOverrides, readVariables, type Variables } from './env.ts';
+import { KitError } from './errors.ts';
+import { type EnvironmentConfig, environmentSchema } from './schema.ts';
+import { didYouMean } from './spelling.ts';
+import { type Override, validate } from './validate.ts';
+import { readYaml } from './yaml.ts';
+
+const DIRECTORY = join(import.meta.dirname, 'environments');
+
+/** Flags by dotted path: `{ 'redis.maxmemory': '512mb' }`. Text is read as YAML reads a value. */
+export type Overrides = Readonly<Record<string, unknown>>;
+
+/** Names of the environments that come with the kit. */
+export function environmentNames(): readonly string[] {
+  return readdirSync(DIRECTORY)
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => basename(file, '.yaml'))
+    .sort();
+}
+
+/**
+ * @param nameOrPath a name of `config/environments/`, or the path of a YAML file
+ * @param overrides flags; they win over variables
+ * @throws KitError with where, the bad value, what is allowed; all problems at once
+ */
+export function loadEnvironment(
+  nameOrPath: string,
+  overrides: Overrides = {},
+  variables: Variables = readVariables(),
+): EnvironmentConfig {
+  const path = fileOf(nameOrPath);
+  const config = validate(environmentSchema, readYaml(path), [
+    ...environmentOverrides(variables),
+    ...flags(overrides),
+  ]);
+  if (!isPath(nameOrPath) && config.name !== nameOrPath) {
+    throw new KitError(`'${config.name}' is not the name of its file; allowed: ${nameOrPath}`, {
+      code: 'CONFIG_INVALID',
+      where: `config/environments/${nameOrPath}.yaml: name`,
+      hint: 'an environment is found by its file, and its processes and secrets by its name: they must agree',
+    });
+  }
+  return config;
+}
+
+function isPath(nameOrPath: string): boolean {
+  return /[/\\]|\.ya?ml$/.test(nameOrPath);
+}
+
+function fileOf(nameOrPath: string): string {
+  if (isPath(nameOrPath)) return resolve(nameOrPath);
+  const names = environmentNames();
+  if (names.includes(nameOrPath)) return join(DIRECTORY, `${nameOrPath}.yaml`);
+  throw new KitError(
+    `'${nameOrPath}' is not an environment${didYouMean(nameOrPath, names) || ';'} known: ${names.join(', ')}`,
+    {
+      code: 'ENVIRONMENT_UNKNOWN',
+      where: 'config/environments',
+      hint: 'name one of these, or give the path of a YAML file of your own',
+    },
+  );
+}
+
+function flags(overrides: Overrides): readonly Override[] {
+  return Object.entries(overrides).map(([path, value]) => ({
+    path: path.split('.'),
+    value: typeof value === 'string' ? fromText(value) : value,
+    origin: `flag ${path}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  }));
+}
+
+function fromText(text: string): unknown {
+  try {
+    return parseScalar(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * The passwords of an environment: made once, kept in `<stateDir>/environments/<name>/secrets.json` (mode 0600), each
+ * replaceable by a variable or by a file that a variable names (`KIT_REDIS_APP_PASSWORD`, `KIT_REDIS_APP_PASSWORD_FILE`).
+ *
+ * Left out: writing them where a server reads them (ACL files carry hashes; `infra/`), and rotation.
+ */
+import { randomBytes } from 'node:crypto';
+import { chmodSync, linkSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { readVariables, type Variables } from './env.ts';
+import { KitError } from './errors.ts';
+import { Secret } from './secret.ts';
+import { displayPath } from './yaml.ts';
+
+/** Users on the Redis nodes. `health` needs no password. */
+export const REDIS_USERS = ['admin', 'app', 'replication', 'sentinel', 'exporter'] as const;
+/** Users on the sentinels; `peer` is what they use among themselves. */
+export const SENTINEL_USERS = ['admin', 'app', 'peer'] as const;
+
+export type RedisUser = (typeof REDIS_USERS)[number];
+export type SentinelUser = (typeof SENTINEL_USERS)[number];
+
+export interface EnvironmentSecrets {
+  readonly redis: Readonly<Record<RedisUser, Secret>>;
+  readonly sentinel: Readonly<Record<SentinelUser, Secret>>;
+}
+
+const SCHEMA = 'redis-cache-kit/secrets/1';
+const password = z.string().regex(/^[^\s\p{C}]{12,512}$/u);
+const storedSchema = z.strictObject({
+  schema: z.literal(SCHEMA),
+  redis: z.strictObject({
+    admin: password,
+    app: password,
+    replication: password,
+    sentinel: password,
+    exporter: password,
+  }),
+  sentinel: z.strictObject({ admin: password, app: password, peer: password }),
+});
+type Stored = z.infer<typeof storedSchema>;
+
+/**
+ * @throws KitError `SECRETS_EXPOSED` others may read the file; `SECRETS_BROKEN`; `SECRETS_INVALID` a variable or its file
+ *   does not hold a usable password; `STATE_UNWRITABLE`
+ */
+export function loadSecrets(
+  environmentName: string,
+  stateDir: string,
+  variables: Variables = readVariables(),
+): EnvironmentSecrets {
+  const file = secretsFile(environmentName, stateDir);
+  const stored = read(file) ?? create(file);
+  const pick = (program: 'REDIS' | 'SENTINEL', user: string, kept: string) =>
+    new Secret(given(`KIT_${program}_${user.toUpperCase()}_PASSWORD`, variables) ?? kept);
+  return Object.freeze({
+    redis: record(REDIS_USERS, (user) => pick('REDIS', user, stored.redis[user])),
+    sentinel: record(SENTINEL_USERS, (user) => pick('SENTINEL', user, stored.sentinel[user])),
+  });
+}
+
+/** Where an environment's secrets are kept. */
+export function secretsFile(environmentName: string, stateDir: string): string {
+  return join(stateDir, 'environments', environmentName, 'secrets.json');
+}
+
+function record<K extends string>(
+  names: readonly K[],
+  make: (name: K) => Secret,
+): Readonly<Record<K, Secret>> {
+  return Object.freeze(Object.fromEntries(names.map((name) => [name, make(name)])) as Record<K, Secret>);
+}
+
+function read(file: string): Stored | undefined {
+  const found = lstatSync(file, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  const where = displayPath(file);
+  if (!found.isFile() || (found.mode & 0o077) !== 0) {
+    throw new KitError(`others may read it (mode ${(found.mode & 0o777).toString(8)})`, {
+      code: 'SECRETS_EXPOSED',
+      where,
+      hint: `take the passwords as known: end the environment, remove the file and start again; or, if you are sure: chmod 600 ${where}`,
+    });
+  }
+  const parsed = storedSchema.safeParse(parseJson(readFileSync(file, 'utf8')));
+  if (parsed.success) return parsed.data;
+  const paths = parsed.error.issues.map((issue) => issue.path.join('.') || 'the whole file');
+  throw new KitError(`does not hold the secrets of this version (${[...new Set(paths)].join(', ')})`, {
+    code: 'SECRETS_BROKEN',
+    where,
+    hint: 'end the environment and remove the file: new passwords are made at the next start',
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The parser's message quotes the text, which is secret.
+    return undefined;
+  }
+}
+
+/** Made whole under another name and linked into place: no reader sees half a file, and of two makers one wins. */
+function create(file: string): Stored {
+  const make = () => randomBytes(32).toString('base64url');
+  const stored: Stored = {
+    schema: SCHEMA,
+    redis: { admin: make(), app: make(), replication: make(), sentinel: make(), exporter: make() },
+    sentinel: { admin: make(), app: make(), peer: make() },
+  };
+  const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    chmodSync(dirname(file), 0o700);
+    writeFileSync(draft, `${JSON.stringify(stored, null, 2)}\n`, { mode: 0o600, flag: 'wx', flush: true });
+    linkSync(draft, file);
+    return stored;
+  } catch (error) {
+    const existing = (error as NodeJS.ErrnoException).code === 'EEXIST' ? read(file) : undefined;
+    if (existing !== undefined) return existing;
+    if (error instanceof KitError) throw error;
+    throw new KitError(`cannot be written: ${(error as Error).message}`, {
+      code: 'STATE_UNWRITABLE',
+      where: displayPath(file),
+      hint: 'make room, or make the directory one that you may write',
+      cause: error,
+    });
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+function given(name: string, variables: Variables): string | undefined {
+  const direct = variables.get(name);
+  const byFile = variables.get(`${name}_FILE`);
+  if (direct !== undefined && byFile !== undefined) {
+    throw invalid(`${name} and ${name}_FILE are both set`, name, 'set one of the two');
+  }
+  const text =
+    direct?.text ?? (byFile === undefined ? undefined : readSecretFile(byFile.text, `${name}_FILE`));
+  if (text !== undefined && !password.safeParse(text).success) {
+    throw invalid(
+      `its value (${text.length} characters, not shown) is not a password`,
+      direct === undefined ? `${name}_FILE` : name,
+      'allowed: 12 to 512 characters without white space or control characters',
+    );
+  }
+  return text;
+}
+
+function readSecretFile(path: string, name: string): string {
+  try {
+    return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    throw invalid(
+      `'${path}' cannot be read: ${(error as Error).message}`,
+      name,
+      'name a file that holds the password',
+    );
+  }
+}
+
+function invalid(message: string, where: string, hint: string): KitError {
+  return new KitError(message, { code: 'SECRETS_INVALID', where: `variable ${where}`, hint });
+}

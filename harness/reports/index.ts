@@ -1,0 +1,25 @@
+/** The formats a run is written in, by file name, and the one that goes to the terminal. */
+import { renderCtrf } from './ctrf.ts';
+import { renderHtml } from './html.ts';
+import { renderJson } from './json.ts';
+import { renderJunit } from './junit.ts';
+import { renderMarkdown } from './markdown.ts';
+import type { Report } from './report.ts';
+
+export { canonicalJson, renderJson } from './json.ts';
+export type { Report } from './report.ts';
+export { renderTerminal, type TerminalOptions } from './terminal.ts';
+export { renderCtrf, renderHtml, renderJunit, renderMarkdown };
+
+/** Pure: the same report gives the same bytes, on any day and under any Node. */
+export type Renderer = (report: Report) => string;
+
+export const renderers = {
+  'report.json': renderJson,
+  'report.md': renderMarkdown,
+  'report.html': renderHtml,
+  'junit.xml': renderJunit,
+  'ctrf.json': renderCtrf,
+} as const satisfies Readonly<Record<string, Renderer>>;
+
+export type ReportFile = keyof typeof renderers;

@@ -1,0 +1,143 @@
+/**
+ * JUnit XML for CI: a suite a source, a testcase a criterion. FAIL is a failure; what could not be judged is an error, so
+ * that it can never be read as passed; WAIVED and OUT_OF_SCOPE are skipped, with the reason. The suite `run` holds what
+ * is not a criterion: that the run came to its end and that its evidence is what was sealed.
+ */
+import type { Criterion, CriterionState } from '../gates/gate.ts';
+import type { Report } from './report.ts';
+import {
+  clean,
+  DECISION_LABEL,
+  evidenceProblems,
+  formatBound,
+  formatMeasured,
+  formatTarget,
+  oneLine,
+  runLine,
+  STATE_LABEL,
+} from './wording.ts';
+
+interface TestCase {
+  readonly classname: string;
+  readonly name: string;
+  readonly outcome: 'passed' | 'failure' | 'error' | 'skipped';
+  readonly message: string;
+  readonly type: string;
+  readonly detail: string;
+}
+
+const OUTCOME: Readonly<Record<CriterionState, TestCase['outcome']>> = {
+  PASS: 'passed',
+  FAIL: 'failure',
+  INSUFFICIENT: 'error',
+  INVALID: 'error',
+  NOT_MEASURED: 'error',
+  WAIVED: 'skipped',
+  OUT_OF_SCOPE: 'skipped',
+};
+
+export function renderJunit(report: Report): string {
+  const sources = [...new Set(report.verdict.criteria.map((criterion) => criterion.source))];
+  const suites: readonly (readonly [string, readonly TestCase[]])[] = [
+    ['run', [runCase(report)]],
+    ...sources.map((source): [string, TestCase[]] => [
+      source,
+      report.verdict.criteria.filter((criterion) => criterion.source === source).map(criterionCase),
+    ]),
+  ];
+  const all = suites.flatMap(([, cases]) => cases);
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites name="${attribute(`readiness: ${runLine(report)}`)}" ${totals(all)} time="0">`,
+    ...suites.map(([name, cases]) => suite(report, name, cases)),
+    '</testsuites>',
+    '',
+  ].join('\n');
+}
+
+function suite(report: Report, name: string, cases: readonly TestCase[]): string {
+  const timestamp = attribute(report.run.startedAt.slice(0, 19));
+  return [
+    `  <testsuite name="${attribute(name)}" ${totals(cases)} time="0" timestamp="${timestamp}" hostname="localhost">`,
+    ...(name === 'run' ? [properties(report)] : []),
+    ...cases.map(testcase),
+    '  </testsuite>',
+  ].join('\n');
+}
+
+function properties(report: Report): string {
+  const { run, verdict } = report;
+  const values: Readonly<Record<string, string>> = {
+    decision: DECISION_LABEL[verdict.decision],
+    action: verdict.action,
+    environment: run.environment,
+    substrate: run.substrate,
+    profile: run.profile,
+    seed: String(run.seed),
+    runId: run.runId,
+    kitVersion: run.kitVersion,
+    commit: run.commit ?? 'none',
+    ...run.provenance,
+  };
+  const lines = Object.entries(values).map(
+    ([name, value]) => `      <property name="${attribute(name)}" value="${attribute(value)}"/>`,
+  );
+  return ['    <properties>', ...lines, '    </properties>'].join('\n');
+}
+
+function criterionCase(criterion: Criterion): TestCase {
+  const { scope } = criterion;
+  return {
+    classname: `${scope.workload === '' ? 'readiness' : scope.workload}.${criterion.id}`,
+    name: criterion.title,
+    outcome: OUTCOME[criterion.state],
+    type: criterion.state,
+    message: `${STATE_LABEL[criterion.state]}: ${criterion.because}`,
+    detail: [
+      `measured ${formatMeasured(criterion)}, target ${formatTarget(criterion)}, n ${criterion.n} (at least ${criterion.minN})`,
+      ...(criterion.bound === null ? [] : [`bound ${formatBound(criterion.bound, criterion.unit)}`]),
+      ...(criterion.remedy === '' ? [] : [`remedy: ${criterion.remedy}`]),
+      ...criterion.evidence.map((ref) => `evidence: ${ref.path} sha256:${ref.sha256}`),
+    ].join('\n'),
+  };
+}
+
+function runCase(report: Report): TestCase {
+  const problems = evidenceProblems(report);
+  const altered = report.integrity.altered.length > 0;
+  return {
+    classname: 'run.evidence',
+    name: 'the run is complete and its evidence is what was sealed',
+    outcome: problems.length === 0 ? 'passed' : altered ? 'failure' : 'error',
+    type: altered ? 'ALTERED' : 'INCOMPLETE',
+    message: problems[0] ?? '',
+    detail: problems.join('\n'),
+  };
+}
+
+function testcase(test: TestCase): string {
+  const open = `    <testcase classname="${attribute(test.classname)}" name="${attribute(test.name)}" time="0"`;
+  const message = attribute(test.message);
+  switch (test.outcome) {
+    case 'passed':
+      return `${open}/>`;
+    case 'skipped':
+      return `${open}>\n      <skipped message="${message}"/>\n    </testcase>`;
+    case 'failure':
+    case 'error':
+      return `${open}>\n      <${test.outcome} type="${attribute(test.type)}" message="${message}">${text(test.detail)}</${test.outcome}>\n    </testcase>`;
+  }
+}
+
+function totals(cases: readonly TestCase[]): string {
+  const count = (outcome: TestCase['outcome']) => cases.filter((test) => test.outcome === outcome).length;
+  return `tests="${cases.length}" failures="${count('failure')}" errors="${count('error')}" skipped="${count('skipped')}"`;
+}
+
+function text(value: string): string {
+  return clean(value).replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+}
+
+function attribute(value: string): string {
+  return text(oneLine(value)).replace(/"/g, '&quot;').replace(/'/g, '&apos;');
+}

@@ -1,0 +1,246 @@
+/**
+ * The report as a comment on a pull request: what one must know before the fold, the tables behind it. Long parts are
+ * left out, last first, where a comment would not take them (GitHub: 65,536 characters).
+ */
+import type { Criterion, CriterionState, Verdict } from '../gates/gate.ts';
+import type { Report } from './report.ts';
+import {
+  ACTION_LABEL,
+  BLOCKING,
+  brokenTrials,
+  byUrgency,
+  clientName,
+  DECISION_LABEL,
+  DECISION_MEANING,
+  evidenceProblems,
+  formatBound,
+  formatCounts,
+  formatGap,
+  formatInstant,
+  formatLost,
+  formatMeasured,
+  formatNumber,
+  formatTarget,
+  oneLine,
+  runFolder,
+  STATE_LABEL,
+  shortSha,
+} from './wording.ts';
+
+const LIMIT = 60_000;
+const CELL_LIMIT = 400;
+
+const DECISION_SIGN: Readonly<Record<Verdict['decision'], string>> = { GO: '🟢', NO_GO: '🔴', UNKNOWN: '🟡' };
+const STATE_SIGN: Readonly<Record<CriterionState, string>> = {
+  PASS: '🟢',
+  FAIL: '🔴',
+  INSUFFICIENT: '🟡',
+  INVALID: '🟡',
+  NOT_MEASURED: '🟡',
+  WAIVED: '⚪',
+  OUT_OF_SCOPE: '⚫',
+};
+
+export function renderMarkdown(report: Report): string {
+  const always = [head(report), problems(report), blocking(report)];
+  const folded = [
+    comparison(report),
+    criteriaTable(report),
+    benchmarks(report),
+    outOfScope(report),
+    provenance(report),
+  ];
+  const tail = `<sub>Full report with plots: <code>${entities(`${runFolder(report)}/report.html`)}</code> · recompute: <code>${entities(`kit verify ${runFolder(report)}`)}</code></sub>`;
+  const parts = [...always, ...folded].filter((part) => part !== '');
+  while (parts.length > 1 && [...parts, tail].join('\n\n').length > LIMIT) parts.pop();
+  return `${[...parts, tail].join('\n\n').slice(0, LIMIT + tail.length)}\n`;
+}
+
+function head(report: Report): string {
+  const { verdict, run } = report;
+  const facts = [
+    `**${literal(run.environment)}** on **${literal(run.substrate)}**`,
+    `profile ${literal(run.profile)}`,
+    `seed ${run.seed}`,
+    `kit ${literal(run.kitVersion)}${run.commit === null ? '' : ` at \`${shortSha(run.commit)}\``}`,
+    literal(formatInstant(run.startedAt)),
+  ];
+  return [
+    `## ${DECISION_SIGN[verdict.decision]} ${DECISION_LABEL[verdict.decision]}: ${ACTION_LABEL[verdict.action].toLowerCase().replace('redis', 'Redis').replace('ttl', 'TTL')}`,
+    '',
+    `${DECISION_MEANING[verdict.decision]} ${capital(formatCounts(verdict.counts))}.`,
+    ...(verdict.advice.length === 0 ? [] : ['', ...verdict.advice.map((advice) => `- ${literal(advice)}`)]),
+    '',
+    facts.join(' · '),
+  ].join('\n');
+}
+
+function problems(report: Report): string {
+  const found = [
+    ...evidenceProblems(report),
+    ...brokenTrials(report).map(
+      (trial) => `${trial.drill} trial ${trial.trial}, ${trial.status}: ${trial.reason ?? 'no reason given'}`,
+    ),
+  ];
+  if (found.length === 0) return '';
+  const shown = found.slice(0, 20).map((line) => `- ${literal(line)}`);
+  const rest = found.length > 20 ? [`- … and ${found.length - 20} more`] : [];
+  return ['**Evidence**', '', ...shown, ...rest].join('\n');
+}
+
+function blocking(report: Report): string {
+  const criteria = byUrgency(report.verdict.criteria).filter(({ state }) => BLOCKING.includes(state));
+  if (criteria.length === 0) return '';
+  return table(
+    ['', 'criterion', 'measured', 'target', 'why', 'remedy'],
+    criteria.map((criterion) => [
+      `${STATE_SIGN[criterion.state]} ${STATE_LABEL[criterion.state]}`,
+      named(criterion),
+      literal(formatMeasured(criterion)),
+      literal(formatTarget(criterion)),
+      literal(criterion.because),
+      literal(criterion.remedy),
+    ]),
+    'lllrll',
+  );
+}
+
+function criteriaTable(report: Report): string {
+  const judged = byUrgency(report.verdict.criteria).filter(({ state }) => state !== 'OUT_OF_SCOPE');
+  if (judged.length === 0) return '';
+  return folded(
+    `All ${judged.length} criteria in scope`,
+    table(
+      ['', 'criterion', 'source', 'measured', 'target', 'n', 'bound', 'evidence'],
+      judged.map((criterion) => [
+        `${STATE_SIGN[criterion.state]} ${STATE_LABEL[criterion.state]}`,
+        named(criterion),
+        literal(criterion.source),
+        literal(formatMeasured(criterion)),
+        literal(formatTarget(criterion)),
+        formatNumber(criterion.n),
+        literal(formatBound(criterion.bound, criterion.unit)),
+        evidence(criterion),
+      ]),
+      'lllrrrll',
+    ),
+  );
+}
+
+function evidence(criterion: Criterion): string {
+  const [first, ...rest] = criterion.evidence;
+  if (first === undefined) return '–';
+  const more = rest.length === 0 ? '' : ` +${rest.length}`;
+  return `<code>${entities(oneLine(first.path))}</code> ${shortSha(first.sha256)}${more}`;
+}
+
+function outOfScope(report: Report): string {
+  const criteria = report.verdict.criteria.filter(({ state }) => state === 'OUT_OF_SCOPE');
+  if (criteria.length === 0) return '';
+  return folded(
+    `${criteria.length} out of the scope of this run`,
+    criteria.map((criterion) => `- ${named(criterion)} – ${literal(criterion.because)}`).join('\n'),
+  );
+}
+
+function comparison(report: Report): string {
+  if (report.comparison.length === 0) return '';
+  return folded(
+    'The same faults, our client and the stock one',
+    table(
+      [
+        'drill',
+        'client',
+        'trials',
+        'write gap (min / median / max)',
+        'acknowledged',
+        'lost',
+        'longer than 1 s',
+        'dead clients',
+      ],
+      report.comparison.map((row) => [
+        literal(row.drill),
+        literal(clientName(row.client)),
+        formatNumber(row.trials),
+        formatGap(row.writeGapMs),
+        formatNumber(row.acknowledged),
+        formatLost(row.acknowledgedLost, row.durableLost),
+        formatNumber(row.longerThan1s),
+        formatNumber(row.deadClients),
+      ]),
+      'llrrrrrr',
+    ),
+    true,
+  );
+}
+
+function benchmarks(report: Report): string {
+  return report.benchmarks
+    .map(({ title, rows }) =>
+      folded(
+        literal(title),
+        table(
+          ['', ''],
+          rows.map(({ label, value }) => [literal(label), literal(value)]),
+          'lr',
+        ),
+      ),
+    )
+    .join('\n\n');
+}
+
+function provenance(report: Report): string {
+  const { run } = report;
+  return folded(
+    'Versions, machine, departures',
+    [
+      ...Object.entries(run.provenance).map(([name, value]) => `- ${literal(name)}: ${literal(value)}`),
+      `- machine: ${literal(run.machine.cpu)}, ${run.machine.cores} cores, ${literal(run.machine.kernel)}`,
+      `- configuration: \`${shortSha(run.configSha256)}\``,
+      ...run.departures.map((departure) => `- departure: ${literal(departure)}`),
+    ].join('\n'),
+  );
+}
+
+function named(criterion: Criterion): string {
+  return `<code>${entities(oneLine(criterion.id))}</code> ${literal(criterion.title)}`;
+}
+
+function folded(summary: string, body: string, open = false): string {
+  return `<details${open ? ' open' : ''}><summary>${summary}</summary>\n\n${body}\n\n</details>`;
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[], align: string): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const rule = header.map((_, column) => (align[column] === 'r' ? '--:' : ':--'));
+  return [line(header), line(rule), ...rows.map(line)].join('\n');
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function entities(text: string): string {
+  const entity: Readonly<Record<string, string>> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+    '|': '&#124;',
+    '@': '&#64;',
+  };
+  return clip(oneLine(text)).replace(/[&<>"|@]/g, (symbol) => entity[symbol] ?? symbol);
+}
+
+/** Text that shows as it is: no markup, no HTML, no mention of a user, no reference to an issue, no link. */
+function literal(text: string): string {
+  return entities(text)
+    .replace(/[\\`*_{}[\]~]/g, (symbol) => `\\${symbol}`)
+    .replace(/(?<!&)#(?=\d)/g, '&#35;')
+    .replace(/:\/\//g, ':&#47;&#47;');
+}
+
+function clip(text: string): string {
+  const symbols = [...text];
+  return symbols.length <= CELL_LIMIT ? text : `${symbols.slice(0, CELL_LIMIT - 1).join('')}…`;
+}

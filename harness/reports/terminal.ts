@@ -1,0 +1,253 @@
+/**
+ * The report for a terminal, at most 100 columns: the verdict first, then what holds it back with its remedy, then the
+ * tables, then where the evidence lies. Colour is the caller's to ask for (a terminal, and no NO_COLOR).
+ */
+import type { Criterion, CriterionState, Verdict } from '../gates/gate.ts';
+import type { Report } from './report.ts';
+import {
+  ACTION_LABEL,
+  BLOCKING,
+  brokenTrials,
+  byUrgency,
+  DECISION_LABEL,
+  DECISION_MEANING,
+  evidenceProblems,
+  formatBound,
+  formatCounts,
+  formatGap,
+  formatInstant,
+  formatLost,
+  formatMeasured,
+  formatNumber,
+  formatTarget,
+  oneLine,
+  runFolder,
+  runLine,
+  STATE_GLYPH,
+  STATE_LABEL,
+  versionLine,
+} from './wording.ts';
+
+export interface TerminalOptions {
+  /** ANSI colours; off unless asked for. */
+  readonly colour?: boolean;
+  /** Where the run folder lies, as the user would type it; `runs/<run id>` where nothing is said. */
+  readonly directory?: string;
+}
+
+const WIDTH = 100;
+type Paint = 'green' | 'red' | 'yellow' | 'dim' | 'bold';
+const ANSI: Readonly<Record<Paint, string>> = { green: '32', red: '31', yellow: '33', dim: '2', bold: '1' };
+
+const STATE_PAINT: Readonly<Record<CriterionState, Paint>> = {
+  PASS: 'green',
+  FAIL: 'red',
+  INSUFFICIENT: 'yellow',
+  INVALID: 'yellow',
+  NOT_MEASURED: 'yellow',
+  WAIVED: 'yellow',
+  OUT_OF_SCOPE: 'dim',
+};
+
+const DECISION_PAINT: Readonly<Record<Verdict['decision'], Paint>> = {
+  GO: 'green',
+  NO_GO: 'red',
+  UNKNOWN: 'yellow',
+};
+
+type Painter = (paint: Paint, text: string) => string;
+
+export function renderTerminal(report: Report, options: TerminalOptions = {}): string {
+  const paint: Painter = (name, text) => (options.colour ? `\u001b[${ANSI[name]}m${text}\u001b[0m` : text);
+  const directory = options.directory === undefined ? runFolder(report) : oneLine(options.directory);
+  const sections = [
+    head(report, paint),
+    problems(report, paint),
+    blocking(report, paint),
+    criteriaTable(report, paint),
+    comparison(report, paint),
+    benchmarks(report, paint),
+    evidence(report, directory, paint),
+  ];
+  return `${sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n')}\n`;
+}
+
+function head(report: Report, paint: Painter): readonly string[] {
+  const { verdict, run } = report;
+  const decision = paint(DECISION_PAINT[verdict.decision], paint('bold', DECISION_LABEL[verdict.decision]));
+  return [
+    `${decision}  ${ACTION_LABEL[verdict.action]}`,
+    ...wrap(DECISION_MEANING[verdict.decision], 4),
+    ...verdict.advice.flatMap((advice) => wrap(`- ${oneLine(advice)}`, 4, 6)),
+    ...wrap(formatCounts(verdict.counts), 4).map((line) => paint('bold', line)),
+    ...wrap(`${runLine(report)} · ${versionLine(report)} · ${formatInstant(run.startedAt)}`, 4).map((line) =>
+      paint('dim', line),
+    ),
+  ];
+}
+
+function problems(report: Report, paint: Painter): readonly string[] {
+  const found = [
+    ...evidenceProblems(report),
+    ...brokenTrials(report).map(
+      (trial) =>
+        `${oneLine(trial.drill)} trial ${trial.trial}, ${trial.status}: ${oneLine(trial.reason ?? 'no reason given')}`,
+    ),
+  ];
+  if (found.length === 0) return [];
+  return [heading('Evidence', paint), ...found.flatMap((line) => wrap(`! ${line}`, 2, 4))];
+}
+
+function blocking(report: Report, paint: Painter): readonly string[] {
+  const criteria = byUrgency(report.verdict.criteria).filter(({ state }) => BLOCKING.includes(state));
+  if (criteria.length === 0) return [];
+  const blocks = criteria.map((criterion) =>
+    [
+      paint(
+        STATE_PAINT[criterion.state],
+        clip(
+          `${STATE_GLYPH[criterion.state]} ${STATE_LABEL[criterion.state].toUpperCase()}  ${oneLine(criterion.id)}`,
+          WIDTH,
+        ),
+      ),
+      ...wrap(oneLine(criterion.title), 4),
+      ...wrap(measurement(criterion), 4),
+      ...(criterion.because === '' ? [] : wrap(`why     ${oneLine(criterion.because)}`, 4, 12)),
+      ...(criterion.remedy === '' ? [] : wrap(`remedy  ${oneLine(criterion.remedy)}`, 4, 12)),
+    ].join('\n'),
+  );
+  return [heading('What holds it back', paint), blocks.join('\n\n')];
+}
+
+function measurement(criterion: Criterion): string {
+  const bound = criterion.bound === null ? '' : `, bound ${formatBound(criterion.bound, criterion.unit)}`;
+  const n =
+    criterion.n < criterion.minN
+      ? `${formatNumber(criterion.n)} of at least ${formatNumber(criterion.minN)}`
+      : formatNumber(criterion.n);
+  return `measured ${formatMeasured(criterion)}, target ${formatTarget(criterion)}, n ${n}${bound}`;
+}
+
+function criteriaTable(report: Report, paint: Painter): readonly string[] {
+  const judged = byUrgency(report.verdict.criteria).filter(({ state }) => state !== 'OUT_OF_SCOPE');
+  const skipped = report.verdict.counts.OUT_OF_SCOPE;
+  if (judged.length === 0 && skipped === 0) return [];
+  const rows = judged.map((criterion) => [
+    `${STATE_GLYPH[criterion.state]} ${STATE_LABEL[criterion.state]}`,
+    oneLine(criterion.id),
+    formatMeasured(criterion),
+    formatTarget(criterion),
+    formatNumber(criterion.n),
+  ]);
+  const lines = table(['state', 'criterion', 'measured', 'target', 'n'], rows, [14, 42, 16, 15, 9], 'llrlr');
+  return [
+    heading('Criteria', paint),
+    ...(judged.length === 0 ? [] : [paint('dim', lines[0] ?? '')]),
+    ...judged.map((criterion, index) => paint(STATE_PAINT[criterion.state], lines[index + 1] ?? '')),
+    ...(skipped === 0 ? [] : [paint('dim', `  · ${skipped} out of the scope of this run, not judged`)]),
+  ];
+}
+
+function comparison(report: Report, paint: Painter): readonly string[] {
+  if (report.comparison.length === 0) return [];
+  const rows = report.comparison.map((row) => [
+    oneLine(row.drill),
+    oneLine(row.client),
+    formatNumber(row.trials),
+    formatGap(row.writeGapMs),
+    `${formatLost(row.acknowledgedLost, row.durableLost)} of ${formatNumber(row.acknowledged)}`,
+    formatNumber(row.longerThan1s),
+    formatNumber(row.deadClients),
+  ]);
+  const header = ['drill', 'client', 'n', 'write gap', 'acknowledged, lost', '> 1 s', 'dead'];
+  const [first = '', ...rest] = table(header, rows, [16, 10, 3, 26, 26, 7, 4], 'llrrrrr');
+  return [
+    heading('The same faults, side by side', paint),
+    paint('dim', first),
+    ...rest,
+    paint(
+      'dim',
+      '  ioredis: stock, on its defaults; write gap: min / median / max; dead: never answered again',
+    ),
+  ];
+}
+
+function benchmarks(report: Report, paint: Painter): readonly string[] {
+  return report.benchmarks.flatMap(({ title, rows }, index) => [
+    ...(index === 0 ? [heading('Benchmarks', paint)] : ['']),
+    ...wrap(oneLine(title), 2),
+    ...rows.map(({ label, value }) => clip(`    ${oneLine(label).padEnd(44)} ${oneLine(value)}`, WIDTH)),
+  ]);
+}
+
+function evidence(report: Report, directory: string, paint: Painter): readonly string[] {
+  return [
+    heading('Where it lies', paint),
+    ...wrap(`${directory}/report.html   the same with plots`, 2),
+    ...wrap(`kit verify ${directory}   proves the hashes and recomputes this verdict`, 2),
+    ...report.run.departures.flatMap((departure) => wrap(`departure: ${oneLine(departure)}`, 2, 4)),
+  ];
+}
+
+function heading(text: string, paint: Painter): string {
+  return paint('bold', text);
+}
+
+/** A header line and a line a row, each column cut to its width; columns are no wider than they need to be. */
+function table(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  widest: readonly number[],
+  align: string,
+): readonly string[] {
+  const widths = header.map((name, column) =>
+    Math.min(
+      widest[column] ?? WIDTH,
+      Math.max(...[name, ...rows.map((row) => row[column] ?? '')].map(length)),
+    ),
+  );
+  return [header, ...rows].map((row) => {
+    const cells = row.map((cell, column) => {
+      const width = widths[column] ?? 0;
+      const cut = clip(cell, width);
+      const pad = ' '.repeat(Math.max(0, width - length(cut)));
+      return align[column] === 'r' ? pad + cut : cut + pad;
+    });
+    return clip(`  ${cells.join('  ')}`.trimEnd(), WIDTH);
+  });
+}
+
+function length(text: string): number {
+  return [...text].length;
+}
+
+function clip(text: string, width: number): string {
+  const symbols = [...text];
+  return symbols.length <= width ? text : `${symbols.slice(0, Math.max(0, width - 1)).join('')}…`;
+}
+
+/** Breaks at spaces; a word longer than a line is broken where the line ends. */
+function wrap(text: string, indent: number, hanging = indent): readonly string[] {
+  const lines: string[] = [];
+  let line = ' '.repeat(indent);
+  let empty = true;
+  for (const word of text.split(' ').flatMap((each) => pieces(each, WIDTH - hanging))) {
+    if (!empty && length(line) + 1 + length(word) > WIDTH) {
+      lines.push(line);
+      line = ' '.repeat(hanging);
+      empty = true;
+    }
+    line += empty ? word : ` ${word}`;
+    empty = false;
+  }
+  return [...lines, line];
+}
+
+function pieces(word: string, width: number): readonly string[] {
+  const symbols = [...word];
+  if (symbols.length <= width) return [word];
+  return [symbols.slice(0, width).join(''), ...pieces(symbols.slice(width).join(''), width)];
+}

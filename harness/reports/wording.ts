@@ -1,0 +1,234 @@
+/**
+ * The words and figures that every format shares, so that a terminal, a pull request and a page say the same thing.
+ *
+ * Everything that comes out of evidence passes through `clean` before it is shown: an error text of a client may hold
+ * escape sequences, halves of surrogate pairs or whatever a hostile Redis sent.
+ * Left out: escaping for a format (each format's own) and the locale (never used: a report has the same bytes anywhere).
+ */
+import type { Action, Bound, Criterion, CriterionState, Verdict } from '../gates/gate.ts';
+import type { Report, TrialView } from './report.ts';
+
+/** Worst first: the order in which a reader needs them. */
+export const STATES: readonly CriterionState[] = [
+  'FAIL',
+  'INVALID',
+  'INSUFFICIENT',
+  'NOT_MEASURED',
+  'WAIVED',
+  'PASS',
+  'OUT_OF_SCOPE',
+];
+
+export const STATE_LABEL: Readonly<Record<CriterionState, string>> = {
+  FAIL: 'fail',
+  INVALID: 'invalid',
+  INSUFFICIENT: 'insufficient',
+  NOT_MEASURED: 'not measured',
+  WAIVED: 'waived',
+  PASS: 'pass',
+  OUT_OF_SCOPE: 'out of scope',
+};
+
+/** A shape a state besides its colour. */
+export const STATE_GLYPH: Readonly<Record<CriterionState, string>> = {
+  FAIL: '✗',
+  INVALID: '!',
+  INSUFFICIENT: '…',
+  NOT_MEASURED: '?',
+  WAIVED: '~',
+  PASS: '✓',
+  OUT_OF_SCOPE: '·',
+};
+
+/** States that hold a GO back. */
+export const BLOCKING: readonly CriterionState[] = ['FAIL', 'INVALID', 'INSUFFICIENT', 'NOT_MEASURED'];
+
+export const DECISION_LABEL: Readonly<Record<Verdict['decision'], string>> = {
+  GO: 'GO',
+  NO_GO: 'NO-GO',
+  UNKNOWN: 'NOT KNOWN',
+};
+
+export const DECISION_MEANING: Readonly<Record<Verdict['decision'], string>> = {
+  GO: 'Every criterion in scope holds.',
+  NO_GO: 'At least one criterion in scope does not hold.',
+  UNKNOWN:
+    'No criterion failed, but something in scope could not be judged. What was not measured never passes.',
+};
+
+export const ACTION_LABEL: Readonly<Record<Action, string>> = {
+  enable: 'Enable Redis',
+  'keep-disabled': 'Keep Redis disabled, rely on the memory cache',
+  'deploy-with-breaker': 'Deploy with the circuit breaker and a shorter TTL',
+};
+
+/** What a client is called; the stock one is named by what it is. */
+export function clientName(client: string): string {
+  return { kit: 'redis-cache-kit', ioredis: 'ioredis, defaults' }[client] ?? clean(client);
+}
+
+// C0 but tab and line feed, DEL, C1, the two that are no XML characters, byte-order mark and bidirectional overrides.
+const UNSHOWABLE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufffe\uffff\ufeff\u202a-\u202e\u2066-\u2069]/g;
+const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+
+/** Text that any format can hold: control characters removed, broken surrogates replaced. */
+export function clean(text: string): string {
+  return text.replace(UNSHOWABLE, '').replace(LONE_SURROGATE, '\ufffd');
+}
+
+/** `clean`, on one line. */
+export function oneLine(text: string): string {
+  return clean(text).replace(/\s+/g, ' ').trim();
+}
+
+/** 12345.678 → `12,346`; 0.01234 → `0.0123`. Whole numbers stay whole, the rest has `digits` significant digits. */
+export function formatNumber(value: number, digits = 3): string {
+  if (!Number.isFinite(value)) return value > 0 ? '∞' : value < 0 ? '−∞' : '–';
+  const magnitude = Math.abs(value);
+  if (Number.isInteger(value) || magnitude >= 10 ** digits) return grouped(Math.round(value));
+  if (magnitude < 1e-6) return value.toExponential(1).replace('-', '−');
+  const decimals = Math.min(12, Math.max(0, digits - 1 - Math.floor(Math.log10(magnitude))));
+  const fixed = value
+    .toFixed(decimals)
+    .replace(/(\.\d*?)0+$/, '$1')
+    .replace(/\.$/, '');
+  return fixed.startsWith('-') ? `−${fixed.slice(1)}` : fixed;
+}
+
+function grouped(whole: number): string {
+  const digits = String(Math.abs(whole)).replace(/\B(?=(\d{3})+$)/g, ',');
+  return whole < 0 ? `−${digits}` : digits;
+}
+
+const UNIT_LABEL: Readonly<Record<string, string>> = { us: 'µs', seconds: 's', percent: '%', boolean: '' };
+
+/** A value with its unit; ratios are shown as percentages, and what is not all is never shown as 100 %. */
+export function formatQuantity(value: number | null, unit: string, digits = 3): string {
+  if (value === null) return '–';
+  if (unit === 'ratio') return formatRatio(value, digits);
+  const label = UNIT_LABEL[unit] ?? oneLine(unit);
+  return label === '' || label === '1'
+    ? formatNumber(value, digits)
+    : `${formatNumber(value, digits)} ${label}`;
+}
+
+export function formatRatio(ratio: number, digits = 3): string {
+  const percent = Number((ratio * 100).toPrecision(12));
+  let shown = formatNumber(percent, digits);
+  for (let more = digits + 1; shown === '100' && percent < 100 && more <= 12; more++)
+    shown = formatNumber(percent, more);
+  return `${shown} %`;
+}
+
+const OPERATOR: Readonly<Record<Criterion['target']['op'], string>> = {
+  '<': '<',
+  '<=': '≤',
+  '>': '>',
+  '>=': '≥',
+  '==': '=',
+};
+
+export function formatTarget(criterion: Criterion): string {
+  return `${OPERATOR[criterion.target.op]} ${formatQuantity(criterion.target.value, criterion.unit, 6)}`;
+}
+
+/** The measured value, with as many digits as it takes to tell it from the target: 99.95 % is not "100 %". */
+export function formatMeasured(criterion: Criterion): string {
+  const { measured, target, unit } = criterion;
+  if (measured === null) return '–';
+  const shownTarget = formatQuantity(target.value, unit, 6);
+  for (let digits = 3; digits <= 8; digits++) {
+    const shown = formatQuantity(measured, unit, digits);
+    if (measured === target.value || shown !== shownTarget) return shown;
+  }
+  return formatQuantity(measured, unit, 12);
+}
+
+/** `≤ 31.2 ms at 95 % (order-statistic)`. */
+export function formatBound(bound: Bound | null, unit: string): string {
+  if (bound === null) return '–';
+  const sign = bound.kind === 'upper' ? '≤' : '≥';
+  const confidence = formatNumber(bound.confidence * 100);
+  return `${sign} ${formatQuantity(bound.value, unit)} at ${confidence} % (${oneLine(bound.method)})`;
+}
+
+/** Milliseconds as a reader thinks of them: `0.42 ms`, `850 ms`, `12.4 s`. */
+export function formatMs(ms: number): string {
+  return Math.abs(ms) < 1000 ? `${formatNumber(ms)} ms` : `${formatNumber(ms / 1000)} s`;
+}
+
+export function formatBytes(bytes: number): string {
+  const gib = bytes / 1024 ** 3;
+  return gib >= 1 ? `${formatNumber(gib)} GiB` : `${formatNumber(bytes / 1024 ** 2)} MiB`;
+}
+
+export function shortSha(sha256: string): string {
+  return clean(sha256).slice(0, 8);
+}
+
+/** `2026-11-21T01:14:04.123Z` → `2026-11-21 01:14:04 UTC`; anything else as it stands. */
+export function formatInstant(iso: string): string {
+  const match = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.\d+)?Z$/.exec(iso);
+  return match === null ? oneLine(iso) : `${match[1]} ${match[2]} UTC`;
+}
+
+/** Worst first, else in the order of the gates. */
+export function byUrgency(criteria: readonly Criterion[]): readonly Criterion[] {
+  return STATES.flatMap((state) => criteria.filter((criterion) => criterion.state === state));
+}
+
+/** States that occur, with their counts, worst first: `1 fail, 30 pass, 9 out of scope`. */
+export function formatCounts(counts: Verdict['counts']): string {
+  const parts = STATES.filter((state) => counts[state] > 0).map(
+    (state) => `${grouped(counts[state])} ${STATE_LABEL[state]}`,
+  );
+  return parts.length === 0 ? 'no criteria' : parts.join(', ');
+}
+
+/** What ran, on one line: `dev · local · quick · seed 42`. */
+export function runLine(report: Report): string {
+  const { environment, substrate, profile, seed } = report.run;
+  return [environment, substrate, profile, `seed ${seed}`].map(oneLine).join(' · ');
+}
+
+export function versionLine(report: Report): string {
+  const { kitVersion, commit } = report.run;
+  return `kit ${oneLine(kitVersion)}${commit === null ? '' : ` (${shortSha(commit)})`}`;
+}
+
+/** Everything that keeps the evidence itself from being trusted, in words. */
+export function evidenceProblems(report: Report): readonly string[] {
+  const { integrity, run } = report;
+  return [
+    ...(run.incomplete === undefined ? [] : [`the run did not come to its end: ${oneLine(run.incomplete)}`]),
+    ...integrity.missing.map((path) => `missing: ${oneLine(path)}`),
+    ...integrity.altered.map((path) => `altered since it was sealed: ${oneLine(path)}`),
+  ];
+}
+
+/** Drills with nothing to judge. */
+export function brokenTrials(report: Report): readonly TrialView[] {
+  return report.trials.filter((trial) => trial.status !== 'completed');
+}
+
+/** `async` writes are held to a bound, durable ones to nothing lost: shown as `3 (durable 0)`. */
+export function formatLost(lost: number, durableLost: number | null): string {
+  return durableLost === null
+    ? formatNumber(lost)
+    : `${formatNumber(lost)} (durable ${formatNumber(durableLost)})`;
+}
+
+export function formatGap(
+  gap: { readonly min: number; readonly median: number; readonly max: number } | null,
+): string {
+  if (gap === null) return '–';
+  if (gap.min === gap.max) return formatMs(gap.max);
+  return `${formatMs(gap.min)} / ${formatMs(gap.median)} / ${formatMs(gap.max)}`;
+}
+
+/** Where the evidence lies; the run folder is named after the run. */
+export function runFolder(report: Report): string {
+  return `runs/${oneLine(report.run.runId)}`;
+}

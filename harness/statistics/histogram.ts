@@ -1,0 +1,46 @@
+/**
+ * Histograms on fixed logarithmic buckets: ten a decade, at the preferred numbers (R10), from 0.01 to 100,000. Fixed, so that
+ * two runs and two clients can be laid over each other.
+ */
+
+export interface Bucket {
+  /** Upper bound, inclusive. */
+  readonly upToMs: number;
+  readonly count: number;
+}
+
+const R10 = [1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3, 8] as const;
+const DECADES = [0.01, 0.1, 1, 10, 100, 1_000, 10_000] as const;
+
+/** Upper bounds of all buckets, ascending. Rounded, because 1.25 * 0.1 is not 0.125 in binary on every path. */
+export const BUCKETS_MS: readonly number[] = Object.freeze([
+  ...DECADES.flatMap((decade) => R10.map((step) => Number((decade * step).toPrecision(4)))),
+  100_000,
+]);
+
+function bucketOf(sample: number): number {
+  let low = 0;
+  let high = BUCKETS_MS.length - 1;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (sample <= (BUCKETS_MS[middle] ?? 0)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** Counts from the first bucket that holds something to the last; what is above the last bound counts in it. */
+export function histogram(samplesMs: readonly number[]): readonly Bucket[] {
+  const counts = new Map<number, number>();
+  for (const sample of samplesMs) {
+    const bucket = bucketOf(sample);
+    counts.set(bucket, (counts.get(bucket) ?? 0) + 1);
+  }
+  if (counts.size === 0) return [];
+  const first = Math.min(...counts.keys());
+  const last = Math.max(...counts.keys());
+  return BUCKETS_MS.slice(first, last + 1).map((upToMs, i) => ({
+    upToMs,
+    count: counts.get(first + i) ?? 0,
+  }));
+}

@@ -1,0 +1,62 @@
+/**
+ * Exact quantiles by order statistics, and the summary of a sample.
+ *
+ * Definition (nearest rank, Hyndman and Fan's type 1): the p-quantile of n samples is x(⌈p·n⌉), the smallest observed
+ * value that at least a share p of the samples does not exceed. It is always a value that was observed; nothing is
+ * interpolated, so that a p99 of 100 samples is the second largest of them and never a number between two.
+ */
+
+/** min, quantiles, max and mean of a sample, exact. */
+export interface Summary {
+  readonly min: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+  readonly max: number;
+  readonly mean: number;
+}
+
+/** Absorbs the rounding of p·n, so that 0.95 · 20 (19.000000000000004 in some orders) is rank 19. */
+const RANK_EPSILON = 1e-9;
+
+/** A sorted copy. `Array.prototype.sort` without a comparator would sort as text. */
+export function ascending(samples: readonly number[]): number[] {
+  return samples.toSorted((a, b) => a - b);
+}
+
+/** 1-based rank of the p-quantile among n ordered samples. */
+export function rankOf(p: number, n: number): number {
+  return Math.min(n, Math.max(1, Math.ceil(p * n - RANK_EPSILON)));
+}
+
+/**
+ * The p-quantile of an ascending sample.
+ *
+ * @throws RangeError on an empty sample or p outside (0, 1]: a quantile of nothing is a defect of the caller
+ */
+export function quantile(sorted: readonly number[], p: number): number {
+  if (!(p > 0 && p <= 1)) throw new RangeError(`p must be in (0, 1], not ${p}`);
+  const value = sorted[rankOf(p, sorted.length) - 1];
+  if (value === undefined) throw new RangeError('a quantile of no samples');
+  return value;
+}
+
+/** The summary of a sample in any order; undefined where there is none. */
+export function summarize(samples: readonly number[]): Summary | undefined {
+  if (samples.length === 0) return undefined;
+  const sorted = ascending(samples);
+  return {
+    min: quantile(sorted, Number.MIN_VALUE),
+    p50: quantile(sorted, 0.5),
+    p95: quantile(sorted, 0.95),
+    p99: quantile(sorted, 0.99),
+    max: quantile(sorted, 1),
+    // Summed in ascending order: the same samples give the same bits, whatever order they came in.
+    mean: sorted.reduce((sum, x) => sum + x, 0) / sorted.length,
+  };
+}
+
+/** Median by nearest rank (the lower of the two middle values of an even sample). */
+export function median(samples: readonly number[]): number {
+  return quantile(ascending(samples), 0.5);
+}

@@ -1,0 +1,17 @@
+/** Significant digits of every figure in a report: finer than any clock here, coarser than the last bits of a sum. */
+const DIGITS = 6;
+
+/** A number as reports carry it: integers as they are, others to six significant digits. */
+export function round(value: number): number {
+  return Number.isInteger(value) ? value : Number(value.toPrecision(DIGITS));
+}
+
+/** The same value with every number in it rounded. */
+export function rounded<T>(value: T): T {
+  if (typeof value === 'number') return round(value) as T;
+  if (Array.isArray(value)) return value.map(rounded) as T;
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, rounded(inner)])) as T;
+  }
+  return value;
+}

@@ -1,0 +1,98 @@
+/**
+ * Users of least privilege, as the text of ACL files. Passwords stand in them as SHA-256 only. Pure.
+ *
+ * `default` is off but keeps all rights: Redis replays its AOF as that user, and without rights it silently drops MULTI,
+ * Lua and function data at a restart (redis/redis#14541).
+ */
+import { createHash } from 'node:crypto';
+import type { Secret } from '../config/secret.ts';
+import type { EnvironmentSecrets } from '../config/secrets.ts';
+import { REDIS_USERS, type RedisUser, SENTINEL_USERS, type SentinelUser } from '../config/secrets.ts';
+import { atLeast } from './versions.ts';
+
+const DEFAULT_USER = 'user default off resetpass ~* &* +@all';
+/** A probe needs no secret and can do nothing else. */
+const HEALTH_USER = 'user health on nopass resetchannels -@all +ping';
+
+/** @param namespace whose channels the app may use; its keys are `~*`, since the namespace is the client's to choose */
+export function renderRedisAcl(secrets: EnvironmentSecrets, namespace: string, version: string): string {
+  const rules: Readonly<Record<RedisUser, string>> = {
+    admin: '~* &* +@all',
+    app: appRules(namespace, version),
+    // Redis documentation, "ACL rules for Sentinel and Replicas".
+    replication: 'resetchannels -@all +psync +replconf +ping',
+    sentinel: sentinelRules(),
+    exporter: exporterRules(version),
+  };
+  return file(REDIS_USERS.map((user) => line(user, secrets.redis[user], rules[user])));
+}
+
+/** Users of a sentinel. */
+export function renderSentinelAcl(secrets: EnvironmentSecrets, version: string): string {
+  const rules: Readonly<Record<SentinelUser, string>> = {
+    admin: '~* &* +@all',
+    app: join([
+      // To find the master and to hear of a new one; its events are channels named after them (`+switch-master`).
+      '&* -@all +ping +info +role +subscribe +unsubscribe +psubscribe +punsubscribe',
+      '+sentinel|get-master-addr-by-name +sentinel|master +sentinel|masters +sentinel|replicas +sentinel|slaves',
+      '+sentinel|sentinels +sentinel|ckquorum +client|setname +client|id',
+      since(version, '7.2', '+client|setinfo'),
+    ]),
+    peer: join([
+      // What sentinel.c sends to other sentinels: links, votes, hello messages.
+      'resetchannels &__sentinel__:hello -@all +ping +publish +sentinel|is-master-down-by-addr +client|setname',
+    ]),
+  };
+  return file(SENTINEL_USERS.map((user) => line(user, secrets.sentinel[user], rules[user])));
+}
+
+/**
+ * What the cache client and a stock ioredis need. Closed: FLUSHALL, FLUSHDB, KEYS, CONFIG, DEBUG, … (@dangerous, @admin);
+ * EVAL, EVALSHA, SCRIPT and FUNCTION (@scripting), while functions that an admin loaded can be called. FUNCTION LOAD
+ * belongs to @write, hence the order. INFO is open: ioredis asks it before it calls a connection ready.
+ */
+function appRules(namespace: string, version: string): string {
+  return join([
+    `~* resetchannels &${namespace}:* &__redis__:invalidate`,
+    '-@all +@read +@write +@transaction +@pubsub -@dangerous -@scripting +fcall +fcall_ro',
+    '+ping +echo +info +role +select +wait',
+    since(version, '7.2', '+waitaof'),
+    '+client|id +client|info +client|getname +client|setname +client|tracking +client|trackinginfo +client|caching',
+    since(version, '7.2', '+client|setinfo +client|no-touch'),
+  ]);
+}
+
+/** Redis documentation, "ACL rules for Sentinel and Replicas"; slaveof is what Sentinel sends still. */
+function sentinelRules(): string {
+  return join([
+    'resetchannels &__sentinel__:hello -@all +multi +exec +slaveof +replicaof +ping +subscribe +config|rewrite',
+    '+role +publish +info +client|setname +client|kill +script|kill',
+  ]);
+}
+
+/** Reads figures. CONFIG GET is closed although exporters like it: it shows masterauth in plain text. */
+function exporterRules(version: string): string {
+  return join([
+    'resetchannels -@all +ping +info +dbsize +select +slowlog|get +slowlog|len +latency|latest +latency|histogram',
+    '+client|setname +cluster|info',
+    since(version, '7.2', '+client|setinfo'),
+  ]);
+}
+
+function since(version: string, wanted: string, rules: string): string {
+  return atLeast(version, wanted) ? rules : '';
+}
+
+function join(parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join(' ');
+}
+
+function line(user: string, password: Secret, rules: string): string {
+  const hash = createHash('sha256').update(password.reveal()).digest('hex');
+  return `user ${user} on #${hash} ${rules}`;
+}
+
+/** No comments: Redis refuses an ACL file that has any line but users. */
+function file(users: readonly string[]): string {
+  return `${[DEFAULT_USER, ...users, HEALTH_USER].join('\n')}\n`;
+}

@@ -1,0 +1,153 @@
+/**
+ * The text of a redis.conf or sentinel.conf: read as Redis reads it (`sdssplitargs` of sds.c), written so that Redis reads
+ * the same again. Used by the renderers and by the lint. Pure.
+ */
+
+export interface ConfLine {
+  /** 1-based. */
+  readonly line: number;
+  readonly raw: string;
+  /** Lower case; `sentinel down-after-milliseconds` for Sentinel's own; undefined for a comment or an empty line. */
+  readonly name: string | undefined;
+  readonly args: readonly string[];
+  /** Set where the quotes do not balance: Redis refuses to start. */
+  readonly broken?: string;
+}
+
+export function parseConf(text: string): readonly ConfLine[] {
+  return text
+    .replace(/\n$/, '')
+    .split('\n')
+    .map((raw, index) => parseLine(raw, index + 1));
+}
+
+function parseLine(raw: string, line: number): ConfLine {
+  const text = raw.trim();
+  if (text === '' || text.startsWith('#')) return { line, raw, name: undefined, args: [] };
+  const words = splitArguments(text);
+  if (words === undefined) {
+    const name = text.split(/\s/)[0]?.toLowerCase() ?? '';
+    return { line, raw, name, args: [], broken: 'quotes do not balance' };
+  }
+  const [first = '', ...rest] = words;
+  const name = first.toLowerCase();
+  if (name !== 'sentinel') return { line, raw, name, args: rest };
+  return { line, raw, name: `sentinel ${(rest[0] ?? '').toLowerCase()}`.trim(), args: rest.slice(1) };
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', a: '\x07' };
+
+/** Words of a line; quoted ones may hold spaces. undefined where quotes do not balance. */
+export function splitArguments(text: string): readonly string[] | undefined {
+  const words: string[] = [];
+  let at = 0;
+  while (at < text.length) {
+    if (/\s/.test(text[at] ?? '')) {
+      at += 1;
+      continue;
+    }
+    const word = readWord(text, at);
+    if (word === undefined) return undefined;
+    words.push(word.text);
+    at = word.end;
+  }
+  return words;
+}
+
+function readWord(text: string, start: number): { text: string; end: number } | undefined {
+  let out = '';
+  let at = start;
+  while (at < text.length && !/\s/.test(text[at] ?? '')) {
+    const char = text[at] ?? '';
+    if (char === '"' || char === "'") {
+      const quoted = char === '"' ? readDouble(text, at + 1) : readSingle(text, at + 1);
+      if (quoted === undefined) return undefined;
+      out += quoted.text;
+      at = quoted.end;
+      // Redis takes nothing but white space after a closing quote.
+      if (at < text.length && !/\s/.test(text[at] ?? '')) return undefined;
+    } else {
+      out += char;
+      at += 1;
+    }
+  }
+  return { text: out, end: at };
+}
+
+function readDouble(text: string, start: number): { text: string; end: number } | undefined {
+  let out = '';
+  for (let at = start; at < text.length; at += 1) {
+    const char = text[at] ?? '';
+    if (char === '"') return { text: out, end: at + 1 };
+    const hex = /^\\x([0-9a-fA-F]{2})/.exec(text.slice(at, at + 4))?.[1];
+    if (hex !== undefined) {
+      out += String.fromCharCode(Number.parseInt(hex, 16));
+      at += 3;
+    } else if (char === '\\' && at + 1 < text.length) {
+      at += 1;
+      out += ESCAPES[text[at] ?? ''] ?? text[at];
+    } else {
+      out += char;
+    }
+  }
+  return undefined;
+}
+
+function readSingle(text: string, start: number): { text: string; end: number } | undefined {
+  let out = '';
+  for (let at = start; at < text.length; at += 1) {
+    if (text[at] === "'") return { text: out, end: at + 1 };
+    if (text[at] === '\\' && text[at + 1] === "'") at += 1;
+    out += text[at];
+  }
+  return undefined;
+}
+
+/** One word as redis.conf takes it: quoted where it must be. */
+export function quoteArgument(word: string): string {
+  if (word !== '' && /^[\x21\x23-\x26\x28-\x5b\x5d-\x7e]+$/.test(word) && !word.startsWith('#')) return word;
+  const escaped = word
+    .replace(/["\\]/g, '\\$&')
+    .replace(/\n/g, '\\n')
+    .replace(/\r/g, '\\r')
+    .replace(/\t/g, '\\t');
+  return `"${escaped}"`;
+}
+
+/** A directive's line. */
+export function confLine(name: string, ...args: readonly (string | number)[]): string {
+  return [name, ...args.map((arg) => quoteArgument(String(arg)))].join(' ');
+}
+
+/** A line that replaces the base's, or that takes it out, with the reason. */
+export type Change =
+  | { readonly name: string; readonly args: readonly (string | number)[] }
+  | { readonly name: string; readonly leaveOut: string };
+
+/**
+ * Lays changes over a base text: a directive of the base is replaced where it stands, so that its reason stays above it;
+ * one that the base does not have goes under a heading at the end. Of several changes to one directive the last wins.
+ */
+export function layOver(base: string, changes: readonly Change[], heading: string): string {
+  const latest = new Map(changes.map((change) => [change.name, change]));
+  const placed = new Set<string>();
+  const kept = parseConf(base).flatMap(({ raw, name }) => {
+    const change = name === undefined ? undefined : latest.get(name);
+    if (change === undefined) return [raw];
+    if (placed.has(change.name)) return [];
+    placed.add(change.name);
+    return [lineOf(change)];
+  });
+  const added = [...latest.values()]
+    .filter((change) => !placed.has(change.name))
+    .filter((change) => 'args' in change);
+  const section =
+    added.length === 0 ? [] : ['', `# -- ${heading} ${'-'.repeat(Math.max(0, 114 - heading.length))}`, ''];
+  return `${[...kept, ...section, ...added.map(lineOf)].join('\n')}\n`;
+}
+
+function lineOf(change: Change): string {
+  return 'args' in change
+    ? confLine(change.name, ...change.args)
+    : `# ${change.name}: left out, ${change.leaveOut}`;
+}

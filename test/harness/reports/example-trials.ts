@@ -1,0 +1,268 @@
+/**
+ * Trials as a run would record them, drawn from a seeded generator: an open loop at a steady rate, a fault, a recovery.
+ * Shapes follow what was measured: the kit's client writes again shortly after `+switch-master`, the stock one late,
+ * or, on a hung master, never before the master comes back.
+ */
+import type { Distribution } from '../../../harness/checkers/checker.ts';
+import type { TimelineBin, TrialView } from '../../../harness/reports/report.ts';
+
+export type Draw = () => number;
+
+/** Mulberry32. */
+export function draws(seed: number): Draw {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+interface Outage {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Share of the operations in the outage that end as unknown; the rest fails. */
+  readonly unknown: number;
+}
+
+function timeline(
+  draw: Draw,
+  rate: number,
+  durationMs: number,
+  binMs: number,
+  outage?: Outage,
+): TimelineBin[] {
+  return Array.from({ length: Math.ceil(durationMs / binMs) }, (_, index) => {
+    const tMs = index * binMs;
+    const sent = Math.round((rate * binMs) / 1000 + (draw() - 0.5) * 4);
+    const down = outage !== undefined && tMs + binMs > outage.fromMs && tMs < outage.toMs;
+    const share = down
+      ? Math.min(1, (Math.min(outage.toMs, tMs + binMs) - Math.max(outage.fromMs, tMs)) / binMs)
+      : 0;
+    const lost = Math.round(sent * share);
+    const info = down ? Math.round(lost * outage.unknown * (tMs < outage.fromMs + 600 ? 1 : 0.15)) : 0;
+    const ok = sent - lost;
+    const base = 0.25 + draw() * 0.12;
+    const after = outage !== undefined && tMs >= outage.toMs && tMs < outage.toMs + 2 * binMs;
+    const reads = Math.round(ok / 3);
+    const hits = Math.round(reads * Math.min(0.97, 0.4 + index / 30));
+    return {
+      tMs,
+      ok,
+      failed: lost - info,
+      info,
+      p50Ms: ok === 0 ? null : after ? base * 40 : base,
+      p99Ms: ok === 0 ? null : after ? 900 + draw() * 400 : base * (4 + draw() * 12),
+      hits,
+      misses: reads - hits,
+    };
+  });
+}
+
+const BUCKETS = Array.from({ length: 49 }, (_, index) => Number((0.05 * 10 ** (index / 8)).toPrecision(3)));
+
+function latencies(
+  draw: Draw,
+  client: string,
+  kind: string,
+  n: number,
+  medianMs: number,
+): TrialView['latencies'][number] {
+  const samples = Array.from({ length: n }, () => {
+    const bell = draw() + draw() + draw() + draw() - 2;
+    const tail = draw() < 0.012 ? 4 + draw() * 12 : 1;
+    return medianMs * Math.exp(bell * 0.9) * tail;
+  }).sort((a, b) => a - b);
+  const at = (share: number) => Number((samples[Math.ceil(share * n) - 1] ?? 0).toFixed(3));
+  const distribution: Distribution = {
+    min: at(1 / n),
+    p50: at(0.5),
+    p95: at(0.95),
+    p99: at(0.99),
+    max: at(1),
+    mean: Number((samples.reduce((sum, each) => sum + each, 0) / n).toFixed(3)),
+  };
+  const histogram = BUCKETS.map((upToMs, index) => ({
+    upToMs,
+    count: samples.filter((each) => each <= upToMs && each > (BUCKETS[index - 1] ?? 0)).length,
+  }));
+  return { client, kind, n, distribution, histogram };
+}
+
+interface FailoverShape {
+  readonly drill: string;
+  readonly title: string;
+  readonly safeOutcome: string;
+  readonly fault: string;
+  readonly healMs: number;
+  readonly switchMs: number | null;
+  readonly kitBackMs: number;
+  readonly stockBackMs: number;
+}
+
+const FAILOVERS: readonly FailoverShape[] = [
+  {
+    drill: 'master-crash',
+    title: 'The master dies',
+    safeOutcome: 'bounded gap, no acknowledged durable write lost',
+    fault: 'kill',
+    healMs: 9000,
+    switchMs: 5290,
+    kitBackMs: 5410,
+    stockBackMs: 6640,
+  },
+  {
+    drill: 'master-hang',
+    title: 'The master stops answering without a reset, and returns later',
+    safeOutcome: 'the client moves without a reset, no stale acknowledgement',
+    fault: 'pause',
+    healMs: 10_000,
+    switchMs: 5520,
+    kitBackMs: 5640,
+    stockBackMs: 10_250,
+  },
+  {
+    drill: 'planned-switch',
+    title: 'A switchover on purpose',
+    safeOutcome: 'nothing lost, the old master is a replica within a second',
+    fault: 'switchover',
+    healMs: 3220,
+    switchMs: 4180,
+    kitBackMs: 3260,
+    stockBackMs: 4420,
+  },
+];
+
+export function failoverTrials(draw: Draw, trialsEach: number): TrialView[] {
+  return FAILOVERS.flatMap((shape) =>
+    Array.from({ length: trialsEach }, (_, index): TrialView => {
+      const jitter = Math.round(draw() * 300);
+      const fromMs = 3000 + jitter;
+      return {
+        drill: shape.drill,
+        title: shape.title,
+        family: 'failover',
+        safeOutcome: shape.safeOutcome,
+        trial: index + 1,
+        status: 'completed',
+        binMs: 200,
+        timelines: {
+          kit: timeline(draw, 240, 12_000, 200, { fromMs, toMs: shape.kitBackMs + jitter, unknown: 0.3 }),
+          ioredis: timeline(draw, 240, 12_000, 200, {
+            fromMs,
+            toMs: shape.stockBackMs + jitter,
+            unknown: 0.8,
+          }),
+        },
+        faults: [{ fault: shape.fault, node: 'redis-1', fromMs, toMs: shape.healMs + jitter }],
+        marks: [
+          ...(shape.switchMs === null ? [] : [{ label: '+switch-master', tMs: shape.switchMs + jitter }]),
+          { label: 'first write after the fault', tMs: shape.kitBackMs + jitter },
+        ],
+        latencies: ['kit', 'ioredis'].flatMap((client) => [
+          latencies(draw, client, 'set', 600, client === 'kit' ? 0.31 : 0.28),
+          latencies(draw, client, 'get', 300, client === 'kit' ? 0.27 : 0.25),
+        ]),
+        expectations: [],
+      };
+    }),
+  );
+}
+
+export function loadTrials(draw: Draw): TrialView[] {
+  const shared = {
+    family: 'load',
+    trial: 1,
+    status: 'completed',
+    faults: [],
+    marks: [],
+    expectations: [],
+  } as const;
+  return [
+    {
+      ...shared,
+      drill: 'realistic-50',
+      title: 'The realistic benchmark of 50 queries',
+      safeOutcome: 'hit ratio, latency and throughput as the seed states them',
+      binMs: 500,
+      timelines: { kit: timeline(draw, 5, 10_000, 500) },
+      latencies: [latencies(draw, 'kit', 'getOrCompute', 50, 2.1)],
+    },
+    {
+      ...shared,
+      drill: 'zipf-100',
+      title: '100 queries, Zipf over a catalogue of 5',
+      safeOutcome: '95 % hits',
+      binMs: 100,
+      timelines: { kit: timeline(draw, 100, 1000, 100) },
+      latencies: [latencies(draw, 'kit', 'getOrCompute', 100, 0.9)],
+    },
+    {
+      ...shared,
+      drill: 'steady',
+      title: 'A steady open loop',
+      safeOutcome: 'every operation within its target, availability without a fault',
+      binMs: 250,
+      timelines: { kit: timeline(draw, 700, 10_000, 250), ioredis: timeline(draw, 700, 10_000, 250) },
+      latencies: [
+        latencies(draw, 'kit', 'get', 5000, 0.29),
+        latencies(draw, 'kit', 'set', 1400, 0.34),
+        latencies(draw, 'kit', 'getMany', 200, 1.6),
+        latencies(draw, 'kit', 'setMany', 120, 2.2),
+        latencies(draw, 'kit', 'getOrCompute', 900, 0.42),
+        latencies(draw, 'ioredis', 'get', 5000, 0.26),
+        latencies(draw, 'ioredis', 'set', 1400, 0.3),
+      ],
+    },
+  ];
+}
+
+const SCRIPTED: readonly (readonly [
+  drill: string,
+  title: string,
+  what: string,
+  expected: string,
+  actual: string,
+])[] = [
+  ['hit-miss', 'A value that was set is found', 'get after set', 'equals "v"', '"v"'],
+  ['ttl-expiry', 'A value is gone after its TTL', 'ttl right after set', 'at most 2000 ms', '1,998 ms'],
+  [
+    'corrupt-payload',
+    'A corrupt payload is purged and recomputed',
+    'the key after the read',
+    'equals null',
+    'null',
+  ],
+  [
+    'timeout-fallback',
+    'Slow Redis falls back',
+    'getOrCompute behind 2 s of latency',
+    'at most 250 ms',
+    '104 ms',
+  ],
+  ['breaker', 'The circuit breaker trips and resets', 'state after five errors', 'equals "open"', '"open"'],
+  ['replication', 'A write reaches both replicas', 'lag of redis-3', 'at most 1000 ms', '3 ms'],
+  ['consistency', 'Master and replicas hold the same', 'keys that differ', 'equals 0', '0'],
+  ['security', 'Least privilege', 'FLUSHALL as the app user', 'equals "NOPERM"', '"NOPERM"'],
+];
+
+export function integrationTrials(): TrialView[] {
+  return SCRIPTED.map(([drill, title, what, expected, actual]) => ({
+    drill,
+    title,
+    family: 'integration',
+    safeOutcome: title,
+    trial: 1,
+    status: 'completed',
+    binMs: 200,
+    timelines: {},
+    faults: [],
+    marks: [],
+    latencies: [],
+    expectations: [
+      { what, expected, actual, held: true },
+      { what: 'the operation did not throw', expected: 'equals true', actual: 'true', held: true },
+    ],
+  }));
+}
