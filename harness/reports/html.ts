@@ -1,4 +1,56 @@
+/**
+ * The report as one page that opens anywhere: no script, no network, no font, nothing but this file. It reads from the
+ * top (the decision, what to do) down to what it stands on. Parts are in `html/`; drawings are inline SVG.
+ */
+
+import { criteriaSection } from './html/criteria.ts';
+import { failoverSection, integrationSection, loadSection } from './html/drills.ts';
+import { html, Markup } from './html/markup.ts';
+import { provenanceSection } from './html/provenance.ts';
+import { stateSymbols } from './html/states.ts';
+import { STYLE } from './html/style.ts';
+import { blockers, verdictHeader } from './html/verdict.ts';
 import type { Report } from './report.ts';
+import { DECISION_LABEL, oneLine } from './wording.ts';
+
+/** Nothing may be loaded and nothing may run: the page needs its own style and that is all. */
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
 export function renderHtml(report: Report): string {
-  return `<!doctype html><title>${report.verdict.decision}</title>`;
+  const { run, verdict } = report;
+  const sections: readonly (readonly [string, string, Markup | null])[] = [
+    ['blockers', 'What holds it back', blockers(report)],
+    ['criteria', 'Criteria', criteriaSection(report)],
+    ['failover', 'Failover', failoverSection(report)],
+    ['load', 'Load', loadSection(report)],
+    ['integration', 'Integration', integrationSection(report)],
+    ['provenance', 'On what it stands', provenanceSection(report)],
+  ];
+  const present = sections.filter(([, , section]) => section !== null);
+  const title = `${DECISION_LABEL[verdict.decision]}: ${oneLine(run.environment)} on ${oneLine(run.substrate)}, readiness report`;
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${new Markup(POLICY)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>${title}</title>
+<style>${new Markup(STYLE)}</style>
+</head>
+<body>
+<a class="skip" href="#main">Skip to the report</a>
+${stateSymbols()}
+<div class="page">
+${verdictHeader(report)}
+<nav aria-label="Parts of the report">${present.map(([id, name]) => html`<a href="#${id}">${name}</a>`)}</nav>
+<main id="main">
+${present.map(([, , section]) => section)}
+</main>
+<footer><p>The same figures for programs: <code>report.json</code>, schema <code>${report.schema}</code>.</p></footer>
+</div>
+</body>
+</html>
+`.text;
 }

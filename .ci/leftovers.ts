@@ -1,0 +1,83 @@
+/**
+ * Looks for what the checks left behind: `<passed> <failed>` on stdout, words on stderr.
+ *   processes   that carry this run's mark in their environment, whatever they are called
+ *   files       in the folder for temporary files, but what Node's compile cache keeps there
+ *   claims      of loopback addresses by this checkout
+ */
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+const temporary = process.argv[2] ?? '';
+const mark = `KIT_CI_MARK=${process.argv[3] ?? ''}`;
+if (mark.endsWith('=') || temporary === '') throw new Error('usage: leftovers.ts <folder> <mark>');
+
+const looks: Readonly<Record<string, () => readonly string[]>> = {
+  'no process': () =>
+    processes()
+      .filter(({ pid }) => !ancestors().has(pid))
+      .map(({ pid, command }) => `process ${pid}: ${command}`),
+  'no temporary file': () =>
+    readdirSync(temporary).filter(
+      (name) => name !== 'node-compile-cache' && !name.startsWith('redis-cache-kit-'),
+    ),
+  'no claim of an address': () =>
+    claims().filter((claim) => claim.includes(resolve('.')) || claim.includes(temporary)),
+  'no environment': () =>
+    existsSync('.kit/environments') ? readdirSync('.kit/environments').flatMap(ledger) : [],
+};
+
+let failed = 0;
+for (const [what, look] of Object.entries(looks)) {
+  const found = look();
+  if (found.length > 0) failed += 1;
+  process.stderr.write(
+    `${found.length === 0 ? 'ok' : 'not ok'}: ${what} is left\n${found.map((line) => `  ${line}\n`).join('')}`,
+  );
+}
+process.stdout.write(`${Object.keys(looks).length - failed} ${failed}\n`);
+
+function processes(): { pid: number; command: string }[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => (read(`/proc/${pid}/environ`) ?? '').split('\0').includes(mark))
+    .map((pid) => ({
+      pid: Number(pid),
+      command: (read(`/proc/${pid}/cmdline`) ?? '').replaceAll('\0', ' ').trim(),
+    }));
+}
+
+/** This process and those that wait for it. */
+function ancestors(): ReadonlySet<number> {
+  const found = new Set<number>();
+  for (let pid = process.pid; pid > 1; ) {
+    found.add(pid);
+    const stat = read(`/proc/${pid}/stat`) ?? '';
+    pid = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? 0);
+  }
+  return found;
+}
+
+function claims(): string[] {
+  return readdirSync(temporary)
+    .filter((name) => name.startsWith('redis-cache-kit-'))
+    .map((name) => join(realpathSync(join(temporary, name)), 'blocks'))
+    .filter((dir) => existsSync(dir))
+    .flatMap((dir) =>
+      readdirSync(dir)
+        .filter((name) => name.endsWith('.json'))
+        .map((name) => `${name}: ${read(join(dir, name)) ?? ''}`),
+    );
+}
+
+function ledger(name: string): string[] {
+  const path = `.kit/environments/${name}/ledger.json`;
+  return existsSync(path) ? [path] : [];
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

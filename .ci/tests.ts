@@ -1,0 +1,39 @@
+/**
+ * Counts what the tests did, from vitest's JSON: `<passed> <failed>` on stdout, words on stderr. A test file of the
+ * checkout that did not run, that has no test, or that left one out is a failure: what should have run did.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { relative, resolve } from 'node:path';
+
+interface Results {
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message?: string;
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  }[];
+}
+
+const results = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as Results;
+const expected = readdirSync('test', { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.test.ts'))
+  .map((path) => `test/${path}`);
+const byFile = new Map(results.testResults.map((file) => [relative(resolve('.'), file.name), file]));
+
+let passed = 0;
+const problems: string[] = [];
+for (const path of expected) {
+  const file = byFile.get(path);
+  const tests = file?.assertionResults ?? [];
+  if (file === undefined) problems.push(`${path}: did not run`);
+  else if (tests.length === 0) problems.push(`${path}: has no test (${file.message ?? 'no reason given'})`);
+  for (const { status, fullName } of tests) {
+    if (status === 'passed') passed += 1;
+    else problems.push(`${path}: ${fullName}: ${status}`);
+  }
+}
+if (expected.length === 0) problems.push('test: no test files');
+
+for (const problem of problems) process.stderr.write(`not ok: ${problem}\n`);
+process.stderr.write(`${expected.length} test files, ${passed} tests passed\n`);
+process.stdout.write(`${passed} ${problems.length}\n`);

@@ -1,0 +1,44 @@
+/**
+ * Counts what a run showed, from its report and its gates: `<passed> <failed>` on stdout, words on stderr.
+ *
+ * Every drill of the catalogue must have completed. Every criterion in scope must be PASS or WAIVED; one that depends on
+ * timing (`timing` in its gate) may be INVALID instead, because a shared machine may be too noisy to time anything.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseGates } from '../config/gates.ts';
+import { drillsNamed } from '../harness/registry.ts';
+import type { Report } from '../harness/reports/report.ts';
+
+const folder = process.argv[2] ?? '';
+const report = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')) as Report;
+const gates = parseGates(readFileSync(join(folder, 'gates.json'), 'utf8'), 'gates.json').gates;
+
+let passed = 0;
+const problems: string[] = [];
+const notes: string[] = [];
+
+for (const { id } of drillsNamed('all')) {
+  const trials = report.trials.filter(({ drill }) => drill === id);
+  const broken = trials.find(({ status }) => status !== 'completed');
+  if (trials.length === 0) problems.push(`drill ${id}: did not run`);
+  else if (broken !== undefined)
+    problems.push(`drill ${id}: ${broken.status}: ${broken.reason ?? 'no reason given'}`);
+  else passed += 1;
+}
+
+for (const { id, state, because } of report.verdict.criteria) {
+  const timed = gates.find((gate) => gate.id === id)?.timing !== false;
+  if (state === 'OUT_OF_SCOPE') continue;
+  if (state === 'PASS' || state === 'WAIVED') passed += 1;
+  else if (state === 'INVALID' && timed)
+    notes.push(`criterion ${id}: INVALID, a time on a noisy machine: ${because}`);
+  else problems.push(`criterion ${id}: ${state}: ${because}`);
+}
+if (report.verdict.criteria.every(({ state }) => state === 'OUT_OF_SCOPE'))
+  problems.push('no criterion was in scope');
+
+for (const note of notes) process.stderr.write(`note: ${note}\n`);
+for (const problem of problems) process.stderr.write(`not ok: ${problem}\n`);
+process.stderr.write(`verdict ${report.verdict.decision}: ${passed} drills and criteria in order\n`);
+process.stdout.write(`${passed} ${problems.length}\n`);

@@ -1,0 +1,54 @@
+/** Our client and the stock one under the same faults: figures, and the write gaps drawn on one log scale. */
+import { scaleLog } from 'd3-scale';
+import type { ComparisonRow, Report } from '../report.ts';
+import { clientName, formatGap, formatMs, formatNumber, oneLine } from '../wording.ts';
+import { decades, decadeTicks, round, scrolling } from './chart.ts';
+import { html, type Markup } from './markup.ts';
+
+const WIDTH = 180;
+
+export function comparisonTable(report: Report): Markup | null {
+  const { comparison } = report;
+  if (comparison.length === 0) return null;
+  const gaps = comparison.flatMap(({ writeGapMs }) =>
+    writeGapMs === null ? [] : [writeGapMs.min, writeGapMs.max],
+  );
+  const domain = decades(gaps);
+  const x = scaleLog([...domain], [4, WIDTH - 4]).clamp(true);
+  const drills = [...new Set(comparison.map(({ drill }) => drill))];
+  return html`<h3 id="comparison">The same faults, two clients</h3>
+${scrolling(
+  'Our client and the stock one, side by side',
+  html`<table class="comparison"><thead><tr><th scope="col">Drill</th><th scope="col">Client</th><th scope="col" class="n">Trials</th><th scope="col" class="n">Write gap<small>min / median / max</small></th><th scope="col">${ruler(domain, x)}</th><th scope="col" class="n">Acknowledged</th><th scope="col" class="n">of these lost</th><th scope="col" class="n">durable lost</th><th scope="col" class="n">Over 1 s</th><th scope="col" class="n">Dead clients</th></tr></thead>${drills.map(
+    (drill) => {
+      const rows = comparison.filter((row) => row.drill === drill);
+      return html`<tbody>${rows.map((row, index) => html`<tr>${index === 0 && html`<th scope="rowgroup" rowspan="${rows.length}">${oneLine(drill)}</th>`}${cells(row, x)}</tr>`)}</tbody>`;
+    },
+  )}</table>`,
+)}
+<p class="note">Acknowledged writes that no node holds after the heal. <em>ioredis, defaults</em> is the stock client as it comes; it has no durable writes. A dead client never answered again after the heal.</p>`;
+}
+
+function cells(row: ComparisonRow, x: (value: number) => number): Markup {
+  const bad = (count: number) => (count > 0 ? 'n bad' : 'n');
+  return html`<td class="client">${clientName(row.client)}</td><td class="n">${formatNumber(row.trials)}</td><td class="n gap">${formatGap(row.writeGapMs)}</td><td>${range(row, x)}</td><td class="n">${formatNumber(row.acknowledged)}</td><td class="${bad(row.acknowledgedLost)}">${formatNumber(row.acknowledgedLost)}</td><td class="${bad(row.durableLost ?? 0)}">${row.durableLost === null ? '–' : formatNumber(row.durableLost)}</td><td class="n">${formatNumber(row.longerThan1s)}</td><td class="${bad(row.deadClients)}">${formatNumber(row.deadClients)}</td>`;
+}
+
+function ruler(domain: readonly [number, number], x: (value: number) => number): Markup {
+  const ticks = decadeTicks(domain);
+  return html`<svg class="range" width="${WIDTH}" height="22" viewBox="0 0 ${WIDTH} 22" role="img" aria-label="Write gap on a log scale">${ticks.map(
+    (tick, index) => {
+      const at = round(x(tick));
+      const anchor = index === 0 ? 'start' : index === ticks.length - 1 ? 'end' : 'middle';
+      return html`<line class="faint" x1="${at}" x2="${at}" y1="16" y2="22"/><text x="${at}" y="12" text-anchor="${anchor}">${formatMs(tick)}</text>`;
+    },
+  )}</svg>`;
+}
+
+function range({ writeGapMs, client }: ComparisonRow, x: (value: number) => number): Markup | null {
+  if (writeGapMs === null) return null;
+  const [low, mid, high] = [writeGapMs.min, writeGapMs.median, writeGapMs.max].map((value) =>
+    round(x(Math.max(value, 1e-3))),
+  );
+  return html`<svg class="range ${client === 'kit' ? 'kit' : 'stock'}" width="${WIDTH}" height="14" viewBox="0 0 ${WIDTH} 14" aria-hidden="true"><line class="track" x1="4" x2="${WIDTH - 4}" y1="7" y2="7"/><line class="span" x1="${low ?? 0}" x2="${high ?? 0}" y1="7" y2="7"/><circle cx="${mid ?? 0}" cy="7" r="4"/></svg>`;
+}

@@ -1,0 +1,90 @@
+/** Every criterion, by where it comes from and worst first; what was out of scope is folded away, not hidden. */
+import { scaleLinear } from 'd3-scale';
+import type { Criterion, EvidenceRef } from '../../gates/gate.ts';
+import type { Report } from '../report.ts';
+import {
+  byUrgency,
+  formatBound,
+  formatMeasured,
+  formatNumber,
+  formatTarget,
+  oneLine,
+  STATE_LABEL,
+  shortSha,
+} from '../wording.ts';
+import { round, scrolling } from './chart.ts';
+import { fileHref, html, type Markup, slug } from './markup.ts';
+import { stateWord } from './states.ts';
+
+const SOURCE: Readonly<Record<string, string>> = {
+  C1: 'Integration drills',
+  C2: 'Failover drills',
+  C3: 'Load',
+  C4: 'Service level targets',
+  A7: 'Security',
+  A8: 'Persistence and limits',
+  A11: 'Production checklist',
+  '004 §3': 'Production readiness criteria',
+  '004 §4': 'Required enhancements',
+  '004 §5': 'Test plan',
+};
+
+export function criteriaSection(report: Report): Markup {
+  const { criteria } = report.verdict;
+  const drills = new Set(report.trials.map(({ drill }) => drill));
+  const judged = byUrgency(criteria.filter(({ state }) => state !== 'OUT_OF_SCOPE'));
+  const outside = criteria.filter(({ state }) => state === 'OUT_OF_SCOPE');
+  const groups = [...new Set(criteria.map(groupOf))]
+    .map((group) => ({ group, rows: judged.filter((criterion) => groupOf(criterion) === group) }))
+    .filter(({ rows }) => rows.length > 0);
+  return html`<section id="criteria"><h2>Criteria</h2>
+${groups.length === 0 && html`<p class="quiet">No criterion was in the scope of this run.</p>`}
+${groups.map(({ group, rows }) => html`<h3 class="group">${SOURCE[group] ?? ''} <span>${group}</span></h3>${table(rows, group, drills)}`)}
+${outside.length > 0 && html`<details class="outside"><summary>${formatNumber(outside.length)} out of the scope of this run, not judged</summary><ul>${outside.map((criterion) => html`<li id="c-${slug(criterion.id)}"><b>${oneLine(criterion.title)}</b> <code>${oneLine(criterion.id)}</code> ${oneLine(criterion.because)}</li>`)}</ul></details>`}
+</section>`;
+}
+
+/** `004 §3 Security` belongs to `004 §3`, `C4` to itself. */
+function groupOf(criterion: Criterion): string {
+  const source = oneLine(criterion.source);
+  return /^(?:\d{3} §\d+|[A-Z]\d+)/.exec(source)?.[0] ?? (source === '' ? 'other' : source);
+}
+
+function table(rows: readonly Criterion[], group: string, drills: ReadonlySet<string>): Markup {
+  return scrolling(
+    `Criteria of ${group}`,
+    html`<table class="criteria"><thead><tr><th scope="col">State</th><th scope="col">Criterion</th><th scope="col" class="n">Measured</th><th scope="col"><span class="hidden">Measured against target</span></th><th scope="col">Target</th><th scope="col" class="n">n</th><th scope="col">Claim</th><th scope="col">Evidence</th></tr></thead><tbody>${rows.map((criterion) => row(criterion, drills))}</tbody></table>`,
+  );
+}
+
+function row(criterion: Criterion, drills: ReadonlySet<string>): Markup {
+  const { scope } = criterion;
+  const workload = oneLine(scope.workload);
+  return html`<tr id="c-${slug(criterion.id)}" class="${slug(STATE_LABEL[criterion.state])}"><td class="s">${stateWord(criterion.state)}</td>
+<th scope="row">${oneLine(criterion.title)}<small><code>${oneLine(criterion.id)}</code>${workload !== '' && html` on ${drills.has(scope.workload) ? html`<a href="#d-${slug(workload)}">${workload}</a>` : workload}`}${scope.sli !== '' && html`, ${oneLine(scope.sli)}`}</small></th>
+<td class="n m" data-label="measured">${formatMeasured(criterion)}</td><td class="b">${bullet(criterion)}</td><td class="t" data-label="target">${formatTarget(criterion)}</td>
+<td class="n" data-label="n">${formatNumber(criterion.n)}</td>
+<td class="c" data-label="claim">${criterion.bound === null ? oneLine(criterion.because) : html`${formatBound(criterion.bound, criterion.unit)}<small>${oneLine(criterion.because)}</small>`}</td>
+<td class="e" data-label="evidence">${evidence(criterion.evidence)}</td></tr>`;
+}
+
+/** How far the measured value is from its target: a bar, and the target as a stroke. */
+function bullet({ measured, target, unit, state }: Criterion): Markup | null {
+  if (measured === null || target.op === '==' || target.value <= 0 || measured < 0) return null;
+  const most = unit === 'ratio' && target.value <= 1 ? 1 : target.value * 1.33;
+  const x = scaleLinear([0, most], [0, 88]).clamp(true);
+  const at = round(x(target.value));
+  const over = measured > most;
+  return html`<svg class="bullet ${slug(STATE_LABEL[state])}" width="96" height="14" viewBox="0 0 96 14" aria-hidden="true"><rect class="track" x="0" y="5" width="88" height="4"/><rect class="bar" x="0" y="4" width="${round(Math.max(1.5, x(measured)))}" height="6"/>${over && html`<path class="bar" d="M89,2l6,5l-6,5z"/>`}<line x1="${at}" x2="${at}" y1="0" y2="14"/></svg>`;
+}
+
+function evidence(refs: readonly EvidenceRef[]): Markup {
+  if (refs.length === 0) return html`<span class="quiet">none</span>`;
+  const links = refs.map(link);
+  if (refs.length <= 1) return html`${links}`;
+  return html`<details><summary>${formatNumber(refs.length)} files</summary><ul>${links.map((each) => html`<li>${each}</li>`)}</ul></details>`;
+}
+
+function link({ path, sha256 }: EvidenceRef): Markup {
+  return html`<a href="${fileHref(path)}">${oneLine(path)}</a> <code class="sha" title="SHA-256 ${oneLine(sha256)}">${shortSha(sha256)}</code>`;
+}

@@ -1,0 +1,88 @@
+/** What was done: failovers with their figures, loads with theirs, scripted drills with their expectations. */
+import type { Report, TrialView } from '../report.ts';
+import { clientName, formatMs, formatNumber, oneLine } from '../wording.ts';
+import { scrolling } from './chart.ts';
+import { comparisonTable } from './comparison.ts';
+import { failoverFigure } from './failover.ts';
+import { loadFigures } from './load.ts';
+import { html, type Markup, slug } from './markup.ts';
+import { longestSilence, worstFirst } from './timeline.ts';
+
+type Draw = (trial: TrialView, id: string) => Markup;
+
+export function failoverSection(report: Report): Markup | null {
+  const groups = drillsOf(report, 'failover');
+  if (groups.length + report.comparison.length === 0) return null;
+  return html`<section id="failover"><h2>Failover</h2>${comparisonTable(report)}${groups.map((trials) => drill(trials, failoverFigure))}</section>`;
+}
+
+export function loadSection(report: Report): Markup | null {
+  const groups = drillsOf(report, 'load');
+  if (groups.length + report.benchmarks.length === 0) return null;
+  const draw: Draw = (trial, id) => loadFigures(trial, report.verdict.criteria, id);
+  return html`<section id="load"><h2>Load</h2>${benchmarks(report)}${groups.map((trials) => drill(trials, draw))}</section>`;
+}
+
+function drillsOf(report: Report, family: TrialView['family']): readonly (readonly TrialView[])[] {
+  const trials = report.trials.filter((trial) => trial.family === family);
+  return [...new Set(trials.map((trial) => trial.drill))].map((id) =>
+    trials.filter((trial) => trial.drill === id),
+  );
+}
+
+function drill(trials: readonly TrialView[], draw: Draw): Markup {
+  const [first, ...others] = worstFirst(trials.filter(({ status }) => status === 'completed'));
+  const named = first ?? trials[0];
+  if (named === undefined) return html``;
+  const id = slug(named.drill);
+  return html`<article class="drill" id="d-${id}"><h3>${oneLine(named.title)} <code>${oneLine(named.drill)}</code></h3>
+<p class="safe">${oneLine(named.safeOutcome)}</p>${trials.filter(({ status }) => status !== 'completed').map(broken)}
+${first !== undefined && draw(first, `f-${id}-${first.trial}`)}
+${others.length > 0 && html`<details class="trials"><summary>${formatNumber(others.length)} more ${others.length === 1 ? 'trial' : 'trials'}; the one above is that with our client's longest silence</summary>${others.map((trial) => html`<h4>Trial ${trial.trial} ${silences(trial)}</h4>${draw(trial, `f-${id}-${trial.trial}`)}`)}</details>`}
+</article>`;
+}
+
+function silences(trial: TrialView): Markup {
+  const parts = Object.entries(trial.timelines).map(([client, bins]) => {
+    const span = longestSilence(bins, trial.binMs);
+    return `${clientName(client)} ${span === null ? 'never silent' : `silent for ${formatMs(span.toMs - span.fromMs)}`}`;
+  });
+  return html`<span class="quiet">${parts.join(', ')}</span>`;
+}
+
+function broken(trial: TrialView): Markup {
+  return html`<p class="broken"><b>Trial ${trial.trial}: ${trial.status.replace('-', ' ')}.</b> ${oneLine(trial.reason ?? 'No reason was given.')}</p>`;
+}
+
+function benchmarks(report: Report): Markup | null {
+  if (report.benchmarks.length === 0) return null;
+  return html`<div class="benchmarks">${report.benchmarks.map(
+    ({ title, rows }) =>
+      html`<table class="benchmark"><caption>${oneLine(title)}</caption><tbody>${rows.map(({ label, value }) => html`<tr><th scope="row">${oneLine(label)}</th><td class="n">${oneLine(value)}</td></tr>`)}</tbody></table>`,
+  )}</div>`;
+}
+
+export function integrationSection(report: Report): Markup | null {
+  const trials = report.trials.filter(({ family }) => family === 'integration');
+  if (trials.length === 0) return null;
+  return html`<section id="integration"><h2>Integration</h2><div class="scripts">${trials.map(script)}</div></section>`;
+}
+
+function script(trial: TrialView): Markup {
+  const held = trial.expectations.filter((each) => each.held).length;
+  const all = trial.expectations.length;
+  const bad = held < all || trial.status !== 'completed';
+  const tally = all === 0 ? 'nothing expected' : `${formatNumber(held)} of ${formatNumber(all)} held`;
+  return html`<details id="d-${slug(trial.drill)}${trial.trial > 1 && `-${trial.trial}`}" class="script${bad && ' bad'}"${bad && html` open`}><summary><b>${oneLine(trial.title)}</b> <code>${oneLine(trial.drill)}</code><span class="held">${tally}</span></summary>
+${trial.status !== 'completed' && broken(trial)}
+${
+  all > 0 &&
+  scrolling(
+    `Expectations of ${oneLine(trial.drill)}`,
+    html`<table><thead><tr><th scope="col">What</th><th scope="col">Expected</th><th scope="col">Seen</th><th scope="col"></th></tr></thead><tbody>${trial.expectations.map(
+      (each) =>
+        html`<tr class="${each.held ? 'pass' : 'fail'}"><td>${oneLine(each.what)}</td><td>${oneLine(each.expected)}</td><td>${oneLine(each.actual)}</td><td>${each.held ? 'held' : 'not held'}</td></tr>`,
+    )}</tbody></table>`,
+  )
+}</details>`;
+}

@@ -1,0 +1,214 @@
+/**
+ * A failover drill as small multiples: one panel a client, on the same axes. Above what came back a bin (answered,
+ * unknown, failed, stacked), below how long it took, on a log scale; the fault is shaded, what happened is marked.
+ */
+import { scaleLinear, scaleLog } from 'd3-scale';
+import { area, curveStepAfter, line, stack } from 'd3-shape';
+import type { TimelineBin, TrialView } from '../report.ts';
+import { clientName, formatMs, formatNumber, oneLine } from '../wording.ts';
+import {
+  decades,
+  decadeTicks,
+  drawing,
+  horizontalGrid,
+  INNER_RIGHT,
+  msTick,
+  PANEL,
+  round,
+  scrolling,
+  timeAxis,
+} from './chart.ts';
+import { html, type Markup } from './markup.ts';
+import { endOf, longestSilence, marksOf, phases } from './timeline.ts';
+
+const ROW = 15;
+const RATE_HEIGHT = 104;
+const LATENCY_HEIGHT = 92;
+const BETWEEN = 26;
+
+/** Scales that all panels of a figure share. */
+interface Frame {
+  readonly trial: TrialView;
+  readonly x: ReturnType<typeof scaleLinear<number, number>>;
+  readonly rate: ReturnType<typeof scaleLinear<number, number>>;
+  readonly latency: ReturnType<typeof scaleLog<number, number>>;
+  readonly latencyDomain: readonly [number, number];
+  readonly rateTop: number;
+  readonly latencyBottom: number;
+}
+
+export function failoverFigure(trial: TrialView, id: string): Markup {
+  const clients = Object.keys(trial.timelines);
+  if (clients.length === 0) return html`<p class="quiet">No timeline was recorded.</p>`;
+  const frame = frameOf(trial, clients);
+  return html`<figure><div class="panels">${clients.map((client, index) => panel(frame, client, `${id}-${index}`))}</div>
+<figcaption>${legend()} Trial ${trial.trial}, bins of ${formatNumber(trial.binMs)} ms. Latency runs from the <em>intended</em> start, so a stall is not hidden by a generator that waits for it.</figcaption>
+<details><summary>As a table</summary>${phaseTable(trial, clients)}</details></figure>`;
+}
+
+function frameOf(trial: TrialView, clients: readonly string[]): Frame {
+  const bins = clients.flatMap((client) => trial.timelines[client] ?? []);
+  const rows = Math.max(1, ...clients.map((client) => marksOf(trial, client).length + trial.faults.length));
+  const rateTop = 26 + rows * ROW;
+  const most = bins.reduce(
+    (peak, bin) => Math.max(peak, perSecond(bin.ok + bin.failed + bin.info, trial)),
+    1,
+  );
+  const latencyDomain = decades(bins.flatMap((bin) => [bin.p50Ms ?? 0, bin.p99Ms ?? 0]));
+  const latencyTop = rateTop + RATE_HEIGHT + BETWEEN;
+  return {
+    trial,
+    x: scaleLinear([0, endOf(trial)], [PANEL.left, INNER_RIGHT]),
+    rate: scaleLinear([0, most], [rateTop + RATE_HEIGHT, rateTop]).nice(3),
+    latency: scaleLog([...latencyDomain], [latencyTop + LATENCY_HEIGHT, latencyTop]).clamp(true),
+    latencyDomain,
+    rateTop,
+    latencyBottom: latencyTop + LATENCY_HEIGHT,
+  };
+}
+
+function perSecond(count: number, trial: TrialView): number {
+  return (count * 1000) / trial.binMs;
+}
+
+function panel(frame: Frame, client: string, id: string): Markup {
+  const { trial, x, rate, latency } = frame;
+  const bins = trial.timelines[client] ?? [];
+  const name = clientName(client);
+  return drawing(
+    id,
+    frame.latencyBottom + 24,
+    `${oneLine(trial.drill)}, ${name}`,
+    description(trial, client),
+    html`<text class="name" x="${PANEL.left}" y="13">${name}</text>`,
+    faults(frame),
+    horizontalGrid(rate, rate.ticks(3), (value) => formatNumber(value)),
+    html`<text class="unit" x="${PANEL.left}" y="${frame.rateTop - 5}">operations/s</text>`,
+    throughput(frame, bins),
+    silence(frame, bins),
+    horizontalGrid(latency, decadeTicks(frame.latencyDomain), msTick),
+    html`<text class="unit" x="${PANEL.left}" y="${frame.rateTop + RATE_HEIGHT + BETWEEN - 7}">latency</text>`,
+    percentile(frame, bins, 'p50Ms', 'p50'),
+    percentile(frame, bins, 'p99Ms', 'p99'),
+    lastLabels(frame, bins),
+    marks(frame, client),
+    timeAxis(x, frame.latencyBottom),
+  );
+}
+
+/** Shaded from the observed injection to the observed heal; to the end where it was never healed. */
+function faults({ trial, x, latencyBottom, rateTop }: Frame): Markup {
+  const end = endOf(trial);
+  return html`<g class="fault">${trial.faults.map((fault, index) => {
+    const from = round(x(fault.fromMs));
+    const to = round(x(Math.min(end, fault.toMs ?? end)));
+    const top = 26 + index * ROW;
+    const label = `${oneLine(fault.fault)} ${oneLine(fault.node)}${fault.toMs === null ? ', not healed' : ''}`;
+    const outer = from < PANEL.width / 2;
+    return html`<rect x="${from}" y="${top - 10}" width="${round(Math.max(1, to - from))}" height="${round(latencyBottom - top + 10)}"/><line x1="${from}" x2="${from}" y1="${top - 10}" y2="${latencyBottom}"/><text x="${outer ? from + 5 : from - 5}" y="${Math.min(top, rateTop) + 1}" text-anchor="${outer ? 'start' : 'end'}">${label}</text>`;
+  })}</g>`;
+}
+
+function throughput({ trial, x, rate }: Frame, bins: readonly TimelineBin[]): Markup {
+  const keys = ['ok', 'info', 'failed'] as const;
+  const last = bins.at(-1);
+  // A step runs to the next point: the last bin needs one more to have its width.
+  const closed = last === undefined ? [] : [...bins, { ...last, tMs: last.tMs + trial.binMs }];
+  const layers = stack<TimelineBin, (typeof keys)[number]>()
+    .keys(keys)
+    .value((bin, key) => perSecond(bin[key], trial))(closed);
+  const shape = area<(typeof layers)[number][number]>()
+    .x((point) => x(point.data.tMs))
+    .y0((point) => rate(point[0]))
+    .y1((point) => rate(point[1]))
+    .curve(curveStepAfter)
+    .digits(1);
+  return html`${layers.map((layer) => html`<path class="${layer.key}" d="${shape(layer) ?? ''}"/>`)}`;
+}
+
+/** Says how long nothing came back, in the empty space that the silence itself leaves. */
+function silence({ trial, x, rate, rateTop }: Frame, bins: readonly TimelineBin[]): Markup | null {
+  const span = longestSilence(bins, trial.binMs);
+  if (span === null) return null;
+  const from = round(x(span.fromMs));
+  const to = round(x(span.toMs));
+  const y = round(rateTop + 22);
+  const text = `no answer for ${formatMs(span.toMs - span.fromMs)}`;
+  const room = to - from > 120;
+  const outside = to < PANEL.width - 160 ? to + 6 : from - 6;
+  const x0 = room ? round((from + to) / 2) : outside;
+  const anchor = room ? 'middle' : outside > to ? 'start' : 'end';
+  return html`<g class="silence"><path d="M${from},${y - 4}v8m0,-4H${to}m0,-4v8"/><text class="halo" x="${x0}" y="${room ? y - 7 : y + 4}" text-anchor="${anchor}">${text}</text><line x1="${from}" x2="${to}" y1="${round(rate(0))}" y2="${round(rate(0))}"/></g>`;
+}
+
+function percentile(
+  frame: Frame,
+  bins: readonly TimelineBin[],
+  key: 'p50Ms' | 'p99Ms',
+  name: string,
+): Markup {
+  const { x, latency, trial } = frame;
+  const path = line<TimelineBin>()
+    .defined((bin) => bin[key] !== null && bin[key] > 0)
+    .x((bin) => x(bin.tMs + trial.binMs / 2))
+    .y((bin) => latency(bin[key] ?? 1))
+    .digits(1);
+  return html`<path class="line ${name}" d="${path(bins) ?? ''}"/>`;
+}
+
+/** Names the two lines where they end, kept apart where they end together. */
+function lastLabels({ latency }: Frame, bins: readonly TimelineBin[]): Markup {
+  const last = (key: 'p50Ms' | 'p99Ms') => bins.findLast((bin) => (bin[key] ?? 0) > 0)?.[key] ?? null;
+  const p50 = last('p50Ms');
+  const p99 = last('p99Ms');
+  if (p50 === null || p99 === null) return html``;
+  const low = latency(p50);
+  const high = Math.min(latency(p99), low - 13);
+  const label = (name: string, y: number) =>
+    html`<text class="label ${name}" x="${INNER_RIGHT + 5}" y="${round(y + 4)}">${name}</text>`;
+  return html`${label('p50', low)}${label('p99', high)}`;
+}
+
+function marks({ trial, x, latencyBottom }: Frame, client: string): Markup {
+  return html`<g class="marks">${marksOf(trial, client).map(({ label, tMs }, index) => {
+    const at = round(x(tMs));
+    const y = 26 + (trial.faults.length + index) * ROW;
+    const before = at > PANEL.width * 0.55;
+    return html`<line x1="${at}" x2="${at}" y1="${y - 9}" y2="${latencyBottom}"/><text class="halo" x="${before ? at - 5 : at + 5}" y="${y + 1}" text-anchor="${before ? 'end' : 'start'}">${oneLine(label)} <tspan class="when">${formatMs(tMs)}</tspan></text>`;
+  })}</g>`;
+}
+
+function legend(): Markup {
+  return html`<span class="key ok">answered</span> <span class="key info">outcome unknown</span> <span class="key failed">failed</span> <span class="key shade">fault</span>`;
+}
+
+function description(trial: TrialView, client: string): string {
+  const span = longestSilence(trial.timelines[client] ?? [], trial.binMs);
+  const under = phases(trial, client);
+  const worst = under.reduce((most, phase) => Math.max(most, phase.worstMs ?? 0), 0);
+  const hit = trial.faults.map(
+    (fault) =>
+      `${fault.fault} on ${fault.node} from ${formatMs(fault.fromMs)}${fault.toMs === null ? '' : ` to ${formatMs(fault.toMs)}`}`,
+  );
+  return oneLine(
+    [
+      `Operations a second and latency over ${formatMs(endOf(trial))}.`,
+      hit.length === 0 ? '' : `Fault: ${hit.join(', ')}.`,
+      span === null
+        ? 'Never without an answer.'
+        : `No answer for ${formatMs(span.toMs - span.fromMs)} from ${formatMs(span.fromMs)}.`,
+      `Highest p99 of a bin ${formatMs(worst)}.`,
+    ].join(' '),
+  );
+}
+
+function phaseTable(trial: TrialView, clients: readonly string[]): Markup {
+  const rows = clients.flatMap((client) => phases(trial, client).map((phase) => ({ client, phase })));
+  return scrolling(
+    `${oneLine(trial.drill)} by phase`,
+    html`<table><thead><tr><th scope="col">client</th><th scope="col">phase</th><th scope="col" class="n">answered</th><th scope="col" class="n">unknown</th><th scope="col" class="n">failed</th><th scope="col" class="n">typical p50 of a bin</th><th scope="col" class="n">highest p99 of a bin</th></tr></thead><tbody>${rows.map(
+      ({ client, phase }) =>
+        html`<tr><td>${clientName(client)}</td><td>${phase.name}</td><td class="n">${formatNumber(phase.ok)}</td><td class="n">${formatNumber(phase.info)}</td><td class="n">${formatNumber(phase.failed)}</td><td class="n">${phase.typicalMs === null ? '–' : formatMs(phase.typicalMs)}</td><td class="n">${phase.worstMs === null ? '–' : formatMs(phase.worstMs)}</td></tr>`,
+    )}</tbody></table>`,
+  );
+}

@@ -1,0 +1,62 @@
+/**
+ * Markup that is safe by construction: what is put into a template is text and gets escaped, unless it is markup made
+ * here itself. So a page holds no element that its source does not show, whatever an error text says.
+ */
+import { clean } from '../wording.ts';
+
+const ENTITY: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+export class Markup {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  toString(): string {
+    return this.text;
+  }
+}
+
+export type Content = string | number | Markup | null | undefined | false | readonly Content[];
+
+/** A template for HTML and SVG. Null, undefined and false leave nothing behind; lists are joined. */
+export function html(parts: TemplateStringsArray, ...values: readonly Content[]): Markup {
+  return new Markup(
+    parts.map((part, index) => part + (index < values.length ? render(values[index]) : '')).join(''),
+  );
+}
+
+function render(content: Content): string {
+  if (content === null || content === undefined || content === false) return '';
+  if (content instanceof Markup) return content.text;
+  if (typeof content === 'string' || typeof content === 'number') {
+    return clean(String(content)).replace(/[&<>"']/g, (symbol) => ENTITY[symbol] ?? symbol);
+  }
+  return content.map(render).join('');
+}
+
+/** A name for `id` and `#` links: letters, digits and dashes. */
+export function slug(text: string): string {
+  return (
+    clean(text)
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-|-$/g, '') || 'none'
+  );
+}
+
+/** A link to a file of the run folder. It starts with `./`, so that no path can become a scheme. */
+export function fileHref(path: string): string {
+  return `./${clean(path)
+    .replace(/\ufffd/g, '')
+    .split('/')
+    .map(encodeURIComponent)
+    .join('/')}`;
+}

@@ -1,0 +1,34 @@
+/** On what the verdict stands: departures, seal, versions, machine, and how anybody can recompute it. */
+import type { Report } from '../report.ts';
+import { formatBytes, formatInstant, formatNumber, oneLine, runFolder, shortSha } from '../wording.ts';
+import { html, type Markup } from './markup.ts';
+
+export function provenanceSection(report: Report): Markup {
+  const { run } = report;
+  const rows: readonly (readonly [string, string])[] = [
+    ...Object.entries(run.provenance),
+    ['processor', `${run.machine.cpu}, ${formatNumber(run.machine.cores)} cores`],
+    ['memory', formatBytes(run.machine.memoryBytes)],
+    ['kernel', run.machine.kernel],
+    ['started', formatInstant(run.startedAt)],
+    ['judged', formatInstant(run.judgedAt)],
+    ['configuration', run.configSha256],
+    ['command', run.argv.length === 0 ? '–' : run.argv.join(' ')],
+  ];
+  return html`<section id="provenance"><h2>On what it stands</h2><div class="columns">
+<div><h3>Departures</h3>${run.departures.length === 0 ? html`<p class="quiet">None: everything ran as configured.</p>` : html`<ul class="departures">${run.departures.map((each) => html`<li>${oneLine(each)}</li>`)}</ul>`}
+<h3>Integrity</h3>${integrity(report)}
+<h3>Recompute it</h3><p>Proves the hash of every file, judges the recorded histories again and compares this report byte for byte:</p><pre><code>kit verify ${runFolder(report)}</code></pre></div>
+<dl class="facts wide">${rows.map(([name, value]) => html`<div><dt>${oneLine(name)}</dt><dd>${name === 'configuration' ? html`<code title="${oneLine(value)}">${shortSha(value)}</code>` : oneLine(value)}</dd></div>`)}</dl>
+</div></section>`;
+}
+
+function integrity({ integrity: { missing, altered }, run }: Report): Markup {
+  const list = (title: string, paths: readonly string[]) =>
+    paths.length > 0 &&
+    html`<p class="broken"><b>${title}</b></p><ul class="files">${paths.map((path) => html`<li><code>${oneLine(path)}</code></li>`)}</ul>`;
+  if (missing.length + altered.length === 0 && run.incomplete === undefined) {
+    return html`<p>Every file is what was sealed at the end of the run.</p>`;
+  }
+  return html`${run.incomplete !== undefined && html`<p class="broken"><b>The run did not come to its end.</b> ${oneLine(run.incomplete)}</p>`}${list('Missing', missing)}${list('Altered since it was sealed', altered)}`;
+}

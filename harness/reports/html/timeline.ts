@@ -1,0 +1,109 @@
+/** What the figures read out of a trial's bins: silences, phases around the fault, marks of one client. */
+import type { TimelineBin, TrialView } from '../report.ts';
+
+export interface Span {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** The longest stretch in which a client had no good answer though it asked; null where there is none. */
+export function longestSilence(bins: readonly TimelineBin[], binMs: number): Span | null {
+  let longest: Span | null = null;
+  let from: number | null = null;
+  let asked = false;
+  const close = (toMs: number) => {
+    if (from !== null && asked && (longest === null || toMs - from > longest.toMs - longest.fromMs)) {
+      longest = { fromMs: from, toMs };
+    }
+    from = null;
+    asked = false;
+  };
+  for (const bin of bins) {
+    if (bin.ok > 0) {
+      close(bin.tMs);
+      continue;
+    }
+    from ??= bin.tMs;
+    asked ||= bin.failed + bin.info > 0;
+  }
+  const last = bins.at(-1);
+  if (last !== undefined) close(last.tMs + binMs);
+  return longest;
+}
+
+/** The trial in which our own client was silent longest: the one worth a look. */
+export function worstFirst(trials: readonly TrialView[]): readonly TrialView[] {
+  const silenceMs = (trial: TrialView) => {
+    const span = longestSilence(trial.timelines.kit ?? [], trial.binMs);
+    return span === null ? 0 : span.toMs - span.fromMs;
+  };
+  return [...trials].sort((a, b) => silenceMs(b) - silenceMs(a) || a.trial - b.trial);
+}
+
+export function endOf(trial: TrialView): number {
+  const ends = Object.values(trial.timelines).map((bins) => (bins.at(-1)?.tMs ?? 0) + trial.binMs);
+  return ends.reduce((latest, end) => Math.max(latest, end), trial.binMs);
+}
+
+/** Marks to draw for one client: `kit: first write` is kit's alone, `+switch-master` is everybody's. */
+export function marksOf(
+  trial: TrialView,
+  client: string,
+): readonly { readonly label: string; readonly tMs: number }[] {
+  const clients = Object.keys(trial.timelines);
+  return trial.marks
+    .map(({ label, tMs }) => {
+      const owner = clients.find((name) => label.startsWith(`${name}: `) || label.endsWith(` (${name})`));
+      const text = owner === undefined ? label : label.replace(`${owner}: `, '').replace(` (${owner})`, '');
+      return { owner, label: text, tMs };
+    })
+    .filter(({ owner }) => owner === undefined || owner === client)
+    .sort((a, b) => a.tMs - b.tMs);
+}
+
+export interface Phase {
+  readonly name: string;
+  readonly ok: number;
+  readonly failed: number;
+  readonly info: number;
+  readonly typicalMs: number | null;
+  readonly worstMs: number | null;
+}
+
+/** Before, during and after the faults, by the start of each bin. */
+export function phases(trial: TrialView, client: string): readonly Phase[] {
+  const bins = trial.timelines[client] ?? [];
+  const from = trial.faults.reduce((first, fault) => Math.min(first, fault.fromMs), Number.POSITIVE_INFINITY);
+  const to = trial.faults.reduce((last, fault) => Math.max(last, fault.toMs ?? Number.POSITIVE_INFINITY), 0);
+  const spans: readonly (readonly [string, number, number])[] = Number.isFinite(from)
+    ? [
+        ['before the fault', 0, from],
+        ['under the fault', from, to],
+        ['after the heal', to, Number.POSITIVE_INFINITY],
+      ]
+    : [['whole trial', 0, Number.POSITIVE_INFINITY]];
+  return spans.map(([name, start, end]) =>
+    summary(
+      name,
+      bins.filter((bin) => bin.tMs >= start && bin.tMs < end),
+    ),
+  );
+}
+
+function summary(name: string, bins: readonly TimelineBin[]): Phase {
+  const sum = (count: (bin: TimelineBin) => number) => bins.reduce((total, bin) => total + count(bin), 0);
+  const medians = numbers(bins.map((bin) => bin.p50Ms)).sort((a, b) => a - b);
+  const worst = numbers(bins.map((bin) => bin.p99Ms));
+  return {
+    name,
+    ok: sum((bin) => bin.ok),
+    failed: sum((bin) => bin.failed),
+    info: sum((bin) => bin.info),
+    typicalMs: medians[Math.floor((medians.length - 1) / 2)] ?? null,
+    worstMs: worst.length === 0 ? null : worst.reduce((most, value) => Math.max(most, value)),
+  };
+}
+
+function numbers(values: readonly (number | null)[]): number[] {
+  return values.filter((value) => value !== null);
+}

@@ -1,0 +1,92 @@
+/** The first screen: go or not, what to do, on what it stands, and one sign a criterion. */
+import type { Verdict } from '../../gates/gate.ts';
+import type { Report } from '../report.ts';
+import {
+  ACTION_LABEL,
+  BLOCKING,
+  brokenTrials,
+  byUrgency,
+  DECISION_LABEL,
+  DECISION_MEANING,
+  evidenceProblems,
+  formatBound,
+  formatCounts,
+  formatInstant,
+  formatMeasured,
+  formatNumber,
+  formatTarget,
+  oneLine,
+  STATE_LABEL,
+  STATES,
+  shortSha,
+} from '../wording.ts';
+import { html, type Markup, slug } from './markup.ts';
+import { sign, stateWord } from './states.ts';
+
+export const DECISION_CLASS: Readonly<Record<Verdict['decision'], string>> = {
+  GO: 'go',
+  NO_GO: 'no-go',
+  UNKNOWN: 'unknown',
+};
+
+export function verdictHeader(report: Report): Markup {
+  const { verdict } = report;
+  return html`<header class="masthead ${DECISION_CLASS[verdict.decision]}">
+<p class="kicker">redis-cache-kit <span>readiness report</span></p>
+<div class="front"><div class="decision">
+<h1><span>${DECISION_LABEL[verdict.decision]}</span></h1>
+<p class="action">${ACTION_LABEL[verdict.action]}.</p>
+<p class="meaning">${DECISION_MEANING[verdict.decision]}</p>
+${verdict.advice.length > 0 && html`<ul class="advice">${verdict.advice.map((advice) => html`<li>${oneLine(advice)}</li>`)}</ul>`}
+</div>${facts(report)}</div>
+${counts(verdict)}
+</header>`;
+}
+
+function facts(report: Report): Markup {
+  const { run } = report;
+  const redis = run.provenance['redis-server'] ?? run.provenance.redis;
+  const rows: readonly (readonly [string, string])[] = [
+    ['environment', run.environment],
+    ['substrate', run.substrate],
+    ['profile', run.profile],
+    ['seed', String(run.seed)],
+    ['judged', formatInstant(run.judgedAt)],
+    ...(redis === undefined ? [] : [['redis', redis] as const]),
+    ['kit', `${run.kitVersion}${run.commit === null ? '' : ` at ${shortSha(run.commit)}`}`],
+    ['run', run.runId],
+  ];
+  return html`<dl class="facts">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${oneLine(value)}</dd></div>`)}</dl>`;
+}
+
+/** A unit chart: every criterion is one sign, so that proportions are counted and not measured. */
+function counts(verdict: Verdict): Markup {
+  const present = STATES.filter((state) => verdict.counts[state] > 0);
+  if (present.length === 0) return html`<p class="tally">No criterion was judged.</p>`;
+  return html`<ul class="tally" aria-label="${formatCounts(verdict.counts)}">${present.map(
+    (state) =>
+      html`<li class="${slug(STATE_LABEL[state])}"><span class="count"><b>${formatNumber(verdict.counts[state])}</b> ${STATE_LABEL[state]}</span><span class="units" aria-hidden="true">${Array.from({ length: Math.min(400, verdict.counts[state]) }, () => sign(state))}</span></li>`,
+  )}</ul>`;
+}
+
+export function blockers(report: Report): Markup | null {
+  const criteria = byUrgency(report.verdict.criteria).filter(({ state }) => BLOCKING.includes(state));
+  const problems = [
+    ...evidenceProblems(report),
+    ...brokenTrials(report).map(
+      (trial) =>
+        `${trial.drill}, trial ${trial.trial}, ${trial.status}: ${trial.reason ?? 'no reason given'}`,
+    ),
+  ];
+  if (criteria.length + problems.length === 0) return null;
+  return html`<section id="blockers"><h2>What holds it back</h2>
+${problems.length > 0 && html`<div class="notice"><h3>The evidence is not whole</h3><ul>${problems.map((line) => html`<li>${oneLine(line)}</li>`)}</ul></div>`}
+<ol class="blockers">${criteria.map(
+    (
+      criterion,
+    ) => html`<li class="${slug(STATE_LABEL[criterion.state])}"><h3>${stateWord(criterion.state)} <a href="#c-${slug(criterion.id)}">${oneLine(criterion.title)}</a></h3>
+<p class="figures"><b>${formatMeasured(criterion)}</b> measured, ${formatTarget(criterion)} asked, n ${formatNumber(criterion.n)}${criterion.n < criterion.minN && html` of at least ${formatNumber(criterion.minN)}`}${criterion.bound !== null && html`, bound ${formatBound(criterion.bound, criterion.unit)}`}</p>
+${criterion.because !== '' && html`<p>${oneLine(criterion.because)}</p>`}
+${criterion.remedy !== '' && html`<p class="remedy"><span>Remedy</span> ${oneLine(criterion.remedy)}</p>`}</li>`,
+  )}</ol></section>`;
+}

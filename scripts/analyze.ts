@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import { analyzeRun } from '../harness/judge.ts';
+import { renderJson, renderTerminal } from '../harness/reports/index.ts';
+import * as common from './options.ts';
+import { examples, type Session } from './session.ts';
+
+/** `kit analyze`: judges a recorded run again, from its folder alone. Changes nothing. */
+export function analyze(program: Command, session: Session): void {
+  const { terminal } = session;
+  program
+    .command('analyze')
+    .summary('judge a recorded run again')
+    .description(
+      'Judges the evidence of a run again, by the gates and the time recorded in it, and prints the report.\nExit: the verdict’s, as readiness.',
+    )
+    .argument('<dir>', 'folder of a run')
+    .addOption(common.json())
+    .addHelpText(
+      'after',
+      examples(
+        ['kit analyze runs/<id>', 'the report, again'],
+        ['kit analyze runs/<id> --json', 'as report.json'],
+      ),
+    )
+    .action((dir: string) => {
+      const report = analyzeRun(dir);
+      session.exitCode = report.verdict.exitCode;
+      terminal.print(
+        session.json
+          ? renderJson(report)
+          : renderTerminal(report, { colour: terminal.colour, directory: dir }),
+      );
+    });
+}

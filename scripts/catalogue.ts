@@ -1,0 +1,33 @@
+/** The drills as a person reads them: what is done, what must hold whatever the timing. Wrapped to the terminal. */
+import type { Drill } from '../harness/drills/drill.ts';
+
+const INDENT = '    ';
+
+export function catalogueText(drills: readonly Drill[], width: number): string {
+  const families = [...new Set(drills.map(({ family }) => family))];
+  return families
+    .map((family) => [family, ...drills.filter((drill) => drill.family === family).map(entry)].join('\n'))
+    .join('\n\n');
+
+  function entry({ id, title, safeOutcome, source, trials }: Drill): string {
+    const facts = `trials: ${trials.quick} quick, ${trials.full} full. From: ${source}.`;
+    return [`  ${id}: ${title}`, ...wrap(`Must hold: ${safeOutcome}`, width), ...wrap(facts, width)].join(
+      '\n',
+    );
+  }
+}
+
+function wrap(text: string, width: number): string[] {
+  const room = Math.max(20, width - INDENT.length);
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(/\s+/)) {
+    if (line !== '' && line.length + 1 + word.length > room) {
+      lines.push(INDENT + line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, INDENT + line];
+}

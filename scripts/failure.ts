@@ -1,0 +1,84 @@
+/**
+ * What went wrong, as it is shown: what, where, what to do; or, for a defect of the kit, its stack. Exit codes come from
+ * `config/errors.ts` alone: a defect ends in `UNKNOWN`, for nothing was measured.
+ */
+import { styleText } from 'node:util';
+import { CommanderError } from 'commander';
+import { EXIT, type ExitCode, KitError } from '../config/errors.ts';
+
+export interface Failure {
+  readonly exitCode: ExitCode;
+  /** Already on the screen: help and version end commander's parsing as an error does. */
+  readonly shown: boolean;
+  /** As `--json` prints it. */
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly where?: string;
+    readonly hint?: string;
+    readonly cause?: string;
+    readonly stack?: string;
+  };
+}
+
+/** Classifies anything thrown. After an interruption the exit code says so, whatever came of it. */
+export function explain(thrown: unknown, signal: AbortSignal): Failure {
+  const failure = thrown instanceof CommanderError ? usageFailure(thrown) : ownFailure(thrown);
+  if (!signal.aborted) return failure;
+  const reason = ownFailure(signal.reason);
+  const consequence = thrown === signal.reason || (thrown instanceof Error && thrown.name === 'AbortError');
+  return { ...(consequence ? reason : failure), exitCode: EXIT.INTERRUPTED };
+}
+
+/** Lines for a person, each part where the eye expects it. */
+export function failureText({ error }: Failure, colour: boolean): string {
+  const paint = (format: 'red' | 'dim', text: string) =>
+    colour ? styleText(format, text, { validateStream: false }) : text;
+  const lines = [`${paint('red', 'kit:')} ${error.message}`];
+  if (error.where !== undefined) lines.push(`  ${paint('dim', 'where')}    ${error.where}`);
+  if (error.cause !== undefined) lines.push(`  ${paint('dim', 'because')}  ${error.cause}`);
+  if (error.hint !== undefined) lines.push(`  ${paint('dim', 'do')}       ${error.hint}`);
+  if (error.stack !== undefined) lines.push('', error.stack);
+  return `${lines.join('\n')}\n`;
+}
+
+function ownFailure(thrown: unknown): Failure {
+  if (thrown instanceof KitError) {
+    return {
+      exitCode: thrown.exitCode,
+      shown: false,
+      error: {
+        code: thrown.code,
+        message: thrown.message,
+        ...(thrown.where === undefined ? {} : { where: thrown.where }),
+        ...(thrown.cause instanceof Error ? { cause: thrown.cause.message } : {}),
+        ...(thrown.hint === undefined ? {} : { hint: thrown.hint }),
+      },
+    };
+  }
+  const defect = thrown instanceof Error ? thrown : new Error(String(thrown));
+  return {
+    exitCode: EXIT.UNKNOWN,
+    shown: false,
+    error: {
+      code: 'DEFECT',
+      message: `unexpected: ${defect.message}`,
+      hint: 'this is a defect of the kit: please report it with the lines below; `kit down` ends what may be left',
+      ...(defect.stack === undefined ? {} : { stack: defect.stack }),
+    },
+  };
+}
+
+function usageFailure(thrown: CommanderError): Failure {
+  const [first = '', ...rest] = thrown.message.replace(/^error: /, '').split('\n');
+  const nearest = /\(Did you mean (.+)\?\)/.exec(rest.join(' '))?.[1];
+  return {
+    exitCode: thrown.exitCode === 0 ? EXIT.GO : EXIT.USAGE,
+    shown: thrown.code.startsWith('commander.help') || thrown.code === 'commander.version',
+    error: {
+      code: 'USAGE',
+      message: first,
+      hint: nearest === undefined ? 'kit --help' : `did you mean ${nearest}? otherwise: kit --help`,
+    },
+  };
+}

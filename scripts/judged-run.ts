@@ -1,0 +1,45 @@
+/** `readiness`, `drill` and `load` are one call with different drills: run them, print the report, end with its verdict. */
+import { relative } from 'node:path';
+import { loadEnvironment } from '../config/load.ts';
+import { renderJson, renderTerminal } from '../harness/reports/index.ts';
+import { type RunRequest, run } from '../harness/run.ts';
+import type { EnvironmentOptions } from './options.ts';
+import { type Session, stateDir } from './session.ts';
+
+export interface RunOptions extends EnvironmentOptions {
+  readonly profile: 'quick' | 'full';
+  readonly seed: number;
+  readonly out?: string;
+  readonly trials?: number;
+  readonly coverage?: string;
+}
+
+export async function judgedRun(
+  session: Session,
+  kind: RunRequest['kind'],
+  options: RunOptions,
+  drills: readonly string[] | 'all',
+): Promise<void> {
+  const { terminal } = session;
+  const { folder, report, exitCode } = await run({
+    kind,
+    environment: loadEnvironment(options.env, options.set),
+    substrate: options.substrate,
+    profile: options.profile,
+    seed: options.seed,
+    out: options.out,
+    drills,
+    trials: options.trials,
+    argv: ['kit', ...session.args],
+    coverage: options.coverage,
+    stateDir: stateDir(),
+    progress: (line) => terminal.progress(line),
+    signal: session.signal,
+  });
+  session.exitCode = exitCode;
+  terminal.print(
+    session.json
+      ? renderJson(report)
+      : renderTerminal(report, { colour: terminal.colour, directory: relative('', folder) }),
+  );
+}

@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import { drillsNamed } from '../harness/registry.ts';
+import { judgedRun, type RunOptions } from './judged-run.ts';
+import * as common from './options.ts';
+import { examples, type Session } from './session.ts';
+
+/** `kit load`: the drills without a fault that measure latency, hit ratio and throughput. */
+export function load(program: Command, session: Session): void {
+  program
+    .command('load')
+    .summary('the load drills alone')
+    .description('Runs the load drills (no faults): the seeds’ benchmarks and a steady open loop.')
+    .addOption(common.environment())
+    .addOption(common.substrate())
+    .addOption(common.set())
+    .addOption(common.profile())
+    .addOption(common.seed())
+    .addOption(common.trials())
+    .addOption(common.out())
+    .addOption(common.json())
+    .addHelpText(
+      'after',
+      examples(['kit load', 'dev, quick'], ['kit load --env staging --profile full', 'longer windows']),
+    )
+    .action((options: RunOptions) => {
+      const drills = drillsNamed('all').filter(({ family }) => family === 'load');
+      return judgedRun(
+        session,
+        'load',
+        options,
+        drills.map(({ id }) => id),
+      );
+    });
+}

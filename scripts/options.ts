@@ -1,0 +1,60 @@
+/** Options that several verbs share, written once: same name, same default, same words everywhere. */
+import { InvalidArgumentError, Option } from 'commander';
+import { SUBSTRATE_NAMES, type SubstrateName } from '../harness/registry.ts';
+
+export interface EnvironmentOptions {
+  readonly env: string;
+  readonly substrate: SubstrateName;
+  readonly set: Readonly<Record<string, string>>;
+}
+
+export const environment = () =>
+  new Option('-e, --env <name>', 'environment: a name in config/environments, or a YAML file').default('dev');
+
+export const substrate = () =>
+  new Option('--substrate <name>', 'where it runs').choices(SUBSTRATE_NAMES).default('local');
+
+export const set = () =>
+  new Option('--set <path=value>', 'a setting over the YAML and the variables; may be given again')
+    .argParser(setting)
+    .default({}, 'none');
+
+export const json = () =>
+  new Option('--json', 'for programs: one JSON value on stdout, errors too; no progress');
+
+export const profile = () =>
+  new Option('--profile <name>', 'quick: n of n observed; full: enough trials for claims with confidence')
+    .choices(['quick', 'full'])
+    .default('quick');
+
+export const seed = () =>
+  new Option('--seed <n>', 'the same seed gives the same workload').argParser(integer(0)).default(1);
+
+export const out = () =>
+  new Option('--out <dir>', 'folder of the run; absent: runs/<id>').argParser(nonEmpty);
+
+export const trials = () =>
+  new Option('--trials <n>', 'trials of each drill instead of its profile’s').argParser(integer(1));
+
+function integer(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min) {
+      throw new InvalidArgumentError(`Allowed: a whole number from ${min}.`);
+    }
+    return value;
+  };
+}
+
+function setting(text: string, before: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const [, path, value] = /^([A-Za-z][\w.]*)=(.*)$/s.exec(text) ?? [];
+  if (path === undefined || value === undefined) {
+    throw new InvalidArgumentError('Allowed: path=value, such as redis.maxmemory=512mb.');
+  }
+  return { ...before, [path]: value };
+}
+
+function nonEmpty(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('Allowed: a path.');
+  return text;
+}

@@ -1,0 +1,33 @@
+import { type Command, Option } from 'commander';
+import { judgedRun, type RunOptions } from './judged-run.ts';
+import * as common from './options.ts';
+import { examples, type Session } from './session.ts';
+
+/** `kit readiness`: every drill, every gate in scope, one verdict. */
+export function readiness(program: Command, session: Session): void {
+  program
+    .command('readiness')
+    .summary('stand up, drill, judge: go or no-go')
+    .description(
+      'Stands an environment up, runs every drill against it, judges the evidence by config/gates.yaml and prints a verdict.\nThe run folder holds the evidence and report.html, report.json, report.md, junit.xml.',
+    )
+    .addOption(common.environment())
+    .addOption(common.substrate())
+    .addOption(common.set())
+    .addOption(common.profile())
+    .addOption(common.seed())
+    .addOption(common.out())
+    .addOption(
+      new Option('--coverage <file>', 'coverage-summary.json of the tests, for the coverage criterion'),
+    )
+    .addOption(common.json())
+    .addHelpText(
+      'after',
+      examples(
+        ['kit readiness', 'dev, local processes, quick'],
+        ['kit readiness --env production --profile full', 'claims with confidence'],
+        ['kit readiness --json > report.json', 'for a pipeline; the exit code is the verdict'],
+      ),
+    )
+    .action((options: RunOptions) => judgedRun(session, 'readiness', options, 'all'));
+}

@@ -1,0 +1,33 @@
+import type { Command } from 'commander';
+import { loadEnvironment } from '../config/load.ts';
+import { substrateOf } from '../harness/registry.ts';
+import { planTopology } from '../infra/topology.ts';
+import { environmentText, environmentView } from './environment-view.ts';
+import * as common from './options.ts';
+import { answer, examples, type Session, stateDir } from './session.ts';
+
+/** `kit up`: an environment that stays until `kit down`. */
+export function up(program: Command, session: Session): void {
+  program
+    .command('up')
+    .summary('start an environment and leave it running')
+    .description(
+      'Starts an environment and waits until it is healthy. Again on a running one: changes nothing.',
+    )
+    .addOption(common.environment())
+    .addOption(common.substrate())
+    .addOption(common.set())
+    .addOption(common.json())
+    .addHelpText('after', examples(['kit up', 'dev'], ['kit up --env production', 'with TLS and ACL users']))
+    .action(async (options: common.EnvironmentOptions) => {
+      const topology = planTopology(loadEnvironment(options.env, options.set));
+      const substrate = await substrateOf(options.substrate, stateDir());
+      await using environment = await substrate.apply(topology, {
+        ephemeral: false,
+        progress: (line) => session.terminal.progress(line),
+        signal: session.signal,
+      });
+      const view = await environmentView(environment);
+      answer(session, view, environmentText(view));
+    });
+}

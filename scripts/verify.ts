@@ -1,0 +1,23 @@
+import type { Command } from 'commander';
+import { EXIT } from '../config/errors.ts';
+import { verifyRun } from '../harness/judge.ts';
+import * as common from './options.ts';
+import { answer, examples, type Session } from './session.ts';
+
+/** `kit verify`: does the report follow from the evidence, and is the evidence what was sealed? */
+export function verify(program: Command, session: Session): void {
+  program
+    .command('verify')
+    .summary('prove the hashes, recompute the verdict, compare')
+    .description(
+      'Proves the SHA-256 of every file of a run, recomputes its reports and compares them byte for byte.\nExit 0: all the same; 1: something differs, and is named; 3: not the folder of a run.',
+    )
+    .argument('<dir>', 'folder of a run')
+    .addOption(common.json())
+    .addHelpText('after', examples(['kit verify runs/<id>', 'today, or in a year, under another Node']))
+    .action((dir: string) => {
+      const result = verifyRun(dir);
+      session.exitCode = result.ok ? EXIT.GO : EXIT.NO_GO;
+      answer(session, result, verificationText(dir, result));
+    });
+}

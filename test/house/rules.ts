@@ -1,0 +1,175 @@
+/**
+ * The house rules as pure functions over files given as text: each returns what breaks it, in words. `house.test.ts` holds
+ * the table and feeds the real tree; `rules.test.ts` feeds trees that break every rule.
+ */
+import { dirname, join, normalize } from 'node:path/posix';
+import { functionsOf, importsOf, mask } from './source.ts';
+
+export interface SourceFile {
+  /** Relative to the top, with `/`. */
+  readonly path: string;
+  readonly text: string;
+}
+
+export interface Room {
+  /** Folder (`infra/local/`) or file (`infra/topology.ts`). The longest match owns a file. */
+  readonly at: string;
+  /** Why it may import what it may; printed with a violation. */
+  readonly because: string;
+  /** Folders and files of the house, itself included without saying so. */
+  readonly imports: readonly string[];
+  /** As `imports`, for type-only imports. */
+  readonly types?: readonly string[];
+  readonly libraries?: readonly string[];
+  /** `node:` modules; `any`, or the named ones alone (a pure room has none). */
+  readonly node: 'any' | readonly string[];
+}
+
+/** The room that owns a file. */
+export function roomOf(rooms: readonly Room[], path: string): Room | undefined {
+  return rooms
+    .filter(({ at }) => within(path, at))
+    .reduce<Room | undefined>(
+      (best, room) => (best === undefined || room.at.length > best.at.length ? room : best),
+      undefined,
+    );
+}
+
+/** Imports that the table does not allow, files in no room, rows of the table that own no file. */
+export function brokenImports(rooms: readonly Room[], files: readonly SourceFile[]): string[] {
+  const sources = files.filter(({ path }) => path.endsWith('.ts'));
+  const homeless = sources.filter(({ path }) => roomOf(rooms, path) === undefined);
+  const dead = rooms.filter((room) => !sources.some(({ path }) => roomOf(rooms, path) === room));
+  return [
+    ...homeless.map(({ path }) => `${path}: in no room of the house`),
+    ...dead.map(({ at }) => `${at}: a row of the table that owns no file`),
+    ...sources.flatMap((file) => brokenIn(rooms, file)),
+  ];
+}
+
+function brokenIn(rooms: readonly Room[], { path, text }: SourceFile): string[] {
+  const room = roomOf(rooms, path);
+  if (room === undefined) return [];
+  return importsOf(text).flatMap(({ specifier, typeOnly, line }) =>
+    mayImport(room, path, specifier, typeOnly)
+      ? []
+      : [
+          `${path}:${line}: ${typeOnly ? 'the type of ' : ''}'${specifier}' is not for ${room.at} (${room.because})`,
+        ],
+  );
+}
+
+function mayImport(room: Room, from: string, specifier: string, typeOnly: boolean): boolean {
+  if (room.imports.includes('*')) return true;
+  if (specifier.startsWith('node:')) return room.node === 'any' || room.node.includes(specifier);
+  if (specifier.startsWith('.')) {
+    const target = normalize(join(dirname(from), specifier));
+    const allowed = [room.at, ...room.imports, ...(typeOnly ? (room.types ?? []) : [])];
+    return allowed.some((at) => within(target, at));
+  }
+  const library = specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+  return (room.libraries ?? []).includes(library);
+}
+
+/** Places that read the environment's variables and may not. */
+export function strayVariables(readers: readonly string[], files: readonly SourceFile[]): string[] {
+  return files
+    .filter(({ path }) => path.endsWith('.ts') && !path.startsWith('test/') && !readers.includes(path))
+    .flatMap(({ path, text }) =>
+      lines(mask(text).code)
+        .filter(([, line]) => /\bprocess\s*\??\.\s*env\b|\bprocess\s*\[/.test(line))
+        .map(([number]) => `${path}:${number}: reads process.env; only ${readers.join(' and ')} may`),
+    );
+}
+
+/** Files and functions that are too long to read in one go. Tests are lists: their functions are not counted. */
+export function tooLong(files: readonly SourceFile[], limits: { file: number; function: number }): string[] {
+  return files
+    .filter(({ path }) => path.endsWith('.ts'))
+    .flatMap(({ path, text }) => {
+      const length = text.trimEnd().split('\n').length;
+      const long = path.startsWith('test/')
+        ? []
+        : functionsOf(text).filter((span) => span.lines > limits.function);
+      return [
+        ...(length > limits.file ? [`${path}: ${length} lines, at most ${limits.file}`] : []),
+        ...long.map(
+          (span) => `${path}:${span.line}: a function of ${span.lines} lines, at most ${limits.function}`,
+        ),
+      ];
+    });
+}
+
+/** Names that say nothing about what is inside. */
+export function emptyNames(files: readonly SourceFile[]): string[] {
+  return files
+    .filter(({ path }) => path.split('/').some((part) => /^(?:utils?|helpers?|misc)(?:\.|$)/i.test(part)))
+    .map(({ path }) => `${path}: the name says nothing; a domain noun does`);
+}
+
+/** Open ends, skipped tests and silenced checks. */
+export function openEnds(files: readonly SourceFile[]): string[] {
+  const signs: readonly (readonly [RegExp, string])[] = [
+    [/\b(?:TO(?:DO)|FIX(?:ME)|XX(?:X))\b/, 'an open end'],
+    [
+      /\b(?:it|test|describe|suite)\s*\.\s*(?:skip|only|todo|fails)\b/,
+      'a test that is skipped, focused or expected to fail',
+    ],
+    [/@ts-(?:ignore|nocheck)|@ts-expect-(?:error)|biome-(?:ignore)|eslint-(?:disable)/, 'a silenced check'],
+    [/\bas any\b|:\s*any\b|<any>/, 'any'],
+  ];
+  return files
+    .filter(({ path }) => path.endsWith('.ts') && !path.startsWith('test/house/'))
+    .flatMap(({ path, text }) =>
+      lines(text).flatMap(([number, line]) =>
+        signs.filter(([sign]) => sign.test(line)).map(([, what]) => `${path}:${number}: ${what}`),
+      ),
+    );
+}
+
+/** Hosts of package and image registries: the kit names none, so that a mirror or none at all works. */
+export function registryHosts(files: readonly SourceFile[]): string[] {
+  const host =
+    /\bregistry\.[a-z0-9-]+\.(?:com|org|io|dev|net)\b|\bregistry-\d\.docker\b|\b(?:docker|ghcr|quay|gcr)\.io\b|\bproxy\.golang\.org\b/i;
+  return files.flatMap(({ path, text }) =>
+    lines(text)
+      .filter(([, line]) => host.test(line))
+      .map(([number, line]) => `${path}:${number}: names ${host.exec(line)?.[0]}`),
+  );
+}
+
+/** Entries of the top level that nobody decided on. */
+export function strayEntries(allowed: readonly string[], entries: readonly string[]): string[] {
+  return entries
+    .filter((entry) => !allowed.includes(entry))
+    .map((entry) => `${entry}: not in the decided top level (docs/decisions/001-top-level.md)`);
+}
+
+export interface PackageManifest {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+}
+
+/** Dependencies that nobody decided on, or that are not pinned to one version. */
+export function strayDependencies(
+  decided: Readonly<Record<string, string>>,
+  manifest: PackageManifest,
+): string[] {
+  return Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }).flatMap(
+    ([name, version]) => [
+      ...(name in decided ? [] : [`${name}: not a decided dependency`]),
+      ...(/^\d+\.\d+\.\d+$/.test(version) ? [] : [`${name}: '${version}' is not one exact version`]),
+    ],
+  );
+}
+
+function within(path: string, at: string): boolean {
+  return at.endsWith('/') ? path.startsWith(at) : path === at;
+}
+
+function lines(text: string): [number, string][] {
+  return text.split('\n').map((line, i) => [i + 1, line]);
+}
