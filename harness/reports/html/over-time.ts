@@ -37,7 +37,7 @@ interface Frame {
   readonly latencyBottom: number;
 }
 
-export function failoverFigure(trial: TrialView, id: string): Markup {
+export function overTimeFigure(trial: TrialView, id: string): Markup {
   const clients = Object.keys(trial.timelines);
   if (clients.length === 0) return html`<p class="quiet">No timeline was recorded.</p>`;
   const frame = frameOf(trial, clients);
@@ -85,12 +85,12 @@ function panel(frame: Frame, client: string, id: string): Markup {
     horizontalGrid(rate, rate.ticks(3), (value) => formatNumber(value)),
     html`<text class="unit" x="${PANEL.left}" y="${frame.rateTop - 5}">operations/s</text>`,
     throughput(frame, bins),
-    silence(frame, bins),
     horizontalGrid(latency, decadeTicks(frame.latencyDomain), msTick),
     html`<text class="unit" x="${PANEL.left}" y="${frame.rateTop + RATE_HEIGHT + BETWEEN - 7}">latency</text>`,
     percentile(frame, bins, 'p50Ms', 'p50'),
     percentile(frame, bins, 'p99Ms', 'p99'),
     lastLabels(frame, bins),
+    silence(frame, bins),
     marks(frame, client),
     timeAxis(x, frame.latencyBottom),
   );
@@ -126,19 +126,21 @@ function throughput({ trial, x, rate }: Frame, bins: readonly TimelineBin[]): Ma
   return html`${layers.map((layer) => html`<path class="${layer.key}" d="${shape(layer) ?? ''}"/>`)}`;
 }
 
-/** Says how long nothing came back, in the empty space that the silence itself leaves. */
-function silence({ trial, x, rate, rateTop }: Frame, bins: readonly TimelineBin[]): Markup | null {
+/** Says how long nothing came back: among the latencies, where a silence leaves its own empty space. */
+function silence({ trial, x, latencyBottom }: Frame, bins: readonly TimelineBin[]): Markup | null {
   const span = longestSilence(bins, trial.binMs);
   if (span === null) return null;
   const from = round(x(span.fromMs));
   const to = round(x(span.toMs));
-  const y = round(rateTop + 22);
-  const text = `no answer for ${formatMs(span.toMs - span.fromMs)}`;
-  const room = to - from > 120;
-  const outside = to < PANEL.width - 160 ? to + 6 : from - 6;
-  const x0 = room ? round((from + to) / 2) : outside;
-  const anchor = room ? 'middle' : outside > to ? 'start' : 'end';
-  return html`<g class="silence"><path d="M${from},${y - 4}v8m0,-4H${to}m0,-4v8"/><text class="halo" x="${x0}" y="${room ? y - 7 : y + 4}" text-anchor="${anchor}">${text}</text><line x1="${from}" x2="${to}" y1="${round(rate(0))}" y2="${round(rate(0))}"/></g>`;
+  const y = round(latencyBottom - LATENCY_HEIGHT * 0.42);
+  const text = formatMs(span.toMs - span.fromMs);
+  const bracket = html`<path d="M${from},${y - 4}v8m0,-4H${to}m0,-4v8"/>`;
+  if (to - from > 64) {
+    const middle = round((from + to) / 2);
+    return html`<g class="silence">${bracket}<text class="halo" x="${middle}" y="${y - 22}" text-anchor="middle">${text}</text><text class="halo when" x="${middle}" y="${y - 8}" text-anchor="middle">no answer</text></g>`;
+  }
+  const left = from > 130;
+  return html`<g class="silence">${bracket}<text class="halo" x="${left ? from - 6 : to + 6}" y="${y + 4}" text-anchor="${left ? 'end' : 'start'}">${text} <tspan class="when">no answer</tspan></text></g>`;
 }
 
 function percentile(
