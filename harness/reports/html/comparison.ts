@@ -5,7 +5,7 @@ import { clientName, formatGap, formatMs, formatNumber, oneLine } from '../wordi
 import { decades, decadeTicks, round, scrolling } from './chart.ts';
 import { html, type Markup } from './markup.ts';
 
-const WIDTH = 180;
+const WIDTH = 150;
 
 export function comparisonTable(report: Report): Markup | null {
   const { comparison } = report;
@@ -19,14 +19,14 @@ export function comparisonTable(report: Report): Markup | null {
   return html`<h3 id="comparison">The same faults, two clients</h3>
 ${scrolling(
   'Our client and the stock one, side by side',
-  html`<table class="comparison"><thead><tr><th scope="col">Drill</th><th scope="col">Client</th><th scope="col" class="n">Trials</th><th scope="col" class="n">Write gap<small>min / median / max</small></th><th scope="col">${ruler(domain, x)}</th><th scope="col" class="n">Acknowledged</th><th scope="col" class="n">of these lost</th><th scope="col" class="n">durable lost</th><th scope="col" class="n">Over 1 s</th><th scope="col" class="n">Dead clients</th></tr></thead>${drills.map(
+  html`<table class="comparison"><thead><tr><th scope="col">Drill</th><th scope="col">Client</th><th scope="col" class="n">Trials</th><th scope="col" class="n">Write gap<small>min / median / max</small></th><th scope="col">${ruler(domain, x)}</th><th scope="col" class="n">Acknowledged</th><th scope="col" class="n">Lost</th><th scope="col" class="n">Durable lost</th><th scope="col" class="n">Over 1 s</th><th scope="col" class="n">Dead</th></tr></thead>${drills.map(
     (drill) => {
       const rows = comparison.filter((row) => row.drill === drill);
       return html`<tbody>${rows.map((row, index) => html`<tr>${index === 0 && html`<th scope="rowgroup" rowspan="${rows.length}">${oneLine(drill)}</th>`}${cells(row, x)}</tr>`)}</tbody>`;
     },
   )}</table>`,
 )}
-<p class="note">Acknowledged writes that no node holds after the heal. <em>ioredis, defaults</em> is the stock client as it comes; it has no durable writes. A dead client never answered again after the heal.</p>`;
+<p class="note">Lost: acknowledged writes that no node holds after the heal. Over 1 s: operations that took longer than a second. <em>ioredis, defaults</em> is the stock client as it comes; it has no durable writes. Dead: clients that never answered again after the heal.</p>`;
 }
 
 function cells(row: ComparisonRow, x: (value: number) => number): Markup {

@@ -42,7 +42,7 @@ export function overTimeFigure(trial: TrialView, id: string): Markup {
   if (clients.length === 0) return html`<p class="quiet">No timeline was recorded.</p>`;
   const frame = frameOf(trial, clients);
   return html`<figure><div class="panels">${clients.map((client, index) => panel(frame, client, `${id}-${index}`))}</div>
-<figcaption>${legend()} Trial ${trial.trial}, bins of ${formatNumber(trial.binMs)} ms. Latency runs from the <em>intended</em> start, so a stall is not hidden by a generator that waits for it.</figcaption>
+<figcaption>${legend(trial)} Trial ${trial.trial}, bins of ${formatNumber(trial.binMs)} ms. Latency runs from the <em>intended</em> start, so a stall is not hidden by a generator that waits for it.</figcaption>
 <details><summary>As a table</summary>${phaseTable(trial, clients)}</details></figure>`;
 }
 
@@ -90,8 +90,8 @@ function panel(frame: Frame, client: string, id: string): Markup {
     percentile(frame, bins, 'p50Ms', 'p50'),
     percentile(frame, bins, 'p99Ms', 'p99'),
     lastLabels(frame, bins),
-    silence(frame, bins),
     marks(frame, client),
+    silence(frame, bins),
     timeAxis(x, frame.latencyBottom),
   );
 }
@@ -139,8 +139,9 @@ function silence({ trial, x, latencyBottom }: Frame, bins: readonly TimelineBin[
     const middle = round((from + to) / 2);
     return html`<g class="silence">${bracket}<text class="halo" x="${middle}" y="${y - 22}" text-anchor="middle">${text}</text><text class="halo when" x="${middle}" y="${y - 8}" text-anchor="middle">no answer</text></g>`;
   }
-  const left = from > 130;
-  return html`<g class="silence">${bracket}<text class="halo" x="${left ? from - 6 : to + 6}" y="${y + 4}" text-anchor="${left ? 'end' : 'start'}">${text} <tspan class="when">no answer</tspan></text></g>`;
+  // Too narrow for its text, which then stands at the top of the panel, where latencies seldom are.
+  const left = from - PANEL.left > 160;
+  return html`<g class="silence">${bracket}<text class="halo" x="${left ? from - 6 : to + 6}" y="${round(latencyBottom - LATENCY_HEIGHT + 8)}" text-anchor="${left ? 'end' : 'start'}">${text} <tspan class="when">no answer</tspan></text></g>`;
 }
 
 function percentile(
@@ -180,8 +181,10 @@ function marks({ trial, x, latencyBottom }: Frame, client: string): Markup {
   })}</g>`;
 }
 
-function legend(): Markup {
-  return html`<span class="key ok">answered</span> <span class="key info">outcome unknown</span> <span class="key failed">failed</span> <span class="key shade">fault</span>`;
+/** Names only what is to be seen. */
+function legend(trial: TrialView): Markup {
+  const bins = Object.values(trial.timelines).flat();
+  return html`<span class="key ok">answered</span>${bins.some(({ info }) => info > 0) && html` <span class="key info">outcome unknown</span>`}${bins.some(({ failed }) => failed > 0) && html` <span class="key failed">failed</span>`}${trial.faults.length > 0 && html` <span class="key shade">fault</span>`}`;
 }
 
 function description(trial: TrialView, client: string): string {

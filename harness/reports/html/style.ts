@@ -152,7 +152,8 @@ td:last-child,th:last-child{padding-right:0}
 details summary{cursor:pointer;color:var(--muted);font-size:13.5px}
 details summary:hover{color:var(--ink)}
 details[open]>summary{margin-bottom:8px}
-.comparison tbody th{font-weight:650}
+.comparison th,.comparison td{padding-right:14px}
+.comparison tbody th{font-weight:650;white-space:nowrap}
 .comparison tbody tr:first-child>*{border-top:1px solid var(--rule)}
 .comparison tbody tr:not(:first-child)>*{border-top:0;padding-top:0}
 .comparison .client{white-space:nowrap}
@@ -179,7 +180,7 @@ path.ok{fill:var(--ok)}path.info{fill:var(--info)}path.failed{fill:var(--failed)
 .fault rect{fill:var(--shade)}.fault line{stroke:var(--fault);stroke-width:1.2}.fault text{fill:var(--fault);font-weight:650}
 .marks line{stroke:var(--ink);stroke-width:1;stroke-dasharray:2 3}
 .halo{paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}
-.silence path{stroke:var(--ink);fill:none;stroke-width:1.2}.silence text{font-weight:650}
+.silence path{stroke:var(--ink);fill:none;stroke-width:1.2}.silence text{font-weight:650}.silence .when{font-weight:400}
 .line{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
 .line.p50{stroke:var(--soft)}.line.p99{stroke:var(--strong)}.line.thin{stroke-width:1}
 .label.p50{fill:var(--muted)}.label.p99{fill:var(--strong);font-weight:650}
@@ -207,7 +208,7 @@ figure+figure{margin-top:28px}
 .script summary b{font-weight:600}.script summary code{color:var(--muted)}
 .script .held{margin-left:auto;color:var(--pass)}.script.bad .held{color:var(--fail)}
 .script.bad,.script[open]{grid-column:1/-1}
-tr.fail td{color:var(--fail)}
+.script tr.fail td{color:var(--fail)}
 .columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,380px),1fr));gap:32px 64px}
 .columns h3{margin-top:28px}.columns>div>h3:first-child{margin-top:0}
 .departures li{margin:6px 0;padding-left:16px;border-left:2px solid var(--rule)}
@@ -222,14 +223,14 @@ const NARROW = `
 section{margin-top:48px}
 .criteria thead{display:none}
 .criteria,.criteria tbody{display:block}
-.criteria tr{display:grid;grid-template-columns:auto auto 1fr;gap:0 12px;padding:12px 0;border-top:1px solid var(--grid)}
+.criteria tr{display:flex;flex-wrap:wrap;gap:0 12px;padding:12px 0;border-top:1px solid var(--grid)}
 .criteria tr>*{border:0;padding:0;min-width:0}
 .criteria tr.group{display:block;padding:0;border:0}.criteria .group th{display:block}.criteria .group+tr{border-top:0}
 .criteria tr:not(.group) th[scope=row]{padding-bottom:0}
-.criteria .s{grid-column:1/-1;order:-2;width:auto}
-.criteria th[scope=row]{grid-column:1/-1;order:-1;margin-bottom:6px}
+.criteria .s{flex:0 0 100%;order:-2;width:auto}
+.criteria th[scope=row]{flex:0 0 100%;order:-1;margin-bottom:6px}
 .criteria .n{text-align:left}
-.criteria .c,.criteria .e{grid-column:1/-1;max-width:none;margin-top:4px}
+.criteria .c,.criteria .e{flex:0 0 100%;max-width:none;margin-top:4px}
 .criteria .c{color:var(--muted)}
 .criteria .b{display:none}
 .criteria [data-label=n]::before{content:"n ";color:var(--muted)}
