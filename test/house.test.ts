@@ -7,190 +7,180 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import * as rules from './house/rules.ts';
 
-/** What every checker, gate and report is about: data and types, no effects. */
+/** What checkers, gates and reports are about: types, no effects. */
 const RECORDED = [
   'harness/history.ts',
   'harness/checkers/checker.ts',
   'harness/evidence/manifest.ts',
   'harness/gates/gate.ts',
 ];
-const PURE_PLAN = {
-  imports: ['config/', 'infra/topology.ts'],
-  node: [],
-  because: 'pure: a plan or a text out of configuration',
-};
+
+/** The pure files of `infra/`: configuration and a plan in, texts and findings out. */
+const PURE_INFRA = [
+  'infra/topology.ts',
+  'infra/versions.ts',
+  'infra/directives.ts',
+  'infra/conf-text.ts',
+  'infra/redis-conf.ts',
+  'infra/sentinel-conf.ts',
+  'infra/conf-lint.ts',
+  'infra/lint/',
+];
+
+/** How the acting side of the harness looks at the world. */
+const ACTING = [
+  'infra/environment.ts',
+  'infra/topology.ts',
+  'harness/history.ts',
+  'harness/recorder.ts',
+  'harness/clock.ts',
+  'harness/until.ts',
+  'harness/redis-info.ts',
+  'config/',
+];
+
+const room = (
+  at: string,
+  because: string,
+  imports: readonly string[],
+  more: Partial<rules.Room> = {},
+): rules.Room => ({
+  at,
+  because,
+  imports,
+  node: 'any',
+  ...more,
+});
 
 const ROOMS: readonly rules.Room[] = [
-  // Configuration: parses once, freezes.
-  { at: 'config/', imports: [], libraries: ['zod', 'yaml'], node: 'any', because: 'the bottom of the house' },
+  room('config/', 'the bottom of the house: parses once, freezes', [], { libraries: ['zod', 'yaml'] }),
 
-  // Infrastructure: pure plans and texts first, thin shells after them.
-  { at: 'infra/topology.ts', ...PURE_PLAN },
-  { at: 'infra/redis-conf.ts', ...PURE_PLAN, types: ['infra/'] },
-  { at: 'infra/sentinel-conf.ts', ...PURE_PLAN, types: ['infra/'] },
-  { at: 'infra/acl.ts', ...PURE_PLAN, node: ['node:crypto'] },
-  { at: 'infra/conf-lint.ts', ...PURE_PLAN },
-  {
-    at: 'infra/process.ts',
-    imports: ['config/'],
-    libraries: ['zx'],
-    node: 'any',
-    because: 'every outside program goes through here, so that its output is kept',
-  },
-  {
-    at: 'infra/tls.ts',
-    imports: ['config/'],
+  // Infrastructure: pure plans and texts, thin shells over them.
+  ...PURE_INFRA.map((at) => room(at, 'pure', ['config/', ...PURE_INFRA], { node: [] })),
+  room('infra/acl.ts', 'pure, but for the hash of a password', ['config/', ...PURE_INFRA], {
+    node: ['node:crypto'],
+  }),
+  room(
+    'infra/process.ts',
+    'every outside program goes through here, so that its output is kept',
+    ['config/'],
+    {
+      libraries: ['zx'],
+    },
+  ),
+  room('infra/tls.ts', 'the only maker of certificates', ['config/'], {
     libraries: ['@peculiar/x509', 'reflect-metadata'],
-    node: 'any',
-    because: 'the only maker of certificates',
-  },
-  {
-    at: 'infra/',
-    imports: ['config/'],
-    libraries: ['ioredis'],
-    node: 'any',
-    because: 'thin shells over the plans; no substrate by name',
-  },
-  {
-    at: 'infra/local/',
-    imports: ['infra/', 'config/'],
-    libraries: ['ioredis'],
-    node: 'any',
-    because: 'one substrate; knows no other',
-  },
+  }),
+  room('infra/', 'thin shells over the plans; names no substrate', ['config/'], { libraries: ['ioredis'] }),
+  room('infra/local/', 'one substrate; knows no other', ['infra/', 'config/'], { libraries: ['ioredis'] }),
 
-  // The client ships by itself.
-  { at: 'client/', imports: [], libraries: ['ioredis'], node: 'any', because: 'an npm package of its own' },
+  room('client/', 'an npm package of its own', [], { libraries: ['ioredis'] }),
 
   // The harness, left of the evidence: things act.
-  {
-    at: 'harness/history.ts',
-    imports: [],
-    types: ['config/'],
-    node: [],
-    because: 'types and parsing of what was recorded',
-  },
-  { at: 'harness/clock.ts', imports: [], node: 'any', because: 'one monotonic clock' },
-  {
-    at: 'harness/recorder.ts',
-    imports: ['harness/history.ts', 'config/'],
-    node: 'any',
-    because: 'a passive sink that streams to disk',
-  },
-  {
-    at: 'harness/samplers/',
-    imports: [
-      'infra/environment.ts',
-      'infra/topology.ts',
-      'harness/history.ts',
-      'harness/recorder.ts',
-      'harness/clock.ts',
-      'config/',
-    ],
+  room('harness/clock.ts', 'one monotonic clock', []),
+  room('harness/until.ts', 'bounded waiting', ['config/errors.ts']),
+  room('harness/redis-info.ts', 'pure: a text of Redis in, fields out', [], { node: [] }),
+  room('harness/recorder.ts', 'a passive sink that streams to disk', ['harness/history.ts', 'config/']),
+  room('harness/samplers/', 'look at an Environment, write to the recorder', ACTING, {
     libraries: ['ioredis'],
-    node: 'any',
-    because: 'look at an Environment, write to the recorder',
-  },
-  {
-    at: 'harness/faults/',
-    imports: ['infra/environment.ts', 'infra/switchover.ts', 'config/errors.ts'],
-    types: ['infra/', 'harness/drills/drill.ts'],
+  }),
+  room('harness/faults/', 'act on an Environment, whatever carries it', ['infra/switchover.ts', ...ACTING], {
+    types: ['harness/drills/drill.ts'],
     libraries: ['ioredis'],
-    node: 'any',
-    because: 'act on an Environment, whatever carries it',
-  },
-  {
-    at: 'harness/workloads/',
-    imports: [
-      'client/index.ts',
-      'infra/environment.ts',
-      'harness/history.ts',
-      'harness/recorder.ts',
-      'harness/clock.ts',
-      'harness/statistics/',
-      'config/',
-    ],
-    types: ['infra/', 'harness/drills/drill.ts'],
-    libraries: ['ioredis'],
-    node: 'any',
-    because: 'users of a cache: the public client, and the stock one beside it',
-  },
-  { at: 'harness/drills/', imports: [], types: ['infra/environment.ts'], node: [], because: 'data only' },
-  {
-    at: 'harness/trial.ts',
-    imports: ['harness/', 'infra/', 'config/'],
-    node: 'any',
-    because: 'runs one drill once',
-  },
+  }),
+  room(
+    'harness/workloads/',
+    'users of a cache: the public client, and the stock one beside it',
+    ['client/index.ts', ...ACTING],
+    {
+      types: ['harness/drills/drill.ts', 'harness/faults/'],
+      libraries: ['ioredis'],
+    },
+  ),
+  room('harness/drills/', 'data only', [], { types: ['infra/environment.ts'], node: [] }),
+  room('harness/trial.ts', 'runs one drill once', ['harness/', 'infra/', 'config/']),
+  room(
+    'harness/trial/',
+    'the parts of running one drill once',
+    ['harness/', 'infra/', 'config/', 'client/index.ts'],
+    {
+      libraries: ['ioredis'],
+    },
+  ),
+
+  // Between the two: what was recorded.
+  room('harness/history.ts', 'the words of a record', [], { types: ['config/'], node: [] }),
+  room(
+    'harness/parse-history.ts',
+    'pure: lines in, a history out',
+    ['harness/history.ts', 'config/errors.ts'],
+    { node: [] },
+  ),
+  room(
+    'harness/evidence/',
+    'the run folder; knows no drill, checker or gate',
+    ['harness/history.ts', 'config/errors.ts'],
+    {
+      types: RECORDED,
+    },
+  ),
 
   // Right of the evidence: pure functions of recorded data.
-  { at: 'harness/statistics/', imports: [], node: [], because: 'pure arithmetic' },
-  {
-    at: 'harness/checkers/',
-    imports: ['harness/history.ts', 'harness/statistics/'],
-    types: ['config/', 'infra/topology.ts'],
-    node: [],
-    because: 'pure: history in, validity and figures out',
-  },
-  {
-    at: 'harness/evidence/',
-    imports: ['harness/history.ts', 'config/errors.ts'],
-    types: RECORDED,
-    node: 'any',
-    because: 'the run folder; knows no drill, checker or gate',
-  },
-  {
-    at: 'harness/gates/',
-    imports: ['harness/statistics/', 'config/errors.ts'],
-    types: [...RECORDED, 'config/'],
-    node: [],
-    because: 'pure: results in, states and verdict out',
-  },
-  {
-    at: 'harness/reports/',
-    imports: [],
+  room('harness/statistics/', 'pure arithmetic', [], { node: [] }),
+  room(
+    'harness/checkers/',
+    'pure: history in, validity and figures out',
+    ['harness/history.ts', 'harness/statistics/'],
+    {
+      types: ['config/', 'infra/topology.ts'],
+      node: [],
+    },
+  ),
+  room(
+    'harness/gates/',
+    'pure: results in, states and verdict out',
+    ['harness/statistics/', 'config/errors.ts'],
+    {
+      types: [...RECORDED, 'harness/evidence/', 'config/'],
+      node: [],
+    },
+  ),
+  room('harness/reports/', 'pure: one Report in, one text out', [], {
     types: RECORDED,
     libraries: ['d3-scale', 'd3-shape'],
     node: [],
-    because: 'pure: one Report in, one text out',
-  },
-  {
-    at: 'harness/judge.ts',
-    imports: ['harness/', 'config/'],
-    node: 'any',
-    because: 'reads a run folder and judges it; touches no environment',
-  },
-  {
-    at: 'harness/run.ts',
-    imports: ['harness/', 'infra/', 'config/'],
-    node: 'any',
-    because: 'the composition root',
-  },
-  {
-    at: 'harness/registry.ts',
-    imports: ['harness/', 'infra/', 'config/'],
-    node: 'any',
-    because: 'the composition root',
-  },
-
-  {
-    at: 'scripts/',
-    imports: [
+  }),
+  room('harness/judge.ts', 'reads a run folder and judges it; touches no environment', [
+    ...[
       'config/',
-      'infra/',
-      'harness/run.ts',
-      'harness/registry.ts',
-      'harness/judge.ts',
-      'harness/drills/',
-      'harness/reports/',
+      'harness/history.ts',
+      'harness/parse-history.ts',
+      'harness/evidence/',
+      'harness/statistics/',
     ],
-    types: RECORDED,
-    libraries: ['commander'],
-    node: 'any',
-    because: 'the kit command: parse, call, exit',
-  },
-  { at: 'test/', imports: ['*'], node: 'any', because: 'tests may look anywhere' },
-  { at: 'vitest.config.ts', imports: ['*'], node: 'any', because: 'tool configuration' },
+    ...['harness/checkers/', 'harness/gates/', 'harness/reports/', 'harness/drills/', 'harness/assembly/'],
+  ]),
+
+  // The composition root, and the command over it.
+  room('harness/run.ts', 'the composition root', ['harness/', 'infra/', 'config/']),
+  room('harness/registry.ts', 'the composition root', ['harness/', 'infra/', 'config/']),
+  room(
+    'scripts/',
+    'the kit command: parse, call, exit',
+    [
+      'config/',
+      ...['run', 'registry', 'judge', 'reports/index', 'drills/drill'].map((name) => `harness/${name}.ts`),
+      ...PURE_INFRA,
+      'infra/doctor.ts',
+    ],
+    { types: ['infra/', ...RECORDED], libraries: ['commander'] },
+  ),
+
+  room('test/', 'tests may look anywhere', ['*']),
+  room('.ci/', 'the pipeline', ['config/gates.ts', 'harness/registry.ts'], {
+    types: ['harness/reports/report.ts'],
+  }),
+  room('vitest.config.ts', 'tool configuration', [], { libraries: ['vitest'] }),
 ];
 
 /** Every dependency with what it is for; the page in docs/decisions/ says why this one. */

@@ -5,6 +5,8 @@
  *     manifest.json     what ran: everything that judging needs and that no history shows
  *     config.json       the environment as resolved, secrets redacted
  *     gates.json        the gates as they were
+ *     drills.json       the drills as they were defined
+ *     inputs/…          files that the run was given, such as a coverage summary
  *     trials/<drill>-<trial>/{events,<client>}.jsonl     histories, one file a writer
  *     logs/…            node logs, outside programs
  *     seal.json         SHA-256 of every file above; written last, atomically: a folder without it is not evidence
@@ -25,9 +27,16 @@ export interface TrialRecord {
   readonly endedUs: number;
 }
 
+/**
+ * What was asked for. `readiness` asks every drill, so that one which did not run is a gap; `drill` and `load` ask some, and
+ * gates of the others are out of scope.
+ */
+export type RunKind = 'readiness' | 'drill' | 'load' | 'capacity' | 'canary';
+
 export interface Manifest {
   readonly schema: 'redis-cache-kit/run/1';
   readonly runId: string;
+  readonly kind: RunKind;
   readonly kitVersion: string;
   /** Of the kit's checkout, or null outside one. */
   readonly commit: string | null;

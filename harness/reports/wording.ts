@@ -225,7 +225,9 @@ export function formatGap(
 ): string {
   if (gap === null) return '–';
   if (gap.min === gap.max) return formatMs(gap.max);
-  return `${formatMs(gap.min)} / ${formatMs(gap.median)} / ${formatMs(gap.max)}`;
+  const [scale, unit] = gap.max < 1000 ? [1, 'ms'] : [1000, 's'];
+  const figures = [gap.min, gap.median, gap.max].map((ms) => formatNumber(ms / scale));
+  return `${figures.join(' / ')} ${unit}`;
 }
 
 /** Where the evidence lies; the run folder is named after the run. */

@@ -77,7 +77,7 @@ function mayImport(room: Room, from: string, specifier: string, typeOnly: boolea
 /** Places that read the environment's variables and may not. */
 export function strayVariables(readers: readonly string[], files: readonly SourceFile[]): string[] {
   return files
-    .filter(({ path }) => path.endsWith('.ts') && !path.startsWith('test/') && !readers.includes(path))
+    .filter(({ path }) => path.endsWith('.ts') && !/^(?:test|\.ci)\//.test(path) && !readers.includes(path))
     .flatMap(({ path, text }) =>
       lines(mask(text).code)
         .filter(([, line]) => /\bprocess\s*\??\.\s*env\b|\bprocess\s*\[/.test(line))
@@ -110,25 +110,27 @@ export function emptyNames(files: readonly SourceFile[]): string[] {
     .map(({ path }) => `${path}: the name says nothing; a domain noun does`);
 }
 
-/** Open ends, skipped tests and silenced checks. */
+/** Open ends, skipped tests, silenced checks (looked for in comments too), and `any` in code. */
 export function openEnds(files: readonly SourceFile[]): string[] {
-  const signs: readonly (readonly [RegExp, string])[] = [
+  const inText: readonly Sign[] = [
     [/\b(?:TO(?:DO)|FIX(?:ME)|XX(?:X))\b/, 'an open end'],
     [
       /\b(?:it|test|describe|suite)\s*\.\s*(?:skip|only|todo|fails)\b/,
       'a test that is skipped, focused or expected to fail',
     ],
     [/@ts-(?:ignore|nocheck)|@ts-expect-(?:error)|biome-(?:ignore)|eslint-(?:disable)/, 'a silenced check'],
-    [/\bas any\b|:\s*any\b|<any>/, 'any'],
   ];
+  const inCode: readonly Sign[] = [[/\bas any\b|:\s*any\b|<any>/, 'any']];
+  const seen = (path: string, text: string, signs: readonly Sign[]) =>
+    lines(text).flatMap(([number, line]) =>
+      signs.filter(([sign]) => sign.test(line)).map(([, what]) => `${path}:${number}: ${what}`),
+    );
   return files
     .filter(({ path }) => path.endsWith('.ts') && !path.startsWith('test/house/'))
-    .flatMap(({ path, text }) =>
-      lines(text).flatMap(([number, line]) =>
-        signs.filter(([sign]) => sign.test(line)).map(([, what]) => `${path}:${number}: ${what}`),
-      ),
-    );
+    .flatMap(({ path, text }) => [...seen(path, text, inText), ...seen(path, mask(text).code, inCode)]);
 }
+
+type Sign = readonly [sign: RegExp, what: string];
 
 /** Hosts of package and image registries: the kit names none, so that a mirror or none at all works. */
 export function registryHosts(files: readonly SourceFile[]): string[] {

@@ -16,6 +16,11 @@ import { round, scrolling } from './chart.ts';
 import { fileHref, html, type Markup, slug } from './markup.ts';
 import { stateWord } from './states.ts';
 
+interface Group {
+  readonly group: string;
+  readonly rows: readonly Criterion[];
+}
+
 const SOURCE: Readonly<Record<string, string>> = {
   C1: 'Integration drills',
   C2: 'Failover drills',
@@ -39,7 +44,7 @@ export function criteriaSection(report: Report): Markup {
     .filter(({ rows }) => rows.length > 0);
   return html`<section id="criteria"><h2>Criteria</h2>
 ${groups.length === 0 && html`<p class="quiet">No criterion was in the scope of this run.</p>`}
-${groups.map(({ group, rows }) => html`<h3 class="group">${SOURCE[group] ?? ''} <span>${group}</span></h3>${table(rows, group, drills)}`)}
+${groups.length > 0 && table(groups, drills)}
 ${outside.length > 0 && html`<details class="outside"><summary>${formatNumber(outside.length)} out of the scope of this run, not judged</summary><ul>${outside.map((criterion) => html`<li id="c-${slug(criterion.id)}"><b>${oneLine(criterion.title)}</b> <code>${oneLine(criterion.id)}</code> ${oneLine(criterion.because)}</li>`)}</ul></details>`}
 </section>`;
 }
@@ -50,10 +55,14 @@ function groupOf(criterion: Criterion): string {
   return /^(?:\d{3} §\d+|[A-Z]\d+)/.exec(source)?.[0] ?? (source === '' ? 'other' : source);
 }
 
-function table(rows: readonly Criterion[], group: string, drills: ReadonlySet<string>): Markup {
+/** One table, so that columns stand below each other throughout. */
+function table(groups: readonly Group[], drills: ReadonlySet<string>): Markup {
   return scrolling(
-    `Criteria of ${group}`,
-    html`<table class="criteria"><thead><tr><th scope="col">State</th><th scope="col">Criterion</th><th scope="col" class="n">Measured</th><th scope="col"><span class="hidden">Measured against target</span></th><th scope="col">Target</th><th scope="col" class="n">n</th><th scope="col">Claim</th><th scope="col">Evidence</th></tr></thead><tbody>${rows.map((criterion) => row(criterion, drills))}</tbody></table>`,
+    'Criteria',
+    html`<table class="criteria"><thead><tr><th scope="col">State</th><th scope="col">Criterion</th><th scope="col" class="n">Measured</th><th scope="col"><span class="hidden">Measured against target</span></th><th scope="col">Target</th><th scope="col" class="n">n</th><th scope="col">Claim</th><th scope="col">Evidence</th></tr></thead>${groups.map(
+      ({ group, rows }) =>
+        html`<tbody><tr class="group"><th colspan="8" scope="rowgroup">${SOURCE[group] ?? ''} <span>${group}</span></th></tr>${rows.map((criterion) => row(criterion, drills))}</tbody>`,
+    )}</table>`,
   );
 }
 

@@ -3,9 +3,9 @@ import type { Report, TrialView } from '../report.ts';
 import { clientName, formatMs, formatNumber, oneLine } from '../wording.ts';
 import { scrolling } from './chart.ts';
 import { comparisonTable } from './comparison.ts';
-import { failoverFigure } from './failover.ts';
 import { loadFigures } from './load.ts';
 import { html, type Markup, slug } from './markup.ts';
+import { overTimeFigure } from './over-time.ts';
 import { longestSilence, worstFirst } from './timeline.ts';
 
 type Draw = (trial: TrialView, id: string) => Markup;
@@ -13,7 +13,7 @@ type Draw = (trial: TrialView, id: string) => Markup;
 export function failoverSection(report: Report): Markup | null {
   const groups = drillsOf(report, 'failover');
   if (groups.length + report.comparison.length === 0) return null;
-  return html`<section id="failover"><h2>Failover</h2>${comparisonTable(report)}${groups.map((trials) => drill(trials, failoverFigure))}</section>`;
+  return html`<section id="failover"><h2>Failover</h2>${comparisonTable(report)}${groups.map((trials) => drill(trials, overTimeFigure))}</section>`;
 }
 
 export function loadSection(report: Report): Markup | null {

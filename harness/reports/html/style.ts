@@ -130,8 +130,10 @@ tbody tr:first-child>*{border-top:0}
 .n{text-align:right;white-space:nowrap}
 td:last-child,th:last-child{padding-right:0}
 .scroll{overflow-x:auto}
-.group{margin-top:34px;margin-bottom:12px}
-.group span{margin-left:6px}
+.criteria .group th{font-size:17px;font-weight:650;padding:30px 0 8px;border-top:0;border-bottom:1px solid var(--rule)}
+.criteria tbody:nth-of-type(1) .group th{padding-top:20px}
+.group span{margin-left:6px;font-weight:400;font-size:13px;color:var(--muted)}
+.group+tr>*{border-top:0}
 .criteria th[scope=row]{font-weight:600;min-width:210px}
 .criteria .m{font-weight:650}
 .criteria .t{white-space:nowrap;color:var(--muted)}
@@ -150,10 +152,12 @@ td:last-child,th:last-child{padding-right:0}
 details summary{cursor:pointer;color:var(--muted);font-size:13.5px}
 details summary:hover{color:var(--ink)}
 details[open]>summary{margin-bottom:8px}
-.comparison tbody th{font-weight:650}
+.comparison th,.comparison td{padding-right:14px}
+.comparison tbody th{font-weight:650;white-space:nowrap}
 .comparison tbody tr:first-child>*{border-top:1px solid var(--rule)}
 .comparison tbody tr:not(:first-child)>*{border-top:0;padding-top:0}
 .comparison .client{white-space:nowrap}
+.comparison .some{font-weight:650}
 .comparison .bad{color:var(--fail);font-weight:650}
 .range{display:block}.range .track{stroke:var(--grid)}.range .span{stroke-width:3;stroke-linecap:round;stroke:var(--soft)}.range circle{fill:var(--strong)}
 .range.stock .span{stroke:var(--muted)}.range.stock circle{fill:var(--paper);stroke:var(--muted);stroke-width:2}
@@ -165,7 +169,7 @@ const FIGURES = `
 .drill{margin-top:52px}
 .drill h3{margin-bottom:0}
 .safe{color:var(--muted);margin-bottom:16px}
-.panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:20px 40px}
+.panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:20px 40px;align-items:start}
 figure svg{display:block;width:100%;height:auto;overflow:visible}
 figure text{font-size:12px;fill:var(--ink)}
 figure .name{font-weight:650;font-size:13.5px}
@@ -176,22 +180,23 @@ path.ok{fill:var(--ok)}path.info{fill:var(--info)}path.failed{fill:var(--failed)
 .fault rect{fill:var(--shade)}.fault line{stroke:var(--fault);stroke-width:1.2}.fault text{fill:var(--fault);font-weight:650}
 .marks line{stroke:var(--ink);stroke-width:1;stroke-dasharray:2 3}
 .halo{paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}
-.silence path{stroke:var(--ink);fill:none;stroke-width:1.2}.silence line{stroke:var(--failed);stroke-width:2}.silence text{font-weight:650}
+.silence path{stroke:var(--ink);fill:none;stroke-width:1.2}.silence text{font-weight:650}.silence .when{font-weight:400}
 .line{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
 .line.p50{stroke:var(--soft)}.line.p99{stroke:var(--strong)}.line.thin{stroke-width:1}
 .label.p50{fill:var(--muted)}.label.p99{fill:var(--strong);font-weight:650}
 .hill .body{fill:var(--ok)}.hill .other{fill:none;stroke:var(--ink);stroke-width:1}.hill .base{stroke:var(--muted)}
 .hill .tick50{stroke:var(--ink);stroke-width:2}.hill .tick99{stroke:var(--ink);stroke-width:1.2;stroke-dasharray:3 2}
 line.target{stroke:var(--fail);stroke-width:1.4}text.target{fill:var(--fail);font-weight:650}
-figcaption{margin-top:12px;font-size:13px;color:var(--muted);max-width:92ch}
+figcaption{margin-top:12px;font-size:13px;color:var(--muted);max-width:120ch}
 figcaption+details{margin-top:6px}
+figure+figure{margin-top:28px}
 .key{display:inline-block;margin-right:14px;white-space:nowrap;color:var(--ink)}
 .key::before{content:"";display:inline-block;width:12px;height:12px;margin-right:6px;vertical-align:-1px;background:var(--ok)}
 .key.info::before{background:var(--info)}.key.failed::before{background:var(--failed)}.key.shade::before{background:var(--shade);border-left:1.5px solid var(--fault)}
 .key.tick50::before,.key.tick99::before,.key.target::before{width:0;background:none;border-left:2px solid var(--ink)}
 .key.tick99::before{border-left:1.5px dashed var(--ink)}.key.target::before{border-color:var(--fail)}.key.outline::before{background:none;border:1px solid var(--ink);height:9px}
 .trials{margin-top:16px}
-.benchmarks{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,340px),1fr));gap:28px 64px}
+.benchmarks{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,340px),1fr));gap:28px 64px;align-items:start}
 .benchmark caption{text-align:left;font-weight:650;padding-bottom:8px}
 .benchmark th,.benchmark td{padding:5px 0}
 .scripts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr));gap:0 48px}
@@ -203,7 +208,7 @@ figcaption+details{margin-top:6px}
 .script summary b{font-weight:600}.script summary code{color:var(--muted)}
 .script .held{margin-left:auto;color:var(--pass)}.script.bad .held{color:var(--fail)}
 .script.bad,.script[open]{grid-column:1/-1}
-tr.fail td{color:var(--fail)}
+.script tr.fail td{color:var(--fail)}
 .columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,380px),1fr));gap:32px 64px}
 .columns h3{margin-top:28px}.columns>div>h3:first-child{margin-top:0}
 .departures li{margin:6px 0;padding-left:16px;border-left:2px solid var(--rule)}
@@ -218,13 +223,14 @@ const NARROW = `
 section{margin-top:48px}
 .criteria thead{display:none}
 .criteria,.criteria tbody{display:block}
-.criteria tr{display:grid;grid-template-columns:auto auto 1fr;gap:0 12px;padding:12px 0;border-top:1px solid var(--grid)}
+.criteria tr{display:flex;flex-wrap:wrap;gap:0 12px;padding:12px 0;border-top:1px solid var(--grid)}
 .criteria tr>*{border:0;padding:0;min-width:0}
-.criteria tbody tr:first-child{border-top:1px solid var(--rule)}
-.criteria .s{grid-column:1/-1;order:-2;width:auto}
-.criteria th[scope=row]{grid-column:1/-1;order:-1;margin-bottom:6px}
+.criteria tr.group{display:block;padding:0;border:0}.criteria .group th{display:block}.criteria .group+tr{border-top:0}
+.criteria tr:not(.group) th[scope=row]{padding-bottom:0}
+.criteria .s{flex:0 0 100%;order:-2;width:auto}
+.criteria th[scope=row]{flex:0 0 100%;order:-1;margin-bottom:6px}
 .criteria .n{text-align:left}
-.criteria .c,.criteria .e{grid-column:1/-1;max-width:none;margin-top:4px}
+.criteria .c,.criteria .e{flex:0 0 100%;max-width:none;margin-top:4px}
 .criteria .c{color:var(--muted)}
 .criteria .b{display:none}
 .criteria [data-label=n]::before{content:"n ";color:var(--muted)}

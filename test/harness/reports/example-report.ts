@@ -348,6 +348,7 @@ const COMPARISON: readonly ComparisonRow[] = [
 
 const RUN: Report['run'] = {
   schema: 'redis-cache-kit/run/1',
+  kind: 'readiness',
   runId: '2026-11-21T01-14-04Z-dev-local',
   kitVersion: '0.1.0',
   commit: 'aea878103f9c5d1b7e6a2c4d8f0b1e3a5c7d9f20',

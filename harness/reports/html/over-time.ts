@@ -37,12 +37,12 @@ interface Frame {
   readonly latencyBottom: number;
 }
 
-export function failoverFigure(trial: TrialView, id: string): Markup {
+export function overTimeFigure(trial: TrialView, id: string): Markup {
   const clients = Object.keys(trial.timelines);
   if (clients.length === 0) return html`<p class="quiet">No timeline was recorded.</p>`;
   const frame = frameOf(trial, clients);
   return html`<figure><div class="panels">${clients.map((client, index) => panel(frame, client, `${id}-${index}`))}</div>
-<figcaption>${legend()} Trial ${trial.trial}, bins of ${formatNumber(trial.binMs)} ms. Latency runs from the <em>intended</em> start, so a stall is not hidden by a generator that waits for it.</figcaption>
+<figcaption>${legend(trial)} Trial ${trial.trial}, bins of ${formatNumber(trial.binMs)} ms. Latency runs from the <em>intended</em> start, so a stall is not hidden by a generator that waits for it.</figcaption>
 <details><summary>As a table</summary>${phaseTable(trial, clients)}</details></figure>`;
 }
 
@@ -85,13 +85,13 @@ function panel(frame: Frame, client: string, id: string): Markup {
     horizontalGrid(rate, rate.ticks(3), (value) => formatNumber(value)),
     html`<text class="unit" x="${PANEL.left}" y="${frame.rateTop - 5}">operations/s</text>`,
     throughput(frame, bins),
-    silence(frame, bins),
     horizontalGrid(latency, decadeTicks(frame.latencyDomain), msTick),
     html`<text class="unit" x="${PANEL.left}" y="${frame.rateTop + RATE_HEIGHT + BETWEEN - 7}">latency</text>`,
     percentile(frame, bins, 'p50Ms', 'p50'),
     percentile(frame, bins, 'p99Ms', 'p99'),
     lastLabels(frame, bins),
     marks(frame, client),
+    silence(frame, bins),
     timeAxis(x, frame.latencyBottom),
   );
 }
@@ -126,19 +126,22 @@ function throughput({ trial, x, rate }: Frame, bins: readonly TimelineBin[]): Ma
   return html`${layers.map((layer) => html`<path class="${layer.key}" d="${shape(layer) ?? ''}"/>`)}`;
 }
 
-/** Says how long nothing came back, in the empty space that the silence itself leaves. */
-function silence({ trial, x, rate, rateTop }: Frame, bins: readonly TimelineBin[]): Markup | null {
+/** Says how long nothing came back: among the latencies, where a silence leaves its own empty space. */
+function silence({ trial, x, latencyBottom }: Frame, bins: readonly TimelineBin[]): Markup | null {
   const span = longestSilence(bins, trial.binMs);
   if (span === null) return null;
   const from = round(x(span.fromMs));
   const to = round(x(span.toMs));
-  const y = round(rateTop + 22);
-  const text = `no answer for ${formatMs(span.toMs - span.fromMs)}`;
-  const room = to - from > 120;
-  const outside = to < PANEL.width - 160 ? to + 6 : from - 6;
-  const x0 = room ? round((from + to) / 2) : outside;
-  const anchor = room ? 'middle' : outside > to ? 'start' : 'end';
-  return html`<g class="silence"><path d="M${from},${y - 4}v8m0,-4H${to}m0,-4v8"/><text class="halo" x="${x0}" y="${room ? y - 7 : y + 4}" text-anchor="${anchor}">${text}</text><line x1="${from}" x2="${to}" y1="${round(rate(0))}" y2="${round(rate(0))}"/></g>`;
+  const y = round(latencyBottom - LATENCY_HEIGHT * 0.42);
+  const text = formatMs(span.toMs - span.fromMs);
+  const bracket = html`<path d="M${from},${y - 4}v8m0,-4H${to}m0,-4v8"/>`;
+  if (to - from > 64) {
+    const middle = round((from + to) / 2);
+    return html`<g class="silence">${bracket}<text class="halo" x="${middle}" y="${y - 22}" text-anchor="middle">${text}</text><text class="halo when" x="${middle}" y="${y - 8}" text-anchor="middle">no answer</text></g>`;
+  }
+  // Too narrow for its text, which then stands at the top of the panel, where latencies seldom are.
+  const left = from - PANEL.left > 160;
+  return html`<g class="silence">${bracket}<text class="halo" x="${left ? from - 6 : to + 6}" y="${round(latencyBottom - LATENCY_HEIGHT + 8)}" text-anchor="${left ? 'end' : 'start'}">${text} <tspan class="when">no answer</tspan></text></g>`;
 }
 
 function percentile(
@@ -178,8 +181,10 @@ function marks({ trial, x, latencyBottom }: Frame, client: string): Markup {
   })}</g>`;
 }
 
-function legend(): Markup {
-  return html`<span class="key ok">answered</span> <span class="key info">outcome unknown</span> <span class="key failed">failed</span> <span class="key shade">fault</span>`;
+/** Names only what is to be seen. */
+function legend(trial: TrialView): Markup {
+  const bins = Object.values(trial.timelines).flat();
+  return html`<span class="key ok">answered</span>${bins.some(({ info }) => info > 0) && html` <span class="key info">outcome unknown</span>`}${bins.some(({ failed }) => failed > 0) && html` <span class="key failed">failed</span>`}${trial.faults.length > 0 && html` <span class="key shade">fault</span>`}`;
 }
 
 function description(trial: TrialView, client: string): string {

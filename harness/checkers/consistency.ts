@@ -1,0 +1,44 @@
+/** Whether every replica holds, key by key, what the master holds, once replication has caught up. */
+import type { Checker } from './checker.ts';
+import { examples, finalMaster, present, unknown, value } from './selection.ts';
+
+export const consistency: Checker = {
+  id: 'consistency',
+  proves: 'after the heal every replica holds what the master holds',
+  check(history) {
+    const master = finalMaster(history);
+    if (master.kind === 'none') return unknown('no final read of a master');
+    if (master.kind === 'several') {
+      return {
+        validity: 'invalid',
+        reasons: [`several masters after the heal: ${master.nodes.join(', ')}`],
+        figures: {},
+      };
+    }
+    const replicas = Map.groupBy(
+      history.finals.filter((final) => final.redisRole === 'replica'),
+      (final) => final.node,
+    );
+    if (replicas.size === 0) return unknown('no final read of a replica');
+    const differing: string[] = [];
+    let compared = 0;
+    for (const [node, finals] of replicas) {
+      const held = new Map(finals.flatMap((final) => final.entries));
+      for (const [key, expected] of master.entries) {
+        compared++;
+        if ((held.get(key) ?? null) !== expected) differing.push(`${key} on ${node}`);
+      }
+    }
+    return {
+      validity: differing.length > 0 ? 'invalid' : 'valid',
+      reasons:
+        differing.length > 0
+          ? [`${differing.length} differ from ${master.node}: ${examples(differing)}`]
+          : [],
+      figures: present({
+        differences: value(differing.length, 'keys', compared),
+        compared: value(compared, 'keys', compared),
+      }),
+    };
+  },
+};

@@ -1,0 +1,34 @@
+/**
+ * How late the load generator itself was. A late generator measures the machine it runs on: gates of time are INVALID then,
+ * gates of correctness never, because a lost write is lost however late it was sent.
+ */
+import type { Checker } from './checker.ts';
+import { present, unknown, value } from './selection.ts';
+
+export const generator: Checker = {
+  id: 'generator',
+  proves: 'the generator kept its own schedule, so that measured times are those of Redis and the client',
+  check(history, context) {
+    const total = history.observations.findLast(
+      (seen) => seen.from === 'workload' && seen.name === 'lateness-total' && seen.client === context.client,
+    );
+    const { p50Ms, p99Ms, maxMs, n } = total?.data ?? {};
+    if (
+      typeof p50Ms !== 'number' ||
+      typeof p99Ms !== 'number' ||
+      typeof maxMs !== 'number' ||
+      typeof n !== 'number'
+    ) {
+      return unknown('the generator recorded no lateness');
+    }
+    return {
+      validity: 'valid',
+      reasons: [],
+      figures: present({
+        latenessP50Ms: value(p50Ms, 'ms', n),
+        latenessP99Ms: value(p99Ms, 'ms', n),
+        latenessMaxMs: value(maxMs, 'ms', n),
+      }),
+    };
+  },
+};

@@ -1,0 +1,58 @@
+/**
+ * Hits over reads. A read is a `get`, a key of a `getMany`, or a `getOrCompute`; it is a hit where the cache answered with a
+ * value, and a miss where the loader had to, or where nothing was there. Reads of a phase that has no cache (`uncached`) or fills
+ * it (`warm`) are not counted; reads that failed are availability's.
+ *
+ * `frequent` counts keys that were read at least twice in the window: seed 002's "frequently accessed data".
+ */
+import type { Operation } from '../history.ts';
+import type { Checker, Figure } from './checker.ts';
+import { measuredOperations, present, proportion, unknown } from './selection.ts';
+
+const UNCOUNTED = new Set(['uncached', 'warm', 'warm-up']);
+const FREQUENT_READS = 2;
+
+interface Reads {
+  readonly hits: number;
+  readonly reads: number;
+}
+
+export const hitRatio: Checker = {
+  id: 'hit-ratio',
+  proves: 'which share of the reads the cache answered',
+  check(history, context) {
+    const reads = measuredOperations(history, context.client).filter(
+      ({ invoke, outcome }) =>
+        outcome === 'ok' && !UNCOUNTED.has(invoke.phase ?? '') && READ_KINDS.has(invoke.kind),
+    );
+    if (reads.length === 0) return unknown('no read in the measured window');
+    const single = reads.filter(({ invoke }) => invoke.kind !== 'getMany');
+    const perKey = new Map<string, number>();
+    for (const { invoke } of single) perKey.set(invoke.key, (perKey.get(invoke.key) ?? 0) + 1);
+    const frequent = single.filter(({ invoke }) => (perKey.get(invoke.key) ?? 0) >= FREQUENT_READS);
+    const figures: Record<string, Figure> = { overall: figureOf(reads), frequent: figureOf(frequent) };
+    for (const phase of new Set(reads.map(({ invoke }) => invoke.phase))) {
+      if (phase !== undefined)
+        figures[`phase.${phase}`] = figureOf(reads.filter(({ invoke }) => invoke.phase === phase));
+    }
+    return { validity: 'valid', reasons: [], figures: present(figures) };
+  },
+};
+
+const READ_KINDS: ReadonlySet<string> = new Set(['get', 'getMany', 'getOrCompute']);
+
+/** Hits and reads of one operation that completed as ok; nothing of one that is no read. */
+export function readsOf({ invoke, completion }: Operation): Reads {
+  if (!READ_KINDS.has(invoke.kind) || completion === undefined) return { hits: 0, reads: 0 };
+  if (invoke.kind === 'getMany') return { hits: Number(completion.value ?? 0), reads: invoke.batch ?? 1 };
+  const hit = completion.value !== null && completion.value !== undefined && completion.source !== 'loader';
+  return { hits: hit ? 1 : 0, reads: 1 };
+}
+
+function figureOf(operations: readonly Operation[]): Figure {
+  const counted = operations.map(readsOf);
+  return proportion(
+    counted.reduce((sum, { hits }) => sum + hits, 0),
+    counted.reduce((sum, { reads }) => sum + reads, 0),
+  );
+}

@@ -1,0 +1,39 @@
+/** All checkers by id. A plug-in adds a file and a line here. */
+import { availability } from './availability.ts';
+import { benchmark } from './benchmark.ts';
+import type { Checker } from './checker.ts';
+import { configuration } from './configuration.ts';
+import { consistency } from './consistency.ts';
+import { coverage } from './coverage.ts';
+import { doubleApplies } from './double-applies.ts';
+import { expectations } from './expectations.ts';
+import { generator } from './generator.ts';
+import { hitRatio } from './hit-ratio.ts';
+import { latency } from './latency.ts';
+import { lostWrites } from './lost-writes.ts';
+import { memory } from './memory.ts';
+import { recovery } from './recovery.ts';
+import { replication } from './replication.ts';
+import { staleAcks } from './stale-acks.ts';
+
+/** Judge the history of a trial. */
+export const trialCheckers: readonly Checker[] = [
+  lostWrites,
+  staleAcks,
+  doubleApplies,
+  recovery,
+  latency,
+  availability,
+  hitRatio,
+  benchmark,
+  expectations,
+  replication,
+  consistency,
+  generator,
+  memory,
+];
+
+/** Judge what a run was given, without a trial. */
+export const runCheckers: readonly Checker[] = [configuration, coverage];
+
+export const checkers: readonly Checker[] = [...trialCheckers, ...runCheckers];

@@ -1,0 +1,63 @@
+/**
+ * How long callers waited, from the intended start, by kind of operation. Whatever its outcome, an operation counts with its
+ * actual wait; one that never completed counts up to the end of the history; one that was never sent has none.
+ *
+ * `<kind>` are distributions; `operation` is all of them, but for computed values, whose time is the loader's. `<kind>.p99Upper95`
+ * is the order-statistic upper bound of the p99 at 95 %, where there are samples enough for one; samples of one trial are not
+ * independent, so gates claim over trials where they can.
+ */
+
+import type { History, Operation } from '../history.ts';
+import { quantileUpperBound } from '../statistics/bounds.ts';
+import { summarize } from '../statistics/quantile.ts';
+import type { Checker, Figure } from './checker.ts';
+import { lastUs, measuredOperations, present, US_PER_MS, unknown, value, wasSent } from './selection.ts';
+
+const CONFIDENCE = 0.95;
+/** Beyond this a caller has given up, whatever it gets. */
+const LONG_MS = 1_000;
+
+export const latency: Checker = {
+  id: 'latency',
+  proves: 'how long each kind of operation takes, measured from the intended start',
+  check(history, context) {
+    const operations = measuredOperations(history, context.client).filter(wasSent);
+    if (operations.length === 0) return unknown('no operation in the measured window');
+    const waits = waitsByKind(history, operations);
+    const all = [...waits.values()].flat();
+    const figures: Record<string, Figure | undefined> = {
+      longerThan1s: value(all.filter((ms) => ms > LONG_MS).length, 'operations', all.length),
+    };
+    const redisOnly = operations.filter((operation) => operation.completion?.source !== 'loader');
+    const named = [...waits, ['operation', [...waitsByKind(history, redisOnly).values()].flat()] as const];
+    for (const [name, samples] of named) Object.assign(figures, figuresOf(name, samples));
+    return { validity: 'valid', reasons: [], figures: present(figures) };
+  },
+};
+
+/** Milliseconds that callers waited, by kind. */
+export function waitsByKind(
+  history: History,
+  operations: readonly Operation[],
+): ReadonlyMap<string, number[]> {
+  const endUs = lastUs(history);
+  const waits = new Map<string, number[]>();
+  for (const { invoke, latencyMs } of operations) {
+    const waited = latencyMs ?? (endUs - invoke.intendedUs) / US_PER_MS;
+    const samples = waits.get(invoke.kind);
+    if (samples === undefined) waits.set(invoke.kind, [waited]);
+    else samples.push(waited);
+  }
+  return waits;
+}
+
+function figuresOf(name: string, samples: readonly number[]): Record<string, Figure | undefined> {
+  const distribution = summarize(samples);
+  if (distribution === undefined) return {};
+  const n = samples.length;
+  const upper = quantileUpperBound(samples, 0.99, CONFIDENCE);
+  return {
+    [name]: { kind: 'distribution', distribution, unit: 'ms', n },
+    [`${name}.p99Upper95`]: upper === undefined ? undefined : value(upper, 'ms', n),
+  };
+}

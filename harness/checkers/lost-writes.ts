@@ -1,0 +1,114 @@
+/**
+ * Acknowledged writes that the master does not hold after the heal, each judged by its own promise.
+ *
+ * `{ replicas, timeoutMs }`: none may be lost. `async`: Redis acknowledges before it replicates, so what was acknowledged within
+ * `asyncLossWindowMs` before a fault, or between it and the promotion of the new master, may be lost; anything else may
+ * not. Writes of unknown outcome are neither, and an answer of the memory fallback was no write to Redis.
+ */
+
+import type { History } from '../history.ts';
+import type { CheckContext, Checker } from './checker.ts';
+import { FinalState } from './final-state.ts';
+import {
+  type AcknowledgedWrite,
+  acknowledgedWrites,
+  examples,
+  type FaultSpan,
+  type Finding,
+  faultSpans,
+  finalMaster,
+  operationsOf,
+  present,
+  promotionAfter,
+  US_PER_MS,
+  unknown,
+  value,
+  vanishingReasons,
+} from './selection.ts';
+
+export const lostWrites: Checker = {
+  id: 'lost-writes',
+  proves: 'no acknowledged write is missing after the heal, beyond what its promise allows',
+  check(history, context) {
+    const operations = operationsOf(history, context.client);
+    const acknowledged = acknowledgedWrites(operations);
+    if (acknowledged.length === 0) return unknown('no write was acknowledged by Redis');
+    const final = finalMaster(history);
+    if (final.kind === 'none') return unknown('no final read of a master');
+    if (final.kind === 'several') {
+      return {
+        validity: 'invalid',
+        reasons: [`several masters after the heal: ${final.nodes.join(', ')}`],
+        figures: {},
+      };
+    }
+    const state = new FinalState(final.entries, operations);
+    const unread = acknowledged.filter((write) => state.effectOf(write) === 'not-read');
+    if (unread.length > 0) {
+      return unknown(`${unread.length} acknowledged keys were not read back: ${keys(unread)}`);
+    }
+    return judge(
+      history,
+      context,
+      acknowledged,
+      acknowledged.filter((write) => state.effectOf(write) === 'absent'),
+    );
+  },
+};
+
+function judge(
+  history: History,
+  context: CheckContext,
+  acknowledged: readonly AcknowledgedWrite[],
+  lost: readonly AcknowledgedWrite[],
+): Finding {
+  const excused = excusedSpans(history, context.environment.durability.asyncLossWindowMs);
+  const isDurable = ({ invoke }: AcknowledgedWrite) => typeof invoke.durability === 'object';
+  const durable = acknowledged.filter(isDurable);
+  const durableLost = lost.filter(isDurable);
+  const asyncLost = lost.filter((write) => !isDurable(write));
+  const beyond = asyncLost.filter(
+    ({ completion }) =>
+      !excused.some((span) => completion.atUs >= span.startUs && completion.atUs <= span.endUs),
+  );
+  const unconfirmed = durable.filter(({ invoke, completion }) => {
+    const promised = typeof invoke.durability === 'object' ? invoke.durability.replicas : 0;
+    return (completion.replicas ?? 0) < promised;
+  });
+  const doubts = vanishingReasons(history, context.environment.client.defaultTtlSeconds);
+  const violations = [
+    ...reason(durableLost, 'durable writes lost'),
+    ...reason(beyond, 'async writes lost outside the stated window'),
+    ...reason(unconfirmed, 'durable writes acknowledged with fewer replicas than promised'),
+  ];
+  const asyncCount = acknowledged.length - durable.length;
+  return {
+    validity: doubts.length > 0 ? 'unknown' : violations.length > 0 ? 'invalid' : 'valid',
+    reasons: [...doubts, ...violations, ...reason(asyncLost, 'async writes lost')],
+    figures: present({
+      acknowledged: value(acknowledged.length, 'writes', acknowledged.length),
+      lost: value(lost.length, 'writes', acknowledged.length),
+      durableAcknowledged: value(durable.length, 'writes', durable.length),
+      durableLost: value(durableLost.length, 'writes', durable.length),
+      durableUnconfirmed: value(unconfirmed.length, 'writes', durable.length),
+      asyncLost: value(asyncLost.length, 'writes', asyncCount),
+      asyncLostBeyondWindow: value(beyond.length, 'writes', asyncCount),
+    }),
+  };
+}
+
+/** When an async acknowledgement may be lost: from the window before a fault to the promotion of another master. */
+function excusedSpans(history: History, windowMs: number) {
+  return faultSpans(history).map((span: FaultSpan) => ({
+    startUs: span.fromUs - windowMs * US_PER_MS,
+    endUs: promotionAfter(history, span.fromUs, span.node) ?? span.toUs ?? span.fromUs,
+  }));
+}
+
+function keys(writes: readonly AcknowledgedWrite[]): string {
+  return examples(writes.map(({ invoke }) => invoke.key));
+}
+
+function reason(writes: readonly AcknowledgedWrite[], what: string): readonly string[] {
+  return writes.length === 0 ? [] : [`${writes.length} ${what}: ${keys(writes)}`];
+}

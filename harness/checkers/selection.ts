@@ -1,0 +1,193 @@
+/** What several checkers pick out of a history, so that they all mean the same by "acknowledged", "window" and "promoted". */
+import type { CompletionEvent, FaultEvent, History, Operation, OperationKind } from '../history.ts';
+import type { CheckResult, Figure } from './checker.ts';
+
+/** What a checker returns; who, where and which trial is added by the judge. */
+export type Finding = Omit<CheckResult, 'checker' | 'drill' | 'trial' | 'client'>;
+
+export const US_PER_MS = 1000;
+
+const WRITES: ReadonlySet<OperationKind> = new Set(['set', 'setMany', 'incr', 'append']);
+
+/** Not sent at all, because too many were in flight: nobody waited for it. */
+const NOT_SENT = 'IN_FLIGHT_BOUND';
+
+export interface SpanUs {
+  readonly startUs: number;
+  readonly endUs: number;
+}
+
+export interface FaultSpan {
+  readonly fault: string;
+  readonly node: string;
+  /** Observed injection; where it was never observed, the intent. */
+  readonly fromUs: number;
+  readonly observed: boolean;
+  readonly toUs: number | undefined;
+}
+
+export type AcknowledgedWrite = Operation & { readonly completion: CompletionEvent };
+
+export function unknown(reason: string, figures: Readonly<Record<string, Figure>> = {}): Finding {
+  return { validity: 'unknown', reasons: [reason], figures };
+}
+
+export function value(amount: number, unit: string, n: number): Figure {
+  return { kind: 'value', value: amount, unit, n };
+}
+
+export function proportion(successes: number, n: number): Figure {
+  return { kind: 'proportion', successes, n, unit: 'ratio' };
+}
+
+/** The figures that exist: a figure on nothing is left out, because 0 of 0 is not a result. */
+export function present(figures: Readonly<Record<string, Figure | undefined>>): Record<string, Figure> {
+  return Object.fromEntries(
+    Object.entries(figures).filter(
+      (entry): entry is [string, Figure] => entry[1] !== undefined && entry[1].n > 0,
+    ),
+  );
+}
+
+/** The first three, in words. */
+export function examples(names: readonly string[]): string {
+  const more = names.length > 3 ? ` and ${names.length - 3} more` : '';
+  return `${names.slice(0, 3).join(', ')}${more}`;
+}
+
+export function operationsOf(history: History, client: string): readonly Operation[] {
+  return history.operations.filter((operation) => operation.invoke.client === client);
+}
+
+/** The measured window, where the workload marked one: operations intended outside of it only warmed up or cooled down. */
+export function windowOf(history: History, client: string): SpanUs | undefined {
+  const mark = history.observations.find(
+    (seen) =>
+      seen.from === 'workload' &&
+      seen.name === 'window' &&
+      (seen.client === undefined || seen.client === client),
+  );
+  const { startUs, endUs } = mark?.data ?? {};
+  return typeof startUs === 'number' && typeof endUs === 'number' ? { startUs, endUs } : undefined;
+}
+
+/** A client's operations within the measured window; all of them where there is none. */
+export function measuredOperations(history: History, client: string): readonly Operation[] {
+  const all = operationsOf(history, client);
+  const window = windowOf(history, client);
+  if (window === undefined) return all;
+  return all.filter(({ invoke }) => invoke.intendedUs >= window.startUs && invoke.intendedUs <= window.endUs);
+}
+
+/** Writes that Redis acknowledged. An answer of the memory fallback is not a write to Redis. */
+export function acknowledgedWrites(operations: readonly Operation[]): readonly AcknowledgedWrite[] {
+  return operations.filter(
+    (operation): operation is AcknowledgedWrite =>
+      WRITES.has(operation.invoke.kind) &&
+      operation.outcome === 'ok' &&
+      operation.completion?.source === 'redis',
+  );
+}
+
+export function wasSent(operation: Operation): boolean {
+  return operation.completion?.error?.code !== NOT_SENT;
+}
+
+/** The last moment that the history knows of. */
+export function lastUs(history: History): number {
+  let last = 0;
+  for (const { invoke, completion } of history.operations)
+    last = Math.max(last, invoke.intendedUs, completion?.atUs ?? 0);
+  for (const { atUs } of history.faults) last = Math.max(last, atUs);
+  return last;
+}
+
+/** Faults from injection to heal, in order of injection. */
+export function faultSpans(history: History): readonly FaultSpan[] {
+  const open: { events: FaultEvent[] }[] = [];
+  for (const event of history.faults) {
+    const same = (other: { events: FaultEvent[] }) => {
+      const [first] = other.events;
+      return first?.fault === event.fault && (first.node ?? '') === (event.node ?? first.node ?? '');
+    };
+    const life = open.findLast(same);
+    if (event.phase === 'inject' || life === undefined) open.push({ events: [event] });
+    else life.events.push(event);
+  }
+  return open.map(({ events }): FaultSpan => {
+    const at = (phase: FaultEvent['phase']) => events.find((event) => event.phase === phase);
+    const injected = at('injected');
+    const [first] = events;
+    return {
+      fault: first?.fault ?? '',
+      node: injected?.node ?? first?.node ?? '',
+      fromUs: injected?.atUs ?? first?.atUs ?? 0,
+      observed: injected !== undefined,
+      toUs: at('healed')?.atUs,
+    };
+  });
+}
+
+/**
+ * When another node is first known to be master after a moment: by Sentinel's `+promoted-slave` (it saw the role change),
+ * `+switch-master`, or a sample of the node itself. Sentinel's own events come up to a second after the fact.
+ */
+export function promotionAfter(history: History, fromUs: number, deposed: string): number | undefined {
+  const seen = history.observations.find((event) => {
+    if (event.atUs < fromUs) return false;
+    if (event.from === 'sentinel') return event.name === '+promoted-slave' || event.name === '+switch-master';
+    return (
+      event.from === 'info' &&
+      event.name === 'sample' &&
+      event.node !== deposed &&
+      event.data?.role === 'master'
+    );
+  });
+  return seen?.atUs;
+}
+
+export type FinalRead =
+  | { readonly kind: 'read'; readonly node: string; readonly entries: ReadonlyMap<string, string | null> }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'several'; readonly nodes: readonly string[] };
+
+/** What the master held after the heal. */
+export function finalMaster(history: History): FinalRead {
+  const finals = history.finals.filter((final) => final.redisRole === 'master');
+  const nodes = [...new Set(finals.map((final) => final.node))];
+  const [node] = nodes;
+  if (node === undefined) return { kind: 'none' };
+  if (nodes.length > 1) return { kind: 'several', nodes };
+  return { kind: 'read', node, entries: new Map(finals.flatMap((final) => final.entries)) };
+}
+
+/** Growth of a counter of INFO over the trial, over all nodes; a restart sets it back to 0. Undefined: never sampled. */
+export function counterGrowth(history: History, field: string): number | undefined {
+  const last = new Map<string, number>();
+  let growth = 0;
+  for (const { from, name, node, data } of history.observations) {
+    const count = data?.[field];
+    if (from !== 'info' || name !== 'sample' || typeof count !== 'number') continue;
+    const before = last.get(node ?? '');
+    if (before !== undefined) growth += count >= before ? count - before : count;
+    last.set(node ?? '', count);
+  }
+  return last.size === 0 ? undefined : growth;
+}
+
+/** Why keys may be gone without having been lost: then a count of lost writes is not one. */
+export function vanishingReasons(history: History, defaultTtlSeconds: number): readonly string[] {
+  const reasons: string[] = [];
+  const evicted = counterGrowth(history, 'evictedKeys');
+  if (evicted !== undefined && evicted > 0) {
+    reasons.push(`${evicted} keys were evicted during the trial: an absent key may be an evicted one`);
+  }
+  const read = history.finals.at(-1)?.atUs;
+  const written = history.operations[0]?.invoke.atUs;
+  if (read !== undefined && written !== undefined && (read - written) / 1e6 >= defaultTtlSeconds) {
+    reasons.push(
+      `the trial lasted longer than the TTL of ${defaultTtlSeconds} s: an absent key may be an expired one`,
+    );
+  }
+  return reasons;
+}

@@ -1,0 +1,79 @@
+/**
+ * Acknowledgements by a master that was deposed already: a write that completed after another node was master and is not
+ * in that node's data, or a read that Redis answered with something else than the one surviving write that had been
+ * acknowledged before the read began. Answers of the memory fallback say where they come from and are none.
+ */
+import type { History, Operation } from '../history.ts';
+import type { Checker } from './checker.ts';
+import { FinalState } from './final-state.ts';
+import {
+  acknowledgedWrites,
+  examples,
+  faultSpans,
+  finalMaster,
+  operationsOf,
+  present,
+  promotionAfter,
+  unknown,
+  value,
+  vanishingReasons,
+} from './selection.ts';
+
+export const staleAcks: Checker = {
+  id: 'stale-acks',
+  proves: 'no answer comes from a master that was deposed already',
+  check(history, context) {
+    const final = finalMaster(history);
+    if (final.kind === 'none') return unknown('no final read of a master');
+    if (final.kind === 'several') {
+      return {
+        validity: 'invalid',
+        reasons: [`several masters after the heal: ${final.nodes.join(', ')}`],
+        figures: {},
+      };
+    }
+    const promotedUs = firstPromotion(history);
+    if (promotedUs === undefined) return unknown('no promotion of another master was observed');
+    const operations = operationsOf(history, context.client);
+    const state = new FinalState(final.entries, operations);
+    const late = acknowledgedWrites(operations).filter(({ completion }) => completion.atUs > promotedUs);
+    const staleWrites = late.filter((write) => state.effectOf(write) === 'absent');
+    const reads = judgedReads(operations, state);
+    const staleReads = reads.filter(({ read, write }) => read.completion?.value !== write.invoke.value);
+    const stale = [...staleWrites, ...staleReads.map(({ read }) => read)];
+    const doubts = vanishingReasons(history, context.environment.client.defaultTtlSeconds);
+    const name = ({ invoke }: Operation) => `${invoke.kind} ${invoke.key}`;
+    return {
+      validity: doubts.length > 0 ? 'unknown' : stale.length > 0 ? 'invalid' : 'valid',
+      reasons: [
+        ...doubts,
+        ...(stale.length > 0 ? [`${stale.length} stale acknowledgements: ${examples(stale.map(name))}`] : []),
+      ],
+      figures: present({ staleAcknowledged: value(stale.length, 'operations', late.length + reads.length) }),
+    };
+  },
+};
+
+/** Of the first fault; without a fault (a planned switch) of the trial. */
+function firstPromotion(history: History): number | undefined {
+  const [fault] = faultSpans(history);
+  return fault === undefined
+    ? promotionAfter(history, 0, '')
+    : promotionAfter(history, fault.fromUs, fault.node);
+}
+
+/** Reads with one right answer: their key was written once, acknowledged before they began, and is still there. */
+function judgedReads(operations: readonly Operation[], state: FinalState) {
+  const writes = new Map(
+    acknowledgedWrites(operations)
+      .filter((write) => write.invoke.kind === 'set' && state.effectOf(write) === 'present')
+      .map((write) => [write.invoke.key, write]),
+  );
+  return operations.flatMap((read) => {
+    const write = writes.get(read.invoke.key);
+    const answered =
+      read.invoke.kind === 'get' && read.outcome === 'ok' && read.completion?.source === 'redis';
+    const single = write !== undefined && state.isOnlyWriter(write);
+    return answered && single && write.completion.atUs <= read.invoke.atUs ? [{ read, write }] : [];
+  });
+}

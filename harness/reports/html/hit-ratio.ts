@@ -1,0 +1,70 @@
+/** The hit ratio of a load: a bin, and so far. */
+import { scaleLinear } from 'd3-scale';
+import { line } from 'd3-shape';
+import type { Criterion } from '../../gates/gate.ts';
+import type { TimelineBin, TrialView } from '../report.ts';
+import { formatNumber, formatRatio, formatTarget, oneLine } from '../wording.ts';
+import { drawing, horizontalGrid, INNER_RIGHT, PANEL, round, timeAxis } from './chart.ts';
+import { html, type Markup } from './markup.ts';
+import { endOf } from './timeline.ts';
+
+const TOP = 26;
+const BOTTOM = 132;
+
+interface Share {
+  readonly tMs: number;
+  readonly now: number | null;
+  readonly soFar: number | null;
+}
+
+function shares(bins: readonly TimelineBin[]): readonly Share[] {
+  let hits = 0;
+  let reads = 0;
+  return bins.map((bin) => {
+    const here = bin.hits + bin.misses;
+    hits += bin.hits;
+    reads += here;
+    return {
+      tMs: bin.tMs,
+      now: here === 0 ? null : bin.hits / here,
+      soFar: reads === 0 ? null : hits / reads,
+    };
+  });
+}
+
+export function hitRatio(
+  trial: TrialView,
+  bins: readonly TimelineBin[],
+  criteria: readonly Criterion[],
+  id: string,
+): Markup {
+  const x = scaleLinear([0, endOf(trial)], [PANEL.left, INNER_RIGHT]);
+  const y = scaleLinear([0, 1], [BOTTOM, TOP]);
+  const points = shares(bins);
+  const final = points.findLast(({ soFar }) => soFar !== null)?.soFar ?? 0;
+  const limit = criteria.find(
+    ({ unit, scope, id: name, state }) =>
+      unit === 'ratio' &&
+      state !== 'OUT_OF_SCOPE' &&
+      scope.workload === trial.drill &&
+      `${name} ${scope.sli}`.includes('hit'),
+  );
+  const path = (value: (point: Share) => number | null) =>
+    line<Share>()
+      .defined((point) => value(point) !== null)
+      .x((point) => x(point.tMs + trial.binMs / 2))
+      .y((point) => y(value(point) ?? 0))
+      .digits(1)(points) ?? '';
+  return drawing(
+    id,
+    BOTTOM + 24,
+    `${oneLine(trial.drill)}, hit ratio over time`,
+    `Hits over reads, a bin of ${formatNumber(trial.binMs)} ms and so far. At the end ${formatRatio(final)}.`,
+    html`<text class="name" x="${PANEL.left}" y="13">hit ratio <tspan class="when">so far, and a bin</tspan></text>`,
+    horizontalGrid(y, [0, 0.5, 1], (value) => formatRatio(value)),
+    limit !== undefined &&
+      html`<line class="target" x1="${PANEL.left}" x2="${INNER_RIGHT}" y1="${round(y(limit.target.value))}" y2="${round(y(limit.target.value))}"/><text class="target halo" x="${INNER_RIGHT - 4}" y="${round(y(limit.target.value)) + 14}" text-anchor="end">${formatTarget(limit)}</text>`,
+    html`<path class="line p50 thin" d="${path((point) => point.now)}"/><path class="line p99" d="${path((point) => point.soFar)}"/><text class="label p99" x="${INNER_RIGHT + 5}" y="${round(y(final) + 4)}">${formatRatio(final)}</text>`,
+    timeAxis(x, BOTTOM),
+  );
+}

@@ -1,0 +1,143 @@
+/** How latency is distributed, a row an operation kind, all on one log scale; the stock client's outline over ours. */
+import { scaleLog } from 'd3-scale';
+import { area, curveStepAfter, line } from 'd3-shape';
+import type { Criterion } from '../../gates/gate.ts';
+import type { TrialView } from '../report.ts';
+import { clientName, formatMs, formatNumber, formatTarget, oneLine } from '../wording.ts';
+import { decades, decadeTicks, drawing, msTick, PANEL, round, scrolling } from './chart.ts';
+import { html, type Markup } from './markup.ts';
+
+export type Latency = TrialView['latencies'][number];
+
+/** Few kinds leave room for higher hills. */
+const ROW = { few: { height: 92, peak: 58 }, many: { height: 62, peak: 32 } } as const;
+
+/** Where a hill stands and how high it may become. */
+interface Ground {
+  readonly base: number;
+  readonly peak: number;
+}
+
+export function stockOf(trial: TrialView, row: Latency): Latency | undefined {
+  return row.client === 'kit'
+    ? trial.latencies.find(({ client, kind, n }) => client === 'ioredis' && kind === row.kind && n > 0)
+    : undefined;
+}
+
+/** The target of a kind: a criterion in milliseconds on this workload that names the kind. */
+export function targetOf(criteria: readonly Criterion[], drill: string, kind: string): Criterion | undefined {
+  const words = ({ id, scope }: Criterion) => `${id} ${scope.sli}`.toLowerCase().split(/[^a-z0-9]+/);
+  return criteria.find(
+    (criterion) =>
+      criterion.unit === 'ms' &&
+      criterion.target.op.startsWith('<') &&
+      criterion.state !== 'OUT_OF_SCOPE' &&
+      criterion.scope.workload === drill &&
+      words(criterion).includes(kind.toLowerCase()),
+  );
+}
+
+export function distributions(
+  trial: TrialView,
+  rows: readonly Latency[],
+  criteria: readonly Criterion[],
+  id: string,
+): Markup {
+  const targets = rows.map((row) => targetOf(criteria, trial.drill, row.kind));
+  const filled = trial.latencies.flatMap((row) =>
+    row.histogram.filter(({ count }) => count > 0).map(({ upToMs }) => upToMs),
+  );
+  const seen = rows.flatMap(({ distribution }) => [distribution.min, distribution.max]);
+  const domain = decades([
+    ...filled,
+    ...seen,
+    ...targets.flatMap((each) => (each === undefined ? [] : [each.target.value])),
+  ]);
+  const x = scaleLog([...domain], [8, PANEL.width - 8]).clamp(true);
+  const row = ROW[rows.length > 3 ? 'many' : 'few'];
+  const height = rows.length * row.height;
+  const ticks = decadeTicks(domain);
+  return drawing(
+    id,
+    height + 26,
+    `${oneLine(trial.drill)}, latency by operation`,
+    rows.map((row) => `${oneLine(row.kind)}: ${percentiles(row)}, n ${formatNumber(row.n)}.`).join(' '),
+    html`<g class="axis">${ticks.map((tick, index) => {
+      const at = round(x(tick));
+      const anchor = index === 0 ? 'start' : index === ticks.length - 1 ? 'end' : 'middle';
+      return html`<line class="faint" x1="${at}" x2="${at}" y1="0" y2="${height}"/><text x="${at}" y="${height + 17}" text-anchor="${anchor}">${msTick(tick)}</text>`;
+    })}</g>`,
+    rows.map((each, index) =>
+      hill(each, stockOf(trial, each), targets[index], x, { base: (index + 1) * row.height, peak: row.peak }),
+    ),
+  );
+}
+
+function hill(
+  row: Latency,
+  stock: Latency | undefined,
+  target: Criterion | undefined,
+  x: (value: number) => number,
+  { base, peak }: Ground,
+): Markup {
+  const tick = (value: number, name: string) =>
+    html`<line class="${name}" x1="${round(x(value))}" x2="${round(x(value))}" y1="${base - peak}" y2="${base}"/>`;
+  const limit = target === undefined ? null : round(x(target.target.value));
+  const before = limit !== null && limit > PANEL.width - 90;
+  return html`<g class="hill"><path class="body" d="${outline(row, x, { base, peak }, true)}"/>${stock !== undefined && html`<path class="other" d="${outline(stock, x, { base, peak }, false)}"/>`}<line class="base" x1="8" x2="${PANEL.width - 8}" y1="${base}" y2="${base}"/>${tick(row.distribution.p50, 'tick50')}${tick(row.distribution.p99, 'tick99')}${
+    limit !== null &&
+    target !== undefined &&
+    html`<line class="target" x1="${limit}" x2="${limit}" y1="${base - peak - 4}" y2="${base}"/><text class="target halo" x="${before ? limit - 5 : limit + 5}" y="${base - peak + 6}" text-anchor="${before ? 'end' : 'start'}">${formatTarget(target)}</text>`
+  }<text class="name" x="8" y="${base - peak - 9}">${oneLine(row.kind)} <tspan class="when">n ${formatNumber(row.n)}</tspan></text><text class="label" x="${PANEL.width - 8}" y="${base - peak - 9}" text-anchor="end">${percentiles(row)}</text></g>`;
+}
+
+/** A bucket's lower bound is the upper one of the bucket before. */
+function outline(
+  row: Latency,
+  x: (value: number) => number,
+  { base, peak }: Ground,
+  closed: boolean,
+): string {
+  const highest = row.histogram.reduce((most, { count }) => Math.max(most, count), 1);
+  const first = row.histogram.findIndex(({ count }) => count > 0);
+  const last = row.histogram.findLastIndex(({ count }) => count > 0);
+  if (first === -1) return '';
+  const ratio = (row.histogram[1]?.upToMs ?? 2) / (row.histogram[0]?.upToMs ?? 1);
+  const points = row.histogram.slice(first, last + 1).map(({ upToMs, count }, index) => ({
+    fromMs:
+      row.histogram[first + index - 1]?.upToMs ?? upToMs / (ratio > 1 && Number.isFinite(ratio) ? ratio : 2),
+    count,
+  }));
+  const end = { fromMs: row.histogram[last]?.upToMs ?? 1, count: 0 };
+  const height = (count: number) => base - (count / highest) * peak;
+  const all = [{ fromMs: points[0]?.fromMs ?? 1, count: 0 }, ...points, end];
+  const at = (point: { fromMs: number }) => x(point.fromMs);
+  const path = closed
+    ? area<(typeof all)[number]>()
+        .x(at)
+        .y0(base)
+        .y1((point) => height(point.count))
+        .curve(curveStepAfter)
+        .digits(1)
+    : line<(typeof all)[number]>()
+        .x(at)
+        .y((point) => height(point.count))
+        .curve(curveStepAfter)
+        .digits(1);
+  return path(all) ?? '';
+}
+
+function percentiles({ distribution }: Latency): string {
+  return `p50 ${formatMs(distribution.p50)}, p99 ${formatMs(distribution.p99)}, max ${formatMs(distribution.max)}`;
+}
+
+export function latencyTable(trial: TrialView): Markup {
+  const figures = ['min', 'p50', 'p95', 'p99', 'max', 'mean'] as const;
+  return scrolling(
+    `${oneLine(trial.drill)} latencies`,
+    html`<table><thead><tr><th scope="col">client</th><th scope="col">operation</th><th scope="col" class="n">n</th>${figures.map((name) => html`<th scope="col" class="n">${name}</th>`)}</tr></thead><tbody>${trial.latencies.map(
+      (row) =>
+        html`<tr><td>${clientName(row.client)}</td><td>${oneLine(row.kind)}</td><td class="n">${formatNumber(row.n)}</td>${figures.map((name) => html`<td class="n">${row.n === 0 ? '–' : formatMs(row.distribution[name])}</td>`)}</tr>`,
+    )}</tbody></table>`,
+  );
+}

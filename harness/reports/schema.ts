@@ -1,0 +1,202 @@
+/**
+ * `report/1` as a schema: what `report.json` may hold, for programs that read it. `docs/report.schema.json` is written
+ * from it. The types at the end hold it to `Report`: a field that one of the two lacks does not compile.
+ *
+ * A new field that may be absent is a change within version 1; a field that goes away or changes its meaning is version 2.
+ */
+import { z } from 'zod';
+import type { Report } from './report.ts';
+
+const text = (description: string) => z.string().describe(description);
+const count = (description: string) => z.int().min(0).describe(description);
+const number = (description: string) => z.number().describe(description);
+const sha256 = z.string().describe('SHA-256, hexadecimal');
+const ms = (description: string) => z.number().min(0).describe(`${description}, in milliseconds`);
+
+const distribution = z
+  .strictObject({
+    min: z.number(),
+    p50: z.number(),
+    p95: z.number(),
+    p99: z.number(),
+    max: z.number(),
+    mean: z.number(),
+  })
+  .describe('Exact order statistics over all samples');
+
+const run = z.strictObject({
+  schema: z.literal('redis-cache-kit/run/1'),
+  runId: text('Name of the run folder'),
+  kind: z
+    .enum(['readiness', 'drill', 'load', 'capacity', 'canary'])
+    .describe('What was asked for: everything (readiness), or some drills'),
+  kitVersion: z.string(),
+  commit: z.string().nullable().describe("Commit of the kit's checkout; null outside one"),
+  startedAt: text('ISO 8601, UTC'),
+  judgedAt: text(
+    'The time that judging uses (waivers expire by it); never the wall clock of a later analysis',
+  ),
+  environment: z.string(),
+  substrate: z.string(),
+  profile: z
+    .enum(['quick', 'full'])
+    .describe('quick claims no more than "n of n observed"; full claims bounds'),
+  seed: z.number(),
+  argv: z.array(z.string()).describe('The command line'),
+  configSha256: sha256,
+  provenance: z.record(z.string(), z.string()).describe('Versions and probed features'),
+  departures: z
+    .array(z.string())
+    .describe('What the configuration asks and the machine or the binary cannot do'),
+  machine: z.strictObject({
+    kernel: z.string(),
+    cpu: z.string(),
+    cores: z.number(),
+    memoryBytes: z.number(),
+  }),
+  incomplete: text('Why the run did not come to its end; such a run is never a GO').exactOptional(),
+});
+
+const states = ['PASS', 'FAIL', 'INSUFFICIENT', 'INVALID', 'NOT_MEASURED', 'WAIVED', 'OUT_OF_SCOPE'] as const;
+
+const criterion = z.strictObject({
+  id: z.string(),
+  title: z.string(),
+  source: text('What it answers: a row of the mission or a section of a seed'),
+  state: z
+    .enum(states)
+    .describe(
+      'FAIL: no-go. INSUFFICIENT (too few trials for the claim), INVALID (generator, machine or workload unsound) and NOT_MEASURED: not known. Only PASS and an unexpired WAIVED let a GO through. OUT_OF_SCOPE is not judged',
+    ),
+  because: text('Why the state is what it is; for PASS the claim'),
+  remedy: text('What to change when it is not PASS'),
+  scope: z.strictObject({
+    environments: z.array(z.string()),
+    substrates: z.array(z.string()),
+    profiles: z.array(z.string()),
+    workload: z.string(),
+    sli: z.string(),
+  }),
+  target: z.strictObject({ op: z.enum(['<', '<=', '>', '>=', '==']), value: z.number() }),
+  unit: text('Of measured, target and bound; `ratio` is 0 to 1'),
+  measured: z.number().nullable().describe('null: nothing was measured'),
+  n: count('Observations that the value stands on'),
+  minN: count('Observations that the gate asks for'),
+  bound: z
+    .strictObject({
+      kind: z.enum(['upper', 'lower']),
+      value: z.number(),
+      confidence: z.number(),
+      method: text('clopper-pearson, order-statistic'),
+    })
+    .nullable()
+    .describe('A bound with its confidence, where a claim is made'),
+  evidence: z.array(z.strictObject({ path: text('Relative to the run folder'), sha256 })),
+});
+
+const verdict = z.strictObject({
+  decision: z.enum(['GO', 'NO_GO', 'UNKNOWN']),
+  exitCode: z.union([z.literal(0), z.literal(1), z.literal(3)]),
+  action: z.enum(['enable', 'keep-disabled', 'deploy-with-breaker']),
+  advice: z.array(z.string()).describe('The action in words, with the settings to use'),
+  counts: z.strictObject({
+    PASS: count('criteria'),
+    FAIL: count('criteria'),
+    INSUFFICIENT: count('criteria'),
+    INVALID: count('criteria'),
+    NOT_MEASURED: count('criteria'),
+    WAIVED: count('criteria'),
+    OUT_OF_SCOPE: count('criteria'),
+  }),
+  criteria: z.array(criterion),
+});
+
+const bin = z.strictObject({
+  tMs: number('Start of the bin since the start of the workload, in milliseconds'),
+  ok: count('Answered'),
+  failed: count('Certainly not applied'),
+  info: count('Outcome unknown'),
+  p50Ms: z.number().nullable().describe('From the intended start; null where nothing completed'),
+  p99Ms: z.number().nullable(),
+  hits: count('Reads that found something'),
+  misses: count('Reads that did not'),
+});
+
+const trial = z.strictObject({
+  drill: z.string(),
+  title: z.string(),
+  family: z.enum(['integration', 'failover', 'load']),
+  safeOutcome: text('What must hold whatever the timing'),
+  trial: z.number(),
+  status: z.enum(['completed', 'not-measured', 'failed']),
+  reason: text('Why it was not completed').exactOptional(),
+  binMs: ms('Width of a bin'),
+  timelines: z.record(z.string(), z.array(bin)).describe('By client: `kit`, `ioredis`'),
+  faults: z
+    .array(
+      z.strictObject({
+        fault: z.string(),
+        node: z.string(),
+        fromMs: z.number(),
+        toMs: z.number().nullable(),
+      }),
+    )
+    .describe('From observed injection to observed heal, on the clock of the bins'),
+  marks: z.array(z.strictObject({ label: z.string(), tMs: z.number() })),
+  latencies: z.array(
+    z.strictObject({
+      client: z.string(),
+      kind: z.string(),
+      n: count('Completed operations'),
+      distribution,
+      histogram: z
+        .array(z.strictObject({ upToMs: z.number(), count: count('Operations') }))
+        .describe('Fixed logarithmic buckets by their upper bound'),
+    }),
+  ),
+  expectations: z
+    .array(z.strictObject({ what: z.string(), expected: z.string(), actual: z.string(), held: z.boolean() }))
+    .describe('Of scripted drills'),
+});
+
+const comparison = z.strictObject({
+  drill: z.string(),
+  client: z.string(),
+  trials: count('Trials'),
+  writeGapMs: z.strictObject({ min: z.number(), median: z.number(), max: z.number() }).nullable(),
+  acknowledged: count('Acknowledged writes'),
+  acknowledgedLost: count('Of these, on no node after the heal'),
+  durableLost: z.int().min(0).nullable().describe('Durable writes lost; null where the client has none'),
+  longerThan1s: count('Operations that took longer than a second'),
+  deadClients: count('Clients that never answered again after the heal'),
+});
+
+export const reportSchema = z
+  .strictObject({
+    schema: z.literal('redis-cache-kit/report/1'),
+    run: run.describe('What ran: the manifest without its list of trials'),
+    verdict,
+    comparison: z.array(comparison).describe('Our client and the stock one under the same faults'),
+    trials: z.array(trial),
+    benchmarks: z.array(
+      z.strictObject({
+        title: z.string(),
+        rows: z.array(z.strictObject({ label: z.string(), value: z.string() })),
+      }),
+    ),
+    integrity: z
+      .strictObject({ missing: z.array(z.string()), altered: z.array(z.string()) })
+      .describe('Files that are gone or differ from the seal, relative to the run folder'),
+  })
+  .meta({ title: 'redis-cache-kit report, version 1' });
+
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
+
+/** Does not compile where the schema and the type differ. */
+export const schemaIsTheType: Same<DeepReadonly<z.output<typeof reportSchema>>, DeepReadonly<Report>> = true;
+
+/** JSON Schema, draft 2020-12: the bytes of `docs/report.schema.json`. */
+export function reportJsonSchema(): string {
+  return `${JSON.stringify(z.toJSONSchema(reportSchema), null, 2)}\n`;
+}

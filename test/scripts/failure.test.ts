@@ -1,0 +1,70 @@
+import { CommanderError } from 'commander';
+import { describe, expect, it } from 'vitest';
+import { EXIT, KitError } from '../../config/errors.ts';
+import { explain, failureText } from '../../scripts/failure.ts';
+
+const running = new AbortController().signal;
+
+describe('a failure', () => {
+  it('of the user says what, where and what to do, with its own exit code', () => {
+    const failure = explain(
+      new KitError('quorum 4 is above 3', {
+        code: 'CONFIG_INVALID',
+        where: 'dev.yaml:7: topology.quorum',
+        hint: 'allowed: 1 to 3',
+        cause: new Error('three sentinels'),
+      }),
+      running,
+    );
+    expect(failure.exitCode).toBe(EXIT.USAGE);
+    expect(failureText(failure, false)).toBe(
+      [
+        'kit: quorum 4 is above 3',
+        '  where    dev.yaml:7: topology.quorum',
+        '  because  three sentinels',
+        '  do       allowed: 1 to 3',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('of the kit shows its stack and is "not known", never a no-go', () => {
+    const failure = explain(new TypeError('x is undefined'), running);
+    expect(failure.exitCode).toBe(EXIT.UNKNOWN);
+    expect(failure.error).toMatchObject({ code: 'DEFECT', message: 'unexpected: x is undefined' });
+    expect(failureText(failure, false)).toContain('failure.test.ts');
+    expect(explain('a string', running).error.message).toBe('unexpected: a string');
+  });
+
+  it('of the command line is one line with the nearest name', () => {
+    const failure = explain(
+      new CommanderError(
+        1,
+        'commander.unknownCommand',
+        "error: unknown command 'vrify'\n(Did you mean verify?)",
+      ),
+      running,
+    );
+    expect(failure).toMatchObject({
+      exitCode: EXIT.USAGE,
+      error: { message: "unknown command 'vrify'", hint: 'did you mean verify? otherwise: kit --help' },
+    });
+  });
+
+  it('after Ctrl-C is an interruption, whatever was thrown on the way out', () => {
+    const interruption = new AbortController();
+    const reason = new KitError('interrupted by SIGINT', { code: 'INTERRUPTED', exitCode: EXIT.INTERRUPTED });
+    interruption.abort(reason);
+    const aborted = new DOMException('This operation was aborted', 'AbortError');
+    expect(explain(aborted, interruption.signal).error.message).toBe('interrupted by SIGINT');
+    const other = explain(new Error('could not end redis-2'), interruption.signal);
+    expect(other.exitCode).toBe(EXIT.INTERRUPTED);
+    expect(other.error.message).toContain('could not end redis-2');
+  });
+
+  it('has colour only where it is asked for', () => {
+    const failure = explain(new KitError('no', { code: 'X' }), running);
+    expect(failureText(failure, true)).toContain('\x1b[31mkit:\x1b[39m no');
+    expect(failureText(failure, false)).not.toContain('\x1b');
+  });
+});

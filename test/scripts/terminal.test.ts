@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { Terminal } from '../../scripts/terminal.ts';
+import { recording } from '../support/streams.ts';
+
+describe('progress', () => {
+  it('updates one line on a terminal and erases it before a result', () => {
+    const streams = recording({ isTTY: true, columns: 20 });
+    const terminal = new Terminal(streams, { quiet: false });
+    terminal.progress('starting redis-1');
+    terminal.progress('a line that is longer than the terminal is wide');
+    terminal.print('GO\n');
+    expect(streams.err()).toBe('\r\x1b[2Kstarting redis-1\r\x1b[2Ka line that is lon…\r\x1b[2K');
+    expect(streams.out()).toBe('GO\n');
+  });
+
+  it('is plain lines elsewhere, without repeats and control characters', () => {
+    const streams = recording();
+    const terminal = new Terminal(streams, { quiet: false });
+    terminal.progress('one');
+    terminal.progress('one');
+    terminal.progress('\x1b[31mtwo\x1b[0m\n');
+    terminal.endProgress();
+    expect(streams.err()).toBe('one\ntwo\n');
+  });
+
+  it('is nothing at all for a program', () => {
+    const streams = recording();
+    new Terminal(streams, { quiet: true }).progress('one');
+    expect(streams.err()).toBe('');
+  });
+});
+
+describe('colour and width', () => {
+  it('has colour only on a terminal that takes it', () => {
+    const colour = (options: Parameters<typeof recording>[0]) =>
+      new Terminal(recording(options), { quiet: false }).colour;
+    expect(colour({ isTTY: true, colours: true })).toBe(true);
+    expect(colour({ isTTY: true, colours: false })).toBe(false);
+    expect(colour({ isTTY: false, colours: true })).toBe(false);
+  });
+
+  it('takes the width of the terminal, else 100', () => {
+    expect(new Terminal(recording({ isTTY: true, columns: 80 }), { quiet: false }).width).toBe(80);
+    expect(new Terminal(recording(), { quiet: false }).width).toBe(100);
+  });
+});

@@ -1,0 +1,22 @@
+import type { Streams } from '../../scripts/terminal.ts';
+
+/** Streams that keep what is written to them. */
+export function recording(
+  options: { readonly isTTY?: boolean; readonly columns?: number; readonly colours?: boolean } = {},
+): Streams & { out(): string; err(): string } {
+  const written = { stdout: '', stderr: '' };
+  const stream = (name: keyof typeof written) => ({
+    write: (text: string) => {
+      written[name] += text;
+    },
+    isTTY: options.isTTY ?? false,
+    ...(options.columns === undefined ? {} : { columns: options.columns }),
+    hasColors: () => options.colours ?? false,
+  });
+  return {
+    stdout: stream('stdout'),
+    stderr: stream('stderr'),
+    out: () => written.stdout,
+    err: () => written.stderr,
+  };
+}
