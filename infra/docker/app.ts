@@ -6,7 +6,7 @@
  */
 import { join, relative } from 'node:path';
 import { App } from 'cdktf';
-import { loadEnvironment, environmentNames } from '../../config/load.ts';
+import { environmentNames, loadEnvironment } from '../../config/load.ts';
 import { secretsFile } from '../../config/secrets.ts';
 import { planTopology } from '../topology.ts';
 import { environmentDir, renderFiles } from './files.ts';
@@ -29,7 +29,10 @@ for (const name of settings.stacks ?? environmentNames()) {
     files: files.map((file) => ({ ...file, source: fromStack(file.source) })),
     hashes,
     statePath: fromStack(join(environmentDir(settings.stateDir, plan.environment.name), 'terraform.tfstate')),
-    secretsPath: relative(process.cwd(), secretsFile(plan.environment.name, join(settings.stateDir, 'docker'))),
+    secretsPath: relative(
+      process.cwd(),
+      secretsFile(plan.environment.name, join(settings.stateDir, 'docker')),
+    ),
     allowDestroy: settings.allowDestroy === plan.environment.name,
   });
 }

@@ -30,7 +30,9 @@ const GROUP = 'root:x:0:\nkit:x:999:\n';
 
 /** The packages with all that they depend on, each at the version that apt would install; sorted by name. */
 export async function resolvePackages(roots: readonly string[]): Promise<readonly PinnedPackage[]> {
-  const flags = ['recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'].map((f) => `--no-${f}`);
+  const flags = ['recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'].map(
+    (f) => `--no-${f}`,
+  );
   const tree = await apt('apt-cache', ['depends', '--recurse', ...flags, ...roots]);
   const names = [...closure(parseDependencies(tree), roots)].sort();
   const policy = await apt('apt-cache', ['policy', ...names]);
@@ -173,6 +175,8 @@ async function apt(command: 'apt-cache' | 'apt-get', args: readonly string[], cw
 const buildFailed = (stderr: string): KitError =>
   new KitError(`an image could not be built: ${stderr.trim().split('\n').at(-1) ?? ''}`, {
     code: 'IMAGE_BUILD_FAILED',
-    hint: /unable to locate|not found|no packages/i.test(stderr) ? 'apt-get update' : 'kit images build --verbose',
+    hint: /unable to locate|not found|no packages/i.test(stderr)
+      ? 'apt-get update'
+      : 'kit images build --verbose',
     exitCode: EXIT.NO_GO,
   });

@@ -60,10 +60,12 @@ export async function tryDocker(
   args: readonly string[],
   options: EngineOptions = {},
 ): Promise<ProgramRecord> {
-  const record = await runProgram({ command: 'docker', args, timeoutMs: 30_000, ...options }).catch((cause) => {
-    if (cause instanceof KitError && cause.code === 'PROGRAM_NOT_FOUND') throw noCommand(cause);
-    throw cause;
-  });
+  const record = await runProgram({ command: 'docker', args, timeoutMs: 30_000, ...options }).catch(
+    (cause) => {
+      if (cause instanceof KitError && cause.code === 'PROGRAM_NOT_FOUND') throw noCommand(cause);
+      throw cause;
+    },
+  );
   const trouble = record.exitCode === 0 ? undefined : engineTrouble(record.stderr);
   if (trouble !== undefined) throw trouble;
   return record;

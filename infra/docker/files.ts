@@ -6,6 +6,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type EnvironmentSecrets, loadSecrets } from '../../config/secrets.ts';
 import { renderRedisAcl, renderSentinelAcl } from '../acl.ts';
@@ -57,7 +58,11 @@ export function commanderPassword(stateDir: string, name: string): string {
 }
 
 /** Renders and writes. The same plan, secrets and images give the same files. */
-export async function renderFiles(plan: DockerPlan, facts: BinaryFacts, stateDir: string): Promise<RenderedFiles> {
+export async function renderFiles(
+  plan: DockerPlan,
+  facts: BinaryFacts,
+  stateDir: string,
+): Promise<RenderedFiles> {
   const { name } = plan.environment;
   const secrets = dockerSecrets(stateDir, name);
   const tls = plan.environment.security.tls ? await certificates(plan, stateDir) : undefined;
@@ -70,7 +75,10 @@ export async function renderFiles(plan: DockerPlan, facts: BinaryFacts, stateDir
   }
   texts.set(plan.ready.configVolume, readyTexts(plan, secrets, tls));
   texts.set(plan.exporter.configVolume, exporterTexts(plan, secrets, tls));
-  texts.set(plan.commander.configVolume, commanderTexts(plan, secrets, tls, commanderPassword(stateDir, name)));
+  texts.set(
+    plan.commander.configVolume,
+    commanderTexts(plan, secrets, tls, commanderPassword(stateDir, name)),
+  );
   return { ...writeAll(join(environmentDir(stateDir, name), 'files'), texts), departures: [...departures] };
 }
 
@@ -102,8 +110,7 @@ function nodeTexts(plan: DockerPlan, planned: PlannedNode, { facts, secrets, tls
           ...common,
           node,
           base: base('redis-production.conf'),
-          // A container sees all cores of its engine, whose number is the engine's to tell: one thread fits every one.
-          cores: 1,
+          cores: availableParallelism(),
           // Who is master is asked by the entry point at each start.
           replicaOf: undefined,
           bindSource: false,

@@ -4,8 +4,9 @@
  * `kit images build` and `kit bundle load` write `<state>/docker/images.json`; while it stands, its tags are used and no
  * registry is asked. A tag is the hash of what went in: an image that exists is never built again.
  */
-import { chmod, copyFile, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { chmod, copyFile, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EXIT, KitError } from '../../config/errors.ts';
 import { runProgram } from '../process.ts';
@@ -146,7 +147,10 @@ async function buildRedis({ signal }: BuildOptions): Promise<{ tag: string; buil
     await once(base, async () => {
       const furnish = async (root: string) => {
         // redis-tools carries the one binary of all its programs; argv[0] decides which it is.
-        await runProgram({ command: 'ln', args: ['-sf', 'redis-check-rdb', join(root, 'usr/bin/redis-server')] });
+        await runProgram({
+          command: 'ln',
+          args: ['-sf', 'redis-check-rdb', join(root, 'usr/bin/redis-server')],
+        });
       };
       await importRootImage({ tag: base, packages, furnish }, signal);
     });
@@ -164,7 +168,14 @@ async function buildExporter({ signal }: BuildOptions): Promise<{ tag: string; b
   const tag = `${REPOSITORY}/exporter:${inputsHash([recipe(), packageInputs(packages), ...lock])}`;
   const furnish = async (root: string) => {
     const output = join(root, 'redis_exporter');
-    const args = ['build', '-trimpath', '-ldflags=-s -w', '-o', output, 'github.com/oliver006/redis_exporter'];
+    const args = [
+      'build',
+      '-trimpath',
+      '-ldflags=-s -w',
+      '-o',
+      output,
+      'github.com/oliver006/redis_exporter',
+    ];
     await must('go', args, { cwd: tools, env: { CGO_ENABLED: '0' } }, 'install Go 1.26');
   };
   const changes = ['ENTRYPOINT ["/redis_exporter"]', 'USER 999:999'];
@@ -181,10 +192,18 @@ async function buildCommander({ signal }: BuildOptions): Promise<{ tag: string; 
     const staging = join(root, 'srv');
     await cp(source, staging, { recursive: true });
     const args = ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'];
-    await must('npm', args, { cwd: staging }, 'npm must reach its registry once: then `kit bundle save` carries the image');
+    await must(
+      'npm',
+      args,
+      { cwd: staging },
+      'npm must reach its registry once: then `kit bundle save` carries the image',
+    );
     // As in the published image: /redis-commander is the package, its dependencies one level above are found as well.
     await runProgram({ command: 'mv', args: [join(staging, 'node_modules'), join(root, 'node_modules')] });
-    await runProgram({ command: 'ln', args: ['-s', 'node_modules/redis-commander', join(root, 'redis-commander')] });
+    await runProgram({
+      command: 'ln',
+      args: ['-s', 'node_modules/redis-commander', join(root, 'redis-commander')],
+    });
     await copyFile(node, join(root, 'usr/bin/node'));
     await chmod(join(root, 'usr/bin/node'), 0o755);
   };
@@ -210,7 +229,17 @@ async function must(
 
 /** Asks the image's own redis-server. `activedefrag yes` is fatal on a build with the system's allocator. */
 export async function probeFacts(tag: string): Promise<BinaryFacts> {
-  const run = (args: readonly string[]) => ['run', '--rm', '--network', 'none', '--entrypoint', 'sh', tag, '-c', ...args];
+  const run = (args: readonly string[]) => [
+    'run',
+    '--rm',
+    '--network',
+    'none',
+    '--entrypoint',
+    'sh',
+    tag,
+    '-c',
+    ...args,
+  ];
   const text = await docker(
     run([
       'redis-server --version;' +

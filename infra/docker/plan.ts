@@ -58,7 +58,10 @@ export function planDocker(topology: Topology): DockerPlan {
   const { name, docker } = environment;
   const named = (suffix: string) => `kit-${name}-${suffix}`;
   const subnet = docker.subnet ?? defaultSubnet(name);
-  const at = (octet: number, port: number): Address => ({ host: subnet.replace(/\.0\/24$/, `.${octet}`), port });
+  const at = (octet: number, port: number): Address => ({
+    host: subnet.replace(/\.0\/24$/, `.${octet}`),
+    port,
+  });
   const nodes = nodesOf(topology).map((node): PlannedNode => {
     const redis = node.role === 'redis';
     const listen = redis ? environment.redis.port : environment.sentinel.port;

@@ -14,7 +14,9 @@ export interface DockerSettings {
 export function dockerSettings(variables = readVariables()): DockerSettings {
   const text = (name: string) => variables.get(name)?.text;
   return {
-    stacks: text('KIT_STACKS')?.split(',').map((name) => name.trim()),
+    stacks: text('KIT_STACKS')
+      ?.split(',')
+      .map((name) => name.trim()),
     stateDir: resolve(text('KIT_STATE_DIR') ?? '.kit'),
     allowDestroy: text('KIT_ALLOW_DESTROY'),
   };

@@ -62,8 +62,14 @@ export class EnvironmentStack extends TerraformStack {
     const parts: StackParts = { plan, network, images, configuration, hashes, allowDestroy };
     const redis = new RedisNodes(this, 'redis', parts);
     const sentinels = new Sentinels(this, 'sentinels', parts, redis);
-    new Observability(this, 'observability', parts);
-    new Readiness(this, 'readiness', parts, [...redis.nodes, ...sentinels.nodes].map((node) => node.container));
+    const nodes = [...redis.nodes, ...sentinels.nodes];
+    new Observability(this, 'observability', parts, nodes);
+    new Readiness(
+      this,
+      'readiness',
+      parts,
+      nodes.map((node) => node.container),
+    );
 
     for (const [name, value] of Object.entries(outputsOf(plan, props.secretsPath))) {
       new TerraformOutput(this, name, { value, staticId: true });

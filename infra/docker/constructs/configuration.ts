@@ -8,7 +8,7 @@ import { Volume } from '@cdktf/provider-docker/lib/volume/index.js';
 import { Construct } from 'constructs';
 import type { VolumeFile } from '../files.ts';
 import { configVolumesOf, type DockerPlan, LABEL, RUN_AS } from '../plan.ts';
-import { labels } from './hardening.ts';
+import { labels, triggerOf } from './hardening.ts';
 
 export interface ConfigurationProps {
   readonly plan: DockerPlan;
@@ -48,14 +48,17 @@ export class Configuration extends Construct {
       logs: true,
       mustRun: false,
       labels: labels(name, 'init'),
-      volumes: volumes.map((volume) => ({ volumeName: volume.name, containerPath: `/conf/${volume.nameInput}` })),
+      volumes: volumes.map((volume) => ({
+        volumeName: volume.name,
+        containerPath: `/conf/${volume.nameInput}`,
+      })),
       upload: files.map(({ volume, path, source, sha256 }) => ({
         file: `/conf/${volume}/${path}`,
         source,
         sourceHash: sha256,
       })),
       // A volume that was lost comes back empty: then it has to be filled again.
-      lifecycle: { replaceTriggeredBy: volumes.map((volume) => `${volume.fqn}.id`) },
+      lifecycle: { replaceTriggeredBy: volumes.map(triggerOf) },
     });
   }
 

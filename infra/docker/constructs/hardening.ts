@@ -2,6 +2,7 @@
  * What every long-running container of the kit has in common: the least that it needs and nothing more.
  */
 import type { ContainerConfig } from '@cdktf/provider-docker/lib/container/index.js';
+import type { TerraformResource } from 'cdktf';
 import { LABEL, RUN_AS } from '../plan.ts';
 
 /** Spread into a container's configuration. */
@@ -16,7 +17,7 @@ export function hardened(memoryMb: number) {
     memorySwap: memoryMb,
     ulimit: [
       // A connection is a file: 10,000 clients and what persistence needs.
-      { name: 'nofile', soft: 20_032, hard: 20_032 },
+      { name: 'nofile', soft: 16_384, hard: 16_384 },
       // The provider has no pids limit. This one counts a user's processes over all containers of an engine (about 70 an
       // environment), so it bounds a runaway fork and leaves room for several environments.
       { name: 'nproc', soft: 1024, hard: 1024 },
@@ -35,3 +36,7 @@ export function labels(environment: string, node: string, configSha256?: string)
     ...(configSha256 === undefined ? [] : [{ label: LABEL.config, value: configSha256 }]),
   ];
 }
+
+/** A resource as `replace_triggered_by` wants it: an address in plain text, not an expression. */
+export const triggerOf = (resource: TerraformResource): string =>
+  `${resource.terraformResourceType}.${resource.friendlyUniqueId}.id`;

@@ -21,8 +21,12 @@ export class Images extends Construct {
   // Never removed by a destroy: another environment may run on it, and where no registry answers it could not come back.
   #image(role: ImageRole, choice: ImageChoice): Image {
     if (choice.kind === 'local') return new Image(this, role, { name: choice.tag, keepLocally: true });
-    if (choice.kind === 'published') return new Image(this, role, { name: choice.reference, keepLocally: true });
-    const context = new TerraformAsset(this, `${role}-context`, { path: NODE_IMAGE_DIR, type: AssetType.DIRECTORY });
+    if (choice.kind === 'published')
+      return new Image(this, role, { name: choice.reference, keepLocally: true });
+    const context = new TerraformAsset(this, `${role}-context`, {
+      path: NODE_IMAGE_DIR,
+      type: AssetType.DIRECTORY,
+    });
     return new Image(this, role, {
       name: choice.tag,
       keepLocally: true,

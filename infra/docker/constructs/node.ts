@@ -12,20 +12,24 @@ const STOP_GRACE_SECONDS = 20;
 export class Node extends Construct {
   readonly container: Container;
 
-  constructor(scope: Construct, planned: PlannedNode, parts: StackParts) {
+  constructor(scope: Construct, planned: PlannedNode, parts: StackParts, after: readonly Node[] = []) {
     super(scope, planned.id);
     const { plan, network, configuration, images, hashes } = parts;
     const { name } = plan.environment;
     const data = new Volume(this, 'data', {
       name: planned.dataVolume,
       labels: [{ label: LABEL.environment, value: name }],
-      ...(plan.environment.docker.protected && !parts.allowDestroy ? { lifecycle: { preventDestroy: true } } : {}),
+      ...(plan.environment.docker.protected && !parts.allowDestroy
+        ? { lifecycle: { preventDestroy: true } }
+        : {}),
     });
     this.container = new Container(this, 'container', {
       ...hardened(planned.memoryMb),
       name: planned.container,
       hostname: planned.id,
       image: images.idOf('redis'),
+      // Reaps what health checks leave behind; the server would log every one of them.
+      init: true,
       networksAdvanced: network.attachments(planned.address.host),
       ports: [
         { internal: planned.address.port, external: planned.published.port, ip: planned.published.host },
@@ -42,7 +46,7 @@ export class Node extends Construct {
       stopTimeout: STOP_GRACE_SECONDS,
       destroyGraceSeconds: STOP_GRACE_SECONDS,
       labels: labels(name, planned.id, hashes.get(planned.configVolume)),
-      dependsOn: [configuration.init],
+      dependsOn: [configuration.init, ...after.map((node) => node.container)],
     });
   }
 }

@@ -3,18 +3,20 @@ import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Construct } from 'constructs';
 import type { StackParts } from '../stack.ts';
 import { hardened, labels } from './hardening.ts';
+import type { Node } from './node.ts';
 
 export class Observability extends Construct {
   readonly exporter: Container;
   readonly commander: Container;
 
-  constructor(scope: Construct, id: string, parts: StackParts) {
+  constructor(scope: Construct, id: string, parts: StackParts, after: readonly Node[]) {
     super(scope, id);
     const { exporter, commander } = parts.plan;
     this.exporter = this.#service('exporter', parts, {
       entrypoint: ['/bin/sh', '/kit/exporter.sh'],
       path: '/health',
       planned: exporter,
+      after,
     });
     this.commander = this.#service('commander', parts, {
       // Its own directory of defaults first, then ours: node-config merges them in this order.
@@ -22,6 +24,7 @@ export class Observability extends Construct {
       entrypoint: ['node', '/redis-commander/bin/redis-commander.js'],
       path: '/healthcheck',
       planned: commander,
+      after,
       // It starts children that it does not reap.
       init: true,
     });
@@ -32,6 +35,7 @@ export class Observability extends Construct {
     parts: StackParts,
     service: {
       readonly planned: StackParts['plan']['exporter'];
+      readonly after: readonly Node[];
       readonly entrypoint: string[];
       readonly path: string;
       readonly env?: string[];
@@ -49,11 +53,21 @@ export class Observability extends Construct {
       ...(service.env === undefined ? {} : { env: service.env }),
       ...(service.init === undefined ? {} : { init: service.init }),
       networksAdvanced: network.attachments(planned.address.host),
-      ports: [{ internal: planned.address.port, external: planned.published.port, ip: planned.published.host }],
+      ports: [
+        { internal: planned.address.port, external: planned.published.port, ip: planned.published.host },
+      ],
       volumes: [configuration.mount(planned.configVolume)],
       tmpfs: { '/tmp': 'rw,noexec,nosuid,size=16m' },
       healthcheck: {
-        test: ['CMD', 'busybox', 'wget', '-q', '-O', '/dev/null', `http://127.0.0.1:${planned.address.port}${service.path}`],
+        test: [
+          'CMD',
+          'busybox',
+          'wget',
+          '-q',
+          '-O',
+          '/dev/null',
+          `http://127.0.0.1:${planned.address.port}${service.path}`,
+        ],
         interval: '10s',
         timeout: '3s',
         retries: 3,
@@ -62,7 +76,7 @@ export class Observability extends Construct {
       stopTimeout: 5,
       destroyGraceSeconds: 5,
       labels: labels(plan.environment.name, planned.id, hashes.get(planned.configVolume)),
-      dependsOn: [configuration.init],
+      dependsOn: [configuration.init, ...service.after.map((node) => node.container)],
     });
   }
 }

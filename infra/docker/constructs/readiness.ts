@@ -6,7 +6,7 @@ import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Construct } from 'constructs';
 import { RUN_AS } from '../plan.ts';
 import type { StackParts } from '../stack.ts';
-import { labels } from './hardening.ts';
+import { labels, triggerOf } from './hardening.ts';
 
 export class Readiness extends Construct {
   constructor(scope: Construct, id: string, parts: StackParts, nodes: readonly Container[]) {
@@ -34,7 +34,7 @@ export class Readiness extends Construct {
       dependsOn: [...nodes],
       lifecycle: {
         // Asked again whenever a node is a new one.
-        replaceTriggeredBy: nodes.map((node) => `${node.fqn}.id`),
+        replaceTriggeredBy: nodes.map(triggerOf),
         postcondition: [
           {
             condition: '${self.exit_code == 0}',

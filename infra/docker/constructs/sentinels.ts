@@ -11,7 +11,6 @@ export class Sentinels extends Construct {
     super(scope, id);
     this.nodes = parts.plan.nodes
       .filter(({ node }) => node.role === 'sentinel')
-      .map((planned) => new Node(this, planned, parts));
-    for (const sentinel of this.nodes) sentinel.node.addDependency(...redis.nodes);
+      .map((planned) => new Node(this, planned, parts, redis.nodes));
   }
 }

@@ -5,7 +5,7 @@ set -eu
 . /kit/exporter.env
 
 start() {
-  /redis_exporter --redis.addr="$SCHEME://exporter@$1" --redis.password-file=/kit/passwords.json \
+  /redis_exporter --redis.addr="$SCHEME://$1" --redis.user=exporter --redis.password-file=/kit/passwords.json \
     --config-command=- --web.listen-address=0.0.0.0:9121 $TLS_ARGS &
   exporter=$!
 }
