@@ -2,7 +2,7 @@
  * `supervision: false`: a stock ioredis connection with its defaults behind the same interface, to compare with.
  * It reconnects, queues and resends as ioredis does, and has its failures.
  */
-import { type RedisOptions as IoredisOptions, Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import { CommandError, DurabilityError, OutcomeUnknownError, TimeoutError } from '../errors.ts';
 import type { Emitter } from '../events.ts';
 import type { ResolvedConnection } from '../options.ts';

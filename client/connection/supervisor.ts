@@ -57,6 +57,7 @@ export class Supervisor implements SupervisedConnection {
   #link: Link | undefined;
   #search: Search | undefined;
   #outageSince = now();
+  #lostAt = now();
   #silentSince: number | undefined;
   #heartbeatAt = 0;
   /** The node that last refused a command, so that it is not asked in a tight loop. */
@@ -153,7 +154,8 @@ export class Supervisor implements SupervisedConnection {
     if (link !== this.#link || this.#state.kind === 'closed') return;
     this.#link = undefined;
     this.#lastReason = reason;
-    this.#outageSince = now();
+    this.#lostAt = now();
+    this.#outageSince = this.#silentSince ?? this.#lostAt;
     this.#silentSince = undefined;
     this.#state = { kind: 'connecting', since: Date.now(), attempt: 1 };
     this.#dispatcher.detach(reason, link.closed === undefined);
@@ -181,7 +183,7 @@ export class Supervisor implements SupervisedConnection {
       situation: () => ({
         at: now(),
         kind: this.#link ? 'suspect' : 'lost',
-        since: this.#silentSince ?? this.#outageSince,
+        since: this.#silentSince ?? this.#lostAt,
         owedMs: this.#owedMs(now()),
         replaceAfterMs: Math.min(this.#options.commandTimeoutMs, HANG_MAX_MS),
       }),
