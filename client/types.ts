@@ -155,13 +155,18 @@ export interface CacheOptions {
 }
 
 export interface ReadOptions<T = unknown> {
+  /** The value is validated on read; one that fails is purged and is a miss. */
   readonly schema?: StandardSchema<T>;
+  /** Name of the value's shape (`user@3`): an entry that was written under another is purged and is a miss. */
+  readonly schemaId?: string;
 }
 
 export interface WriteOptions {
   /** Seconds; absent: the default; 0: do not store; null: no expiry; negative: an error. */
   readonly ttlSeconds?: number | null;
   readonly durability?: Durability;
+  /** Name of the value's shape, kept beside the value. */
+  readonly schemaId?: string;
 }
 
 /** Who took a write. `memory` means that Redis did not. */

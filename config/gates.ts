@@ -16,14 +16,14 @@ const id = z.string().regex(/^[a-z][a-z0-9-]{1,60}$/, 'lower-case letters, digit
 /** `all`, or names. */
 const some = <T extends z.ZodType>(name: T) => z.union([z.literal('all'), z.array(name).min(1)]);
 
-const RUN_KINDS = ['readiness', 'drill', 'load', 'capacity', 'canary'] as const;
+const RUN_KINDS = ['readiness', 'drill', 'load', 'capacity', 'canary', 'rehearsal'] as const;
 
 const scopeSchema = z.strictObject({
   environments: some(z.string()).default('all'),
   substrates: some(z.enum(['local', 'docker', 'attached'])).default('all'),
   profiles: some(z.enum(['quick', 'full'])).default('all'),
   topologies: some(z.enum(['single', 'sentinel'])).default('all'),
-  /** Kinds of run that ask the question. `capacity` and `canary` runs do not exist yet: what they ask is listed, not judged. */
+  /** Kinds of run that ask the question. `capacity`, `canary` and `rehearsal` runs do not exist yet: what they ask is listed. */
   runs: z.array(z.enum(RUN_KINDS)).min(1).default(['readiness', 'drill', 'load']),
   /** In `quick` only where the run was given this input; in `full` always. */
   input: z.enum(['coverage']).optional(),

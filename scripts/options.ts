@@ -36,7 +36,7 @@ export const out = () =>
 export const trials = () =>
   new Option('--trials <n>', 'trials of each drill instead of its profile’s').argParser(integer(1));
 
-function integer(min: number): (text: string) => number {
+export function integer(min: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min) {
@@ -52,6 +52,12 @@ function setting(text: string, before: Readonly<Record<string, string>>): Readon
     throw new InvalidArgumentError('Allowed: path=value, such as redis.maxmemory=512mb.');
   }
   return { ...before, [path]: value };
+}
+
+export function redisVersion(text: string): string {
+  if (!/^\d+\.\d+(?:\.\d+)?$/.test(text))
+    throw new InvalidArgumentError('Allowed: a version such as 7.0.15.');
+  return text;
 }
 
 function nonEmpty(text: string): string {

@@ -2,7 +2,7 @@
  * How long callers waited, from the intended start, by kind of operation. Whatever its outcome, an operation counts with its
  * actual wait; one that never completed counts up to the end of the history; one that was never sent has none.
  *
- * `<kind>` are distributions; `operation` is all of them, but for computed values, whose time is the loader's. `<kind>.p99Upper95`
+ * `<kind>` are distributions; `operation` is all on a single key, but for computed values, whose time is the loader's. `<kind>.p99Upper95`
  * is the order-statistic upper bound of the p99 at 95 %, where there are samples enough for one; samples of one trial are not
  * independent, so gates claim over trials where they can.
  */
@@ -16,6 +16,7 @@ import { lastUs, measuredOperations, present, US_PER_MS, unknown, value, wasSent
 const CONFIDENCE = 0.95;
 /** Beyond this a caller has given up, whatever it gets. */
 const LONG_MS = 1_000;
+const BATCHES: ReadonlySet<string> = new Set(['getMany', 'setMany']);
 
 export const latency: Checker = {
   id: 'latency',
@@ -23,14 +24,17 @@ export const latency: Checker = {
   check(history, context) {
     const operations = measuredOperations(history, context.client).filter(wasSent);
     if (operations.length === 0) return unknown('no operation in the measured window');
+    const single = operations.filter(
+      ({ invoke, completion }) => !BATCHES.has(invoke.kind) && completion?.source !== 'loader',
+    );
     const waits = waitsByKind(history, operations);
     const all = [...waits.values()].flat();
+    const operation = [...waitsByKind(history, single).values()].flat();
     const figures: Record<string, Figure | undefined> = {
       longerThan1s: value(all.filter((ms) => ms > LONG_MS).length, 'operations', all.length),
+      ...figuresOf('operation', operation),
     };
-    const redisOnly = operations.filter((operation) => operation.completion?.source !== 'loader');
-    const named = [...waits, ['operation', [...waitsByKind(history, redisOnly).values()].flat()] as const];
-    for (const [name, samples] of named) Object.assign(figures, figuresOf(name, samples));
+    for (const [kind, samples] of waits) Object.assign(figures, figuresOf(kind, samples));
     return { validity: 'valid', reasons: [], figures: present(figures) };
   },
 };

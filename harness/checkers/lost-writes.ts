@@ -101,7 +101,7 @@ function judge(
 function excusedSpans(history: History, windowMs: number) {
   return faultSpans(history).map((span: FaultSpan) => ({
     startUs: span.fromUs - windowMs * US_PER_MS,
-    endUs: promotionAfter(history, span.fromUs, span.node) ?? span.toUs ?? span.fromUs,
+    endUs: promotionAfter(history, span.askedUs, span.node) ?? span.toUs ?? span.fromUs,
   }));
 }
 

@@ -1,7 +1,7 @@
 /**
  * How long a fault was felt. `recoveryMs`: from the observed injection to the first acknowledged write that was meant after
  * it, so that an answer that was already under way does not count. `writeGapMs`: the longest time in which Redis acknowledged
- * nothing, as far as it touches the time from the injection on; a gap still open at the end counts to the end.
+ * nothing, as far as it touches the time since the fault was asked for; a gap still open at the end counts to the end.
  *
  * A client that never wrote again has no `recoveryMs`, and the finding is invalid: never is not a short time.
  */
@@ -78,7 +78,7 @@ function writeGapUs(
   const window = windowOf(history, client);
   const startUs = window?.startUs ?? history.operations[0]?.invoke.intendedUs ?? 0;
   const endUs = window?.endUs ?? lastUs(history);
-  const fromUs = Math.min(...faults.map((fault) => fault.fromUs));
+  const fromUs = Math.min(...faults.map((fault) => fault.askedUs));
   const times = writes.map(({ completion }) => completion.atUs).sort((a, b) => a - b);
   let longest = 0;
   let before = startUs;

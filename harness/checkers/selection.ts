@@ -20,6 +20,8 @@ export interface SpanUs {
 export interface FaultSpan {
   readonly fault: string;
   readonly node: string;
+  /** When it was asked for. A coordinated switch has happened by the time that it is observed. */
+  readonly askedUs: number;
   /** Observed injection; where it was never observed, the intent. */
   readonly fromUs: number;
   readonly observed: boolean;
@@ -121,6 +123,7 @@ export function faultSpans(history: History): readonly FaultSpan[] {
     return {
       fault: first?.fault ?? '',
       node: injected?.node ?? first?.node ?? '',
+      askedUs: first?.atUs ?? 0,
       fromUs: injected?.atUs ?? first?.atUs ?? 0,
       observed: injected !== undefined,
       toUs: at('healed')?.atUs,

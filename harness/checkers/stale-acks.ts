@@ -59,7 +59,7 @@ function firstPromotion(history: History): number | undefined {
   const [fault] = faultSpans(history);
   return fault === undefined
     ? promotionAfter(history, 0, '')
-    : promotionAfter(history, fault.fromUs, fault.node);
+    : promotionAfter(history, fault.askedUs, fault.node);
 }
 
 /** Reads with one right answer: their key was written once, acknowledged before they began, and is still there. */

@@ -31,7 +31,7 @@ export interface TrialRecord {
  * What was asked for. `readiness` asks every drill, so that one which did not run is a gap; `drill` and `load` ask some, and
  * gates of the others are out of scope.
  */
-export type RunKind = 'readiness' | 'drill' | 'load' | 'capacity' | 'canary';
+export type RunKind = 'readiness' | 'drill' | 'load' | 'capacity' | 'canary' | 'rehearsal';
 
 export interface Manifest {
   readonly schema: 'redis-cache-kit/run/1';

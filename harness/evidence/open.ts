@@ -24,7 +24,7 @@ export interface Evidence {
   readonly manifest: Manifest;
   readonly seal: Seal | undefined;
   readonly integrity: Integrity;
-  /** SHA-256 of a file as it was sealed; of the file as it is where there is no seal. */
+  /** SHA-256 of a file as it was sealed; of the file as it is where there is no seal, and of the seal itself. */
   sha256Of(path: string): string | undefined;
   /** A file's text; undefined where it is missing. */
   read(path: string): string | undefined;
@@ -45,6 +45,8 @@ export function openEvidence(dir: string): Evidence {
       .map((path) => [path, digestFile(join(dir, path)).sha256]),
   );
   const sealed = new Map(seal?.files.map((file) => [file.path, file.sha256]));
+  const sealText = read(SEAL);
+  if (sealText !== undefined) digests.set(SEAL, digestText(sealText));
   return {
     manifest,
     seal,
@@ -52,7 +54,8 @@ export function openEvidence(dir: string): Evidence {
       ...compare(sealed, digests, manifest, read),
       ...(seal === undefined && { missing: read(SEAL) === undefined ? [SEAL] : [] }),
     },
-    sha256Of: (path) => (seal === undefined ? digests.get(path) : sealed.get(path)),
+    sha256Of: (path) =>
+      sealed.get(path) ?? (seal === undefined || path === SEAL ? digests.get(path) : undefined),
     read,
   };
 }
@@ -73,7 +76,8 @@ function compare(
   return {
     missing: [...sealed.keys()].filter((path) => !digests.has(path)),
     altered: [...altered].sort(byCodeUnit),
-    unsealed: sealed.size === 0 ? [] : [...digests.keys()].filter((path) => !sealed.has(path)),
+    unsealed:
+      sealed.size === 0 ? [] : [...digests.keys()].filter((path) => path !== SEAL && !sealed.has(path)),
   };
 }
 

@@ -28,7 +28,7 @@ const run = z.strictObject({
   schema: z.literal('redis-cache-kit/run/1'),
   runId: text('Name of the run folder'),
   kind: z
-    .enum(['readiness', 'drill', 'load', 'capacity', 'canary'])
+    .enum(['readiness', 'drill', 'load', 'capacity', 'canary', 'rehearsal'])
     .describe('What was asked for: everything (readiness), or some drills'),
   kitVersion: z.string(),
   commit: z.string().nullable().describe("Commit of the kit's checkout; null outside one"),
@@ -196,7 +196,7 @@ type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
 /** Does not compile where the schema and the type differ. */
 export const schemaIsTheType: Same<DeepReadonly<z.output<typeof reportSchema>>, DeepReadonly<Report>> = true;
 
-/** JSON Schema, draft 2020-12: the bytes of `docs/report.schema.json`. */
-export function reportJsonSchema(): string {
-  return `${JSON.stringify(z.toJSONSchema(reportSchema), null, 2)}\n`;
+/** JSON Schema, draft 2020-12: what `docs/report.schema.json` holds. */
+export function reportJsonSchema(): object {
+  return { $id: 'urn:redis-cache-kit:report:1', ...z.toJSONSchema(reportSchema) };
 }

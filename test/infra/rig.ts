@@ -122,15 +122,15 @@ export async function startRig(environment: EnvironmentConfig): Promise<Rig> {
     tls: ca,
     address,
     connect(id, user, options = {}) {
-      const merged: RedisOptions = {
+      const merged: RedisOptions & { replyMapping: 'legacy' } = {
         ...address(id),
         username: user,
         password: password(id, user)?.reveal() ?? '',
         ...(ca === undefined ? {} : { tls: { ca: ca.ca } }),
         enableReadyCheck: false,
-        protocol: 2,
         retryStrategy: () => 100,
         ...options,
+        replyMapping: 'legacy',
       };
       const connection = new Redis(merged);
       connection.on('error', () => undefined);

@@ -15,7 +15,7 @@ export const LIGHT = {
   open: '#8a5300',
   waived: '#5c4a9e',
   ok: '#6493b5',
-  info: '#c98500',
+  info: '#c28000',
   failed: '#cf4520',
   strong: '#0a548c',
   soft: '#5b8fb5',

@@ -1,0 +1,116 @@
+/**
+ * Circuit breaker: after `threshold` failures in a row Redis is left alone, and its callers are answered at once.
+ *
+ *   closed ──failures──▶ open ──probe answers, or openMs is over──▶ half-open ──one success──▶ closed
+ *                          ▲──────────────one failure──────────────────┘
+ *
+ * While open a probe runs in the background, so that an outage of a second does not cost a minute. Failures are those
+ * of the way to Redis; an error that Redis answers with is an answer.
+ */
+import type { Emitter } from './events.ts';
+import type { BreakerOptions, BreakerState, CacheEvent } from './types.ts';
+
+/** `trial`: the one call that decides a half-open breaker. */
+export type Permit = 'pass' | 'trial' | 'refused';
+
+export class Breaker {
+  readonly #options: Required<BreakerOptions>;
+  readonly #probe: () => Promise<unknown>;
+  readonly #events: Emitter<CacheEvent>;
+  readonly #now: () => number;
+  #state: BreakerState = { kind: 'closed', failures: 0 };
+  #trial = false;
+  #transitions = 0;
+  #probing = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    options: Required<BreakerOptions>,
+    probe: () => Promise<unknown>,
+    events: Emitter<CacheEvent>,
+    now: () => number = Date.now,
+  ) {
+    this.#options = options;
+    this.#probe = probe;
+    this.#events = events;
+    this.#now = now;
+  }
+
+  get state(): BreakerState {
+    return this.#state;
+  }
+
+  get transitions(): number {
+    return this.#transitions;
+  }
+
+  permit(): Permit {
+    if (this.#state.kind === 'closed') return 'pass';
+    if (this.#state.kind === 'open' && this.#now() >= this.#state.until) this.#halfOpen('its time is over');
+    if (this.#state.kind === 'open' || this.#trial) return 'refused';
+    this.#trial = true;
+    return 'trial';
+  }
+
+  success(permit: Permit): void {
+    if (permit === 'trial') this.#trial = false;
+    if (this.#state.kind === 'half-open' && permit === 'trial') this.#close();
+    else if (this.#state.kind === 'closed' && this.#state.failures > 0)
+      this.#state = { kind: 'closed', failures: 0 };
+  }
+
+  failure(permit: Permit, cause: string): void {
+    if (permit === 'trial') this.#trial = false;
+    if (!this.#options.enabled) return;
+    if (this.#state.kind === 'half-open' && permit === 'trial') this.#open(cause);
+    else if (this.#state.kind === 'closed') this.#count(this.#state.failures + 1, cause);
+  }
+
+  #count(failures: number, cause: string): void {
+    this.#state = { kind: 'closed', failures };
+    if (failures >= this.#options.threshold) this.#open(cause);
+  }
+
+  /** Asks Redis now, when open: something suggests that it is back. */
+  probeNow(): void {
+    if (this.#state.kind !== 'open' || this.#probing) return;
+    this.#probing = true;
+    this.#probe()
+      .then(
+        () => this.#state.kind === 'open' && this.#halfOpen('the probe was answered'),
+        () => {},
+      )
+      .finally(() => {
+        this.#probing = false;
+      });
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #open(cause: string): void {
+    const since = this.#now();
+    this.#move({ kind: 'open', since, until: since + this.#options.openMs, cause }, cause);
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => this.probeNow(), this.#options.probeIntervalMs);
+    this.#timer.unref();
+  }
+
+  #halfOpen(cause: string): void {
+    clearInterval(this.#timer);
+    this.#trial = false;
+    this.#move({ kind: 'half-open', since: this.#now() }, cause);
+  }
+
+  #close(): void {
+    this.#move({ kind: 'closed', failures: 0 }, 'a call was answered');
+  }
+
+  #move(state: BreakerState, cause: string): void {
+    const from = this.#state.kind;
+    this.#state = state;
+    this.#transitions += 1;
+    this.#events.emit({ type: 'breaker', from, to: state.kind, cause });
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * Who may be taken for the master. Pure: what is known and what a node says, in; a verdict, out.
+ *
+ * A node that says ROLE=master is not thereby the master: one that was deposed says so too, until it is told. It is
+ * taken when the sentinels' newest configuration names it, or when it was a replica of the master we know and has been
+ * promoted since (0.85 s before the sentinels tell). The master we know is taken again when nothing speaks against it.
+ */
+
+import { addressKey } from '../address.ts';
+import type { Address } from '../types.ts';
+import type { Role } from './link.ts';
+import type { SentinelView } from './sentinels.ts';
+
+/** How long after its deposition a former master is refused although the sentinels name it in the old configuration. */
+export const DEPOSED_MS = 5000;
+
+export interface Knowledge {
+  /** The master of this generation; undefined before the first. */
+  readonly current: { readonly address: Address; readonly epoch: number } | undefined;
+  /** Seen as replicas of `current`. */
+  readonly replicas: ReadonlySet<string>;
+  /** Former masters, with the sentinels' epoch when they were left. */
+  readonly deposed: ReadonlyMap<string, { readonly epoch: number; readonly at: number }>;
+}
+
+export interface Situation {
+  readonly at: number;
+  /** `lost`: there is no connection. `suspect`: there is one, and it owes an answer for `owedMs`. */
+  readonly kind: 'lost' | 'suspect';
+  readonly owedMs: number;
+  /** From this debt on a connection is given up when the same node answers on another. */
+  readonly replaceAfterMs: number;
+  /** Every known replica has been asked since the outage began, and has answered or failed. */
+  readonly replicasHeard: boolean;
+}
+
+export type Verdict = 'sentinel' | 'role' | 'same' | 'no';
+
+/** The newest configuration; among equals the one with most voices. */
+export function leadingView(views: readonly SentinelView[]): SentinelView | undefined {
+  const voices = new Map<string, number>();
+  for (const view of views) {
+    const key = `${view.epoch} ${addressKey(view.master)}`;
+    voices.set(key, (voices.get(key) ?? 0) + 1);
+  }
+  const count = (view: SentinelView): number => voices.get(`${view.epoch} ${addressKey(view.master)}`) ?? 0;
+  return [...views].sort((a, b) => b.epoch - a.epoch || count(b) - count(a))[0];
+}
+
+/** The sentinels name another master in a configuration that is not older than ours. */
+export function namesAnother(leading: SentinelView | undefined, knowledge: Knowledge): boolean {
+  const { current } = knowledge;
+  if (!leading || !current || addressKey(leading.master) === addressKey(current.address)) return false;
+  return leading.epoch > current.epoch;
+}
+
+export function judge(
+  candidate: Address,
+  role: Role,
+  knowledge: Knowledge,
+  leading: SentinelView | undefined,
+  situation: Situation,
+): Verdict {
+  if (role.kind !== 'master') return 'no';
+  const key = addressKey(candidate);
+  const { current } = knowledge;
+  const named = leading !== undefined && addressKey(leading.master) === key;
+  if (current && addressKey(current.address) === key) {
+    if (namesAnother(leading, knowledge) || !situation.replicasHeard) return 'no';
+    return situation.kind === 'lost' || situation.owedMs >= situation.replaceAfterMs ? 'same' : 'no';
+  }
+  if (current && knowledge.replicas.has(key) && !namesThird(leading, knowledge, key)) return 'role';
+  if (!named) return 'no';
+  const deposed = knowledge.deposed.get(key);
+  if (deposed && leading.epoch <= deposed.epoch) {
+    const settled = situation.kind === 'lost' && !leading.troubled && situation.at - deposed.at > DEPOSED_MS;
+    return settled ? 'sentinel' : 'no';
+  }
+  return current && leading.epoch < current.epoch ? 'no' : 'sentinel';
+}
+
+function namesThird(leading: SentinelView | undefined, knowledge: Knowledge, key: string): boolean {
+  return namesAnother(leading, knowledge) && leading !== undefined && addressKey(leading.master) !== key;
+}

@@ -1,0 +1,231 @@
+/**
+ * Commands on their way: waiting for a master, or sent and owed an answer, each until its deadline.
+ *
+ * While the link is held (its node owes an answer) new commands wait here instead of behind the stuck ones: they would
+ * not be served earlier there, and here they can still be sent to another master, or be known as not sent.
+ */
+import { ClosedError, CommandError, NotSentError, OutcomeUnknownError, TimeoutError } from '../errors.ts';
+import { type Argument, isReply, type Link, UnsentError } from './link.ts';
+import { now } from './timing.ts';
+
+export interface Operation {
+  readonly command: string;
+  readonly args: readonly Argument[];
+  readonly buffers: boolean;
+  readonly read: boolean;
+  /** Would rather fail at once than wait for a master: the caller has another answer. */
+  readonly impatient: boolean;
+  readonly startedAt: number;
+  readonly deadline: number;
+  readonly resolve: (reply: unknown) => void;
+  readonly reject: (error: Error) => void;
+  /** The link that owes the answer; undefined while waiting and when settled. */
+  link: Link | undefined;
+}
+
+/** Error replies of a node that is no master (any more) or not yet: nothing was applied, another may take it. */
+const REFUSALS = ['READONLY', 'LOADING', 'MASTERDOWN'];
+const WAITING_MAX = 10_000;
+
+export function isRefusal(error: Error): boolean {
+  return REFUSALS.some((code) => error.message.startsWith(code));
+}
+
+export class Dispatcher {
+  readonly #refused: (link: Link, reason: string) => void;
+  readonly #why: () => string;
+  readonly #inflight = new Set<Operation>();
+  #waiting: Operation[] = [];
+  #link: Link | undefined;
+  #held = false;
+  #closed = false;
+  /** Links that were left while they owed answers to writes. */
+  readonly #retired = new Set<Link>();
+  /** Answers of a link that was silent for long: believed once no other master is found. */
+  #doubted: { readonly operation: Operation; readonly link: Link; readonly reply: unknown }[] | undefined;
+
+  constructor(options: {
+    readonly refused: (link: Link, reason: string) => void;
+    /** Why there is no master, for the errors of those who waited for one. */
+    readonly why: () => string;
+  }) {
+    this.#refused = options.refused;
+    this.#why = options.why;
+  }
+
+  submit(operation: Operation): void {
+    if (this.#closed) operation.reject(new ClosedError());
+    else if (this.#link !== undefined && !this.#held) this.#send(operation, this.#link);
+    else this.#wait(operation);
+  }
+
+  attach(link: Link): void {
+    this.#link = link;
+    this.release();
+  }
+
+  /** New commands wait; those who would not are told at once. */
+  hold(): void {
+    this.#held = true;
+    for (const operation of this.#inflight) {
+      if (operation.impatient)
+        this.#settle(operation).reject(new TimeoutError(`${operation.command}: Redis hangs`));
+    }
+  }
+
+  release(): void {
+    this.#held = false;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const operation of waiting) this.submit(operation);
+  }
+
+  /** From now on answers to writes are kept until they are believed (`believe`) or not (`detach`). */
+  doubt(): void {
+    this.#doubted ??= [];
+  }
+
+  believe(): void {
+    const doubted = this.#doubted ?? [];
+    this.#doubted = undefined;
+    for (const { operation, link, reply } of doubted) {
+      if (operation.link === link) this.#settle(operation).resolve(reply);
+    }
+  }
+
+  /**
+   * The link is no longer the master's. Reads are asked again elsewhere. Writes that it owes an answer to have an
+   * unknown outcome; with `drain` they wait for a refusal (a demoted node says READONLY), after which they are safe to
+   * send to the new master.
+   */
+  detach(reason: string, drain: boolean): void {
+    const link = this.#link;
+    if (!link) return;
+    this.#link = undefined;
+    const doubted = this.#doubted ?? [];
+    this.#doubted = undefined;
+    for (const { operation } of doubted) {
+      if (operation.link === link)
+        this.#unknown(operation, `${reason}; it was answered after a long silence`);
+    }
+    for (const operation of [...this.#inflight]) {
+      if (operation.link !== link) continue;
+      if (operation.read) this.#wait(operation);
+      else if (!drain) this.#unknown(operation, reason);
+    }
+    if (drain && this.#owes(link)) this.#retired.add(link);
+    else link.destroy(reason);
+  }
+
+  /** Ends what is past its deadline, and links that owe nothing any more. */
+  tick(at: number): void {
+    for (const operation of [...this.#inflight]) {
+      if (at >= operation.deadline) this.#late(operation);
+    }
+    if (this.#waiting.some((operation) => at >= operation.deadline)) {
+      const waiting = this.#waiting;
+      this.#waiting = waiting.filter((operation) => at < operation.deadline);
+      for (const operation of waiting) if (at >= operation.deadline) this.#unsent(operation);
+    }
+    for (const link of this.#retired) {
+      if (this.#owes(link)) continue;
+      this.#retired.delete(link);
+      link.destroy('another node is master');
+    }
+  }
+
+  /** Something waits or is owed. */
+  get busy(): boolean {
+    return this.#inflight.size > 0 || this.#waiting.length > 0;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const operation of this.#waiting) operation.reject(new ClosedError());
+    this.#waiting = [];
+    for (const operation of [...this.#inflight]) {
+      if (operation.read) this.#settle(operation).reject(new ClosedError());
+      else this.#unknown(operation, 'the connection was closed by its owner');
+    }
+    for (const link of this.#retired) link.destroy('closed');
+    this.#link?.destroy('closed');
+    this.#link = undefined;
+  }
+
+  #send(operation: Operation, link: Link): void {
+    operation.link = link;
+    this.#inflight.add(operation);
+    link.send(operation.command, operation.args, operation.buffers).then(
+      (reply) => {
+        if (operation.link === link) this.#answered(operation, link, reply);
+      },
+      (error: unknown) => {
+        if (operation.link === link) this.#failed(operation, link, error);
+      },
+    );
+  }
+
+  #answered(operation: Operation, link: Link, reply: unknown): void {
+    if (operation.read || link === this.#link) {
+      if (this.#doubted && !operation.read) this.#doubted.push({ operation, link, reply });
+      else this.#settle(operation).resolve(reply);
+    } else this.#unknown(operation, 'it was answered by a node that is no longer the master');
+  }
+
+  #failed(operation: Operation, link: Link, error: unknown): void {
+    if (isReply(error) && !isRefusal(error)) {
+      this.#settle(operation).reject(new CommandError(error.message, error));
+    } else if (isReply(error)) {
+      this.#settle(operation);
+      if (link === this.#link) this.#refused(link, error.message);
+      this.#retry(operation, link);
+    } else if (operation.read || error instanceof UnsentError) this.#retry(operation, link);
+    else this.#unknown(operation, error instanceof Error ? error.message : String(error));
+  }
+
+  /** Sent nowhere, refused, or a read: may go to whoever is master next. */
+  #retry(operation: Operation, failed: Link): void {
+    if (this.#closed) this.#settle(operation).reject(new ClosedError());
+    else if (this.#link !== undefined && this.#link !== failed && !this.#held)
+      this.#send(operation, this.#link);
+    else this.#wait(operation);
+  }
+
+  #wait(operation: Operation): void {
+    this.#settle(operation);
+    if (operation.impatient) this.#unsent(operation);
+    else if (this.#waiting.length < WAITING_MAX) this.#waiting.push(operation);
+    else
+      operation.reject(
+        new NotSentError(`${operation.command}: ${WAITING_MAX} commands wait for a master already`),
+      );
+  }
+
+  #late(operation: Operation): void {
+    const late = `no answer within ${Math.round(now() - operation.startedAt)} ms`;
+    if (operation.read) this.#settle(operation).reject(new TimeoutError(`${operation.command}: ${late}`));
+    else this.#unknown(operation, late);
+  }
+
+  #unsent(operation: Operation): void {
+    const ms = Math.round(now() - operation.startedAt);
+    operation.reject(new NotSentError(`${operation.command}: no master within ${ms} ms (${this.#why()})`));
+  }
+
+  #unknown(operation: Operation, reason: string): void {
+    this.#settle(operation).reject(
+      new OutcomeUnknownError(`${operation.command}: sent, outcome unknown: ${reason}`),
+    );
+  }
+
+  #settle(operation: Operation): Operation {
+    operation.link = undefined;
+    this.#inflight.delete(operation);
+    return operation;
+  }
+
+  #owes(link: Link): boolean {
+    for (const operation of this.#inflight) if (operation.link === link) return true;
+    return false;
+  }
+}

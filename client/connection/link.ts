@@ -1,0 +1,192 @@
+/**
+ * One TCP connection to one node, for as long as it lasts. It never reconnects: a link that is lost is replaced by
+ * another, so that nothing that was sent on the old one can be sent again by accident.
+ *
+ * ioredis does the protocol; its own reconnecting, queues and resending are switched off. The link knows how long an
+ * answer has been owed, which is what hang detection needs.
+ */
+import { Redis } from 'ioredis';
+import { addressKey } from '../address.ts';
+import type { Address, TlsOptions } from '../types.ts';
+import { now, within } from './timing.ts';
+
+export type Argument = string | number | Buffer;
+
+export interface LinkOptions {
+  readonly address: Address;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  readonly db: number;
+  readonly tls: TlsOptions | undefined;
+  /** For TCP, TLS and the handshake together. */
+  readonly timeoutMs: number;
+}
+
+export type Role =
+  | { readonly kind: 'master'; readonly replicas: readonly Address[] }
+  | { readonly kind: 'replica'; readonly of: Address }
+  | { readonly kind: 'unready'; readonly reason: string };
+
+/** The command did not leave this process. */
+export class UnsentError extends Error {}
+
+/** True for an error that the server answered, false for a connection that failed. */
+export function isReply(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError';
+}
+
+export class Link {
+  readonly address: Address;
+  readonly redis: Redis;
+  /** Why it closed; resolves once. */
+  readonly over: Promise<string>;
+  #pending = 0;
+  /** Since when the node owes the answer that is due now. */
+  #owedSince = 0;
+  /** Until when a blocking command (WAIT) may keep the node silent. */
+  #patientUntil = 0;
+  #latencyMs = 0;
+  #closed: string | undefined;
+  #end: (reason: string) => void = () => {};
+
+  private constructor(address: Address, redis: Redis) {
+    this.address = address;
+    this.redis = redis;
+    this.over = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  /** A link whose handshake is done. Rejects, with nothing left open, when it is not within `timeoutMs`. */
+  static async open(options: LinkOptions): Promise<Link> {
+    const { address, tls } = options;
+    const redis = new Redis({
+      host: address.host,
+      port: address.port,
+      ...(options.username === undefined ? {} : { username: options.username }),
+      ...(options.password === undefined ? {} : { password: options.password }),
+      ...(tls === undefined ? {} : { tls: tlsOf(tls) }),
+      db: options.db,
+      lazyConnect: true,
+      retryStrategy: () => null,
+      enableOfflineQueue: false,
+      enableReadyCheck: false,
+      autoResendUnfulfilledCommands: false,
+      autoResubscribe: false,
+      maxRetriesPerRequest: null,
+      connectTimeout: options.timeoutMs,
+      disconnectTimeout: 20,
+      keepAlive: 5000,
+      disableClientInfo: true,
+      connectionName: 'redis-cache-kit',
+    });
+    const link = new Link(address, redis);
+    let failure: Error | undefined;
+    redis.on('error', (error: Error) => {
+      failure ??= error;
+    });
+    redis.once('close', () =>
+      link.destroy(failure?.message ?? 'the connection was closed by the other side'),
+    );
+    try {
+      await within(redis.connect(), options.timeoutMs, `connecting to ${addressKey(address)}`);
+      // ioredis only reports a refused SELECT or AUTH and goes on, in database 0 or as nobody.
+      if (failure) throw failure;
+      return link;
+    } catch (error) {
+      const cause = failure ?? (error as Error);
+      link.destroy(cause.message);
+      throw cause;
+    }
+  }
+
+  get closed(): string | undefined {
+    return this.#closed;
+  }
+
+  /** Typical time of an answer: what is slow but alive is not hung. */
+  get latencyMs(): number {
+    return this.#latencyMs;
+  }
+
+  /** How long the node has owed an answer; 0 when it owes none. Answers that keep coming are progress. */
+  owedMs(at: number): number {
+    return this.#pending === 0 || at < this.#patientUntil
+      ? 0
+      : at - Math.max(this.#owedSince, this.#patientUntil);
+  }
+
+  /** Sends at once or rejects with `UnsentError`. `patienceMs`: how long the server may rightly stay silent. */
+  send(command: string, args: readonly Argument[], buffers = false, patienceMs = 0): Promise<unknown> {
+    if (this.#closed !== undefined || this.redis.status !== 'ready' || !this.redis.stream.writable) {
+      this.destroy('the connection was closed by the other side');
+      return Promise.reject(new UnsentError(this.#closed));
+    }
+    const sentAt = now();
+    if (this.#pending === 0) this.#owedSince = sentAt;
+    if (patienceMs > 0) this.#patientUntil = Math.max(this.#patientUntil, sentAt + patienceMs);
+    this.#pending += 1;
+    const answer = buffers ? this.redis.callBuffer(command, ...args) : this.redis.call(command, ...args);
+    const settled = (): void => {
+      this.#pending -= 1;
+      this.#owedSince = now();
+      if (patienceMs > 0) this.#patientUntil = 0;
+      else this.#latencyMs += (this.#owedSince - sentAt - this.#latencyMs) / 8;
+    };
+    answer.then(settled, settled);
+    return answer;
+  }
+
+  /** Asks the node what it is, and whether it serves (a loading node says master, and refuses). */
+  async role(): Promise<Role> {
+    const [role, ping] = await Promise.allSettled([this.send('ROLE', []), this.send('PING', [])]);
+    if (ping.status === 'rejected') {
+      if (isReply(ping.reason)) return { kind: 'unready', reason: ping.reason.message };
+      throw ping.reason;
+    }
+    if (role.status === 'fulfilled') return parseRole(role.value);
+    if (isReply(role.reason) && role.reason.message.startsWith('NOPERM')) return this.#roleByHello();
+    throw role.reason;
+  }
+
+  /** HELLO is open to every user; it does not list the replicas. */
+  async #roleByHello(): Promise<Role> {
+    const reply = await this.send('HELLO', []);
+    const fields = Array.isArray(reply) ? reply.map(String) : [];
+    return fields[fields.indexOf('role') + 1] === 'master'
+      ? { kind: 'master', replicas: [] }
+      : { kind: 'replica', of: { host: '', port: 0 } };
+  }
+
+  /** Closes at once, without waiting for a node that may hang. What is pending is rejected by ioredis. */
+  destroy(reason: string): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = reason;
+    this.redis.disconnect();
+    this.redis.stream?.destroy();
+    this.#end(reason);
+  }
+}
+
+export function tlsOf(tls: TlsOptions): Record<string, string> {
+  return {
+    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls.cert === undefined ? {} : { cert: tls.cert }),
+    ...(tls.key === undefined ? {} : { key: tls.key }),
+    ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+  };
+}
+
+export function parseRole(reply: unknown): Role {
+  if (!Array.isArray(reply)) return { kind: 'unready', reason: `ROLE answered ${String(reply)}` };
+  const [kind, second, third] = reply as unknown[];
+  if (kind === 'slave') return { kind: 'replica', of: { host: String(second), port: Number(third) } };
+  if (kind !== 'master') return { kind: 'unready', reason: `the role is ${String(kind)}` };
+  const listed = Array.isArray(third) ? (third as unknown[]) : [];
+  return {
+    kind: 'master',
+    replicas: listed.flatMap((entry) =>
+      Array.isArray(entry) ? [{ host: String(entry[0]), port: Number(entry[1]) }] : [],
+    ),
+  };
+}

@@ -1,0 +1,130 @@
+/**
+ * `supervision: false`: a stock ioredis connection with its defaults behind the same interface, to compare with.
+ * It reconnects, queues and resends as ioredis does, and has its failures.
+ */
+import { Redis } from 'ioredis';
+import { CommandError, DurabilityError, OutcomeUnknownError, TimeoutError } from '../errors.ts';
+import type { Emitter } from '../events.ts';
+import type { ResolvedConnection } from '../options.ts';
+import type {
+  Address,
+  ConnectionEvent,
+  ConnectionState,
+  Durability,
+  SupervisedConnection,
+} from '../types.ts';
+import { isRead } from './commands.ts';
+import { type Argument, isReply, tlsOf } from './link.ts';
+import type { CallOptions } from './supervisor.ts';
+
+function stockOptions(options: ResolvedConnection) {
+  const { addresses, username, password, sentinelUsername, sentinelPassword, tls, db, connectTimeoutMs } =
+    options;
+  const [first] = addresses as readonly [Address];
+  return {
+    db,
+    connectTimeout: connectTimeoutMs,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls === undefined ? {} : { tls: tlsOf(tls) }),
+    ...(options.mode === 'standalone'
+      ? first
+      : {
+          sentinels: addresses.map((address) => ({ ...address })),
+          name: options.serviceName,
+          natMap: { ...options.natMap },
+          ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
+          ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+          ...(tls === undefined ? {} : { sentinelTLS: tlsOf(tls), enableTLSForSentinelMode: true }),
+        }),
+  };
+}
+
+export class StockConnection implements SupervisedConnection {
+  readonly #redis: Redis;
+  readonly #events: Emitter<ConnectionEvent>;
+  #durable: Redis | undefined;
+  #state: ConnectionState = { kind: 'connecting', since: Date.now(), attempt: 1 };
+
+  constructor(options: ResolvedConnection, events: Emitter<ConnectionEvent>) {
+    this.#events = events;
+    this.#redis = new Redis(stockOptions(options));
+    this.#redis.on('error', () => {});
+    let lostAt = Date.now();
+    let master: Address = { host: '', port: 0 };
+    this.#redis.on('ready', () => {
+      const { remoteAddress, remotePort } = this.#redis.stream;
+      master = { host: remoteAddress ?? '', port: remotePort ?? 0 };
+      this.#state = { kind: 'ready', since: Date.now(), master };
+      events.emit({ type: 'ready', master, outageMs: Date.now() - lostAt });
+    });
+    this.#redis.on('close', () => {
+      if (this.#state.kind !== 'ready') return;
+      lostAt = Date.now();
+      this.#state = { kind: 'connecting', since: lostAt, attempt: 1 };
+      events.emit({ type: 'lost', master, reason: 'the connection was closed' });
+    });
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  call(command: string, ...args: readonly Argument[]): Promise<unknown> {
+    return this.request(command, args);
+  }
+
+  callBuffer(command: string, ...args: readonly Argument[]): Promise<unknown> {
+    return this.request(command, args, { buffers: true });
+  }
+
+  request(command: string, args: readonly Argument[], options: CallOptions = {}): Promise<unknown> {
+    const answer = options.buffers
+      ? this.#redis.callBuffer(command, ...args)
+      : this.#redis.call(command, ...args);
+    return answer.catch((error: unknown) => {
+      throw mapped(command, error);
+    });
+  }
+
+  async callDurable(
+    durability: Exclude<Durability, 'async'>,
+    command: string,
+    ...args: readonly Argument[]
+  ): Promise<{ readonly reply: unknown; readonly replicas: number }> {
+    this.#durable ??= this.#redis.duplicate().on('error', () => {});
+    const write = this.#durable.call(command, ...args);
+    const wait = this.#durable.wait(durability.replicas, durability.timeoutMs);
+    try {
+      const [reply, replicas] = await Promise.all([write, wait]);
+      if (replicas >= durability.replicas) return { reply, replicas };
+      throw new DurabilityError(durability.replicas, replicas, durability.timeoutMs);
+    } catch (error) {
+      throw error instanceof DurabilityError ? error : mapped(command, error);
+    }
+  }
+
+  current(): Redis | undefined {
+    return this.#redis;
+  }
+
+  on(listener: (event: ConnectionEvent) => void): () => void {
+    return this.#events.on(listener);
+  }
+
+  async close(): Promise<void> {
+    if (this.#state.kind === 'closed') return;
+    this.#state = { kind: 'closed' };
+    this.#redis.disconnect();
+    this.#durable?.disconnect();
+    this.#events.emit({ type: 'closed' });
+  }
+}
+
+function mapped(command: string, error: unknown): Error {
+  const message = error instanceof Error ? error.message : String(error);
+  if (isReply(error)) return new CommandError(message, error);
+  return isRead(command)
+    ? new TimeoutError(`${command}: ${message}`, error)
+    : new OutcomeUnknownError(`${command}: ${message}`, error);
+}

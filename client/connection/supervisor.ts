@@ -1,0 +1,362 @@
+/**
+ * The supervised connection: one link to whoever is master, replaced for ever until it is closed.
+ *
+ *   search ─▶ link ─▶ ready ─▶ suspect (owes an answer: a search runs beside it) ─▶ ready again, or moved
+ *                       └────▶ lost (closed, demoted) ─▶ search …
+ *
+ * There is no state without a way on: a loss starts the search in the same call, the search ends only by finding the
+ * master, and a failure inside it is one more failed probe. `generation.ts` keeps what is known about the nodes,
+ * `adoption.ts` decides, `dispatcher.ts` and `durable.ts` carry the commands. Left out: Redis Cluster.
+ */
+import type { Redis } from 'ioredis';
+import { addressKey } from '../address.ts';
+import type { Emitter } from '../events.ts';
+import type { ResolvedConnection } from '../options.ts';
+import type {
+  Address,
+  ConnectionEvent,
+  ConnectionState,
+  Durability,
+  SupervisedConnection,
+} from '../types.ts';
+import { isRead } from './commands.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { DurableChannel } from './durable.ts';
+import { Generation } from './generation.ts';
+import { type Argument, Link } from './link.ts';
+import { type Found, Search } from './search.ts';
+import { SENTINEL_TIMEOUT_MS, SentinelBoard } from './sentinels.ts';
+import { delay, now } from './timing.ts';
+
+const TICK_MS = 20;
+const HEARTBEAT_MS = 1000;
+/** A probe's connect, within an outage: a node that takes longer is asked again. */
+const PROBE_CONNECT_MS = 500;
+/** A silence longer than this may have been a failover: its late answers are checked before they are believed. */
+const DOUBT_MS = 400;
+/** How long a node that refused a command is left alone. */
+const REFUSED_MS = 100;
+/** Never more patient than this with a slow node, in ms. */
+const HANG_MAX_MS = 1000;
+
+export interface CallOptions {
+  readonly buffers?: boolean;
+  /** Fail at once instead of waiting for a master, once there has been one. */
+  readonly impatient?: boolean;
+}
+
+export class Supervisor implements SupervisedConnection {
+  readonly #options: ResolvedConnection;
+  readonly #events: Emitter<ConnectionEvent>;
+  readonly #dispatcher: Dispatcher;
+  readonly #durable: DurableChannel;
+  readonly #generation: Generation;
+  readonly #board: SentinelBoard | undefined;
+  readonly #timer: NodeJS.Timeout;
+  #state: ConnectionState;
+  #link: Link | undefined;
+  #search: Search | undefined;
+  #outageSince = now();
+  #lostAt = now();
+  #silentSince: number | undefined;
+  #heartbeatAt = 0;
+  /** The node that last refused a command, so that it is not asked in a tight loop. */
+  #refusal: { readonly key: string; readonly at: number } | undefined;
+  /** When a suspected link was first seen to answer again. */
+  #calmAt: number | undefined;
+  #lastReason = 'not connected yet';
+
+  constructor(options: ResolvedConnection, events: Emitter<ConnectionEvent>) {
+    this.#options = options;
+    this.#events = events;
+    this.#state = { kind: 'connecting', since: Date.now(), attempt: 1 };
+    this.#generation = new Generation(options.natMap);
+    const why = (): string => this.#search?.failures || this.#lastReason;
+    this.#dispatcher = new Dispatcher({ refused: (link, reason) => this.#refused(link, reason), why });
+    this.#durable = new DurableChannel({
+      commandTimeoutMs: options.commandTimeoutMs,
+      refused: (reason) => this.#link && this.#refused(this.#link, reason),
+      why,
+    });
+    this.#board = options.mode === 'sentinel' ? this.#openBoard() : undefined;
+    // After the poll phase: when this process was busy, answers that lie in the socket are read before anybody is judged.
+    this.#timer = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
+    this.#timer.unref();
+    this.#startSearch();
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  call(command: string, ...args: readonly Argument[]): Promise<unknown> {
+    return this.request(command, args);
+  }
+
+  callBuffer(command: string, ...args: readonly Argument[]): Promise<unknown> {
+    return this.request(command, args, { buffers: true });
+  }
+
+  /** `call` with options; the cache's way in. */
+  request(command: string, args: readonly Argument[], options: CallOptions = {}): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const startedAt = now();
+      this.#dispatcher.submit({
+        command,
+        args,
+        buffers: options.buffers === true,
+        read: isRead(command),
+        impatient: options.impatient === true && this.#generation.number > 0,
+        startedAt,
+        deadline: startedAt + this.#options.commandTimeoutMs,
+        resolve,
+        reject,
+        link: undefined,
+      });
+    });
+  }
+
+  callDurable(
+    durability: Exclude<Durability, 'async'>,
+    command: string,
+    ...args: readonly Argument[]
+  ): Promise<{ readonly reply: unknown; readonly replicas: number }> {
+    return new Promise((resolve, reject) => {
+      const deadline = now() + this.#options.commandTimeoutMs;
+      this.#durable.submit({ durability, command, args, deadline, resolve, reject });
+    });
+  }
+
+  current(): Redis | undefined {
+    return this.#link?.redis;
+  }
+
+  on(listener: (event: ConnectionEvent) => void): () => void {
+    return this.#events.on(listener);
+  }
+
+  async close(): Promise<void> {
+    if (this.#state.kind === 'closed') return;
+    this.#state = { kind: 'closed' };
+    clearInterval(this.#timer);
+    this.#search?.stop();
+    this.#board?.close();
+    this.#link = undefined;
+    this.#dispatcher.close();
+    this.#durable.close();
+    this.#events.emit({ type: 'closed' });
+  }
+
+  // --- losing the master -------------------------------------------------------------------------------------------
+
+  /** The link is closed, or its node is no master: whatever comes next comes over another link. */
+  #lost(link: Link, reason: string): void {
+    if (link !== this.#link || this.#state.kind === 'closed') return;
+    this.#link = undefined;
+    this.#lastReason = reason;
+    this.#lostAt = now();
+    this.#outageSince = this.#silentSince ?? this.#lostAt;
+    this.#silentSince = undefined;
+    this.#state = { kind: 'connecting', since: Date.now(), attempt: 1 };
+    this.#dispatcher.detach(reason, link.closed === undefined);
+    this.#durable.detach(reason, link.closed === undefined);
+    this.#events.emit({ type: 'lost', master: link.address, reason });
+    this.#startSearch();
+  }
+
+  #refused(link: Link, reason: string): void {
+    this.#refusal = { key: addressKey(link.address), at: now() };
+    this.#lost(link, `the node refuses: ${reason}`);
+  }
+
+  #startSearch(): void {
+    this.#board?.alert(true);
+    if (this.#search) this.#search.refresh();
+    else this.#search = this.#newSearch();
+  }
+
+  #newSearch(): Search {
+    return new Search({
+      knowledge: () => this.#generation.knowledge,
+      views: () => this.#generation.translated(this.#board?.views() ?? []),
+      decided: () => this.#board?.decided() ?? true,
+      situation: () => ({
+        at: now(),
+        kind: this.#link ? 'suspect' : 'lost',
+        since: this.#silentSince ?? this.#lostAt,
+        owedMs: this.#owedMs(now()),
+        replaceAfterMs: Math.min(this.#options.commandTimeoutMs, HANG_MAX_MS),
+      }),
+      open: (address) => this.#openProbe(address),
+      only: this.#board ? undefined : this.#options.addresses[0],
+      found: (found) => this.#found(found),
+      heard: () => this.#considerCalm(),
+    });
+  }
+
+  #stopSearch(): void {
+    this.#search?.stop();
+    this.#search = undefined;
+    this.#board?.alert(false);
+  }
+
+  // --- finding it --------------------------------------------------------------------------------------------------
+
+  #found(found: Found): void {
+    if (this.#state.kind === 'closed') {
+      found.link.destroy('closed');
+      return;
+    }
+    const from = this.#generation.knowledge.current?.address;
+    const old = this.#link;
+    // A deposed node that still answers will refuse what it owes; one that hangs will not.
+    const drain =
+      old !== undefined &&
+      this.#search?.answered(old.address, now() - 2 * this.#options.hangSuspectedMs) === true;
+    this.#stopSearch();
+    this.#link = undefined;
+    if (old) this.#leave(old, found, drain);
+    this.#generation.adopt(found.link.address, found.role, found.learnedFrom, this.#board?.views() ?? []);
+    this.#link = found.link;
+    const master = found.link.address;
+    void found.link.over.then((reason) => this.#lost(found.link, reason));
+    const outageMs = Math.round(now() - (this.#silentSince ?? this.#outageSince));
+    this.#silentSince = undefined;
+    // The replicas are asked for soon: a master promoted a moment ago lists none yet.
+    this.#heartbeatAt = now() - HEARTBEAT_MS * 0.8;
+    this.#state = { kind: 'ready', since: Date.now(), master };
+    if (from && found.learnedFrom !== 'same')
+      this.#events.emit({ type: 'moved', from, to: master, learnedFrom: found.learnedFrom });
+    this.#durable.attach(() => this.#open(master, this.#options.connectTimeoutMs));
+    this.#dispatcher.attach(found.link);
+    this.#events.emit({ type: 'ready', master, outageMs });
+    this.#consult();
+  }
+
+  #leave(old: Link, found: Found, drain: boolean): void {
+    const same = found.learnedFrom === 'same';
+    const reason = same ? 'the node answers, but not on this connection' : 'another node is master';
+    this.#events.emit({ type: 'lost', master: old.address, reason });
+    this.#dispatcher.detach(reason, drain && !same);
+    this.#durable.detach(reason, drain && !same);
+  }
+
+  // --- watching it -------------------------------------------------------------------------------------------------
+
+  #tick(): void {
+    const at = now();
+    this.#dispatcher.tick(at);
+    this.#durable.tick(at);
+    const link = this.#link;
+    if (!link) return;
+    const owedMs = this.#owedMs(at);
+    if (this.#silentSince === undefined) {
+      const tolerated = Math.min(Math.max(this.#options.hangSuspectedMs, link.latencyMs * 4), HANG_MAX_MS);
+      if (owedMs > tolerated) this.#suspect(link, `no answer for ${Math.round(owedMs)} ms`, at - owedMs);
+      else if (at - this.#heartbeatAt > HEARTBEAT_MS) this.#heartbeat(link);
+      return;
+    }
+    if (owedMs < this.#options.hangSuspectedMs) this.#considerCalm();
+    else if (at - this.#silentSince > DOUBT_MS) this.#dispatcher.doubt();
+  }
+
+  #owedMs(at: number): number {
+    return Math.max(this.#link?.owedMs(at) ?? 0, this.#durable.owedMs(at));
+  }
+
+  #suspect(link: Link, reason: string, since: number): void {
+    this.#silentSince = since;
+    this.#calmAt = undefined;
+    this.#state = { kind: 'suspect', since: Date.now(), master: link.address, reason };
+    this.#dispatcher.hold();
+    this.#durable.hold();
+    this.#events.emit({ type: 'suspect', master: link.address, reason });
+    this.#startSearch();
+  }
+
+  /** A suspected link answers again. After a long silence the replicas are heard first: one may have been promoted. */
+  #considerCalm(): void {
+    const link = this.#link;
+    const since = this.#silentSince;
+    if (!link || since === undefined) return;
+    const at = now();
+    const owing = this.#owedMs(at) >= this.#options.hangSuspectedMs;
+    if (owing || this.#generation.contested(this.#board?.views() ?? [])) {
+      this.#calmAt = undefined;
+      return;
+    }
+    this.#calmAt ??= at;
+    if (this.#calmAt - since > DOUBT_MS && this.#search?.replicasHeard(this.#calmAt) === false) return;
+    this.#calmAt = undefined;
+    this.#silentSince = undefined;
+    this.#stopSearch();
+    this.#state = { kind: 'ready', since: Date.now(), master: link.address };
+    this.#dispatcher.believe();
+    this.#dispatcher.release();
+    this.#durable.release();
+    this.#events.emit({ type: 'ready', master: link.address, outageMs: Math.round(at - since) });
+  }
+
+  /** Notices a node that hangs while nothing is asked of it, a demotion, and which replicas there are. */
+  #heartbeat(link: Link): void {
+    this.#heartbeatAt = now();
+    link.role().then(
+      (role) => {
+        if (link !== this.#link) return;
+        if (role.kind === 'master') this.#generation.seeReplicas(role.replicas);
+        else if (this.#board)
+          this.#refused(link, role.kind === 'replica' ? 'it is a replica now' : role.reason);
+      },
+      () => {},
+    );
+  }
+
+  /** What the sentinels say has changed. */
+  #consult(): void {
+    if (this.#state.kind === 'closed') return;
+    const views = this.#board?.views() ?? [];
+    this.#generation.confirm(views);
+    this.#search?.refresh();
+    if (!this.#link || this.#search) return;
+    if (this.#generation.contested(views) && this.#silentSince === undefined)
+      this.#suspect(this.#link, 'the sentinels name another master', now());
+  }
+
+  async #openProbe(address: Address): Promise<Link> {
+    const refusedAt =
+      this.#refusal?.key === addressKey(address) ? this.#refusal.at : Number.NEGATIVE_INFINITY;
+    const waitMs = refusedAt + REFUSED_MS - now();
+    if (waitMs > 0) await delay(waitMs);
+    return this.#open(address, PROBE_CONNECT_MS);
+  }
+
+  #open(address: Address, timeoutMs: number): Promise<Link> {
+    const { username, password, db, tls, connectTimeoutMs } = this.#options;
+    return Link.open({
+      address,
+      username,
+      password,
+      db,
+      tls,
+      timeoutMs: Math.min(timeoutMs, connectTimeoutMs),
+    });
+  }
+
+  #openBoard(): SentinelBoard {
+    const { addresses, serviceName, sentinelUsername, sentinelPassword, tls } = this.#options;
+    return new SentinelBoard({
+      count: addresses.length,
+      service: serviceName,
+      open: (index) =>
+        Link.open({
+          address: addresses[index] as Address,
+          username: sentinelUsername,
+          password: sentinelPassword,
+          db: 0,
+          tls,
+          timeoutMs: SENTINEL_TIMEOUT_MS,
+        }),
+      changed: () => this.#consult(),
+    });
+  }
+}

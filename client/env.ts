@@ -1,0 +1,151 @@
+/**
+ * A cache as the environment's variables say. The only reader of `process.env` in the client.
+ *
+ * | variable | meaning |
+ * |---|---|
+ * | `ENABLE_REDIS_CACHE` | `true`: use Redis. `false` or **unset: memory only**; Redis is off until somebody turns it on |
+ * | `REDIS_SENTINEL_HOSTS` | `host:port,host:port`; wins over `REDIS_URL` and `REDIS_HOST` |
+ * | `REDIS_SERVICE_NAME` | the monitored master; default `mymaster` |
+ * | `REDIS_URL` | `redis://user:password@host:port/db`; wins over the variables below |
+ * | `REDIS_HOST`, `REDIS_PORT`, `REDIS_USERNAME`, `REDIS_PASSWORD`, `REDIS_DB` | the parts by themselves |
+ * | `REDIS_SENTINEL_USERNAME`, `REDIS_SENTINEL_PASSWORD` | for the sentinels |
+ * | `REDIS_TLS` | `true`: TLS, with the CA of the file `REDIS_TLS_CA` where given |
+ * | `CACHE_DEFAULT_TTL`, `REDIS_TTL` | seconds; the first wins; default 3600 |
+ * | `CACHE_NAMESPACE` | default `cache` |
+ * | `CIRCUIT_BREAKER_ENABLED`, `CIRCUIT_BREAKER_THRESHOLD`, `CIRCUIT_BREAKER_TIMEOUT` | the last in seconds, at most 60 |
+ *
+ * With Redis on, `NODE_ENV=development` and none of the variables that name a Redis, it is a memory cache too.
+ */
+import { readFileSync } from 'node:fs';
+import { ConfigurationError } from './errors.ts';
+import { memoryCache, openCache, parseUrl } from './factories.ts';
+import type { Address, BreakerOptions, Cache, CacheOptions, RedisOptions, TlsOptions } from './types.ts';
+
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+export type EnvironmentPlan =
+  | { readonly kind: 'memory'; readonly why: string; readonly cache: CacheOptions }
+  | { readonly kind: 'redis'; readonly cache: CacheOptions; readonly redis: RedisOptions };
+
+/** @throws ConfigurationError a variable is wrong; the message names it and quotes its value */
+export function fromEnv(variables: Variables = process.env): Cache {
+  const plan = planFromEnv(variables);
+  return plan.kind === 'memory' ? memoryCache(plan.cache) : openCache({ ...plan.cache, ...plan.redis });
+}
+
+/** What `fromEnv` would open. */
+export function planFromEnv(variables: Variables = process.env): EnvironmentPlan {
+  const cache = cacheOptions(variables);
+  if (boolean(variables, 'REDIS_CLUSTER_ENABLED') === true)
+    throw new ConfigurationError(
+      'REDIS_CLUSTER_ENABLED: "true", but this version does not speak to a Redis Cluster',
+    );
+  const enabled = boolean(variables, 'ENABLE_REDIS_CACHE');
+  if (enabled !== true) {
+    const why =
+      enabled === false ? 'ENABLE_REDIS_CACHE is false' : 'ENABLE_REDIS_CACHE is not set: Redis is off';
+    return { kind: 'memory', why, cache };
+  }
+  const named = ['REDIS_SENTINEL_HOSTS', 'REDIS_URL', 'REDIS_HOST', 'REDIS_PORT'].some((name) =>
+    said(variables, name),
+  );
+  if (!named && variables.NODE_ENV === 'development')
+    return { kind: 'memory', why: 'NODE_ENV is development and no Redis is named', cache };
+  return { kind: 'redis', cache, redis: redisOptions(variables) };
+}
+
+function redisOptions(variables: Variables): RedisOptions {
+  const common = compact({
+    username: said(variables, 'REDIS_USERNAME'),
+    password: said(variables, 'REDIS_PASSWORD'),
+    db: integer(variables, 'REDIS_DB'),
+    tls: tls(variables),
+  });
+  const sentinels = said(variables, 'REDIS_SENTINEL_HOSTS');
+  const url = said(variables, 'REDIS_URL');
+  const fromUrl = url === undefined ? undefined : parseUrl(url);
+  if (sentinels !== undefined) {
+    const { address: _, ...credentials } = fromUrl ?? { address: undefined };
+    return {
+      ...common,
+      ...credentials,
+      mode: 'sentinel',
+      sentinels: sentinels.split(',').map((text) => address('REDIS_SENTINEL_HOSTS', text.trim(), 26_379)),
+      ...compact({
+        serviceName: said(variables, 'REDIS_SERVICE_NAME'),
+        sentinelUsername: said(variables, 'REDIS_SENTINEL_USERNAME'),
+        sentinelPassword: said(variables, 'REDIS_SENTINEL_PASSWORD'),
+      }),
+    };
+  }
+  const host = said(variables, 'REDIS_HOST') ?? '127.0.0.1';
+  const port = integer(variables, 'REDIS_PORT') ?? 6379;
+  // A CA that is named by itself is kept: the URL can only say that there is TLS.
+  const secure = fromUrl?.tls && common.tls ? { tls: common.tls } : {};
+  return { ...common, mode: 'standalone', address: { host, port }, ...fromUrl, ...secure };
+}
+
+function cacheOptions(variables: Variables): CacheOptions {
+  const breakerSeconds = integer(variables, 'CIRCUIT_BREAKER_TIMEOUT');
+  const breaker: BreakerOptions = compact({
+    enabled: boolean(variables, 'CIRCUIT_BREAKER_ENABLED'),
+    threshold: integer(variables, 'CIRCUIT_BREAKER_THRESHOLD'),
+    openMs: breakerSeconds === undefined ? undefined : breakerSeconds * 1000,
+  });
+  return {
+    ...compact({
+      namespace: said(variables, 'CACHE_NAMESPACE'),
+      defaultTtlSeconds: integer(variables, 'CACHE_DEFAULT_TTL') ?? integer(variables, 'REDIS_TTL'),
+    }),
+    breaker,
+  };
+}
+
+function tls(variables: Variables): TlsOptions | undefined {
+  const file = said(variables, 'REDIS_TLS_CA');
+  if (boolean(variables, 'REDIS_TLS') !== true) return undefined;
+  if (file === undefined) return {};
+  try {
+    return { ca: readFileSync(file, 'utf8') };
+  } catch (error) {
+    throw new ConfigurationError(`REDIS_TLS_CA: ${JSON.stringify(file)} cannot be read`, error);
+  }
+}
+
+/** A variable that is set to nothing says nothing. */
+function said(variables: Variables, name: string): string | undefined {
+  const value = variables[name];
+  return value === undefined || value.trim() === '' ? undefined : value.trim();
+}
+
+function integer(variables: Variables, name: string): number | undefined {
+  const value = said(variables, name);
+  if (value === undefined) return undefined;
+  if (!/^\d+$/.test(value))
+    throw new ConfigurationError(`${name}: ${JSON.stringify(value)} is not a whole number`);
+  return Number(value);
+}
+
+function boolean(variables: Variables, name: string): boolean | undefined {
+  const value = said(variables, name)?.toLowerCase();
+  if (value === undefined) return undefined;
+  if (['true', '1', 'yes', 'on'].includes(value)) return true;
+  if (['false', '0', 'no', 'off'].includes(value)) return false;
+  throw new ConfigurationError(`${name}: ${JSON.stringify(value)} is neither true nor false`);
+}
+
+function address(name: string, text: string, defaultPort: number): Address {
+  const match = /^(?:\[([^\]]+)\]|([^:\s]+))(?::(\d+))?$/.exec(text);
+  if (!match) throw new ConfigurationError(`${name}: ${JSON.stringify(text)} is not host:port`);
+  return {
+    host: (match[1] ?? match[2]) as string,
+    port: match[3] === undefined ? defaultPort : Number(match[3]),
+  };
+}
+
+type Compact<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** Without the fields that are undefined. */
+function compact<T extends object>(fields: T): Compact<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Compact<T>;
+}

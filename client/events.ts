@@ -1,0 +1,21 @@
+/** Listeners of one kind of events. A listener that throws does not disturb the others or the emitter. */
+export class Emitter<E> {
+  readonly #listeners = new Set<(event: E) => void>();
+
+  on(listener: (event: E) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  emit(event: E): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+}

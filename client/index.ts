@@ -1,0 +1,32 @@
+/** The public surface of `@redis-cache-kit/client`. */
+export { connect } from './connection/index.ts';
+export { type EnvironmentPlan, fromEnv, planFromEnv, type Variables } from './env.ts';
+export {
+  type Decoded,
+  type DecodeFailure,
+  decodeEnvelope,
+  type EnvelopeOptions,
+  encodeEnvelope,
+} from './envelope.ts';
+export {
+  CacheError,
+  ClosedError,
+  CommandError,
+  ConfigurationError,
+  DurabilityError,
+  NotSentError,
+  type Outcome,
+  OutcomeUnknownError,
+  SerializationError,
+  TimeoutError,
+} from './errors.ts';
+export {
+  memoryCache,
+  openCache,
+  type RedisCacheOptions,
+  redisCache,
+  type SentinelCacheOptions,
+  sentinelCache,
+} from './factories.ts';
+export { buildBatchKey, buildKey, buildResponseKey } from './keys.ts';
+export type * from './types.ts';

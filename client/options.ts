@@ -1,0 +1,165 @@
+/**
+ * Options with their defaults, resolved once. A bad value is quoted in a `ConfigurationError`.
+ */
+import { ConfigurationError } from './errors.ts';
+import type {
+  Address,
+  BreakerOptions,
+  CacheOptions,
+  ConnectionOptions,
+  Durability,
+  RedisOptions,
+  SentinelOptions,
+} from './types.ts';
+
+export const LIMITS = {
+  /** The longest that one connect or command may take, in ms. */
+  timeoutMs: 5000,
+  /** The longest that the breaker may stay open, in ms. */
+  openMs: 60_000,
+  /** The longest TTL, in seconds: ten years. */
+  ttlSeconds: 315_360_000,
+} as const;
+
+export interface ResolvedConnection {
+  readonly mode: 'standalone' | 'sentinel';
+  /** Standalone: the one server. Sentinel: the sentinels. */
+  readonly addresses: readonly Address[];
+  readonly serviceName: string;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  readonly sentinelUsername: string | undefined;
+  readonly sentinelPassword: string | undefined;
+  readonly db: number;
+  readonly tls: ConnectionOptions['tls'];
+  readonly natMap: NonNullable<SentinelOptions['natMap']>;
+  readonly connectTimeoutMs: number;
+  readonly commandTimeoutMs: number;
+  readonly hangSuspectedMs: number;
+  readonly supervision: boolean;
+}
+
+export interface ResolvedCache {
+  readonly namespace: string;
+  readonly defaultTtlSeconds: number | null;
+  readonly breaker: Required<BreakerOptions>;
+  readonly fallbackEntries: number;
+  readonly durability: Durability;
+  readonly enabled: boolean;
+}
+
+const shown = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : String(value));
+
+/** A whole number between the bounds, or the default where nothing is said. */
+function integer(path: string, value: unknown, fallback: number, min: number, max: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max)
+    throw new ConfigurationError(`${path}: ${shown(value)} is not a whole number from ${min} to ${max}`);
+  return value;
+}
+
+function text(path: string, value: unknown, fallback: string): string {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'string' || value === '')
+    throw new ConfigurationError(`${path}: ${shown(value)} is not a text that is not empty`);
+  return value;
+}
+
+function flag(path: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'boolean')
+    throw new ConfigurationError(`${path}: ${shown(value)} is neither true nor false`);
+  return value;
+}
+
+function address(path: string, value: Address | undefined): Address {
+  if (value === undefined || typeof value !== 'object')
+    throw new ConfigurationError(`${path}: ${shown(value)} is not an address { host, port }`);
+  return Object.freeze({
+    host: text(`${path}.host`, value.host, '127.0.0.1'),
+    port: integer(`${path}.port`, value.port, 6379, 1, 65_535),
+  });
+}
+
+function addressesOf(options: RedisOptions): readonly Address[] {
+  if (options.mode === 'standalone') return [address('address', options.address)];
+  if (options.mode !== 'sentinel')
+    throw new ConfigurationError(
+      `mode: ${shown((options as { mode?: unknown }).mode)} is neither 'standalone' nor 'sentinel'`,
+    );
+  if (!Array.isArray(options.sentinels) || options.sentinels.length === 0)
+    throw new ConfigurationError(
+      `sentinels: ${shown(options.sentinels)} names no sentinel; at least one { host, port }`,
+    );
+  return options.sentinels.map((sentinel, i) => address(`sentinels[${i}]`, sentinel));
+}
+
+export function resolveConnection(options: RedisOptions): ResolvedConnection {
+  const sentinel = options.mode === 'sentinel' ? options : undefined;
+  return Object.freeze({
+    mode: options.mode,
+    addresses: addressesOf(options),
+    serviceName: text('serviceName', sentinel?.serviceName, 'mymaster'),
+    username: options.username,
+    password: options.password,
+    sentinelUsername: sentinel?.sentinelUsername,
+    sentinelPassword: sentinel?.sentinelPassword,
+    db: integer('db', options.db, 0, 0, 1_000_000),
+    tls: options.tls,
+    natMap: sentinel?.natMap ?? {},
+    connectTimeoutMs: integer('connectTimeoutMs', options.connectTimeoutMs, 1000, 1, LIMITS.timeoutMs),
+    commandTimeoutMs: integer('commandTimeoutMs', options.commandTimeoutMs, 1000, 1, LIMITS.timeoutMs),
+    hangSuspectedMs: integer('hangSuspectedMs', options.hangSuspectedMs, 150, 10, LIMITS.timeoutMs),
+    supervision: flag('supervision', options.supervision, true),
+  });
+}
+
+/** `null`: no expiry. */
+export function resolveTtl(
+  path: string,
+  value: number | null | undefined,
+  fallback: number | null,
+): number | null {
+  if (value === undefined) return fallback;
+  if (value === null) return null;
+  if (typeof value !== 'number' || !(value >= 0) || value > LIMITS.ttlSeconds)
+    throw new ConfigurationError(
+      `${path}: ${shown(value)} is not a number of seconds from 0 (do not store) to ${LIMITS.ttlSeconds}, or null (no expiry)`,
+    );
+  return value;
+}
+
+export function resolveDurability(
+  path: string,
+  value: Durability | undefined,
+  fallback: Durability,
+): Durability {
+  if (value === undefined) return fallback;
+  if (value === 'async') return value;
+  if (typeof value !== 'object' || value === null)
+    throw new ConfigurationError(`${path}: ${shown(value)} is neither 'async' nor { replicas, timeoutMs }`);
+  return {
+    replicas: integer(`${path}.replicas`, value.replicas, 1, 1, 100),
+    timeoutMs: integer(`${path}.timeoutMs`, value.timeoutMs, 1000, 1, 60_000),
+  };
+}
+
+export function resolveCache(options: CacheOptions): ResolvedCache {
+  const breaker = options.breaker ?? {};
+  const namespace = text('namespace', options.namespace, 'cache');
+  if (namespace.endsWith(':'))
+    throw new ConfigurationError(`namespace: ${shown(namespace)} ends with ':', which is added by the cache`);
+  return Object.freeze({
+    namespace,
+    defaultTtlSeconds: resolveTtl('defaultTtlSeconds', options.defaultTtlSeconds, 3600),
+    breaker: {
+      enabled: flag('breaker.enabled', breaker.enabled, true),
+      threshold: integer('breaker.threshold', breaker.threshold, 5, 1, 1000),
+      openMs: integer('breaker.openMs', breaker.openMs, LIMITS.openMs, 1, LIMITS.openMs),
+      probeIntervalMs: integer('breaker.probeIntervalMs', breaker.probeIntervalMs, 500, 10, LIMITS.openMs),
+    },
+    fallbackEntries: integer('fallbackEntries', options.fallbackEntries, 1000, 0, 100_000_000),
+    durability: resolveDurability('durability', options.durability, 'async'),
+    enabled: flag('enabled', options.enabled, true),
+  });
+}

@@ -1,0 +1,145 @@
+/**
+ * The cache's way to Redis: every operation passes the breaker, is timed and counted. The operations themselves are
+ * those that a cache needs; each is one command, except the purge and the clearing.
+ */
+
+import type { Breaker } from './breaker.ts';
+import type { CacheConnection } from './connection/index.ts';
+import type { Argument } from './connection/link.ts';
+import { now } from './connection/timing.ts';
+import { CommandError, isConnectivityError, NotSentError } from './errors.ts';
+import type { Statistics } from './statistics.ts';
+import type { Durability } from './types.ts';
+
+const SCAN_COUNT = 500;
+
+export class Remote {
+  readonly connection: CacheConnection;
+  readonly #breaker: Breaker;
+  readonly #statistics: Statistics;
+  /** Whether reads have another answer (the memory) and need not wait for a master. */
+  readonly #impatient: boolean;
+  #purges: Promise<unknown> = Promise.resolve();
+
+  constructor(connection: CacheConnection, breaker: Breaker, statistics: Statistics, impatient: boolean) {
+    this.connection = connection;
+    this.#breaker = breaker;
+    this.#statistics = statistics;
+    this.#impatient = impatient;
+  }
+
+  async get(key: string): Promise<Buffer | null> {
+    return (await this.#guarded('get', () =>
+      this.connection.request('GET', [key], { buffers: true, impatient: this.#impatient }),
+    )) as Buffer | null;
+  }
+
+  async getMany(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
+    return (await this.#guarded('getMany', () =>
+      this.connection.request('MGET', keys, { buffers: true, impatient: this.#impatient }),
+    )) as (Buffer | null)[];
+  }
+
+  /** Returns how many replicas confirmed; undefined where none was asked to. */
+  async set(
+    key: string,
+    payload: Buffer,
+    ttlSeconds: number | null,
+    durability: Durability,
+  ): Promise<number | undefined> {
+    const args: Argument[] = [key, payload];
+    if (ttlSeconds !== null) args.push('PX', Math.max(1, Math.round(ttlSeconds * 1000)));
+    if (durability === 'async') {
+      await this.#guarded('set', () => this.connection.request('SET', args));
+      return undefined;
+    }
+    const { replicas } = await this.#guarded('setDurable', () =>
+      this.connection.callDurable(durability, 'SET', ...args),
+    );
+    return replicas;
+  }
+
+  async delete(keys: readonly string[]): Promise<number> {
+    return Number(await this.#guarded('delete', () => this.connection.request('UNLINK', keys)));
+  }
+
+  async ping(): Promise<number> {
+    const startedAt = now();
+    await this.connection.call('PING');
+    return now() - startedAt;
+  }
+
+  /** Deletes without asking the breaker: what recovery does before anything is read. */
+  async replay(keys: readonly string[]): Promise<void> {
+    await this.connection.request('UNLINK', keys, { impatient: true });
+  }
+
+  /**
+   * Deletes an entry if it still is what was read. Compared in a transaction on the shared connection; one at a time,
+   * because EXEC forgets every WATCH of its connection.
+   */
+  purge(key: string, read: Buffer): Promise<boolean> {
+    const purge = this.#purges.then(() => this.#purge(key, read));
+    this.#purges = purge.catch(() => {});
+    return purge;
+  }
+
+  async #purge(key: string, read: Buffer): Promise<boolean> {
+    const { connection } = this;
+    const before = connection.current();
+    if (connection.state.kind !== 'ready') return false;
+    const [, stored] = await Promise.all([
+      connection.call('WATCH', key),
+      connection.request('GET', [key], { buffers: true }),
+    ]);
+    // A connection that was replaced in between has forgotten the WATCH.
+    const unchanged = Buffer.isBuffer(stored) && stored.equals(read) && connection.current() === before;
+    if (!unchanged || connection.state.kind !== 'ready') {
+      await connection.call('UNWATCH');
+      return false;
+    }
+    const [, , executed] = await Promise.all([
+      connection.call('MULTI'),
+      connection.call('UNLINK', key),
+      connection.call('EXEC'),
+    ]);
+    return executed !== null;
+  }
+
+  /** By SCAN: complete for keys that were there from beginning to end, never blocking Redis for long. */
+  async clear(prefix: string): Promise<number> {
+    const pattern = `${prefix.replace(/[\\*?[\]]/g, '\\$&')}*`;
+    let cursor = '0';
+    let removed = 0;
+    do {
+      const [next, keys] = (await this.#guarded('scan', () =>
+        this.connection.request('SCAN', [cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT]),
+      )) as [string, string[]];
+      if (keys.length > 0) removed += await this.delete(keys);
+      cursor = next;
+    } while (cursor !== '0');
+    return removed;
+  }
+
+  async #guarded<T>(operation: string, run: () => Promise<T>): Promise<T> {
+    const permit = this.#breaker.permit();
+    if (permit === 'refused') throw new NotSentError(`${operation}: the circuit breaker is open`);
+    const startedAt = now();
+    try {
+      const result = await run();
+      this.#breaker.success(permit);
+      this.#statistics.observe(operation, now() - startedAt);
+      return result;
+    } catch (error) {
+      this.#statistics.errors += 1;
+      if (isConnectivityError(error)) this.#breaker.failure(permit, (error as Error).message);
+      else this.#breaker.success(permit);
+      throw error;
+    }
+  }
+}
+
+/** The key holds something else than a string: not ours to read. */
+export function isForeignType(error: unknown): boolean {
+  return error instanceof CommandError && error.code === 'WRONGTYPE';
+}

@@ -1,0 +1,106 @@
+/**
+ * Seed 001's two benchmarks in its own lines, beside the seed's figures. What the seed left out is printed with them: the
+ * catalogue's size, from which the hit ratio follows, and what its percentiles and its "throughput" mean.
+ */
+import type { CheckResult } from '../checkers/checker.ts';
+import type { Report } from '../reports/report.ts';
+
+type Benchmark = Report['benchmarks'][number];
+type Row = Benchmark['rows'][number];
+
+const PERCENTILE = 'nearest rank, from the intended start, all queries of the phase';
+
+/** The first trial of each: later ones are in the trials' own figures. */
+export function benchmarks(results: readonly CheckResult[]): readonly Benchmark[] {
+  const realistic = figuresOf(results, 'realistic-50');
+  const zipf = figuresOf(results, 'zipf-100');
+  return [
+    ...(realistic === undefined
+      ? []
+      : [
+          {
+            title: `Realistic benchmark (${realistic.number('queries')} queries)`,
+            rows: realisticRows(realistic),
+          },
+        ]),
+    ...(zipf === undefined
+      ? []
+      : [
+          { title: `Load test (${zipf.number('queries')} queries, Zipf distribution)`, rows: zipfRows(zipf) },
+        ]),
+  ];
+}
+
+function realisticRows(figures: Figures): readonly Row[] {
+  return [
+    ...hitRows(figures, '80.00 %'),
+    { label: 'Average latency, cold (computed)', value: `${figures.ms('coldMs')} (001: 156.60 ms)` },
+    { label: 'Average latency, hot (cached)', value: `${figures.ms('hotMs')} (001: 0.57 ms)` },
+    {
+      label: 'Latency reduction',
+      value: `${figures.percent('latencyReduction')} (001: 99.6 %; target: 50 to 80 %)`,
+    },
+    { label: 'Total time without cache', value: `${figures.seconds('totalWithoutMs')} (001: 7.57 s)` },
+    { label: 'Total time with cache', value: `${figures.seconds('totalWithMs')} (001: 1.59 s)` },
+    {
+      label: 'Throughput improvement, as 001 counts it (time saved)',
+      value: `${figures.percent('timeSaved')}, a factor of ${figures.fixed('throughputFactor', 2)} (001: 79.0 %, a factor of 4.76)`,
+    },
+  ];
+}
+
+function zipfRows(figures: Figures): readonly Row[] {
+  return [
+    ...hitRows(figures, '95.00 %'),
+    { label: 'Average latency', value: `${figures.ms('averageMs')} (001: 7.43 ms)` },
+    { label: 'P95', value: `${figures.ms('p95Ms')} (001: 111.44 ms)` },
+    { label: 'P99', value: `${figures.ms('p99Ms')} (001: 161.70 ms)` },
+    { label: 'Definition of the percentiles', value: PERCENTILE },
+  ];
+}
+
+function hitRows(figures: Figures, seed: string): readonly Row[] {
+  const keys = figures.number('catalogue');
+  const { hits, reads } = figures.hits;
+  return [
+    {
+      label: 'Hit rate',
+      value: `${reads === 0 ? 'none' : `${((hits / reads) * 100).toFixed(2)} %`} (001: ${seed})`,
+    },
+    { label: 'Hits, misses', value: `${hits}, ${reads - hits}` },
+    { label: 'Catalogue', value: `${keys} keys: each is computed once, so ${keys} misses are the fewest` },
+  ];
+}
+
+interface Figures {
+  readonly hits: { readonly hits: number; readonly reads: number };
+  number(name: string): number;
+  fixed(name: string, digits: number): string;
+  ms(name: string): string;
+  seconds(name: string): string;
+  percent(name: string): string;
+}
+
+function figuresOf(results: readonly CheckResult[], drill: string): Figures | undefined {
+  const of = (checker: string) =>
+    results.find((result) => result.checker === checker && result.drill === drill);
+  const found = of('benchmark');
+  if (found === undefined || found.figures.queries === undefined) return undefined;
+  const amount = (name: string) => {
+    const figure = found.figures[name];
+    return figure?.kind === 'value' ? figure.value : undefined;
+  };
+  const ratio = of('hit-ratio')?.figures.overall;
+  const written = (name: string, scale: number, digits: number, unit: string) => {
+    const known = amount(name);
+    return known === undefined ? 'not measured' : `${(known * scale).toFixed(digits)}${unit}`;
+  };
+  return {
+    hits: ratio?.kind === 'proportion' ? { hits: ratio.successes, reads: ratio.n } : { hits: 0, reads: 0 },
+    number: (name) => amount(name) ?? 0,
+    fixed: (name, digits) => written(name, 1, digits, ''),
+    ms: (name) => written(name, 1, 2, ' ms'),
+    seconds: (name) => written(name, 0.001, 2, ' s'),
+    percent: (name) => written(name, 100, 1, ' %'),
+  };
+}

@@ -1,0 +1,47 @@
+/** Our client beside the stock one: a row for every failover drill and client, out of what the checkers found. */
+import type { CheckResult, Figure } from '../checkers/checker.ts';
+import type { ComparisonRow } from '../reports/report.ts';
+import { ascending, median } from '../statistics/quantile.ts';
+
+/** @param drills failover drills in the order of the report */
+export function comparison(
+  drills: readonly string[],
+  results: readonly CheckResult[],
+): readonly ComparisonRow[] {
+  return drills.flatMap((drill) => {
+    const ofDrill = results.filter((result) => result.drill === drill);
+    const clients = [...new Set(ofDrill.map(({ client }) => client))];
+    return clients.map((client) =>
+      row(
+        drill,
+        client,
+        ofDrill.filter((result) => result.client === client),
+      ),
+    );
+  });
+}
+
+function row(drill: string, client: string, results: readonly CheckResult[]): ComparisonRow {
+  const values = (checker: string, figure: string) =>
+    results
+      .filter((result) => result.checker === checker)
+      .flatMap(({ figures }) => numberOf(figures[figure]));
+  const total = (checker: string, figure: string) => values(checker, figure).reduce((sum, x) => sum + x, 0);
+  const gaps = ascending(values('recovery', 'writeGapMs'));
+  const durable = values('lost-writes', 'durableLost');
+  return {
+    drill,
+    client,
+    trials: new Set(results.map(({ trial }) => trial)).size,
+    writeGapMs: gaps.length === 0 ? null : { min: gaps[0] ?? 0, median: median(gaps), max: gaps.at(-1) ?? 0 },
+    acknowledged: total('lost-writes', 'acknowledged'),
+    acknowledgedLost: total('lost-writes', 'lost'),
+    durableLost: durable.length === 0 ? null : total('lost-writes', 'durableLost'),
+    longerThan1s: total('latency', 'longerThan1s'),
+    deadClients: total('recovery', 'deadClients'),
+  };
+}
+
+function numberOf(figure: Figure | undefined): readonly number[] {
+  return figure?.kind === 'value' ? [figure.value] : [];
+}

@@ -1,0 +1,61 @@
+/**
+ * Bins of a trial for the plots: outcomes and latency by the time for which operations were meant, hits and misses by the time
+ * at which reads completed.
+ */
+import { readsOf } from '../checkers/hit-ratio.ts';
+import { lastUs, operationsOf, US_PER_MS, wasSent } from '../checkers/selection.ts';
+import type { History, Operation } from '../history.ts';
+import type { TimelineBin } from '../reports/report.ts';
+import { ascending, quantile } from '../statistics/quantile.ts';
+
+/** Widths from which the smallest is taken that keeps a plot below `MOST_BINS`. */
+const WIDTHS_MS = [100, 250, 500, 1_000, 2_500, 5_000, 10_000] as const;
+const MOST_BINS = 200;
+
+/** Start of the trial's own time: the first intended operation, or the first thing seen where there is none. */
+export function originUs(history: History): number {
+  const first = history.operations[0]?.invoke.intendedUs;
+  const seen = [...history.faults, ...history.observations, ...history.expectations].map(({ atUs }) => atUs);
+  return first ?? (seen.length > 0 ? Math.min(...seen) : 0);
+}
+
+export function binWidthMs(history: History): number {
+  const lastsMs = (lastUs(history) - originUs(history)) / US_PER_MS;
+  return WIDTHS_MS.find((width) => lastsMs / width <= MOST_BINS) ?? 60_000;
+}
+
+/** One series a client, without gaps, from the origin to its last operation. */
+export function timeline(history: History, client: string, binMs: number): readonly TimelineBin[] {
+  const from = originUs(history);
+  const indexOf = (atUs: number) => Math.max(0, Math.floor((atUs - from) / US_PER_MS / binMs));
+  const bins: { intended: Operation[]; hits: number; misses: number }[] = [];
+  const binAt = (index: number) => {
+    while (bins.length <= index) bins.push({ intended: [], hits: 0, misses: 0 });
+    return bins[index] as (typeof bins)[number];
+  };
+  for (const operation of operationsOf(history, client)) {
+    binAt(indexOf(operation.invoke.intendedUs)).intended.push(operation);
+    if (operation.outcome !== 'ok' || operation.completion === undefined) continue;
+    const { hits, reads } = readsOf(operation);
+    const bin = binAt(indexOf(operation.completion.atUs));
+    bin.hits += hits;
+    bin.misses += reads - hits;
+  }
+  return bins.map(({ intended, hits, misses }, index) => ({
+    tMs: index * binMs,
+    ok: intended.filter(({ outcome }) => outcome === 'ok').length,
+    failed: intended.filter(({ outcome }) => outcome === 'fail').length,
+    info: intended.filter(({ outcome }) => outcome === 'info').length,
+    ...percentiles(intended),
+    hits,
+    misses,
+  }));
+}
+
+function percentiles(operations: readonly Operation[]): Pick<TimelineBin, 'p50Ms' | 'p99Ms'> {
+  const sorted = ascending(
+    operations.filter(wasSent).flatMap(({ latencyMs }) => (latencyMs === undefined ? [] : [latencyMs])),
+  );
+  if (sorted.length === 0) return { p50Ms: null, p99Ms: null };
+  return { p50Ms: quantile(sorted, 0.5), p99Ms: quantile(sorted, 0.99) };
+}

@@ -1,0 +1,101 @@
+/** A trial as a report shows it: series, faults and marks on one clock, latencies, expectations. */
+import { holds, inWords, text } from '../checkers/expectations.ts';
+import { waitsByKind } from '../checkers/latency.ts';
+import {
+  acknowledgedWrites,
+  faultSpans,
+  measuredOperations,
+  operationsOf,
+  US_PER_MS,
+  wasSent,
+} from '../checkers/selection.ts';
+import type { Drill } from '../drills/drill.ts';
+import type { TrialRecord } from '../evidence/manifest.ts';
+import type { History } from '../history.ts';
+import type { TrialView } from '../reports/report.ts';
+import { histogram } from '../statistics/histogram.ts';
+import { summarize } from '../statistics/quantile.ts';
+import { binWidthMs, originUs, timeline } from './timeline.ts';
+
+/** What a report prints of a drill's definition. */
+export type DrillText = Pick<Drill, 'id' | 'title' | 'family' | 'safeOutcome'>;
+
+/** Three sentinels tell the same thing within moments: one mark is enough. */
+const SAME_EVENT_US = 2_000_000;
+const SENTINEL_MARKS = new Set(['+odown', '+promoted-slave', '+switch-master']);
+
+/** @param history undefined where nothing could be judged */
+export function trialView(record: TrialRecord, drill: DrillText, history: History | undefined): TrialView {
+  const head = {
+    drill: record.drill,
+    title: drill.title,
+    family: drill.family,
+    safeOutcome: drill.safeOutcome,
+    trial: record.trial,
+    status: record.status,
+    ...(record.reason !== undefined && { reason: record.reason }),
+  };
+  if (history === undefined) {
+    return { ...head, binMs: 100, timelines: {}, faults: [], marks: [], latencies: [], expectations: [] };
+  }
+  const binMs = binWidthMs(history);
+  const clients = record.clients.filter((client) => operationsOf(history, client).length > 0);
+  const tMs = (atUs: number) => (atUs - originUs(history)) / US_PER_MS;
+  return {
+    ...head,
+    binMs,
+    timelines: Object.fromEntries(clients.map((client) => [client, timeline(history, client, binMs)])),
+    faults: faultSpans(history).map(({ fault, node, askedUs, fromUs, toUs }) => ({
+      fault,
+      node,
+      // A coordinated switch is observed when it is over: its time is from the asking on.
+      fromMs: tMs(fault === 'planned-switch' ? askedUs : fromUs),
+      toMs: toUs === undefined ? null : tMs(toUs),
+    })),
+    marks: marks(history, clients).map(({ label, atUs }) => ({ label, tMs: tMs(atUs) })),
+    latencies: clients.flatMap((client) => latencies(history, client)),
+    expectations: history.expectations.map((one) => ({
+      what: one.what,
+      expected: inWords(one),
+      actual: text(one.actual),
+      held: holds(one),
+    })),
+  };
+}
+
+function latencies(history: History, client: string): TrialView['latencies'] {
+  const waits = waitsByKind(history, measuredOperations(history, client).filter(wasSent));
+  return [...waits]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([kind, samples]) => {
+      const distribution = summarize(samples);
+      if (distribution === undefined) return [];
+      return [{ client, kind, n: samples.length, distribution, histogram: histogram(samples) }];
+    });
+}
+
+function marks(
+  history: History,
+  clients: readonly string[],
+): readonly { readonly label: string; readonly atUs: number }[] {
+  const found: { label: string; atUs: number }[] = [];
+  for (const { from, name, atUs } of history.observations) {
+    if (from !== 'sentinel' || !SENTINEL_MARKS.has(name)) continue;
+    const before = found.findLast(({ label }) => label === name);
+    if (before === undefined || atUs - before.atUs > SAME_EVENT_US) found.push({ label: name, atUs });
+  }
+  for (const fault of faultSpans(history)) {
+    for (const client of clients) {
+      const after = acknowledgedWrites(operationsOf(history, client))
+        .filter(({ invoke }) => invoke.intendedUs > fault.fromUs)
+        .map(({ completion }) => completion.atUs);
+      if (after.length > 0) {
+        found.push({
+          label: `first write after the fault (${client})`,
+          atUs: after.reduce((a, b) => Math.min(a, b)),
+        });
+      }
+    }
+  }
+  return found.sort((a, b) => a.atUs - b.atUs);
+}

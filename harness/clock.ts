@@ -1,0 +1,14 @@
+/**
+ * The one clock of a run: microseconds since its origin on CLOCK_MONOTONIC, which `process.hrtime` reads and which is
+ * the same for every thread and process of the machine. Hand `originNs` to another thread, and both write one time line.
+ */
+export interface Clock {
+  readonly originNs: bigint;
+  /** Microseconds since the origin. */
+  nowUs(): number;
+}
+
+/** The clock with that origin; without one, a clock whose origin is now. */
+export function openClock(originNs: bigint = process.hrtime.bigint()): Clock {
+  return { originNs, nowUs: () => Number((process.hrtime.bigint() - originNs) / 1000n) };
+}

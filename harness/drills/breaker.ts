@@ -1,0 +1,8 @@
+import { integration } from './families.ts';
+
+export const breaker = integration({
+  id: 'breaker',
+  title: 'The circuit breaker opens, probes and closes',
+  source: 'seed 004 §5, test_circuit_breaker_trip_reset; §4.7',
+  safeOutcome: 'open after the threshold and not before, half-open by a probe, closed without a restart',
+});

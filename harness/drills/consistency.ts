@@ -1,0 +1,10 @@
+import { integration } from './families.ts';
+
+export const consistency = integration({
+  id: 'consistency',
+  title: 'Replicas hold what the master holds',
+  source: 'mission C1',
+  safeOutcome: 'no key differs between the master and any replica, byte for byte',
+  topologies: ['sentinel'],
+  checkers: ['expectations', 'consistency'],
+});

@@ -1,0 +1,70 @@
+/** What the drills of a family share: bounds, trials, and for failovers the clients and checkers. */
+import type { Drill } from './drill.ts';
+
+type Own<K extends keyof Drill> = Omit<Drill, K>;
+
+/** A script through the kit's client: seconds, once. */
+export function integration(
+  drill: Own<
+    'family' | 'clients' | 'faults' | 'boundMs' | 'trials' | 'needs' | 'topologies' | 'checkers' | 'workload'
+  > &
+    Partial<Pick<Drill, 'checkers' | 'topologies'>>,
+): Drill {
+  return {
+    family: 'integration',
+    needs: [],
+    topologies: ['single', 'sentinel'],
+    clients: ['kit'],
+    workload: { name: drill.id, parameters: {} },
+    faults: [],
+    checkers: ['expectations'],
+    boundMs: 30_000,
+    trials: { quick: 1, full: 3 },
+    ...drill,
+  };
+}
+
+/** A fault under the failover mix, ours and the stock client side by side. 20 trials are the claim of `full`. */
+export function failover(
+  drill: Own<'family' | 'clients' | 'boundMs' | 'trials' | 'topologies' | 'checkers' | 'workload'> & {
+    readonly parameters?: Drill['workload']['parameters'];
+  },
+): Drill {
+  const { parameters = {}, ...own } = drill;
+  return {
+    family: 'failover',
+    topologies: ['sentinel'],
+    clients: ['kit', 'ioredis'],
+    workload: { name: 'failover-mix', parameters },
+    checkers: [
+      'lost-writes',
+      'stale-acks',
+      'double-applies',
+      'recovery',
+      'latency',
+      'availability',
+      'generator',
+      'memory',
+      'configuration',
+    ],
+    boundMs: 120_000,
+    trials: { quick: 1, full: 20 },
+    ...own,
+  };
+}
+
+/** Load without a fault, through the kit's client. */
+export function load(
+  drill: Own<'family' | 'clients' | 'faults' | 'boundMs' | 'needs' | 'topologies'> &
+    Partial<Pick<Drill, 'boundMs'>>,
+): Drill {
+  return {
+    family: 'load',
+    needs: [],
+    topologies: ['single', 'sentinel'],
+    clients: ['kit'],
+    faults: [],
+    boundMs: 60_000,
+    ...drill,
+  };
+}

@@ -1,0 +1,8 @@
+import { integration } from './families.ts';
+
+export const featureFlag = integration({
+  id: 'feature-flag',
+  title: 'Switched off, the cache leaves Redis alone',
+  source: 'seed 004 §4.9, ENABLE_REDIS_CACHE',
+  safeOutcome: 'no connection and no command reaches Redis, and getOrCompute still answers',
+});

@@ -1,0 +1,8 @@
+import { integration } from './families.ts';
+
+export const hitMiss = integration({
+  id: 'hit-miss',
+  title: 'A value that was set is read, one that was not is a miss',
+  source: 'seed 004 §5, test_redis_hit_miss_cycle',
+  safeOutcome: 'every read returns what was written last, or a miss; the counters agree',
+});

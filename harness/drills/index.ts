@@ -1,0 +1,39 @@
+/** Every drill, in the order in which a run takes them: what is cheap and basic first. */
+import { breaker } from './breaker.ts';
+import { consistency } from './consistency.ts';
+import { corruptPayload } from './corrupt-payload.ts';
+import type { Drill } from './drill.ts';
+import { featureFlag } from './feature-flag.ts';
+import { hitMiss } from './hit-miss.ts';
+import { keyVersioning } from './key-versioning.ts';
+import { masterCrash } from './master-crash.ts';
+import { masterHang } from './master-hang.ts';
+import { observability } from './observability.ts';
+import { plannedSwitch } from './planned-switch.ts';
+import { realistic50 } from './realistic-50.ts';
+import { replication } from './replication.ts';
+import { security } from './security.ts';
+import { steady } from './steady.ts';
+import { timeoutFallback } from './timeout-fallback.ts';
+import { ttlExpiry } from './ttl-expiry.ts';
+import { zipf100 } from './zipf-100.ts';
+
+export const drills: readonly Drill[] = [
+  hitMiss,
+  ttlExpiry,
+  corruptPayload,
+  keyVersioning,
+  observability,
+  featureFlag,
+  security,
+  replication,
+  consistency,
+  timeoutFallback,
+  breaker,
+  realistic50,
+  zipf100,
+  steady,
+  plannedSwitch,
+  masterCrash,
+  masterHang,
+];

@@ -1,0 +1,8 @@
+import { integration } from './families.ts';
+
+export const keyVersioning = integration({
+  id: 'key-versioning',
+  title: 'Keys carry namespace and version',
+  source: 'seed 004 §3, key versioning; §6, key strategy',
+  safeOutcome: 'no key reaches Redis without the namespace, and built keys carry v1',
+});

@@ -1,0 +1,11 @@
+import { failover } from './families.ts';
+
+export const masterCrash = failover({
+  id: 'master-crash',
+  title: 'The master dies',
+  source: 'drills: master-crash; Redis 00-base.tcl',
+  safeOutcome:
+    'bounded gap; no durable write lost, async ones only within the stated window; nothing applied twice',
+  needs: ['kill', 'start'],
+  faults: [{ fault: 'kill', target: 'master', atMs: 2_000, heal: { when: 'recovered', plusMs: 500 } }],
+});

@@ -1,0 +1,13 @@
+import { failover } from './families.ts';
+
+export const plannedSwitch = failover({
+  id: 'planned-switch',
+  title: 'The master changes on purpose',
+  source: 'drills: planned-switch; redis/redis#6062',
+  safeOutcome: 'nothing lost, nothing applied twice, the old master is a replica',
+  needs: [],
+  parameters: { afterHealMs: 1_000 },
+  faults: [
+    { fault: 'planned-switch', target: 'master', atMs: 2_000, heal: { when: 'recovered', plusMs: 500 } },
+  ],
+});

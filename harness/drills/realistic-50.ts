@@ -1,0 +1,11 @@
+import { load } from './families.ts';
+
+export const realistic50 = load({
+  id: 'realistic-50',
+  title: 'Realistic benchmark: 50 vector searches, without and with the cache',
+  source: 'seed 001, realistic benchmark',
+  safeOutcome: 'every query is answered with the right value',
+  workload: { name: 'realistic-50', parameters: {} },
+  checkers: ['benchmark', 'hit-ratio', 'generator'],
+  trials: { quick: 1, full: 3 },
+});

@@ -1,0 +1,8 @@
+import { integration } from './families.ts';
+
+export const ttlExpiry = integration({
+  id: 'ttl-expiry',
+  title: 'TTLs: default, per call, 0, negative, none',
+  source: 'seed 004 §5, test_redis_ttl_expiry; §1, TTL edge conditions',
+  safeOutcome: 'an expired value is a miss, and no edge case stores for ever by accident',
+});

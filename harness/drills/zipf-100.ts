@@ -1,0 +1,11 @@
+import { load } from './families.ts';
+
+export const zipf100 = load({
+  id: 'zipf-100',
+  title: 'Load test: 100 queries, Zipf over a catalogue of 5',
+  source: 'seed 001, load test',
+  safeOutcome: 'every query is answered with the right value',
+  workload: { name: 'zipf-100', parameters: {} },
+  checkers: ['benchmark', 'hit-ratio', 'generator'],
+  trials: { quick: 1, full: 3 },
+});

@@ -1,0 +1,21 @@
+/** Every fault by its id: what a drill's schedule may name. */
+import { KitError } from '../../config/errors.ts';
+import type { Fault } from './fault.ts';
+import { kill } from './kill.ts';
+import { pause } from './pause.ts';
+import { plannedSwitch } from './planned-switch.ts';
+
+const faults: ReadonlyMap<string, Fault> = new Map(
+  [kill, pause, plannedSwitch].map((fault) => [fault.id, fault]),
+);
+
+export function faultById(id: string): Fault {
+  const fault = faults.get(id);
+  if (fault === undefined) {
+    throw new KitError(`there is no fault '${id}'`, {
+      code: 'DRILL_INVALID',
+      hint: `allowed: ${[...faults.keys()].join(', ')}`,
+    });
+  }
+  return fault;
+}

@@ -1,0 +1,17 @@
+import { KitError } from '../../config/errors.ts';
+import type { Fault } from './fault.ts';
+import { once } from './fault.ts';
+
+/** The node dies as in a crash: SIGKILL, no grace, its data stays. Healed by starting it again. */
+export const kill: Fault = {
+  id: 'kill',
+  async inject({ capabilities, substrate }, nodeId) {
+    if (capabilities.kill === undefined || capabilities.start === undefined) {
+      throw new KitError(`the ${substrate} substrate cannot kill and start a node`, {
+        code: 'FAULT_UNAVAILABLE',
+      });
+    }
+    await capabilities.kill(nodeId);
+    return { heal: once(async () => capabilities.start?.(nodeId)) };
+  },
+};

@@ -1,0 +1,91 @@
+/**
+ * The fault proxy, started as a process of its own so that its delays are not those of the harness's event loop.
+ *
+ *   await using proxy = await startProxy(masterAddress);
+ *   await proxy.add('slow', { type: 'latency', latencyMs: 300 });
+ */
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { KitError } from '../../../config/errors.ts';
+import type { Address } from '../../../infra/topology.ts';
+import { within } from '../../until.ts';
+import type { ProxyCommand, ProxyReply, ProxyRequest } from './process.ts';
+import type { Toxic } from './toxic.ts';
+
+export type { Toxic } from './toxic.ts';
+
+const ANSWER_BOUND_MS = 5_000;
+
+export interface FaultProxy extends AsyncDisposable {
+  /** Where clients connect to. */
+  readonly address: Address;
+  readonly pid: number;
+  add(name: string, toxic: Toxic): Promise<void>;
+  remove(name: string): Promise<void>;
+  /** Refuses connections and resets those it has. */
+  down(): Promise<void>;
+  up(): Promise<void>;
+  /** Removes every toxic and lets connections in. */
+  reset(): Promise<void>;
+}
+
+/** Starts a proxy before `upstream`, on a free port of the upstream's host (for which its certificate is made out). */
+export async function startProxy(
+  upstream: Address,
+  options: { readonly host?: string } = {},
+): Promise<FaultProxy> {
+  const child = fork(fileURLToPath(new URL('./process.ts', import.meta.url)), [], {
+    execArgv: [],
+    serialization: 'json',
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  let requests = 0;
+
+  const ask = async (command: ProxyCommand): Promise<ProxyReply> => {
+    const id = ++requests;
+    const { promise, resolve, reject } = Promise.withResolvers<ProxyReply>();
+    const listener = (reply: ProxyReply) => {
+      if (reply.id === id) resolve(reply);
+    };
+    child.on('message', listener);
+    exited.then(() => reject(new KitError('the fault proxy ended by itself', { code: 'PROXY_FAILED' })));
+    child.send({ id, command } satisfies ProxyRequest, (error) => error && reject(error));
+    try {
+      const reply = await within(`the fault proxy to ${command.do}`, promise, { boundMs: ANSWER_BOUND_MS });
+      if (reply.error !== undefined) {
+        throw new KitError(`the fault proxy cannot ${command.do}: ${reply.error}`, {
+          code: 'PROXY_FAILED',
+          where: `${upstream.host}:${upstream.port}`,
+        });
+      }
+      return reply;
+    } finally {
+      child.off('message', listener);
+    }
+  };
+  const end = async () => {
+    if (child.connected) child.disconnect();
+    await within('the fault proxy to end', exited, { boundMs: ANSWER_BOUND_MS }).catch(() =>
+      child.kill('SIGKILL'),
+    );
+  };
+
+  try {
+    const { address } = await ask({ do: 'listen', upstream, ...options });
+    if (address === undefined) throw new KitError('the fault proxy has no address', { code: 'PROXY_FAILED' });
+    return {
+      address,
+      pid: child.pid ?? 0,
+      add: async (name, toxic) => void (await ask({ do: 'add', name, toxic })),
+      remove: async (name) => void (await ask({ do: 'remove', name })),
+      down: async () => void (await ask({ do: 'enable', enabled: false })),
+      up: async () => void (await ask({ do: 'enable', enabled: true })),
+      reset: async () => void (await ask({ do: 'reset' })),
+      [Symbol.asyncDispose]: end,
+    };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * Entry of the fault proxy's process. Commands come over the IPC channel, each is answered; when the channel closes, for
+ * whatever reason, the process ends: it never outlives who started it.
+ */
+import type { Address } from '../../../infra/topology.ts';
+import type { ProxyServer } from './server.ts';
+import { startProxyServer } from './server.ts';
+import type { Toxic } from './toxic.ts';
+
+export type ProxyCommand =
+  | { readonly do: 'listen'; readonly upstream: Address; readonly host?: string }
+  | { readonly do: 'add'; readonly name: string; readonly toxic: Toxic }
+  | { readonly do: 'remove'; readonly name: string }
+  | { readonly do: 'enable'; readonly enabled: boolean }
+  | { readonly do: 'reset' };
+
+export interface ProxyRequest {
+  readonly id: number;
+  readonly command: ProxyCommand;
+}
+
+export interface ProxyReply {
+  readonly id: number;
+  readonly address?: Address;
+  readonly error?: string;
+}
+
+let proxy: ProxyServer | undefined;
+
+async function obey(command: ProxyCommand): Promise<void> {
+  if (command.do === 'listen') {
+    proxy = await startProxyServer(command.upstream, command.host);
+    return;
+  }
+  if (proxy === undefined) throw new Error('not listening yet');
+  if (command.do === 'add') proxy.add(command.name, command.toxic);
+  else if (command.do === 'remove') proxy.remove(command.name);
+  else if (command.do === 'enable') await proxy.setEnabled(command.enabled);
+  else await proxy.reset();
+}
+
+process.on('message', ({ id, command }: ProxyRequest) => {
+  obey(command).then(
+    () => process.send?.({ id, ...(proxy && { address: proxy.address }) } satisfies ProxyReply),
+    (error: Error) => process.send?.({ id, error: error.message } satisfies ProxyReply),
+  );
+});
+process.on('disconnect', () => process.exit(0));
+// Ctrl-C reaches the whole process group; the proxy ends when its owner lets go of it.
+process.on('SIGINT', () => undefined);

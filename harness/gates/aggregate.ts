@@ -1,0 +1,62 @@
+/** Several trials' figures → one measurement and how many it stands on. */
+import type { Gate } from '../../config/gates.ts';
+import type { Figure } from '../checkers/checker.ts';
+import type { EvidenceRef } from './gate.ts';
+
+/** What one trial says about one gate. */
+export interface Reading {
+  readonly kind: 'figure';
+  /** The trial, for messages: `master-crash #3`. */
+  readonly name: string;
+  readonly figure: Figure;
+  readonly upper: number | undefined;
+  readonly reasons: readonly string[];
+  readonly evidence: readonly EvidenceRef[];
+}
+
+export interface Aggregate {
+  readonly measured: number;
+  readonly n: number;
+}
+
+/** The figure as a number: a distribution's statistic, a proportion's ratio, a value itself. */
+export function numberOf(figure: Figure, stat: Gate['sli']['stat']): number {
+  if (figure.kind === 'value') return figure.value;
+  if (figure.kind === 'proportion') return figure.n === 0 ? 0 : figure.successes / figure.n;
+  return figure.distribution[stat ?? 'max'];
+}
+
+/** Successes and observations of all proportions together. */
+export function pooled(readings: readonly Reading[]): { readonly successes: number; readonly n: number } {
+  let successes = 0;
+  let n = 0;
+  for (const { figure } of readings) {
+    if (figure.kind !== 'proportion') continue;
+    successes += figure.successes;
+    n += figure.n;
+  }
+  return { successes, n };
+}
+
+const OVER: Readonly<Record<Gate['sli']['over'], (gate: Gate, readings: readonly Reading[]) => number>> = {
+  max: (gate, readings) => Math.max(...numbers(gate, readings)),
+  min: (gate, readings) => Math.min(...numbers(gate, readings)),
+  sum: (gate, readings) => numbers(gate, readings).reduce((sum, x) => sum + x, 0),
+  pool: (_gate, readings) => {
+    const { successes, n } = pooled(readings);
+    return n === 0 ? 0 : successes / n;
+  },
+};
+
+/** @param readings at least one */
+export function aggregate(gate: Gate, readings: readonly Reading[]): Aggregate {
+  const observations = readings.reduce((sum, { figure }) => sum + figure.n, 0);
+  return {
+    measured: OVER[gate.sli.over](gate, readings),
+    n: gate.sli.count === 'trials' ? readings.length : observations,
+  };
+}
+
+export function numbers(gate: Gate, readings: readonly Reading[]): readonly number[] {
+  return readings.map(({ figure }) => numberOf(figure, gate.sli.stat));
+}

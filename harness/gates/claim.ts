@@ -1,0 +1,90 @@
+/**
+ * What `full` claims beyond "n of n observed": a bound at a stated confidence, by order statistics or Clopper-Pearson. Where
+ * the observation meets the target and the bound does not, there were too few trials for the claim: INSUFFICIENT.
+ */
+import type { Gate } from '../../config/gates.ts';
+import {
+  proportionLowerBound,
+  proportionUpperBound,
+  quantileUpperBound,
+  trialsNeeded,
+} from '../statistics/bounds.ts';
+import { numbers, pooled, type Reading } from './aggregate.ts';
+import type { Bound } from './gate.ts';
+import { compare, inWords, largerIsWorse } from './target.ts';
+
+export interface Claimed {
+  /** Null where there were too few for any bound. */
+  readonly bound: Bound | null;
+  readonly holds: boolean;
+  /** The claim, or what it lacks, in words. */
+  readonly why: string;
+}
+
+type Claim = NonNullable<Gate['claim']>;
+type ClaimOf<K extends Claim['kind']> = Extract<Claim, { readonly kind: K }>;
+
+export function boundOf(gate: Gate, claim: Claim, readings: readonly Reading[], n: number): Claimed {
+  if (claim.kind === 'trials') return overTrials(claim, readings.length);
+  if (claim.kind === 'quantile') return overQuantile(gate, claim, readings);
+  return overProportion(gate, claim, readings, n);
+}
+
+/** Every trial met the target, or the criterion would have failed before. */
+function overTrials({ share, confidence }: ClaimOf<'trials'>, trials: number): Claimed {
+  const value = proportionLowerBound(trials, trials, confidence);
+  const holds = value >= share;
+  const claim = `at least ${inWords(value, 'ratio')} of all trials would, at ${inWords(confidence, 'ratio')} confidence`;
+  return {
+    bound: { kind: 'lower', value, confidence, method: 'clopper-pearson' },
+    holds,
+    why: holds
+      ? `${trials} of ${trials} trials: ${claim}`
+      : `${trials} trials, ${trialsNeeded(share, confidence)} are needed to claim ${inWords(share, 'ratio')}; so far ${claim}`,
+  };
+}
+
+function overQuantile(gate: Gate, claim: ClaimOf<'quantile'>, readings: readonly Reading[]): Claimed {
+  const { quantile, confidence } = claim;
+  const p = `p${Number((quantile * 100).toPrecision(4))}`;
+  // A distribution inside a trial brings its own bound; values of trials are the sample themselves.
+  const inside = readings.every(({ figure }) => figure.kind === 'distribution');
+  const uppers = readings.map((reading) => reading.upper).filter((upper) => upper !== undefined);
+  const value = inside
+    ? uppers.length === readings.length
+      ? Math.max(...uppers)
+      : undefined
+    : quantileUpperBound(numbers(gate, readings), quantile, confidence);
+  if (value === undefined) {
+    const needed = trialsNeeded(quantile, confidence);
+    const why = `too few to bound the ${p}: ${needed} ${inside ? 'observations a trial' : 'trials'} are needed`;
+    return { bound: null, holds: false, why };
+  }
+  const holds = compare(value, gate.target);
+  return {
+    bound: { kind: 'upper', value, confidence, method: 'order-statistic' },
+    holds,
+    why: `the ${p} is at most ${inWords(value, gate.unit)} at ${inWords(confidence, 'ratio')} confidence`,
+  };
+}
+
+function overProportion(
+  gate: Gate,
+  claim: ClaimOf<'proportion'>,
+  readings: readonly Reading[],
+  n: number,
+): Claimed {
+  const { confidence } = claim;
+  const { successes, n: observations } = pooled(readings);
+  const upper = largerIsWorse(gate.target);
+  const value = upper
+    ? proportionUpperBound(successes, observations, confidence)
+    : proportionLowerBound(successes, observations, confidence);
+  const holds = compare(value, gate.target);
+  const side = upper ? 'at most' : 'at least';
+  return {
+    bound: { kind: upper ? 'upper' : 'lower', value, confidence, method: 'clopper-pearson' },
+    holds,
+    why: `${side} ${inWords(value, gate.unit)} at ${inWords(confidence, 'ratio')} confidence${holds ? '' : `: ${n} observations are too few for the claim`}`,
+  };
+}

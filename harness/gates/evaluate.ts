@@ -1,0 +1,287 @@
+/**
+ * One gate against the evidence → one criterion.
+ *
+ *   gate ─▶ in scope? ─▶ trials of its drills ─▶ a reading of each ─▶ aggregate ─▶ target ─▶ smallest n ─▶ claim ─▶ waiver
+ *
+ * The worst reading wins: FAIL > INVALID > NOT_MEASURED > INSUFFICIENT > PASS. A trial whose evidence is missing or was
+ * altered is never judged by what is left of it.
+ *
+ * How a checker's finding reads: a figure without doubt is compared; a figure with doubt (`unknown`: keys were evicted) is
+ * INVALID; no figure is NOT_MEASURED where the history does not show it, and FAIL where the finding itself is invalid (no
+ * write was ever acknowledged again: there is no time to compare).
+ */
+import type { Gate, Waiver } from '../../config/gates.ts';
+import type { CheckResult, Figure } from '../checkers/checker.ts';
+import type { TrialRecord } from '../evidence/manifest.ts';
+import { aggregate, type Reading } from './aggregate.ts';
+import { boundOf } from './claim.ts';
+import type { Criterion, CriterionState, EvidenceRef } from './gate.ts';
+import { isAsked, outOfScope, type RunScope } from './scope.ts';
+import { compare, inWords } from './target.ts';
+
+/** A trial with what its evidence allows to say. */
+export interface JudgedTrial {
+  readonly drill: string;
+  readonly trial: number;
+  readonly status: TrialRecord['status'];
+  readonly reason?: string;
+  readonly files: readonly EvidenceRef[];
+  /** Files that are gone; then nothing else of the trial counts. */
+  readonly missing: readonly string[];
+  /** Files that were altered or cannot be parsed. */
+  readonly broken: readonly string[];
+  readonly results: readonly CheckResult[];
+}
+
+export interface GateContext {
+  readonly run: RunScope;
+  readonly judgedAt: string;
+  readonly trials: readonly JudgedTrial[];
+  readonly waivers: readonly Waiver[];
+  /** Why no criterion of this run can be trusted (altered gates, …); empty where none. */
+  readonly tainted: readonly string[];
+}
+
+interface Outcome {
+  readonly state: CriterionState;
+  readonly because: string;
+  readonly measured?: number;
+  readonly n?: number;
+  readonly bound?: Criterion['bound'];
+  readonly evidence?: readonly EvidenceRef[];
+}
+
+/** Answers one gate. */
+export function evaluate(gate: Gate, context: GateContext): Criterion {
+  const reason = outOfScope(gate, context.run);
+  const outcome =
+    reason === undefined
+      ? waived(gate, context, distrusted(judge(gate, context), context.tainted))
+      : ({ state: 'OUT_OF_SCOPE', because: reason } satisfies Outcome);
+  const { profile } = context.run;
+  return {
+    id: gate.id,
+    title: gate.title,
+    source: gate.source,
+    state: outcome.state,
+    because: outcome.because,
+    remedy: gate.remedy,
+    scope: {
+      environments: names(gate.scope.environments),
+      substrates: names(gate.scope.substrates),
+      profiles: names(gate.scope.profiles),
+      workload: gate.workload.join(', '),
+      sli: sliInWords(gate),
+    },
+    target: gate.target,
+    unit: gate.unit,
+    measured: outcome.measured ?? null,
+    n: outcome.n ?? 0,
+    minN: gate.minN[profile],
+    bound: outcome.bound ?? null,
+    evidence: distinct(outcome.evidence ?? []),
+  };
+}
+
+function judge(gate: Gate, context: GateContext): Outcome {
+  const wanted = gate.workload.filter((drill) => isAsked(drill, context.run));
+  const readings = wanted.flatMap((drill) => {
+    const trials = context.trials.filter((trial) => trial.drill === drill);
+    return trials.length === 0
+      ? [absent(`${drill} was not run`, [])]
+      : trials.map((trial) => readTrial(gate, trial));
+  });
+  const evidence = readings.flatMap((reading) => reading.evidence);
+  const figures = readings.flatMap((reading) => (reading.kind === 'figure' ? [reading] : []));
+  const flaws = readings.flatMap((reading) => (reading.kind === 'flaw' ? [reading] : []));
+  const sum = figures.length === 0 ? undefined : aggregate(gate, figures);
+  const base = { evidence, ...(sum && { measured: sum.measured, n: sum.n }) };
+
+  const missed = figures.filter((reading) => !meets(gate, [reading]));
+  const failed = flaws.filter((flaw) => flaw.state === 'FAIL');
+  if (
+    failed.length > 0 ||
+    (sum !== undefined && (missed.length > 0 || !compare(sum.measured, gate.target)))
+  ) {
+    const worst =
+      sum === undefined ? '' : `measured ${inWords(sum.measured, gate.unit)}, target ${target(gate)}`;
+    return { ...base, state: 'FAIL', because: sentence([worst, ...failed.map(text), ...reasonsOf(missed)]) };
+  }
+  for (const state of ['INVALID', 'NOT_MEASURED'] as const) {
+    const found = flaws.filter((flaw) => flaw.state === state);
+    if (found.length > 0) return { ...base, state, because: sentence(found.map(text)) };
+  }
+  if (sum === undefined) return { ...base, state: 'NOT_MEASURED', because: 'nothing was measured' };
+  return passOrInsufficient(gate, context, figures, base, sum);
+}
+
+function passOrInsufficient(
+  gate: Gate,
+  { run }: GateContext,
+  figures: readonly Reading[],
+  base: Pick<Outcome, 'evidence'>,
+  sum: { readonly measured: number; readonly n: number },
+): Outcome {
+  const minN = gate.minN[run.profile];
+  const measured = { ...base, measured: sum.measured, n: sum.n };
+  const unit = gate.sli.count === 'trials' ? 'trials' : 'observations';
+  if (sum.n < minN) {
+    return {
+      ...measured,
+      state: 'INSUFFICIENT',
+      because: `${sum.n} ${unit}; ${minN} are the fewest that count`,
+    };
+  }
+  const observed = `${sum.n} of ${sum.n} ${unit} observed`;
+  const claim = `${inWords(sum.measured, gate.unit)}, target ${target(gate)}`;
+  if (run.profile === 'quick' || gate.claim === undefined) {
+    const all = gate.sli.over === 'pool' ? `over ${sum.n} observations` : observed;
+    return { ...measured, state: 'PASS', because: `${claim}; ${all}` };
+  }
+  const { bound, holds, why } = boundOf(gate, gate.claim, figures, sum.n);
+  return { ...measured, bound, state: holds ? 'PASS' : 'INSUFFICIENT', because: `${claim}; ${why}` };
+}
+
+type Flaw = {
+  readonly kind: 'flaw';
+  readonly state: 'FAIL' | 'INVALID' | 'NOT_MEASURED';
+  readonly because: string;
+  readonly evidence: readonly EvidenceRef[];
+};
+
+function absent(
+  because: string,
+  evidence: readonly EvidenceRef[],
+  state: Flaw['state'] = 'NOT_MEASURED',
+): Flaw {
+  return { kind: 'flaw', state, because, evidence };
+}
+
+function readTrial(gate: Gate, trial: JudgedTrial): Reading | Flaw {
+  const evidence = filesFor(gate, trial.files);
+  const name = trial.trial === 0 ? trial.drill : `${trial.drill} #${trial.trial}`;
+  const concerned = (paths: readonly string[]) =>
+    paths.filter((path) => evidence.some((file) => file.path === path));
+  const broken = concerned(trial.broken);
+  if (broken.length > 0)
+    return absent(`${name}: ${broken.join(', ')} was altered or is broken`, evidence, 'INVALID');
+  const missing = concerned(trial.missing);
+  if (missing.length > 0) return absent(`${name}: ${missing.join(', ')} is missing`, evidence);
+  if (trial.status !== 'completed') {
+    return absent(`${name} was not measured: ${trial.reason ?? trial.status}`, evidence);
+  }
+  const result = trial.results.find(
+    ({ checker, client }) => checker === gate.sli.checker && client === gate.client,
+  );
+  if (result === undefined)
+    return absent(`${name} has nothing of ${gate.client} for ${gate.sli.checker}`, evidence);
+  return readResult(gate, trial, name, result, evidence);
+}
+
+function readResult(
+  gate: Gate,
+  trial: JudgedTrial,
+  name: string,
+  result: CheckResult,
+  evidence: readonly EvidenceRef[],
+): Reading | Flaw {
+  const figure = result.figures[gate.sli.figure];
+  const reasons = result.reasons.length > 0 ? result.reasons.join('; ') : `no figure '${gate.sli.figure}'`;
+  if (figure === undefined) {
+    return absent(`${name}: ${reasons}`, evidence, result.validity === 'invalid' ? 'FAIL' : 'NOT_MEASURED');
+  }
+  // Keys that may have been evicted are neither lost nor kept: the count is no measurement, whatever it says.
+  if (result.validity === 'unknown') return absent(`${name}: ${reasons}`, evidence, 'INVALID');
+  const late = lateness(gate, trial);
+  if (late !== undefined) return absent(`${name}: ${late}`, evidence, 'INVALID');
+  return {
+    kind: 'figure',
+    name,
+    figure,
+    upper: upperOf(gate, result.figures),
+    reasons: result.reasons,
+    evidence,
+  };
+}
+
+/** The figure's own upper bound at 95 %, where the checker gives one: `get.p99Upper95`. */
+function upperOf(gate: Gate, figures: Readonly<Record<string, Figure>>): number | undefined {
+  const upper = figures[`${gate.sli.figure}.${gate.sli.stat ?? ''}Upper95`];
+  return upper?.kind === 'value' ? upper.value : undefined;
+}
+
+/** Why a time measured in this trial says more about the generator than about Redis. */
+function lateness(gate: Gate, trial: JudgedTrial): string | undefined {
+  if (gate.timing === false) return undefined;
+  const sound = trial.results.find(
+    ({ checker, client }) => checker === 'generator' && client === gate.client,
+  );
+  const figure = sound?.figures.latenessP99Ms;
+  const { latenessP99MaxMs } = gate.timing;
+  if (figure?.kind !== 'value') return 'how late the generator was is not recorded';
+  if (figure.value <= latenessP99MaxMs) return undefined;
+  return `the generator was late itself: p99 ${inWords(figure.value, 'ms')}, at most ${latenessP99MaxMs} ms for this criterion`;
+}
+
+function meets(gate: Gate, readings: readonly Reading[]): boolean {
+  // Totals and pooled shares are judged together: one trial of many may be below a share that holds over all.
+  if (gate.sli.over === 'pool' || gate.sli.over === 'sum') return true;
+  return compare(aggregate(gate, readings).measured, gate.target);
+}
+
+/** Files that a gate on one client stands on: everything of the trial but the other clients' histories. */
+function filesFor(gate: Gate, files: readonly EvidenceRef[]): readonly EvidenceRef[] {
+  const other = /\/(kit|ioredis)\.jsonl$/;
+  return files.filter(({ path }) => (other.exec(path)?.[1] ?? gate.client) === gate.client);
+}
+
+function distrusted(outcome: Outcome, tainted: readonly string[]): Outcome {
+  return tainted.length === 0 ? outcome : { ...outcome, state: 'INVALID', because: sentence(tainted) };
+}
+
+function waived(gate: Gate, { waivers, judgedAt }: GateContext, outcome: Outcome): Outcome {
+  const waiver = waivers.find((candidate) => candidate.gate === gate.id);
+  if (waiver === undefined || outcome.state === 'PASS') return outcome;
+  const by = `waived by ${waiver.owner} until ${waiver.expires}: ${waiver.reason}`;
+  return waiver.expires >= judgedAt.slice(0, 10)
+    ? { ...outcome, state: 'WAIVED', because: `${by} (${outcome.state}: ${outcome.because})` }
+    : {
+        ...outcome,
+        because: `${outcome.because}; the waiver of ${waiver.owner} expired on ${waiver.expires}`,
+      };
+}
+
+function reasonsOf(readings: readonly Reading[]): readonly string[] {
+  return readings
+    .filter(({ reasons }) => reasons.length > 0)
+    .map(({ name, reasons }) => `${name}: ${reasons.join('; ')}`);
+}
+
+function text(flaw: Flaw): string {
+  return flaw.because;
+}
+
+/** The first three reasons; a run of 59 trials has as many. */
+function sentence(reasons: readonly string[]): string {
+  const said = [...new Set(reasons.filter((reason) => reason !== ''))];
+  return said.length > 3 ? `${said.slice(0, 3).join('; ')}; and ${said.length - 3} more` : said.join('; ');
+}
+
+function target(gate: Gate): string {
+  return `${gate.target.op} ${inWords(gate.target.value, gate.unit)}`;
+}
+
+function sliInWords({ sli }: Gate): string {
+  const over = { max: 'worst trial', min: 'worst trial', sum: 'total', pool: 'all trials together' }[
+    sli.over
+  ];
+  return `${sli.checker}.${sli.figure}${sli.stat === undefined ? '' : ` ${sli.stat}`}, ${over}`;
+}
+
+function names(some: 'all' | readonly string[]): readonly string[] {
+  return some === 'all' ? ['all'] : some;
+}
+
+function distinct(refs: readonly EvidenceRef[]): readonly EvidenceRef[] {
+  return [...new Map(refs.map((ref) => [ref.path, ref])).values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+}

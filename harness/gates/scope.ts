@@ -1,0 +1,56 @@
+/** Whether a gate asks anything of a run. What it does not ask is listed with the reason, and not judged. */
+import type { Gate } from '../../config/gates.ts';
+import type { Manifest } from '../evidence/manifest.ts';
+
+export interface RunScope {
+  readonly kind: Manifest['kind'];
+  readonly environment: string;
+  readonly substrate: string;
+  readonly profile: Manifest['profile'];
+  readonly topology: 'single' | 'sentinel';
+  /** Whether a durable write of this environment promises more than Redis's own. */
+  readonly promisesDurability: boolean;
+  /** Inputs that the run was given, by name; sealed, whether they are still there or not. */
+  readonly inputs: ReadonlySet<string>;
+  /** Drills that were asked for, run or not. */
+  readonly asked: ReadonlySet<string>;
+}
+
+/** Judged without a trial, in every run. */
+const WITHOUT_TRIAL = new Set(['configuration', 'coverage']);
+
+/** Why the gate is out of scope; undefined where it is in scope. */
+export function outOfScope(gate: Gate, run: RunScope): string | undefined {
+  const { scope } = gate;
+  const reasons: readonly (string | false)[] = [
+    !scope.runs.includes(run.kind) && `asked of ${scope.runs.join(' and ')} runs; this is a ${run.kind} run`,
+    misses(scope.environments, run.environment) &&
+      `asked of ${list(scope.environments)}; this is ${run.environment}`,
+    misses(scope.substrates, run.substrate) && `asked on ${list(scope.substrates)}; this is ${run.substrate}`,
+    misses(scope.profiles, run.profile) && `asked of profile ${list(scope.profiles)}; this is ${run.profile}`,
+    misses(scope.topologies, run.topology) &&
+      `asked of topology ${list(scope.topologies)}; this is ${run.topology}`,
+    scope.durability === 'promised' &&
+      !run.promisesDurability &&
+      'this environment promises nothing beyond async writes (durability.durableWrites)',
+    scope.input !== undefined &&
+      run.profile === 'quick' &&
+      !run.inputs.has(scope.input) &&
+      `the run was given no ${scope.input} summary (--${scope.input} FILE); full asks for it always`,
+    !gate.workload.some((drill) => isAsked(drill, run)) && 'none of its drills was asked for in this run',
+  ];
+  return reasons.find((reason) => reason !== false) || undefined;
+}
+
+/** Whether the run owes the drill an answer. `readiness` owes all of them, whether its manifest lists them or not. */
+export function isAsked(drill: string, run: RunScope): boolean {
+  return run.kind === 'readiness' || WITHOUT_TRIAL.has(drill) || run.asked.has(drill);
+}
+
+function misses(some: 'all' | readonly string[], name: string): boolean {
+  return some !== 'all' && !some.includes(name);
+}
+
+function list(some: 'all' | readonly string[]): string {
+  return some === 'all' ? 'all' : some.join(', ');
+}

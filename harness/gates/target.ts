@@ -1,0 +1,28 @@
+/** Targets: comparing a measurement with one, and saying either in words. */
+import type { Criterion } from './gate.ts';
+
+type Target = Criterion['target'];
+
+const OPERATORS: Readonly<Record<Target['op'], (measured: number, value: number) => boolean>> = {
+  '<': (measured, value) => measured < value,
+  '<=': (measured, value) => measured <= value,
+  '>': (measured, value) => measured > value,
+  '>=': (measured, value) => measured >= value,
+  '==': (measured, value) => measured === value,
+};
+
+export function compare(measured: number, target: Target): boolean {
+  return OPERATORS[target.op](measured, target.value);
+}
+
+/** Whether larger is worse: then the worst trial has the maximum, and a bound is wanted from above. */
+export function largerIsWorse(target: Target): boolean {
+  return target.op === '<' || target.op === '<=' || (target.op === '==' && target.value === 0);
+}
+
+/** `3.21 ms`, `99.95 %`, `0 writes`; six digits at most, no locale. */
+export function inWords(amount: number, unit: string): string {
+  if (unit === 'ratio') return `${Number((amount * 100).toPrecision(6))} %`;
+  if (unit === 'boolean') return amount === 1 ? 'yes' : 'no';
+  return `${Number(amount.toPrecision(6))} ${unit}`;
+}

@@ -1,0 +1,120 @@
+/**
+ * Criteria → decision, exit code, and one of seed 004's three actions (§8).
+ *
+ * Decision. Any FAIL: NO_GO, exit 1. Else any criterion in scope that is neither PASS nor an unexpired WAIVED: UNKNOWN, exit 3.
+ * Else: GO, exit 0.
+ *
+ * Action, a table over the states of the criteria in scope (a waived criterion counts as passed):
+ *
+ * | correctness, configuration, process | performance | action | in the seed's words |
+ * |---|---|---|---|
+ * | all pass | all pass | `enable` | enhancements complete + tests green + load test stable |
+ * | all pass | some FAIL, the others measured | `deploy-with-breaker` | frequent transient errors |
+ * | anything else | | `keep-disabled` | partial implementation; rely on the memory cache |
+ *
+ * "Frequent transient errors" is thus exactly: errors, availability, latency or hit ratio miss their targets (the `performance`
+ * group, with the threshold of errors in `transient-errors` of gates.yaml) while nothing was lost, doubled, stale or insecure. What was not
+ * measured never enables anything.
+ */
+import type { Gate } from '../../config/gates.ts';
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { Action, Criterion, CriterionState, Verdict } from './gate.ts';
+
+export type Group = Gate['group'];
+
+/** A breaker that opens early gives callers their fallback before their own timeouts do. */
+const EARLY_THRESHOLD = 3;
+/** A quarter of the TTL: what an interrupted invalidation leaves behind lives a quarter as long. */
+const TTL_DIVISOR = 4;
+/** Below this a cache misses more than it saves. */
+const SHORTEST_TTL_SECONDS = 30;
+
+const DECISIONS = {
+  GO: 0,
+  NO_GO: 1,
+  UNKNOWN: 3,
+} as const satisfies Record<Verdict['decision'], Verdict['exitCode']>;
+
+/**
+ * @param groups each gate's group, by id; what has none (the evidence itself) counts as `process`
+ * @param environment undefined where the evidence has lost its configuration
+ */
+export function verdictOf(
+  criteria: readonly Criterion[],
+  groups: ReadonlyMap<string, Group>,
+  environment: EnvironmentConfig | undefined,
+): Verdict {
+  const inScope = criteria.filter(({ state }) => state !== 'OUT_OF_SCOPE');
+  const decision = inScope.some(({ state }) => state === 'FAIL')
+    ? 'NO_GO'
+    : inScope.length > 0 && inScope.every(passes)
+      ? 'GO'
+      : 'UNKNOWN';
+  const action = actionOf(inScope, groups);
+  return {
+    decision,
+    exitCode: DECISIONS[decision],
+    action,
+    advice: ADVICE[action](environment),
+    counts: countsOf(criteria),
+    criteria,
+  };
+}
+
+function passes({ state }: Criterion): boolean {
+  return state === 'PASS' || state === 'WAIVED';
+}
+
+function actionOf(inScope: readonly Criterion[], groups: ReadonlyMap<string, Group>): Action {
+  const isPerformance = ({ id }: Criterion) => groups.get(id) === 'performance';
+  const performance = inScope.filter(isPerformance);
+  if (inScope.length === 0 || !inScope.filter((criterion) => !isPerformance(criterion)).every(passes)) {
+    return 'keep-disabled';
+  }
+  if (performance.every(passes)) return 'enable';
+  return performance.every((criterion) => passes(criterion) || criterion.state === 'FAIL')
+    ? 'deploy-with-breaker'
+    : 'keep-disabled';
+}
+
+const ADVICE: Readonly<Record<Action, (environment: EnvironmentConfig | undefined) => readonly string[]>> = {
+  enable: () => ['Enable Redis in production: ENABLE_REDIS_CACHE=true.'],
+  'keep-disabled': () => [
+    'Keep Redis disabled and rely on the memory cache: ENABLE_REDIS_CACHE=false.',
+    'Mend what is not PASS, in the order of the report, and run again.',
+  ],
+  'deploy-with-breaker': (environment) => [
+    'Deploy with the circuit breaker and a shorter TTL; correctness holds, service is not steady.',
+    ...breakerSettings(environment),
+  ],
+};
+
+function breakerSettings(environment: EnvironmentConfig | undefined): readonly string[] {
+  if (environment === undefined) return [];
+  const { breaker, defaultTtlSeconds } = environment.client;
+  const ttl = Math.min(
+    defaultTtlSeconds,
+    Math.max(SHORTEST_TTL_SECONDS, Math.floor(defaultTtlSeconds / TTL_DIVISOR)),
+  );
+  return [
+    'ENABLE_REDIS_CACHE=true',
+    'CIRCUIT_BREAKER_ENABLED=true',
+    `CIRCUIT_BREAKER_THRESHOLD=${Math.min(breaker.threshold, EARLY_THRESHOLD)}`,
+    `CIRCUIT_BREAKER_TIMEOUT=${Math.ceil(breaker.openMs / 1000)}`,
+    `CACHE_DEFAULT_TTL=${ttl}`,
+  ];
+}
+
+function countsOf(criteria: readonly Criterion[]): Readonly<Record<CriterionState, number>> {
+  const counts: Record<CriterionState, number> = {
+    PASS: 0,
+    FAIL: 0,
+    INSUFFICIENT: 0,
+    INVALID: 0,
+    NOT_MEASURED: 0,
+    WAIVED: 0,
+    OUT_OF_SCOPE: 0,
+  };
+  for (const { state } of criteria) counts[state]++;
+  return counts;
+}

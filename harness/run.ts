@@ -1,0 +1,198 @@
+/**
+ * The composition root: one run from configuration to verdict. The numbered steps of `run` are its table of contents.
+ *
+ * config ─▶ topology ─▶ substrate.apply ─▶ environment ─▶ trials ─▶ evidence, sealed ─▶ judge ─▶ reports
+ *
+ * An environment that already runs is drilled and left up; one that the run stood up ends with it, whatever happens.
+ */
+import { readFileSync } from 'node:fs';
+import { cpus, release, totalmem, type as systemName } from 'node:os';
+import { join, resolve } from 'node:path';
+import { EXIT, KitError } from '../config/errors.ts';
+import { loadGates } from '../config/gates.ts';
+import type { EnvironmentConfig } from '../config/schema.ts';
+import type { Environment } from '../infra/environment.ts';
+import { type ProgramSink, runProgram } from '../infra/process.ts';
+import { planTopology } from '../infra/topology.ts';
+import { type Clock, openClock } from './clock.ts';
+import type { Drill } from './drills/drill.ts';
+import type { Manifest, RunKind, TrialRecord } from './evidence/manifest.ts';
+import { createRunFolder, type RunFolder } from './evidence/run-folder.ts';
+import { analyzeRun } from './judge.ts';
+import { drillsNamed, type SubstrateName, substrateOf } from './registry.ts';
+import { renderers } from './reports/index.ts';
+import type { Report } from './reports/report.ts';
+import { runTrial } from './trial.ts';
+
+export interface RunRequest {
+  readonly kind: RunKind;
+  readonly environment: EnvironmentConfig;
+  readonly substrate: SubstrateName;
+  readonly profile: 'quick' | 'full';
+  readonly seed: number;
+  /** Folder of the run; default `runs/<id>` below the working directory. */
+  readonly out: string | undefined;
+  readonly drills: readonly string[] | 'all';
+  /** Trials a drill; default: the drill's own for the profile. */
+  readonly trials: number | undefined;
+  readonly argv: readonly string[];
+  /** A coverage summary for the coverage criterion. */
+  readonly coverage: string | undefined;
+  readonly stateDir: string;
+  readonly progress: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface RunOutcome {
+  /** Absolute. */
+  readonly folder: string;
+  readonly report: Report;
+  readonly exitCode: 0 | 1 | 3;
+}
+
+/**
+ * Runs, judges and reports.
+ *
+ * @throws KitError what could not be had; the environment has ended by then, and the folder has no seal
+ */
+export async function run(request: RunRequest): Promise<RunOutcome> {
+  // 1. Everything that can be wrong without starting anything.
+  const drills = drillsNamed(request.drills);
+  const gates = loadGates();
+  const topology = planTopology(request.environment);
+  const startedAt = new Date().toISOString();
+  const runId = `${startedAt.replaceAll(/[-:]|\.\d+/g, '')}-${request.environment.name}-${request.kind}`;
+
+  // 2. The run folder, incomplete until it is sealed.
+  const draft = await draftManifest(request, runId, startedAt);
+  const folder = createRunFolder(resolve(request.out ?? join('runs', runId)), draft);
+  const configSha256 = folder.writeConfig(request.environment);
+  folder.writeGates(gates);
+  folder.writeDrills(drills);
+  if (request.coverage !== undefined) folder.addInput('coverage', request.coverage);
+
+  // 3. The environment: the one that runs already, else one that ends with this run.
+  const substrate = await substrateOf(request.substrate, request.stateDir);
+  const running = await substrate.open(topology);
+  request.progress(running ? `${topology.environment.name} is already up: drilling it` : 'standing up');
+  const environment =
+    running ??
+    (await substrate.apply(topology, {
+      ephemeral: true,
+      progress: request.progress,
+      signal: request.signal,
+    }));
+
+  // 4. The trials, one after the other; the nodes' logs; the end of the environment.
+  const clock = openClock();
+  const trials: TrialRecord[] = [];
+  try {
+    await runTrials(request, drills, environment, folder, clock, trials);
+  } finally {
+    folder.collectLogs(environment.logs);
+    await environment[Symbol.asyncDispose]();
+  }
+  if (request.signal.aborted) throw interrupted();
+
+  // 5. The seal: from here on nothing acts.
+  folder.seal({
+    ...draft,
+    configSha256,
+    judgedAt: new Date().toISOString(),
+    provenance: { ...draft.provenance, ...environment.provenance },
+    departures: environment.departures,
+    trials,
+  });
+
+  // 6. Verdict and reports, from the sealed files alone.
+  request.progress('judging');
+  const report = analyzeRun(folder.dir);
+  for (const [name, render] of Object.entries(renderers)) folder.writeReport(name, render(report));
+  return { folder: folder.dir, report, exitCode: report.verdict.exitCode };
+}
+
+async function runTrials(
+  request: RunRequest,
+  drills: readonly Drill[],
+  environment: Environment,
+  folder: RunFolder,
+  clock: Clock,
+  trials: TrialRecord[],
+): Promise<void> {
+  const planned = drills.flatMap((drill) =>
+    Array.from({ length: request.trials ?? drill.trials[request.profile] }, (_, i) => ({ drill, trial: i + 1 })),
+  );
+  for (const [position, { drill, trial }] of planned.entries()) {
+    if (request.signal.aborted) return;
+    const label = `[${position + 1}/${planned.length}] ${drill.id}${trial > 1 ? ` #${trial}` : ''}`;
+    request.progress(label);
+    trials.push(
+      await runTrial({
+        drill,
+        trial,
+        environment,
+        dir: folder.dir,
+        seed: request.seed + position,
+        clock,
+        profile: request.profile,
+        signal: request.signal,
+        progress: (line) => request.progress(`${label}: ${line}`),
+      }),
+    );
+  }
+}
+
+async function draftManifest(request: RunRequest, runId: string, startedAt: string): Promise<Manifest> {
+  const processors = cpus();
+  return {
+    schema: 'redis-cache-kit/run/1',
+    runId,
+    kind: request.kind,
+    kitVersion: kitVersion(),
+    commit: await commitOf(import.meta.dirname, () => {}),
+    startedAt,
+    judgedAt: startedAt,
+    environment: request.environment.name,
+    substrate: request.substrate,
+    profile: request.profile,
+    seed: request.seed,
+    argv: request.argv,
+    configSha256: '',
+    provenance: { node: process.version },
+    departures: [],
+    machine: {
+      kernel: `${systemName()} ${release()}`,
+      cpu: processors[0]?.model ?? 'unknown',
+      cores: processors.length,
+      memoryBytes: totalmem(),
+    },
+    trials: [],
+  };
+}
+
+/** Version of the kit, from its manifest. */
+export function kitVersion(): string {
+  const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  return manifest.version;
+}
+
+/** The commit that the kit runs from, with `-dirty` where files differ from it; null outside a checkout. */
+async function commitOf(directory: string, sink: ProgramSink): Promise<string | null> {
+  const git = async (...args: string[]) =>
+    (await runProgram({ command: 'git', args: ['-C', directory, ...args], sink, timeoutMs: 5_000 })).stdout.trim();
+  try {
+    const commit = await git('rev-parse', 'HEAD');
+    return (await git('status', '--porcelain')) === '' ? commit : `${commit}-dirty`;
+  } catch {
+    return null;
+  }
+}
+
+function interrupted(): KitError {
+  return new KitError('interrupted; everything that the run started has ended', {
+    code: 'INTERRUPTED',
+    exitCode: EXIT.INTERRUPTED,
+  });
+}

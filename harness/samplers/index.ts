@@ -1,0 +1,14 @@
+import { sampleNodeInfo } from './node-info.ts';
+import { sampleProcess } from './process-usage.ts';
+import type { Sampler, SamplerContext } from './sampler.ts';
+import { sampleSentinelEvents } from './sentinel-events.ts';
+
+/** Starts all samplers; subscriptions are in place when it resolves. */
+export async function startSamplers(context: SamplerContext): Promise<Sampler> {
+  const samplers = [sampleProcess(context), sampleNodeInfo(context), await sampleSentinelEvents(context)];
+  return {
+    async stop() {
+      await Promise.all(samplers.map((sampler) => sampler.stop()));
+    },
+  };
+}

@@ -1,0 +1,60 @@
+/** INFO of every Redis node, once a second and once at the end: role, memory, evictions, replication. */
+import type { Info } from '../redis-info.ts';
+import { infoNumber, parseInfo, replicasOf } from '../redis-info.ts';
+import type { Sampler, SamplerContext } from './sampler.ts';
+import { SAMPLE_EVERY_MS } from './sampler.ts';
+
+export function sampleNodeInfo({ environment, clock, recorder }: SamplerContext): Sampler {
+  const asked = new Map<string, Promise<void>>();
+
+  const sample = async (node: string) => {
+    try {
+      const info = parseInfo(await (await environment.admin(node)).info());
+      const data = fieldsOf(info);
+      recorder.record({ type: 'observe', from: 'info', name: 'sample', node, atUs: clock.nowUs(), data });
+    } catch {
+      // Down or hung: the gap is the sample.
+    } finally {
+      asked.delete(node);
+    }
+  };
+  const sampleAll = () => {
+    for (const { id } of environment.topology.redis) {
+      // A node that still owes the last answer is not asked again.
+      if (!asked.has(id)) asked.set(id, sample(id));
+    }
+    return Promise.all(asked.values());
+  };
+  const timer = setInterval(() => void sampleAll(), SAMPLE_EVERY_MS);
+  void sampleAll();
+  return {
+    async stop() {
+      clearInterval(timer);
+      await Promise.all(asked.values());
+      await sampleAll();
+    },
+  };
+}
+
+function fieldsOf(info: Info): Readonly<Record<string, string | number | boolean | null>> {
+  const number = (field: string) => infoNumber(info, field);
+  const isMaster = info.role === 'master';
+  const replicas = replicasOf(info);
+  const lags = replicas.map((replica) => Number(replica.lag ?? -1));
+  return {
+    role: info.role ?? null,
+    usedMemory: number('used_memory'),
+    maxmemory: number('maxmemory'),
+    evictedKeys: number('evicted_keys'),
+    connectedClients: number('connected_clients'),
+    blockedClients: number('blocked_clients'),
+    rejectedConnections: number('rejected_connections'),
+    opsPerSec: number('instantaneous_ops_per_sec'),
+    latestForkUs: number('latest_fork_usec'),
+    masterReplOffset: number('master_repl_offset'),
+    replicaOffset: isMaster ? null : number('slave_repl_offset'),
+    linkStatus: isMaster ? null : (info.master_link_status ?? null),
+    connectedReplicas: number('connected_slaves'),
+    lagSeconds: isMaster ? Math.max(0, ...lags) : number('master_last_io_seconds_ago'),
+  };
+}

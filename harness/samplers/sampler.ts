@@ -1,0 +1,17 @@
+import type { Environment } from '../../infra/environment.ts';
+import type { Clock } from '../clock.ts';
+import type { Recorder } from '../recorder.ts';
+
+/** A sampler only records; a node that does not answer is a gap in its samples and never an error. */
+export interface Sampler {
+  /** Takes the last sample and lets go of what it holds. */
+  stop(): Promise<void>;
+}
+
+export interface SamplerContext {
+  readonly environment: Environment;
+  readonly clock: Clock;
+  readonly recorder: Recorder;
+}
+
+export const SAMPLE_EVERY_MS = 1_000;

@@ -1,0 +1,140 @@
+/**
+ * One trial of a drill, from an environment that is whole to one that is whole again. `runTrial` is the table of contents.
+ *
+ * It acts and records; nothing here judges. Whatever happens (an error, the drill's bound, Ctrl-C) every fault is healed,
+ * every generator ended and the histories closed, and the record says why there is nothing to judge.
+ */
+import { join } from 'node:path';
+import type { Environment } from '../infra/environment.ts';
+import type { Clock } from './clock.ts';
+import type { Drill } from './drills/drill.ts';
+import type { TrialRecord } from './evidence/manifest.ts';
+import type { Recorder } from './recorder.ts';
+import { openRecorder } from './recorder.ts';
+import { startSamplers } from './samplers/index.ts';
+import { loadGenerated } from './trial/generated-load.ts';
+import { runScript } from './trial/script.ts';
+import { workloadByName } from './workloads/index.ts';
+import { resolveParameters } from './workloads/parameters.ts';
+
+export interface TrialRequest {
+  readonly drill: Drill;
+  readonly trial: number;
+  readonly environment: Environment;
+  /** The run folder. */
+  readonly dir: string;
+  readonly seed: number;
+  readonly clock: Clock;
+  readonly profile: 'quick' | 'full';
+  readonly signal?: AbortSignal;
+  readonly progress?: (line: string) => void;
+}
+
+/** What every part of a trial works with. */
+export interface TrialContext extends Required<Omit<TrialRequest, 'signal'>> {
+  readonly recorder: Recorder;
+  /** Aborts on Ctrl-C, at the drill's bound and when a history cannot be written. */
+  readonly signal: AbortSignal;
+  readonly parameters: Readonly<Record<string, number>>;
+  /** Unique to this trial, in every key. */
+  readonly tag: string;
+  /** Where a history file of this trial lies; named ones are part of the record. */
+  historyPath(writer: string): string;
+}
+
+/** Ends a trial without an error of its own: there is nothing to judge. */
+class TrialBound extends Error {}
+
+export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
+  const { drill, trial, environment, clock, seed } = request;
+  const startedUs = clock.nowUs();
+  const writers: string[] = [];
+  const record = (status: TrialRecord['status'], reason?: string): TrialRecord => ({
+    drill: drill.id,
+    trial,
+    status,
+    ...(reason !== undefined && { reason }),
+    seed,
+    clients: drill.clients,
+    files: writers.map((writer) => `${folderOf(request)}/${writer}.jsonl`),
+    startedUs,
+    endedUs: clock.nowUs(),
+  });
+
+  // 1. What this environment cannot do is not measured, and not faked.
+  const obstacle = obstacleTo(drill, environment);
+  if (obstacle !== undefined) return record('not-measured', obstacle);
+
+  // 2. Bound: the drill's own, Ctrl-C, or a history that cannot be written.
+  const bound = new AbortController();
+  const timer = setTimeout(
+    () => bound.abort(new TrialBound(`took longer than the drill's bound of ${drill.boundMs} ms`)),
+    drill.boundMs,
+  );
+  const interrupted = () => bound.abort(new TrialBound('interrupted'));
+  request.signal?.addEventListener('abort', interrupted, { once: true });
+  if (request.signal?.aborted) interrupted();
+
+  const recorder = openRecorder(join(request.dir, folderOf(request), 'events.jsonl'), (error) =>
+    bound.abort(error),
+  );
+  writers.push('events');
+  try {
+    const workload = workloadByName(drill.workload.name);
+    const context: TrialContext = {
+      ...request,
+      progress: request.progress ?? (() => undefined),
+      recorder,
+      signal: bound.signal,
+      parameters: resolveParameters(
+        workload.name,
+        workload.defaults,
+        drill.workload.parameters,
+        request.profile,
+      ),
+      tag: `${drill.id}-${trial}-${(clock.originNs % 36n ** 5n).toString(36)}`,
+      historyPath(writer) {
+        writers.push(writer);
+        return join(request.dir, folderOf(request), `${writer}.jsonl`);
+      },
+    };
+
+    // 3. Watch: sentinel events, INFO, this process.
+    const samplers = await startSamplers(context);
+    try {
+      // 4. Act: load, faults, heal, final read; or the script.
+      if (workload.kind === 'scripted') await runScript(context, workload);
+      else await loadGenerated(context, workload);
+    } finally {
+      await samplers.stop();
+    }
+    // 5. Close the histories: what could not be written was not measured.
+    await recorder.close();
+    return record('completed');
+  } catch (error) {
+    const cause = bound.signal.aborted ? bound.signal.reason : error;
+    return record(cause instanceof TrialBound ? 'not-measured' : 'failed', messageOf(cause));
+  } finally {
+    clearTimeout(timer);
+    request.signal?.removeEventListener('abort', interrupted);
+    await recorder.close().catch(() => undefined);
+  }
+}
+
+function folderOf({ drill, trial }: Pick<TrialRequest, 'drill' | 'trial'>): string {
+  return `trials/${drill.id}-${trial}`;
+}
+
+/** Why the drill cannot be asked of this environment, or undefined. */
+function obstacleTo(drill: Drill, { topology, capabilities, substrate }: Environment): string | undefined {
+  const { kind } = topology.environment.topology;
+  if (!drill.topologies.includes(kind)) {
+    return `needs a topology of ${drill.topologies.join(' or ')}; this environment is ${kind}`;
+  }
+  const missing = drill.needs.filter((capability) => capabilities[capability] === undefined);
+  return missing.length === 0 ? undefined : `the ${substrate} substrate cannot ${missing.join(', ')}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,133 @@
+/**
+ * Injects a drill's faults when they are due and heals them: each as scheduled, all of them whatever happens.
+ * Intents and observed effects both go into the history.
+ */
+import type { Environment } from '../../infra/environment.ts';
+import type { Clock } from '../clock.ts';
+import type { ScheduledFault, Target } from '../drills/drill.ts';
+import type { Injection } from '../faults/fault.ts';
+import { faultById } from '../faults/index.ts';
+import type { FaultEvent } from '../history.ts';
+import type { Recorder } from '../recorder.ts';
+import { pause, until } from '../until.ts';
+import type { GeneratorThread } from '../workloads/generator-thread.ts';
+
+const TARGET_BOUND_MS = 5_000;
+
+export interface FaultScheduleOptions {
+  readonly environment: Environment;
+  readonly recorder: Recorder;
+  readonly clock: Clock;
+  readonly generators: readonly GeneratorThread[];
+  /** How long clients that are behind are waited for, once the first one writes again. */
+  readonly stragglerMs: number;
+  /** The longest wait for any client to write again; then the fault is healed all the same. */
+  readonly recoveryBoundMs: number;
+  readonly progress: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface FaultSchedule {
+  /** Injects and heals every fault as scheduled from `startUs` on. */
+  run(faults: readonly ScheduledFault[], startUs: number): Promise<void>;
+  /** Heals what is not healed yet. Safe to call twice. Throws only after it has tried all. */
+  healAll(): Promise<void>;
+}
+
+export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
+  const { environment, recorder, clock, signal, progress } = options;
+  const unhealed = new Map<ScheduledFault, () => Promise<void>>();
+
+  const event = (scheduled: ScheduledFault, phase: FaultEvent['phase'], node?: string, detail?: string) =>
+    recorder.record({
+      type: 'fault',
+      fault: scheduled.fault,
+      phase,
+      atUs: clock.nowUs(),
+      ...(node !== undefined && { node }),
+      ...(detail !== undefined && { detail }),
+    });
+
+  async function inject(scheduled: ScheduledFault): Promise<void> {
+    const node = await resolveTarget(environment, scheduled.target, signal);
+    progress(`${scheduled.fault} ${node ?? ''}`.trimEnd());
+    event(scheduled, 'inject', node);
+    const injection: Injection = await faultById(scheduled.fault).inject(environment, node ?? '');
+    event(scheduled, 'injected', node, injection.detail);
+    unhealed.set(scheduled, async () => {
+      event(scheduled, 'heal', node);
+      await injection.heal();
+      unhealed.delete(scheduled);
+      event(scheduled, 'healed', node);
+    });
+  }
+
+  async function runOne(scheduled: ScheduledFault, startUs: number): Promise<void> {
+    await pause(Math.max(0, scheduled.atMs - (clock.nowUs() - startUs) / 1_000), signal);
+    await inject(scheduled);
+    const { heal } = scheduled;
+    if ('afterMs' in heal) {
+      await pause(heal.afterMs, signal);
+    } else {
+      await recovered(options, clock.nowUs());
+      await pause(heal.plusMs, signal);
+    }
+    await unhealed.get(scheduled)?.();
+  }
+
+  return {
+    async run(faults, startUs) {
+      await Promise.all(faults.map((scheduled) => runOne(scheduled, startUs)));
+    },
+    async healAll() {
+      const results = await Promise.allSettled([...unhealed.values()].map((heal) => heal()));
+      for (const result of results) if (result.status === 'rejected') throw result.reason;
+    },
+  };
+}
+
+/**
+ * Every client has an acknowledged write that was intended after the fault; or one has, and the others had their time;
+ * or the bound is over. A client that is dead for good must not hold the trial up: its final probe tells.
+ */
+async function recovered(options: FaultScheduleOptions, injectedUs: number): Promise<void> {
+  const { generators, stragglerMs, recoveryBoundMs, progress } = options;
+  const over = new AbortController();
+  const signal = AbortSignal.any([options.signal, over.signal]);
+  const again = generators.map(async (generator) => {
+    const atUs = await generator.recoveredAfter(injectedUs);
+    progress(`${generator.client} writes again after ${Math.round((atUs - injectedUs) / 1_000)} ms`);
+  });
+  const waits = [
+    Promise.all(again),
+    Promise.any(again).then(() => pause(stragglerMs, signal)),
+    pause(recoveryBoundMs, signal),
+  ];
+  try {
+    await Promise.race(waits);
+  } finally {
+    over.abort();
+    for (const wait of [...waits, ...again]) wait.catch(() => undefined);
+  }
+}
+
+/** Who a target is at this moment. */
+async function resolveTarget(
+  environment: Environment,
+  target: Target,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const wait = { boundMs: TARGET_BOUND_MS, signal };
+  if (target === 'none') return undefined;
+  if (target === 'sentinel-1') return target;
+  const master = await until('exactly one master', () => environment.masterId(), wait);
+  if (target === 'master') return master;
+  return until(
+    'a running replica',
+    async () =>
+      (await environment.status()).find(
+        ({ id, state }) => id.startsWith('redis-') && id !== master && state === 'running',
+      )?.id,
+    wait,
+  );
+}

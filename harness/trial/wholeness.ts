@@ -1,0 +1,140 @@
+/**
+ * When is the topology whole again: one master, every other Redis its replica with the link up, and every sentinel of one
+ * mind and seeing all of it. Asked of the nodes themselves over admin connections.
+ */
+import { KitError } from '../../config/errors.ts';
+import type { Environment } from '../../infra/environment.ts';
+import type { Info } from '../redis-info.ts';
+import { infoNumber, parseInfo } from '../redis-info.ts';
+import { until } from '../until.ts';
+
+export interface WholenessOptions {
+  readonly signal: AbortSignal;
+  /** How long the sentinels have to make it whole by themselves. */
+  readonly settleMs: number;
+  readonly boundMs: number;
+  /** Told of every node that was made a replica because the sentinels had not done it in time. */
+  readonly onFenced: (nodeId: string) => void;
+}
+
+/**
+ * Waits until the topology is whole. A deposed master that came back is left to the sentinels for `settleMs` (they take
+ * about 10 s: sentinel.c waits 4 publish periods and the next INFO), then made a replica as the runbook does it.
+ *
+ * @throws KitError what is missing still
+ */
+export async function awaitWhole(environment: Environment, options: WholenessOptions): Promise<void> {
+  const { signal, settleMs, boundMs, onFenced } = options;
+  let missing = '';
+  const whole = async () => {
+    missing = await whatIsMissing(environment);
+    return missing === '';
+  };
+  const by = async (ms: number) => {
+    try {
+      await until('the topology to be whole', whole, { boundMs: ms, signal, everyMs: 50 });
+      return true;
+    } catch (error) {
+      if (!(error instanceof KitError)) throw error;
+      return false;
+    }
+  };
+  if (await by(settleMs)) return;
+  for (const nodeId of await fenceDeposed(environment)) onFenced(nodeId);
+  if (await by(boundMs)) return;
+  throw new KitError(`the topology is not whole ${boundMs + settleMs} ms after the heal: ${missing}`, {
+    code: 'NOT_WHOLE',
+    where: environment.name,
+  });
+}
+
+/** Waits until every replica has all that the master has. Nothing may be writing any more. */
+export async function awaitCaughtUp(
+  environment: Environment,
+  options: { readonly signal: AbortSignal; readonly boundMs: number },
+): Promise<void> {
+  await until(
+    'the replicas to have the same offset as the master',
+    async () => {
+      const nodes = await replicationOf(environment);
+      const offsets = nodes.map(({ info }) =>
+        infoNumber(info, info.role === 'master' ? 'master_repl_offset' : 'slave_repl_offset'),
+      );
+      return new Set(offsets).size === 1;
+    },
+    { ...options, everyMs: 20 },
+  );
+}
+
+/** What keeps the topology from being whole, in words; empty when it is. */
+async function whatIsMissing(environment: Environment): Promise<string> {
+  const nodes = await replicationOf(environment);
+  const masters = nodes.filter(({ info }) => info.role === 'master');
+  const [master] = masters;
+  if (masters.length !== 1 || master === undefined) {
+    return `${masters.length} masters (${masters.map(({ id }) => id).join(', ')})`;
+  }
+  for (const { id, info } of nodes) {
+    if (id === master.id) continue;
+    if (info.master_link_status !== 'up') return `${id} has no link to its master`;
+    if (info.master_replid !== master.info.master_replid)
+      return `${id} follows another history than ${master.id}`;
+  }
+  for (const { id } of environment.topology.sentinels) {
+    const complaint = await sentinelComplaint(environment, id);
+    if (complaint !== '') return `${id}: ${complaint}`;
+  }
+  return '';
+}
+
+async function sentinelComplaint(environment: Environment, sentinelId: string): Promise<string> {
+  const { topology, endpoints } = environment;
+  const sentinel = await environment.admin(sentinelId);
+  const master = fields(await sentinel.call('SENTINEL', 'MASTER', endpoints.serviceName));
+  if (master.flags !== 'master') return `sees the master as '${master.flags}'`;
+  if (Number(master['num-other-sentinels']) !== topology.sentinels.length - 1) {
+    return `sees ${master['num-other-sentinels']} other sentinels`;
+  }
+  const replicas = (await sentinel.call('SENTINEL', 'REPLICAS', endpoints.serviceName)) as readonly unknown[];
+  if (replicas.length !== topology.redis.length - 1) return `sees ${replicas.length} replicas`;
+  const down = replicas.map(fields).find(({ flags }) => flags !== 'slave');
+  return down === undefined ? '' : `sees the replica ${down.name} as '${down.flags}'`;
+}
+
+/** Makes every master that the sentinels do not name a replica of the one they do. */
+async function fenceDeposed(environment: Environment): Promise<readonly string[]> {
+  const [sentinel] = environment.topology.sentinels;
+  if (sentinel === undefined) return [];
+  const named = await (await environment.admin(sentinel.id)).call(
+    'SENTINEL',
+    'GET-MASTER-ADDR-BY-NAME',
+    environment.endpoints.serviceName,
+  );
+  const [host = '', port = ''] = (named as readonly string[]) ?? [];
+  const masters = (await replicationOf(environment)).filter(({ info }) => info.role === 'master');
+  const fenced: string[] = [];
+  for (const { id, info } of masters) {
+    // The one with replicas is the one that the sentinels moved them to.
+    if (masters.length === 1 || infoNumber(info, 'connected_slaves') > 0) continue;
+    await (await environment.admin(id)).call('REPLICAOF', host, port);
+    fenced.push(id);
+  }
+  return fenced;
+}
+
+async function replicationOf(environment: Environment): Promise<readonly { id: string; info: Info }[]> {
+  return Promise.all(
+    environment.topology.redis.map(async ({ id }) => ({
+      id,
+      info: parseInfo(await (await environment.admin(id)).info('replication')),
+    })),
+  );
+}
+
+/** Sentinel's flat list of names and values. */
+function fields(flat: unknown): Info {
+  const list = flat as readonly string[];
+  const pairs: [string, string][] = [];
+  for (let i = 0; i + 1 < list.length; i += 2) pairs.push([list[i] as string, list[i + 1] as string]);
+  return Object.fromEntries(pairs);
+}

@@ -1,0 +1,77 @@
+/**
+ * Bounded waiting. Every wait of the acting side says what it waits for, gives up at a bound, ends at once when its
+ * signal aborts, and tells in its error what it saw last.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KitError } from '../config/errors.ts';
+
+export interface WaitOptions {
+  readonly boundMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Pause between two looks; default 20 ms. */
+  readonly everyMs?: number;
+}
+
+/**
+ * Looks until `look` returns something other than `false` or undefined, and returns that.
+ * An error of `look` counts as "not yet": nodes that are down refuse connections.
+ *
+ * @throws KitError WAITED_IN_VAIN what was awaited, how long, what was seen last
+ */
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | false | undefined> | T | false | undefined,
+  options: WaitOptions,
+): Promise<T> {
+  const giveUpAt = performance.now() + options.boundMs;
+  let lastError: unknown;
+  for (;;) {
+    options.signal?.throwIfAborted();
+    try {
+      const seen = await look();
+      if (seen !== false && seen !== undefined) return seen;
+      lastError = undefined;
+    } catch (error) {
+      lastError = error;
+    }
+    if (performance.now() >= giveUpAt) {
+      const last = lastError instanceof Error ? `; last error: ${lastError.message}` : '';
+      throw new KitError(`waited ${options.boundMs} ms in vain for ${what}${last}`, {
+        code: 'WAITED_IN_VAIN',
+        cause: lastError,
+      });
+    }
+    await pause(options.everyMs ?? 20, options.signal);
+  }
+}
+
+/** Sleeps; rejects with the signal's reason as soon as it aborts. */
+export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  try {
+    await sleep(ms, undefined, signal === undefined ? {} : { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+/** The promise, or an error that says what did not come in time. The loser is not cancelled: its result is dropped. */
+export async function within<T>(what: string, promise: Promise<T>, options: WaitOptions): Promise<T> {
+  const { promise: never, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () =>
+      reject(new KitError(`waited ${options.boundMs} ms in vain for ${what}`, { code: 'WAITED_IN_VAIN' })),
+    options.boundMs,
+  );
+  const onAbort = () => reject(options.signal?.reason);
+  options.signal?.addEventListener('abort', onAbort, { once: true });
+  if (options.signal?.aborted) onAbort();
+  try {
+    return await Promise.race([promise, never]);
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener('abort', onAbort);
+    promise.catch(() => undefined);
+  }
+}

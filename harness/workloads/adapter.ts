@@ -1,0 +1,102 @@
+/**
+ * One client under load, behind one shape. Adapters keep each client's own behaviour: none retries, hides or times out
+ * anything that the client itself does not.
+ */
+import type { Durability, EnvironmentConfig } from '../../config/schema.ts';
+import type { ClientEndpoints } from '../../infra/environment.ts';
+import type { Address } from '../../infra/topology.ts';
+import type { OperationKind, Source } from '../history.ts';
+
+export type ClientName = 'kit' | 'ioredis';
+
+interface PlainCredentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** Everything a client needs, as plain data that can be handed to another thread. */
+export interface ClientSpec {
+  readonly client: ClientName;
+  readonly mode: ClientEndpoints['mode'];
+  readonly serviceName: string;
+  readonly redis: readonly Address[];
+  readonly sentinels: readonly Address[];
+  readonly app: PlainCredentials;
+  readonly sentinel: PlainCredentials;
+  readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string };
+  readonly settings: EnvironmentConfig['client'];
+}
+
+/** Reveals the passwords: a spec goes to a worker by its data or straight into a client, never to a file or an argv. */
+export function clientSpec(
+  client: ClientName,
+  endpoints: ClientEndpoints,
+  settings: EnvironmentConfig['client'],
+): ClientSpec {
+  const plain = (who: ClientEndpoints['app']) => ({
+    username: who.username,
+    password: who.password.reveal(),
+  });
+  const { tls } = endpoints;
+  return {
+    client,
+    mode: endpoints.mode,
+    serviceName: endpoints.serviceName,
+    redis: endpoints.redis,
+    sentinels: endpoints.sentinels,
+    app: plain(endpoints.app),
+    sentinel: plain(endpoints.sentinel),
+    ...(tls && {
+      tls: {
+        ca: tls.ca,
+        ...(tls.cert !== undefined && { cert: tls.cert }),
+        ...(tls.key && { key: tls.key.reveal() }),
+      },
+    }),
+    settings,
+  };
+}
+
+/** A completed operation: who answered, and what. */
+export interface Answer {
+  readonly source: Source;
+  /** What a read returned; null is a miss. */
+  readonly value?: string | null;
+  readonly replicas?: number;
+}
+
+/** How an operation failed: `fail` was certainly not applied, `info` may have been. */
+export interface Failure {
+  readonly type: 'fail' | 'info';
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface Adapter {
+  readonly client: ClientName;
+  /** Whether `set` can promise more than Redis's own. */
+  readonly durable: boolean;
+  physicalKey(key: string): string;
+  /** How `set`, `setMany` and `getOrCompute` store a value: as it is, or in the client's envelope. */
+  readonly encoding: Encoding;
+  /** Resolves once the client reaches its master. */
+  ready(): Promise<void>;
+  set(key: string, value: string, durability: Durability): Promise<Answer>;
+  get(key: string): Promise<Answer>;
+  incr(key: string): Promise<Answer>;
+  append(key: string, text: string): Promise<Answer>;
+  getMany(keys: readonly string[]): Promise<Answer>;
+  setMany(entries: ReadonlyMap<string, string>): Promise<Answer>;
+  getOrCompute(key: string, load: () => Promise<string>): Promise<Answer>;
+  failure(kind: OperationKind, error: unknown): Failure;
+  close(): Promise<void>;
+}
+
+/** How a physical key's bytes become the logical value. `incr` and `append` are always raw. */
+export type Encoding = 'raw' | 'envelope';
+
+/** A client's own events, as plain fields. */
+export type ClientEventSink = (
+  name: string,
+  data: Readonly<Record<string, string | number | boolean | null>>,
+) => void;

@@ -1,0 +1,13 @@
+/**
+ * A simulated backend: a real timer of a seeded length, so that what a cache saves is time that passed.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from './random.ts';
+
+/** Answers after a time between the two, drawn evenly. */
+export function simulatedBackend(random: Random, fastestMs: number, slowestMs: number) {
+  return async (answer: string): Promise<string> => {
+    await sleep(fastestMs + random.next() * (slowestMs - fastestMs));
+    return answer;
+  };
+}

@@ -1,0 +1,106 @@
+/**
+ * What runs while things break: reads and writes of every promise, and operations that are not idempotent.
+ *
+ * Every write has a key of its own, so that a lost one is an absent key. INCR goes to keys that must end as 1, APPEND to a
+ * few keys with a tag that must occur once: a repeated one is visible in the final read. INCR and APPEND go through the
+ * client's connection, past cache and fallback.
+ */
+import type { GeneratedWorkload, GeneratorContext } from './generated.ts';
+import type { PlannedOperation } from './issuer.ts';
+import type { Lane } from './open-loop.ts';
+import { openLoop } from './open-loop.ts';
+import { padded } from './values.ts';
+
+/** Reads ask for one of the last so many acknowledged writes. */
+const READ_BACK = 2_000;
+
+const APPEND_KEYS = 50;
+
+export const failoverMix = {
+  kind: 'generated',
+  name: 'failover-mix',
+  finalRead: true,
+  defaults: {
+    asyncSetsPerSecond: 60,
+    /** Kit only, and only where the environment promises more than `async`. */
+    durableSetsPerSecond: 40,
+    getsPerSecond: 80,
+    incrsPerSecond: 15,
+    appendsPerSecond: 15,
+    getOrComputesPerSecond: 30,
+    /** Deadline of `getOrCompute`'s caller. */
+    deadlineMs: 500,
+    computeKeys: 200,
+    valueBytes: 224,
+    /** Lifecycle, read by the trial: how long it waits for clients that are behind, once the first one writes again. */
+    stragglerMs: 3_000,
+    /** Lifecycle: how long the load goes on after the heal, with the returned node in the picture. */
+    afterHealMs: 1_500,
+    /** Lifecycle: the longest wait for Sentinel to make the topology whole, before the trial does it by REPLICAOF. */
+    settleMs: 2_000,
+  },
+  async run(context: GeneratorContext) {
+    const { clock, issuer, random, startUs, stopped } = context;
+    await openLoop({ lanes: lanes(context), clock, issuer, random, startUs, stopped });
+  },
+} as const satisfies GeneratedWorkload;
+
+function lanes(context: GeneratorContext): readonly Lane[] {
+  const { adapter, tag, parameters, durableWrites, random } = context;
+  const parameter = (name: keyof typeof failoverMix.defaults) => parameters[name] ?? 0;
+  const acknowledged: string[] = [];
+  let written = 0;
+  let incremented = 0;
+  let appended = 0;
+
+  const set = (durability: typeof durableWrites): PlannedOperation => {
+    const n = written++;
+    const key = `w:${tag}:${n}`;
+    const value = `v${n}`;
+    return {
+      kind: 'set',
+      key,
+      value,
+      durability,
+      send: () => adapter.set(key, padded(value, parameter('valueBytes')), durability),
+      onOk: (answer) => {
+        if (answer.source === 'redis') acknowledged[n % READ_BACK] = key;
+      },
+    };
+  };
+  const get = (): PlannedOperation | undefined => {
+    if (acknowledged.length === 0) return undefined;
+    const key = acknowledged[random.int(acknowledged.length)];
+    return key === undefined ? undefined : { kind: 'get', key, send: () => adapter.get(key) };
+  };
+  const incr = (): PlannedOperation => {
+    const key = `i:${tag}:${incremented++}`;
+    return { kind: 'incr', key, value: '1', send: () => adapter.incr(key) };
+  };
+  const append = (): PlannedOperation => {
+    const key = `a:${tag}:${appended++ % APPEND_KEYS}`;
+    const text = (op: number) => `,${op}`;
+    return { kind: 'append', key, value: text, send: (op) => adapter.append(key, text(op)) };
+  };
+  const getOrCompute = (): PlannedOperation => {
+    const n = random.int(parameter('computeKeys'));
+    const key = `c:${tag}:${n}`;
+    const value = `c${n}`;
+    return {
+      kind: 'getOrCompute',
+      key,
+      value,
+      deadlineMs: parameter('deadlineMs'),
+      send: () => adapter.getOrCompute(key, async () => value),
+    };
+  };
+  const durable = adapter.durable && durableWrites !== 'async';
+  return [
+    { perSecond: parameter('asyncSetsPerSecond'), next: () => set('async') },
+    { perSecond: durable ? parameter('durableSetsPerSecond') : 0, next: () => set(durableWrites) },
+    { perSecond: parameter('getsPerSecond'), next: get },
+    { perSecond: parameter('incrsPerSecond'), next: incr },
+    { perSecond: parameter('appendsPerSecond'), next: append },
+    { perSecond: parameter('getOrComputesPerSecond'), next: getOrCompute },
+  ];
+}

@@ -1,0 +1,57 @@
+/**
+ * A generated workload: code that sends operations through one client's adapter, in a thread of its own (`worker.ts`),
+ * started and stopped by messages (`protocol.ts`). It knows nothing of faults.
+ */
+import type { Durability } from '../../config/schema.ts';
+import type { Clock } from '../clock.ts';
+import type { HistoryEvent } from '../history.ts';
+import type { Adapter } from './adapter.ts';
+import type { Issuer } from './issuer.ts';
+import type { Parameters } from './parameters.ts';
+import type { Random } from './random.ts';
+
+export interface GeneratorContext {
+  readonly adapter: Adapter;
+  readonly clock: Clock;
+  readonly issuer: Issuer;
+  readonly random: Random;
+  readonly parameters: Parameters;
+  /** What a durable write of the environment promises. */
+  readonly durableWrites: Durability;
+  /** Unique to trial and client: the middle of every key. */
+  readonly tag: string;
+  /** When the open loop's schedule begins. */
+  readonly startUs: number;
+  readonly stopped: AbortSignal;
+  readonly record: (event: HistoryEvent) => void;
+}
+
+export interface GeneratedWorkload {
+  readonly kind: 'generated';
+  readonly name: string;
+  /** Every parameter with its default. */
+  readonly defaults: Parameters;
+  /** Whether the raw nodes are read for every written key after the trial. */
+  readonly finalRead: boolean;
+  /** Before the schedule begins: warming, for instance. */
+  prepare?(context: GeneratorContext): Promise<void>;
+  /** Resolves when it ended by itself, or soon after `stopped`. */
+  run(context: GeneratorContext): Promise<void>;
+}
+
+/** Writes a mark of the workload: phases, windows, sizes. */
+export function mark(
+  context: GeneratorContext,
+  name: string,
+  data: Readonly<Record<string, string | number | boolean>>,
+): void {
+  const { adapter, clock } = context;
+  context.record({
+    type: 'observe',
+    from: 'workload',
+    name,
+    client: adapter.client,
+    atUs: clock.nowUs(),
+    data,
+  });
+}

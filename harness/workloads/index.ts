@@ -1,0 +1,48 @@
+/** Every workload by name: what a drill may ask for. */
+import { KitError } from '../../config/errors.ts';
+import { generatedWorkloads } from './catalogue.ts';
+import type { GeneratedWorkload } from './generated.ts';
+import { breaker } from './scripted/breaker.ts';
+import { consistency } from './scripted/consistency.ts';
+import { corruptPayload } from './scripted/corrupt-payload.ts';
+import { featureFlag } from './scripted/feature-flag.ts';
+import { hitMiss } from './scripted/hit-miss.ts';
+import { keyVersioning } from './scripted/key-versioning.ts';
+import { observability } from './scripted/observability.ts';
+import { replication } from './scripted/replication.ts';
+import { security } from './scripted/security.ts';
+import { timeoutFallback } from './scripted/timeout-fallback.ts';
+import { ttlExpiry } from './scripted/ttl-expiry.ts';
+import type { ScriptedWorkload } from './scripted.ts';
+
+export type Workload = GeneratedWorkload | ScriptedWorkload;
+
+const scripted: readonly ScriptedWorkload[] = [
+  breaker,
+  consistency,
+  corruptPayload,
+  featureFlag,
+  hitMiss,
+  keyVersioning,
+  observability,
+  replication,
+  security,
+  timeoutFallback,
+  ttlExpiry,
+];
+
+export const workloads: ReadonlyMap<string, Workload> = new Map<string, Workload>([
+  ...generatedWorkloads,
+  ...scripted.map((workload) => [workload.name, workload] as const),
+]);
+
+export function workloadByName(name: string): Workload {
+  const workload = workloads.get(name);
+  if (workload === undefined) {
+    throw new KitError(`there is no workload '${name}'`, {
+      code: 'DRILL_INVALID',
+      hint: `allowed: ${[...workloads.keys()].join(', ')}`,
+    });
+  }
+  return workload;
+}

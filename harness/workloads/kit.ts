@@ -1,0 +1,114 @@
+/**
+ * This kit's client as an application uses it: the environment's settings, everything else by default. Sets and reads go
+ * through the cache, INCR and APPEND through its supervised connection.
+ */
+import type { Cache, RedisOptions } from '../../client/index.ts';
+import { CacheError, redisCache, sentinelCache } from '../../client/index.ts';
+import type { OperationKind } from '../history.ts';
+import type { Adapter, Answer, ClientEventSink, ClientSpec, Failure } from './adapter.ts';
+
+export function kitAdapter(spec: ClientSpec, onEvent: ClientEventSink): Adapter {
+  return adaptCache(openCache(spec), onEvent);
+}
+
+/** A cache that is open already, as an adapter. */
+export function adaptCache(cache: Cache, onEvent: ClientEventSink): Adapter {
+  cache.on(({ type, ...fields }) => onEvent(type, flat(fields)));
+  const connection = cache.connection;
+  if (connection === undefined) throw new Error('a cache on Redis has a connection');
+  const physicalKey = (key: string) => cache.physicalKey(key);
+  const direct = async (command: string, key: string, ...args: readonly string[]): Promise<Answer> => ({
+    source: 'redis',
+    value: String(await connection.call(command, physicalKey(key), ...args)),
+  });
+  return {
+    client: 'kit',
+    durable: true,
+    encoding: 'envelope',
+    physicalKey,
+    async ready() {
+      await cache.ping();
+    },
+    async set(key, value, durability) {
+      return receipt(await cache.set(key, value, { durability }));
+    },
+    async get(key) {
+      const entry = await cache.getEntry<string>(key);
+      // A miss has no source of its own: while Redis is away it is the memory's, which the client's events show.
+      return entry === undefined
+        ? { source: 'redis', value: null }
+        : { source: entry.source, value: entry.value };
+    },
+    incr: (key) => direct('INCR', key),
+    append: (key, text) => direct('APPEND', key, text),
+    async getMany(keys) {
+      return { source: 'redis', value: String((await cache.getMany<string>(keys)).size) };
+    },
+    setMany: async (entries) => receipt(await cache.setMany(entries)),
+    async getOrCompute(key, load) {
+      const { source, value } = await cache.getOrComputeEntry(key, load);
+      return { source, value };
+    },
+    failure: kitFailure,
+    close: () => cache.close(),
+  };
+}
+
+/** The cache on the environment's master, with the environment's settings. */
+export function openCache(spec: ClientSpec, overrides: Partial<RedisOptions> = {}): Cache {
+  const { settings } = spec;
+  const common = {
+    username: spec.app.username,
+    password: spec.app.password,
+    ...(spec.tls && { tls: spec.tls }),
+    connectTimeoutMs: settings.connectTimeoutMs,
+    commandTimeoutMs: settings.commandTimeoutMs,
+    supervision: settings.supervision,
+    namespace: settings.namespace,
+    defaultTtlSeconds: settings.defaultTtlSeconds,
+    breaker: settings.breaker,
+  };
+  if (spec.mode === 'sentinel') {
+    return sentinelCache({
+      ...common,
+      mode: 'sentinel',
+      sentinels: spec.sentinels,
+      serviceName: spec.serviceName,
+      sentinelUsername: spec.sentinel.username,
+      sentinelPassword: spec.sentinel.password,
+      ...overrides,
+    } as Parameters<typeof sentinelCache>[0]);
+  }
+  const [address] = spec.redis;
+  return redisCache({ ...common, mode: 'standalone', address, ...overrides } as Parameters<
+    typeof redisCache
+  >[0]);
+}
+
+function receipt({ source, replicas }: { source: 'redis' | 'memory' | 'none'; replicas?: number }): Answer {
+  if (source === 'none') throw new Error('nobody took the write');
+  return { source, ...(replicas !== undefined && { replicas }) };
+}
+
+/** The client says of every error what became of the command. */
+function kitFailure(_kind: OperationKind, error: unknown): Failure {
+  if (error instanceof CacheError) {
+    const { code, message, outcome } = error;
+    return { type: outcome === 'not-applied' ? 'fail' : 'info', code, message };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return { type: 'fail', code: 'NOT_STORED', message };
+}
+
+/** An event's fields on one level: an address becomes `host:port`. */
+function flat(fields: Readonly<Record<string, unknown>>): Record<string, string | number | boolean | null> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, scalar(value)]));
+}
+
+function scalar(value: unknown): string | number | boolean | null {
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
+  if (value !== null && typeof value === 'object' && 'host' in value && 'port' in value) {
+    return `${value.host}:${value.port}`;
+  }
+  return value === undefined || value === null ? null : JSON.stringify(value);
+}

@@ -1,0 +1,61 @@
+/**
+ * How late the generator itself was: actual minus intended send, per second and in total. A late generator measures
+ * itself; whoever judges must know. Event-loop stalls of its thread stand beside it.
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Clock } from '../clock.ts';
+import type { HistoryEvent } from '../history.ts';
+
+export interface LatenessMeter {
+  sent(intendedUs: number, atUs: number): void;
+  /** Writes the last second and the total; the meter is done. */
+  close(): void;
+}
+
+export function latenessMeter(
+  client: string,
+  clock: Clock,
+  record: (event: HistoryEvent) => void,
+): LatenessMeter {
+  const all: number[] = [];
+  let second: number[] = [];
+  const loop = monitorEventLoopDelay({ resolution: 1 });
+  loop.enable();
+
+  const observe = (name: string, data: Readonly<Record<string, number>>) =>
+    record({ type: 'observe', from: 'workload', name, client, atUs: clock.nowUs(), data });
+  const flush = () => {
+    if (second.length > 0) observe('lateness', summary(second));
+    second = [];
+    if (Number.isFinite(loop.max) && loop.max > 0) {
+      observe('loop-delay', { p99Ms: toMs(loop.percentile(99) / 1e3), maxMs: toMs(loop.max / 1e3) });
+    }
+    loop.reset();
+  };
+  const timer = setInterval(flush, 1_000);
+
+  return {
+    sent(intendedUs, atUs) {
+      const lateUs = Math.max(0, atUs - intendedUs);
+      second.push(lateUs);
+      all.push(lateUs);
+    },
+    close() {
+      clearInterval(timer);
+      flush();
+      loop.disable();
+      if (all.length > 0) observe('lateness-total', summary(all));
+    },
+  };
+}
+
+/** Nearest-rank percentiles of microseconds, in milliseconds. */
+function summary(microseconds: readonly number[]): Readonly<Record<string, number>> {
+  const sorted = Float64Array.from(microseconds).sort();
+  const at = (p: number) => sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)] as number;
+  return { p50Ms: toMs(at(0.5)), p99Ms: toMs(at(0.99)), maxMs: toMs(at(1)), n: sorted.length };
+}
+
+function toMs(microseconds: number): number {
+  return Math.round(microseconds) / 1_000;
+}

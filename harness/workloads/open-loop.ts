@@ -1,0 +1,68 @@
+/**
+ * The open loop: a Poisson process on the run's clock. Operations are due when the schedule says, whatever became of
+ * earlier ones; after a stall all that is overdue goes out at once, each with its own intended time. A closed loop would
+ * hide the stall.
+ *
+ * Timers of Node have a resolution of 1 ms: up to about that much is in every latency, counted against the client.
+ */
+import type { Clock } from '../clock.ts';
+import type { Issuer, PlannedOperation } from './issuer.ts';
+import type { Random } from './random.ts';
+
+/** A share of the load: how often, and what to send when it is due. Undefined: nothing to send yet. */
+export interface Lane {
+  readonly perSecond: number;
+  readonly next: () => PlannedOperation | undefined;
+}
+
+export interface OpenLoopOptions {
+  readonly lanes: readonly Lane[];
+  readonly clock: Clock;
+  readonly issuer: Issuer;
+  readonly random: Random;
+  readonly startUs: number;
+  /** Ends by itself here; without it, only by the signal. */
+  readonly endUs?: number;
+  readonly stopped: AbortSignal;
+}
+
+/** Runs until its end or until it is stopped; operations may still be in flight then. */
+export function openLoop(options: OpenLoopOptions): Promise<void> {
+  const { clock, random, stopped } = options;
+  const lanes = options.lanes.filter((lane) => lane.perSecond > 0);
+  const perSecond = lanes.reduce((sum, lane) => sum + lane.perSecond, 0);
+  const endUs = options.endUs ?? Number.POSITIVE_INFINITY;
+  if (perSecond === 0) return Promise.resolve();
+  const gapUs = () => random.exponential(1e6 / perSecond);
+
+  return new Promise((resolve) => {
+    let dueUs = options.startUs + gapUs();
+    let timer: NodeJS.Timeout | undefined;
+    const end = () => {
+      clearTimeout(timer);
+      stopped.removeEventListener('abort', end);
+      resolve();
+    };
+    const turn = () => {
+      while (dueUs <= clock.nowUs() && dueUs < endUs && !stopped.aborted) {
+        const operation = draw(lanes, perSecond, random).next();
+        if (operation !== undefined) void options.issuer.issue(Math.round(dueUs), operation);
+        dueUs += gapUs();
+      }
+      if (dueUs >= endUs || stopped.aborted) end();
+      else timer = setTimeout(turn, Math.max(0, (dueUs - clock.nowUs()) / 1_000));
+    };
+    stopped.addEventListener('abort', end);
+    turn();
+  });
+}
+
+/** A lane by its share of the rate: superposed Poisson processes are one whose events are drawn so. */
+function draw(lanes: readonly Lane[], perSecond: number, random: Random): Lane {
+  let point = random.next() * perSecond;
+  for (const lane of lanes) {
+    point -= lane.perSecond;
+    if (point < 0) return lane;
+  }
+  return lanes.at(-1) as Lane;
+}

@@ -1,0 +1,45 @@
+/**
+ * Seed 001's realistic benchmark: 50 vector searches over a catalogue of 10, once without a cache and once with it, one
+ * after the other as the seed ran them. Its 80 % hits are what 10 keys in 50 queries give: each is computed once.
+ */
+
+import { simulatedBackend } from './backend.ts';
+import type { GeneratedWorkload, GeneratorContext } from './generated.ts';
+import { mark } from './generated.ts';
+import { vectorKey } from './vector-key.ts';
+
+export const realistic50 = {
+  kind: 'generated',
+  name: 'realistic-50',
+  finalRead: false,
+  defaults: { queries: 50, catalogue: 10, backendFastestMs: 120, backendSlowestMs: 180, deadlineMs: 1_000 },
+  async run(context: GeneratorContext) {
+    const { adapter, clock, issuer, random, stopped } = context;
+    const { queries, catalogue, backendFastestMs, backendSlowestMs, deadlineMs } = context.parameters as {
+      readonly [K in keyof typeof realistic50.defaults]: number;
+    };
+    const backend = simulatedBackend(random, backendFastestMs, backendSlowestMs);
+    const order = random.shuffle(Array.from({ length: queries }, (_, i) => i % catalogue));
+    mark(context, 'catalogue', { keys: catalogue, queries });
+
+    const query = (n: number, phase: 'uncached' | 'cached') => {
+      const key = vectorKey(context.tag, n);
+      const value = `result-${n}`;
+      const load = () => backend(value);
+      const send =
+        phase === 'cached'
+          ? () => adapter.getOrCompute(key, load)
+          : async () => ({ source: 'loader' as const, value: await load() });
+      return issuer.issue(clock.nowUs(), { kind: 'getOrCompute', key, value, phase, deadlineMs, send });
+    };
+    for (const phase of ['uncached', 'cached'] as const) {
+      const startUs = clock.nowUs();
+      mark(context, 'phase', { phase });
+      for (const n of order) {
+        if (stopped.aborted) return;
+        await query(n, phase);
+      }
+      mark(context, 'phase-end', { phase, tookMs: (clock.nowUs() - startUs) / 1_000 });
+    }
+  },
+} as const satisfies GeneratedWorkload;

@@ -1,0 +1,72 @@
+/**
+ * A scripted workload: steps in a fixed order that record what was expected and what was seen (`expect` events). It never
+ * judges: a step that did not hold is a line like the others, and the script goes on.
+ *
+ * Scripts run in the harness's own process: they need the Environment, and none of them generates load.
+ */
+import type { Redis } from 'ioredis';
+import type { Cache, CacheOptions, ConnectionOptions } from '../../client/index.ts';
+import type { Environment } from '../../infra/environment.ts';
+import type { Address } from '../../infra/topology.ts';
+import type { Clock } from '../clock.ts';
+import type { FaultProxy } from '../faults/proxy/index.ts';
+import type { ExpectationEvent, HistoryEvent, Json } from '../history.ts';
+import type { ClientSpec } from './adapter.ts';
+import type { WrittenKey } from './issuer.ts';
+import type { Parameters } from './parameters.ts';
+import type { Random } from './random.ts';
+
+export type CacheOverrides = CacheOptions & Omit<ConnectionOptions, 'username' | 'password' | 'tls'>;
+
+export interface ScriptContext {
+  readonly environment: Environment;
+  readonly clock: Clock;
+  readonly parameters: Parameters;
+  readonly random: Random;
+  /** Unique to the trial: the middle of every key. */
+  readonly tag: string;
+  readonly spec: ClientSpec;
+  readonly signal: AbortSignal;
+  readonly record: (event: HistoryEvent) => void;
+  /** Records what was expected and what was seen. */
+  expect(
+    id: string,
+    what: string,
+    seen: Pick<ExpectationEvent, 'relation' | 'expected' | 'actual' | 'unit'>,
+  ): void;
+  /** The kit's client on the environment, or on one address of it; closed with the trial. */
+  open(overrides?: CacheOverrides, at?: Address): Cache;
+  /** A fault proxy before the master; ended with the trial. */
+  proxyBeforeMaster(): Promise<FaultProxy>;
+  /** Has these physical keys removed with the trial. */
+  remember(...keys: readonly string[]): void;
+  /** Waits until every replica has all that the master has. */
+  caughtUp(): Promise<void>;
+  /** Reads these keys from every raw node into the history. */
+  readAllNodes(keys: readonly WrittenKey[]): Promise<void>;
+  /** An admin connection to the master of the moment. */
+  master(): Promise<Redis>;
+}
+
+export interface ScriptedWorkload {
+  readonly kind: 'scripted';
+  readonly name: string;
+  readonly defaults: Parameters;
+  run(context: ScriptContext): Promise<void>;
+}
+
+/** `equals`, the most common relation. */
+export function equals(expected: Json, actual: Json | undefined) {
+  return { relation: 'equals' as const, expected, actual: actual ?? null };
+}
+
+/** The error that a call ended with, as its code or name; null when it did not fail. */
+export async function errorOf(call: () => Promise<unknown>): Promise<string | null> {
+  try {
+    await call();
+    return null;
+  } catch (error) {
+    if (!(error instanceof Error)) return String(error);
+    return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Payloads that must not be believed, written past the client: bytes flipped, cut, foreign, of another format, and of an
+ * older schema. Each is read with `get` and with `getOrCompute`.
+ */
+import type { StandardSchema } from '../../../client/index.ts';
+import { encodeEnvelope } from '../../../client/index.ts';
+import { until } from '../../until.ts';
+import type { ScriptedWorkload } from '../scripted.ts';
+import { equals, errorOf } from '../scripted.ts';
+
+interface User {
+  readonly id: number;
+  readonly name: string;
+}
+
+const GOOD: User = { id: 1, name: 'Ada' };
+
+const userSchema: StandardSchema<User> = {
+  '~standard': {
+    version: 1,
+    vendor: 'drill',
+    validate: (value) =>
+      typeof value === 'object' && value !== null && 'id' in value && 'name' in value
+        ? { value: value as User }
+        : { issues: [{ message: 'not a user' }] },
+  },
+};
+
+/** Every way of being wrong, from a payload that is right. */
+const POISONS: Readonly<Record<string, (good: Buffer) => Buffer>> = {
+  'flipped-byte': (good) => {
+    const bad = Buffer.from(good);
+    const last = bad.length - 1;
+    bad.writeUInt8(bad.readUInt8(last) ^ 0x01, last);
+    return bad;
+  },
+  cut: (good) => good.subarray(0, Math.ceil(good.length / 2)),
+  'cut-in-header': (good) => good.subarray(0, 3),
+  empty: () => Buffer.alloc(0),
+  foreign: () => Buffer.from(JSON.stringify(GOOD)),
+  'later-format': (good) => {
+    const bad = Buffer.from(good);
+    bad.writeUInt8(0xff, 1);
+    return bad;
+  },
+  'older-schema': () => encodeEnvelope({ userId: 1, fullName: 'Ada' }),
+};
+
+export const corruptPayload = {
+  kind: 'scripted',
+  name: 'corrupt-payload',
+  defaults: { purgeBoundMs: 2_000 },
+  async run({ open, expect, remember, master, tag, parameters, signal }) {
+    const cache = open();
+    const redis = await master();
+    const schema = userSchema;
+    await cache.ping();
+    const good = encodeEnvelope(GOOD);
+
+    for (const [poison, spoil] of Object.entries(POISONS)) {
+      const key = `corrupt:${tag}:${poison}`;
+      const physical = cache.physicalKey(key);
+      remember(physical);
+      const plant = () => redis.set(physical, spoil(good), 'EX', 60);
+
+      await plant();
+      let seen: User | undefined;
+      const thrown = await errorOf(async () => {
+        seen = await cache.get(key, { schema });
+      });
+      expect(`${poison}-not-thrown`, `${poison}: the read does not throw`, equals(null, thrown));
+      expect(
+        `${poison}-not-returned`,
+        `${poison}: nothing wrong is returned`,
+        equals(null, (seen ?? null) as null),
+      );
+      const purged = await until(`${poison} to be purged`, async () => (await redis.exists(physical)) === 0, {
+        boundMs: parameters.purgeBoundMs ?? 0,
+        signal,
+      }).catch(() => false);
+      expect(`${poison}-purged`, `${poison}: it is purged from Redis`, equals(true, purged));
+
+      await plant();
+      const computed = await cache.getOrCompute(key, () => GOOD, { schema });
+      expect(
+        `${poison}-recomputed`,
+        `${poison}: getOrCompute computes the value`,
+        equals({ ...GOOD }, { ...computed }),
+      );
+    }
+    const expected = 2 * Object.keys(POISONS).length;
+    expect('counted', 'every purge is counted', equals(expected, cache.stats().purged));
+  },
+} as const satisfies ScriptedWorkload;

@@ -1,0 +1,44 @@
+/** Where keys end up in Redis: under the namespace, and with their version where the key builder made them. */
+import { buildKey } from '../../../client/index.ts';
+import type { ScriptedWorkload } from '../scripted.ts';
+import { equals } from '../scripted.ts';
+
+export const keyVersioning = {
+  kind: 'scripted',
+  name: 'key-versioning',
+  defaults: {},
+  async run({ open, expect, remember, master, tag, spec }) {
+    const cache = open();
+    const redis = await master();
+    const { namespace } = spec.settings;
+    const first = buildKey('natal', { run: tag, latitude: 52.5 });
+    const second = buildKey('natal', { run: tag, latitude: 52.5 }, 2);
+    remember(cache.physicalKey(first), cache.physicalKey(second));
+    await cache.ping();
+    await cache.set(first, 'first');
+
+    const physical = cache.physicalKey(first);
+    const shape = new RegExp(`^${namespace}:v1:natal:[0-9a-f]{16}$`);
+    expect('shape', 'namespace, v1, domain and a hash of 16', equals(true, shape.test(physical)));
+    expect(
+      'at-physical-key',
+      'the value stands under its physical key',
+      equals(1, await redis.exists(physical)),
+    );
+    expect('not-unprefixed', 'and not without the namespace', equals(0, await redis.exists(first)));
+    expect('same-input', 'the same input in another order gives the same key', {
+      ...equals(first, buildKey('natal', { latitude: 52.5, run: tag })),
+    });
+    expect(
+      'other-version',
+      'another version is another key',
+      equals(null, (await cache.get(second)) ?? null),
+    );
+
+    let strangers = 0;
+    for await (const keys of redis.scanStream({ count: 1_000 })) {
+      strangers += (keys as readonly string[]).filter((key) => !key.startsWith(`${namespace}:`)).length;
+    }
+    expect('no-strangers', 'no key in Redis is outside of the namespace', equals(0, strangers));
+  },
+} as const satisfies ScriptedWorkload;

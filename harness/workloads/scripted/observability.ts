@@ -1,0 +1,108 @@
+/** Statistics and metrics beside the recorded history of the same operations: each counter equals what was seen. */
+import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../history.ts';
+import { createIssuer, type PlannedOperation } from '../issuer.ts';
+import { adaptCache } from '../kit.ts';
+import { latenessMeter } from '../lateness.ts';
+import type { ScriptContext, ScriptedWorkload } from '../scripted.ts';
+import { equals } from '../scripted.ts';
+
+export const observability = {
+  kind: 'scripted',
+  name: 'observability',
+  defaults: { sets: 20, reads: 60, computes: 15 },
+  async run(context) {
+    const { open, expect } = context;
+    const cache = open();
+    await cache.ping();
+    const events = await exercise(context, cache);
+
+    const seen = tally(events);
+    const stats = cache.stats();
+    expect('hits', 'hits in the statistics are the hits in the history', equals(seen.hits, stats.hits));
+    expect('misses', 'so are misses', equals(seen.misses, stats.misses));
+    expect('loads', 'and loads', equals(seen.loads, stats.loads));
+    expect('errors', 'and errors', equals(seen.errors, stats.errors));
+    expect(
+      'ratio',
+      'the hit ratio is hits by reads',
+      equals(seen.hits / (seen.hits + seen.misses), stats.hitRatio),
+    );
+
+    const text = cache.metrics();
+    for (const [metric, count] of [
+      ['cache_redis_hits_total', stats.hits],
+      ['cache_redis_misses_total', stats.misses],
+      ['cache_redis_errors_total', stats.errors],
+    ] as const) {
+      expect(metric, `${metric} says the same`, equals(count, sumOf(text, metric)));
+    }
+  },
+} as const satisfies ScriptedWorkload;
+
+/** Runs a seeded mix one after the other and returns what the history recorded of it. */
+async function exercise(
+  { record, clock, random, tag, remember, parameters }: ScriptContext,
+  cache: ReturnType<ScriptContext['open']>,
+): Promise<readonly HistoryEvent[]> {
+  const { sets = 0, reads = 0, computes = 0 } = parameters;
+  const events: HistoryEvent[] = [];
+  const keep = (event: HistoryEvent) => {
+    events.push(event);
+    record(event);
+  };
+  const adapter = adaptCache(cache, () => undefined);
+  const lateness = latenessMeter('kit', clock, () => undefined);
+  const issuer = createIssuer({ adapter, clock, record: keep, lateness, inFlightBound: 1 });
+  const key = (n: number) => `observability:${tag}:${n}`;
+  const run = (operation: PlannedOperation) => issuer.issue(clock.nowUs(), operation);
+  try {
+    for (let n = 0; n < sets; n++) {
+      const value = `v${n}`;
+      await run({ kind: 'set', key: key(n), value, send: () => adapter.set(key(n), value, 'async') });
+    }
+    for (let i = 0; i < reads; i++) {
+      // Half of what is asked for was set.
+      const n = random.int(2 * sets);
+      await run({ kind: 'get', key: key(n), send: () => adapter.get(key(n)) });
+    }
+    for (let i = 0; i < computes; i++) {
+      const n = random.int(3 * sets);
+      const value = `v${n}`;
+      const send = () => adapter.getOrCompute(key(n), async () => value);
+      await run({ kind: 'getOrCompute', key: key(n), value, send });
+    }
+  } finally {
+    lateness.close();
+    remember(...issuer.written.keys());
+  }
+  return events;
+}
+
+function tally(events: readonly HistoryEvent[]) {
+  const invokes = new Map(
+    events.filter((event): event is InvokeEvent => event.type === 'invoke').map((event) => [event.op, event]),
+  );
+  const counts = { hits: 0, misses: 0, loads: 0, errors: 0 };
+  const completions = events.filter((event): event is CompletionEvent =>
+    ['ok', 'fail', 'info'].includes(event.type),
+  );
+  for (const { op, type, value, source } of completions) {
+    const kind = invokes.get(op)?.kind;
+    if (type !== 'ok') counts.errors++;
+    else if (kind === 'get') counts[value === null ? 'misses' : 'hits']++;
+    else if (kind === 'getOrCompute') {
+      counts[source === 'loader' ? 'misses' : 'hits']++;
+      if (source === 'loader') counts.loads++;
+    }
+  }
+  return counts;
+}
+
+/** The sum of a metric's series in Prometheus's text format; null where it has none. */
+function sumOf(text: string, metric: string): number | null {
+  const values = text
+    .split('\n')
+    .filter((line) => line.startsWith(metric) && /^[{ ]/.test(line.slice(metric.length)))
+    .map((line) => Number(line.slice(line.lastIndexOf(' ') + 1)));
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0);
+}

@@ -1,0 +1,68 @@
+/** How long a write takes to be readable on each replica: asked in a tight loop from its acknowledgement on. */
+import { infoNumber, parseInfo } from '../../redis-info.ts';
+import type { ScriptContext, ScriptedWorkload } from '../scripted.ts';
+import { equals } from '../scripted.ts';
+
+export const replication = {
+  kind: 'scripted',
+  name: 'replication',
+  defaults: { writes: 60, readableBoundMs: 2_000 },
+  async run(context) {
+    const { environment, open, expect, remember, tag, parameters, signal } = context;
+    const { writes = 0, readableBoundMs = 0 } = parameters;
+    const cache = open();
+    await cache.ping();
+    const master = await environment.masterId();
+    const replicas = environment.topology.redis.map(({ id }) => id).filter((id) => id !== master);
+
+    let readable = 0;
+    for (let n = 0; n < writes; n++) {
+      signal.throwIfAborted();
+      const key = `replication:${tag}:${n}`;
+      const physical = cache.physicalKey(key);
+      remember(physical);
+      await cache.set(key, n);
+      const ackedAt = performance.now();
+      const seen = await Promise.all(
+        replicas.map((id) => measureLag(context, id, physical, ackedAt, readableBoundMs)),
+      );
+      readable += seen.filter(Boolean).length;
+    }
+    expect('all-readable', 'every write is readable on every replica', {
+      ...equals(writes * replicas.length, readable),
+    });
+
+    for (const id of replicas) {
+      const info = parseInfo(await (await environment.admin(id)).info('replication'));
+      expect(`${id}-link`, `${id} has a link to its master`, equals('up', info.master_link_status));
+      expect(`${id}-read-only`, `${id} takes no writes of its own`, equals('1', info.slave_read_only));
+      expect(`${id}-io`, `${id} heard from its master lately`, {
+        relation: 'at-most',
+        expected: 10,
+        actual: infoNumber(info, 'master_last_io_seconds_ago'),
+        unit: 's',
+      });
+    }
+  },
+} as const satisfies ScriptedWorkload;
+
+/** Records the lag; false when the key did not come within the bound. */
+async function measureLag(
+  { environment, record, clock }: ScriptContext,
+  node: string,
+  key: string,
+  ackedAt: number,
+  boundMs: number,
+): Promise<boolean> {
+  const redis = await environment.admin(node);
+  for (;;) {
+    const found = (await redis.exists(key)) === 1;
+    const lagMs = Math.round((performance.now() - ackedAt) * 1_000) / 1_000;
+    if (found) {
+      const atUs = clock.nowUs();
+      record({ type: 'observe', from: 'workload', name: 'replication-lag', node, atUs, data: { lagMs } });
+      return true;
+    }
+    if (lagMs > boundMs) return false;
+  }
+}

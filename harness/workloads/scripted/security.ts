@@ -1,0 +1,83 @@
+/** Who gets in and what the app may do, asked of every node with connections of our own. */
+import { readFile } from 'node:fs/promises';
+import { Redis } from 'ioredis';
+import type { Address } from '../../../infra/topology.ts';
+import type { ScriptContext, ScriptedWorkload } from '../scripted.ts';
+import { equals } from '../scripted.ts';
+
+/** Seed 002's renamed commands, and what else could destroy or reveal. */
+const DENIED: readonly (readonly [string, ...string[]])[] = [
+  ['FLUSHALL'],
+  ['FLUSHDB'],
+  ['EVAL', 'return 1', '0'],
+  ['CONFIG', 'GET', 'maxmemory'],
+  ['KEYS', '*'],
+  ['DEBUG', 'JMAP'],
+  ['SHUTDOWN', 'NOSAVE'],
+  ['ACL', 'LIST'],
+];
+
+export const security = {
+  kind: 'scripted',
+  name: 'security',
+  defaults: {},
+  async run(context) {
+    const { environment, expect, spec } = context;
+    const nodes = await environment.status();
+    for (const { id, address } of nodes) {
+      const user = id.startsWith('sentinel') ? spec.sentinel.username : spec.app.username;
+      expect(`${id}-no-password`, `${id} refuses a client without a password`, {
+        ...equals('NOAUTH', await replyTo(context, address, ['ROLE'])),
+      });
+      const wrong = ['AUTH', user, 'not-the-password'] as const;
+      expect(`${id}-wrong-password`, `${id} refuses a wrong password`, {
+        ...equals('WRONGPASS', await replyTo(context, address, wrong)),
+      });
+    }
+    for (const { id, address } of nodes.filter((node) => node.id.startsWith('redis'))) {
+      for (const command of DENIED) {
+        const reply = await replyTo(context, address, command, spec.app);
+        expect(`${id}-${command[0]}`, `${id} denies ${command[0]} to the app`, equals('NOPERM', reply));
+      }
+    }
+    if (process.platform !== 'linux') return;
+    const secrets = [spec.app.password, spec.sentinel.password];
+    for (const { id, pid } of nodes) {
+      if (pid === undefined) continue;
+      const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8');
+      const shown = secrets.filter((secret) => secret !== '' && commandLine.includes(secret)).length;
+      expect(`${id}-command-line`, `no password on the command line of ${id}`, equals(0, shown));
+    }
+  },
+} as const satisfies ScriptedWorkload;
+
+/** The first word of the answer: an error's code, or what was not refused. */
+async function replyTo(
+  { spec }: ScriptContext,
+  { host, port }: Address,
+  [command, ...args]: readonly [string, ...string[]],
+  credentials?: { readonly username: string; readonly password: string },
+): Promise<string> {
+  const redis = new Redis({
+    host,
+    port,
+    ...credentials,
+    ...(spec.tls && { tls: spec.tls }),
+    protocol: 2,
+    lazyConnect: true,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    retryStrategy: null,
+    maxRetriesPerRequest: 0,
+    commandTimeout: 2_000,
+  });
+  redis.on('error', () => undefined);
+  try {
+    await redis.connect();
+    return String(await redis.call(command, ...args)).split(' ', 1)[0] ?? '';
+  } catch (error) {
+    return error instanceof Error ? (error.message.split(' ', 1)[0] ?? '') : String(error);
+  } finally {
+    redis.disconnect();
+  }
+}

@@ -1,0 +1,71 @@
+/** TTLs as Redis itself sees them, and the edges: 0 does not store, negative is refused, null never expires. */
+import { until } from '../../until.ts';
+import type { ScriptedWorkload } from '../scripted.ts';
+import { equals, errorOf } from '../scripted.ts';
+
+export const ttlExpiry = {
+  kind: 'scripted',
+  name: 'ttl-expiry',
+  defaults: { ttlSeconds: 1, expiryBoundMs: 3_000 },
+  async run({ open, expect, remember, master, tag, spec, parameters, signal }) {
+    const cache = open();
+    const redis = await master();
+    const key = (name: string) => {
+      const logical = `ttl:${tag}:${name}`;
+      remember(cache.physicalKey(logical));
+      return logical;
+    };
+    const pttlMs = (logical: string) => redis.pttl(cache.physicalKey(logical));
+    const { ttlSeconds = 1, expiryBoundMs = 0 } = parameters;
+    await cache.ping();
+
+    const defaultMs = spec.settings.defaultTtlSeconds * 1_000;
+    await cache.set(key('default'), 'kept');
+    const left = await pttlMs(key('default'));
+    // Jitter may shorten it by some per cent, so that keys set together do not expire together.
+    const bounds = { expected: defaultMs, actual: left, unit: 'ms' } as const;
+    expect('default-at-most', 'without a TTL the default holds', { ...bounds, relation: 'at-most' });
+    expect('default-at-least', 'and not much less', {
+      ...bounds,
+      relation: 'at-least',
+      expected: defaultMs * 0.8,
+    });
+
+    await cache.set(key('short'), 'short', { ttlSeconds });
+    expect(
+      'before-expiry',
+      'before its TTL a value is a hit',
+      equals('short', await cache.get(key('short'))),
+    );
+    await until(
+      'the short TTL to expire in Redis',
+      async () => (await redis.exists(cache.physicalKey(key('short')))) === 0,
+      { boundMs: expiryBoundMs, signal },
+    );
+    expect(
+      'after-expiry',
+      'after its TTL it is a miss',
+      equals(null, (await cache.get(key('short'))) ?? null),
+    );
+    expect(
+      'recomputed',
+      'and is computed again',
+      equals('new', await cache.getOrCompute(key('short'), () => 'new')),
+    );
+
+    await cache.set(key('zero'), 'not stored', { ttlSeconds: 0 });
+    expect('zero-not-stored', 'a TTL of 0 stores nothing', equals(-2, await pttlMs(key('zero'))));
+    expect('zero-miss', 'and reads as a miss', equals(null, (await cache.get(key('zero'))) ?? null));
+
+    const refused = await errorOf(() => cache.set(key('negative'), 'refused', { ttlSeconds: -1 }));
+    expect(
+      'negative-refused',
+      'a negative TTL is an error of configuration',
+      equals('CONFIGURATION', refused),
+    );
+    expect('negative-not-stored', 'and stores nothing', equals(-2, await pttlMs(key('negative'))));
+
+    await cache.set(key('none'), 'for ever', { ttlSeconds: null });
+    expect('null-no-expiry', 'a TTL of null never expires', equals(-1, await pttlMs(key('none'))));
+  },
+} as const satisfies ScriptedWorkload;

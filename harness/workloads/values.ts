@@ -1,0 +1,23 @@
+/**
+ * Values as workloads write them: a short tag that names the write, then `|` and padding to a realistic size. Histories
+ * and final reads carry the tag alone, so that a trial's files stay small whatever the payload.
+ */
+import type { Random } from './random.ts';
+
+export function padded(tag: string, bytes: number): string {
+  return tag.length + 1 >= bytes ? tag : `${tag}|${'x'.repeat(bytes - tag.length - 1)}`;
+}
+
+/** The tag of a stored value; text without padding is its own tag. */
+export function logicalValue(stored: string): string {
+  const bar = stored.indexOf('|');
+  return bar === -1 ? stored : stored.slice(0, bar);
+}
+
+/** ln(4700 / 224) / z(0.9): Twitter's cache traces have a median value of 224 B and a p90 of 4.7 KB (Yang, OSDI 2020). */
+const LOG_NORMAL_SIGMA = Math.log(4_700 / 224) / 1.2816;
+
+/** Draws a value's size in bytes: log-normal by those two figures, cut at `maxBytes`, which also cuts the mean. */
+export function valueBytes(random: Random, maxBytes: number): number {
+  return Math.min(maxBytes, Math.max(16, Math.round(224 * Math.exp(LOG_NORMAL_SIGMA * random.normal()))));
+}

@@ -1,0 +1,11 @@
+/** Entry of a generator's thread. Its setup, secrets included, comes as workerData and never by a command line. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { generatedWorkload } from './catalogue.ts';
+import { serveGenerator } from './generator.ts';
+import type { GeneratorSetup } from './protocol.ts';
+
+if (parentPort !== null) {
+  const setup = workerData as GeneratorSetup;
+  await serveGenerator(parentPort, setup, generatedWorkload(setup.workload));
+  parentPort.close();
+}

@@ -1,0 +1,45 @@
+/**
+ * Seed 001's load test: 100 queries with Zipf popularity, one after the other. Its 95 % hits are what a catalogue of 5
+ * gives; the catalogue's size is part of the result.
+ */
+import { simulatedBackend } from './backend.ts';
+import type { GeneratedWorkload, GeneratorContext } from './generated.ts';
+import { mark } from './generated.ts';
+import { vectorKey } from './vector-key.ts';
+import { zipf } from './zipf.ts';
+
+export const zipf100 = {
+  kind: 'generated',
+  name: 'zipf-100',
+  finalRead: false,
+  defaults: {
+    queries: 100,
+    catalogue: 5,
+    zipfExponent: 1,
+    backendFastestMs: 110,
+    backendSlowestMs: 160,
+    deadlineMs: 1_000,
+  },
+  async run(context: GeneratorContext) {
+    const { adapter, clock, issuer, random, stopped } = context;
+    const parameters = context.parameters as { readonly [K in keyof typeof zipf100.defaults]: number };
+    const { queries, catalogue, zipfExponent, deadlineMs } = parameters;
+    const backend = simulatedBackend(random, parameters.backendFastestMs, parameters.backendSlowestMs);
+    const rank = zipf(catalogue, zipfExponent, random);
+    mark(context, 'catalogue', { keys: catalogue, queries, exponent: zipfExponent });
+    for (let i = 0; i < queries && !stopped.aborted; i++) {
+      const n = rank();
+      const key = vectorKey(context.tag, n);
+      const value = `result-${n}`;
+      const send = () => adapter.getOrCompute(key, () => backend(value));
+      await issuer.issue(clock.nowUs(), {
+        kind: 'getOrCompute',
+        key,
+        value,
+        phase: 'cached',
+        deadlineMs,
+        send,
+      });
+    }
+  },
+} as const satisfies GeneratedWorkload;

@@ -1,0 +1,209 @@
+/**
+ * Which addresses an environment's nodes get.
+ *
+ * Where the system lets a program bind any address of 127.0.0.0/8 (Linux), every node has one of its own and all Redis
+ * nodes share one port, as on real hosts. Elsewhere (macOS) all listen on 127.0.0.1, each on a port of its own.
+ *
+ * Either way an environment takes a numbered *block*. The blocks that are taken are files in a directory that all
+ * checkouts of this user share, changed only under a lock, so that two environments side by side never meet. A block
+ * is stale, and free again, when neither its owner's process nor its environment's ledger exists any more.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { KitError } from '../../config/errors.ts';
+import { type Address, nodesOf, type Placement, type Topology, type TopologyNode } from '../topology.ts';
+import { writePrivate } from './files.ts';
+import { isAlive, ownProcess, type ProcessIdentity } from './identity.ts';
+import { ledgerPath, readLedger } from './ledger.ts';
+import { acquireLock } from './lock.ts';
+
+export type Addressing = 'address-per-node' | 'port-per-node';
+
+export interface Block {
+  readonly number: number;
+  readonly addressing: Addressing;
+  readonly placement: Placement;
+}
+
+interface BlockClaim {
+  readonly owner: ProcessIdentity;
+  readonly stateDir: string;
+  readonly environment: string;
+}
+
+export interface BlockRequest {
+  readonly topology: Topology;
+  readonly stateDir: string;
+  /** This block or none: for an environment that had it before, or whoever asks for it. */
+  readonly only?: number | undefined;
+  readonly addressing?: Addressing | undefined;
+  /** Where the claims are kept; the default is shared by all checkouts of this user. */
+  readonly registryDir?: string | undefined;
+}
+
+/** 127.80.1.x to 127.87.250.x: far from 127.0.0.x (in use) and 127.0.1.1 (Debian's own name). */
+const FIRST_OCTET_B = 80;
+const BLOCKS_PER_OCTET = 250;
+const BLOCKS = 8 * BLOCKS_PER_OCTET;
+/** Sentinels stand at .11 and up, so that logs tell the roles apart. */
+const FIRST_SENTINEL_HOST = 11;
+/** Ports that a block takes per role with one address for all; the schema allows 6 Redis nodes and 7 sentinels. */
+const PORTS_PER_BLOCK = 10;
+/** With one address for all, blocks count up from the configured port: so many stay clear of the next well-known ones. */
+const PORT_BLOCKS = 50;
+
+/** Claims the first free block and gives every node its address. @throws KitError `ADDRESS_IN_USE` */
+export async function claimBlock(request: BlockRequest): Promise<Block> {
+  const { topology, stateDir } = request;
+  const addressing = request.addressing ?? (await probeAddressing());
+  const dir = request.registryDir ?? registryDir();
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  using _lock = await acquireLock(join(dir, 'lock'), {
+    what: 'address blocks of this user',
+    timeoutMs: 10_000,
+  });
+  const taken = await takenBlocks(dir);
+  const count = addressing === 'address-per-node' ? BLOCKS : PORT_BLOCKS;
+  const candidates = request.only === undefined ? Array.from({ length: count }, (_, i) => i) : [request.only];
+  const refused: string[] = [];
+  for (const number of candidates) {
+    const claim = taken.get(number);
+    if (claim !== undefined) {
+      refused.push(`block ${number} belongs to environment '${claim.environment}' of ${claim.stateDir}`);
+      continue;
+    }
+    const placement = place(topology, addressing, number);
+    const busy = await firstBusy([...placement.values()]);
+    if (busy === undefined) {
+      const own: BlockClaim = {
+        owner: await ownProcess(),
+        stateDir,
+        environment: topology.environment.name,
+      };
+      writePrivate(claimPath(dir, number), JSON.stringify(own));
+      return { number, addressing, placement };
+    }
+    refused.push(`${busy.host}:${busy.port} is in use by another program`);
+    if (isPortTakenEverywhere(refused)) break;
+  }
+  throw addressesInUse(refused, topology);
+}
+
+/** Gives the block back, if it is this environment's. */
+export async function releaseBlock(
+  number: number,
+  stateDir: string,
+  environment: string,
+  dir = registryDir(),
+): Promise<void> {
+  if (!existsSync(dir)) return;
+  using _lock = await acquireLock(join(dir, 'lock'), {
+    what: 'address blocks of this user',
+    timeoutMs: 10_000,
+  });
+  const claim = readClaim(claimPath(dir, number));
+  if (claim?.stateDir === stateDir && claim.environment === environment) {
+    rmSync(claimPath(dir, number), { force: true });
+  }
+}
+
+/** Every node's address in a block. Pure. */
+export function place(topology: Topology, addressing: Addressing, block: number): Placement {
+  const { redis, sentinel } = topology.environment;
+  const address = (node: TopologyNode): Address => {
+    const port = node.role === 'redis' ? redis.port : sentinel.port;
+    if (addressing === 'port-per-node') {
+      return { host: '127.0.0.1', port: port + block * PORTS_PER_BLOCK + node.index - 1 };
+    }
+    const net = `127.${FIRST_OCTET_B + Math.floor(block / BLOCKS_PER_OCTET)}.${1 + (block % BLOCKS_PER_OCTET)}`;
+    const host = node.role === 'redis' ? node.index : FIRST_SENTINEL_HOST + node.index - 1;
+    return { host: `${net}.${host}`, port };
+  };
+  return new Map(nodesOf(topology).map((node) => [node.id, address(node)]));
+}
+
+/** Whether this system lets a program bind any address of 127.0.0.0/8. */
+export async function probeAddressing(): Promise<Addressing> {
+  const problem = await tryBind({ host: `127.${FIRST_OCTET_B}.0.1`, port: 0 });
+  return problem === undefined ? 'address-per-node' : 'port-per-node';
+}
+
+/** The first address that cannot be bound, or undefined. */
+export async function firstBusy(addresses: readonly Address[]): Promise<Address | undefined> {
+  for (const address of addresses) {
+    if ((await tryBind(address)) !== undefined) return address;
+  }
+  return undefined;
+}
+
+function tryBind(address: Address): Promise<string | undefined> {
+  const { promise, resolve } = deferred<string | undefined>();
+  const server = createServer();
+  server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+  server.listen({ ...address, exclusive: true }, () => server.close(() => resolve(undefined)));
+  return promise;
+}
+
+function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
+function registryDir(): string {
+  return join(tmpdir(), `redis-cache-kit-${userInfo().uid}`, 'blocks');
+}
+
+function claimPath(dir: string, number: number): string {
+  return join(dir, `${number}.json`);
+}
+
+function readClaim(path: string): BlockClaim | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as BlockClaim;
+  } catch {
+    return undefined;
+  }
+}
+
+async function takenBlocks(dir: string): Promise<ReadonlyMap<number, BlockClaim>> {
+  const taken = new Map<number, BlockClaim>();
+  for (const file of readdirSync(dir).filter((name) => /^\d+\.json$/.test(name))) {
+    const number = Number.parseInt(file, 10);
+    const claim = readClaim(join(dir, file));
+    if (claim !== undefined && (await isHeld(claim, number))) taken.set(number, claim);
+    else rmSync(join(dir, file), { force: true });
+  }
+  return taken;
+}
+
+async function isHeld(claim: BlockClaim, number: number): Promise<boolean> {
+  if (readLedger(ledgerPath(claim.stateDir, claim.environment))?.block === number) return true;
+  return isAlive(claim.owner);
+}
+
+/** Three blocks refused on different addresses for the same port: somebody listens on all addresses. */
+function isPortTakenEverywhere(refused: readonly string[]): boolean {
+  return refused.filter((line) => line.includes('in use by another program')).length >= 3;
+}
+
+function addressesInUse(refused: readonly string[], topology: Topology): KitError {
+  const { name, redis, sentinel } = topology.environment;
+  const everywhere = isPortTakenEverywhere(refused);
+  return new KitError(
+    everywhere
+      ? `no loopback address has ports ${redis.port} and ${sentinel.port} free: ${refused.at(-1)}`
+      : (refused[0] ?? 'no address block is free'),
+    {
+      code: 'ADDRESS_IN_USE',
+      where: `environment '${name}'`,
+      hint: everywhere
+        ? `find it with: ss -ltnp 'sport = :${redis.port} or sport = :${sentinel.port}'; end it, or set redis.port and sentinel.port to free ones`
+        : 'end what listens there, or leave the choice of the block to the kit',
+    },
+  );
+}

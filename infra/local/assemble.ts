@@ -1,0 +1,168 @@
+/**
+ * From a topology to running, healthy processes; and from a ledger back to the same processes.
+ *
+ * Start order: the master, which must answer; the replicas, each in sync; then the sentinels, whose first look at the
+ * master and its replicas is then the true one (the next comes 10 s later).
+ */
+import { loadSecrets } from '../../config/secrets.ts';
+import { nodesOf, type Topology } from '../topology.ts';
+import { type Block, claimBlock, releaseBlock } from './addresses.ts';
+import { findRedisBinary, type RedisBinary } from './binary.ts';
+import { environmentDir, makePrivateDir, requireFreeSpace } from './files.ts';
+import { awaitAnswer, awaitReplica, awaitSentinel, awaitWritable } from './health.ts';
+import { isAlive, ownProcess, signalProcess, stateOf } from './identity.ts';
+import { type Ledger, placementOf, updateLedger, writeLedger } from './ledger.ts';
+import { actingMaster, findMaster } from './mastership.ts';
+import type { LocalNodes } from './nodes.ts';
+import { configHashOf } from './plan.ts';
+import { startNode } from './rejoin.ts';
+import type { Site } from './site.ts';
+import type { LocalSubstrateOptions } from './substrate.ts';
+import { provideTls } from './tls-files.ts';
+
+export interface AssembleRequest {
+  readonly topology: Topology;
+  readonly stateDir: string;
+  readonly options: LocalSubstrateOptions;
+  readonly progress: (line: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Everything up to the first process: binary, directories, addresses, credentials, certificates, the ledger. */
+export async function prepareSite(request: AssembleRequest): Promise<Site> {
+  const { topology, stateDir, options, progress, signal } = request;
+  const { name } = topology.environment;
+  requireFreeSpace(stateDir);
+  const dir = environmentDir(stateDir, name);
+  makePrivateDir(dir);
+  const binary = await findRedisBinary({
+    named: options.redisServer,
+    install: options.install,
+    sink: options.sink,
+    stateDir,
+    progress,
+    signal,
+  });
+  const block = await claimBlock({
+    topology,
+    stateDir,
+    only: options.addressBlock,
+    addressing: options.addressing,
+  });
+  try {
+    writeLedger(stateDir, {
+      schema: 1,
+      environment: name,
+      phase: 'starting',
+      owner: await ownProcess(),
+      configHash: configHashOf(topology),
+      block: block.number,
+      addressing: block.addressing,
+      placement: Object.fromEntries(block.placement),
+      binary,
+      departures: [],
+      processes: {},
+      reaper: undefined,
+    });
+  } catch (error) {
+    await releaseBlock(block.number, stateDir, name);
+    throw error;
+  }
+  return siteOf(topology, stateDir, binary, block);
+}
+
+/** The site of an environment that its ledger describes. */
+export function siteOfLedger(topology: Topology, stateDir: string, ledger: Ledger): Promise<Site> {
+  return siteOf(topology, stateDir, ledger.binary, {
+    addressing: ledger.addressing,
+    placement: placementOf(ledger),
+  });
+}
+
+async function siteOf(
+  topology: Topology,
+  stateDir: string,
+  binary: RedisBinary,
+  block: Pick<Block, 'addressing' | 'placement'>,
+): Promise<Site> {
+  const { name, security } = topology.environment;
+  const dir = environmentDir(stateDir, name);
+  const hosts = [...block.placement.values()].map(({ host }) => host);
+  return {
+    topology,
+    stateDir,
+    dir,
+    placement: block.placement,
+    addressing: block.addressing,
+    binary,
+    secrets: loadSecrets(name, stateDir),
+    tls: security.tls ? await provideTls(name, dir, hosts) : undefined,
+  };
+}
+
+/** Starts all nodes of a new environment. */
+export async function startAll(
+  nodes: LocalNodes,
+  progress: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { topology } = nodes.site;
+  const [first, ...replicas] = topology.redis;
+  if (first === undefined) return;
+  progress(`starting ${first.id}`);
+  await nodes.launch(first, first.id);
+  await awaitAnswer(nodes.health(signal), first.id);
+  if (replicas.length > 0) progress(`starting ${replicas.map(({ id }) => id).join(', ')}`);
+  await Promise.all(replicas.map((node) => nodes.launch(node, first.id)));
+  await Promise.all(replicas.map(({ id }) => awaitReplica(nodes.health(signal), id, first.id)));
+  if (topology.sentinels.length > 0)
+    progress(`starting ${topology.sentinels.map(({ id }) => id).join(', ')}`);
+  await Promise.all(topology.sentinels.map((node) => nodes.launch(node, first.id)));
+  await awaitHealthy(nodes, first.id, signal);
+}
+
+/** Brings a kept environment back to what it should be: continues what is stopped, starts what is gone. */
+export async function resumeAll(
+  nodes: LocalNodes,
+  progress: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  const processes = nodes.processes();
+  for (const identity of processes.values()) {
+    if ((await stateOf(identity)) === 'stopped') await signalProcess(identity, 'SIGCONT');
+  }
+  const gone: string[] = [];
+  for (const { id } of nodesOf(nodes.site.topology)) {
+    const identity = processes.get(id);
+    if (identity === undefined || !(await isAlive(identity))) gone.push(id);
+  }
+  if (gone.length === 0) return;
+  progress(`starting again ${gone.join(', ')}`);
+  const { nodeId: master } = await findMaster(nodes);
+  // The master first, if it is among them: it comes back as master only if no other can be promoted.
+  const order = [...gone].sort((a, b) => Number(b === master) - Number(a === master));
+  for (const id of order) await startNode(nodes, id, signal);
+  await awaitHealthy(nodes, (await actingMaster(nodes)) ?? master, signal);
+}
+
+async function awaitHealthy(nodes: LocalNodes, masterId: string, signal?: AbortSignal): Promise<void> {
+  const { topology } = nodes.site;
+  const context = nodes.health(signal);
+  await Promise.all([
+    awaitWritable(context, masterId),
+    ...topology.redis
+      .filter(({ id }) => id !== masterId)
+      .map(({ id }) => awaitReplica(context, id, masterId)),
+    ...topology.sentinels.map(({ id }) => awaitSentinel(context, id, masterId)),
+  ]);
+}
+
+/** Notes that the environment is healthy, and whether it stays when this process ends. */
+export function recordRunning(nodes: LocalNodes, owner: Ledger['owner']): void {
+  updateLedger(nodes.site.stateDir, nodes.name, (ledger) => ({
+    ...ledger,
+    phase: 'running',
+    owner,
+    departures: [...new Set([...ledger.departures, ...nodes.departures])],
+  }));
+}

@@ -1,0 +1,101 @@
+/**
+ * Ends an environment by what its ledger records: processes by pid and start time, then its files, then its block.
+ * Works the same for the one who started it, for the next command after a crash, and for the reaper.
+ */
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { KitError } from '../../config/errors.ts';
+import type { DestroyReport } from '../substrate.ts';
+import { releaseBlock } from './addresses.ts';
+import { environmentDir, makePrivateDir } from './files.ts';
+import { endProcess, isAlive, type ProcessIdentity } from './identity.ts';
+import { type Ledger, ledgerPath, listLedgers, readLedger } from './ledger.ts';
+import { acquireLock } from './lock.ts';
+
+/** A grace for tidy logs and a last AOF flush; the data is removed anyway. */
+const GRACE_MS = 1_500;
+
+/** Taking turns with another command on the same environment: the longest it may take is a start. */
+const LOCK_TIMEOUT_MS = 30_000;
+
+/** Holds the environment for one command: two never start or end it at the same time. */
+export async function lockEnvironment(
+  stateDir: string,
+  name: string,
+  signal?: AbortSignal,
+): Promise<Disposable> {
+  if (!/^[a-z][a-z0-9-]{0,30}$/.test(name)) {
+    throw new KitError(`'${name}' is not a name of an environment`, {
+      code: 'CONFIG_INVALID',
+      hint: 'lower-case letters, digits and dashes, 31 at most',
+    });
+  }
+  makePrivateDir(join(stateDir, 'environments'));
+  return acquireLock(join(stateDir, 'environments', `${name}.lock`), {
+    what: `environment '${name}'`,
+    timeoutMs: LOCK_TIMEOUT_MS,
+    signal,
+  });
+}
+
+/** Ends and removes the environment. The caller holds its lock. Nothing there: an empty report. */
+export async function endEnvironment(stateDir: string, name: string): Promise<DestroyReport> {
+  const dir = environmentDir(stateDir, name);
+  const ledger = readLedger(ledgerPath(stateDir, name));
+  const ended = ledger === undefined ? [] : await endRecorded(ledger);
+  const removed = existsSync(dir) ? [dir] : [];
+  // Redis may still be writing its last file when the kernel removes the process: a second pass takes what came late.
+  rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+  if (ledger !== undefined) await releaseBlock(ledger.block, stateDir, name);
+  return { ended, removed };
+}
+
+async function endRecorded(ledger: Ledger): Promise<readonly string[]> {
+  // Sentinels first, so that none of them sees a master go and starts a failover.
+  const ids = Object.keys(ledger.processes);
+  const sentinels = ids.filter((id) => id.startsWith('sentinel-'));
+  const others = ids.filter((id) => !id.startsWith('sentinel-'));
+  const ended: string[] = [];
+  for (const group of [sentinels, others]) {
+    await Promise.all(
+      group.map(async (id) => {
+        const identity = ledger.processes[id] as ProcessIdentity;
+        if (await endProcess(identity, GRACE_MS)) ended.push(id);
+      }),
+    );
+  }
+  const { reaper } = ledger;
+  if (reaper !== undefined && reaper.pid !== process.pid) await endProcess(reaper, GRACE_MS);
+  return ended.sort();
+}
+
+/** Whether the environment belonged to a process that is gone, or was left half started. */
+export async function isOrphaned(ledger: Ledger): Promise<boolean> {
+  return ledger.owner !== undefined && !(await isAlive(ledger.owner));
+}
+
+/** Ends every ephemeral environment of this state directory whose owner is gone. @returns their names */
+export async function endOrphans(
+  stateDir: string,
+  progress: (line: string) => void,
+): Promise<readonly string[]> {
+  const swept: string[] = [];
+  for (const { environment } of listLedgers(stateDir)) {
+    if (await endIfOrphaned(stateDir, environment)) {
+      progress(`ended what a run that did not finish had left of '${environment}'`);
+      swept.push(environment);
+    }
+  }
+  return swept;
+}
+
+/** Looks again under the lock: its owner, or the reaper, may have ended it meanwhile. */
+export async function endIfOrphaned(stateDir: string, name: string): Promise<boolean> {
+  const before = readLedger(ledgerPath(stateDir, name));
+  if (before === undefined || !(await isOrphaned(before))) return false;
+  using _lock = await lockEnvironment(stateDir, name);
+  const ledger = readLedger(ledgerPath(stateDir, name));
+  if (ledger === undefined || !(await isOrphaned(ledger))) return false;
+  await endEnvironment(stateDir, name);
+  return true;
+}

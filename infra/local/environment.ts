@@ -1,0 +1,75 @@
+/** The handle to an environment of local processes. */
+import type { Redis } from 'ioredis';
+import type { Capabilities, ClientEndpoints, Environment, NodeStatus } from '../environment.ts';
+import { nodesOf, type Topology } from '../topology.ts';
+import { actingMaster } from './mastership.ts';
+import type { LocalNodes } from './nodes.ts';
+import { startNode } from './rejoin.ts';
+import { endpointsOf, nodeFiles } from './site.ts';
+
+export interface LocalEnvironmentOptions {
+  readonly nodes: LocalNodes;
+  readonly departures: readonly string[];
+  /** Ends the environment; only the handle that owns it has this. */
+  readonly end?: (() => Promise<void>) | undefined;
+}
+
+export class LocalEnvironment implements Environment {
+  readonly substrate = 'local';
+  readonly name: string;
+  readonly topology: Topology;
+  readonly endpoints: ClientEndpoints;
+  readonly capabilities: Capabilities;
+  readonly provenance: Readonly<Record<string, string>>;
+  readonly departures: readonly string[];
+  readonly logs: ReadonlyMap<string, string>;
+  readonly #nodes: LocalNodes;
+  readonly #end: (() => Promise<void>) | undefined;
+  #disposed: Promise<void> | undefined;
+
+  constructor(options: LocalEnvironmentOptions) {
+    const { nodes } = options;
+    const { site } = nodes;
+    this.#nodes = nodes;
+    this.#end = options.end;
+    this.name = nodes.name;
+    this.topology = site.topology;
+    this.endpoints = endpointsOf(site);
+    this.departures = options.departures;
+    this.capabilities = {
+      kill: (nodeId) => nodes.kill(nodeId),
+      start: (nodeId) => startNode(nodes, nodeId),
+      pause: (nodeId) => nodes.pause(nodeId),
+    };
+    this.provenance = {
+      'redis-server': site.binary.provenance,
+      'redis-version': site.binary.facts.version,
+      'redis-activedefrag': String(site.binary.facts.activedefrag),
+      'redis-tls': String(site.binary.facts.tls),
+      addressing: site.addressing,
+    };
+    this.logs = new Map(nodesOf(site.topology).map(({ id }) => [id, nodeFiles(site, id).log]));
+  }
+
+  admin(nodeId: string): Promise<Redis> {
+    return this.#nodes.admin.get(nodeId);
+  }
+
+  status(): Promise<readonly NodeStatus[]> {
+    return this.#nodes.status();
+  }
+
+  masterId(): Promise<string | undefined> {
+    return actingMaster(this.#nodes);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed ??= this.#dispose();
+    return this.#disposed;
+  }
+
+  async #dispose(): Promise<void> {
+    await this.#nodes[Symbol.asyncDispose]();
+    await this.#end?.();
+  }
+}

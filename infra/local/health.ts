@@ -1,0 +1,116 @@
+/**
+ * When an environment is healthy, asked of the nodes themselves: the master answers, every replica is in sync and the
+ * master counts it, every sentinel sees the same master, all replicas, all other sentinels and a quorum.
+ */
+import type { AdminConnections } from './admin.ts';
+import { fieldsOf, infoOf } from './admin.ts';
+import { tailOf } from './files.ts';
+import { isAlive, type ProcessIdentity } from './identity.ts';
+import { diedAtStart } from './launch.ts';
+import { addressOf, nodeFiles, type Site } from './site.ts';
+import { until } from './wait.ts';
+
+export interface HealthContext {
+  readonly site: Site;
+  readonly admin: AdminConnections;
+  readonly processes: ReadonlyMap<string, ProcessIdentity>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Loading a small data set, a first synchronisation, a busy machine: each well below. */
+const HEALTH_TIMEOUT_MS = 20_000;
+
+/** The node answers and has loaded its data. */
+export async function awaitAnswer(context: HealthContext, nodeId: string): Promise<void> {
+  await awaitNode(context, nodeId, `${nodeId} to answer`, async () => {
+    const redis = await context.admin.get(nodeId);
+    const loading = (await infoOf(redis, 'persistence')).get('loading');
+    return loading === '1' ? 'it is loading its data' : undefined;
+  });
+}
+
+/** The replica has a master, is in sync with it, and the master counts it as online. */
+export async function awaitReplica(context: HealthContext, nodeId: string, masterId: string): Promise<void> {
+  const { site, admin } = context;
+  const own = addressOf(site, nodeId);
+  await awaitNode(context, nodeId, `${nodeId} to be in sync with ${masterId}`, async () => {
+    const replica = await infoOf(await admin.get(nodeId), 'replication');
+    if (replica.get('master_link_status') !== 'up') {
+      return `master_link_status:${replica.get('master_link_status')}`;
+    }
+    const master = await infoOf(await admin.get(masterId), 'replication');
+    const listed = [...master.values()].find((line) => line.includes(`ip=${own.host},port=${own.port},`));
+    if (listed?.includes('state=online') !== true) return `${masterId} lists it as ${listed ?? 'nothing'}`;
+    return undefined;
+  });
+}
+
+/** The master takes writes: it counts as many good replicas as its min-replicas-to-write asks for. */
+export async function awaitWritable(context: HealthContext, masterId: string): Promise<void> {
+  const wanted = context.site.topology.environment.redis.minReplicasToWrite;
+  if (wanted === 0) return;
+  await awaitNode(context, masterId, `${masterId} to count ${wanted} good replicas`, async () => {
+    const good = (await infoOf(await context.admin.get(masterId), 'replication')).get(
+      'min_slaves_good_slaves',
+    );
+    return Number(good) >= wanted ? undefined : `it counts ${good}`;
+  });
+}
+
+/** The sentinel watches that master over a link of its own, has every replica and every other sentinel, and a quorum. */
+export async function awaitSentinel(context: HealthContext, nodeId: string, masterId: string): Promise<void> {
+  const { site, admin } = context;
+  const service = site.topology.environment.topology.serviceName;
+  const master = addressOf(site, masterId);
+  await awaitNode(
+    context,
+    nodeId,
+    `${nodeId} to see its master, replicas and the other sentinels`,
+    async () => {
+      const redis = await admin.get(nodeId);
+      const seen = fieldsOf(await redis.call('SENTINEL', 'MASTER', service));
+      if (seen.get('flags') !== 'master' || seen.get('ip') !== master.host) {
+        return `master ${seen.get('ip')}:${seen.get('port')} flags ${seen.get('flags')}`;
+      }
+      const replicas = await listed(redis.call('SENTINEL', 'REPLICAS', service));
+      // `ok` stands in the replica's INFO, which Sentinel reads with its own user: the link and its credentials work.
+      const linked = replicas.filter(
+        (it) => it.get('flags') === 'slave' && it.get('master-link-status') === 'ok',
+      );
+      if (linked.length < site.topology.redis.length - 1) return `${linked.length} replicas linked`;
+      const peers = await listed(redis.call('SENTINEL', 'SENTINELS', service));
+      // 0 only once a PING was answered with PONG: an AUTH that failed leaves it counting (sentinel.c, act_ping_time).
+      const reached = peers.filter(
+        (it) => it.get('flags') === 'sentinel' && it.get('last-ping-sent') === '0',
+      );
+      if (reached.length < site.topology.sentinels.length - 1) return `${reached.length} sentinels reached`;
+      const quorum = String(await redis.call('SENTINEL', 'CKQUORUM', service));
+      return quorum.startsWith('OK') ? undefined : quorum;
+    },
+  );
+}
+
+async function listed(reply: Promise<unknown>): Promise<readonly ReadonlyMap<string, string>[]> {
+  return ((await reply) as readonly unknown[]).map(fieldsOf);
+}
+
+async function awaitNode(
+  context: HealthContext,
+  nodeId: string,
+  what: string,
+  missing: () => Promise<string | undefined>,
+): Promise<void> {
+  const process = context.processes.get(nodeId);
+  await until(
+    {
+      what,
+      timeoutMs: HEALTH_TIMEOUT_MS,
+      signal: context.signal,
+      explain: () => tailOf(nodeFiles(context.site, nodeId).log),
+    },
+    async () => {
+      if (process !== undefined && !(await isAlive(process))) throw diedAtStart(context.site, nodeId);
+      return missing();
+    },
+  );
+}

@@ -1,0 +1,132 @@
+/**
+ * Which process is meant: a pid alone may be somebody else's by now. The kernel's start time tells them apart, and on
+ * Linux the boot id tells two boots apart (start times count from the boot). Only a process whose identity still holds
+ * is ever signalled; none is looked for by name.
+ */
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { runProgram } from '../process.ts';
+
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** `<ticks since boot>@<boot id>` on Linux, the start date elsewhere. */
+  readonly start: string;
+}
+
+export type ProcessState = 'running' | 'stopped' | 'gone';
+
+interface Sighting {
+  readonly start: string;
+  readonly state: ProcessState;
+}
+
+/** The identity of a live process, or undefined if there is none of that pid. */
+export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
+  const seen = await sight(pid);
+  return seen === undefined || seen.state === 'gone' ? undefined : { pid, start: seen.start };
+}
+
+let ownIdentity: Promise<ProcessIdentity> | undefined;
+
+/** This process. */
+export function ownProcess(): Promise<ProcessIdentity> {
+  ownIdentity ??= identify(process.pid).then((found) => found ?? { pid: process.pid, start: 'unknown' });
+  return ownIdentity;
+}
+
+/** What the recorded process does now. `gone` includes a zombie and a pid that was given to another process. */
+export async function stateOf(recorded: ProcessIdentity): Promise<ProcessState> {
+  const seen = await sight(recorded.pid);
+  return seen === undefined || seen.start !== recorded.start ? 'gone' : seen.state;
+}
+
+export async function isAlive(recorded: ProcessIdentity): Promise<boolean> {
+  return (await stateOf(recorded)) !== 'gone';
+}
+
+/** Signals the recorded process. @returns false if it is gone */
+export async function signalProcess(recorded: ProcessIdentity, signal: NodeJS.Signals): Promise<boolean> {
+  if (!(await isAlive(recorded))) return false;
+  try {
+    process.kill(recorded.pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Waits until the process is in the state. @returns whether it was within the bound */
+export async function awaitState(
+  recorded: ProcessIdentity,
+  wanted: ProcessState,
+  timeoutMs: number,
+): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    if ((await stateOf(recorded)) === wanted) return true;
+    if (performance.now() > deadline) return false;
+    await delay(5);
+  }
+}
+
+/**
+ * Ends a process: SIGTERM and, where it does not follow within the grace, SIGKILL. A stopped process is continued so
+ * that it can see the SIGTERM.
+ *
+ * @returns false if it was gone already
+ */
+export async function endProcess(recorded: ProcessIdentity, graceMs: number): Promise<boolean> {
+  if (!(await signalProcess(recorded, 'SIGTERM'))) return false;
+  await signalProcess(recorded, 'SIGCONT');
+  if (!(await awaitState(recorded, 'gone', graceMs))) {
+    await signalProcess(recorded, 'SIGKILL');
+    await awaitState(recorded, 'gone', 5_000);
+  }
+  return true;
+}
+
+function readKernel(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+const bootId = (readKernel('/proc/sys/kernel/random/boot_id') ?? '').slice(0, 8);
+
+async function sight(pid: number): Promise<Sighting | undefined> {
+  if (process.platform !== 'linux') return sightPs(pid);
+  // Read at once (the kernel answers from memory): no turn of the event loop between a spawn and its record.
+  const stat = readKernel(`/proc/${pid}/stat`);
+  return stat === undefined ? undefined : parseProcStat(stat, bootId);
+}
+
+/**
+ * Reads a line of `/proc/<pid>/stat` (proc(5)): field 3 is the state, field 22 the start time. Field 2, the name, may
+ * hold spaces and parentheses, so fields are counted after the last closing one.
+ */
+export function parseProcStat(stat: string, boot: string): Sighting | undefined {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [letter, ticks] = [fields[0], fields[19]];
+  if (letter === undefined || ticks === undefined) return undefined;
+  return { start: `${ticks}@${boot}`, state: stateOfLetter(letter) };
+}
+
+/** Reads `ps -o state=,lstart=`. */
+export function parsePs(line: string): Sighting | undefined {
+  const match = /^\s*(\S)\S*\s+(\S.*?)\s*$/.exec(line);
+  if (match?.[1] === undefined || match[2] === undefined) return undefined;
+  return { start: match[2], state: stateOfLetter(match[1]) };
+}
+
+async function sightPs(pid: number): Promise<Sighting | undefined> {
+  const ps = await runProgram({ command: 'ps', args: ['-o', 'state=,lstart=', '-p', String(pid)] });
+  return ps.exitCode === 0 ? parsePs(ps.stdout) : undefined;
+}
+
+/** A zombie (Z) has ended, though nobody has asked for its exit code: common in containers without an init. */
+function stateOfLetter(letter: string): ProcessState {
+  if (letter === 'Z' || letter === 'X') return 'gone';
+  return letter === 'T' ? 'stopped' : 'running';
+}

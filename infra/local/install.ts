@@ -1,0 +1,94 @@
+/**
+ * Installs Redis where it is missing and the system allows it: root on a Debian-like system. Everything else gets one
+ * line that says what to install.
+ *
+ * The package is redis-tools and not redis-server: it holds the same program (as `redis-check-rdb`) and no service, so
+ * there is none that could be started or enabled.
+ */
+import { existsSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { EXIT, KitError } from '../../config/errors.ts';
+import { findProgram, type ProgramRequest, type ProgramSink, runProgram } from '../process.ts';
+
+export interface InstallRequest {
+  readonly progress?: ((line: string) => void) | undefined;
+  readonly sink?: ProgramSink | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** What the system is; looked at when absent. */
+  readonly host?: HostKind;
+  /** How programs are run; for tests. */
+  readonly run?: typeof runProgram;
+}
+
+export interface HostKind {
+  readonly root: boolean;
+  /** The package manager found first. */
+  readonly packages: 'apt-get' | 'dnf' | 'apk' | 'pacman' | 'zypper' | 'brew' | undefined;
+}
+
+const BY_HAND = {
+  'apt-get': 'apt-get install redis-tools',
+  dnf: 'dnf install redis',
+  apk: 'apk add redis',
+  pacman: 'pacman -S redis',
+  zypper: 'zypper install redis',
+  brew: 'brew install redis',
+} as const;
+
+/** A package list may have to come over a slow network. */
+const APT_TIMEOUT_MS = 300_000;
+
+/** @throws KitError `REDIS_NOT_FOUND` with what to install, or with what apt-get said */
+export async function installRedisServer(request: InstallRequest): Promise<void> {
+  const host = request.host ?? (await lookAtHost());
+  const progress = request.progress ?? (() => {});
+  const byHand = host.packages === undefined ? 'install Redis 7.0 or newer' : BY_HAND[host.packages];
+  if (host.packages !== 'apt-get' || !host.root) {
+    throw new KitError('redis-server is not on the search path', {
+      code: 'REDIS_NOT_FOUND',
+      hint: `${byHand}${host.packages === 'apt-get' ? ' (as root, or run this command as root once)' : ''}`,
+      exitCode: EXIT.UNKNOWN,
+    });
+  }
+  const apt = async (...args: string[]) => (request.run ?? runProgram)(aptRequest(request, args));
+  progress(
+    'redis-server is missing: installing the package redis-tools with apt-get (no service is started)',
+  );
+  const first = await apt('install', '-y', '--no-install-recommends', 'redis-tools');
+  if (first.exitCode === 0) return;
+  progress('apt-get found no usable package list: running apt-get update first');
+  const update = await apt('update');
+  const second = await apt('install', '-y', '--no-install-recommends', 'redis-tools');
+  if (second.exitCode === 0) return;
+  throw new KitError(`apt-get could not install redis-tools: ${lastLine(second.stderr || update.stderr)}`, {
+    code: 'REDIS_NOT_FOUND',
+    hint: `see why with: ${byHand}; or put a redis-server of 7.0 or newer on the search path`,
+    exitCode: EXIT.UNKNOWN,
+  });
+}
+
+function aptRequest(request: InstallRequest, args: readonly string[]): ProgramRequest {
+  return {
+    command: 'apt-get',
+    args: ['-q', '-o', 'DPkg::Lock::Timeout=120', ...args],
+    env: { DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' },
+    timeoutMs: APT_TIMEOUT_MS,
+    ...(request.sink === undefined ? {} : { sink: request.sink }),
+    ...(request.signal === undefined ? {} : { signal: request.signal }),
+  };
+}
+
+async function lookAtHost(): Promise<HostKind> {
+  const root = userInfo().uid === 0;
+  if (existsSync('/etc/debian_version') && (await findProgram('apt-get')) !== undefined) {
+    return { root, packages: 'apt-get' };
+  }
+  for (const packages of ['dnf', 'apk', 'pacman', 'zypper', 'brew'] as const) {
+    if ((await findProgram(packages)) !== undefined) return { root, packages };
+  }
+  return { root, packages: undefined };
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) ?? '';
+}

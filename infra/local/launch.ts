@@ -1,0 +1,151 @@
+/**
+ * Starts one node: renders its files, spawns it, records it. It does not wait for health (`health.ts`).
+ *
+ * The order matters for a crash of the kit: directories exist in the ledger's environment before the spawn, and the
+ * pid with its start time is on disk before anything else happens.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { KitError } from '../../config/errors.ts';
+import { renderRedisAcl, renderSentinelAcl } from '../acl.ts';
+import { type Daemon, startDaemon } from '../process.ts';
+import { renderRedisConf } from '../redis-conf.ts';
+import { renderSentinelConf } from '../sentinel-conf.ts';
+import type { Address, RedisNode, SentinelNode } from '../topology.ts';
+import { makePrivateDir, tailOf, writePrivate } from './files.ts';
+import { identify, type ProcessIdentity } from './identity.ts';
+import { updateLedger } from './ledger.ts';
+import { addressOf, nodeFiles, type Site } from './site.ts';
+
+export interface Launched {
+  readonly identity: ProcessIdentity;
+  readonly daemon: Daemon;
+  readonly departures: readonly string[];
+}
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const readBase = (name: string) => readFileSync(join(ROOT, name), 'utf8');
+
+/** Starts a Redis as a replica of that address, or as a master without one. Its data stays; its configuration is rendered anew. */
+export async function launchRedis(
+  site: Site,
+  node: RedisNode,
+  replicaOf: Address | undefined,
+): Promise<Launched> {
+  const files = nodeFiles(site, node.id);
+  makePrivateDir(files.data);
+  const { topology, placement, secrets, binary, tls } = site;
+  const rendered = renderRedisConf({
+    topology,
+    node,
+    placement,
+    base: readBase('redis-production.conf'),
+    facts: binary.facts,
+    cores: availableParallelism(),
+    secrets,
+    paths: { dir: files.data, aclfile: files.acl, pidfile: files.pid, ...(tls && { tls: tls.paths }) },
+    replicaOf,
+    bindSource: site.addressing === 'address-per-node',
+  });
+  writePrivate(files.conf, rendered.text);
+  // Kept on a restart: ACL SAVE may have rotated a password since.
+  if (!existsSync(files.acl)) {
+    writePrivate(
+      files.acl,
+      renderRedisAcl(secrets, topology.environment.client.namespace, binary.facts.version),
+    );
+  }
+  return launch(site, node.id, [files.conf], rendered.departures);
+}
+
+/** Starts a sentinel. A configuration that it has rewritten (epochs, who is master) is its memory and is kept. */
+export async function launchSentinel(site: Site, node: SentinelNode, master: Address): Promise<Launched> {
+  const files = nodeFiles(site, node.id);
+  makePrivateDir(files.data);
+  let departures: readonly string[] = [];
+  if (!existsSync(files.conf)) {
+    const { topology, placement, secrets, binary, tls } = site;
+    const rendered = renderSentinelConf({
+      topology,
+      node,
+      placement,
+      base: readBase('sentinel.conf'),
+      facts: binary.facts,
+      secrets,
+      paths: { dir: files.data, aclfile: files.acl, pidfile: files.pid, ...(tls && { tls: tls.paths }) },
+      master,
+      bindSource: site.addressing === 'address-per-node',
+    });
+    departures = rendered.departures;
+    writePrivate(files.acl, renderSentinelAcl(secrets, binary.facts.version));
+    writePrivate(files.conf, `${rendered.text}\n${acquaintances(site, node, master)}`);
+  }
+  return launch(site, node.id, [files.conf, '--sentinel'], departures);
+}
+
+/**
+ * What Sentinel would write into its own file once it had met the others. Given from the start, so that a new
+ * environment is complete at once: hellos go out every 2 s only (sentinel.c, SENTINEL_PUBLISH_PERIOD).
+ */
+function acquaintances(site: Site, node: SentinelNode, master: Address): string {
+  const service = site.topology.environment.topology.serviceName;
+  const others = site.topology.sentinels.filter(({ id }) => id !== node.id);
+  const replicas = site.topology.redis
+    .map(({ id }) => addressOf(site, id))
+    .filter(({ host, port }) => host !== master.host || port !== master.port);
+  const known = (what: string, { host, port }: Address, ...rest: string[]) =>
+    ['sentinel', what, service, host, port, ...rest].join(' ');
+  return [
+    `sentinel myid ${sentinelIdentity(site, node.id)}`,
+    ...replicas.map((address) => known('known-replica', address)),
+    ...others.map(({ id }) => known('known-sentinel', addressOf(site, id), sentinelIdentity(site, id))),
+    '',
+  ].join('\n');
+}
+
+/** A random run id a sentinel, drawn once an environment: whoever is asked first draws it. */
+function sentinelIdentity(site: Site, nodeId: string): string {
+  const { dir } = nodeFiles(site, nodeId);
+  const path = join(dir, 'myid');
+  if (!existsSync(path)) {
+    makePrivateDir(dir);
+    writePrivate(path, randomBytes(20).toString('hex'));
+  }
+  return readFileSync(path, 'utf8');
+}
+
+async function launch(
+  site: Site,
+  nodeId: string,
+  args: readonly string[],
+  departures: readonly string[],
+): Promise<Launched> {
+  const files = nodeFiles(site, nodeId);
+  const daemon = startDaemon({ command: site.binary.path, args, cwd: files.data, logPath: files.log });
+  const identity = await identify(daemon.pid);
+  if (identity === undefined) throw diedAtStart(site, nodeId);
+  updateLedger(site.stateDir, site.topology.environment.name, (ledger) => ({
+    ...ledger,
+    processes: { ...ledger.processes, [nodeId]: identity },
+  }));
+  return { identity, daemon, departures };
+}
+
+/** A node that ended before it answered; its log says why. */
+export function diedAtStart(site: Site, nodeId: string): KitError {
+  const { host, port } = addressOf(site, nodeId);
+  return new KitError(`${nodeId} ended before it answered; ${tailOf(nodeFiles(site, nodeId).log)}`, {
+    code: 'NODE_DIED',
+    where: `${host}:${port}`,
+    exitCode: 3,
+  });
+}
+
+/** Whether a Redis has anything on disk to come back with. */
+export function hasData(site: Site, nodeId: string): boolean {
+  const { data } = nodeFiles(site, nodeId);
+  if (!existsSync(data)) return false;
+  return readdirSync(data, { recursive: true }).some((name) => /\.(rdb|aof)$/.test(String(name)));
+}

@@ -1,0 +1,75 @@
+/**
+ * What runs, on disk: written before and after every start, so that whoever comes next (the same command, the next
+ * `kit up`, `kit down`, the reaper) can end what a crashed run left behind. Replaced atomically, never edited.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BinaryFacts } from '../redis-conf.ts';
+import type { Address, Placement } from '../topology.ts';
+import type { Addressing } from './addresses.ts';
+import { environmentDir, writePrivate } from './files.ts';
+import type { ProcessIdentity } from './identity.ts';
+
+export interface Ledger {
+  readonly schema: 1;
+  readonly environment: string;
+  /** `starting`: not known to be healthy yet; what a crash leaves in this state is ended and not resumed. */
+  readonly phase: 'starting' | 'running';
+  /** The process it ends with: of an ephemeral environment always, of another while it starts. */
+  readonly owner: ProcessIdentity | undefined;
+  /** SHA-256 of the configuration that was applied. */
+  readonly configHash: string;
+  readonly block: number;
+  readonly addressing: Addressing;
+  readonly placement: Readonly<Record<string, Address>>;
+  readonly binary: { readonly path: string; readonly facts: BinaryFacts; readonly provenance: string };
+  readonly departures: readonly string[];
+  /** By node id; a node that was killed on purpose has none. */
+  readonly processes: Readonly<Record<string, ProcessIdentity>>;
+  readonly reaper: ProcessIdentity | undefined;
+}
+
+export function ledgerPath(stateDir: string, environment: string): string {
+  return join(environmentDir(stateDir, environment), 'ledger.json');
+}
+
+/** The ledger, or undefined where there is none (or one that this version cannot read). */
+export function readLedger(path: string): Ledger | undefined {
+  try {
+    const ledger = JSON.parse(readFileSync(path, 'utf8')) as Ledger;
+    return ledger.schema === 1 ? ledger : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function writeLedger(stateDir: string, ledger: Ledger): void {
+  writePrivate(ledgerPath(stateDir, ledger.environment), `${JSON.stringify(ledger, null, 2)}\n`);
+}
+
+/** Reads, changes and writes in one turn of the event loop, so that two callers of this process cannot interleave. */
+export function updateLedger(
+  stateDir: string,
+  environment: string,
+  change: (ledger: Ledger) => Ledger,
+): void {
+  const ledger = readLedger(ledgerPath(stateDir, environment));
+  if (ledger !== undefined) writeLedger(stateDir, change(ledger));
+}
+
+/** Ledgers of all environments of a state directory. */
+export function listLedgers(stateDir: string): readonly Ledger[] {
+  let names: string[];
+  try {
+    names = readdirSync(join(stateDir, 'environments'));
+  } catch {
+    return [];
+  }
+  return names
+    .map((name) => readLedger(ledgerPath(stateDir, name)))
+    .filter((ledger): ledger is Ledger => ledger !== undefined);
+}
+
+export function placementOf(ledger: Ledger): Placement {
+  return new Map(Object.entries(ledger.placement));
+}

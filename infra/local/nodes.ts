@@ -1,0 +1,151 @@
+/**
+ * The nodes of one environment as this process handles them: launching, ending, pausing, and their recorded state.
+ * Shared by the start of an environment (`assemble.ts`) and its handle (`environment.ts`).
+ */
+import { EXIT, KitError } from '../../config/errors.ts';
+import type { Heal, NodeStatus } from '../environment.ts';
+import { nodesOf, type RedisNode, type TopologyNode } from '../topology.ts';
+import { AdminConnections } from './admin.ts';
+import { continueAtExit, endAtExit } from './guard.ts';
+import type { HealthContext } from './health.ts';
+import { awaitState, type ProcessIdentity, signalProcess, stateOf } from './identity.ts';
+import { type Launched, launchRedis, launchSentinel } from './launch.ts';
+import { ledgerPath, readLedger, updateLedger } from './ledger.ts';
+import type { Running } from './mastership.ts';
+import { addressOf, nodeOf, type Site } from './site.ts';
+
+/** The kernel acts on SIGKILL and SIGSTOP at once; a busy machine may take a moment to show it. */
+const SIGNAL_TIMEOUT_MS = 5_000;
+
+export class LocalNodes implements Running, AsyncDisposable {
+  readonly site: Site;
+  readonly admin: AdminConnections;
+  readonly departures = new Set<string>();
+  /** Whether nodes that this process starts end with it. */
+  #ephemeral: boolean;
+  readonly #heals = new Set<Heal>();
+
+  constructor(site: Site, ephemeral: boolean) {
+    this.site = site;
+    this.#ephemeral = ephemeral;
+    this.admin = new AdminConnections(site);
+  }
+
+  get name(): string {
+    return this.site.topology.environment.name;
+  }
+
+  processes(): ReadonlyMap<string, ProcessIdentity> {
+    return new Map(Object.entries(readLedger(ledgerPath(this.site.stateDir, this.name))?.processes ?? {}));
+  }
+
+  health(signal?: AbortSignal): HealthContext {
+    return { site: this.site, admin: this.admin, processes: this.processes(), signal };
+  }
+
+  /** Launches a node: a Redis as replica of `masterId` (or as master if that is itself), a sentinel to watch it. */
+  async launch(node: TopologyNode, masterId: string): Promise<void> {
+    this.admin.drop(node.id);
+    const launched = await this.#launch(node, masterId);
+    for (const departure of launched.departures) this.departures.add(departure);
+    if (this.#ephemeral) endAtExit(launched.daemon);
+  }
+
+  #launch(node: TopologyNode, masterId: string): Promise<Launched> {
+    const master = addressOf(this.site, masterId);
+    if (node.role === 'sentinel') return launchSentinel(this.site, node, master);
+    return launchRedis(this.site, node, node.id === masterId ? undefined : master);
+  }
+
+  /** SIGKILL, observed. Killing what is not running is an error: a fault that did nothing must not look like one. */
+  async kill(nodeId: string): Promise<void> {
+    const identity = this.#running(nodeId);
+    if (!(await signalProcess(identity, 'SIGKILL'))) throw notRunning(nodeId);
+    if (!(await awaitState(identity, 'gone', SIGNAL_TIMEOUT_MS))) {
+      throw notObserved(nodeId, 'end after SIGKILL');
+    }
+    this.admin.drop(nodeId);
+    updateLedger(this.site.stateDir, this.name, (ledger) => {
+      const { [nodeId]: _ended, ...processes } = ledger.processes;
+      return { ...ledger, processes };
+    });
+  }
+
+  /** SIGSTOP, observed. The heal continues the node and returns when it answers. */
+  async pause(nodeId: string): Promise<Heal> {
+    const identity = this.#running(nodeId);
+    if (!(await signalProcess(identity, 'SIGSTOP'))) throw notRunning(nodeId);
+    const forget = continueAtExit(identity.pid);
+    if (!(await awaitState(identity, 'stopped', SIGNAL_TIMEOUT_MS))) {
+      throw notObserved(nodeId, 'stop after SIGSTOP');
+    }
+    let healing: Promise<void> | undefined;
+    const heal: Heal = () => {
+      healing ??= this.#continue(nodeId, identity).finally(() => {
+        forget();
+        this.#heals.delete(heal);
+      });
+      return healing;
+    };
+    this.#heals.add(heal);
+    return heal;
+  }
+
+  async #continue(nodeId: string, identity: ProcessIdentity): Promise<void> {
+    this.admin.drop(nodeId);
+    if (!(await signalProcess(identity, 'SIGCONT'))) return; // Killed while it was paused: nothing to heal.
+    if (await awaitState(identity, 'running', SIGNAL_TIMEOUT_MS)) await (await this.admin.get(nodeId)).ping();
+  }
+
+  /** Ends the pauses that nobody has healed. */
+  async healAll(): Promise<void> {
+    await Promise.allSettled([...this.#heals].map((heal) => heal()));
+  }
+
+  async status(): Promise<readonly NodeStatus[]> {
+    const processes = this.processes();
+    return Promise.all(
+      nodesOf(this.site.topology).map(async ({ id }): Promise<NodeStatus> => {
+        const address = addressOf(this.site, id);
+        const identity = processes.get(id);
+        const seen = identity === undefined ? 'gone' : await stateOf(identity);
+        if (identity === undefined || seen === 'gone') return { id, address, state: 'stopped' };
+        return { id, address, state: seen === 'stopped' ? 'paused' : 'running', pid: identity.pid };
+      }),
+    );
+  }
+
+  redisNode(nodeId: string): RedisNode {
+    const node = nodeOf(this.site, nodeId);
+    if (node.role !== 'redis') throw new RangeError(`'${nodeId}' is not a Redis node`);
+    return node;
+  }
+
+  /** It was healthy and is to stay when this process exits. */
+  keep(): void {
+    this.#ephemeral = false;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.healAll();
+    this.admin[Symbol.dispose]();
+  }
+
+  #running(nodeId: string): ProcessIdentity {
+    nodeOf(this.site, nodeId);
+    const identity = this.processes().get(nodeId);
+    if (identity === undefined) throw notRunning(nodeId);
+    return identity;
+  }
+}
+
+function notRunning(nodeId: string): KitError {
+  return new KitError(`${nodeId} is not running`, { code: 'NODE_NOT_RUNNING', exitCode: EXIT.UNKNOWN });
+}
+
+function notObserved(nodeId: string, what: string): KitError {
+  return new KitError(`${nodeId} did not ${what} within ${SIGNAL_TIMEOUT_MS} ms`, {
+    code: 'FAULT_NOT_OBSERVED',
+    exitCode: EXIT.UNKNOWN,
+  });
+}

@@ -1,0 +1,34 @@
+/**
+ * Ends an ephemeral environment when its owner dies, however it dies.
+ *
+ * A shell waits at the end of a pipe that only the owner holds open: it costs nothing while a measurement runs. When the
+ * owner is done it says so and the shell leaves; when the owner dies (SIGKILL included) the kernel closes the pipe, and
+ * the shell becomes this program, which ends what the ledger records.
+ */
+import { join } from 'node:path';
+import { type Daemon, startDaemon } from '../process.ts';
+import { endIfOrphaned } from './end.ts';
+import { environmentDir } from './files.ts';
+
+const DONE = 'done';
+const WAIT_FOR_OWNER = `read -r word; [ "$word" = ${DONE} ] || exec "$@"`;
+
+export function startReaper(stateDir: string, environment: string): Daemon {
+  return startDaemon({
+    command: '/bin/sh',
+    args: ['-c', WAIT_FOR_OWNER, 'kit-reaper', process.execPath, import.meta.filename, stateDir, environment],
+    cwd: '/',
+    logPath: join(environmentDir(stateDir, environment), 'reaper.log'),
+    stdin: 'pipe',
+  });
+}
+
+/** Tells the reaper that there is nothing left to end. */
+export function dismissReaper(reaper: Daemon): void {
+  reaper.tell(`${DONE}\n`);
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const [stateDir, environment] = process.argv.slice(2);
+  if (stateDir !== undefined && environment !== undefined) await endIfOrphaned(stateDir, environment);
+}

@@ -1,0 +1,82 @@
+/**
+ * The start without a role: a Redis that was down asks who is master now and comes back as its replica.
+ *
+ * While it was down others may have taken writes that it does not have. So as long as another node can be promoted it
+ * never returns as master, not even when the sentinels still name it: it has them fail over first. A master that
+ * comes back faster than they notice would make the replicas copy its (older, or empty) data. Only when it is alone, and
+ * has data, it is master again.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { EXIT, KitError } from '../../config/errors.ts';
+import { awaitAnswer } from './health.ts';
+import { isAlive } from './identity.ts';
+import { hasData } from './launch.ts';
+import { aliveNodes, findMaster, namedBySentinels } from './mastership.ts';
+import type { LocalNodes } from './nodes.ts';
+import { nodeOf } from './site.ts';
+import { until } from './wait.ts';
+
+/** Starts the node and returns when it answers. Starting what runs is an error. */
+export async function startNode(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<void> {
+  const node = nodeOf(nodes.site, nodeId);
+  const recorded = nodes.processes().get(nodeId);
+  if (recorded !== undefined && (await isAlive(recorded))) {
+    throw new KitError(`${nodeId} is running already`, { code: 'NODE_RUNNING', exitCode: EXIT.UNKNOWN });
+  }
+  const master =
+    node.role === 'sentinel' ? (await findMaster(nodes)).nodeId : await masterFor(nodes, nodeId, signal);
+  await nodes.launch(node, master);
+  await awaitAnswer(nodes.health(signal), nodeId);
+}
+
+/** Whom the node is to follow; itself where it may be master. */
+async function masterFor(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<string> {
+  const { nodeId: named, learnedFrom } = await findMaster(nodes);
+  if (named !== nodeId) return named;
+  const others = (await aliveNodes(nodes, 'redis')).filter((id) => id !== nodeId);
+  if (others.length > 0 && learnedFrom === 'sentinels') return failedOver(nodes, nodeId, signal);
+  const withData = nodes.site.topology.redis.filter(({ id }) => id !== nodeId && hasData(nodes.site, id));
+  if (withData.length > 0 && !hasData(nodes.site, nodeId)) {
+    throw new KitError(`${nodeId} is named master and has no data, while ${withData[0]?.id} has some`, {
+      code: 'EMPTY_MASTER',
+      hint: `start ${withData.map(({ id }) => id).join(' and ')} and a majority of the sentinels first: one of them is promoted`,
+      exitCode: EXIT.UNKNOWN,
+    });
+  }
+  return nodeId;
+}
+
+/** Has the sentinels name another master than this node, which is down. */
+async function failedOver(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<string> {
+  const { environment } = nodes.site.topology;
+  const { downAfterMs, failoverTimeoutMs } = environment.sentinel;
+  await askForFailover(nodes);
+  let successor: string | undefined;
+  await until(
+    {
+      what: `the sentinels to name another master than ${nodeId}, which comes back without being one`,
+      // An election without a winner is tried again only after twice the failover timeout.
+      timeoutMs: downAfterMs + 2 * failoverTimeoutMs + 10_000,
+      intervalMs: 50,
+      signal,
+    },
+    async () => {
+      successor = await namedBySentinels(nodes);
+      return successor === undefined || successor === nodeId ? 'they still name it' : undefined;
+    },
+  );
+  return successor ?? nodeId;
+}
+
+/** Sentinel refuses while a failover is under way or no replica is fit; then it comes to one by itself. */
+async function askForFailover(nodes: LocalNodes): Promise<void> {
+  const service = nodes.site.topology.environment.topology.serviceName;
+  for (const id of await aliveNodes(nodes, 'sentinel')) {
+    try {
+      await (await nodes.admin.get(id)).call('SENTINEL', 'FAILOVER', service);
+      return;
+    } catch {
+      await delay(50);
+    }
+  }
+}

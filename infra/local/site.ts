@@ -1,0 +1,87 @@
+/**
+ * One environment on this machine: what it is made of and where its files are. Everything that starts, asks or ends
+ * nodes gets this value instead of a list of parameters.
+ *
+ *   <stateDir>/environments/<name>/ledger.json         what runs (ledger.ts)
+ *                                 /tls/…               certificates, where the environment has TLS
+ *                                 /<node>/<node>.conf  rendered; Redis and Sentinel rewrite it
+ *                                 /<node>/<node>.log   standard output and standard error
+ *                                 /<node>/users.acl    passwords as hashes
+ *                                 /<node>/data/        working directory: RDB, AOF
+ */
+import { join } from 'node:path';
+import type { EnvironmentSecrets } from '../../config/secrets.ts';
+import type { ClientEndpoints, TlsMaterial } from '../environment.ts';
+import { type Address, nodesOf, type Placement, type Topology, type TopologyNode } from '../topology.ts';
+import type { Addressing } from './addresses.ts';
+import type { RedisBinary } from './binary.ts';
+
+export interface TlsFiles {
+  readonly paths: { readonly ca: string; readonly cert: string; readonly key: string };
+  readonly material: TlsMaterial;
+}
+
+export interface Site {
+  readonly topology: Topology;
+  readonly stateDir: string;
+  readonly dir: string;
+  readonly placement: Placement;
+  readonly addressing: Addressing;
+  readonly binary: RedisBinary;
+  readonly secrets: EnvironmentSecrets;
+  readonly tls: TlsFiles | undefined;
+}
+
+export interface NodeFiles {
+  readonly dir: string;
+  readonly data: string;
+  readonly conf: string;
+  readonly log: string;
+  readonly acl: string;
+  readonly pid: string;
+}
+
+export function nodeFiles(site: Pick<Site, 'dir'>, nodeId: string): NodeFiles {
+  const dir = join(site.dir, nodeId);
+  return {
+    dir,
+    data: join(dir, 'data'),
+    conf: join(dir, `${nodeId}.conf`),
+    log: join(dir, `${nodeId}.log`),
+    acl: join(dir, 'users.acl'),
+    pid: join(dir, `${nodeId}.pid`),
+  };
+}
+
+export function addressOf(site: Pick<Site, 'placement'>, nodeId: string): Address {
+  const address = site.placement.get(nodeId);
+  if (address === undefined) throw new RangeError(`no node '${nodeId}' in this environment`);
+  return address;
+}
+
+export function nodeOf(site: Pick<Site, 'topology'>, nodeId: string): TopologyNode {
+  const node = nodesOf(site.topology).find(({ id }) => id === nodeId);
+  if (node === undefined) throw new RangeError(`no node '${nodeId}' in this environment`);
+  return node;
+}
+
+/** The node that listens there: Sentinel names addresses, the kit names nodes. */
+export function nodeAt(site: Pick<Site, 'placement'>, host: string, port: number): string | undefined {
+  for (const [id, address] of site.placement) {
+    if (address.host === host && address.port === port) return id;
+  }
+  return undefined;
+}
+
+export function endpointsOf(site: Site): ClientEndpoints {
+  const { topology, secrets } = site;
+  return {
+    mode: topology.sentinels.length > 0 ? 'sentinel' : 'standalone',
+    serviceName: topology.environment.topology.serviceName,
+    redis: topology.redis.map(({ id }) => addressOf(site, id)),
+    sentinels: topology.sentinels.map(({ id }) => addressOf(site, id)),
+    app: { username: 'app', password: secrets.redis.app },
+    sentinel: { username: 'app', password: secrets.sentinel.app },
+    ...(site.tls === undefined ? {} : { tls: site.tls.material }),
+  };
+}

@@ -1,0 +1,162 @@
+/**
+ * The embedded default: a topology as plain processes of this machine.
+ *
+ * apply: lock the environment ─▶ end what dead runs left ─▶ keep what already runs, or: binary, block of addresses,
+ * credentials, ledger, reaper ─▶ master ─▶ replicas ─▶ sentinels ─▶ healthy. Any failure on the way ends and removes all.
+ *
+ * Left out: partitions and disconnected nodes (they need network namespaces), and any state but the ledger's.
+ */
+import { resolve } from 'node:path';
+import { KitError } from '../../config/errors.ts';
+import type { Environment } from '../environment.ts';
+import type { ProgramSink } from '../process.ts';
+import type { ApplyOptions, DestroyReport, PlanStep, Substrate } from '../substrate.ts';
+import type { Topology } from '../topology.ts';
+import type { Addressing } from './addresses.ts';
+import {
+  type AssembleRequest,
+  prepareSite,
+  recordRunning,
+  resumeAll,
+  siteOfLedger,
+  startAll,
+} from './assemble.ts';
+import { endEnvironment, endOrphans, isOrphaned, lockEnvironment } from './end.ts';
+import { LocalEnvironment } from './environment.ts';
+import { identify, isAlive, ownProcess } from './identity.ts';
+import { type Ledger, ledgerPath, readLedger, updateLedger } from './ledger.ts';
+import { LocalNodes } from './nodes.ts';
+import { configHashOf, planSteps } from './plan.ts';
+import { dismissReaper, startReaper } from './reaper.ts';
+
+export interface LocalSubstrateOptions {
+  /** Where environments live; default `.kit` in the working directory. */
+  readonly stateDir?: string | undefined;
+  /** Path or name of redis-server; default: looked up, and installed where that is possible. */
+  readonly redisServer?: string | undefined;
+  /** May a missing redis-server be installed? Default true. */
+  readonly install?: boolean | undefined;
+  /** Gets the record of every outside program that ran to its end. */
+  readonly sink?: ProgramSink | undefined;
+  /** This block of addresses or none; default: the first free one. */
+  readonly addressBlock?: number | undefined;
+  /** Default: probed. */
+  readonly addressing?: Addressing | undefined;
+}
+
+export function localSubstrate(options: LocalSubstrateOptions = {}): Substrate {
+  return new LocalSubstrate(options);
+}
+
+class LocalSubstrate implements Substrate {
+  readonly name = 'local';
+  readonly #options: LocalSubstrateOptions;
+  readonly #stateDir: string;
+
+  constructor(options: LocalSubstrateOptions) {
+    this.#options = options;
+    this.#stateDir = resolve(options.stateDir ?? '.kit');
+  }
+
+  async plan(topology: Topology): Promise<readonly PlanStep[]> {
+    const ledger = this.#ledger(topology);
+    return planSteps(topology, ledger !== undefined && (await isLeftOver(ledger)) ? undefined : ledger);
+  }
+
+  async apply(topology: Topology, options: ApplyOptions): Promise<Environment> {
+    const progress = options.progress ?? (() => {});
+    const { name } = topology.environment;
+    await endOrphans(this.#stateDir, progress);
+    using _lock = await lockEnvironment(this.#stateDir, name, options.signal);
+    const request: AssembleRequest = {
+      topology,
+      stateDir: this.#stateDir,
+      options: this.#options,
+      progress,
+      signal: options.signal,
+    };
+    const ledger = this.#ledger(topology);
+    if (ledger !== undefined && !(await isLeftOver(ledger))) return this.#resume(request, ledger);
+    await endEnvironment(this.#stateDir, name);
+    return this.#create(request, options.ephemeral);
+  }
+
+  async open(topology: Topology): Promise<Environment | undefined> {
+    const ledger = this.#ledger(topology);
+    if (ledger === undefined || (await isLeftOver(ledger))) return undefined;
+    requireSame(topology, ledger);
+    const nodes = new LocalNodes(await siteOfLedger(topology, this.#stateDir, ledger), false);
+    return new LocalEnvironment({ nodes, departures: ledger.departures });
+  }
+
+  async destroy(environmentName: string): Promise<DestroyReport> {
+    using _lock = await lockEnvironment(this.#stateDir, environmentName);
+    return endEnvironment(this.#stateDir, environmentName);
+  }
+
+  async #create(request: AssembleRequest, ephemeral: boolean): Promise<Environment> {
+    const { topology, stateDir, progress, signal } = request;
+    const { name } = topology.environment;
+    let reaper: ReturnType<typeof startReaper> | undefined;
+    try {
+      const nodes = new LocalNodes(await prepareSite(request), true);
+      reaper = startReaper(stateDir, name);
+      const reaperIdentity = await identify(reaper.pid);
+      updateLedger(stateDir, name, (ledger) => ({ ...ledger, reaper: reaperIdentity }));
+      await startAll(nodes, progress, signal);
+      if (!ephemeral) nodes.keep();
+      recordRunning(nodes, ephemeral ? await ownProcess() : undefined);
+      if (!ephemeral) dismissReaper(reaper);
+      return new LocalEnvironment({
+        nodes,
+        departures: [...nodes.departures],
+        end: ephemeral ? () => this.#endOwned(name, reaper) : undefined,
+      });
+    } catch (error) {
+      await endEnvironment(stateDir, name);
+      if (reaper !== undefined) dismissReaper(reaper);
+      throw error;
+    }
+  }
+
+  async #endOwned(name: string, reaper: ReturnType<typeof startReaper> | undefined): Promise<void> {
+    using _lock = await lockEnvironment(this.#stateDir, name);
+    await endEnvironment(this.#stateDir, name);
+    if (reaper !== undefined) dismissReaper(reaper);
+  }
+
+  async #resume(request: AssembleRequest, ledger: Ledger): Promise<Environment> {
+    const { topology, stateDir, progress, signal } = request;
+    const own = await ownProcess();
+    if (ledger.owner !== undefined && ledger.owner.pid !== own.pid) {
+      throw new KitError(`environment '${ledger.environment}' is in use by process ${ledger.owner.pid}`, {
+        code: 'ENVIRONMENT_BUSY',
+        where: stateDir,
+        hint: 'wait until it has finished, or use another state directory',
+      });
+    }
+    requireSame(topology, ledger);
+    const nodes = new LocalNodes(await siteOfLedger(topology, stateDir, ledger), ledger.owner !== undefined);
+    await resumeAll(nodes, progress, signal);
+    return new LocalEnvironment({ nodes, departures: ledger.departures });
+  }
+
+  #ledger(topology: Topology): Ledger | undefined {
+    return readLedger(ledgerPath(this.#stateDir, topology.environment.name));
+  }
+}
+
+/** A crashed run's: its owner is gone, or it was never healthy and nobody is starting it. */
+async function isLeftOver(ledger: Ledger): Promise<boolean> {
+  if (await isOrphaned(ledger)) return true;
+  return ledger.phase === 'starting' && (ledger.owner === undefined || !(await isAlive(ledger.owner)));
+}
+
+function requireSame(topology: Topology, ledger: Ledger): void {
+  if (ledger.configHash === configHashOf(topology)) return;
+  const { name } = topology.environment;
+  throw new KitError(`environment '${name}' runs with another configuration`, {
+    code: 'ENVIRONMENT_CHANGED',
+    hint: `end it first, with its data: kit down --env ${name}`,
+  });
+}

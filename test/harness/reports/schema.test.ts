@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { renderJson } from '../../../harness/reports/json.ts';
+import { reportJsonSchema, reportSchema } from '../../../harness/reports/schema.ts';
+import { emptyReport, goReport, hostileReport, noGoReport, unknownReport } from './example-report.ts';
+
+const published = JSON.parse(
+  readFileSync(new URL('../../../docs/report.schema.json', import.meta.url), 'utf8'),
+);
+
+describe('docs/report.schema.json', () => {
+  it('is what the schema in the code says (docs/report-schema.md tells how to write it anew)', () => {
+    expect(published).toEqual(JSON.parse(JSON.stringify(reportJsonSchema())));
+  });
+
+  it.each([
+    ['a go', goReport],
+    ['a no-go', noGoReport],
+    ['an unknown', unknownReport],
+    ['an empty run', emptyReport],
+    ['a run full of hostile text', hostileReport],
+  ])('takes the report.json of %s', (_, make) => {
+    const report = JSON.parse(renderJson(make()));
+    expect(reportSchema.safeParse(report).error).toBeUndefined();
+    expect(z.fromJSONSchema(published).safeParse(report).error).toBeUndefined();
+  });
+
+  it.each([
+    ['another version', { schema: 'redis-cache-kit/report/2' }],
+    ['a field nobody knows', { more: 1 }],
+    ['no verdict', { verdict: undefined }],
+  ])('refuses %s', (_, change) => {
+    const report = JSON.parse(JSON.stringify({ ...goReport(), ...change }));
+    expect(z.fromJSONSchema(published).safeParse(report).success).toBe(false);
+    expect(reportSchema.safeParse(report).success).toBe(false);
+  });
+});

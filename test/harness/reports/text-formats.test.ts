@@ -1,0 +1,216 @@
+import { describe, expect, it } from 'vitest';
+import { epochMs } from '../../../harness/reports/ctrf.ts';
+import { type Report, renderers, renderTerminal } from '../../../harness/reports/index.ts';
+import { canonicalJson } from '../../../harness/reports/json.ts';
+import { STATE_LABEL, STATES } from '../../../harness/reports/wording.ts';
+import { emptyReport, goReport, hostileReport, noGoReport, unknownReport } from './example-report.ts';
+import { elementsOf } from './well-formed.ts';
+
+const REPORTS: readonly (readonly [string, () => Report])[] = [
+  ['a go', goReport],
+  ['a no-go', noGoReport],
+  ['an unknown', unknownReport],
+  ['an empty run', emptyReport],
+  ['a run full of hostile text', hostileReport],
+];
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: that none is left is what is tested
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufffe\uffff]/;
+
+function shuffled(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(shuffled);
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .reverse()
+      .map(([key, each]) => [key, shuffled(each)]),
+  );
+}
+
+describe.each(REPORTS)('every format of %s', (_, make) => {
+  it.each(Object.entries(renderers))('%s has the same bytes for the same report', (_file, render) => {
+    expect(render(make())).toBe(render(make()));
+    expect(render(make()).endsWith('\n')).toBe(true);
+  });
+
+  it('holds no control character and no half of a surrogate pair', () => {
+    for (const text of [
+      ...Object.values(renderers).map((render) => render(make())),
+      renderTerminal(make()),
+    ]) {
+      expect(text).not.toMatch(CONTROL);
+    }
+    for (const [file, render] of Object.entries(renderers)) {
+      if (!file.endsWith('.json')) expect(render(make()).isWellFormed()).toBe(true);
+    }
+  });
+
+  it('fits 100 columns in a terminal and shows the verdict first', () => {
+    const lines = renderTerminal(make()).split('\n');
+    expect(lines.filter((line) => [...line].length > 100)).toEqual([]);
+    expect(lines[0]).toMatch(/^(GO|NO-GO|NOT KNOWN) {2}/);
+  });
+
+  it('is well-formed XML for JUnit, its totals being those of its testcases', () => {
+    const elements = elementsOf(renderers['junit.xml'](make()), 'xml');
+    const [root] = elements;
+    const named = (name: string) => String(elements.filter((element) => element.name === name).length);
+    expect(root?.attributes).toMatchObject({
+      tests: named('testcase'),
+      failures: named('failure'),
+      errors: named('error'),
+      skipped: named('skipped'),
+    });
+    expect(Number(root?.attributes.tests)).toBe(make().verdict.criteria.length + 1);
+  });
+
+  it('counts in CTRF what it lists', () => {
+    const { results } = JSON.parse(renderers['ctrf.json'](make()));
+    const status = (name: string) =>
+      results.tests.filter((test: { status: string }) => test.status === name).length;
+    expect(results.summary).toMatchObject({
+      tests: results.tests.length,
+      passed: status('passed'),
+      failed: status('failed'),
+      skipped: status('skipped'),
+    });
+    expect(results.tests.every((test: { name: string }) => test.name.length > 0)).toBe(true);
+  });
+
+  it('is a comment that a pull request takes', () => {
+    expect(renderers['report.md'](make()).length).toBeLessThan(65_536);
+  });
+});
+
+describe('report.json', () => {
+  it('does not depend on the order in which the report was put together', () => {
+    expect(renderers['report.json'](shuffled(goReport()) as Report)).toBe(
+      renderers['report.json'](goReport()),
+    );
+  });
+
+  it('reads back as the report it was made from', () => {
+    expect(JSON.parse(renderers['report.json'](noGoReport()))).toEqual(noGoReport());
+  });
+
+  it('opens with its schema', () => {
+    expect(
+      renderers['report.json'](goReport()).startsWith('{\n  "schema": "redis-cache-kit/report/1",\n'),
+    ).toBe(true);
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])('refuses %s, naming where it stands', (value) => {
+    expect(() => canonicalJson({ a: [{ b: value }] })).toThrow('$.a[0].b');
+  });
+});
+
+describe('the terminal', () => {
+  it('has no escape sequence unless colour is asked for', () => {
+    expect(renderTerminal(noGoReport())).not.toContain('\u001b');
+    expect(renderTerminal(noGoReport(), { colour: true })).toContain('\u001b[31m');
+  });
+
+  it('says the same in colour', () => {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: takes the colours away
+    const bare = renderTerminal(noGoReport(), { colour: true }).replace(/\u001b\[\d+m/g, '');
+    expect(bare).toBe(renderTerminal(noGoReport()));
+  });
+
+  it('shows failures with their remedies before the table of criteria', () => {
+    const text = renderTerminal(noGoReport());
+    expect(text.indexOf('Set topology.quorum to 2')).toBeGreaterThan(0);
+    expect(text.indexOf('Set topology.quorum to 2')).toBeLessThan(text.indexOf('\nCriteria\n'));
+  });
+
+  it('names the folder it was told, and the command that verifies it', () => {
+    expect(renderTerminal(goReport(), { directory: 'out/x' })).toContain('kit verify out/x ');
+  });
+
+  it('shows every state that occurs', () => {
+    const text = renderTerminal(noGoReport());
+    for (const state of STATES) expect(text).toContain(STATE_LABEL[state]);
+  });
+});
+
+describe('Markdown', () => {
+  it('opens with the decision and shows every state that occurs', () => {
+    const text = renderers['report.md'](noGoReport());
+    expect(text).toMatch(/^## 🔴 NO-GO: keep Redis disabled/);
+    for (const state of STATES) expect(text).toContain(STATE_LABEL[state]);
+  });
+
+  it('mentions nobody, links nowhere and breaks no table, whatever a text holds', () => {
+    const text = renderers['report.md'](hostileReport());
+    expect(text).not.toMatch(/@everyone|<script|<img|<!--|<\/style/i);
+    const rows = text.split('\n').filter((line) => line.startsWith('|'));
+    const cells = rows.map((row) => row.split(/(?<!\\)\|/).length);
+    expect(new Set(cells).size).toBeLessThan(6);
+    expect(rows.length).toBeGreaterThan(20);
+  });
+
+  it('leaves out its last parts, and not its verdict, where a comment would not take it', () => {
+    const base = noGoReport();
+    const [criterion] = base.verdict.criteria;
+    if (criterion === undefined) throw new Error('the example has criteria');
+    const many = Array.from({ length: 900 }, (_, index) => ({
+      ...criterion,
+      id: `c-${index}`,
+      state: 'PASS' as const,
+    }));
+    const text = renderers['report.md']({ ...base, verdict: { ...base.verdict, criteria: many } });
+    expect(text.length).toBeLessThan(65_536);
+    expect(text).toContain('NO-GO');
+    expect(text).toContain('kit verify');
+  });
+});
+
+describe('JUnit', () => {
+  it.each([
+    ['FAIL', 'failure'],
+    ['INVALID', 'error'],
+    ['INSUFFICIENT', 'error'],
+    ['NOT_MEASURED', 'error'],
+  ])('shows %s as %s, with the remedy', (state, element) => {
+    const elements = elementsOf(renderers['junit.xml'](noGoReport()), 'xml');
+    const shown = elements.filter(({ name, attributes }) => name === element && attributes.type === state);
+    expect(shown.length).toBeGreaterThan(0);
+    expect(shown[0]?.text).toContain('remedy: ');
+  });
+
+  it('skips what was out of scope or waived, saying why', () => {
+    const elements = elementsOf(renderers['junit.xml'](noGoReport()), 'xml');
+    const skipped = elements
+      .filter(({ name }) => name === 'skipped')
+      .map(({ attributes }) => attributes.message);
+    expect(skipped).toHaveLength(4);
+    expect(skipped.join()).toContain('until 2026-12-31');
+  });
+
+  it('fails where evidence was altered', () => {
+    const elements = elementsOf(renderers['junit.xml'](unknownReport()), 'xml');
+    const run = elements.find(({ attributes }) => attributes.type === 'ALTERED');
+    expect(run?.text).toContain('trials/steady-1/kit.jsonl');
+  });
+});
+
+describe('CTRF', () => {
+  it('never counts as passed what was not known', () => {
+    const { results } = JSON.parse(renderers['ctrf.json'](unknownReport()));
+    const open = results.tests.filter((test: { rawStatus?: string }) => test.rawStatus === 'NOT_MEASURED');
+    expect(open.length).toBeGreaterThan(0);
+    expect(open.every((test: { status: string }) => test.status === 'failed')).toBe(true);
+  });
+
+  it.each([
+    '1970-01-01T00:00:00Z',
+    '2000-02-29T23:59:59.999Z',
+    '2026-11-21T01:14:04.123Z',
+    '2100-03-01T12:00:00.5Z',
+  ])('reads %s as Date does, without it', (iso) => {
+    expect(epochMs(iso)).toBe(Date.parse(iso));
+  });
+
+  it('has no time where there is none', () => {
+    expect(epochMs('yesterday')).toBe(0);
+  });
+});

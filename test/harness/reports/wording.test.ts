@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import type { Criterion } from '../../../harness/gates/gate.ts';
+import {
+  clean,
+  formatBound,
+  formatBytes,
+  formatGap,
+  formatInstant,
+  formatMeasured,
+  formatMs,
+  formatNumber,
+  formatQuantity,
+  formatTarget,
+} from '../../../harness/reports/wording.ts';
+import { goReport } from './example-report.ts';
+
+function criterion(changes: Partial<Criterion>): Criterion {
+  const [first] = goReport().verdict.criteria;
+  if (first === undefined) throw new Error('the example has criteria');
+  return { ...first, ...changes };
+}
+
+describe('numbers', () => {
+  it.each([
+    [0, '0'],
+    [7, '7'],
+    [240, '240'],
+    [1234567, '1,234,567'],
+    [-1234, '−1,234'],
+    [0.1 + 0.2, '0.3'],
+    [12.345, '12.3'],
+    [240.4, '240'],
+    [9876.5, '9,877'],
+    [0.012345, '0.0123'],
+    [1e-9, '1.0e−9'],
+    [Number.POSITIVE_INFINITY, '∞'],
+    [Number.NaN, '–'],
+  ])('%d is shown as %s', (value, shown) => {
+    expect(formatNumber(value)).toBe(shown);
+  });
+
+  it.each([
+    [0.42, '0.42 ms'],
+    [850, '850 ms'],
+    [12_400, '12.4 s'],
+  ])('%d ms is shown as %s', (ms, shown) => {
+    expect(formatMs(ms)).toBe(shown);
+  });
+
+  it('shows ratios as percentages, and never as 100 % what is less', () => {
+    expect(formatQuantity(0.8, 'ratio')).toBe('80 %');
+    expect(formatQuantity(1, 'ratio')).toBe('100 %');
+    expect(formatQuantity(0.99999, 'ratio')).toBe('99.999 %');
+    expect(formatQuantity(null, 'ms')).toBe('–');
+    expect(formatQuantity(12, 'us')).toBe('12 µs');
+    expect(formatQuantity(1, 'boolean')).toBe('1');
+  });
+
+  it('gives a measured value the digits that tell it from its target', () => {
+    const near = criterion({ unit: 'ratio', measured: 0.89996, target: { op: '>=', value: 0.9 } });
+    expect(formatMeasured(near)).toBe('89.996 %');
+    expect(formatTarget(near)).toBe('≥ 90 %');
+    expect(formatMeasured(criterion({ unit: 'ms', measured: 300, target: { op: '<=', value: 300 } }))).toBe(
+      '300 ms',
+    );
+    expect(formatMeasured(criterion({ measured: null }))).toBe('–');
+  });
+
+  it('shows a bound with its confidence and method', () => {
+    const bound = { kind: 'lower', value: 0.95, confidence: 0.95, method: 'clopper-pearson' } as const;
+    expect(formatBound(bound, 'ratio')).toBe('≥ 95 % at 95 % (clopper-pearson)');
+    expect(formatBound(null, 'ms')).toBe('–');
+  });
+
+  it('shows a write gap in one unit', () => {
+    expect(formatGap({ min: 240, median: 264, max: 290 })).toBe('240 / 264 / 290 ms');
+    expect(formatGap({ min: 240, median: 1200, max: 7700 })).toBe('0.24 / 1.2 / 7.7 s');
+    expect(formatGap({ min: 264, median: 264, max: 264 })).toBe('264 ms');
+    expect(formatGap(null)).toBe('–');
+  });
+
+  it('shows bytes as an operator thinks of them', () => {
+    expect(formatBytes(8 * 1024 ** 3)).toBe('8 GiB');
+    expect(formatBytes(512 * 1024 ** 2)).toBe('512 MiB');
+  });
+});
+
+describe('text', () => {
+  it('loses control characters, overrides of direction and broken surrogates', () => {
+    expect(clean('a\u0000b\u001b[31mc\u202ed\ud800e\udc00f\ufeff')).toBe('ab[31mcd\ufffde\ufffdf');
+    expect(clean('tab\there, line\nthere, 🟢')).toBe('tab\there, line\nthere, 🟢');
+  });
+
+  it('shows instants in UTC, and what is none as it stands', () => {
+    expect(formatInstant('2026-11-21T01:14:04.123Z')).toBe('2026-11-21 01:14:04 UTC');
+    expect(formatInstant('soon')).toBe('soon');
+  });
+});

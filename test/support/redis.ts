@@ -1,0 +1,196 @@
+/**
+ * Throwaway Redis servers and sentinels for tests: real processes on loopback addresses of their own, ended with the
+ * test. Their data and logs are in a temporary directory that goes with them.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Waits until the condition holds. @throws what was awaited, when it does not within `ms` */
+export async function until(
+  awaited: string,
+  condition: () => boolean | Promise<boolean>,
+  ms = 10_000,
+): Promise<void> {
+  const deadline = Date.now() + ms;
+  for (;;) {
+    if (await condition()) return;
+    if (Date.now() > deadline) throw new Error(`${awaited}: not within ${ms} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** A port that is free on the address now. */
+export function freePort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject);
+    server.listen(0, host, () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
+
+export class RedisProcess implements AsyncDisposable {
+  readonly address: Address;
+  readonly #dir: string;
+  readonly #args: readonly string[];
+  #process: ChildProcess | undefined;
+  #admin: Redis | undefined;
+  #paused = false;
+
+  private constructor(address: Address, dir: string, args: readonly string[]) {
+    this.address = address;
+    this.#dir = dir;
+    this.#args = args;
+  }
+
+  static async start(
+    options: { host?: string; port?: number; conf?: readonly string[]; sentinel?: boolean } = {},
+  ) {
+    const host = options.host ?? '127.61.0.1';
+    const port = options.port ?? (await freePort(host));
+    const dir = mkdtempSync(join(tmpdir(), 'kit-redis-'));
+    const conf = join(dir, 'node.conf');
+    const lines = [`bind ${host}`, `port ${port}`, `dir ${dir}`, 'save ""', 'protected-mode no'];
+    if (!options.sentinel)
+      lines.push('repl-diskless-sync-delay 0', 'repl-timeout 60', 'enable-debug-command yes');
+    mkdirSync(dir, { recursive: true });
+    writeFileSync(conf, [...lines, ...(options.conf ?? [])].join('\n'));
+    const node = new RedisProcess({ host, port }, dir, [conf, ...(options.sentinel ? ['--sentinel'] : [])]);
+    await node.start();
+    return node;
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  async start(): Promise<void> {
+    const child = spawn('/usr/local/bin/redis-server', this.#args, { stdio: 'ignore' });
+    this.#process = child;
+    await until(`Redis on ${this.address.host}:${this.address.port} answers`, async () => {
+      if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`);
+      return (
+        (await this.admin()
+          .ping()
+          .catch(() => '')) === 'PONG'
+      );
+    });
+  }
+
+  /** An admin connection to this node. */
+  admin(): Redis {
+    if (!this.#admin || this.#admin.status === 'end') {
+      this.#admin = new Redis({
+        ...this.address,
+        protocol: 2,
+        retryStrategy: () => null,
+        connectTimeout: 1000,
+        commandTimeout: 2000,
+        maxRetriesPerRequest: 0,
+        disconnectTimeout: 20,
+      });
+      this.#admin.on('error', () => {});
+    }
+    return this.#admin;
+  }
+
+  async role(): Promise<string> {
+    return String(((await this.admin().call('ROLE')) as unknown[])[0]);
+  }
+
+  /** SIGKILL, as a crash. */
+  async kill(): Promise<void> {
+    const child = this.#process;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+    this.#admin?.disconnect();
+    this.#admin = undefined;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#process?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    if (this.#paused) this.#process?.kill('SIGCONT');
+    this.#paused = false;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+}
+
+export interface SentinelSet extends AsyncDisposable {
+  readonly redis: readonly [RedisProcess, RedisProcess, RedisProcess];
+  readonly sentinels: readonly [RedisProcess, RedisProcess, RedisProcess];
+  /** The node that says master; the first, where several do. */
+  master(): Promise<RedisProcess>;
+}
+
+/** One master, two replicas and three sentinels, in sync and in agreement. */
+export async function startSentinelSet(
+  options: { downAfterMs?: number; net?: number } = {},
+): Promise<SentinelSet> {
+  const net = options.net ?? 1 + Math.floor(Math.random() * 250);
+  const host = (i: number): string => `127.61.${net}.${i}`;
+  const port = await freePort(host(1));
+  const nodes: RedisProcess[] = [];
+  const own = (i: number): string[] => [`bind-source-addr ${host(i)}`, `replica-announce-ip ${host(i)}`];
+  for (const i of [1, 2, 3]) {
+    const replica = i === 1 ? [] : [`replicaof ${host(1)} ${port}`];
+    nodes.push(await RedisProcess.start({ host: host(i), port, conf: [...own(i), ...replica] }));
+  }
+  const sentinelPort = await freePort(host(11));
+  const monitor = [
+    `sentinel monitor mymaster ${host(1)} ${port} 2`,
+    `sentinel down-after-milliseconds mymaster ${options.downAfterMs ?? 1000}`,
+    'sentinel failover-timeout mymaster 6000',
+    'sentinel parallel-syncs mymaster 2',
+  ];
+  const sentinels: RedisProcess[] = [];
+  for (const i of [11, 12, 13]) {
+    const conf = [`sentinel announce-ip ${host(i)}`, ...monitor];
+    sentinels.push(await RedisProcess.start({ host: host(i), port: sentinelPort, sentinel: true, conf }));
+  }
+  const agreed = async (): Promise<boolean> => {
+    const [master] = nodes as [RedisProcess];
+    const role = (await master.admin().call('ROLE')) as [string, number, unknown[]];
+    const seen = await Promise.all(
+      sentinels.map(async (sentinel) => {
+        const reply = (await sentinel.admin().call('SENTINEL', 'MASTER', 'mymaster')) as string[];
+        const field = (name: string): string | undefined => reply[reply.indexOf(name) + 1];
+        return (
+          field('num-slaves') === '2' && field('num-other-sentinels') === '2' && field('flags') === 'master'
+        );
+      }),
+    );
+    return role[2]?.length === 2 && seen.every(Boolean);
+  };
+  await until('the sentinels see two replicas and each other', agreed, 20_000);
+  return {
+    redis: nodes as unknown as SentinelSet['redis'],
+    sentinels: sentinels as unknown as SentinelSet['sentinels'],
+    async master() {
+      for (const node of nodes) if ((await node.role().catch(() => '')) === 'master') return node;
+      throw new Error('no node says master');
+    },
+    async [Symbol.asyncDispose]() {
+      for (const node of [...sentinels, ...nodes]) await node[Symbol.asyncDispose]();
+    },
+  };
+}
