@@ -1,5 +1,5 @@
 /** Who an ephemeral environment belongs to: a process, told from a later one of the same pid by its start time. */
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { environmentDir } from './files.ts';
 
@@ -12,6 +12,7 @@ const ownerFile = (stateDir: string, name: string): string =>
   join(environmentDir(stateDir, name), 'owner.json');
 
 export function claim(stateDir: string, name: string): void {
+  mkdirSync(environmentDir(stateDir, name), { recursive: true, mode: 0o700 });
   const owner: Owner = { pid: process.pid, startTime: startTimeOf(process.pid) ?? '' };
   writeFileSync(ownerFile(stateDir, name), JSON.stringify(owner), { mode: 0o600 });
 }
@@ -24,6 +25,7 @@ export function release(stateDir: string, name: string): void {
 export function ownership(stateDir: string, name: string): 'none' | 'own' | 'alive' | 'gone' {
   const path = ownerFile(stateDir, name);
   if (!existsSync(path)) return 'none';
+  mkdirSync(environmentDir(stateDir, name), { recursive: true, mode: 0o700 });
   const owner: Owner = JSON.parse(readFileSync(path, 'utf8'));
   if (startTimeOf(owner.pid) !== owner.startTime) return 'gone';
   return owner.pid === process.pid ? 'own' : 'alive';

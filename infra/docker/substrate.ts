@@ -13,7 +13,7 @@ import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { Environment } from '../environment.ts';
 import type { ProgramSink } from '../process.ts';
 import type { ApplyOptions, DestroyReport, PlanStep, Substrate } from '../substrate.ts';
-import { planTopology, type Topology } from '../topology.ts';
+import type { Topology } from '../topology.ts';
 import { docker, engineVersion, inspectContainers, labelled } from './engine.ts';
 import { DockerEnvironment } from './environment.ts';
 import { clientCa, dockerSecrets, environmentDir, renderFiles } from './files.ts';
@@ -75,7 +75,8 @@ class DockerSubstrate implements Substrate {
     try {
       await this.#sweep(name, progress);
       progress(`cdktf deploy ${name}`);
-      if (options.ephemeral) this.#claim(plan);
+      // Before the deploy: a crash in the middle of it has an owner, too.
+      if (options.ephemeral) claim(this.#stateDir, name);
       await terraform.deploy(plan.environment, this.#terraform(options.signal));
       const environment = await this.#handle(plan, options.ephemeral);
       progress('waiting until it is whole');
@@ -136,12 +137,6 @@ class DockerSubstrate implements Substrate {
   async #startStopped(environment: Environment): Promise<void> {
     const stopped = (await environment.status()).filter(({ state }) => state === 'stopped');
     for (const { id } of stopped) await environment.capabilities.start?.(id);
-  }
-
-  #claim(plan: DockerPlan): void {
-    // The folder has to be there before the deploy makes it: a crash in the middle has an owner, too.
-    dockerSecrets(this.#stateDir, plan.environment.name);
-    claim(this.#stateDir, plan.environment.name);
   }
 
   async #handle(plan: DockerPlan, owns: boolean): Promise<DockerEnvironment> {

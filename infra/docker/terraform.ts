@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { readVariables } from '../../config/env.ts';
 import { EXIT, KitError } from '../../config/errors.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
@@ -58,8 +59,8 @@ async function cdktf(
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(options.sink === undefined ? {} : { sink: options.sink }),
   });
-  const text = plain(`${record.stdout}\n${record.stderr}`);
-  const log = join(environmentDir(options.stateDir, name), `${verb}.log`);
+  const text = stripVTControlCharacters(`${record.stdout}\n${record.stderr}`);
+  const log = join(options.stateDir, 'docker', 'logs', `${name}-${verb}.log`);
   mkdirSync(join(log, '..'), { recursive: true, mode: 0o700 });
   writeFileSync(log, text, { mode: 0o600 });
   if (record.exitCode !== 0) throw explain(verb, name, text, log);
@@ -112,7 +113,12 @@ async function synthesise(environment: EnvironmentConfig, options: TerraformOpti
 
 async function must(record: ProgramRecord, environment: EnvironmentConfig): Promise<void> {
   if (record.exitCode === 0) return;
-  throw explain('plan', environment.name, plain(`${record.stdout}\n${record.stderr}`), environment.name);
+  throw explain(
+    'plan',
+    environment.name,
+    stripVTControlCharacters(`${record.stdout}\n${record.stderr}`),
+    environment.name,
+  );
 }
 
 async function terraform(
@@ -198,7 +204,7 @@ export function readOutputs(stateDir: string, name: string): Outputs | undefined
   const state: { outputs?: Record<string, { value: unknown }>; resources?: readonly unknown[] } = JSON.parse(
     readFileSync(path, 'utf8'),
   );
-  if ((state.resources ?? []).length === 0 || state.outputs?.['nodes'] === undefined) return undefined;
+  if ((state.resources ?? []).length === 0 || state.outputs?.nodes === undefined) return undefined;
   return Object.fromEntries(
     Object.entries(state.outputs).map(([key, { value }]) => [key, value]),
   ) as unknown as Outputs;
@@ -293,9 +299,6 @@ export function explain(verb: string, name: string, output: string, log: string)
     },
   );
 }
-
-const ESCAPES = /\u001b\[[0-9;]*[A-Za-z]/g;
-const plain = (text: string): string => text.replace(ESCAPES, '');
 
 interface PlanEvent {
   readonly type: string;

@@ -37,6 +37,7 @@ export class Readiness extends Construct {
         replaceTriggeredBy: nodes.map(triggerOf),
         postcondition: [
           {
+            // biome-ignore lint/suspicious/noTemplateCurlyInString: Terraform's own interpolation
             condition: '${self.exit_code == 0}',
             errorMessage: 'the environment did not become ready within 60 s: see `docker logs` of its nodes',
           },

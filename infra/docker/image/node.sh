@@ -50,6 +50,20 @@ peers_hold_data() {
   return 1
 }
 
+# Somebody may be promoted, or was and the sentinels do not say so yet: a replica that was in sync until its master went
+# (-1: never in sync since it started, as after a power cut), or another that says it is master.
+successor_in_sight() {
+  for peer in $PEERS; do
+    state=$(ask redis "${peer%:*}" "${peer#*:}" INFO replication | tr -d '\r')
+    case $state in
+      *role:master*) return 0 ;;
+      *master_link_down_since_seconds:-1*) ;;
+      *master_link_down_since_seconds:*) return 0 ;;
+    esac
+  done
+  return 1
+}
+
 start_redis() {
   cp /kit/redis.conf /data/redis.conf.next
   [ "$1" = "$SELF" ] || echo "replicaof $1" >>/data/redis.conf.next
@@ -73,13 +87,17 @@ run_redis() {
     fi
     if [ -n "$master" ]; then
       if [ "$master" != "$SELF" ]; then start_redis "$master" "replica of $master, says the $source"; fi
-      if has_data || ! peers_hold_data; then start_redis "$SELF" "master, says the $source"; fi
-      [ $((tries % 10)) -ne 0 ] ||
-        say "$NODE is master by the $source, but its volume is empty and others hold data: waiting for a failover"
+      # While it was down others may have taken writes. A master that comes back before the failover is through would be a
+      # second one; an empty one would wipe them all.
+      if [ "$source" != sentinels ] || ! successor_in_sight; then
+        if has_data || ! peers_hold_data; then start_redis "$SELF" "master, says the $source"; fi
+      fi
+      [ $((tries % 10)) -ne 0 ] || say "$NODE is master by the $source, but others can be: waiting for a failover"
     fi
     tries=$((tries + 1))
     sleep 0.5
   done
+  if has_data; then start_redis "$SELF" 'master: nobody took over'; fi
   say "$NODE: no other node took over, and an empty master would wipe them: not starting"
   exit 1
 }
