@@ -119,9 +119,7 @@ function judgeTrial(evidence: Evidence, inputs: Inputs, record: TrialRecord): Ju
   // Checkers read windows and TTLs out of the configuration: their findings stand on it as well.
   const stoodOn = [...record.files, CONFIG];
   const files = stoodOn.flatMap((path) => refTo(evidence, path) ?? []);
-  const missing = stoodOn.filter(
-    (path) => integrity.missing.includes(path) || evidence.read(path) === undefined,
-  );
+  const missing = stoodOn.filter((path) => !evidence.has(path));
   const altered = record.files.filter(
     (path) => integrity.altered.includes(path) || integrity.unsealed.includes(path),
   );
@@ -147,8 +145,7 @@ function judgeTrial(evidence: Evidence, inputs: Inputs, record: TrialRecord): Ju
     view: trialView(record, drill, undefined),
     flaws,
   });
-  // What is left of a trial is not judged: without one client's file the others' final state is still whole, but nobody
-  // could tell which lines are gone with it.
+  // What is left of a trial is not judged: nobody could tell what went with the rest.
   if (missing.length > 0 || altered.length > 0 || status !== 'completed') return unjudged(altered, []);
   try {
     const { history, torn } = parseHistory(
@@ -209,9 +206,9 @@ function judgeGates(
   return gates.gates.map((gate) => evaluate(gate, context));
 }
 
-function scopeOf({ manifest, seal, read }: Evidence, environment: EnvironmentConfig | undefined): RunScope {
+function scopeOf({ manifest, seal, has }: Evidence, environment: EnvironmentConfig | undefined): RunScope {
   const given = (Object.entries(INPUTS) as [InputName, string][]).filter(
-    ([, path]) => seal?.files.some((file) => file.path === path) === true || read(path) !== undefined,
+    ([, path]) => seal?.files.some((file) => file.path === path) === true || has(path),
   );
   return {
     kind: manifest.kind,
@@ -237,15 +234,15 @@ function withoutTrial(
     const id = checker.id as keyof typeof files;
     const path = files[id];
     const ref = refTo(evidence, path);
-    if (ref === undefined && evidence.read(path) === undefined) return [];
-    const gone = evidence.read(path) === undefined || environment === undefined;
+    if (ref === undefined) return [];
+    const gone = !evidence.has(path);
     const altered = evidence.integrity.altered.includes(path);
     return [
       {
         drill: id,
         trial: 0,
         status: 'completed' as const,
-        files: ref === undefined ? [] : [ref],
+        files: [ref],
         missing: gone ? [path] : [],
         broken: altered ? [path] : [],
         results:
@@ -265,11 +262,11 @@ function coverageHistory(summary: string | undefined): History {
     const { total } = JSON.parse(summary) as {
       total?: Record<string, { covered?: unknown; total?: unknown }>;
     };
-    for (const of of ['lines', 'branches']) {
-      const { covered, total: all } = total?.[of] ?? {};
+    for (const part of ['lines', 'branches']) {
+      const { covered, total: all } = total?.[part] ?? {};
       if (typeof covered === 'number' && typeof all === 'number') {
-        data[`${of}Covered`] = covered;
-        data[`${of}Total`] = all;
+        data[`${part}Covered`] = covered;
+        data[`${part}Total`] = all;
       }
     }
   } catch {

@@ -1,5 +1,6 @@
 /** What can be named: substrates and drills. A plug-in adds an entry here; nothing else in the harness lists them. */
 import { KitError } from '../config/errors.ts';
+import type { SubstrateFacts } from '../infra/doctor.ts';
 import type { Substrate } from '../infra/substrate.ts';
 import type { Drill } from './drills/drill.ts';
 import { drills } from './drills/index.ts';
@@ -16,6 +17,15 @@ export const SUBSTRATE_NAMES = Object.keys(SUBSTRATES) as readonly SubstrateName
 /** @param stateDir where the substrate keeps what it must remember, absolute */
 export function substrateOf(name: SubstrateName, stateDir: string): Promise<Substrate> {
   return SUBSTRATES[name](stateDir);
+}
+
+/** What the substrate knows of this machine, for `kit doctor`. */
+const FACTS: Readonly<Record<SubstrateName, (stateDir: string) => Promise<SubstrateFacts>>> = {
+  local: async (stateDir) => (await import('../infra/local/facts.ts')).localFacts({ stateDir }),
+};
+
+export function substrateFacts(name: SubstrateName, stateDir: string): Promise<SubstrateFacts> {
+  return FACTS[name](stateDir);
 }
 
 /**

@@ -58,20 +58,19 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
 
 /** The promise, or an error that says what did not come in time. The loser is not cancelled: its result is dropped. */
 export async function within<T>(what: string, promise: Promise<T>, options: WaitOptions): Promise<T> {
-  const { promise: never, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () =>
-      reject(new KitError(`waited ${options.boundMs} ms in vain for ${what}`, { code: 'WAITED_IN_VAIN' })),
-    options.boundMs,
-  );
-  const onAbort = () => reject(options.signal?.reason);
-  options.signal?.addEventListener('abort', onAbort, { once: true });
-  if (options.signal?.aborted) onAbort();
+  const { boundMs, signal } = options;
+  promise.catch(() => undefined);
+  signal?.throwIfAborted();
+  const { promise: over, reject } = Promise.withResolvers<never>();
+  const late = () =>
+    reject(new KitError(`waited ${boundMs} ms in vain for ${what}`, { code: 'WAITED_IN_VAIN' }));
+  const timer = setTimeout(late, boundMs);
+  const onAbort = () => reject(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    return await Promise.race([promise, never]);
+    return await Promise.race([promise, over]);
   } finally {
     clearTimeout(timer);
-    options.signal?.removeEventListener('abort', onAbort);
-    promise.catch(() => undefined);
+    signal?.removeEventListener('abort', onAbort);
   }
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { EXIT } from '../config/errors.ts';
 import { verifyRun } from '../harness/judge.ts';
+import { renderers } from '../harness/reports/index.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session } from './session.ts';
 
@@ -16,8 +17,14 @@ export function verify(program: Command, session: Session): void {
     .addOption(common.json())
     .addHelpText('after', examples(['kit verify runs/<id>', 'today, or in a year, under another Node']))
     .action((dir: string) => {
-      const result = verifyRun(dir);
+      const result = verifyRun(dir, renderers);
       session.exitCode = result.ok ? EXIT.GO : EXIT.NO_GO;
-      answer(session, result, verificationText(dir, result));
+      answer(
+        session,
+        result,
+        result.ok
+          ? `${dir}: as sealed, and every report follows from it`
+          : [`${dir}: NOT as sealed`, ...result.problems.map((problem) => `  ${problem}`)].join('\n'),
+      );
     });
 }

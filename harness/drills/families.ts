@@ -45,7 +45,6 @@ export function failover(
       'availability',
       'generator',
       'memory',
-      'configuration',
     ],
     boundMs: 120_000,
     trials: { quick: 1, full: 20 },

@@ -6,7 +6,7 @@ export const plannedSwitch = failover({
   source: 'drills: planned-switch; redis/redis#6062',
   safeOutcome: 'nothing lost, nothing applied twice, the old master is a replica',
   needs: [],
-  parameters: { afterHealMs: 1_000 },
+  parameters: { stragglerMs: 1_000, afterHealMs: 1_000 },
   faults: [
     { fault: 'planned-switch', target: 'master', atMs: 2_000, heal: { when: 'recovered', plusMs: 500 } },
   ],

@@ -6,5 +6,4 @@ export const security = integration({
   source: 'seed 004 §3, security; seed 002, renamed commands',
   safeOutcome:
     'no access without the right password, dangerous commands denied to the app, no secret on a command line',
-  checkers: ['expectations', 'configuration'],
 });

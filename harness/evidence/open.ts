@@ -26,6 +26,7 @@ export interface Evidence {
   readonly integrity: Integrity;
   /** SHA-256 of a file as it was sealed; of the file as it is where there is no seal, and of the seal itself. */
   sha256Of(path: string): string | undefined;
+  has(path: string): boolean;
   /** A file's text; undefined where it is missing. */
   read(path: string): string | undefined;
 }
@@ -56,6 +57,7 @@ export function openEvidence(dir: string): Evidence {
     },
     sha256Of: (path) =>
       sealed.get(path) ?? (seal === undefined || path === SEAL ? digests.get(path) : undefined),
+    has: (path) => existsSync(join(dir, path)),
     read,
   };
 }

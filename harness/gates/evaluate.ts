@@ -158,15 +158,13 @@ function absent(
 }
 
 function readTrial(gate: Gate, trial: JudgedTrial): Reading | Flaw {
-  const evidence = filesFor(gate, trial.files);
+  // A trial's history is one: its files are judged together or not at all.
+  const evidence = trial.files;
   const name = trial.trial === 0 ? trial.drill : `${trial.drill} #${trial.trial}`;
-  const concerned = (paths: readonly string[]) =>
-    paths.filter((path) => evidence.some((file) => file.path === path));
-  const broken = concerned(trial.broken);
-  if (broken.length > 0)
-    return absent(`${name}: ${broken.join(', ')} was altered or is broken`, evidence, 'INVALID');
-  const missing = concerned(trial.missing);
-  if (missing.length > 0) return absent(`${name}: ${missing.join(', ')} is missing`, evidence);
+  if (trial.broken.length > 0) {
+    return absent(`${name}: ${trial.broken.join(', ')} was altered or is broken`, evidence, 'INVALID');
+  }
+  if (trial.missing.length > 0) return absent(`${name}: ${trial.missing.join(', ')} is missing`, evidence);
   if (trial.status !== 'completed') {
     return absent(`${name} was not measured: ${trial.reason ?? trial.status}`, evidence);
   }
@@ -227,12 +225,6 @@ function meets(gate: Gate, readings: readonly Reading[]): boolean {
   // Totals and pooled shares are judged together: one trial of many may be below a share that holds over all.
   if (gate.sli.over === 'pool' || gate.sli.over === 'sum') return true;
   return compare(aggregate(gate, readings).measured, gate.target);
-}
-
-/** Files that a gate on one client stands on: everything of the trial but the other clients' histories. */
-function filesFor(gate: Gate, files: readonly EvidenceRef[]): readonly EvidenceRef[] {
-  const other = /\/(kit|ioredis)\.jsonl$/;
-  return files.filter(({ path }) => (other.exec(path)?.[1] ?? gate.client) === gate.client);
 }
 
 function distrusted(outcome: Outcome, tainted: readonly string[]): Outcome {

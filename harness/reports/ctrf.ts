@@ -13,6 +13,8 @@ import {
   oneLine,
   STATE_LABEL,
   shortSha,
+  sourceOf,
+  workloadsOf,
 } from './wording.ts';
 
 type Status = 'passed' | 'failed' | 'skipped';
@@ -84,10 +86,10 @@ function test(criterion: Criterion) {
     status: STATUS[state],
     rawStatus: state,
     duration: 0,
-    suite: [oneLine(criterion.source) || 'readiness'],
+    suite: [sourceOf(criterion).id, oneLine(criterion.source)],
     message: `${STATE_LABEL[state]}: ${oneLine(criterion.because)}`,
     ...(state === 'PASS' || criterion.remedy === '' ? {} : { trace: `remedy: ${oneLine(criterion.remedy)}` }),
-    tags: [criterion.scope.workload, criterion.scope.sli].map(oneLine).filter((tag) => tag !== ''),
+    tags: [...workloadsOf(criterion), criterion.scope.sli].map(oneLine).filter((tag) => tag !== ''),
     attachments: evidence.map((ref) => ({
       name: `${oneLine(ref.path)} (${shortSha(ref.sha256)})`,
       contentType: ref.path.endsWith('.json') ? 'application/json' : 'application/x-ndjson',

@@ -15,6 +15,8 @@ import {
   oneLine,
   runLine,
   STATE_LABEL,
+  sourceOf,
+  workloadsOf,
 } from './wording.ts';
 
 interface TestCase {
@@ -37,12 +39,12 @@ const OUTCOME: Readonly<Record<CriterionState, TestCase['outcome']>> = {
 };
 
 export function renderJunit(report: Report): string {
-  const sources = [...new Set(report.verdict.criteria.map((criterion) => criterion.source))];
+  const sources = [...new Set(report.verdict.criteria.map((criterion) => sourceOf(criterion).id))];
   const suites: readonly (readonly [string, readonly TestCase[]])[] = [
     ['run', [runCase(report)]],
     ...sources.map((source): [string, TestCase[]] => [
       source,
-      report.verdict.criteria.filter((criterion) => criterion.source === source).map(criterionCase),
+      report.verdict.criteria.filter((criterion) => sourceOf(criterion).id === source).map(criterionCase),
     ]),
   ];
   const all = suites.flatMap(([, cases]) => cases);
@@ -86,14 +88,14 @@ function properties(report: Report): string {
 }
 
 function criterionCase(criterion: Criterion): TestCase {
-  const { scope } = criterion;
   return {
-    classname: `${scope.workload === '' ? 'readiness' : scope.workload}.${criterion.id}`,
+    classname: `${workloadsOf(criterion)[0] ?? 'readiness'}.${criterion.id}`,
     name: criterion.title,
     outcome: OUTCOME[criterion.state],
     type: criterion.state,
     message: `${STATE_LABEL[criterion.state]}: ${criterion.because}`,
     detail: [
+      `source: ${criterion.source}; workload: ${criterion.scope.workload}; sli: ${criterion.scope.sli}`,
       `measured ${formatMeasured(criterion)}, target ${formatTarget(criterion)}, n ${criterion.n} (at least ${criterion.minN})`,
       ...(criterion.bound === null ? [] : [`bound ${formatBound(criterion.bound, criterion.unit)}`]),
       ...(criterion.remedy === '' ? [] : [`remedy: ${criterion.remedy}`]),

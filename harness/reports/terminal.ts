@@ -179,7 +179,7 @@ function benchmarks(report: Report, paint: Painter): readonly string[] {
   return report.benchmarks.flatMap(({ title, rows }, index) => [
     ...(index === 0 ? [heading('Benchmarks', paint)] : ['']),
     ...wrap(oneLine(title), 2),
-    ...rows.map(({ label, value }) => clip(`    ${oneLine(label).padEnd(44)} ${oneLine(value)}`, WIDTH)),
+    ...rows.flatMap(({ label, value }) => wrap(`${oneLine(label).padEnd(46)} ${oneLine(value)}`, 4, 51)),
   ]);
 }
 

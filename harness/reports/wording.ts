@@ -67,11 +67,9 @@ export function clientName(client: string): string {
   return { kit: 'redis-cache-kit', ioredis: 'ioredis, defaults' }[client] ?? clean(client);
 }
 
-// C0 but tab and line feed, DEL, C1, the two that are no XML characters, byte-order mark and bidirectional overrides.
-const UNSHOWABLE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufffe\uffff\ufeff\u202a-\u202e\u2066-\u2069]/g;
-const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+// Control characters but tab and line feed, what is no character, the byte-order mark, overrides of the writing direction.
+const UNSHOWABLE = /[^\P{Cc}\t\n]|\p{Noncharacter_Code_Point}|\p{Bidi_Control}|\ufeff/gu;
+const LONE_SURROGATE = /\p{Cs}/gu;
 
 /** Text that any format can hold: control characters removed, broken surrogates replaced. */
 export function clean(text: string): string {
@@ -102,12 +100,13 @@ function grouped(whole: number): string {
   return whole < 0 ? `−${digits}` : digits;
 }
 
-const UNIT_LABEL: Readonly<Record<string, string>> = { us: 'µs', seconds: 's', percent: '%', boolean: '' };
+const UNIT_LABEL: Readonly<Record<string, string>> = { us: 'µs', seconds: 's', percent: '%' };
 
 /** A value with its unit; ratios are shown as percentages, and what is not all is never shown as 100 %. */
 export function formatQuantity(value: number | null, unit: string, digits = 3): string {
   if (value === null) return '–';
   if (unit === 'ratio') return formatRatio(value, digits);
+  if (unit === 'boolean' && (value === 0 || value === 1)) return value === 1 ? 'yes' : 'no';
   const label = UNIT_LABEL[unit] ?? oneLine(unit);
   return label === '' || label === '1'
     ? formatNumber(value, digits)
@@ -233,4 +232,30 @@ export function formatGap(
 /** Where the evidence lies; the run folder is named after the run. */
 export function runFolder(report: Report): string {
   return `runs/${oneLine(report.run.runId)}`;
+}
+
+/** Several drills may stand behind one criterion. */
+export function workloadsOf(criterion: Criterion): readonly string[] {
+  return criterion.scope.workload.split(', ').filter((name) => name !== '');
+}
+
+const SOURCE: Readonly<Record<string, string>> = {
+  '001': 'Benchmarks and their criteria',
+  '002': 'Production guide and checklist',
+  '004': 'Readiness gate',
+  A: 'Provisioning',
+  B: 'Cache client',
+  C1: 'Integration',
+  C2: 'Failover',
+  C3: 'Load',
+  C4: 'Service level targets',
+  C5: 'The report itself',
+  D: 'Canary',
+};
+
+/** Where a criterion belongs: by the first of its sources, `C4; 002 Availability` to `C4`, `004 §3 Security` to `004`. */
+export function sourceOf(criterion: Criterion): { readonly id: string; readonly title: string } {
+  const source = oneLine(criterion.source);
+  const id = /^(?:\d{3}|C\d+|[A-Z](?=\d))/.exec(source)?.[0] ?? (source === '' ? 'other' : source);
+  return { id, title: SOURCE[id] ?? '' };
 }

@@ -5,7 +5,7 @@ import { startProxy } from '../faults/proxy/index.ts';
 import type { TrialContext } from '../trial.ts';
 import { within } from '../until.ts';
 import { clientSpec } from '../workloads/adapter.ts';
-import { openCache } from '../workloads/kit.ts';
+import { openKit } from '../workloads/kit.ts';
 import { seeded } from '../workloads/random.ts';
 import type { ScriptContext, ScriptedWorkload } from '../workloads/scripted.ts';
 import { readAllNodes, removeKeys } from './final-read.ts';
@@ -26,7 +26,7 @@ export async function runScript(context: TrialContext, workload: ScriptedWorkloa
     expect: (id, what, seen) => recorder.record({ type: 'expect', id, what, ...seen, atUs: clock.nowUs() }),
     open(overrides = {}, at): Cache {
       const on = at === undefined ? spec : { ...spec, mode: 'standalone' as const, redis: [at] };
-      const cache = openCache(on, overrides);
+      const cache = openKit(on, overrides);
       closers.push(() => cache.close());
       return cache;
     },

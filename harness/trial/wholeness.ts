@@ -116,7 +116,9 @@ async function fenceDeposed(environment: Environment): Promise<readonly string[]
   for (const { id, info } of masters) {
     // The one with replicas is the one that the sentinels moved them to.
     if (masters.length === 1 || infoNumber(info, 'connected_slaves') > 0) continue;
-    await (await environment.admin(id)).call('REPLICAOF', host, port);
+    // As Sentinel does it (sentinelSendSlaveOf): clients are sent away, so that they ask who is master now.
+    const deposed = await environment.admin(id);
+    await deposed.multi().replicaof(host, Number(port)).call('CLIENT', 'KILL', 'TYPE', 'normal').exec();
     fenced.push(id);
   }
   return fenced;

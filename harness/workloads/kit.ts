@@ -2,13 +2,16 @@
  * This kit's client as an application uses it: the environment's settings, everything else by default. Sets and reads go
  * through the cache, INCR and APPEND through its supervised connection.
  */
-import type { Cache, RedisOptions } from '../../client/index.ts';
-import { CacheError, redisCache, sentinelCache } from '../../client/index.ts';
+import type { Cache, CacheOptions, ConnectionOptions } from '../../client/index.ts';
+import { CacheError, openCache } from '../../client/index.ts';
 import type { OperationKind } from '../history.ts';
 import type { Adapter, Answer, ClientEventSink, ClientSpec, Failure } from './adapter.ts';
 
+/** What a caller may set beside the environment's settings; who it is and how it connects come from the spec. */
+export type CacheOverrides = CacheOptions & Omit<ConnectionOptions, 'username' | 'password' | 'tls'>;
+
 export function kitAdapter(spec: ClientSpec, onEvent: ClientEventSink): Adapter {
-  return adaptCache(openCache(spec), onEvent);
+  return adaptCache(openKit(spec), onEvent);
 }
 
 /** A cache that is open already, as an adapter. */
@@ -55,34 +58,23 @@ export function adaptCache(cache: Cache, onEvent: ClientEventSink): Adapter {
 }
 
 /** The cache on the environment's master, with the environment's settings. */
-export function openCache(spec: ClientSpec, overrides: Partial<RedisOptions> = {}): Cache {
-  const { settings } = spec;
-  const common = {
-    username: spec.app.username,
-    password: spec.app.password,
-    ...(spec.tls && { tls: spec.tls }),
-    connectTimeoutMs: settings.connectTimeoutMs,
-    commandTimeoutMs: settings.commandTimeoutMs,
-    supervision: settings.supervision,
-    namespace: settings.namespace,
-    defaultTtlSeconds: settings.defaultTtlSeconds,
-    breaker: settings.breaker,
-  };
+export function openKit(spec: ClientSpec, overrides: CacheOverrides = {}): Cache {
+  const { settings, app, sentinel, tls } = spec;
+  const common = { ...settings, ...app, ...(tls && { tls }), ...overrides };
   if (spec.mode === 'sentinel') {
-    return sentinelCache({
+    const { sentinels, serviceName } = spec;
+    return openCache({
       ...common,
       mode: 'sentinel',
-      sentinels: spec.sentinels,
-      serviceName: spec.serviceName,
-      sentinelUsername: spec.sentinel.username,
-      sentinelPassword: spec.sentinel.password,
-      ...overrides,
-    } as Parameters<typeof sentinelCache>[0]);
+      sentinels,
+      serviceName,
+      sentinelUsername: sentinel.username,
+      sentinelPassword: sentinel.password,
+    });
   }
   const [address] = spec.redis;
-  return redisCache({ ...common, mode: 'standalone', address, ...overrides } as Parameters<
-    typeof redisCache
-  >[0]);
+  if (address === undefined) throw new Error('a standalone client has an address');
+  return openCache({ ...common, mode: 'standalone', address });
 }
 
 function receipt({ source, replicas }: { source: 'redis' | 'memory' | 'none'; replicas?: number }): Answer {

@@ -5,7 +5,7 @@
  * Scripts run in the harness's own process: they need the Environment, and none of them generates load.
  */
 import type { Redis } from 'ioredis';
-import type { Cache, CacheOptions, ConnectionOptions } from '../../client/index.ts';
+import type { Cache } from '../../client/index.ts';
 import type { Environment } from '../../infra/environment.ts';
 import type { Address } from '../../infra/topology.ts';
 import type { Clock } from '../clock.ts';
@@ -13,10 +13,9 @@ import type { FaultProxy } from '../faults/proxy/index.ts';
 import type { ExpectationEvent, HistoryEvent, Json } from '../history.ts';
 import type { ClientSpec } from './adapter.ts';
 import type { WrittenKey } from './issuer.ts';
+import type { CacheOverrides } from './kit.ts';
 import type { Parameters } from './parameters.ts';
 import type { Random } from './random.ts';
-
-export type CacheOverrides = CacheOptions & Omit<ConnectionOptions, 'username' | 'password' | 'tls'>;
 
 export interface ScriptContext {
   readonly environment: Environment;

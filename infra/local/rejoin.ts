@@ -8,13 +8,13 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { EXIT, KitError } from '../../config/errors.ts';
+import { until } from '../wait.ts';
 import { awaitAnswer } from './health.ts';
 import { isAlive } from './identity.ts';
 import { hasData } from './launch.ts';
 import { aliveNodes, findMaster, namedBySentinels } from './mastership.ts';
 import type { LocalNodes } from './nodes.ts';
 import { nodeOf } from './site.ts';
-import { until } from './wait.ts';
 
 /** Starts the node and returns when it answers. Starting what runs is an error. */
 export async function startNode(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<void> {

@@ -52,8 +52,8 @@ export async function startProxyServer(upstream: Address, host = upstream.host):
     const redis = connect(upstream.port, upstream.host);
     track(client);
     track(redis);
+    // The other way round is the downstream relay's, which may have a slow_close.
     client.on('close', () => redis.destroy());
-    redis.on('close', () => client.destroySoon());
     void link(client, redis, 'upstream');
     void link(redis, client, 'downstream');
   };

@@ -11,36 +11,31 @@ import {
   oneLine,
   STATE_LABEL,
   shortSha,
+  sourceOf,
+  workloadsOf,
 } from '../wording.ts';
 import { round, scrolling } from './chart.ts';
 import { fileHref, html, type Markup, slug } from './markup.ts';
 import { stateWord } from './states.ts';
 
 interface Group {
-  readonly group: string;
+  readonly id: string;
+  readonly title: string;
   readonly rows: readonly Criterion[];
 }
-
-const SOURCE: Readonly<Record<string, string>> = {
-  C1: 'Integration drills',
-  C2: 'Failover drills',
-  C3: 'Load',
-  C4: 'Service level targets',
-  A7: 'Security',
-  A8: 'Persistence and limits',
-  A11: 'Production checklist',
-  '004 §3': 'Production readiness criteria',
-  '004 §4': 'Required enhancements',
-  '004 §5': 'Test plan',
-};
 
 export function criteriaSection(report: Report): Markup {
   const { criteria } = report.verdict;
   const drills = new Set(report.trials.map(({ drill }) => drill));
   const judged = byUrgency(criteria.filter(({ state }) => state !== 'OUT_OF_SCOPE'));
   const outside = criteria.filter(({ state }) => state === 'OUT_OF_SCOPE');
-  const groups = [...new Set(criteria.map(groupOf))]
-    .map((group) => ({ group, rows: judged.filter((criterion) => groupOf(criterion) === group) }))
+  const groups = [
+    ...new Map(criteria.map((criterion) => [sourceOf(criterion).id, sourceOf(criterion)])).values(),
+  ]
+    .map((source) => ({
+      ...source,
+      rows: judged.filter((criterion) => sourceOf(criterion).id === source.id),
+    }))
     .filter(({ rows }) => rows.length > 0);
   return html`<section id="criteria"><h2>Criteria</h2>
 ${groups.length === 0 && html`<p class="quiet">No criterion was in the scope of this run.</p>`}
@@ -49,28 +44,26 @@ ${outside.length > 0 && html`<details class="outside"><summary>${formatNumber(ou
 </section>`;
 }
 
-/** `004 §3 Security` belongs to `004 §3`, `C4` to itself. */
-function groupOf(criterion: Criterion): string {
-  const source = oneLine(criterion.source);
-  return /^(?:\d{3} §\d+|[A-Z]\d+)/.exec(source)?.[0] ?? (source === '' ? 'other' : source);
-}
-
 /** One table, so that columns stand below each other throughout. */
 function table(groups: readonly Group[], drills: ReadonlySet<string>): Markup {
   return scrolling(
     'Criteria',
     html`<table class="criteria"><thead><tr><th scope="col">State</th><th scope="col">Criterion</th><th scope="col" class="n">Measured</th><th scope="col"><span class="hidden">Measured against target</span></th><th scope="col">Target</th><th scope="col" class="n">n</th><th scope="col">Claim</th><th scope="col">Evidence</th></tr></thead>${groups.map(
-      ({ group, rows }) =>
-        html`<tbody><tr class="group"><th colspan="8" scope="rowgroup">${SOURCE[group] ?? ''} <span>${group}</span></th></tr>${rows.map((criterion) => row(criterion, drills))}</tbody>`,
+      ({ id, title, rows }) =>
+        html`<tbody><tr class="group"><th colspan="8" scope="rowgroup">${title} <span>${id}</span></th></tr>${rows.map((criterion) => row(criterion, drills))}</tbody>`,
     )}</table>`,
   );
 }
 
 function row(criterion: Criterion, drills: ReadonlySet<string>): Markup {
-  const { scope } = criterion;
-  const workload = oneLine(scope.workload);
+  const workloads = workloadsOf(criterion);
+  const about = workloads.map((name, index) => [
+    index === 0 ? ' on ' : ', ',
+    drills.has(name) ? html`<a href="#d-${slug(name)}">${oneLine(name)}</a>` : oneLine(name),
+  ]);
+  const where = [criterion.scope.sli, criterion.source].map(oneLine).filter((text) => text !== '');
   return html`<tr id="c-${slug(criterion.id)}" class="${slug(STATE_LABEL[criterion.state])}"><td class="s">${stateWord(criterion.state)}</td>
-<th scope="row">${oneLine(criterion.title)}<small><code>${oneLine(criterion.id)}</code>${workload !== '' && html` on ${drills.has(scope.workload) ? html`<a href="#d-${slug(workload)}">${workload}</a>` : workload}`}${scope.sli !== '' && html`, ${oneLine(scope.sli)}`}</small></th>
+<th scope="row">${oneLine(criterion.title)}<small><code>${oneLine(criterion.id)}</code>${about}</small><small>${where.join(' · ')}</small></th>
 <td class="n m" data-label="measured">${formatMeasured(criterion)}</td><td class="b">${bullet(criterion)}</td><td class="t" data-label="target">${formatTarget(criterion)}</td>
 <td class="n" data-label="n">${formatNumber(criterion.n)}</td>
 <td class="c" data-label="claim">${criterion.bound === null ? oneLine(criterion.because) : html`${formatBound(criterion.bound, criterion.unit)}<small>${oneLine(criterion.because)}</small>`}</td>

@@ -3,13 +3,24 @@ import { scaleLinear } from 'd3-scale';
 import { line } from 'd3-shape';
 import type { Criterion } from '../../gates/gate.ts';
 import type { TimelineBin, TrialView } from '../report.ts';
-import { formatNumber, formatRatio, formatTarget, oneLine } from '../wording.ts';
+import { formatNumber, formatRatio, formatTarget, oneLine, workloadsOf } from '../wording.ts';
 import { drawing, horizontalGrid, INNER_RIGHT, PANEL, round, timeAxis } from './chart.ts';
 import { html, type Markup } from './markup.ts';
 import { endOf } from './timeline.ts';
 
 const TOP = 26;
 const BOTTOM = 132;
+
+/** The target of the ratio over all reads, which is what is drawn. */
+function targetOf(criteria: readonly Criterion[], drill: string): Criterion | undefined {
+  return criteria.find(
+    (criterion) =>
+      criterion.unit === 'ratio' &&
+      criterion.state !== 'OUT_OF_SCOPE' &&
+      workloadsOf(criterion).includes(drill) &&
+      criterion.scope.sli.startsWith('hit-ratio.overall'),
+  );
+}
 
 interface Share {
   readonly tMs: number;
@@ -42,13 +53,7 @@ export function hitRatio(
   const y = scaleLinear([0, 1], [BOTTOM, TOP]);
   const points = shares(bins);
   const final = points.findLast(({ soFar }) => soFar !== null)?.soFar ?? 0;
-  const limit = criteria.find(
-    ({ unit, scope, id: name, state }) =>
-      unit === 'ratio' &&
-      state !== 'OUT_OF_SCOPE' &&
-      scope.workload === trial.drill &&
-      `${name} ${scope.sli}`.includes('hit'),
-  );
+  const limit = targetOf(criteria, trial.drill);
   const path = (value: (point: Share) => number | null) =>
     line<Share>()
       .defined((point) => value(point) !== null)

@@ -3,7 +3,7 @@ import { scaleLog } from 'd3-scale';
 import { area, curveStepAfter, line } from 'd3-shape';
 import type { Criterion } from '../../gates/gate.ts';
 import type { TrialView } from '../report.ts';
-import { clientName, formatMs, formatNumber, formatTarget, oneLine } from '../wording.ts';
+import { clientName, formatMs, formatNumber, formatTarget, oneLine, workloadsOf } from '../wording.ts';
 import { decades, decadeTicks, drawing, msTick, PANEL, round, scrolling } from './chart.ts';
 import { html, type Markup } from './markup.ts';
 
@@ -24,16 +24,15 @@ export function stockOf(trial: TrialView, row: Latency): Latency | undefined {
     : undefined;
 }
 
-/** The target of a kind: a criterion in milliseconds on this workload that names the kind. */
+/** The target of a kind: a criterion in milliseconds on this workload whose indicator is the latency of the kind. */
 export function targetOf(criteria: readonly Criterion[], drill: string, kind: string): Criterion | undefined {
-  const words = ({ id, scope }: Criterion) => `${id} ${scope.sli}`.toLowerCase().split(/[^a-z0-9]+/);
   return criteria.find(
     (criterion) =>
       criterion.unit === 'ms' &&
       criterion.target.op.startsWith('<') &&
       criterion.state !== 'OUT_OF_SCOPE' &&
-      criterion.scope.workload === drill &&
-      words(criterion).includes(kind.toLowerCase()),
+      workloadsOf(criterion).includes(drill) &&
+      criterion.scope.sli.split(/[^A-Za-z0-9]+/).includes(kind),
   );
 }
 
@@ -102,10 +101,11 @@ function outline(
   const first = row.histogram.findIndex(({ count }) => count > 0);
   const last = row.histogram.findLastIndex(({ count }) => count > 0);
   if (first === -1) return '';
-  const ratio = (row.histogram[1]?.upToMs ?? 2) / (row.histogram[0]?.upToMs ?? 1);
+  const ratio = (row.histogram[1]?.upToMs ?? 0) / (row.histogram[0]?.upToMs ?? 1);
   const points = row.histogram.slice(first, last + 1).map(({ upToMs, count }, index) => ({
     fromMs:
-      row.histogram[first + index - 1]?.upToMs ?? upToMs / (ratio > 1 && Number.isFinite(ratio) ? ratio : 2),
+      row.histogram[first + index - 1]?.upToMs ??
+      upToMs / (ratio > 1 && Number.isFinite(ratio) ? ratio : 1.25),
     count,
   }));
   const end = { fromMs: row.histogram[last]?.upToMs ?? 1, count: 0 };

@@ -137,11 +137,11 @@ function silence({ trial, x, latencyBottom }: Frame, bins: readonly TimelineBin[
   const bracket = html`<path d="M${from},${y - 4}v8m0,-4H${to}m0,-4v8"/>`;
   if (to - from > 64) {
     const middle = round((from + to) / 2);
-    return html`<g class="silence">${bracket}<text class="halo" x="${middle}" y="${y - 22}" text-anchor="middle">${text}</text><text class="halo when" x="${middle}" y="${y - 8}" text-anchor="middle">no answer</text></g>`;
+    return html`<g class="silence">${bracket}<text class="halo" x="${middle}" y="${y - 22}" text-anchor="middle">${text}</text><text class="halo when" x="${middle}" y="${y - 8}" text-anchor="middle">none answered</text></g>`;
   }
   // Too narrow for its text, which then stands at the top of the panel, where latencies seldom are.
   const left = from - PANEL.left > 160;
-  return html`<g class="silence">${bracket}<text class="halo" x="${left ? from - 6 : to + 6}" y="${round(latencyBottom - LATENCY_HEIGHT + 8)}" text-anchor="${left ? 'end' : 'start'}">${text} <tspan class="when">no answer</tspan></text></g>`;
+  return html`<g class="silence">${bracket}<text class="halo" x="${left ? from - 6 : to + 6}" y="${round(latencyBottom - LATENCY_HEIGHT + 8)}" text-anchor="${left ? 'end' : 'start'}">${text} <tspan class="when">none answered</tspan></text></g>`;
 }
 
 function percentile(

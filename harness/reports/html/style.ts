@@ -198,7 +198,7 @@ figure+figure{margin-top:28px}
 .trials{margin-top:16px}
 .benchmarks{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,340px),1fr));gap:28px 64px;align-items:start}
 .benchmark caption{text-align:left;font-weight:650;padding-bottom:8px}
-.benchmark th,.benchmark td{padding:5px 0}
+.benchmark th,.benchmark td{padding:5px 0;white-space:normal}.benchmark th{padding-right:16px}
 .scripts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr));gap:0 48px}
 .script{border-top:1px solid var(--grid);padding:9px 0}
 .script summary{display:flex;flex-wrap:wrap;gap:0 10px;align-items:baseline;color:var(--ink);font-size:14px}

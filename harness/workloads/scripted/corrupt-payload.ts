@@ -13,6 +13,7 @@ interface User {
   readonly name: string;
 }
 
+const SCHEMA_ID = 'user@2';
 const GOOD: User = { id: 1, name: 'Ada' };
 
 const userSchema: StandardSchema<User> = {
@@ -43,7 +44,8 @@ const POISONS: Readonly<Record<string, (good: Buffer) => Buffer>> = {
     bad.writeUInt8(0xff, 1);
     return bad;
   },
-  'older-schema': () => encodeEnvelope({ userId: 1, fullName: 'Ada' }),
+  'older-schema': () => encodeEnvelope(GOOD, { schemaId: 'user@1' }),
+  'older-shape': () => encodeEnvelope({ userId: 1, fullName: 'Ada' }, { schemaId: SCHEMA_ID }),
 };
 
 export const corruptPayload = {
@@ -53,9 +55,9 @@ export const corruptPayload = {
   async run({ open, expect, remember, master, tag, parameters, signal }) {
     const cache = open();
     const redis = await master();
-    const schema = userSchema;
+    const reading = { schema: userSchema, schemaId: SCHEMA_ID };
     await cache.ping();
-    const good = encodeEnvelope(GOOD);
+    const good = encodeEnvelope(GOOD, { schemaId: SCHEMA_ID });
 
     for (const [poison, spoil] of Object.entries(POISONS)) {
       const key = `corrupt:${tag}:${poison}`;
@@ -66,7 +68,7 @@ export const corruptPayload = {
       await plant();
       let seen: User | undefined;
       const thrown = await errorOf(async () => {
-        seen = await cache.get(key, { schema });
+        seen = await cache.get(key, reading);
       });
       expect(`${poison}-not-thrown`, `${poison}: the read does not throw`, equals(null, thrown));
       expect(
@@ -81,7 +83,7 @@ export const corruptPayload = {
       expect(`${poison}-purged`, `${poison}: it is purged from Redis`, equals(true, purged));
 
       await plant();
-      const computed = await cache.getOrCompute(key, () => GOOD, { schema });
+      const computed = await cache.getOrCompute(key, () => GOOD, reading);
       expect(
         `${poison}-recomputed`,
         `${poison}: getOrCompute computes the value`,

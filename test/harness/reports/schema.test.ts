@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { renderJson } from '../../../harness/reports/json.ts';
-import { reportJsonSchema, reportSchema } from '../../../harness/reports/schema.ts';
 import { emptyReport, goReport, hostileReport, noGoReport, unknownReport } from './example-report.ts';
+import { reportJsonSchema, reportSchema } from './report-schema.ts';
 
 const published = JSON.parse(
   readFileSync(new URL('../../../docs/report.schema.json', import.meta.url), 'utf8'),

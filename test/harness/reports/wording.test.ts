@@ -11,6 +11,8 @@ import {
   formatNumber,
   formatQuantity,
   formatTarget,
+  sourceOf,
+  workloadsOf,
 } from '../../../harness/reports/wording.ts';
 import { goReport } from './example-report.ts';
 
@@ -53,7 +55,7 @@ describe('numbers', () => {
     expect(formatQuantity(0.99999, 'ratio')).toBe('99.999 %');
     expect(formatQuantity(null, 'ms')).toBe('–');
     expect(formatQuantity(12, 'us')).toBe('12 µs');
-    expect(formatQuantity(1, 'boolean')).toBe('1');
+    expect([0, 1, 2].map((value) => formatQuantity(value, 'boolean'))).toEqual(['no', 'yes', '2 boolean']);
   });
 
   it('gives a measured value the digits that tell it from its target', () => {
@@ -94,5 +96,24 @@ describe('text', () => {
   it('shows instants in UTC, and what is none as it stands', () => {
     expect(formatInstant('2026-11-21T01:14:04.123Z')).toBe('2026-11-21 01:14:04 UTC');
     expect(formatInstant('soon')).toBe('soon');
+  });
+});
+
+describe('sources', () => {
+  it.each([
+    ['C4; 002 Availability', 'C4', 'Service level targets'],
+    ['004 §3 Security; 002 Redis password', '004', 'Readiness gate'],
+    ['A3; C4', 'A', 'Provisioning'],
+    ['redis/ioredis#1021', 'redis/ioredis#1021', ''],
+    ['', 'other', ''],
+  ])('%s belongs to %s', (source, id, title) => {
+    expect(sourceOf(criterion({ source }))).toEqual({ id, title });
+  });
+
+  it('several drills may stand behind one criterion', () => {
+    const { scope } = criterion({});
+    const about = (workload: string) => workloadsOf(criterion({ scope: { ...scope, workload } }));
+    expect(about('steady, zipf-100')).toEqual(['steady', 'zipf-100']);
+    expect(about('')).toEqual([]);
   });
 });

@@ -5,7 +5,7 @@
  * A new field that may be absent is a change within version 1; a field that goes away or changes its meaning is version 2.
  */
 import { z } from 'zod';
-import type { Report } from './report.ts';
+import type { Report } from '../../../harness/reports/report.ts';
 
 const text = (description: string) => z.string().describe(description);
 const count = (description: string) => z.int().min(0).describe(description);

@@ -1,6 +1,6 @@
-/** Every wait of this substrate: bounded, and when the bound is reached it says what was awaited and what was seen. */
+/** Waits for a condition: bounded, and when the bound is reached it says what was awaited and what was seen. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { KitError } from '../../config/errors.ts';
+import { KitError } from '../config/errors.ts';
 
 export interface WaitOptions {
   /** "replica redis-2 in sync": completes the sentence "gave up after N ms waiting for …". */

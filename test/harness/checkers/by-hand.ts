@@ -1,0 +1,207 @@
+/** Histories written by hand: short words for events, times in milliseconds. */
+import type { EnvironmentConfig } from '../../../config/schema.ts';
+import { environmentSchema } from '../../../config/schema.ts';
+import type { CheckContext, CheckResult, Figure } from '../../../harness/checkers/checker.ts';
+import type {
+  CompletionEvent,
+  FinalReadEvent,
+  History,
+  HistoryEvent,
+  InvokeEvent,
+  ObservationEvent,
+} from '../../../harness/history.ts';
+import { parseHistory } from '../../../harness/parse-history.ts';
+
+const us = (ms: number) => Math.round(ms * 1000);
+
+export const DURABLE = { replicas: 1, timeoutMs: 1000 } as const;
+
+export interface Op extends Partial<Omit<InvokeEvent, 'type' | 'intendedUs' | 'atUs'>> {
+  /** Intended and sent, ms. */
+  readonly at: number;
+  /** Completed, ms; absent: never. */
+  readonly done?: number;
+  readonly outcome?: CompletionEvent['type'];
+  readonly source?: CompletionEvent['source'];
+  readonly answer?: string | null;
+  readonly replicas?: number;
+  readonly code?: string;
+}
+
+let ops = 0;
+
+/** An operation's lines: a `set` of key `w:<at>` to `v<at>` that Redis acknowledged, unless said otherwise. */
+export function op(given: Op): HistoryEvent[] {
+  const { at, done, outcome = 'ok', source = 'redis', answer, replicas, code, ...invoke } = given;
+  const number = ++ops;
+  const client = given.client ?? 'kit';
+  const kind = given.kind ?? 'set';
+  const lines: HistoryEvent[] = [
+    {
+      type: 'invoke',
+      key: `w:${at}`,
+      ...(kind === 'set' && { value: `v${at}` }),
+      ...invoke,
+      client,
+      kind,
+      op: number,
+      intendedUs: us(at),
+      atUs: us(at),
+    },
+  ];
+  if (done !== undefined) {
+    lines.push({
+      type: outcome,
+      client,
+      op: number,
+      atUs: us(done),
+      ...(outcome === 'ok' && { source }),
+      ...(answer !== undefined && { value: answer }),
+      ...(replicas !== undefined && { replicas }),
+      ...(code !== undefined && { error: { code, message: code } }),
+    });
+  }
+  return lines;
+}
+
+/** A write every `stepMs` from one time to another, each acknowledged a millisecond later. */
+export function writes(fromMs: number, toMs: number, stepMs = 100, given: Partial<Op> = {}): HistoryEvent[] {
+  const lines: HistoryEvent[] = [];
+  for (let at = fromMs; at < toMs; at += stepMs) lines.push(...op({ done: at + 1, ...given, at }));
+  return lines;
+}
+
+/** A fault's life: asked for 1 ms before it was seen, healed at the end. */
+export function fault(atMs: number, healedMs?: number, node = 'redis-1', name = 'kill'): HistoryEvent[] {
+  return [
+    { type: 'fault', fault: name, phase: 'inject', node, atUs: us(atMs - 1) },
+    { type: 'fault', fault: name, phase: 'injected', node, atUs: us(atMs) },
+    ...(healedMs === undefined
+      ? []
+      : ([
+          { type: 'fault', fault: name, phase: 'heal', node, atUs: us(healedMs - 1) },
+          { type: 'fault', fault: name, phase: 'healed', node, atUs: us(healedMs) },
+        ] as const)),
+  ];
+}
+
+export function seen(
+  from: ObservationEvent['from'],
+  name: string,
+  atMs: number,
+  data: NonNullable<ObservationEvent['data']> = {},
+  more: Partial<ObservationEvent> = {},
+): HistoryEvent {
+  return { type: 'observe', from, name, atUs: us(atMs), data, ...more };
+}
+
+export function switched(atMs: number): HistoryEvent {
+  return seen('sentinel', '+switch-master', atMs, {}, { node: 'sentinel-1' });
+}
+
+export function sample(
+  node: string,
+  atMs: number,
+  data: NonNullable<ObservationEvent['data']>,
+): HistoryEvent {
+  return seen('info', 'sample', atMs, data, { node });
+}
+
+/** What a node held at the end: every value that a `set` wrote, then what is said here over it. */
+export function final(
+  written: readonly HistoryEvent[],
+  over: Readonly<Record<string, string | null>> = {},
+  node = 'redis-2',
+  redisRole: FinalReadEvent['redisRole'] = 'master',
+): HistoryEvent {
+  const entries = new Map<string, string | null>();
+  for (const event of written) {
+    if (event.type === 'invoke' && event.value !== undefined && event.kind === 'set') {
+      entries.set(event.key, event.value);
+    }
+  }
+  for (const [key, value] of Object.entries(over)) entries.set(key, value);
+  return { type: 'final', node, redisRole, atUs: us(20_000), entries: [...entries] };
+}
+
+/** Events, in any nesting. */
+export type Events = HistoryEvent | readonly Events[];
+
+function flat(events: Events): readonly HistoryEvent[] {
+  return Array.isArray(events) ? (events as readonly Events[]).flatMap(flat) : [events as HistoryEvent];
+}
+
+export function jsonl(...events: readonly Events[]): string {
+  return flat(events)
+    .map((event) => `${JSON.stringify(event)}\n`)
+    .join('');
+}
+
+/** Events as a history, by way of the parser, so that tests judge what a recorder could have written. */
+export function history(...events: readonly Events[]): History {
+  return parseHistory([{ path: 'by-hand.jsonl', text: jsonl(...events) }]).history;
+}
+
+/** A small healthy environment; overrides a room at a time. */
+export function environment(
+  over: {
+    readonly [Room in keyof EnvironmentConfig]?: Partial<EnvironmentConfig[Room]>;
+  } = {},
+): EnvironmentConfig {
+  const base = {
+    name: 'dev',
+    purpose: 'an environment of a test',
+    topology: { kind: 'sentinel', replicas: 2, sentinels: 3, quorum: 2, serviceName: 'mymaster' },
+    redis: {
+      port: 6379,
+      maxmemory: '256mb',
+      maxmemoryPolicy: 'allkeys-lru',
+      appendonly: true,
+      appendfsync: 'everysec',
+      save: [[900, 1]],
+      minReplicasToWrite: 1,
+      minReplicasMaxLagSeconds: 2,
+      ioThreads: 1,
+      replBacklogSize: '16mb',
+      activedefrag: false,
+      slowlogLogSlowerThanUs: 10_000,
+      extra: {},
+    },
+    sentinel: { port: 26_379, downAfterMs: 1000, failoverTimeoutMs: 5000, parallelSyncs: 1 },
+    security: { tls: false },
+    client: {
+      namespace: 'cache',
+      defaultTtlSeconds: 300,
+      connectTimeoutMs: 1000,
+      commandTimeoutMs: 1000,
+      supervision: true,
+      breaker: { enabled: true, threshold: 5, openMs: 60_000 },
+    },
+    durability: { durableWrites: DURABLE, asyncLossWindowMs: 1000 },
+  };
+  const merged = Object.fromEntries(
+    Object.entries(base).map(([room, value]) => {
+      const more = over[room as keyof EnvironmentConfig];
+      return [
+        room,
+        typeof value === 'object' ? { ...value, ...(more as object | undefined) } : (more ?? value),
+      ];
+    }),
+  );
+  return environmentSchema.parse(merged);
+}
+
+export function context(over: Partial<CheckContext> = {}): CheckContext {
+  return { environment: environment(), drill: 'by-hand', client: 'kit', ...over };
+}
+
+type Finding = Pick<CheckResult, 'figures'>;
+
+/** A figure's number: a value, a ratio; undefined where there is no such figure. */
+export function number(finding: Finding, name: string): number | undefined {
+  const figure: Figure | undefined = finding.figures[name];
+  if (figure === undefined) return undefined;
+  if (figure.kind === 'value') return figure.value;
+  if (figure.kind === 'proportion') return figure.successes / figure.n;
+  return figure.distribution.p99;
+}

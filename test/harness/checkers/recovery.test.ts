@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import { recovery } from '../../../harness/checkers/recovery.ts';
+import { context, type Events, fault, history, number, op, seen, writes } from './by-hand.ts';
+
+const check = (...events: readonly Events[]) => recovery.check(history(...events), context());
+const probe = (alive: boolean, client = 'kit') =>
+  seen('workload', 'final-probe', 9000, { alive, tookMs: 1 }, { client });
+
+describe('recovery', () => {
+  it('measures from the observed injection to the first acknowledged write that was meant after it', () => {
+    const finding = check(writes(0, 2000), fault(2000, 6000), writes(3500, 5000), probe(true));
+    expect(finding.validity).toBe('valid');
+    expect(number(finding, 'recoveryMs')).toBe(1501);
+    expect(number(finding, 'writeGapMs')).toBe(3501 - 1901);
+    expect(number(finding, 'deadClients')).toBe(0);
+  });
+
+  it('does not take an answer that was already under way for the recovery', () => {
+    const underWay = op({ at: 1999, done: 2003 });
+    const finding = check(writes(0, 1900), underWay, fault(2000), writes(4000, 5000));
+    expect(number(finding, 'recoveryMs')).toBe(2001);
+  });
+
+  it('takes the first completion, whichever write it belongs to', () => {
+    const waited = op({ at: 2100, done: 4500 });
+    const fresh = op({ at: 4000, done: 4001 });
+    expect(number(check(writes(0, 2000), fault(2000), waited, fresh), 'recoveryMs')).toBe(2001);
+  });
+
+  it('counts a gap that began before the fault, and one that is still open at the end', () => {
+    const early = check(op({ at: 100, done: 101 }), fault(2000), writes(2500, 3000));
+    expect(number(early, 'writeGapMs')).toBe(2400);
+    const open = check(writes(0, 2000), fault(2000), op({ at: 2100, done: 2101 }), op({ at: 9000 }));
+    expect(number(open, 'writeGapMs')).toBe(9000 - 2101);
+  });
+
+  it('ignores a gap that was over before the fault was asked for', () => {
+    const finding = check(op({ at: 0, done: 1 }), writes(1500, 3000), fault(2000));
+    expect(number(finding, 'writeGapMs')).toBe(100);
+  });
+
+  it('sees the gap of a planned switch, which is over when the switch is observed', () => {
+    const asked = {
+      type: 'fault',
+      fault: 'planned-switch',
+      phase: 'inject',
+      node: 'redis-1',
+      atUs: 2_000_000,
+    } as const;
+    const over = { ...asked, phase: 'injected', atUs: 2_600_000 } as const;
+    const finding = check(writes(0, 2000), asked, over, writes(2250, 4000));
+    expect(number(finding, 'writeGapMs')).toBe(2251 - 1901);
+  });
+
+  it('is invalid and gives no recovery time where the client never wrote again', () => {
+    const finding = check(
+      writes(0, 2000),
+      fault(2000, 5000),
+      op({ at: 3000 }),
+      op({ at: 8000 }),
+      probe(false),
+    );
+    expect(finding.validity).toBe('invalid');
+    expect(finding.figures.recoveryMs).toBeUndefined();
+    expect(number(finding, 'deadClients')).toBe(1);
+    expect(finding.reasons.join()).toMatch(
+      /no write was acknowledged any more after kill of redis-1.*did not answer/,
+    );
+  });
+
+  it('does not take the memory fallback for a recovery', () => {
+    const finding = check(writes(0, 2000), fault(2000), writes(2100, 5000, 100, { source: 'memory' }));
+    expect(finding.validity).toBe('invalid');
+    expect(finding.figures.recoveryMs).toBeUndefined();
+  });
+
+  it('takes the slowest of several faults, and pairs each with its own heal', () => {
+    const finding = check(
+      writes(0, 2000),
+      fault(2000, 2500, 'redis-1'),
+      writes(2300, 5000),
+      fault(5000, 7000, 'redis-2'),
+      writes(6000, 7000),
+    );
+    expect(number(finding, 'recoveryMs')).toBe(1001);
+    expect(finding.figures.recoveryMs).toMatchObject({ n: 2 });
+  });
+
+  it('is invalid where no write was ever acknowledged', () => {
+    expect(check(op({ at: 1 }), fault(2000)).validity).toBe('invalid');
+  });
+
+  it('does not know without a fault, or where it was never seen to take effect', () => {
+    expect(check(writes(0, 100), probe(true))).toMatchObject({
+      validity: 'unknown',
+      figures: { deadClients: { value: 0 } },
+    });
+    const asked = { type: 'fault', fault: 'kill', phase: 'inject', node: 'redis-1', atUs: 5 } as const;
+    expect(check(writes(0, 100), asked).reasons.join()).toMatch(/kill was never seen to take effect/);
+  });
+
+  it('counts the probes of its own client only', () => {
+    const finding = check(
+      writes(0, 2000),
+      fault(2000),
+      writes(3000, 4000),
+      probe(true),
+      probe(false, 'ioredis'),
+    );
+    expect(finding.figures.deadClients).toMatchObject({ value: 0, n: 1 });
+  });
+});

@@ -1,0 +1,226 @@
+import { describe, expect, it } from 'vitest';
+import { availability } from '../../../harness/checkers/availability.ts';
+import { benchmark } from '../../../harness/checkers/benchmark.ts';
+import { generator } from '../../../harness/checkers/generator.ts';
+import { hitRatio } from '../../../harness/checkers/hit-ratio.ts';
+import { latency } from '../../../harness/checkers/latency.ts';
+import { memory } from '../../../harness/checkers/memory.ts';
+import { context, type Events, history, number, op, sample, seen, writes } from './by-hand.ts';
+
+const window = (startMs: number, endMs: number) =>
+  seen('workload', 'window', 0, { startUs: startMs * 1000, endUs: endMs * 1000 }, { client: 'kit' });
+
+describe('latency', () => {
+  const check = (...events: readonly Events[]) => latency.check(history(...events), context());
+
+  it('gives exact distributions by kind, of the measured window alone', () => {
+    const gets = Array.from({ length: 100 }, (_, i) =>
+      op({ at: 1000 + i, done: 1000 + i + (i + 1) / 10, kind: 'get' }),
+    );
+    const finding = check(
+      op({ at: 1, done: 900, kind: 'get' }),
+      gets,
+      writes(1000, 1100, 10),
+      window(1000, 2000),
+    );
+    expect(finding.figures.get).toMatchObject({ n: 100, distribution: { p50: 5, p99: 9.9, max: 10 } });
+    expect(finding.figures.set).toMatchObject({ n: 10, distribution: { max: 1 } });
+  });
+
+  it('counts an operation that never completed up to the end of the history', () => {
+    const finding = check(op({ at: 0, kind: 'get' }), op({ at: 5000, done: 5001, kind: 'get' }));
+    expect(finding.figures.get).toMatchObject({ distribution: { max: 5001 } });
+    expect(number(finding, 'longerThan1s')).toBe(1);
+  });
+
+  it('leaves batches and computed values out of the operations on one key', () => {
+    const finding = check(
+      writes(0, 100, 10),
+      op({ at: 0, done: 40, kind: 'getMany', batch: 100 }),
+      op({ at: 0, done: 150, kind: 'getOrCompute', source: 'loader' }),
+      op({ at: 0, done: 2, kind: 'getOrCompute' }),
+    );
+    expect(finding.figures.operation).toMatchObject({ n: 11, distribution: { max: 2 } });
+    expect(finding.figures.getMany).toMatchObject({ n: 1 });
+  });
+
+  it('does not count what was never sent, and gives an upper bound where there are samples enough', () => {
+    const unsent = op({ at: 1, done: 1, kind: 'get', outcome: 'fail', code: 'IN_FLIGHT_BOUND' });
+    const finding = check(unsent, writes(0, 2990, 10));
+    expect(finding.figures.get).toBeUndefined();
+    expect(number(finding, 'set.p99Upper95')).toBe(1);
+    expect(check(writes(0, 2980, 10)).figures['set.p99Upper95']).toBeUndefined();
+    expect(check(unsent).validity).toBe('unknown');
+  });
+});
+
+describe('availability', () => {
+  const check = (...events: readonly Events[]) => availability.check(history(...events), context());
+
+  it('counts what was refused, unanswered, late or wrong against the scheduled operations', () => {
+    const finding = check(
+      op({
+        at: 0,
+        done: 1,
+        kind: 'getOrCompute',
+        key: 'c',
+        value: 'right',
+        answer: 'right',
+        deadlineMs: 500,
+      }),
+      op({
+        at: 1,
+        done: 600,
+        kind: 'getOrCompute',
+        key: 'c',
+        value: 'right',
+        answer: 'right',
+        deadlineMs: 500,
+      }),
+      op({
+        at: 2,
+        done: 3,
+        kind: 'getOrCompute',
+        key: 'c',
+        value: 'right',
+        answer: 'wrong',
+        deadlineMs: 500,
+      }),
+      op({ at: 3, done: 4, kind: 'getOrCompute', key: 'c', value: 'right', outcome: 'fail' }),
+      op({ at: 4, kind: 'getOrCompute', key: 'c', value: 'right' }),
+      op({ at: 5, done: 6, kind: 'getOrCompute', key: 'c', value: 'right', answer: null }),
+      writes(10, 14, 1),
+    );
+    expect(finding.validity).toBe('invalid');
+    expect(finding.figures.getOrComputeAnswered).toMatchObject({ successes: 1, n: 6 });
+    expect(finding.figures.answered).toMatchObject({ successes: 5, n: 10 });
+    expect(finding.figures.errors).toMatchObject({ successes: 2, n: 10 });
+    expect(finding.figures.rightValues).toMatchObject({ successes: 8, n: 10 });
+  });
+
+  it('takes a miss and the value of any write to the key for right answers of a get', () => {
+    const finding = check(
+      op({ at: 0, done: 1, key: 'k', value: 'a' }),
+      op({ at: 1, done: 2, key: 'k', value: 'b', outcome: 'info' }),
+      op({ at: 5, done: 6, kind: 'get', key: 'k', answer: 'b' }),
+      op({ at: 6, done: 7, kind: 'get', key: 'k', answer: null }),
+      op({ at: 7, done: 8, kind: 'get', key: 'written before the trial', answer: 'x' }),
+      op({ at: 8, done: 9, kind: 'get', key: 'k', answer: 'c' }),
+    );
+    expect(finding.figures.rightValues).toMatchObject({ successes: 5, n: 6 });
+    expect(finding.reasons.join()).toMatch(/get k \(wrong\)/);
+  });
+
+  it('does not know where nothing was scheduled', () => {
+    expect(check(window(0, 1)).validity).toBe('unknown');
+  });
+});
+
+describe('hit-ratio', () => {
+  const check = (...events: readonly Events[]) => hitRatio.check(history(...events), context());
+  const read = (at: number, key: string, more: Partial<Parameters<typeof op>[0]> = {}) =>
+    op({ at, done: at + 1, kind: 'get', key, answer: 'v', ...more });
+
+  it('counts hits over reads, by key of a batch, and by phase', () => {
+    const finding = check(
+      read(0, 'a', { phase: 'cached' }),
+      read(1, 'b', { phase: 'cached', answer: null }),
+      read(2, 'c', { phase: 'cached', kind: 'getOrCompute', source: 'loader' }),
+      read(3, 'd', { kind: 'getMany', batch: 10, answer: '7' }),
+      read(4, 'e', { outcome: 'fail' }),
+      writes(10, 12, 1),
+    );
+    expect(finding.figures.overall).toMatchObject({ successes: 8, n: 13 });
+    expect(finding.figures['phase.cached']).toMatchObject({ successes: 1, n: 3 });
+  });
+
+  it('does not count phases without a cache', () => {
+    const finding = check(
+      read(0, 'a', { phase: 'uncached', source: 'loader' }),
+      read(1, 'a', { phase: 'cached' }),
+    );
+    expect(finding.figures.overall).toMatchObject({ successes: 1, n: 1 });
+  });
+
+  it('takes keys that were read at least twice for frequently accessed ones', () => {
+    const finding = check(
+      read(0, 'a', { answer: null }),
+      read(1, 'a'),
+      read(2, 'a'),
+      read(3, 'b', { answer: null }),
+    );
+    expect(finding.figures.frequent).toMatchObject({ successes: 2, n: 3 });
+    expect(check(read(0, 'a')).figures.frequent).toBeUndefined();
+    expect(check(writes(0, 10)).validity).toBe('unknown');
+  });
+});
+
+describe('benchmark', () => {
+  const query = (at: number, key: string, tookMs: number, phase: string, source: 'redis' | 'loader') =>
+    op({ at, done: at + tookMs, kind: 'getOrCompute', key, value: 'r', answer: 'r', phase, source });
+
+  it("reproduces the arithmetic of seed 001's lines", () => {
+    const uncached = Array.from({ length: 5 }, (_, i) =>
+      query(i * 200, `k${i % 2}`, 150, 'uncached', 'loader'),
+    );
+    const cached = [
+      query(2000, 'k0', 150, 'cached', 'loader'),
+      query(2200, 'k1', 150, 'cached', 'loader'),
+      query(2400, 'k0', 1, 'cached', 'redis'),
+      query(2402, 'k1', 1, 'cached', 'redis'),
+      query(2404, 'k0', 1, 'cached', 'redis'),
+    ];
+    const finding = benchmark.check(history(uncached, cached), context());
+    const figures = Object.fromEntries(
+      Object.keys(finding.figures).map((name) => [name, number(finding, name)]),
+    );
+    expect(figures).toMatchObject({
+      coldMs: 150,
+      hotMs: 1,
+      latencyReduction: 1 - 1 / 150,
+      totalWithoutMs: 750,
+      totalWithMs: 303,
+      timeSaved: 1 - 303 / 750,
+      throughputFactor: 750 / 303,
+      p95Ms: 150,
+      catalogue: 2,
+      queries: 5,
+    });
+  });
+
+  it('leaves out what a workload without an uncached phase cannot say', () => {
+    const finding = benchmark.check(history(query(0, 'k', 1, 'cached', 'redis')), context());
+    expect(finding.figures.timeSaved).toBeUndefined();
+    expect(finding.figures.latencyReduction).toBeUndefined();
+    expect(benchmark.check(history(writes(0, 10)), context()).validity).toBe('unknown');
+  });
+});
+
+describe('generator', () => {
+  it('reads the total of its own client', () => {
+    const total = (client: string, p99Ms: number) =>
+      seen('workload', 'lateness-total', 9, { p50Ms: 0.1, p99Ms, maxMs: 9, n: 500 }, { client });
+    const finding = generator.check(history(total('kit', 3), total('ioredis', 400)), context());
+    expect(finding.figures.latenessP99Ms).toMatchObject({ value: 3, n: 500 });
+    expect(generator.check(history(total('ioredis', 1)), context()).validity).toBe('unknown');
+  });
+});
+
+describe('memory', () => {
+  const check = (...events: readonly Events[]) => memory.check(history(...events), context());
+
+  it('takes the fullest sample of any node', () => {
+    const finding = check(
+      sample('redis-1', 1, { usedMemory: 10, maxmemory: 100, evictedKeys: 0 }),
+      sample('redis-2', 2, { usedMemory: 85, maxmemory: 100, evictedKeys: 0 }),
+      sample('redis-2', 3, { usedMemory: 60, maxmemory: 100, evictedKeys: 4 }),
+    );
+    expect(number(finding, 'usedRatio')).toBe(0.85);
+    expect(number(finding, 'evictions')).toBe(4);
+  });
+
+  it('is invalid without a limit, and does not know without a sample', () => {
+    expect(check(sample('redis-1', 1, { usedMemory: 10, maxmemory: 0 })).validity).toBe('invalid');
+    expect(check(writes(0, 1)).validity).toBe('unknown');
+  });
+});

@@ -1,0 +1,147 @@
+import { describe, expect, it } from 'vitest';
+import { doubleApplies } from '../../../harness/checkers/double-applies.ts';
+import { staleAcks } from '../../../harness/checkers/stale-acks.ts';
+import {
+  context,
+  type Events,
+  fault,
+  final,
+  history,
+  number,
+  op,
+  sample,
+  switched,
+  writes,
+} from './by-hand.ts';
+
+describe('stale-acks', () => {
+  const check = (...events: readonly Events[]) => staleAcks.check(history(...events), context());
+  const before = writes(0, 2000);
+  const around = [before, fault(2000, 5000), switched(3000)];
+
+  it('finds none where everything after the promotion is on the new master', () => {
+    const after = writes(3500, 4000);
+    const read = op({ at: 3600, done: 3601, kind: 'get', key: 'w:100', answer: 'v100' });
+    const finding = check(around, after, read, final([...before, ...after]));
+    expect(finding.validity).toBe('valid');
+    expect(finding.figures.staleAcknowledged).toMatchObject({ value: 0, n: 6 });
+  });
+
+  it('catches a write that a deposed master acknowledged after its return', () => {
+    const late = op({ at: 1990, done: 5001 });
+    const finding = check(around, late, final(before, { 'w:1990': null }));
+    expect(finding.validity).toBe('invalid');
+    expect(number(finding, 'staleAcknowledged')).toBe(1);
+    expect(finding.reasons.join()).toMatch(/set w:1990/);
+  });
+
+  it('catches a read that returns another value than the one that was acknowledged and is still there', () => {
+    const read = op({ at: 3600, done: 3601, kind: 'get', key: 'w:100', answer: 'v0' });
+    const missed = op({ at: 3700, done: 3701, kind: 'get', key: 'w:200', answer: null });
+    const finding = check(around, read, missed, final(before));
+    expect(number(finding, 'staleAcknowledged')).toBe(2);
+  });
+
+  it('does not blame a read that began before the write was acknowledged, or that memory answered', () => {
+    const early = op({ at: 99, done: 3600, kind: 'get', key: 'w:100', answer: null });
+    const memory = op({ at: 3600, done: 3601, kind: 'get', key: 'w:100', answer: null, source: 'memory' });
+    const finding = check(
+      around,
+      early,
+      memory,
+      writes(3500, 3600),
+      final([...before, ...writes(3500, 3600)]),
+    );
+    expect(number(finding, 'staleAcknowledged')).toBe(0);
+  });
+
+  it('does not know without a promotion or a final read', () => {
+    expect(check(before, fault(2000), final(before)).validity).toBe('unknown');
+    expect(check(around).reasons.join()).toMatch(/no final read/);
+  });
+
+  it('knows a planned promotion that was over before the switch was reported', () => {
+    const finding = check(
+      before,
+      fault(2500, 2600, 'redis-1', 'planned-switch'),
+      sample('redis-2', 2600, { role: 'master' }),
+      writes(2700, 2800),
+      final([...before, ...writes(2700, 2800)]),
+    );
+    expect(number(finding, 'staleAcknowledged')).toBe(0);
+  });
+
+  it('is invalid with two masters and unknown after evictions', () => {
+    expect(check(around, final(before), final(before, {}, 'redis-1')).validity).toBe('invalid');
+    const evicted = [sample('redis-2', 0, { evictedKeys: 0 }), sample('redis-2', 1, { evictedKeys: 1 })];
+    expect(
+      check(around, evicted, writes(3500, 3600), final([...before, ...writes(3500, 3600)])).validity,
+    ).toBe('unknown');
+  });
+});
+
+describe('double-applies', () => {
+  const check = (...events: readonly Events[]) => doubleApplies.check(history(...events), context());
+  const incr = (key: string, more: Partial<Parameters<typeof op>[0]> = {}) =>
+    op({ at: 1, done: 2, kind: 'incr', key, value: '1', answer: '1', ...more });
+  const append = (n: number, more: Partial<Parameters<typeof op>[0]> = {}) =>
+    op({ at: n, done: n + 1, kind: 'append', key: 'a', value: `,${n}`, ...more });
+
+  it('finds none where every INCR is 1 and every tag stands once', () => {
+    const finding = check(incr('i:1'), append(1), append(11), final([], { 'i:1': '1', a: ',1,11' }));
+    expect(finding.validity).toBe('valid');
+    expect(finding.figures.doubleApplied).toMatchObject({ value: 0, n: 3 });
+  });
+
+  it('catches an INCR of unknown outcome that was applied twice', () => {
+    const finding = check(incr('i:1', { outcome: 'info' }), final([], { 'i:1': '2' }));
+    expect(finding.validity).toBe('invalid');
+    expect(number(finding, 'doubleApplied')).toBe(1);
+  });
+
+  it('catches an INCR whose reply was 2, although its effect was lost later', () => {
+    const finding = check(incr('i:1', { answer: '2' }), final([], { 'i:1': null }));
+    expect(number(finding, 'doubleApplied')).toBe(1);
+  });
+
+  it('catches a tag that stands twice', () => {
+    const finding = check(append(1, { outcome: 'info' }), append(2), final([], { a: ',1,2,1' }));
+    expect(number(finding, 'doubleApplied')).toBe(1);
+    expect(finding.reasons.join()).toMatch(/append a/);
+  });
+
+  it('does not count an unknown outcome that was applied once or never', () => {
+    const once = check(incr('i:1', { outcome: 'info' }), final([], { 'i:1': '1' }));
+    const never = check(op({ at: 1, kind: 'incr', key: 'i:2', value: '1' }), final([], { 'i:2': null }));
+    expect([number(once, 'doubleApplied'), number(never, 'doubleApplied')]).toEqual([0, 0]);
+  });
+
+  it('catches operations that were reported as not applied and are there', () => {
+    const finding = check(
+      incr('i:1', { outcome: 'fail' }),
+      append(3, { outcome: 'fail' }),
+      op({ at: 9, done: 10, outcome: 'fail' }),
+      op({ at: 10, done: 11, outcome: 'fail' }),
+      final([], { 'i:1': '1', a: ',3', 'w:9': 'v9', 'w:10': null }),
+    );
+    expect(finding.validity).toBe('invalid');
+    expect(number(finding, 'failedButApplied')).toBe(3);
+  });
+
+  it('does not know without tagged operations, without a final read, or where keys were not read', () => {
+    expect(check(writes(0, 100), final(writes(0, 100))).validity).toBe('unknown');
+    expect(check(incr('i:1')).validity).toBe('unknown');
+    const unread = check(incr('i:1'), incr('i:2'), final([], { 'i:1': '1' }));
+    expect(unread).toMatchObject({ validity: 'unknown', figures: {} });
+    expect(unread.reasons.join()).toMatch(/i:2/);
+  });
+
+  it('does not ask for keys of operations that were never sent', () => {
+    const unsent = incr('i:9', { outcome: 'fail', code: 'IN_FLIGHT_BOUND' });
+    expect(check(incr('i:1'), unsent, final([], { 'i:1': '1' })).validity).toBe('valid');
+  });
+
+  it('is invalid with two masters', () => {
+    expect(check(incr('i:1'), final([], { 'i:1': '1' }), final([], {}, 'redis-1')).validity).toBe('invalid');
+  });
+});

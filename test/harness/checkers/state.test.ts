@@ -1,0 +1,183 @@
+import { describe, expect, it } from 'vitest';
+import { configuration } from '../../../harness/checkers/configuration.ts';
+import { consistency } from '../../../harness/checkers/consistency.ts';
+import { coverage } from '../../../harness/checkers/coverage.ts';
+import { expectations } from '../../../harness/checkers/expectations.ts';
+import { checkers } from '../../../harness/checkers/index.ts';
+import { replication } from '../../../harness/checkers/replication.ts';
+import type { ExpectationEvent } from '../../../harness/history.ts';
+import { context, type Events, environment, final, history, number, seen, writes } from './by-hand.ts';
+
+describe('expectations', () => {
+  const expectation = (
+    relation: ExpectationEvent['relation'],
+    expected: unknown,
+    actual: unknown,
+    id = 'x',
+  ) => ({ type: 'expect', id, what: 'a thing', relation, expected, actual, atUs: 1 }) as ExpectationEvent;
+  const held = (event: ExpectationEvent) => number(expectations.check(history(event), context()), 'held');
+
+  it.each([
+    ['equals', { a: 1, b: [2, null] }, { b: [2, null], a: 1 }, 1],
+    ['equals', [1, 2], [2, 1], 0],
+    ['equals', 1, '1', 0],
+    ['equals', null, null, 1],
+    ['at-most', 5, 5, 1],
+    ['at-most', 5, 5.1, 0],
+    ['at-least', 5, 5, 1],
+    ['at-least', 5, 4, 0],
+    ['below', 5, 4.9, 1],
+    ['below', 5, 5, 0],
+    ['above', 5, 6, 1],
+    ['above', 5, 5, 0],
+    ['at-most', 5, null, 0],
+    ['at-most', 5, '4', 0],
+  ] as const)('%s %j, got %j: %d', (relation, expected, actual, result) => {
+    expect(held(expectation(relation, expected, actual))).toBe(result);
+  });
+
+  it('never holds by a relation that it does not know', () => {
+    expect(held(expectation('toString' as 'above', 1, 2))).toBe(0);
+  });
+
+  it('says what was expected and what was seen, and has a figure for each id', () => {
+    const finding = expectations.check(
+      history(
+        expectation('at-most', 500, 900, 'took'),
+        expectation('equals', 'a', 'a', 'value'),
+        expectation('equals', 'a', 'b', 'value'),
+      ),
+      context(),
+    );
+    expect(finding.validity).toBe('invalid');
+    expect(finding.reasons.join()).toMatch(/took: a thing \(expected <= 500, got 900\)/);
+    expect(finding.figures).toMatchObject({ held: { successes: 1, n: 3 }, value: { successes: 1, n: 2 } });
+  });
+
+  it('does not know where nothing was expected', () => {
+    expect(expectations.check(history(writes(0, 1)), context()).validity).toBe('unknown');
+  });
+});
+
+describe('consistency', () => {
+  const check = (...events: readonly Events[]) => consistency.check(history(...events), context());
+  const written = writes(0, 300);
+
+  it('finds no difference where every replica holds what the master holds', () => {
+    const finding = check(
+      final(written),
+      final(written, {}, 'redis-1', 'replica'),
+      final(written, {}, 'redis-3', 'replica'),
+    );
+    expect(finding.figures).toMatchObject({ differences: { value: 0 }, compared: { value: 6 } });
+  });
+
+  it('catches an absent and a different key, and names key and node', () => {
+    const finding = check(
+      final(written),
+      final(written, { 'w:0': null, 'w:100': 'other' }, 'redis-3', 'replica'),
+      final(writes(0, 200), {}, 'redis-1', 'replica'),
+    );
+    expect(finding.validity).toBe('invalid');
+    expect(number(finding, 'differences')).toBe(3);
+    expect(finding.reasons.join()).toMatch(/w:0 on redis-3/);
+  });
+
+  it('does not know without both sides, and is invalid with two masters', () => {
+    expect(check(final(written)).validity).toBe('unknown');
+    expect(check(final(written, {}, 'redis-1', 'replica')).validity).toBe('unknown');
+    expect(check(final(written), final(written, {}, 'redis-1')).validity).toBe('invalid');
+  });
+});
+
+describe('replication', () => {
+  it('gives the measured and the reported lag', () => {
+    const finding = replication.check(
+      history(
+        seen('workload', 'replication-lag', 1, { lagMs: 2 }, { node: 'redis-2' }),
+        seen('workload', 'replication-lag', 2, { lagMs: 4 }, { node: 'redis-3' }),
+        seen('info', 'sample', 3, { lagSeconds: 1 }, { node: 'redis-1' }),
+      ),
+      context(),
+    );
+    expect(finding.figures).toMatchObject({
+      lagMs: { distribution: { max: 4 } },
+      reportedLagSeconds: { value: 1 },
+    });
+    expect(replication.check(history(writes(0, 1)), context()).validity).toBe('unknown');
+  });
+});
+
+describe('coverage', () => {
+  it('reads lines and branches, and does not know with only one of them', () => {
+    const data = { linesCovered: 90, linesTotal: 100, branchesCovered: 7, branchesTotal: 10 };
+    const finding = coverage.check(history(seen('process', 'coverage', 0, data)), context());
+    expect(finding.figures).toMatchObject({ lines: { successes: 90, n: 100 }, branches: { successes: 7 } });
+    const half = seen('process', 'coverage', 0, { linesCovered: 1, linesTotal: 1 });
+    expect(coverage.check(history(half), context()).validity).toBe('unknown');
+    expect(coverage.check(history(writes(0, 1)), context()).validity).toBe('unknown');
+  });
+});
+
+describe('configuration', () => {
+  const check = (over: Parameters<typeof environment>[0] = {}) =>
+    configuration.check(history(), context({ environment: environment(over) }));
+
+  it('finds nothing wrong with a healthy environment but the missing TLS of a development one', () => {
+    const finding = check();
+    expect(finding.reasons).toEqual([expect.stringContaining('security.tls')]);
+    expect(check({ security: { tls: true } }).validity).toBe('valid');
+    expect(number(finding, 'electionRetryMs')).toBe(10_000);
+  });
+
+  it.each([
+    [
+      'persistence',
+      { redis: { appendonly: false, save: [] } },
+      /redis\.appendonly is false and redis\.save is empty/,
+    ],
+    ['persistence', { redis: { extra: { appendonly: 'no', save: '""' } } }, /redis\.appendonly/],
+    [
+      'quorumSurvivesLoss',
+      { topology: { quorum: 3 } },
+      /topology\.quorum is 3 of 3 sentinels: the loss of one/,
+    ],
+    ['quorumSurvivesLoss', { topology: { quorum: 1 } }, /cut off deposes a healthy master/],
+    ['quorumSurvivesLoss', { topology: { sentinels: 2, quorum: 2 } }, /fewer than three sentinels/],
+    ['durableWritesBacked', { redis: { minReplicasToWrite: 0 } }, /redis\.minReplicasToWrite is 0 while/],
+    [
+      'durableWritesBacked',
+      { redis: { extra: { 'min-replicas-to-write': '0' } } },
+      /minReplicasToWrite is 0/,
+    ],
+    ['supervisedClient', { client: { supervision: false } }, /client\.supervision is false/],
+    [
+      'breaker',
+      { client: { breaker: { enabled: false, threshold: 5, openMs: 1000 } } },
+      /client\.breaker\.enabled/,
+    ],
+    ['eviction', { redis: { maxmemoryPolicy: 'noeviction' } }, /refuses writes/],
+    ['eviction', { redis: { extra: { 'maxmemory-policy': 'volatile-lru' } } }, /only keys with a TTL/],
+  ] as const)('finds %s wrong and names the setting', (figure, over, reason) => {
+    const finding = check(over as Parameters<typeof environment>[0]);
+    expect(number(finding, figure)).toBe(0);
+    expect(finding.validity).toBe('invalid');
+    expect(finding.reasons.join('; ')).toMatch(reason);
+  });
+
+  it('asks for no backing of durable writes where nobody was promised any', () => {
+    const finding = check({ durability: { durableWrites: 'async' }, redis: { minReplicasToWrite: 0 } });
+    expect(number(finding, 'durableWritesBacked')).toBe(1);
+  });
+
+  it('takes snapshots alone for persistence', () => {
+    expect(number(check({ redis: { appendonly: false } }), 'persistence')).toBe(1);
+  });
+});
+
+describe('the register of checkers', () => {
+  it('has unique ids and says what each proves', () => {
+    expect(new Set(checkers.map(({ id }) => id)).size).toBe(checkers.length);
+    expect(checkers.every(({ proves }) => proves.length > 20)).toBe(true);
+  });
+});

@@ -1,0 +1,36 @@
+import { readdirSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { trialCheckers } from '../../../harness/checkers/index.ts';
+import { drills } from '../../../harness/drills/index.ts';
+import { faultById } from '../../../harness/faults/index.ts';
+import { generatedWorkload } from '../../../harness/workloads/catalogue.ts';
+import { workloadByName } from '../../../harness/workloads/index.ts';
+import { resolveParameters } from '../../../harness/workloads/parameters.ts';
+
+it('has one file for every drill, named as the drill', () => {
+  const files = readdirSync(new URL('../../../harness/drills/', import.meta.url));
+  const others = ['drill.ts', 'families.ts', 'index.ts'];
+  const named = files.filter((file) => !others.includes(file)).map((file) => file.replace('.ts', ''));
+  expect(drills.map(({ id }) => id).toSorted()).toEqual(named.toSorted());
+});
+
+it.each(drills.map((drill) => [drill.id, drill] as const))('%s names what exists', (_id, drill) => {
+  const workload = workloadByName(drill.workload.name);
+  for (const profile of ['quick', 'full'] as const) {
+    resolveParameters(workload.name, workload.defaults, drill.workload.parameters, profile);
+  }
+  for (const { fault } of drill.faults) expect(faultById(fault).id).toBe(fault);
+  const known = trialCheckers.map(({ id }) => id);
+  for (const checker of drill.checkers) expect(known).toContain(checker);
+  expect(drill.safeOutcome).not.toBe('');
+});
+
+it('carries no functions: a drill is data', () => {
+  expect(structuredClone(drills)).toEqual(drills);
+});
+
+it('names what is allowed where a drill names what does not exist', () => {
+  expect(() => faultById('meteor')).toThrow("there is no fault 'meteor'");
+  expect(() => workloadByName('idle')).toThrow("there is no workload 'idle'");
+  expect(() => generatedWorkload('hit-miss')).toThrow("there is no generated workload 'hit-miss'");
+});

@@ -1,0 +1,50 @@
+import { expect, it } from 'vitest';
+import { once } from '../../../harness/faults/fault.ts';
+import { faultById } from '../../../harness/faults/index.ts';
+import type { Environment } from '../../../infra/environment.ts';
+
+const environmentWith = (capabilities: Environment['capabilities']) =>
+  ({ substrate: 'local', capabilities }) as unknown as Environment;
+
+it('kills and starts again, once however often it is healed', async () => {
+  const done: string[] = [];
+  const environment = environmentWith({
+    kill: async (id) => void done.push(`kill ${id}`),
+    start: async (id) => void done.push(`start ${id}`),
+  });
+  const { heal } = await faultById('kill').inject(environment, 'redis-1');
+  await Promise.all([heal(), heal()]);
+  await heal();
+  expect(done).toEqual(['kill redis-1', 'start redis-1']);
+});
+
+it('pauses, and hands out the substrate’s own heal', async () => {
+  const done: string[] = [];
+  const environment = environmentWith({
+    pause: async (id) => {
+      done.push(`pause ${id}`);
+      return async () => void done.push('resume');
+    },
+  });
+  const { heal } = await faultById('pause').inject(environment, 'redis-2');
+  await heal();
+  await heal();
+  expect(done).toEqual(['pause redis-2', 'resume']);
+});
+
+it.each(['kill', 'pause'])('refuses to %s where the substrate cannot', async (fault) => {
+  await expect(faultById(fault).inject(environmentWith({}), 'redis-1')).rejects.toMatchObject({
+    code: 'FAULT_UNAVAILABLE',
+  });
+});
+
+it('tries a heal again that failed', async () => {
+  let attempts = 0;
+  const heal = once(async () => {
+    if (++attempts === 1) throw new Error('not yet');
+  });
+  await expect(heal()).rejects.toThrow('not yet');
+  await heal();
+  await heal();
+  expect(attempts).toBe(2);
+});

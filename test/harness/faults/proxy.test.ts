@@ -1,0 +1,173 @@
+/** Each toxic against an echo server; then the proxy as its own process before a real Redis. */
+import { once } from 'node:events';
+import type { AddressInfo, Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
+import { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startProxy } from '../../../harness/faults/proxy/index.ts';
+import { type ProxyServer, startProxyServer } from '../../../harness/faults/proxy/server.ts';
+import { RedisProcess } from '../../support/redis.ts';
+
+const HOST = '127.63.0.1';
+
+describe('in this process', () => {
+  const sockets = new Set<Socket>();
+  const echo = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.pipe(socket);
+  });
+  let proxy: ProxyServer;
+  const clients: Socket[] = [];
+
+  beforeEach(async () => {
+    echo.listen(0, HOST);
+    await once(echo, 'listening');
+    proxy = await startProxyServer({ host: HOST, port: (echo.address() as AddressInfo).port });
+  });
+  afterEach(async () => {
+    for (const socket of [...clients.splice(0), ...sockets]) socket.destroy();
+    await proxy.close();
+    await new Promise((resolve) => echo.close(resolve));
+  });
+
+  async function client() {
+    const socket = connect(proxy.address.port, proxy.address.host);
+    clients.push(socket);
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    return socket;
+  }
+  /** Sends and waits for that many bytes back; resolves with the time it took. */
+  async function roundTrip(socket: Socket, bytes: number): Promise<number> {
+    const startedAt = performance.now();
+    let received = 0;
+    socket.write(Buffer.alloc(bytes, 'x'));
+    for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
+      received += (chunk as Buffer).length;
+      if (received >= bytes) break;
+    }
+    expect(received).toBe(bytes);
+    return performance.now() - startedAt;
+  }
+  const closed = async (socket: Socket) => {
+    const startedAt = performance.now();
+    socket.resume();
+    await new Promise<void>((resolve) =>
+      socket.destroyed ? resolve() : socket.once('close', () => resolve()),
+    );
+    return performance.now() - startedAt;
+  };
+
+  it('passes bytes both ways unchanged', async () => {
+    expect(await roundTrip(await client(), 3_000_000)).toBeLessThan(5_000);
+  });
+
+  it('latency delays each chunk from its arrival and does not narrow the stream', async () => {
+    proxy.add('slow', { type: 'latency', latencyMs: 100, jitterMs: 10 });
+    const socket = await client();
+    expect(await roundTrip(socket, 10)).toBeGreaterThanOrEqual(85);
+    // Many chunks: each waits for its own time, not for the sum.
+    expect(await roundTrip(socket, 2_000_000)).toBeLessThan(1_500);
+    proxy.remove('slow');
+    expect(await roundTrip(socket, 10)).toBeLessThan(80);
+  });
+
+  it('bandwidth narrows the stream', async () => {
+    proxy.add('narrow', { type: 'bandwidth', kilobytesPerSecond: 100, stream: 'upstream' });
+    expect(await roundTrip(await client(), 20_000)).toBeGreaterThanOrEqual(150);
+  });
+
+  it('timeout lets nothing pass until it is removed', async () => {
+    const socket = await client();
+    proxy.add('hang', { type: 'timeout', timeoutMs: 0 });
+    const trip = roundTrip(socket, 10);
+    const first = await Promise.race([trip, new Promise((resolve) => setTimeout(resolve, 100, 'nothing'))]);
+    expect(first).toBe('nothing');
+    proxy.remove('hang');
+    await trip;
+  });
+
+  it('timeout closes the connection after its time', async () => {
+    proxy.add('hang', { type: 'timeout', timeoutMs: 80 });
+    const socket = await client();
+    socket.write('x');
+    expect(await closed(socket)).toBeGreaterThanOrEqual(60);
+  });
+
+  it('reset_peer ends the connection with a reset', async () => {
+    proxy.add('reset', { type: 'reset_peer', timeoutMs: 30 });
+    const socket = await client();
+    const error = once(socket, 'error');
+    socket.write('x');
+    expect(await error).toMatchObject([{ code: 'ECONNRESET' }]);
+  });
+
+  it('limit_data closes the connection after so many bytes', async () => {
+    proxy.add('limit', { type: 'limit_data', bytes: 1_000 });
+    const socket = await client();
+    let received = 0;
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+    });
+    socket.write(Buffer.alloc(5_000));
+    await closed(socket);
+    expect(received).toBe(1_000);
+  });
+
+  it('slow_close delays the end of the connection', async () => {
+    proxy.add('slow', { type: 'slow_close', delayMs: 120 });
+    const socket = await client();
+    await roundTrip(socket, 10);
+    socket.end();
+    expect(await closed(socket)).toBeGreaterThanOrEqual(100);
+  });
+
+  it('down resets connections and refuses new ones; up lets them in at the same address', async () => {
+    const socket = await client();
+    const gone = closed(socket);
+    await proxy.setEnabled(false);
+    await gone;
+    await expect(client()).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    const before = proxy.address;
+    await proxy.reset();
+    expect(proxy.address).toEqual(before);
+    await roundTrip(await client(), 10);
+  });
+});
+
+describe('in a process of its own', () => {
+  it('stands before a Redis, obeys, and ends with its handle', async () => {
+    const redis = await RedisProcess.start({ host: HOST });
+    const proxy = await startProxy(redis.address);
+    const client = new Redis({ ...proxy.address, protocol: 2, commandTimeout: 150, retryStrategy: () => 20 });
+    client.on('error', () => undefined);
+    try {
+      expect(proxy.address.host).toBe(redis.address.host);
+      expect(await client.ping()).toBe('PONG');
+      await proxy.add('slow', { type: 'latency', latencyMs: 1_000 });
+      await expect(client.ping()).rejects.toThrow('Command timed out');
+      await proxy.remove('slow');
+      await proxy.down();
+      await expect.poll(() => client.status, { timeout: 5_000 }).not.toBe('ready');
+      await proxy.up();
+      await expect.poll(() => client.status, { timeout: 5_000 }).toBe('ready');
+      await proxy.reset();
+      await expect.poll(() => client.ping().catch(() => ''), { timeout: 5_000 }).toBe('PONG');
+    } finally {
+      client.disconnect();
+      await proxy[Symbol.asyncDispose]();
+      await redis[Symbol.asyncDispose]();
+    }
+    expect(() => process.kill(proxy.pid, 0)).toThrow('ESRCH');
+    await expect(proxy.up()).rejects.toThrow();
+    await proxy[Symbol.asyncDispose]();
+  });
+
+  it('says what it cannot do and leaves nothing running', async () => {
+    await expect(startProxy({ host: '127.63.0.1', port: 1 }, { host: '192.0.2.1' })).rejects.toMatchObject({
+      code: 'PROXY_FAILED',
+      where: '127.63.0.1:1',
+    });
+  });
+});

@@ -1,0 +1,95 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { openClock } from '../../harness/clock.ts';
+import type { ObservationEvent } from '../../harness/history.ts';
+import { openRecorder } from '../../harness/recorder.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'recorder-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+const mark = (n: number): ObservationEvent => ({
+  type: 'observe',
+  from: 'workload',
+  name: `mark-${n}`,
+  atUs: n,
+  data: { padding: 'x'.repeat(200) },
+});
+
+it('writes every event as a line of its own, in order', async () => {
+  const path = join(dir, 'deep', 'events.jsonl');
+  const recorder = openRecorder(path);
+  for (let n = 0; n < 2_000; n++) recorder.record(mark(n));
+  await recorder.close();
+  const names = readFileSync(path, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as ObservationEvent).name);
+  expect(names).toEqual(Array.from({ length: 2_000 }, (_, n) => `mark-${n}`));
+});
+
+it('drops what comes after its close, and closes twice', async () => {
+  const path = join(dir, 'events.jsonl');
+  const recorder = openRecorder(path);
+  await recorder.close();
+  recorder.record(mark(1));
+  await recorder.close();
+  expect(readFileSync(path, 'utf8')).toBe('');
+});
+
+it('never writes over a history that is there', async () => {
+  const path = join(dir, 'events.jsonl');
+  await openRecorder(path).close();
+  await expect(openRecorder(path).close()).rejects.toThrow('cannot write the history');
+});
+
+it('tells once that a history cannot be written, and fails its close', async () => {
+  const path = join(dir, 'events.jsonl');
+  mkdirSync(path);
+  const told: string[] = [];
+  const recorder = openRecorder(path, (error) => told.push(error.code));
+  recorder.record(mark(1));
+  await expect(recorder.close()).rejects.toMatchObject({ code: 'HISTORY_NOT_WRITTEN', where: path });
+  expect(told).toEqual(['HISTORY_NOT_WRITTEN']);
+});
+
+it('leaves whole lines behind when its thread ends in the middle', async () => {
+  const path = join(dir, 'events.jsonl');
+  const script = `
+    import { workerData } from 'node:worker_threads';
+    import { openRecorder } from '${new URL('../../harness/recorder.ts', import.meta.url).href}';
+    const recorder = openRecorder(workerData);
+    for (let n = 0; ; n++) {
+      recorder.record({ type: 'observe', from: 'workload', name: 'mark-' + n, atUs: n, data: { x: 'y'.repeat(300) } });
+      if (n % 500 === 0) await new Promise(setImmediate);
+    }`;
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(script)}`), {
+    workerData: path,
+    execArgv: [],
+  });
+  await expect.poll(() => readSize(path), { timeout: 20_000, interval: 20 }).toBeGreaterThan(200_000);
+  await worker.terminate();
+  const lines = readFileSync(path, 'utf8').split('\n');
+  for (const line of lines.slice(0, -1)) expect(() => JSON.parse(line) as unknown).not.toThrow();
+});
+
+function readSize(path: string): number {
+  try {
+    return readFileSync(path).length;
+  } catch {
+    return 0;
+  }
+}
+
+it('shares one time line between clocks of one origin', () => {
+  const clock = openClock();
+  const other = openClock(clock.originNs);
+  const [before, between, after] = [clock.nowUs(), other.nowUs(), clock.nowUs()];
+  expect(before).toBeLessThanOrEqual(between);
+  expect(between).toBeLessThanOrEqual(after);
+});

@@ -1,0 +1,44 @@
+import { expect, it } from 'vitest';
+import { pause, until, within } from '../../harness/until.ts';
+
+it('returns what was seen as soon as it is seen', async () => {
+  let looks = 0;
+  const seen = await until('the third look', () => (++looks === 3 ? 'third' : undefined), {
+    boundMs: 5_000,
+    everyMs: 1,
+  });
+  expect([seen, looks]).toEqual(['third', 3]);
+});
+
+it('says what it waited for, how long, and the last error', async () => {
+  const look = async () => {
+    throw new Error('ECONNREFUSED');
+  };
+  await expect(until('the moon', look, { boundMs: 30, everyMs: 5 })).rejects.toThrow(
+    'waited 30 ms in vain for the moon; last error: ECONNREFUSED',
+  );
+});
+
+it('ends a wait at once when its signal aborts', async () => {
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  const waits = [
+    until('never', () => false, { boundMs: 60_000, signal: controller.signal }),
+    pause(60_000, controller.signal),
+    within('never', new Promise(() => undefined), { boundMs: 60_000, signal: controller.signal }),
+  ];
+  controller.abort(reason);
+  for (const wait of waits) await expect(wait).rejects.toBe(reason);
+  await expect(within('late', Promise.resolve(1), { boundMs: 1, signal: controller.signal })).rejects.toBe(
+    reason,
+  );
+});
+
+it('gives up on a promise at the bound, and drops its late failure', async () => {
+  const { promise, reject } = Promise.withResolvers<never>();
+  await expect(within('an answer', promise, { boundMs: 10 })).rejects.toThrow(
+    'waited 10 ms in vain for an answer',
+  );
+  reject(new Error('too late to matter'));
+  await expect(within('an answer', Promise.resolve('yes'), { boundMs: 1_000 })).resolves.toBe('yes');
+});

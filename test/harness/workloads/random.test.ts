@@ -1,0 +1,72 @@
+import { expect, it } from 'vitest';
+import { resolveParameters } from '../../../harness/workloads/parameters.ts';
+import { seeded } from '../../../harness/workloads/random.ts';
+import { logicalValue, padded, valueBytes } from '../../../harness/workloads/values.ts';
+import { zipf } from '../../../harness/workloads/zipf.ts';
+
+const draws = (seed: number, stream?: string) => {
+  const random = seeded(seed, stream);
+  return Array.from({ length: 20 }, () => random.next());
+};
+
+it('gives the same numbers for the same seed, others for another seed or stream', () => {
+  expect(draws(7)).toEqual(draws(7));
+  expect(draws(7)).not.toEqual(draws(8));
+  expect(draws(7, 'kit')).not.toEqual(draws(7, 'ioredis'));
+});
+
+it('draws evenly, and exponentially with the mean that was asked for', () => {
+  const random = seeded(1);
+  const n = 20_000;
+  const mean = (draw: () => number) => Array.from({ length: n }, draw).reduce((a, b) => a + b) / n;
+  expect(mean(() => random.next())).toBeCloseTo(0.5, 1);
+  expect(mean(() => random.exponential(4)) / 4).toBeCloseTo(1, 1);
+  expect(mean(() => random.normal())).toBeCloseTo(0, 1);
+  expect(mean(() => random.int(11))).toBeCloseTo(5, 0);
+});
+
+it('shuffles without losing anything', () => {
+  const items = Array.from({ length: 50 }, (_, i) => i);
+  const shuffled = seeded(3).shuffle(items);
+  expect(shuffled).not.toEqual(items);
+  expect(shuffled.toSorted((a, b) => a - b)).toEqual(items);
+  expect(items).toContain(seeded(3).pick(items));
+});
+
+it('draws Zipf ranks in their exact proportions', () => {
+  const draw = zipf(5, 1, seeded(11));
+  const n = 50_000;
+  const counts = [0, 0, 0, 0, 0];
+  for (let i = 0; i < n; i++) {
+    const rank = draw();
+    counts[rank] = (counts[rank] ?? 0) + 1;
+  }
+  const harmonic = 1 + 1 / 2 + 1 / 3 + 1 / 4 + 1 / 5;
+  counts.forEach((count, rank) => {
+    expect(count / n).toBeCloseTo(1 / (rank + 1) / harmonic, 2);
+  });
+});
+
+it('pads a value to its size and finds the tag again', () => {
+  expect(padded('v12', 224)).toHaveLength(224);
+  expect(logicalValue(padded('v12', 224))).toBe('v12');
+  expect(logicalValue(padded('longer than that', 4))).toBe('longer than that');
+});
+
+it('draws sizes with the median and the p90 of the traces', () => {
+  const random = seeded(5);
+  const sizes = Array.from({ length: 20_000 }, () => valueBytes(random, 1e9)).toSorted((a, b) => a - b);
+  expect((sizes[10_000] ?? 0) / 224).toBeCloseTo(1, 0);
+  expect((sizes[18_000] ?? 0) / 4_700).toBeCloseTo(1, 0);
+  expect(Math.max(...Array.from({ length: 1_000 }, () => valueBytes(random, 1_000)))).toBe(1_000);
+});
+
+it('takes full. parameters in the full profile only, and refuses unknown ones', () => {
+  const defaults = { rate: 1, size: 2 };
+  const given = { 'full.rate': 9, rate: 5 };
+  expect(resolveParameters('w', defaults, given, 'quick')).toEqual({ rate: 5, size: 2 });
+  expect(resolveParameters('w', defaults, given, 'full')).toEqual({ rate: 9, size: 2 });
+  expect(() => resolveParameters('w', defaults, { rat: 1 }, 'quick')).toThrow(
+    "workload w has no parameter 'rat'",
+  );
+});
