@@ -42,7 +42,10 @@ export type Heal = () => Promise<void>;
 
 export interface NodeStatus {
   readonly id: string;
+  /** As this host reaches it. */
   readonly address: Address;
+  /** As the nodes know each other, where that is another one. */
+  readonly announced?: Address;
   readonly state: 'running' | 'paused' | 'stopped';
   readonly pid?: number;
 }

@@ -80,11 +80,11 @@ export class DockerEnvironment implements Environment {
   async status(): Promise<readonly NodeStatus[]> {
     const { nodes } = this.#options.plan;
     const found = await inspectContainers(nodes.map(({ container }) => container));
-    return nodes.map(({ id, container, published }) => {
+    return nodes.map(({ id, container, address, published }) => {
       const facts = found.get(container);
       const state = stateOf(facts);
       const pid = state === 'stopped' ? {} : { pid: facts?.State.Pid ?? 0 };
-      return { id, address: published, state, ...pid };
+      return { id, address: published, announced: address, state, ...pid };
     });
   }
 
