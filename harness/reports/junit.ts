@@ -13,6 +13,7 @@ import {
   formatMeasured,
   formatTarget,
   oneLine,
+  provenanceOf,
   runLine,
   STATE_LABEL,
   sourceOf,
@@ -79,7 +80,7 @@ function properties(report: Report): string {
     runId: run.runId,
     kitVersion: run.kitVersion,
     commit: run.commit ?? 'none',
-    ...run.provenance,
+    ...Object.fromEntries(provenanceOf(report)),
   };
   const lines = Object.entries(values).map(
     ([name, value]) => `      <property name="${attribute(name)}" value="${attribute(value)}"/>`,

@@ -22,6 +22,7 @@ import {
   formatNumber,
   formatTarget,
   oneLine,
+  provenanceOf,
   runFolder,
   STATE_LABEL,
   shortSha,
@@ -194,7 +195,7 @@ function provenance(report: Report): string {
   return folded(
     'Versions, machine, departures',
     [
-      ...Object.entries(run.provenance).map(([name, value]) => `- ${literal(name)}: ${literal(value)}`),
+      ...provenanceOf(report).map(([name, value]) => `- ${literal(name)}: ${literal(value)}`),
       `- machine: ${literal(run.machine.cpu)}, ${run.machine.cores} cores, ${literal(run.machine.kernel)}`,
       `- configuration: \`${shortSha(run.configSha256)}\``,
       ...run.departures.map((departure) => `- departure: ${literal(departure)}`),

@@ -186,6 +186,23 @@ export function formatCounts(counts: Verdict['counts']): string {
   return parts.length === 0 ? 'no criteria' : parts.join(', ');
 }
 
+/** Our own client first, the others by name: the order of keys in a report means nothing. */
+export function clientsOf(trial: TrialView): readonly string[] {
+  const own = (client: string) => (client === 'kit' ? 0 : 1);
+  return Object.keys(trial.timelines).sort((a, b) => own(a) - own(b) || (a < b ? -1 : 1));
+}
+
+/** What a version stands for in the report, in the order of the names. */
+export function provenanceOf(report: Report): readonly (readonly [name: string, value: string])[] {
+  return Object.entries(report.run.provenance).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** `Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64` → `7.0.15`. */
+export function redisVersion(report: Report): string | undefined {
+  const text = report.run.provenance['redis-server'] ?? report.run.provenance.redis;
+  return text === undefined ? undefined : (/\bv=(\d[\w.-]*)/.exec(text)?.[1] ?? oneLine(text));
+}
+
 /** What ran, on one line: `dev · local · quick · seed 42`. */
 export function runLine(report: Report): string {
   const { environment, substrate, profile, seed } = report.run;
@@ -232,6 +249,11 @@ export function formatGap(
 /** Where the evidence lies; the run folder is named after the run. */
 export function runFolder(report: Report): string {
   return `runs/${oneLine(report.run.runId)}`;
+}
+
+/** Why a criterion is what it is, without the value and the target that stand beside it in a table. */
+export function claimOf(criterion: Criterion): string {
+  return oneLine(criterion.because).replace(/^[^;]*, target [^;]*; /, '');
 }
 
 /** Several drills may stand behind one criterion. */

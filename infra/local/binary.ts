@@ -11,7 +11,7 @@ import { KitError } from '../../config/errors.ts';
 import { findProgram, type ProgramSink, runProgram } from '../process.ts';
 import type { BinaryFacts } from '../redis-conf.ts';
 import { diskError } from './files.ts';
-import { installRedisServer } from './install.ts';
+import { installRedisServer, lookAtHost, missingRedis } from './install.ts';
 
 export interface RedisBinary {
   readonly path: string;
@@ -39,11 +39,7 @@ export async function findRedisBinary(request: BinaryRequest): Promise<RedisBina
   const path = await locate(request);
   if (path !== undefined) return probeBinary(path, request);
   if (request.install === false) {
-    throw new KitError('redis-server is not on the search path', {
-      code: 'REDIS_NOT_FOUND',
-      hint: 'install Redis 7.0 or newer',
-      exitCode: 3,
-    });
+    throw missingRedis(await lookAtHost());
   }
   await installRedisServer(request);
   const installed = (await findProgram('redis-server')) ?? (await linkedCheckRdb(request.stateDir));

@@ -69,19 +69,19 @@ async function endRecorded(ledger: Ledger): Promise<readonly string[]> {
   return ended.sort();
 }
 
-/** Whether the environment belonged to a process that is gone, or was left half started. */
-export async function isOrphaned(ledger: Ledger): Promise<boolean> {
-  return ledger.owner !== undefined && !(await isAlive(ledger.owner));
+/** Whether a run that did not finish left it: the process it was to end with is gone, or it was never healthy. */
+export async function isLeftOver(ledger: Ledger): Promise<boolean> {
+  return ledger.owner === undefined ? ledger.phase === 'starting' : !(await isAlive(ledger.owner));
 }
 
-/** Ends every ephemeral environment of this state directory whose owner is gone. @returns their names */
-export async function endOrphans(
+/** Ends what dead runs left in this state directory. @returns their names */
+export async function endLeftOvers(
   stateDir: string,
   progress: (line: string) => void,
 ): Promise<readonly string[]> {
   const swept: string[] = [];
   for (const { environment } of listLedgers(stateDir)) {
-    if (await endIfOrphaned(stateDir, environment)) {
+    if (await endIfLeftOver(stateDir, environment)) {
       progress(`ended what a run that did not finish had left of '${environment}'`);
       swept.push(environment);
     }
@@ -90,12 +90,12 @@ export async function endOrphans(
 }
 
 /** Looks again under the lock: its owner, or the reaper, may have ended it meanwhile. */
-export async function endIfOrphaned(stateDir: string, name: string): Promise<boolean> {
+export async function endIfLeftOver(stateDir: string, name: string): Promise<boolean> {
   const before = readLedger(ledgerPath(stateDir, name));
-  if (before === undefined || !(await isOrphaned(before))) return false;
+  if (before === undefined || !(await isLeftOver(before))) return false;
   using _lock = await lockEnvironment(stateDir, name);
   const ledger = readLedger(ledgerPath(stateDir, name));
-  if (ledger === undefined || !(await isOrphaned(ledger))) return false;
+  if (ledger === undefined || !(await isLeftOver(ledger))) return false;
   await endEnvironment(stateDir, name);
   return true;
 }

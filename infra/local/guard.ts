@@ -9,11 +9,12 @@ const doomed = new Set<Daemon>();
 const paused = new Set<number>();
 let installed = false;
 
-/** Kills the daemon when this process exits, unless it has ended by then. */
-export function endAtExit(daemon: Daemon): void {
+/** Kills the daemon when this process exits, unless it has ended by then. @returns call when it is to stay */
+export function endAtExit(daemon: Daemon): () => void {
   install();
   doomed.add(daemon);
   void daemon.ended.then(() => doomed.delete(daemon));
+  return () => doomed.delete(daemon);
 }
 
 /** Continues the process when this one exits. @returns call when it has been continued */

@@ -69,7 +69,8 @@ export async function awaitSentinel(context: HealthContext, nodeId: string, mast
     async () => {
       const redis = await admin.get(nodeId);
       const seen = fieldsOf(await redis.call('SENTINEL', 'MASTER', service));
-      if (seen.get('flags') !== 'master' || seen.get('ip') !== master.host) {
+      const own = seen.get('ip') === master.host && seen.get('port') === String(master.port);
+      if (seen.get('flags') !== 'master' || !own) {
         return `master ${seen.get('ip')}:${seen.get('port')} flags ${seen.get('flags')}`;
       }
       const replicas = await listed(redis.call('SENTINEL', 'REPLICAS', service));

@@ -42,14 +42,7 @@ const APT_TIMEOUT_MS = 300_000;
 export async function installRedisServer(request: InstallRequest): Promise<void> {
   const host = request.host ?? (await lookAtHost());
   const progress = request.progress ?? (() => {});
-  const byHand = host.packages === undefined ? 'install Redis 7.0 or newer' : BY_HAND[host.packages];
-  if (host.packages !== 'apt-get' || !host.root) {
-    throw new KitError('redis-server is not on the search path', {
-      code: 'REDIS_NOT_FOUND',
-      hint: `${byHand}${host.packages === 'apt-get' ? ' (as root, or run this command as root once)' : ''}`,
-      exitCode: EXIT.UNKNOWN,
-    });
-  }
+  if (host.packages !== 'apt-get' || !host.root) throw missingRedis(host);
   const apt = async (...args: string[]) => (request.run ?? runProgram)(aptRequest(request, args));
   progress(
     'redis-server is missing: installing the package redis-tools with apt-get (no service is started)',
@@ -62,7 +55,17 @@ export async function installRedisServer(request: InstallRequest): Promise<void>
   if (second.exitCode === 0) return;
   throw new KitError(`apt-get could not install redis-tools: ${lastLine(second.stderr || update.stderr)}`, {
     code: 'REDIS_NOT_FOUND',
-    hint: `see why with: ${byHand}; or put a redis-server of 7.0 or newer on the search path`,
+    hint: `see why with: ${BY_HAND['apt-get']}; or put a redis-server of 7.0 or newer on the search path`,
+    exitCode: EXIT.UNKNOWN,
+  });
+}
+
+/** One line that says what to install on this system. */
+export function missingRedis(host: HostKind): KitError {
+  const byHand = host.packages === undefined ? 'install Redis 7.0 or newer' : BY_HAND[host.packages];
+  return new KitError('redis-server is not on the search path', {
+    code: 'REDIS_NOT_FOUND',
+    hint: host.packages === 'apt-get' ? `${byHand}, as root; kit up does it when it runs as root` : byHand,
     exitCode: EXIT.UNKNOWN,
   });
 }
@@ -78,7 +81,7 @@ function aptRequest(request: InstallRequest, args: readonly string[]): ProgramRe
   };
 }
 
-async function lookAtHost(): Promise<HostKind> {
+export async function lookAtHost(): Promise<HostKind> {
   const root = userInfo().uid === 0;
   if (existsSync('/etc/debian_version') && (await findProgram('apt-get')) !== undefined) {
     return { root, packages: 'apt-get' };

@@ -24,6 +24,8 @@ export class LocalNodes implements Running, AsyncDisposable {
   /** Whether nodes that this process starts end with it. */
   #ephemeral: boolean;
   readonly #heals = new Set<Heal>();
+  /** Call off what the exit of this process would do to nodes launched so far. */
+  readonly #spares = new Set<() => void>();
 
   constructor(site: Site, ephemeral: boolean) {
     this.site = site;
@@ -48,7 +50,7 @@ export class LocalNodes implements Running, AsyncDisposable {
     this.admin.drop(node.id);
     const launched = await this.#launch(node, masterId);
     for (const departure of launched.departures) this.departures.add(departure);
-    if (this.#ephemeral) endAtExit(launched.daemon);
+    if (this.#ephemeral) this.#spares.add(endAtExit(launched.daemon));
   }
 
   #launch(node: TopologyNode, masterId: string): Promise<Launched> {
@@ -124,6 +126,7 @@ export class LocalNodes implements Running, AsyncDisposable {
   /** It was healthy and is to stay when this process exits. */
   keep(): void {
     this.#ephemeral = false;
+    for (const spare of this.#spares) spare();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

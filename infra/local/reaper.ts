@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path';
 import { type Daemon, startDaemon } from '../process.ts';
-import { endIfOrphaned } from './end.ts';
+import { endIfLeftOver } from './end.ts';
 import { environmentDir } from './files.ts';
 
 const DONE = 'done';
@@ -30,5 +30,5 @@ export function dismissReaper(reaper: Daemon): void {
 
 if (process.argv[1] === import.meta.filename) {
   const [stateDir, environment] = process.argv.slice(2);
-  if (stateDir !== undefined && environment !== undefined) await endIfOrphaned(stateDir, environment);
+  if (stateDir !== undefined && environment !== undefined) await endIfLeftOver(stateDir, environment);
 }

@@ -21,9 +21,9 @@ import {
   siteOfLedger,
   startAll,
 } from './assemble.ts';
-import { endEnvironment, endOrphans, isOrphaned, lockEnvironment } from './end.ts';
+import { endEnvironment, endLeftOvers, isLeftOver, lockEnvironment } from './end.ts';
 import { LocalEnvironment } from './environment.ts';
-import { identify, isAlive, ownProcess } from './identity.ts';
+import { identify, ownProcess } from './identity.ts';
 import { type Ledger, ledgerPath, readLedger, updateLedger } from './ledger.ts';
 import { LocalNodes } from './nodes.ts';
 import { configHashOf, planSteps } from './plan.ts';
@@ -66,7 +66,7 @@ class LocalSubstrate implements Substrate {
   async apply(topology: Topology, options: ApplyOptions): Promise<Environment> {
     const progress = options.progress ?? (() => {});
     const { name } = topology.environment;
-    await endOrphans(this.#stateDir, progress);
+    await endLeftOvers(this.#stateDir, progress);
     using _lock = await lockEnvironment(this.#stateDir, name, options.signal);
     const request: AssembleRequest = {
       topology,
@@ -144,12 +144,6 @@ class LocalSubstrate implements Substrate {
   #ledger(topology: Topology): Ledger | undefined {
     return readLedger(ledgerPath(this.#stateDir, topology.environment.name));
   }
-}
-
-/** A crashed run's: its owner is gone, or it was never healthy and nobody is starting it. */
-async function isLeftOver(ledger: Ledger): Promise<boolean> {
-  if (await isOrphaned(ledger)) return true;
-  return ledger.phase === 'starting' && (ledger.owner === undefined || !(await isAlive(ledger.owner)));
 }
 
 function requireSame(topology: Topology, ledger: Ledger): void {

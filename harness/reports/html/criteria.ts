@@ -4,6 +4,7 @@ import type { Criterion, EvidenceRef } from '../../gates/gate.ts';
 import type { Report } from '../report.ts';
 import {
   byUrgency,
+  claimOf,
   formatBound,
   formatMeasured,
   formatNumber,
@@ -66,14 +67,16 @@ function row(criterion: Criterion, drills: ReadonlySet<string>): Markup {
 <th scope="row">${oneLine(criterion.title)}<small><code>${oneLine(criterion.id)}</code>${about}</small><small>${where.join(' · ')}</small></th>
 <td class="n m" data-label="measured">${formatMeasured(criterion)}</td><td class="b">${bullet(criterion)}</td><td class="t" data-label="target">${formatTarget(criterion)}</td>
 <td class="n" data-label="n">${formatNumber(criterion.n)}</td>
-<td class="c" data-label="claim">${criterion.bound === null ? oneLine(criterion.because) : html`${formatBound(criterion.bound, criterion.unit)}<small>${oneLine(criterion.because)}</small>`}</td>
+<td class="c" data-label="claim">${criterion.bound === null ? claimOf(criterion) : html`${formatBound(criterion.bound, criterion.unit)}<small>${claimOf(criterion)}</small>`}</td>
 <td class="e" data-label="evidence">${evidence(criterion.evidence)}</td></tr>`;
 }
 
 /** How far the measured value is from its target: a bar, and the target as a stroke. */
 function bullet({ measured, target, unit, state }: Criterion): Markup | null {
   if (measured === null || target.op === '==' || target.value <= 0 || measured < 0) return null;
-  const most = unit === 'ratio' && target.value <= 1 ? 1 : target.value * 1.33;
+  // A share is drawn on the whole, unless it is asked to be next to nothing.
+  const whole = unit === 'ratio' && (target.op.startsWith('>') || target.value >= 0.2);
+  const most = whole ? 1 : target.value * 1.33;
   const x = scaleLinear([0, most], [0, 88]).clamp(true);
   const at = round(x(target.value));
   const over = measured > most;

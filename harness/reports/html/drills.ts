@@ -1,6 +1,6 @@
 /** What was done: failovers with their figures, loads with theirs, scripted drills with their expectations. */
 import type { Report, TrialView } from '../report.ts';
-import { clientName, formatMs, formatNumber, oneLine } from '../wording.ts';
+import { clientName, clientsOf, formatMs, formatNumber, oneLine } from '../wording.ts';
 import { scrolling } from './chart.ts';
 import { comparisonTable } from './comparison.ts';
 import { loadFigures } from './load.ts';
@@ -43,8 +43,8 @@ ${others.length > 0 && html`<details class="trials"><summary>${formatNumber(othe
 }
 
 function silences(trial: TrialView): Markup {
-  const parts = Object.entries(trial.timelines).map(([client, bins]) => {
-    const span = longestSilence(bins, trial.binMs);
+  const parts = clientsOf(trial).map((client) => {
+    const span = longestSilence(trial.timelines[client] ?? [], trial.binMs);
     return `${clientName(client)} ${span === null ? 'never silent' : `silent for ${formatMs(span.toMs - span.fromMs)}`}`;
   });
   return html`<span class="quiet">${parts.join(', ')}</span>`;

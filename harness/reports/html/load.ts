@@ -1,10 +1,11 @@
 /** A load drill: its latencies, its hit ratio, and, where there was enough to see, how it went over time. */
 import type { Criterion } from '../../gates/gate.ts';
 import type { TrialView } from '../report.ts';
+import { clientsOf } from '../wording.ts';
 import { hitRatio } from './hit-ratio.ts';
 import { distributions, type Latency, latencyTable, stockOf, targetOf } from './latency.ts';
 import { html, type Markup } from './markup.ts';
-import { overTimeFigure } from './over-time.ts';
+import { overTimeFigure, overTimeLegend, overTimePanels } from './over-time.ts';
 
 /** Below this a rate over time is noise. */
 const ENOUGH_OPERATIONS = 1000;
@@ -12,14 +13,17 @@ const ENOUGH_OPERATIONS = 1000;
 export function loadFigures(trial: TrialView, criteria: readonly Criterion[], id: string): Markup {
   const ours = trial.latencies.filter(({ client, n }) => client === 'kit' && n > 0);
   const shown = ours.length > 0 ? ours : trial.latencies.filter(({ n }) => n > 0);
-  const bins = trial.timelines.kit ?? Object.values(trial.timelines)[0] ?? [];
+  const clients = clientsOf(trial);
+  const bins = trial.timelines[clients[0] ?? ''] ?? [];
   const read = bins.some((bin) => bin.hits + bin.misses > 0);
-  const answered = bins.reduce((sum, bin) => sum + bin.ok, 0);
   if (shown.length === 0 && !read) return html`<p class="quiet">No timeline was recorded.</p>`;
-  return html`<figure><div class="panels">${shown.length > 0 && distributions(trial, shown, criteria, `${id}-l`)}${read && hitRatio(trial, bins, criteria, `${id}-h`)}</div>
-${shown.length > 0 && html`<figcaption>${legend(trial, shown, criteria)}Trial ${trial.trial}. Each hill is a histogram on a log scale, as high as its own peak.</figcaption>`}
+  const enough = bins.reduce((sum, bin) => sum + bin.ok, 0) >= ENOUGH_OPERATIONS;
+  // One client's panel has room beside the hills; several are a figure of their own.
+  const beside = enough && clients.length === 1;
+  return html`<figure><div class="panels">${shown.length > 0 && distributions(trial, shown, criteria, `${id}-l`)}<div class="stack">${read && hitRatio(trial, bins, criteria, `${id}-h`)}${beside && overTimePanels(trial, `${id}-t`)}</div></div>
+<figcaption>${shown.length > 0 && html`${legend(trial, shown, criteria)}`}${beside && html`${overTimeLegend(trial)} `}Trial ${trial.trial}.${shown.length > 0 && ' Each hill is a histogram on a log scale, as high as its own peak.'}</figcaption>
 ${trial.latencies.length > 0 && html`<details><summary>As a table</summary>${latencyTable(trial)}</details>`}</figure>
-${answered >= ENOUGH_OPERATIONS && overTimeFigure(trial, `${id}-t`)}`;
+${enough && !beside && overTimeFigure(trial, `${id}-t`)}`;
 }
 
 function legend(trial: TrialView, shown: readonly Latency[], criteria: readonly Criterion[]): Markup {

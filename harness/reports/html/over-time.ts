@@ -5,7 +5,7 @@
 import { scaleLinear, scaleLog } from 'd3-scale';
 import { area, curveStepAfter, line, stack } from 'd3-shape';
 import type { TimelineBin, TrialView } from '../report.ts';
-import { clientName, formatMs, formatNumber, oneLine } from '../wording.ts';
+import { clientName, clientsOf, formatMs, formatNumber, oneLine } from '../wording.ts';
 import {
   decades,
   decadeTicks,
@@ -38,18 +38,24 @@ interface Frame {
 }
 
 export function overTimeFigure(trial: TrialView, id: string): Markup {
-  const clients = Object.keys(trial.timelines);
+  const clients = clientsOf(trial);
   if (clients.length === 0) return html`<p class="quiet">No timeline was recorded.</p>`;
-  const frame = frameOf(trial, clients);
-  return html`<figure><div class="panels">${clients.map((client, index) => panel(frame, client, `${id}-${index}`))}</div>
-<figcaption>${legend(trial)} Trial ${trial.trial}, bins of ${formatNumber(trial.binMs)} ms. Latency runs from the <em>intended</em> start, so a stall is not hidden by a generator that waits for it.</figcaption>
+  return html`<figure><div class="panels">${overTimePanels(trial, id)}</div>
+<figcaption>${overTimeLegend(trial)} Trial ${trial.trial}, bins of ${formatNumber(trial.binMs)} ms. Latency runs from the <em>intended</em> start: no stall is hidden by waiting.</figcaption>
 <details><summary>As a table</summary>${phaseTable(trial, clients)}</details></figure>`;
+}
+
+/** A panel a client, all on the same axes. */
+export function overTimePanels(trial: TrialView, id: string): readonly Markup[] {
+  const clients = clientsOf(trial);
+  const frame = frameOf(trial, clients);
+  return clients.map((client, index) => panel(frame, client, `${id}-${index}`));
 }
 
 function frameOf(trial: TrialView, clients: readonly string[]): Frame {
   const bins = clients.flatMap((client) => trial.timelines[client] ?? []);
   const rows = Math.max(1, ...clients.map((client) => marksOf(trial, client).length + trial.faults.length));
-  const rateTop = 26 + rows * ROW;
+  const rateTop = 32 + rows * ROW;
   const most = bins.reduce(
     (peak, bin) => Math.max(peak, perSecond(bin.ok + bin.failed + bin.info, trial)),
     1,
@@ -182,7 +188,7 @@ function marks({ trial, x, latencyBottom }: Frame, client: string): Markup {
 }
 
 /** Names only what is to be seen. */
-function legend(trial: TrialView): Markup {
+export function overTimeLegend(trial: TrialView): Markup {
   const bins = Object.values(trial.timelines).flat();
   return html`<span class="key ok">answered</span>${bins.some(({ info }) => info > 0) && html` <span class="key info">outcome unknown</span>`}${bins.some(({ failed }) => failed > 0) && html` <span class="key failed">failed</span>`}${trial.faults.length > 0 && html` <span class="key shade">fault</span>`}`;
 }

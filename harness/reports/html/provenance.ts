@@ -1,12 +1,20 @@
 /** On what the verdict stands: departures, seal, versions, machine, and how anybody can recompute it. */
 import type { Report } from '../report.ts';
-import { formatBytes, formatInstant, formatNumber, oneLine, runFolder, shortSha } from '../wording.ts';
+import {
+  formatBytes,
+  formatInstant,
+  formatNumber,
+  oneLine,
+  provenanceOf,
+  runFolder,
+  shortSha,
+} from '../wording.ts';
 import { html, type Markup } from './markup.ts';
 
 export function provenanceSection(report: Report): Markup {
   const { run } = report;
   const rows: readonly (readonly [string, string])[] = [
-    ...Object.entries(run.provenance),
+    ...provenanceOf(report),
     ['processor', `${run.machine.cpu}, ${formatNumber(run.machine.cores)} cores`],
     ['memory', formatBytes(run.machine.memoryBytes)],
     ['kernel', run.machine.kernel],

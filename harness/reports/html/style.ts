@@ -134,10 +134,10 @@ td:last-child,th:last-child{padding-right:0}
 .criteria tbody:nth-of-type(1) .group th{padding-top:20px}
 .group span{margin-left:6px;font-weight:400;font-size:13px;color:var(--muted)}
 .group+tr>*{border-top:0}
-.criteria th[scope=row]{font-weight:600;min-width:210px}
+.criteria th[scope=row]{font-weight:600;width:40%}
 .criteria .m{font-weight:650}
 .criteria .t{white-space:nowrap;color:var(--muted)}
-.criteria .c{min-width:150px;max-width:270px;font-size:13px}
+.criteria .c{min-width:130px;font-size:13px}
 .criteria .e{font-size:13px;min-width:92px}
 .criteria .b{padding-right:10px}
 .criteria .s{width:128px}
@@ -169,7 +169,8 @@ const FIGURES = `
 .drill{margin-top:52px}
 .drill h3{margin-bottom:0}
 .safe{color:var(--muted);margin-bottom:16px}
-.panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:20px 40px;align-items:start}
+.panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,400px),1fr));gap:20px 40px;align-items:start}
+.stack{display:grid;gap:24px}
 figure svg{display:block;width:100%;height:auto;overflow:visible}
 figure text{font-size:12px;fill:var(--ink)}
 figure .name{font-weight:650;font-size:13.5px}
@@ -227,6 +228,7 @@ section{margin-top:48px}
 .criteria tr>*{border:0;padding:0;min-width:0}
 .criteria tr.group{display:block;padding:0;border:0}.criteria .group th{display:block}.criteria .group+tr{border-top:0}
 .criteria tr:not(.group) th[scope=row]{padding-bottom:0}
+.criteria th[scope=row]{width:auto}
 .criteria .s{flex:0 0 100%;order:-2;width:auto}
 .criteria th[scope=row]{flex:0 0 100%;order:-1;margin-bottom:6px}
 .criteria .n{text-align:left}

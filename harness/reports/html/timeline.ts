@@ -1,5 +1,6 @@
 /** What the figures read out of a trial's bins: silences, phases around the fault, marks of one client. */
 import type { TimelineBin, TrialView } from '../report.ts';
+import { clientsOf } from '../wording.ts';
 
 export interface Span {
   readonly fromMs: number;
@@ -50,7 +51,7 @@ export function marksOf(
   trial: TrialView,
   client: string,
 ): readonly { readonly label: string; readonly tMs: number }[] {
-  const clients = Object.keys(trial.timelines);
+  const clients = clientsOf(trial);
   return trial.marks
     .map(({ label, tMs }) => {
       const owner = clients.find((name) => label.startsWith(`${name}: `) || label.endsWith(` (${name})`));

@@ -16,6 +16,7 @@ import {
   formatNumber,
   formatTarget,
   oneLine,
+  redisVersion,
   STATE_LABEL,
   STATES,
   shortSha,
@@ -45,7 +46,7 @@ ${counts(verdict)}
 
 function facts(report: Report): Markup {
   const { run } = report;
-  const redis = run.provenance['redis-server'] ?? run.provenance.redis;
+  const redis = redisVersion(report);
   const rows: readonly (readonly [string, string])[] = [
     ['environment', run.environment],
     ['substrate', run.substrate],

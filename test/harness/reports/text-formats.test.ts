@@ -32,6 +32,13 @@ describe.each(REPORTS)('every format of %s', (_, make) => {
     expect(render(make()).endsWith('\n')).toBe(true);
   });
 
+  it.each(Object.entries(renderers))(
+    "%s does not depend on the order of the report's keys",
+    (_file, render) => {
+      expect(render(shuffled(make()) as Report)).toBe(render(make()));
+    },
+  );
+
   it('holds no control character and no half of a surrogate pair', () => {
     for (const text of [
       ...Object.values(renderers).map((render) => render(make())),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Criterion } from '../../../harness/gates/gate.ts';
 import {
+  claimOf,
   clean,
   formatBound,
   formatBytes,
@@ -108,6 +109,15 @@ describe('sources', () => {
     ['', 'other', ''],
   ])('%s belongs to %s', (source, id, title) => {
     expect(sourceOf(criterion({ source }))).toEqual({ id, title });
+  });
+
+  it('a claim leaves out the value and the target that stand beside it', () => {
+    expect(claimOf(criterion({ because: '0 writes, target == 0 writes; 20 of 20 trials observed' }))).toBe(
+      '20 of 20 trials observed',
+    );
+    expect(claimOf(criterion({ because: 'the drill was not run; run it' }))).toBe(
+      'the drill was not run; run it',
+    );
   });
 
   it('several drills may stand behind one criterion', () => {

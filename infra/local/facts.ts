@@ -1,0 +1,35 @@
+/** What `kit doctor` wants to know of this substrate. Installs and starts nothing. */
+import { resolve } from 'node:path';
+import { KitError } from '../../config/errors.ts';
+import type { SubstrateFacts } from '../doctor.ts';
+import { probeAddressing } from './addresses.ts';
+import { findRedisBinary } from './binary.ts';
+import { isLeftOver } from './end.ts';
+import { freeBytes, REQUIRED_FREE_BYTES } from './files.ts';
+import { listLedgers } from './ledger.ts';
+import type { LocalSubstrateOptions } from './substrate.ts';
+
+export async function localFacts(options: LocalSubstrateOptions = {}): Promise<SubstrateFacts> {
+  const stateDir = resolve(options.stateDir ?? '.kit');
+  const redis = await findRedisBinary({
+    named: options.redisServer,
+    stateDir,
+    install: false,
+    sink: options.sink,
+  }).catch((error: unknown) => {
+    if (error instanceof KitError) return error;
+    throw error;
+  });
+  const environments = listLedgers(stateDir).map(async (ledger) => ({
+    name: ledger.environment,
+    leftOver: await isLeftOver(ledger),
+  }));
+  return {
+    stateDir,
+    freeBytes: freeBytes(stateDir),
+    requiredFreeBytes: REQUIRED_FREE_BYTES,
+    addressing: await probeAddressing(),
+    redis,
+    environments: await Promise.all(environments),
+  };
+}

@@ -1,0 +1,181 @@
+/** What every cache means, whatever it keeps its entries in. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type Cache,
+  ConfigurationError,
+  SerializationError,
+  type StandardSchema,
+} from '../../client/index.ts';
+import { until } from '../support/redis.ts';
+
+const numbers: StandardSchema<number> = {
+  '~standard': {
+    version: 1,
+    vendor: 'test',
+    validate: (value) => (typeof value === 'number' ? { value } : { issues: [{ message: 'not a number' }] }),
+  },
+};
+
+const throwing: StandardSchema = {
+  '~standard': {
+    version: 1,
+    vendor: 'test',
+    validate: () => {
+      throw new Error('validator broke');
+    },
+  },
+};
+
+export function cacheContract(name: string, source: 'redis' | 'memory', open: () => Promise<Cache>): void {
+  describe(name, () => {
+    let cache: Cache;
+    beforeAll(async () => {
+      cache = await open();
+    });
+    beforeEach(async () => {
+      await cache.clear();
+    });
+    afterAll(() => cache.close());
+
+    it('returns what was set, and says where it came from', async () => {
+      expect(await cache.set('k', { a: [1, 'ü'] })).toEqual({ source });
+      expect(await cache.getEntry('k')).toEqual({ value: { a: [1, 'ü'] }, source });
+      expect(await cache.get('absent')).toBeUndefined();
+    });
+
+    it('keeps null, false, 0, the empty string and bytes, and refuses undefined', async () => {
+      for (const value of [null, false, 0, '']) {
+        await cache.set('k', value);
+        expect(await cache.get('k')).toBe(value);
+      }
+      await cache.set('k', new Uint8Array([0, 255, 13, 10]));
+      expect(Buffer.compare((await cache.get<Buffer>('k')) as Buffer, Buffer.from([0, 255, 13, 10]))).toBe(0);
+      await expect(cache.set('k', undefined)).rejects.toThrowError(SerializationError);
+    });
+
+    it('is not changed by a caller that changes what it stored or was given', async () => {
+      const value = { list: [1] };
+      await cache.set('k', value);
+      value.list.push(2);
+      (await cache.get<typeof value>('k'))?.list.push(3);
+      expect(await cache.get('k')).toEqual({ list: [1] });
+    });
+
+    it('forgets an entry when its TTL is over, stores nothing at 0 and refuses less', async () => {
+      await cache.set('k', 1, { ttlSeconds: 0.03 });
+      expect(await cache.get('k')).toBe(1);
+      await until('the entry expires', async () => (await cache.get('k')) === undefined);
+      expect(await cache.set('k', 1, { ttlSeconds: 0 })).toEqual({ source: 'none' });
+      expect(await cache.get('k')).toBeUndefined();
+      expect(await cache.set('k', 1, { ttlSeconds: null })).toEqual({ source });
+      for (const bad of [-1, Number.NaN, Number.POSITIVE_INFINITY])
+        await expect(cache.set('k', 1, { ttlSeconds: bad })).rejects.toThrowError(ConfigurationError);
+    });
+
+    it('deletes, and tells how many there were', async () => {
+      await cache.set('a', 1);
+      await cache.set('b', 1);
+      expect(await cache.delete('a', 'b', 'absent')).toBe(2);
+      expect(await cache.delete()).toBe(0);
+      expect(await cache.get('a')).toBeUndefined();
+    });
+
+    it('reads and writes many at once', async () => {
+      const entries = new Map([
+        ['a', 1],
+        ['b', 2],
+      ]);
+      expect(await cache.setMany(entries)).toEqual({ source });
+      expect(await cache.getMany(['a', 'absent', 'b'])).toEqual(entries);
+      expect(await cache.getMany([])).toEqual(new Map());
+      expect(await cache.setMany(new Map())).toEqual({ source: 'none' });
+    });
+
+    it('loads once for all who ask at the same time, and then not again', async () => {
+      let loads = 0;
+      const load = async (): Promise<number> => {
+        loads += 1;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        return 7;
+      };
+      const all = await Promise.all(Array.from({ length: 50 }, () => cache.getOrComputeEntry('k', load)));
+      expect(new Set(all.map((entry) => `${entry.value} ${entry.source}`))).toEqual(new Set(['7 loader']));
+      await until('the value is stored', async () => (await cache.get('k')) === 7);
+      expect(await cache.getOrComputeEntry('k', load)).toEqual({ value: 7, source });
+      expect(loads).toBe(1);
+    });
+
+    it('gives the error of a loader to all who wait for it, and loads again for the next', async () => {
+      let loads = 0;
+      const load = (): number => {
+        loads += 1;
+        throw new Error('no luck');
+      };
+      const both = await Promise.allSettled([cache.getOrCompute('k', load), cache.getOrCompute('k', load)]);
+      expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+      await expect(cache.getOrCompute('k', load)).rejects.toThrowError('no luck');
+      expect(loads).toBe(2);
+    });
+
+    it('does not store what was deleted or set while it was being loaded', async () => {
+      const gate = Promise.withResolvers<string>();
+      const slow = cache.getOrCompute('k', () => gate.promise);
+      await until('the load has begun', () => cache.stats().loads > 0);
+      await cache.delete('k');
+      gate.resolve('outdated');
+      expect(await slow).toBe('outdated');
+      expect(await cache.get('k')).toBeUndefined();
+    });
+
+    it('returns undefined from a loader, and stores nothing', async () => {
+      expect(await cache.getOrCompute('k', () => undefined)).toBeUndefined();
+      expect(await cache.get('k')).toBeUndefined();
+    });
+
+    it('validates on read: what the schema refuses is purged and a miss', async () => {
+      await cache.set('k', 'text');
+      const { purged } = cache.stats();
+      expect(await cache.get('k', { schema: numbers })).toBeUndefined();
+      expect(await cache.get('k')).toBeUndefined();
+      await cache.set('k', 'text');
+      expect(await cache.get('k', { schema: throwing })).toBeUndefined();
+      expect(cache.stats().purged).toBe(purged + 2);
+      await cache.set('k', 5);
+      expect(await cache.get('k', { schema: numbers })).toBe(5);
+    });
+
+    it('purges what was written under another schema', async () => {
+      await cache.set('k', 1, { schemaId: 'user@1' });
+      expect(await cache.get('k', { schemaId: 'user@1' })).toBe(1);
+      expect(await cache.getOrCompute('k', () => 2, { schemaId: 'user@2' })).toBe(2);
+      await until(
+        'the new value is stored',
+        async () => (await cache.get('k', { schemaId: 'user@2' })) === 2,
+      );
+    });
+
+    it('clears its namespace', async () => {
+      for (let i = 0; i < 30; i++) await cache.set(`k${i}`, i);
+      expect(await cache.clear()).toBe(30);
+      expect(await cache.get('k1')).toBeUndefined();
+    });
+
+    it('refuses a key that is empty', async () => {
+      await expect(cache.get('')).rejects.toThrowError(ConfigurationError);
+    });
+
+    it('counts, and shows its counters to Prometheus', async () => {
+      const before = cache.stats();
+      await cache.set('k', 1);
+      await cache.get('k');
+      await cache.get('absent');
+      const { hits, misses, writes, hitRatio } = cache.stats();
+      expect([hits - before.hits, misses - before.misses, writes - before.writes]).toEqual([1, 1, 1]);
+      expect(hitRatio).toBeCloseTo(hits / (hits + misses));
+      expect(cache.metrics()).toMatch(
+        new RegExp(`^cache_redis_hits_total\\{namespace="[^"]+"\\} ${hits}$`, 'm'),
+      );
+      expect(await cache.ping()).toBeGreaterThanOrEqual(0);
+    });
+  });
+}

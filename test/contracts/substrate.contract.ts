@@ -1,0 +1,199 @@
+/**
+ * What any substrate must do, whatever carries the nodes. One suite for all of them: call it with a way to make one.
+ */
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { Environment } from '../../infra/environment.ts';
+import type { Substrate } from '../../infra/substrate.ts';
+import { nodesOf, planTopology, type Topology } from '../../infra/topology.ts';
+import { until } from '../support/redis.ts';
+
+export interface SubstrateUnderTest {
+  readonly substrate: Substrate;
+  /** A master, two replicas and three sentinels, quorum 2; nothing of that name runs yet. */
+  readonly configuration: EnvironmentConfig;
+}
+
+export function substrateContract(what: string, make: () => SubstrateUnderTest): void {
+  describe(`the substrate contract, held by ${what}`, () => {
+    let substrate: Substrate;
+    let topology: Topology;
+    let environment: Environment;
+
+    beforeAll(async () => {
+      const made = make();
+      substrate = made.substrate;
+      topology = planTopology(made.configuration);
+      expect((await substrate.plan(topology)).map(({ action }) => action)).toEqual(Array(6).fill('create'));
+      expect(await substrate.open(topology)).toBeUndefined();
+      environment = await substrate.apply(topology, { ephemeral: false });
+    });
+
+    afterAll(async () => {
+      await environment?.[Symbol.asyncDispose]();
+      await substrate?.destroy(topology.environment.name);
+    });
+
+    it('is healthy when apply returns: one master, replicas in sync, sentinels that see all and agree', async () => {
+      expect(await environment.masterId()).toBe('redis-1');
+      expect((await environment.status()).map(({ id, state }) => `${id} ${state}`)).toEqual(
+        nodesOf(topology).map(({ id }) => `${id} running`),
+      );
+      for (const id of ['redis-2', 'redis-3']) {
+        expect(await (await environment.admin(id)).info('replication')).toContain('master_link_status:up');
+      }
+      for (const { id } of topology.sentinels) {
+        const sentinel = await environment.admin(id);
+        expect(
+          String(await sentinel.call('SENTINEL', 'CKQUORUM', environment.endpoints.serviceName)),
+        ).toMatch(/^OK 3 usable Sentinels/);
+      }
+    });
+
+    it('lets the app user in, with the endpoints it gives, for a durable write at once', async () => {
+      const app = appConnection(environment);
+      await app.set('contract:key', 'value');
+      expect(await app.wait(2, 2_000)).toBe(2);
+      app.disconnect();
+    });
+
+    it('changes nothing when what runs is applied again', async () => {
+      const before = await environment.status();
+      expect((await substrate.plan(topology)).map(({ action }) => action)).toEqual(Array(6).fill('keep'));
+      const again = await substrate.apply(topology, { ephemeral: true });
+      expect(await again.status()).toEqual(before);
+      await again[Symbol.asyncDispose]();
+      expect(await environment.status()).toEqual(before);
+    });
+
+    it('refuses a changed configuration, says so in the plan, and leaves what runs alone', async () => {
+      const before = await environment.status();
+      const changed = planTopology({
+        ...topology.environment,
+        redis: { ...topology.environment.redis, maxmemory: 64 * 1024 ** 2 },
+      });
+      expect((await substrate.plan(changed)).map(({ action }) => action)).toEqual(Array(6).fill('replace'));
+      await expect(substrate.apply(changed, { ephemeral: false })).rejects.toMatchObject({
+        code: 'ENVIRONMENT_CHANGED',
+        hint: expect.stringContaining('kit down'),
+      });
+      expect(await environment.status()).toEqual(before);
+    });
+
+    it('opens what runs as a second handle, whose disposal ends nothing', async () => {
+      const opened = await substrate.open(topology);
+      expect(await opened?.masterId()).toBe('redis-1');
+      await opened?.[Symbol.asyncDispose]();
+      expect(await environment.masterId()).toBe('redis-1');
+    });
+
+    it('pauses a node, which then does not answer, and heals it, twice without harm', async () => {
+      const heal = await pauseOf(environment)('redis-3');
+      expect(stateOf(await environment.status(), 'redis-3')).toBe('paused');
+      await expect((await environment.admin('redis-2')).ping()).resolves.toBe('PONG');
+      await Promise.all([heal(), heal()]);
+      await heal();
+      expect(stateOf(await environment.status(), 'redis-3')).toBe('running');
+      expect(await (await environment.admin('redis-3')).ping()).toBe('PONG');
+    });
+
+    it('says that a killed node does not answer, and that it cannot be killed again', async () => {
+      await environment.capabilities.kill?.('redis-3');
+      expect(stateOf(await environment.status(), 'redis-3')).toBe('stopped');
+      await expect(environment.admin('redis-3')).rejects.toMatchObject({ code: 'NODE_UNREACHABLE' });
+      await expect(environment.capabilities.kill?.('redis-3')).rejects.toMatchObject({
+        code: 'NODE_NOT_RUNNING',
+      });
+      await environment.capabilities.start?.('redis-3');
+      await inSync(environment, 'redis-3');
+    });
+
+    it('never has a killed master return as one: not after a failover', async () => {
+      await environment.capabilities.kill?.('redis-1');
+      await until('a failover', async () => ![undefined, 'redis-1'].includes(await environment.masterId()));
+      await environment.capabilities.start?.('redis-1');
+      await inSync(environment, 'redis-1');
+      expect(await environment.masterId()).not.toBe('redis-1');
+      const app = await environment.admin('redis-1');
+      expect(await app.get('contract:key')).toBe('value');
+    });
+
+    it('never has a killed master return as one: not when it is back before anybody noticed', async () => {
+      await until('the sentinels to be done', async () => sentinelsAgree(environment));
+      const master = (await environment.masterId()) as string;
+      await environment.capabilities.kill?.(master);
+      await environment.capabilities.start?.(master);
+      await inSync(environment, master);
+      expect(await environment.masterId()).not.toBe(master);
+    });
+
+    it('starts a sentinel again with what it knew', async () => {
+      const before = await (await environment.admin('sentinel-1')).call('SENTINEL', 'MYID');
+      await environment.capabilities.kill?.('sentinel-1');
+      await environment.capabilities.start?.('sentinel-1');
+      expect(await (await environment.admin('sentinel-1')).call('SENTINEL', 'MYID')).toBe(before);
+      await until('the sentinels to agree', async () => sentinelsAgree(environment));
+    });
+
+    it('ends and removes everything on destroy, and nothing on a second one', async () => {
+      const { name } = topology.environment;
+      expect((await substrate.destroy(name)).ended).toEqual(nodesOf(topology).map(({ id }) => id));
+      expect(await substrate.destroy(name)).toEqual({ ended: [], removed: [] });
+      expect(await substrate.open(topology)).toBeUndefined();
+      expect((await environment.status()).every(({ state }) => state === 'stopped')).toBe(true);
+    });
+
+    it('ends an ephemeral environment with its handle', async () => {
+      const ephemeral = await substrate.apply(topology, { ephemeral: true });
+      const { redis } = ephemeral.endpoints;
+      await ephemeral[Symbol.asyncDispose]();
+      await ephemeral[Symbol.asyncDispose]();
+      expect(await substrate.open(topology)).toBeUndefined();
+      expect(redis).toHaveLength(3);
+      expect((await substrate.plan(topology)).map(({ action }) => action)).toEqual(Array(6).fill('create'));
+    });
+  });
+}
+
+/** The app user on the bootstrap master, as a client would connect. */
+function appConnection({ endpoints }: Environment): Redis {
+  const [master] = endpoints.redis;
+  return new Redis({
+    ...master,
+    username: endpoints.app.username,
+    password: endpoints.app.password.reveal(),
+    ...(endpoints.tls === undefined ? {} : { tls: { ca: endpoints.tls.ca } }),
+  });
+}
+
+async function inSync(environment: Environment, id: string): Promise<void> {
+  await until(`${id} in sync`, async () => {
+    const info = await (await environment.admin(id)).info('replication');
+    return info.includes('role:slave') && info.includes('master_link_status:up');
+  });
+}
+
+async function sentinelsAgree(environment: Environment): Promise<boolean> {
+  const masters = await Promise.all(
+    environment.topology.sentinels.map(async ({ id }) => {
+      const reply = await (await environment.admin(id)).call('SENTINEL', 'MASTER', 'mymaster');
+      return (reply as string[]).slice(0, 10).join(' ');
+    }),
+  );
+  return masters.every((it) => it.endsWith('flags master')) && new Set(masters.map(withoutRunId)).size === 1;
+}
+
+function withoutRunId(fields: string): string {
+  return fields.replace(/ runid \S*/, '');
+}
+
+function pauseOf(environment: Environment): NonNullable<Environment['capabilities']['pause']> {
+  const { pause } = environment.capabilities;
+  if (pause === undefined) throw new Error('this substrate cannot pause');
+  return pause;
+}
+
+function stateOf(status: Awaited<ReturnType<Environment['status']>>, id: string): string | undefined {
+  return status.find((node) => node.id === id)?.state;
+}
