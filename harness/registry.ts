@@ -1,15 +1,16 @@
 /** What can be named: substrates and drills. A plug-in adds an entry here; nothing else in the harness lists them. */
 import { KitError } from '../config/errors.ts';
-import type { SubstrateFacts } from '../infra/doctor.ts';
+import { type DoctorCheck, doctor } from '../infra/doctor.ts';
 import type { Substrate } from '../infra/substrate.ts';
 import type { Drill } from './drills/drill.ts';
 import { drills } from './drills/index.ts';
 
-export type SubstrateName = 'local';
+export type SubstrateName = 'local' | 'docker';
 
 /** Loaded when asked for, so that no run pays for (or needs) a substrate that it does not use. */
 const SUBSTRATES: Readonly<Record<SubstrateName, (stateDir: string) => Promise<Substrate>>> = {
   local: async (stateDir) => (await import('../infra/local/substrate.ts')).localSubstrate({ stateDir }),
+  docker: async (stateDir) => (await import('../infra/docker/substrate.ts')).dockerSubstrate({ stateDir }),
 };
 
 export const SUBSTRATE_NAMES = Object.keys(SUBSTRATES) as readonly SubstrateName[];
@@ -19,13 +20,18 @@ export function substrateOf(name: SubstrateName, stateDir: string): Promise<Subs
   return SUBSTRATES[name](stateDir);
 }
 
-/** What the substrate knows of this machine, for `kit doctor`. */
-const FACTS: Readonly<Record<SubstrateName, (stateDir: string) => Promise<SubstrateFacts>>> = {
-  local: async (stateDir) => (await import('../infra/local/facts.ts')).localFacts({ stateDir }),
+/** What `kit doctor` looks at. */
+const CHECKS: Readonly<Record<SubstrateName, (stateDir: string) => Promise<readonly DoctorCheck[]>>> = {
+  local: async (stateDir) => {
+    const { localFacts } = await import('../infra/local/facts.ts');
+    return doctor(() => localFacts({ stateDir }));
+  },
+  docker: async (stateDir) => (await import('../infra/docker/doctor.ts')).dockerChecks(stateDir),
 };
 
-export function substrateFacts(name: SubstrateName, stateDir: string): Promise<SubstrateFacts> {
-  return FACTS[name](stateDir);
+/** Is this machine fit for the substrate? Changes nothing. */
+export function checkMachine(name: SubstrateName, stateDir: string): Promise<readonly DoctorCheck[]> {
+  return CHECKS[name](stateDir);
 }
 
 /**

@@ -133,10 +133,15 @@ export class DockerEnvironment implements Environment {
 
   /** An admin connection that lived through a fault may hold an answer that never comes: a new one is opened. */
   #reconnecting(ids: readonly string[], heal: Heal): Heal {
-    return async () => {
+    let healing: Promise<void> | undefined;
+    const run = async () => {
       await heal();
       for (const id of ids) this.#admin.drop(id);
       for (const id of ids) await awaitAnswer(this, id);
+    };
+    return () => {
+      healing ??= run();
+      return healing;
     };
   }
 

@@ -4,9 +4,9 @@
  * A partition is made of unreachable routes in the node's own network namespace, set by a short-lived helper that shares
  * it: it holds on every engine (no iptables of the host), cuts groups from groups, and leaves published ports alone.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { EXIT, KitError } from '../../config/errors.ts';
 import type { Heal } from '../environment.ts';
+import { until } from '../wait.ts';
 import { type ContainerFacts, docker, inspectContainers, tryDocker } from './engine.ts';
 import type { DockerPlan, PlannedNode } from './plan.ts';
 
@@ -14,11 +14,13 @@ const EFFECT_TIMEOUT_MS = 10_000;
 
 /** SIGKILL, no grace. The restart policy is off until it is started again (`docker kill` counts as stopped by hand). */
 export async function killNode(node: PlannedNode): Promise<void> {
+  await requireState(node, true);
   await docker(['kill', '--signal', 'KILL', node.container]);
   await awaitState(node, 'to be dead', ({ State }) => State.Status === 'exited');
 }
 
 export async function startNode(node: PlannedNode): Promise<void> {
+  await requireState(node, false);
   await docker(['start', node.container]);
   await awaitState(node, 'to run', ({ State }) => State.Status === 'running');
 }
@@ -99,21 +101,24 @@ async function routes(
   });
 }
 
-async function awaitState(
+async function requireState(node: PlannedNode, running: boolean): Promise<void> {
+  const status = (await inspectContainers([node.container])).get(node.container)?.State.Status;
+  const runs = status === 'running' || status === 'paused';
+  if (runs === running) return;
+  throw new KitError(runs ? `${node.id} is running already` : `${node.id} is not running`, {
+    code: runs ? 'NODE_RUNNING' : 'NODE_NOT_RUNNING',
+    where: node.container,
+    exitCode: EXIT.UNKNOWN,
+  });
+}
+
+function awaitState(
   node: PlannedNode,
   what: string,
   holds: (facts: ContainerFacts) => boolean,
 ): Promise<void> {
-  const deadline = performance.now() + EFFECT_TIMEOUT_MS;
-  for (;;) {
+  return until({ what: `${node.id} ${what}`, timeoutMs: EFFECT_TIMEOUT_MS }, async () => {
     const facts = (await inspectContainers([node.container])).get(node.container);
-    if (facts !== undefined && holds(facts)) return;
-    if (performance.now() > deadline) {
-      throw new KitError(
-        `gave up after ${EFFECT_TIMEOUT_MS} ms waiting for ${node.id} ${what}: ${facts?.State.Status ?? 'no container'}`,
-        { code: 'NOT_HEALTHY', where: node.container, exitCode: EXIT.UNKNOWN },
-      );
-    }
-    await delay(20);
-  }
+    return facts !== undefined && holds(facts) ? undefined : (facts?.State.Status ?? 'no container');
+  });
 }

@@ -63,11 +63,39 @@ export async function renderFiles(
   facts: BinaryFacts,
   stateDir: string,
 ): Promise<RenderedFiles> {
+  const { texts, departures } = await renderTexts(plan, facts, stateDir);
+  const root = join(environmentDir(stateDir, plan.environment.name), 'files');
+  const files = [...texts].flatMap(([volume, entries]) =>
+    [...entries].map(([path, text]): VolumeFile => {
+      const source = join(root, volume, path);
+      writeSecret(source, text);
+      return { volume, path, source, sha256: sha256(text) };
+    }),
+  );
+  return { files, hashes: hashesOf(texts), departures };
+}
+
+/** As `renderFiles` would, without writing: the hashes that the containers would carry. */
+export async function renderHashes(
+  plan: DockerPlan,
+  facts: BinaryFacts,
+  stateDir: string,
+): Promise<RenderedFiles['hashes']> {
+  return hashesOf((await renderTexts(plan, facts, stateDir)).texts);
+}
+
+type Texts = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+async function renderTexts(
+  plan: DockerPlan,
+  facts: BinaryFacts,
+  stateDir: string,
+): Promise<{ readonly texts: Texts; readonly departures: readonly string[] }> {
   const { name } = plan.environment;
   const secrets = dockerSecrets(stateDir, name);
   const tls = plan.environment.security.tls ? await certificates(plan, stateDir) : undefined;
   const departures = new Set<string>();
-  const texts = new Map<string, Map<string, string>>();
+  const texts = new Map<string, ReadonlyMap<string, string>>();
   for (const node of plan.nodes) {
     const rendered = nodeTexts(plan, node, { facts, secrets, tls });
     for (const departure of rendered.departures) departures.add(departure);
@@ -79,7 +107,7 @@ export async function renderFiles(
     plan.commander.configVolume,
     commanderTexts(plan, secrets, tls, commanderPassword(stateDir, name)),
   );
-  return { ...writeAll(join(environmentDir(stateDir, name), 'files'), texts), departures: [...departures] };
+  return { texts, departures: [...departures] };
 }
 
 interface NodeInput {
@@ -277,22 +305,16 @@ export function clientCa(stateDir: string, name: string): string | undefined {
   return existsSync(path) ? String(JSON.parse(readFileSync(path, 'utf8')).ca) : undefined;
 }
 
-function writeAll(root: string, texts: ReadonlyMap<string, ReadonlyMap<string, string>>) {
-  const files: VolumeFile[] = [];
-  const hashes = new Map<string, string>();
-  for (const [volume, entries] of texts) {
-    const whole = createHash('sha256');
-    for (const [path, text] of [...entries].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const sha256 = createHash('sha256').update(text).digest('hex');
-      const source = join(root, volume, path);
-      whole.update(`${path}\0${sha256}\n`);
-      writeSecret(source, text);
-      files.push({ volume, path, source, sha256 });
-    }
-    hashes.set(volume, whole.digest('hex'));
-  }
-  return { files, hashes };
+function hashesOf(texts: Texts): ReadonlyMap<string, string> {
+  return new Map(
+    [...texts].map(([volume, entries]) => {
+      const lines = [...entries].map(([path, text]) => `${path}\0${sha256(text)}\n`).sort();
+      return [volume, sha256(lines.join(''))];
+    }),
+  );
 }
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** Whole or not at all: Terraform may read it at any time. An unchanged file is not touched. */
 function writeSecret(path: string, text: string): void {

@@ -1,14 +1,13 @@
 /** When nodes answer, and when an environment is whole, asked of the nodes themselves through their published ports. */
-import { setTimeout as delay } from 'node:timers/promises';
-import { EXIT, KitError } from '../../config/errors.ts';
 import type { Environment } from '../environment.ts';
+import { until } from '../wait.ts';
 
 const ANSWER_TIMEOUT_MS = 60_000;
 const WHOLE_TIMEOUT_MS = 60_000;
 
 /** The node answers and has loaded its data. */
 export async function awaitAnswer(environment: Environment, nodeId: string): Promise<void> {
-  await until(`${nodeId} to answer`, ANSWER_TIMEOUT_MS, async () => {
+  await until({ what: `${nodeId} to answer`, timeoutMs: ANSWER_TIMEOUT_MS }, async () => {
     const info = String(await (await environment.admin(nodeId)).call('INFO', 'persistence'));
     return /^loading:1/m.test(info) ? 'it is loading its data' : undefined;
   });
@@ -16,12 +15,8 @@ export async function awaitAnswer(environment: Environment, nodeId: string): Pro
 
 /** One master, every replica linked to it, every sentinel of that mind, and as many good replicas as writes need. */
 export async function awaitWhole(environment: Environment, signal?: AbortSignal): Promise<void> {
-  await until(
-    `'${environment.name}' to be whole`,
-    WHOLE_TIMEOUT_MS,
-    async () => await missing(environment),
-    signal,
-  );
+  const what = `'${environment.name}' to be whole`;
+  await until({ what, timeoutMs: WHOLE_TIMEOUT_MS, intervalMs: 50, signal }, () => missing(environment));
 }
 
 async function missing(environment: Environment): Promise<string | undefined> {
@@ -44,28 +39,4 @@ async function missing(environment: Environment): Promise<string | undefined> {
     if (!String(reply).startsWith(`OK ${sentinels.length} `)) return `${id}: ${String(reply)}`;
   }
   return undefined;
-}
-
-async function until(
-  what: string,
-  timeoutMs: number,
-  lacking: () => Promise<string | undefined>,
-  signal?: AbortSignal,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    signal?.throwIfAborted();
-    const found = await lacking().catch((error: unknown) =>
-      error instanceof Error ? error.message : String(error),
-    );
-    if (found === undefined) return;
-    if (performance.now() > deadline) {
-      throw new KitError(`gave up after ${timeoutMs} ms waiting for ${what}: ${found}`, {
-        code: 'NOT_HEALTHY',
-        hint: 'docker logs of the nodes',
-        exitCode: EXIT.UNKNOWN,
-      });
-    }
-    await delay(50);
-  }
 }

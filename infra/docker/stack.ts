@@ -16,9 +16,7 @@ import type { VolumeFile } from './files.ts';
 import type { ImageSet } from './images.ts';
 import { outputsOf } from './outputs.ts';
 import type { DockerPlan } from './plan.ts';
-
-/** The bindings pin an older provider; this one plans a stopped container rightly (docs/decisions). */
-export const PROVIDER_VERSION = '4.5.0';
+import { PROVIDER_VERSION } from './provider.ts';
 
 export interface StackProps {
   readonly plan: DockerPlan;

@@ -13,10 +13,10 @@ import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { Environment } from '../environment.ts';
 import type { ProgramSink } from '../process.ts';
 import type { ApplyOptions, DestroyReport, PlanStep, Substrate } from '../substrate.ts';
-import type { Topology } from '../topology.ts';
+import { planTopology, type Topology } from '../topology.ts';
 import { docker, engineVersion, inspectContainers, labelled } from './engine.ts';
 import { DockerEnvironment } from './environment.ts';
-import { clientCa, dockerSecrets, environmentDir, renderFiles } from './files.ts';
+import { clientCa, dockerSecrets, environmentDir, renderFiles, renderHashes } from './files.ts';
 import { awaitWhole } from './health.ts';
 import { chooseImages } from './images.ts';
 import { outputsOf } from './outputs.ts';
@@ -48,6 +48,12 @@ class DockerSubstrate implements Substrate {
 
   async plan(topology: Topology): Promise<readonly PlanStep[]> {
     const plan = planDocker(topology);
+    const { name } = plan.environment;
+    const all = (action: PlanStep['action'], detail: string) =>
+      plan.nodes.map(({ id }): PlanStep => ({ action, nodeId: id, detail }));
+    if (terraform.readOutputs(this.#stateDir, name) === undefined) return all('create', 'not deployed');
+    const changed = await this.#changed(plan);
+    if (changed !== undefined) return all('replace', changed);
     const { steps } = await terraform.terraformPlan(plan.environment, this.#terraform());
     return plan.nodes.map(({ id }) => {
       const step = steps.find(
@@ -98,11 +104,16 @@ class DockerSubstrate implements Substrate {
 
   async destroy(environmentName: string): Promise<DestroyReport> {
     const environment = this.#configOf(environmentName);
-    const containers = await labelled('container', `${LABEL.environment}=${environmentName}`);
-    const volumes = await labelled('volume', `${LABEL.environment}=${environmentName}`);
-    const networks = await labelled('network', `${LABEL.environment}=${environmentName}`);
+    const label = `${LABEL.environment}=${environmentName}`;
+    const containers = await labelled('container', label);
+    const rest = [...(await labelled('volume', label)), ...(await labelled('network', label))];
+    const nodes = environment === undefined ? [] : planDocker(planTopology(environment)).nodes;
     if (environment !== undefined) await this.#end(environment, this.#options.allowDestroy === true);
-    return { ended: containers, removed: [...volumes, ...networks] };
+    const others = containers.filter((name) => !nodes.some(({ container }) => container === name));
+    return {
+      ended: nodes.filter(({ container }) => containers.includes(container)).map(({ id }) => id),
+      removed: [...others, ...rest],
+    };
   }
 
   /** As it was deployed, else as it is configured. */
@@ -120,18 +131,31 @@ class DockerSubstrate implements Substrate {
   /** Deployed, as planned, and not all of it stopped. */
   async #running(plan: DockerPlan): Promise<boolean> {
     const { name } = plan.environment;
-    const outputs = terraform.readOutputs(this.#stateDir, name);
-    if (outputs === undefined) return false;
+    if (terraform.readOutputs(this.#stateDir, name) === undefined) return false;
     const found = await inspectContainers(plan.nodes.map(({ container }) => container));
     if (found.size < plan.nodes.length) return false;
-    if (!isDeepStrictEqual(outputs.nodes, outputsOf(plan, '').nodes)) {
-      throw new KitError(`environment '${name}' runs with another configuration`, {
+    const changed = await this.#changed(plan);
+    if (changed !== undefined) {
+      throw new KitError(`environment '${name}' runs with another configuration: ${changed}`, {
         code: 'ENVIRONMENT_CHANGED',
         where: environmentDir(this.#stateDir, name),
-        hint: `npx cdktf deploy ${name}, or end it with its data: kit down --env ${name} --substrate docker`,
+        hint: `npx cdktf deploy ${name}; or end it with its data: kit down --env ${name} --substrate docker`,
       });
     }
     return [...found.values()].some(({ State }) => State.Status === 'running');
+  }
+
+  /** What differs between what was deployed and the plan, in words. */
+  async #changed(plan: DockerPlan): Promise<string | undefined> {
+    const outputs = terraform.readOutputs(this.#stateDir, plan.environment.name);
+    if (!isDeepStrictEqual(outputs?.nodes, outputsOf(plan, '').nodes)) return 'its nodes, addresses or ports';
+    const hashes = await renderHashes(plan, chooseImages(this.#stateDir).facts, this.#stateDir);
+    const found = await inspectContainers(plan.nodes.map(({ container }) => container));
+    const other = plan.nodes.filter(({ container, configVolume }) => {
+      const label = found.get(container)?.Config.Labels?.[LABEL.config];
+      return label !== undefined && label !== hashes.get(configVolume);
+    });
+    return other.length === 0 ? undefined : `the configuration of ${other.map(({ id }) => id).join(', ')}`;
   }
 
   async #startStopped(environment: Environment): Promise<void> {

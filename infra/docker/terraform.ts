@@ -12,6 +12,7 @@ import type { EnvironmentConfig } from '../../config/schema.ts';
 import { findProgram, type ProgramRecord, type ProgramSink, runProgram } from '../process.ts';
 import { environmentDir } from './files.ts';
 import type { Outputs } from './outputs.ts';
+import { PROVIDER_VERSION } from './provider.ts';
 
 const PROJECT = join(import.meta.dirname, '../..');
 const BIN = join(PROJECT, 'node_modules', '.bin');
@@ -186,7 +187,7 @@ const PLUGIN_DIRS = [
 ];
 
 /** The provider's plugin in one of the local directories, whatever registry's name stands above it. */
-export function localPlugin(version = '4.5.0'): string | undefined {
+export function localPlugin(version = PROVIDER_VERSION): string | undefined {
   const platform = `${process.platform}_${process.arch === 'x64' ? 'amd64' : process.arch}`;
   return PLUGIN_DIRS.flatMap((root) =>
     hostsIn(root).map((host) => join(root, host, 'kreuzwerker', 'docker', version, platform)),

@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * Tests on a real Docker engine, one file after the other: they share its networks, ports and this machine's two cores.
+ * `npm run test:engine` builds the images once before them.
+ */
+export default defineConfig({
+  test: {
+    include: ['test/**/*.engine.ts'],
+    globalSetup: ['test/support/engine-setup.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    fileParallelism: false,
+    retry: 0,
+  },
+});
