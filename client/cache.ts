@@ -153,7 +153,7 @@ export class SupervisedCache implements Cache {
     if (!this.#remote) return this.#keep(physical, payload, ttlSeconds);
     this.#fallback.forget(physical);
     try {
-      const replicas = await this.#remote.set(physical, payload, ttlSeconds, durability);
+      const replicas = await this.#remote.set(physical, payload, ttlSeconds, durability, !outdates);
       this.#statistics.writes += 1;
       this.#answered();
       return replicas === undefined ? { source: 'redis' } : { source: 'redis', replicas };

@@ -40,17 +40,18 @@ export class Remote {
     )) as (Buffer | null)[];
   }
 
-  /** Returns how many replicas confirmed; undefined where none was asked to. */
+  /** Returns how many replicas confirmed; undefined where none was asked to. `impatient`: not worth waiting for. */
   async set(
     key: string,
     payload: Buffer,
     ttlSeconds: number | null,
     durability: Durability,
+    impatient: boolean,
   ): Promise<number | undefined> {
     const args: Argument[] = [key, payload];
     if (ttlSeconds !== null) args.push('PX', Math.max(1, Math.round(ttlSeconds * 1000)));
     if (durability === 'async') {
-      await this.#guarded('set', () => this.connection.request('SET', args));
+      await this.#guarded('set', () => this.connection.request('SET', args, { impatient }));
       return undefined;
     }
     const { replicas } = await this.#guarded('setDurable', () =>

@@ -12,7 +12,7 @@ import type { TrialRecord } from './evidence/manifest.ts';
 import type { Recorder } from './recorder.ts';
 import { openRecorder } from './recorder.ts';
 import { startSamplers } from './samplers/index.ts';
-import { loadGenerated } from './trial/generated-load.ts';
+import { runLoad } from './trial/load.ts';
 import { runScript } from './trial/script.ts';
 import { workloadByName } from './workloads/index.ts';
 import { resolveParameters } from './workloads/parameters.ts';
@@ -65,60 +65,66 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
   const obstacle = obstacleTo(drill, environment);
   if (obstacle !== undefined) return record('not-measured', obstacle);
 
-  // 2. Bound: the drill's own, Ctrl-C, or a history that cannot be written.
-  const bound = new AbortController();
-  const timer = setTimeout(
-    () => bound.abort(new TrialBound(`took longer than the drill's bound of ${drill.boundMs} ms`)),
-    drill.boundMs,
-  );
-  const interrupted = () => bound.abort(new TrialBound('interrupted'));
-  request.signal?.addEventListener('abort', interrupted, { once: true });
-  if (request.signal?.aborted) interrupted();
-
-  const recorder = openRecorder(join(request.dir, folderOf(request), 'events.jsonl'), (error) =>
-    bound.abort(error),
-  );
-  writers.push('events');
+  // 2. What ends it: the drill's own bound, Ctrl-C, or a history that cannot be written.
+  const bound = boundOf(request);
+  const historyPath = (writer: string) => {
+    writers.push(writer);
+    return join(request.dir, folderOf(request), `${writer}.jsonl`);
+  };
+  const recorder = openRecorder(historyPath('events'), (error) => bound.abort(error));
   try {
-    const workload = workloadByName(drill.workload.name);
-    const context: TrialContext = {
-      ...request,
-      progress: request.progress ?? (() => undefined),
-      recorder,
-      signal: bound.signal,
-      parameters: resolveParameters(
-        workload.name,
-        workload.defaults,
-        drill.workload.parameters,
-        request.profile,
-      ),
-      tag: `${drill.id}-${trial}-${(clock.originNs % 36n ** 5n).toString(36)}`,
-      historyPath(writer) {
-        writers.push(writer);
-        return join(request.dir, folderOf(request), `${writer}.jsonl`);
-      },
-    };
-
-    // 3. Watch: sentinel events, INFO, this process.
-    const samplers = await startSamplers(context);
-    try {
-      // 4. Act: load, faults, heal, final read; or the script.
-      if (workload.kind === 'scripted') await runScript(context, workload);
-      else await loadGenerated(context, workload);
-    } finally {
-      await samplers.stop();
-    }
-    // 5. Close the histories: what could not be written was not measured.
+    // 3. Act, watched.
+    await act(request, { recorder, signal: bound.signal, historyPath });
+    // 4. Close the history: what could not be written was not measured.
     await recorder.close();
     return record('completed');
   } catch (error) {
-    const cause = bound.signal.aborted ? bound.signal.reason : error;
-    return record(cause instanceof TrialBound ? 'not-measured' : 'failed', messageOf(cause));
+    const cause: unknown = bound.signal.aborted ? bound.signal.reason : error;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return record(cause instanceof TrialBound ? 'not-measured' : 'failed', reason);
   } finally {
-    clearTimeout(timer);
-    request.signal?.removeEventListener('abort', interrupted);
+    bound.release();
     await recorder.close().catch(() => undefined);
   }
+}
+
+/** The drill's workload, with samplers around it. */
+async function act(
+  request: TrialRequest,
+  own: Pick<TrialContext, 'recorder' | 'signal' | 'historyPath'>,
+): Promise<void> {
+  const { drill, trial, clock, profile } = request;
+  const workload = workloadByName(drill.workload.name);
+  const context: TrialContext = {
+    ...request,
+    ...own,
+    progress: request.progress ?? (() => undefined),
+    parameters: resolveParameters(workload.name, workload.defaults, drill.workload.parameters, profile),
+    tag: `${drill.id}-${trial}-${(clock.originNs % 36n ** 5n).toString(36)}`,
+  };
+  const samplers = await startSamplers(context);
+  try {
+    if (workload.kind === 'scripted') await runScript(context, workload);
+    else await runLoad(context, workload);
+  } finally {
+    await samplers.stop();
+  }
+}
+
+/** One signal for all that ends a trial early. */
+function boundOf({ drill, signal: asked }: TrialRequest) {
+  const controller = new AbortController();
+  const abort = (reason: Error) => controller.abort(reason);
+  const late = () => abort(new TrialBound(`took longer than the drill's bound of ${drill.boundMs} ms`));
+  const interrupted = () => abort(new TrialBound('interrupted'));
+  const timer = setTimeout(late, drill.boundMs);
+  asked?.addEventListener('abort', interrupted, { once: true });
+  if (asked?.aborted) interrupted();
+  const release = () => {
+    clearTimeout(timer);
+    asked?.removeEventListener('abort', interrupted);
+  };
+  return { signal: controller.signal, abort, release };
 }
 
 function folderOf({ drill, trial }: Pick<TrialRequest, 'drill' | 'trial'>): string {
@@ -133,8 +139,4 @@ function obstacleTo(drill: Drill, { topology, capabilities, substrate }: Environ
   }
   const missing = drill.needs.filter((capability) => capabilities[capability] === undefined);
   return missing.length === 0 ? undefined : `the ${substrate} substrate cannot ${missing.join(', ')}`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

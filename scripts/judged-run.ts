@@ -2,7 +2,7 @@
 import { relative } from 'node:path';
 import { loadEnvironment } from '../config/load.ts';
 import { renderJson, renderTerminal } from '../harness/reports/index.ts';
-import { type RunRequest, run } from '../harness/run.ts';
+import type { RunRequest } from '../harness/run.ts';
 import type { EnvironmentOptions } from './options.ts';
 import { type Session, stateDir } from './session.ts';
 
@@ -21,6 +21,8 @@ export async function judgedRun(
   drills: readonly string[] | 'all',
 ): Promise<void> {
   const { terminal } = session;
+  // the whole harness: not for the verbs that run nothing
+  const { run } = await import('../harness/run.ts');
   const { folder, report, exitCode } = await run({
     kind,
     environment: loadEnvironment(options.env, options.set),

@@ -33,13 +33,13 @@ export class Terminal {
 
   /** Columns of the terminal, or 100. */
   get width(): number {
-    return this.#streams.stdout.columns ?? WIDTH_WITHOUT_TERMINAL;
+    return widthOf(this.#streams.stdout);
   }
 
   /** Whether stdout takes colours: a terminal, and NO_COLOR is not set (`hasColors` reads it). */
   get colour(): boolean {
-    const { isTTY, hasColors } = this.#streams.stdout;
-    return isTTY === true && hasColors !== undefined && this.#streams.stdout.hasColors?.() === true;
+    const { stdout } = this.#streams;
+    return stdout.isTTY === true && stdout.hasColors?.() === true;
   }
 
   /** A result. */
@@ -60,7 +60,7 @@ export class Terminal {
     this.#showing = text;
     const { stderr } = this.#streams;
     if (stderr.isTTY === true) {
-      stderr.write(`${ERASE_LINE}${shorten(text, (stderr.columns ?? WIDTH_WITHOUT_TERMINAL) - 1)}`);
+      stderr.write(`${ERASE_LINE}${shorten(text, widthOf(stderr) - 1)}`);
     } else {
       stderr.write(`${text}\n`);
     }
@@ -70,6 +70,11 @@ export class Terminal {
     if (this.#showing !== '' && this.#streams.stderr.isTTY === true) this.#streams.stderr.write(ERASE_LINE);
     this.#showing = '';
   }
+}
+
+/** A terminal that does not know its size says 0. */
+function widthOf({ columns = 0 }: Stream): number {
+  return columns > 0 ? columns : WIDTH_WITHOUT_TERMINAL;
 }
 
 function shorten(text: string, columns: number): string {

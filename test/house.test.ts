@@ -145,6 +145,12 @@ const ROOMS: readonly rules.Room[] = [
       node: [],
     },
   ),
+  room(
+    'harness/assembly/',
+    'pure: histories and results in, the parts of a Report out',
+    ['harness/history.ts', 'harness/statistics/', 'harness/checkers/'],
+    { types: [...RECORDED, 'harness/reports/report.ts', 'harness/drills/drill.ts'], node: [] },
+  ),
   room('harness/reports/', 'pure: one Report in, one text out', [], {
     types: RECORDED,
     libraries: ['d3-scale', 'd3-shape'],

@@ -68,8 +68,10 @@ export class Dispatcher {
   hold(): void {
     this.#held = true;
     for (const operation of this.#inflight) {
-      if (operation.impatient)
+      if (!operation.impatient) continue;
+      if (operation.read)
         this.#settle(operation).reject(new TimeoutError(`${operation.command}: Redis hangs`));
+      else this.#unknown(operation, 'Redis hangs');
     }
   }
 

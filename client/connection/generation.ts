@@ -63,6 +63,15 @@ export class Generation {
     this.#knowledge = { ...this.#knowledge, replicas: new Set(this.#listedAt.keys()) };
   }
 
+  /** Our own master says that it follows another now: that one may be its successor. True when this is news. */
+  follows(node: Address, announced: Address): boolean {
+    const { current, replicas } = this.#knowledge;
+    if (!current || announced.port === 0 || addressKey(node) !== addressKey(current.address)) return false;
+    if (replicas.has(addressKey(translate(announced, this.#natMap)))) return false;
+    this.seeReplicas([announced]);
+    return true;
+  }
+
   /** The sentinels name our master: remember the epoch of that configuration. */
   confirm(views: readonly SentinelView[]): void {
     const { current } = this.#knowledge;

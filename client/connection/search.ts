@@ -28,7 +28,8 @@ export interface SearchContext {
   /** Standalone: the only address there is; it is taken whatever its role. */
   readonly only: Address | undefined;
   readonly found: (found: Found) => void;
-  readonly heard: () => void;
+  /** A node has answered, or failed to, and is not taken. */
+  readonly heard: (address: Address, role: Role | undefined) => void;
 }
 
 export class Search {
@@ -100,7 +101,7 @@ export class Search {
     if (verdict !== 'no' && link && role) {
       this.stop();
       this.#context.found({ link, role, learnedFrom: verdict });
-    } else this.#context.heard();
+    } else this.#context.heard(probe.address, role);
   }
 
   #verdict(address: Address, role: Role): Verdict {

@@ -23,7 +23,7 @@ import { isRead } from './commands.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { DurableChannel } from './durable.ts';
 import { Generation } from './generation.ts';
-import { type Argument, Link } from './link.ts';
+import { type Argument, Link, type Role } from './link.ts';
 import { type Found, Search } from './search.ts';
 import { SENTINEL_TIMEOUT_MS, SentinelBoard } from './sentinels.ts';
 import { delay, now } from './timing.ts';
@@ -190,8 +190,13 @@ export class Supervisor implements SupervisedConnection {
       open: (address) => this.#openProbe(address),
       only: this.#board ? undefined : this.#options.addresses[0],
       found: (found) => this.#found(found),
-      heard: () => this.#considerCalm(),
+      heard: (address, role) => this.#heard(address, role),
     });
+  }
+
+  #heard(address: Address, role: Role | undefined): void {
+    if (role?.kind === 'replica' && this.#generation.follows(address, role.of)) this.#search?.refresh();
+    this.#considerCalm();
   }
 
   #stopSearch(): void {

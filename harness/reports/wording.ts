@@ -199,7 +199,8 @@ export function provenanceOf(report: Report): readonly (readonly [name: string, 
 
 /** `Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64` → `7.0.15`. */
 export function redisVersion(report: Report): string | undefined {
-  const text = report.run.provenance['redis-server'] ?? report.run.provenance.redis;
+  const { provenance } = report.run;
+  const text = provenance['redis-version'] ?? provenance['redis-server'];
   return text === undefined ? undefined : (/\bv=(\d[\w.-]*)/.exec(text)?.[1] ?? oneLine(text));
 }
 

@@ -8,89 +8,94 @@ import { within } from '../until.ts';
 import type { WrittenKey } from './issuer.ts';
 import type { FromGenerator, GeneratorSetup, ToGenerator } from './protocol.ts';
 
-export interface GeneratorThread {
+type Said<T extends FromGenerator['type']> = Extract<FromGenerator, { type: T }>;
+
+export class GeneratorThread {
   readonly client: string;
   /** Connected and prepared. */
-  readonly ready: Promise<void>;
+  readonly ready: Promise<unknown>;
   /** The workload came to its own end. */
-  readonly finished: Promise<void>;
+  readonly finished: Promise<unknown>;
   /** Never resolves; rejects when the generator failed. */
   readonly failed: Promise<never>;
-  go(startUs: number): void;
+  readonly #worker: Worker;
+  #endExpected = false;
+
+  constructor(setup: GeneratorSetup) {
+    this.client = setup.spec.client;
+    // No inherited flags: a debugger's or a test runner's loader has no business in the thread that measures.
+    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData: setup,
+      name: `generator-${this.client}`,
+      execArgv: [],
+    });
+    this.failed = this.#failure();
+    this.ready = this.#heard('ready');
+    this.finished = this.#heard('finished');
+    for (const promise of [this.failed, this.ready, this.finished]) promise.catch(() => undefined);
+  }
+
+  go(startUs: number): void {
+    this.#say({ type: 'go', startUs });
+  }
+
   /** Resolves with the time of the first acknowledged write that was intended after `atUs`. */
-  recoveredAfter(atUs: number): Promise<number>;
-  probe(boundMs: number): Promise<{ readonly alive: boolean; readonly tookMs: number }>;
+  async recoveredAfter(atUs: number): Promise<number> {
+    const recovered = this.#heard('recovered');
+    this.#say({ type: 'injected', atUs });
+    return (await recovered).atUs;
+  }
+
+  /** Is the client alive: one write within the bound. */
+  async probe(boundMs: number): Promise<{ readonly alive: boolean; readonly tookMs: number }> {
+    const probed = this.#heard('probed');
+    this.#say({ type: 'probe', boundMs });
+    return within(`the final probe of ${this.client}`, probed, { boundMs: boundMs + 2_000 });
+  }
+
   /** Ends the load and returns what was written. */
-  stop(drainMs: number): Promise<readonly WrittenKey[]>;
+  async stop(drainMs: number): Promise<readonly WrittenKey[]> {
+    const stopped = this.#heard('stopped');
+    this.#endExpected = true;
+    this.#say({ type: 'stop', drainMs });
+    const boundMs = drainMs + 5_000;
+    return (await within(`the generator of ${this.client} to stop`, stopped, { boundMs })).written;
+  }
+
   /** Ends the thread whatever it does. Safe to call twice and after `stop`. */
-  terminate(): Promise<void>;
-}
+  async terminate(): Promise<void> {
+    this.#endExpected = true;
+    await this.#worker.terminate();
+  }
 
-export function startGeneratorThread(setup: GeneratorSetup): GeneratorThread {
-  const { client } = setup.spec;
-  // No inherited flags: a debugger's or a test runner's loader has no business in the thread that measures.
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-    workerData: setup,
-    name: `generator-${client}`,
-    execArgv: [],
-  });
-  const failed = Promise.withResolvers<never>();
-  failed.promise.catch(() => undefined);
-  let expected = false;
-  const fail = (message: string, cause?: unknown) =>
-    failed.reject(new KitError(`generator of ${client}: ${message}`, { code: 'GENERATOR_FAILED', cause }));
-  worker.on('message', (message: FromGenerator) => {
-    if (message.type === 'failed') fail(message.message);
-  });
-  worker.on('error', (error) => fail(error.message, error));
-  worker.on('exit', (code) => {
-    if (!expected) fail(`its thread ended by itself with code ${code}`);
-  });
+  #say(message: ToGenerator): void {
+    this.#worker.postMessage(message);
+  }
 
-  const said = <T extends FromGenerator['type']>(type: T) =>
-    new Promise<Extract<FromGenerator, { type: T }>>((resolve) => {
+  /** The next message of that type; rejects when the generator fails. */
+  #heard<T extends FromGenerator['type']>(type: T): Promise<Said<T>> {
+    const said = new Promise<Said<T>>((resolve) => {
       const listener = (message: FromGenerator) => {
         if (message.type !== type) return;
-        worker.off('message', listener);
-        resolve(message as Extract<FromGenerator, { type: T }>);
+        this.#worker.off('message', listener);
+        resolve(message as Said<T>);
       };
-      worker.on('message', listener);
+      this.#worker.on('message', listener);
     });
-  const orFailed = <T>(promise: Promise<T>) => Promise.race([promise, failed.promise]);
-  const ask = (message: ToGenerator) => worker.postMessage(message);
-  const ready = orFailed(said('ready').then(() => undefined));
-  const finished = orFailed(said('finished').then(() => undefined));
-  ready.catch(() => undefined);
-  finished.catch(() => undefined);
+    return Promise.race([said, this.failed]);
+  }
 
-  return {
-    client,
-    ready,
-    finished,
-    failed: failed.promise,
-    go: (startUs) => ask({ type: 'go', startUs }),
-    recoveredAfter(atUs) {
-      const recovered = said('recovered').then((message) => message.atUs);
-      ask({ type: 'injected', atUs });
-      return orFailed(recovered);
-    },
-    async probe(boundMs) {
-      const answer = said('probed');
-      ask({ type: 'probe', boundMs });
-      return within(`the final probe of ${client}`, orFailed(answer), { boundMs: boundMs + 2_000 });
-    },
-    async stop(drainMs) {
-      const answer = said('stopped');
-      expected = true;
-      ask({ type: 'stop', drainMs });
-      const { written } = await within(`the generator of ${client} to stop`, orFailed(answer), {
-        boundMs: drainMs + 5_000,
+  #failure(): Promise<never> {
+    return new Promise((_, reject) => {
+      const fail = (message: string, cause?: unknown) =>
+        reject(new KitError(`generator of ${this.client}: ${message}`, { code: 'GENERATOR_FAILED', cause }));
+      this.#worker.on('message', (message: FromGenerator) => {
+        if (message.type === 'failed') fail(message.message);
       });
-      return written;
-    },
-    async terminate() {
-      expected = true;
-      await worker.terminate();
-    },
-  };
+      this.#worker.on('error', (error) => fail(error.message, error));
+      this.#worker.on('exit', (code) => {
+        if (!this.#endExpected) fail(`its thread ended by itself with code ${code}`);
+      });
+    });
+  }
 }

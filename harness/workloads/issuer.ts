@@ -32,18 +32,6 @@ export interface WrittenKey {
 
 const WRITES: ReadonlySet<OperationKind> = new Set(['set', 'incr', 'append', 'getOrCompute']);
 
-export interface Issuer {
-  /** Sends now; returns when the operation is settled, never rejects. */
-  issue(intendedUs: number, operation: PlannedOperation): Promise<void>;
-  /** Remembers keys that are written outside of `set`, `incr`, `append` and `getOrCompute`. */
-  remember(keys: readonly WrittenKey[]): void;
-  readonly written: ReadonlyMap<string, Encoding>;
-  /** Resolves when nothing is in flight, or after the bound. */
-  drain(boundMs: number): Promise<void>;
-  /** From now on completions are dropped: what is still in flight has an unknown outcome. */
-  close(): void;
-}
-
 export interface IssuerOptions {
   readonly adapter: Adapter;
   readonly clock: Clock;
@@ -54,76 +42,92 @@ export interface IssuerOptions {
   readonly onAcknowledged?: (invoke: InvokeEvent) => void;
 }
 
-export function createIssuer(options: IssuerOptions): Issuer {
-  const { adapter, clock, record, lateness } = options;
-  const { client } = adapter;
-  const written = new Map<string, Encoding>();
-  let ops = 0;
-  let inFlight = 0;
-  let closed = false;
-  let drained: (() => void) | undefined;
+export class Issuer {
+  readonly #options: IssuerOptions;
+  readonly #written = new Map<string, Encoding>();
+  #ops = 0;
+  #inFlight = 0;
+  #closed = false;
+  #drained: () => void = () => undefined;
 
-  const complete = (event: Omit<CompletionEvent, 'client' | 'atUs'>) => {
-    if (!closed) record({ ...event, client, atUs: clock.nowUs() });
-  };
+  constructor(options: IssuerOptions) {
+    this.#options = options;
+  }
 
-  async function issue(intendedUs: number, operation: PlannedOperation): Promise<void> {
-    if (closed) return;
-    const { kind, send, onOk, key, value, ...rest } = operation;
-    const op = ops++;
-    const atUs = clock.nowUs();
-    const invoke: InvokeEvent = {
+  /** Physical keys for the final read, with how their values are to be decoded. */
+  get written(): ReadonlyMap<string, Encoding> {
+    return this.#written;
+  }
+
+  /** Remembers keys that are written otherwise than by `set`, `incr`, `append` and `getOrCompute`. */
+  remember(keys: readonly WrittenKey[]): void {
+    for (const { key, encoding } of keys) this.#written.set(key, encoding);
+  }
+
+  /** Sends now; resolves when the operation is settled, never rejects. */
+  async issue(intendedUs: number, operation: PlannedOperation): Promise<void> {
+    if (this.#closed) return;
+    const { adapter, lateness, record, inFlightBound } = this.#options;
+    const invoke = this.#invoke(intendedUs, operation);
+    const { op, kind } = invoke;
+    record(invoke);
+    lateness.sent(intendedUs, invoke.atUs);
+    if (this.#inFlight >= inFlightBound) {
+      const message = `not sent: ${inFlightBound} operations already in flight`;
+      this.#complete({ type: 'fail', op, error: { code: 'IN_FLIGHT_BOUND', message } });
+      return;
+    }
+    if (WRITES.has(kind)) this.#written.set(invoke.key, encodingOf(kind, adapter));
+    this.#inFlight++;
+    try {
+      const answer = await operation.send(op);
+      this.#complete({ type: 'ok', op, ...answer, ...logical(answer) });
+      operation.onOk?.(answer);
+      if (answer.source === 'redis' && isWrite(kind) && !this.#closed) this.#options.onAcknowledged?.(invoke);
+    } catch (error) {
+      const { type, code, message } = adapter.failure(kind, error);
+      this.#complete({ type, op, error: { code, message } });
+    } finally {
+      this.#inFlight--;
+      if (this.#inFlight === 0) this.#drained();
+    }
+  }
+
+  /** Resolves when nothing is in flight, or after the bound. */
+  async drain(boundMs: number): Promise<void> {
+    if (this.#inFlight === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#drained = resolve;
+    const timer = setTimeout(resolve, boundMs);
+    await promise;
+    clearTimeout(timer);
+  }
+
+  /** From now on completions are dropped: what is still in flight has an unknown outcome. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  #invoke(intendedUs: number, operation: PlannedOperation): InvokeEvent {
+    const { adapter, clock } = this.#options;
+    const { send: _send, onOk: _onOk, key, value, ...rest } = operation;
+    const op = this.#ops++;
+    return {
       type: 'invoke',
-      client,
+      client: adapter.client,
       op,
-      kind,
       key: adapter.physicalKey(key),
       ...(value !== undefined && { value: typeof value === 'string' ? value : value(op) }),
       ...rest,
       intendedUs,
-      atUs,
+      atUs: clock.nowUs(),
     };
-    record(invoke);
-    lateness.sent(intendedUs, atUs);
-    if (inFlight >= options.inFlightBound) {
-      const message = `not sent: ${options.inFlightBound} operations already in flight`;
-      complete({ type: 'fail', op, error: { code: 'IN_FLIGHT_BOUND', message } });
-      return;
-    }
-    if (WRITES.has(kind)) written.set(invoke.key, encodingOf(kind, adapter));
-    inFlight++;
-    try {
-      const answer = await send(op);
-      complete({ type: 'ok', op, ...answer, ...logical(answer) });
-      onOk?.(answer);
-      if (answer.source === 'redis' && isWrite(kind) && !closed) options.onAcknowledged?.(invoke);
-    } catch (error) {
-      const { type, code, message } = adapter.failure(kind, error);
-      complete({ type, op, error: { code, message } });
-    } finally {
-      inFlight--;
-      if (inFlight === 0) drained?.();
-    }
   }
 
-  return {
-    issue,
-    written,
-    remember(keys) {
-      for (const { key, encoding } of keys) written.set(key, encoding);
-    },
-    async drain(boundMs) {
-      if (inFlight === 0) return;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      drained = resolve;
-      const timer = setTimeout(resolve, boundMs);
-      await promise;
-      clearTimeout(timer);
-    },
-    close() {
-      closed = true;
-    },
-  };
+  #complete(event: Omit<CompletionEvent, 'client' | 'atUs'>): void {
+    const { adapter, clock, record } = this.#options;
+    if (!this.#closed) record({ ...event, client: adapter.client, atUs: clock.nowUs() });
+  }
 }
 
 function isWrite(kind: OperationKind): boolean {

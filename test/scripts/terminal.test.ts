@@ -39,8 +39,9 @@ describe('colour and width', () => {
     expect(colour({ isTTY: false, colours: true })).toBe(false);
   });
 
-  it('takes the width of the terminal, else 100', () => {
+  it('takes the width of the terminal, else (and from one that does not know it) 100', () => {
     expect(new Terminal(recording({ isTTY: true, columns: 80 }), { quiet: false }).width).toBe(80);
+    expect(new Terminal(recording({ isTTY: true, columns: 0 }), { quiet: false }).width).toBe(100);
     expect(new Terminal(recording(), { quiet: false }).width).toBe(100);
   });
 });

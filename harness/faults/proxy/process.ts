@@ -3,8 +3,7 @@
  * whatever reason, the process ends: it never outlives who started it.
  */
 import type { Address } from '../../../infra/topology.ts';
-import type { ProxyServer } from './server.ts';
-import { startProxyServer } from './server.ts';
+import { ProxyServer } from './server.ts';
 import type { Toxic } from './toxic.ts';
 
 export type ProxyCommand =
@@ -29,7 +28,7 @@ let proxy: ProxyServer | undefined;
 
 async function obey(command: ProxyCommand): Promise<void> {
   if (command.do === 'listen') {
-    proxy = await startProxyServer(command.upstream, command.host);
+    proxy = await ProxyServer.start(command.upstream, command.host);
     return;
   }
   if (proxy === undefined) throw new Error('not listening yet');

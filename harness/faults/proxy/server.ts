@@ -8,96 +8,105 @@ import type { Address } from '../../../infra/topology.ts';
 import { relay } from './relay.ts';
 import type { Direction, Toxic } from './toxic.ts';
 
-export interface ProxyServer {
-  readonly address: Address;
-  add(name: string, toxic: Toxic): void;
-  remove(name: string): void;
+export class ProxyServer {
+  readonly #upstream: Address;
+  readonly #host: string;
+  readonly #toxics = new Map<string, Toxic>();
+  readonly #sockets = new Set<Socket>();
+  #change = Promise.withResolvers<void>();
+  #server: Server | undefined;
+  #port = 0;
+
+  private constructor(upstream: Address, host: string) {
+    this.#upstream = upstream;
+    this.#host = host;
+  }
+
+  /** Listens on a free port of `host`; by default the upstream's own, for which its certificate is made out. */
+  static async start(upstream: Address, host = upstream.host): Promise<ProxyServer> {
+    const proxy = new ProxyServer(upstream, host);
+    await proxy.#listen();
+    return proxy;
+  }
+
+  get address(): Address {
+    return { host: this.#host, port: this.#port };
+  }
+
+  add(name: string, toxic: Toxic): void {
+    this.#toxics.set(name, toxic);
+    this.#changed();
+  }
+
+  remove(name: string): void {
+    this.#toxics.delete(name);
+    this.#changed();
+  }
+
   /** False is Toxiproxy's `down`: connections are refused, existing ones reset. */
-  setEnabled(enabled: boolean): Promise<void>;
+  async setEnabled(enabled: boolean): Promise<void> {
+    if (!enabled) await this.close();
+    else if (this.#server === undefined) await this.#listen();
+  }
+
   /** No toxics, enabled. */
-  reset(): Promise<void>;
-  close(): Promise<void>;
-}
+  async reset(): Promise<void> {
+    this.#toxics.clear();
+    this.#changed();
+    await this.setEnabled(true);
+  }
 
-/** Listens on a free port of `host`; by default the upstream's own, for which its certificate is made out. */
-export async function startProxyServer(upstream: Address, host = upstream.host): Promise<ProxyServer> {
-  const toxics = new Map<string, Toxic>();
-  const sockets = new Set<Socket>();
-  let change = Promise.withResolvers<void>();
-  let server: Server | undefined;
-  let port = 0;
+  async close(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    const closed = new Promise<void>((resolve) => (server ? server.close(() => resolve()) : resolve()));
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+    await closed;
+  }
 
-  const changed = () => {
-    change.resolve();
-    change = Promise.withResolvers<void>();
-  };
-  const link = (source: Socket, sink: Socket, direction: Direction) =>
-    relay({
+  /** On the port that it had before, so that clients find it again. */
+  async #listen(): Promise<void> {
+    const server = createServer({ allowHalfOpen: true }, (client) => this.#accept(client));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(this.#port, this.#host, resolve);
+    });
+    this.#server = server;
+    this.#port = (server.address() as AddressInfo).port;
+  }
+
+  #accept(client: Socket): void {
+    const redis = connect(this.#upstream.port, this.#upstream.host);
+    this.#track(client);
+    this.#track(redis);
+    // The other way round is the downstream relay's, which may have a slow_close.
+    client.on('close', () => redis.destroy());
+    void this.#relay(client, redis, 'upstream');
+    void this.#relay(redis, client, 'downstream');
+  }
+
+  #relay(source: Socket, sink: Socket, direction: Direction): Promise<void> {
+    return relay({
       source,
       sink,
-      toxics: () => [...toxics.values()].filter((toxic) => (toxic.stream ?? 'downstream') === direction),
-      changed: () => change.promise,
+      toxics: () => [...this.#toxics.values()].filter(({ stream = 'downstream' }) => stream === direction),
+      changed: () => this.#change.promise,
       random: Math.random,
     });
-  const track = (socket: Socket) => {
-    sockets.add(socket);
+  }
+
+  #track(socket: Socket): void {
+    this.#sockets.add(socket);
     socket.setNoDelay(true);
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
-      sockets.delete(socket);
-      changed();
+      this.#sockets.delete(socket);
+      this.#changed();
     });
-  };
-  const accept = (client: Socket) => {
-    const redis = connect(upstream.port, upstream.host);
-    track(client);
-    track(redis);
-    // The other way round is the downstream relay's, which may have a slow_close.
-    client.on('close', () => redis.destroy());
-    void link(client, redis, 'upstream');
-    void link(redis, client, 'downstream');
-  };
-  const listen = async () => {
-    const listener = createServer({ allowHalfOpen: true }, accept);
-    await new Promise<void>((resolve, reject) => {
-      listener.once('error', reject);
-      listener.listen(port, host, resolve);
-    });
-    server = listener;
-    port = (listener.address() as AddressInfo).port;
-  };
-  const refuse = async () => {
-    const listener = server;
-    server = undefined;
-    const closed = new Promise<void>((resolve) =>
-      listener === undefined ? resolve() : listener.close(() => resolve()),
-    );
-    for (const socket of sockets) socket.resetAndDestroy();
-    await closed;
-  };
+  }
 
-  const setEnabled = async (enabled: boolean) => {
-    if (enabled && server === undefined) await listen();
-    if (!enabled) await refuse();
-  };
-
-  await listen();
-  return {
-    address: { host, port },
-    add(name, toxic) {
-      toxics.set(name, toxic);
-      changed();
-    },
-    remove(name) {
-      toxics.delete(name);
-      changed();
-    },
-    setEnabled,
-    async reset() {
-      toxics.clear();
-      changed();
-      await setEnabled(true);
-    },
-    close: refuse,
-  };
+  #changed(): void {
+    this.#change.resolve();
+    this.#change = Promise.withResolvers<void>();
+  }
 }

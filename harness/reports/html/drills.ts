@@ -73,7 +73,7 @@ function script(trial: TrialView): Markup {
   const all = trial.expectations.length;
   const bad = held < all || trial.status !== 'completed';
   const tally = all === 0 ? 'nothing expected' : `${formatNumber(held)} of ${formatNumber(all)} held`;
-  return html`<details id="d-${slug(trial.drill)}${trial.trial > 1 && `-${trial.trial}`}" class="script${bad && ' bad'}"${bad && html` open`}><summary><b>${oneLine(trial.title)}</b> <code>${oneLine(trial.drill)}</code><span class="held">${tally}</span></summary>
+  return html`<details id="d-${slug(trial.drill)}${trial.trial > 1 && `-${trial.trial}`}" class="script${bad && ' bad'}"${bad && html` open`}><summary><span><b>${oneLine(trial.title)}</b> <code>${oneLine(trial.drill)}</code></span><span class="held">${tally}</span></summary>
 ${trial.status !== 'completed' && broken(trial)}
 ${
   all > 0 &&

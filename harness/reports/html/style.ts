@@ -202,18 +202,18 @@ figure+figure{margin-top:28px}
 .benchmark th,.benchmark td{padding:5px 0;white-space:normal}.benchmark th{padding-right:16px}
 .scripts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr));gap:0 48px}
 .script{border-top:1px solid var(--grid);padding:9px 0}
-.script summary{display:flex;flex-wrap:wrap;gap:0 10px;align-items:baseline;color:var(--ink);font-size:14px}
+.script summary{display:grid;grid-template-columns:10px minmax(0,1fr) auto;gap:0 10px;align-items:baseline;color:var(--ink);font-size:14px}
 .script summary::before{content:"+";color:var(--muted);width:10px}
 .script[open] summary::before{content:"−"}
 .script summary::-webkit-details-marker{display:none}
-.script summary b{font-weight:600}.script summary code{color:var(--muted)}
-.script .held{margin-left:auto;color:var(--pass)}.script.bad .held{color:var(--fail)}
+.script summary b{font-weight:600}.script summary code{color:var(--muted);margin-left:6px}
+.script .held{white-space:nowrap;color:var(--pass)}.script.bad .held{color:var(--fail)}
 .script.bad,.script[open]{grid-column:1/-1}
 .script tr.fail td{color:var(--fail)}
 .columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,380px),1fr));gap:32px 64px}
 .columns h3{margin-top:28px}.columns>div>h3:first-child{margin-top:0}
 .departures li{margin:6px 0;padding-left:16px;border-left:2px solid var(--rule)}
-.facts.wide{align-self:start}
+.facts.wide{align-self:start}.facts.wide div{grid-template-columns:148px minmax(0,1fr)}
 pre{background:var(--wash);padding:10px 14px;margin-top:8px;overflow-x:auto}
 `;
 
@@ -246,7 +246,7 @@ body{font-size:10.5pt}
 nav,.skip{display:none}
 section{break-before:auto;margin-top:28pt}
 .blockers li,tr,figure,.benchmark{break-inside:avoid}
-details::details-content{content-visibility:visible;block-size:auto}
+section:not(#criteria) details:not(.trials)::details-content,.outside::details-content{content-visibility:visible;block-size:auto}
 .scroll{overflow:visible}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 }

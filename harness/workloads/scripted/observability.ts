@@ -1,6 +1,6 @@
 /** Statistics and metrics beside the recorded history of the same operations: each counter equals what was seen. */
 import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../history.ts';
-import { createIssuer, type PlannedOperation } from '../issuer.ts';
+import { Issuer, type PlannedOperation } from '../issuer.ts';
 import { adaptCache } from '../kit.ts';
 import { latenessMeter } from '../lateness.ts';
 import type { ScriptContext, ScriptedWorkload } from '../scripted.ts';
@@ -52,7 +52,7 @@ async function exercise(
   };
   const adapter = adaptCache(cache, () => undefined);
   const lateness = latenessMeter('kit', clock, () => undefined);
-  const issuer = createIssuer({ adapter, clock, record: keep, lateness, inFlightBound: 1 });
+  const issuer = new Issuer({ adapter, clock, record: keep, lateness, inFlightBound: 1 });
   const key = (n: number) => `observability:${tag}:${n}`;
   const run = (operation: PlannedOperation) => issuer.issue(clock.nowUs(), operation);
   try {

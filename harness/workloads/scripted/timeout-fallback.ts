@@ -6,7 +6,7 @@ import { equals, errorOf } from '../scripted.ts';
 export const timeoutFallback = {
   kind: 'scripted',
   name: 'timeout-fallback',
-  defaults: { commandTimeoutMs: 200, latencyMs: 1_000, calls: 8, deadlineMs: 500, recoveryBoundMs: 10_000 },
+  defaults: { commandTimeoutMs: 200, latencyMs: 3_000, calls: 8, deadlineMs: 1_000, recoveryBoundMs: 10_000 },
   async run({ open, proxyBeforeMaster, expect, remember, tag, parameters, signal }) {
     const {
       commandTimeoutMs = 0,

@@ -5,7 +5,7 @@ import { connect, createServer } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startProxy } from '../../../harness/faults/proxy/index.ts';
-import { type ProxyServer, startProxyServer } from '../../../harness/faults/proxy/server.ts';
+import { ProxyServer } from '../../../harness/faults/proxy/server.ts';
 import { RedisProcess } from '../../support/redis.ts';
 
 const HOST = '127.63.0.1';
@@ -23,7 +23,7 @@ describe('in this process', () => {
   beforeEach(async () => {
     echo.listen(0, HOST);
     await once(echo, 'listening');
-    proxy = await startProxyServer({ host: HOST, port: (echo.address() as AddressInfo).port });
+    proxy = await ProxyServer.start({ host: HOST, port: (echo.address() as AddressInfo).port });
   });
   afterEach(async () => {
     for (const socket of [...clients.splice(0), ...sockets]) socket.destroy();

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { openClock } from '../../../harness/clock.ts';
 import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../../harness/history.ts';
 import type { Adapter, Answer } from '../../../harness/workloads/adapter.ts';
-import { createIssuer, type PlannedOperation } from '../../../harness/workloads/issuer.ts';
+import { Issuer, type PlannedOperation } from '../../../harness/workloads/issuer.ts';
 import { latenessMeter } from '../../../harness/workloads/lateness.ts';
 import { openLoop } from '../../../harness/workloads/open-loop.ts';
 import { seeded } from '../../../harness/workloads/random.ts';
@@ -19,7 +19,7 @@ function workbench(options: { inFlightBound?: number } = {}) {
   } as unknown as Adapter;
   const record = (event: HistoryEvent) => events.push(event);
   const lateness = latenessMeter('kit', clock, record);
-  const issuer = createIssuer({
+  const issuer = new Issuer({
     adapter,
     clock,
     record,

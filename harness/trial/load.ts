@@ -1,0 +1,151 @@
+/**
+ * The part of a trial in which load runs: generators, faults, heal, final probe, final read. Every generator is a thread
+ * of its own.
+ */
+import type { TrialContext } from '../trial.ts';
+import { pause, within } from '../until.ts';
+import { type ClientName, clientSpec } from '../workloads/adapter.ts';
+import type { GeneratedWorkload } from '../workloads/generated.ts';
+import { GeneratorThread } from '../workloads/generator-thread.ts';
+import type { WrittenKey } from '../workloads/issuer.ts';
+import { type FaultSchedule, faultSchedule } from './fault-schedule.ts';
+import { readAllNodes, removeKeys } from './final-read.ts';
+import { awaitCaughtUp, awaitWhole } from './wholeness.ts';
+
+/** Above it an operation is not sent but recorded as failed: 200 a second against a client dead for 25 s. */
+const IN_FLIGHT_BOUND = 5_000;
+const READY_BOUND_MS = 15_000;
+/** All generators begin together, once every one has the message. */
+const START_DELAY_MS = 50;
+const PROBE_BOUND_MS = 3_000;
+/** Answers that are on their way when the load ends; longer than a command's deadline of 1 s. */
+const DRAIN_MS = 1_500;
+const WHOLE_BOUND_MS = 30_000;
+const CAUGHT_UP_BOUND_MS = 15_000;
+const RECOVERY_BOUND_MS = 30_000;
+
+export async function runLoad(context: TrialContext, workload: GeneratedWorkload): Promise<void> {
+  const { drill, clock } = context;
+  const generators: GeneratorThread[] = [];
+  let faults: FaultSchedule | undefined;
+  try {
+    // 1. Generators connect and prepare.
+    for (const client of drill.clients) generators.push(startGenerator(context, workload, client));
+    const watched = guard(generators, context);
+    const all = <T>(ask: (generator: GeneratorThread) => Promise<T>) => Promise.all(generators.map(ask));
+    await watched(
+      'the generators to be ready',
+      all(({ ready }) => ready),
+      READY_BOUND_MS,
+    );
+
+    // 2. Load begins, on one schedule.
+    const startUs = clock.nowUs() + START_DELAY_MS * 1_000;
+    for (const generator of generators) generator.go(startUs);
+
+    if (drill.faults.length === 0) {
+      // 3a. Without faults: the workload runs to its own end.
+      await watched(
+        'the workload to end',
+        all(({ finished }) => finished),
+      );
+    } else {
+      // 3b. Faults strike and are healed; the load goes on over what returns, until all is whole.
+      faults = scheduleOf(context, generators);
+      await watched('the faults and their heals', faults.run(drill.faults, startUs));
+      await watched('the topology to be whole', settle(context));
+      // 4. Is each client alive, now that everything is?
+      await watched(
+        'the final probes',
+        all((generator) => generator.probe(PROBE_BOUND_MS)),
+      );
+    }
+
+    // 5. Load ends.
+    const written = await watched(
+      'the generators to stop',
+      all((generator) => generator.stop(DRAIN_MS)),
+    );
+
+    // 6. The raw nodes are read, the keys removed.
+    await readAndRemove(context, workload, written.flat());
+  } finally {
+    try {
+      await faults?.healAll();
+    } finally {
+      await Promise.all(generators.map((generator) => generator.terminate()));
+    }
+  }
+}
+
+function startGenerator(
+  context: TrialContext,
+  workload: GeneratedWorkload,
+  client: ClientName,
+): GeneratorThread {
+  const { environment, clock, seed, parameters, tag } = context;
+  const config = environment.topology.environment;
+  return new GeneratorThread({
+    workload: workload.name,
+    spec: clientSpec(client, environment.endpoints, config.client),
+    durableWrites: config.durability.durableWrites,
+    parameters,
+    seed,
+    tag: `${tag}-${client}`,
+    originNs: clock.originNs,
+    historyPath: context.historyPath(client),
+    inFlightBound: IN_FLIGHT_BOUND,
+  });
+}
+
+function scheduleOf(context: TrialContext, generators: readonly GeneratorThread[]): FaultSchedule {
+  const { parameters } = context;
+  return faultSchedule({
+    ...context,
+    generators,
+    stragglerMs: parameters.stragglerMs ?? 0,
+    recoveryBoundMs: RECOVERY_BOUND_MS,
+  });
+}
+
+/** Under load still: what returned may do harm now, or never. */
+async function settle({
+  environment,
+  recorder,
+  clock,
+  signal,
+  progress,
+  parameters,
+}: TrialContext): Promise<void> {
+  await pause(parameters.afterHealMs ?? 0, signal);
+  await awaitWhole(environment, {
+    signal,
+    settleMs: parameters.settleMs ?? 0,
+    boundMs: WHOLE_BOUND_MS,
+    onFenced: (node) => {
+      progress(`${node} made a replica`);
+      recorder.record({ type: 'observe', from: 'drill', name: 'fenced', node, atUs: clock.nowUs() });
+    },
+  });
+}
+
+async function readAndRemove(
+  context: TrialContext,
+  workload: GeneratedWorkload,
+  written: readonly WrittenKey[],
+): Promise<void> {
+  const { environment, signal } = context;
+  if (workload.finalRead) {
+    await awaitCaughtUp(environment, { signal, boundMs: CAUGHT_UP_BOUND_MS });
+    await readAllNodes(environment, written, context);
+  }
+  await removeKeys(environment, written);
+}
+
+/** A wait that also ends when any generator fails; by default as long as the drill may take. */
+function guard(generators: readonly GeneratorThread[], { signal, drill }: TrialContext) {
+  const anyFailed = Promise.race(generators.map(({ failed }) => failed));
+  anyFailed.catch(() => undefined);
+  return <T>(what: string, promise: Promise<T>, boundMs = drill.boundMs): Promise<T> =>
+    within(what, Promise.race([promise, anyFailed]), { boundMs, signal });
+}

@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Breaker } from '../../client/breaker.ts';
+import { Emitter } from '../../client/events.ts';
+import type { BreakerOptions, CacheEvent } from '../../client/types.ts';
+
+const options: Required<BreakerOptions> = {
+  enabled: true,
+  threshold: 3,
+  openMs: 60_000,
+  probeIntervalMs: 500,
+};
+
+function breakerWith(probe: () => Promise<unknown>, change: Partial<BreakerOptions> = {}) {
+  const events = new Emitter<CacheEvent>();
+  const moves: string[] = [];
+  events.on((event) => event.type === 'breaker' && moves.push(`${event.from} > ${event.to}`));
+  return { breaker: new Breaker({ ...options, ...change }, probe, events), moves };
+}
+
+const never = (): Promise<never> => Promise.reject(new Error('away'));
+const fail = (breaker: Breaker, times: number): void => {
+  for (let i = 0; i < times; i++) breaker.failure(breaker.permit(), 'timeout');
+};
+
+describe('the circuit breaker', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it('opens after the threshold of failures in a row, and refuses', () => {
+    const { breaker, moves } = breakerWith(never);
+    fail(breaker, 2);
+    breaker.success(breaker.permit());
+    fail(breaker, 2);
+    expect(breaker.state).toEqual({ kind: 'closed', failures: 2 });
+    fail(breaker, 1);
+    expect(breaker.state).toMatchObject({ kind: 'open', cause: 'timeout', until: Date.now() + 60_000 });
+    expect(breaker.permit()).toBe('refused');
+    expect(moves).toEqual(['closed > open']);
+    breaker.stop();
+  });
+
+  it('half-opens at once when a probe in the background is answered, and closes on the trial', async () => {
+    let answers = false;
+    const { breaker, moves } = breakerWith(() => (answers ? Promise.resolve() : never()));
+    fail(breaker, 3);
+    await vi.advanceTimersByTimeAsync(1100);
+    expect(breaker.state.kind).toBe('open');
+    answers = true;
+    await vi.advanceTimersByTimeAsync(500);
+    expect(breaker.state.kind).toBe('half-open');
+    const trial = breaker.permit();
+    expect([trial, breaker.permit()]).toEqual(['trial', 'refused']);
+    breaker.success(trial);
+    expect(breaker.state).toEqual({ kind: 'closed', failures: 0 });
+    expect(moves).toEqual(['closed > open', 'open > half-open', 'half-open > closed']);
+    expect(breaker.transitions).toBe(3);
+  });
+
+  it('stays open for no longer than its time, and opens again when the trial fails', async () => {
+    const { breaker } = breakerWith(never, { openMs: 2000 });
+    fail(breaker, 3);
+    await vi.advanceTimersByTimeAsync(1999);
+    expect(breaker.permit()).toBe('refused');
+    await vi.advanceTimersByTimeAsync(1);
+    const trial = breaker.permit();
+    expect(trial).toBe('trial');
+    breaker.failure(trial, 'again');
+    expect(breaker.state).toMatchObject({ kind: 'open', cause: 'again' });
+    breaker.stop();
+  });
+
+  it('is not closed or opened by calls that began before it opened', () => {
+    const { breaker } = breakerWith(never);
+    const early = breaker.permit();
+    fail(breaker, 3);
+    breaker.success(early);
+    breaker.failure(early, 'late');
+    expect(breaker.state.kind).toBe('open');
+    breaker.stop();
+  });
+
+  it('asks once at a time', async () => {
+    const probe = vi.fn(() => new Promise<void>(() => {}));
+    const { breaker } = breakerWith(probe);
+    fail(breaker, 3);
+    breaker.probeNow();
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(probe).toHaveBeenCalledTimes(1);
+    breaker.stop();
+  });
+
+  it('never opens when it is turned off', () => {
+    const { breaker } = breakerWith(never, { enabled: false });
+    fail(breaker, 100);
+    expect(breaker.permit()).toBe('pass');
+  });
+});

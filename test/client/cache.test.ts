@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type Cache,
+  type CacheEvent,
+  ClosedError,
+  CommandError,
+  DurabilityError,
+  encodeEnvelope,
+  memoryCache,
+  redisCache,
+} from '../../client/index.ts';
+import { cacheContract } from '../contracts/cache.ts';
+import { RedisProcess } from '../support/redis.ts';
+
+let redis: RedisProcess;
+beforeAll(async () => {
+  redis = await RedisProcess.start({ conf: ['user app on >secret ~* &* +@all'] });
+});
+afterAll(() => redis[Symbol.asyncDispose]());
+
+cacheContract('a memory cache', 'memory', async () => memoryCache());
+cacheContract('a cache over one Redis', 'redis', async () =>
+  redisCache({ address: redis.address, namespace: 'one' }),
+);
+cacheContract('a cache over a stock connection', 'redis', async () =>
+  redisCache({ address: redis.address, namespace: 'stock', supervision: false }),
+);
+cacheContract('a cache opened by URL', 'redis', async () =>
+  redisCache({ url: `redis://app:secret@${redis.address.host}:${redis.address.port}/3`, namespace: 'url' }),
+);
+
+describe('a cache over Redis', () => {
+  const open = (namespace: string): Cache => redisCache({ address: redis.address, namespace });
+
+  it('writes its keys under its namespace, with their TTL', async () => {
+    const cache = open('ns');
+    await cache.set('v1:natal:1', 1, { ttlSeconds: 100 });
+    expect(cache.physicalKey('v1:natal:1')).toBe('ns:v1:natal:1');
+    expect(await redis.admin().ttl('ns:v1:natal:1')).toBeGreaterThan(98);
+    await cache.set('forever', 1, { ttlSeconds: null });
+    expect(await redis.admin().ttl('ns:forever')).toBe(-1);
+    await cache.close();
+  });
+
+  it('clears no other namespace, even one that its name would match as a pattern', async () => {
+    const [cache, other] = [open('a*'), open('ab')];
+    await cache.set('k', 1);
+    await other.set('k', 1);
+    expect(await cache.clear()).toBe(1);
+    expect(await other.get('k')).toBe(1);
+    await Promise.all([cache.close(), other.close()]);
+  });
+
+  it('survives every kind of poisoned payload: a miss, purged and counted', async () => {
+    const cache = open('poison');
+    const good = encodeEnvelope({ a: 1 });
+    const flipped = Buffer.from(good);
+    flipped[14] = (flipped[14] as number) ^ 1;
+    const poison = [
+      Buffer.alloc(0),
+      Buffer.from('{"a":1}'),
+      good.subarray(0, 15),
+      flipped,
+      Buffer.alloc(64, 0xce),
+    ];
+    const events: CacheEvent[] = [];
+    cache.on((event) => event.type === 'purged' && events.push(event));
+    for (const [i, payload] of poison.entries()) await redis.admin().set(`poison:${i}`, payload);
+    const keys = poison.map((_, i) => String(i));
+    expect((await cache.getMany(keys)).size).toBe(0);
+    expect(await redis.admin().keys('poison:*')).toEqual([]);
+    expect(cache.stats().purged).toBe(poison.length);
+    expect(events).toHaveLength(poison.length);
+    await cache.close();
+  });
+
+  it('does not purge what was replaced since it was read', async () => {
+    const cache = open('race');
+    await redis.admin().set('race:k', 'garbage');
+    const reads = Promise.all(Array.from({ length: 20 }, () => cache.get('k')));
+    await redis.admin().set('race:k', encodeEnvelope('good'));
+    await reads;
+    expect(await cache.get('k')).toBe('good');
+    await cache.close();
+  });
+
+  it('takes a key of another type for a miss, and overwrites it', async () => {
+    const cache = open('type');
+    await redis.admin().lpush('type:k', 'x');
+    expect(await cache.getOrCompute('k', () => 5)).toBe(5);
+    await cache.close();
+    expect(await redis.admin().type('type:k')).toBe('string');
+  });
+
+  it('throws what Redis refuses, and the breaker does not count it', async () => {
+    const cache = redisCache({ address: redis.address, breaker: { threshold: 1 } });
+    await redis.admin().call('ACL', 'SETUSER', 'default', '-set');
+    await expect(cache.set('k', 1)).rejects.toMatchObject({ code: 'NOPERM', outcome: 'not-applied' });
+    await redis.admin().call('ACL', 'SETUSER', 'default', '+set');
+    expect(cache.stats()).toMatchObject({ errors: 1, breaker: { kind: 'closed' } });
+    await expect(cache.connection?.call('LPUSH', cache.physicalKey('a'))).rejects.toThrowError(CommandError);
+    await cache.close();
+  });
+
+  it('throws for a durable write that too few replicas confirm', async () => {
+    const cache = open('durable');
+    const write = cache.set('k', 1, { durability: { replicas: 1, timeoutMs: 50 } });
+    await expect(write).rejects.toMatchObject({
+      name: 'DurabilityError',
+      required: 1,
+      confirmed: 0,
+      outcome: 'applied',
+    });
+    await expect(write).rejects.toThrowError(DurabilityError);
+    await cache.close();
+  });
+
+  it('lets a store that is on its way arrive before it closes, and refuses what comes after', async () => {
+    const cache = open('close');
+    await cache.getOrCompute('k', () => 5);
+    await cache.close();
+    await cache.close();
+    expect(await redis.admin().exists('close:k')).toBe(1);
+    await expect(cache.get('k')).rejects.toThrowError(ClosedError);
+  });
+});

@@ -1,0 +1,121 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ConfigurationError, fromEnv, planFromEnv, type Variables } from '../../client/index.ts';
+
+const on = { ENABLE_REDIS_CACHE: 'true' };
+
+describe('fromEnv', () => {
+  it('leaves Redis off while ENABLE_REDIS_CACHE is not set', async () => {
+    expect(planFromEnv({ REDIS_URL: 'redis://h' })).toMatchObject({
+      kind: 'memory',
+      why: expect.stringContaining('not set'),
+    });
+    const cache = fromEnv({});
+    expect(cache.connection).toBeUndefined();
+    await cache.close();
+  });
+
+  it('obeys ENABLE_REDIS_CACHE in any usual spelling', () => {
+    for (const yes of ['true', '1', 'YES', 'on'])
+      expect(planFromEnv({ ENABLE_REDIS_CACHE: yes }).kind).toBe('redis');
+    for (const no of ['false', '0', 'No', 'off'])
+      expect(planFromEnv({ ENABLE_REDIS_CACHE: no }).kind).toBe('memory');
+  });
+
+  it('is memory in development while no Redis is named', () => {
+    expect(planFromEnv({ ...on, NODE_ENV: 'development' }).kind).toBe('memory');
+    expect(planFromEnv({ ...on, NODE_ENV: 'development', REDIS_HOST: 'h' }).kind).toBe('redis');
+    expect(planFromEnv({ ...on, NODE_ENV: 'production' })).toMatchObject({
+      redis: { address: { host: '127.0.0.1', port: 6379 } },
+    });
+  });
+
+  it('lets the more specific variable win', () => {
+    const variables = {
+      ...on,
+      REDIS_URL: 'redis://u:p%40@url:1/2',
+      REDIS_HOST: 'host',
+      REDIS_PORT: '9',
+      REDIS_DB: '7',
+      REDIS_PASSWORD: 'other',
+    };
+    expect(planFromEnv(variables)).toMatchObject({
+      redis: { mode: 'standalone', address: { host: 'url', port: 1 }, username: 'u', password: 'p@', db: 2 },
+    });
+    expect(planFromEnv({ ...on, CACHE_DEFAULT_TTL: '5', REDIS_TTL: '6' }).cache.defaultTtlSeconds).toBe(5);
+    expect(planFromEnv({ ...on, REDIS_TTL: '6' }).cache.defaultTtlSeconds).toBe(6);
+  });
+
+  it('fills in what a URL leaves out', () => {
+    expect(
+      planFromEnv({ ...on, REDIS_URL: 'redis://localhost:6379/0', REDIS_PASSWORD: 'secret' }),
+    ).toMatchObject({
+      redis: { address: { host: 'localhost', port: 6379 }, password: 'secret', db: 0 },
+    });
+  });
+
+  it('finds the master by sentinels where they are named', () => {
+    const variables = {
+      ...on,
+      REDIS_SENTINEL_HOSTS: 's1:1, s2, [::1]:3',
+      REDIS_SERVICE_NAME: 'main',
+      REDIS_URL: 'redis://x',
+      REDIS_SENTINEL_PASSWORD: 'sp',
+    };
+    expect(planFromEnv(variables)).toMatchObject({
+      redis: {
+        mode: 'sentinel',
+        serviceName: 'main',
+        sentinelPassword: 'sp',
+        sentinels: [
+          { host: 's1', port: 1 },
+          { host: 's2', port: 26_379 },
+          { host: '::1', port: 3 },
+        ],
+      },
+    });
+  });
+
+  it('reads the breaker and the namespace, times in seconds', () => {
+    const variables = {
+      ...on,
+      CACHE_NAMESPACE: 'meridian',
+      CIRCUIT_BREAKER_ENABLED: 'false',
+      CIRCUIT_BREAKER_THRESHOLD: '3',
+      CIRCUIT_BREAKER_TIMEOUT: '60',
+    };
+    expect(planFromEnv(variables).cache).toEqual({
+      namespace: 'meridian',
+      breaker: { enabled: false, threshold: 3, openMs: 60_000 },
+    });
+  });
+
+  it('speaks TLS with the CA of a file', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'kit-env-'));
+    writeFileSync(join(dir, 'ca.pem'), 'PEM');
+    const withCa = planFromEnv({
+      ...on,
+      REDIS_URL: 'rediss://h',
+      REDIS_TLS: 'true',
+      REDIS_TLS_CA: join(dir, 'ca.pem'),
+    });
+    expect(withCa).toMatchObject({ redis: { tls: { ca: 'PEM' } } });
+    expect(planFromEnv({ ...on, REDIS_URL: 'rediss://h' })).toMatchObject({ redis: { tls: {} } });
+    expect(planFromEnv({ ...on, REDIS_HOST: 'h', REDIS_TLS: 'true' })).toMatchObject({ redis: { tls: {} } });
+    rmSync(dir, { recursive: true });
+  });
+
+  it.each<[Variables, string]>([
+    [{ ENABLE_REDIS_CACHE: 'perhaps' }, 'ENABLE_REDIS_CACHE: "perhaps" is neither true nor false'],
+    [{ ...on, REDIS_PORT: 'x' }, 'REDIS_PORT: "x" is not a whole number'],
+    [{ ...on, REDIS_SENTINEL_HOSTS: 'a b' }, 'REDIS_SENTINEL_HOSTS: "a b" is not host:port'],
+    [{ ...on, REDIS_URL: 'localhost' }, 'url: "localhost"'],
+    [{ ...on, REDIS_CLUSTER_ENABLED: 'true' }, 'REDIS_CLUSTER_ENABLED'],
+    [{ ...on, REDIS_TLS: 'true', REDIS_TLS_CA: '/nowhere/ca.pem' }, 'REDIS_TLS_CA: "/nowhere/ca.pem"'],
+  ])('names the bad variable and quotes it: %o', (variables, expected) => {
+    expect(() => fromEnv(variables)).toThrowError(ConfigurationError);
+    expect(() => fromEnv(variables)).toThrowError(expected);
+  });
+});

@@ -1,0 +1,96 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { crc32InScript } from '../../client/envelope.ts';
+import { decodeEnvelope, encodeEnvelope, SerializationError } from '../../client/index.ts';
+
+const bytes = fc.uint8Array({ maxLength: 200 });
+
+describe('the envelope', () => {
+  it('returns every JSON value as it was', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const expected: unknown = JSON.parse(JSON.stringify(value));
+        expect(decodeEnvelope(encodeEnvelope(value))).toMatchObject({ ok: true, value: expected });
+      }),
+    );
+  });
+
+  it('returns bytes as they were', () => {
+    fc.assert(
+      fc.property(bytes, (value) => {
+        const decoded = decodeEnvelope(encodeEnvelope(value));
+        expect(decoded.ok && Buffer.compare(decoded.value as Buffer, value)).toBe(0);
+      }),
+    );
+  });
+
+  it('costs 12 bytes', () => {
+    expect(encodeEnvelope({ a: 1 }).length - JSON.stringify({ a: 1 }).length).toBe(12);
+  });
+
+  it('never throws on any bytes, and takes none for a value', () => {
+    fc.assert(fc.property(bytes, (garbage) => !decodeEnvelope(garbage).ok));
+  });
+
+  it('recognises every cut and every flipped byte', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.nat(), fc.integer({ min: 1, max: 255 }), (value, place, flip) => {
+        const envelope = encodeEnvelope(value, { schemaId: 'v1' });
+        const cut = envelope.subarray(0, place % envelope.length);
+        expect(decodeEnvelope(cut).ok).toBe(false);
+        const flipped = Buffer.from(envelope);
+        flipped[place % envelope.length] = (flipped[place % envelope.length] as number) ^ flip;
+        expect(decodeEnvelope(flipped).ok).toBe(false);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('refuses a value of another schema, and of none, when one is asked for', () => {
+    const envelope = encodeEnvelope(1, { schemaId: 'user@2' });
+    expect(decodeEnvelope(envelope, { schemaId: 'user@2' })).toMatchObject({ ok: true });
+    expect(decodeEnvelope(envelope)).toMatchObject({ ok: true });
+    expect(decodeEnvelope(envelope, { schemaId: 'user@3' })).toEqual({ ok: false, reason: 'schema' });
+    expect(decodeEnvelope(encodeEnvelope(1), { schemaId: 'user@3' })).toEqual({
+      ok: false,
+      reason: 'schema',
+    });
+  });
+
+  it('says why a payload is refused', () => {
+    const reason = (payload: Buffer): unknown => decodeEnvelope(payload);
+    expect(reason(Buffer.from('{"a":1}'))).toEqual({ ok: false, reason: 'foreign' });
+    const envelope = encodeEnvelope({ a: 1 });
+    const later = Buffer.from(envelope);
+    later[1] = 9;
+    expect(reason(later)).toEqual({ ok: false, reason: 'format' });
+    expect(reason(envelope.subarray(0, envelope.length - 1))).toEqual({ ok: false, reason: 'corrupt' });
+  });
+
+  it('refuses to store what would read back as something else', () => {
+    const cycle: { self?: unknown } = {};
+    cycle.self = cycle;
+    for (const bad of [
+      undefined,
+      Number.NaN,
+      1n,
+      cycle,
+      new Map(),
+      new Set(),
+      new Date(),
+      () => 1,
+      new Float64Array(1),
+    ])
+      expect(() => encodeEnvelope(bad)).toThrowError(SerializationError);
+  });
+
+  it('keeps null, false, 0 and the empty string', () => {
+    for (const value of [null, false, 0, ''])
+      expect(decodeEnvelope(encodeEnvelope(value))).toMatchObject({ ok: true, value });
+  });
+
+  it('computes the same checksum without zlib', () => {
+    expect(crc32InScript(Buffer.from('123456789'))).toBe(0xcbf43926);
+    expect(crc32InScript(Buffer.from('6789'), crc32InScript(Buffer.from('12345')))).toBe(0xcbf43926);
+  });
+});

@@ -1,0 +1,169 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Fallback } from '../../client/fallback.ts';
+import {
+  type Cache,
+  type CacheEvent,
+  encodeEnvelope,
+  NotSentError,
+  OutcomeUnknownError,
+  type RedisCacheOptions,
+  redisCache,
+} from '../../client/index.ts';
+import { RedisProcess, until } from '../support/redis.ts';
+
+describe('while Redis is away', () => {
+  let redis: RedisProcess;
+  let cache: Cache;
+  let events: CacheEvent[];
+
+  beforeEach(async () => {
+    redis = await RedisProcess.start({ conf: ['appendonly yes', 'appendfsync always'] });
+  });
+  afterEach(async () => {
+    redis.resume();
+    await cache.close();
+    await redis[Symbol.asyncDispose]();
+  });
+
+  async function open(options: RedisCacheOptions = {}): Promise<void> {
+    cache = redisCache({ address: redis.address, namespace: 'f', commandTimeoutMs: 300, ...options });
+    events = [];
+    cache.on((event) => events.push(event));
+    await cache.ping();
+  }
+  const readyAgain = (): Promise<void> =>
+    until('the connection is back', () => cache.connection?.state.kind === 'ready');
+
+  it('reads and writes are answered from memory, and say so', async () => {
+    await open();
+    await redis.kill();
+    expect(await cache.set('k', 1)).toEqual({ source: 'memory' });
+    expect(await cache.getEntry('k')).toEqual({ value: 1, source: 'memory' });
+    expect(await cache.getMany(['k', 'absent'])).toEqual(new Map([['k', 1]]));
+    expect(await cache.getOrComputeEntry('other', () => 2)).toEqual({ value: 2, source: 'loader' });
+    expect(await cache.getOrComputeEntry('other', () => 3)).toEqual({ value: 2, source: 'memory' });
+    expect(cache.stats().fallbackHits).toBe(3);
+    expect(events.some((event) => event.type === 'fallback')).toBe(true);
+  });
+
+  it('a durable write never falls back', async () => {
+    await open();
+    await redis.kill();
+    await expect(cache.set('k', 1, { durability: { replicas: 1, timeoutMs: 50 } })).rejects.toThrowError(
+      NotSentError,
+    );
+    expect(await cache.get('k')).toBeUndefined();
+  });
+
+  it('what was set or deleted does not come back with its old value', async () => {
+    await open();
+    for (const key of ['set', 'deleted', 'kept']) await cache.set(key, 'old');
+    await redis.kill();
+    await cache.set('set', 'new');
+    await cache.delete('deleted');
+    await redis.start();
+    await readyAgain();
+    // Whatever the moment: before and after the replay the old value is not seen.
+    await until('the replay is done', async () => {
+      expect(await cache.get('set')).not.toBe('old');
+      expect(await cache.get('deleted')).toBeUndefined();
+      return (await redis.admin().exists('f:set', 'f:deleted')) === 0;
+    });
+    expect(await cache.getEntry('kept')).toEqual({ value: 'old', source: 'redis' });
+    await until('the memory is dropped', () => /memory_entries\{.*\} 0$/m.test(cache.metrics()));
+  });
+
+  it('a write after the return is not undone by the replay', async () => {
+    await open();
+    await redis.kill();
+    for (let i = 0; i < 20; i++) void cache.set(`k${i}`, 'memory');
+    await until('all are in memory', () => /memory_entries\{.*\} 20$/m.test(cache.metrics()));
+    await redis.start();
+    await readyAgain();
+    await until('Redis takes writes', async () => {
+      const receipts = await Promise.all(Array.from({ length: 20 }, (_, i) => cache.set(`k${i}`, 'redis')));
+      return receipts.every(({ source }) => source === 'redis');
+    });
+    await until('the memory is dropped', () => /memory_entries\{.*\} 0$/m.test(cache.metrics()));
+    expect((await cache.getMany(Array.from({ length: 20 }, (_, i) => `k${i}`))).size).toBe(20);
+  });
+
+  it('the breaker opens after five failures, and recovery needs no restart', async () => {
+    await open();
+    await redis.kill();
+    await Promise.all(Array.from({ length: 5 }, (_, i) => cache.set(`k${i}`, 1)));
+    expect(cache.stats().breaker.kind).toBe('open');
+    const startedAt = performance.now();
+    expect(await cache.getOrCompute('quick', () => 'answer')).toBe('answer');
+    expect(performance.now() - startedAt).toBeLessThan(100);
+    await redis.start();
+    await until('a write reaches Redis', async () => (await cache.set('w', 1)).source === 'redis');
+    expect(cache.stats().breaker.kind).toBe('closed');
+    const moves = events.flatMap((event) => (event.type === 'breaker' ? [event.to] : []));
+    expect(moves).toEqual(['open', 'half-open', 'closed']);
+  });
+
+  it('a hung Redis delays readers for no longer than it takes to suspect it', async () => {
+    await open({ commandTimeoutMs: 3000 });
+    await cache.set('k', 'in Redis');
+    redis.pause();
+    const startedAt = performance.now();
+    expect(await cache.getOrCompute('k', () => 'computed')).toBe('computed');
+    expect(performance.now() - startedAt).toBeLessThan(1500);
+    redis.resume();
+    await readyAgain();
+    expect(await cache.get('k')).toBeDefined();
+  });
+
+  it("without a fallback the error is the caller's, but a value is still computed", async () => {
+    await open({ fallbackEntries: 0 });
+    await redis.kill();
+    await expect(cache.get('k')).rejects.toThrowError(NotSentError);
+    await expect(cache.set('k', 1)).rejects.toThrowError(NotSentError);
+    await expect(cache.delete('k')).rejects.toThrowError(NotSentError);
+    expect(await cache.getOrCompute('k', () => 5)).toBe(5);
+    await expect(cache.clear()).rejects.toThrowError();
+    await expect(cache.ping()).rejects.toThrowError(NotSentError);
+  });
+
+  it('a write whose answer is lost is not repeated: its outcome is unknown', async () => {
+    await open({ fallbackEntries: 0 });
+    redis.pause();
+    const write = cache.connection?.call('APPEND', 'f:log', 'once,');
+    await expect(write).rejects.toThrowError(OutcomeUnknownError);
+    redis.resume();
+    await readyAgain();
+    await until('Redis has caught up', async () => (await redis.admin().exists('f:log')) === 1);
+    expect(await redis.admin().get('f:log')).toBe('once,');
+  });
+
+  it('a poisoned entry is no answer either', async () => {
+    await open();
+    await redis.admin().set('f:k', encodeEnvelope(1).subarray(0, 12));
+    expect(await cache.get('k')).toBeUndefined();
+  });
+});
+
+describe('the deletions that wait for Redis', () => {
+  it('are bounded: beyond it a deletion fails instead of being forgotten', () => {
+    const fallback = new Fallback(1, () => Promise.resolve());
+    const keys = Array.from({ length: 10_000 }, (_, i) => `k${i}`);
+    fallback.remember(keys);
+    expect(() => fallback.remember(['k1'])).not.toThrow();
+    expect(() => fallback.remember(['one more'])).toThrowError(NotSentError);
+  });
+
+  it('are tried again until Redis takes them, and not settled by an older replay', async () => {
+    const calls: (readonly string[])[] = [];
+    const fallback = new Fallback(10, async (keys) => {
+      calls.push(keys);
+      if (calls.length === 1) throw new Error('away again');
+      if (calls.length === 2) fallback.remember(['a']);
+    });
+    fallback.remember(['a', 'b']);
+    fallback.recover();
+    await until('all are settled', () => !fallback.pending);
+    expect(calls).toEqual([['a', 'b'], ['a', 'b'], ['a']]);
+    fallback.stop();
+  });
+});

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import {
+  ConfigurationError,
+  connect,
+  memoryCache,
+  openCache,
+  redisCache,
+  sentinelCache,
+} from '../../client/index.ts';
+import { resolveCache, resolveConnection } from '../../client/options.ts';
+import type { CacheOptions, RedisOptions } from '../../client/types.ts';
+
+const standalone: RedisOptions = { mode: 'standalone', address: { host: '127.0.0.1', port: 1 } };
+
+/** The message of the error that an option causes. */
+function complaint(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigurationError);
+    return (error as Error).message;
+  }
+  throw new Error('nothing was refused');
+}
+
+describe('connection options', () => {
+  it('have the documented defaults', () => {
+    expect(resolveConnection(standalone)).toMatchObject({
+      db: 0,
+      connectTimeoutMs: 1000,
+      commandTimeoutMs: 1000,
+      hangSuspectedMs: 150,
+      supervision: true,
+    });
+    const sentinel = resolveConnection({ mode: 'sentinel', sentinels: [{ host: 's', port: 2 }] });
+    expect(sentinel).toMatchObject({
+      serviceName: 'mymaster',
+      addresses: [{ host: 's', port: 2 }],
+      natMap: {},
+    });
+  });
+
+  it.each<[Partial<RedisOptions>, string]>([
+    [{ commandTimeoutMs: 5001 }, 'commandTimeoutMs: 5001 is not a whole number from 1 to 5000'],
+    [{ connectTimeoutMs: 0 }, 'connectTimeoutMs: 0 is not'],
+    [{ hangSuspectedMs: 1.5 }, 'hangSuspectedMs: 1.5 is not'],
+    [{ db: -1 }, 'db: -1 is not'],
+    [{ supervision: 'no' as unknown as boolean }, 'supervision: "no" is neither true nor false'],
+  ])('quote the bad value: %o', (bad, expected) => {
+    expect(complaint(() => connect({ ...standalone, ...bad } as RedisOptions))).toContain(expected);
+  });
+
+  it('refuse a mode, an address and a list of sentinels that are none', () => {
+    expect(complaint(() => connect({ ...standalone, mode: 'cluster' } as unknown as RedisOptions))).toContain(
+      '"cluster"',
+    );
+    expect(complaint(() => redisCache({ address: { host: '', port: 1 } }))).toContain('address.host: ""');
+    expect(complaint(() => redisCache({ address: { host: 'h', port: 70_000 } }))).toContain(
+      'address.port: 70000',
+    );
+    expect(complaint(() => connect({ mode: 'standalone' } as unknown as RedisOptions))).toContain(
+      'address: undefined',
+    );
+    expect(complaint(() => sentinelCache({ sentinels: [] }))).toContain('sentinels');
+  });
+});
+
+describe('cache options', () => {
+  it('have the documented defaults', () => {
+    expect(resolveCache({})).toEqual({
+      namespace: 'cache',
+      defaultTtlSeconds: 3600,
+      breaker: { enabled: true, threshold: 5, openMs: 60_000, probeIntervalMs: 500 },
+      fallbackEntries: 1000,
+      durability: 'async',
+      enabled: true,
+    });
+  });
+
+  it.each<[CacheOptions, string]>([
+    [{ namespace: '' }, 'namespace: ""'],
+    [{ namespace: 'a:' }, 'namespace: "a:"'],
+    [{ defaultTtlSeconds: -1 }, 'defaultTtlSeconds: -1'],
+    [{ breaker: { openMs: 60_001 } }, 'breaker.openMs: 60001'],
+    [{ breaker: { threshold: 0 } }, 'breaker.threshold: 0'],
+    [{ durability: 'wait' as unknown as 'async' }, 'durability: "wait"'],
+    [{ durability: { replicas: 0, timeoutMs: 10 } }, 'durability.replicas: 0'],
+    [{ fallbackEntries: -1 }, 'fallbackEntries: -1'],
+  ])('quote the bad value: %o', (bad, expected) => {
+    expect(complaint(() => memoryCache(bad))).toContain(expected);
+  });
+
+  it('turned off are a memory cache that opens no connection', async () => {
+    const cache = openCache({ ...standalone, enabled: false });
+    expect(cache.connection).toBeUndefined();
+    expect(await cache.set('a', 1)).toEqual({ source: 'memory' });
+    await cache.close();
+  });
+});
+
+describe('a Redis URL', () => {
+  it('that is none is quoted without its password', () => {
+    const message = complaint(() => redisCache({ url: 'http://user:secret@host' }));
+    expect(message).toContain('http://[redacted]@host');
+    expect(message).not.toContain('secret');
+    expect(complaint(() => redisCache({ url: 'redis://host/first' }))).toContain('"first"');
+  });
+});
