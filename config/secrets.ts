@@ -43,7 +43,7 @@ type Stored = z.infer<typeof storedSchema>;
 
 /**
  * @throws KitError `SECRETS_EXPOSED` others may read the file; `SECRETS_BROKEN`; `SECRETS_INVALID` a variable or its file
- *   does not hold a usable password; `STATE_UNWRITABLE`
+ *   does not hold a usable password; `STATE_UNREADABLE`, `STATE_UNWRITABLE`
  */
 export function loadSecrets(
   environmentName: string,
@@ -73,9 +73,9 @@ function record<K extends string>(
 }
 
 function read(file: string): Stored | undefined {
-  const found = lstatSync(file, { throwIfNoEntry: false });
-  if (found === undefined) return undefined;
   const where = displayPath(file);
+  const found = orUnreadable(where, () => lstatSync(file, { throwIfNoEntry: false }));
+  if (found === undefined) return undefined;
   if (!found.isFile() || (found.mode & 0o077) !== 0) {
     throw new KitError(`others may read it (mode ${(found.mode & 0o777).toString(8)})`, {
       code: 'SECRETS_EXPOSED',
@@ -83,7 +83,7 @@ function read(file: string): Stored | undefined {
       hint: `take the passwords as known: end the environment, remove the file and start again; or, if you are sure: chmod 600 ${where}`,
     });
   }
-  const parsed = storedSchema.safeParse(parseJson(readFileSync(file, 'utf8')));
+  const parsed = storedSchema.safeParse(parseJson(orUnreadable(where, () => readFileSync(file, 'utf8'))));
   if (parsed.success) return parsed.data;
   const paths = parsed.error.issues.map((issue) => issue.path.join('.') || 'the whole file');
   throw new KitError(`does not hold the secrets of this version (${[...new Set(paths)].join(', ')})`, {
@@ -91,6 +91,19 @@ function read(file: string): Stored | undefined {
     where,
     hint: 'end the environment and remove the file: new passwords are made at the next start',
   });
+}
+
+function orUnreadable<T>(where: string, look: () => T): T {
+  try {
+    return look();
+  } catch (error) {
+    throw new KitError(`cannot be read: ${(error as Error).message}`, {
+      code: 'STATE_UNREADABLE',
+      where,
+      hint: 'the state directory must be a directory that you may read and write; another can be given',
+      cause: error,
+    });
+  }
 }
 
 function parseJson(text: string): unknown {

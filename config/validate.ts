@@ -35,7 +35,8 @@ export function validate<S extends z.ZodType>(
   const problems = distinct(
     result.error.issues
       .flatMap((issue) => explain(schema, issue, input, []))
-      .map((problem) => ({ ...problem, origin: originOf(problem.path, source, overrides) })),
+      .map((problem) => ({ ...problem, origin: originOf(problem.path, source, overrides) }))
+      .sort((a, b) => source.lineOf(a.path) - source.lineOf(b.path)),
   );
   throw configError(problems, source.file);
 }

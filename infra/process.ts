@@ -6,7 +6,7 @@
  * what it started in order. Arguments are visible to every user of the machine: no secret belongs in them.
  */
 import { closeSync, openSync } from 'node:fs';
-import { $, type ProcessPromise, which } from 'zx';
+import { $, type ProcessPromise, which } from 'zx/core'; // not 'zx': its index parses this process's own argv at import
 import { KitError } from '../config/errors.ts';
 
 /** One program's life, as the evidence keeps it. */

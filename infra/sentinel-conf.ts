@@ -5,7 +5,7 @@
  * that it rewrote, and whoever restarts it keeps that file.
  */
 import type { EnvironmentSecrets } from '../config/secrets.ts';
-import { type Change, layOver, parseConf } from './conf-text.ts';
+import { type Change, layOver } from './conf-text.ts';
 import { addressOf, listener, type Rendered, type TlsPaths } from './redis-conf.ts';
 import type { Address, Placement, SentinelNode, Topology } from './topology.ts';
 import { assertCapable, type BinaryFacts } from './versions.ts';
@@ -60,22 +60,4 @@ export function renderSentinelConf(input: SentinelConfInput): Rendered {
     { name: 'sentinel announce-port', args: [self.port] },
   ];
   return { text: layOver(input.base, changes, `Of ${node.id} in ${environment.name}`), departures: [] };
-}
-
-/** What Sentinel wrote into its file about itself and the system, which a fresh template must not forget. */
-const LEARNT = new Set([
-  'sentinel myid',
-  'sentinel current-epoch',
-  'sentinel config-epoch',
-  'sentinel leader-epoch',
-  'sentinel known-replica',
-  'sentinel known-sentinel',
-  'sentinel monitor',
-]);
-
-/** The lines that a sentinel has learnt, from the file that it rewrote. */
-export function learntLines(rewritten: string): readonly string[] {
-  return parseConf(rewritten)
-    .filter((line) => line.name !== undefined && LEARNT.has(line.name))
-    .map((line) => line.raw);
 }

@@ -70,7 +70,15 @@ class Switchover {
   }
 
   async run(): Promise<SwitchoverReport> {
-    const old = await this.#environment.admin(this.#from);
+    const old = await ownConnection(await this.#environment.admin(this.#from));
+    try {
+      return await this.#switch(old);
+    } finally {
+      old.disconnect();
+    }
+  }
+
+  async #switch(old: Redis): Promise<SwitchoverReport> {
     await Promise.all(this.#others.map((id) => this.#replicating(id)));
     await this.#settled();
     this.#startedAt = performance.now();
@@ -82,13 +90,13 @@ class Switchover {
       await this.#askForFailover();
       to = await this.#promoted();
       this.#say(`${to} is master`);
-      await this.#follow(to);
+      await this.#follow(old, to);
     } catch (error) {
       // Nobody else is master: writes go on where they were.
       if (to === undefined && (await this.#anyPromoted()) === undefined) await old.call('CLIENT', 'UNPAUSE');
       throw error instanceof KitError ? error : failed(String(error), error);
     }
-    const [writableMs, demotedMs] = await Promise.all([this.#writable(to), this.#demoted()]);
+    const [writableMs, demotedMs] = await Promise.all([this.#writable(to), this.#demoted(old)]);
     await old.call('CLIENT', 'UNPAUSE');
     const agreedMs = await this.#agreed(to);
     const tookMs = Math.max(writableMs, demotedMs);
@@ -168,11 +176,13 @@ class Switchover {
   }
 
   /** The old master first: it is the one that may be written to. Sentinel would come to it a second later. */
-  async #follow(to: string): Promise<void> {
+  async #follow(old: Redis, to: string): Promise<void> {
     const { host, port } = await this.#address(to);
-    const followers = [this.#from, ...this.#others.filter((id) => id !== to)];
     await this.#step(`${this.#from} to follow ${to}`, async () => {
-      for (const id of followers) await (await this.#environment.admin(id)).call('REPLICAOF', host, port);
+      await old.call('REPLICAOF', host, port);
+      for (const id of this.#others) {
+        if (id !== to) await (await this.#environment.admin(id)).call('REPLICAOF', host, port);
+      }
       return undefined;
     });
   }
@@ -187,9 +197,9 @@ class Switchover {
     return this.#elapsedMs();
   }
 
-  async #demoted(): Promise<number> {
+  async #demoted(old: Redis): Promise<number> {
     await this.#step(`${this.#from} to be a replica in sync`, async () => {
-      const info = await replication(await this.#environment.admin(this.#from));
+      const info = await replication(old);
       const [role, link] = [info.get('role'), info.get('master_link_status')];
       return role === 'slave' && link === 'up' ? undefined : `role:${role} master_link_status:${link}`;
     });
@@ -244,6 +254,14 @@ async function running(environment: Environment, nodes: readonly TopologyNode[])
   return nodes
     .map(({ id }) => id)
     .filter((id) => status.some((it) => it.id === id && it.state === 'running'));
+}
+
+/** The shared admin connection may be waiting for a write that the pause holds back: the switch must not wait behind it. */
+async function ownConnection(shared: Redis): Promise<Redis> {
+  const own = shared.duplicate();
+  own.on('error', () => {}); // Its commands report it.
+  await own.connect();
+  return own;
 }
 
 async function replication(redis: Redis): Promise<ReadonlyMap<string, string>> {

@@ -142,7 +142,6 @@ export class DurableChannel {
     session.busy = true;
     void this.#run(session, session.link, batch).finally(() => {
       session.busy = false;
-      session.owedSince = undefined;
       if (session.left) session.link?.destroy('another node is master');
       this.#pump();
     });
@@ -180,14 +179,17 @@ export class DurableChannel {
 
   async #run(session: Session, link: Link, batch: readonly DurableWrite[]): Promise<void> {
     const { replicas, timeoutMs } = (batch[0] as DurableWrite).durability;
-    session.owedSince = now();
     const answers = batch.map((write) => link.send(write.command, write.args));
+    // A write that has timed out is still owed its answer: the node hangs until it comes.
+    session.owedSince ??= now();
+    void Promise.allSettled(answers).then(() => {
+      session.owedSince = undefined;
+    });
     const confirmation = link.send('WAIT', [replicas, timeoutMs], false, timeoutMs);
     confirmation.catch(() => {});
     const applied: { write: DurableWrite; reply: unknown }[] = [];
     const settled = answers.map((answer, i) => this.#one(session, batch[i] as DurableWrite, answer, applied));
     await Promise.all(settled);
-    session.owedSince = undefined;
     if (applied.length === 0) return;
     let confirmed: number;
     try {

@@ -43,6 +43,7 @@ function stockOptions(options: ResolvedConnection) {
 export class StockConnection implements SupervisedConnection {
   readonly #redis: Redis;
   readonly #events: Emitter<ConnectionEvent>;
+  readonly #pending = new Set<() => void>();
   #durable: Redis | undefined;
   #state: ConnectionState = { kind: 'connecting', since: Date.now(), attempt: 1 };
 
@@ -82,8 +83,20 @@ export class StockConnection implements SupervisedConnection {
     const answer = options.buffers
       ? this.#redis.callBuffer(command, ...args)
       : this.#redis.call(command, ...args);
-    return answer.catch((error: unknown) => {
-      throw mapped(command, error);
+    return new Promise((resolve, reject) => {
+      // ioredis forgets its offline queue when it is disconnected between two attempts.
+      const abandoned = (): void => reject(mapped(command, new Error('the connection was closed')));
+      this.#pending.add(abandoned);
+      answer.then(
+        (reply) => {
+          this.#pending.delete(abandoned);
+          resolve(reply);
+        },
+        (error: unknown) => {
+          this.#pending.delete(abandoned);
+          reject(mapped(command, error));
+        },
+      );
     });
   }
 
@@ -117,6 +130,7 @@ export class StockConnection implements SupervisedConnection {
     this.#state = { kind: 'closed' };
     this.#redis.disconnect();
     this.#durable?.disconnect();
+    for (const abandon of this.#pending) abandon();
     this.#events.emit({ type: 'closed' });
   }
 }

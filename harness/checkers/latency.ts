@@ -2,8 +2,8 @@
  * How long callers waited, from the intended start, by kind of operation. Whatever its outcome, an operation counts with its
  * actual wait; one that never completed counts up to the end of the history; one that was never sent has none.
  *
- * `<kind>` are distributions; `operation` is all on a single key, but for computed values, whose time is the loader's. `<kind>.p99Upper95`
- * is the order-statistic upper bound of the p99 at 95 %, where there are samples enough for one; samples of one trial are not
+ * `<kind>` are distributions; `operation` is all on a single key, but for computed values, whose time is the loader's. `<kind>.p95Upper95`
+ * and `<kind>.p99Upper95` are order-statistic upper bounds at 95 %, where there are samples enough for one; samples of one trial are not
  * independent, so gates claim over trials where they can.
  */
 
@@ -59,9 +59,13 @@ function figuresOf(name: string, samples: readonly number[]): Record<string, Fig
   const distribution = summarize(samples);
   if (distribution === undefined) return {};
   const n = samples.length;
-  const upper = quantileUpperBound(samples, 0.99, CONFIDENCE);
+  const upper = (p: number) => {
+    const bound = quantileUpperBound(samples, p, CONFIDENCE);
+    return bound === undefined ? undefined : value(bound, 'ms', n);
+  };
   return {
     [name]: { kind: 'distribution', distribution, unit: 'ms', n },
-    [`${name}.p99Upper95`]: upper === undefined ? undefined : value(upper, 'ms', n),
+    [`${name}.p95Upper95`]: upper(0.95),
+    [`${name}.p99Upper95`]: upper(0.99),
   };
 }

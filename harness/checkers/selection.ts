@@ -133,12 +133,14 @@ export function faultSpans(history: History): readonly FaultSpan[] {
 
 /**
  * When another node is first known to be master after a moment: by Sentinel's `+promoted-slave` (it saw the role change),
- * `+switch-master`, or a sample of the node itself. Sentinel's own events come up to a second after the fact.
+ * `+switch-master`, by a client that moved after asking a node for its ROLE, or by a sample of the node itself. Sentinel's own
+ * events come up to a second after the fact.
  */
 export function promotionAfter(history: History, fromUs: number, deposed: string): number | undefined {
   const seen = history.observations.find((event) => {
     if (event.atUs < fromUs) return false;
     if (event.from === 'sentinel') return event.name === '+promoted-slave' || event.name === '+switch-master';
+    if (event.from === 'client') return event.name === 'moved';
     return (
       event.from === 'info' &&
       event.name === 'sample' &&

@@ -63,7 +63,7 @@ export function writeAtomically(path: string, text: string): void {
     }
     renameSync(temporary, path);
   } catch (cause) {
-    rmSync(temporary, { force: true });
+    if (existsSync(temporary)) rmSync(temporary);
     throw notWritten(path, cause);
   }
 }

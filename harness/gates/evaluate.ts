@@ -97,7 +97,7 @@ function judge(gate: Gate, context: GateContext): Outcome {
   const sum = figures.length === 0 ? undefined : aggregate(gate, figures);
   const base = { evidence, ...(sum && { measured: sum.measured, n: sum.n }) };
 
-  const missed = figures.filter((reading) => !meets(gate, [reading]));
+  const missed = figures.filter((reading) => !meets(gate, reading));
   const failed = flaws.filter((flaw) => flaw.state === 'FAIL');
   if (
     failed.length > 0 ||
@@ -105,7 +105,11 @@ function judge(gate: Gate, context: GateContext): Outcome {
   ) {
     const worst =
       sum === undefined ? '' : `measured ${inWords(sum.measured, gate.unit)}, target ${target(gate)}`;
-    return { ...base, state: 'FAIL', because: sentence([worst, ...failed.map(text), ...reasonsOf(missed)]) };
+    return {
+      ...base,
+      state: 'FAIL',
+      because: sentence([worst, ...failed.map(text), ...reasonsOf(missed.length > 0 ? missed : figures)]),
+    };
   }
   for (const state of ['INVALID', 'NOT_MEASURED'] as const) {
     const found = flaws.filter((flaw) => flaw.state === state);
@@ -221,10 +225,9 @@ function lateness(gate: Gate, trial: JudgedTrial): string | undefined {
   return `the generator was late itself: p99 ${inWords(figure.value, 'ms')}, at most ${latenessP99MaxMs} ms for this criterion`;
 }
 
-function meets(gate: Gate, readings: readonly Reading[]): boolean {
-  // Totals and pooled shares are judged together: one trial of many may be below a share that holds over all.
-  if (gate.sli.over === 'pool' || gate.sli.over === 'sum') return true;
-  return compare(aggregate(gate, readings).measured, gate.target);
+function meets(gate: Gate, reading: Reading): boolean {
+  // A pooled share is judged together: one trial of many may be below a share that holds over all.
+  return gate.sli.over === 'pool' || compare(aggregate(gate, [reading]).measured, gate.target);
 }
 
 function distrusted(outcome: Outcome, tainted: readonly string[]): Outcome {

@@ -29,8 +29,7 @@ export function makePrivateDir(path: string): void {
 
 /** @throws KitError `DISK_FULL` if the disk of that directory has too little room to start anything on */
 export function requireFreeSpace(dir: string): void {
-  const free = freeBytes(dir);
-  if (free < REQUIRED_FREE_BYTES) throw diskFull(dir, free);
+  if (freeBytes(dir) < REQUIRED_FREE_BYTES) throw diskFull(dir);
 }
 
 /** Free space for this user on the disk that holds (or will hold) the path. */
@@ -55,9 +54,9 @@ export function tailOf(path: string, lines = 12): string {
   }
 }
 
-function diskFull(where: string, free: number): KitError {
+export function diskFull(where: string): KitError {
   return new KitError(
-    `the disk has ${Math.round(free / 1024 ** 2)} MB free, an environment needs ${REQUIRED_FREE_BYTES / 1024 ** 2} MB`,
+    `the disk has ${Math.round(freeBytes(where) / 1024 ** 2)} MB free, an environment needs ${REQUIRED_FREE_BYTES / 1024 ** 2} MB`,
     { code: 'DISK_FULL', where, hint: 'free some space, or name another state directory', exitCode: 3 },
   );
 }
@@ -65,7 +64,7 @@ function diskFull(where: string, free: number): KitError {
 /** An errno of the file system as the kit's error; anything else as it is. */
 export function diskError(error: unknown, path: string): unknown {
   const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(path, freeBytes(path));
+  if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(path);
   if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM' || code === 'ENOTDIR' || code === 'EEXIST') {
     return new KitError(`cannot write here (${code})`, {
       code: 'STATE_UNWRITABLE',

@@ -14,7 +14,7 @@ import { type Daemon, startDaemon } from '../process.ts';
 import { renderRedisConf } from '../redis-conf.ts';
 import { renderSentinelConf } from '../sentinel-conf.ts';
 import type { Address, RedisNode, SentinelNode } from '../topology.ts';
-import { makePrivateDir, tailOf, writePrivate } from './files.ts';
+import { diskFull, freeBytes, makePrivateDir, tailOf, writePrivate } from './files.ts';
 import { identify, type ProcessIdentity } from './identity.ts';
 import { updateLedger } from './ledger.ts';
 import { addressOf, nodeFiles, type Site } from './site.ts';
@@ -26,6 +26,7 @@ export interface Launched {
 }
 
 const ROOT = join(import.meta.dirname, '..', '..');
+const ROOM_FOR_A_LOG_BYTES = 1024 ** 2;
 const readBase = (name: string) => readFileSync(join(ROOT, name), 'utf8');
 
 /** Starts a Redis as a replica of that address, or as a master without one. Its data stays; its configuration is rendered anew. */
@@ -133,9 +134,10 @@ async function launch(
   return { identity, daemon, departures };
 }
 
-/** A node that ended before it answered; its log says why. */
+/** A node that ended before it answered; its log says why, unless there was no room to write it. */
 export function diedAtStart(site: Site, nodeId: string): KitError {
   const { host, port } = addressOf(site, nodeId);
+  if (freeBytes(site.dir) < ROOM_FOR_A_LOG_BYTES) return diskFull(site.dir);
   return new KitError(`${nodeId} ended before it answered; ${tailOf(nodeFiles(site, nodeId).log)}`, {
     code: 'NODE_DIED',
     where: `${host}:${port}`,

@@ -113,7 +113,9 @@ class LocalSubstrate implements Substrate {
         end: ephemeral ? () => this.#endOwned(name, reaper) : undefined,
       });
     } catch (error) {
-      await endEnvironment(stateDir, name);
+      await endEnvironment(stateDir, name).catch((left: unknown) => {
+        progress(`could not clean up: ${left instanceof Error ? left.message : String(left)}`);
+      });
       if (reaper !== undefined) dismissReaper(reaper);
       throw error;
     }

@@ -3,7 +3,7 @@
  * test. Their data and logs are in a temporary directory that goes with them.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,34 +39,53 @@ export function freePort(host: string): Promise<number> {
   });
 }
 
+/** Ended at the latest with this process. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+interface StartOptions {
+  readonly host?: string;
+  readonly port?: number;
+  /** Further lines of its configuration. */
+  readonly conf?: readonly string[];
+  readonly sentinel?: boolean;
+  readonly password?: string;
+}
+
 export class RedisProcess implements AsyncDisposable {
   readonly address: Address;
   readonly #dir: string;
   readonly #args: readonly string[];
+  readonly #password: string | undefined;
   #process: ChildProcess | undefined;
   #admin: Redis | undefined;
   #paused = false;
 
-  private constructor(address: Address, dir: string, args: readonly string[]) {
+  private constructor(address: Address, dir: string, args: readonly string[], password: string | undefined) {
     this.address = address;
     this.#dir = dir;
     this.#args = args;
+    this.#password = password;
   }
 
-  static async start(
-    options: { host?: string; port?: number; conf?: readonly string[]; sentinel?: boolean } = {},
-  ) {
-    const host = options.host ?? '127.61.0.1';
+  static async start(options: StartOptions = {}): Promise<RedisProcess> {
+    const { host = '127.61.0.1', sentinel = false, password } = options;
     const port = options.port ?? (await freePort(host));
     const dir = mkdtempSync(join(tmpdir(), 'kit-redis-'));
     const conf = join(dir, 'node.conf');
     const lines = [`bind ${host}`, `port ${port}`, `dir ${dir}`, 'save ""', 'protected-mode no'];
-    if (!options.sentinel)
-      lines.push('repl-diskless-sync-delay 0', 'repl-timeout 60', 'enable-debug-command yes');
-    mkdirSync(dir, { recursive: true });
+    if (!sentinel) lines.push('repl-diskless-sync-delay 0');
+    if (password !== undefined) lines.push(`requirepass ${password}`, `masterauth ${password}`);
     writeFileSync(conf, [...lines, ...(options.conf ?? [])].join('\n'));
-    const node = new RedisProcess({ host, port }, dir, [conf, ...(options.sentinel ? ['--sentinel'] : [])]);
-    await node.start();
+    const node = new RedisProcess({ host, port }, dir, [conf, ...(sentinel ? ['--sentinel'] : [])], password);
+    try {
+      await node.start();
+    } catch (error) {
+      await node[Symbol.asyncDispose]();
+      throw error;
+    }
     return node;
   }
 
@@ -75,8 +94,10 @@ export class RedisProcess implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
-    const child = spawn('/usr/local/bin/redis-server', this.#args, { stdio: 'ignore' });
+    const child = spawn('redis-server', this.#args, { stdio: 'ignore' });
     this.#process = child;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     await until(`Redis on ${this.address.host}:${this.address.port} answers`, async () => {
       if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`);
       return (
@@ -92,6 +113,7 @@ export class RedisProcess implements AsyncDisposable {
     if (!this.#admin || this.#admin.status === 'end') {
       this.#admin = new Redis({
         ...this.address,
+        ...(this.#password === undefined ? {} : { password: this.#password }),
         protocol: 2,
         retryStrategy: () => null,
         connectTimeout: 1000,

@@ -31,12 +31,12 @@ export interface Op extends Partial<Omit<InvokeEvent, 'type' | 'intendedUs' | 'a
 let ops = 0;
 
 /** An operation's lines: a `set` of key `w:<at>` to `v<at>` that Redis acknowledged, unless said otherwise. */
-export function op(given: Op): HistoryEvent[] {
+export function op(given: Op): (InvokeEvent | CompletionEvent)[] {
   const { at, done, outcome = 'ok', source = 'redis', answer, replicas, code, ...invoke } = given;
   const number = ++ops;
   const client = given.client ?? 'kit';
   const kind = given.kind ?? 'set';
-  const lines: HistoryEvent[] = [
+  const lines: (InvokeEvent | CompletionEvent)[] = [
     {
       type: 'invoke',
       key: `w:${at}`,

@@ -1,5 +1,5 @@
 /** A state directory of its own and a small environment, for tests of the local substrate. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadEnvironment } from '../../../config/load.ts';
@@ -35,4 +35,16 @@ export function singleConfiguration(
 ): EnvironmentConfig {
   const single = loadEnvironment('single');
   return { ...single, name, redis: { ...single.redis, port: 26_300, ...change } };
+}
+
+/** Processes whose working directory is below that one, as the kernel says: a node's always is. */
+export function workingBelow(dir: string): readonly string[] {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      return readlinkSync(`/proc/${pid}/cwd`).startsWith(dir);
+    } catch {
+      return false; // It ended while we looked.
+    }
+  });
 }

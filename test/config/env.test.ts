@@ -1,0 +1,73 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { environmentOverrides, readVariables, VARIABLES } from '../../config/env.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'kit-env-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+describe('variables', () => {
+  it('come from .env, with its line', () => {
+    writeFileSync(join(dir, '.env'), '# cache\nREDIS_TTL=300\n\nexport CACHE_NAMESPACE="a b"\n');
+    const found = readVariables({ env: {}, directory: dir });
+    expect(found.get('REDIS_TTL')).toEqual({ text: '300', origin: `${join(dir, '.env')}:2` });
+    expect(found.get('CACHE_NAMESPACE')).toEqual({ text: 'a b', origin: `${join(dir, '.env')}:4` });
+  });
+
+  it('of the process win over .env, and empty ones count as unset', () => {
+    writeFileSync(join(dir, '.env'), 'REDIS_TTL=300\nREDIS_PASSWORD=\n');
+    const found = readVariables({ env: { REDIS_TTL: '5', REDIS_DB: '' }, directory: dir });
+    expect(found.get('REDIS_TTL')).toEqual({ text: '5', origin: 'variable' });
+    expect(found.has('REDIS_PASSWORD')).toBe(false);
+    expect(found.has('REDIS_DB')).toBe(false);
+  });
+
+  it('of the process are read where nothing else is given', () => {
+    expect(readVariables().get('PATH')?.origin).toBe('variable');
+  });
+
+  it('that cannot be read are an error that names the file', () => {
+    mkdirSync(join(dir, '.env'));
+    expect(() => readVariables({ env: {}, directory: dir })).toThrow(/cannot be read/);
+  });
+
+  it('that serve an application’s connection override nothing', () => {
+    const connection = Object.entries(VARIABLES).filter(([, { serves }]) => serves !== 'environment');
+    const env = Object.fromEntries(connection.map(([name]) => [name, '1']));
+    expect(environmentOverrides(readVariables({ env, directory: dir }))).toEqual([]);
+  });
+
+  it('that serve an environment all override something', () => {
+    for (const [name, { serves }] of Object.entries(VARIABLES)) {
+      if (serves !== 'environment') continue;
+      expect(
+        environmentOverrides(readVariables({ env: { [name]: '1' }, directory: dir })),
+        name,
+      ).toHaveLength(1);
+    }
+  });
+
+  it.each([
+    ['true', true],
+    ['YES', true],
+    ['0', false],
+    ['off', false],
+    ['perhaps', 'perhaps'],
+  ])('that are switches take %s as %s', (text, value) => {
+    const [override] = environmentOverrides(
+      readVariables({ env: { CIRCUIT_BREAKER_ENABLED: text }, directory: dir }),
+    );
+    expect(override?.value).toBe(value);
+  });
+
+  it('that are seconds keep what is not a number', () => {
+    const [override] = environmentOverrides(
+      readVariables({ env: { CIRCUIT_BREAKER_TIMEOUT: '1m' }, directory: dir }),
+    );
+    expect(override).toMatchObject({ value: '1m', origin: 'variable CIRCUIT_BREAKER_TIMEOUT=1m' });
+  });
+});

@@ -1,0 +1,163 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KitError } from '../../config/errors.ts';
+import { gatesSchema, loadGates, parseGates } from '../../config/gates.ts';
+import { checkers } from '../../harness/checkers/index.ts';
+import { drills } from '../../harness/drills/index.ts';
+
+const FILE = join(import.meta.dirname, '../../config/gates.yaml');
+const { gates } = loadGates();
+const asked = gates.filter(({ scope }) => scope.runs.includes('readiness'));
+
+let scratch = '';
+beforeAll(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'kit-gates-'));
+});
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+/** The shipped file with one text replaced by another, loaded. */
+function changed(from: string, to: string): KitError {
+  const text = readFileSync(FILE, 'utf8');
+  if (!text.includes(from)) throw new Error(`gates.yaml has no '${from}'`);
+  const file = join(scratch, 'gates.yaml');
+  writeFileSync(file, text.replace(from, to));
+  try {
+    loadGates(file);
+  } catch (error) {
+    if (error instanceof KitError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('config/gates.yaml', () => {
+  it('asks only checkers that exist, of drills that exist, once a run asks at all', () => {
+    const known = new Set([...drills.map(({ id }) => id), 'configuration', 'coverage']);
+    for (const gate of asked) {
+      expect(
+        checkers.map(({ id }) => id),
+        gate.id,
+      ).toContain(gate.sli.checker);
+      for (const drill of gate.workload) expect(known, gate.id).toContain(drill);
+    }
+  });
+
+  it('has a gate for every drill', () => {
+    const gated = new Set(asked.flatMap(({ workload }) => workload));
+    expect(drills.map(({ id }) => id).filter((id) => !gated.has(id))).toEqual([]);
+  });
+
+  it('asks for no more trials in a profile than its drills run', () => {
+    for (const gate of asked.filter(({ sli }) => sli.count === 'trials')) {
+      for (const profile of ['quick', 'full'] as const) {
+        const run = drills
+          .filter(({ id }) => gate.workload.includes(id))
+          .reduce((sum, drill) => sum + drill.trials[profile], 0);
+        expect(gate.minN[profile], `${gate.id} ${profile}`).toBeLessThanOrEqual(run);
+      }
+    }
+  });
+
+  it('has every target of the mission', () => {
+    const target = (id: string) => {
+      const gate = gates.find((one) => one.id === id);
+      return gate && `${gate.sli.figure} ${gate.target.op} ${gate.target.value}`;
+    };
+    expect(target('get-latency')).toBe('get < 5');
+    expect(target('set-latency')).toBe('set < 10');
+    expect(target('batch-get-latency')).toBe('getMany < 50');
+    expect(target('batch-set-latency')).toBe('setMany < 50');
+    expect(target('operation-latency')).toBe('operation < 10');
+    expect(target('availability')).toBe('answered >= 0.999');
+    expect(target('failover-time-master-crash')).toBe('recoveryMs < 30000');
+    expect(target('failover-time-master-hang')).toBe('recoveryMs < 30000');
+    expect(target('planned-switch-gap')).toBe('writeGapMs <= 300');
+    expect(target('compute-answered')).toBe('getOrComputeAnswered == 1');
+    expect(target('hit-ratio-frequent')).toBe('frequent > 0.85');
+    expect(target('hit-ratio-overall')).toBe('overall > 0.5');
+    expect(target('hit-ratio-realistic')).toBe('overall >= 0.8');
+    expect(target('latency-reduction')).toBe('latencyReduction >= 0.5');
+    expect(target('memory-headroom')).toBe('usedRatio < 0.8');
+    expect(target('coverage-lines')).toBe('lines >= 0.8');
+    expect(target('coverage-branches')).toBe('branches >= 0.8');
+    expect(target('canary-error-delta')).toBe('canaryErrorDelta < 0.01');
+  });
+
+  it("answers seed 004's seven criteria and ten enhancements", () => {
+    const sources = gates.map(({ source }) => source).join('\n');
+    const criteria = [
+      'Coverage',
+      'Integration tests',
+      'Observability',
+      'Configuration',
+      'Failure Policy',
+      'Key Versioning',
+      'Security',
+    ];
+    for (const criterion of criteria) expect(sources).toContain(`004 §3 ${criterion}`);
+    for (let n = 1; n <= 10; n++) expect(sources, `§4.${n}`).toMatch(new RegExp(`§4\\.${n}(?!\\d)`));
+  });
+
+  it('judges no client but the kit’s own, and excuses no lost write by a late generator', () => {
+    expect(new Set(gates.map(({ client }) => client))).toEqual(new Set(['kit']));
+    expect(gates.filter(({ group, timing }) => group === 'correctness' && timing !== false)).toEqual([]);
+  });
+});
+
+describe('a gates file that is wrong', () => {
+  it('is refused with file, line, path, the bad value and what is allowed', () => {
+    const error = changed('group: correctness', 'group: correct');
+    expect(error.code).toBe('CONFIG_INVALID');
+    expect(error.where).toMatch(/gates\.yaml:\d+: gates\.0\.group$/);
+    expect(error.message).toMatch(
+      /'correct' is not allowed.*correctness, performance, configuration, process/,
+    );
+  });
+
+  it.each([
+    ['an unknown key', 'over: sum, count: trials', 'over: sum, counts: trials', /counts/],
+    ['another client', 'timing: false', 'client: ioredis\n    timing: false', /ioredis/],
+    [
+      'an id that is there twice',
+      'id: durable-kept-master-hang',
+      'id: durable-kept-master-crash',
+      /is there twice/,
+    ],
+    [
+      'a waiver of nothing',
+      'waivers: []',
+      "waivers: [{ gate: nothing, owner: Ada, reason: 'a long reason', expires: 2030-01-01 }]",
+      /'nothing' is no gate/,
+    ],
+    [
+      'a waiver without a day',
+      'waivers: []',
+      "waivers: [{ gate: tls, owner: Ada, reason: 'a long reason', expires: soon }]",
+      /soon/,
+    ],
+    [
+      'a waiver without a reason',
+      'waivers: []',
+      'waivers: [{ gate: tls, owner: Ada, expires: 2030-01-01 }]',
+      /reason/,
+    ],
+    ['a claim without confidence', 'share: 0.85, confidence: 0.95', 'share: 0.85', /confidence/],
+  ])('is refused with %s', (_what, from, to, message) => {
+    const error = changed(from, to);
+    expect(`${error.where} ${error.message}`).toMatch(message);
+  });
+});
+
+describe('gates in a run folder', () => {
+  it('come back as they went in', () => {
+    expect(parseGates(JSON.stringify(loadGates()), 'gates.json')).toEqual(loadGates());
+  });
+
+  it('are refused with the path that is wrong', () => {
+    const text = JSON.stringify({ gates: [{ id: 'x' }] });
+    expect(() => parseGates(text, 'gates.json')).toThrow(KitError);
+    expect(gatesSchema.safeParse({ gates: [] }).success).toBe(false);
+  });
+});

@@ -1,0 +1,316 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readVariables } from '../../config/env.ts';
+import { KitError } from '../../config/errors.ts';
+import { environmentNames, loadEnvironment } from '../../config/load.ts';
+
+const none = new Map();
+const variables = (env: Record<string, string>) => readVariables({ env, directory: dir });
+
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'kit-config-'));
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const minimal = `name: mine
+purpose: A file that says as little as it may.
+topology: { kind: single, replicas: 0, sentinels: 0, quorum: 1 }
+redis:
+  maxmemory: 64mb
+  maxmemoryPolicy: allkeys-lru
+  appendonly: true
+  save: []
+  minReplicasToWrite: 0
+sentinel: { downAfterMs: 1000, failoverTimeoutMs: 5000 }
+security: { tls: false }
+client: {}
+durability: { durableWrites: async }
+`;
+
+function write(name: string, text: string): string {
+  const path = join(dir, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+function errorOf(act: () => unknown): KitError {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof KitError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('the environments of the kit', () => {
+  it('are these', () => {
+    expect(environmentNames()).toEqual(['dev', 'production', 'single', 'staging']);
+  });
+
+  it.each(['dev', 'production', 'single', 'staging'])(
+    '%s is valid, frozen and named after its file',
+    (name) => {
+      const config = loadEnvironment(name, {}, none);
+      expect(config.name).toBe(name);
+      expect(Object.isFrozen(config.redis.save[0])).toBe(true);
+    },
+  );
+
+  it.each(['dev', 'staging', 'production'])('%s retries a lost election within the 30 s target', (name) => {
+    const { sentinel } = loadEnvironment(name, {}, none);
+    expect(sentinel.downAfterMs + 2 * sentinel.failoverTimeoutMs).toBeLessThan(30_000);
+  });
+
+  it('production has TLS, the sizes and the times of the seeds', () => {
+    const { redis, sentinel, security, topology } = loadEnvironment('production', {}, none);
+    expect(security.tls).toBe(true);
+    expect(redis).toMatchObject({
+      maxmemory: 2 * 1024 ** 3,
+      save: [
+        [900, 1],
+        [300, 10],
+        [60, 10_000],
+      ],
+      ioThreads: 4,
+    });
+    expect(sentinel).toMatchObject({ downAfterMs: 5000, parallelSyncs: 1 });
+    expect(topology.quorum).toBe(2);
+  });
+});
+
+describe('precedence', () => {
+  it('takes the default of the schema where nobody says anything', () => {
+    const config = loadEnvironment(write('minimal.yaml', minimal), {}, none);
+    expect(config.client).toMatchObject({ namespace: 'cache', defaultTtlSeconds: 3600, supervision: true });
+    expect(config.client.breaker).toEqual({ enabled: true, threshold: 5, openMs: 60_000 });
+    expect(config.redis.replBacklogSize).toBe(64 * 1024 ** 2);
+  });
+
+  it('lets the YAML win over the default', () => {
+    const path = write('ttl.yaml', minimal.replace('client: {}', 'client: { defaultTtlSeconds: 7 }'));
+    expect(loadEnvironment(path, {}, none).client.defaultTtlSeconds).toBe(7);
+  });
+
+  it('lets a variable win over the YAML', () => {
+    expect(loadEnvironment('dev', {}, variables({ REDIS_TTL: '11' })).client.defaultTtlSeconds).toBe(11);
+  });
+
+  it('lets the more specific variable win', () => {
+    const both = variables({ CACHE_DEFAULT_TTL: '12', REDIS_TTL: '11' });
+    expect(loadEnvironment('dev', {}, both).client.defaultTtlSeconds).toBe(12);
+  });
+
+  it('lets a flag win over a variable', () => {
+    const flags = { 'client.defaultTtlSeconds': '13' };
+    expect(
+      loadEnvironment('dev', flags, variables({ CACHE_DEFAULT_TTL: '12' })).client.defaultTtlSeconds,
+    ).toBe(13);
+  });
+
+  it('reads the text of a flag as YAML reads a value', () => {
+    const config = loadEnvironment(
+      'dev',
+      {
+        'redis.maxmemory': '100mb',
+        'durability.durableWrites': '{ replicas: 2, timeoutMs: 50 }',
+        'redis.appendonly': 'false',
+      },
+      none,
+    );
+    expect(config.redis).toMatchObject({ maxmemory: 100 * 1024 ** 2, appendonly: false });
+    expect(config.durability.durableWrites).toEqual({ replicas: 2, timeoutMs: 50 });
+  });
+
+  it('takes a flag that is not YAML as plain text, and says so when it does not fit', () => {
+    const error = errorOf(() => loadEnvironment('dev', { 'redis.appendfsync': '[' }, none));
+    expect(error.message).toContain("'['");
+  });
+
+  it('maps every variable that settings come from', () => {
+    const config = loadEnvironment(
+      'dev',
+      {},
+      variables({
+        CACHE_NAMESPACE: 'shop',
+        CIRCUIT_BREAKER_ENABLED: 'off',
+        CIRCUIT_BREAKER_THRESHOLD: '9',
+        CIRCUIT_BREAKER_TIMEOUT: '30',
+      }),
+    );
+    expect(config.client.namespace).toBe('shop');
+    expect(config.client.breaker).toEqual({ enabled: false, threshold: 9, openMs: 30_000 });
+  });
+});
+
+describe('an exported address of an application', () => {
+  it('never redirects an environment', () => {
+    const exported = variables({
+      REDIS_URL: 'redis://elsewhere:1/3',
+      REDIS_HOST: 'elsewhere',
+      REDIS_PORT: '1',
+      REDIS_PASSWORD: 'p',
+      REDIS_DB: '3',
+      REDIS_TLS: 'true',
+      REDIS_CLUSTER_ENABLED: 'true',
+      REDIS_SENTINEL_HOSTS: 'elsewhere:2',
+      REDIS_SERVICE_NAME: 'other',
+      ENABLE_REDIS_CACHE: 'false',
+    });
+    expect(loadEnvironment('dev', {}, exported)).toEqual(loadEnvironment('dev', {}, none));
+  });
+});
+
+describe('an error', () => {
+  it('of an unknown environment lists the known ones and guesses', () => {
+    const error = errorOf(() => loadEnvironment('prod', {}, none));
+    expect(error).toMatchObject({ code: 'ENVIRONMENT_UNKNOWN', exitCode: 2 });
+    expect(error.message).toBe(
+      "'prod' is not an environment; did you mean 'production'? known: dev, production, single, staging",
+    );
+    expect(errorOf(() => loadEnvironment('xyzzy', {}, none)).message).toContain(
+      "'xyzzy' is not an environment; known:",
+    );
+  });
+
+  it('of a missing file names it', () => {
+    const error = errorOf(() => loadEnvironment(join(dir, 'missing.yaml'), {}, none));
+    expect(error).toMatchObject({ code: 'CONFIG_UNREADABLE', where: join(dir, 'missing.yaml') });
+  });
+
+  it('of a bad value names file, line and path, quotes it and says what is allowed', () => {
+    const path = write('bad.yaml', minimal.replace('maxmemory: 64mb', 'maxmemory: 2zb'));
+    const error = errorOf(() => loadEnvironment(path, {}, none));
+    expect(error.where).toBe(`${path}:5: redis.maxmemory`);
+    expect(error.message).toMatch(/^'2zb' is not a size; allowed: .*512mb/);
+    expect(error.hint).toBeDefined();
+  });
+
+  it('of several bad values reports them together', () => {
+    const text = minimal
+      .replace('allkeys-lru', 'allkeys-lur')
+      .replace('appendonly: true', 'appendonly: maybe')
+      .replace('quorum: 1', 'quorum: none')
+      .replace('maxmemory:', 'maxmemroy:')
+      .replace('save: []', 'save: [[900, x]]');
+    const path = write('many.yaml', text);
+    const { message, where } = errorOf(() => loadEnvironment(path, {}, none));
+    expect(where).toBe(path);
+    expect(message).toMatch(/^6 problems\n/);
+    expect(message).toContain(`${path}:4: redis.maxmemory: is missing; allowed: a size above 0`);
+    expect(message).toContain(
+      `${path}:8: redis.save.0.1: 'x' is not allowed; allowed: a whole number from 1 up`,
+    );
+    expect(message).toContain(
+      `${path}:5: redis.maxmemroy: unknown key 'maxmemroy'; did you mean 'maxmemory'? allowed: port,`,
+    );
+    expect(message).toContain(
+      `${path}:3: topology.quorum: 'none' is not allowed; allowed: a whole number from 1 to 7`,
+    );
+    expect(message).toContain(
+      `${path}:6: redis.maxmemoryPolicy: 'allkeys-lur' is not allowed; did you mean 'allkeys-lru'? allowed: noev`,
+    );
+    expect(message).toContain(`${path}:7: redis.appendonly: 'maybe' is not allowed; allowed: true or false`);
+  });
+
+  it('of a variable names the variable, of a line of .env that line', () => {
+    const byProcess = errorOf(() => loadEnvironment('dev', {}, variables({ CACHE_DEFAULT_TTL: 'soon' })));
+    expect(byProcess.where).toBe('variable CACHE_DEFAULT_TTL=soon: client.defaultTtlSeconds');
+    expect(byProcess.message).toBe("'soon' is not allowed; allowed: a whole number from 1 up");
+    const home = mkdtempSync(join(dir, 'home-'));
+    writeFileSync(join(home, '.env'), '# mine\nexport CIRCUIT_BREAKER_TIMEOUT=600\n');
+    const byFile = errorOf(() => loadEnvironment('dev', {}, readVariables({ env: {}, directory: home })));
+    expect(byFile.where).toBe(`${join(home, '.env')}:2: CIRCUIT_BREAKER_TIMEOUT=600: client.breaker.openMs`);
+  });
+
+  it('of a flag names the flag', () => {
+    const error = errorOf(() => loadEnvironment('dev', { 'client.breaker': 5 }, none));
+    expect(error.where).toBe('flag client.breaker=5: client.breaker');
+    expect(error.message).toBe("'5' is not allowed; allowed: a map with the keys enabled, threshold, openMs");
+  });
+
+  it.each([
+    ['a quorum above the sentinels', { 'topology.quorum': 4 }, "'4' is above the number of sentinels (3)"],
+    [
+      'sentinel without replicas',
+      { 'topology.replicas': 0, 'redis.minReplicasToWrite': 0, 'durability.durableWrites': 'async' },
+      'at least one replica',
+    ],
+    ['single with replicas', { 'topology.kind': 'single' }, "'single' has no replicas"],
+    [
+      'more replicas to write than there are',
+      { 'redis.minReplicasToWrite': 3 },
+      'no write would ever be taken',
+    ],
+    [
+      'durable writes beyond the replicas',
+      { 'durability.durableWrites': { replicas: 3, timeoutMs: 5 } },
+      'no durable write would ever be confirmed',
+    ],
+    [
+      'ports that overlap',
+      { 'sentinel.port': 6380 },
+      'runs into the ports of the Redis nodes (6379 to 6381)',
+    ],
+    [
+      'neither promise',
+      { 'durability.durableWrites': 'sync' },
+      "'sync' is not allowed; allowed: async, or { replicas",
+    ],
+    [
+      'a key that a promise does not have',
+      { 'durability.durableWrites': { replicas: 1, timeoutMs: 5, nodes: 2 } },
+      "unknown key 'nodes'; allowed: replicas, timeoutMs",
+    ],
+    [
+      'a directive in upper case',
+      { 'redis.extra': { Hz: '20' } },
+      "key 'Hz' is not allowed; allowed: a redis.conf directive name",
+    ],
+    [
+      'a time that is too long',
+      { 'client.commandTimeoutMs': 9000 },
+      "'9000' is not allowed; allowed: a whole number from 1 to 5000",
+    ],
+    [
+      'a purpose that says nothing',
+      { purpose: 'x' },
+      "'x' is not allowed; allowed: one sentence of at least 10 characters",
+    ],
+  ])('says why not: %s', (_, flags, reason) => {
+    expect(errorOf(() => loadEnvironment('dev', flags, none)).message).toContain(reason);
+  });
+
+  it('of a name that is not the file’s says that they must agree', () => {
+    expect(errorOf(() => loadEnvironment('dev', { name: 'other' }, none)).message).toContain(
+      "'other' is not the name of its file",
+    );
+  });
+
+  it('of broken YAML names line and column and quotes the line', () => {
+    const path = write('broken.yaml', 'name: x\ntopology: [1\n');
+    const error = errorOf(() => loadEnvironment(path, {}, none));
+    expect(error.code).toBe('CONFIG_SYNTAX');
+    expect(`${error.where} ${error.message}`).toContain(`${path}:`);
+    const twice = write('twice.yaml', 'name: x\nname: y\n');
+    expect(errorOf(() => loadEnvironment(twice, {}, none))).toMatchObject({
+      where: `${twice}:2:1`,
+      message: "is not YAML: Map keys must be unique, at 'name: y'",
+    });
+    const both = write('both.yaml', 'a: [1\nb: }\n');
+    expect(errorOf(() => loadEnvironment(both, {}, none)).message).toMatch(/syntax errors, the first at/);
+  });
+
+  it.each([
+    ['an empty file', ''],
+    ['a list', '- 1'],
+  ])('of %s says which keys there are', (_, text) => {
+    const path = write('root.yaml', text);
+    const error = errorOf(() => loadEnvironment(path, {}, none));
+    expect(error.where).toBe(`${path}:1: (the whole file)`);
+    expect(error.message).toContain('a map with the keys name, purpose, topology');
+  });
+});

@@ -1,0 +1,126 @@
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { inspect } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readVariables } from '../../config/env.ts';
+import { loadSecrets, secretsFile } from '../../config/secrets.ts';
+
+const none = new Map();
+let dir: string;
+let file: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'kit-secrets-'));
+  file = secretsFile('dev', dir);
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+const variables = (env: Record<string, string>) => readVariables({ env, directory: dir });
+const plain = (secrets: ReturnType<typeof loadSecrets>) => [
+  ...Object.values(secrets.redis).map((each) => each.reveal()),
+  ...Object.values(secrets.sentinel).map((each) => each.reveal()),
+];
+
+describe('secrets', () => {
+  it('are made once, all different, in a file that only its owner reads', () => {
+    const first = plain(loadSecrets('dev', dir, none));
+    expect(new Set(first).size).toBe(8);
+    expect(first.every((each) => each.length >= 43)).toBe(true);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(statSync(dirname(file)).mode & 0o777).toBe(0o700);
+    expect(plain(loadSecrets('dev', dir, none))).toEqual(first);
+    expect(readdirSync(dirname(file))).toEqual(['secrets.json']);
+  });
+
+  it('of two environments differ', () => {
+    expect(plain(loadSecrets('dev', dir, none))).not.toEqual(plain(loadSecrets('staging', dir, none)));
+  });
+
+  it('redact themselves wherever they are printed', () => {
+    const secrets = loadSecrets('dev', dir, none);
+    const printed = `${secrets.redis.app} ${JSON.stringify(secrets)} ${inspect(secrets, { depth: 9 })}`;
+    for (const each of plain(secrets)) expect(printed).not.toContain(each);
+    expect(printed).toContain('[redacted]');
+  });
+
+  it('are replaced by a variable, or by the file that one names', () => {
+    const path = join(dir, 'peer');
+    writeFileSync(path, 'from-a-file-0123\n');
+    const secrets = loadSecrets(
+      'dev',
+      dir,
+      variables({ KIT_REDIS_APP_PASSWORD: 'from-a-variable-0', KIT_SENTINEL_PEER_PASSWORD_FILE: path }),
+    );
+    expect(secrets.redis.app.reveal()).toBe('from-a-variable-0');
+    expect(secrets.sentinel.peer.reveal()).toBe('from-a-file-0123');
+    expect(secrets.redis.admin.reveal()).toBe(loadSecrets('dev', dir, none).redis.admin.reveal());
+  });
+
+  it.each([
+    ['too short', { KIT_REDIS_APP_PASSWORD: 'hunter2' }],
+    ['with a space', { KIT_REDIS_APP_PASSWORD: 'one two three four' }],
+    ['from a file that is not there', { KIT_REDIS_APP_PASSWORD_FILE: '/nowhere/at/all' }],
+    [
+      'said twice',
+      { KIT_REDIS_APP_PASSWORD: 'long-enough-to-take', KIT_REDIS_APP_PASSWORD_FILE: '/nowhere' },
+    ],
+  ])('%s are refused without being shown', (_, env) => {
+    let message = '';
+    try {
+      loadSecrets('dev', dir, variables(env));
+    } catch (error) {
+      message = `${(error as { code: string }).code} ${(error as Error).message} ${(error as { where: string }).where}`;
+    }
+    expect(message).toContain('SECRETS_INVALID');
+    expect(message).toContain('KIT_REDIS_APP_PASSWORD');
+    expect(message).not.toMatch(/hunter2|one two/);
+  });
+
+  it.each([0o640, 0o604, 0o666])('in a file of mode %o are refused', (mode) => {
+    loadSecrets('dev', dir, none);
+    chmodSync(file, mode);
+    expect(() => loadSecrets('dev', dir, none)).toThrow(expect.objectContaining({ code: 'SECRETS_EXPOSED' }));
+  });
+
+  it('behind a symbolic link are refused', () => {
+    mkdirSync(dirname(file), { recursive: true });
+    symlinkSync('/dev/null', file);
+    expect(() => loadSecrets('dev', dir, none)).toThrow(expect.objectContaining({ code: 'SECRETS_EXPOSED' }));
+  });
+
+  it.each(['', '{', '{"schema":"redis-cache-kit/secrets/0"}'])(
+    'in a broken file (%j) are an error that shows none of it',
+    (text) => {
+      loadSecrets('dev', dir, none);
+      const kept = readFileSync(file, 'utf8');
+      writeFileSync(file, text);
+      expect(() => loadSecrets('dev', dir, none)).toThrow(
+        expect.objectContaining({ code: 'SECRETS_BROKEN' }),
+      );
+      expect(kept).toContain('redis-cache-kit/secrets/1');
+    },
+  );
+
+  it('that cannot be read or written are an error that names the file', () => {
+    writeFileSync(join(dir, 'environments'), 'in the way');
+    expect(() => loadSecrets('dev', dir, none)).toThrow(
+      expect.objectContaining({ code: 'STATE_UNREADABLE' }),
+    );
+    expect(() => loadSecrets('dev', '/sys', none)).toThrow(
+      expect.objectContaining({
+        code: 'STATE_UNWRITABLE',
+        where: '/sys/environments/dev/secrets.json',
+      }),
+    );
+  });
+});

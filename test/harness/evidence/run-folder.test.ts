@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KitError } from '../../../config/errors.ts';
+import { canonicalJson } from '../../../harness/evidence/canonical-json.ts';
+import { digestFile, filesBelow, writeAtomically } from '../../../harness/evidence/files.ts';
+import { openEvidence } from '../../../harness/evidence/open.ts';
+import { createRunFolder } from '../../../harness/evidence/run-folder.ts';
+import { MANIFEST } from '../healthy-run.ts';
+
+let scratch = '';
+let count = 0;
+beforeAll(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'kit-evidence-'));
+});
+afterAll(() => rmSync(scratch, { recursive: true }));
+const fresh = () => join(scratch, `run-${++count}`);
+
+function errorOf(act: () => unknown): KitError {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof KitError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('a run folder', () => {
+  it('says from its first moment that the run is not complete', () => {
+    const { dir } = createRunFolder(fresh(), MANIFEST);
+    const evidence = openEvidence(dir);
+    expect(evidence.manifest.incomplete).toBe('the run did not come to its end');
+    expect(evidence.seal).toBeUndefined();
+    expect(evidence.integrity.missing).toEqual(['seal.json']);
+  });
+
+  it('seals every file by its SHA-256, reports excepted, and leaves nothing half-written', () => {
+    const folder = createRunFolder(fresh(), MANIFEST);
+    const configSha256 = folder.writeConfig({ name: 'dev' });
+    folder.writeGates({ gates: [] });
+    folder.writeDrills([{ id: 'a' }]);
+    folder.sink({ command: 'git', stdout: 'x' });
+    folder.sink({ command: 'git', stdout: 'y' });
+    const log = join(scratch, 'node.log');
+    writeFileSync(log, 'Ready\n');
+    folder.collectLogs(
+      new Map([
+        ['redis-1', log],
+        ['redis-2', join(scratch, 'never-written')],
+      ]),
+    );
+    const seal = folder.seal({ ...MANIFEST, configSha256 });
+    folder.writeReport('report.json', '{}\n');
+    expect(seal.files.map(({ path }) => path)).toEqual([
+      'config.json',
+      'drills.json',
+      'gates.json',
+      'logs/programs.jsonl',
+      'logs/redis-1.log',
+      'manifest.json',
+    ]);
+    for (const { path, sha256, bytes } of seal.files) {
+      const content = readFileSync(join(folder.dir, path));
+      expect(sha256).toBe(createHash('sha256').update(content).digest('hex'));
+      expect(bytes).toBe(content.length);
+    }
+    expect(readdirSync(folder.dir).filter((name) => name.endsWith('.partial'))).toEqual([]);
+    expect(openEvidence(folder.dir).integrity).toEqual({ missing: [], altered: [], unsealed: [] });
+    expect(readFileSync(join(folder.dir, 'logs/programs.jsonl'), 'utf8').trim().split('\n')).toHaveLength(2);
+  });
+
+  it('refuses a folder that holds something already', () => {
+    const dir = fresh();
+    mkdirSync(dir);
+    createRunFolder(dir, MANIFEST);
+    expect(errorOf(() => createRunFolder(dir, MANIFEST))).toMatchObject({
+      code: 'RUN_FOLDER_NOT_EMPTY',
+      where: dir,
+    });
+  });
+
+  it('notices a configuration that does not belong to the manifest, even without a seal', () => {
+    const folder = createRunFolder(fresh(), { ...MANIFEST, configSha256: 'other' });
+    folder.writeConfig({});
+    expect(openEvidence(folder.dir).integrity.altered).toEqual(['config.json']);
+  });
+
+  it('says in one error what could not be written, with exit code 3', () => {
+    const file = join(scratch, 'a-file');
+    writeFileSync(file, '');
+    expect(errorOf(() => createRunFolder(join(file, 'run'), MANIFEST))).toMatchObject({
+      code: 'EVIDENCE_NOT_WRITTEN',
+      exitCode: 3,
+    });
+    const folder = createRunFolder(fresh(), MANIFEST);
+    writeFileSync(join(folder.dir, 'logs'), 'a file where a folder belongs');
+    expect(errorOf(() => folder.sink({})).code).toBe('EVIDENCE_NOT_WRITTEN');
+    expect(errorOf(() => folder.collectLogs(new Map([['redis-1', file]]))).code).toBe('EVIDENCE_NOT_WRITTEN');
+    expect(errorOf(() => folder.addInput('coverage', join(scratch, 'nothing'))).code).toBe('INPUT_NOT_FOUND');
+  });
+
+  it('says that the disk is full, and leaves no half-written file', () => {
+    const dir = fresh();
+    mkdirSync(dir);
+    symlinkSync('/dev/full', join(dir, 'report.json.partial'));
+    const error = errorOf(() => writeAtomically(join(dir, 'report.json'), 'x'.repeat(100)));
+    expect(error.message).toMatch(/no space left on the disk/);
+    expect(error.hint).toMatch(/free space/);
+    expect(readdirSync(dir)).toEqual([]);
+  });
+});
+
+describe('files', () => {
+  it('are walked in one order, and hashed in pieces as in one', () => {
+    const dir = fresh();
+    mkdirSync(join(dir, 'b'), { recursive: true });
+    const large = Buffer.alloc(3 * 1024 * 1024 + 7, 'z');
+    for (const [path, content] of [
+      ['b/1', 'x'],
+      ['a', large],
+      ['B', ''],
+    ] as const)
+      writeFileSync(join(dir, path), content);
+    expect(filesBelow(dir)).toEqual(['B', 'a', 'b/1']);
+    expect(filesBelow(join(dir, 'none'))).toEqual([]);
+    expect(digestFile(join(dir, 'a'))).toEqual({
+      sha256: createHash('sha256').update(large).digest('hex'),
+      bytes: large.length,
+    });
+  });
+});
+
+describe('canonical JSON', () => {
+  it('is the same text whatever the order of the keys, and ends in a line feed', () => {
+    expect(canonicalJson({ b: [{ d: 1, c: undefined }], a: null, schema: 's', id: 'i' })).toBe(
+      canonicalJson({ id: 'i', a: null, schema: 's', b: [{ d: 1 }] }),
+    );
+    expect(canonicalJson({ b: 1, schema: 's' })).toBe('{\n  "schema": "s",\n  "b": 1\n}\n');
+  });
+
+  it('refuses numbers that JSON cannot say', () => {
+    expect(() => canonicalJson({ a: [Number.NaN] })).toThrow(/\$\.a\[0\] is NaN/);
+  });
+});

@@ -1,0 +1,185 @@
+import { describe, expect, it } from 'vitest';
+import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
+import { gate, judged, many, share, trial, value } from './by-hand.ts';
+
+describe('evaluate', () => {
+  it('takes the worst trial', () => {
+    expect(judged(gate(), [trial(value(1)), trial(value(99))])).toMatchObject({
+      state: 'PASS',
+      measured: 99,
+      n: 2,
+    });
+    expect(judged(gate(), [trial(value(1)), trial(value(100))])).toMatchObject({
+      state: 'FAIL',
+      measured: 100,
+    });
+    const least = gate({
+      sli: { checker: 'a-checker', figure: 'figure', over: 'min', count: 'trials' },
+      target: { op: '>=', value: 5 },
+    });
+    expect(judged(least, [trial(value(5)), trial(value(4))])).toMatchObject({ state: 'FAIL', measured: 4 });
+  });
+
+  it('claims in quick no more than what was observed', () => {
+    expect(
+      judged(
+        gate(),
+        many(3, () => value(1)),
+      ),
+    ).toMatchObject({
+      state: 'PASS',
+      bound: null,
+      because: '1 ms, target < 100 ms; 3 of 3 trials observed',
+    });
+  });
+
+  it('sums losses over trials and pools shares', () => {
+    const total = gate({
+      sli: { checker: 'a-checker', figure: 'figure', over: 'sum', count: 'trials' },
+      target: { op: '==', value: 0 },
+    });
+    expect(judged(total, [trial(value(0)), trial(value(2), {}, { reasons: ['w:1, w:2'] })])).toMatchObject({
+      state: 'FAIL',
+      measured: 2,
+      because: expect.stringContaining('w:1, w:2'),
+    });
+    const pooled = gate({
+      sli: { checker: 'a-checker', figure: 'figure', over: 'pool', count: 'observations' },
+      target: { op: '>=', value: 0.9 },
+      unit: 'ratio',
+    });
+    expect(judged(pooled, [trial(share(8, 10)), trial(share(100, 100))])).toMatchObject({
+      state: 'PASS',
+      n: 110,
+    });
+    expect(judged(pooled, [trial(share(80, 100)), trial(share(10, 10))])).toMatchObject({ state: 'FAIL' });
+  });
+
+  it('reads the statistic that the gate names', () => {
+    const distribution = {
+      kind: 'distribution',
+      unit: 'ms',
+      n: 500,
+      distribution: { min: 1, p50: 2, p95: 3, p99: 4, max: 500, mean: 9 },
+    } as const;
+    const p99 = gate({
+      sli: { checker: 'a-checker', figure: 'figure', stat: 'p99', over: 'max', count: 'observations' },
+    });
+    expect(judged(p99, [trial(distribution)])).toMatchObject({ state: 'PASS', measured: 4, n: 500 });
+    const without = gate({
+      sli: { checker: 'a-checker', figure: 'figure', over: 'max', count: 'observations' },
+    });
+    expect(judged(without, [trial(distribution)])).toMatchObject({ state: 'FAIL', measured: 500 });
+  });
+
+  it.each([
+    ['NOT_MEASURED', 'no trial at all', []],
+    [
+      'NOT_MEASURED',
+      'a trial that was not measured',
+      [trial(undefined, { status: 'not-measured', reason: 'no pause' })],
+    ],
+    ['NOT_MEASURED', 'a trial that failed', [trial(value(1), { status: 'failed' })]],
+    ['NOT_MEASURED', 'a missing file', [trial(value(1), { missing: ['x'] })]],
+    ['INVALID', 'an altered file', [trial(value(1), { broken: ['x'] })]],
+    ['NOT_MEASURED', 'no result of the client', [trial(value(1), {}, { client: 'ioredis' })]],
+    ['NOT_MEASURED', 'no figure', [trial(undefined)]],
+    [
+      'NOT_MEASURED',
+      'no figure, because the history does not show it',
+      [trial(undefined, {}, { validity: 'unknown' })],
+    ],
+    [
+      'FAIL',
+      'no figure, because the history shows a violation',
+      [trial(undefined, {}, { validity: 'invalid' })],
+    ],
+    ['INVALID', 'a figure in doubt', [trial(value(1), {}, { validity: 'unknown' })]],
+    [
+      'PASS',
+      'a figure that meets its target in an invalid finding',
+      [trial(value(1), {}, { validity: 'invalid' })],
+    ],
+    ['INVALID', 'one altered trial among good ones', [trial(value(1)), trial(value(1), { broken: ['x'] })]],
+    ['FAIL', 'a failed trial beside an altered one', [trial(value(999)), trial(value(1), { broken: ['x'] })]],
+    [
+      'INVALID',
+      'an altered trial beside a missing one',
+      [trial(value(1), { missing: ['x'] }), trial(value(1), { broken: ['y'] })],
+    ],
+  ] as const)('is %s with %s', (state, _what, trials) => {
+    expect(judged(gate(), trials).state).toBe(state);
+  });
+
+  it('is INSUFFICIENT with fewer than the smallest n, however good', () => {
+    const few = gate({ minN: { quick: 3, full: 3 } });
+    expect(
+      judged(
+        few,
+        many(2, () => value(1)),
+      ),
+    ).toMatchObject({ state: 'INSUFFICIENT', because: '2 trials; 3 are the fewest that count' });
+    expect(
+      judged(
+        few,
+        many(2, () => value(500)),
+      ).state,
+    ).toBe('FAIL');
+  });
+
+  it('wants every drill of a gate in a readiness run, and those that were asked for in another', () => {
+    const two = gate({ workload: ['drill', 'other'] });
+    expect(judged(two, [trial(value(1))])).toMatchObject({
+      state: 'NOT_MEASURED',
+      because: 'other was not run',
+    });
+    expect(judged(two, [trial(value(1))], { kind: 'drill' }).state).toBe('PASS');
+    expect(judged(two, [trial(value(1))], { kind: 'drill', asked: new Set(['third']) }).state).toBe(
+      'OUT_OF_SCOPE',
+    );
+  });
+
+  describe('times of a late generator', () => {
+    const timed = gate({ timing: { latenessP99MaxMs: 5 } });
+    const withLateness = (p99Ms: number | undefined, figure: Figure) => {
+      const one = trial(figure);
+      const generator: CheckResult = {
+        ...(one.results[0] as CheckResult),
+        checker: 'generator',
+        figures: p99Ms === undefined ? {} : { latenessP99Ms: value(p99Ms) },
+      };
+      return { ...one, results: [...one.results, generator] };
+    };
+
+    it('are INVALID, good or bad', () => {
+      expect(judged(timed, [withLateness(6, value(1))]).state).toBe('INVALID');
+      expect(judged(timed, [withLateness(6, value(999))]).state).toBe('INVALID');
+      expect(judged(timed, [withLateness(undefined, value(1))]).because).toMatch(/not recorded/);
+    });
+
+    it('count up to the bound, and never excuse a criterion of correctness', () => {
+      expect(judged(timed, [withLateness(5, value(1))]).state).toBe('PASS');
+      expect(judged(timed, [withLateness(5, value(999))]).state).toBe('FAIL');
+      expect(judged(gate(), [withLateness(6, value(999))]).state).toBe('FAIL');
+    });
+  });
+
+  it.each([
+    [{ environments: ['production'] }, /asked of production; this is dev/],
+    [{ substrates: ['docker'] }, /asked on docker; this is local/],
+    [{ profiles: ['full'] }, /profile full; this is quick/],
+    [{ topologies: ['single'] }, /topology single; this is sentinel/],
+    [{ runs: ['canary', 'capacity'] }, /canary and capacity runs; this is a readiness run/],
+    [{ input: 'coverage' }, /no coverage summary/],
+  ])('leaves %j out of scope, with the reason', (scope, reason) => {
+    const one = judged(gate({ scope }), [trial(value(1))]);
+    expect(one.state).toBe('OUT_OF_SCOPE');
+    expect(one.because).toMatch(reason);
+    expect(one).toMatchObject({ measured: null, n: 0, evidence: [] });
+  });
+
+  it('names the evidence once and in order', () => {
+    const one = judged(gate(), [trial(value(1)), trial(value(2))]);
+    expect(one.evidence).toEqual([{ path: 'trials/drill-1/kit.jsonl', sha256: 'a'.repeat(64) }]);
+  });
+});

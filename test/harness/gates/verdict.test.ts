@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import type { Criterion, CriterionState } from '../../../harness/gates/gate.ts';
+import { compare, inWords } from '../../../harness/gates/target.ts';
+import { verdictOf } from '../../../harness/gates/verdict.ts';
+import { environment } from '../checkers/by-hand.ts';
+import { gate, judged } from './by-hand.ts';
+
+describe('targets', () => {
+  it('compare as they are written', () => {
+    const table = [
+      ['<', 1, 2, true],
+      ['<', 2, 2, false],
+      ['<=', 2, 2, true],
+      ['>', 2, 2, false],
+      ['>', 3, 2, true],
+      ['>=', 2, 2, true],
+      ['==', 2, 2, true],
+      ['==', 2.1, 2, false],
+    ] as const;
+    for (const [op, measured, target, result] of table)
+      expect(compare(measured, { op, value: target })).toBe(result);
+  });
+
+  it('read without a locale', () => {
+    expect([
+      inWords(1234.5678, 'ms'),
+      inWords(0.9990001, 'ratio'),
+      inWords(1, 'boolean'),
+      inWords(0, 'boolean'),
+    ]).toEqual(['1234.57 ms', '99.9 %', 'yes', 'no']);
+  });
+});
+
+describe('verdictOf', () => {
+  const groups = new Map([
+    ['safe', 'correctness'],
+    ['set', 'configuration'],
+    ['fast', 'performance'],
+  ] as const);
+  const verdict = (states: Partial<Record<'safe' | 'set' | 'fast' | 'evidence-complete', CriterionState>>) =>
+    verdictOf(
+      Object.entries({ safe: 'PASS', set: 'PASS', fast: 'PASS', 'evidence-complete': 'PASS', ...states }).map(
+        ([id, state]) => ({ ...judged(gate(), []), id, state }) as Criterion,
+      ),
+      groups,
+      environment(),
+    );
+
+  it.each([
+    [{}, 'GO', 0, 'enable'],
+    [{ safe: 'WAIVED' }, 'GO', 0, 'enable'],
+    [{ safe: 'OUT_OF_SCOPE' }, 'GO', 0, 'enable'],
+    [{ fast: 'FAIL' }, 'NO_GO', 1, 'deploy-with-breaker'],
+    [{ fast: 'INVALID' }, 'UNKNOWN', 3, 'keep-disabled'],
+    [{ fast: 'INSUFFICIENT' }, 'UNKNOWN', 3, 'keep-disabled'],
+    [{ fast: 'NOT_MEASURED' }, 'UNKNOWN', 3, 'keep-disabled'],
+    [{ safe: 'FAIL' }, 'NO_GO', 1, 'keep-disabled'],
+    [{ set: 'FAIL' }, 'NO_GO', 1, 'keep-disabled'],
+    [{ safe: 'FAIL', fast: 'FAIL' }, 'NO_GO', 1, 'keep-disabled'],
+    [{ safe: 'INVALID', fast: 'FAIL' }, 'NO_GO', 1, 'keep-disabled'],
+    [{ safe: 'INSUFFICIENT' }, 'UNKNOWN', 3, 'keep-disabled'],
+    [{ 'evidence-complete': 'NOT_MEASURED' }, 'UNKNOWN', 3, 'keep-disabled'],
+    [{ 'evidence-complete': 'INVALID', fast: 'FAIL' }, 'NO_GO', 1, 'keep-disabled'],
+  ] as const)('over %j: %s, exit %d, %s', (states, decision, exitCode, action) => {
+    expect(verdict(states)).toMatchObject({ decision, exitCode, action });
+  });
+
+  it('counts every state, and knows nothing from nothing', () => {
+    expect(verdict({ safe: 'FAIL' }).counts).toMatchObject({ PASS: 3, FAIL: 1, OUT_OF_SCOPE: 0 });
+    expect(verdictOf([], groups, undefined)).toMatchObject({
+      decision: 'UNKNOWN',
+      exitCode: 3,
+      action: 'keep-disabled',
+    });
+  });
+
+  it('prints settings for the breaker that are never looser than those of the environment', () => {
+    const tight = environment({
+      client: { defaultTtlSeconds: 20, breaker: { enabled: true, threshold: 2, openMs: 1500 } },
+    });
+    const one = { ...judged(gate(), []), id: 'fast', state: 'FAIL' } as Criterion;
+    expect(verdictOf([one], groups, tight).advice).toEqual(
+      expect.arrayContaining([
+        'CIRCUIT_BREAKER_THRESHOLD=2',
+        'CIRCUIT_BREAKER_TIMEOUT=2',
+        'CACHE_DEFAULT_TTL=20',
+      ]),
+    );
+    expect(verdictOf([one], groups, undefined).advice).toHaveLength(1);
+  });
+});

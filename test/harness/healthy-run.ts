@@ -1,0 +1,196 @@
+/**
+ * A whole run folder written by hand: every drill of `readiness` with the smallest history that lets every gate pass. Tests
+ * take something away or change something, and see what becomes of the GO.
+ */
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type Gates, loadGates } from '../../config/gates.ts';
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { Drill } from '../../harness/drills/drill.ts';
+import { drills } from '../../harness/drills/index.ts';
+import type { Manifest, TrialRecord } from '../../harness/evidence/manifest.ts';
+import { createRunFolder, type RunFolder } from '../../harness/evidence/run-folder.ts';
+import type { CompletionEvent, InvokeEvent } from '../../harness/history.ts';
+import {
+  DURABLE,
+  type Events,
+  environment,
+  fault,
+  final,
+  jsonl,
+  op,
+  sample,
+  seen,
+  switched,
+  writes,
+} from './checkers/by-hand.ts';
+
+export interface RunOptions {
+  readonly environment?: EnvironmentConfig;
+  readonly gates?: Gates;
+  readonly manifest?: Partial<Manifest>;
+  readonly drills?: readonly Drill[];
+  /** Further events of a drill's `events.jsonl` or of a client's file. */
+  readonly extra?: Readonly<Record<string, Events>>;
+  /** Replaces a drill's client file. */
+  readonly instead?: Readonly<Record<string, Events>>;
+  readonly coverage?: string;
+  readonly trials?: number;
+}
+
+const lateness = (client: string, p99Ms = 1) =>
+  seen('workload', 'lateness-total', 9999, { p50Ms: 0.1, p99Ms, maxMs: 5, n: 2000 }, { client });
+const memory = Array.from({ length: 30 }, (_, i) =>
+  sample('redis-1', i * 100, { usedMemory: 10, maxmemory: 100, evictedKeys: 0, role: 'replica' }),
+);
+const answer = (
+  at: number,
+  source: 'redis' | 'loader',
+  phase: string,
+  key = `c:${at}`,
+  took = 1,
+): readonly (InvokeEvent | CompletionEvent)[] =>
+  op({
+    at,
+    done: at + took,
+    kind: 'getOrCompute',
+    key,
+    value: 'r',
+    answer: 'r',
+    phase,
+    source,
+    deadlineMs: 500,
+  });
+
+function failover(client: string): Events {
+  const given = { client, ...(client === 'kit' && { durability: DURABLE, replicas: 1 }) };
+  return [
+    writes(0, 2000, 10, given),
+    writes(2200, 6000, 10, given),
+    op({ at: 50, done: 51, kind: 'incr', key: 'i:1', value: '1', answer: '1', client }),
+    op({ at: 60, done: 61, kind: 'append', key: 'a:1', value: ',1', client }),
+    Array.from({ length: 350 }, (_, i) =>
+      answer(i * 10, 'redis', 'mix').map((event) => ({ ...event, client })),
+    ),
+    lateness(client),
+    seen('workload', 'final-probe', 9000, { alive: true, tookMs: 1 }, { client }),
+  ];
+}
+
+function failoverEvents(): Events {
+  const all = [writes(0, 2000, 10), writes(2200, 6000, 10)].flat();
+  return [
+    fault(2000, 2600),
+    switched(2150),
+    memory,
+    final(all, { 'i:1': '1', 'a:1': ',1' }),
+    final(all, { 'i:1': '1', 'a:1': ',1' }, 'redis-1', 'replica'),
+  ];
+}
+
+const steady: Events = [
+  seen('workload', 'window', 0, { startUs: 0, endUs: 10_000_000 }, { client: 'kit' }),
+  Array.from({ length: 2000 }, (_, i) =>
+    op({ at: i, done: i + 1, kind: 'get', key: `s:${i % 100}`, answer: 'x' }),
+  ),
+  writes(0, 2000, 10),
+  Array.from({ length: 40 }, (_, i) => [
+    op({ at: i * 10, done: i * 10 + 3, kind: 'getMany', key: 'm', batch: 100, answer: '100' }),
+    op({ at: i * 10, done: i * 10 + 3, kind: 'setMany', key: 'm', batch: 100 }),
+  ]),
+  lateness('kit'),
+];
+
+const queries = (n: number, catalogue: number, base: number, phase: string): Events =>
+  Array.from({ length: n }, (_, i) => {
+    const cold = phase === 'uncached' || i < catalogue;
+    return answer(base + i * 200, cold ? 'loader' : 'redis', phase, `k:${i % catalogue}`, cold ? 150 : 1);
+  });
+
+const LOADS: Readonly<Record<string, Events>> = {
+  steady,
+  'realistic-50': [queries(50, 10, 0, 'uncached'), queries(50, 10, 20_000, 'cached'), lateness('kit')],
+  'zipf-100': [queries(100, 5, 0, 'cached'), lateness('kit')],
+};
+
+function filesOf(drill: Drill): Readonly<Record<string, Events>> {
+  if (drill.family === 'failover') {
+    return { events: failoverEvents(), kit: failover('kit'), ioredis: failover('ioredis') };
+  }
+  if (drill.family === 'load') return { events: memory, kit: LOADS[drill.id] ?? [] };
+  const step = {
+    type: 'expect',
+    id: 'step',
+    what: 'it works',
+    relation: 'equals',
+    expected: 1,
+    actual: 1,
+    atUs: 5,
+  } as const;
+  const written = writes(0, 1000, 10);
+  return { events: [step, final(written), final(written, {}, 'redis-3', 'replica')], kit: written };
+}
+
+function record(folder: RunFolder, drill: Drill, trial: number, options: RunOptions): TrialRecord {
+  const files = Object.entries(filesOf(drill)).map(([name, events]) => {
+    const path = `trials/${drill.id}-${trial}/${name}.jsonl`;
+    mkdirSync(dirname(join(folder.dir, path)), { recursive: true });
+    const key = `${drill.id}/${name}`;
+    writeFileSync(
+      join(folder.dir, path),
+      jsonl(options.instead?.[key] ?? events, options.extra?.[key] ?? []),
+    );
+    return path;
+  });
+  return {
+    drill: drill.id,
+    trial,
+    status: 'completed',
+    seed: 1,
+    clients: drill.clients,
+    files,
+    startedUs: 0,
+    endedUs: 10_000_000,
+  };
+}
+
+export const MANIFEST: Manifest = {
+  schema: 'redis-cache-kit/run/1',
+  runId: 'by-hand',
+  kind: 'readiness',
+  kitVersion: '0.1.0',
+  commit: null,
+  startedAt: '2030-01-01T00:00:00.000Z',
+  judgedAt: '2030-01-01T00:01:00.000Z',
+  environment: 'dev',
+  substrate: 'local',
+  profile: 'quick',
+  seed: 1,
+  argv: ['kit', 'readiness'],
+  configSha256: '',
+  provenance: { 'redis-server': '7.0.15' },
+  departures: [],
+  machine: { kernel: 'Linux', cpu: 'a', cores: 2, memoryBytes: 1 },
+  trials: [],
+};
+
+/** Writes and seals the run; returns its folder, with `report.json` not yet in it. */
+export function healthyRun(dir: string, options: RunOptions = {}): RunFolder {
+  const asked = options.drills ?? drills;
+  const folder = createRunFolder(dir, { ...MANIFEST, ...options.manifest });
+  const configSha256 = folder.writeConfig(options.environment ?? environment());
+  folder.writeGates(options.gates ?? loadGates());
+  folder.writeDrills(asked);
+  if (options.coverage !== undefined) {
+    writeFileSync(join(dir, 'coverage-summary.json'), options.coverage);
+    folder.addInput('coverage', join(dir, 'coverage-summary.json'));
+  }
+  folder.sink({ command: 'redis-server', args: ['--version'], exitCode: 0, stdout: 'v=7.0.15', stderr: '' });
+  mkdirSync(join(dir, 'logs'), { recursive: true });
+  appendFileSync(join(dir, 'logs/redis-1.log'), 'Ready to accept connections\n');
+  const trials = asked.flatMap((drill) =>
+    Array.from({ length: options.trials ?? 1 }, (_, i) => record(folder, drill, i + 1, options)),
+  );
+  folder.seal({ ...MANIFEST, configSha256, trials, ...options.manifest });
+  return folder;
+}

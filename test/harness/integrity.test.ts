@@ -1,0 +1,215 @@
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { drills } from '../../harness/drills/index.ts';
+import type { Seal } from '../../harness/evidence/manifest.ts';
+import { analyzeRun, verifyRun } from '../../harness/judge.ts';
+import type { Report } from '../../harness/reports/report.ts';
+import { MANIFEST, type RunOptions } from './healthy-run.ts';
+import { criterion, errorOf, Scratch } from './scratch.ts';
+
+const scratch = new Scratch();
+let healthy = '';
+let healthyReport: Report;
+beforeAll(() => {
+  ({ dir: healthy, report: healthyReport } = scratch.reported());
+});
+afterAll(() => scratch[Symbol.dispose]());
+
+const copy = () => scratch.copyOf(healthy);
+const run = (options: RunOptions) => analyzeRun(scratch.recorded(options).dir);
+const states = (report: Report) => new Set(report.verdict.criteria.map(({ state }) => state));
+const sealed = () =>
+  (JSON.parse(readFileSync(join(healthy, 'seal.json'), 'utf8')) as Seal).files.map(({ path }) => path);
+
+describe('evidence that is not whole', () => {
+  const removable = drills
+    .map((drill) => `trials/${drill.id}-1/events.jsonl`)
+    .concat([
+      'trials/steady-1/kit.jsonl',
+      'trials/master-crash-1/ioredis.jsonl',
+      'logs/redis-1.log',
+      'logs/programs.jsonl',
+      'config.json',
+      'gates.json',
+      'drills.json',
+    ]);
+
+  it.each(removable)('is never a GO without %s', (path) => {
+    const dir = copy();
+    rmSync(join(dir, path));
+    const report = analyzeRun(dir);
+    expect(report.verdict.exitCode).toBe(3);
+    expect(report.verdict.action).toBe('keep-disabled');
+    expect(report.integrity.missing).toEqual([path]);
+    expect(criterion(report, 'evidence-complete')).toMatchObject({
+      state: 'NOT_MEASURED',
+      because: expect.stringContaining(path),
+    });
+    for (const one of healthyReport.verdict.criteria) {
+      const stoodOnIt = one.evidence.some((ref) => ref.path === path);
+      if (stoodOnIt) expect(criterion(report, one.id)).toMatchObject({ state: 'NOT_MEASURED' });
+    }
+    expect(verifyRun(dir).problems).toContain(`${path} is missing`);
+  });
+
+  it('covers every kind of file that a run seals', () => {
+    const kind = (path: string) => path.replace(/[a-z0-9-]+-1\//, '*/').replace(/redis-\d/, 'redis-N');
+    const tried = new Set([...removable, 'manifest.json'].map(kind));
+    expect(
+      sealed()
+        .map(kind)
+        .filter((one) => !tried.has(one)),
+    ).toEqual([]);
+  });
+
+  it('says which trial lacks which file', () => {
+    const dir = copy();
+    rmSync(join(dir, 'trials/master-crash-1/kit.jsonl'));
+    const one = criterion(analyzeRun(dir), 'durable-kept-master-crash');
+    expect(one).toMatchObject({ state: 'NOT_MEASURED', measured: null, n: 0 });
+    expect(one.because).toBe('master-crash #1: trials/master-crash-1/kit.jsonl is missing');
+  });
+
+  it('judges nothing without the manifest: one clear error, exit 3', () => {
+    const dir = copy();
+    rmSync(join(dir, 'manifest.json'));
+    expect(errorOf(() => analyzeRun(dir))).toMatchObject({ code: 'EVIDENCE_UNREADABLE', exitCode: 3 });
+    expect(errorOf(() => analyzeRun(scratch.fresh()))).toMatchObject({
+      code: 'EVIDENCE_UNREADABLE',
+      exitCode: 3,
+    });
+  });
+
+  it('is never a GO without the seal', () => {
+    const dir = copy();
+    rmSync(join(dir, 'seal.json'));
+    const report = analyzeRun(dir);
+    expect(report.verdict.exitCode).toBe(3);
+    expect(criterion(report, 'evidence-complete')).toMatchObject({
+      state: 'INVALID',
+      because: expect.stringContaining('no seal'),
+    });
+    expect(verifyRun(dir).problems[0]).toMatch(/seal\.json is missing/);
+  });
+
+  it('is never a GO where the run did not come to its end', () => {
+    const report = run({ manifest: { incomplete: 'ended by Ctrl-C' } });
+    expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
+    expect(criterion(report, 'evidence-complete')).toMatchObject({
+      state: 'NOT_MEASURED',
+      because: 'ended by Ctrl-C',
+    });
+  });
+});
+
+describe('evidence that was changed', () => {
+  const changeable = [
+    'trials/hit-miss-1/events.jsonl',
+    'trials/steady-1/kit.jsonl',
+    'logs/redis-1.log',
+    'drills.json',
+  ];
+
+  it.each(changeable)('is never a GO with one byte more in %s, and verify names the file', (path) => {
+    const dir = copy();
+    appendFileSync(join(dir, path), '\n');
+    const report = analyzeRun(dir);
+    expect(report.verdict.exitCode).toBe(3);
+    expect(report.integrity.altered).toEqual([path]);
+    for (const one of healthyReport.verdict.criteria) {
+      const stoodOnIt = one.evidence.some((ref) => ref.path === path);
+      if (stoodOnIt) expect(criterion(report, one.id).state).toBe('INVALID');
+    }
+    const { ok, problems } = verifyRun(dir);
+    expect(ok).toBe(false);
+    expect(problems).toContain(`${path} was altered: it differs from what was sealed`);
+    expect(problems.join('\n')).toMatch(
+      /report\.json differs from what the evidence gives, first in line \d+/,
+    );
+  });
+
+  it.each(['config.json', 'gates.json', 'manifest.json'])(
+    'distrusts every criterion where %s was changed',
+    (path) => {
+      const dir = copy();
+      const text = readFileSync(join(dir, path), 'utf8');
+      writeFileSync(join(dir, path), text.replace(/\n$/, ' \n'));
+      const report = analyzeRun(dir);
+      expect(report.verdict.exitCode).toBe(3);
+      expect(states(report)).toEqual(new Set(['INVALID', 'OUT_OF_SCOPE']));
+      expect(verifyRun(dir).problems).toContain(`${path} was altered: it differs from what was sealed`);
+    },
+  );
+
+  it.each(['config.json', 'gates.json', 'drills.json', 'seal.json'])(
+    'is never a GO where %s is no JSON any more',
+    (path) => {
+      const dir = copy();
+      writeFileSync(join(dir, path), '{');
+      const report = analyzeRun(dir);
+      expect(report.verdict.exitCode).toBe(3);
+      expect(criterion(report, 'evidence-complete').state).toBe('INVALID');
+      expect(verifyRun(dir).problems.join('\n')).toContain(path);
+    },
+  );
+
+  it('refuses a manifest that is none', () => {
+    for (const text of ['{', '{"schema":"other"}', '{"schema":"redis-cache-kit/run/1"}', 'null']) {
+      const dir = copy();
+      writeFileSync(join(dir, 'manifest.json'), text);
+      expect(errorOf(() => verifyRun(dir))).toMatchObject({ code: 'EVIDENCE_UNREADABLE', exitCode: 3 });
+    }
+    const dir = copy();
+    writeFileSync(join(dir, 'manifest.json'), JSON.stringify({ ...MANIFEST, trials: 'none' }));
+    expect(errorOf(() => analyzeRun(dir)).message).toBe('trials must be a list');
+  });
+
+  it('names files that were added later, and does not judge a trial by them', () => {
+    const dir = copy();
+    writeFileSync(join(dir, 'trials/extra.jsonl'), '');
+    expect(verifyRun(dir).problems).toEqual(['trials/extra.jsonl is not in the seal: it was added later']);
+    expect(analyzeRun(dir).verdict.decision).toBe('GO');
+  });
+
+  it('names a report that is missing or was changed, in whatever format', () => {
+    const dir = copy();
+    writeFileSync(join(dir, 'report.md'), '# NO_GO\n');
+    const renderers = {
+      'report.md': (report: Report) => `# ${report.verdict.decision}\n`,
+      'junit.xml': () => '',
+    };
+    expect(verifyRun(dir, renderers).problems).toEqual([
+      'report.md differs from what the evidence gives, first in line 1',
+      'junit.xml is missing: it could not be compared',
+    ]);
+  });
+});
+
+describe('histories that are broken although they are sealed', () => {
+  it('judges around a torn last line and withholds the GO', () => {
+    const folder = scratch.recorded();
+    const { dir } = folder;
+    appendFileSync(join(dir, 'trials/steady-1/kit.jsonl'), '{"type":"ok","cl');
+    folder.seal(JSON.parse(readFileSync(join(dir, 'manifest.json'), 'utf8')));
+    const report = analyzeRun(dir);
+    expect(report.verdict.exitCode).toBe(3);
+    expect(criterion(report, 'get-latency').state).toBe('PASS');
+    expect(criterion(report, 'evidence-complete')).toMatchObject({
+      state: 'INVALID',
+      because: 'the last line of trials/steady-1/kit.jsonl was cut off',
+    });
+  });
+
+  it('takes a broken line for INVALID and says where', () => {
+    const folder = scratch.recorded();
+    const { dir } = folder;
+    appendFileSync(join(dir, 'trials/steady-1/kit.jsonl'), 'noise\n');
+    folder.seal(JSON.parse(readFileSync(join(dir, 'manifest.json'), 'utf8')));
+    const report = analyzeRun(dir);
+    expect(criterion(report, 'get-latency').state).toBe('INVALID');
+    expect(criterion(report, 'evidence-complete').because).toMatch(
+      /trials\/steady-1\/kit\.jsonl:\d+: not a line of JSON: "noise"/,
+    );
+  });
+});

@@ -1,0 +1,298 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadGates } from '../../config/gates.ts';
+import { drills } from '../../harness/drills/index.ts';
+import { canonicalJson } from '../../harness/evidence/canonical-json.ts';
+import { analyzeRun, verifyRun } from '../../harness/judge.ts';
+import type { Report } from '../../harness/reports/report.ts';
+import { environment, op, sample, seen, writes } from './checkers/by-hand.ts';
+import type { RunOptions } from './healthy-run.ts';
+import { criterion, Scratch } from './scratch.ts';
+
+const scratch = new Scratch();
+let healthy = '';
+let healthyReport: Report;
+beforeAll(() => {
+  ({ dir: healthy, report: healthyReport } = scratch.reported());
+});
+afterAll(() => scratch[Symbol.dispose]());
+
+const run = (options: RunOptions) => analyzeRun(scratch.recorded(options).dir);
+
+describe('a healthy run', () => {
+  it('is a GO with every criterion in scope passed, and the others listed with their reason', () => {
+    const report = healthyReport;
+    const blocking = report.verdict.criteria.filter(
+      ({ state }) => state !== 'PASS' && state !== 'OUT_OF_SCOPE',
+    );
+    expect(blocking).toEqual([]);
+    expect(report.verdict).toMatchObject({ decision: 'GO', exitCode: 0, action: 'enable' });
+    expect(report.verdict.counts.PASS).toBeGreaterThan(45);
+    expect(criterion(report, 'canary-error-delta')).toMatchObject({
+      state: 'OUT_OF_SCOPE',
+      because: expect.stringContaining('canary runs; this is a readiness run'),
+    });
+    expect(criterion(report, 'coverage-lines').because).toContain('--coverage FILE');
+  });
+
+  it('has for every judged criterion a measurement, n, and evidence with its SHA-256', () => {
+    for (const one of healthyReport.verdict.criteria.filter(({ state }) => state === 'PASS')) {
+      expect(one.measured, one.id).not.toBeNull();
+      expect(one.n, one.id).toBeGreaterThanOrEqual(one.minN);
+      expect(one.evidence.length, one.id).toBeGreaterThan(0);
+      expect(
+        one.evidence.every(({ sha256 }) => /^[0-9a-f]{64}$/.test(sha256)),
+        one.id,
+      ).toBe(true);
+    }
+  });
+
+  it('gives the same bytes each time, and verifies', () => {
+    expect(canonicalJson(analyzeRun(healthy))).toBe(canonicalJson(analyzeRun(healthy)));
+    expect(verifyRun(healthy)).toEqual({ ok: true, problems: [] });
+    expect(verifyRun(healthy, { 'report.json': canonicalJson })).toMatchObject({ ok: true });
+  });
+
+  it('shows both clients side by side, benchmarks in 001’s lines, and timelines with the fault in them', () => {
+    const report = healthyReport;
+    expect(report.comparison.map(({ drill, client }) => `${drill} ${client}`)).toEqual(
+      ['planned-switch', 'master-crash', 'master-hang'].flatMap((drill) => [
+        `${drill} kit`,
+        `${drill} ioredis`,
+      ]),
+    );
+    expect(report.comparison[0]).toMatchObject({
+      acknowledgedLost: 0,
+      durableLost: 0,
+      deadClients: 0,
+      trials: 1,
+    });
+    expect(report.comparison[1]).toMatchObject({ durableLost: null });
+    const rows = report.benchmarks.flatMap((one) => one.rows.map((row) => `${row.label}: ${row.value}`));
+    expect(rows).toContain('Catalogue: 10 keys: each is computed once, so 10 misses are the fewest');
+    expect(rows.join('\n')).toMatch(
+      /time saved\): 79\.5 %, a factor of 4\.87 \(001: 79\.0 %, a factor of 4\.76\)/,
+    );
+    const crash = report.trials.find((trial) => trial.drill === 'master-crash');
+    expect(crash?.faults).toEqual([{ fault: 'kill', node: 'redis-1', fromMs: 2000, toMs: 2600 }]);
+    expect(crash?.marks.map(({ label }) => label)).toEqual([
+      '+switch-master',
+      'first write after the fault (kit)',
+      'first write after the fault (ioredis)',
+    ]);
+    expect(crash?.timelines.kit?.length).toBe(60);
+  });
+});
+
+describe('what a run shows', () => {
+  it.each([
+    ['persistence', environment({ redis: { appendonly: false, save: [] } }), /redis\.appendonly/],
+    ['durability-backed', environment({ redis: { minReplicasToWrite: 0 } }), /redis\.minReplicasToWrite/],
+    ['quorum', environment({ topology: { quorum: 3 } }), /topology\.quorum/],
+    ['supervised-client', environment({ client: { supervision: false } }), /client\.supervision/],
+  ] as const)(
+    'is a no-go with the misconfiguration %s, and the remedy names the setting',
+    (id, planted, setting) => {
+      const report = run({ environment: planted });
+      expect(report.verdict).toMatchObject({ decision: 'NO_GO', exitCode: 1, action: 'keep-disabled' });
+      const one = criterion(report, id);
+      expect(one.state).toBe('FAIL');
+      expect(one.remedy).toMatch(setting);
+      expect(one.because).toMatch(setting);
+      expect(report.verdict.counts.FAIL).toBe(1);
+    },
+  );
+
+  it('is a no-go where one durable write of one trial is lost', () => {
+    const lost = op({ at: 1995, done: 1996, durability: { replicas: 1, timeoutMs: 1000 }, replicas: 1 });
+    const gone = {
+      type: 'final',
+      node: 'redis-2',
+      redisRole: 'master',
+      atUs: 20_000_001,
+      entries: [['w:1995', null]],
+    } as const;
+    const report = run({ extra: { 'master-crash/kit': lost, 'master-crash/events': gone } });
+    expect(report.verdict).toMatchObject({ decision: 'NO_GO', exitCode: 1, action: 'keep-disabled' });
+    expect(criterion(report, 'durable-kept-master-crash')).toMatchObject({
+      state: 'FAIL',
+      measured: 1,
+      because: expect.stringContaining('w:1995'),
+    });
+    expect(criterion(report, 'durable-kept-master-hang').state).toBe('PASS');
+  });
+
+  it('does not know how much was lost where keys were evicted', () => {
+    const evicted = [sample('redis-1', 3000, { evictedKeys: 1, usedMemory: 1, maxmemory: 100 })];
+    const report = run({ extra: { 'master-crash/events': evicted } });
+    expect(report.verdict.exitCode).toBe(3);
+    expect(criterion(report, 'durable-kept-master-crash')).toMatchObject({
+      state: 'INVALID',
+      because: expect.stringContaining('evicted'),
+    });
+  });
+
+  it('takes no time from a late generator, but still counts what was lost', () => {
+    const late = seen(
+      'workload',
+      'lateness-total',
+      99_999,
+      { p50Ms: 40, p99Ms: 400, maxMs: 900, n: 9 },
+      { client: 'kit' },
+    );
+    const report = run({ extra: { 'steady/kit': late, 'master-crash/kit': late } });
+    expect(report.verdict.exitCode).toBe(3);
+    expect(criterion(report, 'get-latency')).toMatchObject({
+      state: 'INVALID',
+      because: expect.stringContaining('p99 400 ms'),
+    });
+    expect(criterion(report, 'durable-kept-master-crash').state).toBe('PASS');
+    expect(criterion(report, 'failover-time-master-crash').state).toBe('PASS');
+  });
+
+  it('advises the breaker and a shorter TTL where only the service is not steady', () => {
+    const failing = writes(2000, 2400, 1, { outcome: 'fail', code: 'TIMEOUT' });
+    const report = run({ extra: { 'steady/kit': failing } });
+    expect(report.verdict).toMatchObject({ decision: 'NO_GO', exitCode: 1, action: 'deploy-with-breaker' });
+    expect(report.verdict.advice).toContain('CACHE_DEFAULT_TTL=75');
+    expect(report.verdict.advice).toContain('CIRCUIT_BREAKER_THRESHOLD=3');
+    expect(report.verdict.advice).toContain('CIRCUIT_BREAKER_TIMEOUT=60');
+  });
+
+  it('is a no-go where the client never writes again: never is not a short time', () => {
+    const dead = [
+      writes(0, 2000, 10, { durability: { replicas: 1, timeoutMs: 1000 }, replicas: 1 }),
+      op({ at: 3000 }),
+      seen(
+        'workload',
+        'lateness-total',
+        9999,
+        { p50Ms: 0.1, p99Ms: 1, maxMs: 5, n: 2000 },
+        { client: 'kit' },
+      ),
+      seen('workload', 'final-probe', 9000, { alive: false, tookMs: 1 }, { client: 'kit' }),
+    ];
+    const report = run({ instead: { 'master-crash/kit': dead } });
+    expect(criterion(report, 'failover-time-master-crash')).toMatchObject({ state: 'FAIL', measured: null });
+    expect(criterion(report, 'no-dead-client')).toMatchObject({ state: 'FAIL', measured: 1 });
+    expect(report.verdict.exitCode).toBe(1);
+  });
+
+  it('is not known where a drill was not run, or where its trial did not complete', () => {
+    const without = run({ drills: drills.filter(({ id }) => id !== 'security') });
+    expect(without.verdict.exitCode).toBe(3);
+    expect(criterion(without, 'security')).toMatchObject({
+      state: 'NOT_MEASURED',
+      because: 'security was not run',
+    });
+    const record = {
+      drill: 'security',
+      trial: 1,
+      status: 'not-measured',
+      reason: 'no room',
+      seed: 1,
+      clients: ['kit'],
+      files: [],
+      startedUs: 0,
+      endedUs: 0,
+    } as const;
+    const dir = scratch.recorded({
+      drills: drills.filter(({ id }) => id !== 'security'),
+    }).dir;
+    const manifest = JSON.parse(readFileSync(join(dir, 'manifest.json'), 'utf8'));
+    rmSync(join(dir, 'seal.json'));
+    writeFileSync(
+      join(dir, 'manifest.json'),
+      JSON.stringify({ ...manifest, trials: [...manifest.trials, record] }),
+    );
+    expect(criterion(analyzeRun(dir), 'security').because).toBe('security #1 was not measured: no room');
+  });
+
+  it('asks a run of some drills only for those', () => {
+    const some = drills.filter(({ id }) => id === 'master-crash');
+    const report = run({ drills: some, manifest: { kind: 'drill' } });
+    expect(criterion(report, 'durable-kept-master-crash').state).toBe('PASS');
+    expect(criterion(report, 'persistence').state).toBe('PASS');
+    expect(criterion(report, 'get-latency')).toMatchObject({
+      state: 'OUT_OF_SCOPE',
+      because: 'none of its drills was asked for in this run',
+    });
+  });
+
+  it('claims in full no more than its trials carry', () => {
+    const one = drills.filter(({ id }) => id === 'master-crash');
+    const short = run({ drills: one, manifest: { kind: 'drill', profile: 'full' } });
+    expect(criterion(short, 'durable-kept-master-crash')).toMatchObject({
+      state: 'INSUFFICIENT',
+      n: 1,
+      minN: 20,
+    });
+    const long = run({ drills: one, trials: 20, manifest: { kind: 'drill', profile: 'full' } });
+    expect(criterion(long, 'durable-kept-master-crash')).toMatchObject({
+      state: 'PASS',
+      n: 20,
+      bound: { kind: 'lower', confidence: 0.95, method: 'clopper-pearson', value: 0.860892 },
+    });
+    expect(criterion(long, 'failover-time-master-crash')).toMatchObject({
+      state: 'PASS',
+      bound: { kind: 'upper', method: 'order-statistic', value: 201 },
+    });
+    expect(criterion(long, 'coverage-lines')).toMatchObject({ state: 'NOT_MEASURED' });
+  });
+
+  it('judges coverage where the run was given a summary', () => {
+    const summary = (lines: number) =>
+      JSON.stringify({
+        total: { lines: { covered: lines, total: 1000 }, branches: { covered: 900, total: 1000 } },
+      });
+    expect(criterion(run({ coverage: summary(850) }), 'coverage-lines')).toMatchObject({
+      state: 'PASS',
+      measured: 0.85,
+    });
+    expect(criterion(run({ coverage: summary(700) }), 'coverage-lines')).toMatchObject({
+      state: 'FAIL',
+      measured: 0.7,
+    });
+    expect(criterion(run({ coverage: '{}' }), 'coverage-lines').state).toBe('NOT_MEASURED');
+    expect(criterion(run({ coverage: 'no JSON' }), 'coverage-lines').state).toBe('NOT_MEASURED');
+  });
+
+  it('lets a waived criterion through until the day, by the time of judging', () => {
+    const waive = (expires: string) =>
+      run({
+        environment: environment({ client: { supervision: false } }),
+        gates: {
+          ...loadGates(),
+          waivers: [{ gate: 'supervised-client', owner: 'Ada', reason: 'known and watched', expires }],
+        },
+      });
+    const waived = waive('2030-01-01');
+    expect(waived.verdict).toMatchObject({ decision: 'GO', exitCode: 0 });
+    expect(criterion(waived, 'supervised-client')).toMatchObject({
+      state: 'WAIVED',
+      because: expect.stringMatching(/Ada.*FAIL/),
+    });
+    const expired = waive('2029-12-31');
+    expect(expired.verdict.exitCode).toBe(1);
+    expect(criterion(expired, 'supervised-client')).toMatchObject({
+      state: 'FAIL',
+      because: expect.stringContaining('expired on 2029-12-31'),
+    });
+  });
+
+  it('leaves out of scope what an environment of one node cannot have', () => {
+    const single = environment({
+      topology: { kind: 'single', replicas: 0, sentinels: 0, quorum: 1 },
+      redis: { minReplicasToWrite: 0 },
+      durability: { durableWrites: 'async' },
+    });
+    const report = run({
+      environment: single,
+      drills: drills.filter(({ topologies }) => topologies.includes('single')),
+    });
+    expect(criterion(report, 'quorum').state).toBe('OUT_OF_SCOPE');
+    expect(criterion(report, 'durability-backed').because).toMatch(/promises nothing beyond async/);
+    expect(report.verdict.decision).toBe('GO');
+  });
+});

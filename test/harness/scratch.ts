@@ -1,0 +1,59 @@
+/** Runs in a scratch folder of a test file, and what tests ask of their reports. */
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { KitError } from '../../config/errors.ts';
+import { canonicalJson } from '../../harness/evidence/canonical-json.ts';
+import type { RunFolder } from '../../harness/evidence/run-folder.ts';
+import type { Criterion } from '../../harness/gates/gate.ts';
+import { analyzeRun } from '../../harness/judge.ts';
+import type { Report } from '../../harness/reports/report.ts';
+import { healthyRun, type RunOptions } from './healthy-run.ts';
+
+export class Scratch implements Disposable {
+  readonly dir = mkdtempSync(join(tmpdir(), 'kit-judge-'));
+  #count = 0;
+
+  /** A path that does not exist yet. */
+  fresh(): string {
+    return join(this.dir, `run-${++this.#count}`);
+  }
+
+  /** A run by hand, sealed, with its report beside it. */
+  reported(options: RunOptions = {}): { readonly dir: string; readonly report: Report } {
+    const { dir } = this.recorded(options);
+    const report = analyzeRun(dir);
+    writeFileSync(join(dir, 'report.json'), canonicalJson(report));
+    return { dir, report };
+  }
+
+  recorded(options: RunOptions = {}): RunFolder {
+    return healthyRun(this.fresh(), options);
+  }
+
+  copyOf(dir: string): string {
+    const copy = this.fresh();
+    cpSync(dir, copy, { recursive: true });
+    return copy;
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.dir, { recursive: true });
+  }
+}
+
+export function criterion(report: Report, id: string): Criterion {
+  const found = report.verdict.criteria.find((one) => one.id === id);
+  if (found === undefined) throw new Error(`no criterion ${id}`);
+  return found;
+}
+
+export function errorOf(act: () => unknown): KitError {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof KitError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
