@@ -142,7 +142,7 @@ function noCommand(cause: KitError): KitError {
   return new KitError('the docker command is not installed', {
     code: 'DOCKER_NOT_FOUND',
     where: 'PATH',
-    hint: 'sudo apt-get install docker.io (Debian), or install Docker Engine',
+    hint: "install Docker Engine: the distribution's package, or docker-ce",
     cause,
   });
 }

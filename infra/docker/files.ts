@@ -75,13 +75,22 @@ export async function renderFiles(
   return { files, hashes: hashesOf(texts), departures };
 }
 
-/** As `renderFiles` would, without writing: the hashes that the containers would carry. */
+/** As `renderFiles` would, without writing: what the containers and their volumes would carry. */
 export async function renderHashes(
   plan: DockerPlan,
   facts: BinaryFacts,
   stateDir: string,
-): Promise<RenderedFiles['hashes']> {
-  return hashesOf((await renderTexts(plan, facts, stateDir)).texts);
+): Promise<{
+  readonly hashes: RenderedFiles['hashes'];
+  /** By volume and path. */
+  readonly sums: ReadonlyMap<string, ReadonlyMap<string, string>>;
+}> {
+  const { texts } = await renderTexts(plan, facts, stateDir);
+  const sums = [...texts].map(
+    ([volume, entries]) =>
+      [volume, new Map([...entries].map(([path, text]) => [path, sha256(text)]))] as const,
+  );
+  return { hashes: hashesOf(texts), sums: new Map(sums) };
 }
 
 type Texts = ReadonlyMap<string, ReadonlyMap<string, string>>;

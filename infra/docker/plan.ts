@@ -17,7 +17,7 @@ export const LABEL = {
   config: 'redis-cache-kit.config-sha256',
 } as const;
 
-interface PlannedContainer {
+export interface PlannedContainer {
   readonly id: string;
   readonly container: string;
   readonly configVolume: string;
@@ -26,6 +26,10 @@ interface PlannedContainer {
   /** For this host. */
   readonly published: Address;
   readonly memoryMb: number;
+  /** Command of the health check. */
+  readonly health: readonly string[];
+  /** Variables; never a secret. */
+  readonly env: readonly string[];
 }
 
 export interface PlannedNode extends PlannedContainer {
@@ -75,23 +79,37 @@ export function planDocker(topology: Topology): DockerPlan {
       address: at(OCTET[node.role] + node.index, listen),
       published: { host: '127.0.0.1', port: first + node.index - 1 },
       memoryMb: redis ? redisMemoryMb(environment) : 64,
+      health: ['/usr/local/bin/kit-node', 'health'],
+      env: [],
     };
   });
-  const side = (id: 'exporter' | 'commander', listen: number, memoryMb: number): PlannedContainer => ({
+  const side = (
+    id: 'exporter' | 'commander',
+    listen: number,
+    rest: { readonly memoryMb: number; readonly healthPath: string; readonly env: readonly string[] },
+  ): PlannedContainer => ({
     id,
     container: named(id),
     configVolume: named(`${id}-conf`),
     address: at(OCTET[id], listen),
     published: { host: '127.0.0.1', port: docker.ports[id] },
-    memoryMb,
+    memoryMb: rest.memoryMb,
+    // Both the published images and the built ones have busybox, and nothing else in common.
+    health: ['busybox', 'wget', '-q', '-O', '/dev/null', `http://127.0.0.1:${listen}${rest.healthPath}`],
+    env: rest.env,
   });
   return {
     topology,
     environment,
     networks: { data: { name: named('data'), subnet }, publish: { name: named('publish') } },
     nodes,
-    exporter: side('exporter', 9121, 64),
-    commander: side('commander', 8081, 192),
+    exporter: side('exporter', 9121, { memoryMb: 64, healthPath: '/health', env: [] }),
+    commander: side('commander', 8081, {
+      memoryMb: 192,
+      healthPath: '/healthcheck',
+      // Its own directory of defaults first, then ours: node-config merges them in this order.
+      env: ['NODE_CONFIG_DIR=/redis-commander/config:/kit', 'NODE_ENV=production'],
+    }),
     init: { container: named('init') },
     ready: { container: named('ready'), configVolume: named('ready-conf'), address: at(OCTET.ready, 0) },
     placement: new Map(nodes.map((node) => [node.id, node.address])),

@@ -149,7 +149,7 @@ class DockerSubstrate implements Substrate {
   async #changed(plan: DockerPlan): Promise<string | undefined> {
     const outputs = terraform.readOutputs(this.#stateDir, plan.environment.name);
     if (!isDeepStrictEqual(outputs?.nodes, outputsOf(plan, '').nodes)) return 'its nodes, addresses or ports';
-    const hashes = await renderHashes(plan, chooseImages(this.#stateDir).facts, this.#stateDir);
+    const { hashes } = await renderHashes(plan, chooseImages(this.#stateDir).facts, this.#stateDir);
     const found = await inspectContainers(plan.nodes.map(({ container }) => container));
     const other = plan.nodes.filter(({ container, configVolume }) => {
       const label = found.get(container)?.Config.Labels?.[LABEL.config];

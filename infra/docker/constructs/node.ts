@@ -36,7 +36,7 @@ export class Node extends Construct {
       ],
       volumes: [configuration.mount(planned.configVolume), { volumeName: data.name, containerPath: '/data' }],
       healthcheck: {
-        test: ['CMD', '/usr/local/bin/kit-node', 'health'],
+        test: ['CMD', ...planned.health],
         interval: '10s',
         timeout: '3s',
         retries: 3,

@@ -14,15 +14,11 @@ export class Observability extends Construct {
     const { exporter, commander } = parts.plan;
     this.exporter = this.#service('exporter', parts, {
       entrypoint: ['/bin/sh', '/kit/exporter.sh'],
-      path: '/health',
       planned: exporter,
       after,
     });
     this.commander = this.#service('commander', parts, {
-      // Its own directory of defaults first, then ours: node-config merges them in this order.
-      env: ['NODE_CONFIG_DIR=/redis-commander/config:/kit', 'NODE_ENV=production'],
       entrypoint: ['node', '/redis-commander/bin/redis-commander.js'],
-      path: '/healthcheck',
       planned: commander,
       after,
       // It starts children that it does not reap.
@@ -37,8 +33,6 @@ export class Observability extends Construct {
       readonly planned: StackParts['plan']['exporter'];
       readonly after: readonly Node[];
       readonly entrypoint: string[];
-      readonly path: string;
-      readonly env?: string[];
       readonly init?: boolean;
     },
   ): Container {
@@ -50,7 +44,7 @@ export class Observability extends Construct {
       hostname: planned.id,
       image: images.idOf(role),
       entrypoint: service.entrypoint,
-      ...(service.env === undefined ? {} : { env: service.env }),
+      ...(planned.env.length === 0 ? {} : { env: [...planned.env] }),
       ...(service.init === undefined ? {} : { init: service.init }),
       networksAdvanced: network.attachments(planned.address.host),
       ports: [
@@ -59,15 +53,7 @@ export class Observability extends Construct {
       volumes: [configuration.mount(planned.configVolume)],
       tmpfs: { '/tmp': 'rw,noexec,nosuid,size=16m' },
       healthcheck: {
-        test: [
-          'CMD',
-          'busybox',
-          'wget',
-          '-q',
-          '-O',
-          '/dev/null',
-          `http://127.0.0.1:${planned.address.port}${service.path}`,
-        ],
+        test: ['CMD', ...planned.health],
         interval: '10s',
         timeout: '3s',
         retries: 3,

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /**
@@ -5,6 +6,7 @@ import { defineConfig } from 'vitest/config';
  * `npm run test:engine` builds the images once before them.
  */
 export default defineConfig({
+  root: join(import.meta.dirname, '..'),
   test: {
     include: ['test/**/*.engine.ts'],
     globalSetup: ['test/support/engine-setup.ts'],
