@@ -22,7 +22,7 @@ export interface Recorder {
 
 /** Opens a recorder on a new file; its folder is made where needed. Events recorded after `close` are dropped. */
 export function openRecorder(path: string, onError?: (error: KitError) => void): Recorder {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const stream = createWriteStream(path, { flags: 'wx' });
   let lines: string[] = [];
   let characters = 0;
@@ -72,4 +72,13 @@ export function openRecorder(path: string, onError?: (error: KitError) => void):
       return closing;
     },
   };
+}
+
+/** A folder that cannot be made shows as a file that cannot be opened: one way to fail. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch {
+    // The stream's error says it.
+  }
 }

@@ -4,6 +4,7 @@
  * It acts and records; nothing here judges. Whatever happens (an error, the drill's bound, Ctrl-C) every fault is healed,
  * every generator ended and the histories closed, and the record says why there is nothing to judge.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Environment } from '../infra/environment.ts';
 import type { Clock } from './clock.ts';
@@ -48,7 +49,7 @@ class TrialBound extends Error {}
 export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
   const { drill, trial, environment, clock, seed } = request;
   const startedUs = clock.nowUs();
-  const writers: string[] = [];
+  const files: string[] = [];
   const record = (status: TrialRecord['status'], reason?: string): TrialRecord => ({
     drill: drill.id,
     trial,
@@ -56,7 +57,8 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
     ...(reason !== undefined && { reason }),
     seed,
     clients: drill.clients,
-    files: writers.map((writer) => `${folderOf(request)}/${writer}.jsonl`),
+    // A history that could not even be opened is no file of the trial.
+    files: files.filter((file) => existsSync(join(request.dir, file))),
     startedUs,
     endedUs: clock.nowUs(),
   });
@@ -68,8 +70,9 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
   // 2. What ends it: the drill's own bound, Ctrl-C, or a history that cannot be written.
   const bound = boundOf(request);
   const historyPath = (writer: string) => {
-    writers.push(writer);
-    return join(request.dir, folderOf(request), `${writer}.jsonl`);
+    const file = `trials/${drill.id}-${trial}/${writer}.jsonl`;
+    files.push(file);
+    return join(request.dir, file);
   };
   const recorder = openRecorder(historyPath('events'), (error) => bound.abort(error));
   try {
@@ -125,10 +128,6 @@ function boundOf({ drill, signal: asked }: TrialRequest) {
     asked?.removeEventListener('abort', interrupted);
   };
   return { signal: controller.signal, abort, release };
-}
-
-function folderOf({ drill, trial }: Pick<TrialRequest, 'drill' | 'trial'>): string {
-  return `trials/${drill.id}-${trial}`;
 }
 
 /** Why the drill cannot be asked of this environment, or undefined. */

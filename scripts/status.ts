@@ -21,7 +21,7 @@ export function status(program: Command, session: Session): void {
     .action(async (options: common.EnvironmentOptions) => {
       const config = loadEnvironment(options.env, options.set);
       const substrate = await substrateOf(options.substrate, stateDir());
-      await using environment = await substrate.open(planTopology(config));
+      const environment = await substrate.open(planTopology(config));
       if (environment === undefined) {
         session.exitCode = EXIT.NO_GO;
         answer(
@@ -31,8 +31,12 @@ export function status(program: Command, session: Session): void {
         );
         return;
       }
-      const view = await environmentView(environment);
-      session.exitCode = view.healthy ? EXIT.GO : EXIT.NO_GO;
-      answer(session, view, environmentText(view));
+      try {
+        const view = await environmentView(environment);
+        session.exitCode = view.healthy ? EXIT.GO : EXIT.NO_GO;
+        answer(session, view, environmentText(view));
+      } finally {
+        await environment[Symbol.asyncDispose]();
+      }
     });
 }

@@ -22,12 +22,16 @@ export function up(program: Command, session: Session): void {
     .action(async (options: common.EnvironmentOptions) => {
       const topology = planTopology(loadEnvironment(options.env, options.set));
       const substrate = await substrateOf(options.substrate, stateDir());
-      await using environment = await substrate.apply(topology, {
+      const environment = await substrate.apply(topology, {
         ephemeral: false,
         progress: (line) => session.terminal.progress(line),
         signal: session.signal,
       });
-      const view = await environmentView(environment);
-      answer(session, view, environmentText(view));
+      try {
+        const view = await environmentView(environment);
+        answer(session, view, environmentText(view));
+      } finally {
+        await environment[Symbol.asyncDispose]();
+      }
     });
 }

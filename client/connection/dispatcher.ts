@@ -31,6 +31,11 @@ export function isRefusal(error: Error): boolean {
   return REFUSALS.some((code) => error.message.startsWith(code));
 }
 
+/** A master without enough replicas: certainly not applied, and over in a moment after a failover. */
+export function isPassing(error: Error): boolean {
+  return error.message.startsWith('NOREPLICAS');
+}
+
 export class Dispatcher {
   readonly #refused: (link: Link, reason: string) => void;
   readonly #why: () => string;
@@ -39,6 +44,8 @@ export class Dispatcher {
   #link: Link | undefined;
   #held = false;
   #closed = false;
+  /** Refused for a reason that passes; one is tried again with each tick, all when a write succeeds. */
+  #postponed: { readonly operation: Operation; readonly refusal: Error }[] = [];
   /** Links that were left while they owed answers to writes. */
   readonly #retired = new Set<Link>();
   /** Answers of a link that was silent for long: believed once no other master is found. */
@@ -80,6 +87,7 @@ export class Dispatcher {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const operation of waiting) this.submit(operation);
+    this.#resume();
   }
 
   /** From now on answers to writes are kept until they are believed (`believe`) or not (`detach`). */
@@ -129,6 +137,11 @@ export class Dispatcher {
       this.#waiting = waiting.filter((operation) => at < operation.deadline);
       for (const operation of waiting) if (at >= operation.deadline) this.#unsent(operation);
     }
+    const [first, ...rest] = this.#postponed;
+    if (first) {
+      this.#postponed = rest.filter((postponed) => !this.#overdue(postponed, at));
+      if (!this.#overdue(first, at)) this.submit(first.operation);
+    }
     for (const link of this.#retired) {
       if (this.#owes(link)) continue;
       this.#retired.delete(link);
@@ -138,13 +151,15 @@ export class Dispatcher {
 
   /** Something waits or is owed. */
   get busy(): boolean {
-    return this.#inflight.size > 0 || this.#waiting.length > 0;
+    return this.#inflight.size > 0 || this.#waiting.length > 0 || this.#postponed.length > 0;
   }
 
   close(): void {
     this.#closed = true;
     for (const operation of this.#waiting) operation.reject(new ClosedError());
     this.#waiting = [];
+    for (const postponed of this.#postponed) this.#overdue(postponed, Number.POSITIVE_INFINITY);
+    this.#postponed = [];
     for (const operation of [...this.#inflight]) {
       if (operation.read) this.#settle(operation).reject(new ClosedError());
       else this.#unknown(operation, 'the connection was closed by its owner');
@@ -170,12 +185,17 @@ export class Dispatcher {
   #answered(operation: Operation, link: Link, reply: unknown): void {
     if (operation.read || link === this.#link) {
       if (this.#doubted && !operation.read) this.#doubted.push({ operation, link, reply });
-      else this.#settle(operation).resolve(reply);
+      else {
+        this.#settle(operation).resolve(reply);
+        if (!operation.read) this.#resume();
+      }
     } else this.#unknown(operation, 'it was answered by a node that is no longer the master');
   }
 
   #failed(operation: Operation, link: Link, error: unknown): void {
-    if (isReply(error) && !isRefusal(error)) {
+    if (isReply(error) && isPassing(error) && !operation.impatient) {
+      this.#postponed.push({ operation: this.#settle(operation), refusal: error });
+    } else if (isReply(error) && !isRefusal(error)) {
       this.#settle(operation).reject(new CommandError(error.message, error));
     } else if (isReply(error)) {
       this.#settle(operation);
@@ -183,6 +203,20 @@ export class Dispatcher {
       this.#retry(operation, link);
     } else if (operation.read || error instanceof UnsentError) this.#retry(operation, link);
     else this.#unknown(operation, error instanceof Error ? error.message : String(error));
+  }
+
+  #resume(): void {
+    if (this.#postponed.length === 0) return;
+    const postponed = this.#postponed;
+    this.#postponed = [];
+    for (const { operation } of postponed) this.submit(operation);
+  }
+
+  /** Gives the server's own reason to one whose time is over. */
+  #overdue({ operation, refusal }: { operation: Operation; refusal: Error }, at: number): boolean {
+    if (at < operation.deadline) return false;
+    operation.reject(new CommandError(refusal.message, refusal));
+    return true;
   }
 
   /** Sent nowhere, refused, or a read: may go to whoever is master next. */

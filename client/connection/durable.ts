@@ -6,12 +6,13 @@
  */
 import { ClosedError, CommandError, DurabilityError, NotSentError, OutcomeUnknownError } from '../errors.ts';
 import type { Durability } from '../types.ts';
-import { isRefusal } from './dispatcher.ts';
+import { isPassing, isRefusal } from './dispatcher.ts';
 import { type Argument, isReply, type Link, UnsentError } from './link.ts';
 import { delay, jittered, now, within } from './timing.ts';
 
 const BATCH_MAX = 1000;
 const WAITING_MAX = 10_000;
+const RETRY_MS = 50;
 
 export interface DurableWrite {
   readonly durability: Exclude<Durability, 'async'>;
@@ -216,12 +217,20 @@ export class DurableChannel {
     try {
       applied.push({ write, reply: await within(answer, Math.ceil(left), write.command) });
     } catch (error) {
+      if (isReply(error) && isPassing(error)) return this.#later(write, error);
       if (isReply(error) && !isRefusal(error)) return write.reject(new CommandError(error.message, error));
       if (!isReply(error) && !(error instanceof UnsentError)) return write.reject(unknown(write, error));
       if (isReply(error) && !session.left) this.#refused(error.message);
       if (this.#closed) return write.reject(new ClosedError());
       this.#queue(write);
     }
+  }
+
+  /** Tried again for as long as it may take; then the server's own reason is the answer. */
+  #later(write: DurableWrite, refusal: Error): void {
+    const waitMs = jittered(RETRY_MS);
+    if (now() + waitMs >= write.deadline) write.reject(new CommandError(refusal.message, refusal));
+    else setTimeout(() => this.submit(write), waitMs);
   }
 }
 

@@ -41,9 +41,12 @@ export interface CheckResult {
   readonly drill: string;
   readonly trial: number;
   readonly client: string;
-  /** `unknown`: the history does not show it (no final read, no fault, nothing acknowledged). */
+  /**
+   * `invalid`: the property is violated. `unknown`: the history does not show it: with no figure where it was not recorded
+   * (no final read, no fault), with a figure in doubt where something spoiled it (evictions).
+   */
   readonly validity: 'valid' | 'invalid' | 'unknown';
-  /** Why invalid or unknown, with examples (first three keys or operations). */
+  /** Why invalid or unknown, with examples (first three). One that concerns a single figure begins with `<figure>: `. */
   readonly reasons: readonly string[];
   readonly figures: Readonly<Record<string, Figure>>;
 }

@@ -69,7 +69,7 @@ export const configuration: Checker = {
   proves: 'the resolved configuration has none of the settings that drills only find by bad luck',
   check(_history, { environment }) {
     const judged = Object.entries(RULES).map(([name, rule]) => [name, rule(environment)] as const);
-    const flaws = judged.filter(([, { right }]) => !right).map(([, { flaw }]) => flaw);
+    const flaws = judged.filter(([, { right }]) => !right).map(([name, { flaw }]) => `${name}: ${flaw}`);
     const figures = judged.map(([name, { right }]) => [name, value(right ? 1 : 0, 'boolean', 1)] as const);
     return {
       validity: flaws.length > 0 ? 'invalid' : 'valid',

@@ -16,7 +16,7 @@ import type { TrialRecord } from '../evidence/manifest.ts';
 import { aggregate, type Reading } from './aggregate.ts';
 import { boundOf } from './claim.ts';
 import type { Criterion, CriterionState, EvidenceRef } from './gate.ts';
-import { isAsked, outOfScope, type RunScope } from './scope.ts';
+import { isAsked, outOfScope, type RunScope, smallestN } from './scope.ts';
 import { compare, inWords } from './target.ts';
 
 /** A trial with what its evidence allows to say. */
@@ -58,7 +58,6 @@ export function evaluate(gate: Gate, context: GateContext): Criterion {
     reason === undefined
       ? waived(gate, context, distrusted(judge(gate, context), context.tainted))
       : ({ state: 'OUT_OF_SCOPE', because: reason } satisfies Outcome);
-  const { profile } = context.run;
   return {
     id: gate.id,
     title: gate.title,
@@ -77,7 +76,7 @@ export function evaluate(gate: Gate, context: GateContext): Criterion {
     unit: gate.unit,
     measured: outcome.measured ?? null,
     n: outcome.n ?? 0,
-    minN: gate.minN[profile],
+    minN: reason === undefined ? smallestN(gate, context.run) : gate.minN[context.run.profile],
     bound: outcome.bound ?? null,
     evidence: distinct(outcome.evidence ?? []),
   };
@@ -108,7 +107,11 @@ function judge(gate: Gate, context: GateContext): Outcome {
     return {
       ...base,
       state: 'FAIL',
-      because: sentence([worst, ...failed.map(text), ...reasonsOf(missed.length > 0 ? missed : figures)]),
+      because: sentence([
+        worst,
+        ...failed.map(text),
+        ...reasonsOf(gate, missed.length > 0 ? missed : figures),
+      ]),
     };
   }
   for (const state of ['INVALID', 'NOT_MEASURED'] as const) {
@@ -126,7 +129,7 @@ function passOrInsufficient(
   base: Pick<Outcome, 'evidence'>,
   sum: { readonly measured: number; readonly n: number },
 ): Outcome {
-  const minN = gate.minN[run.profile];
+  const minN = smallestN(gate, run);
   const measured = { ...base, measured: sum.measured, n: sum.n };
   const unit = gate.sli.count === 'trials' ? 'trials' : 'observations';
   if (sum.n < minN) {
@@ -136,11 +139,11 @@ function passOrInsufficient(
       because: `${sum.n} ${unit}; ${minN} are the fewest that count`,
     };
   }
-  const observed = `${sum.n} of ${sum.n} ${unit} observed`;
   const claim = `${inWords(sum.measured, gate.unit)}, target ${target(gate)}`;
   if (run.profile === 'quick' || gate.claim === undefined) {
-    const all = gate.sli.over === 'pool' ? `over ${sum.n} observations` : observed;
-    return { ...measured, state: 'PASS', because: `${claim}; ${all}` };
+    const observed =
+      gate.sli.count === 'trials' ? `${sum.n} of ${sum.n} trials observed` : `${sum.n} observed`;
+    return { ...measured, state: 'PASS', because: `${claim}; ${observed}` };
   }
   const { bound, holds, why } = boundOf(gate, gate.claim, figures, sum.n);
   return { ...measured, bound, state: holds ? 'PASS' : 'INSUFFICIENT', because: `${claim}; ${why}` };
@@ -246,10 +249,13 @@ function waived(gate: Gate, { waivers, judgedAt }: GateContext, outcome: Outcome
       };
 }
 
-function reasonsOf(readings: readonly Reading[]): readonly string[] {
-  return readings
-    .filter(({ reasons }) => reasons.length > 0)
-    .map(({ name, reasons }) => `${name}: ${reasons.join('; ')}`);
+/** What the checker says of the trials, and of the gate's own figure alone where it says that. */
+function reasonsOf(gate: Gate, readings: readonly Reading[]): readonly string[] {
+  return readings.flatMap(({ name, reasons }) => {
+    const own = reasons.filter((reason) => reason.startsWith(`${gate.sli.figure}: `));
+    const said = own.length > 0 ? own : reasons;
+    return said.length > 0 ? [`${name}: ${said.join('; ')}`] : [];
+  });
 }
 
 function text(flaw: Flaw): string {

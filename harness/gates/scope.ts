@@ -47,6 +47,12 @@ export function isAsked(drill: string, run: RunScope): boolean {
   return run.kind === 'readiness' || WITHOUT_TRIAL.has(drill) || run.asked.has(drill);
 }
 
+/** The smallest n of this run: of a gate over several drills, a run that asked for some of them owes their share. */
+export function smallestN(gate: Gate, run: RunScope): number {
+  const asked = gate.workload.filter((drill) => isAsked(drill, run)).length;
+  return Math.ceil((gate.minN[run.profile] * asked) / gate.workload.length);
+}
+
 function misses(some: 'all' | readonly string[], name: string): boolean {
   return some !== 'all' && !some.includes(name);
 }

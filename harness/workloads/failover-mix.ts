@@ -5,10 +5,11 @@
  * few keys with a tag that must occur once: a repeated one is visible in the final read. INCR and APPEND go through the
  * client's connection, past cache and fallback.
  */
-import type { GeneratedWorkload, GeneratorContext } from './generated.ts';
+import { type GeneratorContext, generated } from './generated.ts';
 import type { PlannedOperation } from './issuer.ts';
 import type { Lane } from './open-loop.ts';
 import { openLoop } from './open-loop.ts';
+import type { Resolved } from './parameters.ts';
 import { padded } from './values.ts';
 
 /** Reads ask for one of the last so many acknowledged writes. */
@@ -16,38 +17,40 @@ const READ_BACK = 2_000;
 
 const APPEND_KEYS = 50;
 
-export const failoverMix = {
-  kind: 'generated',
+const defaults = {
+  asyncSetsPerSecond: 60,
+  /** Kit only, and only where the environment promises more than `async`. */
+  durableSetsPerSecond: 40,
+  getsPerSecond: 80,
+  incrsPerSecond: 15,
+  appendsPerSecond: 15,
+  getOrComputesPerSecond: 30,
+  /** Deadline of `getOrCompute`'s caller. */
+  deadlineMs: 500,
+  computeKeys: 200,
+  valueBytes: 224,
+  /** Lifecycle, read by the trial: how long it waits for clients that are behind, once the first one writes again. */
+  stragglerMs: 3_000,
+  /** Lifecycle: how long the load goes on after the heal, with the returned node in the picture. */
+  afterHealMs: 1_500,
+  /** Lifecycle: the longest wait for Sentinel to make the topology whole, before the trial does it by REPLICAOF. */
+  settleMs: 2_000,
+};
+
+type Context = GeneratorContext<Resolved<typeof defaults>>;
+
+export const failoverMix = generated({
   name: 'failover-mix',
   finalRead: true,
-  defaults: {
-    asyncSetsPerSecond: 60,
-    /** Kit only, and only where the environment promises more than `async`. */
-    durableSetsPerSecond: 40,
-    getsPerSecond: 80,
-    incrsPerSecond: 15,
-    appendsPerSecond: 15,
-    getOrComputesPerSecond: 30,
-    /** Deadline of `getOrCompute`'s caller. */
-    deadlineMs: 500,
-    computeKeys: 200,
-    valueBytes: 224,
-    /** Lifecycle, read by the trial: how long it waits for clients that are behind, once the first one writes again. */
-    stragglerMs: 3_000,
-    /** Lifecycle: how long the load goes on after the heal, with the returned node in the picture. */
-    afterHealMs: 1_500,
-    /** Lifecycle: the longest wait for Sentinel to make the topology whole, before the trial does it by REPLICAOF. */
-    settleMs: 2_000,
-  },
-  async run(context: GeneratorContext) {
+  defaults,
+  async run(context: Context) {
     const { clock, issuer, random, startUs, stopped } = context;
     await openLoop({ lanes: lanes(context), clock, issuer, random, startUs, stopped });
   },
-} as const satisfies GeneratedWorkload;
+});
 
-function lanes(context: GeneratorContext): readonly Lane[] {
+function lanes(context: Context): readonly Lane[] {
   const { adapter, tag, parameters, durableWrites, random } = context;
-  const parameter = (name: keyof typeof failoverMix.defaults) => parameters[name] ?? 0;
   const acknowledged: string[] = [];
   let written = 0;
   let incremented = 0;
@@ -62,7 +65,7 @@ function lanes(context: GeneratorContext): readonly Lane[] {
       key,
       value,
       durability,
-      send: () => adapter.set(key, padded(value, parameter('valueBytes')), durability),
+      send: () => adapter.set(key, padded(value, parameters.valueBytes), durability),
       onOk: (answer) => {
         if (answer.source === 'redis') acknowledged[n % READ_BACK] = key;
       },
@@ -83,24 +86,24 @@ function lanes(context: GeneratorContext): readonly Lane[] {
     return { kind: 'append', key, value: text, send: (op) => adapter.append(key, text(op)) };
   };
   const getOrCompute = (): PlannedOperation => {
-    const n = random.int(parameter('computeKeys'));
+    const n = random.int(parameters.computeKeys);
     const key = `c:${tag}:${n}`;
     const value = `c${n}`;
     return {
       kind: 'getOrCompute',
       key,
       value,
-      deadlineMs: parameter('deadlineMs'),
+      deadlineMs: parameters.deadlineMs,
       send: () => adapter.getOrCompute(key, async () => value),
     };
   };
   const durable = adapter.durable && durableWrites !== 'async';
   return [
-    { perSecond: parameter('asyncSetsPerSecond'), next: () => set('async') },
-    { perSecond: durable ? parameter('durableSetsPerSecond') : 0, next: () => set(durableWrites) },
-    { perSecond: parameter('getsPerSecond'), next: get },
-    { perSecond: parameter('incrsPerSecond'), next: incr },
-    { perSecond: parameter('appendsPerSecond'), next: append },
-    { perSecond: parameter('getOrComputesPerSecond'), next: getOrCompute },
+    { perSecond: parameters.asyncSetsPerSecond, next: () => set('async') },
+    { perSecond: durable ? parameters.durableSetsPerSecond : 0, next: () => set(durableWrites) },
+    { perSecond: parameters.getsPerSecond, next: get },
+    { perSecond: parameters.incrsPerSecond, next: incr },
+    { perSecond: parameters.appendsPerSecond, next: append },
+    { perSecond: parameters.getOrComputesPerSecond, next: getOrCompute },
   ];
 }

@@ -7,15 +7,15 @@ import type { Clock } from '../clock.ts';
 import type { HistoryEvent } from '../history.ts';
 import type { Adapter } from './adapter.ts';
 import type { Issuer } from './issuer.ts';
-import type { Parameters } from './parameters.ts';
+import type { Parameters, Resolved } from './parameters.ts';
 import type { Random } from './random.ts';
 
-export interface GeneratorContext {
+export interface GeneratorContext<P extends Parameters = Parameters> {
   readonly adapter: Adapter;
   readonly clock: Clock;
   readonly issuer: Issuer;
   readonly random: Random;
-  readonly parameters: Parameters;
+  readonly parameters: P;
   /** What a durable write of the environment promises. */
   readonly durableWrites: Durability;
   /** Unique to trial and client: the middle of every key. */
@@ -37,6 +37,17 @@ export interface GeneratedWorkload {
   prepare?(context: GeneratorContext): Promise<void>;
   /** Resolves when it ended by itself, or soon after `stopped`. */
   run(context: GeneratorContext): Promise<void>;
+}
+
+/** A generated workload whose code sees its own parameters by name. */
+export function generated<const P extends Parameters>(
+  workload: Pick<GeneratedWorkload, 'name' | 'finalRead'> & {
+    readonly defaults: P;
+    prepare?(context: GeneratorContext<Resolved<P>>): Promise<void>;
+    run(context: GeneratorContext<Resolved<P>>): Promise<void>;
+  },
+): GeneratedWorkload {
+  return { kind: 'generated', ...workload };
 }
 
 /** Writes a mark of the workload: phases, windows, sizes. */

@@ -6,6 +6,9 @@ import { KitError } from '../../config/errors.ts';
 
 export type Parameters = Readonly<Record<string, number>>;
 
+/** The parameters that a workload named, each with a value. */
+export type Resolved<P extends Parameters> = { readonly [K in keyof P]: number };
+
 const FULL = 'full.';
 
 /** The parameters of one profile, over the workload's defaults. */
@@ -14,7 +17,7 @@ export function resolveParameters<T extends Parameters>(
   defaults: T,
   given: Parameters,
   profile: 'quick' | 'full',
-): { readonly [K in keyof T]: number } {
+): Resolved<T> {
   const resolved: Record<string, number> = { ...defaults };
   const ordered = Object.entries(given).sort(
     ([a], [b]) => Number(a.startsWith(FULL)) - Number(b.startsWith(FULL)),
@@ -29,5 +32,5 @@ export function resolveParameters<T extends Parameters>(
     }
     if (!given.startsWith(FULL) || profile === 'full') resolved[name] = value;
   }
-  return resolved as { readonly [K in keyof T]: number };
+  return resolved as Resolved<T>;
 }

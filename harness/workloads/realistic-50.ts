@@ -4,20 +4,16 @@
  */
 
 import { simulatedBackend } from './backend.ts';
-import type { GeneratedWorkload, GeneratorContext } from './generated.ts';
-import { mark } from './generated.ts';
+import { generated, mark } from './generated.ts';
 import { vectorKey } from './vector-key.ts';
 
-export const realistic50 = {
-  kind: 'generated',
+export const realistic50 = generated({
   name: 'realistic-50',
   finalRead: false,
   defaults: { queries: 50, catalogue: 10, backendFastestMs: 120, backendSlowestMs: 180, deadlineMs: 1_000 },
-  async run(context: GeneratorContext) {
+  async run(context) {
     const { adapter, clock, issuer, random, stopped } = context;
-    const { queries, catalogue, backendFastestMs, backendSlowestMs, deadlineMs } = context.parameters as {
-      readonly [K in keyof typeof realistic50.defaults]: number;
-    };
+    const { queries, catalogue, backendFastestMs, backendSlowestMs, deadlineMs } = context.parameters;
     const backend = simulatedBackend(random, backendFastestMs, backendSlowestMs);
     const order = random.shuffle(Array.from({ length: queries }, (_, i) => i % catalogue));
     mark(context, 'catalogue', { keys: catalogue, queries });
@@ -42,4 +38,4 @@ export const realistic50 = {
       mark(context, 'phase-end', { phase, tookMs: (clock.nowUs() - startUs) / 1_000 });
     }
   },
-} as const satisfies GeneratedWorkload;
+});

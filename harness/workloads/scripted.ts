@@ -14,13 +14,13 @@ import type { ExpectationEvent, HistoryEvent, Json } from '../history.ts';
 import type { ClientSpec } from './adapter.ts';
 import type { WrittenKey } from './issuer.ts';
 import type { CacheOverrides } from './kit.ts';
-import type { Parameters } from './parameters.ts';
+import type { Parameters, Resolved } from './parameters.ts';
 import type { Random } from './random.ts';
 
-export interface ScriptContext {
+export interface ScriptContext<P extends Parameters = Parameters> {
   readonly environment: Environment;
   readonly clock: Clock;
-  readonly parameters: Parameters;
+  readonly parameters: P;
   readonly random: Random;
   /** Unique to the trial: the middle of every key. */
   readonly tag: string;
@@ -52,6 +52,15 @@ export interface ScriptedWorkload {
   readonly name: string;
   readonly defaults: Parameters;
   run(context: ScriptContext): Promise<void>;
+}
+
+/** A scripted workload whose script sees its own parameters by name. */
+export function scripted<const P extends Parameters>(workload: {
+  readonly name: string;
+  readonly defaults: P;
+  run(context: ScriptContext<Resolved<P>>): Promise<void>;
+}): ScriptedWorkload {
+  return { kind: 'scripted', ...workload };
 }
 
 /** `equals`, the most common relation. */

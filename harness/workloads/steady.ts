@@ -5,80 +5,82 @@
  * Part of the catalogue is written before: the popular part, as a warmed cache has it. What is asked for and absent is
  * written then, as a cache-aside application does. The first moments are not measured: the mark `window` says what is.
  */
-import type { GeneratedWorkload, GeneratorContext } from './generated.ts';
-import { mark } from './generated.ts';
+import { type GeneratorContext, generated, mark } from './generated.ts';
 import type { PlannedOperation } from './issuer.ts';
 import { openLoop } from './open-loop.ts';
+import type { Resolved } from './parameters.ts';
 import { padded, valueBytes } from './values.ts';
 import { zipf } from './zipf.ts';
 
-export const steady = {
-  kind: 'generated',
+const defaults = {
+  durationMs: 8_000,
+  warmUpMs: 1_000,
+  getsPerSecond: 285,
+  setsPerSecond: 15,
+  getManysPerSecond: 5,
+  setManysPerSecond: 5,
+  getOrComputesPerSecond: 20,
+  batch: 100,
+  catalogue: 2_000,
+  /** Share of the catalogue, most popular first, that is written before the load begins. */
+  warmedShare: 0.5,
+  zipfExponent: 0.99,
+  maxValueBytes: 16_384,
+  deadlineMs: 500,
+};
+
+type Context = GeneratorContext<Resolved<typeof defaults>>;
+
+export const steady = generated({
   name: 'steady',
   finalRead: false,
-  defaults: {
-    durationMs: 8_000,
-    warmUpMs: 1_000,
-    getsPerSecond: 285,
-    setsPerSecond: 15,
-    getManysPerSecond: 5,
-    setManysPerSecond: 5,
-    getOrComputesPerSecond: 20,
-    batch: 100,
-    catalogue: 2_000,
-    /** Share of the catalogue, most popular first, that is written before the load begins. */
-    warmedShare: 0.5,
-    zipfExponent: 0.99,
-    maxValueBytes: 16_384,
-    deadlineMs: 500,
-  },
-  async prepare(context: GeneratorContext) {
+  defaults,
+  async prepare(context) {
     const { issuer, clock } = context;
     const catalogue = catalogueOf(context);
-    const warmed = Math.ceil(catalogue.size * catalogue.parameter('warmedShare'));
+    const warmed = Math.ceil(catalogue.size * context.parameters.warmedShare);
     mark(context, 'phase', { phase: 'warm' });
-    for (let from = 0; from < warmed; from += catalogue.parameter('batch')) {
-      const ranks = range(from, Math.min(warmed, from + catalogue.parameter('batch')));
+    for (let from = 0; from < warmed; from += context.parameters.batch) {
+      const ranks = range(from, Math.min(warmed, from + context.parameters.batch));
       await issuer.issue(clock.nowUs(), { ...catalogue.setMany(ranks), phase: 'warm' });
     }
     mark(context, 'catalogue', {
       keys: catalogue.size,
       warmed,
-      exponent: catalogue.parameter('zipfExponent'),
+      exponent: context.parameters.zipfExponent,
     });
   },
-  async run(context: GeneratorContext) {
-    const { clock, issuer, random, startUs, stopped } = context;
+  async run(context) {
+    const { clock, issuer, random, startUs, stopped, parameters } = context;
     const catalogue = catalogueOf(context);
-    const rate = catalogue.parameter;
-    const rank = zipf(catalogue.size, rate('zipfExponent'), random);
-    const ranks = () => Array.from({ length: rate('batch') }, () => random.int(catalogue.size));
-    const warmUpEndUs = startUs + rate('warmUpMs') * 1_000;
-    const endUs = startUs + (rate('warmUpMs') + rate('durationMs')) * 1_000;
+    const rank = zipf(catalogue.size, parameters.zipfExponent, random);
+    const ranks = () => distinct(rank, Math.min(parameters.batch, catalogue.size));
+    const warmUpEndUs = startUs + parameters.warmUpMs * 1_000;
+    const endUs = startUs + (parameters.warmUpMs + parameters.durationMs) * 1_000;
     const phased = (operation: PlannedOperation): PlannedOperation => ({
       ...operation,
       phase: clock.nowUs() < warmUpEndUs ? 'warm-up' : 'steady',
     });
     mark(context, 'window', { startUs: warmUpEndUs, endUs });
     const lanes = [
-      { perSecond: rate('getsPerSecond'), next: () => phased(catalogue.get(rank())) },
-      { perSecond: rate('setsPerSecond'), next: () => phased(catalogue.set(rank())) },
-      { perSecond: rate('getManysPerSecond'), next: () => phased(catalogue.getMany(ranks())) },
-      { perSecond: rate('setManysPerSecond'), next: () => phased(catalogue.setMany(ranks())) },
-      { perSecond: rate('getOrComputesPerSecond'), next: () => phased(catalogue.getOrCompute(rank())) },
+      { perSecond: parameters.getsPerSecond, next: () => phased(catalogue.get(rank())) },
+      { perSecond: parameters.setsPerSecond, next: () => phased(catalogue.set(rank())) },
+      { perSecond: parameters.getManysPerSecond, next: () => phased(catalogue.getMany(ranks())) },
+      { perSecond: parameters.setManysPerSecond, next: () => phased(catalogue.setMany(ranks())) },
+      { perSecond: parameters.getOrComputesPerSecond, next: () => phased(catalogue.getOrCompute(rank())) },
     ];
     await openLoop({ lanes, clock, issuer, random, startUs, endUs, stopped });
     await issuer.drain(2_000);
   },
-} as const satisfies GeneratedWorkload;
+});
 
 /** The operations on one catalogue of keys, most popular first. */
-function catalogueOf(context: GeneratorContext) {
+function catalogueOf(context: Context) {
   const { adapter, issuer, tag, random } = context;
-  const parameter = (name: string) => context.parameters[name] ?? 0;
-  const size = parameter('catalogue');
+  const { parameters } = context;
+  const size = parameters.catalogue;
   const key = (rank: number) => `s:${tag}:`.padEnd(30, '0') + String(rank).padStart(6, '0');
-  const value = (rank: number) => padded(`s${rank}`, valueBytes(random, parameter('maxValueBytes')));
+  const value = (rank: number) => padded(`s${rank}`, valueBytes(random, parameters.maxValueBytes));
 
   const set = (rank: number): PlannedOperation => {
     const text = value(rank);
@@ -119,14 +121,21 @@ function catalogueOf(context: GeneratorContext) {
       kind: 'getOrCompute',
       key: key(rank),
       value: `s${rank}`,
-      deadlineMs: parameter('deadlineMs'),
+      deadlineMs: parameters.deadlineMs,
       send: () => adapter.getOrCompute(key(rank), async () => text),
     };
   };
   issuer.remember(
     range(0, size).map((rank) => ({ key: adapter.physicalKey(key(rank)), encoding: adapter.encoding })),
   );
-  return { size, parameter, get, set, getMany, setMany, getOrCompute };
+  return { size, get, set, getMany, setMany, getOrCompute };
+}
+
+/** So many different ranks, as popular as `draw` makes them. */
+function distinct(draw: () => number, count: number): readonly number[] {
+  const ranks = new Set<number>();
+  while (ranks.size < count) ranks.add(draw());
+  return [...ranks];
 }
 
 function range(from: number, to: number): readonly number[] {

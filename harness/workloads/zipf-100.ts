@@ -3,13 +3,11 @@
  * gives; the catalogue's size is part of the result.
  */
 import { simulatedBackend } from './backend.ts';
-import type { GeneratedWorkload, GeneratorContext } from './generated.ts';
-import { mark } from './generated.ts';
+import { generated, mark } from './generated.ts';
 import { vectorKey } from './vector-key.ts';
 import { zipf } from './zipf.ts';
 
-export const zipf100 = {
-  kind: 'generated',
+export const zipf100 = generated({
   name: 'zipf-100',
   finalRead: false,
   defaults: {
@@ -20,9 +18,9 @@ export const zipf100 = {
     backendSlowestMs: 160,
     deadlineMs: 1_000,
   },
-  async run(context: GeneratorContext) {
+  async run(context) {
     const { adapter, clock, issuer, random, stopped } = context;
-    const parameters = context.parameters as { readonly [K in keyof typeof zipf100.defaults]: number };
+    const { parameters } = context;
     const { queries, catalogue, zipfExponent, deadlineMs } = parameters;
     const backend = simulatedBackend(random, parameters.backendFastestMs, parameters.backendSlowestMs);
     const rank = zipf(catalogue, zipfExponent, random);
@@ -42,4 +40,4 @@ export const zipf100 = {
       });
     }
   },
-} as const satisfies GeneratedWorkload;
+});

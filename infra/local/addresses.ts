@@ -8,16 +8,16 @@
  * checkouts of this user share, changed only under a lock, so that two environments side by side never meet. A block
  * is stale, and free again, when neither its owner's process nor its environment's ledger exists any more.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import { type Address, nodesOf, type Placement, type Topology, type TopologyNode } from '../topology.ts';
-import { writePrivate } from './files.ts';
+import { makePrivateDir, writePrivate } from './files.ts';
 import { isAlive, ownProcess, type ProcessIdentity } from './identity.ts';
 import { ledgerPath, readLedger } from './ledger.ts';
-import { acquireLock } from './lock.ts';
+import { acquireLock, holding } from './lock.ts';
 
 export type Addressing = 'address-per-node' | 'port-per-node';
 
@@ -56,39 +56,68 @@ const PORT_BLOCKS = 50;
 
 /** Claims the first free block and gives every node its address. @throws KitError `ADDRESS_IN_USE` */
 export async function claimBlock(request: BlockRequest): Promise<Block> {
-  const { topology, stateDir } = request;
+  const { topology } = request;
   const addressing = request.addressing ?? (await probeAddressing());
   const dir = request.registryDir ?? registryDir();
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  using _lock = await acquireLock(join(dir, 'lock'), {
-    what: 'address blocks of this user',
-    timeoutMs: 10_000,
+  return holding(lockRegistry(dir), async () => {
+    const taken = await takenBlocks(dir);
+    const count = addressing === 'address-per-node' ? BLOCKS : PORT_BLOCKS;
+    const candidates =
+      request.only === undefined ? Array.from({ length: count }, (_, i) => i) : [request.only];
+    const refused: string[] = [];
+    for (const number of candidates) {
+      const claim = taken.get(number);
+      if (claim !== undefined) {
+        refused.push(takenBy(number, claim));
+        continue;
+      }
+      const placement = place(topology, addressing, number);
+      const busy = await firstBusy([...placement.values()]);
+      if (busy === undefined) {
+        await writeClaim(dir, number, request);
+        return { number, addressing, placement };
+      }
+      refused.push(`${busy.host}:${busy.port} is in use by another program`);
+      if (isPortTakenEverywhere(refused)) break;
+    }
+    throw addressesInUse(refused, topology);
   });
-  const taken = await takenBlocks(dir);
-  const count = addressing === 'address-per-node' ? BLOCKS : PORT_BLOCKS;
-  const candidates = request.only === undefined ? Array.from({ length: count }, (_, i) => i) : [request.only];
-  const refused: string[] = [];
-  for (const number of candidates) {
-    const claim = taken.get(number);
-    if (claim !== undefined) {
-      refused.push(`block ${number} belongs to environment '${claim.environment}' of ${claim.stateDir}`);
-      continue;
-    }
-    const placement = place(topology, addressing, number);
-    const busy = await firstBusy([...placement.values()]);
-    if (busy === undefined) {
-      const own: BlockClaim = {
-        owner: await ownProcess(),
-        stateDir,
-        environment: topology.environment.name,
-      };
-      writePrivate(claimPath(dir, number), JSON.stringify(own));
-      return { number, addressing, placement };
-    }
-    refused.push(`${busy.host}:${busy.port} is in use by another program`);
-    if (isPortTakenEverywhere(refused)) break;
+}
+
+function lockRegistry(dir: string): Promise<Disposable> {
+  return acquireLock(join(dir, 'lock'), { what: 'address blocks of this user', timeoutMs: 10_000 });
+}
+
+async function writeClaim(dir: string, number: number, { topology, stateDir }: BlockRequest): Promise<void> {
+  const claim: BlockClaim = {
+    owner: await ownProcess(),
+    stateDir,
+    environment: topology.environment.name,
+  };
+  writePrivate(claimPath(dir, number), JSON.stringify(claim));
+}
+
+/**
+ * Makes sure that a kept environment still has its block: a reboot may have emptied the directory of claims, and another
+ * environment may have come first.
+ *
+ * @throws KitError `ADDRESS_IN_USE`
+ */
+export async function keepBlock(
+  number: number,
+  topology: Topology,
+  stateDir: string,
+  dir = registryDir(),
+): Promise<void> {
+  using _lock = await lockRegistry(dir);
+  const environment = topology.environment.name;
+  const claim = readClaim(claimPath(dir, number));
+  if (claim?.stateDir === stateDir && claim.environment === environment) return;
+  if (claim !== undefined && (await isHeld(claim, number))) {
+    throw addressesInUse([takenBy(number, claim)], topology);
   }
-  throw addressesInUse(refused, topology);
+  await writeClaim(dir, number, stateDir, environment);
 }
 
 /** Gives the block back, if it is this environment's. */
@@ -99,14 +128,12 @@ export async function releaseBlock(
   dir = registryDir(),
 ): Promise<void> {
   if (!existsSync(dir)) return;
-  using _lock = await acquireLock(join(dir, 'lock'), {
-    what: 'address blocks of this user',
-    timeoutMs: 10_000,
+  await holding(lockRegistry(dir), async () => {
+    const claim = readClaim(claimPath(dir, number));
+    if (claim?.stateDir === stateDir && claim.environment === environment) {
+      rmSync(claimPath(dir, number), { force: true });
+    }
   });
-  const claim = readClaim(claimPath(dir, number));
-  if (claim?.stateDir === stateDir && claim.environment === environment) {
-    rmSync(claimPath(dir, number), { force: true });
-  }
 }
 
 /** Every node's address in a block. Pure. */
@@ -156,6 +183,20 @@ function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
 
 function registryDir(): string {
   return join(tmpdir(), `redis-cache-kit-${userInfo().uid}`, 'blocks');
+}
+
+async function lockRegistry(dir: string): Promise<Disposable> {
+  makePrivateDir(dir);
+  return acquireLock(join(dir, 'lock'), { what: 'address blocks of this user', timeoutMs: 10_000 });
+}
+
+async function writeClaim(dir: string, number: number, stateDir: string, environment: string): Promise<void> {
+  const claim: BlockClaim = { owner: await ownProcess(), stateDir, environment };
+  writePrivate(claimPath(dir, number), JSON.stringify(claim));
+}
+
+function takenBy(number: number, claim: BlockClaim): string {
+  return `block ${number} belongs to environment '${claim.environment}' of ${claim.stateDir}`;
 }
 
 function claimPath(dir: string, number: number): string {

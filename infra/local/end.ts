@@ -10,7 +10,7 @@ import { releaseBlock } from './addresses.ts';
 import { environmentDir, makePrivateDir } from './files.ts';
 import { endProcess, isAlive, type ProcessIdentity } from './identity.ts';
 import { type Ledger, ledgerPath, listLedgers, readLedger } from './ledger.ts';
-import { acquireLock } from './lock.ts';
+import { acquireLock, holding } from './lock.ts';
 
 /** A grace for tidy logs and a last AOF flush; the data is removed anyway. */
 const GRACE_MS = 1_500;
@@ -93,9 +93,10 @@ export async function endLeftOvers(
 export async function endIfLeftOver(stateDir: string, name: string): Promise<boolean> {
   const before = readLedger(ledgerPath(stateDir, name));
   if (before === undefined || !(await isLeftOver(before))) return false;
-  using _lock = await lockEnvironment(stateDir, name);
-  const ledger = readLedger(ledgerPath(stateDir, name));
-  if (ledger === undefined || !(await isLeftOver(ledger))) return false;
-  await endEnvironment(stateDir, name);
-  return true;
+  return holding(lockEnvironment(stateDir, name), async () => {
+    const ledger = readLedger(ledgerPath(stateDir, name));
+    if (ledger === undefined || !(await isLeftOver(ledger))) return false;
+    await endEnvironment(stateDir, name);
+    return true;
+  });
 }

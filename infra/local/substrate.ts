@@ -12,7 +12,7 @@ import type { Environment } from '../environment.ts';
 import type { ProgramSink } from '../process.ts';
 import type { ApplyOptions, DestroyReport, PlanStep, Substrate } from '../substrate.ts';
 import type { Topology } from '../topology.ts';
-import type { Addressing } from './addresses.ts';
+import { type Addressing, keepBlock } from './addresses.ts';
 import {
   type AssembleRequest,
   prepareSite,
@@ -25,6 +25,7 @@ import { endEnvironment, endLeftOvers, isLeftOver, lockEnvironment } from './end
 import { LocalEnvironment } from './environment.ts';
 import { identify, ownProcess } from './identity.ts';
 import { type Ledger, ledgerPath, readLedger, updateLedger } from './ledger.ts';
+import { holding } from './lock.ts';
 import { LocalNodes } from './nodes.ts';
 import { configHashOf, planSteps } from './plan.ts';
 import { dismissReaper, startReaper } from './reaper.ts';
@@ -67,7 +68,6 @@ class LocalSubstrate implements Substrate {
     const progress = options.progress ?? (() => {});
     const { name } = topology.environment;
     await endLeftOvers(this.#stateDir, progress);
-    using _lock = await lockEnvironment(this.#stateDir, name, options.signal);
     const request: AssembleRequest = {
       topology,
       stateDir: this.#stateDir,
@@ -75,10 +75,12 @@ class LocalSubstrate implements Substrate {
       progress,
       signal: options.signal,
     };
-    const ledger = this.#ledger(topology);
-    if (ledger !== undefined && !(await isLeftOver(ledger))) return this.#resume(request, ledger);
-    await endEnvironment(this.#stateDir, name);
-    return this.#create(request, options.ephemeral);
+    return holding(lockEnvironment(this.#stateDir, name, options.signal), async () => {
+      const ledger = this.#ledger(topology);
+      if (ledger !== undefined && !(await isLeftOver(ledger))) return this.#resume(request, ledger);
+      await endEnvironment(this.#stateDir, name);
+      return this.#create(request, options.ephemeral);
+    });
   }
 
   async open(topology: Topology): Promise<Environment | undefined> {
@@ -90,8 +92,9 @@ class LocalSubstrate implements Substrate {
   }
 
   async destroy(environmentName: string): Promise<DestroyReport> {
-    using _lock = await lockEnvironment(this.#stateDir, environmentName);
-    return endEnvironment(this.#stateDir, environmentName);
+    return holding(lockEnvironment(this.#stateDir, environmentName), () =>
+      endEnvironment(this.#stateDir, environmentName),
+    );
   }
 
   async #create(request: AssembleRequest, ephemeral: boolean): Promise<Environment> {
@@ -122,8 +125,7 @@ class LocalSubstrate implements Substrate {
   }
 
   async #endOwned(name: string, reaper: ReturnType<typeof startReaper> | undefined): Promise<void> {
-    using _lock = await lockEnvironment(this.#stateDir, name);
-    await endEnvironment(this.#stateDir, name);
+    await holding(lockEnvironment(this.#stateDir, name), () => endEnvironment(this.#stateDir, name));
     if (reaper !== undefined) dismissReaper(reaper);
   }
 
@@ -138,6 +140,7 @@ class LocalSubstrate implements Substrate {
       });
     }
     requireSame(topology, ledger);
+    await keepBlock(ledger.block, topology, stateDir);
     const nodes = new LocalNodes(await siteOfLedger(topology, stateDir, ledger), ledger.owner !== undefined);
     await resumeAll(nodes, progress, signal);
     return new LocalEnvironment({ nodes, departures: ledger.departures });

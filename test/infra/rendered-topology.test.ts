@@ -59,7 +59,11 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
 
   beforeAll(async () => {
     rig = await startRig(
-      loadEnvironment(name, { 'sentinel.downAfterMs': 1000, 'redis.maxmemory': '64mb' }, new Map()),
+      loadEnvironment(
+        name,
+        { 'sentinel.downAfterMs': 1000, 'sentinel.failoverTimeoutMs': 5000, 'redis.maxmemory': '64mb' },
+        new Map(),
+      ),
     );
   });
   afterAll(async () => await rig[Symbol.asyncDispose]());
@@ -127,7 +131,7 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
     }
   });
 
-  it('fail over to a replica when the master dies, and a stock client follows without a warning', async () => {
+  it('fail over to a replica when the master dies, and a stock client finds it without a warning', async () => {
     for (const id of ['sentinel-1', 'sentinel-2', 'sentinel-3']) {
       const sentinel = rig.connect(id, 'admin');
       await until(`${id} sees two sentinels and two replicas`, async () => {
@@ -137,32 +141,40 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
       });
     }
     const warned = vi.spyOn(console, 'warn');
-    const client = stockClient(rig);
-    await until('the stock client writes', () => client.set('before', '1'));
+    await until('a stock client writes', () => writeAsStock(rig, 'before'));
     rig.kill('redis-1');
-    const elected = await until('another master', async () => {
-      const reply = await rig
-        .connect('sentinel-2', 'app')
-        .call('SENTINEL', 'get-master-addr-by-name', 'mymaster');
-      const [host] = reply as string[];
-      return host === rig.address('redis-1').host ? undefined : host;
-    });
+    const elected = await until(
+      'another master',
+      async () => {
+        const reply = await rig
+          .connect('sentinel-2', 'app')
+          .call('SENTINEL', 'get-master-addr-by-name', 'mymaster');
+        const [host] = reply as string[];
+        return host === rig.address('redis-1').host ? undefined : host;
+      },
+      40_000,
+    );
     const [id, other] =
       elected === rig.address('redis-2').host
         ? (['redis-2', 'redis-3'] as const)
         : (['redis-3', 'redis-2'] as const);
-    await until('the stock client writes to the new master', () => client.set('after', '1'));
+    await until('a stock client writes to the new master', () => writeAsStock(rig, 'after'));
     await until('the other replica follows the new master', async () =>
       (await rig.connect(other, 'admin').info('replication')).includes(`master_host:${elected}`),
     );
     expect(await rig.connect(id, 'app').get('before')).toBe('1');
     await until('the promotion is in the file', async () => !rig.conf(id).match(/^replicaof/m));
     expect(warned).not.toHaveBeenCalled();
+    warned.mockRestore();
     await expectNothingRefused(rig, [id, other, 'sentinel-1', 'sentinel-2', 'sentinel-3']);
   });
 });
 
-function stockClient(rig: Rig): Redis {
+/**
+ * One write by a stock ioredis of its own: what is under test is that the app users suffice for it. One client kept over
+ * the failover may end for ever when the switch meets it between two sockets (redis/ioredis#1683).
+ */
+async function writeAsStock(rig: Rig, key: string): Promise<string> {
   const client = new Redis({
     sentinels: ['sentinel-1', 'sentinel-2', 'sentinel-3'].map((id) => rig.address(id)),
     name: 'mymaster',
@@ -171,11 +183,15 @@ function stockClient(rig: Rig): Redis {
     sentinelUsername: 'app',
     sentinelPassword: rig.secrets.sentinel.app.reveal(),
     ...(rig.tls === undefined ? {} : { tls: rig.tls, sentinelTLS: rig.tls, enableTLSForSentinelMode: true }),
-    commandTimeout: 1000,
+    commandTimeout: 2000,
     failoverDetector: true,
   });
   client.on('error', () => undefined);
-  return client;
+  try {
+    return await client.set(key, '1');
+  } finally {
+    client.disconnect();
+  }
 }
 
 /** ACL LOG names every refused command: the replication, sentinel and peer users must miss nothing. */

@@ -5,25 +5,29 @@
 import type { Cache, CacheEvent } from '../../../client/index.ts';
 import type { FaultProxy } from '../../faults/proxy/index.ts';
 import { until } from '../../until.ts';
-import type { ScriptContext, ScriptedWorkload } from '../scripted.ts';
-import { equals } from '../scripted.ts';
+import type { Resolved } from '../parameters.ts';
+import type { ScriptContext } from '../scripted.ts';
+import { equals, scripted } from '../scripted.ts';
 
 const OUTAGES: Readonly<Record<string, (proxy: FaultProxy) => Promise<void>>> = {
   hang: (proxy) => proxy.add('hang', { type: 'timeout', timeoutMs: 0 }),
   down: (proxy) => proxy.down(),
 };
 
-export const breaker = {
-  kind: 'scripted',
+const defaults = { commandTimeoutMs: 150, recoveryBoundMs: 10_000, maximumCalls: 50 };
+
+type Context = ScriptContext<Resolved<typeof defaults>>;
+
+export const breaker = scripted({
   name: 'breaker',
-  defaults: { commandTimeoutMs: 150, recoveryBoundMs: 10_000, maximumCalls: 50 },
+  defaults,
   async run(context) {
     const proxy = await context.proxyBeforeMaster();
     for (const [outage, strike] of Object.entries(OUTAGES)) {
       await throughOutage(context, proxy, outage, () => strike(proxy));
     }
   },
-} as const satisfies ScriptedWorkload;
+});
 
 interface Outage {
   readonly name: string;
@@ -32,7 +36,7 @@ interface Outage {
 }
 
 async function throughOutage(
-  context: ScriptContext,
+  context: Context,
   proxy: FaultProxy,
   name: string,
   strike: () => Promise<void>,
@@ -40,7 +44,7 @@ async function throughOutage(
   const { open, expect, remember, record, clock, tag, spec, parameters } = context;
   const { breaker } = spec.settings;
   const cache = open(
-    { commandTimeoutMs: parameters.commandTimeoutMs ?? 0, breaker: { ...breaker, enabled: true } },
+    { commandTimeoutMs: parameters.commandTimeoutMs, breaker: { ...breaker, enabled: true } },
     proxy.address,
   );
   const outage: Outage = { name, cache, key: `breaker:${tag}:${name}` };
@@ -78,7 +82,7 @@ async function throughOutage(
 }
 
 /** The transitions as they come, each also into the history. */
-function watchTransitions({ record, clock }: ScriptContext, cache: Cache): readonly string[] {
+function watchTransitions({ record, clock }: Context, cache: Cache): readonly string[] {
   const transitions: string[] = [];
   cache.on((event: CacheEvent) => {
     if (event.type !== 'breaker') return;
@@ -91,11 +95,11 @@ function watchTransitions({ record, clock }: ScriptContext, cache: Cache): reado
 }
 
 /** Calls until it is open; returns how long that took. */
-async function trip({ expect, clock, parameters }: ScriptContext, outage: Outage, threshold: number) {
+async function trip({ expect, clock, parameters }: Context, outage: Outage, threshold: number) {
   const { cache, name, key } = outage;
   const struckUs = clock.nowUs();
   let calls = 0;
-  while (cache.stats().breaker.kind === 'closed' && calls < (parameters.maximumCalls ?? 0)) {
+  while (cache.stats().breaker.kind === 'closed' && calls < parameters.maximumCalls) {
     await cache.get(key);
     calls++;
   }
@@ -103,7 +107,7 @@ async function trip({ expect, clock, parameters }: ScriptContext, outage: Outage
   return (clock.nowUs() - struckUs) / 1_000;
 }
 
-async function expectAnswersWhileOpen(context: ScriptContext, { cache, name, key }: Outage): Promise<void> {
+async function expectAnswersWhileOpen(context: Context, { cache, name, key }: Outage): Promise<void> {
   const { expect, remember, parameters } = context;
   remember(cache.physicalKey(`${key}:computed`));
   const startedAt = performance.now();
@@ -111,14 +115,14 @@ async function expectAnswersWhileOpen(context: ScriptContext, { cache, name, key
   expect(`${name}-answers-open`, 'while open getOrCompute still answers', equals('computed', answer));
   expect(`${name}-fast-open`, 'at once, without waiting for Redis', {
     relation: 'below',
-    expected: parameters.commandTimeoutMs ?? 0,
+    expected: parameters.commandTimeoutMs,
     actual: Math.round(performance.now() - startedAt),
     unit: 'ms',
   });
 }
 
 /** Calls until it is closed again; returns how long that took. */
-async function reset({ expect, clock, parameters, signal }: ScriptContext, { cache, name, key }: Outage) {
+async function reset({ expect, clock, parameters, signal }: Context, { cache, name, key }: Outage) {
   const healedUs = clock.nowUs();
   const closed = await until(
     'the breaker to close',
@@ -126,7 +130,7 @@ async function reset({ expect, clock, parameters, signal }: ScriptContext, { cac
       await cache.get(key);
       return cache.stats().breaker.kind === 'closed';
     },
-    { boundMs: parameters.recoveryBoundMs ?? 0, signal },
+    { boundMs: parameters.recoveryBoundMs, signal },
   ).catch(() => false);
   expect(`${name}-closes`, 'closed again without a restart', equals(true, closed));
   return (clock.nowUs() - healedUs) / 1_000;

@@ -1,13 +1,11 @@
 /** A mix of writes, overwrites, deletes and counters, then every node's raw bytes beside the master's. */
-import type { ScriptedWorkload } from '../scripted.ts';
-import { equals } from '../scripted.ts';
+import { equals, scripted } from '../scripted.ts';
 
-export const consistency = {
-  kind: 'scripted',
+export const consistency = scripted({
   name: 'consistency',
   defaults: { keys: 500, batch: 100 },
   async run({ environment, open, expect, remember, caughtUp, readAllNodes, tag, parameters, random }) {
-    const { keys: count = 0, batch = 1 } = parameters;
+    const { keys: count, batch } = parameters;
     const cache = open();
     await cache.ping();
     const names = Array.from({ length: count }, (_, n) => `consistency:${tag}:${n}`);
@@ -49,4 +47,4 @@ export const consistency = {
       expect(`${id}-equal`, `${id} holds what the master holds, byte for byte`, equals(0, differing));
     }
   },
-} as const satisfies ScriptedWorkload;
+});

@@ -5,8 +5,7 @@
 import type { StandardSchema } from '../../../client/index.ts';
 import { encodeEnvelope } from '../../../client/index.ts';
 import { until } from '../../until.ts';
-import type { ScriptedWorkload } from '../scripted.ts';
-import { equals, errorOf } from '../scripted.ts';
+import { equals, errorOf, scripted } from '../scripted.ts';
 
 interface User {
   readonly id: number;
@@ -48,8 +47,7 @@ const POISONS: Readonly<Record<string, (good: Buffer) => Buffer>> = {
   'older-shape': () => encodeEnvelope({ userId: 1, fullName: 'Ada' }, { schemaId: SCHEMA_ID }),
 };
 
-export const corruptPayload = {
-  kind: 'scripted',
+export const corruptPayload = scripted({
   name: 'corrupt-payload',
   defaults: { purgeBoundMs: 2_000 },
   async run({ open, expect, remember, master, tag, parameters, signal }) {
@@ -77,7 +75,7 @@ export const corruptPayload = {
         equals(null, (seen ?? null) as null),
       );
       const purged = await until(`${poison} to be purged`, async () => (await redis.exists(physical)) === 0, {
-        boundMs: parameters.purgeBoundMs ?? 0,
+        boundMs: parameters.purgeBoundMs,
         signal,
       }).catch(() => false);
       expect(`${poison}-purged`, `${poison}: it is purged from Redis`, equals(true, purged));
@@ -93,4 +91,4 @@ export const corruptPayload = {
     const expected = 2 * Object.keys(POISONS).length;
     expect('counted', 'every purge is counted', equals(expected, cache.stats().purged));
   },
-} as const satisfies ScriptedWorkload;
+});

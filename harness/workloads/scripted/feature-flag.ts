@@ -1,18 +1,16 @@
 /** `enabled: false`: seen from Redis, the client is not there; seen from the application, everything still answers. */
 import type { Redis } from 'ioredis';
 import { parseInfo } from '../../redis-info.ts';
-import type { ScriptedWorkload } from '../scripted.ts';
-import { equals } from '../scripted.ts';
+import { equals, scripted } from '../scripted.ts';
 
 /** What a cache sends. Others (INFO, PING, REPLCONF) are sent by samplers, sentinels and replicas all the time. */
 const COMMANDS = ['get', 'mget', 'set', 'setex', 'psetex', 'mset', 'del', 'unlink', 'wait', 'hello', 'auth'];
 
-export const featureFlag = {
-  kind: 'scripted',
+export const featureFlag = scripted({
   name: 'feature-flag',
   defaults: { calls: 10 },
   async run({ environment, open, expect, remember, tag, parameters, spec }) {
-    const { calls = 0 } = parameters;
+    const { calls } = parameters;
     const nodes = await Promise.all(environment.topology.redis.map(({ id }) => environment.admin(id)));
     const before = await Promise.all(nodes.map((node) => footprint(node, spec.app.username)));
 
@@ -45,7 +43,7 @@ export const featureFlag = {
       );
     });
   },
-} as const satisfies ScriptedWorkload;
+});
 
 /** Calls of cache commands so far, and the connections that the app's user has. */
 async function footprint(node: Redis, user: string) {

@@ -1,9 +1,7 @@
 /** Set, read, overwrite, delete, batches: what comes back is what was written last, or a miss. */
-import type { ScriptedWorkload } from '../scripted.ts';
-import { equals } from '../scripted.ts';
+import { equals, scripted } from '../scripted.ts';
 
-export const hitMiss = {
-  kind: 'scripted',
+export const hitMiss = scripted({
   name: 'hit-miss',
   defaults: { batch: 20 },
   async run({ open, expect, remember, tag, parameters }) {
@@ -28,7 +26,7 @@ export const hitMiss = {
     expect('deleted', 'delete removes one key', equals(1, await cache.delete(key)));
     expect('miss-after', 'a deleted key is a miss', equals(null, (await cache.get(key)) ?? null));
 
-    const count = parameters.batch ?? 0;
+    const count = parameters.batch;
     const entries = new Map(Array.from({ length: count }, (_, n) => [`${key}:${n}`, n]));
     remember(...[...entries.keys()].map((name) => cache.physicalKey(name)));
     await cache.setMany(entries);
@@ -40,4 +38,4 @@ export const hitMiss = {
     expect('hits-counted', 'every hit is counted', equals(3 + count, hits));
     expect('misses-counted', 'every miss is counted', equals(2 + 1, misses));
   },
-} as const satisfies ScriptedWorkload;
+});

@@ -1,10 +1,8 @@
 /** Where keys end up in Redis: under the namespace, and with their version where the key builder made them. */
 import { buildKey } from '../../../client/index.ts';
-import type { ScriptedWorkload } from '../scripted.ts';
-import { equals } from '../scripted.ts';
+import { equals, scripted } from '../scripted.ts';
 
-export const keyVersioning = {
-  kind: 'scripted',
+export const keyVersioning = scripted({
   name: 'key-versioning',
   defaults: {},
   async run({ open, expect, remember, master, tag, spec }) {
@@ -41,4 +39,4 @@ export const keyVersioning = {
     }
     expect('no-strangers', 'no key in Redis is outside of the namespace', equals(0, strangers));
   },
-} as const satisfies ScriptedWorkload;
+});

@@ -3,13 +3,17 @@ import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../history.t
 import { Issuer, type PlannedOperation } from '../issuer.ts';
 import { adaptCache } from '../kit.ts';
 import { latenessMeter } from '../lateness.ts';
-import type { ScriptContext, ScriptedWorkload } from '../scripted.ts';
-import { equals } from '../scripted.ts';
+import type { Resolved } from '../parameters.ts';
+import type { ScriptContext } from '../scripted.ts';
+import { equals, scripted } from '../scripted.ts';
 
-export const observability = {
-  kind: 'scripted',
+const defaults = { sets: 20, reads: 60, computes: 15 };
+
+type Context = ScriptContext<Resolved<typeof defaults>>;
+
+export const observability = scripted({
   name: 'observability',
-  defaults: { sets: 20, reads: 60, computes: 15 },
+  defaults,
   async run(context) {
     const { open, expect } = context;
     const cache = open();
@@ -37,14 +41,14 @@ export const observability = {
       expect(metric, `${metric} says the same`, equals(count, sumOf(text, metric)));
     }
   },
-} as const satisfies ScriptedWorkload;
+});
 
 /** Runs a seeded mix one after the other and returns what the history recorded of it. */
 async function exercise(
-  { record, clock, random, tag, remember, parameters }: ScriptContext,
+  { record, clock, random, tag, remember, parameters }: Context,
   cache: ReturnType<ScriptContext['open']>,
 ): Promise<readonly HistoryEvent[]> {
-  const { sets = 0, reads = 0, computes = 0 } = parameters;
+  const { sets, reads, computes } = parameters;
   const events: HistoryEvent[] = [];
   const keep = (event: HistoryEvent) => {
     events.push(event);

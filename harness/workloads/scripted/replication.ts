@@ -1,15 +1,14 @@
 /** How long a write takes to be readable on each replica: asked in a tight loop from its acknowledgement on. */
 import { infoNumber, parseInfo } from '../../redis-info.ts';
-import type { ScriptContext, ScriptedWorkload } from '../scripted.ts';
-import { equals } from '../scripted.ts';
+import type { ScriptContext } from '../scripted.ts';
+import { equals, scripted } from '../scripted.ts';
 
-export const replication = {
-  kind: 'scripted',
+export const replication = scripted({
   name: 'replication',
   defaults: { writes: 60, readableBoundMs: 2_000 },
   async run(context) {
     const { environment, open, expect, remember, tag, parameters, signal } = context;
-    const { writes = 0, readableBoundMs = 0 } = parameters;
+    const { writes, readableBoundMs } = parameters;
     const cache = open();
     await cache.ping();
     const master = await environment.masterId();
@@ -44,7 +43,7 @@ export const replication = {
       });
     }
   },
-} as const satisfies ScriptedWorkload;
+});
 
 /** Records the lag; false when the key did not come within the bound. */
 async function measureLag(

@@ -1,20 +1,12 @@
 /** Redis answers, but later than the client waits: latency before the master, the client straight through the proxy. */
 import { until } from '../../until.ts';
-import type { ScriptedWorkload } from '../scripted.ts';
-import { equals, errorOf } from '../scripted.ts';
+import { equals, errorOf, scripted } from '../scripted.ts';
 
-export const timeoutFallback = {
-  kind: 'scripted',
+export const timeoutFallback = scripted({
   name: 'timeout-fallback',
   defaults: { commandTimeoutMs: 200, latencyMs: 3_000, calls: 8, deadlineMs: 1_000, recoveryBoundMs: 10_000 },
   async run({ open, proxyBeforeMaster, expect, remember, tag, parameters, signal }) {
-    const {
-      commandTimeoutMs = 0,
-      latencyMs = 0,
-      calls = 0,
-      deadlineMs = 0,
-      recoveryBoundMs = 0,
-    } = parameters;
+    const { commandTimeoutMs, latencyMs, calls, deadlineMs, recoveryBoundMs } = parameters;
     const proxy = await proxyBeforeMaster();
     const cache = open({ commandTimeoutMs }, proxy.address);
     const key = (n: number | string) => {
@@ -64,4 +56,4 @@ export const timeoutFallback = {
     }
     expect('none-unhandled', 'no rejection was left unhandled', equals(0, unhandled.length));
   },
-} as const satisfies ScriptedWorkload;
+});

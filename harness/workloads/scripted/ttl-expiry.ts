@@ -1,11 +1,10 @@
 /** TTLs as Redis itself sees them, and the edges: 0 does not store, negative is refused, null never expires. */
 import type { Cache } from '../../../client/index.ts';
 import { until } from '../../until.ts';
-import type { ScriptContext, ScriptedWorkload } from '../scripted.ts';
-import { equals, errorOf } from '../scripted.ts';
+import type { ScriptContext } from '../scripted.ts';
+import { equals, errorOf, scripted } from '../scripted.ts';
 
-export const ttlExpiry = {
-  kind: 'scripted',
+export const ttlExpiry = scripted({
   name: 'ttl-expiry',
   defaults: { ttlSeconds: 1, expiryBoundMs: 3_000 },
   async run(context) {
@@ -18,7 +17,7 @@ export const ttlExpiry = {
       return logical;
     };
     const pttlMs = (logical: string) => redis.pttl(cache.physicalKey(logical));
-    const { ttlSeconds = 1, expiryBoundMs = 0 } = parameters;
+    const { ttlSeconds, expiryBoundMs } = parameters;
     await cache.ping();
 
     await expectDefaultTtl(context, key('default'), cache);
@@ -60,7 +59,7 @@ export const ttlExpiry = {
     await cache.set(key('none'), 'for ever', { ttlSeconds: null });
     expect('null-no-expiry', 'a TTL of null never expires', equals(-1, await pttlMs(key('none'))));
   },
-} as const satisfies ScriptedWorkload;
+});
 
 /** Jitter may shorten a TTL by some per cent, so that keys set together do not expire together. */
 async function expectDefaultTtl(

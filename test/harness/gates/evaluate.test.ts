@@ -134,6 +134,10 @@ describe('evaluate', () => {
       because: 'other was not run',
     });
     expect(judged(two, [trial(value(1))], { kind: 'drill' }).state).toBe('PASS');
+    const shared = gate({ workload: ['drill', 'other', 'third'], minN: { quick: 3, full: 60 } });
+    expect(judged(shared, [trial(value(1))], { kind: 'drill' })).toMatchObject({ state: 'PASS', minN: 1 });
+    const both = { kind: 'drill', asked: new Set(['drill', 'other']) } as const;
+    expect(judged(shared, [trial(value(1)), trial(value(1), { drill: 'other' })], both).minN).toBe(2);
     expect(judged(two, [trial(value(1))], { kind: 'drill', asked: new Set(['third']) }).state).toBe(
       'OUT_OF_SCOPE',
     );

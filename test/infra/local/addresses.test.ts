@@ -8,7 +8,9 @@ import { configuration, type StateDir, temporaryStateDir } from './bench.ts';
 
 describe('address blocks', () => {
   let state: StateDir;
-  const topology = planTopology(configuration('blocks', { port: 26_601 }));
+  // Ports that no environment of another test has: those take blocks from the same addresses.
+  const ports = configuration('blocks', { port: 26_601 });
+  const topology = planTopology({ ...ports, sentinel: { ...ports.sentinel, port: 26_701 } });
   const claim = (only?: number) =>
     claimBlock({ topology, stateDir: state.path, only, registryDir: join(state.path, 'blocks') });
 
@@ -65,17 +67,17 @@ describe('address blocks', () => {
       'redis-1 127.81.2.1:26601',
       'redis-2 127.81.2.2:26601',
       'redis-3 127.81.2.3:26601',
-      'sentinel-1 127.81.2.11:26400',
-      'sentinel-2 127.81.2.12:26400',
-      'sentinel-3 127.81.2.13:26400',
+      'sentinel-1 127.81.2.11:26701',
+      'sentinel-2 127.81.2.12:26701',
+      'sentinel-3 127.81.2.13:26701',
     ]);
     expect(texts('port-per-node', 2)).toEqual([
       'redis-1 127.0.0.1:26621',
       'redis-2 127.0.0.1:26622',
       'redis-3 127.0.0.1:26623',
-      'sentinel-1 127.0.0.1:26420',
-      'sentinel-2 127.0.0.1:26421',
-      'sentinel-3 127.0.0.1:26422',
+      'sentinel-1 127.0.0.1:26721',
+      'sentinel-2 127.0.0.1:26722',
+      'sentinel-3 127.0.0.1:26723',
     ]);
     expect(await probeAddressing()).toBe(process.platform === 'linux' ? 'address-per-node' : 'port-per-node');
   });

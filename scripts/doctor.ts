@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import { EXIT } from '../config/errors.ts';
+import { substrateFacts } from '../harness/registry.ts';
+import { type DoctorCheck, doctor as examineMachine } from '../infra/doctor.ts';
+import * as common from './options.ts';
+import { answer, examples, type Session, stateDir } from './session.ts';
+
+/** `kit doctor`: is this machine fit? Changes nothing. */
+export function doctor(program: Command, session: Session): void {
+  program
+    .command('doctor')
+    .summary('is this machine fit, and what to mend')
+    .description(
+      'Looks at the machine before anything is started on it. Exit 0: fit (there may be warnings); 1: not.',
+    )
+    .addOption(common.substrate())
+    .addOption(common.json())
+    .addHelpText('after', examples(['kit doctor', 'redis-server, addresses, kernel, disk, leftovers']))
+    .action(async (options: Pick<common.EnvironmentOptions, 'substrate'>) => {
+      const checks = await examineMachine(() => substrateFacts(options.substrate, stateDir()));
+      session.exitCode = checks.some(({ state }) => state === 'fail') ? EXIT.NO_GO : EXIT.GO;
+      answer(session, { checks }, checksText(checks));
+    });
+}
+
+function checksText(checks: readonly DoctorCheck[]): string {
+  const width = Math.max(...checks.map(({ id }) => id.length));
+  return checks
+    .flatMap(({ id, state, found, remedy }) => [
+      `${state.padEnd(4)}  ${id.padEnd(width)}  ${found}`,
+      ...(remedy === '' ? [] : [`${' '.repeat(6 + width)}  do: ${remedy}`]),
+    ])
+    .join('\n');
+}

@@ -1,0 +1,28 @@
+/** Findings as compilers print them, `file:line: severity: reason`, so that editors jump to them; then the remedy. */
+import { styleText } from 'node:util';
+import type { Finding, Severity } from '../infra/conf-lint.ts';
+
+const COLOUR: Readonly<Record<Severity, 'red' | 'yellow' | 'dim'>> = {
+  error: 'red',
+  warning: 'yellow',
+  info: 'dim',
+};
+
+export function findingsText(
+  file: string,
+  findings: readonly Finding[],
+  { colour }: { readonly colour: boolean },
+): string {
+  const paint = (severity: Severity) =>
+    colour ? styleText(COLOUR[severity], severity, { validateStream: false }) : severity;
+  const blocks = findings.map(({ line, directive, severity, reason, source, remedy }) =>
+    [
+      `${file}${line === 0 ? '' : `:${line}`}: ${paint(severity)}: ${directive}: ${reason}`,
+      `    do      ${remedy}`,
+      `    source  ${source}`,
+    ].join('\n'),
+  );
+  const count = (severity: Severity) => findings.filter((finding) => finding.severity === severity).length;
+  const summary = `${count('error')} errors, ${count('warning')} warnings, ${count('info')} remarks`;
+  return [...blocks, `${file}: ${summary}`].join('\n');
+}

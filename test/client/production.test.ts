@@ -1,0 +1,54 @@
+/** With TLS and users of least privilege, on the production topology: what the client needs is what the app may do. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { type CacheError, type ConnectionEvent, sentinelCache } from '../../client/index.ts';
+import { loadEnvironment } from '../../config/load.ts';
+import { localSubstrate } from '../../infra/local/substrate.ts';
+import { planTopology } from '../../infra/topology.ts';
+import { until } from '../support/redis.ts';
+
+it('the client does all that it does as the app user, over TLS', async () => {
+  const stateDir = await mkdtemp(join(tmpdir(), 'kit-production-'));
+  try {
+    const topology = planTopology(loadEnvironment('production'));
+    await using environment = await localSubstrate({ stateDir }).apply(topology, { ephemeral: true });
+    const { sentinels, app, sentinel, tls, serviceName } = environment.endpoints;
+    const cache = sentinelCache({
+      sentinels,
+      serviceName,
+      namespace: 'p',
+      username: app.username,
+      password: app.password.reveal(),
+      sentinelUsername: sentinel.username,
+      sentinelPassword: sentinel.password.reveal(),
+      tls: { ca: tls?.ca ?? '' },
+    });
+    const events: ConnectionEvent[] = [];
+    cache.connection?.on((event) => events.push(event));
+    expect(await cache.set('k', { a: 1 })).toEqual({ source: 'redis' });
+    expect(await cache.getEntry('k')).toEqual({ value: { a: 1 }, source: 'redis' });
+    const durable = await cache.set('d', 1, { durability: { replicas: 1, timeoutMs: 2000 } });
+    expect(durable.replicas).toBeGreaterThanOrEqual(1);
+    const master = await environment.admin((await environment.masterId()) ?? '');
+    await master.set('p:poisoned', 'garbage');
+    expect(await cache.get('poisoned')).toBeUndefined();
+    expect(await master.exists('p:poisoned')).toBe(0);
+    expect(await cache.delete('k')).toBe(1);
+    expect(await cache.clear()).toBe(1);
+    await expect(cache.connection?.call('FLUSHALL')).rejects.toMatchObject({ code: 'NOPERM' });
+
+    // The master hangs: the client leaves it, over TLS too.
+    const former = (await environment.masterId()) ?? '';
+    const heal = await environment.capabilities.pause?.(former);
+    await until('the connection has moved', () => events.some(({ type }) => type === 'moved'), 30_000);
+    // Until a replica follows the new master, min-replicas-to-write refuses.
+    const set = () => cache.set('k', 2).catch((error: CacheError) => ({ source: error.code }));
+    await until('a write is taken', async () => (await set()).source === 'redis', 20_000);
+    await heal?.();
+    await cache.close();
+  } finally {
+    await rm(stateDir, { recursive: true, force: true });
+  }
+}, 90_000);

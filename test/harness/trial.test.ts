@@ -1,0 +1,252 @@
+/** Whole trials on a real `dev` environment: generators in threads, faults on processes, raw nodes read at the end. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { loadEnvironment } from '../../config/load.ts';
+import { openClock } from '../../harness/clock.ts';
+import type { Drill } from '../../harness/drills/drill.ts';
+import { drills } from '../../harness/drills/index.ts';
+import type { ExpectationEvent } from '../../harness/history.ts';
+import { parseHistory } from '../../harness/parse-history.ts';
+import { runTrial, type TrialRequest } from '../../harness/trial.ts';
+import { clientSpec } from '../../harness/workloads/adapter.ts';
+import { ioredisAdapter } from '../../harness/workloads/ioredis.ts';
+import { kitAdapter } from '../../harness/workloads/kit.ts';
+import type { Environment } from '../../infra/environment.ts';
+import { localSubstrate } from '../../infra/local/substrate.ts';
+import { planTopology } from '../../infra/topology.ts';
+
+let root: string;
+let dir: string;
+let environment: Environment;
+const clock = openClock();
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), 'trial-'));
+  const topology = planTopology(loadEnvironment('dev'));
+  environment = await localSubstrate({ stateDir: join(root, 'state') }).apply(topology, { ephemeral: true });
+});
+beforeEach(() => {
+  dir = mkdtempSync(join(root, 'run-'));
+});
+afterAll(async () => {
+  await environment?.[Symbol.asyncDispose]();
+  rmSync(root, { recursive: true, force: true });
+});
+
+function drillNamed(id: string, changes: Partial<Drill> = {}): Drill {
+  const drill = drills.find((candidate) => candidate.id === id);
+  if (drill === undefined) throw new Error(`no drill ${id}`);
+  return { ...drill, ...changes };
+}
+const trialOf = (drill: Drill, more: Partial<TrialRequest> = {}) =>
+  runTrial({ drill, trial: 1, environment, dir, seed: 1, clock, profile: 'quick', ...more });
+const historyOf = (files: readonly string[]) =>
+  parseHistory(files.map((path) => ({ path, text: readFileSync(join(dir, path), 'utf8') }))).history;
+const masterKeys = async () => {
+  const master = await environment.masterId();
+  return (await environment.admin(master ?? '')).dbsize();
+};
+const states = async () => (await environment.status()).map(({ state }) => state);
+
+function holds({ relation, expected, actual }: ExpectationEvent): boolean {
+  const [e, a] = [Number(expected), Number(actual)];
+  const relations = {
+    equals: JSON.stringify(expected) === JSON.stringify(actual),
+    'at-most': a <= e,
+    'at-least': a >= e,
+    below: a < e,
+    above: a > e,
+  };
+  return relations[relation];
+}
+
+describe('integration drills', () => {
+  const integration = drills.filter(({ family }) => family === 'integration');
+  it.each(integration.map((drill) => [drill.id, drill] as const))(
+    '%s holds on a healthy dev',
+    async (_, drill) => {
+      const before = await masterKeys();
+      const record = await trialOf(drill);
+      expect(record).toMatchObject({ status: 'completed', clients: ['kit'] });
+      const { expectations } = historyOf(record.files);
+      expect(expectations.length).toBeGreaterThan(2);
+      expect(expectations.filter((expectation) => !holds(expectation))).toEqual([]);
+      expect(new Set(expectations.map(({ id }) => id)).size).toBe(expectations.length);
+      expect(await masterKeys()).toBe(before);
+    },
+  );
+});
+
+describe('a failover drill', () => {
+  it('kills the master under load, heals it, and reads every node', async () => {
+    const drill = drillNamed('master-crash');
+    const [fault] = drill.faults;
+    const said: string[] = [];
+    const record = await trialOf(
+      { ...drill, faults: fault ? [{ ...fault, atMs: 500 }] : [] },
+      { progress: (line) => said.push(line) },
+    );
+    expect(record).toMatchObject({ status: 'completed', clients: ['kit', 'ioredis'] });
+    expect(record.files.map((file) => file.split('/').at(-1))).toEqual([
+      'events.jsonl',
+      'kit.jsonl',
+      'ioredis.jsonl',
+    ]);
+
+    const history = historyOf(record.files);
+    expect(history.faults.map(({ phase }) => phase)).toEqual(['inject', 'injected', 'heal', 'healed']);
+    const seen = new Set(history.observations.map(({ from, name }) => `${from} ${name}`));
+    for (const name of ['sentinel +switch-master', 'info sample', 'process sample', 'workload final-probe']) {
+      expect(seen).toContain(name);
+    }
+    const roles = new Map(history.finals.map(({ node, redisRole }) => [node, redisRole]));
+    expect([...roles.values()].toSorted()).toEqual(['master', 'replica', 'replica']);
+    expect(said.some((line) => line.startsWith('kit writes again after'))).toBe(true);
+
+    expect(await states()).toEqual(['running', 'running', 'running', 'running', 'running', 'running']);
+    expect(await masterKeys()).toBe(0);
+    for (const password of [environment.endpoints.app.password, environment.endpoints.sentinel.password]) {
+      for (const file of record.files) {
+        expect(readFileSync(join(dir, file), 'utf8')).not.toContain(password.reveal());
+      }
+    }
+  });
+});
+
+describe('a deposed master', () => {
+  it('that returns from a hang is made a replica, before the nodes are read', async () => {
+    const drill = drillNamed('master-hang');
+    const [fault] = drill.faults;
+    const record = await trialOf({
+      ...drill,
+      workload: { ...drill.workload, parameters: { stragglerMs: 200, afterHealMs: 500, settleMs: 500 } },
+      faults: fault ? [{ ...fault, atMs: 300 }] : [],
+    });
+    expect(record).toMatchObject({ status: 'completed' });
+    const history = historyOf(record.files);
+    const paused = history.faults[0]?.node;
+    expect(history.observations.filter(({ name }) => name === 'fenced')).toMatchObject([{ node: paused }]);
+    const finalRoles = new Set(history.finals.map(({ node, redisRole }) => `${node} ${redisRole}`));
+    expect(finalRoles).toContain(`${paused} replica`);
+    expect(finalRoles.size).toBe(3);
+  });
+
+  it('after a planned switch is a replica without that', async () => {
+    const drill = drillNamed('planned-switch');
+    const [fault] = drill.faults;
+    const record = await trialOf({
+      ...drill,
+      workload: { ...drill.workload, parameters: { stragglerMs: 100, afterHealMs: 100 } },
+      faults: fault ? [{ ...fault, atMs: 300 }] : [],
+    });
+    expect(record).toMatchObject({ status: 'completed' });
+    const history = historyOf(record.files);
+    expect(history.observations.filter(({ name }) => name === 'fenced')).toEqual([]);
+    expect(history.faults[1]?.detail).toMatch(/^redis-\d to redis-\d in \d+ ms$/);
+  });
+});
+
+describe.each(['kit', 'ioredis'] as const)('the adapter of %s', (client) => {
+  it('finds the master through the sentinels', async () => {
+    const config = environment.topology.environment;
+    const events: string[] = [];
+    const open = client === 'kit' ? kitAdapter : ioredisAdapter;
+    const adapter = open(clientSpec(client, environment.endpoints, config.client), (name) =>
+      events.push(name),
+    );
+    try {
+      await adapter.ready();
+      expect(await adapter.set('adapter', 'value', 'async')).toMatchObject({ source: 'redis' });
+      const master = await environment.admin((await environment.masterId()) ?? '');
+      expect(await master.unlink(adapter.physicalKey('adapter'))).toBe(1);
+      expect(events).toContain('ready');
+    } finally {
+      await adapter.close();
+    }
+  });
+});
+
+describe('a trial that does not come to its end', () => {
+  const stuck = drillNamed('master-hang', {
+    faults: [{ fault: 'pause', target: 'replica', atMs: 0, heal: { afterMs: 60_000 } }],
+  });
+
+  it('ends at its bound as not measured, with the fault healed', async () => {
+    const record = await trialOf({ ...stuck, boundMs: 1_500 });
+    expect(record).toMatchObject({
+      status: 'not-measured',
+      reason: "took longer than the drill's bound of 1500 ms",
+    });
+    expect(await states()).not.toContain('paused');
+    expect(historyOf(record.files).faults.map(({ phase }) => phase)).toContain('healed');
+  });
+
+  it('ends on an abort as not measured, with the fault healed', async () => {
+    const controller = new AbortController();
+    const running = trialOf(stuck, {
+      signal: controller.signal,
+      progress: (line) => line.startsWith('pause') && setTimeout(() => controller.abort(), 100),
+    });
+    expect(await running).toMatchObject({ status: 'not-measured', reason: 'interrupted' });
+    expect(await states()).not.toContain('paused');
+    expect(await trialOf(stuck, { trial: 2, signal: controller.signal })).toMatchObject({
+      reason: 'interrupted',
+    });
+  });
+
+  it('fails when a fault cannot be injected', async () => {
+    const drill = drillNamed('master-hang', {
+      faults: [{ fault: 'pause', target: 'sentinel-1', atMs: 0, heal: { afterMs: 10 } }],
+    });
+    const capabilities = {
+      pause: async () => {
+        throw new Error('no such process');
+      },
+    };
+    const broken = new Proxy(environment, {
+      get: (target, name) => (name === 'capabilities' ? capabilities : Reflect.get(target, name, target)),
+    });
+    expect(await trialOf(drill, { environment: broken })).toMatchObject({
+      status: 'failed',
+      reason: 'no such process',
+    });
+  });
+
+  it('fails when its history cannot be written', async () => {
+    writeFileSync(join(dir, 'trials'), 'a file where the folder should be');
+    const record = await trialOf(drillNamed('hit-miss'));
+    expect(record).toMatchObject({ status: 'failed', files: [] });
+    expect(record.reason).toContain('cannot write the history');
+  });
+
+  it('fails when its generator does', async () => {
+    const drill = drillNamed('zipf-100', { workload: { name: 'zipf-100', parameters: { catalogue: -1 } } });
+    const record = await trialOf(drill);
+    expect(record).toMatchObject({ status: 'failed' });
+    expect(record.reason).toContain('generator of kit');
+  });
+});
+
+describe('what an environment cannot do is not measured', () => {
+  it('for a capability that the substrate does not have', async () => {
+    const attached = new Proxy(environment, {
+      get: (target, name) => (name === 'capabilities' ? {} : Reflect.get(target, name, target)),
+    });
+    expect(await trialOf(drillNamed('master-crash'), { environment: attached })).toMatchObject({
+      status: 'not-measured',
+      reason: 'the local substrate cannot kill, start',
+      files: [],
+    });
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it('for a topology that the drill is not about', async () => {
+    const record = await trialOf(drillNamed('replication', { topologies: ['single'] }));
+    expect(record).toMatchObject({
+      status: 'not-measured',
+      reason: 'needs a topology of single; this environment is sentinel',
+    });
+  });
+});

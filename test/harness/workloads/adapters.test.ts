@@ -1,0 +1,88 @@
+/** What an adapter makes of its client's errors, and of TLS; with servers, the adapters are seen in generator and trial. */
+import { ReplyError } from 'ioredis';
+import { expect, it } from 'vitest';
+import {
+  CommandError,
+  DurabilityError,
+  NotSentError,
+  OutcomeUnknownError,
+  TimeoutError,
+} from '../../../client/index.ts';
+import { Secret } from '../../../config/secret.ts';
+import { clientSpec } from '../../../harness/workloads/adapter.ts';
+import { ioredisAdapter } from '../../../harness/workloads/ioredis.ts';
+import { kitAdapter } from '../../../harness/workloads/kit.ts';
+import type { ClientEndpoints } from '../../../infra/environment.ts';
+
+const settings = {
+  namespace: 'ns',
+  defaultTtlSeconds: 60,
+  connectTimeoutMs: 100,
+  commandTimeoutMs: 100,
+  supervision: true,
+  breaker: { enabled: true, threshold: 5, openMs: 1_000 },
+};
+/** Nobody listens there. */
+const nowhere = { host: '127.63.9.9', port: 1 };
+const endpoints: ClientEndpoints = {
+  mode: 'standalone',
+  serviceName: 'mymaster',
+  redis: [nowhere],
+  sentinels: [nowhere],
+  app: { username: 'app', password: new Secret('app-password') },
+  sentinel: { username: 'app', password: new Secret('sentinel-password') },
+  tls: { ca: 'CA', cert: 'CERT', key: new Secret('KEY') },
+};
+
+it('carries everything that another thread needs, as plain data', () => {
+  const spec = clientSpec('kit', endpoints, settings);
+  expect(structuredClone(spec)).toEqual(spec);
+  expect(spec).toMatchObject({
+    app: { username: 'app', password: 'app-password' },
+    tls: { ca: 'CA', cert: 'CERT', key: 'KEY' },
+  });
+  const { tls: _, ...open } = endpoints;
+  expect(clientSpec('kit', open, settings)).not.toHaveProperty('tls');
+  expect(clientSpec('kit', { ...open, tls: { ca: 'CA' } }, settings).tls).toEqual({ ca: 'CA' });
+});
+
+it('takes from the kit’s errors what became of the command', async () => {
+  const { tls: _, ...open } = endpoints;
+  const adapter = kitAdapter(clientSpec('kit', open, settings), () => undefined);
+  const failures = [
+    [new NotSentError('no master'), 'fail', 'NOT_SENT'],
+    [new CommandError('NOREPLICAS Not enough'), 'fail', 'NOREPLICAS'],
+    [new TimeoutError('a read'), 'fail', 'TIMEOUT'],
+    [new OutcomeUnknownError('sent'), 'info', 'OUTCOME_UNKNOWN'],
+    [new DurabilityError(1, 0, 10), 'info', 'DURABILITY'],
+    [new Error('nobody took the write'), 'fail', 'NOT_STORED'],
+    ['text', 'fail', 'NOT_STORED'],
+  ] as const;
+  for (const [error, type, code] of failures) {
+    expect(adapter.failure('set', error)).toMatchObject({ type, code });
+  }
+  await adapter.close();
+});
+
+it.each(['standalone', 'sentinel'] as const)('connects a stock client over TLS, %s', async (mode) => {
+  const events: string[] = [];
+  const adapter = ioredisAdapter(clientSpec('ioredis', { ...endpoints, mode }, settings), (name) =>
+    events.push(name),
+  );
+  await expect.poll(() => events, { timeout: 5_000 }).toContain('error');
+  expect(adapter.physicalKey('k')).toBe('ns:k');
+  await adapter.close();
+});
+
+it('takes a stock client’s error for a refusal only where Redis replied', async () => {
+  const adapter = ioredisAdapter(clientSpec('ioredis', endpoints, settings), () => undefined);
+  const reply = new ReplyError('READONLY You cannot');
+  const closed = new Error('Connection is closed.');
+  const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
+  expect(adapter.failure('set', reply)).toMatchObject({ type: 'fail', code: 'READONLY' });
+  expect(adapter.failure('incr', closed)).toMatchObject({ type: 'info', code: 'Error' });
+  expect(adapter.failure('get', closed)).toMatchObject({ type: 'fail' });
+  expect(adapter.failure('append', refused)).toMatchObject({ type: 'info', code: 'ECONNREFUSED' });
+  expect(adapter.failure('set', 'text')).toMatchObject({ type: 'info', code: 'UNKNOWN', message: 'text' });
+  await adapter.close();
+});

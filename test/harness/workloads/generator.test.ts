@@ -1,0 +1,212 @@
+/**
+ * Generators in this process against a real single Redis, so that every workload and adapter is seen at work; that a thread
+ * of its own carries them too is the trial's test.
+ */
+import { EventEmitter } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadEnvironment } from '../../../config/load.ts';
+import { openClock } from '../../../harness/clock.ts';
+import type { History } from '../../../harness/history.ts';
+import { parseHistory } from '../../../harness/parse-history.ts';
+import { type ClientName, clientSpec } from '../../../harness/workloads/adapter.ts';
+import { generatedWorkload } from '../../../harness/workloads/catalogue.ts';
+import { serveGenerator } from '../../../harness/workloads/generator.ts';
+import type {
+  FromGenerator,
+  GeneratorSetup,
+  Port,
+  ToGenerator,
+} from '../../../harness/workloads/protocol.ts';
+import type { Environment } from '../../../infra/environment.ts';
+import { localSubstrate } from '../../../infra/local/substrate.ts';
+import { planTopology } from '../../../infra/topology.ts';
+
+/** The two ends of a generator's port, in one process. */
+class Line extends EventEmitter<{ message: [ToGenerator]; said: [FromGenerator] }> implements Port {
+  readonly said: FromGenerator[] = [];
+
+  postMessage(message: FromGenerator): void {
+    this.said.push(message);
+    this.emit('said', message);
+  }
+
+  say(message: ToGenerator): void {
+    this.emit('message', message);
+  }
+
+  async heard<T extends FromGenerator['type']>(type: T): Promise<Extract<FromGenerator, { type: T }>> {
+    const has = () => this.said.find((message) => message.type === type || message.type === 'failed');
+    await expect.poll(has, { timeout: 20_000, interval: 5 }).toBeDefined();
+    const message = has();
+    expect(message).toMatchObject({ type });
+    return message as Extract<FromGenerator, { type: T }>;
+  }
+}
+
+let dir: string;
+let environment: Environment;
+let trials = 0;
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'generator-'));
+  const topology = planTopology(loadEnvironment('single'));
+  environment = await localSubstrate({ stateDir: join(dir, 'state') }).apply(topology, { ephemeral: true });
+});
+afterAll(async () => {
+  await environment?.[Symbol.asyncDispose]();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+function start(
+  client: ClientName,
+  workload: string,
+  parameters: Record<string, number>,
+  own: Partial<GeneratorSetup> = {},
+) {
+  const clock = openClock();
+  const line = new Line();
+  const setup: GeneratorSetup = {
+    workload,
+    spec: clientSpec(client, environment.endpoints, environment.topology.environment.client),
+    durableWrites: 'async',
+    parameters: { ...generatedWorkload(workload).defaults, ...parameters },
+    seed: 7,
+    tag: `t${++trials}`,
+    originNs: clock.originNs,
+    historyPath: join(dir, `${trials}.jsonl`),
+    inFlightBound: 1_000,
+    ...own,
+  };
+  const served = serveGenerator(line, setup, generatedWorkload(workload));
+  const history = (): History =>
+    parseHistory([{ path: 'history.jsonl', text: readFileSync(setup.historyPath, 'utf8') }]).history;
+  return { line, clock, served, history, setup };
+}
+
+async function runToItsEnd(client: ClientName, workload: string, parameters: Record<string, number>) {
+  const { line, clock, served, history } = start(client, workload, parameters);
+  await line.heard('ready');
+  line.say({ type: 'go', startUs: clock.nowUs() });
+  await line.heard('finished');
+  line.say({ type: 'stop', drainMs: 1_000 });
+  await served;
+  const { written } = await line.heard('stopped');
+  return { history: history(), written };
+}
+
+describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
+  it('runs the failover mix until it is stopped, tells of its recovery and is alive', async () => {
+    const { line, clock, served, history } = start(client, 'failover-mix', {});
+    await line.heard('ready');
+    line.say({ type: 'go', startUs: clock.nowUs() });
+    await expect.poll(() => clock.nowUs(), { timeout: 5_000 }).toBeGreaterThan(400_000);
+    const injectedUs = clock.nowUs();
+    line.say({ type: 'injected', atUs: injectedUs });
+    expect((await line.heard('recovered')).atUs).toBeGreaterThan(injectedUs);
+    await expect.poll(() => clock.nowUs(), { timeout: 5_000 }).toBeGreaterThan(1_200_000);
+    line.say({ type: 'probe', boundMs: 1_000 });
+    expect(await line.heard('probed')).toMatchObject({ alive: true });
+    line.say({ type: 'stop', drainMs: 1_000 });
+    await served;
+
+    const { operations, observations } = history();
+    const kinds = new Set(operations.map(({ invoke }) => invoke.kind));
+    expect([...kinds].toSorted()).toEqual(['append', 'get', 'getOrCompute', 'incr', 'set']);
+    expect(operations.filter(({ outcome }) => outcome !== 'ok')).toEqual([]);
+    expect(operations.every(({ completion }) => completion?.source !== 'memory')).toBe(true);
+    const names = observations.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(['lateness-total', 'loop-delay', 'final-probe']));
+    const { written } = await line.heard('stopped');
+    const sets = operations.filter(({ invoke }) => invoke.kind === 'set');
+    expect(written.map(({ key }) => key)).toEqual(
+      expect.arrayContaining(sets.map(({ invoke }) => invoke.key)),
+    );
+  });
+
+  it('runs a steady load with its window, and finds what it warmed', async () => {
+    const { history } = await runToItsEnd(client, 'steady', {
+      durationMs: 600,
+      warmUpMs: 200,
+      catalogue: 300,
+      batch: 50,
+    });
+    const window = history.observations.find(({ name }) => name === 'window');
+    expect(Number(window?.data?.endUs) - Number(window?.data?.startUs)).toBe(600_000);
+    expect(new Set(history.operations.map(({ invoke }) => invoke.phase))).toEqual(
+      new Set(['warm', 'warm-up', 'steady']),
+    );
+    const batches = history.operations.filter(({ invoke }) => invoke.kind === 'getMany');
+    expect(Number(batches.at(-1)?.completion?.value)).toBeGreaterThan(10);
+    const values = history.operations.flatMap(({ invoke, completion }) =>
+      invoke.kind === 'get' && completion?.value ? [completion.value] : [],
+    );
+    for (const value of values) expect(value).toMatch(/^s\d+$/);
+  });
+
+  it('computes each of the ten once and finds the other forty', async () => {
+    const { history, written } = await runToItsEnd(client, 'realistic-50', {
+      backendFastestMs: 1,
+      backendSlowestMs: 3,
+    });
+    const of = (phase: string) => history.operations.filter(({ invoke }) => invoke.phase === phase);
+    const sources = (phase: string) => Map.groupBy(of(phase), ({ completion }) => completion?.source);
+    expect(of('uncached')).toHaveLength(50);
+    expect(sources('uncached').get('loader')).toHaveLength(50);
+    expect(sources('cached').get('loader')).toHaveLength(10);
+    expect(sources('cached').get('redis')).toHaveLength(40);
+    expect(written).toHaveLength(10);
+    expect(history.operations.every(({ invoke, completion }) => invoke.value === completion?.value)).toBe(
+      true,
+    );
+  });
+
+  it('computes each of the catalogue of five once in a hundred Zipf queries', async () => {
+    const { history } = await runToItsEnd(client, 'zipf-100', { backendFastestMs: 1, backendSlowestMs: 2 });
+    const loads = history.operations.filter(({ completion }) => completion?.source === 'loader');
+    expect([history.operations.length, loads.length]).toEqual([100, 5]);
+    const catalogue = history.observations.find(({ name }) => name === 'catalogue');
+    expect(catalogue?.data).toMatchObject({ keys: 5, queries: 100 });
+  });
+});
+
+it('sends the same operations for the same seed', async () => {
+  const sequence = async () => {
+    const { history } = await runToItsEnd('kit', 'zipf-100', { backendFastestMs: 0, backendSlowestMs: 1 });
+    return history.operations.map(({ invoke }) => invoke.value);
+  };
+  expect(await sequence()).toEqual(await sequence());
+});
+
+it('asks for durable writes from the kit, and records that they were not confirmed where nobody can', async () => {
+  const { line, clock, served, history } = start(
+    'kit',
+    'failover-mix',
+    { asyncSetsPerSecond: 0, getsPerSecond: 0, getOrComputesPerSecond: 0, durableSetsPerSecond: 200 },
+    { durableWrites: { replicas: 1, timeoutMs: 50 } },
+  );
+  await line.heard('ready');
+  line.say({ type: 'go', startUs: clock.nowUs() });
+  await expect.poll(() => clock.nowUs(), { timeout: 5_000 }).toBeGreaterThan(500_000);
+  line.say({ type: 'stop', drainMs: 1_000 });
+  await served;
+  const sets = history().operations.filter(({ invoke }) => invoke.kind === 'set');
+  expect(sets.length).toBeGreaterThan(10);
+  // The master has it, its survival is unknown: not acknowledged, and not certain to be absent.
+  expect(new Set(sets.map(({ outcome }) => outcome))).toEqual(new Set(['info']));
+  expect(new Set(sets.map(({ completion }) => completion?.error?.code))).toEqual(new Set(['DURABILITY']));
+});
+
+it.each(['kit', 'ioredis'] as const)('tells that %s is refused, and ends', async (client) => {
+  const spec = clientSpec(client, environment.endpoints, environment.topology.environment.client);
+  const wrong = { ...spec, app: { ...spec.app, password: 'wrong' } };
+  const { line, served } = start(client, 'zipf-100', {}, { spec: wrong });
+  await expect.poll(() => line.said.map(({ type }) => type), { timeout: 15_000 }).toContain('failed');
+  line.say({ type: 'probe', boundMs: 50 });
+  await expect
+    .poll(() => line.said, { timeout: 5_000 })
+    .toContainEqual(expect.objectContaining({ alive: false }));
+  line.say({ type: 'stop', drainMs: 10 });
+  await served;
+});

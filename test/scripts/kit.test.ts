@@ -1,0 +1,143 @@
+/** The command line without a run: help, usage errors, output for programs. In this process, with streams of its own. */
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { describe, expect, it } from 'vitest';
+import { EXIT } from '../../config/errors.ts';
+import { kit, programOf } from '../../scripts/program.ts';
+import { Terminal } from '../../scripts/terminal.ts';
+import { recording } from '../support/streams.ts';
+
+const signal = new AbortController().signal;
+const VERBS = ['readiness', 'up', 'down', 'status', 'drill', 'load', 'analyze', 'verify', 'conf', 'doctor'];
+
+async function call(...args: string[]) {
+  const streams = recording();
+  const exitCode = await kit(args, streams, signal);
+  return { exitCode, out: streams.out(), err: streams.err() };
+}
+
+describe('help', () => {
+  it('lists every verb and the exit codes, on stdout', async () => {
+    const { exitCode, out, err } = await call('--help');
+    expect(exitCode).toBe(EXIT.GO);
+    for (const verb of VERBS) expect(out).toMatch(new RegExp(`^ {2}${verb}\\b`, 'm'));
+    for (const code of Object.values(EXIT)) expect(out).toMatch(new RegExp(`^ {2}${code} `, 'm'));
+    expect(err).toBe('');
+  });
+
+  it('of every verb has examples that parse', async () => {
+    const program = programOf({
+      args: [],
+      json: false,
+      terminal: new Terminal(recording(), { quiet: false }),
+      signal,
+      exitCode: 0,
+    });
+    const leaves = (command: Command): readonly Command[] =>
+      command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+    const paths = leaves(program).map((command) => pathOf(command));
+    expect(paths.map(([verb]) => verb)).toEqual(VERBS);
+    for (const path of paths) {
+      const { exitCode, out } = await call(...path, '--help');
+      expect(exitCode).toBe(EXIT.GO);
+      expect(out, path.join(' ')).toMatch(/\nExamples:\n {2}kit /);
+      for (const [, flag] of out.slice(out.indexOf('Examples:')).matchAll(/ (--[a-z-]+)/g)) {
+        expect(out.slice(0, out.indexOf('Examples:')), path.join(' ')).toContain(flag);
+      }
+    }
+  });
+
+  it('without a verb goes to stderr and is a usage error', async () => {
+    const { exitCode, out, err } = await call();
+    expect(exitCode).toBe(EXIT.USAGE);
+    expect(out).toBe('');
+    expect(err).toContain('Usage: kit <verb> [options]');
+    expect((await call('conf')).exitCode).toBe(EXIT.USAGE);
+  });
+
+  it('knows the version', async () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    expect(await call('--version')).toEqual({ exitCode: EXIT.GO, out: `${version}\n`, err: '' });
+  });
+});
+
+describe('a wrong command line', () => {
+  it('ends with 2 and one line that names the nearest verb', async () => {
+    const { exitCode, out, err } = await call('vrify');
+    expect(exitCode).toBe(EXIT.USAGE);
+    expect(out).toBe('');
+    expect(err).toBe("kit: unknown command 'vrify'\n  do       did you mean verify? otherwise: kit --help\n");
+  });
+
+  it.each([
+    [['readiness', '--seed', 'x'], "'x' is invalid. Allowed: a whole number from 0."],
+    [['readiness', '--profile', 'slow'], 'Allowed choices are quick, full.'],
+    [['readiness', '--substrate', 'cloud'], 'Allowed choices are local.'],
+    [['drill', '--trials', '0'], 'Allowed: a whole number from 1.'],
+    [['up', '--set', 'quorum'], 'Allowed: path=value'],
+    [['up', '--fast'], "unknown option '--fast'"],
+    [['verify'], "missing required argument 'dir'"],
+    [['status', 'dev'], 'too many arguments'],
+    [['status', '--env', 'prod'], "'prod' is not an environment"],
+    [['drill', 'master-crush'], "unknown drill 'master-crush'"],
+    [['conf', 'lint', 'no-such.conf'], 'cannot be read'],
+  ])('%j ends with 2 and says what is allowed', async (args, message) => {
+    const { exitCode, out, err } = await call(...args);
+    expect(exitCode).toBe(EXIT.USAGE);
+    expect(out).toBe('');
+    expect(err).toContain(message);
+    expect(err).not.toContain('    at ');
+  });
+});
+
+describe('for a program', () => {
+  it('an error is one JSON value on stdout, and stderr is empty', async () => {
+    const { exitCode, out, err } = await call('status', '--env', 'prod', '--json');
+    expect(exitCode).toBe(EXIT.USAGE);
+    expect(JSON.parse(out)).toMatchObject({ error: { code: 'ENVIRONMENT_UNKNOWN' } });
+    expect(err).toBe('');
+    expect(JSON.parse((await call('vrify', '--json')).out)).toMatchObject({ error: { code: 'USAGE' } });
+  });
+
+  it('the catalogue of drills is JSON', async () => {
+    const drills = JSON.parse((await call('drill', '--list', '--json')).out) as { id: string }[];
+    expect(drills.map(({ id }) => id)).toContain('master-crash');
+  });
+});
+
+describe('kit drill --list', () => {
+  it('says what must hold, within the width of the terminal', async () => {
+    const streams = recording({ columns: 60 });
+    expect(await kit(['drill', '--list'], streams, signal)).toBe(EXIT.GO);
+    expect(streams.out()).toMatch(/^ {2}master-crash: /m);
+    expect(streams.out()).toContain('Must hold: ');
+    const indented = streams
+      .out()
+      .split('\n')
+      .filter((line) => line.startsWith('    '));
+    expect(Math.max(...indented.map((line) => line.length))).toBeLessThanOrEqual(60);
+  });
+});
+
+describe('kit conf lint', () => {
+  it('finds nothing wrong with our own files, and says what is wrong with a bad one', async () => {
+    for (const file of ['redis-production.conf', 'sentinel.conf']) {
+      expect((await call('conf', 'lint', file)).exitCode, file).toBe(EXIT.GO);
+    }
+  });
+
+  it('names file, line and remedy of an error, and ends with 1', async () => {
+    const file = 'test/scripts/bad.conf';
+    const { exitCode, out } = await call('conf', 'lint', file);
+    expect(exitCode).toBe(EXIT.NO_GO);
+    expect(out).toMatch(new RegExp(`^${file}:\\d+: error: .+\\n {4}do {6}\\S`, 'm'));
+    const { findings } = JSON.parse((await call('conf', 'lint', file, '--json')).out) as {
+      findings: { severity: string }[];
+    };
+    expect(findings.some(({ severity }) => severity === 'error')).toBe(true);
+  });
+});
+
+function pathOf(command: Command): string[] {
+  return command.parent === null ? [] : [...pathOf(command.parent), command.name()];
+}
