@@ -56,10 +56,9 @@ const PORT_BLOCKS = 50;
 
 /** Claims the first free block and gives every node its address. @throws KitError `ADDRESS_IN_USE` */
 export async function claimBlock(request: BlockRequest): Promise<Block> {
-  const { topology } = request;
+  const { topology, stateDir } = request;
   const addressing = request.addressing ?? (await probeAddressing());
   const dir = request.registryDir ?? registryDir();
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
   return holding(lockRegistry(dir), async () => {
     const taken = await takenBlocks(dir);
     const count = addressing === 'address-per-node' ? BLOCKS : PORT_BLOCKS;
@@ -75,7 +74,7 @@ export async function claimBlock(request: BlockRequest): Promise<Block> {
       const placement = place(topology, addressing, number);
       const busy = await firstBusy([...placement.values()]);
       if (busy === undefined) {
-        await writeClaim(dir, number, request);
+        await writeClaim(dir, number, stateDir, topology.environment.name);
         return { number, addressing, placement };
       }
       refused.push(`${busy.host}:${busy.port} is in use by another program`);
@@ -83,19 +82,6 @@ export async function claimBlock(request: BlockRequest): Promise<Block> {
     }
     throw addressesInUse(refused, topology);
   });
-}
-
-function lockRegistry(dir: string): Promise<Disposable> {
-  return acquireLock(join(dir, 'lock'), { what: 'address blocks of this user', timeoutMs: 10_000 });
-}
-
-async function writeClaim(dir: string, number: number, { topology, stateDir }: BlockRequest): Promise<void> {
-  const claim: BlockClaim = {
-    owner: await ownProcess(),
-    stateDir,
-    environment: topology.environment.name,
-  };
-  writePrivate(claimPath(dir, number), JSON.stringify(claim));
 }
 
 /**
@@ -110,14 +96,15 @@ export async function keepBlock(
   stateDir: string,
   dir = registryDir(),
 ): Promise<void> {
-  using _lock = await lockRegistry(dir);
   const environment = topology.environment.name;
-  const claim = readClaim(claimPath(dir, number));
-  if (claim?.stateDir === stateDir && claim.environment === environment) return;
-  if (claim !== undefined && (await isHeld(claim, number))) {
-    throw addressesInUse([takenBy(number, claim)], topology);
-  }
-  await writeClaim(dir, number, stateDir, environment);
+  await holding(lockRegistry(dir), async () => {
+    const claim = readClaim(claimPath(dir, number));
+    if (claim?.stateDir === stateDir && claim.environment === environment) return;
+    if (claim !== undefined && (await isHeld(claim, number))) {
+      throw addressesInUse([takenBy(number, claim)], topology);
+    }
+    await writeClaim(dir, number, stateDir, environment);
+  });
 }
 
 /** Gives the block back, if it is this environment's. */

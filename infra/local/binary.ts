@@ -11,7 +11,7 @@ import { KitError } from '../../config/errors.ts';
 import { findProgram, type ProgramSink, runProgram } from '../process.ts';
 import type { BinaryFacts } from '../redis-conf.ts';
 import { diskError } from './files.ts';
-import { installRedisServer, lookAtHost, missingRedis } from './install.ts';
+import { type InstallRequest, installRedisServer, lookAtHost, missingRedis } from './install.ts';
 
 export interface RedisBinary {
   readonly path: string;
@@ -20,7 +20,7 @@ export interface RedisBinary {
   readonly provenance: string;
 }
 
-export interface BinaryRequest {
+export interface BinaryRequest extends Pick<InstallRequest, 'host' | 'run'> {
   /** Path or name given by the user; nothing else is tried then. */
   readonly named?: string | undefined;
   readonly stateDir: string;
@@ -29,6 +29,8 @@ export interface BinaryRequest {
   readonly signal?: AbortSignal | undefined;
   /** May a missing redis-server be installed? Default true. */
   readonly install?: boolean | undefined;
+  /** How programs are looked up; for tests. */
+  readonly find?: typeof findProgram;
 }
 
 /** listpack names, ACL selectors, `replica-*` and multi-part AOF: what the two .conf files lean on. */
@@ -39,10 +41,10 @@ export async function findRedisBinary(request: BinaryRequest): Promise<RedisBina
   const path = await locate(request);
   if (path !== undefined) return probeBinary(path, request);
   if (request.install === false) {
-    throw missingRedis(await lookAtHost());
+    throw missingRedis(request.host ?? (await lookAtHost()));
   }
   await installRedisServer(request);
-  const installed = (await findProgram('redis-server')) ?? (await linkedCheckRdb(request.stateDir));
+  const installed = await lookUp(request);
   if (installed === undefined) {
     throw new KitError('apt-get installed redis-tools, but it holds no usable redis-server', {
       code: 'REDIS_NOT_FOUND',
@@ -55,7 +57,9 @@ export async function findRedisBinary(request: BinaryRequest): Promise<RedisBina
 
 async function locate(request: BinaryRequest): Promise<string | undefined> {
   if (request.named !== undefined) {
-    const named = request.named.includes('/') ? resolve(request.named) : await findProgram(request.named);
+    const named = request.named.includes('/')
+      ? resolve(request.named)
+      : await (request.find ?? findProgram)(request.named);
     if (named === undefined || !existsSync(named)) {
       throw new KitError(`'${request.named}' is not there`, {
         code: 'REDIS_NOT_FOUND',
@@ -64,16 +68,22 @@ async function locate(request: BinaryRequest): Promise<string | undefined> {
     }
     return named;
   }
-  return (await findProgram('redis-server')) ?? (await linkedCheckRdb(request.stateDir));
+  return lookUp(request);
+}
+
+async function lookUp(request: BinaryRequest): Promise<string | undefined> {
+  const find = request.find ?? findProgram;
+  const found = await find('redis-server');
+  if (found !== undefined) return found;
+  const checkRdb = await find('redis-check-rdb');
+  return checkRdb === undefined ? undefined : linkTo(checkRdb, request.stateDir);
 }
 
 /**
  * A link named redis-server to redis-check-rdb: one program that acts by the name it is called by (server.c, main).
  * So redis-tools is enough, and the package that starts a service at once is never installed.
  */
-async function linkedCheckRdb(stateDir: string): Promise<string | undefined> {
-  const checkRdb = await findProgram('redis-check-rdb');
-  if (checkRdb === undefined) return undefined;
+async function linkTo(checkRdb: string, stateDir: string): Promise<string | undefined> {
   const link = join(stateDir, 'bin', 'redis-server');
   try {
     mkdirSync(join(stateDir, 'bin'), { recursive: true, mode: 0o700 });

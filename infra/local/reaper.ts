@@ -9,6 +9,11 @@ import { join } from 'node:path';
 import { type Daemon, startDaemon } from '../process.ts';
 import { endIfLeftOver } from './end.ts';
 import { environmentDir } from './files.ts';
+import { awaitState } from './identity.ts';
+import { ledgerPath, readLedger } from './ledger.ts';
+
+/** A process with much memory takes a while to be torn down. */
+const OWNER_EXIT_TIMEOUT_MS = 30_000;
 
 const DONE = 'done';
 const WAIT_FOR_OWNER = `read -r word; [ "$word" = ${DONE} ] || exec "$@"`;
@@ -28,7 +33,14 @@ export function dismissReaper(reaper: Daemon): void {
   reaper.tell(`${DONE}\n`);
 }
 
+async function reap(stateDir: string, environment: string): Promise<void> {
+  const owner = readLedger(ledgerPath(stateDir, environment))?.owner;
+  // The pipe closes while the owner is still on its way out.
+  if (owner !== undefined) await awaitState(owner, 'gone', OWNER_EXIT_TIMEOUT_MS);
+  await endIfLeftOver(stateDir, environment);
+}
+
 if (process.argv[1] === import.meta.filename) {
   const [stateDir, environment] = process.argv.slice(2);
-  if (stateDir !== undefined && environment !== undefined) await endIfLeftOver(stateDir, environment);
+  if (stateDir !== undefined && environment !== undefined) await reap(stateDir, environment);
 }

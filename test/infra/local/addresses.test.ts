@@ -1,8 +1,14 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claimBlock, place, probeAddressing, releaseBlock } from '../../../infra/local/addresses.ts';
+import {
+  claimBlock,
+  keepBlock,
+  place,
+  probeAddressing,
+  releaseBlock,
+} from '../../../infra/local/addresses.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { configuration, type StateDir, temporaryStateDir } from './bench.ts';
 
@@ -50,6 +56,18 @@ describe('address blocks', () => {
     await expect(claim(3)).rejects.toMatchObject({
       code: 'ADDRESS_IN_USE',
       message: `block 3 belongs to environment 'blocks' of ${state.path}`,
+    });
+  });
+
+  it('are kept over a loss of the claims, unless another environment came first', async () => {
+    const registry = join(state.path, 'blocks');
+    const { number } = await claim();
+    rmSync(registry, { recursive: true });
+    await keepBlock(number, topology, state.path, registry);
+    await keepBlock(number, topology, state.path, registry);
+    expect((await claim()).number).toBe(1);
+    await expect(keepBlock(number, topology, '/another/checkout', registry)).rejects.toMatchObject({
+      code: 'ADDRESS_IN_USE',
     });
   });
 

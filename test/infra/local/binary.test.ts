@@ -1,7 +1,8 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { acceptedDirective, findRedisBinary, parseVersion } from '../../../infra/local/binary.ts';
 import { type HostKind, installRedisServer, lookAtHost, missingRedis } from '../../../infra/local/install.ts';
-import type { ProgramRecord, ProgramRequest } from '../../../infra/process.ts';
+import { findProgram, type ProgramRecord, type ProgramRequest } from '../../../infra/process.ts';
 import { temporaryStateDir } from './bench.ts';
 
 describe('the redis-server that is found', () => {
@@ -12,6 +13,16 @@ describe('the redis-server that is found', () => {
     expect(Number.parseInt(binary.facts.version, 10)).toBeGreaterThanOrEqual(7);
     expect(binary.provenance).toContain(`v=${binary.facts.version}`);
     expect(kept.map(({ args }) => args[0])).toEqual(['--version', '-', '-']);
+  });
+
+  it('is a link to redis-check-rdb where only redis-tools is there, made again when it is asked again', async () => {
+    using state = temporaryStateDir();
+    const server = (await findProgram('redis-server')) as string;
+    const find = async (name: string) => (name === 'redis-check-rdb' ? server : undefined);
+    for (let i = 0; i < 2; i++) {
+      const { path } = await findRedisBinary({ stateDir: state.path, find });
+      expect(path).toBe(join(state.path, 'bin', 'redis-server'));
+    }
   });
 
   it('says its version in the form that is parsed', () => {
@@ -74,6 +85,24 @@ describe('a redis-server that is missing', () => {
       'install Redis 7.0 or newer',
     ]);
     expect(ran).toEqual([]);
+  });
+
+  it('is looked up again after it was installed, and an error where that did not bring one', async () => {
+    using state = temporaryStateDir();
+    const server = (await findProgram('redis-server')) as string;
+    const looked: string[] = [];
+    const found = await findRedisBinary({
+      stateDir: state.path,
+      host: debian,
+      run: runner([0]).run,
+      find: async (name) => (looked.push(name) > 2 ? server : undefined),
+    });
+    expect(found.path).toBe(server);
+    const never = { stateDir: state.path, host: debian, run: runner([0]).run, find: async () => undefined };
+    await expect(findRedisBinary(never)).rejects.toMatchObject({ code: 'REDIS_NOT_FOUND' });
+    await expect(findRedisBinary({ ...never, install: false })).rejects.toMatchObject({
+      message: 'redis-server is not on the search path',
+    });
   });
 
   it('is described for the system that this is', async () => {
