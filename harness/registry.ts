@@ -1,7 +1,10 @@
 /** What can be named: substrates and drills. A plug-in adds an entry here; nothing else in the harness lists them. */
 import { KitError } from '../config/errors.ts';
+import type { DriftFinding } from '../infra/docker/drift.ts';
+import type { BuildOptions, BuiltImage } from '../infra/docker/images.ts';
 import { type DoctorCheck, doctor } from '../infra/doctor.ts';
 import type { Substrate } from '../infra/substrate.ts';
+import type { Topology } from '../infra/topology.ts';
 import type { Drill } from './drills/drill.ts';
 import { drills } from './drills/index.ts';
 
@@ -28,6 +31,20 @@ const CHECKS: Readonly<Record<SubstrateName, (stateDir: string) => Promise<reado
   },
   docker: async (stateDir) => (await import('../infra/docker/doctor.ts')).dockerChecks(stateDir),
 };
+
+/** What differs on the Docker engine from what was deployed. Changes nothing. */
+export async function findDrift(topology: Topology, stateDir: string): Promise<readonly DriftFinding[]> {
+  const [drift, { planDocker }] = await Promise.all([
+    import('../infra/docker/drift.ts'),
+    import('../infra/docker/plan.ts'),
+  ]);
+  return drift.findDrift(planDocker(topology), stateDir);
+}
+
+/** Makes the images of the Docker substrate without a registry. */
+export async function buildImages(options: BuildOptions): Promise<readonly BuiltImage[]> {
+  return (await import('../infra/docker/images.ts')).buildImages(options);
+}
 
 /** Is this machine fit for the substrate? Changes nothing. */
 export function checkMachine(name: SubstrateName, stateDir: string): Promise<readonly DoctorCheck[]> {

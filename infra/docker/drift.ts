@@ -79,70 +79,85 @@ interface Expectation {
   readonly hash: string | undefined;
 }
 
+type Row = readonly [kind: string, found: string, expected: string, nextApply: NextApply, remedy?: string];
+
 /** Pure: one container against what it should be. */
-export function compare(
-  facts: ContainerFacts,
-  { service, plan, image, hash }: Expectation,
-): readonly DriftFinding[] {
-  const findings: DriftFinding[] = [];
-  const differ = (kind: string, found: string, expected: string, nextApply: NextApply, remedy = '') => {
-    if (found !== expected)
-      findings.push({ what: service.container, kind, found, expected, nextApply, remedy });
-  };
-  const { State, Config, HostConfig, NetworkSettings } = facts;
-  const name = service.container;
-  const replace = `terraform apply -replace, or: docker rm -f ${name}, then deploy`;
-  if (State.Status === 'paused')
-    differ('paused', 'paused', 'running', 'leaves it as it is', `docker unpause ${name}`);
-  else differ('stopped', State.Status, 'running', 'replaces it');
-  if (State.Status === 'running' && State.Health?.Status === 'unhealthy') {
-    differ('unhealthy', 'unhealthy', 'healthy', 'leaves it as it is', `docker logs ${name}`);
+export function compare(facts: ContainerFacts, expectation: Expectation): readonly DriftFinding[] {
+  const rows = [
+    ...stateRows(facts, expectation),
+    ...networkRows(facts, expectation),
+    ...settingRows(facts, expectation),
+  ];
+  return rows
+    .filter(([, found, expected]) => found !== expected)
+    .map(([kind, found, expected, nextApply, remedy = '']) => ({
+      what: expectation.service.container,
+      kind,
+      found,
+      expected,
+      nextApply,
+      remedy,
+    }));
+}
+
+function stateRows({ State }: ContainerFacts, { service: { container } }: Expectation): readonly Row[] {
+  if (State.Status === 'paused') {
+    return [['paused', 'paused', 'running', 'leaves it as it is', `docker unpause ${container}`]];
   }
+  const sick = State.Status === 'running' && State.Health?.Status === 'unhealthy';
+  return [
+    ['stopped', State.Status, 'running', 'replaces it'],
+    ['unhealthy', sick ? 'unhealthy' : 'not', 'not', 'leaves it as it is', `docker logs ${container}`],
+  ];
+}
+
+function networkRows({ NetworkSettings }: ContainerFacts, { service, plan }: Expectation): readonly Row[] {
+  const { data, publish } = plan.networks;
+  const { container, address } = service;
   const joined = NetworkSettings.Networks;
-  const address = joined[plan.networks.data.name]?.IPAddress;
-  differ(
-    'disconnected',
-    address === undefined ? 'not in the data network' : address || service.address.host,
-    service.address.host,
-    'leaves it as it is',
-    `docker network connect --ip ${service.address.host} ${plan.networks.data.name} ${name}`,
-  );
-  differ(
-    'disconnected',
-    joined[plan.networks.publish.name] === undefined ? 'not in the publishing network' : 'connected',
-    'connected',
-    'leaves it as it is',
-    `docker network connect ${plan.networks.publish.name} ${name}`,
-  );
-  if (image !== undefined) differ('image', facts.Image, image, 'replaces it');
-  differ('configuration', Config.Labels?.[LABEL.config] ?? 'none', hash ?? 'none', 'replaces it');
-  differ('label', Config.Labels?.[LABEL.node] ?? 'none', service.id, 'leaves it as it is', replace);
-  const megabytes = (bytes: number) => `${Math.round(bytes / 1024 ** 2)} MB`;
-  differ(
-    'memory',
-    megabytes(HostConfig.Memory),
-    megabytes(service.memoryMb * 1024 ** 2),
-    'updates it in place',
-  );
-  differ(
-    'port',
-    portsOf(facts),
-    `127.0.0.1:${service.published.port}->${service.address.port}`,
-    'replaces it',
-  );
-  differ('user', Config.User, RUN_AS, 'replaces it');
-  differ('read-only', String(HostConfig.ReadonlyRootfs), 'true', 'replaces it');
-  differ('restart', HostConfig.RestartPolicy.Name, 'unless-stopped', 'updates it in place');
-  differ(
-    'health-check',
-    healthOf(facts),
-    ['CMD', ...service.health].join(' '),
+  const connect = `docker network connect --ip ${address.host} ${data.name} ${container}`;
+  // A stopped container has no address; whether it would have the right one is its configuration's matter.
+  const held =
+    joined[data.name] === undefined
+      ? 'not in the data network'
+      : joined[data.name]?.IPAddress || address.host;
+  const published = joined[publish.name] === undefined ? 'not in the publishing network' : 'in it';
+  return [
+    ['disconnected', held, address.host, 'leaves it as it is', connect],
+    [
+      'disconnected',
+      published,
+      'in it',
+      'leaves it as it is',
+      `docker network connect ${publish.name} ${container}`,
+    ],
+  ];
+}
+
+function settingRows(facts: ContainerFacts, { service, image, hash }: Expectation): readonly Row[] {
+  const { Config, HostConfig } = facts;
+  const replace = `docker rm -f ${service.container}, then deploy`;
+  const blind = (kind: string, found: string, expected: string): Row => [
+    kind,
+    found,
+    expected,
     'leaves it as it is',
     replace,
-  );
-  const variables = [...service.env].sort().join(' ');
-  differ('environment', ownVariables(facts, service.env), variables, 'leaves it as it is', replace);
-  return findings;
+  ];
+  const megabytes = `${Math.round(HostConfig.Memory / 1024 ** 2)} MB`;
+  const port = `${service.published.host}:${service.published.port}->${service.address.port}`;
+  return [
+    ['image', facts.Image, image ?? facts.Image, 'replaces it'],
+    ['memory', megabytes, `${service.memoryMb} MB`, 'updates it in place'],
+    ['restart', HostConfig.RestartPolicy.Name, 'unless-stopped', 'updates it in place'],
+    ['port', portsOf(facts), port, 'replaces it'],
+    ['user', Config.User, RUN_AS, 'replaces it'],
+    ['read-only', String(HostConfig.ReadonlyRootfs), 'true', 'replaces it'],
+    ['configuration', Config.Labels?.[LABEL.config] ?? 'none', hash ?? 'none', 'replaces it'],
+    blind('label', Config.Labels?.[LABEL.node] ?? 'none', service.id),
+    blind('health-check', healthOf(facts), ['CMD', ...service.health].join(' ')),
+    blind('environment', ownVariables(facts, service.env), [...service.env].sort().join(' ')),
+  ];
 }
 
 function portsOf({ HostConfig }: ContainerFacts): string {

@@ -3,6 +3,7 @@
  * replicas in sync and the other sentinels. A deploy that returns has a quorum; one that does not says what was missing.
  */
 import { Container } from '@cdktf/provider-docker/lib/container/index.js';
+import { Op, TerraformSelf } from 'cdktf';
 import { Construct } from 'constructs';
 import { RUN_AS } from '../plan.ts';
 import type { StackParts } from '../stack.ts';
@@ -37,8 +38,8 @@ export class Readiness extends Construct {
         replaceTriggeredBy: nodes.map(triggerOf),
         postcondition: [
           {
-            // biome-ignore lint/suspicious/noTemplateCurlyInString: Terraform's own interpolation
-            condition: '${self.exit_code == 0}',
+            // Not `== 0`: cdktf's operators drop a zero.
+            condition: Op.lt(TerraformSelf.getNumber('exit_code'), 1),
             errorMessage: 'the environment did not become ready within 60 s: see `docker logs` of its nodes',
           },
         ],
