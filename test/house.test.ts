@@ -76,7 +76,12 @@ const ROOMS: readonly rules.Room[] = [
   room('infra/docker/', 'one substrate; knows no other', ['infra/', 'config/'], {
     libraries: ['ioredis', 'zx'],
   }),
-  ...['infra/docker/app.ts', 'infra/docker/stack.ts', 'infra/docker/constructs/'].map((at) =>
+  ...[
+    'infra/docker/app.ts',
+    'infra/docker/synthesis.ts',
+    'infra/docker/stack.ts',
+    'infra/docker/constructs/',
+  ].map((at) =>
     room(at, 'what cdktf synthesises; it is imported nowhere else', ['infra/', 'config/'], {
       libraries: ['cdktf', 'constructs', '@cdktf/provider-docker'],
     }),

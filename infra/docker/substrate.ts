@@ -22,6 +22,7 @@ import { chooseImages } from './images.ts';
 import { outputsOf } from './outputs.ts';
 import { claim, ownership, release } from './owner.ts';
 import { type DockerPlan, LABEL, planDocker } from './plan.ts';
+import { dockerSettings } from './settings.ts';
 import * as terraform from './terraform.ts';
 
 export interface DockerSubstrateOptions {
@@ -108,12 +109,17 @@ class DockerSubstrate implements Substrate {
     const containers = await labelled('container', label);
     const rest = [...(await labelled('volume', label)), ...(await labelled('network', label))];
     const nodes = environment === undefined ? [] : planDocker(planTopology(environment)).nodes;
-    if (environment !== undefined) await this.#end(environment, this.#options.allowDestroy === true);
+    if (environment !== undefined) await this.#end(environment, this.#mayDestroy(environmentName));
     const others = containers.filter((name) => !nodes.some(({ container }) => container === name));
     return {
       ended: nodes.filter(({ container }) => containers.includes(container)).map(({ id }) => id),
       removed: [...others, ...rest],
     };
+  }
+
+  /** A protected environment is destroyed only where the user named it. */
+  #mayDestroy(name: string): boolean {
+    return this.#options.allowDestroy === true || dockerSettings().allowDestroy === name;
   }
 
   /** As it was deployed, else as it is configured. */

@@ -270,7 +270,7 @@ const PROBLEMS: readonly {
     when: /cannot be destroyed|prevent_destroy/i,
     code: 'PROTECTED',
     what: 'the environment is protected: its data would be destroyed',
-    hint: 'if that is what you want: KIT_ALLOW_DESTROY=<environment>, or kit down --yes',
+    hint: 'if that is what you want, set KIT_ALLOW_DESTROY to the name of the environment',
   },
   {
     when: /cannot connect to the docker daemon/i,
