@@ -67,24 +67,41 @@ async function cdktf(
   if (record.exitCode !== 0) throw explain(verb, name, text, log);
 }
 
+/** Replaces one container, whatever it is like (`terraform apply -replace`), and leaves the others alone. */
+export async function replaceContainer(
+  environment: EnvironmentConfig,
+  container: string,
+  options: TerraformOptions,
+): Promise<void> {
+  const { name } = environment;
+  const address = readState(options.stateDir, name)
+    .filter(
+      ({ type, instances }) => type === 'docker_container' && instances[0]?.attributes.name === container,
+    )
+    .map((resource) => `${resource.type}.${resource.name}`)[0];
+  if (address === undefined) {
+    throw new KitError(`'${container}' is not a container of '${name}'`, {
+      code: 'CONTAINER_UNKNOWN',
+      where: environmentDir(options.stateDir, name),
+      hint: `kit drift --env ${name}`,
+    });
+  }
+  await synthesise(environment, options);
+  const cwd = await initialised(environment, options);
+  const args = ['apply', `-replace=${address}`, '-auto-approve', '-input=false', '-no-color'];
+  const record = await terraform(args, cwd, options);
+  if (record.exitCode !== 0) throw explain('replace', name, `${record.stdout}\n${record.stderr}`, cwd);
+}
+
 /** What a deploy would do now. Synthesises, looks, changes nothing. */
 export async function terraformPlan(
   environment: EnvironmentConfig,
   options: TerraformOptions,
 ): Promise<{ readonly changes: boolean; readonly steps: readonly { action: string; address: string }[] }> {
   await synthesise(environment, options);
-  const cwd = stackDir(options.stateDir, environment.name);
-  const run = (args: readonly string[]) => terraform(args, cwd, options);
-  if (!existsSync(join(cwd, '.terraform')))
-    await must(await run(['init', '-input=false', '-no-color']), environment);
-  const record = await run([
-    'plan',
-    '-detailed-exitcode',
-    '-input=false',
-    '-lock=false',
-    '-no-color',
-    '-json',
-  ]);
+  const cwd = await initialised(environment, options);
+  const args = ['plan', '-detailed-exitcode', '-input=false', '-lock=false', '-no-color', '-json'];
+  const record = await terraform(args, cwd, options);
   if (record.exitCode !== 0 && record.exitCode !== 2)
     throw explain('plan', environment.name, record.stdout, cwd);
   const steps = record.stdout.split('\n').flatMap((line) => {
@@ -94,6 +111,15 @@ export async function terraformPlan(
       : [];
   });
   return { changes: record.exitCode === 2, steps };
+}
+
+/** The stack's folder, with the plugin in place. */
+async function initialised(environment: EnvironmentConfig, options: TerraformOptions): Promise<string> {
+  const cwd = stackDir(options.stateDir, environment.name);
+  if (!existsSync(join(cwd, '.terraform'))) {
+    must(await terraform(['init', '-input=false', '-no-color'], cwd, options), environment);
+  }
+  return cwd;
 }
 
 async function synthesise(environment: EnvironmentConfig, options: TerraformOptions): Promise<void> {
@@ -109,10 +135,10 @@ async function synthesise(environment: EnvironmentConfig, options: TerraformOpti
     },
     timeoutMs: 60_000,
   });
-  await must(record, environment);
+  must(record, environment);
 }
 
-async function must(record: ProgramRecord, environment: EnvironmentConfig): Promise<void> {
+function must(record: ProgramRecord, environment: EnvironmentConfig): void {
   if (record.exitCode === 0) return;
   throw explain(
     'plan',
@@ -198,30 +224,36 @@ function hostsIn(root: string): readonly string[] {
   return existsSync(root) ? readdirSync(root) : [];
 }
 
+interface State {
+  readonly outputs?: Readonly<Record<string, { readonly value: unknown }>>;
+  readonly resources?: readonly StateResource[];
+}
+interface StateResource {
+  readonly type: string;
+  readonly name: string;
+  readonly instances: readonly { readonly attributes: { readonly id?: string; readonly name?: string } }[];
+}
+
+function localState(stateDir: string, name: string): State {
+  const path = join(environmentDir(stateDir, name), 'terraform.tfstate');
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {};
+}
+
+const readState = (stateDir: string, name: string): readonly StateResource[] =>
+  localState(stateDir, name).resources ?? [];
+
 /** The outputs of the last deploy, from the local state; undefined where nothing is deployed. */
 export function readOutputs(stateDir: string, name: string): Outputs | undefined {
-  const path = join(environmentDir(stateDir, name), 'terraform.tfstate');
-  if (!existsSync(path)) return undefined;
-  const state: { outputs?: Record<string, { value: unknown }>; resources?: readonly unknown[] } = JSON.parse(
-    readFileSync(path, 'utf8'),
-  );
-  if ((state.resources ?? []).length === 0 || state.outputs?.nodes === undefined) return undefined;
-  return Object.fromEntries(
-    Object.entries(state.outputs).map(([key, { value }]) => [key, value]),
-  ) as unknown as Outputs;
+  const { outputs, resources } = localState(stateDir, name);
+  if (outputs?.nodes === undefined || (resources ?? []).length === 0) return undefined;
+  const values = Object.entries(outputs).map(([key, { value }]) => [key, value] as const);
+  return Object.fromEntries(values) as unknown as Outputs;
 }
 
 /** Ids of all that the local state knows: what else carries the environment's label was left by an interruption. */
 export function ownedIds(stateDir: string, name: string): ReadonlySet<string> {
-  const path = join(environmentDir(stateDir, name), 'terraform.tfstate');
-  if (!existsSync(path)) return new Set();
-  const state: { resources?: readonly { instances: readonly { attributes: { id?: string } }[] }[] } =
-    JSON.parse(readFileSync(path, 'utf8'));
-  return new Set(
-    (state.resources ?? []).flatMap(({ instances }) =>
-      instances.flatMap(({ attributes }) => attributes.id ?? []),
-    ),
-  );
+  const instances = readState(stateDir, name).flatMap((resource) => resource.instances);
+  return new Set(instances.flatMap(({ attributes }) => attributes.id ?? []));
 }
 
 const PROBLEMS: readonly {

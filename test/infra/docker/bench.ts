@@ -1,6 +1,7 @@
 /** A state directory with this machine's images, and small environments on ports of their own, for tests on the engine. */
 import { cpSync, existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { describe, inject } from 'vitest';
 import { loadEnvironment } from '../../../config/load.ts';
 import { type EnvironmentConfig, environmentSchema } from '../../../config/schema.ts';
 import { imagesFile } from '../../../infra/docker/images.ts';
@@ -31,4 +32,13 @@ export function configuration(
     commander: firstPort + 21,
   };
   return environmentSchema.parse({ ...dev, name, ...change, docker: { ports } });
+}
+
+/**
+ * A suite that needs the engine and Terraform's plugin. Where one is missing each of its tests is reported as skipped, by
+ * name, with the reason.
+ */
+export function describeOnEngine(name: string, body: () => void): void {
+  const missing = inject('missing');
+  describe.runIf(missing === '')(missing === '' ? name : `${name} [skipped: ${missing}]`, body);
 }
