@@ -1,5 +1,6 @@
 /** What can be named: substrates and drills. A plug-in adds an entry here; nothing else in the harness lists them. */
 import { KitError } from '../config/errors.ts';
+import type { BundleReport } from '../infra/docker/bundle.ts';
 import type { DriftFinding } from '../infra/docker/drift.ts';
 import type { BuildOptions, BuiltImage } from '../infra/docker/images.ts';
 import { type DoctorCheck, doctor } from '../infra/doctor.ts';
@@ -44,6 +45,14 @@ export async function findDrift(topology: Topology, stateDir: string): Promise<r
 /** Makes the images of the Docker substrate without a registry. */
 export async function buildImages(options: BuildOptions): Promise<readonly BuiltImage[]> {
   return (await import('../infra/docker/images.ts')).buildImages(options);
+}
+
+export async function saveBundle(file: string, stateDir: string): Promise<BundleReport> {
+  return (await import('../infra/docker/bundle.ts')).saveBundle(file, stateDir);
+}
+
+export async function loadBundle(file: string, stateDir: string): Promise<BundleReport> {
+  return (await import('../infra/docker/bundle.ts')).loadBundle(file, stateDir);
 }
 
 /** Is this machine fit for the substrate? Changes nothing. */

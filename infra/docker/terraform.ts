@@ -220,6 +220,11 @@ export function localPlugin(version = PROVIDER_VERSION): string | undefined {
   ).find((path) => existsSync(path));
 }
 
+/** Of the plugin directories, the one that holds this plugin. */
+export function pluginRoot(plugin: string): string {
+  return PLUGIN_DIRS.find((root) => plugin.startsWith(`${root}/`)) ?? plugin;
+}
+
 function hostsIn(root: string): readonly string[] {
   return existsSync(root) ? readdirSync(root) : [];
 }
