@@ -14,5 +14,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     fileParallelism: false,
     retry: 0,
+    // Its own sweeper is an image that no registry gives here; the tests stop what they start.
+    env: { TESTCONTAINERS_RYUK_DISABLED: 'true' },
   },
 });
