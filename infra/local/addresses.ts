@@ -12,7 +12,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { KitError } from '../../config/errors.ts';
+import { EXIT, KitError } from '../../config/errors.ts';
 import { type Address, nodesOf, type Placement, type Topology, type TopologyNode } from '../topology.ts';
 import { makePrivateDir, writePrivate } from './files.ts';
 import { isAlive, ownProcess, type ProcessIdentity } from './identity.ts';
@@ -228,6 +228,7 @@ function addressesInUse(refused: readonly string[], topology: Topology): KitErro
       : (refused[0] ?? 'no address block is free'),
     {
       code: 'ADDRESS_IN_USE',
+      exitCode: EXIT.UNKNOWN,
       where: `environment '${name}'`,
       hint: everywhere
         ? `find it with: ss -ltnp 'sport = :${redis.port} or sport = :${sentinel.port}'; end it, or set redis.port and sentinel.port to free ones`

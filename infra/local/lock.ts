@@ -8,7 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { KitError } from '../../config/errors.ts';
+import { EXIT, KitError } from '../../config/errors.ts';
 import { isAlive, ownProcess, type ProcessIdentity } from './identity.ts';
 
 export interface LockOptions {
@@ -40,6 +40,7 @@ export async function acquireLock(path: string, options: LockOptions): Promise<D
     if (performance.now() > deadline) {
       throw new KitError(`${options.what}: process ${holder?.pid ?? '?'} has held it for too long`, {
         code: 'LOCKED',
+        exitCode: EXIT.UNKNOWN,
         where: path,
         hint: `let process ${holder?.pid ?? '?'} finish or end it, then try again`,
       });

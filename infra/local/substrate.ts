@@ -7,7 +7,7 @@
  * Left out: partitions and disconnected nodes (they need network namespaces), and any state but the ledger's.
  */
 import { resolve } from 'node:path';
-import { KitError } from '../../config/errors.ts';
+import { EXIT, KitError } from '../../config/errors.ts';
 import type { Environment } from '../environment.ts';
 import type { ProgramSink } from '../process.ts';
 import type { ApplyOptions, DestroyReport, PlanStep, Substrate } from '../substrate.ts';
@@ -135,6 +135,7 @@ class LocalSubstrate implements Substrate {
     if (ledger.owner !== undefined && ledger.owner.pid !== own.pid) {
       throw new KitError(`environment '${ledger.environment}' is in use by process ${ledger.owner.pid}`, {
         code: 'ENVIRONMENT_BUSY',
+        exitCode: EXIT.UNKNOWN,
         where: stateDir,
         hint: 'wait until it has finished, or use another state directory',
       });
