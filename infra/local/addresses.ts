@@ -115,7 +115,7 @@ export async function releaseBlock(
   dir = registryDir(),
 ): Promise<void> {
   if (!existsSync(dir)) return;
-  await holding(lockRegistry(dir), async () => {
+  await holding(lockRegistry(dir, true), async () => {
     const claim = readClaim(claimPath(dir, number));
     if (claim?.stateDir === stateDir && claim.environment === environment) {
       rmSync(claimPath(dir, number), { force: true });
@@ -172,9 +172,13 @@ function registryDir(): string {
   return join(tmpdir(), `redis-cache-kit-${userInfo().uid}`, 'blocks');
 }
 
-async function lockRegistry(dir: string): Promise<Disposable> {
+async function lockRegistry(dir: string, makesRoom = false): Promise<Disposable> {
   makePrivateDir(dir);
-  return acquireLock(join(dir, 'lock'), { what: 'address blocks of this user', timeoutMs: 10_000 });
+  return acquireLock(join(dir, 'lock'), {
+    what: 'address blocks of this user',
+    timeoutMs: 10_000,
+    makesRoom,
+  });
 }
 
 async function writeClaim(dir: string, number: number, stateDir: string, environment: string): Promise<void> {

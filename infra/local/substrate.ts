@@ -75,7 +75,7 @@ class LocalSubstrate implements Substrate {
       progress,
       signal: options.signal,
     };
-    return holding(lockEnvironment(this.#stateDir, name, options.signal), async () => {
+    return holding(lockEnvironment(this.#stateDir, name, { signal: options.signal }), async () => {
       const ledger = this.#ledger(topology);
       if (ledger !== undefined && !(await isLeftOver(ledger))) return this.#resume(request, ledger);
       await endEnvironment(this.#stateDir, name);
@@ -92,7 +92,7 @@ class LocalSubstrate implements Substrate {
   }
 
   async destroy(environmentName: string): Promise<DestroyReport> {
-    return holding(lockEnvironment(this.#stateDir, environmentName), () =>
+    return holding(lockEnvironment(this.#stateDir, environmentName, { makesRoom: true }), () =>
       endEnvironment(this.#stateDir, environmentName),
     );
   }
@@ -125,7 +125,9 @@ class LocalSubstrate implements Substrate {
   }
 
   async #endOwned(name: string, reaper: ReturnType<typeof startReaper> | undefined): Promise<void> {
-    await holding(lockEnvironment(this.#stateDir, name), () => endEnvironment(this.#stateDir, name));
+    await holding(lockEnvironment(this.#stateDir, name, { makesRoom: true }), () =>
+      endEnvironment(this.#stateDir, name),
+    );
     if (reaper !== undefined) dismissReaper(reaper);
   }
 

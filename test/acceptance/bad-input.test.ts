@@ -1,6 +1,15 @@
 /** What cannot work: one clear error, the right exit code, nothing left running, no evidence that could pass later. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -114,6 +123,23 @@ describe('a machine that cannot', () => {
       await refused(['up'], { exitCode: EXIT.UNKNOWN, code: 'DISK_FULL', says: [/MB free/] });
     });
 
+    it('for the state of an environment that is up: nothing is measured, and kit down still ends it', async () => {
+      await using disk = mountDisk('.kit', '80m');
+      expect((await desk.kit('up')).exitCode).toBe(EXIT.GO);
+      fillDisk(disk.path);
+      const { exitCode, out } = await desk.kit('drill', 'hit-miss', 'zipf-100', '--out', 'run');
+      expect(exitCode, out).toBe(EXIT.UNKNOWN);
+      expect(out).toMatch(/^NOT KNOWN [\s\S]*No space left on device/);
+      const down = await desk.kit('down');
+      expect(down).toMatchObject({
+        exitCode: EXIT.GO,
+        out: expect.stringContaining('ended redis-1'),
+        err: '',
+      });
+      await desk.nothingLeft(0);
+      await neverPasses('run');
+    });
+
     it('for the evidence, from the first file on', async () => {
       await using disk = mountDisk('out', '16k');
       const run = await desk.kit('drill', 'hit-miss', '--out', join(disk.path, 'run'));
@@ -150,7 +176,28 @@ function mountDisk(name: string, size: string): AsyncDisposable & { readonly pat
   const path = join(desk.path, name);
   mkdirSync(path);
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', path]);
-  return { path, [Symbol.asyncDispose]: async () => void execFileSync('umount', [path]) };
+  return { path, [Symbol.asyncDispose]: async () => void execFileSync('umount', ['--lazy', path]) };
+}
+
+/** Writes until there is no room, on a disk that was mounted here and on no other. */
+function fillDisk(path: string): void {
+  if (statSync(path).dev === statSync(desk.path).dev) throw new Error(`${path} is not a disk of its own`);
+  const file = openSync(join(path, 'fill'), 'w');
+  try {
+    for (const bytes of [1 << 20, 1 << 12, 1]) {
+      const piece = Buffer.alloc(bytes);
+      const full = () => {
+        try {
+          return writeSync(file, piece) < bytes;
+        } catch {
+          return true;
+        }
+      };
+      while (!full());
+    }
+  } finally {
+    closeSync(file);
+  }
 }
 
 async function listenOnAllAddresses(): Promise<AsyncDisposable & { readonly port: number }> {
