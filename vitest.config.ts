@@ -14,6 +14,8 @@ export default defineConfig({
     retry: 0,
     coverage: {
       provider: 'v8',
+      // a failed test must not hide the figure that the coverage criterion is judged by
+      reportOnFailure: true,
       include: ['config/**/*.ts', 'infra/**/*.ts', 'client/**/*.ts', 'harness/**/*.ts'],
       exclude: ['client/dist/**'],
       reporter: ['text-summary', 'json-summary', 'json'],

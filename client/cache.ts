@@ -22,6 +22,7 @@ import type {
   CacheEvent,
   CacheStatistics,
   Entry,
+  Lookup,
   ReadOptions,
   SupervisedConnection,
   WriteOptions,
@@ -73,7 +74,12 @@ export class SupervisedCache implements Cache {
     return (await this.getEntry(key, options))?.value;
   }
 
-  async getEntry<T>(key: string, options: ReadOptions<T> = {}): Promise<Entry<T> | undefined> {
+  async getEntry<T>(key: string, options?: ReadOptions<T>): Promise<Entry<T> | undefined> {
+    const lookup = await this.lookup(key, options);
+    return lookup.found ? { value: lookup.value, source: lookup.source } : undefined;
+  }
+
+  async lookup<T>(key: string, options: ReadOptions<T> = {}): Promise<Lookup<T>> {
     this.#assertOpen();
     const physical = this.physicalKey(key);
     const remote = this.#remote;
@@ -82,12 +88,12 @@ export class SupervisedCache implements Cache {
     try {
       payload = await remote.get(physical);
     } catch (error) {
-      if (isForeignType(error)) return this.#miss();
+      if (isForeignType(error)) return this.#miss('redis');
       this.#toMemory('get', error);
       return this.#fromMemory(physical, options);
     }
     this.#answered();
-    return payload === null ? this.#miss() : this.#validated(physical, payload, 'redis', options);
+    return payload === null ? this.#miss('redis') : this.#validated(physical, payload, 'redis', options);
   }
 
   async getMany<T>(keys: readonly string[], options: ReadOptions<T> = {}): Promise<ReadonlyMap<string, T>> {
@@ -104,8 +110,8 @@ export class SupervisedCache implements Cache {
           ? await this.#fromMemory(name, options)
           : payload
             ? await this.#validated(name, payload, 'redis', options)
-            : this.#miss();
-      if (entry) found.set(key, entry.value as T);
+            : this.#miss('redis');
+      if (entry.found) found.set(key, entry.value);
     }
     return found;
   }
@@ -280,16 +286,16 @@ export class SupervisedCache implements Cache {
 
   // --- reading -----------------------------------------------------------------------------------------------------
 
-  #miss(): undefined {
+  #miss(source: 'redis' | 'memory'): Lookup<never> {
     this.#statistics.misses += 1;
-    return undefined;
+    return { found: false, source };
   }
 
-  async #fromMemory<T>(physical: string, options: ReadOptions<T>): Promise<Entry<T> | undefined> {
+  async #fromMemory<T>(physical: string, options: ReadOptions<T>): Promise<Lookup<T>> {
     const payload = this.#fallback.memory.get(physical);
-    if (!payload) return this.#miss();
+    if (!payload) return this.#miss('memory');
     const entry = await this.#validated(physical, payload, 'memory', options);
-    if (entry && this.#remote) this.#statistics.fallbackHits += 1;
+    if (entry.found && this.#remote) this.#statistics.fallbackHits += 1;
     return entry;
   }
 
@@ -298,7 +304,7 @@ export class SupervisedCache implements Cache {
     payload: Buffer,
     source: 'redis' | 'memory',
     { schema, schemaId }: ReadOptions<T>,
-  ): Promise<Entry<T> | undefined> {
+  ): Promise<Lookup<T>> {
     const decoded = decodeEnvelope(payload, { schemaId });
     if (!decoded.ok) return this.#purged(physical, payload, source, decoded.reason);
     let { value } = decoded;
@@ -313,7 +319,7 @@ export class SupervisedCache implements Cache {
       }
     }
     this.#statistics.hits += 1;
-    return { value: value as T, source };
+    return { found: true, value: value as T, source };
   }
 
   async #purged(
@@ -321,12 +327,12 @@ export class SupervisedCache implements Cache {
     payload: Buffer,
     source: 'redis' | 'memory',
     reason: string,
-  ): Promise<undefined> {
+  ): Promise<Lookup<never>> {
     this.#statistics.purged += 1;
     this.#events.emit({ type: 'purged', key: physical, reason });
     if (source === 'memory') this.#fallback.memory.delete(physical);
     else await this.#remote?.purge(physical, payload).catch(() => false);
-    return this.#miss();
+    return this.#miss(source);
   }
 
   /** The memory answers for Redis, or the error is the caller's. */

@@ -175,6 +175,11 @@ export interface WriteReceipt {
   readonly replicas?: number;
 }
 
+/** An answer with where it came from; a miss that only the memory gave, while Redis was away, says so. */
+export type Lookup<T> =
+  | { readonly found: true; readonly value: T; readonly source: 'redis' | 'memory' }
+  | { readonly found: false; readonly source: 'redis' | 'memory' };
+
 export interface Entry<T> {
   readonly value: T;
   readonly source: 'redis' | 'memory' | 'loader';
@@ -216,6 +221,8 @@ export interface Cache {
   get<T>(key: string, options?: ReadOptions<T>): Promise<T | undefined>;
   /** As `get`, with where the answer came from. */
   getEntry<T>(key: string, options?: ReadOptions<T>): Promise<Entry<T> | undefined>;
+  /** As `getEntry`, where a miss has a source too. */
+  lookup<T>(key: string, options?: ReadOptions<T>): Promise<Lookup<T>>;
   set<T>(key: string, value: T, options?: WriteOptions): Promise<WriteReceipt>;
   delete(...keys: readonly string[]): Promise<number>;
   getMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, T>>;

@@ -9,7 +9,7 @@ import { chmodSync, linkSync, lstatSync, mkdirSync, readFileSync, rmSync, writeF
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { readVariables, type Variables } from './env.ts';
-import { KitError } from './errors.ts';
+import { EXIT, KitError } from './errors.ts';
 import { Secret } from './secret.ts';
 import { displayPath } from './yaml.ts';
 
@@ -99,6 +99,7 @@ function orUnreadable<T>(where: string, look: () => T): T {
   } catch (error) {
     throw new KitError(`cannot be read: ${(error as Error).message}`, {
       code: 'STATE_UNREADABLE',
+      exitCode: EXIT.UNKNOWN,
       where,
       hint: 'the state directory must be a directory that you may read and write; another can be given',
       cause: error,
@@ -136,6 +137,7 @@ function create(file: string): Stored {
     if (error instanceof KitError) throw error;
     throw new KitError(`cannot be written: ${(error as Error).message}`, {
       code: 'STATE_UNWRITABLE',
+      exitCode: EXIT.UNKNOWN,
       where: displayPath(file),
       hint: 'make room, or make the directory one that you may write',
       cause: error,

@@ -23,6 +23,7 @@ import { canonicalJson } from './evidence/canonical-json.ts';
 import type { TrialRecord } from './evidence/manifest.ts';
 import { type Evidence, openEvidence } from './evidence/open.ts';
 import { CONFIG, DRILLS, GATES, INPUTS, type InputName, MANIFEST, SEAL } from './evidence/run-folder.ts';
+import { misshapen, type Shape } from './evidence/shape.ts';
 import { evidenceComplete } from './gates/completeness.ts';
 import { evaluate, type JudgedTrial } from './gates/evaluate.ts';
 import type { Criterion, EvidenceRef } from './gates/gate.ts';
@@ -96,13 +97,32 @@ function readInputs(evidence: Evidence): Inputs {
       return undefined;
     }
   };
-  const drills = parsed(DRILLS, (text) => JSON.parse(text) as readonly DrillText[]) ?? [];
+  const drills = parsed(DRILLS, parseDrills) ?? [];
   return {
     environment: parsed(CONFIG, (text) => environmentSchema.parse(JSON.parse(text))),
     gates: parsed(GATES, (text) => parseGates(text, GATES)),
     drills: new Map(drills.map((drill) => [drill.id, drill])),
     flaws,
   };
+}
+
+/** What the reports say of a drill. */
+const DRILLS_SHAPE: Shape = {
+  listOf: {
+    fields: {
+      id: 'string',
+      title: 'string',
+      family: { oneOf: ['integration', 'failover', 'load'] },
+      safeOutcome: 'string',
+    },
+  },
+};
+
+function parseDrills(text: string): readonly DrillText[] {
+  const drills: unknown = JSON.parse(text);
+  const problem = misshapen(drills, DRILLS_SHAPE);
+  if (problem !== undefined) throw new Error(problem);
+  return drills as readonly DrillText[];
 }
 
 /** Histories that the manifest names and the seal does not: they came later. */

@@ -6,7 +6,7 @@
  * An environment that already runs is drilled and left up; one that the run stood up ends with it, whatever happens.
  */
 import { readFileSync } from 'node:fs';
-import { cpus, release, totalmem, type as systemName } from 'node:os';
+import { cpus, release, type as systemName, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { EXIT, KitError } from '../config/errors.ts';
 import { loadGates } from '../config/gates.ts';
@@ -89,8 +89,11 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   try {
     await runTrials(request, drills, environment, folder, clock, trials);
   } finally {
-    folder.collectLogs(environment.logs);
-    await environment[Symbol.asyncDispose]();
+    try {
+      folder.collectLogs(environment.logs);
+    } finally {
+      await environment[Symbol.asyncDispose]();
+    }
   }
   if (request.signal.aborted) throw interrupted();
 
@@ -120,7 +123,10 @@ async function runTrials(
   trials: TrialRecord[],
 ): Promise<void> {
   const planned = drills.flatMap((drill) =>
-    Array.from({ length: request.trials ?? drill.trials[request.profile] }, (_, i) => ({ drill, trial: i + 1 })),
+    Array.from({ length: request.trials ?? drill.trials[request.profile] }, (_, i) => ({
+      drill,
+      trial: i + 1,
+    })),
   );
   for (const [position, { drill, trial }] of planned.entries()) {
     if (request.signal.aborted) return;
@@ -181,7 +187,9 @@ export function kitVersion(): string {
 /** The commit that the kit runs from, with `-dirty` where files differ from it; null outside a checkout. */
 async function commitOf(directory: string, sink: ProgramSink): Promise<string | null> {
   const git = async (...args: string[]) =>
-    (await runProgram({ command: 'git', args: ['-C', directory, ...args], sink, timeoutMs: 5_000 })).stdout.trim();
+    (
+      await runProgram({ command: 'git', args: ['-C', directory, ...args], sink, timeoutMs: 5_000 })
+    ).stdout.trim();
   try {
     const commit = await git('rev-parse', 'HEAD');
     return (await git('status', '--porcelain')) === '' ? commit : `${commit}-dirty`;

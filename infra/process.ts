@@ -7,7 +7,7 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import { $, type ProcessPromise, which } from 'zx/core'; // not 'zx': its index parses this process's own argv at import
-import { KitError } from '../config/errors.ts';
+import { EXIT, KitError } from '../config/errors.ts';
 
 /** One program's life, as the evidence keeps it. */
 export interface ProgramRecord {
@@ -106,11 +106,15 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramRecord
     request.sink?.(record);
     signal?.throwIfAborted();
     if (late) {
-      throw new KitError(`${command} did not end within ${timeoutMs} ms`, { code: 'PROGRAM_TIMEOUT' });
+      throw new KitError(`${command} did not end within ${timeoutMs} ms`, {
+        code: 'PROGRAM_TIMEOUT',
+        exitCode: EXIT.UNKNOWN,
+      });
     }
     if (record.exitCode !== null && COULD_NOT_EXECUTE.has(record.exitCode)) {
       throw new KitError(`${command} could not be run: ${record.stderr.trim()}`, {
         code: 'PROGRAM_NOT_FOUND',
+        exitCode: EXIT.UNKNOWN,
       });
     }
     return record;
@@ -132,7 +136,10 @@ export function startDaemon(request: DaemonRequest): Daemon {
     })`${[request.command, ...(request.args ?? [])]}`;
     const child = running.child;
     if (child?.pid === undefined) {
-      throw new KitError(`${request.command} could not be started`, { code: 'PROGRAM_NOT_FOUND' });
+      throw new KitError(`${request.command} could not be started`, {
+        code: 'PROGRAM_NOT_FOUND',
+        exitCode: EXIT.UNKNOWN,
+      });
     }
     let alive = true;
     const ended = new Promise<void>((resolve) => {

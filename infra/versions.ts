@@ -1,4 +1,4 @@
-import { KitError } from '../config/errors.ts';
+import { EXIT, KitError } from '../config/errors.ts';
 
 /** What a probe of the binary found. The renderers leave out what it cannot do. */
 export interface BinaryFacts {
@@ -32,6 +32,7 @@ export function assertCapable(
   if (!atLeast(facts.version, OLDEST_REDIS)) {
     throw new KitError(`redis-server ${facts.version} is too old; allowed: ${OLDEST_REDIS} or newer`, {
       code: 'REDIS_TOO_OLD',
+      exitCode: EXIT.UNKNOWN,
       where: 'redis-server',
       hint: 'install a newer redis-server, or put one earlier on the PATH',
     });
@@ -41,6 +42,7 @@ export function assertCapable(
       `redis-server ${facts.version} was built without TLS, which the environment asks for`,
       {
         code: 'REDIS_WITHOUT_TLS',
+        exitCode: EXIT.UNKNOWN,
         where: `${needs.environment}: security.tls`,
         hint: 'install a redis-server that was built with TLS (BUILD_TLS=yes); the distributions’ packages are',
       },

@@ -164,7 +164,7 @@ const ROOMS: readonly rules.Room[] = [
     ['harness/history.ts', 'harness/statistics/', 'harness/checkers/'],
     { types: [...RECORDED, 'harness/reports/report.ts', 'harness/drills/drill.ts'], node: [] },
   ),
-  room('harness/reports/', 'pure: one Report in, one text out', [], {
+  room('harness/reports/', 'pure: one Report in, one text out', ['harness/evidence/canonical-json.ts'], {
     types: RECORDED,
     libraries: ['d3-scale', 'd3-shape'],
     node: [],

@@ -26,6 +26,8 @@ export interface Operation {
 /** Error replies of a node that is no master (any more) or not yet: nothing was applied, another may take it. */
 const REFUSALS = ['READONLY', 'LOADING', 'MASTERDOWN'];
 const WAITING_MAX = 10_000;
+/** How long a master that was left may refuse what it owes. */
+const DRAIN_MS = 500;
 
 export function isRefusal(error: Error): boolean {
   return REFUSALS.some((code) => error.message.startsWith(code));
@@ -47,7 +49,7 @@ export class Dispatcher {
   /** Refused for a reason that passes; one is tried again with each tick, all when a write succeeds. */
   #postponed: { readonly operation: Operation; readonly refusal: Error }[] = [];
   /** Links that were left while they owed answers to writes. */
-  readonly #retired = new Set<Link>();
+  readonly #retired = new Map<Link, { readonly until: number; readonly reason: string }>();
   /** Answers of a link that was silent for long: believed once no other master is found. */
   #doubted: { readonly operation: Operation; readonly link: Link; readonly reply: unknown }[] | undefined;
 
@@ -105,8 +107,8 @@ export class Dispatcher {
 
   /**
    * The link is no longer the master's. Reads are asked again elsewhere. Writes that it owes an answer to have an
-   * unknown outcome; with `drain` they wait for a refusal (a demoted node says READONLY), after which they are safe to
-   * send to the new master.
+   * unknown outcome; with `drain` they wait a moment for a refusal (a demoted node says READONLY), after which they are
+   * safe to send to the new master.
    */
   detach(reason: string, drain: boolean): void {
     const link = this.#link;
@@ -123,7 +125,7 @@ export class Dispatcher {
       if (operation.read) this.#wait(operation);
       else if (!drain) this.#unknown(operation, reason);
     }
-    if (drain && this.#owes(link)) this.#retired.add(link);
+    if (drain && this.#owes(link)) this.#retired.set(link, { until: now() + DRAIN_MS, reason });
     else link.destroy(reason);
   }
 
@@ -142,10 +144,12 @@ export class Dispatcher {
       this.#postponed = rest.filter((postponed) => !this.#overdue(postponed, at));
       if (!this.#overdue(first, at)) this.submit(first.operation);
     }
-    for (const link of this.#retired) {
-      if (this.#owes(link)) continue;
+    for (const [link, { until, reason }] of this.#retired) {
+      if (at < until && link.closed === undefined && this.#owes(link)) continue;
       this.#retired.delete(link);
-      link.destroy('another node is master');
+      for (const operation of [...this.#inflight])
+        if (operation.link === link) this.#unknown(operation, reason);
+      link.destroy(reason);
     }
   }
 
@@ -164,7 +168,7 @@ export class Dispatcher {
       if (operation.read) this.#settle(operation).reject(new ClosedError());
       else this.#unknown(operation, 'the connection was closed by its owner');
     }
-    for (const link of this.#retired) link.destroy('closed');
+    for (const link of this.#retired.keys()) link.destroy('closed');
     this.#link?.destroy('closed');
     this.#link = undefined;
   }

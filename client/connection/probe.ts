@@ -13,7 +13,6 @@ export class Probe {
   readonly address: Address;
   /** When the node last answered or failed to: undefined before the first time. */
   heardAt: number | undefined;
-  answeredAt: number | undefined;
   failure: string | undefined;
   readonly #open: () => Promise<Link>;
   readonly #heard: (probe: Probe, role: Role | undefined) => void;
@@ -57,7 +56,6 @@ export class Probe {
         retryMs = RETRY_MIN_MS;
         this.failure = role.kind === 'unready' ? role.reason : undefined;
         this.heardAt = startedAt;
-        this.answeredAt = now();
         this.#heard(this, role);
         await delay(ASK_MS, this.#stopped.signal);
       } catch (error) {

@@ -74,11 +74,6 @@ export class Search {
     );
   }
 
-  /** Whether the node itself, on a connection of its own, has answered after `since`. */
-  answered(address: Address, since: number): boolean {
-    return (this.#probes.get(addressKey(address))?.answeredAt ?? -1) >= since;
-  }
-
   /** Why nothing has been found, for the error of those who waited. */
   get failures(): string {
     return [...this.#probes]

@@ -214,13 +214,9 @@ export class Supervisor implements SupervisedConnection {
     }
     const from = this.#generation.knowledge.current?.address;
     const old = this.#link;
-    // A deposed node that still answers will refuse what it owes; one that hangs will not.
-    const drain =
-      old !== undefined &&
-      this.#search?.answered(old.address, now() - 2 * this.#options.hangSuspectedMs) === true;
     this.#stopSearch();
     this.#link = undefined;
-    if (old) this.#leave(old, found, drain);
+    if (old) this.#leave(old, found);
     this.#generation.adopt(found.link.address, found.role, found.learnedFrom, this.#board?.views() ?? []);
     this.#link = found.link;
     const master = found.link.address;
@@ -238,12 +234,12 @@ export class Supervisor implements SupervisedConnection {
     this.#consult();
   }
 
-  #leave(old: Link, found: Found, drain: boolean): void {
+  #leave(old: Link, found: Found): void {
     const same = found.learnedFrom === 'same';
     const reason = same ? 'the node answers, but not on this connection' : 'another node is master';
     this.#events.emit({ type: 'lost', master: old.address, reason });
-    this.#dispatcher.detach(reason, drain && !same);
-    this.#durable.detach(reason, drain && !same);
+    this.#dispatcher.detach(reason, !same);
+    this.#durable.detach(reason, !same);
   }
 
   // --- watching it -------------------------------------------------------------------------------------------------

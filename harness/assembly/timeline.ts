@@ -9,8 +9,8 @@ import type { TimelineBin } from '../reports/report.ts';
 import { ascending, quantile } from '../statistics/quantile.ts';
 
 /** Widths from which the smallest is taken that keeps a plot below `MOST_BINS`. */
-const WIDTHS_MS = [100, 250, 500, 1_000, 2_500, 5_000, 10_000] as const;
-const MOST_BINS = 200;
+const WIDTHS_MS = [250, 500, 1_000, 2_500, 5_000, 10_000] as const;
+const MOST_BINS = 120;
 
 /** Start of the trial's own time: the first intended operation, or the first thing seen where there is none. */
 export function originUs(history: History): number {

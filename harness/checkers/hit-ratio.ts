@@ -22,8 +22,7 @@ export const hitRatio: Checker = {
   proves: 'which share of the reads the cache answered',
   check(history, context) {
     const reads = measuredOperations(history, context.client).filter(
-      ({ invoke, outcome }) =>
-        outcome === 'ok' && !UNCOUNTED.has(invoke.phase ?? '') && READ_KINDS.has(invoke.kind),
+      (operation) => operation.outcome === 'ok' && readsOf(operation).reads > 0,
     );
     if (reads.length === 0) return unknown('no read in the measured window');
     const single = reads.filter(({ invoke }) => invoke.kind !== 'getMany');
@@ -41,9 +40,10 @@ export const hitRatio: Checker = {
 
 const READ_KINDS: ReadonlySet<string> = new Set(['get', 'getMany', 'getOrCompute']);
 
-/** Hits and reads of one operation that completed as ok; nothing of one that is no read. */
+/** Hits and reads of one operation that completed as ok; nothing of one that is no read or does not count. */
 export function readsOf({ invoke, completion }: Operation): Reads {
-  if (!READ_KINDS.has(invoke.kind) || completion === undefined) return { hits: 0, reads: 0 };
+  const counted = READ_KINDS.has(invoke.kind) && !UNCOUNTED.has(invoke.phase ?? '');
+  if (!counted || completion === undefined) return { hits: 0, reads: 0 };
   if (invoke.kind === 'getMany') return { hits: Number(completion.value ?? 0), reads: invoke.batch ?? 1 };
   const hit = completion.value !== null && completion.value !== undefined && completion.source !== 'loader';
   return { hits: hit ? 1 : 0, reads: 1 };

@@ -1,8 +1,8 @@
 /**
  * Acknowledgements by a master that was deposed already: a write that completed after another node was master and is not
  * in that node's data, or a read that Redis answered with another value than the one surviving write that had been
- * acknowledged before the read began. Answers of the memory fallback say where they come from and are none; a miss does not
- * say who missed, and is therefore not judged.
+ * acknowledged before the read began, a miss included. Answers and misses of the memory fallback say where they come from
+ * and are none.
  */
 import type { History, Operation } from '../history.ts';
 import type { Checker } from './checker.ts';
@@ -73,9 +73,7 @@ function judgedReads(operations: readonly Operation[], state: FinalState) {
   return operations.flatMap((read) => {
     const write = writes.get(read.invoke.key);
     const answered =
-      read.invoke.kind === 'get' &&
-      read.completion?.source === 'redis' &&
-      typeof read.completion.value === 'string';
+      read.invoke.kind === 'get' && read.outcome === 'ok' && read.completion?.source === 'redis';
     const single = write !== undefined && state.isOnlyWriter(write);
     return answered && single && write.completion.atUs <= read.invoke.atUs ? [{ read, write }] : [];
   });

@@ -1,4 +1,5 @@
 /** Every drill, in the order in which a run takes them: what is cheap and basic first. */
+import { batches } from './batches.ts';
 import { breaker } from './breaker.ts';
 import { consistency } from './consistency.ts';
 import { corruptPayload } from './corrupt-payload.ts';
@@ -33,6 +34,7 @@ export const drills: readonly Drill[] = [
   realistic50,
   zipf100,
   steady,
+  batches,
   plannedSwitch,
   masterCrash,
   masterHang,

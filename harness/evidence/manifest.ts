@@ -12,6 +12,8 @@
  *     seal.json         SHA-256 of every file above; written last, atomically: a folder without it is not evidence
  *     report.json …     derived: recomputed by `kit analyze`, compared by `kit verify`
  */
+import type { Shape } from './shape.ts';
+
 export interface TrialRecord {
   readonly drill: string;
   readonly trial: number;
@@ -65,7 +67,62 @@ export interface Manifest {
   readonly incomplete?: string;
 }
 
+const KINDS = [
+  'readiness',
+  'drill',
+  'load',
+  'capacity',
+  'canary',
+  'rehearsal',
+] as const satisfies readonly RunKind[];
+const STATUSES = ['completed', 'not-measured', 'failed'] as const satisfies readonly TrialRecord['status'][];
+
+/** A manifest as it must be read: everything that judging and the reports touch. */
+export const MANIFEST_SHAPE: Shape = {
+  fields: {
+    schema: { oneOf: ['redis-cache-kit/run/1'] },
+    runId: 'string',
+    kind: { oneOf: KINDS },
+    kitVersion: 'string',
+    commit: { nullable: 'string' },
+    startedAt: 'string',
+    judgedAt: 'string',
+    environment: 'string',
+    substrate: 'string',
+    profile: { oneOf: ['quick', 'full'] },
+    seed: 'number',
+    argv: { listOf: 'string' },
+    configSha256: 'string',
+    provenance: { mapOf: 'string' },
+    departures: { listOf: 'string' },
+    machine: { fields: { kernel: 'string', cpu: 'string', cores: 'number', memoryBytes: 'number' } },
+    trials: {
+      listOf: {
+        fields: {
+          drill: 'string',
+          trial: 'number',
+          status: { oneOf: STATUSES },
+          reason: { optional: 'string' },
+          seed: 'number',
+          clients: { listOf: 'string' },
+          files: { listOf: 'string' },
+          startedUs: 'number',
+          endedUs: 'number',
+        },
+      },
+    },
+    incomplete: { optional: 'string' },
+  },
+};
+
 export interface Seal {
   readonly schema: 'redis-cache-kit/seal/1';
   readonly files: readonly { readonly path: string; readonly sha256: string; readonly bytes: number }[];
 }
+
+export const SEAL_SHAPE: Shape = {
+  fields: {
+    schema: { oneOf: ['redis-cache-kit/seal/1'] },
+    files: { listOf: { fields: { path: 'string', sha256: 'string', bytes: 'number' } } },
+  },
+};

@@ -7,9 +7,11 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, KitError } from '../../config/errors.ts';
-import { digestFile, digestText, filesBelow } from './files.ts';
-import type { Manifest, Seal } from './manifest.ts';
+import { canonicalJson } from './canonical-json.ts';
+import { digestFile, digestText, type FileDigest, filesBelow } from './files.ts';
+import { MANIFEST_SHAPE, type Manifest, SEAL_SHAPE, type Seal } from './manifest.ts';
 import { CONFIG, isDerived, MANIFEST, SEAL } from './run-folder.ts';
+import { misshapen } from './shape.ts';
 
 export interface Integrity {
   /** Sealed, but not there any more. `seal.json` itself where there is none. */
@@ -43,96 +45,90 @@ export function openEvidence(dir: string): Evidence {
   const digests = new Map(
     filesBelow(dir)
       .filter((path) => !isDerived(path))
-      .map((path) => [path, digestFile(join(dir, path)).sha256]),
+      .map((path) => [path, digestFile(join(dir, path))]),
   );
   const sealed = new Map(seal?.files.map((file) => [file.path, file.sha256]));
   const sealText = read(SEAL);
-  if (sealText !== undefined) digests.set(SEAL, digestText(sealText));
+  const sealSha256 = sealText === undefined ? undefined : digestText(sealText);
   return {
     manifest,
     seal,
     integrity: {
-      ...compare(sealed, digests, manifest, read),
+      ...compare(seal, digests, manifest, read),
       ...(seal === undefined && { missing: read(SEAL) === undefined ? [SEAL] : [] }),
     },
-    sha256Of: (path) =>
-      sealed.get(path) ?? (seal === undefined || path === SEAL ? digests.get(path) : undefined),
+    sha256Of: (path) => {
+      if (path === SEAL) return sealSha256;
+      return sealed.get(path) ?? (seal === undefined ? digests.get(path)?.sha256 : undefined);
+    },
     has: (path) => existsSync(join(dir, path)),
     read,
   };
 }
 
 function compare(
-  sealed: ReadonlyMap<string, string>,
-  digests: ReadonlyMap<string, string>,
+  seal: Seal | undefined,
+  digests: ReadonlyMap<string, FileDigest>,
   manifest: Manifest,
   read: (path: string) => string | undefined,
 ): Integrity {
-  const differing = [...sealed].filter(([path, sha256]) => digests.has(path) && digests.get(path) !== sha256);
-  const altered = new Set(differing.map(([path]) => path));
+  const files = seal?.files ?? [];
+  const sealed = new Set(files.map(({ path }) => path));
+  const there = files.filter(({ path }) => digests.has(path));
+  const altered = new Set(
+    there.filter(({ path, sha256 }) => digests.get(path)?.sha256 !== sha256).map(({ path }) => path),
+  );
   // The manifest names the configuration's hash too, so that a folder without a seal still shows a changed one.
   const config = read(CONFIG);
   if (config !== undefined && digestText(config) !== manifest.configSha256) altered.add(CONFIG);
-  // A seal that cannot be read was written whole once: somebody changed it.
-  if (sealed.size === 0 && read(SEAL) !== undefined) altered.add(SEAL);
+  if (isSealAltered(seal, read(SEAL), digests)) altered.add(SEAL);
   return {
-    missing: [...sealed.keys()].filter((path) => !digests.has(path)),
+    missing: [...sealed].filter((path) => !digests.has(path)),
     altered: [...altered].sort(byCodeUnit),
     unsealed:
-      sealed.size === 0 ? [] : [...digests.keys()].filter((path) => path !== SEAL && !sealed.has(path)),
+      seal === undefined ? [] : [...digests.keys()].filter((path) => path !== SEAL && !sealed.has(path)),
   };
+}
+
+/** A seal was written whole, as canonical JSON, from the files as they were: what differs from that was changed since. */
+function isSealAltered(
+  seal: Seal | undefined,
+  text: string | undefined,
+  digests: ReadonlyMap<string, FileDigest>,
+): boolean {
+  if (seal === undefined) return text !== undefined;
+  const sizeDiffers = ({ path, sha256, bytes }: Seal['files'][number]) => {
+    const found = digests.get(path);
+    return found?.sha256 === sha256 && found.bytes !== bytes;
+  };
+  return text !== canonicalJson(seal) || seal.files.some(sizeDiffers);
 }
 
 const byCodeUnit = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 function parseSeal(text: string | undefined): Seal | undefined {
   try {
-    const seal = JSON.parse(text ?? 'null') as Seal | null;
-    const isSeal =
-      seal?.schema === 'redis-cache-kit/seal/1' &&
-      seal.files.length > 0 &&
-      seal.files.every((file) => typeof file.path === 'string' && typeof file.sha256 === 'string');
-    return isSeal ? seal : undefined;
+    const seal: unknown = JSON.parse(text ?? 'null');
+    return misshapen(seal, SEAL_SHAPE) === undefined && (seal as Seal).files.length > 0
+      ? (seal as Seal)
+      : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** What judging reads of a manifest; the rest is only printed. */
-const REQUIRED = {
-  runId: 'string',
-  kind: 'string',
-  kitVersion: 'string',
-  startedAt: 'string',
-  judgedAt: 'string',
-  environment: 'string',
-  substrate: 'string',
-  profile: 'string',
-  seed: 'number',
-  configSha256: 'string',
-} as const;
-
 function parseManifest(where: string, text: string | undefined): Manifest {
   const hint = 'this is not the evidence of a run, or no longer; run again';
   if (text === undefined) throw unreadable(where, 'the manifest is missing: nothing can be judged', hint);
-  let value: Record<string, unknown>;
+  let value: unknown;
   try {
-    value = JSON.parse(text) as Record<string, unknown>;
+    value = JSON.parse(text);
   } catch (cause) {
     throw unreadable(where, 'the manifest is not JSON', hint, cause);
   }
-  if (value?.schema !== 'redis-cache-kit/run/1') {
-    throw unreadable(where, `schema must be 'redis-cache-kit/run/1', not '${String(value?.schema)}'`, hint);
-  }
-  for (const [name, kind] of Object.entries(REQUIRED)) {
-    if (typeof value[name] !== kind) {
-      throw unreadable(where, `${name} must be a ${kind}, not ${JSON.stringify(value[name])}`, hint);
-    }
-  }
-  for (const name of ['trials', 'argv', 'departures']) {
-    if (!Array.isArray(value[name])) throw unreadable(where, `${name} must be a list`, hint);
-  }
-  return value as unknown as Manifest;
+  const problem = misshapen(value, MANIFEST_SHAPE);
+  if (problem !== undefined) throw unreadable(where, problem, hint);
+  return value as Manifest;
 }
 
 function unreadable(where: string, message: string, hint: string, cause?: unknown): KitError {

@@ -1,35 +1,12 @@
 /**
- * `report.json`: the report itself in one canonical text, which `kit verify` compares byte for byte.
- * Keys are sorted (`schema` and `id` first, for a reader), two spaces, one line feed at the end.
- * The schema is `docs/report.schema.json`.
+ * `report.json`: the report itself in one canonical text, which `kit verify` compares byte for byte. The schema is
+ * `docs/report.schema.json`.
  */
+import { canonicalJson } from '../evidence/canonical-json.ts';
 import type { Report } from './report.ts';
 
-const LEADING = ['schema', 'id'];
+export { canonicalJson };
 
 export function renderJson(report: Report): string {
   return canonicalJson(report);
-}
-
-/** @throws TypeError where a number is not finite: JSON would turn it into null, and null means "not measured". */
-export function canonicalJson(value: unknown): string {
-  return `${JSON.stringify(sorted(value, '$'), null, 2)}\n`;
-}
-
-function sorted(value: unknown, path: string): unknown {
-  if (typeof value === 'number' && !Number.isFinite(value)) {
-    throw new TypeError(
-      `${path} is ${value}: a report holds finite numbers, and null for what was not measured`,
-    );
-  }
-  if (Array.isArray(value)) return value.map((item, index) => sorted(item, `${path}[${index}]`));
-  if (value === null || typeof value !== 'object') return value;
-  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
-  entries.sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, item]) => [key, sorted(item, `${path}.${key}`)]));
-}
-
-function rank(key: string): number {
-  const index = LEADING.indexOf(key);
-  return index === -1 ? LEADING.length : index;
 }

@@ -36,11 +36,8 @@ export function adaptCache(cache: Cache, onEvent: ClientEventSink): Adapter {
       return receipt(await cache.set(key, value, { durability }));
     },
     async get(key) {
-      const entry = await cache.getEntry<string>(key);
-      // A miss has no source of its own: while Redis is away it is the memory's, which the client's events show.
-      return entry === undefined
-        ? { source: 'redis', value: null }
-        : { source: entry.source, value: entry.value };
+      const lookup = await cache.lookup<string>(key);
+      return { source: lookup.source, value: lookup.found ? lookup.value : null };
     },
     incr: (key) => direct('INCR', key),
     append: (key, text) => direct('APPEND', key, text),

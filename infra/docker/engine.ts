@@ -134,7 +134,7 @@ function engineTrouble(stderr: string): KitError | undefined {
 }
 
 const socketOf = (stderr: string): string =>
-  /(?:unix|tcp|ssh|http):\/\/[^\s:"?]+(?::\d+)?/.exec(stderr)?.[0] ?? 'the default socket';
+  /(?:unix|tcp|ssh|http):\/\/[^\s:"?]*[^\s:"?.](?::\d+)?/.exec(stderr)?.[0] ?? 'the default socket';
 
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
 

@@ -134,41 +134,12 @@ function userRules(conf: Conf): readonly Finding[] {
       ),
     );
   }
-  for (const user of users) {
-    const at = { line: user.line, directive: 'user' };
-    const rules = user.args.slice(1);
-    const off = user.args[0] === 'default' && rules.includes('off');
-    const all =
-      (rules.includes('~*') || rules.includes('allkeys')) &&
-      (rules.includes('+@all') || rules.includes('allcommands'));
-    if (off && !all && conf.on('appendonly', false)) {
-      const reason =
-        'the AOF is replayed as `default`: without rights MULTI, Lua and function data is silently dropped at a restart';
-      found.push(finding('error', at, reason, 'redis/redis#14541', 'write: user default off ~* &* +@all'));
-    }
-    if (user.args[0] !== 'default' && rules.includes('nopass') && all) {
-      found.push(
-        finding(
-          'error',
-          at,
-          'all rights without a password',
-          ACL_DOCS,
-          'give it a password, or no rights but +ping',
-        ),
-      );
-    }
-    if (rules.some((rule) => rule.startsWith('>'))) {
-      found.push(
-        finding(
-          'info',
-          at,
-          'the password stands in plain text',
-          ACL_DOCS,
-          'write its SHA-256: #<64 hex digits>',
-        ),
-      );
-    }
-  }
+  found.push(...users.flatMap((user) => rightsOf(user, conf)), ...replicaLogin(conf));
+  return found;
+}
+
+function replicaLogin(conf: Conf): readonly Finding[] {
+  const found: Finding[] = [];
   const guarded = hasUsers(conf) || conf.value('requirepass', '') !== '';
   if (conf.has('replicaof') && guarded && conf.value('masterauth', '') === '') {
     const reason = 'a master that asks for a password refuses this replica';
@@ -184,6 +155,44 @@ function userRules(conf: Conf): readonly Finding[] {
         'a user without a password cannot log in',
         REDIS_CONF,
         'set masterauth',
+      ),
+    );
+  }
+  return found;
+}
+
+function rightsOf(user: ReturnType<Conf['all']>[number], conf: Conf): readonly Finding[] {
+  const found: Finding[] = [];
+  const at = { line: user.line, directive: 'user' };
+  const rules = user.args.slice(1);
+  const off = user.args[0] === 'default' && rules.includes('off');
+  const all =
+    (rules.includes('~*') || rules.includes('allkeys')) &&
+    (rules.includes('+@all') || rules.includes('allcommands'));
+  if (off && !all && conf.on('appendonly', false)) {
+    const reason =
+      'the AOF is replayed as `default`: without rights MULTI, Lua and function data is silently dropped at a restart';
+    found.push(finding('error', at, reason, 'redis/redis#14541', 'write: user default off ~* &* +@all'));
+  }
+  if (user.args[0] !== 'default' && rules.includes('nopass') && all) {
+    found.push(
+      finding(
+        'error',
+        at,
+        'all rights without a password',
+        ACL_DOCS,
+        'give it a password, or no rights but +ping',
+      ),
+    );
+  }
+  if (rules.some((rule) => rule.startsWith('>'))) {
+    found.push(
+      finding(
+        'info',
+        at,
+        'the password stands in plain text',
+        ACL_DOCS,
+        'write its SHA-256: #<64 hex digits>',
       ),
     );
   }

@@ -12,6 +12,7 @@ const REDIS_CONF = 'redis.conf of Redis 7.0';
 export function redisRules(conf: Conf, cores: number | undefined): readonly Finding[] {
   return [
     ...memoryRules(conf),
+    ...defragRules(conf),
     ...persistenceRules(conf),
     ...durabilityRules(conf),
     ...replicationRules(conf),
@@ -71,18 +72,20 @@ function memoryRules(conf: Conf): readonly Finding[] {
       ),
     );
   }
-  if (conf.on('activedefrag', false)) {
-    found.push(
-      finding(
-        'info',
-        conf.place('activedefrag'),
-        "a build with the system's jemalloc (Debian, Ubuntu) does not start with it",
-        'src/config.c, measured on 7.0.15',
-        'leave it out there; `redis-server --port 0 --activedefrag yes` ends at once on such a build',
-      ),
-    );
-  }
   return found;
+}
+
+function defragRules(conf: Conf): readonly Finding[] {
+  if (!conf.on('activedefrag', false)) return [];
+  return [
+    finding(
+      'info',
+      conf.place('activedefrag'),
+      "a build with the system's jemalloc (Debian, Ubuntu) does not start with it",
+      'src/config.c, measured on 7.0.15',
+      'leave it out there; `redis-server --port 0 --activedefrag yes` ends at once on such a build',
+    ),
+  ];
 }
 
 function persistenceRules(conf: Conf): readonly Finding[] {

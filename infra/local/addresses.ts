@@ -12,7 +12,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { KitError } from '../../config/errors.ts';
+import { EXIT, KitError } from '../../config/errors.ts';
 import { type Address, nodesOf, type Placement, type Topology, type TopologyNode } from '../topology.ts';
 import { makePrivateDir, writePrivate } from './files.ts';
 import { isAlive, ownProcess, type ProcessIdentity } from './identity.ts';
@@ -115,7 +115,7 @@ export async function releaseBlock(
   dir = registryDir(),
 ): Promise<void> {
   if (!existsSync(dir)) return;
-  await holding(lockRegistry(dir), async () => {
+  await holding(lockRegistry(dir, true), async () => {
     const claim = readClaim(claimPath(dir, number));
     if (claim?.stateDir === stateDir && claim.environment === environment) {
       rmSync(claimPath(dir, number), { force: true });
@@ -172,9 +172,13 @@ function registryDir(): string {
   return join(tmpdir(), `redis-cache-kit-${userInfo().uid}`, 'blocks');
 }
 
-async function lockRegistry(dir: string): Promise<Disposable> {
+async function lockRegistry(dir: string, makesRoom = false): Promise<Disposable> {
   makePrivateDir(dir);
-  return acquireLock(join(dir, 'lock'), { what: 'address blocks of this user', timeoutMs: 10_000 });
+  return acquireLock(join(dir, 'lock'), {
+    what: 'address blocks of this user',
+    timeoutMs: 10_000,
+    makesRoom,
+  });
 }
 
 async function writeClaim(dir: string, number: number, stateDir: string, environment: string): Promise<void> {
@@ -228,6 +232,7 @@ function addressesInUse(refused: readonly string[], topology: Topology): KitErro
       : (refused[0] ?? 'no address block is free'),
     {
       code: 'ADDRESS_IN_USE',
+      exitCode: EXIT.UNKNOWN,
       where: `environment '${name}'`,
       hint: everywhere
         ? `find it with: ss -ltnp 'sport = :${redis.port} or sport = :${sentinel.port}'; end it, or set redis.port and sentinel.port to free ones`

@@ -7,7 +7,7 @@
  */
 import { existsSync, mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { KitError } from '../../config/errors.ts';
+import { EXIT, KitError } from '../../config/errors.ts';
 import { findProgram, type ProgramSink, runProgram } from '../process.ts';
 import type { BinaryFacts } from '../redis-conf.ts';
 import { diskError } from './files.ts';
@@ -110,6 +110,7 @@ export async function probeBinary(
       `does not say that it is a redis-server: '${firstLine(answer.stdout || answer.stderr)}'`,
       {
         code: 'REDIS_UNUSABLE',
+        exitCode: EXIT.UNKNOWN,
         where: path,
         hint: 'name a redis-server of 7.0 or newer',
       },
@@ -118,6 +119,7 @@ export async function probeBinary(
   if (Number.parseInt(version, 10) < OLDEST_MAJOR) {
     throw new KitError(`is Redis ${version}; ${OLDEST_MAJOR}.0 or newer is needed`, {
       code: 'REDIS_TOO_OLD',
+      exitCode: EXIT.UNKNOWN,
       where: path,
       hint: 'install a newer Redis, or name another redis-server',
     });

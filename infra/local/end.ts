@@ -10,7 +10,7 @@ import { releaseBlock } from './addresses.ts';
 import { environmentDir, makePrivateDir } from './files.ts';
 import { endProcess, isAlive, type ProcessIdentity } from './identity.ts';
 import { type Ledger, ledgerPath, listLedgers, readLedger } from './ledger.ts';
-import { acquireLock, holding } from './lock.ts';
+import { acquireLock, holding, type LockOptions } from './lock.ts';
 
 /** A grace for tidy logs and a last AOF flush; the data is removed anyway. */
 const GRACE_MS = 1_500;
@@ -22,7 +22,7 @@ const LOCK_TIMEOUT_MS = 30_000;
 export async function lockEnvironment(
   stateDir: string,
   name: string,
-  signal?: AbortSignal,
+  options: Pick<LockOptions, 'signal' | 'makesRoom'> = {},
 ): Promise<Disposable> {
   if (!/^[a-z][a-z0-9-]{0,30}$/.test(name)) {
     throw new KitError(`'${name}' is not a name of an environment`, {
@@ -34,7 +34,7 @@ export async function lockEnvironment(
   return acquireLock(join(stateDir, 'environments', `${name}.lock`), {
     what: `environment '${name}'`,
     timeoutMs: LOCK_TIMEOUT_MS,
-    signal,
+    ...options,
   });
 }
 
@@ -93,7 +93,7 @@ export async function endLeftOvers(
 export async function endIfLeftOver(stateDir: string, name: string): Promise<boolean> {
   const before = readLedger(ledgerPath(stateDir, name));
   if (before === undefined || !(await isLeftOver(before))) return false;
-  return holding(lockEnvironment(stateDir, name), async () => {
+  return holding(lockEnvironment(stateDir, name, { makesRoom: true }), async () => {
     const ledger = readLedger(ledgerPath(stateDir, name));
     if (ledger === undefined || !(await isLeftOver(ledger))) return false;
     await endEnvironment(stateDir, name);

@@ -1,7 +1,7 @@
 /** Files of an environment: private to the user, whole or absent, and an error of the disk said as one. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { KitError } from '../../config/errors.ts';
+import { EXIT, KitError } from '../../config/errors.ts';
 
 /** Least free space to start an environment with: logs, AOF and RDB of small data sets. */
 export const REQUIRED_FREE_BYTES = 64 * 1024 ** 2;
@@ -68,6 +68,7 @@ export function diskError(error: unknown, path: string): unknown {
   if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM' || code === 'ENOTDIR' || code === 'EEXIST') {
     return new KitError(`cannot write here (${code})`, {
       code: 'STATE_UNWRITABLE',
+      exitCode: EXIT.UNKNOWN,
       where: path,
       hint: 'make the directory writable for this user, or name another state directory',
       cause: error,

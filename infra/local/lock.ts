@@ -8,7 +8,8 @@
 import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { KitError } from '../../config/errors.ts';
+import { EXIT, KitError } from '../../config/errors.ts';
+import { diskError } from './files.ts';
 import { isAlive, ownProcess, type ProcessIdentity } from './identity.ts';
 
 export interface LockOptions {
@@ -16,6 +17,8 @@ export interface LockOptions {
   /** For the error: "waiting for the address blocks". */
   readonly what: string;
   readonly signal?: AbortSignal | undefined;
+  /** The work removes things: on a disk too full for a lock it goes ahead without one, for it is what makes room. */
+  readonly makesRoom?: boolean;
 }
 
 /** A takeover takes microseconds; one that is older than this was left by a process that died in it. */
@@ -24,14 +27,20 @@ const TAKEOVER_ABANDONED_MS = 10_000;
 /**
  * Takes the lock; disposing the result gives it back.
  *
- * @throws KitError `LOCKED` with the owner's pid, when the wait is over
+ * @throws KitError `LOCKED` with the owner's pid, when the wait is over; `DISK_FULL`
  */
 export async function acquireLock(path: string, options: LockOptions): Promise<Disposable> {
   const own = JSON.stringify(await ownProcess());
   const deadline = performance.now() + options.timeoutMs;
   for (;;) {
     options.signal?.throwIfAborted();
-    if (tryLink(path, own)) return { [Symbol.dispose]: () => release(path, own) };
+    try {
+      if (tryLink(path, own)) return { [Symbol.dispose]: () => release(path, own) };
+    } catch (error) {
+      const full = error instanceof KitError && error.code === 'DISK_FULL';
+      if (full && options.makesRoom === true) return { [Symbol.dispose]: () => {} };
+      throw error;
+    }
     const holder = readOwner(path);
     if (holder !== undefined && !(await isAlive(holder))) {
       takeOver(path, holder);
@@ -40,6 +49,7 @@ export async function acquireLock(path: string, options: LockOptions): Promise<D
     if (performance.now() > deadline) {
       throw new KitError(`${options.what}: process ${holder?.pid ?? '?'} has held it for too long`, {
         code: 'LOCKED',
+        exitCode: EXIT.UNKNOWN,
         where: path,
         hint: `let process ${holder?.pid ?? '?'} finish or end it, then try again`,
       });
@@ -60,7 +70,12 @@ export async function holding<T>(lock: Promise<Disposable>, work: () => Promise<
 
 function tryLink(path: string, content: string): boolean {
   const draft = `${path}.${process.pid}-${randomBytes(4).toString('hex')}`;
-  writeFileSync(draft, content, { mode: 0o600 });
+  try {
+    writeFileSync(draft, content, { mode: 0o600 });
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw diskError(error, path);
+  }
   try {
     linkSync(draft, path);
     return true;

@@ -85,7 +85,11 @@ async function askRunning<T>(
   const answers = (await aliveNodes(running, role)).map(async (id) => {
     const identity = processes.get(id);
     if (identity === undefined || (await stateOf(identity)) !== 'running') return undefined;
-    return ask(id).catch(() => undefined);
+    // A sentinel that reconfigures a node cuts its clients off (CLIENT KILL TYPE normal), this one too: ask once more.
+    return ask(id).catch(() => {
+      running.admin.drop(id);
+      return ask(id).catch(() => undefined);
+    });
   });
   return Promise.all(answers);
 }

@@ -2,11 +2,10 @@
  * The start without a role: a Redis that was down asks who is master now and comes back as its replica.
  *
  * While it was down others may have taken writes that it does not have. So as long as another node can be promoted it
- * never returns as master, not even when the sentinels still name it: it has them fail over first. A master that
- * comes back faster than they notice would make the replicas copy its (older, or empty) data. Only when it is alone, and
- * has data, it is master again.
+ * never returns as master, not even when the sentinels still name it: it waits until they do not. A master that comes
+ * back faster than they notice would make the replicas copy its (older, or empty) data. Only when it is alone, and has
+ * data, it is master again.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { EXIT, KitError } from '../../config/errors.ts';
 import { until } from '../wait.ts';
 import { awaitAnswer } from './health.ts';
@@ -46,11 +45,13 @@ async function masterFor(nodes: LocalNodes, nodeId: string, signal?: AbortSignal
   return nodeId;
 }
 
-/** Has the sentinels name another master than this node, which is down. */
+/**
+ * Waits until the sentinels name another master than this node, which is down: they notice within down-after. They are not
+ * told to (SENTINEL FAILOVER): a sentinel takes that order while another one leads a failover, and both promote.
+ */
 async function failedOver(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<string> {
   const { environment } = nodes.site.topology;
   const { downAfterMs, failoverTimeoutMs } = environment.sentinel;
-  await askForFailover(nodes);
   let successor: string | undefined;
   await until(
     {
@@ -66,17 +67,4 @@ async function failedOver(nodes: LocalNodes, nodeId: string, signal?: AbortSigna
     },
   );
   return successor ?? nodeId;
-}
-
-/** Sentinel refuses while a failover is under way or no replica is fit; then it comes to one by itself. */
-async function askForFailover(nodes: LocalNodes): Promise<void> {
-  const service = nodes.site.topology.environment.topology.serviceName;
-  for (const id of await aliveNodes(nodes, 'sentinel')) {
-    try {
-      await (await nodes.admin.get(id)).call('SENTINEL', 'FAILOVER', service);
-      return;
-    } catch {
-      await delay(50);
-    }
-  }
 }

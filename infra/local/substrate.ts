@@ -7,7 +7,7 @@
  * Left out: partitions and disconnected nodes (they need network namespaces), and any state but the ledger's.
  */
 import { resolve } from 'node:path';
-import { KitError } from '../../config/errors.ts';
+import { EXIT, KitError } from '../../config/errors.ts';
 import type { Environment } from '../environment.ts';
 import type { ProgramSink } from '../process.ts';
 import type { ApplyOptions, DestroyReport, PlanStep, Substrate } from '../substrate.ts';
@@ -75,7 +75,7 @@ class LocalSubstrate implements Substrate {
       progress,
       signal: options.signal,
     };
-    return holding(lockEnvironment(this.#stateDir, name, options.signal), async () => {
+    return holding(lockEnvironment(this.#stateDir, name, { signal: options.signal }), async () => {
       const ledger = this.#ledger(topology);
       if (ledger !== undefined && !(await isLeftOver(ledger))) return this.#resume(request, ledger);
       await endEnvironment(this.#stateDir, name);
@@ -92,7 +92,7 @@ class LocalSubstrate implements Substrate {
   }
 
   async destroy(environmentName: string): Promise<DestroyReport> {
-    return holding(lockEnvironment(this.#stateDir, environmentName), () =>
+    return holding(lockEnvironment(this.#stateDir, environmentName, { makesRoom: true }), () =>
       endEnvironment(this.#stateDir, environmentName),
     );
   }
@@ -125,7 +125,9 @@ class LocalSubstrate implements Substrate {
   }
 
   async #endOwned(name: string, reaper: ReturnType<typeof startReaper> | undefined): Promise<void> {
-    await holding(lockEnvironment(this.#stateDir, name), () => endEnvironment(this.#stateDir, name));
+    await holding(lockEnvironment(this.#stateDir, name, { makesRoom: true }), () =>
+      endEnvironment(this.#stateDir, name),
+    );
     if (reaper !== undefined) dismissReaper(reaper);
   }
 
@@ -135,6 +137,7 @@ class LocalSubstrate implements Substrate {
     if (ledger.owner !== undefined && ledger.owner.pid !== own.pid) {
       throw new KitError(`environment '${ledger.environment}' is in use by process ${ledger.owner.pid}`, {
         code: 'ENVIRONMENT_BUSY',
+        exitCode: EXIT.UNKNOWN,
         where: stateDir,
         hint: 'wait until it has finished, or use another state directory',
       });

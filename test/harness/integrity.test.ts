@@ -162,7 +162,7 @@ describe('evidence that was changed', () => {
     }
     const dir = copy();
     writeFileSync(join(dir, 'manifest.json'), JSON.stringify({ ...MANIFEST, trials: 'none' }));
-    expect(errorOf(() => analyzeRun(dir)).message).toBe('trials must be a list');
+    expect(errorOf(() => analyzeRun(dir)).message).toBe('trials must be a list, not "none"');
   });
 
   it('names files that were added later, and does not judge a trial by them', () => {

@@ -81,7 +81,7 @@ describe('a healthy run', () => {
       'first write after the fault (kit)',
       'first write after the fault (ioredis)',
     ]);
-    expect(crash?.timelines.kit?.length).toBe(60);
+    expect(crash?.timelines.kit?.length).toBe(24);
   });
 });
 

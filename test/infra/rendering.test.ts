@@ -183,7 +183,7 @@ describe('the sentinel.conf of a sentinel', () => {
   it('watches the environment’s master under its name', () => {
     const { text } = sentinel('dev', { 'topology.serviceName': 'cache' });
     expect(value(text, 'sentinel monitor')).toEqual(['cache 127.1.0.1 6379 2']);
-    expect(value(text, 'sentinel down-after-milliseconds')).toEqual(['cache 1000']);
+    expect(value(text, 'sentinel down-after-milliseconds')).toEqual(['cache 1500']);
     expect(value(text, 'sentinel failover-timeout')).toEqual(['cache 5000']);
     expect(value(text, 'sentinel auth-user')).toEqual(['cache sentinel']);
     expect(value(text, 'sentinel announce-ip')).toEqual(['127.1.0.4']);

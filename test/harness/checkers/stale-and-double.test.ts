@@ -41,9 +41,11 @@ describe('stale-acks', () => {
     expect(number(finding, 'staleAcknowledged')).toBe(1);
   });
 
-  it('does not judge a miss, which does not say whether Redis or the fallback missed', () => {
-    const missed = op({ at: 3700, done: 3701, kind: 'get', key: 'w:200', answer: null });
-    expect(check(around, missed, final(before)).figures.staleAcknowledged).toBeUndefined();
+  it('catches a miss of Redis for what was acknowledged, and leaves a miss of the memory alone', () => {
+    const missed = (source: 'redis' | 'memory') =>
+      op({ at: 3700, done: 3701, kind: 'get', key: 'w:200', answer: null, source });
+    expect(number(check(around, missed('redis'), final(before)), 'staleAcknowledged')).toBe(1);
+    expect(check(around, missed('memory'), final(before)).figures.staleAcknowledged).toBeUndefined();
   });
 
   it('does not blame a read that began before the write was acknowledged, or that memory answered', () => {

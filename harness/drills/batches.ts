@@ -1,0 +1,25 @@
+import { load } from './families.ts';
+
+/** Apart from the steady load: a batch of 100 keeps the client's thread busy for milliseconds, which others would wait for. */
+export const batches = load({
+  id: 'batches',
+  title: 'Batches of 100 keys, open loop',
+  source: 'mission C4: batch of 100 < 50 ms',
+  safeOutcome: 'every batch is answered, read or written whole',
+  workload: {
+    name: 'steady',
+    parameters: {
+      getsPerSecond: 0,
+      setsPerSecond: 0,
+      getOrComputesPerSecond: 0,
+      getManysPerSecond: 10,
+      setManysPerSecond: 10,
+      warmUpMs: 500,
+      durationMs: 3_000,
+      'full.durationMs': 25_000,
+    },
+  },
+  checkers: ['latency', 'availability', 'generator'],
+  boundMs: 60_000,
+  trials: { quick: 1, full: 3 },
+});

@@ -1,0 +1,214 @@
+/** What cannot work: one clear error, the right exit code, nothing left running, no evidence that could pass later. */
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { userInfo } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EXIT, type ExitCode } from '../../config/errors.ts';
+import { type Answer, Desk } from '../support/desk.ts';
+
+let desk: Desk;
+beforeEach(() => {
+  desk = new Desk();
+});
+afterEach(() => desk[Symbol.asyncDispose]());
+
+/** One error, said once, for people and for programs; and nothing of it remains. */
+async function refused(
+  args: readonly string[],
+  expected: {
+    readonly exitCode: ExitCode;
+    readonly code: string;
+    readonly says: readonly (string | RegExp)[];
+  },
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const told = await desk.start(args, { env }).ended();
+  expect(told.exitCode, told.err).toBe(expected.exitCode);
+  expect(told.out).toBe('');
+  expect(told.err.match(/^kit: /gm), told.err).toHaveLength(1);
+  expect(told.err).not.toMatch(/^\s+at /m);
+  for (const what of expected.says) expect(told.err).toMatch(what);
+  const { exitCode, out, err } = await desk.start([...args, '--json'], { env }).ended();
+  expect({ exitCode, err }).toEqual({ exitCode: expected.exitCode, err: '' });
+  expect(JSON.parse(out)).toMatchObject({
+    error: { code: expected.code, message: expect.any(String), hint: expect.any(String) },
+  });
+  await desk.nothingLeft(0);
+}
+
+describe('a configuration that is wrong ends with 2 before anything is started', () => {
+  it('unknown environment', async () => {
+    await refused(['readiness', '--env', 'prodction'], {
+      exitCode: EXIT.USAGE,
+      code: 'ENVIRONMENT_UNKNOWN',
+      says: [/'prodction' is not an environment/, /did you mean '?production/],
+    });
+    expect(existsSync(join(desk.path, 'runs'))).toBe(false);
+  });
+
+  it('a file that is not there', async () => {
+    await refused(['up', '--env', './mine.yaml'], {
+      exitCode: EXIT.USAGE,
+      code: 'CONFIG_UNREADABLE',
+      says: [/mine\.yaml/],
+    });
+  });
+
+  it('broken YAML', async () => {
+    const file = desk.file('broken.yaml', 'name: broken\ntopology:\n  kind: [sentinel\nredis: {}\n');
+    await refused(['readiness', '--env', file], {
+      exitCode: EXIT.USAGE,
+      code: 'CONFIG_SYNTAX',
+      says: [/broken\.yaml:\d+/],
+    });
+    expect(existsSync(join(desk.path, 'runs'))).toBe(false);
+  });
+
+  it('a quorum above the number of sentinels', async () => {
+    const file = desk.environment('too-many', { 'topology.quorum': 4 });
+    await refused(['drill', 'hit-miss', '--env', file], {
+      exitCode: EXIT.USAGE,
+      code: 'CONFIG_INVALID',
+      says: [
+        /too-many\.yaml:\d+: topology\.quorum/,
+        /'4' is above the number of sentinels \(3\)/,
+        /allowed: 1 to 3/,
+      ],
+    });
+    expect(existsSync(join(desk.path, 'runs'))).toBe(false);
+  });
+});
+
+describe('a machine that cannot', () => {
+  it('has the port in use on all addresses', async () => {
+    await using stranger = await listenOnAllAddresses();
+    const file = desk.environment('port', { 'redis.port': stranger.port, 'sentinel.port': 26_390 });
+    await refused(['up', '--env', file], {
+      exitCode: EXIT.UNKNOWN,
+      code: 'ADDRESS_IN_USE',
+      says: [new RegExp(`${stranger.port} is in use by another program`), /ss -ltnp/],
+    });
+  });
+
+  it('has a redis-server that is too old', async () => {
+    const bin = join(desk.path, 'bin');
+    mkdirSync(bin);
+    const old = join(bin, 'redis-server');
+    writeFileSync(old, '#!/bin/sh\necho "Redis server v=6.2.0 sha=00000000:0 malloc=libc bits=64 build=0"\n');
+    chmodSync(old, 0o755);
+    const env = { PATH: [bin, process.env.PATH].join(delimiter) };
+    const says = [/is Redis 6\.2\.0; 7\.0 or newer is needed/, new RegExp(old)];
+    const expected = { exitCode: EXIT.UNKNOWN, code: 'REDIS_TOO_OLD', says };
+    await refused(['up'], expected, env);
+    const run = await desk.start(['readiness', '--out', 'run'], { env }).ended();
+    expect(run.exitCode).toBe(EXIT.UNKNOWN);
+    await neverPasses('run');
+  });
+
+  describe.runIf(userInfo().uid === 0)('has a full disk (needs root, to mount a small one)', () => {
+    it('for the state: nothing is started', async () => {
+      await using disk = mountDisk('.kit', '2m');
+      expect(disk.path).toContain(desk.path);
+      await refused(['up'], { exitCode: EXIT.UNKNOWN, code: 'DISK_FULL', says: [/MB free/] });
+    });
+
+    it('for the state of an environment that is up: nothing is measured, and kit down still ends it', async () => {
+      await using disk = mountDisk('.kit', '80m');
+      expect((await desk.kit('up')).exitCode).toBe(EXIT.GO);
+      fillDisk(disk.path);
+      const { exitCode, out } = await desk.kit('drill', 'hit-miss', 'zipf-100', '--out', 'run');
+      expect(exitCode, out).toBe(EXIT.UNKNOWN);
+      expect(out).toMatch(/^NOT KNOWN [\s\S]*No space left on device/);
+      const down = await desk.kit('down');
+      expect(down).toMatchObject({
+        exitCode: EXIT.GO,
+        out: expect.stringContaining('ended redis-1'),
+        err: '',
+      });
+      await desk.nothingLeft(0);
+      await neverPasses('run');
+    });
+
+    it('for the evidence, from the first file on', async () => {
+      await using disk = mountDisk('out', '16k');
+      const run = await desk.kit('drill', 'hit-miss', '--out', join(disk.path, 'run'));
+      notWritten(run);
+      await desk.nothingLeft(0);
+      await neverPasses(join(disk.path, 'run'));
+    });
+
+    it('for the evidence, while the histories are written', async () => {
+      await using disk = mountDisk('out', '160k');
+      const run = await desk.kit('drill', 'zipf-100', 'steady', '--out', join(disk.path, 'run'));
+      notWritten(run);
+      await desk.nothingLeft(0);
+      await neverPasses(join(disk.path, 'run'));
+    });
+  });
+});
+
+function notWritten({ exitCode, out, err }: Answer): void {
+  expect(exitCode, out + err).toBe(EXIT.UNKNOWN);
+  expect(out).not.toMatch(/^GO /);
+  expect(err.match(/^kit: /gm), err).toHaveLength(1);
+  expect(err).toMatch(/no space left on the disk/);
+  expect(err).not.toMatch(/^\s+at /m);
+}
+
+async function neverPasses(folder: string): Promise<void> {
+  const { exitCode, out } = await desk.kit('analyze', folder, '--json');
+  expect(exitCode).toBe(EXIT.UNKNOWN);
+  expect(JSON.parse(out)).not.toMatchObject({ verdict: { decision: 'GO' } });
+}
+
+function mountDisk(name: string, size: string): AsyncDisposable & { readonly path: string } {
+  const path = join(desk.path, name);
+  mkdirSync(path);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', path]);
+  return { path, [Symbol.asyncDispose]: async () => void execFileSync('umount', ['--lazy', path]) };
+}
+
+/** Writes until there is no room, on a disk that was mounted here and on no other. */
+function fillDisk(path: string): void {
+  if (statSync(path).dev === statSync(desk.path).dev) throw new Error(`${path} is not a disk of its own`);
+  const file = openSync(join(path, 'fill'), 'w');
+  try {
+    for (const bytes of [1 << 20, 1 << 12, 1]) {
+      const piece = Buffer.alloc(bytes);
+      const full = () => {
+        try {
+          return writeSync(file, piece) < bytes;
+        } catch {
+          return true;
+        }
+      };
+      while (!full());
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+async function listenOnAllAddresses(): Promise<AsyncDisposable & { readonly port: number }> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '0.0.0.0', resolve);
+  });
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    [Symbol.asyncDispose]: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}

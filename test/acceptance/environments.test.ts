@@ -1,0 +1,79 @@
+/** `kit up`, `status` and `down` as they are typed: two environments beside each other, each command twice. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EXIT } from '../../config/errors.ts';
+import type { EnvironmentView } from '../../scripts/environment-view.ts';
+import { Desk } from '../support/desk.ts';
+
+describe('two environments side by side', () => {
+  const desk = new Desk();
+  const files = { left: desk.environment('left'), right: desk.environment('right') };
+  let views: Readonly<Record<keyof typeof files, EnvironmentView>>;
+
+  beforeAll(async () => {
+    const [left, right] = await Promise.all([up(files.left), up(files.right)]);
+    views = { left, right };
+  });
+  afterAll(() => desk[Symbol.asyncDispose]());
+
+  async function up(file: string): Promise<EnvironmentView> {
+    const { exitCode, out, err } = await desk.kit('up', '--env', file, '--json');
+    expect({ exitCode, err }, out).toEqual({ exitCode: EXIT.GO, err: '' });
+    return JSON.parse(out) as EnvironmentView;
+  }
+
+  it('started at the same time share no address and no process', () => {
+    const nodes = [...views.left.nodes, ...views.right.nodes];
+    expect(nodes).toHaveLength(12);
+    expect(new Set(nodes.map(({ address }) => address)).size).toBe(12);
+    expect(new Set(nodes.map(({ pid }) => pid)).size).toBe(12);
+    expect(nodes.every(({ state }) => state === 'running')).toBe(true);
+  });
+
+  it('are not changed by a second kit up', async () => {
+    expect(await up(files.left)).toEqual(views.left);
+    expect(await up(files.right)).toEqual(views.right);
+  });
+
+  it('refuse a second kit up with other settings, and run on', async () => {
+    const { exitCode, out } = await desk.kit(
+      ...['up', '--env', files.left, '--set', 'redis.maxmemory=300mb', '--json'],
+    );
+    expect(exitCode).toBe(EXIT.USAGE);
+    expect(JSON.parse(out)).toMatchObject({
+      error: { code: 'ENVIRONMENT_CHANGED', hint: expect.stringContaining('kit down') },
+    });
+    expect((await desk.kit('status', '--env', files.left)).exitCode).toBe(EXIT.GO);
+  });
+
+  it('are drilled where they are and left up', async () => {
+    const { exitCode, err } = await desk.kit('drill', 'hit-miss', '--env', files.left, '--out', 'run');
+    expect(exitCode, err).toBe(EXIT.GO);
+    expect(err).toContain('left is already up: drilling it');
+    expect(await up(files.left)).toEqual(views.left);
+  });
+
+  it('are shown by kit status, for people and for programs', async () => {
+    const told = await desk.kit('status', '--env', files.left);
+    expect(told).toMatchObject({ exitCode: EXIT.GO, err: '' });
+    expect(told.out).toMatch(/^left: healthy\nredis-1 +\S+ +running, master +pid \d+\n/);
+    const { exitCode, out } = await desk.kit('status', '--env', files.right, '--json');
+    expect(exitCode).toBe(EXIT.GO);
+    expect(JSON.parse(out)).toEqual(views.right);
+  });
+
+  it('end one without the other, and kit down a second time is not an error', async () => {
+    const first = await desk.kit('down', '--env', files.left);
+    expect(first).toMatchObject({ exitCode: EXIT.GO, err: '' });
+    expect(first.out).toMatch(/^left: ended redis-1, redis-2, redis-3, sentinel-1, sentinel-2, sentinel-3;/);
+    expect(await desk.kit('down', '--env', files.left)).toEqual({
+      exitCode: EXIT.GO,
+      out: 'left: nothing to end\n',
+      err: '',
+    });
+    expect(await desk.kit('status', '--env', files.left)).toMatchObject({ exitCode: EXIT.NO_GO });
+    expect((await desk.kit('status', '--env', files.right)).exitCode).toBe(EXIT.GO);
+    const ended = await desk.kit('down', '--env', files.right, '--json');
+    expect(JSON.parse(ended.out)).toMatchObject({ environment: 'right', ended: { length: 6 } });
+    await desk.nothingLeft(0);
+  });
+});

@@ -1,0 +1,206 @@
+/**
+ * One real run, recorded once by the real command. Its folder is copied, and one thing is taken away or changed: never again
+ * a GO, and `verify` names what is not as it was sealed.
+ */
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { EXIT, KitError } from '../../config/errors.ts';
+import { filesBelow } from '../../harness/evidence/files.ts';
+import { analyzeRun, type Verification, verifyRun } from '../../harness/judge.ts';
+import { renderers } from '../../harness/reports/index.ts';
+import type { Report } from '../../harness/reports/report.ts';
+import { type Answer, Desk } from '../support/desk.ts';
+
+const DRILLS = ['hit-miss', 'ttl-expiry', 'corrupt-payload', 'key-versioning', 'timeout-fallback', 'breaker'];
+const REPORTS = ['report.html', 'report.json', 'report.md', 'junit.xml', 'ctrf.json'];
+
+const desk = new Desk();
+const scratch = mkdtempSync(join(tmpdir(), 'kit-evidence-'));
+let run: Answer;
+let original: Report;
+let sealed: readonly string[];
+
+beforeAll(async () => {
+  run = await desk.kit('drill', ...DRILLS, '--out', 'run', '--json');
+  original = desk.report('run');
+  sealed = filesBelow(folder()).filter((path) => path.includes('/') || !REPORTS.includes(path));
+});
+afterAll(async () => {
+  rmSync(scratch, { recursive: true });
+  await desk[Symbol.asyncDispose]();
+});
+
+const folder = () => join(desk.path, 'run');
+
+function copy(): string {
+  const to = join(scratch, String(readdirSync(scratch).length));
+  cpSync(folder(), to, { recursive: true });
+  return to;
+}
+
+function changeOneBit(path: string, at: (bytes: number) => number = (bytes) => bytes >> 1): void {
+  const content = readFileSync(path);
+  const index = at(content.length);
+  content.writeUInt8(content.readUInt8(index) ^ 1, index);
+  writeFileSync(path, content);
+}
+
+describe('the recorded run', () => {
+  it('is a GO, exit 0, and stdout is its report.json', () => {
+    expect(run.exitCode, run.out).toBe(EXIT.GO);
+    expect(run.out).toBe(readFileSync(join(folder(), 'report.json'), 'utf8'));
+    expect(original.verdict.decision).toBe('GO');
+  });
+
+  it('has for every criterion what the judgement stands on, the evidence with its SHA-256', () => {
+    for (const one of original.verdict.criteria) {
+      expect(Object.keys(one), one.id).toEqual(
+        expect.arrayContaining([
+          'id',
+          'state',
+          'scope',
+          'target',
+          'measured',
+          'unit',
+          'n',
+          'bound',
+          'evidence',
+        ]),
+      );
+      if (one.state === 'OUT_OF_SCOPE') continue;
+      expect(one.evidence.length, one.id).toBeGreaterThan(0);
+      for (const { sha256, path } of one.evidence) {
+        expect(sha256, path).toMatch(/^[0-9a-f]{64}$/);
+        expect([...sealed, 'seal.json'], one.id).toContain(path);
+      }
+    }
+  });
+
+  it('verifies, and each analysis gives the bytes that are stored', async () => {
+    expect(await desk.kit('verify', 'run')).toMatchObject({ exitCode: EXIT.GO, err: '' });
+    const again = await desk.kit('analyze', 'run', '--json');
+    expect(again.exitCode).toBe(EXIT.GO);
+    expect(again.out).toBe(readFileSync(join(folder(), 'report.json'), 'utf8'));
+    for (const [name, render] of Object.entries(renderers)) {
+      expect(render(analyzeRun(folder())), name).toBe(readFileSync(join(folder(), name), 'utf8'));
+    }
+  });
+});
+
+describe('the recorded run, later and elsewhere', () => {
+  afterAll(() => {
+    vi.useRealTimers();
+    vi.unstubAllEnvs();
+  });
+
+  it('verifies two years on, in another time zone and language', () => {
+    vi.useFakeTimers({ now: Date.now() + 2 * 365 * 24 * 3_600_000, toFake: ['Date'] });
+    vi.stubEnv('TZ', 'Pacific/Kiritimati');
+    vi.stubEnv('LC_ALL', 'de_DE.UTF-8');
+    expect(verifyRun(copy(), renderers)).toEqual({ ok: true, problems: [] });
+  });
+});
+
+describe('one file removed', () => {
+  it('is never a GO, whichever it is, and what stood on it is NOT_MEASURED', () => {
+    expect(sealed.length).toBeGreaterThan(15);
+    for (const path of sealed) {
+      const dir = copy();
+      rmSync(join(dir, path));
+      const report = outcome(() => analyzeRun(dir));
+      if (report instanceof KitError) {
+        expect(path).toBe('manifest.json');
+        expect(report).toMatchObject({ code: 'EVIDENCE_UNREADABLE', exitCode: EXIT.UNKNOWN });
+        continue;
+      }
+      expect(report.verdict, path).toMatchObject({ decision: 'UNKNOWN', exitCode: EXIT.UNKNOWN });
+      if (path !== 'seal.json') expect(report.integrity.missing).toEqual([path]);
+      for (const { id, evidence } of original.verdict.criteria) {
+        if (path === 'seal.json' || !evidence.some((ref) => ref.path === path)) continue;
+        const now = report.verdict.criteria.find((one) => one.id === id);
+        expect(now?.state, `${id} without ${path}`).toBe('NOT_MEASURED');
+      }
+      expect(problems(outcome(() => verifyRun(dir, renderers))), path).toContain(path);
+    }
+  });
+
+  it('shows in the exit codes of the commands', async () => {
+    const dir = copy();
+    const path = 'trials/hit-miss-1/events.jsonl';
+    rmSync(join(dir, path));
+    const analyzed = await desk.kit('analyze', dir);
+    expect(analyzed.exitCode).toBe(EXIT.UNKNOWN);
+    expect(analyzed.out).toMatch(/^NOT KNOWN /);
+    expect(analyzed.out).toContain(`${path} is missing`);
+    const verified = await desk.kit('verify', dir);
+    expect(verified.exitCode).toBe(EXIT.NO_GO);
+    expect(verified.out).toContain(`${path} is missing`);
+  });
+});
+
+describe('one byte changed', () => {
+  it('fails verify, which names the file, whichever file and wherever the byte', () => {
+    const places = [() => 0, (bytes: number) => bytes >> 1, (bytes: number) => bytes - 1];
+    // The seal has a test of its own: a changed path or hash in it is told by the file that it names.
+    for (const path of [...sealed.filter((one) => one !== 'seal.json'), ...REPORTS]) {
+      for (const place of places) {
+        const dir = copy();
+        changeOneBit(join(dir, path), place);
+        const result = outcome(() => verifyRun(dir, renderers));
+        expect(result instanceof KitError || !result.ok, path).toBe(true);
+        expect(problems(result), path).toContain(path);
+        rmSync(dir, { recursive: true });
+      }
+    }
+  });
+
+  it('fails verify wherever it is in the seal', () => {
+    const { length } = readFileSync(join(folder(), 'seal.json'));
+    for (let at = 0; at < length; at += 53) {
+      const dir = copy();
+      changeOneBit(join(dir, 'seal.json'), () => at);
+      expect(verifyRun(dir, renderers).ok, `byte ${at}`).toBe(false);
+      rmSync(dir, { recursive: true });
+    }
+  });
+
+  it('in evidence takes the GO away; in a report it does not reach the judgement', () => {
+    for (const path of sealed) {
+      const dir = copy();
+      changeOneBit(join(dir, path));
+      const report = outcome(() => analyzeRun(dir));
+      const exitCode = report instanceof KitError ? report.exitCode : report.verdict.exitCode;
+      expect(exitCode, path).toBe(EXIT.UNKNOWN);
+    }
+    const dir = copy();
+    for (const name of REPORTS) changeOneBit(join(dir, name));
+    expect(analyzeRun(dir)).toEqual(original);
+  });
+
+  it('shows in the exit code of the command, for people and for programs', async () => {
+    const dir = copy();
+    changeOneBit(join(dir, 'logs/redis-1.log'));
+    const told = await desk.kit('verify', dir);
+    expect(told.exitCode).toBe(EXIT.NO_GO);
+    expect(told.out).toContain('logs/redis-1.log was altered');
+    const { exitCode, out } = await desk.kit('verify', dir, '--json');
+    expect(exitCode).toBe(EXIT.NO_GO);
+    expect(JSON.parse(out)).toMatchObject({ ok: false });
+  });
+});
+
+function outcome<T>(work: () => T): T | KitError {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof KitError) return error;
+    throw error;
+  }
+}
+
+/** Everything that a verification says, as one text; an error of the kit as it is shown. */
+function problems(result: Verification | KitError): string {
+  return result instanceof KitError ? `${result.where}: ${result.message}` : result.problems.join('\n');
+}

@@ -1,0 +1,93 @@
+/** A run that does not come to its end, in the middle of a failover, with the master paused: nothing left, nothing passed. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EXIT } from '../../config/errors.ts';
+import { Desk, type Running } from '../support/desk.ts';
+import { until } from '../support/redis.ts';
+
+let desk: Desk;
+beforeEach(() => {
+  desk = new Desk();
+});
+afterEach(() => desk[Symbol.asyncDispose]());
+
+/** A drill that has just paused the master. */
+async function drillWithPausedMaster(options: { group: boolean }): Promise<Running> {
+  const running = desk.start(['drill', 'master-hang', '--out', 'run'], options);
+  await running.said(/pause redis-/);
+  await until('a stopped process', () => desk.processes().some(({ stopped }) => stopped));
+  return running;
+}
+
+describe('Ctrl-C while the master is paused', () => {
+  it.each([
+    ['to the command alone', false],
+    ['to the whole process group, as a terminal does it', true],
+  ])('%s ends everything and exits 130', async (_how, group) => {
+    const running = await drillWithPausedMaster({ group });
+    running.kill('SIGINT');
+    const { exitCode, err } = await running.ended();
+    expect(exitCode, err).toBe(EXIT.INTERRUPTED);
+    expect(err).toMatch(/kit: interrupted[^\n]*\n$/);
+    await desk.nothingLeft(0);
+    await neverPasses();
+  });
+
+  it('heals an environment that was up before, and leaves it up', async () => {
+    const file = desk.environment('kept');
+    expect((await desk.kit('up', '--env', file)).exitCode).toBe(EXIT.GO);
+    const before = pids('kept');
+    const running = desk.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
+    await running.said(/pause redis-/);
+    await until('a stopped process', () => desk.processes().some(({ stopped }) => stopped));
+    running.kill('SIGINT');
+    expect((await running.ended()).exitCode).toBe(EXIT.INTERRUPTED);
+    expect(desk.processes().filter(({ stopped }) => stopped)).toEqual([]);
+    expect(pids('kept')).toEqual(before);
+    await neverPasses();
+  });
+});
+
+describe('SIGKILL while the master is paused', () => {
+  it('leaves nothing: what ran is ended without anybody asking', async () => {
+    const running = await drillWithPausedMaster({ group: false });
+    running.kill('SIGKILL');
+    await running.ended();
+    await desk.nothingLeft();
+    await neverPasses();
+  });
+
+  it('to the whole group, too: what ends it does not belong to the group', async () => {
+    const running = await drillWithPausedMaster({ group: true });
+    running.kill('SIGKILL');
+    await running.ended();
+    await desk.nothingLeft();
+  });
+
+  it('of an environment that was up leaves it to kit down', async () => {
+    const file = desk.environment('kept');
+    await desk.kit('up', '--env', file);
+    const running = desk.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
+    await running.said(/pause redis-/);
+    running.kill('SIGKILL');
+    await running.ended();
+    const { exitCode, out } = await desk.kit('down', '--env', file);
+    expect({ exitCode, out }).toMatchObject({ exitCode: EXIT.GO, out: expect.stringContaining('redis-1') });
+    await desk.nothingLeft();
+  });
+});
+
+function pids(environment: string): readonly number[] {
+  return Object.values(desk.ledger(environment)?.processes ?? {}).map(({ pid }) => pid);
+}
+
+/** What is in the run's folder is read and judged, and is never a go. */
+async function neverPasses(): Promise<void> {
+  expect(existsSync(join(desk.path, 'run', 'seal.json'))).toBe(false);
+  expect(existsSync(join(desk.path, 'run', 'report.json'))).toBe(false);
+  const analyzed = await desk.kit('analyze', 'run', '--json');
+  expect(analyzed.exitCode).toBe(EXIT.UNKNOWN);
+  expect(JSON.parse(analyzed.out)).toMatchObject({ verdict: { decision: 'UNKNOWN' } });
+  expect((await desk.kit('verify', 'run')).exitCode).toBe(EXIT.NO_GO);
+}

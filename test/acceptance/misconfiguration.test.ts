@@ -1,0 +1,71 @@
+/** A setting that makes an environment unsafe turns the verdict to no-go, and the report says which one to change. */
+import { afterAll, describe, expect, it } from 'vitest';
+import { EXIT } from '../../config/errors.ts';
+import type { Report } from '../../harness/reports/report.ts';
+import { Desk } from '../support/desk.ts';
+
+const PLANTED = [
+  {
+    name: 'no-persistence',
+    settings: { 'redis.appendonly': false, 'redis.save': [] },
+    criterion: 'persistence',
+    change: 'redis.appendonly',
+  },
+  {
+    name: 'no-min-replicas',
+    settings: { 'redis.minReplicasToWrite': 0 },
+    criterion: 'durability-backed',
+    change: 'redis.minReplicasToWrite',
+  },
+  {
+    name: 'quorum-of-all',
+    settings: { 'topology.quorum': 3 },
+    criterion: 'quorum',
+    change: 'topology.quorum',
+  },
+  {
+    name: 'unsupervised',
+    settings: { 'client.supervision': false },
+    criterion: 'supervised-client',
+    change: 'client.supervision',
+  },
+] as const;
+
+describe('a planted misconfiguration', () => {
+  const desk = new Desk();
+  afterAll(() => desk[Symbol.asyncDispose]());
+
+  it.each(PLANTED)('$name is a no-go, exit 1, and the report names $change', async (planted) => {
+    const { name, settings, criterion, change } = planted;
+    const file = desk.environment(name, settings);
+    const { exitCode, out } = await desk.kit('drill', 'hit-miss', '--env', file, '--out', name);
+    expect(exitCode, out).toBe(EXIT.NO_GO);
+    expect(out).toMatch(/^NO-GO /);
+    expect(out).toContain(change);
+    const { verdict } = desk.report(name);
+    expect(verdict).toMatchObject({ decision: 'NO_GO', exitCode: 1, action: 'keep-disabled' });
+    expect(failed(desk.report(name))).toEqual([criterion]);
+    expect(verdict.criteria.find(({ id }) => id === criterion)).toMatchObject({
+      because: expect.stringContaining(change),
+      remedy: expect.stringContaining(change),
+    });
+    await desk.nothingLeft();
+  });
+
+  it('is not what is wrong with dev itself: the same drill has no criterion that fails', async () => {
+    const { exitCode } = await desk.kit(
+      'drill',
+      'hit-miss',
+      '--env',
+      desk.environment('sound'),
+      '--out',
+      'sound',
+    );
+    expect(exitCode).toBe(EXIT.GO);
+    expect(failed(desk.report('sound'))).toEqual([]);
+  });
+});
+
+function failed({ verdict }: Report): readonly string[] {
+  return verdict.criteria.filter(({ state }) => state === 'FAIL').map(({ id }) => id);
+}

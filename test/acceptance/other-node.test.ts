@@ -1,0 +1,42 @@
+/**
+ * The verdict under the oldest Node that `engines` allows: the same bytes as under the one that the kit brings. That Node
+ * comes from the registry; where it cannot be had, the test says so by its name.
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { expect, it } from 'vitest';
+import { EXIT } from '../../config/errors.ts';
+import { Desk } from '../support/desk.ts';
+
+const { engines } = JSON.parse(readFileSync('package.json', 'utf8')) as { engines: { node: string } };
+const OLDEST = `${engines.node.replace('>=', '')}.0`;
+const FETCHING_MS = 50_000;
+
+function fetchNode(version: string): string | undefined {
+  try {
+    const args = ['exec', '--yes', `--package=node@${version}`, '--', 'node', '-p', 'process.execPath'];
+    return execFileSync('npm', args, { timeout: FETCHING_MS, stdio: ['ignore', 'pipe', 'ignore'] })
+      .toString()
+      .trim();
+  } catch {
+    return undefined;
+  }
+}
+
+it(`a run is verified and analysed to the same bytes under Node ${OLDEST}`, {
+  timeout: 90_000,
+}, async (context) => {
+  const oldest = fetchNode(OLDEST);
+  if (oldest === undefined) return context.skip(`not measured: Node ${OLDEST} could not be fetched`);
+  expect(execFileSync(oldest, ['--version']).toString()).toBe(`v${OLDEST}\n`);
+  await using desk = new Desk();
+  expect((await desk.kit('drill', 'hit-miss', 'zipf-100', '--out', 'run')).exitCode).toBe(EXIT.GO);
+  const kit = (...args: string[]) =>
+    execFileSync(oldest, [resolve('scripts/kit.ts'), ...args], { cwd: desk.path, stdio: 'pipe' }).toString();
+  expect(kit('verify', 'run')).toContain('as sealed');
+  expect(kit('analyze', 'run', '--json')).toBe(readFileSync(join(desk.path, 'run', 'report.json'), 'utf8'));
+  expect(kit('up', '--json')).toContain('"healthy": true');
+  expect(kit('status')).toMatch(/^dev: healthy/);
+  expect(kit('down')).toMatch(/^dev: ended/);
+});

@@ -1,0 +1,25 @@
+/** What a client without supervision costs is measured, not only read off its configuration. */
+import { expect, it } from 'vitest';
+import { EXIT } from '../../config/errors.ts';
+import { Desk } from '../support/desk.ts';
+
+/** Such a client waits until the master returns, which the drill lets it do only at its recovery bound of 30 s. */
+const BOUND_MS = 90_000;
+
+it(
+  'a client without supervision fails the measured criteria too when the master hangs',
+  async () => {
+    await using desk = new Desk();
+    const file = desk.environment('unsupervised-hang', { 'client.supervision': false });
+    const { exitCode, out } = await desk.kit('drill', 'master-hang', '--env', file, '--out', 'hang');
+    expect(exitCode, out).toBe(EXIT.NO_GO);
+    const measured = desk
+      .report('hang')
+      .verdict.criteria.filter(
+        ({ state, scope }) => state === 'FAIL' && scope.workload.includes('master-hang'),
+      );
+    expect(measured.map(({ id }) => id)).toContain('no-stale-acknowledgement');
+    await desk.nothingLeft();
+  },
+  BOUND_MS,
+);

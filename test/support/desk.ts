@@ -1,0 +1,185 @@
+/**
+ * A desk to type `kit` at: a working directory of its own, the command as a child process, and a look at what it left
+ * running. Whatever a test starts here ends with it.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { parseDocument } from 'yaml';
+import type { Report } from '../../harness/reports/report.ts';
+import { type Ledger, ledgerPath, readLedger } from '../../infra/local/ledger.ts';
+import { until } from './redis.ts';
+
+const KIT = resolve('scripts/kit.ts');
+const DEV = resolve('config/environments/dev.yaml');
+/** ESC: no output to a pipe has one. */
+const ESCAPE = '\x1b';
+
+export interface Answer {
+  readonly exitCode: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface StartOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** A process group of its own, as a shell gives every command. */
+  readonly group?: boolean;
+}
+
+export class Desk implements AsyncDisposable {
+  readonly path: string;
+  readonly #started = new Set<Running>();
+
+  constructor(path = mkdtempSync(join(tmpdir(), 'kit-desk-'))) {
+    this.path = path;
+    mkdirSync(path, { recursive: true });
+  }
+
+  /** Types a command and waits for its end. */
+  async kit(...args: string[]): Promise<Answer> {
+    return this.start(args).ended();
+  }
+
+  start(args: readonly string[], options: StartOptions = {}): Running {
+    const running = new Running(this.path, args, options);
+    this.#started.add(running);
+    return running;
+  }
+
+  /** A file at this desk; returns its absolute path. */
+  file(name: string, content: string): string {
+    const path = join(this.path, name);
+    writeFileSync(path, content);
+    return path;
+  }
+
+  /** `dev` under another name and with these settings, by dotted path. */
+  environment(name: string, settings: Readonly<Record<string, unknown>> = {}): string {
+    const document = parseDocument(readFileSync(DEV, 'utf8'));
+    for (const [path, value] of Object.entries({ name, ...settings })) document.setIn(path.split('.'), value);
+    return this.file(`${name}.yaml`, String(document));
+  }
+
+  report(out: string): Report {
+    return JSON.parse(readFileSync(join(this.path, out, 'report.json'), 'utf8')) as Report;
+  }
+
+  ledger(environment: string): Ledger | undefined {
+    return readLedger(ledgerPath(join(this.path, '.kit'), environment));
+  }
+
+  /** What runs from here, as the kernel says: nodes have their working directory here, reapers name it. */
+  processes(): readonly { readonly pid: number; readonly command: string; readonly stopped: boolean }[] {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .flatMap((name) => {
+        try {
+          const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+          const here =
+            readlinkSync(`/proc/${name}/cwd`).startsWith(this.path) || command.includes(`${this.path}/`);
+          const state = /\) (\S)/.exec(readFileSync(`/proc/${name}/stat`, 'utf8'))?.[1];
+          return here && state !== 'Z' ? [{ pid: Number(name), command, stopped: state === 'T' }] : [];
+        } catch {
+          return []; // It ended while we looked.
+        }
+      });
+  }
+
+  /** Waits until nothing of this desk runs any more and no environment is on its disk. */
+  async nothingLeft(withinMs = 5_000): Promise<void> {
+    const left = () => [
+      ...this.processes().map(({ pid, command }) => `${pid} ${command}`),
+      ...environmentsOf(this.path),
+    ];
+    await until('nothing to be left', () => left().length === 0, withinMs).catch(() => {
+      throw new Error(`left behind after ${withinMs} ms: ${left().join('; ')}`);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const running of this.#started) running.kill('SIGKILL');
+    for (const name of environmentsOf(this.path)) {
+      await this.kit('down', '--env', this.#yamlOf(name));
+    }
+    rmSync(this.path, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  #yamlOf(name: string): string {
+    return readdirSync(this.path).includes(`${name}.yaml`) ? join(this.path, `${name}.yaml`) : name;
+  }
+}
+
+/** A command that was typed and has not ended yet. */
+export class Running {
+  readonly #child: ChildProcess;
+  readonly #group: boolean;
+  readonly #exit: Promise<unknown[]>;
+  readonly #output: Promise<readonly [string, string]>;
+  #said = '';
+
+  constructor(cwd: string, args: readonly string[], { env = {}, group = false }: StartOptions) {
+    const child = spawn(process.execPath, [KIT, ...args], {
+      cwd,
+      env: { ...process.env, ...env },
+      detached: group,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#child = child;
+    this.#group = group;
+    this.#exit = once(child, 'exit');
+    this.#output = Promise.all([text(child.stdout), text(child.stderr)]);
+    child.stderr.on('data', (data) => {
+      this.#said += data;
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Waits until its progress says that. */
+  async said(what: RegExp, withinMs = 30_000): Promise<void> {
+    await until(
+      `kit to say ${what}`,
+      () => {
+        if (this.#child.exitCode !== null) throw new Error(`kit ended before it said ${what}: ${this.#said}`);
+        return what.test(this.#said);
+      },
+      withinMs,
+    );
+  }
+
+  /** To the command alone, or, where it was started as a group, to all of the group, as a terminal does. */
+  kill(signal: NodeJS.Signals): void {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    process.kill(this.#group ? -this.pid : this.pid, signal);
+  }
+
+  /** Its end. No output of a command that is not at a terminal has colour codes, whatever it says. */
+  async ended(): Promise<Answer> {
+    const [exitCode] = (await this.#exit) as [number | null];
+    const [out, err] = await this.#output;
+    if ((out + err).includes(ESCAPE)) throw new Error(`colour codes in a pipe: ${JSON.stringify(out + err)}`);
+    return { exitCode, out, err };
+  }
+}
+
+function environmentsOf(path: string): readonly string[] {
+  try {
+    return readdirSync(join(path, '.kit', 'environments'));
+  } catch {
+    return [];
+  }
+}
