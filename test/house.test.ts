@@ -196,7 +196,7 @@ const ROOMS: readonly rules.Room[] = [
   ),
 
   room('test/', 'tests may look anywhere', ['*']),
-  room('.ci/', 'the pipeline', ['config/gates.ts', 'harness/registry.ts'], {
+  room('.ci/', 'the pipeline', ['config/gates.ts', 'harness/registry.ts', 'infra/docker/terraform.ts'], {
     types: ['harness/reports/report.ts'],
   }),
   room('vitest.config.ts', 'tool configuration', [], { libraries: ['vitest'] }),
