@@ -20,6 +20,7 @@ engine_up() {
     [ -z "${ours:-}" ] || rm -f /usr/sbin/policy-rc.d
     if [ "$installed" -ne 0 ]; then count 0 1; printf 'FAILED: a Docker engine could not be installed\n'; return 1; fi
   fi
+  mkdir -p "${RUN%/*}"
   # Outside $TMPDIR: what stops later than the checks look for leftovers is not a leftover.
   KIT_CI_MARK='' setsid dockerd >"${RUN%/*}/dockerd.log" 2>&1 </dev/null &
   engine_pid=$!
