@@ -1,0 +1,147 @@
+/** An environment with TLS on every link, cut to pieces; and one node by itself. */
+import { connect } from 'node:net';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { sentinelCache } from '../../../client/index.ts';
+import { loadEnvironment } from '../../../config/load.ts';
+import { environmentSchema } from '../../../config/schema.ts';
+import { planDocker } from '../../../infra/docker/plan.ts';
+import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
+import type { Environment } from '../../../infra/environment.ts';
+import { planTopology } from '../../../infra/topology.ts';
+import { until } from '../../support/redis.ts';
+import { configuration, describeOnEngine, engineStateDir } from './bench.ts';
+
+const state = engineStateDir();
+const config = configuration('secure', { security: { tls: true } }, 27_600);
+const substrate = dockerSubstrate({ stateDir: state.path });
+
+describeOnEngine('an environment with TLS', () => {
+  let environment: Environment;
+
+  beforeAll(async () => {
+    environment = await substrate.apply(planTopology(config), { ephemeral: true });
+  });
+
+  afterAll(async () => {
+    await environment?.[Symbol.asyncDispose]();
+    expect(await substrate.open(planTopology(config))).toBeUndefined();
+  });
+
+  const successorOf = (old: string) =>
+    until(
+      'another master',
+      async () => {
+        const roles = await Promise.all(
+          environment.topology.redis
+            .filter(({ id }) => id !== old)
+            .map(async ({ id }) =>
+              String(((await (await environment.admin(id)).call('ROLE')) as unknown[])[0]),
+            ),
+        );
+        return roles.includes('master');
+      },
+      40_000,
+    );
+  const replicaAgain = (id: string) =>
+    until(
+      `${id} to be a replica in sync`,
+      async () => {
+        const info = await environment
+          .admin(id)
+          .then((redis) => redis.info('replication'))
+          .catch(() => '');
+        return info.includes('role:slave') && info.includes('master_link_status:up');
+      },
+      60_000,
+    );
+
+  it('takes durable writes over TLS, and nothing in plain text', async () => {
+    const { endpoints } = environment;
+    const cache = sentinelCache({
+      ...{
+        sentinels: endpoints.sentinels,
+        serviceName: endpoints.serviceName,
+        natMap: endpoints.natMap ?? {},
+      },
+      ...{ username: 'app', password: endpoints.app.password.reveal() },
+      ...{ sentinelUsername: 'app', sentinelPassword: endpoints.sentinel.password.reveal() },
+      tls: { ca: endpoints.tls?.ca ?? '' },
+    });
+    const receipt = await cache.set('a', 1, { durability: { replicas: 2, timeoutMs: 5_000 } });
+    expect(receipt).toEqual({ source: 'redis', replicas: 2 });
+    await cache.close();
+    const [first] = endpoints.redis;
+    expect(await answerInPlainText(first?.port ?? 0)).not.toContain('PONG');
+  });
+
+  it('the exporter reads over TLS', async () => {
+    const { exporter } = planDocker(planTopology(config));
+    await until(
+      'metrics of the master',
+      async () =>
+        /^redis_up 1$/m.test(
+          await (await fetch(`http://127.0.0.1:${exporter.published.port}/metrics`)).text(),
+        ),
+      30_000,
+    );
+  });
+
+  it('a master that is cut off with a sentinel is still reached, and comes back as a replica', async () => {
+    const master = (await environment.masterId()) as string;
+    const heal = await environment.capabilities.partition?.([master, 'sentinel-1'], {
+      clientsStillReach: true,
+    });
+    await successorOf(master);
+    expect(await (await environment.admin(master)).ping()).toBe('PONG');
+    await heal?.();
+    await replicaAgain(master);
+  });
+
+  it.each(['disconnect', 'partition'] as const)(
+    'a master that nobody reaches (%s) comes back with its address',
+    async (how) => {
+      await until('one master', async () => (await environment.masterId()) !== undefined);
+      const master = (await environment.masterId()) as string;
+      const { disconnect, partition } = environment.capabilities;
+      const heal =
+        how === 'disconnect'
+          ? await disconnect?.(master)
+          : await partition?.([master], { clientsStillReach: false });
+      await successorOf(master);
+      await heal?.();
+      await heal?.();
+      await replicaAgain(master);
+    },
+  );
+});
+
+describeOnEngine('one node by itself', () => {
+  it('deploys, answers, survives its death with its data, and leaves nothing', async () => {
+    const single = loadEnvironment('single');
+    const ports = { redis: 27_700, sentinel: 27_710, exporter: 27_720, commander: 27_721 };
+    const alone = environmentSchema.parse({ ...single, name: 'alone', docker: { ports } });
+    await using environment = await substrate.apply(planTopology(alone), { ephemeral: true });
+    expect(environment.endpoints.mode).toBe('standalone');
+    await (await environment.admin('redis-1')).set('kept', 'value');
+    await environment.capabilities.kill?.('redis-1');
+    await environment.capabilities.start?.('redis-1');
+    expect(await (await environment.admin('redis-1')).get('kept')).toBe('value');
+    await expect(environment.capabilities.start?.('redis-1')).rejects.toMatchObject({ code: 'NODE_RUNNING' });
+  });
+});
+
+afterAll(() => state[Symbol.dispose]());
+
+/** What a node says to somebody without TLS. */
+function answerInPlainText(port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
+    let text = '';
+    socket.on('data', (data) => {
+      text += String(data);
+    });
+    socket.on('error', () => resolve(text));
+    socket.on('close', () => resolve(text));
+    socket.setTimeout(2_000, () => socket.destroy());
+  });
+}
