@@ -1,22 +1,29 @@
 /** What can be named: substrates and drills. A plug-in adds an entry here; nothing else in the harness lists them. */
 import { KitError } from '../config/errors.ts';
 import type { SubstrateFacts } from '../infra/doctor.ts';
+import type { ProgramSink } from '../infra/process.ts';
 import type { Substrate } from '../infra/substrate.ts';
 import type { Drill } from './drills/drill.ts';
 import { drills } from './drills/index.ts';
 
 export type SubstrateName = 'local';
 
+interface SubstrateOptions {
+  /** Where the substrate keeps what it must remember, absolute. */
+  readonly stateDir: string;
+  /** Keeps what outside programs print. */
+  readonly sink?: ProgramSink;
+}
+
 /** Loaded when asked for, so that no run pays for (or needs) a substrate that it does not use. */
-const SUBSTRATES: Readonly<Record<SubstrateName, (stateDir: string) => Promise<Substrate>>> = {
-  local: async (stateDir) => (await import('../infra/local/substrate.ts')).localSubstrate({ stateDir }),
+const SUBSTRATES: Readonly<Record<SubstrateName, (options: SubstrateOptions) => Promise<Substrate>>> = {
+  local: async (options) => (await import('../infra/local/substrate.ts')).localSubstrate(options),
 };
 
 export const SUBSTRATE_NAMES = Object.keys(SUBSTRATES) as readonly SubstrateName[];
 
-/** @param stateDir where the substrate keeps what it must remember, absolute */
-export function substrateOf(name: SubstrateName, stateDir: string): Promise<Substrate> {
-  return SUBSTRATES[name](stateDir);
+export function substrateOf(name: SubstrateName, options: SubstrateOptions): Promise<Substrate> {
+  return SUBSTRATES[name](options);
 }
 
 /** What the substrate knows of this machine, for `kit doctor`. */
