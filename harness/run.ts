@@ -60,21 +60,11 @@ export interface RunOutcome {
 export async function run(request: RunRequest): Promise<RunOutcome> {
   // 1. Everything that can be wrong without starting anything.
   const drills = drillsNamed(request.drills);
-  const gates = loadGates();
-  if (request.coverage !== undefined) requireFile(request.coverage);
   const topology = planTopology(request.environment);
-  const startedAt = new Date().toISOString();
-  const runId = `${startedAt.replaceAll(/[-:]|\.\d+/g, '')}-${request.environment.name}-${request.kind}`;
+  if (request.coverage !== undefined) requireFile(request.coverage);
 
   // 2. The run folder, incomplete until it is sealed.
-  const programs: ProgramRecord[] = [];
-  const draft = await draftManifest(request, runId, startedAt, (record) => programs.push(record));
-  const folder = createRunFolder(resolve(request.out ?? join('runs', runId)), draft);
-  for (const record of programs) folder.sink(record);
-  folder.writeConfig(request.environment);
-  folder.writeGates(gates);
-  folder.writeDrills(drills);
-  if (request.coverage !== undefined) folder.addInput('coverage', request.coverage);
+  const { draft, folder } = await openRunFolder(request, drills);
 
   // 3. The environment: the one that runs already, else one that ends with this run.
   const substrate = await substrateOf(request.substrate, {
@@ -119,6 +109,25 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   const report = analyzeRun(folder.dir);
   for (const [name, render] of Object.entries(renderers)) folder.writeReport(name, render(report));
   return { folder: folder.dir, report, exitCode: report.verdict.exitCode };
+}
+
+/** A new folder with what judging needs as it is now. */
+async function openRunFolder(
+  request: RunRequest,
+  drills: readonly Drill[],
+): Promise<{ draft: Manifest; folder: RunFolder }> {
+  const gates = loadGates();
+  const startedAt = new Date().toISOString();
+  const runId = `${startedAt.replaceAll(/[-:]|\.\d+/g, '')}-${request.environment.name}-${request.kind}`;
+  const programs: ProgramRecord[] = [];
+  const draft = await draftManifest(request, runId, startedAt, (record) => programs.push(record));
+  const folder = createRunFolder(resolve(request.out ?? join('runs', runId)), draft);
+  for (const record of programs) folder.sink(record);
+  folder.writeConfig(request.environment);
+  folder.writeGates(gates);
+  folder.writeDrills(drills);
+  if (request.coverage !== undefined) folder.addInput('coverage', request.coverage);
+  return { draft, folder };
 }
 
 async function runTrials(
