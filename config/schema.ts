@@ -101,6 +101,29 @@ export const environmentSchema = z
       /** The stated bound: an `async` write acknowledged longer than this before a crash must not be lost. */
       asyncLossWindowMs: durationMs.default(1_000),
     }),
+    /** Read only where the environment runs on Docker; every value has a default. */
+    docker: z
+      .strictObject({
+        /** Of the internal data network, a /24. Absent: one out of 10.96.0.0/11, chosen by the environment's name. */
+        subnet: z
+          .string()
+          .regex(/^(\d{1,3}\.){3}0\/24$/, 'a /24 network such as 10.96.1.0/24')
+          .optional(),
+        /** Published on 127.0.0.1; the nodes of a role count up from the first. */
+        ports: z
+          .strictObject({
+            redis: port.default(6379),
+            sentinel: port.default(26379),
+            exporter: port.default(9121),
+            commander: port.default(8081),
+          })
+          .prefault({}),
+        /** `destroy` refuses unless KIT_ALLOW_DESTROY names the environment. */
+        protected: z.boolean().default(false),
+        /** A remote Terraform backend (`s3`, `pg`, …) with its settings; absent: a local state file. */
+        backend: z.strictObject({ type: z.string(), settings: z.record(z.string(), z.string()) }).optional(),
+      })
+      .prefault({}),
   })
   .superRefine((env, context) => {
     for (const problem of contradictions(env as EnvironmentConfig)) {

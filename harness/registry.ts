@@ -1,12 +1,16 @@
 /** What can be named: substrates and drills. A plug-in adds an entry here; nothing else in the harness lists them. */
 import { KitError } from '../config/errors.ts';
-import type { SubstrateFacts } from '../infra/doctor.ts';
+import type { BundleReport } from '../infra/docker/bundle.ts';
+import type { DriftFinding } from '../infra/docker/drift.ts';
+import type { BuildOptions, BuiltImage } from '../infra/docker/images.ts';
+import { type DoctorCheck, doctor } from '../infra/doctor.ts';
 import type { ProgramSink } from '../infra/process.ts';
 import type { Substrate } from '../infra/substrate.ts';
+import type { Topology } from '../infra/topology.ts';
 import type { Drill } from './drills/drill.ts';
 import { drills } from './drills/index.ts';
 
-export type SubstrateName = 'local';
+export type SubstrateName = 'local' | 'docker';
 
 interface SubstrateOptions {
   /** Where the substrate keeps what it must remember, absolute. */
@@ -18,6 +22,7 @@ interface SubstrateOptions {
 /** Loaded when asked for, so that no run pays for (or needs) a substrate that it does not use. */
 const SUBSTRATES: Readonly<Record<SubstrateName, (options: SubstrateOptions) => Promise<Substrate>>> = {
   local: async (options) => (await import('../infra/local/substrate.ts')).localSubstrate(options),
+  docker: async (options) => (await import('../infra/docker/substrate.ts')).dockerSubstrate(options),
 };
 
 export const SUBSTRATE_NAMES = Object.keys(SUBSTRATES) as readonly SubstrateName[];
@@ -26,13 +31,40 @@ export function substrateOf(name: SubstrateName, options: SubstrateOptions): Pro
   return SUBSTRATES[name](options);
 }
 
-/** What the substrate knows of this machine, for `kit doctor`. */
-const FACTS: Readonly<Record<SubstrateName, (stateDir: string) => Promise<SubstrateFacts>>> = {
-  local: async (stateDir) => (await import('../infra/local/facts.ts')).localFacts({ stateDir }),
+/** What `kit doctor` looks at. */
+const CHECKS: Readonly<Record<SubstrateName, (stateDir: string) => Promise<readonly DoctorCheck[]>>> = {
+  local: async (stateDir) => {
+    const { localFacts } = await import('../infra/local/facts.ts');
+    return doctor(() => localFacts({ stateDir }));
+  },
+  docker: async (stateDir) => (await import('../infra/docker/doctor.ts')).dockerChecks(stateDir),
 };
 
-export function substrateFacts(name: SubstrateName, stateDir: string): Promise<SubstrateFacts> {
-  return FACTS[name](stateDir);
+/** What differs on the Docker engine from what was deployed. Changes nothing. */
+export async function findDrift(topology: Topology, stateDir: string): Promise<readonly DriftFinding[]> {
+  const [drift, { planDocker }] = await Promise.all([
+    import('../infra/docker/drift.ts'),
+    import('../infra/docker/plan.ts'),
+  ]);
+  return drift.findDrift(planDocker(topology), stateDir);
+}
+
+/** Makes the images of the Docker substrate without a registry. */
+export async function buildImages(options: BuildOptions): Promise<readonly BuiltImage[]> {
+  return (await import('../infra/docker/images.ts')).buildImages(options);
+}
+
+export async function saveBundle(file: string, stateDir: string): Promise<BundleReport> {
+  return (await import('../infra/docker/bundle.ts')).saveBundle(file, stateDir);
+}
+
+export async function loadBundle(file: string, stateDir: string): Promise<BundleReport> {
+  return (await import('../infra/docker/bundle.ts')).loadBundle(file, stateDir);
+}
+
+/** Is this machine fit for the substrate? Changes nothing. */
+export function checkMachine(name: SubstrateName, stateDir: string): Promise<readonly DoctorCheck[]> {
+  return CHECKS[name](stateDir);
 }
 
 /**

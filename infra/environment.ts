@@ -28,6 +28,8 @@ export interface ClientEndpoints {
   /** Addresses as a client on this host reaches them. */
   readonly redis: readonly Address[];
   readonly sentinels: readonly Address[];
+  /** Announced `ip:port` to the address that this host reaches, where they differ. */
+  readonly natMap?: Readonly<Record<string, Address>>;
   /** The app user on the Redis nodes. */
   readonly app: Credentials;
   /** The app user on the sentinels. */
@@ -40,7 +42,10 @@ export type Heal = () => Promise<void>;
 
 export interface NodeStatus {
   readonly id: string;
+  /** As this host reaches it. */
   readonly address: Address;
+  /** As the nodes know each other, where that is another one. */
+  readonly announced?: Address;
   readonly state: 'running' | 'paused' | 'stopped';
   readonly pid?: number;
 }

@@ -230,7 +230,7 @@ class Switchover {
   async #address(id: string): Promise<Address> {
     const status = (await this.#environment.status()).find((node) => node.id === id);
     if (status === undefined) throw failed(`${id} is not part of the environment`);
-    return status.address;
+    return status.announced ?? status.address;
   }
 
   #step(what: string, missing: () => Promise<string | undefined>): Promise<void> {

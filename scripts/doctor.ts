@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { EXIT } from '../config/errors.ts';
-import { substrateFacts } from '../harness/registry.ts';
-import { type DoctorCheck, doctor as examineMachine } from '../infra/doctor.ts';
+import { checkMachine } from '../harness/registry.ts';
+import type { DoctorCheck } from '../infra/doctor.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';
 
@@ -15,9 +15,15 @@ export function doctor(program: Command, session: Session): void {
     )
     .addOption(common.substrate())
     .addOption(common.json())
-    .addHelpText('after', examples(['kit doctor', 'redis-server, addresses, kernel, disk, leftovers']))
+    .addHelpText(
+      'after',
+      examples(
+        ['kit doctor', 'redis-server, addresses, kernel, disk, leftovers'],
+        ['kit doctor --substrate docker', 'engine, Terraform, its plugin, images'],
+      ),
+    )
     .action(async (options: Pick<common.EnvironmentOptions, 'substrate'>) => {
-      const checks = await examineMachine(() => substrateFacts(options.substrate, stateDir()));
+      const checks = await checkMachine(options.substrate, stateDir());
       session.exitCode = checks.some(({ state }) => state === 'fail') ? EXIT.NO_GO : EXIT.GO;
       answer(session, { checks }, checksText(checks));
     });

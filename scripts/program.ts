@@ -6,11 +6,14 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { EXIT, type ExitCode } from '../config/errors.ts';
 import { analyze } from './analyze.ts';
+import { bundle } from './bundle.ts';
 import { conf } from './conf.ts';
 import { doctor } from './doctor.ts';
 import { down } from './down.ts';
+import { drift } from './drift.ts';
 import { drill } from './drill.ts';
 import { explain, type Failure, failureText } from './failure.ts';
+import { images } from './images.ts';
 import { load } from './load.ts';
 import { readiness } from './readiness.ts';
 import { examples, type Session } from './session.ts';
@@ -20,7 +23,21 @@ import { up } from './up.ts';
 import { verify } from './verify.ts';
 
 /** Every verb, in the order in which `kit --help` shows them. */
-const VERBS = [readiness, up, down, status, drill, load, analyze, verify, conf, doctor];
+const VERBS = [
+  readiness,
+  up,
+  down,
+  status,
+  drill,
+  load,
+  analyze,
+  verify,
+  conf,
+  images,
+  bundle,
+  drift,
+  doctor,
+];
 
 const EXIT_CODES = `
 Exit codes:

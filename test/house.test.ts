@@ -73,6 +73,19 @@ const ROOMS: readonly rules.Room[] = [
   }),
   room('infra/', 'thin shells over the plans; names no substrate', ['config/'], { libraries: ['ioredis'] }),
   room('infra/local/', 'one substrate; knows no other', ['infra/', 'config/'], { libraries: ['ioredis'] }),
+  room('infra/docker/', 'one substrate; knows no other', ['infra/', 'config/'], {
+    libraries: ['ioredis', 'zx'],
+  }),
+  ...[
+    'infra/docker/app.ts',
+    'infra/docker/synthesis.ts',
+    'infra/docker/stack.ts',
+    'infra/docker/constructs/',
+  ].map((at) =>
+    room(at, 'what cdktf synthesises; it is imported nowhere else', ['infra/', 'config/'], {
+      libraries: ['cdktf', 'constructs', '@cdktf/provider-docker'],
+    }),
+  ),
 
   room('client/', 'an npm package of its own', [], { libraries: ['ioredis'] }),
 
@@ -183,7 +196,7 @@ const ROOMS: readonly rules.Room[] = [
   ),
 
   room('test/', 'tests may look anywhere', ['*']),
-  room('.ci/', 'the pipeline', ['config/gates.ts', 'harness/registry.ts'], {
+  room('.ci/', 'the pipeline', ['config/gates.ts', 'harness/registry.ts', 'infra/docker/terraform.ts'], {
     types: ['harness/reports/report.ts'],
   }),
   room('vitest.config.ts', 'tool configuration', [], { libraries: ['vitest'] }),
@@ -191,7 +204,10 @@ const ROOMS: readonly rules.Room[] = [
 
 /** Every dependency with what it is for; the page in docs/decisions/ says why this one. */
 const DEPENDENCIES: Readonly<Record<string, string>> = {
+  '@cdktf/provider-docker': 'the Docker provider as constructs',
   '@peculiar/x509': 'certificates of an environment',
+  cdktf: 'environments on Docker as Terraform stacks',
+  constructs: 'the base of cdktf',
   commander: 'the kit command line',
   'd3-scale': 'axes of the HTML report',
   'd3-shape': 'lines of the HTML report',
@@ -205,6 +221,8 @@ const DEPENDENCIES: Readonly<Record<string, string>> = {
   '@types/d3-shape': 'types',
   '@types/node': 'types',
   '@vitest/coverage-v8': 'coverage',
+  'cdktf-cli': 'deploy and destroy',
+  testcontainers: 'a Redis in a container for the tests of the client',
   'fast-check': 'properties of statistics and parsers',
   node: 'the Node that runs the kit, whatever the system has',
   typescript: 'type check, and the build of the client',

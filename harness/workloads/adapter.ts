@@ -21,6 +21,7 @@ export interface ClientSpec {
   readonly serviceName: string;
   readonly redis: readonly Address[];
   readonly sentinels: readonly Address[];
+  readonly natMap?: ClientEndpoints['natMap'];
   readonly app: PlainCredentials;
   readonly sentinel: PlainCredentials;
   readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string };
@@ -44,6 +45,7 @@ export function clientSpec(
     serviceName: endpoints.serviceName,
     redis: endpoints.redis,
     sentinels: endpoints.sentinels,
+    ...(endpoints.natMap && { natMap: endpoints.natMap }),
     app: plain(endpoints.app),
     sentinel: plain(endpoints.sentinel),
     ...(tls && {

@@ -72,6 +72,7 @@ function connectOptions(spec: ClientSpec): RedisOptions & { replyMapping?: 'lega
       name: spec.serviceName,
       sentinelUsername: spec.sentinel.username,
       sentinelPassword: spec.sentinel.password,
+      ...(spec.natMap && { natMap: { ...spec.natMap } }),
       ...(spec.tls && { tls: spec.tls, sentinelTLS: spec.tls, enableTLSForSentinelMode: true }),
     };
   }

@@ -67,6 +67,7 @@ export function openKit(spec: ClientSpec, overrides: CacheOverrides = {}): Cache
       serviceName,
       sentinelUsername: sentinel.username,
       sentinelPassword: sentinel.password,
+      ...(spec.natMap && { natMap: spec.natMap }),
     });
   }
   const [address] = spec.redis;

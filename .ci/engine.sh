@@ -1,0 +1,53 @@
+# Sourced by .ci/run: a Docker engine for the tests, and its end.
+#
+# One that answers is used and left alone. Where none does, root on a Debian-like system installs and starts one, with a
+# folder of its own; elsewhere the tests on it are reported as not run.
+engine_pid=
+
+engine_up() {
+  docker version >/dev/null 2>&1 && return 0
+  if ! command -v dockerd >/dev/null; then
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+      printf 'no Docker engine answers, and this user cannot install one: its tests do not run\n'
+      return 1
+    fi
+    title 'installing a Docker engine'
+    local distribution_name=docker
+    # The distribution would start a service of its own: refused while its package is installed.
+    [ -e /usr/sbin/policy-rc.d ] || { printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; local ours=1; }
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$distribution_name.io" iptables >/dev/null
+    local installed=$?
+    [ -z "${ours:-}" ] || rm -f /usr/sbin/policy-rc.d
+    if [ "$installed" -ne 0 ]; then count 0 1; printf 'FAILED: a Docker engine could not be installed\n'; return 1; fi
+  fi
+  mkdir -p "${RUN%/*}"
+  # Outside $TMPDIR: what stops later than the checks look for leftovers is not a leftover.
+  KIT_CI_MARK='' setsid dockerd >"${RUN%/*}/dockerd.log" 2>&1 </dev/null &
+  engine_pid=$!
+  local tries
+  for tries in $(seq 60); do
+    docker version >/dev/null 2>&1 && return 0
+    kill -0 "$engine_pid" 2>/dev/null || break
+    sleep 0.5
+  done
+  count 0 1
+  printf 'FAILED: the Docker engine did not start (%s tries)\n' "$tries"
+  tail -n 5 "${RUN%/*}/dockerd.log"
+  engine_down
+  return 1
+}
+
+engine_empty() {
+  local left
+  left=$(docker ps --all --quiet --filter label=redis-cache-kit.environment
+    docker volume ls --quiet --filter label=redis-cache-kit.environment
+    docker network ls --quiet --filter label=redis-cache-kit.environment)
+  [ -z "$left" ] || { printf '%s\n' "$left"; return 1; }
+}
+
+engine_down() {
+  [ -n "$engine_pid" ] || return 0
+  kill "$engine_pid" 2>/dev/null
+  wait "$engine_pid" 2>/dev/null
+  engine_pid=
+}

@@ -1,0 +1,71 @@
+/**
+ * Configuration and secrets on volumes, without a trace in the state: a short-lived container mounts every configuration
+ * volume, Terraform copies the files into it (`upload.source`), it sets owner and mode and ends. The services mount their
+ * own volume only, read-only.
+ */
+import { Container } from '@cdktf/provider-docker/lib/container/index.js';
+import { Volume } from '@cdktf/provider-docker/lib/volume/index.js';
+import { Construct } from 'constructs';
+import type { VolumeFile } from '../files.ts';
+import { configVolumesOf, type DockerPlan, LABEL, RUN_AS } from '../plan.ts';
+import { labels, triggerOf } from './hardening.ts';
+
+export interface ConfigurationProps {
+  readonly plan: DockerPlan;
+  /** Paths relative to the stack's folder: the synthesised text names no machine. */
+  readonly files: readonly VolumeFile[];
+  readonly imageId: string;
+}
+
+export class Configuration extends Construct {
+  readonly init: Container;
+  readonly #volumes: ReadonlyMap<string, Volume>;
+
+  constructor(scope: Construct, id: string, { plan, files, imageId }: ConfigurationProps) {
+    super(scope, id);
+    const { name } = plan.environment;
+    this.#volumes = new Map(
+      configVolumesOf(plan).map((volume) => [
+        volume,
+        new Volume(this, volume, { name: volume, labels: [{ label: LABEL.environment, value: name }] }),
+      ]),
+    );
+    const volumes = [...this.#volumes.values()];
+    this.init = new Container(this, 'init', {
+      name: plan.init.container,
+      image: imageId,
+      user: '0:0',
+      entrypoint: ['/bin/sh', '-c'],
+      command: [`chown -R ${RUN_AS} /conf && chmod -R u=rwX,go= /conf`],
+      networkMode: 'none',
+      readOnly: false,
+      capabilities: { drop: ['ALL'], add: ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER'] },
+      securityOpts: ['no-new-privileges'],
+      logDriver: 'json-file',
+      logOpts: { 'max-size': '1m', 'max-file': '1' },
+      restart: 'no',
+      attach: true,
+      logs: true,
+      mustRun: false,
+      labels: labels(name, 'init'),
+      volumes: volumes.map((volume) => ({
+        volumeName: volume.name,
+        containerPath: `/conf/${volume.nameInput}`,
+      })),
+      upload: files.map(({ volume, path, source, sha256 }) => ({
+        file: `/conf/${volume}/${path}`,
+        source,
+        sourceHash: sha256,
+      })),
+      // A volume that was lost comes back empty: then it has to be filled again.
+      lifecycle: { replaceTriggeredBy: volumes.map(triggerOf) },
+    });
+  }
+
+  /** Mounts a service's own configuration, and nobody else's. */
+  mount(configVolume: string) {
+    const volume = this.#volumes.get(configVolume);
+    if (volume === undefined) throw new Error(`no configuration volume ${configVolume}`);
+    return { volumeName: volume.name, containerPath: '/kit', readOnly: true };
+  }
+}

@@ -1,0 +1,52 @@
+/** One Redis or Sentinel container: both are the same image, told by their volume what they are. */
+import { Container } from '@cdktf/provider-docker/lib/container/index.js';
+import { Volume } from '@cdktf/provider-docker/lib/volume/index.js';
+import { Construct } from 'constructs';
+import { LABEL, type PlannedNode } from '../plan.ts';
+import type { StackParts } from '../stack.ts';
+import { hardened, labels } from './hardening.ts';
+
+/** Redis waits this long for its replicas when it is told to stop (`shutdown-timeout`, 10 s), then saves. */
+const STOP_GRACE_SECONDS = 20;
+
+export class Node extends Construct {
+  readonly container: Container;
+
+  constructor(scope: Construct, planned: PlannedNode, parts: StackParts, after: readonly Node[] = []) {
+    super(scope, planned.id);
+    const { plan, network, configuration, images, hashes } = parts;
+    const { name } = plan.environment;
+    const data = new Volume(this, 'data', {
+      name: planned.dataVolume,
+      labels: [{ label: LABEL.environment, value: name }],
+      ...(plan.environment.docker.protected && !parts.allowDestroy
+        ? { lifecycle: { preventDestroy: true } }
+        : {}),
+    });
+    this.container = new Container(this, 'container', {
+      ...hardened(planned.memoryMb),
+      name: planned.container,
+      hostname: planned.id,
+      image: images.idOf('redis'),
+      // Reaps what health checks leave behind; the server would log every one of them.
+      init: true,
+      networksAdvanced: network.attachments(planned.address.host),
+      ports: [
+        { internal: planned.address.port, external: planned.published.port, ip: planned.published.host },
+      ],
+      volumes: [configuration.mount(planned.configVolume), { volumeName: data.name, containerPath: '/data' }],
+      healthcheck: {
+        test: ['CMD', ...planned.health],
+        interval: '10s',
+        timeout: '3s',
+        retries: 3,
+        startPeriod: '5s',
+      },
+      stopSignal: 'SIGTERM',
+      stopTimeout: STOP_GRACE_SECONDS,
+      destroyGraceSeconds: STOP_GRACE_SECONDS,
+      labels: labels(name, planned.id, hashes.get(planned.configVolume)),
+      dependsOn: [configuration.init, ...after.map((node) => node.container)],
+    });
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * The deploy's last step: a short-lived container that waits until every sentinel names the same master and sees its
+ * replicas in sync and the other sentinels. A deploy that returns has a quorum; one that does not says what was missing.
+ */
+import { Container } from '@cdktf/provider-docker/lib/container/index.js';
+import { Op, TerraformSelf } from 'cdktf';
+import { Construct } from 'constructs';
+import { RUN_AS } from '../plan.ts';
+import type { StackParts } from '../stack.ts';
+import { labels, triggerOf } from './hardening.ts';
+
+export class Readiness extends Construct {
+  constructor(scope: Construct, id: string, parts: StackParts, nodes: readonly Container[]) {
+    super(scope, id);
+    const { plan, network, configuration, images, hashes } = parts;
+    new Container(this, 'ready', {
+      name: plan.ready.container,
+      image: images.idOf('redis'),
+      command: ['ready'],
+      user: RUN_AS,
+      readOnly: true,
+      capabilities: { drop: ['ALL'], add: [] },
+      securityOpts: ['no-new-privileges'],
+      memory: 64,
+      memorySwap: 64,
+      logDriver: 'json-file',
+      logOpts: { 'max-size': '1m', 'max-file': '1' },
+      restart: 'no',
+      attach: true,
+      logs: true,
+      mustRun: false,
+      labels: labels(plan.environment.name, 'ready', hashes.get(plan.ready.configVolume)),
+      networksAdvanced: [{ name: network.data.name, ipv4Address: plan.ready.address.host }],
+      volumes: [configuration.mount(plan.ready.configVolume)],
+      dependsOn: [...nodes],
+      lifecycle: {
+        // Asked again whenever a node is a new one.
+        replaceTriggeredBy: nodes.map(triggerOf),
+        postcondition: [
+          {
+            // Not `== 0`: cdktf's operators drop a zero.
+            condition: Op.lt(TerraformSelf.getNumber('exit_code'), 1),
+            errorMessage: 'the environment did not become ready within 60 s: see `docker logs` of its nodes',
+          },
+        ],
+      },
+    });
+  }
+}

@@ -1,0 +1,264 @@
+/**
+ * What differs between the environment as deployed and as it runs, read from the engine and not from Terraform: a plan sees
+ * neither a paused container nor a lost network, and reads neither labels, variables nor health checks back.
+ *
+ * plan + hashes ─▶ expectations ─┐
+ * docker inspect, ls, diff ──────┴▶ findings, each with what the next apply would do. Looking changes nothing.
+ */
+
+import { type ContainerFacts, docker, inspectContainers, labelled, tryDocker } from './engine.ts';
+import { renderHashes } from './files.ts';
+import { chooseImages } from './images.ts';
+import { type DockerPlan, LABEL, type PlannedContainer, RUN_AS, servicesOf, volumesOf } from './plan.ts';
+
+export type NextApply =
+  /** It mends it by itself. */
+  | 'creates it'
+  | 'replaces it'
+  | 'updates it in place'
+  /** Terraform does not see it: the remedy does. */
+  | 'leaves it as it is';
+
+export interface DriftFinding {
+  /** Container, network or volume. */
+  readonly what: string;
+  /** Stable: `stopped`, `paused`, `disconnected`, `image`, … */
+  readonly kind: string;
+  readonly found: string;
+  readonly expected: string;
+  readonly nextApply: NextApply;
+  /** Where the next apply leaves it: what to do. */
+  readonly remedy: string;
+}
+
+/** Every difference of an environment from what its plan says. */
+export async function findDrift(plan: DockerPlan, stateDir: string): Promise<readonly DriftFinding[]> {
+  const label = `${LABEL.environment}=${plan.environment.name}`;
+  const services = servicesOf(plan);
+  const { hashes, sums } = await renderHashes(plan, chooseImages(stateDir).facts, stateDir);
+  const [found, labels, images, networks, volumes, containers, files] = await Promise.all([
+    inspectContainers(services.map(({ container }) => container)),
+    labelled('container', label),
+    expectedImages(stateDir),
+    existing('network', [plan.networks.data.name, plan.networks.publish.name]),
+    existing('volume', volumesOf(plan)),
+    named(plan),
+    configurationFiles(plan, sums),
+  ]);
+  const perContainer = services.flatMap((service) => {
+    const facts = found.get(service.container);
+    if (facts === undefined) return [missing('container', service.container)];
+    const expectation = {
+      service,
+      plan,
+      image: images[service.id] ?? images.redis,
+      hash: hashes.get(service.configVolume),
+    };
+    return compare(facts, expectation);
+  });
+  const known = new Set([
+    ...services.map(({ container }) => container),
+    plan.init.container,
+    plan.ready.container,
+  ]);
+  const surplus = [...new Set([...labels, ...containers])].filter((name) => !known.has(name));
+  return [
+    ...networks.map((name) => missing('network', name)),
+    ...volumes.map((name) => missing('volume', name)),
+    ...perContainer,
+    ...surplus.map(tooMany),
+    ...files,
+  ];
+}
+
+interface Expectation {
+  readonly service: PlannedContainer;
+  readonly plan: DockerPlan;
+  /** The id that the tag has now; undefined where the image is gone. */
+  readonly image: string | undefined;
+  readonly hash: string | undefined;
+}
+
+type Row = readonly [kind: string, found: string, expected: string, nextApply: NextApply, remedy?: string];
+
+/** Pure: one container against what it should be. */
+export function compare(facts: ContainerFacts, expectation: Expectation): readonly DriftFinding[] {
+  const rows = [
+    ...stateRows(facts, expectation),
+    ...networkRows(facts, expectation),
+    ...settingRows(facts, expectation),
+  ];
+  return rows
+    .filter(([, found, expected]) => found !== expected)
+    .map(([kind, found, expected, nextApply, remedy = '']) => ({
+      what: expectation.service.container,
+      kind,
+      found,
+      expected,
+      nextApply,
+      remedy,
+    }));
+}
+
+function stateRows({ State }: ContainerFacts, { service: { container } }: Expectation): readonly Row[] {
+  if (State.Status === 'paused') {
+    return [['paused', 'paused', 'running', 'leaves it as it is', `docker unpause ${container}`]];
+  }
+  const sick = State.Status === 'running' && State.Health?.Status === 'unhealthy';
+  return [
+    ['stopped', State.Status, 'running', 'replaces it'],
+    ['unhealthy', sick ? 'unhealthy' : 'not', 'not', 'leaves it as it is', `docker logs ${container}`],
+  ];
+}
+
+function networkRows({ NetworkSettings }: ContainerFacts, { service, plan }: Expectation): readonly Row[] {
+  const { data, publish } = plan.networks;
+  const { container, address } = service;
+  const joined = NetworkSettings.Networks;
+  const connect = `docker network connect --ip ${address.host} ${data.name} ${container}`;
+  // A stopped container has no address; whether it would have the right one is its configuration's matter.
+  const held =
+    joined[data.name] === undefined
+      ? 'not in the data network'
+      : joined[data.name]?.IPAddress || address.host;
+  const published = joined[publish.name] === undefined ? 'not in the publishing network' : 'in it';
+  return [
+    ['disconnected', held, address.host, 'leaves it as it is', connect],
+    [
+      'disconnected',
+      published,
+      'in it',
+      'leaves it as it is',
+      `docker network connect ${publish.name} ${container}`,
+    ],
+  ];
+}
+
+function settingRows(facts: ContainerFacts, { service, image, hash }: Expectation): readonly Row[] {
+  const { Config, HostConfig } = facts;
+  const replace = `docker rm -f ${service.container}, then deploy`;
+  const blind = (kind: string, found: string, expected: string): Row => [
+    kind,
+    found,
+    expected,
+    'leaves it as it is',
+    replace,
+  ];
+  const megabytes = `${Math.round(HostConfig.Memory / 1024 ** 2)} MB`;
+  const port = `${service.published.host}:${service.published.port}->${service.address.port}`;
+  return [
+    ['image', facts.Image, image ?? facts.Image, 'replaces it'],
+    ['memory', megabytes, `${service.memoryMb} MB`, 'updates it in place'],
+    ['restart', HostConfig.RestartPolicy.Name, 'unless-stopped', 'updates it in place'],
+    ['port', portsOf(facts), port, 'replaces it'],
+    ['user', Config.User, RUN_AS, 'replaces it'],
+    ['read-only', String(HostConfig.ReadonlyRootfs), 'true', 'replaces it'],
+    ['configuration', Config.Labels?.[LABEL.config] ?? 'none', hash ?? 'none', 'replaces it'],
+    blind('label', Config.Labels?.[LABEL.node] ?? 'none', service.id),
+    blind('health-check', healthOf(facts), ['CMD', ...service.health].join(' ')),
+    blind('environment', ownVariables(facts, service.env), [...service.env].sort().join(' ')),
+  ];
+}
+
+function portsOf({ HostConfig }: ContainerFacts): string {
+  return Object.entries(HostConfig.PortBindings ?? {})
+    .flatMap(([inner, outer]) =>
+      (outer ?? []).map(({ HostIp, HostPort }) => `${HostIp}:${HostPort}->${inner.replace('/tcp', '')}`),
+    )
+    .sort()
+    .join(' ');
+}
+
+function healthOf({ Config }: ContainerFacts): string {
+  const check = Config.Healthcheck;
+  return check === undefined ? 'none' : [...(check.Test ?? [])].join(' ');
+}
+
+/** Variables that an image brings by itself are its own business: the image is compared by its id. */
+const BROUGHT =
+  /^(PATH|HOME|HOSTNAME|NODE_VERSION|YARN_VERSION|REDIS_VERSION|REDIS_DOWNLOAD_\w+|GOSU_VERSION)=/;
+
+function ownVariables({ Config }: ContainerFacts, wanted: readonly string[]): string {
+  const own = (Config.Env ?? []).filter((variable) => !BROUGHT.test(variable) || wanted.includes(variable));
+  return own.sort().join(' ');
+}
+
+async function expectedImages(stateDir: string): Promise<Readonly<Record<string, string | undefined>>> {
+  const { redis, exporter, commander } = chooseImages(stateDir);
+  const entries = Object.entries({ redis, exporter, commander }).map(async ([role, choice]) => {
+    const name = choice.kind === 'published' ? choice.reference : choice.tag;
+    return [
+      role,
+      await docker(['image', 'inspect', '--format', '{{.Id}}', name]).catch(() => undefined),
+    ] as const;
+  });
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+/** Those of the names that the engine does not have. */
+async function existing(kind: 'network' | 'volume', names: readonly string[]): Promise<readonly string[]> {
+  const text = await docker([kind, 'ls', '--format', '{{.Name}}']);
+  const have = new Set(text.split('\n'));
+  return names.filter((name) => !have.has(name));
+}
+
+/** Containers that carry the environment's name, labelled or not. */
+async function named(plan: DockerPlan): Promise<readonly string[]> {
+  const prefix = plan.init.container.slice(0, -'init'.length);
+  const text = await docker([
+    'container',
+    'ls',
+    '--all',
+    '--filter',
+    `name=^/${prefix}`,
+    '--format',
+    '{{.Names}}',
+  ]);
+  return text === '' ? [] : text.split('\n');
+}
+
+/** Configuration in a volume that is no longer what was rendered: changed by hand, or never filled again. */
+async function configurationFiles(
+  plan: DockerPlan,
+  sums: ReadonlyMap<string, ReadonlyMap<string, string>>,
+): Promise<readonly DriftFinding[]> {
+  const script = 'cd /kit && find . -type f | sort | xargs sha256sum';
+  const probes = servicesOf(plan).map(async ({ container, configVolume }): Promise<DriftFinding[]> => {
+    // One that does not run is a finding already, and cannot be asked.
+    const record = await tryDocker(['exec', container, 'sh', '-c', script]);
+    if (record.exitCode !== 0) return [];
+    const found = new Map(
+      [...record.stdout.matchAll(/^([0-9a-f]{64}) {2}\.\/(.+)$/gm)].map((match) => [match[2], match[1]]),
+    );
+    const wanted = sums.get(configVolume) ?? new Map();
+    return [...wanted]
+      .filter(([path, sum]) => found.get(path) !== sum)
+      .map(([path]) => ({
+        what: configVolume,
+        kind: 'configuration-file',
+        found: found.has(path) ? `${path} has another content` : `${path} is missing`,
+        expected: 'as rendered',
+        nextApply: 'leaves it as it is',
+        remedy: `docker rm -f ${plan.init.container}, then deploy: it fills the volumes again`,
+      }));
+  });
+  return (await Promise.all(probes)).flat();
+}
+
+const missing = (kind: string, name: string): DriftFinding => ({
+  what: name,
+  kind: `${kind}-missing`,
+  found: 'missing',
+  expected: `a ${kind}`,
+  nextApply: 'creates it',
+  remedy: '',
+});
+
+const tooMany = (name: string): DriftFinding => ({
+  what: name,
+  kind: 'container-too-many',
+  found: 'a container that the plan does not have',
+  expected: 'none',
+  nextApply: 'leaves it as it is',
+  remedy: `docker rm -f ${name}`,
+});

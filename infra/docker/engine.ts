@@ -1,0 +1,151 @@
+/**
+ * The Docker engine, by its command line: the one door to it for everything in this room but Terraform.
+ *
+ * The command line and not the socket, so that contexts, DOCKER_HOST over ssh or TLS and rootless engines work as they do
+ * for the user. Left out: what should exist (`plan.ts`) and what the differences mean (`drift.ts`).
+ */
+import { EXIT, KitError } from '../../config/errors.ts';
+import { findProgram, type ProgramRecord, runProgram } from '../process.ts';
+
+export interface EngineOptions {
+  readonly timeoutMs?: number;
+  readonly input?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** What `docker inspect` says of a container, as far as the kit reads it. */
+export interface ContainerFacts {
+  readonly Id: string;
+  readonly Name: string;
+  readonly Image: string;
+  readonly State: {
+    readonly Status: 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
+    readonly Pid: number;
+    readonly ExitCode: number;
+    readonly Health?: { readonly Status: string };
+  };
+  readonly Config: {
+    readonly Image: string;
+    readonly User: string;
+    readonly Env: readonly string[] | null;
+    readonly Cmd: readonly string[] | null;
+    readonly Labels: Readonly<Record<string, string>> | null;
+    readonly Healthcheck?: {
+      readonly Test?: readonly string[];
+      readonly Interval?: number;
+      readonly Timeout?: number;
+      readonly Retries?: number;
+    };
+  };
+  readonly HostConfig: {
+    readonly Memory: number;
+    readonly MemorySwap: number;
+    readonly PidsLimit: number | null;
+    readonly ReadonlyRootfs: boolean;
+    readonly CapDrop: readonly string[] | null;
+    readonly SecurityOpt: readonly string[] | null;
+    readonly RestartPolicy: { readonly Name: string };
+    readonly PortBindings: Readonly<
+      Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[] | null>
+    > | null;
+  };
+  readonly Mounts: readonly { readonly Name?: string; readonly Destination: string }[];
+  readonly NetworkSettings: {
+    readonly Networks: Readonly<Record<string, { readonly IPAddress: string; readonly NetworkID: string }>>;
+  };
+}
+
+/** Runs `docker …`; a non-zero exit is a result. @throws KitError only where the engine itself cannot be had */
+export async function tryDocker(
+  args: readonly string[],
+  options: EngineOptions = {},
+): Promise<ProgramRecord> {
+  const record = await runProgram({ command: 'docker', args, timeoutMs: 30_000, ...options }).catch(
+    (cause) => {
+      if (cause instanceof KitError && cause.code === 'PROGRAM_NOT_FOUND') throw noCommand(cause);
+      throw cause;
+    },
+  );
+  const trouble = record.exitCode === 0 ? undefined : engineTrouble(record.stderr);
+  if (trouble !== undefined) throw trouble;
+  return record;
+}
+
+/** Runs `docker …` and returns its output. @throws KitError with the engine's own words */
+export async function docker(args: readonly string[], options: EngineOptions = {}): Promise<string> {
+  const record = await tryDocker(args, options);
+  if (record.exitCode === 0) return record.stdout.trim();
+  throw new KitError(`docker ${args[0]} failed: ${lastLine(record.stderr)}`, {
+    code: 'DOCKER_FAILED',
+    where: `docker ${args.join(' ')}`,
+    hint: 'kit doctor --substrate docker',
+    exitCode: EXIT.NO_GO,
+  });
+}
+
+/** Containers by name; one that does not exist is absent from the map. */
+export async function inspectContainers(
+  names: readonly string[],
+): Promise<ReadonlyMap<string, ContainerFacts>> {
+  if (names.length === 0) return new Map();
+  // An exit code of 1 only says that some do not exist; the others are on stdout all the same.
+  const record = await tryDocker(['container', 'inspect', ...names]);
+  const found: ContainerFacts[] = JSON.parse(record.stdout === '' ? '[]' : record.stdout);
+  return new Map(found.map((facts) => [facts.Name.replace(/^\//, ''), facts]));
+}
+
+/** Names of what carries a label. */
+export async function labelled(
+  kind: 'container' | 'volume' | 'network',
+  label: string,
+): Promise<readonly string[]> {
+  const all = kind === 'container' ? ['--all'] : [];
+  const format = kind === 'container' ? '{{.Names}}' : '{{.Name}}';
+  const text = await docker([kind, 'ls', ...all, '--filter', `label=${label}`, '--format', format]);
+  return text === '' ? [] : text.split('\n').sort();
+}
+
+export async function imageExists(tag: string): Promise<boolean> {
+  return (await tryDocker(['image', 'inspect', '--format', '{{.Id}}', tag])).exitCode === 0;
+}
+
+/** The engine's version. @throws KitError when it does not answer */
+export async function engineVersion(): Promise<string> {
+  return await docker(['version', '--format', '{{.Server.Version}}'], { timeoutMs: 5_000 });
+}
+
+/** Undefined where the error is about what was asked and not about the engine. */
+function engineTrouble(stderr: string): KitError | undefined {
+  if (/permission denied.*(docker|socket)/is.test(stderr)) {
+    return new KitError('the Docker engine refuses this user', {
+      code: 'DOCKER_PERMISSION',
+      where: socketOf(stderr),
+      hint: 'sudo usermod -aG docker "$USER", then log in again; or run a rootless engine',
+    });
+  }
+  if (/cannot connect to the docker daemon|error during connect|connection refused/i.test(stderr)) {
+    return new KitError('no Docker engine answers', {
+      code: 'DOCKER_NO_ENGINE',
+      where: socketOf(stderr),
+      hint: 'start one (sudo systemctl start docker; or: sudo dockerd &), or name it in DOCKER_HOST',
+    });
+  }
+  return undefined;
+}
+
+const socketOf = (stderr: string): string =>
+  /(?:unix|tcp|ssh|http):\/\/[^\s:"?]*[^\s:"?.](?::\d+)?/.exec(stderr)?.[0] ?? 'the default socket';
+
+const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
+
+function noCommand(cause: KitError): KitError {
+  return new KitError('the docker command is not installed', {
+    code: 'DOCKER_NOT_FOUND',
+    where: 'PATH',
+    hint: "install Docker Engine: the distribution's package, or docker-ce",
+    cause,
+  });
+}
+
+/** Whether a `docker` is on the path. */
+export const dockerInstalled = async (): Promise<boolean> => (await findProgram('docker')) !== undefined;

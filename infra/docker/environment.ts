@@ -1,0 +1,175 @@
+/** The handle to an environment of containers: reached through published loopback ports, acted on through the engine. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Redis } from 'ioredis';
+import { $ } from 'zx';
+import type { EnvironmentSecrets } from '../../config/secrets.ts';
+import type { Capabilities, ClientEndpoints, Environment, Heal, NodeStatus } from '../environment.ts';
+import type { Topology } from '../topology.ts';
+import { AdminConnections } from './admin.ts';
+import { type ContainerFacts, inspectContainers } from './engine.ts';
+import { disconnectNode, killNode, partitionNodes, pauseNode, startNode } from './faults.ts';
+import { awaitAnswer } from './health.ts';
+import type { DockerPlan, PlannedNode } from './plan.ts';
+
+export interface DockerEnvironmentOptions {
+  readonly plan: DockerPlan;
+  readonly secrets: EnvironmentSecrets;
+  readonly ca: string | undefined;
+  readonly provenance: Readonly<Record<string, string>>;
+  readonly departures: readonly string[];
+  /** For helpers: an image with busybox. */
+  readonly helperImage: string;
+  readonly logDir: string;
+  /** Ends the environment; only the handle that owns it has this. */
+  readonly end?: (() => Promise<void>) | undefined;
+}
+
+export class DockerEnvironment implements Environment {
+  readonly substrate = 'docker';
+  readonly name: string;
+  readonly topology: Topology;
+  readonly endpoints: ClientEndpoints;
+  readonly capabilities: Capabilities;
+  readonly provenance: Readonly<Record<string, string>>;
+  readonly departures: readonly string[];
+  readonly #options: DockerEnvironmentOptions;
+  readonly #admin: AdminConnections;
+  #disposed: Promise<void> | undefined;
+
+  constructor(options: DockerEnvironmentOptions) {
+    const { plan } = options;
+    this.#options = options;
+    this.#admin = new AdminConnections(options.secrets, options.ca);
+    this.name = plan.environment.name;
+    this.topology = plan.topology;
+    this.endpoints = endpointsOf(plan, options.secrets, options.ca);
+    this.provenance = options.provenance;
+    this.departures = options.departures;
+    this.capabilities = {
+      kill: async (id) => {
+        await killNode(this.#node(id));
+        this.#admin.drop(id);
+      },
+      start: async (id) => {
+        await startNode(this.#node(id));
+        await awaitAnswer(this, id);
+      },
+      pause: async (id) => {
+        const heal = await pauseNode(this.#node(id));
+        return this.#reconnecting([id], heal);
+      },
+      disconnect: async (id) => {
+        const heal = await disconnectNode(plan, this.#node(id));
+        return this.#reconnecting([id], heal);
+      },
+      partition: async (ids, { clientsStillReach }) => {
+        if (clientsStillReach) return await partitionNodes(plan, ids, options.helperImage);
+        const heals = await Promise.all(ids.map((id) => disconnectNode(plan, this.#node(id))));
+        return this.#reconnecting(ids, async () => {
+          await Promise.all(heals.map((heal) => heal()));
+        });
+      },
+    };
+  }
+
+  admin(nodeId: string): Promise<Redis> {
+    return this.#admin.get(this.#node(nodeId));
+  }
+
+  async status(): Promise<readonly NodeStatus[]> {
+    const { nodes } = this.#options.plan;
+    const found = await inspectContainers(nodes.map(({ container }) => container));
+    return nodes.map(({ id, container, address, published }) => {
+      const facts = found.get(container);
+      const state = stateOf(facts);
+      const pid = state === 'stopped' ? {} : { pid: facts?.State.Pid ?? 0 };
+      return { id, address: published, announced: address, state, ...pid };
+    });
+  }
+
+  async masterId(): Promise<string | undefined> {
+    const status = await this.status();
+    const running = new Set(status.filter(({ state }) => state === 'running').map(({ id }) => id));
+    const roles = await Promise.all(
+      this.topology.redis
+        .filter(({ id }) => running.has(id))
+        .map(async ({ id }) => {
+          const role = await this.admin(id)
+            .then((redis) => redis.call('ROLE'))
+            .catch(() => undefined);
+          return Array.isArray(role) && String(role[0]) === 'master' ? id : undefined;
+        }),
+    );
+    const masters = roles.filter((id) => id !== undefined);
+    return masters.length === 1 ? masters[0] : undefined;
+  }
+
+  /** The engine keeps the logs: every look writes them out as they are now. */
+  get logs(): ReadonlyMap<string, string> {
+    const { plan, logDir } = this.#options;
+    mkdirSync(logDir, { recursive: true, mode: 0o700 });
+    const containers = [...plan.nodes, plan.exporter, plan.commander];
+    return new Map(
+      containers.map(({ id, container }) => {
+        const path = join(logDir, `${id}.log`);
+        // Synchronous, because a property is: only at the end of a run, some 30 ms a container.
+        const output = $.sync({ quiet: true, nothrow: true })`docker logs --timestamps ${container}`;
+        writeFileSync(path, `${output.stdout}${output.stderr}`, { mode: 0o600 });
+        return [id, path];
+      }),
+    );
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed ??= this.#dispose();
+    return this.#disposed;
+  }
+
+  async #dispose(): Promise<void> {
+    this.#admin[Symbol.dispose]();
+    await this.#options.end?.();
+  }
+
+  /** An admin connection that lived through a fault may hold an answer that never comes: a new one is opened. */
+  #reconnecting(ids: readonly string[], heal: Heal): Heal {
+    let healing: Promise<void> | undefined;
+    const run = async () => {
+      await heal();
+      for (const id of ids) this.#admin.drop(id);
+      for (const id of ids) await awaitAnswer(this, id);
+    };
+    return () => {
+      healing ??= run();
+      return healing;
+    };
+  }
+
+  #node(id: string): PlannedNode {
+    const found = this.#options.plan.nodes.find((node) => node.id === id);
+    if (found === undefined) throw new Error(`no node ${id} in ${this.name}`);
+    return found;
+  }
+}
+
+function stateOf(facts: ContainerFacts | undefined): NodeStatus['state'] {
+  if (facts?.State.Status === 'running') return 'running';
+  return facts?.State.Status === 'paused' ? 'paused' : 'stopped';
+}
+
+function endpointsOf(plan: DockerPlan, secrets: EnvironmentSecrets, ca: string | undefined): ClientEndpoints {
+  const of = (role: 'redis' | 'sentinel') => plan.nodes.filter(({ node }) => node.role === role);
+  const nat = plan.nodes.map(
+    ({ address, published }) => [`${address.host}:${address.port}`, published] as const,
+  );
+  return {
+    mode: plan.environment.topology.kind === 'single' ? 'standalone' : 'sentinel',
+    serviceName: plan.environment.topology.serviceName,
+    redis: of('redis').map(({ published }) => published),
+    sentinels: of('sentinel').map(({ published }) => published),
+    natMap: Object.fromEntries(nat),
+    app: { username: 'app', password: secrets.redis.app },
+    sentinel: { username: 'app', password: secrets.sentinel.app },
+    ...(ca === undefined ? {} : { tls: { ca } }),
+  };
+}

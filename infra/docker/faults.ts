@@ -1,0 +1,124 @@
+/**
+ * What can be done to a container, each returning once the effect has been observed. Heals may be called twice.
+ *
+ * A partition is made of unreachable routes in the node's own network namespace, set by a short-lived helper that shares
+ * it: it holds on every engine (no iptables of the host), cuts groups from groups, and leaves published ports alone.
+ */
+import { EXIT, KitError } from '../../config/errors.ts';
+import type { Heal } from '../environment.ts';
+import { until } from '../wait.ts';
+import { type ContainerFacts, docker, inspectContainers, tryDocker } from './engine.ts';
+import type { DockerPlan, PlannedNode } from './plan.ts';
+
+const EFFECT_TIMEOUT_MS = 10_000;
+
+/** SIGKILL, no grace. The restart policy is off until it is started again (`docker kill` counts as stopped by hand). */
+export async function killNode(node: PlannedNode): Promise<void> {
+  await requireState(node, true);
+  await docker(['kill', '--signal', 'KILL', node.container]);
+  await awaitState(node, 'to be dead', ({ State }) => State.Status === 'exited');
+}
+
+export async function startNode(node: PlannedNode): Promise<void> {
+  await requireState(node, false);
+  await docker(['start', node.container]);
+  await awaitState(node, 'to run', ({ State }) => State.Status === 'running');
+}
+
+export async function pauseNode(node: PlannedNode): Promise<Heal> {
+  await docker(['pause', node.container]);
+  return async () => {
+    const state = (await inspectContainers([node.container])).get(node.container)?.State.Status;
+    if (state === 'paused') await docker(['unpause', node.container]);
+  };
+}
+
+/** Both networks: nobody reaches it, published port included. */
+export async function disconnectNode(plan: DockerPlan, node: PlannedNode): Promise<Heal> {
+  const { data, publish } = plan.networks;
+  await docker(['network', 'disconnect', publish.name, node.container]);
+  await docker(['network', 'disconnect', data.name, node.container]);
+  return async () => {
+    const joined =
+      (await inspectContainers([node.container])).get(node.container)?.NetworkSettings.Networks ?? {};
+    // With another address it would be a stranger to everybody: the old master would stay a zombie for ever.
+    if (joined[data.name] === undefined) {
+      await docker(['network', 'connect', '--ip', node.address.host, data.name, node.container]);
+    }
+    if (joined[publish.name] === undefined)
+      await docker(['network', 'connect', publish.name, node.container]);
+  };
+}
+
+/** Cuts a group off from all other nodes; within the group and from this host everything is as before. */
+export async function partitionNodes(
+  plan: DockerPlan,
+  nodeIds: readonly string[],
+  helperImage: string,
+): Promise<Heal> {
+  const group = plan.nodes.filter(({ id }) => nodeIds.includes(id));
+  const others = plan.nodes.filter(({ id }) => !nodeIds.includes(id)).map(({ address }) => address.host);
+  const each = (verb: 'add' | 'del') =>
+    Promise.all(group.map((node) => routes(node, others, verb, helperImage)));
+  await each('add');
+  return async () => {
+    await each('del');
+  };
+}
+
+async function routes(
+  node: PlannedNode,
+  others: readonly string[],
+  verb: 'add' | 'del',
+  image: string,
+): Promise<void> {
+  // Deleting what is gone (a restarted node has a new namespace) is what was wanted.
+  const script = others.map(
+    (host) => `busybox ip route ${verb} blackhole ${host}/32${verb === 'del' ? ' || true' : ''}`,
+  );
+  const record = await tryDocker([
+    'run',
+    '--rm',
+    '--network',
+    `container:${node.container}`,
+    '--user',
+    '0:0',
+    '--cap-drop',
+    'ALL',
+    '--cap-add',
+    'NET_ADMIN',
+    '--entrypoint',
+    'sh',
+    image,
+    '-c',
+    script.join('\n'),
+  ]);
+  if (record.exitCode === 0 || verb === 'del') return;
+  throw new KitError(`${node.id} could not be cut off: ${record.stderr.trim()}`, {
+    code: 'FAULT_FAILED',
+    where: node.container,
+    exitCode: EXIT.UNKNOWN,
+  });
+}
+
+async function requireState(node: PlannedNode, running: boolean): Promise<void> {
+  const status = (await inspectContainers([node.container])).get(node.container)?.State.Status;
+  const runs = status === 'running' || status === 'paused';
+  if (runs === running) return;
+  throw new KitError(runs ? `${node.id} is running already` : `${node.id} is not running`, {
+    code: runs ? 'NODE_RUNNING' : 'NODE_NOT_RUNNING',
+    where: node.container,
+    exitCode: EXIT.UNKNOWN,
+  });
+}
+
+function awaitState(
+  node: PlannedNode,
+  what: string,
+  holds: (facts: ContainerFacts) => boolean,
+): Promise<void> {
+  return until({ what: `${node.id} ${what}`, timeoutMs: EFFECT_TIMEOUT_MS }, async () => {
+    const facts = (await inspectContainers([node.container])).get(node.container);
+    return facts !== undefined && holds(facts) ? undefined : (facts?.State.Status ?? 'no container');
+  });
+}

@@ -1,0 +1,353 @@
+/**
+ * Renders everything that a container reads, into files of mode 0600 under the state directory. Terraform copies them into
+ * the configuration volumes through the init container: no secret is in a variable, a command line or the state.
+ *
+ * plan + secrets + images ─▶ texts (pure renderers) ─▶ `<state>/docker/<environment>/files/<node>/…`
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type EnvironmentSecrets, loadSecrets } from '../../config/secrets.ts';
+import { renderRedisAcl, renderSentinelAcl } from '../acl.ts';
+import { type BinaryFacts, renderRedisConf } from '../redis-conf.ts';
+import { renderSentinelConf } from '../sentinel-conf.ts';
+import { makeCertificates } from '../tls.ts';
+import type { Address } from '../topology.ts';
+import { NODE_IMAGE_DIR } from './images.ts';
+import type { DockerPlan, PlannedNode } from './plan.ts';
+
+const PROJECT = join(import.meta.dirname, '../..');
+const TLS_PATHS = { ca: '/kit/tls/ca.crt', cert: '/kit/tls/node.crt', key: '/kit/tls/node.key' };
+
+/** A file for a configuration volume. */
+export interface VolumeFile {
+  readonly volume: string;
+  /** Within the volume. */
+  readonly path: string;
+  /** Absolute, on this machine. */
+  readonly source: string;
+  readonly sha256: string;
+}
+
+export interface RenderedFiles {
+  readonly files: readonly VolumeFile[];
+  /** By configuration volume: the hash that replaces its container. */
+  readonly hashes: ReadonlyMap<string, string>;
+  readonly departures: readonly string[];
+}
+
+export interface TlsTexts {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Where an environment on Docker keeps what it must remember. */
+export const environmentDir = (stateDir: string, name: string): string => join(stateDir, 'docker', name);
+
+/** Secrets of their own: a local environment of the same name is another environment. */
+export const dockerSecrets = (stateDir: string, name: string): EnvironmentSecrets =>
+  loadSecrets(name, join(stateDir, 'docker'));
+
+/** Login of Redis Commander; made once. */
+export function commanderPassword(stateDir: string, name: string): string {
+  return kept(join(environmentDir(stateDir, name), 'commander.password'), () =>
+    randomBytes(18).toString('base64url'),
+  );
+}
+
+/** Renders and writes. The same plan, secrets and images give the same files. */
+export async function renderFiles(
+  plan: DockerPlan,
+  facts: BinaryFacts,
+  stateDir: string,
+): Promise<RenderedFiles> {
+  const { texts, departures } = await renderTexts(plan, facts, stateDir);
+  const root = join(environmentDir(stateDir, plan.environment.name), 'files');
+  const files = [...texts].flatMap(([volume, entries]) =>
+    [...entries].map(([path, text]): VolumeFile => {
+      const source = join(root, volume, path);
+      writeSecret(source, text);
+      return { volume, path, source, sha256: sha256(text) };
+    }),
+  );
+  return { files, hashes: hashesOf(texts), departures };
+}
+
+/** As `renderFiles` would, without writing: what the containers and their volumes would carry. */
+export async function renderHashes(
+  plan: DockerPlan,
+  facts: BinaryFacts,
+  stateDir: string,
+): Promise<{
+  readonly hashes: RenderedFiles['hashes'];
+  /** By volume and path. */
+  readonly sums: ReadonlyMap<string, ReadonlyMap<string, string>>;
+}> {
+  const { texts } = await renderTexts(plan, facts, stateDir);
+  const sums = [...texts].map(
+    ([volume, entries]) =>
+      [volume, new Map([...entries].map(([path, text]) => [path, sha256(text)]))] as const,
+  );
+  return { hashes: hashesOf(texts), sums: new Map(sums) };
+}
+
+type Texts = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+async function renderTexts(
+  plan: DockerPlan,
+  facts: BinaryFacts,
+  stateDir: string,
+): Promise<{ readonly texts: Texts; readonly departures: readonly string[] }> {
+  const { name } = plan.environment;
+  const secrets = dockerSecrets(stateDir, name);
+  const tls = plan.environment.security.tls ? await certificates(plan, stateDir) : undefined;
+  const departures = new Set<string>();
+  const texts = new Map<string, ReadonlyMap<string, string>>();
+  for (const node of plan.nodes) {
+    const rendered = nodeTexts(plan, node, { facts, secrets, tls });
+    for (const departure of rendered.departures) departures.add(departure);
+    texts.set(node.configVolume, rendered.texts);
+  }
+  texts.set(plan.ready.configVolume, readyTexts(plan, secrets, tls));
+  texts.set(plan.exporter.configVolume, exporterTexts(plan, secrets, tls));
+  texts.set(
+    plan.commander.configVolume,
+    commanderTexts(plan, secrets, tls, commanderPassword(stateDir, name)),
+  );
+  return { texts, departures: [...departures] };
+}
+
+interface NodeInput {
+  readonly facts: BinaryFacts;
+  readonly secrets: EnvironmentSecrets;
+  readonly tls: TlsTexts | undefined;
+}
+
+function nodeTexts(plan: DockerPlan, planned: PlannedNode, { facts, secrets, tls }: NodeInput) {
+  const { topology, environment, placement } = plan;
+  const { node } = planned;
+  const common = {
+    topology,
+    placement,
+    facts,
+    secrets,
+    paths: {
+      dir: '/data',
+      pidfile: '',
+      aclfile: '/kit/users.acl',
+      ...(tls === undefined ? {} : { tls: TLS_PATHS }),
+    },
+  };
+  const bootstrap = bootstrapOf(plan).address;
+  const rendered =
+    node.role === 'redis'
+      ? renderRedisConf({
+          ...common,
+          node,
+          base: base('redis-production.conf'),
+          cores: availableParallelism(),
+          // Who is master is asked by the entry point at each start.
+          replicaOf: undefined,
+          bindSource: false,
+        })
+      : renderSentinelConf({ ...common, node, base: base('sentinel.conf'), master: bootstrap });
+  const acl =
+    node.role === 'redis'
+      ? renderRedisAcl(secrets, environment.client.namespace, facts.version)
+      : renderSentinelAcl(secrets, facts.version);
+  const conf = listenEverywhere(rendered.text);
+  const texts = new Map([
+    [node.role === 'redis' ? 'redis.conf' : 'sentinel.conf', conf],
+    ['users.acl', acl],
+    ['node.env', nodeEnv(plan, node.role, planned.id, planned.address, tls)],
+    ...authTexts(secrets),
+    ...tlsTexts(tls),
+  ]);
+  return { texts, departures: rendered.departures };
+}
+
+/** A container has an address in each of two networks; which of them is reachable is the networks' business. */
+function listenEverywhere(conf: string): string {
+  return conf.replace(/^bind .*$/gm, 'bind 0.0.0.0').replace(/^pidfile .*\n/gm, '');
+}
+
+function nodeEnv(
+  plan: DockerPlan,
+  kind: 'redis' | 'sentinel' | 'ready',
+  id: string,
+  self: Address,
+  tls: TlsTexts | undefined,
+): string {
+  const list = (role: string) => plan.nodes.filter((other) => other.node.role === role && other.id !== id);
+  const text = ({ address }: PlannedNode) => `${address.host}:${address.port}`;
+  const { environment } = plan;
+  const sentinels = environment.topology.sentinels;
+  // A failover takes down-after plus, with a lost election, twice the failover-timeout; then some.
+  const patienceMs = environment.sentinel.downAfterMs + 2 * environment.sentinel.failoverTimeoutMs + 10_000;
+  const bootstrap = bootstrapOf(plan).address;
+  const variables: Readonly<Record<string, string | number>> = {
+    KIND: kind,
+    NODE: id,
+    SERVICE: environment.topology.serviceName,
+    // The probe connects from inside, whatever network the node has lost.
+    HOST: kind === 'ready' ? bootstrap.host : '127.0.0.1',
+    PORT: kind === 'ready' ? bootstrap.port : self.port,
+    SELF: `${self.host} ${self.port}`,
+    BOOTSTRAP: `${bootstrap.host} ${bootstrap.port}`,
+    SENTINELS: list('sentinel').map(text).join(' '),
+    // Of all sentinels, those that are not there included: half of three is not two.
+    MAJORITY: Math.floor(sentinels / 2) + 1,
+    OTHERS: sentinels - 1,
+    REPLICAS: environment.topology.replicas,
+    PEERS: list('redis').map(text).join(' '),
+    PATIENCE_HALF_SECONDS: Math.ceil(patienceMs / 500),
+    TLS_ARGS: tls === undefined ? '' : `--tls --cacert ${TLS_PATHS.ca}`,
+  };
+  return Object.entries(variables)
+    .map(([name, value]) => `${name}='${value}'\n`)
+    .join('');
+}
+
+/** What the entry point asks with: Sentinel's user on Redis, the app's on the sentinels. Neither may write a key. */
+function authTexts(secrets: EnvironmentSecrets): readonly (readonly [string, string])[] {
+  return [
+    ['auth/redis.user', 'sentinel'],
+    ['auth/redis.password', secrets.redis.sentinel.reveal()],
+    ['auth/sentinel.user', 'app'],
+    ['auth/sentinel.password', secrets.sentinel.app.reveal()],
+  ];
+}
+
+function tlsTexts(tls: TlsTexts | undefined): readonly (readonly [string, string])[] {
+  if (tls === undefined) return [];
+  return [
+    ['tls/ca.crt', tls.ca],
+    ['tls/node.crt', tls.cert],
+    ['tls/node.key', tls.key],
+  ];
+}
+
+function readyTexts(plan: DockerPlan, secrets: EnvironmentSecrets, tls: TlsTexts | undefined) {
+  return new Map([
+    ['node.env', nodeEnv(plan, 'ready', 'ready', plan.ready.address, tls)],
+    ...authTexts(secrets),
+    ...tlsTexts(tls),
+  ]);
+}
+
+/** `/metrics` follows the master; `/scrape?target=redis://…` takes any node (user exporter) or sentinel (user app). */
+function exporterTexts(plan: DockerPlan, secrets: EnvironmentSecrets, tls: TlsTexts | undefined) {
+  const scheme = tls === undefined ? 'redis' : 'rediss';
+  const url = (user: string, { host, port }: Address) => `${scheme}://${user}@${host}:${port}`;
+  const passwords = plan.nodes.map(({ node, address }) =>
+    node.role === 'redis'
+      ? [url('exporter', address), secrets.redis.exporter.reveal()]
+      : [url('app', address), secrets.sentinel.app.reveal()],
+  );
+  const sentinels = plan.nodes.filter(({ node }) => node.role === 'sentinel');
+  const env = [
+    `SCHEME='${scheme}'`,
+    `BOOTSTRAP='${bootstrapOf(plan).address.host}:${bootstrapOf(plan).address.port}'`,
+    `SENTINELS='${sentinels.map(({ address }) => `${address.host}:${address.port}`).join(' ')}'`,
+    `TLS_ARGS='${tls === undefined ? '' : `--tls-ca-cert-file=${TLS_PATHS.ca}`}'`,
+  ];
+  return new Map([
+    ['exporter.sh', readFileSync(join(NODE_IMAGE_DIR, 'exporter.sh'), 'utf8')],
+    ['exporter.env', `${env.join('\n')}\n`],
+    ['passwords.json', `${JSON.stringify(Object.fromEntries(passwords), null, 2)}\n`],
+    ...(tls === undefined ? [] : [['tls/ca.crt', tls.ca] as const]),
+  ]);
+}
+
+function commanderTexts(
+  plan: DockerPlan,
+  secrets: EnvironmentSecrets,
+  tls: TlsTexts | undefined,
+  password: string,
+): Map<string, string> {
+  const sentinels = plan.nodes.filter(({ node }) => node.role === 'sentinel');
+  const tlsOption = tls === undefined ? false : { ca: tls.ca };
+  const user = { username: 'app', password: secrets.redis.app.reveal(), tls: tlsOption, dbIndex: 0 };
+  const first = bootstrapOf(plan).address;
+  const connection =
+    sentinels.length === 0
+      ? { label: plan.environment.name, host: first.host, port: first.port, ...user }
+      : {
+          label: plan.environment.name,
+          sentinels: sentinels.map(({ address }) => address),
+          sentinelName: plan.environment.topology.serviceName,
+          sentinelUsername: 'app',
+          sentinelPassword: secrets.sentinel.app.reveal(),
+          sentinelTLS: tlsOption,
+          ...user,
+        };
+  const config = {
+    noSave: true,
+    noLogData: true,
+    server: { address: '0.0.0.0', port: 8081, httpAuth: { username: 'admin', password } },
+    connections: [connection],
+  };
+  return new Map([['local.json', `${JSON.stringify(config, null, 2)}\n`]]);
+}
+
+/** Made once, and again when the addresses change or less than 30 days are left. */
+async function certificates(plan: DockerPlan, stateDir: string): Promise<TlsTexts> {
+  const dir = join(environmentDir(stateDir, plan.environment.name), 'tls');
+  const addresses = ['127.0.0.1', 'localhost', ...plan.nodes.map(({ address }) => address.host)];
+  const path = join(dir, 'made.json');
+  if (existsSync(path)) {
+    const made: { addresses: string[]; notAfter: string } & TlsTexts = JSON.parse(readFileSync(path, 'utf8'));
+    const daysLeft = (Date.parse(made.notAfter) - Date.now()) / 86_400_000;
+    if (daysLeft > 30 && made.addresses.join() === addresses.join()) return made;
+  }
+  const made = await makeCertificates({ addresses, environment: plan.environment.name });
+  const texts: TlsTexts = { ca: made.ca, cert: made.cert, key: made.key.reveal() };
+  writeSecret(path, `${JSON.stringify({ addresses, notAfter: made.notAfter.toISOString(), ...texts })}\n`);
+  return texts;
+}
+
+/** The CA that clients of an environment trust, if it has TLS and was rendered. */
+export function clientCa(stateDir: string, name: string): string | undefined {
+  const path = join(environmentDir(stateDir, name), 'tls', 'made.json');
+  return existsSync(path) ? String(JSON.parse(readFileSync(path, 'utf8')).ca) : undefined;
+}
+
+function hashesOf(texts: Texts): ReadonlyMap<string, string> {
+  return new Map(
+    [...texts].map(([volume, entries]) => {
+      const lines = [...entries].map(([path, text]) => `${path}\0${sha256(text)}\n`).sort();
+      return [volume, sha256(lines.join(''))];
+    }),
+  );
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** Whole or not at all: Terraform may read it at any time. An unchanged file is not touched. */
+function writeSecret(path: string, text: string): void {
+  if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const draft = `${path}.${process.pid}.next`;
+  try {
+    writeFileSync(draft, text, { mode: 0o600, flush: true });
+    chmodSync(draft, 0o600);
+    renameSync(draft, path);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+function kept(path: string, make: () => string): string {
+  if (!existsSync(path)) writeSecret(path, make());
+  return readFileSync(path, 'utf8');
+}
+
+const base = (name: string): string => readFileSync(join(PROJECT, name), 'utf8');
+
+function bootstrapOf(plan: DockerPlan): PlannedNode {
+  const found = plan.nodes.find(({ node }) => node.role === 'redis' && node.bootstrapMaster);
+  if (found === undefined) throw new Error('a topology has a bootstrap master');
+  return found;
+}

@@ -1,0 +1,37 @@
+#!/bin/sh
+# Runs the exporter so that /metrics is always the master's: the exporter knows one address, who is master changes.
+# Sentinels are asked through the exporter itself (it speaks TLS and ACL; a shell does not); it restarts on a change.
+set -eu
+. /kit/exporter.env
+
+start() {
+  /redis_exporter --redis.addr="$SCHEME://$1" --redis.user=exporter --redis.password-file=/kit/passwords.json \
+    --config-command=- --web.listen-address=0.0.0.0:9121 $TLS_ARGS &
+  exporter=$!
+}
+
+# The master that a sentinel names, "IP:PORT"; the first one that answers is believed.
+named() {
+  for sentinel in $SENTINELS; do
+    found=$(timeout 3 busybox wget -q -O - "http://127.0.0.1:9121/scrape?target=$SCHEME://app@$sentinel" 2>/dev/null |
+      busybox sed -n 's/^redis_sentinel_master_status{.*master_address="\([^"]*\)".*/\1/p' | busybox head -n 1) || true
+    [ -z "$found" ] || { echo "$found"; return; }
+  done
+}
+
+trap 'kill "$exporter" 2>/dev/null; wait "$exporter" 2>/dev/null; exit 0' TERM INT
+master=$BOOTSTRAP
+start "$master"
+while kill -0 "$exporter" 2>/dev/null; do
+  sleep 2 &
+  wait $! || true
+  now=$(named)
+  if [ -n "$now" ] && [ "$now" != "$master" ]; then
+    echo "exporter: the master is $now now"
+    kill "$exporter"
+    wait "$exporter" || true
+    master=$now
+    start "$master"
+  fi
+done
+exit 1

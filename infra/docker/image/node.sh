@@ -1,0 +1,199 @@
+#!/bin/sh
+# Entry point of every Redis and Sentinel container: a start without a role.
+#
+#   run      who is master is asked, in this order: the sentinels (a majority), the volume, the template
+#   health   does the server answer PING
+#   ready    waits until the environment works as a whole; the deploy ends with it
+#
+# /kit is read-only and holds what the kit rendered (node.env has no secret, auth/ has); /data is the node's volume.
+# POSIX shell: the published images have dash or busybox, and nothing else is promised.
+set -eu
+umask 077
+. /kit/node.env
+
+say() { echo "kit-node: $*"; }
+
+# ask redis|sentinel HOST PORT COMMAND…: one command, at most 2 s; prints nothing when there is no answer.
+ask() {
+  who=$1 host=$2 port=$3
+  shift 3
+  REDISCLI_AUTH=$(cat "/kit/auth/$who.password") timeout 2 redis-cli --no-auth-warning \
+    --user "$(cat "/kit/auth/$who.user")" $TLS_ARGS -h "$host" -p "$port" "$@" 2>/dev/null || true
+}
+
+# "HOST PORT" of the master that more than half of all sentinels name. All are asked at once: a dead address takes its
+# whole time-out, and three in a row would be longer than a failover.
+elected() {
+  [ -n "$SENTINELS" ] || return 0
+  {
+    for sentinel in $SENTINELS; do
+      { answer=$(ask sentinel "${sentinel%:*}" "${sentinel#*:}" SENTINEL get-master-addr-by-name "$SERVICE" | tr '\n' ' ')
+        echo "${answer:-none}"; } &
+    done
+    wait
+  } | sort | uniq -c | sort -rn | awk -v need="$MAJORITY" 'NF == 3 && $1 >= need && $3 ~ /^[0-9]+$/ { print $2, $3; exit }'
+}
+
+# What this node was when it was last told: Redis rewrites its file on every change of role.
+remembered() {
+  [ -f /data/redis.conf ] || return 0
+  awk -v self="$SELF" '$1 == "replicaof" { print $2, $3; found = 1; exit } END { if (!found) print self }' /data/redis.conf
+}
+
+has_data() { [ -s /data/dump.rdb ] || [ -d /data/appendonlydir ] || [ -f /data/appendonly.aof ]; }
+
+# LOADING counts: a node that is loading holds something.
+peers_hold_data() {
+  for peer in $PEERS; do
+    case $(ask redis "${peer%:*}" "${peer#*:}" INFO keyspace) in *keys=* | *LOADING*) return 0 ;; esac
+  done
+  return 1
+}
+
+# Somebody may be promoted, or was and the sentinels do not say so yet: a replica that was in sync until its master went
+# (-1: never in sync since it started, as after a power cut), or another that says it is master.
+successor_in_sight() {
+  for peer in $PEERS; do
+    state=$(ask redis "${peer%:*}" "${peer#*:}" INFO replication | tr -d '\r')
+    case $state in
+      *role:master*) return 0 ;;
+      *master_link_down_since_seconds:-1*) ;;
+      *master_link_down_since_seconds:*) return 0 ;;
+    esac
+  done
+  return 1
+}
+
+start_redis() {
+  cp /kit/redis.conf /data/redis.conf.next
+  [ "$1" = "$SELF" ] || echo "replicaof $1" >>/data/redis.conf.next
+  mv /data/redis.conf.next /data/redis.conf
+  say "$NODE starts: $2"
+  exec redis-server /data/redis.conf
+}
+
+run_redis() {
+  tries=0
+  # After a power cut everything starts at once: the sentinels get a moment before the volume is believed.
+  grace=0
+  if has_data && [ -n "$SENTINELS" ]; then grace=10; fi
+  while [ "$tries" -lt "$PATIENCE_HALF_SECONDS" ]; do
+    source=sentinels
+    master=$(elected)
+    if [ -z "$master" ] && [ "$tries" -ge "$grace" ]; then
+      source=volume
+      master=$(remembered)
+      if [ -z "$master" ]; then source=template master=$BOOTSTRAP; fi
+    fi
+    if [ -n "$master" ]; then
+      if [ "$master" != "$SELF" ]; then start_redis "$master" "replica of $master, says the $source"; fi
+      # While it was down others may have taken writes. A master that comes back before the failover is through would be a
+      # second one; an empty one would wipe them all.
+      if [ "$source" != sentinels ] || ! successor_in_sight; then
+        if has_data || ! peers_hold_data; then start_redis "$SELF" "master, says the $source"; fi
+      fi
+      [ $((tries % 10)) -ne 0 ] || say "$NODE is master by the $source, but others can be: waiting for a failover"
+    fi
+    tries=$((tries + 1))
+    sleep 0.5
+  done
+  if has_data; then start_redis "$SELF" 'master: nobody took over'; fi
+  say "$NODE: no other node took over, and an empty master would wipe them: not starting"
+  exit 1
+}
+
+# A sentinel that comes before the replicas sees them only with its next INFO, 10 s later.
+await_replicas() {
+  tries=0
+  while [ "$tries" -lt 60 ]; do
+    seen=$(ask redis "${1% *}" "${1#* }" INFO replication | tr -d '\r' | grep -c '^slave[0-9].*state=online' || true)
+    [ "$seen" -lt "$REPLICAS" ] || return 0
+    tries=$((tries + 1))
+    sleep 0.25
+  done
+}
+
+# The template is the kit's, the state is Sentinel's: its id, its epochs, whom it watches and whom it knows.
+run_sentinel() {
+  kept=/data/sentinel.conf
+  monitored=
+  if [ -f "$kept" ]; then
+    monitored=$(awk -v name="$SERVICE" '$1 == "sentinel" && $2 == "monitor" && $3 == name { print $4, $5; exit }' "$kept")
+    source=volume
+  fi
+  if [ -z "$monitored" ]; then
+    monitored=$(elected)
+    source=sentinels
+  fi
+  if [ -z "$monitored" ]; then
+    monitored=$BOOTSTRAP
+    source=template
+    await_replicas "$monitored"
+  fi
+  {
+    awk -v name="$SERVICE" -v address="$monitored" \
+      '$1 == "sentinel" && $2 == "monitor" && $3 == name { print $1, $2, $3, address, $6; next } { print }' /kit/sentinel.conf
+    [ ! -f "$kept" ] ||
+      grep -E '^sentinel (myid|config-epoch|leader-epoch|current-epoch|known-replica|known-sentinel) ' "$kept" || true
+  } >/data/sentinel.conf.next
+  mv /data/sentinel.conf.next "$kept"
+  say "$NODE starts: watches $monitored, says the $source"
+  exec redis-server "$kept" --sentinel
+}
+
+# PING needs no secret: user `health` may do nothing else.
+health() {
+  case $(timeout 2 redis-cli --no-auth-warning --user health --pass none $TLS_ARGS -h "$HOST" -p "$PORT" ping 2>&1) in
+    PONG* | *LOADING*) exit 0 ;;
+    *) exit 1 ;;
+  esac
+}
+
+# One sentinel's view: "address replicas-in-sync other-sentinels flags".
+view() {
+  master=$(ask sentinel "$1" "$2" SENTINEL master "$SERVICE" | awk 'NR % 2 { field = $0; next } { v[field] = $0 }
+    END { print v["ip"] " " v["port"] " " v["num-other-sentinels"] " " v["flags"] }')
+  synced=$(ask sentinel "$1" "$2" SENTINEL replicas "$SERVICE" | grep -c -A1 '^ok$' || true)
+  echo "$master $synced"
+}
+
+ready() {
+  [ -n "$SENTINELS" ] || { ready_single; return; }
+  tries=0
+  expected=
+  while [ "$tries" -lt 240 ]; do
+    agreed=yes
+    expected=
+    for sentinel in $SENTINELS; do
+      seen=$(view "${sentinel%:*}" "${sentinel#*:}")
+      [ -n "$expected" ] || expected=$seen
+      case $seen in
+        *" $OTHERS master $REPLICAS") [ "$seen" = "$expected" ] || agreed=no ;;
+        *) agreed=no ;;
+      esac
+    done
+    if [ "$agreed" = yes ]; then say "ready: master and sentinels agree ($expected)"; return; fi
+    tries=$((tries + 1))
+    sleep 0.25
+  done
+  say "not ready after 60 s: the last view was: address, other sentinels, flags, replicas in sync = $expected"
+  exit 1
+}
+
+ready_single() {
+  tries=0
+  while [ "$tries" -lt 240 ]; do
+    if (health); then say 'ready: the node answers'; return; fi
+    tries=$((tries + 1))
+    sleep 0.25
+  done
+  say 'not ready after 60 s: the node does not answer'
+  exit 1
+}
+
+case ${1:-run} in
+  run) "run_$KIND" ;;
+  health) health ;;
+  ready) ready ;;
+  *) say "unknown command '$1'; allowed: run, health, ready" >&2; exit 2 ;;
+esac

@@ -1,0 +1,145 @@
+/**
+ * The names, addresses and ports that an environment has on a Docker engine. Pure: the same environment gives the same
+ * plan, so that a deploy, the drift check and the harness speak of the same things without asking each other.
+ */
+import { createHash } from 'node:crypto';
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { Address, Placement, Topology, TopologyNode } from '../topology.ts';
+import { nodesOf } from '../topology.ts';
+
+/** Uid and gid of everything that serves; the published Redis image has the same. */
+export const RUN_AS = '999:999';
+
+export const LABEL = {
+  environment: 'redis-cache-kit.environment',
+  node: 'redis-cache-kit.node',
+  /** SHA-256 over what was rendered for the node: a change replaces the container. */
+  config: 'redis-cache-kit.config-sha256',
+} as const;
+
+export interface PlannedContainer {
+  readonly id: string;
+  readonly container: string;
+  readonly configVolume: string;
+  /** In the data network. */
+  readonly address: Address;
+  /** For this host. */
+  readonly published: Address;
+  readonly memoryMb: number;
+  /** Command of the health check. */
+  readonly health: readonly string[];
+  /** Variables; never a secret. */
+  readonly env: readonly string[];
+}
+
+export interface PlannedNode extends PlannedContainer {
+  readonly node: TopologyNode;
+  readonly dataVolume: string;
+}
+
+export interface DockerPlan {
+  readonly topology: Topology;
+  readonly environment: EnvironmentConfig;
+  readonly networks: {
+    readonly data: { readonly name: string; readonly subnet: string };
+    readonly publish: { readonly name: string };
+  };
+  readonly nodes: readonly PlannedNode[];
+  readonly exporter: PlannedContainer;
+  readonly commander: PlannedContainer;
+  /** Short-lived: fills the configuration volumes; waits until the whole works. */
+  readonly init: { readonly container: string };
+  readonly ready: { readonly container: string; readonly configVolume: string; readonly address: Address };
+  readonly placement: Placement;
+}
+
+/** Last octets in the data network. */
+const OCTET = { redis: 10, sentinel: 30, exporter: 50, commander: 51, ready: 52 } as const;
+const MIB = 1024 * 1024;
+
+export function planDocker(topology: Topology): DockerPlan {
+  const { environment } = topology;
+  const { name, docker } = environment;
+  const named = (suffix: string) => `kit-${name}-${suffix}`;
+  const subnet = docker.subnet ?? defaultSubnet(name);
+  const at = (octet: number, port: number): Address => ({
+    host: subnet.replace(/\.0\/24$/, `.${octet}`),
+    port,
+  });
+  const nodes = nodesOf(topology).map((node): PlannedNode => {
+    const redis = node.role === 'redis';
+    const listen = redis ? environment.redis.port : environment.sentinel.port;
+    const first = redis ? docker.ports.redis : docker.ports.sentinel;
+    return {
+      node,
+      id: node.id,
+      container: named(node.id),
+      dataVolume: named(`${node.id}-data`),
+      configVolume: named(`${node.id}-conf`),
+      address: at(OCTET[node.role] + node.index, listen),
+      published: { host: '127.0.0.1', port: first + node.index - 1 },
+      memoryMb: redis ? redisMemoryMb(environment) : 64,
+      health: ['/usr/local/bin/kit-node', 'health'],
+      env: [],
+    };
+  });
+  const side = (
+    id: 'exporter' | 'commander',
+    listen: number,
+    rest: { readonly memoryMb: number; readonly healthPath: string; readonly env: readonly string[] },
+  ): PlannedContainer => ({
+    id,
+    container: named(id),
+    configVolume: named(`${id}-conf`),
+    address: at(OCTET[id], listen),
+    published: { host: '127.0.0.1', port: docker.ports[id] },
+    memoryMb: rest.memoryMb,
+    // Both the published images and the built ones have busybox, and nothing else in common.
+    health: ['busybox', 'wget', '-q', '-O', '/dev/null', `http://127.0.0.1:${listen}${rest.healthPath}`],
+    env: rest.env,
+  });
+  return {
+    topology,
+    environment,
+    networks: { data: { name: named('data'), subnet }, publish: { name: named('publish') } },
+    nodes,
+    exporter: side('exporter', 9121, { memoryMb: 64, healthPath: '/health', env: [] }),
+    commander: side('commander', 8081, {
+      memoryMb: 192,
+      healthPath: '/healthcheck',
+      // Its own directory of defaults first, then ours: node-config merges them in this order.
+      env: ['NODE_CONFIG_DIR=/redis-commander/config:/kit', 'NODE_ENV=production'],
+    }),
+    init: { container: named('init') },
+    ready: { container: named('ready'), configVolume: named('ready-conf'), address: at(OCTET.ready, 0) },
+    placement: new Map(nodes.map((node) => [node.id, node.address])),
+  };
+}
+
+/** Every volume: what a destroyed environment must not leave. */
+export function volumesOf(plan: DockerPlan): readonly string[] {
+  return [...configVolumesOf(plan), ...plan.nodes.map((node) => node.dataVolume)];
+}
+
+export function configVolumesOf(plan: DockerPlan): readonly string[] {
+  return [...plan.nodes, plan.exporter, plan.commander, plan.ready].map((part) => part.configVolume);
+}
+
+/** The containers that run for as long as the environment does. */
+export function servicesOf(plan: DockerPlan): readonly PlannedContainer[] {
+  return [...plan.nodes, plan.exporter, plan.commander];
+}
+
+/**
+ * Above maxmemory a node needs room for the copy on write of a fork (worst case: every page that is written while it
+ * saves), the backlog, client and replica buffers. Half of maxmemory covers a save under a cache's write load.
+ */
+function redisMemoryMb({ redis }: EnvironmentConfig): number {
+  return Math.ceil((redis.maxmemory * 1.5 + redis.replBacklogSize) / MIB) + 64;
+}
+
+/** One of 8192 networks out of 10.96.0.0/11, which neither Docker's own pools nor most office networks use. */
+function defaultSubnet(name: string): string {
+  const hash = createHash('sha256').update(name).digest();
+  return `10.${96 + ((hash[0] ?? 0) % 32)}.${hash[1] ?? 0}.0/24`;
+}

@@ -1,0 +1,82 @@
+/**
+ * One environment as one CDKTF stack: Network, configuration, RedisNodes, Sentinels, Observability, and the wait until it
+ * works. What Terraform needs from other stacks is nothing: a cross-stack token would put absolute paths into the text.
+ */
+import { DockerProvider } from '@cdktf/provider-docker/lib/provider/index.js';
+import { LocalBackend, TerraformOutput, TerraformStack } from 'cdktf';
+import type { Construct } from 'constructs';
+import { Configuration } from './constructs/configuration.ts';
+import { Images } from './constructs/images.ts';
+import { Network } from './constructs/network.ts';
+import { Observability } from './constructs/observability.ts';
+import { Readiness } from './constructs/readiness.ts';
+import { RedisNodes } from './constructs/redis-nodes.ts';
+import { Sentinels } from './constructs/sentinels.ts';
+import type { VolumeFile } from './files.ts';
+import type { ImageSet } from './images.ts';
+import { outputsOf } from './outputs.ts';
+import type { DockerPlan } from './plan.ts';
+import { PROVIDER_VERSION } from './provider.ts';
+
+export interface StackProps {
+  readonly plan: DockerPlan;
+  readonly images: ImageSet;
+  /** With sources relative to the stack's folder. */
+  readonly files: readonly VolumeFile[];
+  readonly hashes: ReadonlyMap<string, string>;
+  /** Of the local state, relative to the stack's folder. */
+  readonly statePath: string;
+  /** Where the secrets are, relative to the project: an output, never the secrets. */
+  readonly secretsPath: string;
+  /** Whether a protected environment may be destroyed now. */
+  readonly allowDestroy: boolean;
+}
+
+/** What the constructs share. */
+export interface StackParts {
+  readonly plan: DockerPlan;
+  readonly network: Network;
+  readonly images: Images;
+  readonly configuration: Configuration;
+  readonly hashes: ReadonlyMap<string, string>;
+  readonly allowDestroy: boolean;
+}
+
+export class EnvironmentStack extends TerraformStack {
+  constructor(scope: Construct, props: StackProps) {
+    super(scope, props.plan.environment.name);
+    const { plan, hashes, allowDestroy } = props;
+    new DockerProvider(this, 'docker', {});
+    this.addOverride('terraform.required_providers.docker.version', PROVIDER_VERSION);
+    this.#backend(props);
+
+    const images = new Images(this, 'images', props.images);
+    const network = new Network(this, 'network', plan);
+    const configuration = new Configuration(this, 'configuration', {
+      plan,
+      files: props.files,
+      imageId: images.idOf('redis'),
+    });
+    const parts: StackParts = { plan, network, images, configuration, hashes, allowDestroy };
+    const redis = new RedisNodes(this, 'redis', parts);
+    const sentinels = new Sentinels(this, 'sentinels', parts, redis);
+    const nodes = [...redis.nodes, ...sentinels.nodes];
+    new Observability(this, 'observability', parts, nodes);
+    new Readiness(
+      this,
+      'readiness',
+      parts,
+      nodes.map((node) => node.container),
+    );
+
+    for (const [name, value] of Object.entries(outputsOf(plan, props.secretsPath))) {
+      new TerraformOutput(this, name, { value, staticId: true });
+    }
+  }
+
+  #backend({ plan, statePath }: StackProps): void {
+    const { backend } = plan.environment.docker;
+    if (backend === undefined) new LocalBackend(this, { path: statePath });
+    else this.addOverride('terraform.backend', { [backend.type]: { ...backend.settings } });
+  }
+}

@@ -1,0 +1,251 @@
+/**
+ * The Docker substrate: an environment that Terraform owns, stood up through the CDKTF command line.
+ *
+ * apply: end what a dead run left ─▶ keep what already runs as planned, or: sweep what an interruption left outside the
+ * state ─▶ cdktf deploy ─▶ whole. What plain `cdktf deploy` stood up is found by its name (`open`).
+ */
+import { rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { KitError } from '../../config/errors.ts';
+import { loadEnvironment } from '../../config/load.ts';
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { Environment } from '../environment.ts';
+import type { ProgramSink } from '../process.ts';
+import type { ApplyOptions, DestroyReport, PlanStep, Substrate } from '../substrate.ts';
+import { planTopology, type Topology } from '../topology.ts';
+import { docker, engineVersion, inspectContainers, labelled } from './engine.ts';
+import { DockerEnvironment } from './environment.ts';
+import { clientCa, dockerSecrets, environmentDir, renderFiles, renderHashes } from './files.ts';
+import { awaitWhole } from './health.ts';
+import { chooseImages } from './images.ts';
+import { outputsOf } from './outputs.ts';
+import { claim, ownership, release } from './owner.ts';
+import { type DockerPlan, LABEL, planDocker } from './plan.ts';
+import { dockerSettings } from './settings.ts';
+import * as terraform from './terraform.ts';
+
+export interface DockerSubstrateOptions {
+  /** Default `.kit` in the working directory. */
+  readonly stateDir?: string | undefined;
+  readonly sink?: ProgramSink | undefined;
+  /** Whether a protected environment may be destroyed. */
+  readonly allowDestroy?: boolean;
+}
+
+export function dockerSubstrate(options: DockerSubstrateOptions = {}): Substrate {
+  return new DockerSubstrate(options);
+}
+
+class DockerSubstrate implements Substrate {
+  readonly name = 'docker';
+  readonly #stateDir: string;
+  readonly #options: DockerSubstrateOptions;
+
+  constructor(options: DockerSubstrateOptions) {
+    this.#options = options;
+    this.#stateDir = resolve(options.stateDir ?? '.kit');
+  }
+
+  async plan(topology: Topology): Promise<readonly PlanStep[]> {
+    const plan = planDocker(topology);
+    const { name } = plan.environment;
+    const all = (action: PlanStep['action'], detail: string) =>
+      plan.nodes.map(({ id }): PlanStep => ({ action, nodeId: id, detail }));
+    if (terraform.readOutputs(this.#stateDir, name) === undefined) return all('create', 'not deployed');
+    const changed = await this.#changed(plan);
+    if (changed !== undefined) return all('replace', changed);
+    const { steps } = await terraform.terraformPlan(plan.environment, this.#terraform());
+    return plan.nodes.map(({ id }) => {
+      const step = steps.find(
+        ({ address }) => address.startsWith('docker_container.') && address.includes(`_${id}_`),
+      );
+      const action = step === undefined ? 'keep' : (ACTIONS[step.action] ?? 'replace');
+      return { action, nodeId: id, detail: step?.address ?? 'as planned' };
+    });
+  }
+
+  async apply(topology: Topology, options: ApplyOptions): Promise<Environment> {
+    const progress = options.progress ?? (() => {});
+    const plan = planDocker(topology);
+    const { name } = plan.environment;
+    await engineVersion();
+    await this.#endOrphan(plan.environment, progress);
+    const before = await this.#running(plan);
+    if (before) {
+      const environment = await this.#handle(plan, false);
+      await this.#startStopped(environment);
+      await awaitWhole(environment, options.signal);
+      return environment;
+    }
+    const known = terraform.ownedIds(this.#stateDir, name).size > 0;
+    try {
+      await this.#sweep(name, progress);
+      progress(`cdktf deploy ${name}`);
+      // Before the deploy: a crash in the middle of it has an owner, too.
+      if (options.ephemeral) claim(this.#stateDir, name);
+      await terraform.deploy(plan.environment, this.#terraform(options.signal));
+      const environment = await this.#handle(plan, options.ephemeral);
+      progress('waiting until it is whole');
+      await awaitWhole(environment, options.signal);
+      return environment;
+    } catch (error) {
+      // What stood before keeps its data, however the deploy ended; what is new leaves nothing.
+      if (!known) await this.#end(plan.environment, true);
+      throw error;
+    }
+  }
+
+  async open(topology: Topology): Promise<Environment | undefined> {
+    const plan = planDocker(topology);
+    await engineVersion();
+    if (ownership(this.#stateDir, plan.environment.name) === 'gone') return undefined;
+    return (await this.#running(plan)) ? await this.#handle(plan, false) : undefined;
+  }
+
+  async destroy(environmentName: string): Promise<DestroyReport> {
+    const environment = this.#configOf(environmentName);
+    const label = `${LABEL.environment}=${environmentName}`;
+    const containers = await labelled('container', label);
+    const rest = [...(await labelled('volume', label)), ...(await labelled('network', label))];
+    const nodes = environment === undefined ? [] : planDocker(planTopology(environment)).nodes;
+    if (environment !== undefined) await this.#end(environment, this.#mayDestroy(environmentName));
+    const others = containers.filter((name) => !nodes.some(({ container }) => container === name));
+    return {
+      ended: nodes.filter(({ container }) => containers.includes(container)).map(({ id }) => id),
+      removed: [...others, ...rest],
+    };
+  }
+
+  /** A protected environment is destroyed only where the user named it. */
+  #mayDestroy(name: string): boolean {
+    return this.#options.allowDestroy === true || dockerSettings().allowDestroy === name;
+  }
+
+  /** As it was deployed, else as it is configured. */
+  #configOf(name: string): EnvironmentConfig | undefined {
+    for (const source of [join(environmentDir(this.#stateDir, name), 'environment.yaml'), name]) {
+      try {
+        return loadEnvironment(source);
+      } catch {
+        // Not deployed by the kit, or an environment of a file that is gone.
+      }
+    }
+    return undefined;
+  }
+
+  /** Deployed, as planned, and not all of it stopped. */
+  async #running(plan: DockerPlan): Promise<boolean> {
+    const { name } = plan.environment;
+    if (terraform.readOutputs(this.#stateDir, name) === undefined) return false;
+    const found = await inspectContainers(plan.nodes.map(({ container }) => container));
+    if (found.size < plan.nodes.length) return false;
+    const changed = await this.#changed(plan);
+    if (changed !== undefined) {
+      throw new KitError(`environment '${name}' runs with another configuration: ${changed}`, {
+        code: 'ENVIRONMENT_CHANGED',
+        where: environmentDir(this.#stateDir, name),
+        hint: `npx cdktf deploy ${name}; or end it with its data: kit down --env ${name} --substrate docker`,
+      });
+    }
+    return [...found.values()].some(({ State }) => State.Status === 'running');
+  }
+
+  /** What differs between what was deployed and the plan, in words. */
+  async #changed(plan: DockerPlan): Promise<string | undefined> {
+    const outputs = terraform.readOutputs(this.#stateDir, plan.environment.name);
+    if (!isDeepStrictEqual(outputs?.nodes, outputsOf(plan, '').nodes)) return 'its nodes, addresses or ports';
+    const { hashes } = await renderHashes(plan, chooseImages(this.#stateDir).facts, this.#stateDir);
+    const found = await inspectContainers(plan.nodes.map(({ container }) => container));
+    const other = plan.nodes.filter(({ container, configVolume }) => {
+      const label = found.get(container)?.Config.Labels?.[LABEL.config];
+      return label !== undefined && label !== hashes.get(configVolume);
+    });
+    return other.length === 0 ? undefined : `the configuration of ${other.map(({ id }) => id).join(', ')}`;
+  }
+
+  async #startStopped(environment: Environment): Promise<void> {
+    const stopped = (await environment.status()).filter(({ state }) => state === 'stopped');
+    for (const { id } of stopped) await environment.capabilities.start?.(id);
+  }
+
+  async #handle(plan: DockerPlan, owns: boolean): Promise<DockerEnvironment> {
+    const { name } = plan.environment;
+    const images = chooseImages(this.#stateDir);
+    const { departures } = await renderFiles(plan, images.facts, this.#stateDir);
+    const found = await inspectContainers([...plan.nodes, plan.exporter].map(({ container }) => container));
+    const imageOf = (container: string) => found.get(container)?.Config.Image ?? 'unknown';
+    return new DockerEnvironment({
+      plan,
+      secrets: dockerSecrets(this.#stateDir, name),
+      ca: plan.environment.security.tls ? clientCa(this.#stateDir, name) : undefined,
+      departures,
+      provenance: {
+        'docker-engine': await engineVersion(),
+        'redis-version': images.facts.version,
+        'redis-activedefrag': String(images.facts.activedefrag),
+        'redis-tls': String(images.facts.tls),
+        'image-redis': imageOf(plan.nodes[0]?.container ?? ''),
+        'image-exporter': imageOf(plan.exporter.container),
+      },
+      helperImage: imageOf(plan.exporter.container),
+      logDir: join(environmentDir(this.#stateDir, name), 'logs'),
+      end: owns ? () => this.#end(plan.environment, true) : undefined,
+    });
+  }
+
+  /** An ephemeral environment whose process has died. */
+  async #endOrphan(environment: EnvironmentConfig, progress: (line: string) => void): Promise<void> {
+    const whose = ownership(this.#stateDir, environment.name);
+    if (whose === 'alive') {
+      throw new KitError(`environment '${environment.name}' is in use by another run`, {
+        code: 'ENVIRONMENT_BUSY',
+        where: environmentDir(this.#stateDir, environment.name),
+        hint: 'wait until it has finished, or use another state directory',
+      });
+    }
+    if (whose !== 'gone') return;
+    progress(`ending '${environment.name}', which a crashed run left`);
+    await this.#end(environment, true);
+  }
+
+  async #end(environment: EnvironmentConfig, allowDestroy: boolean): Promise<void> {
+    const { name } = environment;
+    // Terraform's business may be unfinished, the labels tell the rest.
+    if (terraform.ownedIds(this.#stateDir, name).size > 0) {
+      await terraform.destroy(environment, { ...this.#terraform(), allowDestroy });
+    }
+    await this.#sweep(name, () => {});
+    for (const volume of await labelled('volume', `${LABEL.environment}=${name}`)) {
+      await docker(['volume', 'rm', '--force', volume]);
+    }
+    release(this.#stateDir, name);
+    rmSync(environmentDir(this.#stateDir, name), { recursive: true, force: true });
+    rmSync(join(this.#stateDir, 'docker', 'environments', name), { recursive: true, force: true });
+  }
+
+  /** Containers and networks of the environment that the state does not know: an interrupted deploy's. Volumes stay. */
+  async #sweep(name: string, progress: (line: string) => void): Promise<void> {
+    const owned = terraform.ownedIds(this.#stateDir, name);
+    for (const kind of ['container', 'network'] as const) {
+      for (const each of await labelled(kind, `${LABEL.environment}=${name}`)) {
+        const id = await docker([kind, 'inspect', '--format', '{{.Id}}', each]);
+        if (owned.has(id)) continue;
+        progress(`removing ${kind} ${each}, which an interrupted deploy left`);
+        await docker(kind === 'container' ? ['rm', '--force', each] : ['network', 'rm', each]);
+      }
+    }
+  }
+
+  #terraform(signal?: AbortSignal): terraform.TerraformOptions {
+    return { stateDir: this.#stateDir, signal, sink: this.#options.sink };
+  }
+}
+
+const ACTIONS: Readonly<Record<string, PlanStep['action']>> = {
+  create: 'create',
+  delete: 'remove',
+  replace: 'replace',
+  update: 'replace',
+  'no-op': 'keep',
+};

@@ -1,0 +1,33 @@
+/** One environment into a CDKTF app: config ─▶ plan ─▶ files (0600, under the state directory) ─▶ stack. */
+import { join, relative } from 'node:path';
+import type { App } from 'cdktf';
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import { secretsFile } from '../../config/secrets.ts';
+import { planTopology } from '../topology.ts';
+import { environmentDir, renderFiles } from './files.ts';
+import { chooseImages } from './images.ts';
+import { planDocker } from './plan.ts';
+import type { DockerSettings } from './settings.ts';
+import { EnvironmentStack } from './stack.ts';
+
+export async function addEnvironment(
+  app: App,
+  environment: EnvironmentConfig,
+  { stateDir, allowDestroy }: Pick<DockerSettings, 'stateDir' | 'allowDestroy'>,
+): Promise<EnvironmentStack> {
+  const { name } = environment;
+  const plan = planDocker(planTopology(environment));
+  const images = chooseImages(stateDir);
+  const { files, hashes } = await renderFiles(plan, images.facts, stateDir);
+  // Terraform runs in the stack's folder; paths relative to it name no machine.
+  const fromStack = (path: string) => relative(join(app.outdir, 'stacks', name), path);
+  return new EnvironmentStack(app, {
+    plan,
+    images,
+    files: files.map((file) => ({ ...file, source: fromStack(file.source) })),
+    hashes,
+    statePath: fromStack(join(environmentDir(stateDir, name), 'terraform.tfstate')),
+    secretsPath: relative(join(stateDir, '..'), secretsFile(name, join(stateDir, 'docker'))),
+    allowDestroy: allowDestroy === name,
+  });
+}

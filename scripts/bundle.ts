@@ -1,0 +1,29 @@
+import type { Command } from 'commander';
+import { loadBundle, saveBundle } from '../harness/registry.ts';
+import * as common from './options.ts';
+import { answer, examples, type Session, stateDir } from './session.ts';
+
+/** `kit bundle save | load`: images and the provider's plugin, carried to a closed network. */
+export function bundle(program: Command, session: Session): void {
+  const verbs = program
+    .command('bundle')
+    .summary("save, load: images and Terraform's plugin for a closed network")
+    .description(
+      "Carries the images and the Docker provider's plugin to a network where no registry answers.",
+    );
+  const add = (name: 'save' | 'load', summary: string, act: typeof saveBundle) =>
+    verbs
+      .command(name)
+      .summary(summary)
+      .description(`${summary}.`)
+      .argument('<file>', 'the bundle')
+      .addOption(common.json())
+      .addHelpText('after', examples([`kit bundle ${name} kit.tar.gz`, summary]))
+      .action(async (file: string) => {
+        const report = await act(file, stateDir());
+        const plugin = report.plugin ?? 'no plugin: this machine had none in a local directory';
+        answer(session, report, [...report.images, plugin].join('\n'));
+      });
+  add('save', 'writes the images and the plugin of this machine', saveBundle);
+  add('load', 'loads the images into the engine, the plugin where Terraform finds it', loadBundle);
+}

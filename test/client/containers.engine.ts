@@ -1,0 +1,119 @@
+/** The client against Redis in containers (testcontainers): one by itself, and a master with a replica and three sentinels. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { redisCache, sentinelCache } from '../../client/index.ts';
+import { imagesFile } from '../../infra/docker/images.ts';
+import { describeOnEngine } from '../infra/docker/bench.ts';
+import { freePort, until } from '../support/redis.ts';
+
+const HOST = '127.0.0.1';
+const started: StartedTestContainer[] = [];
+
+/** On the host's network: every node announces an address that this host reaches. */
+async function run(script: string, ready: RegExp): Promise<StartedTestContainer> {
+  const image: string = JSON.parse(readFileSync(imagesFile(resolve('.kit')), 'utf8')).redis;
+  const container = await new GenericContainer(image)
+    .withNetworkMode('host')
+    .withEntrypoint(['sh', '-c'])
+    .withCommand([script])
+    .withWaitStrategy(Wait.forLogMessage(ready))
+    .start();
+  started.push(container);
+  return container;
+}
+
+const redis = (port: number, more = '') =>
+  run(
+    `exec redis-server --bind ${HOST} --port ${port} --save '' --dir /tmp ${more}`,
+    /Ready to accept connections/,
+  );
+
+async function sentinel(port: number, master: number): Promise<StartedTestContainer> {
+  const conf = [
+    `bind ${HOST}`,
+    `port ${port}`,
+    'dir /tmp',
+    `sentinel monitor mymaster ${HOST} ${master} 2`,
+    'sentinel down-after-milliseconds mymaster 1000',
+    'sentinel failover-timeout mymaster 5000',
+  ];
+  const script = `printf '%s\\n' ${conf.map((line) => `'${line}'`).join(' ')} > /tmp/s.conf; exec redis-server /tmp/s.conf --sentinel`;
+  return await run(script, /\+monitor master mymaster/);
+}
+
+describeOnEngine('the client on containers', () => {
+  afterAll(async () => {
+    await Promise.all(started.map((container) => container.stop({ timeout: 1_000 })));
+  });
+
+  it('sets, gets, computes and deletes on a Redis by itself', async () => {
+    const port = await freePort(HOST);
+    await redis(port);
+    const cache = redisCache({ address: { host: HOST, port } });
+    expect(await cache.set('a', { n: 1 })).toMatchObject({ source: 'redis' });
+    expect(await cache.get('a')).toEqual({ n: 1 });
+    expect(await cache.getOrCompute('b', () => 'made')).toBe('made');
+    expect(await cache.delete('a')).toBe(1);
+    expect(await cache.get('a')).toBeUndefined();
+    await cache.close();
+  });
+
+  it('answers from memory while its Redis is stopped', async () => {
+    const port = await freePort(HOST);
+    const container = await redis(port);
+    const cache = redisCache({ address: { host: HOST, port }, commandTimeoutMs: 500 });
+    await cache.set('kept', 'value');
+    await container.stop({ timeout: 1_000 });
+    started.splice(started.indexOf(container), 1);
+    expect(await cache.getOrComputeEntry('other', () => 'made')).toMatchObject({ value: 'made' });
+    expect((await cache.set('later', 1)).source).not.toBe('redis');
+    await cache.close();
+  });
+
+  describe('with sentinels', () => {
+    let master: StartedTestContainer;
+    let sentinels: number[];
+
+    beforeAll(async () => {
+      const ports: number[] = [];
+      for (let i = 0; i < 5; i += 1) ports.push(await freePort(HOST));
+      const [first = 0, second = 0, ...rest] = ports;
+      master = await redis(first);
+      await redis(second, `--replicaof ${HOST} ${first}`);
+      sentinels = rest;
+      for (const port of rest) await sentinel(port, first);
+    });
+
+    it('follows a failover', async () => {
+      const cache = sentinelCache({ sentinels: sentinels.map((port) => ({ host: HOST, port })) });
+      await cache.set('before', 1, { durability: { replicas: 1, timeoutMs: 5_000 } });
+      // Until all sentinels know each other and the replica, there is nobody to elect.
+      await until(
+        'the sentinels to know all',
+        async () => {
+          const known = await Promise.all(
+            sentinels.map((port) =>
+              master.exec(['redis-cli', '-p', String(port), 'sentinel', 'master', 'mymaster']),
+            ),
+          );
+          return known.every(
+            ({ output }) => /num-slaves\n1\n/.test(output) && /num-other-sentinels\n2\n/.test(output),
+          );
+        },
+        30_000,
+      );
+      await master.stop({ timeout: 1_000 });
+      started.splice(started.indexOf(master), 1);
+      await until(
+        'a write to the new master',
+        async () => (await cache.set('after', 2)).source === 'redis',
+        40_000,
+      );
+      expect(await cache.get('before')).toBe(1);
+      expect(await cache.get('after')).toBe(2);
+      await cache.close();
+    });
+  });
+});

@@ -1,0 +1,44 @@
+/** A state directory with this machine's images, and small environments on ports of their own, for tests on the engine. */
+import { cpSync, existsSync, mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { describe, inject } from 'vitest';
+import { loadEnvironment } from '../../../config/load.ts';
+import { type EnvironmentConfig, environmentSchema } from '../../../config/schema.ts';
+import { imagesFile } from '../../../infra/docker/images.ts';
+import { type StateDir, temporaryStateDir } from '../local/bench.ts';
+
+/** The images that the suite's setup built (or found) are used by every test. */
+export function engineStateDir(): StateDir {
+  const state = temporaryStateDir();
+  const built = imagesFile(resolve('.kit'));
+  if (existsSync(built)) {
+    mkdirSync(dirname(imagesFile(state.path)), { recursive: true });
+    cpSync(built, imagesFile(state.path));
+  }
+  return state;
+}
+
+/** `dev` on ports that no other environment of this machine publishes. */
+export function configuration(
+  name: string,
+  change: Partial<Pick<EnvironmentConfig, 'security' | 'topology'>> = {},
+  firstPort = 27_300,
+): EnvironmentConfig {
+  const dev = loadEnvironment('dev');
+  const ports = {
+    redis: firstPort,
+    sentinel: firstPort + 10,
+    exporter: firstPort + 20,
+    commander: firstPort + 21,
+  };
+  return environmentSchema.parse({ ...dev, name, ...change, docker: { ports } });
+}
+
+/**
+ * A suite that needs the engine and Terraform's plugin. Where one is missing each of its tests is reported as skipped, by
+ * name, with the reason.
+ */
+export function describeOnEngine(name: string, body: () => void): void {
+  const missing = inject('missing');
+  describe.runIf(missing === '')(missing === '' ? name : `${name} [skipped: ${missing}]`, body);
+}

@@ -1,0 +1,292 @@
+/** One environment on a real engine: deployed, looked at, damaged, mended, replaced node by node, destroyed. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sentinelCache } from '../../../client/index.ts';
+import { findDrift } from '../../../infra/docker/drift.ts';
+import { docker, labelled } from '../../../infra/docker/engine.ts';
+import { commanderPassword, dockerSecrets } from '../../../infra/docker/files.ts';
+import { LABEL, planDocker } from '../../../infra/docker/plan.ts';
+import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
+import { replaceContainer, terraformPlan } from '../../../infra/docker/terraform.ts';
+import type { Environment } from '../../../infra/environment.ts';
+import { switchover } from '../../../infra/switchover.ts';
+import { planTopology } from '../../../infra/topology.ts';
+import { until } from '../../support/redis.ts';
+import { configuration, describeOnEngine, engineStateDir } from './bench.ts';
+
+const state = engineStateDir();
+const config = configuration('lifecycle', {}, 27_400);
+const topology = planTopology(config);
+const plan = planDocker(topology);
+const substrate = dockerSubstrate({ stateDir: state.path });
+const terraform = { stateDir: state.path };
+let environment: Environment;
+
+const changes = async () => (await terraformPlan(config, terraform)).changes;
+const drift = () => findDrift(plan, state.path);
+const deployAgain = async () => {
+  // What a person does: the same command once more.
+  const { deploy } = await import('../../../infra/docker/terraform.ts');
+  await deploy(config, terraform);
+};
+/** A health check that failed meanwhile is tried again every 10 s. */
+const noDrift = () => until('no drift', async () => (await drift()).length === 0, 30_000);
+const whole = () =>
+  until('the environment to be whole', () => isWhole(environment).catch(() => false), 60_000);
+
+describeOnEngine('an environment on the engine', () => {
+  beforeAll(async () => {
+    environment = await substrate.apply(topology, { ephemeral: false });
+  });
+
+  afterAll(async () => {
+    await environment?.[Symbol.asyncDispose]();
+    await substrate.destroy(config.name);
+    for (const kind of ['container', 'volume', 'network'] as const) {
+      expect(await labelled(kind, `${LABEL.environment}=${config.name}`)).toEqual([]);
+    }
+    state[Symbol.dispose]();
+  });
+
+  it('a second plan changes nothing, also after a failover', async () => {
+    expect(await changes()).toBe(false);
+    const before = await environment.masterId();
+    await environment.capabilities.kill?.(before as string);
+    const deposed = async () => ![undefined, before].includes(await environment.masterId());
+    // An election that nobody won, on a busy machine, is tried again after twice the failover timeout.
+    await until('a failover', deposed, 40_000);
+    await environment.capabilities.start?.(before as string);
+    await whole();
+    expect(await changes()).toBe(false);
+    await noDrift();
+  });
+
+  it('no secret is in the state, the synthesised text, docker inspect or a log', async () => {
+    const { redis, sentinel } = dockerSecrets(state.path, config.name);
+    const secrets = [...Object.values(redis), ...Object.values(sentinel)].map((secret) => secret.reveal());
+    secrets.push(commanderPassword(state.path, config.name));
+    const names = await labelled('container', `${LABEL.environment}=${config.name}`);
+    const texts = [
+      readFileSync(join(state.path, 'docker', config.name, 'terraform.tfstate'), 'utf8'),
+      readFileSync(join(state.path, 'cdktf.out/stacks', config.name, 'cdk.tf.json'), 'utf8'),
+      await docker(['inspect', ...names]),
+      ...[...environment.logs.values()].map((path) => readFileSync(path, 'utf8')),
+      ...(await Promise.all(names.map((name) => docker(['logs', name])))),
+    ];
+    expect(names).toHaveLength(10);
+    for (const text of texts) expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
+  });
+
+  it('serves metrics of the master and of any node, and the Commander asks for a login', async () => {
+    const url = `http://127.0.0.1:${plan.exporter.published.port}`;
+    await until(
+      'the exporter to answer for the master',
+      async () => {
+        const metrics = await (await fetch(`${url}/metrics`)).text();
+        return /^redis_up 1$/m.test(metrics) && /^redis_instance_info.*role="master"/m.test(metrics);
+      },
+      30_000,
+    );
+    for (const { node, address } of plan.nodes) {
+      const user = node.role === 'redis' ? 'exporter' : 'app';
+      const target = encodeURIComponent(`redis://${user}@${address.host}:${address.port}`);
+      expect(await (await fetch(`${url}/scrape?target=${target}`)).text()).toMatch(/^redis_up 1$/m);
+    }
+    const commander = await fetch(`http://127.0.0.1:${plan.commander.published.port}/connections`);
+    expect(commander.status).toBe(401);
+  });
+
+  describe('drift', () => {
+    const replica = plan.nodes[2] as (typeof plan.nodes)[number];
+    const sentinel = plan.nodes[5] as (typeof plan.nodes)[number];
+
+    it.each([
+      ['paused', ['pause', replica.container], ['unpause', replica.container]],
+      [
+        'disconnected',
+        ['network', 'disconnect', plan.networks.data.name, sentinel.container],
+        ['network', 'connect', '--ip', sentinel.address.host, plan.networks.data.name, sentinel.container],
+      ],
+      [
+        'memory',
+        ['update', '--memory', '300m', '--memory-swap', '300m', replica.container],
+        [
+          'update',
+          '--memory',
+          `${replica.memoryMb}m`,
+          '--memory-swap',
+          `${replica.memoryMb}m`,
+          replica.container,
+        ],
+      ],
+      ['configuration-file', ['exec', '--user', '0', replica.container, 'sh', '-c', 'true'], ['version']],
+      [
+        'container-too-many',
+        [
+          'create',
+          '--name',
+          `kit-${config.name}-stray`,
+          '--label',
+          `${LABEL.environment}=${config.name}`,
+          '--entrypoint',
+          'true',
+          imageOf('redis'),
+        ],
+        ['rm', '-f', `kit-${config.name}-stray`],
+      ],
+    ] as const)('names what is %s within 5 s, and looking changes nothing', async (kind, damage, mend) => {
+      const restore =
+        kind === 'configuration-file' ? await spoilConfiguration(replica.configVolume) : undefined;
+      if (restore === undefined) await docker(damage);
+      try {
+        const started = performance.now();
+        const found = await drift();
+        expect(performance.now() - started).toBeLessThan(5_000);
+        expect(found.map((finding) => finding.kind)).toEqual([kind]);
+        expect(found[0]?.nextApply).toBeTruthy();
+        expect(await drift()).toEqual(found);
+      } finally {
+        await (restore === undefined ? docker(mend) : restore());
+      }
+      await noDrift();
+    });
+
+    it('names what a container made by hand has of its own: image, port, memory, variables, health check, label', async () => {
+      const { exporter } = plan;
+      await docker(['rm', '-f', exporter.container]);
+      const port = `127.0.0.1:${exporter.published.port + 5}:9121`;
+      await docker([
+        ...['run', '-d', '--name', exporter.container, '--network', plan.networks.publish.name, '-p', port],
+        ...['--env', 'EXTRA=1', '--entrypoint', 'sleep', imageOf('redis'), '600'],
+      ]);
+      const kinds = (await drift()).filter(({ what }) => what === exporter.container).map(({ kind }) => kind);
+      expect(kinds).toEqual(
+        expect.arrayContaining([
+          'disconnected',
+          'image',
+          'memory',
+          'port',
+          'configuration',
+          'label',
+          'health-check',
+          'environment',
+        ]),
+      );
+      await docker(['rm', '-f', exporter.container]);
+      expect((await drift()).map(({ kind }) => kind)).toEqual(['container-missing']);
+      await deployAgain();
+      await noDrift();
+    });
+  });
+
+  it('deploying again mends a stopped, a removed and a half-created node, and a lost network', async () => {
+    const [first, second, third] = plan.nodes.slice(3);
+    await docker(['stop', '--time', '1', first?.container ?? '']);
+    await docker(['rm', '-f', second?.container ?? '']);
+    await docker(['rm', '-f', third?.container ?? '']);
+    // As an interruption leaves it: created, not started, and in no state.
+    const label = `${LABEL.environment}=${config.name}`;
+    await docker(['create', '--name', third?.container ?? '', '--label', label, imageOf('redis')]);
+    expect((await drift()).map(({ kind }) => kind)).toEqual(
+      expect.arrayContaining(['stopped', 'container-missing', 'configuration']),
+    );
+    await substrate.apply(topology, { ephemeral: false }).then((handle) => handle[Symbol.asyncDispose]());
+    await whole();
+    expect(await changes()).toBe(false);
+    await noDrift();
+  });
+
+  it('replacing every node in turn loses no durable write', async () => {
+    const { endpoints } = environment;
+    const cache = sentinelCache({
+      ...{
+        sentinels: endpoints.sentinels,
+        serviceName: endpoints.serviceName,
+        natMap: endpoints.natMap ?? {},
+      },
+      ...{ username: endpoints.app.username, password: endpoints.app.password.reveal() },
+      sentinelUsername: endpoints.sentinel.username,
+      sentinelPassword: endpoints.sentinel.password.reveal(),
+    });
+    const acknowledged: string[] = [];
+    const stop = new AbortController();
+    const writing = writeDurably(cache, acknowledged, stop.signal);
+    for (const { id, container, node } of plan.nodes) {
+      if (node.role === 'redis' && (await environment.masterId()) === id) await switchover(environment);
+      await replaceContainer(config, container, terraform);
+      await whole();
+    }
+    stop.abort();
+    await writing;
+    const master = await environment.admin((await environment.masterId()) as string);
+    const lost: string[] = [];
+    for (let i = 0; i < acknowledged.length; i += 500) {
+      const keys = acknowledged.slice(i, i + 500);
+      const values = await master.mget(keys.map((key) => cache.physicalKey(key)));
+      lost.push(...keys.filter((_, k) => values[k] === null));
+    }
+    await cache.close();
+    expect(acknowledged.length).toBeGreaterThan(100);
+    expect(lost).toEqual([]);
+    expect(await changes()).toBe(false);
+  });
+});
+
+async function writeDurably(
+  cache: ReturnType<typeof sentinelCache>,
+  acknowledged: string[],
+  stopped: AbortSignal,
+): Promise<void> {
+  for (let i = 0; !stopped.aborted; i += 1) {
+    const written = await cache
+      .set(`rolling:${i}`, i, { durability: { replicas: 1, timeoutMs: 1_000 } })
+      .catch(() => undefined);
+    if (written?.source === 'redis') acknowledged.push(`rolling:${i}`);
+  }
+}
+
+/** Writes into a node's configuration as somebody with the engine in hand can; returns the way back. */
+async function spoilConfiguration(volume: string): Promise<() => Promise<void>> {
+  const run = (script: string) =>
+    docker([
+      'run',
+      '--rm',
+      '--user',
+      '0',
+      '--entrypoint',
+      'sh',
+      '-v',
+      `${volume}:/v`,
+      imageOf('redis'),
+      '-c',
+      script,
+    ]);
+  await run('echo "# by hand" >> /v/redis.conf');
+  return async () => {
+    await run('sed -i "$ d" /v/redis.conf && chown 999:999 /v/redis.conf && chmod 600 /v/redis.conf');
+  };
+}
+
+function imageOf(role: 'redis' | 'exporter'): string {
+  const images = JSON.parse(readFileSync(join(state.path, 'docker', 'images.json'), 'utf8'));
+  return String(images[role]);
+}
+
+async function isWhole(env: Environment): Promise<boolean> {
+  const master = await env.masterId();
+  if (master === undefined) return false;
+  for (const { id } of env.topology.redis) {
+    const info = await (await env.admin(id)).info('replication');
+    if (id !== master && !info.includes('master_link_status:up')) return false;
+  }
+  for (const { id } of env.topology.sentinels) {
+    const sentinel = await env.admin(id);
+    const reply = String(await sentinel.call('SENTINEL', 'CKQUORUM', env.endpoints.serviceName));
+    if (!reply.startsWith(`OK ${env.topology.sentinels.length} `)) return false;
+    const fields = (await sentinel.call('SENTINEL', 'MASTER', env.endpoints.serviceName)) as string[];
+    if (fields[fields.indexOf('num-slaves') + 1] !== String(env.topology.redis.length - 1)) return false;
+    if (fields[fields.indexOf('flags') + 1] !== 'master') return false;
+  }
+  return true;
+}

@@ -1,0 +1,105 @@
+/** What cannot be had ends in one clear error, and nothing is left that the next deploy would stumble over. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { dirname } from 'node:path';
+import { afterAll, afterEach, expect, it, vi } from 'vitest';
+import type { EnvironmentConfig } from '../../../config/schema.ts';
+import { docker, labelled } from '../../../infra/docker/engine.ts';
+import { imagesFile } from '../../../infra/docker/images.ts';
+import { LABEL, planDocker } from '../../../infra/docker/plan.ts';
+import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
+import { deploy } from '../../../infra/docker/terraform.ts';
+import { planTopology } from '../../../infra/topology.ts';
+import { until } from '../../support/redis.ts';
+import { configuration, describeOnEngine, engineStateDir } from './bench.ts';
+
+const state = engineStateDir();
+const config = configuration('refusals', {}, 27_500);
+const substrate = dockerSubstrate({ stateDir: state.path });
+
+const apply = (environment: EnvironmentConfig = config, stateDir = state.path) =>
+  dockerSubstrate({ stateDir }).apply(planTopology(environment), { ephemeral: false });
+
+async function traces(): Promise<readonly string[]> {
+  const label = `${LABEL.environment}=${config.name}`;
+  const kinds = ['container', 'volume', 'network'] as const;
+  return (await Promise.all(kinds.map((kind) => labelled(kind, label)))).flat();
+}
+
+describeOnEngine('refusals', () => {
+  afterEach(() => vi.unstubAllEnvs());
+  afterAll(async () => {
+    await substrate.destroy(config.name);
+    state[Symbol.dispose]();
+  });
+
+  it('no engine: says where it looked and how to start one', async () => {
+    vi.stubEnv('DOCKER_HOST', 'unix:///nowhere/docker.sock');
+    await expect(apply()).rejects.toMatchObject({
+      code: 'DOCKER_NO_ENGINE',
+      where: 'unix:///nowhere/docker.sock',
+      hint: expect.stringContaining('dockerd'),
+    });
+  });
+
+  it('a port taken: says which, and leaves nothing', async () => {
+    const server = createServer().listen(27_501, '127.0.0.1');
+    try {
+      await expect(apply()).rejects.toMatchObject({
+        code: 'PORT_IN_USE',
+        message: expect.stringContaining('27501'),
+        hint: expect.stringContaining('docker.ports'),
+      });
+    } finally {
+      server.close();
+    }
+    expect(await traces()).toEqual([]);
+  });
+
+  it('addresses taken: says so, and leaves nothing', async () => {
+    const { subnet } = planDocker(planTopology(config)).networks.data;
+    await docker(['network', 'create', '--subnet', subnet, 'kit-test-squatter']);
+    try {
+      await expect(apply()).rejects.toMatchObject({
+        code: 'SUBNET_IN_USE',
+        hint: expect.stringContaining('docker.subnet'),
+      });
+    } finally {
+      await docker(['network', 'rm', 'kit-test-squatter']);
+    }
+    expect(await traces()).toEqual([]);
+  });
+
+  it('an image missing: says how to make it, and leaves nothing', async () => {
+    const other = engineStateDir();
+    const path = imagesFile(other.path);
+    mkdirSync(dirname(path), { recursive: true });
+    const gone = 'redis-cache-kit/redis:000000000000';
+    const facts = { version: '7.0.15', activedefrag: false, tls: true };
+    writeFileSync(path, JSON.stringify({ redis: gone, exporter: gone, commander: gone, facts }));
+    await expect(apply(config, other.path)).rejects.toMatchObject({
+      code: 'IMAGE_MISSING',
+      hint: expect.stringContaining('kit images build'),
+    });
+    expect(await traces()).toEqual([]);
+    other[Symbol.dispose]();
+  });
+
+  it('a deploy interrupted in the middle: the next one goes on over what it left', async () => {
+    const interruption = new AbortController();
+    const interrupted = deploy(config, { stateDir: state.path, signal: interruption.signal });
+    const running = async () =>
+      (await labelled('container', `${LABEL.environment}=${config.name}`)).length > 2;
+    await until('the deploy to be in the middle', running, 60_000);
+    interruption.abort(new Error('as by Ctrl-C'));
+    await expect(interrupted).rejects.toThrow('as by Ctrl-C');
+    const environment = await apply();
+    expect(await environment.masterId()).toBe('redis-1');
+    expect((await substrate.plan(planTopology(config))).map(({ action }) => action)).toEqual(
+      Array(6).fill('keep'),
+    );
+    await environment[Symbol.asyncDispose]();
+    await substrate.destroy(config.name);
+    expect(await traces()).toEqual([]);
+  });
+});

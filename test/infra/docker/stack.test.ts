@@ -1,0 +1,157 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { App, Testing } from 'cdktf';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { environmentNames, loadEnvironment } from '../../../config/load.ts';
+import { dockerSecrets } from '../../../infra/docker/files.ts';
+import { addEnvironment } from '../../../infra/docker/synthesis.ts';
+import { temporaryStateDir } from '../local/bench.ts';
+import { configuration } from './bench.ts';
+
+const state = temporaryStateDir();
+afterAll(() => state[Symbol.dispose]());
+
+interface Synthesised {
+  readonly resource: Readonly<Record<string, Readonly<Record<string, Resource>>>>;
+  readonly output: Readonly<Record<string, { readonly value: unknown }>>;
+  readonly terraform: { readonly required_providers: { readonly docker: { readonly version: string } } };
+}
+type Resource = Readonly<Record<string, unknown>> & { readonly name: string };
+
+async function synthesise(config = configuration('synth'), allowDestroy?: string): Promise<string> {
+  const app = new App({ outdir: join(state.path, 'out') });
+  const stack = await addEnvironment(app, config, { stateDir: state.path, allowDestroy });
+  return Testing.synth(stack);
+}
+
+describe('the synthesised environment', () => {
+  let text: string;
+  let containers: readonly Resource[];
+
+  beforeAll(async () => {
+    text = await synthesise();
+    const parsed: Synthesised = JSON.parse(text);
+    containers = Object.values(parsed.resource.docker_container ?? {});
+  });
+
+  const services = () => containers.filter(({ restart }) => restart !== 'no');
+  const serviceNames = () => services().map(({ name }) => name);
+
+  it('is a master, two replicas, three sentinels, the exporter and the Commander', () => {
+    expect(serviceNames().sort()).toEqual(
+      [
+        ...[
+          'redis-1',
+          'redis-2',
+          'redis-3',
+          'sentinel-1',
+          'sentinel-2',
+          'sentinel-3',
+          'exporter',
+          'commander',
+        ],
+      ]
+        .map((id) => `kit-synth-${id}`)
+        .sort(),
+    );
+  });
+
+  it('pins the provider above the version that the bindings pin', () => {
+    const { terraform }: Synthesised = JSON.parse(text);
+    expect(terraform.required_providers.docker.version).toBe('4.5.0');
+  });
+
+  it('gives every node a static address in an internal network, and publishes on the loopback address only', () => {
+    expect(Testing.toHaveResourceWithProperties(text, 'docker_network', { internal: true })).toBe(true);
+    for (const service of services()) {
+      expect(service.networks_advanced).toEqual([
+        expect.objectContaining({ ipv4_address: expect.stringMatching(/^10\.\d+\.\d+\.\d+$/) }),
+        expect.not.objectContaining({ ipv4_address: expect.anything() }),
+      ]);
+      expect(service.ports).toEqual([expect.objectContaining({ ip: '127.0.0.1' })]);
+    }
+  });
+
+  it('hardens every service', () => {
+    for (const service of services()) {
+      expect(service).toMatchObject({
+        user: '999:999',
+        read_only: true,
+        capabilities: { drop: ['ALL'] },
+        security_opts: ['no-new-privileges'],
+        memory_swap: service.memory,
+        restart: 'unless-stopped',
+        log_opts: { 'max-size': '10m', 'max-file': '3' },
+        healthcheck: { test: expect.arrayContaining(['CMD']) },
+        destroy_grace_seconds: expect.any(Number),
+      });
+    }
+  });
+
+  it('leaves a Redis node room above maxmemory for a fork and its buffers', () => {
+    const maxmemoryMb = configuration('synth').redis.maxmemory / 1024 ** 2;
+    const node = containers.find(({ name }) => name === 'kit-synth-redis-1');
+    expect(Number(node?.memory)).toBeGreaterThan(1.5 * maxmemoryMb);
+  });
+
+  it('mounts a service its own configuration read-only, and nobody else’s', () => {
+    const mounts = services().flatMap(({ volumes }) => volumes as readonly Record<string, unknown>[]);
+    const configurations = mounts.filter(({ container_path: path }) => path === '/kit');
+    expect(configurations).toHaveLength(8);
+    expect(configurations.every(({ read_only: readOnly }) => readOnly === true)).toBe(true);
+    expect(new Set(configurations.map(({ volume_name: name }) => name)).size).toBe(8);
+  });
+
+  it('passes no variable to a container but the Commander’s two, and no secret to anybody', () => {
+    expect(services().flatMap(({ env }) => env ?? [])).toEqual([
+      'NODE_CONFIG_DIR=/redis-commander/config:/kit',
+      'NODE_ENV=production',
+    ]);
+    const { redis, sentinel } = dockerSecrets(state.path, 'synth');
+    for (const secret of [...Object.values(redis), ...Object.values(sentinel)]) {
+      expect(text).not.toContain(secret.reveal());
+    }
+  });
+
+  it('names no path of this machine', () => {
+    expect(text).not.toContain(state.path);
+    expect(text).not.toContain(process.cwd());
+    expect(text).not.toMatch(/"(?:[^"]*\s)?\/(?:root|home|tmp|work|Users)\//);
+  });
+
+  it('is the same on every run', async () => {
+    expect(await synthesise()).toBe(text);
+  });
+
+  it('has outputs for a client and the harness', () => {
+    const { output }: Synthesised = JSON.parse(text);
+    expect(output).toMatchObject({
+      service_name: { value: 'mymaster' },
+      mode: { value: 'sentinel' },
+      nat_map: { value: expect.any(Object) },
+      exporter_url: { value: 'http://127.0.0.1:27320/metrics' },
+    });
+  });
+});
+
+it('every environment that comes with the kit synthesises', async () => {
+  for (const name of environmentNames()) {
+    const parsed: Synthesised = JSON.parse(await synthesise(loadEnvironment(name)));
+    expect(Object.keys(parsed.resource)).toContain('docker_container');
+  }
+});
+
+it('production has TLS on every link, and its data is protected until the user names it', async () => {
+  const production = loadEnvironment('production');
+  const isProtected = (text: string) =>
+    Object.values((JSON.parse(text) as Synthesised).resource.docker_volume ?? {}).some(
+      ({ lifecycle }) => JSON.stringify(lifecycle ?? {}) === '{"prevent_destroy":true}',
+    );
+  expect(isProtected(await synthesise(production))).toBe(true);
+  expect(isProtected(await synthesise(production, 'production'))).toBe(false);
+  const files = (path: string) =>
+    readFileSync(join(state.path, 'docker', 'production', 'files', path), 'utf8');
+  expect(files('kit-production-redis-1-conf/redis.conf')).toMatch(/^tls-replication yes$/m);
+  expect(files('kit-production-sentinel-1-conf/sentinel.conf')).toMatch(/^port 0$/m);
+  expect(files('kit-production-exporter-conf/exporter.env')).toContain("SCHEME='rediss'");
+});

@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest';
+import { parseDependencies } from '../../../infra/docker/base-image.ts';
+import { explain } from '../../../infra/docker/terraform.ts';
+
+it.each([
+  [
+    'PORT_IN_USE',
+    'Error: Unable to start container: driver failed: Bind for 127.0.0.1:6379 failed: port is already allocated',
+  ],
+  ['SUBNET_IN_USE', 'Error: Unable to create network: Pool overlaps with other one on this address space'],
+  ['STATE_LOCKED', 'Error: Error acquiring the state lock\nLock Info: ID: 1'],
+  ['PLUGIN_MISSING', 'Error: Failed to query available provider packages'],
+  ['IMAGE_MISSING', 'Error: unable to pull image redis-cache-kit/redis:1: pull access denied'],
+  ['DISK_FULL', 'Error: write /var/lib/docker/tmp: no space left on device'],
+  ['PROTECTED', 'Error: Instance cannot be destroyed'],
+  ['NOT_HEALTHY', 'Error: Resource postcondition failed: the environment did not become ready within 60 s'],
+])('tells %s out of the output of a deploy, with what to do', (code, output) => {
+  const error = explain('deploy', 'dev', output, 'deploy.log');
+  expect(error.code).toBe(code);
+  expect(error.hint).toBeTruthy();
+  expect(error.where).toBe('deploy.log');
+});
+
+it('gives Terraform’s own words where it knows no better', () => {
+  const error = explain('deploy', 'dev', 'noise\nError: something new\nmore', 'deploy.log');
+  expect(error).toMatchObject({ code: 'TERRAFORM_FAILED', message: "deploy of 'dev' failed: something new" });
+});
+
+it('follows dependencies: the first of alternatives, nothing virtual', () => {
+  const graph = parseDependencies(
+    ['a', '  Depends: b', ' |Depends: c', '  Depends: d', '  PreDepends: <e>', '    f', 'b'].join('\n'),
+  );
+  expect(graph.get('a')).toEqual(['b', 'c']);
+  expect(graph.get('b')).toEqual([]);
+});
