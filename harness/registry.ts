@@ -4,6 +4,7 @@ import type { BundleReport } from '../infra/docker/bundle.ts';
 import type { DriftFinding } from '../infra/docker/drift.ts';
 import type { BuildOptions, BuiltImage } from '../infra/docker/images.ts';
 import { type DoctorCheck, doctor } from '../infra/doctor.ts';
+import type { ProgramSink } from '../infra/process.ts';
 import type { Substrate } from '../infra/substrate.ts';
 import type { Topology } from '../infra/topology.ts';
 import type { Drill } from './drills/drill.ts';
@@ -11,17 +12,23 @@ import { drills } from './drills/index.ts';
 
 export type SubstrateName = 'local' | 'docker';
 
+interface SubstrateOptions {
+  /** Where the substrate keeps what it must remember, absolute. */
+  readonly stateDir: string;
+  /** Keeps what outside programs print. */
+  readonly sink?: ProgramSink;
+}
+
 /** Loaded when asked for, so that no run pays for (or needs) a substrate that it does not use. */
-const SUBSTRATES: Readonly<Record<SubstrateName, (stateDir: string) => Promise<Substrate>>> = {
-  local: async (stateDir) => (await import('../infra/local/substrate.ts')).localSubstrate({ stateDir }),
-  docker: async (stateDir) => (await import('../infra/docker/substrate.ts')).dockerSubstrate({ stateDir }),
+const SUBSTRATES: Readonly<Record<SubstrateName, (options: SubstrateOptions) => Promise<Substrate>>> = {
+  local: async (options) => (await import('../infra/local/substrate.ts')).localSubstrate(options),
+  docker: async (options) => (await import('../infra/docker/substrate.ts')).dockerSubstrate(options),
 };
 
 export const SUBSTRATE_NAMES = Object.keys(SUBSTRATES) as readonly SubstrateName[];
 
-/** @param stateDir where the substrate keeps what it must remember, absolute */
-export function substrateOf(name: SubstrateName, stateDir: string): Promise<Substrate> {
-  return SUBSTRATES[name](stateDir);
+export function substrateOf(name: SubstrateName, options: SubstrateOptions): Promise<Substrate> {
+  return SUBSTRATES[name](options);
 }
 
 /** What `kit doctor` looks at. */

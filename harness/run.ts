@@ -5,17 +5,19 @@
  *
  * An environment that already runs is drilled and left up; one that the run stood up ends with it, whatever happens.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { cpus, release, type as systemName, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { EXIT, KitError } from '../config/errors.ts';
 import { loadGates } from '../config/gates.ts';
 import type { EnvironmentConfig } from '../config/schema.ts';
 import type { Environment } from '../infra/environment.ts';
-import { type ProgramSink, runProgram } from '../infra/process.ts';
+import { type ProgramRecord, type ProgramSink, runProgram } from '../infra/process.ts';
 import { planTopology } from '../infra/topology.ts';
 import { type Clock, openClock } from './clock.ts';
 import type { Drill } from './drills/drill.ts';
+import { canonicalJson } from './evidence/canonical-json.ts';
+import { digestText } from './evidence/files.ts';
 import type { Manifest, RunKind, TrialRecord } from './evidence/manifest.ts';
 import { createRunFolder, type RunFolder } from './evidence/run-folder.ts';
 import { analyzeRun } from './judge.ts';
@@ -58,30 +60,26 @@ export interface RunOutcome {
 export async function run(request: RunRequest): Promise<RunOutcome> {
   // 1. Everything that can be wrong without starting anything.
   const drills = drillsNamed(request.drills);
-  const gates = loadGates();
   const topology = planTopology(request.environment);
-  const startedAt = new Date().toISOString();
-  const runId = `${startedAt.replaceAll(/[-:]|\.\d+/g, '')}-${request.environment.name}-${request.kind}`;
+  if (request.coverage !== undefined) requireFile(request.coverage);
 
   // 2. The run folder, incomplete until it is sealed.
-  const draft = await draftManifest(request, runId, startedAt);
-  const folder = createRunFolder(resolve(request.out ?? join('runs', runId)), draft);
-  const configSha256 = folder.writeConfig(request.environment);
-  folder.writeGates(gates);
-  folder.writeDrills(drills);
-  if (request.coverage !== undefined) folder.addInput('coverage', request.coverage);
+  const { draft, folder } = await openRunFolder(request, drills);
 
   // 3. The environment: the one that runs already, else one that ends with this run.
-  const substrate = await substrateOf(request.substrate, request.stateDir);
-  const running = await substrate.open(topology);
-  request.progress(running ? `${topology.environment.name} is already up: drilling it` : 'standing up');
-  const environment =
-    running ??
-    (await substrate.apply(topology, {
-      ephemeral: true,
-      progress: request.progress,
-      signal: request.signal,
-    }));
+  const substrate = await substrateOf(request.substrate, {
+    stateDir: request.stateDir,
+    sink: folder.sink,
+  });
+  // `apply` and not `open`: what belongs to another command that still runs is refused, it would end under our feet.
+  const steps = await substrate.plan(topology);
+  const isUp = steps.every(({ action }) => action === 'keep');
+  request.progress(isUp ? `${topology.environment.name} is already up: drilling it` : 'standing up');
+  const environment = await substrate.apply(topology, {
+    ephemeral: true,
+    progress: request.progress,
+    signal: request.signal,
+  });
 
   // 4. The trials, one after the other; the nodes' logs; the end of the environment.
   const clock = openClock();
@@ -100,7 +98,6 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   // 5. The seal: from here on nothing acts.
   folder.seal({
     ...draft,
-    configSha256,
     judgedAt: new Date().toISOString(),
     provenance: { ...draft.provenance, ...environment.provenance },
     departures: environment.departures,
@@ -112,6 +109,25 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   const report = analyzeRun(folder.dir);
   for (const [name, render] of Object.entries(renderers)) folder.writeReport(name, render(report));
   return { folder: folder.dir, report, exitCode: report.verdict.exitCode };
+}
+
+/** A new folder with what judging needs as it is now. */
+async function openRunFolder(
+  request: RunRequest,
+  drills: readonly Drill[],
+): Promise<{ draft: Manifest; folder: RunFolder }> {
+  const gates = loadGates();
+  const startedAt = new Date().toISOString();
+  const runId = `${startedAt.replaceAll(/[-:]|\.\d+/g, '')}-${request.environment.name}-${request.kind}`;
+  const programs: ProgramRecord[] = [];
+  const draft = await draftManifest(request, runId, startedAt, (record) => programs.push(record));
+  const folder = createRunFolder(resolve(request.out ?? join('runs', runId)), draft);
+  for (const record of programs) folder.sink(record);
+  folder.writeConfig(request.environment);
+  folder.writeGates(gates);
+  folder.writeDrills(drills);
+  if (request.coverage !== undefined) folder.addInput('coverage', request.coverage);
+  return { draft, folder };
 }
 
 async function runTrials(
@@ -148,14 +164,19 @@ async function runTrials(
   }
 }
 
-async function draftManifest(request: RunRequest, runId: string, startedAt: string): Promise<Manifest> {
+async function draftManifest(
+  request: RunRequest,
+  runId: string,
+  startedAt: string,
+  sink: ProgramSink,
+): Promise<Manifest> {
   const processors = cpus();
   return {
     schema: 'redis-cache-kit/run/1',
     runId,
     kind: request.kind,
     kitVersion: kitVersion(),
-    commit: await commitOf(import.meta.dirname, () => {}),
+    commit: await commitOf(import.meta.dirname, sink),
     startedAt,
     judgedAt: startedAt,
     environment: request.environment.name,
@@ -163,7 +184,7 @@ async function draftManifest(request: RunRequest, runId: string, startedAt: stri
     profile: request.profile,
     seed: request.seed,
     argv: request.argv,
-    configSha256: '',
+    configSha256: digestText(canonicalJson(request.environment)),
     provenance: { node: process.version },
     departures: [],
     machine: {
@@ -196,6 +217,16 @@ async function commitOf(directory: string, sink: ProgramSink): Promise<string | 
   } catch {
     return null;
   }
+}
+
+/** Before anything is made: a run folder with half of its inputs would stand in the way of the next run. */
+function requireFile(path: string): void {
+  if (existsSync(path)) return;
+  throw new KitError('no such file', {
+    code: 'INPUT_NOT_FOUND',
+    where: path,
+    hint: 'give a path that exists',
+  });
 }
 
 function interrupted(): KitError {

@@ -19,7 +19,7 @@ export function down(program: Command, session: Session): void {
     .action(async (options: common.EnvironmentOptions) => {
       // by name alone: an environment whose YAML is broken now can still be ended
       const name = environmentNames().includes(options.env) ? options.env : loadEnvironment(options.env).name;
-      const substrate = await substrateOf(options.substrate, stateDir());
+      const substrate = await substrateOf(options.substrate, { stateDir: stateDir() });
       const { ended, removed } = await substrate.destroy(name);
       const text =
         ended.length + removed.length === 0

@@ -20,7 +20,7 @@ export function status(program: Command, session: Session): void {
     .addHelpText('after', examples(['kit status', 'dev'], ['kit status --json | jq .nodes', 'for programs']))
     .action(async (options: common.EnvironmentOptions) => {
       const config = loadEnvironment(options.env, options.set);
-      const substrate = await substrateOf(options.substrate, stateDir());
+      const substrate = await substrateOf(options.substrate, { stateDir: stateDir() });
       const environment = await substrate.open(planTopology(config));
       if (environment === undefined) {
         session.exitCode = EXIT.NO_GO;

@@ -21,7 +21,7 @@ export function up(program: Command, session: Session): void {
     .addHelpText('after', examples(['kit up', 'dev'], ['kit up --env production', 'with TLS and ACL users']))
     .action(async (options: common.EnvironmentOptions) => {
       const topology = planTopology(loadEnvironment(options.env, options.set));
-      const substrate = await substrateOf(options.substrate, stateDir());
+      const substrate = await substrateOf(options.substrate, { stateDir: stateDir() });
       const environment = await substrate.apply(topology, {
         ephemeral: false,
         progress: (line) => session.terminal.progress(line),

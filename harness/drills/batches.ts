@@ -14,7 +14,7 @@ export const batches = load({
       getOrComputesPerSecond: 0,
       getManysPerSecond: 10,
       setManysPerSecond: 10,
-      warmUpMs: 500,
+      warmUpMs: 1_000,
       durationMs: 3_000,
       'full.durationMs': 25_000,
     },

@@ -5,7 +5,10 @@ export const steady = load({
   title: 'Steady open-loop load, YCSB B',
   source: 'mission C4: get < 5 ms, set < 10 ms, availability 99.9 % without a fault',
   safeOutcome: 'every operation is answered with the right value, nothing evicted',
-  workload: { name: 'steady', parameters: { getManysPerSecond: 0, setManysPerSecond: 0, 'full.durationMs': 60_000 } },
+  workload: {
+    name: 'steady',
+    parameters: { getManysPerSecond: 0, setManysPerSecond: 0, 'full.durationMs': 60_000 },
+  },
   checkers: ['latency', 'availability', 'hit-ratio', 'generator', 'memory'],
   boundMs: 120_000,
   trials: { quick: 1, full: 3 },

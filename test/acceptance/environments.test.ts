@@ -77,3 +77,19 @@ describe('two environments side by side', () => {
     await desk.nothingLeft(0);
   });
 });
+
+describe('two commands on one environment', () => {
+  it('never drill what the other one has stood up and will end: the second is refused, the first goes on', async () => {
+    await using desk = new Desk();
+    const first = desk.start(['drill', 'hit-miss', 'ttl-expiry', '--trials', '3', '--out', 'first']);
+    await first.said(/hit-miss/);
+    const second = await desk.kit('drill', 'hit-miss', '--out', 'second', '--json');
+    expect(second.exitCode, second.out).toBe(EXIT.UNKNOWN);
+    expect(JSON.parse(second.out)).toMatchObject({
+      error: { code: 'ENVIRONMENT_BUSY', message: expect.stringContaining(String(first.pid)) },
+    });
+    expect(await first.ended()).toMatchObject({ exitCode: EXIT.GO });
+    await desk.nothingLeft(0);
+    expect((await desk.kit('analyze', 'second')).exitCode).toBe(EXIT.UNKNOWN);
+  });
+});

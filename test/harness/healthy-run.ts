@@ -94,6 +94,11 @@ const steady: Events = [
     op({ at: i, done: i + 1, kind: 'get', key: `s:${i % 100}`, answer: 'x' }),
   ),
   writes(0, 2000, 10),
+  lateness('kit'),
+];
+
+const batches: Events = [
+  seen('workload', 'window', 0, { startUs: 0, endUs: 10_000_000 }, { client: 'kit' }),
   Array.from({ length: 40 }, (_, i) => [
     op({ at: i * 10, done: i * 10 + 3, kind: 'getMany', key: 'm', batch: 100, answer: '100' }),
     op({ at: i * 10, done: i * 10 + 3, kind: 'setMany', key: 'm', batch: 100 }),
@@ -109,6 +114,7 @@ const queries = (n: number, catalogue: number, base: number, phase: string): Eve
 
 const LOADS: Readonly<Record<string, Events>> = {
   steady,
+  batches,
   'realistic-50': [queries(50, 10, 0, 'uncached'), queries(50, 10, 20_000, 'cached'), lateness('kit')],
   'zipf-100': [queries(100, 5, 0, 'cached'), lateness('kit')],
 };
