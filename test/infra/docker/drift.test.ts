@@ -10,7 +10,7 @@ const [service = plan.exporter] = plan.nodes;
 const expectation = { service, plan, image: 'sha256:1', hash: 'abc' };
 
 /** A container as it should be, with changes. */
-function container(change: (facts: Mutable) => void = () => {}): ContainerFacts {
+function container(change: (facts: Mutable) => unknown = () => {}): ContainerFacts {
   const facts: Mutable = {
     Id: '1',
     Name: `/${service.container}`,
@@ -52,33 +52,38 @@ it('finds nothing in a container that is as planned', () => {
   expect(compare(container(), expectation)).toEqual([]);
 });
 
-it.each<[kind: string, next: string, change: (facts: Mutable) => void]>([
-  ['paused', 'leaves it as it is', (it) => { it.State.Status = 'paused'; }],
-  ['stopped', 'replaces it', (it) => { it.State.Status = 'exited'; }],
-  ['unhealthy', 'leaves it as it is', (it) => { it.State.Health = { Status: 'unhealthy' }; }],
-  [
-    'disconnected',
-    'leaves it as it is',
-    (it) => { delete it.NetworkSettings.Networks[plan.networks.data.name; }],
-  ],
-  [
-    'disconnected',
-    'leaves it as it is',
-    (it) => { delete it.NetworkSettings.Networks[plan.networks.publish.name; }],
-  ],
-  ['image', 'replaces it', (it) => { it.Image = 'sha256:2'; }],
-  ['memory', 'updates it in place', (it) => { it.HostConfig.Memory = 1; }],
-  ['restart', 'updates it in place', (it) => { it.HostConfig.RestartPolicy.Name = 'no'; }],
-  ['port', 'replaces it', (it) => { it.HostConfig.PortBindings = null; }],
-  ['user', 'replaces it', (it) => { it.Config.User = 'root'; }],
-  ['read-only', 'replaces it', (it) => { it.HostConfig.ReadonlyRootfs = false; }],
-  ['label', 'leaves it as it is', (it) => { it.Config.Labels = { [LABEL.config]: 'abc' }; }],
-  ['configuration', 'replaces it', (it) => { it.Config.Labels = { [LABEL.node]: service.id }; }],
-  ['health-check', 'leaves it as it is', (it) => { delete it.Config.Healthcheck; }],
-  ['environment', 'leaves it as it is', (it) => { it.Config.Env?.push('EXTRA=1'); }],
-])('finds %s, which the next apply %s', (kind, next, change) => {
-  const findings = compare(container(change), expectation);
-  expect(findings.map((finding) => finding.kind)).toEqual([kind]);
-  expect(findings[0]?.nextApply).toBe(next);
-  if (next === 'leaves it as it is') expect(findings[0]?.remedy).toContain('docker ');
+/** Each damages one thing; the kind and what the next apply does stand in the name. */
+const DAMAGES: Readonly<Record<string, (facts: Mutable) => unknown>> = {
+  'paused: leaves it as it is': ({ State }) => Object.assign(State, { Status: 'paused' }),
+  'stopped: replaces it': ({ State }) => Object.assign(State, { Status: 'exited' }),
+  'unhealthy: leaves it as it is': ({ State }) => Object.assign(State, { Health: { Status: 'unhealthy' } }),
+  'disconnected: leaves it as it is': ({ NetworkSettings }) =>
+    delete NetworkSettings.Networks[plan.networks.data.name],
+  'image: replaces it': (facts) => Object.assign(facts, { Image: 'sha256:2' }),
+  'memory: updates it in place': ({ HostConfig }) => Object.assign(HostConfig, { Memory: 1 }),
+  'restart: updates it in place': ({ HostConfig }) =>
+    Object.assign(HostConfig, { RestartPolicy: { Name: 'no' } }),
+  'port: replaces it': ({ HostConfig }) => Object.assign(HostConfig, { PortBindings: null }),
+  'user: replaces it': ({ Config }) => Object.assign(Config, { User: 'root' }),
+  'read-only: replaces it': ({ HostConfig }) => Object.assign(HostConfig, { ReadonlyRootfs: false }),
+  'label: leaves it as it is': ({ Config }) => Object.assign(Config, { Labels: { [LABEL.config]: 'abc' } }),
+  'configuration: replaces it': ({ Config }) =>
+    Object.assign(Config, { Labels: { [LABEL.node]: service.id } }),
+  'health-check: leaves it as it is': ({ Config }) => delete Config.Healthcheck,
+  'environment: leaves it as it is': ({ Config }) => Object.assign(Config, { Env: ['EXTRA=1'] }),
+};
+
+it.each(Object.entries(DAMAGES))('names what the next apply does: %s', (name, damage) => {
+  const findings = compare(container(damage), expectation);
+  expect(findings.map(({ kind, nextApply }) => `${kind}: ${nextApply}`)).toEqual([name]);
+  if (name.endsWith('leaves it as it is')) expect(findings[0]?.remedy).toContain('docker ');
+});
+
+it('names a lost publishing network, too', () => {
+  const lost = container(
+    ({ NetworkSettings }) => delete NetworkSettings.Networks[plan.networks.publish.name],
+  );
+  expect(compare(lost, expectation)).toMatchObject([
+    { kind: 'disconnected', found: 'not in the publishing network' },
+  ]);
 });
