@@ -195,6 +195,7 @@ const ROOMS: readonly rules.Room[] = [
     { types: ['infra/', ...RECORDED], libraries: ['commander'] },
   ),
 
+  room('bench/', 'comparisons, run by hand', ['infra/', 'config/']),
   room('test/', 'tests may look anywhere', ['*']),
   room('.ci/', 'the pipeline', ['config/gates.ts', 'harness/registry.ts', 'infra/docker/terraform.ts'], {
     types: ['harness/reports/report.ts'],

@@ -40,20 +40,28 @@ export async function deploy(environment: EnvironmentConfig, options: TerraformO
   await cdktf('deploy', environment, options);
 }
 
+/** All that the CDKTF command line does before Terraform starts: what a benchmark leaves out. */
+export async function startUp(environment: EnvironmentConfig, options: TerraformOptions): Promise<void> {
+  await cdktf('synth', environment, options);
+}
+
 /** Removes all that Terraform owns. @throws KitError */
 export async function destroy(environment: EnvironmentConfig, options: TerraformOptions): Promise<void> {
   await cdktf('destroy', environment, options);
 }
 
 async function cdktf(
-  verb: 'deploy' | 'destroy',
+  verb: 'deploy' | 'destroy' | 'synth',
   environment: EnvironmentConfig,
   options: TerraformOptions,
 ): Promise<void> {
   const { name } = environment;
   const record = await runProgram({
     command: join(BIN, 'cdktf'),
-    args: [verb, name, '--auto-approve', '--output', synthesisDir(options.stateDir)],
+    args: [
+      ...(verb === 'synth' ? [verb] : [verb, name, '--auto-approve']),
+      ...['--output', synthesisDir(options.stateDir)],
+    ],
     cwd: PROJECT,
     env: { ...programEnv(), ...appEnv(environment, options) },
     timeoutMs: DEPLOY_TIMEOUT_MS,
