@@ -22,6 +22,8 @@ export type DrillText = Pick<Drill, 'id' | 'title' | 'family' | 'safeOutcome'>;
 
 /** Three sentinels tell the same thing within moments: one mark is enough. */
 const SAME_EVENT_US = 2_000_000;
+/** A coordinated switch is observed when it is over: its time is from the asking to the observation. */
+const COORDINATED = 'planned-switch';
 const SENTINEL_MARKS = new Set(['+odown', '+promoted-slave', '+switch-master']);
 
 /** @param history undefined where nothing could be judged */
@@ -41,6 +43,10 @@ export function trialView(record: TrialRecord, drill: DrillText, history: Histor
   const binMs = binWidthMs(history);
   const clients = record.clients.filter((client) => operationsOf(history, client).length > 0);
   const tMs = (atUs: number) => (atUs - originUs(history)) / US_PER_MS;
+  const spanMs = ([fromUs, toUs]: readonly [number, number | undefined]) => ({
+    fromMs: tMs(fromUs),
+    toMs: toUs === undefined ? null : tMs(toUs),
+  });
   return {
     ...head,
     binMs,
@@ -48,9 +54,7 @@ export function trialView(record: TrialRecord, drill: DrillText, history: Histor
     faults: faultSpans(history).map(({ fault, node, askedUs, fromUs, toUs }) => ({
       fault,
       node,
-      // A coordinated switch is observed when it is over: its time is from the asking on.
-      fromMs: tMs(fault === 'planned-switch' ? askedUs : fromUs),
-      toMs: toUs === undefined ? null : tMs(toUs),
+      ...spanMs(fault === COORDINATED ? [askedUs, fromUs] : [fromUs, toUs]),
     })),
     marks: marks(history, clients).map(({ label, atUs }) => ({ label, tMs: tMs(atUs) })),
     latencies: clients.flatMap((client) => latencies(history, client)),
@@ -85,6 +89,7 @@ function marks(
     if (before === undefined || atUs - before.atUs > SAME_EVENT_US) found.push({ label: name, atUs });
   }
   for (const fault of faultSpans(history)) {
+    if (fault.fault === COORDINATED) continue;
     for (const client of clients) {
       const after = acknowledgedWrites(operationsOf(history, client))
         .filter(({ invoke }) => invoke.intendedUs > fault.fromUs)

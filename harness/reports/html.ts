@@ -20,9 +20,9 @@ export function renderHtml(report: Report): string {
   const { run, verdict } = report;
   const sections: readonly (readonly [string, string, Markup | null])[] = [
     ['blockers', 'What holds it back', blockers(report)],
-    ['criteria', 'Criteria', criteriaSection(report)],
     ['failover', 'Failover', failoverSection(report)],
     ['load', 'Load', loadSection(report)],
+    ['criteria', 'Criteria', criteriaSection(report)],
     ['integration', 'Integration', integrationSection(report)],
     ['provenance', 'On what it stands', provenanceSection(report)],
   ];
