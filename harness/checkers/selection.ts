@@ -91,6 +91,20 @@ export function acknowledgedWrites(operations: readonly Operation[]): readonly A
   );
 }
 
+/**
+ * Whether Redis served an operation that completed as ok. An answer of the memory fallback is a service of the kit, and only where a
+ * fault took Redis away: without one it hides that Redis was not there. A computed value may come from its loader.
+ */
+export function servedByRedis({ invoke, completion }: Operation): boolean {
+  const source = completion?.source;
+  return source === 'redis' || (source === 'loader' && invoke.kind === 'getOrCompute');
+}
+
+/** Whether nothing struck, so that nobody but Redis has to answer. */
+export function isFaultless({ faults }: History): boolean {
+  return faults.length === 0;
+}
+
 export function wasSent(operation: Operation): boolean {
   return operation.completion?.error?.code !== NOT_SENT;
 }
