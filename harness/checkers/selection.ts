@@ -9,6 +9,10 @@ export const US_PER_MS = 1000;
 
 const WRITES: ReadonlySet<OperationKind> = new Set(['set', 'setMany', 'incr', 'append']);
 
+export function isWrite(kind: OperationKind): boolean {
+  return WRITES.has(kind);
+}
+
 /** Not sent at all, because too many were in flight: nobody waited for it. */
 const NOT_SENT = 'IN_FLIGHT_BOUND';
 
@@ -85,7 +89,7 @@ export function measuredOperations(history: History, client: string): readonly O
 export function acknowledgedWrites(operations: readonly Operation[]): readonly AcknowledgedWrite[] {
   return operations.filter(
     (operation): operation is AcknowledgedWrite =>
-      WRITES.has(operation.invoke.kind) &&
+      isWrite(operation.invoke.kind) &&
       operation.outcome === 'ok' &&
       operation.completion?.source === 'redis',
   );

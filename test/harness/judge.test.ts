@@ -160,6 +160,41 @@ describe('what a run shows', () => {
     expect(report.verdict.advice).toContain('CIRCUIT_BREAKER_TIMEOUT=60');
   });
 
+  it('is a no-go where batches are answered by the memory fallback', () => {
+    const fallback = Array.from({ length: 40 }, (_, i) =>
+      op({
+        at: i * 10,
+        done: i * 10 + 1,
+        kind: 'getMany',
+        key: 'm',
+        batch: 100,
+        answer: '100',
+        source: 'memory',
+      }),
+    );
+    const report = run({ extra: { 'batches/kit': fallback } });
+    expect(report.verdict).toMatchObject({ decision: 'NO_GO', action: 'deploy-with-breaker' });
+    expect(criterion(report, 'availability-batches').state).toBe('FAIL');
+    expect(criterion(report, 'transient-errors-batches').state).toBe('FAIL');
+    expect(criterion(report, 'batch-get-latency').state).toBe('PASS');
+  });
+
+  it('is a no-go where Redis takes half of the writes after the recovery', () => {
+    const given = { durability: { replicas: 1, timeoutMs: 1000 } } as const;
+    const refused = writes(3500, 6000, 10, {
+      ...given,
+      outcome: 'fail',
+      code: 'BREAKER_OPEN',
+      key: 'w:refused',
+    });
+    const report = run({ extra: { 'master-crash/kit': refused } });
+    expect(criterion(report, 'served-after-recovery')).toMatchObject({
+      state: 'FAIL',
+      measured: expect.closeTo(0.5, 1),
+    });
+    expect(report.verdict.exitCode).toBe(1);
+  });
+
   it('is a no-go where the client never writes again: never is not a short time', () => {
     const dead = [
       writes(0, 2000, 10, { durability: { replicas: 1, timeoutMs: 1000 }, replicas: 1 }),
