@@ -123,6 +123,27 @@ describe('what a run shows', () => {
     expect(criterion(report, 'durable-kept-master-hang').state).toBe('PASS');
   });
 
+  it('does not know whether durable writes are kept where hardly any were acknowledged', () => {
+    const given = { durability: { replicas: 1, timeoutMs: 1000 }, replicas: 1 } as const;
+    const few = [
+      writes(0, 50, 10, given),
+      writes(2200, 2250, 10, given),
+      seen(
+        'workload',
+        'lateness-total',
+        9999,
+        { p50Ms: 0.1, p99Ms: 1, maxMs: 5, n: 2000 },
+        { client: 'kit' },
+      ),
+    ];
+    const report = run({ instead: { 'master-crash/kit': few } });
+    expect(criterion(report, 'durable-kept-master-crash')).toMatchObject({
+      state: 'NOT_MEASURED',
+      because: expect.stringContaining('10 durable writes were acknowledged'),
+    });
+    expect(report.verdict.exitCode).not.toBe(0);
+  });
+
   it('does not know how much was lost where keys were evicted', () => {
     const evicted = [sample('redis-1', 3000, { evictedKeys: 1, usedMemory: 1, maxmemory: 100 })];
     const report = run({ extra: { 'master-crash/events': evicted } });
