@@ -21,6 +21,7 @@ import { until } from './wait.ts';
 export interface SwitchoverOptions {
   /** Bound of each step; the pause lasts no longer than all of them. Default 5000. */
   readonly stepTimeoutMs?: number;
+  /** Calls the switch off, as long as no failover has begun: half a switch would be worse than a whole one. */
   readonly signal?: AbortSignal;
   readonly progress?: (line: string) => void;
 }
@@ -60,6 +61,7 @@ class Switchover {
   readonly #stepTimeoutMs: number;
   readonly #options: SwitchoverOptions;
   #startedAt = 0;
+  #failoverBegun = false;
 
   constructor(environment: Environment, from: string, others: readonly string[], options: SwitchoverOptions) {
     this.#environment = environment;
@@ -147,6 +149,7 @@ class Switchover {
       for (const { id } of this.#environment.topology.sentinels) {
         try {
           await (await this.#environment.admin(id)).call('SENTINEL', 'FAILOVER', service);
+          this.#failoverBegun = true;
           return undefined;
         } catch (error) {
           refusal = `${id}: ${(error as Error).message}`;
@@ -234,7 +237,7 @@ class Switchover {
   }
 
   #step(what: string, missing: () => Promise<string | undefined>): Promise<void> {
-    const { signal } = this.#options;
+    const signal = this.#failoverBegun ? undefined : this.#options.signal;
     return until({ what, timeoutMs: this.#stepTimeoutMs, intervalMs: 5, signal }, missing).catch((error) => {
       throw failed(error instanceof Error ? error.message : String(error), error);
     });

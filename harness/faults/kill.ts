@@ -1,6 +1,6 @@
 import { KitError } from '../../config/errors.ts';
 import type { Fault } from './fault.ts';
-import { once } from './fault.ts';
+import { once, stateOf } from './fault.ts';
 
 /** The node dies as in a crash: SIGKILL, no grace, its data stays. Healed by starting it again. */
 export const kill: Fault = {
@@ -13,5 +13,11 @@ export const kill: Fault = {
     }
     await capabilities.kill(nodeId);
     return { heal: once(async () => capabilities.start?.(nodeId)) };
+  },
+  async undo(environment, nodeId) {
+    const { start } = environment.capabilities;
+    if (start === undefined || (await stateOf(environment, nodeId)) !== 'stopped') return false;
+    await start.call(environment.capabilities, nodeId);
+    return true;
   },
 };

@@ -1,6 +1,6 @@
 import { KitError } from '../../config/errors.ts';
 import type { Fault } from './fault.ts';
-import { once } from './fault.ts';
+import { once, stateOf } from './fault.ts';
 
 /** The node hangs: it is stopped from running without being ended. Sockets stay open, nothing answers. */
 export const pause: Fault = {
@@ -10,5 +10,13 @@ export const pause: Fault = {
       throw new KitError(`the ${substrate} substrate cannot pause a node`, { code: 'FAULT_UNAVAILABLE' });
     }
     return { heal: once(await capabilities.pause(nodeId)) };
+  },
+  /** Only the substrate's own heal continues a node, and only a pause hands one out. */
+  async undo(environment, nodeId) {
+    const { capabilities } = environment;
+    if (capabilities.pause === undefined || (await stateOf(environment, nodeId)) !== 'paused') return false;
+    const heal = await capabilities.pause(nodeId);
+    await heal();
+    return true;
   },
 };

@@ -4,8 +4,8 @@ import type { Fault } from './fault.ts';
 /** The master changes on purpose, coordinated as `infra/switchover.ts` does it. There is nothing to undo. */
 export const plannedSwitch: Fault = {
   id: 'planned-switch',
-  async inject(environment) {
-    const { from, to, tookMs } = await switchover(environment, {});
+  async inject(environment, _nodeId, signal) {
+    const { from, to, tookMs } = await switchover(environment, signal === undefined ? {} : { signal });
     return { heal: async () => undefined, detail: `${from} to ${to} in ${Math.round(tookMs)} ms` };
   },
 };

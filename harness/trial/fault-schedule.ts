@@ -1,18 +1,20 @@
 /**
- * Injects a drill's faults when they are due and heals them: each as scheduled, all of them whatever happens.
- * Intents and observed effects both go into the history.
+ * Injects a drill's faults when they are due and heals them: each as scheduled, all of them whatever happens, an injection
+ * included that is under way when the trial ends or that failed after it had its effect. Intents and observed effects both go into the history.
  */
 import type { Environment } from '../../infra/environment.ts';
 import type { Clock } from '../clock.ts';
 import type { ScheduledFault, Target } from '../drills/drill.ts';
-import type { Injection } from '../faults/fault.ts';
+import { type Injection, once } from '../faults/fault.ts';
 import { faultById } from '../faults/index.ts';
 import type { FaultEvent } from '../history.ts';
 import type { Recorder } from '../recorder.ts';
-import { pause, until } from '../until.ts';
+import { pause, until, within } from '../until.ts';
 import type { GeneratorThread } from '../workloads/generator-thread.ts';
 
 const TARGET_BOUND_MS = 5_000;
+/** Longer than a planned switch with every step at its bound. */
+const INJECTION_BOUND_MS = 30_000;
 
 export interface FaultScheduleOptions {
   readonly environment: Environment;
@@ -30,12 +32,14 @@ export interface FaultScheduleOptions {
 export interface FaultSchedule {
   /** Injects and heals every fault as scheduled from `startUs` on. */
   run(faults: readonly ScheduledFault[], startUs: number): Promise<void>;
-  /** Heals what is not healed yet. Safe to call twice. Throws only after it has tried all. */
+  /** Lets nothing more be injected and heals what is not healed yet. Safe to call twice. Throws only after it has tried all. */
   healAll(): Promise<void>;
 }
 
 export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
-  const { environment, recorder, clock, signal, progress } = options;
+  const { environment, recorder, clock, progress } = options;
+  const over = new AbortController();
+  const signal = AbortSignal.any([options.signal, over.signal]);
   const unhealed = new Map<ScheduledFault, () => Promise<void>>();
 
   const event = (scheduled: ScheduledFault, phase: FaultEvent['phase'], node?: string, detail?: string) =>
@@ -49,17 +53,31 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
     });
 
   async function inject(scheduled: ScheduledFault): Promise<void> {
+    const fault = faultById(scheduled.fault);
     const node = await resolveTarget(environment, scheduled.target, signal);
+    signal.throwIfAborted();
     progress(`${scheduled.fault} ${node ?? ''}`.trimEnd());
     event(scheduled, 'inject', node);
-    const injection: Injection = await faultById(scheduled.fault).inject(environment, node ?? '');
-    event(scheduled, 'injected', node, injection.detail);
-    unhealed.set(scheduled, async () => {
-      event(scheduled, 'heal', node);
-      await injection.heal();
-      unhealed.delete(scheduled);
-      event(scheduled, 'healed', node);
+    const injecting = fault.inject(environment, node ?? '', signal).then((injection) => {
+      event(scheduled, 'injected', node, injection.detail);
+      return injection;
     });
+    // From now on it may have its effect, whether or not anybody is still there when it says so.
+    const heal = async () => {
+      const injection = await settled(injecting);
+      if (injection === undefined) {
+        if (await fault.undo?.(environment, node ?? '')) {
+          event(scheduled, 'healed', node, 'the injection had failed after its effect');
+        }
+      } else {
+        event(scheduled, 'heal', node);
+        await injection.heal();
+        event(scheduled, 'healed', node);
+      }
+      unhealed.delete(scheduled);
+    };
+    unhealed.set(scheduled, once(heal));
+    await injecting;
   }
 
   async function runOne(scheduled: ScheduledFault, startUs: number): Promise<void> {
@@ -69,7 +87,7 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
     if ('afterMs' in heal) {
       await pause(heal.afterMs, signal);
     } else {
-      await recovered(options, clock.nowUs());
+      await recovered({ ...options, signal }, clock.nowUs());
       await pause(heal.plusMs, signal);
     }
     await unhealed.get(scheduled)?.();
@@ -80,10 +98,23 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
       await Promise.all(faults.map((scheduled) => runOne(scheduled, startUs)));
     },
     async healAll() {
+      over.abort(new Error('the trial is over'));
       const results = await Promise.allSettled([...unhealed.values()].map((heal) => heal()));
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     },
   };
+}
+
+/** An injection's result; undefined where it failed. One that hangs is healed as soon as it ends, if it ever does. */
+async function settled(injecting: Promise<Injection>): Promise<Injection | undefined> {
+  try {
+    const end = Promise.allSettled([injecting]);
+    const [result] = await within('an injection to end', end, { boundMs: INJECTION_BOUND_MS });
+    return result.status === 'fulfilled' ? result.value : undefined;
+  } catch (error) {
+    void injecting.then(({ heal }) => heal()).catch(() => undefined);
+    throw error;
+  }
 }
 
 /**

@@ -48,6 +48,15 @@ const masterKeys = async () => {
   const master = await environment.masterId();
   return (await environment.admin(master ?? '')).dbsize();
 };
+/** The environment with something of it replaced. */
+const environmentWith = (changes: Partial<Environment>): Environment =>
+  new Proxy(environment, {
+    get(target, name) {
+      if (name in changes) return Reflect.get(changes, name);
+      const own: unknown = Reflect.get(target, name, target);
+      return typeof own === 'function' ? own.bind(target) : own;
+    },
+  });
 const states = async () => (await environment.status()).map(({ state }) => state);
 
 function holds({ relation, expected, actual }: ExpectationEvent): boolean {
@@ -71,7 +80,9 @@ describe('integration drills', () => {
       const record = await trialOf(drill);
       expect(record).toMatchObject({ status: 'completed', clients: ['kit'] });
       const { expectations } = historyOf(record.files);
-      expect(expectations.map(({ id }) => id)).toEqual(expect.arrayContaining([...(drill.expectations ?? [])]));
+      expect(expectations.map(({ id }) => id)).toEqual(
+        expect.arrayContaining([...(drill.expectations ?? [])]),
+      );
       expect(expectations.filter((expectation) => !holds(expectation))).toEqual([]);
       expect(new Set(expectations.map(({ id }) => id)).size).toBe(expectations.length);
       expect(await masterKeys()).toBe(before);
@@ -205,10 +216,7 @@ describe('a trial that does not come to its end', () => {
         throw new Error('no such process');
       },
     };
-    const broken = new Proxy(environment, {
-      get: (target, name) => (name === 'capabilities' ? capabilities : Reflect.get(target, name, target)),
-    });
-    expect(await trialOf(drill, { environment: broken })).toMatchObject({
+    expect(await trialOf(drill, { environment: environmentWith({ capabilities }) })).toMatchObject({
       status: 'failed',
       reason: 'no such process',
     });
@@ -231,9 +239,7 @@ describe('a trial that does not come to its end', () => {
 
 describe('what an environment cannot do is not measured', () => {
   it('for a capability that the substrate does not have', async () => {
-    const attached = new Proxy(environment, {
-      get: (target, name) => (name === 'capabilities' ? {} : Reflect.get(target, name, target)),
-    });
+    const attached = environmentWith({ capabilities: {} });
     expect(await trialOf(drillNamed('master-crash'), { environment: attached })).toMatchObject({
       status: 'not-measured',
       reason: 'the local substrate cannot kill, start',

@@ -48,6 +48,18 @@ describe('a planned switch', () => {
     expect(lines).toEqual([`every replica has all that ${from} took`, `${to} is master`]);
   });
 
+  it('called off before a failover has begun leaves the old master writable', async () => {
+    const from = (await environment.masterId()) as string;
+    const controller = new AbortController();
+    const progress = () => controller.abort(new Error('called off'));
+    await expect(switchover(environment, { signal: controller.signal, progress })).rejects.toMatchObject({
+      code: 'SWITCHOVER_FAILED',
+      message: expect.stringContaining('called off'),
+    });
+    expect(await (await environment.admin(from)).set('called', 'off')).toBe('OK');
+    expect(await environment.masterId()).toBe(from);
+  });
+
   it('that no sentinel can carry out leaves the old master writable, at once', async () => {
     const master = (await environment.masterId()) as string;
     for (const { id } of environment.topology.sentinels) await environment.capabilities.kill?.(id);

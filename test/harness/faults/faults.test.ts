@@ -48,3 +48,22 @@ it('tries a heal again that failed', async () => {
   await heal();
   expect(attempts).toBe(2);
 });
+
+it('continues a node that hangs although its pause failed, and leaves alone what runs', async () => {
+  let state = 'paused';
+  const pause = async () => async () => {
+    state = 'running';
+  };
+  const environment = {
+    ...environmentWith({ pause }),
+    status: async () => [{ id: 'redis-1', state }],
+  } as unknown as Environment;
+  const fault = faultById('pause');
+  expect(await fault.undo?.(environment, 'redis-1')).toBe(true);
+  expect(state).toBe('running');
+  expect(await fault.undo?.(environment, 'redis-1')).toBe(false);
+});
+
+it.each(['kill', 'pause'])('has nothing to undo of a %s that the substrate cannot', async (fault) => {
+  expect(await faultById(fault).undo?.(environmentWith({}), 'redis-1')).toBe(false);
+});

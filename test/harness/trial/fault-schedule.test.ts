@@ -1,0 +1,98 @@
+/** Faults on an environment whose kill takes its time: what is under way when a trial ends is healed too. */
+import { expect, it } from 'vitest';
+import { openClock } from '../../../harness/clock.ts';
+import type { ScheduledFault } from '../../../harness/drills/drill.ts';
+import type { FaultEvent, HistoryEvent } from '../../../harness/history.ts';
+import { faultSchedule } from '../../../harness/trial/fault-schedule.ts';
+import { pause } from '../../../harness/until.ts';
+import type { Environment, NodeStatus } from '../../../infra/environment.ts';
+
+const KILL: ScheduledFault = { fault: 'kill', target: 'master', atMs: 0, heal: { afterMs: 60_000 } };
+
+/** One node, `redis-1`, and a kill that takes 300 ms before it does anything. */
+function slowEnvironment({ afterKill = () => undefined }: { readonly afterKill?: () => void } = {}) {
+  let state: NodeStatus['state'] = 'running';
+  const done: string[] = [];
+  const asked = Promise.withResolvers<void>();
+  const environment: Pick<Environment, 'substrate' | 'capabilities' | 'masterId' | 'status'> = {
+    substrate: 'local',
+    masterId: async () => 'redis-1',
+    status: async () => [{ id: 'redis-1', address: { host: '127.0.0.1', port: 1 }, state }],
+    capabilities: {
+      async kill() {
+        asked.resolve();
+        await pause(300);
+        state = 'stopped';
+        done.push('killed');
+        afterKill();
+      },
+      async start() {
+        state = 'running';
+        done.push('started');
+      },
+    },
+  };
+  return { environment: environment as Environment, done, asked: asked.promise, state: () => state };
+}
+
+function scheduleOn(environment: Environment, signal: AbortSignal) {
+  const events: FaultEvent[] = [];
+  const schedule = faultSchedule({
+    environment,
+    recorder: {
+      path: 'events.jsonl',
+      record: (event: HistoryEvent) => {
+        if (event.type === 'fault') events.push(event);
+      },
+      close: async () => undefined,
+    },
+    clock: openClock(),
+    generators: [],
+    stragglerMs: 0,
+    recoveryBoundMs: 1_000,
+    progress: () => undefined,
+    signal,
+  });
+  return { schedule, phases: () => events.map(({ phase }) => phase) };
+}
+
+it('starts a node whose kill was under way when the trial was interrupted', async () => {
+  const { environment, done, asked, state } = slowEnvironment();
+  const { schedule, phases } = scheduleOn(environment, AbortSignal.timeout(100));
+  const running = schedule.run([KILL], openClock().nowUs());
+  running.catch(() => undefined);
+  await asked;
+  await pause(100);
+  await schedule.healAll();
+  expect(state()).toBe('running');
+  expect(done).toEqual(['killed', 'started']);
+  expect(phases()).toEqual(['inject', 'injected', 'heal', 'healed']);
+  await expect(running).rejects.toThrow();
+  await schedule.healAll();
+  expect(done).toEqual(['killed', 'started']);
+});
+
+it('starts a node that died although its kill failed', async () => {
+  const { environment, done, state } = slowEnvironment({
+    afterKill: () => {
+      throw new Error('the end was not observed');
+    },
+  });
+  const { schedule, phases } = scheduleOn(environment, new AbortController().signal);
+  await expect(schedule.run([KILL], 0)).rejects.toThrow('the end was not observed');
+  await schedule.healAll();
+  expect(state()).toBe('running');
+  expect(done).toEqual(['killed', 'started']);
+  expect(phases()).toEqual(['inject', 'healed']);
+});
+
+it('injects nothing any more once the trial is over', async () => {
+  const { environment, done } = slowEnvironment();
+  const { schedule, phases } = scheduleOn(environment, new AbortController().signal);
+  const running = schedule.run([{ ...KILL, atMs: 50 }], openClock().nowUs());
+  running.catch(() => undefined);
+  await schedule.healAll();
+  await expect(running).rejects.toThrow('the trial is over');
+  expect(done).toEqual([]);
+  expect(phases()).toEqual([]);
+});
