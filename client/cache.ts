@@ -96,24 +96,35 @@ export class SupervisedCache implements Cache {
     return payload === null ? this.#miss('redis') : this.#validated(physical, payload, 'redis', options);
   }
 
-  async getMany<T>(keys: readonly string[], options: ReadOptions<T> = {}): Promise<ReadonlyMap<string, T>> {
-    this.#assertOpen();
+  async getMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, T>> {
     const found = new Map<string, T>();
-    if (keys.length === 0) return found;
+    for (const [key, lookup] of await this.lookupMany(keys, options)) {
+      if (lookup.found) found.set(key, lookup.value);
+    }
+    return found;
+  }
+
+  async lookupMany<T>(
+    keys: readonly string[],
+    options: ReadOptions<T> = {},
+  ): Promise<ReadonlyMap<string, Lookup<T>>> {
+    this.#assertOpen();
+    const lookups = new Map<string, Lookup<T>>();
+    if (keys.length === 0) return lookups;
     const physical = keys.map((key) => this.physicalKey(key));
     const payloads = await this.#payloads(physical);
     for (const [i, key] of keys.entries()) {
       const name = physical[i] as string;
       const payload = payloads?.[i];
-      const entry =
+      const lookup =
         payloads === undefined || this.#fallback.isDirty(name)
           ? await this.#fromMemory(name, options)
           : payload
             ? await this.#validated(name, payload, 'redis', options)
             : this.#miss('redis');
-      if (entry.found) found.set(key, entry.value);
+      lookups.set(key, lookup);
     }
-    return found;
+    return lookups;
   }
 
   /** undefined: Redis is away. */

@@ -225,7 +225,10 @@ export interface Cache {
   lookup<T>(key: string, options?: ReadOptions<T>): Promise<Lookup<T>>;
   set<T>(key: string, value: T, options?: WriteOptions): Promise<WriteReceipt>;
   delete(...keys: readonly string[]): Promise<number>;
+  /** What was found of them; absent from the map: a miss. */
   getMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, T>>;
+  /** As `getMany`, with an answer for every key, misses included, and where each came from. */
+  lookupMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, Lookup<T>>>;
   setMany<T>(entries: ReadonlyMap<string, T>, options?: WriteOptions): Promise<WriteReceipt>;
   /** The value, or what `load` returns; one load a key at a time in this process; the caller does not wait for the store. */
   getOrCompute<T>(

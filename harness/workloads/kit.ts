@@ -42,7 +42,9 @@ export function adaptCache(cache: Cache, onEvent: ClientEventSink): Adapter {
     incr: (key) => direct('INCR', key),
     append: (key, text) => direct('APPEND', key, text),
     async getMany(keys) {
-      return { source: 'redis', value: String((await cache.getMany<string>(keys)).size) };
+      const lookups = [...(await cache.lookupMany<string>(keys)).values()];
+      const source = lookups.some((lookup) => lookup.source === 'memory') ? 'memory' : 'redis';
+      return { source, value: String(lookups.filter(({ found }) => found).length) };
     },
     setMany: async (entries) => receipt(await cache.setMany(entries)),
     async getOrCompute(key, load) {

@@ -43,6 +43,12 @@ describe('while Redis is away', () => {
     expect(await cache.getOrComputeEntry('other', () => 2)).toEqual({ value: 2, source: 'loader' });
     expect(await cache.getOrComputeEntry('other', () => 3)).toEqual({ value: 2, source: 'memory' });
     expect(cache.stats().fallbackHits).toBe(3);
+    expect(await cache.lookupMany(['k', 'absent'])).toEqual(
+      new Map([
+        ['k', { found: true, value: 1, source: 'memory' }],
+        ['absent', { found: false, source: 'memory' }],
+      ]),
+    );
     expect(events.some((event) => event.type === 'fallback')).toBe(true);
   });
 
@@ -71,6 +77,25 @@ describe('while Redis is away', () => {
     });
     expect(await cache.getEntry('kept')).toEqual({ value: 'old', source: 'redis' });
     await until('the memory is dropped', () => /memory_entries\{.*\} 0$/m.test(cache.metrics()));
+  });
+
+  it('a later store that fails too does not bring the old value back', async () => {
+    await open({ fallbackEntries: 10 });
+    for (const key of ['computed', 'durable']) await cache.set(key, 'old');
+    await redis.kill();
+    await cache.delete('computed');
+    expect(await cache.getOrCompute('computed', () => 'new')).toBe('new');
+    await until('it is stored in memory', async () => (await cache.get('computed')) === 'new');
+    await cache.set('durable', 'new');
+    const durability = { replicas: 1, timeoutMs: 50 };
+    await expect(cache.set('durable', 'newer', { durability })).rejects.toThrowError(NotSentError);
+    await redis.start();
+    await readyAgain();
+    for (const key of ['computed', 'durable']) expect(await cache.get(key)).not.toBe('old');
+    await until('the replay is done', async () => {
+      await cache.get('any');
+      return (await redis.admin().exists('f:computed', 'f:durable')) === 0;
+    });
   });
 
   it('a write after the return is not undone by the replay', async () => {

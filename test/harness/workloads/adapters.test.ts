@@ -64,6 +64,14 @@ it('takes from the kit’s errors what became of the command', async () => {
   await adapter.close();
 });
 
+it('says of a batch that the memory answered it', async () => {
+  const { tls: _, ...open } = endpoints;
+  const adapter = kitAdapter(clientSpec('kit', open, settings), () => undefined);
+  expect(await adapter.set('a', 'in memory', 'async')).toEqual({ source: 'memory' });
+  expect(await adapter.getMany(['a', 'b'])).toEqual({ source: 'memory', value: '1' });
+  await adapter.close();
+});
+
 it.each(['standalone', 'sentinel'] as const)('connects a stock client over TLS, %s', async (mode) => {
   const events: string[] = [];
   const adapter = ioredisAdapter(clientSpec('ioredis', { ...endpoints, mode }, settings), (name) =>
