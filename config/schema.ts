@@ -98,8 +98,11 @@ export const environmentSchema = z
     durability: z.strictObject({
       /** What a durable write of this environment promises; `async` where nobody asked for more. */
       durableWrites: durabilitySchema,
-      /** The stated bound: an `async` write acknowledged longer than this before a crash must not be lost. */
-      asyncLossWindowMs: durationMs.default(1_000),
+      /**
+       * The stated bound: an `async` write acknowledged longer than this before a crash must not be lost. A window as long as a
+       * drill's load would excuse every loss, so there is an end to it.
+       */
+      asyncLossWindowMs: durationMs.max(5_000).default(1_000),
     }),
     /** Read only where the environment runs on Docker; every value has a default. */
     docker: z

@@ -78,6 +78,7 @@ export const configuration: Checker = {
         ...Object.fromEntries(figures),
         // An election without a winner is tried again only after twice the failover-timeout (sentinel.c).
         electionRetryMs: value(2 * environment.sentinel.failoverTimeoutMs, 'ms', 1),
+        asyncLossWindowMs: value(environment.durability.asyncLossWindowMs, 'ms', 1),
       },
     };
   },
