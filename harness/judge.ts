@@ -17,7 +17,7 @@ import { type EnvironmentConfig, environmentSchema } from '../config/schema.ts';
 import { benchmarks } from './assembly/benchmarks.ts';
 import { comparison } from './assembly/comparison.ts';
 import { type DrillText, trialView } from './assembly/trial-view.ts';
-import type { Checker, CheckResult } from './checkers/checker.ts';
+import type { CheckContext, Checker, CheckResult } from './checkers/checker.ts';
 import { runCheckers, trialCheckers } from './checkers/index.ts';
 import { canonicalJson } from './evidence/canonical-json.ts';
 import type { TrialRecord } from './evidence/manifest.ts';
@@ -114,6 +114,7 @@ const DRILLS_SHAPE: Shape = {
       title: 'string',
       family: { oneOf: ['integration', 'failover', 'load'] },
       safeOutcome: 'string',
+      expectations: { optional: { listOf: 'string' } },
     },
   },
 };
@@ -172,6 +173,8 @@ function judgeTrial(evidence: Evidence, inputs: Inputs, record: TrialRecord): Ju
       record.files.map((path) => ({ path, text: evidence.read(path) ?? '' })),
     );
     const { environment } = inputs;
+    const expected = drill.expectations;
+    const subject = { drill: id, trial, ...(expected !== undefined && { expected }) };
     return {
       ...base,
       missing,
@@ -179,7 +182,9 @@ function judgeTrial(evidence: Evidence, inputs: Inputs, record: TrialRecord): Ju
       results:
         environment === undefined
           ? []
-          : record.clients.flatMap((client) => check(trialCheckers, history, environment, record, client)),
+          : record.clients.flatMap((client) =>
+              check(trialCheckers, history, { environment, client, ...subject }),
+            ),
       view: trialView(record, drill, history),
       flaws: torn.map((path) => `the last line of ${path} was cut off`),
     };
@@ -192,11 +197,9 @@ function judgeTrial(evidence: Evidence, inputs: Inputs, record: TrialRecord): Ju
 function check(
   checkers: readonly Checker[],
   history: History,
-  environment: EnvironmentConfig,
-  { drill, trial }: Pick<TrialRecord, 'drill' | 'trial'>,
-  client: string,
+  { trial, ...context }: CheckContext & Pick<TrialRecord, 'trial'>,
 ): readonly CheckResult[] {
-  const context = { environment, drill, client };
+  const { drill, client } = context;
   return checkers.map((checker) => ({
     checker: checker.id,
     drill,
@@ -268,7 +271,7 @@ function withoutTrial(
         results:
           environment === undefined || gone || altered
             ? []
-            : check([checker], histories[id], environment, { drill: id, trial: 0 }, 'kit'),
+            : check([checker], histories[id], { environment, drill: id, trial: 0, client: 'kit' }),
       },
     ];
   });

@@ -1,4 +1,7 @@
-/** Whether every replica holds, key by key, what the master holds, once replication has caught up. */
+/**
+ * Whether every replica holds, key by key, what the master holds, once replication has caught up. A key that the master does
+ * not hold must not be on a replica either, but does not count as compared: nothing equals nothing.
+ */
 import type { Checker } from './checker.ts';
 import { examples, finalMaster, present, unknown, value } from './selection.ts';
 
@@ -25,10 +28,11 @@ export const consistency: Checker = {
     for (const [node, finals] of replicas) {
       const held = new Map(finals.flatMap((final) => final.entries));
       for (const [key, expected] of master.entries) {
-        compared++;
+        if (expected !== null) compared++;
         if ((held.get(key) ?? null) !== expected) differing.push(`${key} on ${node}`);
       }
     }
+    if (compared === 0 && differing.length === 0) return unknown('the master held no key to compare');
     return {
       validity: differing.length > 0 ? 'invalid' : 'valid',
       reasons:
@@ -36,7 +40,7 @@ export const consistency: Checker = {
           ? [`${differing.length} differ from ${master.node}: ${examples(differing)}`]
           : [],
       figures: present({
-        differences: value(differing.length, 'keys', compared),
+        differences: value(differing.length, 'keys', Math.max(compared, differing.length)),
         compared: value(compared, 'keys', compared),
       }),
     };

@@ -1,6 +1,9 @@
 /**
  * The expectations of scripted workloads: the workload recorded what it saw, here it is compared with what was expected.
  * `held` is the share that held; each has a figure of its own as well, by its id.
+ *
+ * Where the drill names the expectations that must be there, one that is missing was not checked: what did hold is then not given
+ * as the whole (no `held`), while what did not hold still is.
  */
 import type { ExpectationEvent, Json } from '../history.ts';
 import type { Checker, Figure } from './checker.ts';
@@ -9,7 +12,7 @@ import { examples, proportion, unknown } from './selection.ts';
 export const expectations: Checker = {
   id: 'expectations',
   proves: 'what the drill expects at each of its steps is what was seen',
-  check(history) {
+  check(history, { expected = [] }) {
     const all = history.expectations;
     if (all.length === 0) return unknown('the drill recorded no expectation');
     const missed = all.filter((expectation) => !holds(expectation));
@@ -22,6 +25,12 @@ export const expectations: Checker = {
     const described = missed.map(
       (one) => `${one.id}: ${one.what} (expected ${inWords(one)}, got ${text(one.actual)})`,
     );
+    const unseen = expected.filter((id) => !Object.hasOwn(figures, id));
+    if (unseen.length > 0 && missed.length === 0) {
+      return unknown(
+        `${unseen.length} of ${expected.length} expectations were not recorded: ${examples(unseen)}`,
+      );
+    }
     return {
       validity: missed.length > 0 ? 'invalid' : 'valid',
       reasons: missed.length > 0 ? [examples(described)] : [],

@@ -127,17 +127,20 @@ function filesOf(drill: Drill): Readonly<Record<string, Events>> {
     return { events: failoverEvents(), kit: failover('kit'), ioredis: failover('ioredis') };
   }
   if (drill.family === 'load') return { events: memory, kit: LOADS[drill.id] ?? [] };
-  const step = {
-    type: 'expect',
-    id: 'step',
-    what: 'it works',
-    relation: 'equals',
-    expected: 1,
-    actual: 1,
-    atUs: 5,
-  } as const;
+  const steps = (drill.expectations ?? ['step']).map(
+    (id) =>
+      ({
+        type: 'expect',
+        id,
+        what: 'it works',
+        relation: 'equals',
+        expected: 1,
+        actual: 1,
+        atUs: 5,
+      }) as const,
+  );
   const written = writes(0, 1000, 10);
-  return { events: [step, final(written), final(written, {}, 'redis-3', 'replica')], kit: written };
+  return { events: [steps, final(written), final(written, {}, 'redis-3', 'replica')], kit: written };
 }
 
 function record(folder: RunFolder, drill: Drill, trial: number, options: RunOptions): TrialRecord {

@@ -104,6 +104,16 @@ describe('what a run shows', () => {
     },
   );
 
+  it('is a no-go where the window that excuses lost async writes is wide', () => {
+    const report = run({ environment: environment({ durability: { asyncLossWindowMs: 5000 } }) });
+    expect(criterion(report, 'async-window')).toMatchObject({
+      state: 'FAIL',
+      measured: 5000,
+      remedy: expect.stringContaining('durability.asyncLossWindowMs'),
+    });
+    expect(report.verdict.exitCode).toBe(1);
+  });
+
   it('is a no-go where one durable write of one trial is lost', () => {
     const lost = op({ at: 1995, done: 1996, durability: { replicas: 1, timeoutMs: 1000 }, replicas: 1 });
     const gone = {
@@ -263,6 +273,27 @@ describe('what a run shows', () => {
       JSON.stringify({ ...manifest, trials: [...manifest.trials, record] }),
     );
     expect(criterion(analyzeRun(dir), 'security').because).toBe('security #1 was not measured: no room');
+  });
+
+  it('is not known where a script left out an expectation that its drill promises', () => {
+    const promising = drills.map((drill) =>
+      drill.id === 'security' ? { ...drill, expectations: ['app-cannot-flush', 'no-password'] } : drill,
+    );
+    const one = {
+      type: 'expect',
+      id: 'no-password',
+      what: 'it is refused',
+      relation: 'equals',
+      expected: 1,
+      actual: 1,
+      atUs: 5,
+    } as const;
+    const report = run({ drills: promising, instead: { 'security/events': one } });
+    expect(criterion(report, 'security')).toMatchObject({
+      state: 'NOT_MEASURED',
+      because: expect.stringContaining('app-cannot-flush'),
+    });
+    expect(report.verdict.exitCode).toBe(3);
   });
 
   it('asks a run of some drills only for those', () => {

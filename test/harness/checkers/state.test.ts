@@ -54,6 +54,16 @@ describe('expectations', () => {
     expect(finding.figures).toMatchObject({ held: { successes: 1, n: 3 }, value: { successes: 1, n: 2 } });
   });
 
+  it('does not know where an expectation that the drill promises is missing, and still says what did not hold', () => {
+    const check = (...events: readonly Events[]) =>
+      expectations.check(history(...events), context({ expected: ['first', 'second'] }));
+    const first = expectation('equals', 1, 1, 'first');
+    expect(check(first, expectation('equals', 1, 1, 'second')).validity).toBe('valid');
+    expect(check(first)).toMatchObject({ validity: 'unknown', figures: {} });
+    expect(check(first).reasons.join()).toMatch(/1 of 2 expectations were not recorded: second/);
+    expect(check(expectation('equals', 1, 2, 'first')).validity).toBe('invalid');
+  });
+
   it('does not know where nothing was expected', () => {
     expect(expectations.check(history(writes(0, 1)), context()).validity).toBe('unknown');
   });
@@ -81,6 +91,19 @@ describe('consistency', () => {
     expect(finding.validity).toBe('invalid');
     expect(number(finding, 'differences')).toBe(3);
     expect(finding.reasons.join()).toMatch(/w:0 on redis-3/);
+  });
+
+  it('does not take keys that nobody holds for compared ones', () => {
+    const nothing = { 'w:0': null, 'w:100': null, 'w:200': null };
+    const half = check(
+      final(written, { 'w:0': null }),
+      final(written, { 'w:0': null }, 'redis-1', 'replica'),
+    );
+    expect(half.figures).toMatchObject({ differences: { value: 0, n: 2 }, compared: { value: 2 } });
+    const none = check(final(written, nothing), final(written, nothing, 'redis-1', 'replica'));
+    expect(none).toMatchObject({ validity: 'unknown', figures: {} });
+    const left = check(final(written, nothing), final(written, {}, 'redis-1', 'replica'));
+    expect(left).toMatchObject({ validity: 'invalid', figures: { differences: { value: 3 } } });
   });
 
   it('does not know without both sides, and is invalid with two masters', () => {
@@ -128,6 +151,7 @@ describe('configuration', () => {
     expect(finding.reasons).toEqual([expect.stringContaining('security.tls')]);
     expect(check({ security: { tls: true } }).validity).toBe('valid');
     expect(number(finding, 'electionRetryMs')).toBe(10_000);
+    expect(number(finding, 'asyncLossWindowMs')).toBe(1000);
   });
 
   it.each([
@@ -168,6 +192,12 @@ describe('configuration', () => {
   it('asks for no backing of durable writes where nobody was promised any', () => {
     const finding = check({ durability: { durableWrites: 'async' }, redis: { minReplicasToWrite: 0 } });
     expect(number(finding, 'durableWritesBacked')).toBe(1);
+  });
+
+  it('takes no window for async losses that would excuse all of them', () => {
+    const window = (asyncLossWindowMs: number) => check({ durability: { asyncLossWindowMs } });
+    expect(number(window(5000), 'asyncLossWindowMs')).toBe(5000);
+    expect(() => window(5001)).toThrow(/5000/);
   });
 
   it('takes snapshots alone for persistence', () => {
