@@ -4,10 +4,22 @@
  *
  * A miss is a right answer of a cache; a value is right where it is one that was written to its key, or, for `getOrCompute`, what
  * the loader gives. `errors` is the share that did not complete as ok, whatever the value.
+ *
+ * Without a fault an answer of the memory fallback is not good and counts as an error: Redis was there and did not serve. Under a fault
+ * it is what the fallback is for.
  */
 import type { Operation } from '../history.ts';
 import type { Checker } from './checker.ts';
-import { examples, measuredOperations, operationsOf, present, proportion, unknown } from './selection.ts';
+import {
+  examples,
+  isFaultless,
+  measuredOperations,
+  operationsOf,
+  present,
+  proportion,
+  servedByRedis,
+  unknown,
+} from './selection.ts';
 
 export const availability: Checker = {
   id: 'availability',
@@ -16,12 +28,16 @@ export const availability: Checker = {
     const scheduled = measuredOperations(history, context.client);
     if (scheduled.length === 0) return unknown('no operation was scheduled in the measured window');
     const written = valuesByKey(operationsOf(history, context.client));
-    const bad = scheduled.filter((operation) => flawOf(operation, written) !== undefined);
-    const wrong = bad.filter((operation) => flawOf(operation, written) === 'wrong');
-    const errors = scheduled.filter((operation) => operation.outcome !== 'ok');
+    const fallback = isFaultless(history) ? 'bad' : 'good';
+    const flawed = scheduled.map((operation) => [operation, flawOf(operation, written, fallback)] as const);
+    const bad = flawed.filter(([, flaw]) => flaw !== undefined);
+    const wrong = flawed.filter(([, flaw]) => flaw === 'wrong');
+    const errors = scheduled.filter(
+      (operation) => operation.outcome !== 'ok' || (fallback === 'bad' && !servedByRedis(operation)),
+    );
     const computed = scheduled.filter(({ invoke }) => invoke.kind === 'getOrCompute');
-    const computedBad = bad.filter(({ invoke }) => invoke.kind === 'getOrCompute');
-    const described = bad.map((op) => `${op.invoke.kind} ${op.invoke.key} (${flawOf(op, written)})`);
+    const computedBad = bad.filter(([{ invoke }]) => invoke.kind === 'getOrCompute');
+    const described = bad.map(([{ invoke }, flaw]) => `${invoke.kind} ${invoke.key} (${flaw})`);
     return {
       validity: wrong.length > 0 ? 'invalid' : 'valid',
       reasons:
@@ -36,16 +52,19 @@ export const availability: Checker = {
   },
 };
 
-type Flaw = 'no answer' | 'late' | 'wrong';
+type Flaw = 'no answer' | 'late' | 'wrong' | 'not from Redis';
 
 function flawOf(
-  { invoke, completion, outcome, latencyMs }: Operation,
+  operation: Operation,
   written: ReadonlyMap<string, ReadonlySet<string>>,
-) {
-  if (outcome !== 'ok') return 'no answer' satisfies Flaw;
-  if (isWrong(invoke.kind, completion?.value, written.get(invoke.key))) return 'wrong' satisfies Flaw;
+  fallback: 'good' | 'bad',
+): Flaw | undefined {
+  const { invoke, completion, outcome, latencyMs } = operation;
+  if (outcome !== 'ok') return 'no answer';
+  if (isWrong(invoke.kind, completion?.value, written.get(invoke.key))) return 'wrong';
+  if (fallback === 'bad' && !servedByRedis(operation)) return 'not from Redis';
   const deadlineMs = invoke.deadlineMs ?? Number.POSITIVE_INFINITY;
-  return (latencyMs ?? Number.POSITIVE_INFINITY) > deadlineMs ? ('late' satisfies Flaw) : undefined;
+  return (latencyMs ?? Number.POSITIVE_INFINITY) > deadlineMs ? 'late' : undefined;
 }
 
 function isWrong(

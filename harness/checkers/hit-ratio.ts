@@ -1,6 +1,6 @@
 /**
- * Hits over reads. A read is a `get`, a key of a `getMany`, or a `getOrCompute`; it is a hit where the cache answered with a
- * value, and a miss where the loader had to, or where nothing was there. Reads of a phase that has no cache (`uncached`) or fills
+ * Hits over reads. A read is a `get`, a key of a `getMany`, or a `getOrCompute`; it is a hit where Redis answered with a
+ * value, and a miss where the loader had to, the memory fallback did, or nothing was there. Reads of a phase that has no cache (`uncached`) or fills
  * it (`warm`) are not counted; reads that failed are availability's.
  *
  * `frequent` counts keys that were read at least twice in the window: seed 002's "frequently accessed data".
@@ -19,7 +19,7 @@ interface Reads {
 
 export const hitRatio: Checker = {
   id: 'hit-ratio',
-  proves: 'which share of the reads the cache answered',
+  proves: 'which share of the reads Redis answered',
   check(history, context) {
     const reads = measuredOperations(history, context.client).filter(
       (operation) => operation.outcome === 'ok' && readsOf(operation).reads > 0,
@@ -44,8 +44,12 @@ const READ_KINDS: ReadonlySet<string> = new Set(['get', 'getMany', 'getOrCompute
 export function readsOf({ invoke, completion }: Operation): Reads {
   const counted = READ_KINDS.has(invoke.kind) && !UNCOUNTED.has(invoke.phase ?? '');
   if (!counted || completion === undefined) return { hits: 0, reads: 0 };
-  if (invoke.kind === 'getMany') return { hits: Number(completion.value ?? 0), reads: invoke.batch ?? 1 };
-  const hit = completion.value !== null && completion.value !== undefined && completion.source !== 'loader';
+  if (invoke.kind === 'getMany')
+    return {
+      hits: completion.source === 'redis' ? Number(completion.value ?? 0) : 0,
+      reads: invoke.batch ?? 1,
+    };
+  const hit = completion.value !== null && completion.value !== undefined && completion.source === 'redis';
   return { hits: hit ? 1 : 0, reads: 1 };
 }
 

@@ -1,6 +1,7 @@
 /**
- * How long callers waited, from the intended start, by kind of operation. Whatever its outcome, an operation counts with its
- * actual wait; one that never completed counts up to the end of the history; one that was never sent has none.
+ * How long callers waited, from the intended start, by kind of operation. Distributions are over answers: a failure that came fast
+ * must not improve them, and without a fault only Redis answers (a computed value: or its loader). An operation that never
+ * completed counts up to the end of the history; one that was never sent has no wait. `longerThan1s` counts every wait, whatever came of it.
  *
  * `<kind>` are distributions; `operation` is all on a single key, but for computed values, whose time is the loader's. `<kind>.p95Upper95`
  * and `<kind>.p99Upper95` are order-statistic upper bounds at 95 %, where there are samples enough for one; samples of one trial are not
@@ -11,7 +12,17 @@ import type { History, Operation } from '../history.ts';
 import { quantileUpperBound } from '../statistics/bounds.ts';
 import { summarize } from '../statistics/quantile.ts';
 import type { Checker, Figure } from './checker.ts';
-import { lastUs, measuredOperations, present, US_PER_MS, unknown, value, wasSent } from './selection.ts';
+import {
+  isFaultless,
+  lastUs,
+  measuredOperations,
+  present,
+  servedByRedis,
+  US_PER_MS,
+  unknown,
+  value,
+  wasSent,
+} from './selection.ts';
 
 const CONFIDENCE = 0.95;
 /** Beyond this a caller has given up, whatever it gets. */
@@ -22,13 +33,19 @@ export const latency: Checker = {
   id: 'latency',
   proves: 'how long each kind of operation takes, measured from the intended start',
   check(history, context) {
-    const operations = measuredOperations(history, context.client).filter(wasSent);
-    if (operations.length === 0) return unknown('no operation in the measured window');
+    const sent = measuredOperations(history, context.client).filter(wasSent);
+    if (sent.length === 0) return unknown('no operation in the measured window');
+    const faultless = isFaultless(history);
+    const operations = sent.filter(
+      (operation) =>
+        operation.completion === undefined ||
+        (operation.outcome === 'ok' && (!faultless || servedByRedis(operation))),
+    );
     const single = operations.filter(
       ({ invoke, completion }) => !BATCHES.has(invoke.kind) && completion?.source !== 'loader',
     );
     const waits = waitsByKind(history, operations);
-    const all = [...waits.values()].flat();
+    const all = [...waitsByKind(history, sent).values()].flat();
     const operation = [...waitsByKind(history, single).values()].flat();
     const figures: Record<string, Figure | undefined> = {
       longerThan1s: value(all.filter((ms) => ms > LONG_MS).length, 'operations', all.length),

@@ -4,6 +4,8 @@
  * `{ replicas, timeoutMs }`: none may be lost. `async`: Redis acknowledges before it replicates, so what was acknowledged within
  * `asyncLossWindowMs` before a fault, or between it and the promotion of the new master, may be lost; anything else may
  * not. Writes of unknown outcome are neither, and an answer of the memory fallback was no write to Redis.
+ *
+ * Of fewer than 20 durable acknowledgements in a trial, none lost says nothing: `durableLost` is left out then, unless some were.
  */
 
 import type { History } from '../history.ts';
@@ -25,6 +27,8 @@ import {
   value,
   vanishingReasons,
 } from './selection.ts';
+
+const FEWEST_DURABLE = 20;
 
 export const lostWrites: Checker = {
   id: 'lost-writes',
@@ -82,14 +86,25 @@ function judge(
     ...reason(unconfirmed, 'durable writes acknowledged with fewer replicas than promised'),
   ];
   const asyncCount = acknowledged.length - durable.length;
+  const tooFew = durable.length < FEWEST_DURABLE && durableLost.length === 0;
+  const promised = typeof context.environment.durability.durableWrites === 'object';
   return {
     validity: doubts.length > 0 ? 'unknown' : violations.length > 0 ? 'invalid' : 'valid',
-    reasons: [...doubts, ...violations, ...reason(asyncLost, 'async writes lost')],
+    reasons: [
+      ...doubts,
+      ...violations,
+      ...reason(asyncLost, 'async writes lost'),
+      ...(tooFew && promised
+        ? [
+            `durableLost: ${durable.length} durable writes were acknowledged; ${FEWEST_DURABLE} are the fewest that count`,
+          ]
+        : []),
+    ],
     figures: present({
       acknowledged: value(acknowledged.length, 'writes', acknowledged.length),
       lost: value(lost.length, 'writes', acknowledged.length),
       durableAcknowledged: value(durable.length, 'writes', durable.length),
-      durableLost: value(durableLost.length, 'writes', durable.length),
+      durableLost: tooFew ? undefined : value(durableLost.length, 'writes', durable.length),
       durableUnconfirmed: value(unconfirmed.length, 'writes', durable.length),
       asyncLost: value(asyncLost.length, 'writes', asyncCount),
       asyncLostBeyondWindow: value(beyond.length, 'writes', asyncCount),

@@ -1,25 +1,34 @@
 /**
- * How long a fault was felt. `recoveryMs`: from the observed injection to the first acknowledged write that was meant after
- * it, so that an answer that was already under way does not count. `writeGapMs`: the longest time in which Redis acknowledged
- * nothing, as far as it touches the time since the fault was asked for; a gap still open at the end counts to the end.
+ * How long a fault was felt. `recoveryMs`: from the observed injection until every kind of write that was acknowledged before the
+ * fault (async set, durable set, incr, append) is acknowledged again, each by one that was meant after it, so that neither an answer that was
+ * already under way nor one lucky INCR is a recovery. `writeGapMs`: the longest time in which Redis acknowledged nothing, as
+ * far as it touches the time since the fault was asked for; a gap still open at the end counts to the end.
+ * `servedAfterRecovery`: of the writes meant more than a second after that recovery and sent, the share that Redis acknowledged.
  *
+ * A fault that was never seen to heal left the topology broken: what was measured then is no recovery.
  * A client that never wrote again has no `recoveryMs`, and the finding is invalid: never is not a short time.
  */
-import type { History } from '../history.ts';
-import type { Checker } from './checker.ts';
+import type { History, Operation } from '../history.ts';
+import type { Checker, Figure } from './checker.ts';
 import {
   type AcknowledgedWrite,
   acknowledgedWrites,
   type FaultSpan,
   faultSpans,
+  isWrite,
   lastUs,
   operationsOf,
   present,
+  proportion,
   US_PER_MS,
   unknown,
   value,
+  wasSent,
   windowOf,
 } from './selection.ts';
+
+/** What a client that has just moved may still settle. */
+const SETTLING_US = 1_000_000;
 
 export const recovery: Checker = {
   id: 'recovery',
@@ -32,7 +41,15 @@ export const recovery: Checker = {
     if (unobserved !== undefined) {
       return unknown(`${unobserved.fault} was never seen to take effect`, present({ deadClients: dead }));
     }
-    const writes = acknowledgedWrites(operationsOf(history, context.client));
+    const unhealed = faults.find((fault) => fault.toUs === undefined);
+    if (unhealed !== undefined) {
+      return unknown(
+        `${unhealed.fault} of ${unhealed.node} was never seen to heal`,
+        present({ deadClients: dead }),
+      );
+    }
+    const operations = operationsOf(history, context.client);
+    const writes = acknowledgedWrites(operations);
     if (writes.length === 0) {
       return {
         validity: 'invalid',
@@ -40,33 +57,80 @@ export const recovery: Checker = {
         figures: present({ deadClients: dead }),
       };
     }
-    const recoveries = faults.map((fault) => recoveryUs(fault, writes));
-    const never = faults.filter((_, i) => recoveries[i] === undefined);
-    const recovered = recoveries.filter((us) => us !== undefined);
+    const recoveries = faults.map((fault) => recoveryOf(fault, writes));
+    const lasting = faults.flatMap((fault, i) =>
+      (recoveries[i]?.never ?? []).map(
+        (kind) => `no ${kind} was acknowledged any more after ${fault.fault} of ${fault.node}`,
+      ),
+    );
+    const recovered = recoveries.map(({ atUs }, i) => atUs - (faults[i]?.fromUs ?? 0));
     const alive = dead === undefined || dead.kind !== 'value' || dead.value === 0;
     return {
-      validity: never.length > 0 || !alive ? 'invalid' : 'valid',
-      reasons: [
-        ...never.map((fault) => `no write was acknowledged any more after ${fault.fault} of ${fault.node}`),
-        ...(alive ? [] : ['the client did not answer the probe after the heal']),
-      ],
+      validity: lasting.length > 0 || !alive ? 'invalid' : 'valid',
+      reasons: [...lasting, ...(alive ? [] : ['the client did not answer the probe after the heal'])],
       figures: present({
         writeGapMs: value(writeGapUs(history, context.client, faults, writes) / US_PER_MS, 'ms', 1),
         recoveryMs:
-          never.length > 0 ? undefined : value(Math.max(...recovered) / US_PER_MS, 'ms', recovered.length),
+          lasting.length > 0 ? undefined : value(Math.max(...recovered) / US_PER_MS, 'ms', recovered.length),
+        servedAfterRecovery:
+          lasting.length > 0 ? undefined : servedAfter(faults, recoveries, operations.filter(wasSent)),
         deadClients: dead,
       }),
     };
   },
 };
 
-function recoveryUs(fault: FaultSpan, writes: readonly AcknowledgedWrite[]): number | undefined {
-  let first: number | undefined;
-  for (const { invoke, completion } of writes) {
-    if (invoke.intendedUs > fault.fromUs && (first === undefined || completion.atUs < first))
-      first = completion.atUs;
+interface Recovery {
+  /** When the last kind of write was acknowledged again. */
+  readonly atUs: number;
+  /** Kinds that were acknowledged before the fault and never after it. */
+  readonly never: readonly string[];
+}
+
+function recoveryOf(fault: FaultSpan, writes: readonly AcknowledgedWrite[]): Recovery {
+  const before = new Set<string>();
+  const first = new Map<string, number>();
+  for (const write of writes) {
+    const { invoke, completion } = write;
+    const kind = kindOf(write);
+    if (completion.atUs <= fault.fromUs) before.add(kind);
+    if (invoke.intendedUs > fault.fromUs)
+      first.set(kind, Math.min(completion.atUs, first.get(kind) ?? Number.POSITIVE_INFINITY));
   }
-  return first === undefined ? undefined : first - fault.fromUs;
+  // Nothing was written before the fault: any write at all then.
+  if (before.size === 0) {
+    return first.size === 0
+      ? { atUs: fault.fromUs, never: ['write'] }
+      : { atUs: Math.min(...first.values()), never: [] };
+  }
+  const never = [...before].filter((kind) => !first.has(kind));
+  return {
+    atUs: Math.max(fault.fromUs, ...[...before].flatMap((kind) => first.get(kind) ?? [])),
+    never: never.length === before.size ? ['write'] : never,
+  };
+}
+
+/** Kinds of write that take different ways: through the cache with either promise, or straight through the connection. */
+function kindOf({ invoke }: Operation): string {
+  return typeof invoke.durability === 'object' ? `durable ${invoke.kind}` : invoke.kind;
+}
+
+/** From a second after each recovery to the next fault. */
+function servedAfter(
+  faults: readonly FaultSpan[],
+  recoveries: readonly Recovery[],
+  sent: readonly Operation[],
+): Figure {
+  const steady = recoveries.map(({ atUs }, i) => ({
+    fromUs: atUs + SETTLING_US,
+    toUs: faults[i + 1]?.askedUs ?? Number.POSITIVE_INFINITY,
+  }));
+  const judged = sent.filter(
+    ({ invoke }) =>
+      isWrite(invoke.kind) &&
+      steady.some(({ fromUs, toUs }) => invoke.intendedUs > fromUs && invoke.intendedUs < toUs),
+  );
+  return proportion(acknowledgedWrites(judged).length, judged.length);
 }
 
 function writeGapUs(

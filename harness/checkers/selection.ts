@@ -9,6 +9,10 @@ export const US_PER_MS = 1000;
 
 const WRITES: ReadonlySet<OperationKind> = new Set(['set', 'setMany', 'incr', 'append']);
 
+export function isWrite(kind: OperationKind): boolean {
+  return WRITES.has(kind);
+}
+
 /** Not sent at all, because too many were in flight: nobody waited for it. */
 const NOT_SENT = 'IN_FLIGHT_BOUND';
 
@@ -85,10 +89,24 @@ export function measuredOperations(history: History, client: string): readonly O
 export function acknowledgedWrites(operations: readonly Operation[]): readonly AcknowledgedWrite[] {
   return operations.filter(
     (operation): operation is AcknowledgedWrite =>
-      WRITES.has(operation.invoke.kind) &&
+      isWrite(operation.invoke.kind) &&
       operation.outcome === 'ok' &&
       operation.completion?.source === 'redis',
   );
+}
+
+/**
+ * Whether Redis served an operation that completed as ok. An answer of the memory fallback is a service of the kit, and only where a
+ * fault took Redis away: without one it hides that Redis was not there. A computed value may come from its loader.
+ */
+export function servedByRedis({ invoke, completion }: Operation): boolean {
+  const source = completion?.source;
+  return source === 'redis' || (source === 'loader' && invoke.kind === 'getOrCompute');
+}
+
+/** Whether nothing struck, so that nobody but Redis has to answer. */
+export function isFaultless({ faults }: History): boolean {
+  return faults.length === 0;
 }
 
 export function wasSent(operation: Operation): boolean {

@@ -5,4 +5,10 @@ export const breaker = integration({
   title: 'The circuit breaker opens, probes and closes',
   source: 'seed 004 §5, test_circuit_breaker_trip_reset; §4.7',
   safeOutcome: 'open after the threshold and not before, half-open by a probe, closed without a restart',
+  expectations: ['hang', 'down'].flatMap((outage) =>
+    [
+      ...['closed-before', 'opens', 'answers-open', 'fast-open', 'closes', 'first', 'half-open', 'last'],
+      'redis-again',
+    ].map((what) => `${outage}-${what}`),
+  ),
 });

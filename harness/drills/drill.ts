@@ -39,6 +39,11 @@ export interface Drill {
   readonly workload: WorkloadSpec;
   readonly faults: readonly ScheduledFault[];
   readonly checkers: readonly string[];
+  /**
+   * Expectations that the script records in every trial, by id, on every topology that the drill is asked of. One that is
+   * missing was not checked, so that a script that ends early does not pass on what it did record.
+   */
+  readonly expectations?: readonly string[];
   /** The longest that a trial may take; then it is ended, healed and recorded as not measured. */
   readonly boundMs: number;
   /** Trials in a profile. */

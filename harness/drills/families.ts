@@ -6,9 +6,19 @@ type Own<K extends keyof Drill> = Omit<Drill, K>;
 /** A script through the kit's client: seconds, once. */
 export function integration(
   drill: Own<
-    'family' | 'clients' | 'faults' | 'boundMs' | 'trials' | 'needs' | 'topologies' | 'checkers' | 'workload'
+    | 'family'
+    | 'clients'
+    | 'faults'
+    | 'boundMs'
+    | 'trials'
+    | 'needs'
+    | 'topologies'
+    | 'checkers'
+    | 'workload'
+    | 'expectations'
   > &
-    Partial<Pick<Drill, 'checkers' | 'topologies'>>,
+    Partial<Pick<Drill, 'checkers' | 'topologies'>> &
+    Required<Pick<Drill, 'expectations'>>,
 ): Drill {
   return {
     family: 'integration',

@@ -5,4 +5,16 @@ export const hitMiss = integration({
   title: 'A value that was set is read, one that was not is a miss',
   source: 'seed 004 §5, test_redis_hit_miss_cycle',
   safeOutcome: 'every read returns what was written last, or a miss; the counters agree',
+  expectations: [
+    'miss-before',
+    'set-by-redis',
+    'hit-after',
+    'hit-by-redis',
+    'overwritten',
+    'deleted',
+    'miss-after',
+    'batch',
+    'hits-counted',
+    'misses-counted',
+  ],
 });

@@ -5,4 +5,5 @@ export const keyVersioning = integration({
   title: 'Keys carry namespace and version',
   source: 'seed 004 §3, key versioning; §6, key strategy',
   safeOutcome: 'no key reaches Redis without the namespace, and built keys carry v1',
+  expectations: ['shape', 'at-physical-key', 'not-unprefixed', 'same-input', 'other-version', 'no-strangers'],
 });

@@ -5,4 +5,14 @@ export const observability = integration({
   title: 'Counters and metrics tell what happened',
   source: 'seed 004 §3, observability; §4.6, Prometheus counters',
   safeOutcome: 'statistics and metrics text equal the recorded history, operation by operation',
+  expectations: [
+    'hits',
+    'misses',
+    'loads',
+    'errors',
+    'ratio',
+    'cache_redis_hits_total',
+    'cache_redis_misses_total',
+    'cache_redis_errors_total',
+  ],
 });

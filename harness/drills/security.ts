@@ -6,4 +6,18 @@ export const security = integration({
   source: 'seed 004 §3, security; seed 002, renamed commands',
   safeOutcome:
     'no access without the right password, dangerous commands denied to the app, no secret on a command line',
+  expectations: [
+    ...[
+      'no-password',
+      'wrong-password',
+      'FLUSHALL',
+      'FLUSHDB',
+      'EVAL',
+      'CONFIG',
+      'KEYS',
+      'DEBUG',
+      'SHUTDOWN',
+    ],
+    'ACL',
+  ].map((what) => `redis-1-${what}`),
 });

@@ -5,4 +5,13 @@ export const timeoutFallback = integration({
   title: 'Redis answers slower than the deadline',
   source: 'seed 004 §5, test_redis_timeout_fallback',
   safeOutcome: 'every getOrCompute answers with the right value within its deadline; no error is unhandled',
+  expectations: [
+    'fast-by-redis',
+    'all-answered',
+    'within-deadline',
+    'read-does-not-throw',
+    'write-to-memory',
+    'recovered',
+    'none-unhandled',
+  ],
 });

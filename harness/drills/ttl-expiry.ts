@@ -5,4 +5,16 @@ export const ttlExpiry = integration({
   title: 'TTLs: default, per call, 0, negative, none',
   source: 'seed 004 §5, test_redis_ttl_expiry; §1, TTL edge conditions',
   safeOutcome: 'an expired value is a miss, and no edge case stores for ever by accident',
+  expectations: [
+    'default-at-most',
+    'default-at-least',
+    'before-expiry',
+    'after-expiry',
+    'recomputed',
+    'zero-not-stored',
+    'zero-miss',
+    'negative-refused',
+    'negative-not-stored',
+    'null-no-expiry',
+  ],
 });

@@ -69,6 +69,8 @@ function failover(client: string): Events {
     writes(2200, 6000, 10, given),
     op({ at: 50, done: 51, kind: 'incr', key: 'i:1', value: '1', answer: '1', client }),
     op({ at: 60, done: 61, kind: 'append', key: 'a:1', value: ',1', client }),
+    op({ at: 2200, done: 2201, kind: 'incr', key: 'i:2', value: '1', answer: '1', client }),
+    op({ at: 2200, done: 2201, kind: 'append', key: 'a:2', value: ',2', client }),
     Array.from({ length: 350 }, (_, i) =>
       answer(i * 10, 'redis', 'mix').map((event) => ({ ...event, client })),
     ),
@@ -79,12 +81,13 @@ function failover(client: string): Events {
 
 function failoverEvents(): Events {
   const all = [writes(0, 2000, 10), writes(2200, 6000, 10)].flat();
+  const counted = { 'i:1': '1', 'a:1': ',1', 'i:2': '1', 'a:2': ',2' };
   return [
     fault(2000, 2600),
     switched(2150),
     memory,
-    final(all, { 'i:1': '1', 'a:1': ',1' }),
-    final(all, { 'i:1': '1', 'a:1': ',1' }, 'redis-1', 'replica'),
+    final(all, counted),
+    final(all, counted, 'redis-1', 'replica'),
   ];
 }
 

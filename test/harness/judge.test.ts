@@ -123,6 +123,27 @@ describe('what a run shows', () => {
     expect(criterion(report, 'durable-kept-master-hang').state).toBe('PASS');
   });
 
+  it('does not know whether durable writes are kept where hardly any were acknowledged', () => {
+    const given = { durability: { replicas: 1, timeoutMs: 1000 }, replicas: 1 } as const;
+    const few = [
+      writes(0, 50, 10, given),
+      writes(2200, 2250, 10, given),
+      seen(
+        'workload',
+        'lateness-total',
+        9999,
+        { p50Ms: 0.1, p99Ms: 1, maxMs: 5, n: 2000 },
+        { client: 'kit' },
+      ),
+    ];
+    const report = run({ instead: { 'master-crash/kit': few } });
+    expect(criterion(report, 'durable-kept-master-crash')).toMatchObject({
+      state: 'NOT_MEASURED',
+      because: expect.stringContaining('10 durable writes were acknowledged'),
+    });
+    expect(report.verdict.exitCode).not.toBe(0);
+  });
+
   it('does not know how much was lost where keys were evicted', () => {
     const evicted = [sample('redis-1', 3000, { evictedKeys: 1, usedMemory: 1, maxmemory: 100 })];
     const report = run({ extra: { 'master-crash/events': evicted } });
@@ -158,6 +179,41 @@ describe('what a run shows', () => {
     expect(report.verdict.advice).toContain('CACHE_DEFAULT_TTL=75');
     expect(report.verdict.advice).toContain('CIRCUIT_BREAKER_THRESHOLD=3');
     expect(report.verdict.advice).toContain('CIRCUIT_BREAKER_TIMEOUT=60');
+  });
+
+  it('is a no-go where batches are answered by the memory fallback', () => {
+    const fallback = Array.from({ length: 40 }, (_, i) =>
+      op({
+        at: i * 10,
+        done: i * 10 + 1,
+        kind: 'getMany',
+        key: 'm',
+        batch: 100,
+        answer: '100',
+        source: 'memory',
+      }),
+    );
+    const report = run({ extra: { 'batches/kit': fallback } });
+    expect(report.verdict).toMatchObject({ decision: 'NO_GO', action: 'deploy-with-breaker' });
+    expect(criterion(report, 'availability-batches').state).toBe('FAIL');
+    expect(criterion(report, 'transient-errors-batches').state).toBe('FAIL');
+    expect(criterion(report, 'batch-get-latency').state).toBe('PASS');
+  });
+
+  it('is a no-go where Redis takes half of the writes after the recovery', () => {
+    const given = { durability: { replicas: 1, timeoutMs: 1000 } } as const;
+    const refused = writes(3500, 6000, 10, {
+      ...given,
+      outcome: 'fail',
+      code: 'BREAKER_OPEN',
+      key: 'w:refused',
+    });
+    const report = run({ extra: { 'master-crash/kit': refused } });
+    expect(criterion(report, 'served-after-recovery')).toMatchObject({
+      state: 'FAIL',
+      measured: expect.closeTo(0.5, 1),
+    });
+    expect(report.verdict.exitCode).toBe(1);
   });
 
   it('is a no-go where the client never writes again: never is not a short time', () => {

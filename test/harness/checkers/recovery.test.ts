@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { recovery } from '../../../harness/checkers/recovery.ts';
-import { context, type Events, fault, history, number, op, seen, writes } from './by-hand.ts';
+import { context, DURABLE, type Events, fault, history, number, op, seen, writes } from './by-hand.ts';
 
 const check = (...events: readonly Events[]) => recovery.check(history(...events), context());
 const probe = (alive: boolean, client = 'kit') =>
@@ -17,25 +17,72 @@ describe('recovery', () => {
 
   it('does not take an answer that was already under way for the recovery', () => {
     const underWay = op({ at: 1999, done: 2003 });
-    const finding = check(writes(0, 1900), underWay, fault(2000), writes(4000, 5000));
+    const finding = check(writes(0, 1900), underWay, fault(2000, 2400), writes(4000, 5000));
     expect(number(finding, 'recoveryMs')).toBe(2001);
   });
 
   it('takes the first completion, whichever write it belongs to', () => {
     const waited = op({ at: 2100, done: 4500 });
     const fresh = op({ at: 4000, done: 4001 });
-    expect(number(check(writes(0, 2000), fault(2000), waited, fresh), 'recoveryMs')).toBe(2001);
+    expect(number(check(writes(0, 2000), fault(2000, 2400), waited, fresh), 'recoveryMs')).toBe(2001);
   });
 
   it('counts a gap that began before the fault, and one that is still open at the end', () => {
-    const early = check(op({ at: 100, done: 101 }), fault(2000), writes(2500, 3000));
+    const early = check(op({ at: 100, done: 101 }), fault(2000, 2400), writes(2500, 3000));
     expect(number(early, 'writeGapMs')).toBe(2400);
-    const open = check(writes(0, 2000), fault(2000), op({ at: 2100, done: 2101 }), op({ at: 9000 }));
+    const open = check(writes(0, 2000), fault(2000, 2400), op({ at: 2100, done: 2101 }), op({ at: 9000 }));
     expect(number(open, 'writeGapMs')).toBe(9000 - 2101);
   });
 
+  it('waits for every kind of write that was acknowledged before: one INCR alone is no recovery', () => {
+    const durable = { durability: DURABLE, replicas: 1 } as const;
+    const before = [
+      writes(0, 1000),
+      writes(1000, 1500, 100, durable),
+      writes(1500, 1800, 100, { kind: 'incr' }),
+      writes(1800, 2000, 100, { kind: 'append' }),
+    ];
+    const again = [
+      op({ at: 2500, done: 2501, kind: 'incr' }),
+      op({ at: 3000, done: 3001, kind: 'append' }),
+      op({ at: 3500, done: 3501 }),
+    ];
+    const all = check(before, fault(2000, 6000), again, op({ at: 4000, done: 4001, ...durable }));
+    expect(all.validity).toBe('valid');
+    expect(number(all, 'recoveryMs')).toBe(2001);
+    const without = check(before, fault(2000, 6000), again);
+    expect(without.validity).toBe('invalid');
+    expect(without.figures.recoveryMs).toBeUndefined();
+    expect(without.reasons.join()).toMatch(/no durable set was acknowledged any more after kill of redis-1/);
+  });
+
+  it('does not know what recovered from a fault that was never seen to heal', () => {
+    const finding = check(writes(0, 2000), fault(2000), writes(3000, 6000), probe(true));
+    expect(finding).toMatchObject({ validity: 'unknown', figures: { deadClients: { value: 0 } } });
+    expect(finding.figures.recoveryMs).toBeUndefined();
+    expect(finding.reasons.join()).toMatch(/kill of redis-1 was never seen to heal/);
+  });
+
+  it('counts what Redis took of the writes a second after the recovery, and what it did not', () => {
+    const back = op({ at: 3000, done: 3001 });
+    const served = (...after: readonly Events[]) =>
+      check(writes(0, 2000), fault(2000, 3500), back, after).figures.servedAfterRecovery;
+    expect(served(writes(4100, 5000))).toMatchObject({ successes: 9, n: 9 });
+    expect(served(writes(4100, 5000, 100, { source: 'memory' }))).toMatchObject({ successes: 0, n: 9 });
+    expect(
+      served(writes(4100, 5000), op({ at: 5000, done: 5001, outcome: 'fail' }), op({ at: 5100 })),
+    ).toMatchObject({
+      successes: 9,
+      n: 11,
+    });
+    const settling = op({ at: 3900, done: 3901, outcome: 'fail' });
+    const unsent = op({ at: 4500, done: 4500, outcome: 'fail', code: 'IN_FLIGHT_BOUND' });
+    expect(served(settling, unsent, writes(4100, 5000))).toMatchObject({ successes: 9, n: 9 });
+    expect(served(settling)).toBeUndefined();
+  });
+
   it('ignores a gap that was over before the fault was asked for', () => {
-    const finding = check(op({ at: 0, done: 1 }), writes(1500, 3000), fault(2000));
+    const finding = check(op({ at: 0, done: 1 }), writes(1500, 3000), fault(2000, 2400));
     expect(number(finding, 'writeGapMs')).toBe(100);
   });
 
@@ -48,7 +95,8 @@ describe('recovery', () => {
       atUs: 2_000_000,
     } as const;
     const over = { ...asked, phase: 'injected', atUs: 2_600_000 } as const;
-    const finding = check(writes(0, 2000), asked, over, writes(2250, 4000));
+    const healed = { ...asked, phase: 'healed', atUs: 2_700_000 } as const;
+    const finding = check(writes(0, 2000), asked, over, healed, writes(2250, 4000));
     expect(number(finding, 'writeGapMs')).toBe(2251 - 1901);
   });
 
@@ -69,7 +117,7 @@ describe('recovery', () => {
   });
 
   it('does not take the memory fallback for a recovery', () => {
-    const finding = check(writes(0, 2000), fault(2000), writes(2100, 5000, 100, { source: 'memory' }));
+    const finding = check(writes(0, 2000), fault(2000, 2400), writes(2100, 5000, 100, { source: 'memory' }));
     expect(finding.validity).toBe('invalid');
     expect(finding.figures.recoveryMs).toBeUndefined();
   });
@@ -87,7 +135,7 @@ describe('recovery', () => {
   });
 
   it('is invalid where no write was ever acknowledged', () => {
-    expect(check(op({ at: 1 }), fault(2000)).validity).toBe('invalid');
+    expect(check(op({ at: 1 }), fault(2000, 2400)).validity).toBe('invalid');
   });
 
   it('does not know without a fault, or where it was never seen to take effect', () => {
@@ -102,7 +150,7 @@ describe('recovery', () => {
   it('counts the probes of its own client only', () => {
     const finding = check(
       writes(0, 2000),
-      fault(2000),
+      fault(2000, 2400),
       writes(3000, 4000),
       probe(true),
       probe(false, 'ioredis'),

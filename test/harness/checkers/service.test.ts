@@ -5,7 +5,7 @@ import { generator } from '../../../harness/checkers/generator.ts';
 import { hitRatio } from '../../../harness/checkers/hit-ratio.ts';
 import { latency } from '../../../harness/checkers/latency.ts';
 import { memory } from '../../../harness/checkers/memory.ts';
-import { context, type Events, history, number, op, sample, seen, writes } from './by-hand.ts';
+import { context, type Events, fault, history, number, op, sample, seen, writes } from './by-hand.ts';
 
 const window = (startMs: number, endMs: number) =>
   seen('workload', 'window', 0, { startUs: startMs * 1000, endUs: endMs * 1000 }, { client: 'kit' });
@@ -42,6 +42,25 @@ describe('latency', () => {
     );
     expect(finding.figures.operation).toMatchObject({ n: 11, distribution: { max: 2 } });
     expect(finding.figures.getMany).toMatchObject({ n: 1 });
+  });
+
+  it('is not improved by failures that came fast, nor by answers of the memory fallback', () => {
+    const slow = Array.from({ length: 10 }, (_, i) => op({ at: i, done: i + 8, kind: 'get' }));
+    const refused = Array.from({ length: 990 }, (_, i) =>
+      op({ at: i, done: i + 0.1, kind: 'get', outcome: 'fail', code: 'BREAKER_OPEN' }),
+    );
+    const fallback = Array.from({ length: 990 }, (_, i) =>
+      op({ at: i, done: i + 0.1, kind: 'get', source: 'memory' }),
+    );
+    expect(check(slow, refused).figures.get).toMatchObject({ n: 10, distribution: { min: 8 } });
+    expect(check(slow, fallback).figures.get).toMatchObject({ n: 10, distribution: { min: 8 } });
+    expect(check(slow, fallback).figures.operation).toMatchObject({ n: 10, distribution: { min: 8 } });
+    expect(check(slow, fallback, fault(500, 900)).figures.get).toMatchObject({ n: 1000 });
+  });
+
+  it('counts every wait of more than a second, whatever came of it', () => {
+    const gaveUp = op({ at: 0, done: 1500, kind: 'get', outcome: 'info' });
+    expect(number(check(gaveUp, writes(0, 100)), 'longerThan1s')).toBe(1);
   });
 
   it('does not count what was never sent, and gives an upper bound where there are samples enough', () => {
@@ -111,6 +130,43 @@ describe('availability', () => {
     expect(finding.reasons.join()).toMatch(/get k \(wrong\)/);
   });
 
+  const computed = (at: number, source: 'redis' | 'memory' | 'loader') =>
+    op({ at, done: at + 1, kind: 'getOrCompute', key: 'c', value: 'v', answer: 'v', source });
+
+  it('takes the memory fallback for no service of Redis where nothing was wrong with it', () => {
+    const finding = check(
+      op({ at: 0, done: 1, kind: 'get', source: 'memory', answer: null }),
+      op({ at: 1, done: 2, source: 'memory' }),
+      computed(2, 'memory'),
+      computed(3, 'loader'),
+      computed(4, 'redis'),
+    );
+    expect(finding.figures.answered).toMatchObject({ successes: 2, n: 5 });
+    expect(finding.figures.errors).toMatchObject({ successes: 3, n: 5 });
+    expect(finding.figures.getOrComputeAnswered).toMatchObject({ successes: 2, n: 3 });
+    expect(finding.figures.rightValues).toMatchObject({ successes: 5, n: 5 });
+    expect(finding.reasons.join()).toMatch(/get w:0 \(not from Redis\)/);
+  });
+
+  it('takes the memory fallback for an answer under a fault', () => {
+    const finding = check(computed(2, 'memory'), computed(3, 'loader'), fault(1, 9));
+    expect(finding.figures.getOrComputeAnswered).toMatchObject({ successes: 2, n: 2 });
+    expect(finding.figures.errors).toMatchObject({ successes: 0, n: 2 });
+  });
+
+  it('still calls a wrong value of the memory fallback wrong', () => {
+    const wrong = op({
+      at: 1,
+      done: 2,
+      kind: 'getOrCompute',
+      key: 'c',
+      value: 'v',
+      answer: 'w',
+      source: 'memory',
+    });
+    expect(check(wrong).figures.rightValues).toMatchObject({ successes: 0, n: 1 });
+  });
+
   it('does not know where nothing was scheduled', () => {
     expect(check(window(0, 1)).validity).toBe('unknown');
   });
@@ -132,6 +188,15 @@ describe('hit-ratio', () => {
     );
     expect(finding.figures.overall).toMatchObject({ successes: 8, n: 13 });
     expect(finding.figures['phase.cached']).toMatchObject({ successes: 1, n: 3 });
+  });
+
+  it('takes an answer of the memory fallback for no hit', () => {
+    const finding = check(
+      read(0, 'a'),
+      read(1, 'a', { source: 'memory' }),
+      read(2, 'b', { kind: 'getMany', batch: 10, answer: '7', source: 'memory' }),
+    );
+    expect(finding.figures.overall).toMatchObject({ successes: 1, n: 12 });
   });
 
   it('does not count phases without a cache', () => {
@@ -186,6 +251,23 @@ describe('benchmark', () => {
       catalogue: 2,
       queries: 5,
     });
+  });
+
+  it('takes no answer of the memory fallback for a hot one', () => {
+    const fromMemory = op({
+      at: 10,
+      done: 10.1,
+      kind: 'getOrCompute',
+      key: 'k',
+      value: 'r',
+      answer: 'r',
+      phase: 'cached',
+      source: 'memory',
+    });
+    const finding = benchmark.check(history(query(0, 'k', 5, 'cached', 'redis'), fromMemory), context());
+    expect(number(finding, 'hotMs')).toBe(5);
+    expect(number(finding, 'queries')).toBe(1);
+    expect(benchmark.check(history(fromMemory), context()).validity).toBe('unknown');
   });
 
   it('leaves out what a workload without an uncached phase cannot say', () => {

@@ -23,6 +23,9 @@ it.each(drills.map((drill) => [drill.id, drill] as const))('%s names what exists
   const known = trialCheckers.map(({ id }) => id);
   for (const checker of drill.checkers) expect(known).toContain(checker);
   expect(drill.safeOutcome).not.toBe('');
+  const scripted = workload.kind === 'scripted';
+  expect(drill.expectations !== undefined && drill.expectations.length > 0).toBe(scripted);
+  expect(new Set(drill.expectations).size).toBe(drill.expectations?.length ?? 0);
 });
 
 it('carries no functions: a drill is data', () => {
