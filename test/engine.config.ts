@@ -20,6 +20,7 @@ export default defineConfig({
       // Runs in a process of cdktf's.
       exclude: ['infra/docker/app.ts'],
       reporter: ['text-summary', 'json-summary'],
+      reportOnFailure: true,
       reportsDirectory: 'coverage/engine',
       thresholds: { lines: 80, branches: 80 },
     },

@@ -6,12 +6,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { redisCache, sentinelCache } from '../../client/index.ts';
 import { imagesFile } from '../../infra/docker/images.ts';
 import { describeOnEngine } from '../infra/docker/bench.ts';
-import { freePort, until } from '../support/redis.ts';
+import { until } from '../support/redis.ts';
 
 const HOST = '127.0.0.1';
 const started: StartedTestContainer[] = [];
 
-/** On the host's network: every node announces an address that this host reaches. */
+/** On the host's network, on ports below those that the system hands out: every node announces an address that this host reaches. */
 async function run(script: string, ready: RegExp): Promise<StartedTestContainer> {
   const image: string = JSON.parse(readFileSync(imagesFile(resolve('.kit')), 'utf8')).redis;
   const container = await new GenericContainer(image)
@@ -49,7 +49,7 @@ describeOnEngine('the client on containers', () => {
   });
 
   it('sets, gets, computes and deletes on a Redis by itself', async () => {
-    const port = await freePort(HOST);
+    const port = 27_801;
     await redis(port);
     const cache = redisCache({ address: { host: HOST, port } });
     expect(await cache.set('a', { n: 1 })).toMatchObject({ source: 'redis' });
@@ -61,7 +61,7 @@ describeOnEngine('the client on containers', () => {
   });
 
   it('answers from memory while its Redis is stopped', async () => {
-    const port = await freePort(HOST);
+    const port = 27_802;
     const container = await redis(port);
     const cache = redisCache({ address: { host: HOST, port }, commandTimeoutMs: 500 });
     await cache.set('kept', 'value');
@@ -74,12 +74,10 @@ describeOnEngine('the client on containers', () => {
 
   describe('with sentinels', () => {
     let master: StartedTestContainer;
-    let sentinels: number[];
+    let sentinels: readonly number[];
 
     beforeAll(async () => {
-      const ports: number[] = [];
-      for (let i = 0; i < 5; i += 1) ports.push(await freePort(HOST));
-      const [first = 0, second = 0, ...rest] = ports;
+      const [first, second, ...rest] = [27_810, 27_811, 27_812, 27_813, 27_814] as const;
       master = await redis(first);
       await redis(second, `--replicaof ${HOST} ${first}`);
       sentinels = rest;

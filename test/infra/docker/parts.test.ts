@@ -1,0 +1,84 @@
+/** Parts of the Docker room that need no engine: who owns an environment, settings, a machine without anything, a remote backend. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { App, Testing } from 'cdktf';
+import { afterAll, afterEach, expect, it, vi } from 'vitest';
+import { environmentSchema } from '../../../config/schema.ts';
+import { dockerChecks } from '../../../infra/docker/doctor.ts';
+import { claim, ownership, release } from '../../../infra/docker/owner.ts';
+import { dockerSettings } from '../../../infra/docker/settings.ts';
+import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
+import { addEnvironment } from '../../../infra/docker/synthesis.ts';
+import {
+  ownedIds,
+  readOutputs,
+  replaceContainer,
+  terraformProgram,
+} from '../../../infra/docker/terraform.ts';
+import { temporaryStateDir } from '../local/bench.ts';
+import { configuration } from './bench.ts';
+
+const state = temporaryStateDir();
+afterAll(() => state[Symbol.dispose]());
+afterEach(() => vi.unstubAllEnvs());
+
+it('an environment is nobody’s, its process’s, another’s, or of a process that is gone', () => {
+  const owner = (pid: number, startTime: string) => {
+    const dir = join(state.path, 'docker', 'mine');
+    mkdirSync(dir, { recursive: true });
+    writeFileSync(join(dir, 'owner.json'), JSON.stringify({ pid, startTime }));
+    return ownership(state.path, 'mine');
+  };
+  expect(ownership(state.path, 'mine')).toBe('none');
+  claim(state.path, 'mine');
+  expect(ownership(state.path, 'mine')).toBe('own');
+  release(state.path, 'mine');
+  expect(ownership(state.path, 'mine')).toBe('none');
+  expect(owner(process.pid, 'another start time')).toBe('gone');
+  expect(owner(2 ** 30, '1')).toBe('gone');
+});
+
+it('settings are read from variables, with defaults', () => {
+  const given = (entries: Record<string, string>) =>
+    dockerSettings(
+      new Map(Object.entries(entries).map(([key, text]) => [key, { text, origin: 'variable' }])),
+    );
+  expect(given({})).toMatchObject({ stacks: undefined, allowDestroy: undefined });
+  expect(given({ KIT_STACKS: 'dev, ./mine.yaml', KIT_ALLOW_DESTROY: 'dev' })).toMatchObject({
+    stacks: ['dev', './mine.yaml'],
+    allowDestroy: 'dev',
+  });
+});
+
+it('a machine without Docker and Terraform hears what to install, of the doctor and of a deploy', async () => {
+  vi.stubEnv('PATH', '/nowhere');
+  vi.stubEnv('TERRAFORM_BINARY_NAME', '');
+  const checks = await dockerChecks(state.path);
+  const failed = checks.filter((check) => check.state === 'fail');
+  expect(failed.map(({ id }) => id)).toEqual(['docker-engine', 'terraform']);
+  for (const { remedy } of failed) expect(remedy).toContain('install');
+  await expect(dockerSubstrate({ stateDir: state.path }).destroy('synth')).rejects.toMatchObject({
+    code: 'DOCKER_NOT_FOUND',
+  });
+  vi.stubEnv('TERRAFORM_BINARY_NAME', 'tofu');
+  expect(await terraformProgram()).toBe('tofu');
+});
+
+it('a remote backend takes the place of the local state, by configuration', async () => {
+  const backend = { type: 's3', settings: { bucket: 'states', key: 'kit' } };
+  const config = environmentSchema.parse({ ...configuration('remote'), docker: { backend } });
+  const app = new App({ outdir: join(state.path, 'out') });
+  const stack = await addEnvironment(app, config, { stateDir: state.path, allowDestroy: undefined });
+  expect(JSON.parse(Testing.synth(stack)).terraform.backend).toEqual({ s3: backend.settings });
+});
+
+it('nothing deployed: no outputs, nothing owned, nothing to replace', async () => {
+  const config = configuration('nothing');
+  expect(readOutputs(state.path, 'nothing')).toBeUndefined();
+  expect(ownedIds(state.path, 'nothing').size).toBe(0);
+  await expect(
+    replaceContainer(config, 'kit-nothing-redis-1', { stateDir: state.path }),
+  ).rejects.toMatchObject({
+    code: 'CONTAINER_UNKNOWN',
+  });
+});
