@@ -10,7 +10,7 @@ import { Breaker } from './breaker.ts';
 import type { CacheConnection } from './connection/index.ts';
 import { delay } from './connection/timing.ts';
 import { decodeEnvelope, encodeEnvelope } from './envelope.ts';
-import { ClosedError, ConfigurationError, isConnectivityError } from './errors.ts';
+import { ClosedError, ConfigurationError, DurabilityError, isConnectivityError } from './errors.ts';
 import { Emitter } from './events.ts';
 import { Fallback } from './fallback.ts';
 import { Flights } from './flights.ts';
@@ -168,6 +168,7 @@ export class SupervisedCache implements Cache {
     if (ttlSeconds === 0) return { source: 'none' };
     const payload = encodeEnvelope(value, options);
     if (!this.#remote) return this.#keep(physical, payload, ttlSeconds);
+    const wasDirty = this.#fallback.isDirty(physical);
     this.#fallback.forget(physical);
     try {
       const replicas = await this.#remote.set(physical, payload, ttlSeconds, durability, !outdates);
@@ -175,9 +176,10 @@ export class SupervisedCache implements Cache {
       this.#answered();
       return replicas === undefined ? { source: 'redis' } : { source: 'redis', replicas };
     } catch (error) {
+      if (wasDirty && !(error instanceof DurabilityError)) this.#fallback.restore(physical);
       if (durability !== 'async') throw error;
       this.#toMemory('set', error);
-      if (outdates) this.#fallback.remember([physical]);
+      if (outdates && !this.#fallback.tryRemember(physical)) throw error;
       return this.#keep(physical, payload, ttlSeconds);
     }
   }

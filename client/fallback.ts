@@ -44,10 +44,20 @@ export class Fallback {
     const fresh = keys.filter((key) => !this.#dirty.has(key));
     if (this.#dirty.size + fresh.length > DIRTY_MAX)
       throw new NotSentError(`Redis is away and ${DIRTY_MAX} keys await their deletion already`);
-    for (const key of keys) {
-      this.#changes += 1;
-      this.#dirty.set(key, this.#changes);
-    }
+    for (const key of keys) this.restore(key);
+  }
+
+  /** As `remember`; false where it would throw. */
+  tryRemember(key: string): boolean {
+    if (this.#dirty.size >= DIRTY_MAX && !this.#dirty.has(key)) return false;
+    this.restore(key);
+    return true;
+  }
+
+  /** The write for which the key was forgotten has failed: Redis is as outdated as before. Never refused. */
+  restore(key: string): void {
+    this.#changes += 1;
+    this.#dirty.set(key, this.#changes);
   }
 
   /** Redis takes a new value for the key, or has deleted it. */
