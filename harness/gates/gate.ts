@@ -59,7 +59,8 @@ export type Action = 'enable' | 'keep-disabled' | 'deploy-with-breaker';
 export interface Verdict {
   readonly decision: 'GO' | 'NO_GO' | 'UNKNOWN';
   readonly exitCode: 0 | 1 | 3;
-  readonly action: Action;
+  /** Null in a run that asks for less than readiness does: a few drills that hold enable nothing. */
+  readonly action: Action | null;
   /** The action in words, with the settings to use where it has some. */
   readonly advice: readonly string[];
   readonly counts: Readonly<Record<CriterionState, number>>;

@@ -14,10 +14,12 @@
  *
  * "Frequent transient errors" is thus exactly: errors, availability, latency or hit ratio miss their targets (the `performance`
  * group, with the threshold of errors in `transient-errors` of gates.yaml) while nothing was lost, doubled, stale or insecure. What was not
- * measured never enables anything.
+ * measured never enables anything, and neither does a run of another kind than `readiness`: it has a decision on what it was asked,
+ * and no action.
  */
 import type { Gate } from '../../config/gates.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { RunKind } from '../evidence/manifest.ts';
 import type { Action, Criterion, CriterionState, Verdict } from './gate.ts';
 
 export type Group = Gate['group'];
@@ -37,12 +39,14 @@ const DECISIONS = {
 
 /**
  * @param groups each gate's group, by id; what has none (the evidence itself) counts as `process`
+ * @param kind only `readiness` asks enough to enable Redis
  * @param environment undefined where the evidence has lost its configuration
  */
 export function verdictOf(
   criteria: readonly Criterion[],
   groups: ReadonlyMap<string, Group>,
   environment: EnvironmentConfig | undefined,
+  kind: RunKind,
 ): Verdict {
   const inScope = criteria.filter(({ state }) => state !== 'OUT_OF_SCOPE');
   const decision = inScope.some(({ state }) => state === 'FAIL')
@@ -50,12 +54,12 @@ export function verdictOf(
     : inScope.length > 0 && inScope.every(passes)
       ? 'GO'
       : 'UNKNOWN';
-  const action = actionOf(inScope, groups);
+  const action = kind === 'readiness' ? actionOf(inScope, groups) : null;
   return {
     decision,
     exitCode: DECISIONS[decision],
     action,
-    advice: ADVICE[action](environment),
+    advice: action === null ? ASKED[decision] : ADVICE[action](environment),
     counts: countsOf(criteria),
     criteria,
   };
@@ -87,6 +91,13 @@ const ADVICE: Readonly<Record<Action, (environment: EnvironmentConfig | undefine
     'Deploy with the circuit breaker and a shorter TTL; correctness holds, service is not steady.',
     ...breakerSettings(environment),
   ],
+};
+
+/** Of a run that was asked for less than readiness. */
+const ASKED: Readonly<Record<Verdict['decision'], readonly string[]>> = {
+  GO: ['What was asked for holds; kit readiness decides whether to enable.'],
+  NO_GO: ['What was asked for does not hold; kit readiness decides whether to enable.'],
+  UNKNOWN: ['Whether what was asked for holds is not known; kit readiness decides whether to enable.'],
 };
 
 function breakerSettings(environment: EnvironmentConfig | undefined): readonly string[] {

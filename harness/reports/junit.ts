@@ -72,7 +72,7 @@ function properties(report: Report): string {
   const { run, verdict } = report;
   const values: Readonly<Record<string, string>> = {
     decision: DECISION_LABEL[verdict.decision],
-    action: verdict.action,
+    action: verdict.action ?? 'none',
     environment: run.environment,
     substrate: run.substrate,
     profile: run.profile,

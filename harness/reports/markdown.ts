@@ -5,7 +5,7 @@
 import type { Criterion, CriterionState, Verdict } from '../gates/gate.ts';
 import type { Report } from './report.ts';
 import {
-  ACTION_LABEL,
+  actionLabel,
   BLOCKING,
   brokenTrials,
   byUrgency,
@@ -67,7 +67,7 @@ function head(report: Report): string {
     literal(formatInstant(run.startedAt)),
   ];
   return [
-    `## ${DECISION_SIGN[verdict.decision]} ${DECISION_LABEL[verdict.decision]}: ${ACTION_LABEL[verdict.action].toLowerCase().replace('redis', 'Redis').replace('ttl', 'TTL')}`,
+    `## ${DECISION_SIGN[verdict.decision]} ${DECISION_LABEL[verdict.decision]}: ${actionLabel(verdict.action).toLowerCase().replace('redis', 'Redis').replace('ttl', 'TTL')}`,
     '',
     `${DECISION_MEANING[verdict.decision]} ${capital(formatCounts(verdict.counts))}.`,
     ...(verdict.advice.length === 0 ? [] : ['', ...verdict.advice.map((advice) => `- ${literal(advice)}`)]),

@@ -5,7 +5,7 @@
 import type { Criterion, CriterionState, Verdict } from '../gates/gate.ts';
 import type { Report } from './report.ts';
 import {
-  ACTION_LABEL,
+  actionLabel,
   BLOCKING,
   brokenTrials,
   byUrgency,
@@ -79,7 +79,7 @@ function head(report: Report, paint: Painter): readonly string[] {
   const { verdict, run } = report;
   const decision = paint(DECISION_PAINT[verdict.decision], paint('bold', DECISION_LABEL[verdict.decision]));
   return [
-    `${decision}  ${ACTION_LABEL[verdict.action]}`,
+    `${decision}  ${actionLabel(verdict.action)}`,
     ...wrap(DECISION_MEANING[verdict.decision], 4),
     ...verdict.advice.flatMap((advice) => wrap(`- ${oneLine(advice)}`, 4, 6)),
     ...wrap(formatCounts(verdict.counts), 4).map((line) => paint('bold', line)),

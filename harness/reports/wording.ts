@@ -56,11 +56,16 @@ export const DECISION_MEANING: Readonly<Record<Verdict['decision'], string>> = {
     'No criterion failed, but something in scope could not be judged. What was not measured never passes.',
 };
 
-export const ACTION_LABEL: Readonly<Record<Action, string>> = {
+const ACTION_LABEL: Readonly<Record<Action, string>> = {
   enable: 'Enable Redis',
   'keep-disabled': 'Keep Redis disabled, rely on the memory cache',
   'deploy-with-breaker': 'Deploy with the circuit breaker and a shorter TTL',
 };
+
+/** Null: a run that was asked for less than readiness. */
+export function actionLabel(action: Action | null): string {
+  return action === null ? 'Whether to enable Redis is for kit readiness to decide' : ACTION_LABEL[action];
+}
 
 /** What a client is called; the stock one is named by what it is. */
 export function clientName(client: string): string {

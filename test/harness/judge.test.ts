@@ -307,6 +307,19 @@ describe('what a run shows', () => {
     });
   });
 
+  it('enables nothing by a single drill that holds', () => {
+    const report = run({
+      drills: drills.filter(({ id }) => id === 'ttl-expiry'),
+      manifest: { kind: 'drill' },
+    });
+    expect(report.verdict).toMatchObject({
+      decision: 'GO',
+      exitCode: 0,
+      action: null,
+      advice: ['What was asked for holds; kit readiness decides whether to enable.'],
+    });
+  });
+
   it('claims in full no more than its trials carry', () => {
     const one = drills.filter(({ id }) => id === 'master-crash');
     const short = run({ drills: one, manifest: { kind: 'drill', profile: 'full' } });

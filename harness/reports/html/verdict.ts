@@ -2,7 +2,7 @@
 import type { Verdict } from '../../gates/gate.ts';
 import type { Report } from '../report.ts';
 import {
-  ACTION_LABEL,
+  actionLabel,
   BLOCKING,
   brokenTrials,
   byUrgency,
@@ -36,7 +36,7 @@ export function verdictHeader(report: Report): Markup {
 <p class="kicker">redis-cache-kit <span>readiness report</span></p>
 <div class="front"><div class="decision">
 <h1><span>${DECISION_LABEL[verdict.decision]}</span></h1>
-<p class="action">${ACTION_LABEL[verdict.action]}.</p>
+<p class="action">${actionLabel(verdict.action)}.</p>
 <p class="meaning">${DECISION_MEANING[verdict.decision]}</p>
 ${verdict.advice.length > 0 && html`<ul class="advice">${verdict.advice.map((advice) => html`<li>${oneLine(advice)}</li>`)}</ul>`}
 </div>${facts(report)}</div>

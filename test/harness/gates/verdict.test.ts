@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { RunKind } from '../../../harness/evidence/manifest.ts';
 import type { Criterion, CriterionState } from '../../../harness/gates/gate.ts';
 import { compare, inWords } from '../../../harness/gates/target.ts';
 import { verdictOf } from '../../../harness/gates/verdict.ts';
@@ -37,13 +38,17 @@ describe('verdictOf', () => {
     ['set', 'configuration'],
     ['fast', 'performance'],
   ] as const);
-  const verdict = (states: Partial<Record<'safe' | 'set' | 'fast' | 'evidence-complete', CriterionState>>) =>
+  const verdict = (
+    states: Partial<Record<'safe' | 'set' | 'fast' | 'evidence-complete', CriterionState>>,
+    kind: RunKind = 'readiness',
+  ) =>
     verdictOf(
       Object.entries({ safe: 'PASS', set: 'PASS', fast: 'PASS', 'evidence-complete': 'PASS', ...states }).map(
         ([id, state]) => ({ ...judged(gate(), []), id, state }) as Criterion,
       ),
       groups,
       environment(),
+      kind,
     );
 
   it.each([
@@ -65,9 +70,19 @@ describe('verdictOf', () => {
     expect(verdict(states)).toMatchObject({ decision, exitCode, action });
   });
 
+  it.each([
+    [{}, 'GO', /What was asked for holds; kit readiness decides/],
+    [{ safe: 'FAIL' }, 'NO_GO', /does not hold/],
+    [{ fast: 'INVALID' }, 'UNKNOWN', /not known/],
+  ] as const)('enables nothing by a few drills: over %j %s', (states, decision, advice) => {
+    const found = verdict(states, 'drill');
+    expect(found).toMatchObject({ decision, action: null });
+    expect(found.advice.join()).toMatch(advice);
+  });
+
   it('counts every state, and knows nothing from nothing', () => {
     expect(verdict({ safe: 'FAIL' }).counts).toMatchObject({ PASS: 3, FAIL: 1, OUT_OF_SCOPE: 0 });
-    expect(verdictOf([], groups, undefined)).toMatchObject({
+    expect(verdictOf([], groups, undefined, 'readiness')).toMatchObject({
       decision: 'UNKNOWN',
       exitCode: 3,
       action: 'keep-disabled',
@@ -79,13 +94,13 @@ describe('verdictOf', () => {
       client: { defaultTtlSeconds: 20, breaker: { enabled: true, threshold: 2, openMs: 1500 } },
     });
     const one = { ...judged(gate(), []), id: 'fast', state: 'FAIL' } as Criterion;
-    expect(verdictOf([one], groups, tight).advice).toEqual(
+    expect(verdictOf([one], groups, tight, 'readiness').advice).toEqual(
       expect.arrayContaining([
         'CIRCUIT_BREAKER_THRESHOLD=2',
         'CIRCUIT_BREAKER_TIMEOUT=2',
         'CACHE_DEFAULT_TTL=20',
       ]),
     );
-    expect(verdictOf([one], groups, undefined).advice).toHaveLength(1);
+    expect(verdictOf([one], groups, undefined, 'readiness').advice).toHaveLength(1);
   });
 });

@@ -97,7 +97,10 @@ const criterion = z.strictObject({
 const verdict = z.strictObject({
   decision: z.enum(['GO', 'NO_GO', 'UNKNOWN']),
   exitCode: z.union([z.literal(0), z.literal(1), z.literal(3)]),
-  action: z.enum(['enable', 'keep-disabled', 'deploy-with-breaker']),
+  action: z
+    .enum(['enable', 'keep-disabled', 'deploy-with-breaker'])
+    .nullable()
+    .describe('Null in a run that asks for less than readiness does'),
   advice: z.array(z.string()).describe('The action in words, with the settings to use'),
   counts: z.strictObject({
     PASS: count('criteria'),
