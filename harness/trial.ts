@@ -15,6 +15,7 @@ import { openRecorder } from './recorder.ts';
 import { startSamplers } from './samplers/index.ts';
 import { runLoad } from './trial/load.ts';
 import { runScript } from './trial/script.ts';
+import { missingAfter } from './trial/wholeness.ts';
 import { workloadByName } from './workloads/index.ts';
 import { resolveParameters } from './workloads/parameters.ts';
 
@@ -43,6 +44,9 @@ export interface TrialContext extends Required<Omit<TrialRequest, 'signal'>> {
   historyPath(writer: string): string;
 }
 
+/** Longer than the sentinels take to make a replica of a deposed master: about 10 s. */
+const WHOLE_BOUND_MS = 15_000;
+
 /** Ends a trial without an error of its own: there is nothing to judge. */
 class TrialBound extends Error {}
 
@@ -67,7 +71,11 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
   const obstacle = obstacleTo(drill, environment);
   if (obstacle !== undefined) return record('not-measured', obstacle);
 
-  // 2. What ends it: the drill's own bound, Ctrl-C, or a history that cannot be written.
+  // 2. A trial on what is not whole would find the faults of the one before.
+  const missing = await missingBefore(request);
+  if (missing !== undefined) return record('not-measured', missing);
+
+  // 3. What ends it: the drill's own bound, Ctrl-C, or a history that cannot be written.
   const bound = boundOf(request);
   const historyPath = (writer: string) => {
     const file = `trials/${drill.id}-${trial}/${writer}.jsonl`;
@@ -76,9 +84,9 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
   };
   const recorder = openRecorder(historyPath('events'), (error) => bound.abort(error));
   try {
-    // 3. Act, watched.
+    // 4. Act, watched.
     await act(request, { recorder, signal: bound.signal, historyPath });
-    // 4. Close the history: what could not be written was not measured.
+    // 5. Close the history: what could not be written was not measured.
     await recorder.close();
     return record('completed');
   } catch (error) {
@@ -88,6 +96,18 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
   } finally {
     bound.release();
     await recorder.close().catch(() => undefined);
+  }
+}
+
+/** Why the environment is no ground for a trial, or undefined. Without sentinels there is nothing that could be split. */
+async function missingBefore({ environment, signal }: TrialRequest): Promise<string | undefined> {
+  if (environment.topology.environment.topology.kind !== 'sentinel' || signal?.aborted) return undefined;
+  try {
+    const missing = await missingAfter(environment, { signal, boundMs: WHOLE_BOUND_MS });
+    return missing && `not whole ${WHOLE_BOUND_MS} ms after it was to begin: ${missing}`;
+  } catch (error) {
+    if (signal?.aborted) return 'interrupted';
+    throw error;
   }
 }
 

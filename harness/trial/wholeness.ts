@@ -25,27 +25,33 @@ export interface WholenessOptions {
  */
 export async function awaitWhole(environment: Environment, options: WholenessOptions): Promise<void> {
   const { signal, settleMs, boundMs, onFenced } = options;
-  let missing = '';
-  const whole = async () => {
-    missing = await whatIsMissing(environment);
-    return missing === '';
-  };
-  const by = async (ms: number) => {
-    try {
-      await until('the topology to be whole', whole, { boundMs: ms, signal, everyMs: 50 });
-      return true;
-    } catch (error) {
-      if (!(error instanceof KitError)) throw error;
-      return false;
-    }
-  };
-  if (await by(settleMs)) return;
+  if ((await missingAfter(environment, { signal, boundMs: settleMs })) === undefined) return;
   for (const nodeId of await fenceDeposed(environment)) onFenced(nodeId);
-  if (await by(boundMs)) return;
+  const missing = await missingAfter(environment, { signal, boundMs });
+  if (missing === undefined) return;
   throw new KitError(`the topology is not whole ${boundMs + settleMs} ms after the heal: ${missing}`, {
     code: 'NOT_WHOLE',
     where: environment.name,
   });
+}
+
+/** Waits until the topology is whole, and changes nothing. Says what is missing still at the bound; undefined: nothing. */
+export async function missingAfter(
+  environment: Environment,
+  options: { readonly signal?: AbortSignal | undefined; readonly boundMs: number },
+): Promise<string | undefined> {
+  let missing = '';
+  const whole = async () => {
+    missing = await whatIsMissing(environment).catch((error: Error) => error.message);
+    return missing === '';
+  };
+  try {
+    await until('the topology to be whole', whole, { ...options, everyMs: 50 });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof KitError)) throw error;
+    return missing;
+  }
 }
 
 /** Waits until every replica has all that the master has. Nothing may be writing any more. */

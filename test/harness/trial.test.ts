@@ -248,6 +248,27 @@ describe('what an environment cannot do is not measured', () => {
     expect(readdirSync(dir)).toEqual([]);
   });
 
+  it('for a topology that is not whole', async () => {
+    const [replica] = (await environment.status()).filter(({ id }) => id.startsWith('redis-'));
+    const id = replica?.id ?? '';
+    const split = environmentWith({
+      admin: async (nodeId) => {
+        if (nodeId === id) throw new Error(`${id} does not answer`);
+        return environment.admin(nodeId);
+      },
+    });
+    expect(await trialOf(drillNamed('hit-miss'), { environment: split })).toMatchObject({
+      status: 'not-measured',
+      reason: `not whole 15000 ms after it was to begin: ${id} does not answer`,
+      files: [],
+    });
+    const interrupted = await trialOf(drillNamed('hit-miss'), {
+      environment: split,
+      signal: AbortSignal.timeout(100),
+    });
+    expect(interrupted).toMatchObject({ status: 'not-measured', reason: 'interrupted' });
+  }, 30_000);
+
   it('for a topology that the drill is not about', async () => {
     const record = await trialOf(drillNamed('replication', { topologies: ['single'] }));
     expect(record).toMatchObject({
