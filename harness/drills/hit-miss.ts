@@ -16,5 +16,8 @@ export const hitMiss = integration({
     'batch',
     'hits-counted',
     'misses-counted',
+    'clear-counts',
+    'clear-removes',
+    'clear-spares',
   ],
 });

@@ -1,10 +1,11 @@
-/** Set, read, overwrite, delete, batches: what comes back is what was written last, or a miss. */
-import { equals, scripted } from '../scripted.ts';
+/** Set, read, overwrite, delete, batches, clear: what comes back is what was written last, or a miss. */
+import { equals, type ScriptContext, scripted } from '../scripted.ts';
 
 export const hitMiss = scripted({
   name: 'hit-miss',
   defaults: { batch: 20 },
-  async run({ open, expect, remember, tag, parameters }) {
+  async run(context) {
+    const { open, expect, remember, tag, parameters } = context;
     const cache = open();
     const key = `hit-miss:${tag}`;
     const document = {
@@ -37,5 +38,24 @@ export const hitMiss = scripted({
     const { hits, misses } = cache.stats();
     expect('hits-counted', 'every hit is counted', equals(3 + count, hits));
     expect('misses-counted', 'every miss is counted', equals(2 + 1, misses));
+    await clears(context, count);
   },
 });
+
+/** In a namespace of its own: `clear` must not reach what other clients of the environment have in theirs. */
+async function clears(context: ScriptContext, count: number): Promise<void> {
+  const { open, expect, remember, tag, spec, master } = context;
+  const namespace = `${spec.settings.namespace}:clear-${tag}`;
+  const cleared = open({ namespace });
+  // Its namespace begins as the other's does, and is another one.
+  const stranger = open({ namespace: `${namespace}-not` });
+  const names = Array.from({ length: count }, (_, n) => `${n}`);
+  remember(stranger.physicalKey('kept'), ...names.map((name) => cleared.physicalKey(name)));
+  await cleared.setMany(new Map(names.map((name) => [name, name])));
+  await stranger.set('kept', 'kept');
+
+  expect('clear-counts', 'clear says how many keys it removed', equals(count, await cleared.clear()));
+  const left = await (await master()).exists(...names.map((name) => cleared.physicalKey(name)));
+  expect('clear-removes', 'the keys of its namespace are gone from Redis', equals(0, left));
+  expect('clear-spares', 'a key outside of it is untouched', equals('kept', await stranger.get('kept')));
+}
