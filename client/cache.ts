@@ -239,8 +239,10 @@ export class SupervisedCache implements Cache {
       if (found) return found;
       this.#statistics.loads += 1;
       const value = await load();
+      // Never durable: queued elsewhere, the store could come after a deletion that was asked for later.
+      const fill: WriteOptions = { ...options, durability: 'async' };
       if (value !== undefined && !flight.overtaken && !this.#closed)
-        this.#later(this.#store(physical, value, options, false));
+        this.#later(this.#store(physical, value, fill, false));
       return { value, source: 'loader' };
     });
   }

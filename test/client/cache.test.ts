@@ -10,7 +10,7 @@ import {
   redisCache,
 } from '../../client/index.ts';
 import { cacheContract } from '../contracts/cache.ts';
-import { RedisProcess } from '../support/redis.ts';
+import { RedisProcess, until } from '../support/redis.ts';
 
 let redis: RedisProcess;
 beforeAll(async () => {
@@ -113,6 +113,20 @@ describe('a cache over Redis', () => {
     });
     await expect(write).rejects.toThrowError(DurabilityError);
     await cache.close();
+  });
+
+  it('lets no store of a computed value come after a later deletion', async () => {
+    const durability = { replicas: 1, timeoutMs: 100 };
+    const cache = redisCache({ address: redis.address, namespace: 'order', durability });
+    await cache.ping();
+    // It keeps the connection for durable writes in its WAIT.
+    const slow = cache.set('other', 1).catch((error: unknown) => error);
+    await until('it is applied', async () => (await redis.admin().exists('order:other')) === 1);
+    expect(await cache.getOrCompute('k', () => 'old')).toBe('old');
+    await cache.delete('k');
+    expect(await slow).toBeInstanceOf(DurabilityError);
+    await cache.close();
+    expect(await redis.admin().exists('order:k')).toBe(0);
   });
 
   it('lets a store that is on its way arrive before it closes, and refuses what comes after', async () => {
