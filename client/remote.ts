@@ -90,19 +90,19 @@ export class Remote {
     const before = connection.current();
     if (connection.state.kind !== 'ready') return false;
     const [, stored] = await Promise.all([
-      connection.call('WATCH', key),
-      connection.request('GET', [key], { buffers: true }),
+      connection.request('WATCH', [key], { once: true }),
+      connection.request('GET', [key], { buffers: true, once: true }),
     ]);
     // A connection that was replaced in between has forgotten the WATCH.
     const unchanged = Buffer.isBuffer(stored) && stored.equals(read) && connection.current() === before;
     if (!unchanged || connection.state.kind !== 'ready') {
-      await connection.call('UNWATCH');
+      await connection.request('UNWATCH', [], { once: true });
       return false;
     }
     const [, , executed] = await Promise.all([
-      connection.call('MULTI'),
-      connection.call('UNLINK', key),
-      connection.call('EXEC'),
+      connection.request('MULTI', [], { once: true }),
+      connection.request('UNLINK', [key], { once: true }),
+      connection.request('EXEC', [], { once: true }),
     ]);
     return executed !== null;
   }

@@ -15,6 +15,8 @@ export interface Operation {
   readonly read: boolean;
   /** Would rather fail at once than wait for a master: the caller has another answer. */
   readonly impatient: boolean;
+  /** Sent now or not at all: never postponed, kept for the next master, or sent again. */
+  readonly once: boolean;
   readonly startedAt: number;
   readonly deadline: number;
   readonly resolve: (reply: unknown) => void;
@@ -197,8 +199,8 @@ export class Dispatcher {
   }
 
   #failed(operation: Operation, link: Link, error: unknown): void {
-    if (isReply(error) && isPassing(error) && !operation.impatient) {
-      this.#postponed.push({ operation: this.#settle(operation), refusal: error });
+    if (isReply(error) && isPassing(error) && !operation.impatient && !operation.once) {
+      this.#postpone(this.#settle(operation), error);
     } else if (isReply(error) && !isRefusal(error)) {
       this.#settle(operation).reject(new CommandError(error.message, error));
     } else if (isReply(error)) {
@@ -207,6 +209,12 @@ export class Dispatcher {
       this.#retry(operation, link);
     } else if (operation.read || error instanceof UnsentError) this.#retry(operation, link);
     else this.#unknown(operation, error instanceof Error ? error.message : String(error));
+  }
+
+  /** In the order of their calls, whichever was tried last. */
+  #postpone(operation: Operation, refusal: Error): void {
+    const later = this.#postponed.findIndex((other) => other.operation.startedAt > operation.startedAt);
+    this.#postponed.splice(later === -1 ? this.#postponed.length : later, 0, { operation, refusal });
   }
 
   #resume(): void {
@@ -226,14 +234,14 @@ export class Dispatcher {
   /** Sent nowhere, refused, or a read: may go to whoever is master next. */
   #retry(operation: Operation, failed: Link): void {
     if (this.#closed) this.#settle(operation).reject(new ClosedError());
-    else if (this.#link !== undefined && this.#link !== failed && !this.#held)
+    else if (this.#link !== undefined && this.#link !== failed && !this.#held && !operation.once)
       this.#send(operation, this.#link);
     else this.#wait(operation);
   }
 
   #wait(operation: Operation): void {
     this.#settle(operation);
-    if (operation.impatient) this.#unsent(operation);
+    if (operation.impatient || operation.once) this.#unsent(operation);
     else if (this.#waiting.length < WAITING_MAX) this.#waiting.push(operation);
     else
       operation.reject(

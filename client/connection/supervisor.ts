@@ -43,6 +43,8 @@ export interface CallOptions {
   readonly buffers?: boolean;
   /** Fail at once instead of waiting for a master, once there has been one. */
   readonly impatient?: boolean;
+  /** Part of a sequence that is void without its connection: sent now or not at all, never postponed or sent again. */
+  readonly once?: boolean;
 }
 
 export class Supervisor implements SupervisedConnection {
@@ -107,6 +109,7 @@ export class Supervisor implements SupervisedConnection {
         buffers: options.buffers === true,
         read: isRead(command),
         impatient: options.impatient === true && this.#generation.number > 0,
+        once: options.once === true,
         startedAt,
         deadline: startedAt + this.#options.commandTimeoutMs,
         resolve,

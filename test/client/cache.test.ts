@@ -84,6 +84,19 @@ describe('a cache over Redis', () => {
     await cache.close();
   });
 
+  it('leaves the purge to the reader who found the garbage: refused once, it is not tried again', async () => {
+    const cache = open('once');
+    await redis.admin().set('once:k', 'garbage');
+    await redis.admin().config('SET', 'min-replicas-to-write', '1');
+    expect(await cache.get('k')).toBeUndefined();
+    await redis.admin().config('SET', 'min-replicas-to-write', '0');
+    await redis.admin().set('once:k', encodeEnvelope('good'));
+    await cache.set('other', 1);
+    await cache.ping();
+    expect(await cache.get('k')).toBe('good');
+    await cache.close();
+  });
+
   it('takes a key of another type for a miss, and overwrites it', async () => {
     const cache = open('type');
     await redis.admin().lpush('type:k', 'x');

@@ -216,6 +216,21 @@ describe('the supervised connection to one server', () => {
     await redis.admin().config('SET', 'min-replicas-to-write', '0');
   });
 
+  it('keeps the order of writes that wait for replicas', async () => {
+    const c = open({ commandTimeoutMs: 3000 });
+    await c.call('PING');
+    await redis.admin().config('RESETSTAT');
+    await redis.admin().config('SET', 'min-replicas-to-write', '2');
+    const writes = ['a', 'b', 'c', 'd', 'e'].map((letter) => c.call('APPEND', 'ordered', letter));
+    await until('the first was tried again and again', async () => {
+      const refused = /NOREPLICAS:count=(\d+)/.exec(await redis.admin().info('errorstats'))?.[1];
+      return Number(refused) >= 12;
+    });
+    await redis.admin().config('SET', 'min-replicas-to-write', '0');
+    await Promise.all(writes);
+    expect(await c.call('GET', 'ordered')).toBe('abcde');
+  });
+
   it('refuses more than it can hold', async () => {
     const c = connect({ mode: 'standalone', address: { host, port: 1 }, commandTimeoutMs: 5000 });
     const calls = Array.from({ length: 10_001 }, () => c.call('GET', 'k'));
