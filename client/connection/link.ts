@@ -154,7 +154,8 @@ export class Link {
   /** Asks the node what it is, and whether it serves (a loading node says master, and refuses). */
   async role(): Promise<Role> {
     const [role, ping] = await Promise.allSettled([this.send('ROLE', []), this.send('PING', [])]);
-    if (ping.status === 'rejected') {
+    // A node that cannot save refuses PING with MISCONF, and serves reads.
+    if (ping.status === 'rejected' && !(isReply(ping.reason) && ping.reason.message.startsWith('MISCONF'))) {
       if (isReply(ping.reason)) return { kind: 'unready', reason: ping.reason.message };
       throw ping.reason;
     }

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   ClosedError,
@@ -229,6 +232,26 @@ describe('the supervised connection to one server', () => {
     await redis.admin().config('SET', 'min-replicas-to-write', '0');
     await Promise.all(writes);
     expect(await c.call('GET', 'ordered')).toBe('abcde');
+  });
+
+  it('reads from a server that cannot save, although it refuses writes and PING', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'kit-misconf-'));
+    await using full = await RedisProcess.start({ password: 'secret', conf: [`dir ${dir}`, 'save 3600 1'] });
+    const admin = full.admin();
+    await admin.set('k', 'v');
+    rmSync(dir, { recursive: true });
+    await admin.bgsave().catch(() => {});
+    await until('it refuses PING', () =>
+      admin.ping().then(
+        () => false,
+        (error: Error) => error.message.startsWith('MISCONF'),
+      ),
+    );
+    const c = open({ address: full.address });
+    expect(await c.call('GET', 'k')).toBe('v');
+    await expect(c.call('SET', 'k', 'w')).rejects.toMatchObject({ code: 'MISCONF', outcome: 'not-applied' });
+    expect(c.state.kind).toBe('ready');
+    await c.close();
   });
 
   it('refuses more than it can hold', async () => {
