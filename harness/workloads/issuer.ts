@@ -67,11 +67,21 @@ export class Issuer {
   /** Sends now; resolves when the operation is settled, never rejects. */
   async issue(intendedUs: number, operation: PlannedOperation): Promise<void> {
     if (this.#closed) return;
-    const { adapter, lateness, record, inFlightBound } = this.#options;
     const invoke = this.#invoke(intendedUs, operation);
+    this.#options.lateness.sent(intendedUs, invoke.atUs);
+    await this.#send(invoke, operation);
+  }
+
+  /** As `issue`, for what no schedule asked for: it says nothing of how late the generator is. */
+  async issueUnscheduled(operation: PlannedOperation): Promise<void> {
+    if (this.#closed) return;
+    await this.#send(this.#invoke(this.#options.clock.nowUs(), operation), operation);
+  }
+
+  async #send(invoke: InvokeEvent, operation: PlannedOperation): Promise<void> {
+    const { adapter, record, inFlightBound } = this.#options;
     const { op, kind } = invoke;
     record(invoke);
-    lateness.sent(intendedUs, invoke.atUs);
     if (this.#inFlight >= inFlightBound) {
       const message = `not sent: ${inFlightBound} operations already in flight`;
       this.#complete({ type: 'fail', op, error: { code: 'IN_FLIGHT_BOUND', message } });

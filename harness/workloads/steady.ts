@@ -2,8 +2,9 @@
  * Steady load without faults: YCSB B's mix (95 % reads, 5 % writes, Zipf 0.99) with batches and `getOrCompute` beside it.
  * Values have Twitter's sizes (see `values.ts`), keys are 36 characters.
  *
- * Part of the catalogue is written before: the popular part, as a warmed cache has it. What is asked for and absent is
- * written then, as a cache-aside application does. The first moments are not measured: the mark `window` says what is.
+ * Part of the catalogue is written before: the popular part, as a warmed cache has it (phase `warm`). What is asked for and
+ * absent is written then, as a cache-aside application does (phase `fill`); neither is on the schedule. Every write is in
+ * the history with its value, so that a read of its key has a known right answer. The first moments are not measured: the mark `window` says what is.
  */
 import { type GeneratorContext, generated, mark } from './generated.ts';
 import type { PlannedOperation } from './issuer.ts';
@@ -36,13 +37,14 @@ export const steady = generated({
   finalRead: false,
   defaults,
   async prepare(context) {
-    const { issuer, clock } = context;
+    const { issuer } = context;
     const catalogue = catalogueOf(context);
     const warmed = Math.ceil(catalogue.size * context.parameters.warmedShare);
     mark(context, 'phase', { phase: 'warm' });
     for (let from = 0; from < warmed; from += context.parameters.batch) {
       const ranks = range(from, Math.min(warmed, from + context.parameters.batch));
-      await issuer.issue(clock.nowUs(), { ...catalogue.setMany(ranks), phase: 'warm' });
+      const sets = ranks.map((rank) => issuer.issueUnscheduled({ ...catalogue.set(rank), phase: 'warm' }));
+      await Promise.all(sets);
     }
     mark(context, 'catalogue', {
       keys: catalogue.size,
@@ -96,8 +98,8 @@ function catalogueOf(context: Context) {
     key: key(rank),
     send: () => adapter.get(key(rank)),
     onOk: (answer) => {
-      // The application's part of cache-aside; not an operation of the schedule, so not in the history.
-      if (answer.value === null) void adapter.set(key(rank), value(rank), 'async').catch(() => undefined);
+      // The application's part of cache-aside.
+      if (answer.value === null) void issuer.issueUnscheduled({ ...set(rank), phase: 'fill' });
     },
   });
   const getMany = (ranks: readonly number[]): PlannedOperation => ({

@@ -131,18 +131,31 @@ describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
       warmUpMs: 200,
       catalogue: 300,
       batch: 50,
+      setManysPerSecond: 0,
     });
     const window = history.observations.find(({ name }) => name === 'window');
     expect(Number(window?.data?.endUs) - Number(window?.data?.startUs)).toBe(600_000);
     expect(new Set(history.operations.map(({ invoke }) => invoke.phase))).toEqual(
-      new Set(['warm', 'warm-up', 'steady']),
+      new Set(['warm', 'warm-up', 'steady', 'fill']),
     );
     const batches = history.operations.filter(({ invoke }) => invoke.kind === 'getMany');
     expect(Number(batches.at(-1)?.completion?.value)).toBeGreaterThan(10);
-    const values = history.operations.flatMap(({ invoke, completion }) =>
-      invoke.kind === 'get' && completion?.value ? [completion.value] : [],
+    // Every key that can be found has a write in the history that says what is right.
+    const written = new Map(
+      history.operations
+        .filter(({ invoke }) => invoke.kind === 'set' || invoke.kind === 'getOrCompute')
+        .map(({ invoke }) => [invoke.key, invoke.value]),
     );
-    for (const value of values) expect(value).toMatch(/^s\d+$/);
+    const found = history.operations.filter(
+      ({ invoke, completion }) => invoke.kind === 'get' && completion?.value,
+    );
+    expect(found.length).toBeGreaterThan(50);
+    for (const { invoke, completion } of found) expect(written.get(invoke.key)).toBe(completion?.value);
+    const scheduled = history.operations.filter(
+      ({ invoke }) => invoke.phase === 'warm-up' || invoke.phase === 'steady',
+    );
+    const lateness = history.observations.find(({ name }) => name === 'lateness-total');
+    expect(lateness?.data?.n).toBe(scheduled.length);
   });
 
   it('computes each of the ten once and finds the other forty', async () => {
