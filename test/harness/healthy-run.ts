@@ -140,7 +140,18 @@ function filesOf(drill: Drill): Readonly<Record<string, Events>> {
       }) as const,
   );
   const written = writes(0, 1000, 10);
-  return { events: [steps, final(written), final(written, {}, 'redis-3', 'replica')], kit: written };
+  const lags = Array.from({ length: 40 }, (_, i) =>
+    seen('workload', 'replication-lag', i, { lagMs: 2 }, { node: 'redis-2' }),
+  );
+  return {
+    events: [
+      steps,
+      drill.id === 'replication' ? lags : [],
+      final(written),
+      final(written, {}, 'redis-3', 'replica'),
+    ],
+    kit: written,
+  };
 }
 
 function record(folder: RunFolder, drill: Drill, trial: number, options: RunOptions): TrialRecord {

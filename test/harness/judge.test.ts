@@ -104,16 +104,6 @@ describe('what a run shows', () => {
     },
   );
 
-  it('is a no-go where the window that excuses lost async writes is wide', () => {
-    const report = run({ environment: environment({ durability: { asyncLossWindowMs: 5000 } }) });
-    expect(criterion(report, 'async-window')).toMatchObject({
-      state: 'FAIL',
-      measured: 5000,
-      remedy: expect.stringContaining('durability.asyncLossWindowMs'),
-    });
-    expect(report.verdict.exitCode).toBe(1);
-  });
-
   it('is a no-go where one durable write of one trial is lost', () => {
     const lost = op({ at: 1995, done: 1996, durability: { replicas: 1, timeoutMs: 1000 }, replicas: 1 });
     const gone = {
@@ -131,27 +121,6 @@ describe('what a run shows', () => {
       because: expect.stringContaining('w:1995'),
     });
     expect(criterion(report, 'durable-kept-master-hang').state).toBe('PASS');
-  });
-
-  it('does not know whether durable writes are kept where hardly any were acknowledged', () => {
-    const given = { durability: { replicas: 1, timeoutMs: 1000 }, replicas: 1 } as const;
-    const few = [
-      writes(0, 50, 10, given),
-      writes(2200, 2250, 10, given),
-      seen(
-        'workload',
-        'lateness-total',
-        9999,
-        { p50Ms: 0.1, p99Ms: 1, maxMs: 5, n: 2000 },
-        { client: 'kit' },
-      ),
-    ];
-    const report = run({ instead: { 'master-crash/kit': few } });
-    expect(criterion(report, 'durable-kept-master-crash')).toMatchObject({
-      state: 'NOT_MEASURED',
-      because: expect.stringContaining('10 durable writes were acknowledged'),
-    });
-    expect(report.verdict.exitCode).not.toBe(0);
   });
 
   it('does not know how much was lost where keys were evicted', () => {
@@ -189,41 +158,6 @@ describe('what a run shows', () => {
     expect(report.verdict.advice).toContain('CACHE_DEFAULT_TTL=75');
     expect(report.verdict.advice).toContain('CIRCUIT_BREAKER_THRESHOLD=3');
     expect(report.verdict.advice).toContain('CIRCUIT_BREAKER_TIMEOUT=60');
-  });
-
-  it('is a no-go where batches are answered by the memory fallback', () => {
-    const fallback = Array.from({ length: 40 }, (_, i) =>
-      op({
-        at: i * 10,
-        done: i * 10 + 1,
-        kind: 'getMany',
-        key: 'm',
-        batch: 100,
-        answer: '100',
-        source: 'memory',
-      }),
-    );
-    const report = run({ extra: { 'batches/kit': fallback } });
-    expect(report.verdict).toMatchObject({ decision: 'NO_GO', action: 'deploy-with-breaker' });
-    expect(criterion(report, 'availability-batches').state).toBe('FAIL');
-    expect(criterion(report, 'transient-errors-batches').state).toBe('FAIL');
-    expect(criterion(report, 'batch-get-latency').state).toBe('PASS');
-  });
-
-  it('is a no-go where Redis takes half of the writes after the recovery', () => {
-    const given = { durability: { replicas: 1, timeoutMs: 1000 } } as const;
-    const refused = writes(3500, 6000, 10, {
-      ...given,
-      outcome: 'fail',
-      code: 'BREAKER_OPEN',
-      key: 'w:refused',
-    });
-    const report = run({ extra: { 'master-crash/kit': refused } });
-    expect(criterion(report, 'served-after-recovery')).toMatchObject({
-      state: 'FAIL',
-      measured: expect.closeTo(0.5, 1),
-    });
-    expect(report.verdict.exitCode).toBe(1);
   });
 
   it('is a no-go where the client never writes again: never is not a short time', () => {
@@ -275,27 +209,6 @@ describe('what a run shows', () => {
     expect(criterion(analyzeRun(dir), 'security').because).toBe('security #1 was not measured: no room');
   });
 
-  it('is not known where a script left out an expectation that its drill promises', () => {
-    const promising = drills.map((drill) =>
-      drill.id === 'security' ? { ...drill, expectations: ['app-cannot-flush', 'no-password'] } : drill,
-    );
-    const one = {
-      type: 'expect',
-      id: 'no-password',
-      what: 'it is refused',
-      relation: 'equals',
-      expected: 1,
-      actual: 1,
-      atUs: 5,
-    } as const;
-    const report = run({ drills: promising, instead: { 'security/events': one } });
-    expect(criterion(report, 'security')).toMatchObject({
-      state: 'NOT_MEASURED',
-      because: expect.stringContaining('app-cannot-flush'),
-    });
-    expect(report.verdict.exitCode).toBe(3);
-  });
-
   it('asks a run of some drills only for those', () => {
     const some = drills.filter(({ id }) => id === 'master-crash');
     const report = run({ drills: some, manifest: { kind: 'drill' } });
@@ -304,19 +217,6 @@ describe('what a run shows', () => {
     expect(criterion(report, 'get-latency')).toMatchObject({
       state: 'OUT_OF_SCOPE',
       because: 'none of its drills was asked for in this run',
-    });
-  });
-
-  it('enables nothing by a single drill that holds', () => {
-    const report = run({
-      drills: drills.filter(({ id }) => id === 'ttl-expiry'),
-      manifest: { kind: 'drill' },
-    });
-    expect(report.verdict).toMatchObject({
-      decision: 'GO',
-      exitCode: 0,
-      action: null,
-      advice: ['What was asked for holds; kit readiness decides whether to enable.'],
     });
   });
 

@@ -114,6 +114,13 @@ export function goReport(): Report {
 }
 
 /** A planted misconfiguration, several trials of each failover, and every state that there is. */
+/** Of a few drills that hold: a decision, and no action. */
+export function drillReport(): Report {
+  const report = goReport();
+  const verdict = { ...report.verdict, action: null, advice: ['What was asked for holds.'] };
+  return { ...report, run: { ...report.run, kind: 'drill' }, verdict };
+}
+
 export function noGoReport(): Report {
   const draw = draws(7);
   const criteria = altered({

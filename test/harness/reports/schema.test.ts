@@ -2,7 +2,14 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { renderJson } from '../../../harness/reports/json.ts';
-import { emptyReport, goReport, hostileReport, noGoReport, unknownReport } from './example-report.ts';
+import {
+  drillReport,
+  emptyReport,
+  goReport,
+  hostileReport,
+  noGoReport,
+  unknownReport,
+} from './example-report.ts';
 import { reportJsonSchema, reportSchema } from './report-schema.ts';
 
 const published = JSON.parse(
@@ -16,6 +23,7 @@ describe('docs/report.schema.json', () => {
 
   it.each([
     ['a go', goReport],
+    ['a drill', drillReport],
     ['a no-go', noGoReport],
     ['an unknown', unknownReport],
     ['an empty run', emptyReport],

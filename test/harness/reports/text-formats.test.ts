@@ -3,11 +3,19 @@ import { epochMs } from '../../../harness/reports/ctrf.ts';
 import { type Report, renderers, renderTerminal } from '../../../harness/reports/index.ts';
 import { canonicalJson } from '../../../harness/reports/json.ts';
 import { STATE_LABEL, STATES } from '../../../harness/reports/wording.ts';
-import { emptyReport, goReport, hostileReport, noGoReport, unknownReport } from './example-report.ts';
+import {
+  drillReport,
+  emptyReport,
+  goReport,
+  hostileReport,
+  noGoReport,
+  unknownReport,
+} from './example-report.ts';
 import { elementsOf } from './well-formed.ts';
 
 const REPORTS: readonly (readonly [string, () => Report])[] = [
   ['a go', goReport],
+  ['a drill', drillReport],
   ['a no-go', noGoReport],
   ['an unknown', unknownReport],
   ['an empty run', emptyReport],
@@ -134,6 +142,19 @@ describe('the terminal', () => {
   it('shows every state that occurs', () => {
     const text = renderTerminal(noGoReport());
     for (const state of STATES) expect(text).toContain(STATE_LABEL[state]);
+  });
+});
+
+describe('a drill that holds', () => {
+  it('is shown with its decision and without an action in every format', () => {
+    for (const text of [
+      renderTerminal(drillReport()),
+      renderers['report.md'](drillReport()),
+      renderers['report.html'](drillReport()),
+    ]) {
+      expect(text).toMatch(/whether to enable redis is for kit readiness to decide/i);
+    }
+    expect(renderers['junit.xml'](drillReport())).toContain('name="action" value="none"');
   });
 });
 

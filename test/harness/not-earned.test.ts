@@ -1,0 +1,121 @@
+/** A GO that would not be earned: whole runs in which all is well but for the one thing that a narrower judge would not notice. */
+import { afterAll, describe, expect, it } from 'vitest';
+import { drills } from '../../harness/drills/index.ts';
+import { analyzeRun } from '../../harness/judge.ts';
+import { environment, op, seen, writes } from './checkers/by-hand.ts';
+import type { RunOptions } from './healthy-run.ts';
+import { criterion, Scratch } from './scratch.ts';
+
+const scratch = new Scratch();
+afterAll(() => scratch[Symbol.dispose]());
+
+const run = (options: RunOptions) => analyzeRun(scratch.recorded(options).dir);
+
+describe('a GO that is not earned', () => {
+  it('is a no-go where the window that excuses lost async writes is wide', () => {
+    const report = run({ environment: environment({ durability: { asyncLossWindowMs: 5000 } }) });
+    expect(criterion(report, 'async-window')).toMatchObject({
+      state: 'FAIL',
+      measured: 5000,
+      remedy: expect.stringContaining('durability.asyncLossWindowMs'),
+    });
+    expect(report.verdict.exitCode).toBe(1);
+  });
+
+  it('does not know whether durable writes are kept where hardly any were acknowledged', () => {
+    const given = { durability: { replicas: 1, timeoutMs: 1000 }, replicas: 1 } as const;
+    const few = [
+      writes(0, 50, 10, given),
+      writes(2200, 2250, 10, given),
+      seen(
+        'workload',
+        'lateness-total',
+        9999,
+        { p50Ms: 0.1, p99Ms: 1, maxMs: 5, n: 2000 },
+        { client: 'kit' },
+      ),
+    ];
+    const report = run({ instead: { 'master-crash/kit': few } });
+    expect(criterion(report, 'durable-kept-master-crash')).toMatchObject({
+      state: 'NOT_MEASURED',
+      because: expect.stringContaining('10 durable writes were acknowledged'),
+    });
+    expect(report.verdict.exitCode).not.toBe(0);
+  });
+
+  it('is a no-go where batches are answered by the memory fallback', () => {
+    const fallback = Array.from({ length: 40 }, (_, i) =>
+      op({
+        at: i * 10,
+        done: i * 10 + 1,
+        kind: 'getMany',
+        key: 'm',
+        batch: 100,
+        answer: '100',
+        source: 'memory',
+      }),
+    );
+    const report = run({ extra: { 'batches/kit': fallback } });
+    expect(report.verdict).toMatchObject({ decision: 'NO_GO', action: 'deploy-with-breaker' });
+    expect(criterion(report, 'availability-batches').state).toBe('FAIL');
+    expect(criterion(report, 'transient-errors-batches').state).toBe('FAIL');
+    expect(criterion(report, 'batch-get-latency').state).toBe('PASS');
+  });
+
+  it('is a no-go where Redis takes half of the writes after the recovery', () => {
+    const given = { durability: { replicas: 1, timeoutMs: 1000 } } as const;
+    const refused = writes(3500, 6000, 10, {
+      ...given,
+      outcome: 'fail',
+      code: 'BREAKER_OPEN',
+      key: 'w:refused',
+    });
+    const report = run({ extra: { 'master-crash/kit': refused } });
+    expect(criterion(report, 'served-after-recovery')).toMatchObject({
+      state: 'FAIL',
+      measured: expect.closeTo(0.5, 1),
+    });
+    expect(report.verdict.exitCode).toBe(1);
+  });
+
+  it('is a no-go where one write took a second to reach a replica', () => {
+    const late = seen('workload', 'replication-lag', 900, { lagMs: 1000 }, { node: 'redis-3' });
+    const report = run({ extra: { 'replication/events': late } });
+    expect(criterion(report, 'replication-lag')).toMatchObject({ state: 'FAIL', measured: 1000 });
+    expect(report.verdict.exitCode).toBe(1);
+  });
+
+  it('is not known where a script left out an expectation that its drill promises', () => {
+    const promising = drills.map((drill) =>
+      drill.id === 'security' ? { ...drill, expectations: ['app-cannot-flush', 'no-password'] } : drill,
+    );
+    const one = {
+      type: 'expect',
+      id: 'no-password',
+      what: 'it is refused',
+      relation: 'equals',
+      expected: 1,
+      actual: 1,
+      atUs: 5,
+    } as const;
+    const report = run({ drills: promising, instead: { 'security/events': one } });
+    expect(criterion(report, 'security')).toMatchObject({
+      state: 'NOT_MEASURED',
+      because: expect.stringContaining('app-cannot-flush'),
+    });
+    expect(report.verdict.exitCode).toBe(3);
+  });
+
+  it('enables nothing by a single drill that holds', () => {
+    const report = run({
+      drills: drills.filter(({ id }) => id === 'ttl-expiry'),
+      manifest: { kind: 'drill' },
+    });
+    expect(report.verdict).toMatchObject({
+      decision: 'GO',
+      exitCode: 0,
+      action: null,
+      advice: ['What was asked for holds; kit readiness decides whether to enable.'],
+    });
+  });
+});
