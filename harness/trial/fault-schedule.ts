@@ -63,19 +63,9 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
       return injection;
     });
     // From now on it may have its effect, whether or not anybody is still there when it says so.
-    const heal = async () => {
-      const injection = await settled(injecting);
-      if (injection === undefined) {
-        if (await fault.undo?.(environment, node ?? '')) {
-          event(scheduled, 'healed', node, 'the injection had failed after its effect');
-        }
-      } else {
-        event(scheduled, 'heal', node);
-        await injection.heal();
-        event(scheduled, 'healed', node);
-      }
-      unhealed.delete(scheduled);
-    };
+    const tell = (phase: FaultEvent['phase'], detail?: string) => event(scheduled, phase, node, detail);
+    const undo = async () => (await fault.undo?.(environment, node ?? '')) ?? false;
+    const heal = () => healed(injecting, undo, tell).then(() => void unhealed.delete(scheduled));
     unhealed.set(scheduled, once(heal));
     await injecting;
   }
@@ -103,6 +93,22 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     },
   };
+}
+
+/** Heals what an injection did, or may have done although it failed. */
+async function healed(
+  injecting: Promise<Injection>,
+  undo: () => Promise<boolean>,
+  tell: (phase: FaultEvent['phase'], detail?: string) => void,
+): Promise<void> {
+  const injection = await settled(injecting);
+  if (injection === undefined) {
+    if (await undo()) tell('healed', 'the injection had failed after its effect');
+    return;
+  }
+  tell('heal');
+  await injection.heal();
+  tell('healed');
 }
 
 /** An injection's result; undefined where it failed. One that hangs is healed as soon as it ends, if it ever does. */
