@@ -43,7 +43,7 @@ describe('a planted misconfiguration', () => {
     expect(out).toMatch(/^NO-GO /);
     expect(out).toContain(change);
     const { verdict } = desk.report(name);
-    expect(verdict).toMatchObject({ decision: 'NO_GO', exitCode: 1, action: 'keep-disabled' });
+    expect(verdict).toMatchObject({ decision: 'NO_GO', exitCode: 1, action: null });
     expect(failed(desk.report(name))).toEqual([criterion]);
     expect(verdict.criteria.find(({ id }) => id === criterion)).toMatchObject({
       because: expect.stringContaining(change),
