@@ -95,8 +95,10 @@ export class DockerEnvironment implements Environment {
       this.topology.redis
         .filter(({ id }) => running.has(id))
         .map(async ({ id }) => {
-          const role = await this.admin(id)
-            .then((redis) => redis.call('ROLE'))
+          const ask = async () => (await this.admin(id)).call('ROLE');
+          // A sentinel that reconfigures a node closes its connections, this handle's too: asked once more.
+          const role = await ask()
+            .catch(ask)
             .catch(() => undefined);
           return Array.isArray(role) && String(role[0]) === 'master' ? id : undefined;
         }),
