@@ -77,9 +77,12 @@ export function windowOf(history: History, client: string): SpanUs | undefined {
   return typeof startUs === 'number' && typeof endUs === 'number' ? { startUs, endUs } : undefined;
 }
 
-/** A client's operations within the measured window; all of them where there is none. */
+/** Written for what a read did not find: right values for later reads, but nobody's schedule. */
+const FILL = 'fill';
+
+/** A client's scheduled operations within the measured window; all of them where there is none. */
 export function measuredOperations(history: History, client: string): readonly Operation[] {
-  const all = operationsOf(history, client);
+  const all = operationsOf(history, client).filter(({ invoke }) => invoke.phase !== FILL);
   const window = windowOf(history, client);
   if (window === undefined) return all;
   return all.filter(({ invoke }) => invoke.intendedUs >= window.startUs && invoke.intendedUs <= window.endUs);
