@@ -29,7 +29,7 @@ export interface Operation {
 const REFUSALS = ['READONLY', 'LOADING', 'MASTERDOWN'];
 const WAITING_MAX = 10_000;
 /** How long a master that was left may refuse what it owes. */
-const DRAIN_MS = 500;
+export const DRAIN_MS = 500;
 
 export function isRefusal(error: Error): boolean {
   return REFUSALS.some((code) => error.message.startsWith(code));

@@ -6,7 +6,7 @@
  */
 import { ClosedError, CommandError, DurabilityError, NotSentError, OutcomeUnknownError } from '../errors.ts';
 import type { Durability } from '../types.ts';
-import { isPassing, isRefusal } from './dispatcher.ts';
+import { DRAIN_MS, isPassing, isRefusal } from './dispatcher.ts';
 import { type Argument, isReply, type Link, UnsentError } from './link.ts';
 import { delay, jittered, now, within } from './timing.ts';
 
@@ -45,6 +45,8 @@ export class DurableChannel {
   #session: Session | undefined;
   #used = false;
   #held = false;
+  /** Batches that wait for the verdict on their node. */
+  readonly #doubtful: (() => void)[] = [];
   #closed = false;
 
   constructor(options: {
@@ -73,6 +75,7 @@ export class DurableChannel {
   attach(open: () => Promise<Link>): void {
     this.#session = { open, link: undefined, opening: false, busy: false, left: false, owedSince: undefined };
     this.#held = false;
+    this.#decide();
     if (this.#used) this.#pump();
   }
 
@@ -82,7 +85,10 @@ export class DurableChannel {
     if (!session) return;
     this.#session = undefined;
     session.left = true;
+    this.#decide();
     if (!drain || !session.busy) session.link?.destroy(reason);
+    // A node that hangs answers no WAIT: its callers are told within the bound of every other command.
+    else setTimeout(() => session.link?.destroy(reason), DRAIN_MS).unref();
   }
 
   hold(): void {
@@ -91,6 +97,7 @@ export class DurableChannel {
 
   release(): void {
     this.#held = false;
+    this.#decide();
     this.#pump();
   }
 
@@ -124,6 +131,18 @@ export class DurableChannel {
     this.#groups = new Map();
     this.#waiting = 0;
     this.detach('closed', false);
+  }
+
+  /**
+   * Confirmed while the link is under suspicion: a master that hung may have been deposed meanwhile, and a replica that still
+   * follows it confirms all the same. Known at `release` (it is the master) or at `detach` (it is not: `session.left`).
+   */
+  #verdict(): Promise<void> {
+    return this.#held ? new Promise((resolve) => this.#doubtful.push(resolve)) : Promise.resolve();
+  }
+
+  #decide(): void {
+    for (const resolve of this.#doubtful.splice(0)) resolve();
   }
 
   #queue(write: DurableWrite): void {
@@ -195,6 +214,7 @@ export class DurableChannel {
     let confirmed: number;
     try {
       confirmed = Number(await within(confirmation, timeoutMs + this.#commandTimeoutMs, 'WAIT'));
+      await within(this.#verdict(), this.#commandTimeoutMs, 'whether the node is still master');
     } catch (error) {
       for (const { write } of applied) write.reject(unknown(write, error));
       if (!isReply(error)) link.destroy('WAIT was not answered');
