@@ -9,7 +9,7 @@
  * | `REDIS_URL` | `redis://user:password@host:port/db`; wins over the variables below |
  * | `REDIS_HOST`, `REDIS_PORT`, `REDIS_USERNAME`, `REDIS_PASSWORD`, `REDIS_DB` | the parts by themselves |
  * | `REDIS_SENTINEL_USERNAME`, `REDIS_SENTINEL_PASSWORD` | for the sentinels |
- * | `REDIS_TLS` | `true`: TLS, with the CA of the file `REDIS_TLS_CA` where given |
+ * | `REDIS_TLS` | `true`: TLS, with the CA of the file `REDIS_TLS_CA` where given; a CA alone means TLS too |
  * | `CACHE_DEFAULT_TTL`, `REDIS_TTL` | seconds; the first wins; default 3600 |
  * | `CACHE_NAMESPACE` | default `cache` |
  * | `CIRCUIT_BREAKER_ENABLED`, `CIRCUIT_BREAKER_THRESHOLD`, `CIRCUIT_BREAKER_TIMEOUT` | the last in seconds, at most 60 |
@@ -64,11 +64,14 @@ function redisOptions(variables: Variables): RedisOptions {
   const sentinels = said(variables, 'REDIS_SENTINEL_HOSTS');
   const url = said(variables, 'REDIS_URL');
   const fromUrl = url === undefined ? undefined : parseUrl(url);
+  // A CA that is named by itself is kept: the URL can only say that there is TLS.
+  const secure = fromUrl?.tls && common.tls ? { tls: common.tls } : {};
   if (sentinels !== undefined) {
     const { address: _, ...credentials } = fromUrl ?? { address: undefined };
     return {
       ...common,
       ...credentials,
+      ...secure,
       mode: 'sentinel',
       sentinels: sentinels.split(',').map((text) => address('REDIS_SENTINEL_HOSTS', text.trim(), 26_379)),
       ...compact({
@@ -80,8 +83,6 @@ function redisOptions(variables: Variables): RedisOptions {
   }
   const host = said(variables, 'REDIS_HOST') ?? '127.0.0.1';
   const port = integer(variables, 'REDIS_PORT') ?? 6379;
-  // A CA that is named by itself is kept: the URL can only say that there is TLS.
-  const secure = fromUrl?.tls && common.tls ? { tls: common.tls } : {};
   return { ...common, mode: 'standalone', address: { host, port }, ...fromUrl, ...secure };
 }
 
@@ -103,7 +104,8 @@ function cacheOptions(variables: Variables): CacheOptions {
 
 function tls(variables: Variables): TlsOptions | undefined {
   const file = said(variables, 'REDIS_TLS_CA');
-  if (boolean(variables, 'REDIS_TLS') !== true) return undefined;
+  // A CA that is named means TLS: nobody names one to send the password in clear text.
+  if (!(boolean(variables, 'REDIS_TLS') ?? file !== undefined)) return undefined;
   if (file === undefined) return {};
   try {
     return { ca: readFileSync(file, 'utf8') };

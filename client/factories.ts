@@ -19,7 +19,10 @@ const MEMORY_ENTRIES = 1000;
 
 export function redisCache(options: RedisCacheOptions = {}): Cache {
   const { url, address = { host: '127.0.0.1', port: 6379 }, ...rest } = options;
-  return openCache({ ...rest, mode: 'standalone', address, ...(url === undefined ? {} : parseUrl(url)) });
+  const parsed: Partial<ReturnType<typeof parseUrl>> = url === undefined ? {} : parseUrl(url);
+  // The URL can only say that there is TLS: a CA that is given beside it is kept.
+  const tls = parsed.tls && rest.tls ? { tls: rest.tls } : {};
+  return openCache({ ...rest, mode: 'standalone', address, ...parsed, ...tls });
 }
 
 export function sentinelCache(options: SentinelCacheOptions): Cache {

@@ -5,7 +5,11 @@
  */
 import type { Redis } from 'ioredis';
 
-/** What an acknowledgement promises. `async`: Redis's own. Else: that many replicas confirmed it (WAIT). */
+/**
+ * What an acknowledgement promises. `async`: Redis's own. Else: that many replicas confirmed it (WAIT), so that a crash or a
+ * hang of the master loses nothing. A bare SENTINEL FAILOVER may promote a replica that did not confirm: there nothing is lost
+ * only when `replicas` covers all that may be promoted, or behind a switch that waits for equal offsets.
+ */
 export type Durability = 'async' | { readonly replicas: number; readonly timeoutMs: number };
 
 export interface Address {

@@ -102,6 +102,14 @@ describe('fromEnv', () => {
       REDIS_TLS_CA: join(dir, 'ca.pem'),
     });
     expect(withCa).toMatchObject({ redis: { tls: { ca: 'PEM' } } });
+    const REDIS_TLS_CA = join(dir, 'ca.pem');
+    expect(planFromEnv({ ...on, REDIS_HOST: 'h', REDIS_TLS_CA })).toMatchObject({
+      redis: { tls: { ca: 'PEM' } },
+    });
+    const sentinels = { REDIS_SENTINEL_HOSTS: 's:1', REDIS_URL: 'rediss://h', REDIS_TLS_CA };
+    expect(planFromEnv({ ...on, ...sentinels })).toMatchObject({
+      redis: { mode: 'sentinel', tls: { ca: 'PEM' } },
+    });
     expect(planFromEnv({ ...on, REDIS_URL: 'rediss://h' })).toMatchObject({ redis: { tls: {} } });
     expect(planFromEnv({ ...on, REDIS_HOST: 'h', REDIS_TLS: 'true' })).toMatchObject({ redis: { tls: {} } });
     rmSync(dir, { recursive: true });
