@@ -1,7 +1,7 @@
 /**
  * Looks for what the checks left behind: `<passed> <failed>` on stdout, words on stderr.
  *   processes   that carry this run's mark in their environment, whatever they are called
- *   files       in the folder for temporary files, but what Node's compile cache keeps there
+ *   files       in the folder for temporary files, but what tools keep for themselves
  *   claims      of loopback addresses by this checkout
  */
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
@@ -11,15 +11,18 @@ const temporary = process.argv[2] ?? '';
 const mark = `KIT_CI_MARK=${process.argv[3] ?? ''}`;
 if (mark.endsWith('=') || temporary === '') throw new Error('usage: leftovers.ts <folder> <mark>');
 
+/**
+ * What tools keep for themselves: Node's compile cache, testcontainers' lock, the socket of a Terraform plugin whose deploy
+ * a test interrupted; and the link to the registry of addresses.
+ */
+const THEIRS = /^(node-compile-cache|testcontainers-node-\d+\.lock|plugin\d+|redis-cache-kit-\d+)$/;
+
 const looks: Readonly<Record<string, () => readonly string[]>> = {
   'no process': () =>
     processes()
       .filter(({ pid }) => !ancestors().has(pid))
       .map(({ pid, command }) => `process ${pid}: ${command}`),
-  'no temporary file': () =>
-    readdirSync(temporary).filter(
-      (name) => name !== 'node-compile-cache' && !name.startsWith('redis-cache-kit-'),
-    ),
+  'no temporary file': () => readdirSync(temporary).filter((name) => !THEIRS.test(name)),
   'no claim of an address': () =>
     claims().filter((claim) => claim.includes(resolve('.')) || claim.includes(temporary)),
   'no environment': () =>

@@ -86,7 +86,16 @@ describeOnEngine('the client on containers', () => {
 
     it('follows a failover', async () => {
       const cache = sentinelCache({ sentinels: sentinels.map((port) => ({ host: HOST, port })) });
-      await cache.set('before', 1, { durability: { replicas: 1, timeoutMs: 5_000 } });
+      const durability = { replicas: 1, timeoutMs: 2_000 };
+      await until(
+        'the replica to be in sync: it confirms a write',
+        () =>
+          cache.set('before', 1, { durability }).then(
+            () => true,
+            () => false,
+          ),
+        40_000,
+      );
       // Until all sentinels know each other and the replica, there is nobody to elect.
       await until(
         'the sentinels to know all',
