@@ -2,13 +2,13 @@
  * Ends an environment by what its ledger records: processes by pid and start time, then its files, then its block.
  * Works the same for the one who started it, for the next command after a crash, and for the reaper.
  */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import type { DestroyReport } from '../substrate.ts';
 import { releaseBlock } from './addresses.ts';
 import { environmentDir, makePrivateDir } from './files.ts';
-import { endProcess, isAlive, type ProcessIdentity } from './identity.ts';
+import { endProcess, identify, isAlive, type ProcessIdentity } from './identity.ts';
 import { type Ledger, ledgerPath, listLedgers, readLedger } from './ledger.ts';
 import { acquireLock, holding, type LockOptions } from './lock.ts';
 
@@ -44,6 +44,7 @@ export async function endEnvironment(stateDir: string, name: string): Promise<De
   const ledger = readLedger(ledgerPath(stateDir, name));
   const ended = ledger === undefined ? [] : await endRecorded(ledger);
   const removed = existsSync(dir) ? [dir] : [];
+  if (existsSync(dir)) await endUnrecorded(realpathSync(dir));
   // Redis may still be writing its last file when the kernel removes the process: a second pass takes what came late.
   rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
   if (ledger !== undefined) await releaseBlock(ledger.block, stateDir, name);
@@ -67,6 +68,31 @@ async function endRecorded(ledger: Ledger): Promise<readonly string[]> {
   const { reaper } = ledger;
   if (reaper !== undefined && reaper.pid !== process.pid) await endProcess(reaper, GRACE_MS);
   return ended.sort();
+}
+
+/**
+ * A kit that is killed between a spawn and its record leaves a node that no ledger names. It runs in a folder that is this
+ * environment's alone, so that it is ours whoever lost sight of it. Where there is no /proc, the record is all there is.
+ */
+async function endUnrecorded(dir: string): Promise<void> {
+  if (!existsSync('/proc/self/cwd')) return;
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && isNodeIn(dir, name));
+  await Promise.all(
+    pids.map(async (pid) => {
+      const identity = await identify(Number(pid));
+      if (identity !== undefined) await endProcess(identity, GRACE_MS);
+    }),
+  );
+}
+
+function isNodeIn(dir: string, pid: string): boolean {
+  try {
+    const inside = readlinkSync(`/proc/${pid}/cwd`).startsWith(`${dir}/`);
+    return inside && readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('redis');
+  } catch {
+    // Gone meanwhile, or another user's.
+    return false;
+  }
 }
 
 /** Whether a run that did not finish left it: the process it was to end with is gone, or it was never healthy. */

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isAlive } from '../../../infra/local/identity.ts';
-import { type Ledger, ledgerPath, readLedger } from '../../../infra/local/ledger.ts';
+import { type Ledger, ledgerPath, readLedger, updateLedger } from '../../../infra/local/ledger.ts';
 import { localSubstrate } from '../../../infra/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { until } from '../../support/redis.ts';
@@ -69,6 +69,18 @@ describe('an environment whose owner is gone', () => {
     process.kill(ledger.processes['redis-2']?.pid as number, 'SIGSTOP');
     const report = await localSubstrate({ stateDir: state.path }).destroy(NAME);
     expect(report.ended).toHaveLength(6);
+    await nothingLeft(ledger);
+  });
+
+  it('is ended with a node that was spawned and not recorded any more', async () => {
+    const owner = await start('hang', 'up');
+    const ledger = recorded();
+    process.kill(ledger.reaper?.pid as number, 'SIGKILL');
+    owner.kill('SIGKILL');
+    const { 'sentinel-1': forgotten, ...processes } = ledger.processes;
+    expect(forgotten).toBeDefined();
+    updateLedger(state.path, NAME, (current) => ({ ...current, processes }));
+    await localSubstrate({ stateDir: state.path }).destroy(NAME);
     await nothingLeft(ledger);
   });
 
