@@ -1,68 +1,217 @@
 /**
- * What stands in Redis: a header of 12 bytes, then the payload.
+ * What stands in Redis: a header of 12 bytes or more, then the payload.
  *
- *   0   magic 0xCE   1   format version   2   codec   3   header length   4-7   schema hash   8-11   CRC-32
+ *   0      magic 0xCE
+ *   1      format version
+ *   2      low half: codec (1 JSON, 2 bytes, 4 nothing, others by `codecs`); 0x10 deflated, 0x20 with freshness
+ *   3      number of tags
+ *   4-7    hash of the schema's name, 0 for none
+ *   8-11   CRC-32 of all other bytes
+ *   + 6    with freshness: fresh until (uint32, tenths of a second since 2024), time that the load took (uint16, ms)
+ *   + 16   for each tag: 8 bytes of its id, 8 of its version
  *
- * The checksum covers header and payload, so that a cut, flipped or foreign value is recognised and never returned. The
- * header's length is in the header: later formats may carry more, and this one reads them as far as it knows them.
+ * A cut, flipped or foreign value is recognised by the checksum and never returned. Without tags an entry costs at most
+ * 18 bytes beside its payload. Left out: which codec a key takes (`codec/`), and whether a tag's version is current (`tags/`).
  */
 import { createHash } from 'node:crypto';
 import zlib from 'node:zlib';
 import { SerializationError } from './errors.ts';
 
 const MAGIC = 0xce;
-const FORMAT = 1;
+const FORMAT = 2;
 const HEADER = 12;
-const CODEC = { json: 1, bytes: 2 } as const;
+const FRESHNESS = 6;
+const TAG = 16;
+const DEFLATED = 0x10;
+const FRESH = 0x20;
+const CODEC = { json: 1, bytes: 2, nothing: 4 } as const;
+/** 2024-01-01; in tenths of a second 32 bits reach to 2037. */
+const EPOCH_MS = 1_704_067_200_000;
+const TENTH_MS = 100;
+/** The header counts them in a byte; more than this is a mistake. */
+export const TAGS_MAX = 64;
 
 export type DecodeFailure = 'foreign' | 'format' | 'corrupt' | 'schema' | 'codec';
 
+/** Until when a value needs no refresh, and what it cost: what early refresh and grace decide by. */
+export interface Freshness {
+  /** Unix time in ms; kept to a tenth of a second, rounded down. */
+  readonly freshUntilMs: number;
+  /** How long the loader took, in ms; kept up to 65535. */
+  readonly loadMs: number;
+}
+
+/** A tag as an entry carries it: both 16 hexadecimal digits. The entry holds while the version is the tag's current one. */
+export interface TagStamp {
+  readonly id: string;
+  readonly version: string;
+}
+
+/** Makes bytes of a value and back. `decode` executes nothing and throws on bytes that `encode` did not make. */
+export interface Codec {
+  /** 5 to 15; it is written into each entry, so that it can be read whatever the key's codec is today. */
+  readonly id: number;
+  encode(value: unknown): Uint8Array;
+  decode(bytes: Buffer): unknown;
+}
+
 export type Decoded =
-  | { readonly ok: true; readonly value: unknown; readonly schema: number }
+  | {
+      readonly ok: true;
+      /** undefined: it is known that there is nothing (negative caching). */
+      readonly value: unknown;
+      readonly schema: number;
+      readonly freshness?: Freshness;
+      readonly tags?: readonly TagStamp[];
+    }
   | { readonly ok: false; readonly reason: DecodeFailure };
 
-export interface EnvelopeOptions {
+export interface EncodeOptions {
   /** Name of the value's shape, such as `user@3`; part of the envelope as a hash. Absent: none. */
   readonly schemaId?: string | undefined;
+  readonly codec?: Codec | undefined;
+  readonly freshness?: Freshness | undefined;
+  readonly tags?: readonly TagStamp[] | undefined;
+  /** Payloads of at least so many bytes are deflated, where that makes them smaller. Absent: none is. */
+  readonly deflateAboveBytes?: number | undefined;
+  /** `undefined` stands for "there is nothing" instead of being refused. */
+  readonly nothing?: boolean | undefined;
+}
+
+export interface DecodeOptions {
+  readonly schemaId?: string | undefined;
+  /** By their ids. */
+  readonly codecs?: ReadonlyMap<number, Codec> | undefined;
+}
+
+/** The most that a deflated payload may inflate to, in bytes: Redis's own limit of a value. */
+const INFLATED_MAX = 512 * 1024 * 1024;
+
+interface Payload {
+  readonly codec: number;
+  readonly bytes: string | Uint8Array;
 }
 
 /** @throws SerializationError the value would not read back as it is */
-export function encodeEnvelope(value: unknown, options: EnvelopeOptions = {}): Buffer {
-  const bytes = value instanceof Uint8Array;
-  const payload = bytes ? value : jsonOf(value);
-  const length = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.byteLength;
-  const envelope = Buffer.allocUnsafe(HEADER + length);
+export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buffer {
+  const { freshness, tags = [] } = options;
+  if (tags.length > TAGS_MAX)
+    throw new SerializationError(`${tags.length} tags on one entry; at most ${TAGS_MAX}`);
+  let { codec, bytes } = payloadOf(value, options);
+  let length = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength;
+  let flags = freshness ? FRESH : 0;
+  if (options.deflateAboveBytes !== undefined && length >= options.deflateAboveBytes) {
+    const deflated = zlib.deflateRawSync(bytes);
+    if (deflated.length < length) {
+      bytes = deflated;
+      length = deflated.length;
+      flags |= DEFLATED;
+    }
+  }
+  const header = HEADER + (freshness ? FRESHNESS : 0) + TAG * tags.length;
+  const envelope = Buffer.allocUnsafe(header + length);
   envelope[0] = MAGIC;
   envelope[1] = FORMAT;
-  envelope[2] = bytes ? CODEC.bytes : CODEC.json;
-  envelope[3] = HEADER;
+  envelope[2] = codec | flags;
+  envelope[3] = tags.length;
   envelope.writeUInt32LE(schemaHash(options.schemaId), 4);
-  if (typeof payload === 'string') envelope.write(payload, HEADER, 'utf8');
-  else envelope.set(payload, HEADER);
-  envelope.writeUInt32LE(checksum(envelope, HEADER), 8);
+  let at = HEADER;
+  if (freshness) {
+    writeFreshness(envelope, at, freshness);
+    at += FRESHNESS;
+  }
+  for (const { id, version } of tags) {
+    envelope.write(id, at, 8, 'hex');
+    envelope.write(version, at + 8, 8, 'hex');
+    at += TAG;
+  }
+  if (typeof bytes === 'string') envelope.write(bytes, header, 'utf8');
+  else envelope.set(bytes, header);
+  envelope.writeUInt32LE(checksum(envelope), 8);
   return envelope;
 }
 
 /** Never throws. With a `schemaId`, a value that was written under another is refused. */
-export function decodeEnvelope(envelope: Uint8Array, options: EnvelopeOptions = {}): Decoded {
+export function decodeEnvelope(envelope: Uint8Array, options: DecodeOptions = {}): Decoded {
   const buffer = Buffer.isBuffer(envelope)
     ? envelope
     : Buffer.from(envelope.buffer, envelope.byteOffset, envelope.byteLength);
   if (buffer.length < HEADER || buffer[0] !== MAGIC) return { ok: false, reason: 'foreign' };
-  const header = buffer[3] as number;
   if (buffer[1] !== FORMAT) return { ok: false, reason: 'format' };
-  if (header < HEADER || header > buffer.length) return { ok: false, reason: 'corrupt' };
-  if (checksum(buffer, header) !== buffer.readUInt32LE(8)) return { ok: false, reason: 'corrupt' };
+  const kind = buffer[2] as number;
+  const tagCount = buffer[3] as number;
+  const header = HEADER + ((kind & FRESH) === 0 ? 0 : FRESHNESS) + TAG * tagCount;
+  if (header > buffer.length || checksum(buffer) !== buffer.readUInt32LE(8))
+    return { ok: false, reason: 'corrupt' };
   const schema = buffer.readUInt32LE(4);
   if (options.schemaId !== undefined && schema !== schemaHash(options.schemaId))
     return { ok: false, reason: 'schema' };
-  if (buffer[2] === CODEC.bytes) return { ok: true, value: Buffer.from(buffer.subarray(header)), schema };
-  if (buffer[2] !== CODEC.json) return { ok: false, reason: 'codec' };
+  const codec = kind & 0x0f;
+  const foreign = options.codecs?.get(codec);
+  if (codec !== CODEC.json && codec !== CODEC.bytes && codec !== CODEC.nothing && foreign === undefined)
+    return { ok: false, reason: 'codec' };
   try {
-    return { ok: true, value: JSON.parse(buffer.toString('utf8', header)), schema };
+    const value = payloadValue(buffer, header, kind, foreign);
+    if (kind <= 0x0f && tagCount === 0) return { ok: true, value, schema };
+    const fresh = (kind & FRESH) !== 0;
+    return {
+      ok: true,
+      value,
+      schema,
+      ...(fresh && { freshness: readFreshness(buffer, HEADER) }),
+      ...(tagCount > 0 && { tags: readTags(buffer, HEADER + (fresh ? FRESHNESS : 0), tagCount) }),
+    };
   } catch {
     return { ok: false, reason: 'corrupt' };
   }
+}
+
+function payloadOf(value: unknown, { codec, nothing }: EncodeOptions): Payload {
+  if (value === undefined && nothing) return { codec: CODEC.nothing, bytes: '' };
+  if (value instanceof Uint8Array && codec === undefined) return { codec: CODEC.bytes, bytes: value };
+  if (codec === undefined) return { codec: CODEC.json, bytes: jsonOf(value) };
+  if (value === undefined) throw new SerializationError('undefined cannot be stored: it means a miss');
+  return { codec: codec.id, bytes: codec.encode(value) };
+}
+
+function payloadValue(buffer: Buffer, header: number, kind: number, codec: Codec | undefined): unknown {
+  const payload =
+    (kind & DEFLATED) === 0
+      ? buffer.subarray(header)
+      : zlib.inflateRawSync(buffer.subarray(header), { maxOutputLength: INFLATED_MAX });
+  switch (kind & 0x0f) {
+    case CODEC.json:
+      return JSON.parse(payload.toString('utf8'));
+    case CODEC.bytes:
+      return Buffer.from(payload);
+    case CODEC.nothing:
+      return undefined;
+    default:
+      return codec?.decode(payload);
+  }
+}
+
+function writeFreshness(envelope: Buffer, at: number, { freshUntilMs, loadMs }: Freshness): void {
+  const tenths = Math.floor((freshUntilMs - EPOCH_MS) / TENTH_MS);
+  envelope.writeUInt32LE(Math.min(0xffff_ffff, Math.max(0, tenths)), at);
+  envelope.writeUInt16LE(Math.min(0xffff, Math.max(0, Math.round(loadMs))), at + 4);
+}
+
+function readFreshness(buffer: Buffer, at: number): Freshness {
+  return {
+    freshUntilMs: EPOCH_MS + buffer.readUInt32LE(at) * TENTH_MS,
+    loadMs: buffer.readUInt16LE(at + 4),
+  };
+}
+
+function readTags(buffer: Buffer, at: number, count: number): readonly TagStamp[] {
+  return Array.from({ length: count }, (_, i) => {
+    const from = at + i * TAG;
+    return {
+      id: buffer.toString('hex', from, from + 8),
+      version: buffer.toString('hex', from + 8, from + TAG),
+    };
+  });
 }
 
 const hashes = new Map<string, number>();
@@ -79,8 +228,8 @@ function schemaHash(schemaId: string | undefined): number {
 }
 
 /** Everything but the checksum's own four bytes. */
-function checksum(buffer: Buffer, header: number): number {
-  return crc32(buffer.subarray(Math.min(12, header)), crc32(buffer.subarray(0, 8)));
+function checksum(buffer: Buffer): number {
+  return crc32(buffer.subarray(HEADER), crc32(buffer.subarray(0, 8)));
 }
 
 let table: Uint32Array | undefined;

@@ -2,11 +2,15 @@
 export { connect } from './connection/index.ts';
 export { type EnvironmentPlan, fromEnv, planFromEnv, type Variables } from './env.ts';
 export {
+  type Codec,
   type Decoded,
   type DecodeFailure,
+  type DecodeOptions,
   decodeEnvelope,
-  type EnvelopeOptions,
+  type EncodeOptions,
   encodeEnvelope,
+  type Freshness,
+  type TagStamp,
 } from './envelope.ts';
 export {
   CacheError,

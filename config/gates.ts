@@ -79,9 +79,13 @@ const gateSchema = z.strictObject({
   claim: claimSchema.optional(),
   /**
    * `false`: holds however late the generator was. Else the p99 of its lateness above which a measured time says more about
-   * this machine than about Redis: INVALID.
+   * this machine than about Redis: INVALID. A gap is one moment, which a single stall of the machine makes as well as Redis
+   * does: `latenessMaxMs` bounds the generator's worst send too.
    */
-  timing: z.union([z.literal(false), z.strictObject({ latenessP99MaxMs: z.number().gt(0) })]),
+  timing: z.union([
+    z.literal(false),
+    z.strictObject({ latenessP99MaxMs: z.number().gt(0), latenessMaxMs: z.number().gt(0).optional() }),
+  ]),
   /** What to change when it is not PASS; names the setting where there is one. */
   remedy: z.string().min(10),
 });

@@ -98,8 +98,9 @@ class Switchover {
       if (to === undefined && (await this.#anyPromoted()) === undefined) await old.call('CLIENT', 'UNPAUSE');
       throw error instanceof KitError ? error : failed(String(error), error);
     }
-    const [writableMs, demotedMs] = await Promise.all([this.#writable(to), this.#demoted(old)]);
+    // It is a replica: who waited there is refused, and asks the new master.
     await old.call('CLIENT', 'UNPAUSE');
+    const [writableMs, demotedMs] = await Promise.all([this.#writable(to), this.#demoted(old)]);
     const agreedMs = await this.#agreed(to);
     const tookMs = Math.max(writableMs, demotedMs);
     return { from: this.#from, to, tookMs, writableMs, demotedMs, agreedMs };

@@ -221,11 +221,17 @@ function lateness(gate: Gate, trial: JudgedTrial): string | undefined {
   const sound = trial.results.find(
     ({ checker, client }) => checker === 'generator' && client === gate.client,
   );
-  const figure = sound?.figures.latenessP99Ms;
-  const { latenessP99MaxMs } = gate.timing;
-  if (figure?.kind !== 'value') return 'how late the generator was is not recorded';
-  if (figure.value <= latenessP99MaxMs) return undefined;
-  return `the generator was late itself: p99 ${inWords(figure.value, 'ms')}, at most ${latenessP99MaxMs} ms for this criterion`;
+  const { latenessP99MaxMs, latenessMaxMs = Number.POSITIVE_INFINITY } = gate.timing;
+  const bounds = [
+    ['p99', sound?.figures.latenessP99Ms, latenessP99MaxMs],
+    ['at worst', sound?.figures.latenessMaxMs, latenessMaxMs],
+  ] as const;
+  for (const [what, figure, most] of bounds) {
+    if (figure?.kind !== 'value') return 'how late the generator was is not recorded';
+    if (figure.value > most)
+      return `the generator was late itself: ${what} ${inWords(figure.value, 'ms')}, at most ${most} ms for this criterion`;
+  }
+  return undefined;
 }
 
 function meets(gate: Gate, reading: Reading): boolean {

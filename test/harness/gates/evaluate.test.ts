@@ -145,12 +145,12 @@ describe('evaluate', () => {
 
   describe('times of a late generator', () => {
     const timed = gate({ timing: { latenessP99MaxMs: 5 } });
-    const withLateness = (p99Ms: number | undefined, figure: Figure) => {
+    const withLateness = (p99Ms: number | undefined, figure: Figure, maxMs = 50) => {
       const one = trial(figure);
       const generator: CheckResult = {
         ...(one.results[0] as CheckResult),
         checker: 'generator',
-        figures: p99Ms === undefined ? {} : { latenessP99Ms: value(p99Ms) },
+        figures: p99Ms === undefined ? {} : { latenessP99Ms: value(p99Ms), latenessMaxMs: value(maxMs) },
       };
       return { ...one, results: [...one.results, generator] };
     };
@@ -159,6 +159,15 @@ describe('evaluate', () => {
       expect(judged(timed, [withLateness(6, value(1))]).state).toBe('INVALID');
       expect(judged(timed, [withLateness(6, value(999))]).state).toBe('INVALID');
       expect(judged(timed, [withLateness(undefined, value(1))]).because).toMatch(/not recorded/);
+    });
+
+    it('are INVALID after one stall, where the criterion is about one moment', () => {
+      const moment = gate({ timing: { latenessP99MaxMs: 5, latenessMaxMs: 75 } });
+      expect(judged(moment, [withLateness(1, value(999), 76)])).toMatchObject({
+        state: 'INVALID',
+        because: expect.stringMatching(/at worst 76 ms, at most 75 ms/),
+      });
+      expect(judged(moment, [withLateness(1, value(999), 75)]).state).toBe('FAIL');
     });
 
     it('count up to the bound, and never excuse a criterion of correctness', () => {
