@@ -3,6 +3,9 @@
  *
  * Every drill of the catalogue must have completed. Every criterion in scope must be PASS or WAIVED; one that depends on
  * timing (`timing` in its gate) may be INVALID instead, because a shared machine may be too noisy to time anything.
+ *
+ *   verdict.ts <run> [<second run>]    a timed criterion that failed in the first run counts as it is in the second
+ *   verdict.ts <run> --slow            the drills of timed criteria that failed, where nothing else did: what to run again
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,9 +13,28 @@ import { parseGates } from '../config/gates.ts';
 import { drillsNamed } from '../harness/registry.ts';
 import type { Report } from '../harness/reports/report.ts';
 
-const folder = process.argv[2] ?? '';
-const report = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')) as Report;
+const [folder = '', second] = process.argv.slice(2);
+const report = reportOf(folder);
 const gates = parseGates(readFileSync(join(folder, 'gates.json'), 'utf8'), 'gates.json').gates;
+const again = second === undefined || second === '--slow' ? undefined : reportOf(second).verdict.criteria;
+
+function reportOf(run: string): Report {
+  return JSON.parse(readFileSync(join(run, 'report.json'), 'utf8')) as Report;
+}
+
+/** The gate of a criterion whose figure is a time; what no gate asked for (is the evidence whole?) holds without a clock. */
+function timedGate(id: string) {
+  return gates.find((gate) => gate.id === id && typeof gate.timing === 'object');
+}
+
+if (second === '--slow') {
+  const failed = report.verdict.criteria
+    .filter(({ state }) => state === 'FAIL')
+    .map(({ id }) => timedGate(id));
+  const slow = failed.every((gate) => gate !== undefined) ? failed.flatMap((gate) => gate.workload) : [];
+  process.stdout.write([...new Set(slow)].join(' '));
+  process.exit(0);
+}
 
 let passed = 0;
 const problems: string[] = [];
@@ -27,9 +49,12 @@ for (const { id } of drillsNamed('all')) {
   else passed += 1;
 }
 
-for (const { id, state, because } of report.verdict.criteria) {
-  // what no gate asked for (is the evidence whole?) holds without a clock
-  const timed = typeof gates.find((gate) => gate.id === id)?.timing === 'object';
+for (const first of report.verdict.criteria) {
+  const { id } = first;
+  const timed = timedGate(id) !== undefined;
+  const later = timed && first.state === 'FAIL' ? again?.find((criterion) => criterion.id === id) : undefined;
+  if (later !== undefined) notes.push(`criterion ${id}: FAIL at first: ${first.because}; measured again`);
+  const { state, because } = later ?? first;
   if (state === 'OUT_OF_SCOPE') continue;
   if (state === 'PASS' || state === 'WAIVED') passed += 1;
   else if (state === 'INVALID' && timed)
