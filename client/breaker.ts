@@ -7,6 +7,7 @@
  * While open a probe runs in the background, so that an outage of a second does not cost a minute. Failures are those
  * of the way to Redis; an error that Redis answers with is an answer.
  */
+import { CommandError, isConnectivityError } from './errors.ts';
 import type { Emitter } from './events.ts';
 import type { BreakerOptions, BreakerState, CacheEvent } from './types.ts';
 
@@ -77,9 +78,11 @@ export class Breaker {
     this.#probing = true;
     this.#probe()
       .then(
-        () => this.#state.kind === 'open' && this.#halfOpen('the probe was answered'),
-        () => {},
+        () => true,
+        // A server that refuses PING (MISCONF: it cannot save) is there, and serves reads.
+        (error: unknown) => error instanceof CommandError && !isConnectivityError(error),
       )
+      .then((answered) => answered && this.#state.kind === 'open' && this.#halfOpen('the probe was answered'))
       .finally(() => {
         this.#probing = false;
       });

@@ -47,7 +47,7 @@ export class SerializationError extends CacheError {
   }
 }
 
-/** No master took the command within its deadline: certainly not applied. */
+/** No master took the command within its deadline, or too many are on their way already: certainly not applied. */
 export class NotSentError extends CacheError {
   override readonly name = 'NotSentError';
 
@@ -86,13 +86,35 @@ const PASSING = new Set([
   'MISCONF',
 ]);
 
-/** Redis answered with an error; `code` is its first word. */
+/** Commands that may have written a part before they failed. */
+const PARTIAL = new Set(['EVAL', 'EVALSHA', 'FCALL', 'EXEC']);
+/** Refused before anything was run, unless it is the script itself that says so. */
+const REFUSED = new Set(
+  (
+    'NOSCRIPT NOPERM NOAUTH READONLY LOADING MASTERDOWN NOREPLICAS BUSY OOM MISCONF EXECABORT ' +
+    'MOVED ASK TRYAGAIN CROSSSLOT CLUSTERDOWN'
+  ).split(' '),
+);
+const REFUSED_CALL = /^ERR (unknown command|wrong number of arguments|Function not found|EXEC without MULTI)/;
+
+function outcomeOf(command: string, code: string, message: string): Outcome {
+  if (!PARTIAL.has(command.toUpperCase())) return 'not-applied';
+  // Redis names the script when a command inside it failed: those before it are done.
+  const inside = /\bscript: /.test(message);
+  return !inside && (REFUSED.has(code) || REFUSED_CALL.test(message)) ? 'not-applied' : 'unknown';
+}
+
+/**
+ * Redis answered with an error; `code` is its first word. `outcome` is `not-applied`, or `unknown` for a script or
+ * transaction that may have written before it failed.
+ */
 export class CommandError extends CacheError {
   override readonly name = 'CommandError';
 
-  constructor(message: string, cause?: unknown) {
+  constructor(message: string, cause?: unknown, command = '') {
     const code = /^-?([A-Z][A-Z0-9_]*)\b/.exec(message)?.[1] ?? 'ERR';
-    super(message, { code, retryable: PASSING.has(code), outcome: 'not-applied', cause });
+    const outcome = outcomeOf(command, code, message);
+    super(message, { code, retryable: PASSING.has(code) && outcome === 'not-applied', outcome, cause });
   }
 }
 

@@ -36,6 +36,7 @@ export interface ResolvedConnection {
   readonly connectTimeoutMs: number;
   readonly commandTimeoutMs: number;
   readonly hangSuspectedMs: number;
+  readonly maxInFlight: number;
   readonly supervision: boolean;
 }
 
@@ -110,6 +111,7 @@ export function resolveConnection(options: RedisOptions): ResolvedConnection {
     connectTimeoutMs: integer('connectTimeoutMs', options.connectTimeoutMs, 1000, 1, LIMITS.timeoutMs),
     commandTimeoutMs: integer('commandTimeoutMs', options.commandTimeoutMs, 1000, 1, LIMITS.timeoutMs),
     hangSuspectedMs: integer('hangSuspectedMs', options.hangSuspectedMs, 150, 10, LIMITS.timeoutMs),
+    maxInFlight: integer('maxInFlight', options.maxInFlight, 50_000, 1, 10_000_000),
     supervision: flag('supervision', options.supervision, true),
   });
 }

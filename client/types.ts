@@ -39,6 +39,8 @@ export interface ConnectionOptions {
   readonly commandTimeoutMs?: number;
   /** How long a connection may owe an answer before it is suspected of hanging and others are asked; default 150. */
   readonly hangSuspectedMs?: number;
+  /** Commands that may be sent and not answered yet; one more is a `NotSentError`; default 50000. */
+  readonly maxInFlight?: number;
   /**
    * Watch the connection and move it (default true). Off: a stock ioredis connection, for comparison only.
    */

@@ -3,7 +3,8 @@
  *
  * A node that says ROLE=master is not thereby the master: one that was deposed says so too, until it is told. It is
  * taken when the sentinels' newest configuration names it, or when it was a replica of the master we know and has been
- * promoted since (0.85 s before the sentinels tell). The master we know is taken again when nothing speaks against it.
+ * promoted since (0.85 s before the sentinels tell) and something else speaks for a change: a replica that somebody
+ * promoted by mistake is no successor. The master we know is taken again when nothing speaks against it.
  */
 
 import { addressKey } from '../address.ts';
@@ -32,7 +33,18 @@ export interface Situation {
   readonly replaceAfterMs: number;
   /** Every known replica has been asked since the outage began, and has answered or failed. */
   readonly replicasHeard: boolean;
+  /** For how long the connection was silent in this suspicion, whatever it says now. */
+  readonly silentMs: number;
+  /** A sentinel believes our master down, or is replacing it. */
+  readonly troubled: boolean;
+  /** The master that we know refused a command: it is a replica, or not ready. */
+  readonly refused: boolean;
+  /** What the master that we know says of itself, asked anew since the outage began. */
+  readonly former: Role['kind'] | 'silent' | 'unheard';
 }
+
+/** A silence longer than this may have been a failover: no sentinel promotes a replica sooner. */
+export const DOUBT_MS = 400;
 
 export type Verdict = 'sentinel' | 'role' | 'same' | 'no';
 
@@ -45,6 +57,10 @@ export function leadingView(views: readonly SentinelView[]): SentinelView | unde
   }
   const count = (view: SentinelView): number => voices.get(`${view.epoch} ${addressKey(view.master)}`) ?? 0;
   return [...views].sort((a, b) => b.epoch - a.epoch || count(b) - count(a))[0];
+}
+
+export function sameView(a: SentinelView, b: SentinelView): boolean {
+  return a.epoch === b.epoch && addressKey(a.master) === addressKey(b.master);
 }
 
 /** The sentinels name another master in a configuration that is not older than ours. */
@@ -69,7 +85,10 @@ export function judge(
     if (namesAnother(leading, knowledge) || !situation.replicasHeard) return 'no';
     return situation.kind === 'lost' || situation.owedMs >= situation.replaceAfterMs ? 'same' : 'no';
   }
-  if (current && knowledge.replicas.has(key) && !namesThird(leading, knowledge, key)) return 'role';
+  if (current && knowledge.replicas.has(key) && !namesThird(leading, knowledge, key)) {
+    if (named && leading.epoch > current.epoch) return 'role';
+    return isChanging(situation) ? 'role' : 'no';
+  }
   if (!named) return 'no';
   const deposed = knowledge.deposed.get(key);
   if (deposed && leading.epoch <= deposed.epoch) {
@@ -77,6 +96,12 @@ export function judge(
     return settled ? 'sentinel' : 'no';
   }
   return current && leading.epoch < current.epoch ? 'no' : 'sentinel';
+}
+
+/** Something else than its own word speaks for a successor of the master that we know. */
+function isChanging({ kind, former, troubled, refused, silentMs }: Situation): boolean {
+  if (troubled || refused || former === 'replica') return true;
+  return kind === 'suspect' ? silentMs > DOUBT_MS : former === 'silent' || former === 'unready';
 }
 
 function namesThird(leading: SentinelView | undefined, knowledge: Knowledge, key: string): boolean {

@@ -43,6 +43,7 @@ export function isPassing(error: Error): boolean {
 export class Dispatcher {
   readonly #refused: (link: Link, reason: string) => void;
   readonly #why: () => string;
+  readonly #maxInFlight: number;
   readonly #inflight = new Set<Operation>();
   #waiting: Operation[] = [];
   #link: Link | undefined;
@@ -59,12 +60,25 @@ export class Dispatcher {
     readonly refused: (link: Link, reason: string) => void;
     /** Why there is no master, for the errors of those who waited for one. */
     readonly why: () => string;
+    /** Commands that may be sent and not answered, those that wait for replicas included. */
+    readonly maxInFlight: number;
   }) {
     this.#refused = options.refused;
     this.#why = options.why;
+    this.#maxInFlight = options.maxInFlight;
   }
 
   submit(operation: Operation): void {
+    if (this.#inflight.size + this.#postponed.length < this.#maxInFlight) this.#place(operation);
+    else
+      operation.reject(
+        new NotSentError(
+          `${operation.command}: ${this.#maxInFlight} commands are unanswered already (maxInFlight)`,
+        ),
+      );
+  }
+
+  #place(operation: Operation): void {
     if (this.#closed) operation.reject(new ClosedError());
     else if (this.#link !== undefined && !this.#held) this.#send(operation, this.#link);
     else this.#wait(operation);
@@ -90,7 +104,7 @@ export class Dispatcher {
     this.#held = false;
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const operation of waiting) this.submit(operation);
+    for (const operation of waiting) this.#place(operation);
     this.#resume();
   }
 
@@ -144,7 +158,7 @@ export class Dispatcher {
     const [first, ...rest] = this.#postponed;
     if (first) {
       this.#postponed = rest.filter((postponed) => !this.#overdue(postponed, at));
-      if (!this.#overdue(first, at)) this.submit(first.operation);
+      if (!this.#overdue(first, at)) this.#place(first.operation);
     }
     for (const [link, { until, reason }] of this.#retired) {
       if (at < until && link.closed === undefined && this.#owes(link)) continue;
@@ -202,7 +216,7 @@ export class Dispatcher {
     if (isReply(error) && isPassing(error) && !operation.impatient && !operation.once) {
       this.#postpone(this.#settle(operation), error);
     } else if (isReply(error) && !isRefusal(error)) {
-      this.#settle(operation).reject(new CommandError(error.message, error));
+      this.#settle(operation).reject(new CommandError(error.message, error, operation.command));
     } else if (isReply(error)) {
       this.#settle(operation);
       if (link === this.#link) this.#refused(link, error.message);
@@ -221,13 +235,13 @@ export class Dispatcher {
     if (this.#postponed.length === 0) return;
     const postponed = this.#postponed;
     this.#postponed = [];
-    for (const { operation } of postponed) this.submit(operation);
+    for (const { operation } of postponed) this.#place(operation);
   }
 
   /** Gives the server's own reason to one whose time is over. */
   #overdue({ operation, refusal }: { operation: Operation; refusal: Error }, at: number): boolean {
     if (at < operation.deadline) return false;
-    operation.reject(new CommandError(refusal.message, refusal));
+    operation.reject(new CommandError(refusal.message, refusal, operation.command));
     return true;
   }
 

@@ -1,8 +1,9 @@
 /**
- * Durable writes: on a connection of their own (WAIT blocks the one it is sent on), many writers to one WAIT.
+ * Durable writes: on connections of their own (WAIT blocks the one it is sent on), many writers to one WAIT.
  *
  * All writes that wait with the same promise are sent together with one WAIT behind them; those that come meanwhile
- * form the next batch. A write is acknowledged when enough replicas confirmed it *and* its node is still the master.
+ * form the next batch. Different promises have different connections ("lanes"), so that one that cannot be met delays
+ * no other. A write is acknowledged when enough replicas confirmed it *and* its node is still the master.
  */
 import { ClosedError, CommandError, DurabilityError, NotSentError, OutcomeUnknownError } from '../errors.ts';
 import type { Durability } from '../types.ts';
@@ -13,6 +14,10 @@ import { delay, jittered, now, within } from './timing.ts';
 const BATCH_MAX = 1000;
 const WAITING_MAX = 10_000;
 const RETRY_MS = 50;
+/** Promises that may be on their way at once; each costs a connection. */
+const LANES_MAX = 8;
+/** All lanes but one are closed after so long without a write. */
+const LANE_IDLE_MS = 30_000;
 
 export interface DurableWrite {
   readonly durability: Exclude<Durability, 'async'>;
@@ -24,16 +29,24 @@ export interface DurableWrite {
   readonly reject: (error: Error) => void;
 }
 
-/** One master's connection for durable writes, for as long as it is the master. */
-interface Session {
-  readonly open: () => Promise<Link>;
+/** One connection, one batch at a time. */
+interface Lane {
+  /** undefined while it is opened. */
   link: Link | undefined;
-  opening: boolean;
   busy: boolean;
-  /** Another node is master: a confirmation from this one is not believed. */
-  left: boolean;
   /** Since when answers to the batch's writes are owed; undefined during the WAIT itself. */
   owedSince: number | undefined;
+  idleSince: number;
+}
+
+/** The lanes to one master, for as long as it is the master. */
+interface Session {
+  readonly open: () => Promise<Link>;
+  readonly lanes: Set<Lane>;
+  /** Promises whose batch is on its way: the next batch of the same promise comes after it. */
+  readonly running: Set<string>;
+  /** Another node is master: a confirmation from this one is not believed. */
+  left: boolean;
 }
 
 export class DurableChannel {
@@ -42,6 +55,8 @@ export class DurableChannel {
   readonly #why: () => string;
   #groups = new Map<string, DurableWrite[]>();
   #waiting = 0;
+  /** Refused for a reason that passes: a timer brings them back. */
+  #deferred = 0;
   #session: Session | undefined;
   #used = false;
   #held = false;
@@ -62,7 +77,7 @@ export class DurableChannel {
   submit(write: DurableWrite): void {
     this.#used = true;
     if (this.#closed) write.reject(new ClosedError());
-    else if (this.#waiting >= WAITING_MAX)
+    else if (this.#waiting + this.#deferred >= WAITING_MAX)
       write.reject(new NotSentError(`${write.command}: ${WAITING_MAX} durable writes wait already`));
     else {
       this.#queue(write);
@@ -71,24 +86,26 @@ export class DurableChannel {
     }
   }
 
-  /** A new master: its connection is opened at once where durable writes have been used. */
+  /** A new master: a connection is opened at once where durable writes have been used. */
   attach(open: () => Promise<Link>): void {
-    this.#session = { open, link: undefined, opening: false, busy: false, left: false, owedSince: undefined };
+    this.#session = { open, lanes: new Set(), running: new Set(), left: false };
     this.#held = false;
     this.#decide();
-    if (this.#used) this.#pump();
+    if (this.#used) void this.#open(this.#session);
   }
 
-  /** With `drain` the running batch is waited for: a demoted node refuses it, and it goes to the next master. */
+  /** With `drain` the running batches are waited for: a demoted node refuses them, and they go to the next master. */
   detach(reason: string, drain: boolean): void {
     const session = this.#session;
     if (!session) return;
     this.#session = undefined;
     session.left = true;
     this.#decide();
-    if (!drain || !session.busy) session.link?.destroy(reason);
-    // A node that hangs answers no WAIT: its callers are told within the bound of every other command.
-    else setTimeout(() => session.link?.destroy(reason), DRAIN_MS).unref();
+    for (const lane of session.lanes) {
+      if (!drain || !lane.busy) lane.link?.destroy(reason);
+      // A node that hangs answers no WAIT: its callers are told within the bound of every other command.
+      else setTimeout(() => lane.link?.destroy(reason), DRAIN_MS).unref();
+    }
   }
 
   hold(): void {
@@ -102,15 +119,18 @@ export class DurableChannel {
   }
 
   owedMs(at: number): number {
-    const since = this.#session?.owedSince;
-    return since === undefined ? 0 : at - since;
+    let owedMs = 0;
+    for (const { owedSince } of this.#session?.lanes ?? [])
+      if (owedSince !== undefined) owedMs = Math.max(owedMs, at - owedSince);
+    return owedMs;
   }
 
   get busy(): boolean {
-    return this.#waiting > 0 || this.#session?.busy === true;
+    return this.#waiting > 0 || (this.#session?.running.size ?? 0) > 0;
   }
 
   tick(at: number): void {
+    this.#closeIdle(at);
     if (this.#waiting === 0) return;
     for (const [key, writes] of this.#groups) {
       const late = writes.filter((write) => at >= write.deadline);
@@ -120,8 +140,27 @@ export class DurableChannel {
         key,
         writes.filter((write) => at < write.deadline),
       );
-      for (const write of late)
-        write.reject(new NotSentError(`${write.command}: not sent in time (${this.#why()})`));
+      const why = this.#whyNotSent(key);
+      for (const write of late) write.reject(new NotSentError(`${write.command}: not sent in time (${why})`));
+    }
+  }
+
+  #whyNotSent(key: string): string {
+    const session = this.#session;
+    if (!session || this.#held) return this.#why();
+    if (session.running.has(key)) return 'earlier writes with the same promise still wait for their replicas';
+    if (session.running.size >= LANES_MAX) return `${LANES_MAX} other promises still wait for their replicas`;
+    return this.#why();
+  }
+
+  #closeIdle(at: number): void {
+    const lanes = this.#session?.lanes;
+    if (!lanes || lanes.size < 2) return;
+    for (const lane of lanes) {
+      if (lanes.size < 2) return;
+      if (!lane.link || lane.busy || at - lane.idleSince < LANE_IDLE_MS) continue;
+      lanes.delete(lane);
+      lane.link.destroy('idle');
     }
   }
 
@@ -153,57 +192,70 @@ export class DurableChannel {
     this.#waiting += 1;
   }
 
+  /** Each promise that waits gets a free lane, the longest waiting first. */
   #pump(): void {
     const session = this.#session;
-    if (!session || session.busy || session.opening || this.#held || this.#closed) return;
-    if (!session.link || session.link.closed !== undefined) return void this.#open(session);
-    const batch = this.#take();
-    if (batch.length === 0) return;
-    session.busy = true;
-    void this.#run(session, session.link, batch).finally(() => {
-      session.busy = false;
-      if (session.left) session.link?.destroy('another node is master');
-      this.#pump();
-    });
+    if (!session || this.#held || this.#closed) return;
+    const free: Lane[] = [];
+    let opening = 0;
+    for (const lane of session.lanes) {
+      if (!lane.link) opening += 1;
+      else if (lane.link.closed !== undefined && !lane.busy) session.lanes.delete(lane);
+      else if (!lane.busy) free.push(lane);
+    }
+    for (const key of [...this.#groups.keys()]) {
+      if (session.running.has(key)) continue;
+      const batch = free.length > 0 ? this.#take(key) : [];
+      const lane = batch.length > 0 ? free.pop() : undefined;
+      if (lane) void this.#conduct(session, lane, key, batch);
+      else if (opening > 0) opening -= 1;
+      else if (session.lanes.size < LANES_MAX && this.#groups.get(key)?.length) void this.#open(session);
+    }
   }
 
-  /** The group that has waited longest; a group that was served goes to the end. */
-  #take(): DurableWrite[] {
-    for (const [key, writes] of this.#groups) {
-      if (writes.length === 0) {
-        this.#groups.delete(key);
-        continue;
-      }
-      const batch = writes.splice(0, BATCH_MAX);
-      this.#groups.delete(key);
-      if (writes.length > 0) this.#groups.set(key, writes);
-      this.#waiting -= batch.length;
-      return batch;
-    }
-    return [];
+  /** A batch of the promise; what is left of it goes to the end of the queue. */
+  #take(key: string): readonly DurableWrite[] {
+    const writes = this.#groups.get(key) ?? [];
+    this.#groups.delete(key);
+    const batch = writes.splice(0, BATCH_MAX);
+    if (writes.length > 0) this.#groups.set(key, writes);
+    this.#waiting -= batch.length;
+    return batch;
   }
 
   async #open(session: Session): Promise<void> {
-    session.opening = true;
+    const lane: Lane = { link: undefined, busy: false, owedSince: undefined, idleSince: now() };
+    session.lanes.add(lane);
     try {
-      const link = await session.open();
-      if (session.left || this.#closed) link.destroy('another node is master');
-      else session.link = link;
+      lane.link = await session.open();
+      lane.idleSince = now();
+      if (session.left || this.#closed) lane.link.destroy('another node is master');
     } catch {
       // The supervisor watches the node; here it is only tried again while it is the master.
       await delay(jittered(50));
+      session.lanes.delete(lane);
     }
-    session.opening = false;
     this.#pump();
   }
 
-  async #run(session: Session, link: Link, batch: readonly DurableWrite[]): Promise<void> {
+  async #conduct(session: Session, lane: Lane, key: string, batch: readonly DurableWrite[]): Promise<void> {
+    lane.busy = true;
+    session.running.add(key);
+    await this.#run(session, lane, lane.link as Link, batch);
+    session.running.delete(key);
+    lane.busy = false;
+    lane.idleSince = now();
+    if (session.left) lane.link?.destroy('another node is master');
+    this.#pump();
+  }
+
+  async #run(session: Session, lane: Lane, link: Link, batch: readonly DurableWrite[]): Promise<void> {
     const { replicas, timeoutMs } = (batch[0] as DurableWrite).durability;
     const answers = batch.map((write) => link.send(write.command, write.args));
     // A write that has timed out is still owed its answer: the node hangs until it comes.
-    session.owedSince ??= now();
+    lane.owedSince ??= now();
     void Promise.allSettled(answers).then(() => {
-      session.owedSince = undefined;
+      lane.owedSince = undefined;
     });
     const confirmation = link.send('WAIT', [replicas, timeoutMs], false, timeoutMs);
     confirmation.catch(() => {});
@@ -238,7 +290,8 @@ export class DurableChannel {
       applied.push({ write, reply: await within(answer, Math.ceil(left), write.command) });
     } catch (error) {
       if (isReply(error) && isPassing(error)) return this.#later(write, error);
-      if (isReply(error) && !isRefusal(error)) return write.reject(new CommandError(error.message, error));
+      if (isReply(error) && !isRefusal(error))
+        return write.reject(new CommandError(error.message, error, write.command));
       if (!isReply(error) && !(error instanceof UnsentError)) return write.reject(unknown(write, error));
       if (isReply(error) && !session.left) this.#refused(error.message);
       if (this.#closed) return write.reject(new ClosedError());
@@ -249,8 +302,15 @@ export class DurableChannel {
   /** Tried again for as long as it may take; then the server's own reason is the answer. */
   #later(write: DurableWrite, refusal: Error): void {
     const waitMs = jittered(RETRY_MS);
-    if (now() + waitMs >= write.deadline) write.reject(new CommandError(refusal.message, refusal));
-    else setTimeout(() => this.submit(write), waitMs);
+    if (now() + waitMs >= write.deadline)
+      write.reject(new CommandError(refusal.message, refusal, write.command));
+    else {
+      this.#deferred += 1;
+      setTimeout(() => {
+        this.#deferred -= 1;
+        this.submit(write);
+      }, waitMs);
+    }
   }
 }
 

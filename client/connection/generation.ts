@@ -3,19 +3,23 @@
  */
 import { addressKey, translate } from '../address.ts';
 import type { Address } from '../types.ts';
-import { type Knowledge, leadingView, namesAnother } from './adoption.ts';
+import { type Knowledge, leadingView, namesAnother, sameView } from './adoption.ts';
 import type { Role } from './link.ts';
 import type { SentinelView } from './sentinels.ts';
 import { now } from './timing.ts';
 
 /** A replica that its master has not listed for so long is no longer its replica. */
 const UNLISTED_MS = 15_000;
+/** For so long sentinels that were built anew must agree before their lower epochs are believed. */
+const REBUILT_MS = 5000;
 
 export class Generation {
   readonly #natMap: Readonly<Record<string, Address>>;
   readonly #listedAt = new Map<string, number>();
   #knowledge: Knowledge = { current: undefined, replicas: new Set(), deposed: new Map() };
   #number = 0;
+  /** Since when the same configuration, older than ours, is all that the sentinels know. */
+  #older: { readonly view: SentinelView; readonly since: number } | undefined;
 
   constructor(natMap: Readonly<Record<string, Address>>) {
     this.#natMap = natMap;
@@ -79,6 +83,39 @@ export class Generation {
     if (!current || !leading || leading.epoch <= current.epoch) return;
     if (addressKey(leading.master) !== addressKey(current.address)) return;
     this.#knowledge = { ...this.#knowledge, current: { ...current, epoch: leading.epoch } };
+  }
+
+  /**
+   * Sentinels that were built anew count their epochs from 0: waiting for a higher one would take as many failovers as
+   * there have been. They are believed when a majority answers, all agree, one of them said a higher epoch before (it
+   * was rebuilt: an epoch never falls otherwise), and all of this lasts. `views`: of those that answer.
+   */
+  rebase(views: readonly SentinelView[], sentinels: number, at = now()): void {
+    const { current } = this.#knowledge;
+    const [first, ...rest] = this.translated(views);
+    const rebuilt =
+      first !== undefined &&
+      views.length > sentinels / 2 &&
+      current !== undefined &&
+      first.epoch < current.epoch &&
+      !first.troubled &&
+      rest.every((view) => sameView(view, first)) &&
+      views.some((view) => view.fell);
+    if (!rebuilt) this.#older = undefined;
+    else if (!this.#older || !sameView(this.#older.view, first)) this.#older = { view: first, since: at };
+    else if (at - this.#older.since >= REBUILT_MS) {
+      this.#older = undefined;
+      // Below theirs where they name another, so that their word is news.
+      const agree = addressKey(first.master) === addressKey(current.address);
+      const epoch = agree ? first.epoch : first.epoch - 1;
+      this.#knowledge = { ...this.#knowledge, current: { ...current, epoch }, deposed: new Map() };
+    }
+  }
+
+  /** A sentinel believes our master down, or is replacing it. */
+  troubled(views: readonly SentinelView[]): boolean {
+    const { current } = this.#knowledge;
+    return current !== undefined && views.some((view) => view.troubled && view.epoch >= current.epoch);
   }
 
   /** The sentinels name another master in a newer configuration. */

@@ -133,6 +133,7 @@ export class Link {
       this.#pending -= 1;
       this.#owedSince = now();
       if (patienceMs > 0) this.#patientUntil = 0;
+      else if (this.#latencyMs === 0) this.#latencyMs = this.#owedSince - sentAt;
       else this.#latencyMs += (this.#owedSince - sentAt - this.#latencyMs) / 8;
     };
     answer.then(settled, settled);

@@ -1,4 +1,9 @@
-/** Asks one node for its role, again and again, until it is stopped or its link is taken over. */
+/**
+ * Asks one node for its role, again and again, until it is stopped or its link is taken over.
+ *
+ * It is impatient at first, so that a hung node does not pass for one that is only slow; each failure doubles its
+ * patience, up to what the options allow for a connect, so that a slow network is not taken for a dead node for ever.
+ */
 import type { Address } from '../types.ts';
 import type { Link, Role } from './link.ts';
 import { delay, jittered, now, within } from './timing.ts';
@@ -6,26 +11,44 @@ import { delay, jittered, now, within } from './timing.ts';
 /** How often a node that answers is asked, in ms: its promotion is seen this much later at most. */
 const ASK_MS = 20;
 const ANSWER_MS = 300;
+const CONNECT_MS = 500;
 const RETRY_MIN_MS = 10;
 const RETRY_MAX_MS = 250;
+/** As a multiple; the bound in ms comes from the options. */
+const ATTEMPT_MAX = 32;
+
+/** How long an answer is waited for, whatever the attempt. */
+export interface Patience {
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+
+export function patient(ms: number, { minMs, maxMs }: Patience): number {
+  return Math.min(Math.max(ms, minMs), maxMs);
+}
 
 export class Probe {
   readonly address: Address;
   /** When the node last answered or failed to: undefined before the first time. */
   heardAt: number | undefined;
   failure: string | undefined;
-  readonly #open: () => Promise<Link>;
+  /** What it said last; undefined when it did not answer. */
+  role: Role | undefined;
+  readonly #open: (timeoutMs: number) => Promise<Link>;
+  readonly #patience: Patience;
   readonly #heard: (probe: Probe, role: Role | undefined) => void;
   readonly #stopped = new AbortController();
   #link: Link | undefined;
 
   constructor(
     address: Address,
-    open: () => Promise<Link>,
+    open: (timeoutMs: number) => Promise<Link>,
+    patience: Patience,
     heard: (probe: Probe, role: Role | undefined) => void,
   ) {
     this.address = address;
     this.#open = open;
+    this.#patience = patience;
     this.#heard = heard;
     void this.#run();
   }
@@ -46,16 +69,19 @@ export class Probe {
 
   async #run(): Promise<void> {
     let retryMs = RETRY_MIN_MS;
+    let attempt = 1;
     while (!this.#stopped.signal.aborted) {
       const startedAt = now();
       try {
-        await this.#connect();
+        await this.#connect(patient(CONNECT_MS * attempt, this.#patience));
         if (!this.#link) return;
-        const role = await within(this.#link.role(), ANSWER_MS, 'ROLE');
+        const answerMs = patient(ANSWER_MS * attempt, this.#patience);
+        const role = await within(this.#link.role(), answerMs, 'ROLE');
         if (this.#stopped.signal.aborted) return;
         retryMs = RETRY_MIN_MS;
         this.failure = role.kind === 'unready' ? role.reason : undefined;
         this.heardAt = startedAt;
+        this.role = role;
         this.#heard(this, role);
         await delay(ASK_MS, this.#stopped.signal);
       } catch (error) {
@@ -64,16 +90,18 @@ export class Probe {
         this.#link = undefined;
         this.failure = error instanceof Error ? error.message : String(error);
         this.heardAt = startedAt;
+        this.role = undefined;
         this.#heard(this, undefined);
         await delay(jittered(retryMs), this.#stopped.signal);
+        attempt = Math.min(attempt * 2, ATTEMPT_MAX);
         retryMs = Math.min(retryMs * 2, RETRY_MAX_MS);
       }
     }
   }
 
-  async #connect(): Promise<void> {
+  async #connect(timeoutMs: number): Promise<void> {
     if (this.#link && this.#link.closed === undefined) return;
-    const link = await this.#open();
+    const link = await this.#open(timeoutMs);
     if (this.#stopped.signal.aborted) link.destroy('the search is over');
     else this.#link = link;
   }

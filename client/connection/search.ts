@@ -8,7 +8,7 @@ import { addressKey } from '../address.ts';
 import type { Address } from '../types.ts';
 import { judge, type Knowledge, leadingView, type Situation, type Verdict } from './adoption.ts';
 import type { Link, Role } from './link.ts';
-import { Probe } from './probe.ts';
+import { type Patience, Probe } from './probe.ts';
 import type { SentinelView } from './sentinels.ts';
 
 export interface Found {
@@ -23,8 +23,9 @@ export interface SearchContext {
   /** Enough of the sentinels were heard for a first decision. */
   readonly decided: () => boolean;
   /** `since`: when the outage or the suspicion began. */
-  readonly situation: () => Omit<Situation, 'replicasHeard'> & { readonly since: number };
-  readonly open: (address: Address) => Promise<Link>;
+  readonly situation: () => Omit<Situation, 'replicasHeard' | 'former'> & { readonly since: number };
+  readonly open: (address: Address, timeoutMs: number) => Promise<Link>;
+  readonly patience: () => Patience;
   /** Standalone: the only address there is; it is taken whatever its role. */
   readonly only: Address | undefined;
   readonly found: (found: Found) => void;
@@ -59,7 +60,8 @@ export class Search {
       if (this.#probes.has(key)) continue;
       const probe = new Probe(
         address,
-        () => this.#context.open(address),
+        (timeoutMs) => this.#context.open(address, timeoutMs),
+        this.#context.patience(),
         (heard, role) => this.#judge(heard, role),
       );
       this.#probes.set(key, probe);
@@ -72,6 +74,14 @@ export class Search {
     return [...this.#context.knowledge().replicas].every(
       (key) => (this.#probes.get(key)?.heardAt ?? -1) >= since,
     );
+  }
+
+  /** What the master that we had says since then. */
+  #former(since: number): Situation['former'] {
+    const { current } = this.#context.knowledge();
+    const probe = current && this.#probes.get(addressKey(current.address));
+    if (!probe || (probe.heardAt ?? -1) < since) return 'unheard';
+    return probe.role?.kind ?? 'silent';
   }
 
   /** Why nothing has been found, for the error of those who waited. */
@@ -110,6 +120,7 @@ export class Search {
     return judge(address, role, this.#context.knowledge(), leadingView(this.#context.views()), {
       ...situation,
       replicasHeard: this.replicasHeard(situation.since),
+      former: this.#former(situation.since),
     });
   }
 }

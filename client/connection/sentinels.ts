@@ -6,10 +6,12 @@ import type { Address } from '../types.ts';
 import type { Link } from './link.ts';
 import { delay, jittered, now, within } from './timing.ts';
 
-export const SENTINEL_TIMEOUT_MS = 500;
+const SENTINEL_TIMEOUT_MS = 500;
 const CALM_MS = 1000;
 const ALERT_MS = 50;
 const RECONNECT_MS = 1000;
+/** What a sentinel said that does not answer any more counts for so long while others answer. */
+const STALE_MS = 10_000;
 
 export interface SentinelView {
   readonly master: Address;
@@ -18,20 +20,31 @@ export interface SentinelView {
   /** The sentinel believes the master down, or is replacing it. */
   readonly troubled: boolean;
   readonly at: number;
+  /** The same sentinel said a higher epoch before: it was built anew. */
+  readonly fell: boolean;
 }
 
 /** Asks one sentinel, and listens to it, until closed. */
 class SentinelWatch {
-  readonly #open: () => Promise<Link>;
+  readonly #open: (timeoutMs: number) => Promise<Link>;
   readonly #service: string;
   readonly #report: (view: SentinelView | undefined) => void;
+  readonly #patienceMaxMs: number;
   readonly #ended = new AbortController();
   #wake = new AbortController();
   #alert = false;
+  /** Grows with each failure, so that one that is only far away is reached in the end. */
+  #timeoutMs = SENTINEL_TIMEOUT_MS;
 
-  constructor(open: () => Promise<Link>, service: string, report: (view: SentinelView | undefined) => void) {
+  constructor(
+    open: (timeoutMs: number) => Promise<Link>,
+    service: string,
+    patienceMaxMs: number,
+    report: (view: SentinelView | undefined) => void,
+  ) {
     this.#open = open;
     this.#service = service;
+    this.#patienceMaxMs = patienceMaxMs;
     this.#report = report;
     void this.#run();
   }
@@ -55,13 +68,13 @@ class SentinelWatch {
     while (!this.#ended.signal.aborted) {
       let link: Link | undefined;
       try {
-        link = await this.#open();
+        link = await this.#open(this.#timeoutMs);
         void link.over.then(() => this.#ask());
         await this.#listen(link);
         while (!this.#ended.signal.aborted) {
           const reply = await within(
             link.send('SENTINEL', ['MASTER', this.#service]),
-            SENTINEL_TIMEOUT_MS,
+            this.#timeoutMs,
             'SENTINEL MASTER',
           );
           this.#report(parseView(reply));
@@ -69,6 +82,7 @@ class SentinelWatch {
         }
       } catch {
         this.#report(undefined);
+        this.#timeoutMs = Math.min(this.#timeoutMs * 2, this.#patienceMaxMs);
       }
       link?.destroy('the sentinel is asked anew');
       // The first attempts of an outage are quick; a sentinel that stays away costs one attempt a second.
@@ -80,7 +94,7 @@ class SentinelWatch {
   async #listen(link: Link): Promise<void> {
     link.redis.on('message', () => this.#ask());
     try {
-      await within(link.redis.subscribe('+switch-master'), SENTINEL_TIMEOUT_MS, 'SUBSCRIBE +switch-master');
+      await within(link.redis.subscribe('+switch-master'), this.#timeoutMs, 'SUBSCRIBE +switch-master');
       if (link.redis.mode === 'subscriber') await link.redis.unsubscribe();
     } catch {
       if (link.closed !== undefined) throw new Error(link.closed);
@@ -95,8 +109,10 @@ export class SentinelBoard {
 
   constructor(options: {
     readonly count: number;
-    readonly open: (index: number) => Promise<Link>;
+    readonly open: (index: number, timeoutMs: number) => Promise<Link>;
     readonly service: string;
+    /** The longest that a connect or an answer may take. */
+    readonly patienceMaxMs: number;
     readonly changed: () => void;
   }) {
     this.#views = Array.from({ length: options.count }, () => undefined);
@@ -104,25 +120,40 @@ export class SentinelBoard {
     this.#watches = this.#views.map(
       (_, index) =>
         new SentinelWatch(
-          () => options.open(index),
+          (timeoutMs) => options.open(index, timeoutMs),
           options.service,
+          options.patienceMaxMs,
           (view) => {
             this.#heard[index] = true;
-            if (view) this.#views[index] = view;
+            if (view) this.#see(index, view);
             options.changed();
           },
         ),
     );
   }
 
-  /** The last view of each sentinel that has ever answered. */
+  #see(index: number, view: SentinelView): void {
+    const before = this.#views[index];
+    const fell =
+      before !== undefined && (view.epoch < before.epoch || (before.fell && view.epoch === before.epoch));
+    this.#views[index] = { ...view, fell };
+  }
+
+  /** The last view of each sentinel that answers; where none does, of each that ever has. */
   views(): readonly SentinelView[] {
-    return this.#views.filter((view) => view !== undefined);
+    const views = this.#views.filter((view) => view !== undefined);
+    const since = now() - STALE_MS;
+    const fresh = views.filter((view) => view.at >= since);
+    return fresh.length > 0 ? fresh : views;
+  }
+
+  get count(): number {
+    return this.#views.length;
   }
 
   /** Enough is known for a first decision: a majority has answered, or all have answered or failed. */
   decided(): boolean {
-    return this.views().length > this.#views.length / 2 || this.#heard.every(Boolean);
+    return this.views().length > this.count / 2 || this.#heard.every(Boolean);
   }
 
   alert(on: boolean): void {
@@ -147,5 +178,6 @@ export function parseView(reply: unknown): SentinelView | undefined {
     epoch: Number(fields.get('config-epoch') ?? 0),
     troubled: /o_down|failover_in_progress/.test(fields.get('flags') ?? ''),
     at: now(),
+    fell: false,
   };
 }

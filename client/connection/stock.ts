@@ -137,7 +137,7 @@ export class StockConnection implements SupervisedConnection {
 
 function mapped(command: string, error: unknown): Error {
   const message = error instanceof Error ? error.message : String(error);
-  if (isReply(error)) return new CommandError(message, error);
+  if (isReply(error)) return new CommandError(message, error, command);
   return isRead(command)
     ? new TimeoutError(`${command}: ${message}`, error)
     : new OutcomeUnknownError(`${command}: ${message}`, error);

@@ -19,21 +19,18 @@ import type {
   Durability,
   SupervisedConnection,
 } from '../types.ts';
+import { DOUBT_MS } from './adoption.ts';
 import { isRead } from './commands.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { DurableChannel } from './durable.ts';
 import { Generation } from './generation.ts';
 import { type Argument, Link, type Role } from './link.ts';
 import { type Found, Search } from './search.ts';
-import { SENTINEL_TIMEOUT_MS, SentinelBoard } from './sentinels.ts';
+import { SentinelBoard } from './sentinels.ts';
 import { delay, now } from './timing.ts';
 
 const TICK_MS = 20;
 const HEARTBEAT_MS = 1000;
-/** A probe's connect, within an outage: a node that takes longer is asked again. */
-const PROBE_CONNECT_MS = 500;
-/** A silence longer than this may have been a failover: its late answers are checked before they are believed. */
-const DOUBT_MS = 400;
 /** How long a node that refused a command is left alone. */
 const REFUSED_MS = 100;
 /** Never more patient than this with a slow node, in ms. */
@@ -62,6 +59,8 @@ export class Supervisor implements SupervisedConnection {
   #lostAt = now();
   #silentSince: number | undefined;
   #heartbeatAt = 0;
+  /** How quickly a node was reached, at best: what the network takes. */
+  #quickestMs = Number.POSITIVE_INFINITY;
   /** The node that last refused a command, so that it is not asked in a tight loop. */
   #refusal: { readonly key: string; readonly at: number } | undefined;
   /** When a suspected link was first seen to answer again. */
@@ -74,7 +73,11 @@ export class Supervisor implements SupervisedConnection {
     this.#state = { kind: 'connecting', since: Date.now(), attempt: 1 };
     this.#generation = new Generation(options.natMap);
     const why = (): string => this.#search?.failures || this.#lastReason;
-    this.#dispatcher = new Dispatcher({ refused: (link, reason) => this.#refused(link, reason), why });
+    this.#dispatcher = new Dispatcher({
+      refused: (link, reason) => this.#refused(link, reason),
+      why,
+      maxInFlight: options.maxInFlight,
+    });
     this.#durable = new DurableChannel({
       commandTimeoutMs: options.commandTimeoutMs,
       refused: (reason) => this.#link && this.#refused(this.#link, reason),
@@ -167,6 +170,13 @@ export class Supervisor implements SupervisedConnection {
     this.#startSearch();
   }
 
+  /** The master that we lost then had refused a command. */
+  #refusedSince(at: number): boolean {
+    const current = this.#generation.knowledge.current?.address;
+    if (!this.#refusal || !current || this.#link) return false;
+    return this.#refusal.key === addressKey(current) && this.#refusal.at >= at - 1;
+  }
+
   #refused(link: Link, reason: string): void {
     this.#refusal = { key: addressKey(link.address), at: now() };
     this.#lost(link, `the node refuses: ${reason}`);
@@ -189,8 +199,15 @@ export class Supervisor implements SupervisedConnection {
         since: this.#silentSince ?? this.#lostAt,
         owedMs: this.#owedMs(now()),
         replaceAfterMs: Math.min(this.#options.commandTimeoutMs, HANG_MAX_MS),
+        silentMs: this.#silentSince === undefined ? 0 : (this.#calmAt ?? now()) - this.#silentSince,
+        troubled: this.#generation.troubled(this.#board?.views() ?? []),
+        refused: this.#refusedSince(this.#lostAt),
       }),
-      open: (address) => this.#openProbe(address),
+      open: (address, timeoutMs) => this.#openProbe(address, timeoutMs),
+      patience: () => ({
+        minMs: Number.isFinite(this.#quickestMs) ? this.#quickestMs * 2 : 0,
+        maxMs: this.#options.connectTimeoutMs,
+      }),
       only: this.#board ? undefined : this.#options.addresses[0],
       found: (found) => this.#found(found),
       heard: (address, role) => this.#heard(address, role),
@@ -255,13 +272,18 @@ export class Supervisor implements SupervisedConnection {
     if (!link) return;
     const owedMs = this.#owedMs(at);
     if (this.#silentSince === undefined) {
-      const tolerated = Math.min(Math.max(this.#options.hangSuspectedMs, link.latencyMs * 4), HANG_MAX_MS);
-      if (owedMs > tolerated) this.#suspect(link, `no answer for ${Math.round(owedMs)} ms`, at - owedMs);
+      if (owedMs > this.#toleratedMs(link))
+        this.#suspect(link, `no answer for ${Math.round(owedMs)} ms`, at - owedMs);
       else if (at - this.#heartbeatAt > HEARTBEAT_MS) this.#heartbeat(link);
       return;
     }
-    if (owedMs < this.#options.hangSuspectedMs) this.#considerCalm();
+    if (owedMs < this.#toleratedMs(link)) this.#considerCalm();
     else if (at - this.#silentSince > DOUBT_MS) this.#dispatcher.doubt();
+  }
+
+  /** For how long this node may owe an answer: what is slow but alive is not hung. */
+  #toleratedMs(link: Link): number {
+    return Math.min(Math.max(this.#options.hangSuspectedMs, link.latencyMs * 4), HANG_MAX_MS);
   }
 
   #owedMs(at: number): number {
@@ -284,7 +306,7 @@ export class Supervisor implements SupervisedConnection {
     const since = this.#silentSince;
     if (!link || since === undefined) return;
     const at = now();
-    const owing = this.#owedMs(at) >= this.#options.hangSuspectedMs;
+    const owing = this.#owedMs(at) >= this.#toleratedMs(link);
     if (owing || this.#generation.contested(this.#board?.views() ?? [])) {
       this.#calmAt = undefined;
       return;
@@ -320,18 +342,22 @@ export class Supervisor implements SupervisedConnection {
     if (this.#state.kind === 'closed') return;
     const views = this.#board?.views() ?? [];
     this.#generation.confirm(views);
+    this.#generation.rebase(views, this.#board?.count ?? 0);
     this.#search?.refresh();
     if (!this.#link || this.#search) return;
     if (this.#generation.contested(views) && this.#silentSince === undefined)
       this.#suspect(this.#link, 'the sentinels name another master', now());
   }
 
-  async #openProbe(address: Address): Promise<Link> {
+  async #openProbe(address: Address, timeoutMs: number): Promise<Link> {
     const refusedAt =
       this.#refusal?.key === addressKey(address) ? this.#refusal.at : Number.NEGATIVE_INFINITY;
     const waitMs = refusedAt + REFUSED_MS - now();
     if (waitMs > 0) await delay(waitMs);
-    return this.#open(address, PROBE_CONNECT_MS);
+    const startedAt = now();
+    const link = await this.#open(address, timeoutMs);
+    this.#quickestMs = Math.min(this.#quickestMs, now() - startedAt);
+    return link;
   }
 
   #open(address: Address, timeoutMs: number): Promise<Link> {
@@ -347,18 +373,20 @@ export class Supervisor implements SupervisedConnection {
   }
 
   #openBoard(): SentinelBoard {
-    const { addresses, serviceName, sentinelUsername, sentinelPassword, tls } = this.#options;
+    const { addresses, serviceName, sentinelUsername, sentinelPassword, tls, connectTimeoutMs } =
+      this.#options;
     return new SentinelBoard({
       count: addresses.length,
       service: serviceName,
-      open: (index) =>
+      patienceMaxMs: connectTimeoutMs,
+      open: (index, timeoutMs) =>
         Link.open({
           address: addresses[index] as Address,
           username: sentinelUsername,
           password: sentinelPassword,
           db: 0,
           tls,
-          timeoutMs: SENTINEL_TIMEOUT_MS,
+          timeoutMs: Math.min(timeoutMs, connectTimeoutMs),
         }),
       changed: () => this.#consult(),
     });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   DEPOSED_MS,
+  DOUBT_MS,
   judge,
   type Knowledge,
   leadingView,
@@ -17,6 +18,7 @@ const view = (port: number, epoch: number, troubled = false): SentinelView => ({
   epoch,
   troubled,
   at: 0,
+  fell: false,
 });
 
 const knowledge: Knowledge = {
@@ -30,6 +32,10 @@ const suspect: Situation = {
   owedMs: 200,
   replaceAfterMs: 1000,
   replicasHeard: true,
+  silentMs: 200,
+  troubled: false,
+  refused: false,
+  former: 'unheard',
 };
 const lost: Situation = { ...suspect, kind: 'lost', owedMs: 0 };
 
@@ -48,8 +54,25 @@ describe('who is taken for the master', () => {
   });
 
   it('is a replica of our master that was promoted, before the sentinels tell', () => {
-    expect(judge(next, master, knowledge, view(1, 5), suspect)).toBe('role');
-    expect(judge(node(9), master, knowledge, view(1, 5), suspect)).toBe('no');
+    const troubled = { ...suspect, troubled: true };
+    expect(judge(next, master, knowledge, view(1, 5), troubled)).toBe('role');
+    expect(judge(node(9), master, knowledge, view(1, 5), troubled)).toBe('no');
+    expect(judge(next, master, knowledge, view(2, 6), suspect)).toBe('role');
+  });
+
+  it('is no stray that claims it while our master is silent for a moment, or only its connection is lost', () => {
+    const claim = (situation: Partial<Situation>): string =>
+      judge(next, master, knowledge, view(1, 5), { ...suspect, ...situation });
+    expect(claim({})).toBe('no');
+    expect(claim({ silentMs: DOUBT_MS + 1 })).toBe('role');
+    expect(claim({ former: 'replica' })).toBe('role');
+    expect(claim({ former: 'silent' })).toBe('no');
+    const cut = { kind: 'lost', owedMs: 0 } as const;
+    expect(claim({ ...cut })).toBe('no');
+    expect(claim({ ...cut, former: 'master' })).toBe('no');
+    expect(claim({ ...cut, former: 'silent' })).toBe('role');
+    expect(claim({ ...cut, former: 'unready' })).toBe('role');
+    expect(claim({ ...cut, refused: true })).toBe('role');
   });
 
   it('is not a promoted replica when the sentinels already name a third', () => {

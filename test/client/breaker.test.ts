@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Breaker } from '../../client/breaker.ts';
+import { CommandError } from '../../client/errors.ts';
 import { Emitter } from '../../client/events.ts';
 import type { BreakerOptions, CacheEvent } from '../../client/types.ts';
 
@@ -86,6 +87,17 @@ describe('the circuit breaker', () => {
     breaker.probeNow();
     await vi.advanceTimersByTimeAsync(5000);
     expect(probe).toHaveBeenCalledTimes(1);
+    breaker.stop();
+  });
+
+  it('takes a refused PING for an answer, and one that a loading server refuses for none', async () => {
+    const refusals = ['LOADING Redis is loading the dataset in memory', 'MISCONF Redis cannot save'];
+    const { breaker, moves } = breakerWith(() => Promise.reject(new CommandError(refusals.shift() ?? '')));
+    fail(breaker, 3);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(moves).toEqual(['closed > open']);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(moves).toEqual(['closed > open', 'open > half-open']);
     breaker.stop();
   });
 

@@ -263,6 +263,37 @@ describe('the supervised connection to one server', () => {
     await settled;
   });
 
+  it('refuses to have more than maxInFlight commands unanswered', async () => {
+    const c = open({ maxInFlight: 3 });
+    await c.call('PING');
+    redis.pause();
+    const sent = Promise.allSettled(['a', 'b', 'c'].map((key) => c.call('GET', key)));
+    const refused = c.call('GET', 'd');
+    await expect(refused).rejects.toThrowError(NotSentError);
+    await expect(refused).rejects.toThrowError(/GET: 3 commands are unanswered already/);
+    redis.resume();
+    expect((await sent).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
+    expect(await c.call('GET', 'd')).toBeNull();
+  });
+
+  it('does not know what a script wrote before it failed', async () => {
+    const c = open();
+    const script = "redis.call('SET', KEYS[1], 1) return redis.call('LPUSH', KEYS[1], 1)";
+    await expect(c.call('EVAL', script, 1, 'script')).rejects.toMatchObject({
+      code: 'WRONGTYPE',
+      outcome: 'unknown',
+      retryable: false,
+    });
+    expect(await c.call('GET', 'script')).toBe('1');
+    const refused = [
+      c.call('EVAL', 'return 1'),
+      c.call('EVALSHA', 'f'.repeat(40), 0),
+      c.call('FCALL', 'absent', 0),
+      c.call('EXEC'),
+    ];
+    for (const call of refused) await expect(call).rejects.toMatchObject({ outcome: 'not-applied' });
+  });
+
   it('waits for a demoted server to be promoted again', async () => {
     const c = open();
     await c.call('PING');

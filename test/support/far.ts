@@ -1,0 +1,32 @@
+/** A relay that passes everything on later, as a network between distant places does. */
+import { createServer, type Socket, connect as tcp } from 'node:net';
+import type { Address } from './redis.ts';
+
+export interface Far extends AsyncDisposable {
+  readonly address: Address;
+}
+
+/** `delayMs` is one way: a round trip takes twice as long. */
+export async function far(target: Address, delayMs: number): Promise<Far> {
+  const sockets = new Set<Socket>();
+  const carry = (from: Socket, to: Socket): void => {
+    from.on('data', (chunk) => setTimeout(() => to.writable && to.write(chunk), delayMs));
+    from.once('close', () => setTimeout(() => to.destroy(), delayMs));
+    from.on('error', () => {});
+  };
+  const server = createServer((near) => {
+    const distant = tcp(target.port, target.host);
+    for (const socket of [near, distant]) sockets.add(socket.setNoDelay(true));
+    carry(near, distant);
+    carry(distant, near);
+  });
+  await new Promise<void>((resolve) => server.listen(0, target.host, resolve));
+  const bound = server.address();
+  return {
+    address: { host: target.host, port: typeof bound === 'object' && bound ? bound.port : 0 },
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
