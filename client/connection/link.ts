@@ -20,6 +20,8 @@ export interface LinkOptions {
   readonly tls: TlsOptions | undefined;
   /** For TCP, TLS and the handshake together. */
   readonly timeoutMs: number;
+  /** 2: for subscriptions, whose messages ioredis drops in RESP3 where they are invalidations. Default 3. */
+  readonly protocol?: 2;
 }
 
 export type Role =
@@ -68,6 +70,7 @@ export class Link {
       ...(options.password === undefined ? {} : { password: options.password }),
       ...(tls === undefined ? {} : { tls: tlsOf(tls) }),
       db: options.db,
+      ...(options.protocol === undefined ? {} : { protocol: options.protocol }),
       lazyConnect: true,
       retryStrategy: () => null,
       enableOfflineQueue: false,

@@ -1,0 +1,338 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { linksBeside } from '../../../client/connection/beside.ts';
+import { type CacheConnection, openConnection } from '../../../client/connection/index.ts';
+import { resolveConnection } from '../../../client/options.ts';
+import { Coherence, type CoherenceEvent } from '../../../client/tiers/coherence.ts';
+import type { RedisOptions } from '../../../client/types.ts';
+import { RedisProcess, type SentinelSet, startSentinelSet, until } from '../../support/redis.ts';
+
+/** A first tier in its smallest form: what coherence is asked to keep right. */
+class Tier {
+  readonly connection: CacheConnection;
+  readonly coherence: Coherence;
+  readonly kept = new Map<string, string | null>();
+  readonly events: CoherenceEvent[] = [];
+
+  constructor(options: RedisOptions, boundMs?: number) {
+    const resolved = resolveConnection(options);
+    this.connection = openConnection(resolved);
+    this.coherence = new Coherence(this.connection, {
+      prefix: 'ns:',
+      open: linksBeside(resolved),
+      ...(boundMs === undefined ? {} : { boundMs }),
+    });
+    this.coherence.on((event) => {
+      this.events.push(event);
+      if (event.type === 'reset') this.kept.clear();
+      if (event.type === 'invalidate') for (const key of event.keys) this.kept.delete(key);
+    });
+  }
+
+  live(): Promise<void> {
+    return until('the first tier is live', () => this.coherence.live);
+  }
+
+  async get(key: string): Promise<string | null> {
+    if (this.coherence.live && this.kept.has(key)) return this.kept.get(key) as string | null;
+    const fill = this.coherence.begin(key);
+    let value: string | null | undefined;
+    try {
+      value = (await this.connection.call('GET', key)) as string | null;
+      return value;
+    } finally {
+      if (fill.end() && value !== undefined) this.kept.set(key, value);
+    }
+  }
+
+  /** Reads it, so that it is kept. */
+  async keep(key: string): Promise<void> {
+    await until(`${key} is kept`, async () => {
+      await this.get(key);
+      return this.kept.has(key);
+    });
+  }
+
+  gone(key: string): Promise<void> {
+    return until(`${key} is gone`, () => !this.kept.has(key), 2000);
+  }
+
+  count(type: CoherenceEvent['type']): number {
+    return this.events.filter((event) => event.type === type).length;
+  }
+
+  async close(): Promise<void> {
+    this.coherence.close();
+    await this.connection.close();
+  }
+}
+
+/** Client ids of the listeners that the node has. */
+async function listeners(node: RedisProcess): Promise<readonly string[]> {
+  const list = String(await node.admin().call('CLIENT', 'LIST', 'TYPE', 'PUBSUB'));
+  return [...list.matchAll(/^id=(\d+) .* sub=1 /gm)].map((match) => match[1] as string);
+}
+
+describe('coherence with one server', () => {
+  let redis: RedisProcess;
+  let tier: Tier;
+
+  beforeAll(async () => {
+    redis = await RedisProcess.start({ host: '127.61.20.1', conf: ['maxmemory-policy allkeys-lru'] });
+  });
+  beforeEach(async () => {
+    tier = new Tier({ mode: 'standalone', address: redis.address });
+    await tier.live();
+  });
+  afterEach(async () => {
+    redis.resume();
+    await tier.close();
+  });
+  afterAll(() => redis[Symbol.asyncDispose]());
+
+  it('every writer counts: SET, DEL, MSET, a transaction, a script, RENAME, COPY, GETDEL', async () => {
+    const admin = redis.admin();
+    const writes: (() => Promise<unknown>)[] = [
+      () => admin.set('ns:k', '2'),
+      () => admin.del('ns:k'),
+      () => admin.mset('ns:k', '3', 'ns:other', '1'),
+      () => admin.multi().incr('ns:k').exec(),
+      () => admin.eval("return redis.call('SET', KEYS[1], '9')", 1, 'ns:k'),
+      () => admin.rename('ns:k', 'ns:moved'),
+      () => admin.copy('ns:moved', 'ns:k'),
+      () => admin.getdel('ns:k'),
+    ];
+    await admin.set('ns:k', '1');
+    for (const write of writes) {
+      await tier.keep('ns:k');
+      await write();
+      await tier.gone('ns:k');
+      expect(await tier.get('ns:k')).toBe(await admin.get('ns:k'));
+    }
+  });
+
+  it('an expiry that Redis carries out counts', async () => {
+    await redis.admin().set('ns:k', '1', 'PX', 80);
+    await tier.keep('ns:k');
+    await tier.gone('ns:k');
+    expect(await tier.get('ns:k')).toBeNull();
+  });
+
+  it('an eviction counts', async () => {
+    const admin = redis.admin();
+    await admin.set('ns:evicted', 'x'.repeat(2000));
+    await tier.keep('ns:evicted');
+    await admin.config('SET', 'maxmemory', '1');
+    await admin.set('ns:new', '1').catch(() => {});
+    await tier.gone('ns:evicted');
+    await admin.config('SET', 'maxmemory', '0');
+  });
+
+  it('FLUSHALL counts', async () => {
+    await redis.admin().set('ns:k', '1');
+    await tier.keep('ns:k');
+    await redis.admin().flushall();
+    await tier.gone('ns:k');
+    expect(tier.coherence.live).toBe(true);
+  });
+
+  it('own writes count as any other: their invalidation comes too', async () => {
+    await tier.connection.call('SET', 'ns:k', '1');
+    await tier.keep('ns:k');
+    await tier.connection.call('SET', 'ns:k', '2');
+    await tier.gone('ns:k');
+  });
+
+  it('keys of others are not told of', async () => {
+    await redis.admin().set('elsewhere', '1');
+    await redis.admin().set('ns:k', '1');
+    await until('the own key is told of', () =>
+      tier.events.some((event) => event.type === 'invalidate' && event.keys.includes('ns:k')),
+    );
+    const told = tier.events.flatMap((event) => (event.type === 'invalidate' ? event.keys : []));
+    expect(told).not.toContain('elsewhere');
+  });
+
+  it('an invalidation that overtakes the reply of a read leaves nothing behind', async () => {
+    await redis.admin().set('ns:k', 'old');
+    const fill = tier.coherence.begin('ns:k');
+    const other = tier.coherence.begin('ns:other');
+    const value = await tier.connection.call('GET', 'ns:k');
+    const told = tier.count('invalidate');
+    await redis.admin().set('ns:k', 'new');
+    await until('it is told of', () => tier.count('invalidate') > told);
+    expect([value, fill.end(), other.end()]).toEqual(['old', false, true]);
+    expect([fill.end(), tier.coherence.begin('ns:k').end()]).toEqual([false, true]);
+  });
+
+  it('what this process changes is forgotten at once, reads on their way included', async () => {
+    await tier.keep('ns:k');
+    const fill = tier.coherence.begin('ns:k');
+    tier.coherence.forget(['ns:k']);
+    expect([tier.kept.has('ns:k'), fill.end()]).toEqual([false, false]);
+  });
+
+  it('a listener that is killed is replaced, and what was kept is dropped before it serves again', async () => {
+    await redis.admin().set('ns:k', 'old');
+    await tier.keep('ns:k');
+    const fill = tier.coherence.begin('ns:k');
+    const before = tier.count('live');
+    const [id] = await listeners(redis);
+    // In one transaction, so that the write falls into the gap for certain.
+    await redis.admin().multi().call('CLIENT', 'KILL', 'ID', String(id)).set('ns:k', 'new').exec();
+    await until('it is live again', () => tier.count('live') > before);
+    expect(fill.end()).toBe(false);
+    expect(await tier.get('ns:k')).toBe('new');
+    expect((await listeners(redis)).length).toBe(1);
+  });
+
+  it('a server that hangs is not trusted for longer than the bound, and is again afterwards', async () => {
+    await tier.keep('ns:k');
+    redis.pause();
+    const pausedAt = performance.now();
+    await until('nothing is served', () => !tier.coherence.live, 3000);
+    expect(performance.now() - pausedAt).toBeLessThan(tier.coherence.boundMs + 200);
+    redis.resume();
+    await tier.live();
+  });
+
+  it('a process that is too busy to listen serves nothing older than the bound', async () => {
+    await redis.admin().set('ns:k', '1');
+    await tier.keep('ns:k');
+    const startedAt = performance.now();
+    // A loop that lets no message in, as a chain of resolved promises does.
+    while (tier.coherence.live && performance.now() - startedAt < 5000) await Promise.resolve();
+    const servedMs = performance.now() - startedAt;
+    expect(servedMs).toBeLessThanOrEqual(tier.coherence.boundMs + 5);
+    await tier.live();
+  });
+
+  it('a short loss of the shared connection alone is no gap', async () => {
+    await tier.keep('ns:k');
+    const resets = tier.count('reset');
+    const before = tier.count('live');
+    tier.connection.current()?.stream.destroy();
+    await until('it is live again', () => tier.count('live') > before);
+    expect([tier.count('reset') - resets, tier.kept.has('ns:k')]).toEqual([0, true]);
+  });
+
+  it('a restart of the server drops what was kept', async () => {
+    await redis.admin().set('ns:k', '1');
+    await tier.keep('ns:k');
+    await redis.kill();
+    await until('it is lost', () => !tier.coherence.live);
+    expect(tier.kept.has('ns:k')).toBe(true);
+    await redis.start();
+    await tier.live();
+    expect([tier.kept.has('ns:k'), await tier.get('ns:k')]).toEqual([false, null]);
+  });
+
+  it('in hundreds of races with a listener that is cut again and again no old value outlives the bound', async () => {
+    const admin = redis.admin();
+    let cuts = 0;
+    for (let race = 0; race < 300; race++) {
+      const key = `ns:race:${race % 7}`;
+      const value = String(race);
+      const reading = tier.get(key);
+      const writing = admin.set(key, value);
+      if (race % 3 === 0) {
+        await tier.live();
+        const [id] = await listeners(redis);
+        if (id !== undefined) cuts += Number(await admin.call('CLIENT', 'KILL', 'ID', id).catch(() => 0));
+      }
+      await Promise.all([reading, writing]);
+      const writtenAt = performance.now();
+      await until(
+        'the new value is served',
+        async () => {
+          const served = await tier.get(key);
+          if (served === value) return true;
+          expect(performance.now() - writtenAt).toBeLessThan(tier.coherence.boundMs);
+          return false;
+        },
+        2000,
+      );
+    }
+    expect(cuts).toBe(100);
+  });
+
+  it('says why it cannot listen, once, and serves nothing', async () => {
+    await redis
+      .admin()
+      .call('ACL', 'SETUSER', 'deaf', 'on', '>secret', '~*', '+@all', '-client|tracking', '&*');
+    const deaf = new Tier({
+      mode: 'standalone',
+      address: redis.address,
+      username: 'deaf',
+      password: 'secret',
+    });
+    await until('it says so', () => deaf.count('lost') > 0);
+    const told = deaf.events.find((event) => event.type === 'lost');
+    expect(told).toMatchObject({ reason: expect.stringContaining('NOPERM') });
+    await until('it has tried again', async () => {
+      const refused = /cmdstat_client\|tracking:.*rejected_calls=(\d+)/.exec(
+        await redis.admin().info('commandstats'),
+      )?.[1];
+      return Number(refused) >= 2;
+    });
+    expect([deaf.coherence.live, deaf.coherence.begin('ns:k').end(), deaf.count('lost')]).toEqual([
+      false,
+      false,
+      1,
+    ]);
+    await deaf.close();
+  });
+
+  it('leaves nothing behind when it is closed, whatever it was doing', async () => {
+    await tier.close();
+    expect(tier.coherence.live).toBe(false);
+    const closing = new Tier({ mode: 'standalone', address: redis.address });
+    await until('it has a master', () => closing.connection.state.kind === 'ready');
+    await closing.close();
+    await until('no listener is left', async () => (await listeners(redis)).length === 0);
+  });
+});
+
+describe('coherence over sentinels', () => {
+  let set: SentinelSet;
+  let tier: Tier;
+
+  beforeAll(async () => {
+    set = await startSentinelSet({ downAfterMs: 1000 });
+    tier = new Tier({ mode: 'sentinel', sentinels: set.sentinels.map(({ address }) => address) });
+    await tier.live();
+  });
+  afterAll(async () => {
+    for (const node of set.redis) node.resume();
+    await tier.close();
+    await set[Symbol.asyncDispose]();
+  });
+
+  it('follows the master: what was kept is dropped, and the new one is listened to', async () => {
+    const former = await set.master();
+    await former.admin().set('ns:k', 'old');
+    await tier.keep('ns:k');
+    former.pause();
+    const next = async (): Promise<RedisProcess | undefined> => {
+      for (const node of set.redis)
+        if (node !== former && (await node.role().catch(() => '')) === 'master') return node;
+      return undefined;
+    };
+    await until('a replica is promoted', async () => (await next()) !== undefined, 20_000);
+    const promoted = (await next()) as RedisProcess;
+    const writtenAt = performance.now();
+    await promoted.admin().set('ns:k', 'new');
+    await until(
+      'the new value is served',
+      async () => (await tier.get('ns:k').catch(() => '')) === 'new',
+      20_000,
+    );
+    expect(performance.now() - writtenAt).toBeLessThan(10_000);
+    former.resume();
+    await tier.live();
+    await tier.keep('ns:k');
+    await promoted.admin().set('ns:k', 'newer');
+    await tier.gone('ns:k');
+    expect(await tier.get('ns:k')).toBe('newer');
+    expect((await listeners(promoted)).length).toBeGreaterThanOrEqual(1);
+  });
+});
