@@ -166,6 +166,11 @@ export function decodeEnvelope(envelope: Uint8Array, options: DecodeOptions = {}
   }
 }
 
+/** Plain data, which can be frozen. Of a valid envelope. */
+export function isJson(envelope: Buffer): boolean {
+  return ((envelope[2] as number) & 0x0f) === CODEC.json;
+}
+
 function payloadOf(value: unknown, { codec, nothing }: EncodeOptions): Payload {
   if (value === undefined && nothing) return { codec: CODEC.nothing, bytes: '' };
   if (value instanceof Uint8Array && codec === undefined) return { codec: CODEC.bytes, bytes: value };

@@ -2,6 +2,7 @@
  * Options with their defaults, resolved once. A bad value is quoted in a `ConfigurationError`.
  */
 import { ConfigurationError } from './errors.ts';
+import type { CodecChoice } from './parts.ts';
 import type {
   Address,
   BreakerOptions,
@@ -47,7 +48,12 @@ export interface ResolvedCache {
   readonly fallbackEntries: number;
   readonly durability: Durability;
   readonly enabled: boolean;
+  readonly codecs: CodecChoice;
+  readonly deflateAboveBytes: number | undefined;
 }
+
+/** JSON for every key. */
+const JSON_ONLY: CodecChoice = { of: () => undefined, byId: new Map() };
 
 const shown = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : String(value));
 
@@ -163,5 +169,10 @@ export function resolveCache(options: CacheOptions): ResolvedCache {
     fallbackEntries: integer('fallbackEntries', options.fallbackEntries, 1000, 0, 100_000_000),
     durability: resolveDurability('durability', options.durability, 'async'),
     enabled: flag('enabled', options.enabled, true),
+    codecs: JSON_ONLY,
+    deflateAboveBytes:
+      options.deflateAboveBytes === undefined
+        ? undefined
+        : integer('deflateAboveBytes', options.deflateAboveBytes, 0, 1, 1_000_000_000),
   });
 }

@@ -6,6 +6,7 @@
 import type { Breaker } from './breaker.ts';
 import type { CacheConnection } from './connection/index.ts';
 import type { Argument } from './connection/link.ts';
+import type { CallOptions } from './connection/supervisor.ts';
 import { now } from './connection/timing.ts';
 import { CommandError, isConnectivityError, NotSentError } from './errors.ts';
 import type { Statistics } from './statistics.ts';
@@ -17,26 +18,26 @@ export class Remote {
   readonly connection: CacheConnection;
   readonly #breaker: Breaker;
   readonly #statistics: Statistics;
-  /** Whether reads have another answer (the memory) and need not wait for a master. */
-  readonly #impatient: boolean;
+  /** Reads that have another answer (the memory) need not wait for a master. */
+  readonly #read: CallOptions;
   #purges: Promise<unknown> = Promise.resolve();
 
   constructor(connection: CacheConnection, breaker: Breaker, statistics: Statistics, impatient: boolean) {
     this.connection = connection;
     this.#breaker = breaker;
     this.#statistics = statistics;
-    this.#impatient = impatient;
+    this.#read = { buffers: true, impatient };
   }
 
-  async get(key: string): Promise<Buffer | null> {
-    return (await this.#guarded('get', () =>
-      this.connection.request('GET', [key], { buffers: true, impatient: this.#impatient }),
-    )) as Buffer | null;
+  get(key: string): Promise<Buffer | null> {
+    return this.#guarded('get', () =>
+      this.connection.request('GET', [key], this.#read),
+    ) as Promise<Buffer | null>;
   }
 
   async getMany(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
     return (await this.#guarded('getMany', () =>
-      this.connection.request('MGET', keys, { buffers: true, impatient: this.#impatient }),
+      this.connection.request('MGET', keys, this.#read),
     )) as (Buffer | null)[];
   }
 
@@ -122,21 +123,25 @@ export class Remote {
     return removed;
   }
 
-  async #guarded<T>(operation: string, run: () => Promise<T>): Promise<T> {
+  /** Not async: one promise more on the way of every command is time that a caller waits. */
+  #guarded<T>(operation: string, run: () => Promise<T>): Promise<T> {
     const permit = this.#breaker.permit();
-    if (permit === 'refused') throw new NotSentError(`${operation}: the circuit breaker is open`);
+    if (permit === 'refused')
+      return Promise.reject(new NotSentError(`${operation}: the circuit breaker is open`));
     const startedAt = now();
-    try {
-      const result = await run();
-      this.#breaker.success(permit);
-      this.#statistics.observe(operation, now() - startedAt);
-      return result;
-    } catch (error) {
-      this.#statistics.errors += 1;
-      if (isConnectivityError(error)) this.#breaker.failure(permit, (error as Error).message);
-      else this.#breaker.success(permit);
-      throw error;
-    }
+    return run().then(
+      (result) => {
+        this.#breaker.success(permit);
+        this.#statistics.observe(operation, now() - startedAt);
+        return result;
+      },
+      (error: unknown) => {
+        this.#statistics.errors += 1;
+        if (isConnectivityError(error)) this.#breaker.failure(permit, (error as Error).message);
+        else this.#breaker.success(permit);
+        throw error;
+      },
+    );
   }
 }
 

@@ -25,6 +25,7 @@ export class Statistics {
   writes = 0;
   deletes = 0;
   fallbackHits = 0;
+  localHits = 0;
   purged = 0;
   loads = 0;
   readonly #latency = new Map<string, Histogram>();
@@ -43,7 +44,7 @@ export class Statistics {
   }
 
   snapshot(breaker: BreakerState, breakerTransitions: number): CacheStatistics {
-    const { hits, misses, errors, writes, deletes, fallbackHits, purged, loads } = this;
+    const { hits, misses, errors, writes, deletes, fallbackHits, localHits, purged, loads } = this;
     const reads = hits + misses;
     const hitRatio = reads === 0 ? null : hits / reads;
     return {
@@ -53,6 +54,7 @@ export class Statistics {
       writes,
       deletes,
       fallbackHits,
+      localHits,
       purged,
       loads,
       hitRatio,
@@ -73,6 +75,7 @@ export class Statistics {
     metric('cache_redis_writes_total', 'counter', 'Values written.', this.writes);
     metric('cache_redis_deletes_total', 'counter', 'Keys deleted.', this.deletes);
     metric('cache_redis_fallback_hits_total', 'counter', 'Hits served from memory.', this.fallbackHits);
+    metric('cache_redis_local_hits_total', 'counter', "Hits of the process's own tier.", this.localHits);
     metric('cache_redis_purged_total', 'counter', 'Invalid payloads purged.', this.purged);
     metric('cache_redis_loads_total', 'counter', 'Calls of loaders.', this.loads);
     metric(

@@ -156,6 +156,8 @@ export interface CacheOptions {
   readonly fallbackEntries?: number;
   /** Default promise of writes; default `async`. */
   readonly durability?: Durability;
+  /** Payloads of at least so many bytes are deflated where that makes them smaller; default: none is. */
+  readonly deflateAboveBytes?: number;
   /** False: never asks Redis (seed 004's switch `ENABLE_REDIS_CACHE`); default true. */
   readonly enabled?: boolean;
 }
@@ -173,6 +175,8 @@ export interface WriteOptions {
   readonly durability?: Durability;
   /** Name of the value's shape, kept beside the value. */
   readonly schemaId?: string;
+  /** Invalidated with any of them (`invalidateTags`); at most 64. */
+  readonly tags?: readonly string[];
 }
 
 /** Who took a write. `memory` means that Redis did not. */
@@ -181,14 +185,17 @@ export interface WriteReceipt {
   readonly replicas?: number;
 }
 
-/** An answer with where it came from; a miss that only the memory gave, while Redis was away, says so. */
+/**
+ * An answer with where it came from: `l1` is this process's own tier, kept coherent; `memory` stands in for a Redis that
+ * is away, and a miss that only it gave says so.
+ */
 export type Lookup<T> =
-  | { readonly found: true; readonly value: T; readonly source: 'redis' | 'memory' }
-  | { readonly found: false; readonly source: 'redis' | 'memory' };
+  | { readonly found: true; readonly value: T; readonly source: 'l1' | 'redis' | 'memory' }
+  | { readonly found: false; readonly source: 'l1' | 'redis' | 'memory' };
 
 export interface Entry<T> {
   readonly value: T;
-  readonly source: 'redis' | 'memory' | 'loader';
+  readonly source: 'l1' | 'redis' | 'memory' | 'loader';
 }
 
 export interface CacheStatistics {
@@ -198,6 +205,8 @@ export interface CacheStatistics {
   readonly writes: number;
   readonly deletes: number;
   readonly fallbackHits: number;
+  /** Of `hits`, those of this process's own tier. */
+  readonly localHits: number;
   /** Payloads that failed validation and were purged. */
   readonly purged: number;
   readonly loads: number;

@@ -21,8 +21,8 @@ export type OperationKind =
   | 'getOrCompute'
   | 'ping';
 
-/** Where an answer came from. A write that the memory fallback took was not written to Redis. */
-export type Source = 'redis' | 'memory' | 'loader';
+/** Where an answer came from; `l1` is the client's own coherent tier. A write that the memory fallback took was not written to Redis. */
+export type Source = 'redis' | 'l1' | 'memory' | 'loader';
 
 export interface InvokeEvent {
   readonly type: 'invoke';

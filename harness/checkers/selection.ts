@@ -104,7 +104,7 @@ export function acknowledgedWrites(operations: readonly Operation[]): readonly A
  */
 export function servedByRedis({ invoke, completion }: Operation): boolean {
   const source = completion?.source;
-  return source === 'redis' || (source === 'loader' && invoke.kind === 'getOrCompute');
+  return source === 'redis' || source === 'l1' || (source === 'loader' && invoke.kind === 'getOrCompute');
 }
 
 /** Whether nothing struck, so that nobody but Redis has to answer. */

@@ -67,7 +67,7 @@ describe('connection options', () => {
 
 describe('cache options', () => {
   it('have the documented defaults', () => {
-    expect(resolveCache({})).toEqual({
+    expect(resolveCache({})).toMatchObject({
       namespace: 'cache',
       defaultTtlSeconds: 3600,
       breaker: { enabled: true, threshold: 5, openMs: 60_000, probeIntervalMs: 500 },

@@ -1,0 +1,43 @@
+/** What reader, writer and the cache share. */
+import type { CacheConnection } from './connection/index.ts';
+import type { Codec, TagStamp } from './envelope.ts';
+import type { Emitter } from './events.ts';
+import type { Fallback } from './fallback.ts';
+import type { Flights } from './flights.ts';
+import type { ResolvedCache } from './options.ts';
+import type { Remote } from './remote.ts';
+import type { Statistics } from './statistics.ts';
+import type { LocalTier } from './tiers/local.ts';
+import type { CacheEvent } from './types.ts';
+
+/** Versions of tags. An entry holds while every stamp on it is its tag's current version. */
+export interface Tags {
+  /** The current stamps of these tags, made where there are none. */
+  stamps(tags: readonly string[]): Promise<readonly TagStamp[]>;
+  /** At once where all versions are known here. */
+  current(stamps: readonly TagStamp[]): boolean | Promise<boolean>;
+  /** All entries that carry one of them are misses from now on. */
+  invalidate(tags: readonly string[]): Promise<void>;
+}
+
+export interface Parts {
+  readonly options: ResolvedCache;
+  readonly events: Emitter<CacheEvent>;
+  readonly statistics: Statistics;
+  readonly flights: Flights;
+  readonly fallback: Fallback;
+  /** undefined: a memory cache. */
+  readonly remote: Remote | undefined;
+  readonly connection: CacheConnection | undefined;
+  readonly local: LocalTier | undefined;
+  readonly tags: Tags | undefined;
+  readonly codecs: CodecChoice;
+  /** Physical key of a logical one. @throws ConfigurationError not a key */
+  readonly physical: (key: string) => string;
+}
+
+export interface CodecChoice {
+  /** undefined: JSON, or bytes as they are. */
+  of(key: string): Codec | undefined;
+  readonly byId: ReadonlyMap<number, Codec>;
+}

@@ -1,0 +1,307 @@
+/**
+ * Reading: first tier, Redis, memory fallback, in this order, each payload checked before it is believed.
+ *
+ *   key ─▶ first tier, while live ─▶ Redis ─▶ envelope ─▶ schema ─▶ tags ─▶ value
+ *                                     └ away ─▶ memory, then what the first tier remembers
+ *
+ * A payload that fails a check is purged, counted and a miss. What is past its freshness is a miss here, and a stale
+ * value for `getOrCompute`, which reads by `read`.
+ */
+import { type Decoded, decodeEnvelope, type Freshness, isJson } from './envelope.ts';
+import { isConnectivityError } from './errors.ts';
+import type { Parts } from './parts.ts';
+import { isForeignType } from './remote.ts';
+import { deepFreeze, type Fill, type LocalEntry } from './tiers/local.ts';
+import type { Lookup, ReadOptions } from './types.ts';
+
+export type ReadSource = 'l1' | 'redis' | 'memory';
+
+/** What is known of a key. `nothing`: a loader said that there is none. */
+export type Reading<T = unknown> =
+  | {
+      readonly kind: 'value';
+      readonly value: T;
+      readonly source: ReadSource;
+      readonly freshness: Freshness | undefined;
+    }
+  | { readonly kind: 'nothing'; readonly source: ReadSource; readonly freshness: Freshness | undefined }
+  | { readonly kind: 'absent'; readonly source: ReadSource };
+
+type Eventual<T> = T | Promise<T>;
+
+const NO_OPTIONS = {};
+
+export class Reader {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** The first tier's answer without a detour, or undefined. */
+  hit<T>(key: string, options: ReadOptions<T> | undefined): { readonly value: T } | undefined {
+    const entry = this.#parts.local?.get(key);
+    if (!entry?.ready || entry.tags || entry.schema !== options?.schema) return undefined;
+    if (entry.schemaId !== options?.schemaId) return undefined;
+    const { statistics } = this.#parts;
+    statistics.hits += 1;
+    statistics.localHits += 1;
+    return entry as { readonly value: T };
+  }
+
+  /** What is fresh counts as a hit, all else as a miss. */
+  lookup<T>(key: string, options: ReadOptions<T> = NO_OPTIONS): Promise<Lookup<T>> {
+    return this.read(key, options).then((reading) => this.#counted(reading));
+  }
+
+  /** Everything that is known of the key, past its freshness too; neither hit nor miss is counted. */
+  read<T>(key: string, options: ReadOptions<T> = NO_OPTIONS): Promise<Reading<T>> {
+    const entry = this.#parts.local?.get(key);
+    if (entry === undefined) return this.#fromRedis(key, options);
+    return Promise.resolve(this.#held(key, entry, 'l1', options)).then((reading) =>
+      reading.kind === 'absent' ? this.#fromRedis(key, options) : reading,
+    );
+  }
+
+  async lookupMany<T>(
+    keys: readonly string[],
+    options: ReadOptions<T> = NO_OPTIONS,
+  ): Promise<ReadonlyMap<string, Lookup<T>>> {
+    const readings = await this.readMany(keys, options);
+    return new Map([...readings].map(([key, reading]) => [key, this.#counted(reading)]));
+  }
+
+  /** In the order of the keys; those that the first tier lacks are asked for in one command. */
+  async readMany<T>(
+    keys: readonly string[],
+    options: ReadOptions<T> = NO_OPTIONS,
+  ): Promise<ReadonlyMap<string, Reading<T>>> {
+    const readings = new Map<string, Reading<T>>();
+    const missing: string[] = [];
+    for (const key of keys) {
+      const entry = this.#parts.local?.get(key);
+      const reading = entry && (await this.#held(key, entry, 'l1', options));
+      readings.set(key, reading ?? { kind: 'absent', source: 'l1' });
+      if (reading === undefined || reading.kind === 'absent') missing.push(key);
+    }
+    if (missing.length === 0) return readings;
+    const fills = missing.map((key) => this.#parts.local?.begin(key));
+    const payloads = await this.#payloads(missing.map(this.#parts.physical));
+    for (const [i, key] of missing.entries()) {
+      const fill = fills[i];
+      const physical = this.#parts.physical(key);
+      const away = payloads === undefined || this.#parts.fallback.isDirty(physical);
+      if (away && fill) this.#parts.local?.end(fill);
+      readings.set(
+        key,
+        away
+          ? await this.#fromMemory(key, options)
+          : await this.interpret(key, payloads[i] ?? null, options, fill),
+      );
+    }
+    return readings;
+  }
+
+  /** A payload that Redis gave for the key, null for none, checked; fills the first tier. */
+  interpret<T>(
+    key: string,
+    payload: Buffer | null,
+    options: ReadOptions<T>,
+    fill: Fill | undefined,
+  ): Eventual<Reading<T>> {
+    const { local } = this.#parts;
+    if (payload === null) {
+      if (fill) local?.end(fill);
+      return { kind: 'absent', source: 'redis' };
+    }
+    const decoded = decodeEnvelope(payload, { schemaId: options.schemaId, codecs: this.#parts.codecs.byId });
+    const end = (reading: Reading<T>): Reading<T> => {
+      if (!fill) return reading;
+      const entry = reading.kind === 'value' && decoded.ok;
+      local?.end(fill, entry ? { payload, tags: decoded.tags, freshness: decoded.freshness } : undefined);
+      return reading;
+    };
+    const reading = this.#checked(key, payload, decoded, 'redis', options);
+    return reading instanceof Promise ? reading.then(end) : end(reading);
+  }
+
+  // --- first tier ---------------------------------------------------------------------------------------------------
+
+  #held<T>(
+    key: string,
+    entry: LocalEntry,
+    source: ReadSource,
+    options: ReadOptions<T>,
+  ): Eventual<Reading<T>> {
+    const known = entry.ready && entry.schema === options.schema && entry.schemaId === options.schemaId;
+    if (known && !entry.tags)
+      return { kind: 'value', value: entry.value as T, source, freshness: entry.freshness };
+    const decoded = decodeEnvelope(entry.payload, {
+      schemaId: options.schemaId,
+      codecs: this.#parts.codecs.byId,
+    });
+    if (!decoded.ok) {
+      // Another schema was asked for: Redis has the last word.
+      this.#parts.local?.invalidate(key);
+      return { kind: 'absent', source };
+    }
+    const keep = (reading: Reading<T>): Reading<T> => {
+      if (reading.kind !== 'value') this.#parts.local?.invalidate(key);
+      else if (isJson(entry.payload)) {
+        entry.value = deepFreeze(reading.value);
+        entry.ready = true;
+        entry.schema = options.schema;
+        entry.schemaId = options.schemaId;
+      }
+      return reading;
+    };
+    const value: Decoded = known ? { ...decoded, value: entry.value } : decoded;
+    const reading = this.#checked(key, entry.payload, value, source, known ? {} : options);
+    return reading instanceof Promise ? reading.then(keep) : keep(reading);
+  }
+
+  // --- Redis, and what stands in for it ------------------------------------------------------------------------------
+
+  #fromRedis<T>(key: string, options: ReadOptions<T>): Promise<Reading<T>> {
+    const { remote, fallback, local } = this.#parts;
+    const physical = this.#parts.physical(key);
+    if (!remote || fallback.isDirty(physical)) return this.#fromMemory(key, options);
+    const fill = local?.begin(key);
+    return remote.get(physical).then(
+      (payload) => {
+        this.#answered();
+        return this.interpret(key, payload, options, fill);
+      },
+      (error: unknown) => {
+        if (fill) local?.end(fill);
+        if (isForeignType(error)) return { kind: 'absent', source: 'redis' };
+        this.#toMemory('get', error);
+        return this.#fromMemory(key, options);
+      },
+    );
+  }
+
+  /** undefined: Redis is away. */
+  async #payloads(physical: readonly string[]): Promise<readonly (Buffer | null)[] | undefined> {
+    const { remote } = this.#parts;
+    if (!remote) return undefined;
+    try {
+      const payloads = await remote.getMany(physical);
+      this.#answered();
+      return payloads;
+    } catch (error) {
+      this.#toMemory('getMany', error);
+      return undefined;
+    }
+  }
+
+  async #fromMemory<T>(key: string, options: ReadOptions<T>): Promise<Reading<T>> {
+    const { fallback, local, remote, codecs, statistics } = this.#parts;
+    const physical = this.#parts.physical(key);
+    const payload = fallback.memory.get(physical);
+    const absent: Reading<T> = { kind: 'absent', source: 'memory' };
+    if (!payload) {
+      const entry = fallback.isDirty(physical) ? undefined : local?.remembered(key);
+      const reading = entry ? await this.#held(key, entry, 'memory', options) : absent;
+      if (reading.kind === 'value') statistics.fallbackHits += 1;
+      return reading;
+    }
+    const decoded = decodeEnvelope(payload, { schemaId: options.schemaId, codecs: codecs.byId });
+    const reading = await this.#checked(key, payload, decoded, 'memory', options);
+    if (reading.kind === 'value' && remote) statistics.fallbackHits += 1;
+    return reading;
+  }
+
+  // --- checks -------------------------------------------------------------------------------------------------------
+
+  #checked<T>(
+    key: string,
+    payload: Buffer,
+    decoded: Decoded,
+    source: ReadSource,
+    options: ReadOptions<T>,
+  ): Eventual<Reading<T>> {
+    if (!decoded.ok) return this.#purged(key, payload, source, decoded.reason);
+    if (!options.schema && !decoded.tags) return reading<T>(decoded.value, decoded.freshness, source);
+    return this.#checkedSlowly(key, payload, decoded, source, options);
+  }
+
+  async #checkedSlowly<T>(
+    key: string,
+    payload: Buffer,
+    decoded: Extract<Decoded, { ok: true }>,
+    source: ReadSource,
+    { schema }: ReadOptions<T>,
+  ): Promise<Reading<T>> {
+    if (decoded.tags && this.#parts.tags && !(await this.#tagsHold(decoded.tags, source)))
+      return { kind: 'absent', source };
+    let { value } = decoded;
+    if (schema && value !== undefined) {
+      try {
+        const result = await schema['~standard'].validate(value);
+        if (result.issues)
+          return this.#purged(key, payload, source, `schema: ${result.issues[0]?.message ?? 'refused'}`);
+        value = result.value;
+      } catch (error) {
+        return this.#purged(key, payload, source, `schema: ${String(error)}`);
+      }
+    }
+    return reading<T>(value, decoded.freshness, source);
+  }
+
+  /** Redis away: what it last said of the tags counts, as it does for the entries. */
+  async #tagsHold(
+    stamps: NonNullable<Extract<Decoded, { ok: true }>['tags']>,
+    source: ReadSource,
+  ): Promise<boolean> {
+    try {
+      return (await this.#parts.tags?.current(stamps)) ?? true;
+    } catch (error) {
+      if (!isConnectivityError(error)) throw error;
+      return source === 'memory';
+    }
+  }
+
+  async #purged(key: string, payload: Buffer, source: ReadSource, reason: string): Promise<Reading<never>> {
+    const { statistics, events, fallback, remote, local } = this.#parts;
+    const physical = this.#parts.physical(key);
+    statistics.purged += 1;
+    events.emit({ type: 'purged', key: physical, reason });
+    local?.invalidate(key);
+    if (source === 'memory') fallback.memory.delete(physical);
+    else await remote?.purge(physical, payload).catch(() => false);
+    return { kind: 'absent', source };
+  }
+
+  #counted<T>(reading: Reading<T>): Lookup<T> {
+    const { statistics } = this.#parts;
+    if (reading.kind === 'value' && isFresh(reading.freshness)) {
+      statistics.hits += 1;
+      if (reading.source === 'l1') statistics.localHits += 1;
+      return { found: true, value: reading.value, source: reading.source };
+    }
+    statistics.misses += 1;
+    return { found: false, source: reading.source };
+  }
+
+  /** The memory answers for Redis, or the error is the caller's. */
+  #toMemory(operation: string, error: unknown): void {
+    const { options, events } = this.#parts;
+    if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;
+    events.emit({ type: 'fallback', operation, reason: (error as Error).message });
+  }
+
+  #answered(): void {
+    if (this.#parts.fallback.pending) this.#parts.fallback.recover();
+  }
+}
+
+export function isFresh(freshness: Freshness | undefined, now = Date.now): boolean {
+  return freshness === undefined || now() < freshness.freshUntilMs;
+}
+
+function reading<T>(value: unknown, freshness: Freshness | undefined, source: ReadSource): Reading<T> {
+  return value === undefined
+    ? { kind: 'nothing', source, freshness }
+    : { kind: 'value', value: value as T, source, freshness };
+}

@@ -1,0 +1,168 @@
+/**
+ * Writing: the value as an envelope to Redis, or to memory while Redis is away. A durable write never goes to memory.
+ *
+ * Whatever a write's outcome, what the first tier holds of the key is outdated with its start; it is filled again only by
+ * an answer of Redis that nothing has overtaken.
+ */
+import { encodeEnvelope, type Freshness, type TagStamp } from './envelope.ts';
+import { ConfigurationError, DurabilityError, isConnectivityError } from './errors.ts';
+import { resolveDurability, resolveTtl } from './options.ts';
+import type { Parts } from './parts.ts';
+import type { Durability, WriteOptions, WriteReceipt } from './types.ts';
+
+export interface StoreOptions extends Omit<WriteOptions, 'tags'> {
+  /** Seconds that Redis keeps the entry, where that is longer than it is fresh. */
+  readonly keepSeconds?: number | null;
+  readonly freshness?: Freshness | undefined;
+  readonly stamps?: readonly TagStamp[] | undefined;
+  /** The caller knows a newer value than Redis may have: the older must not come back. */
+  readonly outdates: boolean;
+  /** `undefined` is stored as "there is nothing". */
+  readonly nothing?: boolean;
+}
+
+/** An entry's bytes, and how many seconds Redis keeps them (null: for ever). */
+export interface Encoded {
+  readonly payload: Buffer;
+  readonly ttlSeconds: number | null;
+  readonly freshness: Freshness | undefined;
+}
+
+export class Writer {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  async set<T>(key: string, value: T, options: WriteOptions): Promise<WriteReceipt> {
+    const { flights, tags } = this.#parts;
+    flights.overtake(this.#parts.physical(key));
+    const named = options.tags ?? [];
+    if (named.length === 0) return this.store(key, value, { ...options, outdates: true });
+    if (!tags) throw new ConfigurationError(`tags: ${JSON.stringify(named)} on a cache that keeps none`);
+    return this.store(key, value, { ...options, stamps: await tags.stamps(named), outdates: true });
+  }
+
+  async setMany<T>(entries: ReadonlyMap<string, T>, options: WriteOptions): Promise<WriteReceipt> {
+    const receipts = await Promise.all([...entries].map(([key, value]) => this.set(key, value, options)));
+    const worst =
+      receipts.find(({ source }) => source === 'none') ?? receipts.find(({ source }) => source === 'memory');
+    if (worst || receipts.length === 0) return worst ?? { source: 'none' };
+    const confirmed = receipts.flatMap(({ replicas }) => (replicas === undefined ? [] : [replicas]));
+    return confirmed.length > 0 ? { source: 'redis', replicas: Math.min(...confirmed) } : { source: 'redis' };
+  }
+
+  /** The entry's bytes and how long Redis keeps them; undefined: not to be stored. @throws SerializationError */
+  encode<T>(key: string, value: T, options: StoreOptions): Encoded | undefined {
+    const { options: resolved, codecs, local } = this.#parts;
+    const ttlSeconds = resolveTtl('ttlSeconds', options.ttlSeconds, resolved.defaultTtlSeconds);
+    if (ttlSeconds === 0) return undefined;
+    // The first tier must know when an entry ends, which GET does not say.
+    const ends = local && ttlSeconds !== null ? Date.now() + ttlSeconds * 1000 : undefined;
+    const freshness = options.freshness ?? (ends ? { freshUntilMs: ends, loadMs: 0 } : undefined);
+    const payload = encodeEnvelope(value, {
+      schemaId: options.schemaId,
+      codec: codecs.of(key),
+      freshness,
+      tags: options.stamps,
+      deflateAboveBytes: resolved.deflateAboveBytes,
+      nothing: options.nothing,
+    });
+    const kept = options.keepSeconds === undefined ? ttlSeconds : options.keepSeconds;
+    return { payload, freshness, ttlSeconds: kept };
+  }
+
+  async store<T>(key: string, value: T, options: StoreOptions): Promise<WriteReceipt> {
+    const { options: resolved, remote, fallback, statistics, local } = this.#parts;
+    const physical = this.#parts.physical(key);
+    const durability = resolveDurability('durability', options.durability, resolved.durability);
+    local?.invalidate(key);
+    const entry = this.encode(key, value, options);
+    if (!entry) return { source: 'none' };
+    const { payload, ttlSeconds } = entry;
+    if (!remote) return this.#keep(physical, payload, ttlSeconds);
+    const wasDirty = fallback.isDirty(physical);
+    fallback.forget(physical);
+    const fill = local?.begin(key);
+    try {
+      const replicas = await remote.set(physical, payload, ttlSeconds, durability, !options.outdates);
+      statistics.writes += 1;
+      if (fill) local?.end(fill, { payload, tags: options.stamps, freshness: entry.freshness });
+      if (fallback.pending) fallback.recover();
+      return replicas === undefined ? { source: 'redis' } : { source: 'redis', replicas };
+    } catch (error) {
+      if (fill) local?.end(fill);
+      local?.invalidate(key);
+      return this.#failed(key, entry, error, { durability, wasDirty, outdates: options.outdates });
+    }
+  }
+
+  async delete(keys: readonly string[]): Promise<number> {
+    const { flights, remote, fallback, statistics, local } = this.#parts;
+    if (keys.length === 0) return 0;
+    const physical = keys.map(this.#parts.physical);
+    for (const key of physical) flights.overtake(key);
+    for (const key of keys) local?.invalidate(key);
+    let removed: number;
+    try {
+      if (!remote) removed = this.#forget(physical);
+      else {
+        removed = await remote.delete(physical);
+        for (const key of physical) fallback.forget(key);
+        if (fallback.pending) fallback.recover();
+      }
+    } catch (error) {
+      this.#toMemory('delete', error);
+      // Replayed when Redis is back; it cannot be known how many of them Redis has.
+      fallback.remember(physical);
+      removed = this.#forget(physical);
+    } finally {
+      // What was read meanwhile is older than the deletion.
+      for (const key of keys) local?.invalidate(key);
+    }
+    statistics.deletes += removed;
+    return removed;
+  }
+
+  async clear(): Promise<number> {
+    const { flights, fallback, remote, local, options } = this.#parts;
+    flights.overtakeAll();
+    local?.clear();
+    const kept = fallback.memory.clear();
+    return remote ? remote.clear(`${options.namespace}:`).finally(() => local?.clear()) : kept;
+  }
+
+  #failed(
+    key: string,
+    { payload, ttlSeconds }: Encoded,
+    error: unknown,
+    write: { readonly durability: Durability; readonly wasDirty: boolean; readonly outdates: boolean },
+  ): WriteReceipt {
+    const { fallback } = this.#parts;
+    const physical = this.#parts.physical(key);
+    if (write.wasDirty && !(error instanceof DurabilityError)) fallback.restore(physical);
+    if (write.durability !== 'async') throw error;
+    this.#toMemory('set', error);
+    if (write.outdates && !fallback.tryRemember(physical)) throw error;
+    return this.#keep(physical, payload, ttlSeconds);
+  }
+
+  #keep(physical: string, payload: Buffer, ttlSeconds: number | null): WriteReceipt {
+    const { fallback, statistics } = this.#parts;
+    if (!fallback.memory.set(physical, payload, ttlSeconds)) return { source: 'none' };
+    statistics.writes += 1;
+    return { source: 'memory' };
+  }
+
+  #forget(physical: readonly string[]): number {
+    return physical.filter((key) => this.#parts.fallback.memory.delete(key)).length;
+  }
+
+  /** The memory answers for Redis, or the error is the caller's. */
+  #toMemory(operation: string, error: unknown): void {
+    const { options, events } = this.#parts;
+    if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;
+    events.emit({ type: 'fallback', operation, reason: (error as Error).message });
+  }
+}
