@@ -1,4 +1,13 @@
 /** The public surface of `@redis-cache-kit/client`. */
+export {
+  binaryCodec,
+  type Codec,
+  type CodecName,
+  type CodecRule,
+  jsonCodec,
+} from './codec/codec.ts';
+export type { CompressionOptions } from './codec/compression.ts';
+export { schemaIdOf } from './codec/schema.ts';
 export { connect } from './connection/index.ts';
 export { type EnvironmentPlan, fromEnv, planFromEnv, type Variables } from './env.ts';
 export {
@@ -32,5 +41,12 @@ export {
   type SentinelCacheOptions,
   sentinelCache,
 } from './factories.ts';
-export { buildBatchKey, buildKey, buildResponseKey } from './keys.ts';
+export {
+  buildBatchKey,
+  buildKey,
+  buildResponseKey,
+  buildVectorKey,
+  type KeyOptions,
+  type VectorSearch,
+} from './keys.ts';
 export type * from './types.ts';

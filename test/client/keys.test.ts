@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildBatchKey, buildKey, buildResponseKey, ConfigurationError } from '../../client/index.ts';
-import { normalize } from '../../client/keys.ts';
+import { normalize } from '../../client/normalize.ts';
 
 describe('buildKey', () => {
   it('says domain and version, and hashes the rest to 16 digits', () => {

@@ -1,0 +1,191 @@
+/** Which codec a key gets, compression and its limits, and the names of shapes. */
+import { deflateRawSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { CodecSelection, jsonCodec } from '../../../client/codec/codec.ts';
+import { deflated, inflated, resolveAboveBytes } from '../../../client/codec/compression.ts';
+import {
+  binaryCodec,
+  buildKey,
+  type Codec,
+  ConfigurationError,
+  SerializationError,
+  type StandardSchema,
+  schemaIdOf,
+} from '../../../client/index.ts';
+
+const own: Codec = {
+  id: 8,
+  name: 'text',
+  encode: (value) => Buffer.from(String(value)),
+  decode: (bytes) => Buffer.from(bytes).toString(),
+};
+
+describe('the codec of a key', () => {
+  it('is JSON unless something else is said', () => {
+    expect(new CodecSelection().forKey('anything')).toBe(jsonCodec);
+  });
+
+  it('is what the first matching rule says, by part of the key, by star, or by expression', () => {
+    const selection = new CodecSelection([
+      { pattern: 'session:', codec: 'binary' },
+      { pattern: 'v*:graph:*', codec: 'binary' },
+      { pattern: /^t\d+$/, codec: own },
+      { pattern: 't', codec: 'json' },
+    ]);
+    const names = ['x:session:1', 'v1:graph:1', 'v1:graph', 'v:graph:', 't1', 'ta'].map(
+      (key) => selection.forKey(key).name,
+    );
+    expect(names).toEqual(['binary', 'binary', 'json', 'binary', 'text', 'json']);
+  });
+
+  it('stays JSON for api:, response: and config: under another default, but not against a rule', () => {
+    const selection = new CodecSelection([{ pattern: 'api:rich:*', codec: 'binary' }], 'binary');
+    const names = ['api:x', 'v1:response:1', 'config:ui', 'api:rich:1', 'model:1'].map(
+      (key) => selection.forKey(key).name,
+    );
+    expect(names).toEqual(['json', 'json', 'json', 'binary', 'binary']);
+  });
+
+  it('is found again by the id that the envelope keeps', () => {
+    const selection = new CodecSelection([{ pattern: 'x', codec: own }]);
+    expect([1, 3, 8, 9].map((id) => selection.byId(id)?.name)).toEqual(['json', 'binary', 'text', undefined]);
+  });
+
+  it('is remembered for a bounded number of keys', () => {
+    const selection = new CodecSelection([{ pattern: '7', codec: 'binary' }]);
+    for (let i = 0; i < 20_001; i++) selection.forKey(`k${i}`);
+    expect([selection.forKey('k7').name, selection.forKey('k8').name]).toEqual(['binary', 'json']);
+  });
+
+  it('matches stars as a slow but plain expression would', () => {
+    const letters = fc
+      .string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 6 })
+      .filter((text) => text.includes('*'));
+    const keys = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 8 });
+    fc.assert(
+      fc.property(letters, keys, (pattern, key) => {
+        const expected = new RegExp(`^${pattern.replace(/\*+/g, '.*')}$`).test(key);
+        expect(new CodecSelection([{ pattern, codec: 'binary' }]).forKey(key).name === 'binary').toBe(
+          expected,
+        );
+      }),
+    );
+  });
+
+  it.each<[string, () => unknown, string]>([
+    [
+      'an unknown name',
+      () => new CodecSelection([{ pattern: 'x', codec: 'yaml' as 'json' }]),
+      'codecs[0].codec: "yaml"',
+    ],
+    [
+      'a name of Object',
+      () => new CodecSelection([], 'constructor' as 'json'),
+      'defaultCodec: "constructor"',
+    ],
+    [
+      'a built-in id',
+      () => new CodecSelection([{ pattern: 'x', codec: { ...own, id: 1 } }]),
+      'codecs[0].codec.id: 1',
+    ],
+    [
+      'an id twice',
+      () => new CodecSelection([{ pattern: 'x', codec: own }], { ...own }),
+      'id of the codec "text"',
+    ],
+    ['an empty pattern', () => new CodecSelection([{ pattern: '', codec: 'json' }]), 'codecs[0].pattern: ""'],
+    ['an expression with a position', () => new CodecSelection([{ pattern: /x/g, codec: 'json' }]), '/x/g'],
+  ])('is refused: %s', (_, make, message) => {
+    expect(make).toThrowError(ConfigurationError);
+    expect(make).toThrowError(message);
+  });
+});
+
+describe('the JSON codec', () => {
+  it('gives back JSON, and refuses what it would change', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
+        expect(jsonCodec.decode(jsonCodec.encode(value))).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
+    );
+    const cyclic: unknown[] = [];
+    cyclic.push(cyclic);
+    for (const bad of [
+      undefined,
+      Number.NaN,
+      1n,
+      new Map(),
+      new Date(),
+      new ArrayBuffer(1),
+      new Int8Array(1),
+      () => 1,
+      cyclic,
+    ])
+      expect(() => jsonCodec.encode(bad)).toThrowError(SerializationError);
+  });
+});
+
+describe('compression', () => {
+  it('gives back what it made smaller, and leaves the rest alone', () => {
+    const text = Buffer.from('the same words again, '.repeat(200));
+    const small = deflated(text) as Buffer;
+    expect(small.length).toBeLessThan(text.length / 10);
+    expect(inflated(small)).toEqual(text);
+    expect(deflated(binaryCodec.encode(crypto.getRandomValues(new Uint8Array(5000))))).toBeUndefined();
+  });
+
+  it('does not unpack a bomb, nor what is none of its own', () => {
+    const bomb = deflateRawSync(Buffer.alloc(50_000_000));
+    expect(bomb.length).toBeLessThan(60_000);
+    expect(() => inflated(bomb, 1_000_000)).toThrowError(SerializationError);
+    expect(() => inflated(Buffer.from([0xff, 0xff, 0xff]))).toThrowError(SerializationError);
+  });
+
+  it('takes a threshold in bytes', () => {
+    expect([resolveAboveBytes('p', undefined), resolveAboveBytes('p', 512)]).toEqual([null, 512]);
+    expect(() => resolveAboveBytes('compression.aboveBytes', 0)).toThrowError('compression.aboveBytes: 0');
+  });
+});
+
+describe('the name of a shape', () => {
+  const shape = (fields: z.ZodRawShape): StandardSchema => z.object(fields) as unknown as StandardSchema;
+
+  it('is derived from the schema, and another for another shape', () => {
+    const id = schemaIdOf(shape({ a: z.string(), b: z.number() }));
+    expect(id).toMatch(/^zod:[0-9a-f]{16}$/);
+    expect(schemaIdOf(shape({ b: z.number(), a: z.string() }))).toMatch(/^zod:/);
+    expect(schemaIdOf(shape({ a: z.string(), b: z.number() }))).toBe(id);
+    expect(schemaIdOf(shape({ a: z.string(), b: z.string() }))).not.toBe(id);
+  });
+
+  it('is the explicit one where one is given, and none where the validator cannot say it', () => {
+    const silent: StandardSchema = {
+      '~standard': { version: 1, vendor: 'mine', validate: (value) => ({ value }) },
+    };
+    const unsayable = shape({ a: z.bigint() });
+    expect([schemaIdOf(silent), schemaIdOf(unsayable), schemaIdOf(undefined)]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(schemaIdOf(silent, 'user@1')).toBe('user@1');
+    const arktype = Object.assign(() => {}, silent, { toJsonSchema: () => ({ type: 'string' }) });
+    expect(schemaIdOf(arktype)).toMatch(/^mine:[0-9a-f]{16}$/);
+  });
+
+  it('becomes part of a key, behind the version', () => {
+    const schema = shape({ a: z.string() });
+    const key = buildKey('user', 42, { version: 3, schema, namespace: 'shop' });
+    expect(key).toMatch(/^shop:v3\.[0-9a-f]{8}:user:[0-9a-f]{16}$/);
+    expect(buildKey('user', 42, { version: 3, schemaId: schemaIdOf(schema) })).toBe(
+      key.slice('shop:'.length),
+    );
+    expect(buildKey('user', 42, { schemaId: 'user@2' })).not.toBe(
+      buildKey('user', 42, { schemaId: 'user@1' }),
+    );
+    expect(buildKey('user', 42, {})).toBe(buildKey('user', 42, 1));
+    expect(() => buildKey('user', 42, { schemaId: '' })).toThrowError('schemaId: ""');
+  });
+});
