@@ -1,12 +1,5 @@
 /** The public surface of `@redis-cache-kit/client`. */
-export {
-  binaryCodec,
-  type Codec,
-  type CodecName,
-  type CodecRule,
-  jsonCodec,
-} from './codec/codec.ts';
-export type { CompressionOptions } from './codec/compression.ts';
+export { binaryCodec, type CodecName, type CodecRule } from './codec/codec.ts';
 export { schemaIdOf } from './codec/schema.ts';
 export { connect } from './connection/index.ts';
 export { type EnvironmentPlan, fromEnv, planFromEnv, type Variables } from './env.ts';

@@ -7,7 +7,7 @@ import { readBinary } from '../../../client/codec/binary-reader.ts';
 import { writeBinary } from '../../../client/codec/binary-writer.ts';
 import { binaryCodec, SerializationError } from '../../../client/index.ts';
 
-const through = (value: unknown): unknown => binaryCodec.decode(binaryCodec.encode(value));
+const through = (value: unknown): unknown => binaryCodec.decode(Buffer.from(binaryCodec.encode(value)));
 const bytes = (...list: readonly number[]): Uint8Array => Uint8Array.from(list);
 
 /** Everything that can be stored, nested. */
