@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { $ } from 'zx';
 import type { EnvironmentSecrets } from '../../config/secrets.ts';
+import { AdminConnections } from '../admin.ts';
 import type { Capabilities, ClientEndpoints, Environment, Heal, NodeStatus } from '../environment.ts';
 import type { Topology } from '../topology.ts';
-import { AdminConnections } from './admin.ts';
 import { type ContainerFacts, inspectContainers } from './engine.ts';
 import { disconnectNode, killNode, partitionNodes, pauseNode, startNode } from './faults.ts';
 import { awaitAnswer } from './health.ts';
@@ -40,7 +40,11 @@ export class DockerEnvironment implements Environment {
   constructor(options: DockerEnvironmentOptions) {
     const { plan } = options;
     this.#options = options;
-    this.#admin = new AdminConnections(options.secrets, options.ca);
+    this.#admin = new AdminConnections((id) => {
+      const { node, published } = this.#node(id);
+      const users = node.role === 'redis' ? options.secrets.redis : options.secrets.sentinel;
+      return { address: published, password: users.admin, ca: options.ca };
+    });
     this.name = plan.environment.name;
     this.topology = plan.topology;
     this.endpoints = endpointsOf(plan, options.secrets, options.ca);
@@ -74,7 +78,7 @@ export class DockerEnvironment implements Environment {
   }
 
   admin(nodeId: string): Promise<Redis> {
-    return this.#admin.get(this.#node(nodeId));
+    return this.#admin.get(nodeId);
   }
 
   async status(): Promise<readonly NodeStatus[]> {

@@ -2,9 +2,9 @@
  * When an environment is healthy, asked of the nodes themselves: the master answers, every replica is in sync and the
  * master counts it, every sentinel sees the same master, all replicas, all other sentinels and a quorum.
  */
+import type { AdminConnections } from '../admin.ts';
 import { fieldsOf, infoOf } from '../reply.ts';
 import { until } from '../wait.ts';
-import type { AdminConnections } from './admin.ts';
 import { tailOf } from './files.ts';
 import { isAlive, type ProcessIdentity } from './identity.ts';
 import { diedAtStart } from './launch.ts';

@@ -7,7 +7,7 @@
  *   4. the plan's bootstrap master
  */
 import { readFileSync } from 'node:fs';
-import type { AdminConnections } from './admin.ts';
+import type { AdminConnections } from '../admin.ts';
 import { isAlive, type ProcessIdentity, stateOf } from './identity.ts';
 import { nodeAt, nodeFiles, type Site } from './site.ts';
 

@@ -3,9 +3,9 @@
  * Shared by the start of an environment (`assemble.ts`) and its handle (`environment.ts`).
  */
 import { EXIT, KitError } from '../../config/errors.ts';
+import { AdminConnections } from '../admin.ts';
 import type { Heal, NodeStatus } from '../environment.ts';
 import { nodesOf, type RedisNode, type TopologyNode } from '../topology.ts';
-import { AdminConnections } from './admin.ts';
 import { continueAtExit, endAtExit } from './guard.ts';
 import type { HealthContext } from './health.ts';
 import { awaitState, type ProcessIdentity, signalProcess, stateOf } from './identity.ts';
@@ -30,7 +30,11 @@ export class LocalNodes implements Running, AsyncDisposable {
   constructor(site: Site, ephemeral: boolean) {
     this.site = site;
     this.#ephemeral = ephemeral;
-    this.admin = new AdminConnections(site);
+    this.admin = new AdminConnections((nodeId) => ({
+      address: addressOf(site, nodeId),
+      password: (nodeOf(site, nodeId).role === 'redis' ? site.secrets.redis : site.secrets.sentinel).admin,
+      ca: site.tls?.material.ca,
+    }));
   }
 
   get name(): string {
