@@ -115,6 +115,7 @@ const DRILLS_SHAPE: Shape = {
       family: { oneOf: ['integration', 'failover', 'load'] },
       safeOutcome: 'string',
       expectations: { optional: { listOf: 'string' } },
+      attached: { optional: { fields: { except: { optional: { listOf: 'string' } } } } },
     },
   },
 };
@@ -173,8 +174,10 @@ function judgeTrial(evidence: Evidence, inputs: Inputs, record: TrialRecord): Ju
       record.files.map((path) => ({ path, text: evidence.read(path) ?? '' })),
     );
     const { environment } = inputs;
-    const expected = drill.expectations;
-    const subject = { drill: id, trial, ...(expected !== undefined && { expected }) };
+    const { substrate } = evidence.manifest;
+    const except = substrate === 'attached' ? drill.attached?.except : undefined;
+    const expected = drill.expectations?.filter((each) => !except?.includes(each));
+    const subject = { drill: id, trial, substrate, ...(expected !== undefined && { expected }) };
     return {
       ...base,
       missing,
@@ -239,7 +242,8 @@ function scopeOf({ manifest, seal, has }: Evidence, environment: EnvironmentConf
     substrate: manifest.substrate,
     profile: manifest.profile,
     // Without its configuration a run is asked everything, and answers nothing.
-    topology: environment?.topology.kind ?? 'sentinel',
+    // What stands behind somebody else's address is not known: it is asked everything, too.
+    topology: manifest.substrate === 'attached' ? 'sentinel' : (environment?.topology.kind ?? 'sentinel'),
     promisesDurability: environment === undefined || typeof environment.durability.durableWrites === 'object',
     inputs: new Set(given.map(([name]) => name)),
     asked: new Set(manifest.trials.map(({ drill }) => drill)),
@@ -271,7 +275,11 @@ function withoutTrial(
         results:
           environment === undefined || gone || altered
             ? []
-            : check([checker], histories[id], { environment, drill: id, trial: 0, client: 'kit' }),
+            : check([checker], histories[id], {
+                environment,
+                substrate: evidence.manifest.substrate,
+                ...{ drill: id, trial: 0, client: 'kit' },
+              }),
       },
     ];
   });

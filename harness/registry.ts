@@ -1,4 +1,5 @@
 /** What can be named: substrates and drills. A plug-in adds an entry here; nothing else in the harness lists them. */
+import type { AttachTarget } from '../config/attach.ts';
 import { KitError } from '../config/errors.ts';
 import type { BundleReport } from '../infra/docker/bundle.ts';
 import type { DriftFinding } from '../infra/docker/drift.ts';
@@ -10,29 +11,46 @@ import type { Topology } from '../infra/topology.ts';
 import type { Drill } from './drills/drill.ts';
 import { drills } from './drills/index.ts';
 
-export type SubstrateName = 'local' | 'docker';
+export type SubstrateName = 'local' | 'docker' | 'attached';
+/** Those that the kit stands up itself. */
+export type OwnSubstrateName = Exclude<SubstrateName, 'attached'>;
 
 interface SubstrateOptions {
   /** Where the substrate keeps what it must remember, absolute. */
   readonly stateDir: string;
   /** Keeps what outside programs print. */
   readonly sink?: ProgramSink;
+  /** Of `attached`: where it is. */
+  readonly attach?: AttachTarget | undefined;
 }
 
 /** Loaded when asked for, so that no run pays for (or needs) a substrate that it does not use. */
 const SUBSTRATES: Readonly<Record<SubstrateName, (options: SubstrateOptions) => Promise<Substrate>>> = {
   local: async (options) => (await import('../infra/local/substrate.ts')).localSubstrate(options),
   docker: async (options) => (await import('../infra/docker/substrate.ts')).dockerSubstrate(options),
+  attached: async ({ attach }) => {
+    if (attach === undefined) throw new TypeError('the attached substrate needs a target');
+    return (await import('../infra/attached/substrate.ts')).attachedSubstrate(attach);
+  },
 };
 
 export const SUBSTRATE_NAMES = Object.keys(SUBSTRATES) as readonly SubstrateName[];
+
+/**
+ * Whether a Redis that somebody else runs can be attached to. Leaves nothing behind.
+ *
+ * @throws KitError `ATTACH_…`
+ */
+export async function requireAttachable(target: AttachTarget, namespace: string): Promise<void> {
+  await (await import('../infra/attached/preflight.ts')).inspect(target, `${namespace}:`);
+}
 
 export function substrateOf(name: SubstrateName, options: SubstrateOptions): Promise<Substrate> {
   return SUBSTRATES[name](options);
 }
 
 /** What `kit doctor` looks at. */
-const CHECKS: Readonly<Record<SubstrateName, (stateDir: string) => Promise<readonly DoctorCheck[]>>> = {
+const CHECKS: Readonly<Record<OwnSubstrateName, (stateDir: string) => Promise<readonly DoctorCheck[]>>> = {
   local: async (stateDir) => {
     const { localFacts } = await import('../infra/local/facts.ts');
     return doctor(() => localFacts({ stateDir }));
@@ -62,8 +80,10 @@ export async function loadBundle(file: string, stateDir: string): Promise<Bundle
   return (await import('../infra/docker/bundle.ts')).loadBundle(file, stateDir);
 }
 
+export const OWN_SUBSTRATE_NAMES = Object.keys(CHECKS) as readonly OwnSubstrateName[];
+
 /** Is this machine fit for the substrate? Changes nothing. */
-export function checkMachine(name: SubstrateName, stateDir: string): Promise<readonly DoctorCheck[]> {
+export function checkMachine(name: OwnSubstrateName, stateDir: string): Promise<readonly DoctorCheck[]> {
   return CHECKS[name](stateDir);
 }
 

@@ -8,6 +8,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus, release, type as systemName, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { AttachTarget } from '../config/attach.ts';
 import { EXIT, KitError } from '../config/errors.ts';
 import { loadGates } from '../config/gates.ts';
 import type { EnvironmentConfig } from '../config/schema.ts';
@@ -21,7 +22,7 @@ import { digestText } from './evidence/files.ts';
 import type { Manifest, RunKind, TrialRecord } from './evidence/manifest.ts';
 import { createRunFolder, type RunFolder } from './evidence/run-folder.ts';
 import { analyzeRun } from './judge.ts';
-import { drillsNamed, type SubstrateName, substrateOf } from './registry.ts';
+import { drillsNamed, requireAttachable, type SubstrateName, substrateOf } from './registry.ts';
 import { renderers } from './reports/index.ts';
 import type { Report } from './reports/report.ts';
 import { runTrial } from './trial.ts';
@@ -35,6 +36,8 @@ export interface RunRequest {
   /** Folder of the run; default `runs/<id>` below the working directory. */
   readonly out: string | undefined;
   readonly drills: readonly string[] | 'all';
+  /** Where somebody else's Redis is: of the substrate `attached`. */
+  readonly attach?: AttachTarget | undefined;
   /** Trials a drill; default: the drill's own for the profile. */
   readonly trials: number | undefined;
   readonly argv: readonly string[];
@@ -62,6 +65,8 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   const drills = drillsNamed(request.drills);
   const topology = planTopology(request.environment);
   if (request.coverage !== undefined) requireFile(request.coverage);
+  const { attach } = request;
+  if (attach !== undefined) await requireAttachable(attach, request.environment.client.namespace);
 
   // 2. The run folder, incomplete until it is sealed.
   const { draft, folder } = await openRunFolder(request, drills);
@@ -70,11 +75,13 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   const substrate = await substrateOf(request.substrate, {
     stateDir: request.stateDir,
     sink: folder.sink,
+    attach,
   });
   // `apply` and not `open`: what belongs to another command that still runs is refused, it would end under our feet.
   const steps = await substrate.plan(topology);
   const isUp = steps.every(({ action }) => action === 'keep');
-  request.progress(isUp ? `${topology.environment.name} is already up: drilling it` : 'standing up');
+  if (attach === undefined)
+    request.progress(isUp ? `${topology.environment.name} is already up: drilling it` : 'standing up');
   const environment = await substrate.apply(topology, {
     ephemeral: true,
     progress: request.progress,

@@ -116,13 +116,19 @@ async function act(
   request: TrialRequest,
   own: Pick<TrialContext, 'recorder' | 'signal' | 'historyPath'>,
 ): Promise<void> {
-  const { drill, trial, clock, profile } = request;
+  const { drill, trial, clock, profile, environment } = request;
   const workload = workloadByName(drill.workload.name);
   const context: TrialContext = {
     ...request,
     ...own,
     progress: request.progress ?? (() => undefined),
-    parameters: resolveParameters(workload.name, workload.defaults, drill.workload.parameters, profile),
+    parameters: resolveParameters(
+      workload.name,
+      workload.defaults,
+      drill.workload.parameters,
+      profile,
+      environment.substrate,
+    ),
     tag: `${drill.id}-${trial}-${(clock.originNs % 36n ** 5n).toString(36)}`,
   };
   const samplers = await startSamplers(context);
@@ -152,10 +158,23 @@ function boundOf({ drill, signal: asked }: TrialRequest) {
 
 /** Why the drill cannot be asked of this environment, or undefined. */
 function obstacleTo(drill: Drill, { topology, capabilities, substrate }: Environment): string | undefined {
+  if (substrate === 'attached' && drill.attached === undefined) return notOnTheirs(drill);
   const { kind } = topology.environment.topology;
   if (!drill.topologies.includes(kind)) {
     return `needs a topology of ${drill.topologies.join(' or ')}; this environment is ${kind}`;
   }
   const missing = drill.needs.filter((capability) => capabilities[capability] === undefined);
   return missing.length === 0 ? undefined : `the ${substrate} substrate cannot ${missing.join(', ')}`;
+}
+
+/** Why a drill is not asked of a Redis that somebody else runs. */
+function notOnTheirs({ faults, family }: Drill): string {
+  const names = [...new Set(faults.map(({ fault }) => fault))];
+  const why =
+    names.length > 0
+      ? `it injects ${names.join(', ')}`
+      : family === 'load'
+        ? 'its load is more than a stranger may put there'
+        : 'it asks every node what only its owner may ask';
+  return `not run on somebody else's Redis: ${why}`;
 }

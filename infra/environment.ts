@@ -28,6 +28,8 @@ export interface ClientEndpoints {
   /** Addresses as a client on this host reaches them. */
   readonly redis: readonly Address[];
   readonly sentinels: readonly Address[];
+  /** Database number; 0 where it is not said. */
+  readonly db?: number;
   /** Announced `ip:port` to the address that this host reaches, where they differ. */
   readonly natMap?: Readonly<Record<string, Address>>;
   /** The app user on the Redis nodes. */

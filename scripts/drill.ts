@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { drillsNamed } from '../harness/registry.ts';
+import { addAttachOptions, anySubstrate } from './attach-options.ts';
 import { catalogueText } from './catalogue.ts';
 import { judgedRun, type RunOptions } from './judged-run.ts';
 import * as common from './options.ts';
@@ -7,7 +8,7 @@ import { answer, examples, type Session } from './session.ts';
 
 /** `kit drill`: some drills, or all, judged by the gates that ask about them. */
 export function drill(program: Command, session: Session): void {
-  program
+  const command = program
     .command('drill')
     .summary('some drills alone; --list shows them')
     .description(
@@ -17,7 +18,7 @@ export function drill(program: Command, session: Session): void {
     .addOption(new Option('--list', 'print the catalogue and end'))
     .addOption(common.trials())
     .addOption(common.environment())
-    .addOption(common.substrate())
+    .addOption(anySubstrate())
     .addOption(common.set())
     .addOption(common.profile())
     .addOption(common.seed())
@@ -37,4 +38,5 @@ export function drill(program: Command, session: Session): void {
       const asked = ids.length === 0 ? 'all' : drillsNamed(ids).map(({ id }) => id);
       await judgedRun(session, 'drill', options, asked);
     });
+  addAttachOptions(command);
 }

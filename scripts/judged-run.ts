@@ -1,12 +1,16 @@
 /** `readiness`, `drill` and `load` are one call with different drills: run them, print the report, end with its verdict. */
 import { relative } from 'node:path';
+import { type AttachFlags, attachedOverrides, withoutLogins } from '../config/attach.ts';
 import { loadEnvironment } from '../config/load.ts';
+import type { SubstrateName } from '../harness/registry.ts';
 import { renderJson, renderTerminal } from '../harness/reports/index.ts';
 import type { RunRequest } from '../harness/run.ts';
+import { attachOf } from './attach-options.ts';
 import type { EnvironmentOptions } from './options.ts';
 import { type Session, stateDir } from './session.ts';
 
-export interface RunOptions extends EnvironmentOptions {
+export interface RunOptions extends Omit<EnvironmentOptions, 'substrate'>, AttachFlags {
+  readonly substrate: SubstrateName;
   readonly profile: 'quick' | 'full';
   readonly seed: number;
   readonly out?: string;
@@ -21,18 +25,23 @@ export async function judgedRun(
   drills: readonly string[] | 'all',
 ): Promise<void> {
   const { terminal } = session;
+  const attach = attachOf(options);
   // the whole harness: not for the verbs that run nothing
   const { run } = await import('../harness/run.ts');
   const { folder, report, exitCode } = await run({
     kind,
-    environment: loadEnvironment(options.env, options.set),
+    environment: loadEnvironment(
+      options.env,
+      attach === undefined ? options.set : attachedOverrides(attach, options.set),
+    ),
+    attach,
     substrate: options.substrate,
     profile: options.profile,
     seed: options.seed,
     out: options.out,
     drills,
     trials: options.trials,
-    argv: ['kit', ...session.args],
+    argv: ['kit', ...withoutLogins(session.args)],
     coverage: options.coverage,
     stateDir: stateDir(),
     progress: (line) => terminal.progress(line),

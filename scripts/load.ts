@@ -1,17 +1,18 @@
 import type { Command } from 'commander';
 import { drillsNamed } from '../harness/registry.ts';
+import { addAttachOptions, anySubstrate } from './attach-options.ts';
 import { judgedRun, type RunOptions } from './judged-run.ts';
 import * as common from './options.ts';
 import { examples, type Session } from './session.ts';
 
 /** `kit load`: the drills without a fault that measure latency, hit ratio and throughput. */
 export function load(program: Command, session: Session): void {
-  program
+  const command = program
     .command('load')
     .summary('the load drills alone')
     .description('Runs the load drills (no faults): the seeds’ benchmarks and a steady open loop.')
     .addOption(common.environment())
-    .addOption(common.substrate())
+    .addOption(anySubstrate())
     .addOption(common.set())
     .addOption(common.profile())
     .addOption(common.seed())
@@ -31,4 +32,5 @@ export function load(program: Command, session: Session): void {
         drills.map(({ id }) => id),
       );
     });
+  addAttachOptions(command);
 }

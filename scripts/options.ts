@@ -1,10 +1,10 @@
 /** Options that several verbs share, written once: same name, same default, same words everywhere. */
 import { InvalidArgumentError, Option } from 'commander';
-import { SUBSTRATE_NAMES, type SubstrateName } from '../harness/registry.ts';
+import { OWN_SUBSTRATE_NAMES, type OwnSubstrateName } from '../harness/registry.ts';
 
 export interface EnvironmentOptions {
   readonly env: string;
-  readonly substrate: SubstrateName;
+  readonly substrate: OwnSubstrateName;
   readonly set: Readonly<Record<string, string>>;
 }
 
@@ -12,7 +12,7 @@ export const environment = () =>
   new Option('-e, --env <name>', 'environment: a name in config/environments, or a YAML file').default('dev');
 
 export const substrate = () =>
-  new Option('--substrate <name>', 'where it runs').choices(SUBSTRATE_NAMES).default('local');
+  new Option('--substrate <name>', 'where it runs').choices(OWN_SUBSTRATE_NAMES).default('local');
 
 export const set = () =>
   new Option('--set <path=value>', 'a setting over the YAML and the variables; may be given again')
@@ -60,7 +60,7 @@ export function redisVersion(text: string): string {
   return text;
 }
 
-function nonEmpty(text: string): string {
-  if (text.trim() === '') throw new InvalidArgumentError('Allowed: a path.');
+export function nonEmpty(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('Allowed: text that is not empty.');
   return text;
 }

@@ -1,18 +1,19 @@
 import { type Command, Option } from 'commander';
+import { addAttachOptions, anySubstrate } from './attach-options.ts';
 import { judgedRun, type RunOptions } from './judged-run.ts';
 import * as common from './options.ts';
 import { examples, type Session } from './session.ts';
 
 /** `kit readiness`: every drill, every gate in scope, one verdict. */
 export function readiness(program: Command, session: Session): void {
-  program
+  const command = program
     .command('readiness')
     .summary('stand up, drill, judge: go or no-go')
     .description(
       'Stands an environment up, runs every drill against it, judges the evidence by config/gates.yaml and prints a verdict.\nThe run folder holds the evidence and report.html, report.json, report.md, junit.xml.',
     )
     .addOption(common.environment())
-    .addOption(common.substrate())
+    .addOption(anySubstrate())
     .addOption(common.set())
     .addOption(common.profile())
     .addOption(common.seed())
@@ -26,8 +27,10 @@ export function readiness(program: Command, session: Session): void {
       examples(
         ['kit readiness', 'dev, local processes, quick'],
         ['kit readiness --env production --profile full', 'claims with confidence'],
+        ['REDIS_URL=… kit readiness --substrate attached', 'what can be asked of somebody else’s Redis'],
         ['kit readiness --json > report.json', 'for a pipeline; the exit code is the verdict'],
       ),
     )
     .action((options: RunOptions) => judgedRun(session, 'readiness', options, 'all'));
+  addAttachOptions(command);
 }

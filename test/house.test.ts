@@ -73,6 +73,7 @@ const ROOMS: readonly rules.Room[] = [
   }),
   room('infra/', 'thin shells over the plans; names no substrate', ['config/'], { libraries: ['ioredis'] }),
   room('infra/local/', 'one substrate; knows no other', ['infra/', 'config/'], { libraries: ['ioredis'] }),
+  room('infra/attached/', 'one substrate; knows no other', ['infra/', 'config/'], { libraries: ['ioredis'] }),
   room('infra/docker/', 'one substrate; knows no other', ['infra/', 'config/'], {
     libraries: ['ioredis', 'zx'],
   }),

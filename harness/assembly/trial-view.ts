@@ -18,7 +18,7 @@ import { summarize } from '../statistics/quantile.ts';
 import { binWidthMs, originUs, timeline } from './timeline.ts';
 
 /** What a report prints of a drill's definition, and what judging holds it to. */
-export type DrillText = Pick<Drill, 'id' | 'title' | 'family' | 'safeOutcome' | 'expectations'>;
+export type DrillText = Pick<Drill, 'id' | 'title' | 'family' | 'safeOutcome' | 'expectations' | 'attached'>;
 
 /** Three sentinels tell the same thing within moments: one mark is enough. */
 const SAME_EVENT_US = 2_000_000;

@@ -34,6 +34,8 @@ export interface CheckContext {
   readonly drill: string;
   /** The client whose operations are judged: `kit` or `ioredis`. */
   readonly client: string;
+  /** What carries the nodes: of an `attached` Redis, the environment's configuration holds for the client alone. */
+  readonly substrate?: string;
   /** Ids of the expectations that the drill promises to record. */
   readonly expected?: readonly string[];
 }

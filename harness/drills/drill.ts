@@ -44,6 +44,11 @@ export interface Drill {
    * missing was not checked, so that a script that ends early does not pass on what it did record.
    */
   readonly expectations?: readonly string[];
+  /**
+   * What of it is asked of a Redis that somebody else runs; absent: nothing, for it was made for nodes that are the kit's own.
+   * `except`: expectations that need more than the keys of the run.
+   */
+  readonly attached?: { readonly except?: readonly string[] };
   /** The longest that a trial may take; then it is ended, healed and recorded as not measured. */
   readonly boundMs: number;
   /** Trials in a profile. */

@@ -7,8 +7,14 @@ export const steady = load({
   safeOutcome: 'every operation is answered with the right value, nothing evicted',
   workload: {
     name: 'steady',
-    parameters: { getManysPerSecond: 0, setManysPerSecond: 0, 'full.durationMs': 60_000 },
+    parameters: {
+      getManysPerSecond: 0,
+      setManysPerSecond: 0,
+      'full.durationMs': 60_000,
+      'attached.warmSetsPerSecond': 500,
+    },
   },
+  attached: {},
   checkers: ['latency', 'availability', 'hit-ratio', 'generator', 'memory'],
   boundMs: 120_000,
   trials: { quick: 1, full: 3 },

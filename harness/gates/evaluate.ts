@@ -191,7 +191,8 @@ function readResult(
   evidence: readonly EvidenceRef[],
 ): Reading | Flaw {
   const figure = result.figures[gate.sli.figure];
-  const reasons = result.reasons.length > 0 ? result.reasons.join('; ') : `no figure '${gate.sli.figure}'`;
+  const said = ownReasons(gate, result);
+  const reasons = said.length > 0 ? said.join('; ') : `no figure '${gate.sli.figure}'`;
   if (figure === undefined) {
     return absent(`${name}: ${reasons}`, evidence, result.validity === 'invalid' ? 'FAIL' : 'NOT_MEASURED');
   }
@@ -207,6 +208,12 @@ function readResult(
     reasons: result.reasons,
     evidence,
   };
+}
+
+/** What the checker says, but for what concerns another figure alone. */
+function ownReasons(gate: Gate, { reasons, figures }: CheckResult): readonly string[] {
+  const others = Object.keys(figures).filter((figure) => figure !== gate.sli.figure);
+  return reasons.filter((reason) => !others.some((figure) => reason.startsWith(`${figure}: `)));
 }
 
 /** The figure's own upper bound at 95 %, where the checker gives one: `get.p99Upper95`. */

@@ -20,6 +20,8 @@ const START_DELAY_MS = 50;
 const PROBE_BOUND_MS = 3_000;
 /** Answers that are on their way when the load ends; longer than a command's deadline of 1 s. */
 const DRAIN_MS = 1_500;
+/** The same, when nobody waits for the result any more. */
+const EARLY_DRAIN_MS = 300;
 const WHOLE_BOUND_MS = 30_000;
 const CAUGHT_UP_BOUND_MS = 15_000;
 const RECOVERY_BOUND_MS = 30_000;
@@ -27,6 +29,7 @@ const RECOVERY_BOUND_MS = 30_000;
 export async function runLoad(context: TrialContext, workload: GeneratedWorkload): Promise<void> {
   const { drill, clock } = context;
   const generators: GeneratorThread[] = [];
+  let removed = false;
   let faults: FaultSchedule | undefined;
   try {
     // 1. Generators connect and prepare.
@@ -69,13 +72,25 @@ export async function runLoad(context: TrialContext, workload: GeneratedWorkload
 
     // 6. The raw nodes are read, the keys removed.
     await readAndRemove(context, workload, written.flat());
+    removed = true;
   } finally {
     try {
       await faults?.healAll();
+      if (!removed) await removeEarly(context, generators);
     } finally {
       await Promise.all(generators.map((generator) => generator.terminate()));
     }
   }
+}
+
+/** After an end that was not the workload's own: whatever was written goes, as far as its generators can still say what. */
+async function removeEarly(context: TrialContext, generators: readonly GeneratorThread[]): Promise<void> {
+  const written = await Promise.all(
+    generators.map((generator) => generator.stop(EARLY_DRAIN_MS).catch(() => [])),
+  );
+  await removeKeys(context.environment, written.flat()).catch((error: Error) =>
+    context.progress(`keys of this trial are left, until their TTL: ${error.message}`),
+  );
 }
 
 function startGenerator(

@@ -21,17 +21,25 @@ export async function runScript(context: TrialContext, workload: ScriptedWorkloa
 
   const script: ScriptContext = {
     ...{ environment, clock, parameters, tag, spec, signal },
+    shared: environment.substrate === 'attached',
     random: seeded(seed, workload.name),
     record: recorder.record,
     expect: (id, what, seen) => recorder.record({ type: 'expect', id, what, ...seen, atUs: clock.nowUs() }),
     open(overrides = {}, at): Cache {
       const on = at === undefined ? spec : { ...spec, mode: 'standalone' as const, redis: [at] };
-      const cache = openKit(on, overrides);
+      // Its certificate is made out to the server and not to the proxy before it.
+      const [server] = spec.redis;
+      const proxied = at !== undefined && server !== undefined && at.host !== server.host && spec.tls;
+      const tls = proxied && { tls: { ...spec.tls, serverName: server.host } };
+      const cache = openKit(on, { ...tls, ...overrides });
       closers.push(() => cache.close());
       return cache;
     },
     async proxyBeforeMaster() {
-      const proxy = await startProxy((await masterStatus(context)).address);
+      const { address } = await masterStatus(context);
+      // An address of another machine cannot be listened on.
+      const isHere = environment.substrate !== 'attached' || address.host.startsWith('127.');
+      const proxy = await startProxy(address, isHere ? {} : { host: '127.0.0.1' });
       closers.push(async () => proxy[Symbol.asyncDispose]());
       return proxy;
     },

@@ -21,6 +21,7 @@ export interface ClientSpec {
   readonly serviceName: string;
   readonly redis: readonly Address[];
   readonly sentinels: readonly Address[];
+  readonly db?: number;
   readonly natMap?: ClientEndpoints['natMap'];
   readonly app: PlainCredentials;
   readonly sentinel: PlainCredentials;
@@ -45,6 +46,7 @@ export function clientSpec(
     serviceName: endpoints.serviceName,
     redis: endpoints.redis,
     sentinels: endpoints.sentinels,
+    ...(endpoints.db !== undefined && { db: endpoints.db }),
     ...(endpoints.natMap && { natMap: endpoints.natMap }),
     app: plain(endpoints.app),
     sentinel: plain(endpoints.sentinel),

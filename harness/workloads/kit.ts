@@ -8,7 +8,7 @@ import type { OperationKind } from '../history.ts';
 import type { Adapter, Answer, ClientEventSink, ClientSpec, Failure } from './adapter.ts';
 
 /** What a caller may set beside the environment's settings; who it is and how it connects come from the spec. */
-export type CacheOverrides = CacheOptions & Omit<ConnectionOptions, 'username' | 'password' | 'tls'>;
+export type CacheOverrides = CacheOptions & Omit<ConnectionOptions, 'username' | 'password'>;
 
 export function kitAdapter(spec: ClientSpec, onEvent: ClientEventSink): Adapter {
   return adaptCache(openKit(spec), onEvent);
@@ -59,7 +59,15 @@ export function adaptCache(cache: Cache, onEvent: ClientEventSink): Adapter {
 /** The cache on the environment's master, with the environment's settings. */
 export function openKit(spec: ClientSpec, overrides: CacheOverrides = {}): Cache {
   const { settings, app, sentinel, tls } = spec;
-  const common = { ...settings, ...app, ...(tls && { tls }), ...overrides };
+  // A server without users takes no AUTH: nobody is named then.
+  const login = app.password === '' ? {} : app;
+  const common = {
+    ...settings,
+    ...login,
+    ...(tls && { tls }),
+    ...(spec.db !== undefined && { db: spec.db }),
+    ...overrides,
+  };
   if (spec.mode === 'sentinel') {
     const { sentinels, serviceName } = spec;
     return openCache({
@@ -67,8 +75,10 @@ export function openKit(spec: ClientSpec, overrides: CacheOverrides = {}): Cache
       mode: 'sentinel',
       sentinels,
       serviceName,
-      sentinelUsername: sentinel.username,
-      sentinelPassword: sentinel.password,
+      ...(sentinel.password !== '' && {
+        sentinelUsername: sentinel.username,
+        sentinelPassword: sentinel.password,
+      }),
       ...(spec.natMap && { natMap: spec.natMap }),
     });
   }

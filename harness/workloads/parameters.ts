@@ -1,6 +1,7 @@
 /**
- * Parameters of a workload as a drill gives them. `rate: 300` holds for both profiles; `full.rate: 1000` replaces it in
- * `full`. A workload names each parameter that it reads with its default, and a name it does not know is an error.
+ * Parameters of a workload as a drill gives them. `rate: 300` holds always; `full.rate: 1000` replaces it in the profile
+ * `full`, `attached.rate: 5` on somebody else's Redis, `attached.full.rate: 9` in both. A workload names each parameter that it
+ * reads with its default, and a name it does not know is an error.
  */
 import { KitError } from '../../config/errors.ts';
 
@@ -9,28 +10,43 @@ export type Parameters = Readonly<Record<string, number>>;
 /** The parameters that a workload named, each with a value. */
 export type Resolved<P extends Parameters> = { readonly [K in keyof P]: number };
 
-const FULL = 'full.';
+/** Later ones win. */
+const OCCASIONS = ['full', 'attached'] as const;
+type Occasion = (typeof OCCASIONS)[number];
 
-/** The parameters of one profile, over the workload's defaults. */
+/** The parameters of a profile on a substrate, over the workload's defaults. */
 export function resolveParameters<T extends Parameters>(
   workload: string,
   defaults: T,
   given: Parameters,
   profile: 'quick' | 'full',
+  substrate = 'local',
 ): Resolved<T> {
   const resolved: Record<string, number> = { ...defaults };
-  const ordered = Object.entries(given).sort(
-    ([a], [b]) => Number(a.startsWith(FULL)) - Number(b.startsWith(FULL)),
-  );
-  for (const [given, value] of ordered) {
-    const name = given.startsWith(FULL) ? given.slice(FULL.length) : given;
+  const now: Readonly<Record<Occasion, boolean>> = {
+    full: profile === 'full',
+    attached: substrate === 'attached',
+  };
+  const ordered = Object.entries(given)
+    .map(([path, value]) => ({ path, value, ...parsed(path) }))
+    .sort((a, b) => a.rank - b.rank);
+  for (const { path, value, name, occasions } of ordered) {
     if (!(name in defaults)) {
-      throw new KitError(`workload ${workload} has no parameter '${given}'`, {
+      throw new KitError(`workload ${workload} has no parameter '${path}'`, {
         code: 'DRILL_INVALID',
-        hint: `allowed: ${Object.keys(defaults).join(', ')}, each also with '${FULL}' before it`,
+        hint: `allowed: ${Object.keys(defaults).join(', ')}, each also with 'full.' or 'attached.' before it`,
       });
     }
-    if (!given.startsWith(FULL) || profile === 'full') resolved[name] = value;
+    if (occasions.every((occasion) => now[occasion])) resolved[name] = value;
   }
   return resolved as Resolved<T>;
+}
+
+/** `attached.full.rate`: when it holds, and for what. */
+function parsed(path: string) {
+  const parts = path.split('.');
+  const occasions = OCCASIONS.filter((occasion) => parts.slice(0, -1).includes(occasion));
+  const isKnown = occasions.length === parts.length - 1;
+  const rank = occasions.reduce((sum, occasion) => sum + 2 ** OCCASIONS.indexOf(occasion), 0);
+  return { name: isKnown ? (parts.at(-1) ?? '') : path, occasions, rank };
 }

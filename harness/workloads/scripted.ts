@@ -26,6 +26,8 @@ export interface ScriptContext<P extends Parameters = Parameters> {
   readonly tag: string;
   readonly spec: ClientSpec;
   readonly signal: AbortSignal;
+  /** Somebody else runs this Redis: no key but the run's own is looked at, none is left without a TTL, nothing global is asked. */
+  readonly shared: boolean;
   readonly record: (event: HistoryEvent) => void;
   /** Records what was expected and what was seen. */
   expect(

@@ -6,6 +6,7 @@
  * absent is written then, as a cache-aside application does (phase `fill`); neither is on the schedule. Every write is in
  * the history with its value, so that a read of its key has a known right answer. The first moments are not measured: the mark `window` says what is.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type GeneratorContext, generated, mark } from './generated.ts';
 import type { PlannedOperation } from './issuer.ts';
 import { openLoop } from './open-loop.ts';
@@ -25,6 +26,8 @@ const defaults = {
   catalogue: 2_000,
   /** Share of the catalogue, most popular first, that is written before the load begins. */
   warmedShare: 0.5,
+  /** How quickly; 0: as quickly as it goes. */
+  warmSetsPerSecond: 0,
   zipfExponent: 0.99,
   maxValueBytes: 16_384,
   deadlineMs: 500,
@@ -45,6 +48,8 @@ export const steady = generated({
       const ranks = range(from, Math.min(warmed, from + context.parameters.batch));
       const sets = ranks.map((rank) => issuer.issueUnscheduled({ ...catalogue.set(rank), phase: 'warm' }));
       await Promise.all(sets);
+      const { warmSetsPerSecond } = context.parameters;
+      if (warmSetsPerSecond > 0) await sleep((1_000 * sets.length) / warmSetsPerSecond);
     }
     mark(context, 'catalogue', {
       keys: catalogue.size,

@@ -12,6 +12,27 @@ afterAll(() => scratch[Symbol.dispose]());
 const run = (options: RunOptions) => analyzeRun(scratch.recorded(options).dir);
 
 describe('a GO that is not earned', () => {
+  it('is not known of somebody else’s Redis: nobody said how its server is configured', () => {
+    const report = run({ manifest: { substrate: 'attached' } });
+    const why = /somebody else runs the server/;
+    for (const id of ['persistence', 'quorum', 'eviction-policy', 'async-window']) {
+      expect(criterion(report, id)).toMatchObject({
+        state: 'NOT_MEASURED',
+        because: expect.stringMatching(why),
+      });
+    }
+    expect(criterion(report, 'supervised-client').state).toBe('PASS');
+    expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3, action: 'keep-disabled' });
+  });
+
+  it('asks of somebody else’s Redis only the expectations that need no more than the keys of the run', () => {
+    const asked = { substrate: 'attached', kind: 'drill' } as const;
+    const report = run({ manifest: asked, drills: drills.filter(({ id }) => id === 'key-versioning') });
+    expect(criterion(report, 'key-versioning').state).toBe('PASS');
+    expect(criterion(report, 'persistence').state).toBe('OUT_OF_SCOPE');
+    expect(report.verdict).toMatchObject({ decision: 'GO', action: null });
+  });
+
   it('is a no-go where the window that excuses lost async writes is wide', () => {
     const report = run({ environment: environment({ durability: { asyncLossWindowMs: 5000 } }) });
     expect(criterion(report, 'async-window')).toMatchObject({

@@ -86,7 +86,7 @@ describe('a wrong command line', () => {
   it.each([
     [['readiness', '--seed', 'x'], "'x' is invalid. Allowed: a whole number from 0."],
     [['readiness', '--profile', 'slow'], 'Allowed choices are quick, full.'],
-    [['readiness', '--substrate', 'cloud'], 'Allowed choices are local, docker.'],
+    [['readiness', '--substrate', 'cloud'], 'Allowed choices are local, docker, attached.'],
     [['drill', '--trials', '0'], 'Allowed: a whole number from 1.'],
     [['up', '--set', 'quorum'], 'Allowed: path=value'],
     [['up', '--fast'], "unknown option '--fast'"],

@@ -10,7 +10,7 @@ import { KitError } from '../../../config/errors.ts';
 import type { Address } from '../../../infra/topology.ts';
 import { within } from '../../until.ts';
 import type { ProxyCommand, ProxyReply, ProxyRequest } from './process.ts';
-import type { Toxic } from './toxic.ts';
+import type { Toxic, Traffic } from './toxic.ts';
 
 export type { Toxic } from './toxic.ts';
 
@@ -27,6 +27,7 @@ export interface FaultProxy extends AsyncDisposable {
   up(): Promise<void>;
   /** Removes every toxic and lets connections in. */
   reset(): Promise<void>;
+  traffic(): Promise<Traffic>;
 }
 
 /** Starts a proxy before `upstream`, on a free port of the upstream's host (for which its certificate is made out). */
@@ -82,6 +83,7 @@ export async function startProxy(
       down: async () => void (await ask({ do: 'enable', enabled: false })),
       up: async () => void (await ask({ do: 'enable', enabled: true })),
       reset: async () => void (await ask({ do: 'reset' })),
+      traffic: async () => (await ask({ do: 'count' })).traffic ?? { connections: 0, bytes: 0 },
       [Symbol.asyncDispose]: end,
     };
   } catch (error) {

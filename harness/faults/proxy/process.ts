@@ -4,14 +4,15 @@
  */
 import type { Address } from '../../../infra/topology.ts';
 import { ProxyServer } from './server.ts';
-import type { Toxic } from './toxic.ts';
+import type { Toxic, Traffic } from './toxic.ts';
 
 export type ProxyCommand =
   | { readonly do: 'listen'; readonly upstream: Address; readonly host?: string }
   | { readonly do: 'add'; readonly name: string; readonly toxic: Toxic }
   | { readonly do: 'remove'; readonly name: string }
   | { readonly do: 'enable'; readonly enabled: boolean }
-  | { readonly do: 'reset' };
+  | { readonly do: 'reset' }
+  | { readonly do: 'count' };
 
 export interface ProxyRequest {
   readonly id: number;
@@ -21,6 +22,7 @@ export interface ProxyRequest {
 export interface ProxyReply {
   readonly id: number;
   readonly address?: Address;
+  readonly traffic?: Traffic;
   readonly error?: string;
 }
 
@@ -35,12 +37,16 @@ async function obey(command: ProxyCommand): Promise<void> {
   if (command.do === 'add') proxy.add(command.name, command.toxic);
   else if (command.do === 'remove') proxy.remove(command.name);
   else if (command.do === 'enable') await proxy.setEnabled(command.enabled);
-  else await proxy.reset();
+  else if (command.do === 'reset') await proxy.reset();
 }
 
 process.on('message', ({ id, command }: ProxyRequest) => {
   obey(command).then(
-    () => process.send?.({ id, ...(proxy && { address: proxy.address }) } satisfies ProxyReply),
+    () =>
+      process.send?.({
+        id,
+        ...(proxy && { address: proxy.address, traffic: proxy.traffic }),
+      } satisfies ProxyReply),
     (error: Error) => process.send?.({ id, error: error.message } satisfies ProxyReply),
   );
 });

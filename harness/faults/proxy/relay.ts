@@ -17,6 +17,8 @@ export interface Relay {
   /** Resolves at the next change of the toxics, or when a connection closes. */
   readonly changed: () => Promise<void>;
   readonly random: () => number;
+  /** Told of what was passed on. */
+  readonly passed?: (bytes: number) => void;
 }
 
 interface Arrival {
@@ -34,8 +36,11 @@ export async function relay(link: Relay): Promise<void> {
     if ((await hold(link)) || sink.destroyed) return;
     await delay(link, chunk.length, atMs);
     const room = limitOf(link.toxics()) - passed;
-    if (!sink.destroyed)
-      await write(sink, room < chunk.length ? chunk.subarray(0, Math.max(0, room)) : chunk);
+    if (!sink.destroyed) {
+      const part = room < chunk.length ? chunk.subarray(0, Math.max(0, room)) : chunk;
+      link.passed?.(part.length);
+      await write(sink, part);
+    }
     passed += chunk.length;
     if (room <= chunk.length) {
       sink.end(() => source.destroy());

@@ -6,7 +6,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import type { Address } from '../../../infra/topology.ts';
 import { relay } from './relay.ts';
-import type { Direction, Toxic } from './toxic.ts';
+import type { Direction, Toxic, Traffic } from './toxic.ts';
 
 export class ProxyServer {
   readonly #upstream: Address;
@@ -16,6 +16,8 @@ export class ProxyServer {
   #change = Promise.withResolvers<void>();
   #server: Server | undefined;
   #port = 0;
+  #connections = 0;
+  #bytes = 0;
 
   private constructor(upstream: Address, host: string) {
     this.#upstream = upstream;
@@ -31,6 +33,10 @@ export class ProxyServer {
 
   get address(): Address {
     return { host: this.#host, port: this.#port };
+  }
+
+  get traffic(): Traffic {
+    return { connections: this.#connections, bytes: this.#bytes };
   }
 
   add(name: string, toxic: Toxic): void {
@@ -76,6 +82,7 @@ export class ProxyServer {
   }
 
   #accept(client: Socket): void {
+    this.#connections += 1;
     const redis = connect(this.#upstream.port, this.#upstream.host);
     this.#track(client);
     this.#track(redis);
@@ -92,6 +99,9 @@ export class ProxyServer {
       toxics: () => [...this.#toxics.values()].filter(({ stream = 'downstream' }) => stream === direction),
       changed: () => this.#change.promise,
       random: Math.random,
+      passed: (bytes) => {
+        this.#bytes += bytes;
+      },
     });
   }
 

@@ -26,4 +26,11 @@ export type Toxic = ToxicBase &
     | { readonly type: 'slow_close'; readonly delayMs: number }
   );
 
+/** What passed since the proxy began. */
+export interface Traffic {
+  readonly connections: number;
+  /** In both directions. */
+  readonly bytes: number;
+}
+
 export type ToxicType = Toxic['type'];

@@ -1,20 +1,37 @@
-/** `enabled: false`: seen from Redis, the client is not there; seen from the application, everything still answers. */
+/**
+ * `enabled: false`: seen from Redis, the client is not there; seen from the application, everything still answers. Nodes of our own
+ * are asked for their counters; before one that others use, too, a proxy counts what this client sends.
+ */
 import type { Redis } from 'ioredis';
+import type { Address } from '../../../infra/topology.ts';
 import { parseInfo } from '../../redis-info.ts';
-import { equals, scripted } from '../scripted.ts';
+import { equals, type ScriptContext, scripted } from '../scripted.ts';
 
 /** What a cache sends. Others (INFO, PING, REPLCONF) are sent by samplers, sentinels and replicas all the time. */
 const COMMANDS = ['get', 'mget', 'set', 'setex', 'psetex', 'mset', 'del', 'unlink', 'wait', 'hello', 'auth'];
 
+interface Footprint {
+  readonly commands: number;
+  readonly connections: number;
+}
+
+interface Watch {
+  /** Where the client is to connect to; undefined: as it would anyway. */
+  readonly at: Address | undefined;
+  readonly nodes: readonly string[];
+  look(): Promise<readonly Footprint[]>;
+}
+
 export const featureFlag = scripted({
   name: 'feature-flag',
   defaults: { calls: 10 },
-  async run({ environment, open, expect, remember, tag, parameters, spec }) {
+  async run(context) {
+    const { open, expect, remember, tag, parameters } = context;
     const { calls } = parameters;
-    const nodes = await Promise.all(environment.topology.redis.map(({ id }) => environment.admin(id)));
-    const before = await Promise.all(nodes.map((node) => footprint(node, spec.app.username)));
+    const watch = await (context.shared ? watchProxy(context) : watchNodes(context));
+    const before = await watch.look();
 
-    const cache = open({ enabled: false });
+    const cache = open({ enabled: false }, watch.at);
     const key = `flag:${tag}`;
     remember(cache.physicalKey(key));
     let right = 0;
@@ -26,32 +43,52 @@ export const featureFlag = scripted({
     await cache.getMany([key]);
     await cache.delete(key);
 
-    const after = await Promise.all(nodes.map((node) => footprint(node, spec.app.username)));
+    const after = await watch.look();
     expect('answers', 'getOrCompute answers every call', equals(calls, right));
     expect('not-to-redis', 'a write is not taken by Redis', equals(false, receipt.source === 'redis'));
-    environment.topology.redis.forEach(({ id }, i) => {
-      expect(
-        `${id}-commands`,
-        `${id} saw no command of a cache`,
-        equals(before[i]?.calls ?? 0, after[i]?.calls),
-      );
-      const connections = before[i]?.connections ?? 0;
-      expect(
-        `${id}-connections`,
-        `${id} got no connection of the app`,
-        equals(connections, after[i]?.connections),
-      );
+    watch.nodes.forEach((id, i) => {
+      const [was, is] = [before[i], after[i]];
+      expect(`${id}-commands`, `${id} saw no command of a cache`, {
+        ...equals(was?.commands ?? 0, is?.commands),
+      });
+      expect(`${id}-connections`, `${id} got no connection of the app`, {
+        ...equals(was?.connections ?? 0, is?.connections),
+      });
     });
   },
 });
 
+/** By INFO and CLIENT LIST: whatever way the client may have taken. */
+async function watchNodes({ environment, spec }: ScriptContext): Promise<Watch> {
+  const nodes = environment.topology.redis.map(({ id }) => id);
+  const connections = await Promise.all(nodes.map((id) => environment.admin(id)));
+  return {
+    at: undefined,
+    nodes,
+    look: () => Promise.all(connections.map((node) => footprint(node, spec.app.username))),
+  };
+}
+
+/** By the bytes that pass a proxy, which nobody else knows of. */
+async function watchProxy({ environment, proxyBeforeMaster }: ScriptContext): Promise<Watch> {
+  const proxy = await proxyBeforeMaster();
+  return {
+    at: proxy.address,
+    nodes: environment.topology.redis.map(({ id }) => id),
+    look: async () => {
+      const { connections, bytes } = await proxy.traffic();
+      return [{ connections, commands: bytes }];
+    },
+  };
+}
+
 /** Calls of cache commands so far, and the connections that the app's user has. */
-async function footprint(node: Redis, user: string) {
+async function footprint(node: Redis, user: string): Promise<Footprint> {
   const stats = parseInfo(await node.info('commandstats'));
   const calls = COMMANDS.reduce((sum, command) => {
     const line = stats[`cmdstat_${command}`];
     return sum + Number(/calls=(\d+)/.exec(line ?? '')?.[1] ?? 0);
   }, 0);
   const clients = String(await node.call('CLIENT', 'LIST')).split('\n');
-  return { calls, connections: clients.filter((line) => line.includes(` user=${user} `)).length };
+  return { commands: calls, connections: clients.filter((line) => line.includes(` user=${user} `)).length };
 }

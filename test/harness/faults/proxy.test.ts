@@ -63,6 +63,12 @@ describe('in this process', () => {
     expect(await roundTrip(await client(), 3_000_000)).toBeLessThan(5_000);
   });
 
+  it('counts connections and what passed', async () => {
+    expect(proxy.traffic).toEqual({ connections: 0, bytes: 0 });
+    await roundTrip(await client(), 1_000);
+    expect(proxy.traffic).toEqual({ connections: 1, bytes: 2_000 });
+  });
+
   it('latency delays each chunk from its arrival and does not narrow the stream', async () => {
     proxy.add('slow', { type: 'latency', latencyMs: 100, jitterMs: 10 });
     const socket = await client();

@@ -70,3 +70,15 @@ it('takes full. parameters in the full profile only, and refuses unknown ones', 
     "workload w has no parameter 'rat'",
   );
 });
+
+it('takes attached. parameters on somebody else’s Redis only, in the full profile those of both', () => {
+  const defaults = { rate: 1 };
+  const given = { 'attached.full.rate': 4, 'attached.rate': 3, 'full.rate': 9, rate: 5 };
+  const rate = (...[profile, substrate]: ['quick' | 'full', string]) =>
+    resolveParameters('w', defaults, given, profile, substrate).rate;
+  expect(rate('quick', 'local')).toBe(5);
+  expect(rate('full', 'docker')).toBe(9);
+  expect(rate('quick', 'attached')).toBe(3);
+  expect(rate('full', 'attached')).toBe(4);
+  expect(() => resolveParameters('w', defaults, { 'somewhere.rate': 1 }, 'quick')).toThrow(/no parameter/);
+});

@@ -1,0 +1,255 @@
+/**
+ * Where somebody else's Redis is, and how to get in: from flags, else from the connection variables of `env.ts`.
+ *
+ * flags ─▶ + variables ─▶ AttachTarget, its passwords as Secrets. A flag that names an address puts all address variables aside; what
+ * a URL says of user, password and database wins over the rest. No error quotes a password, a URL's included.
+ */
+import { readFileSync } from 'node:fs';
+import { readVariables, type Variables } from './env.ts';
+import { KitError } from './errors.ts';
+import type { Overrides } from './load.ts';
+import { Secret } from './secret.ts';
+
+export interface AttachFlags {
+  readonly url?: string;
+  /** `host:port,host:port`. */
+  readonly sentinels?: string;
+  readonly cluster?: string;
+  readonly serviceName?: string;
+  readonly user?: string;
+  readonly passwordFile?: string;
+  readonly tlsCa?: string;
+  /** The user has agreed to load on a host that is not this machine. */
+  readonly yes?: boolean;
+}
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface Login {
+  readonly username: string | undefined;
+  readonly password: Secret | undefined;
+}
+
+export interface AttachTarget {
+  readonly mode: 'standalone' | 'sentinel';
+  /** The server, or the sentinels. */
+  readonly addresses: readonly Address[];
+  readonly serviceName: string;
+  readonly db: number;
+  readonly app: Login;
+  readonly sentinel: Login;
+  /** Undefined: no TLS. Without a CA the system's roots are used. */
+  readonly tls: { readonly ca: string | undefined } | undefined;
+  readonly confirmed: boolean;
+}
+
+/** First part of every key that the kit writes on a Redis that is not its own: what an ACL has to allow. */
+export const ATTACHED_NAMESPACE = 'redis-cache-kit';
+/** What a run that was killed leaves behind is gone after this. */
+export const ATTACHED_TTL_SECONDS = 300;
+
+const REDIS_PORT = 6379;
+const SENTINEL_PORT = 26_379;
+
+/** What a URL names, before variables. */
+interface FromUrl {
+  readonly address: Address;
+  readonly username: string | undefined;
+  readonly password: Secret | undefined;
+  readonly db: number | undefined;
+  readonly tls: boolean;
+}
+
+/**
+ * @throws KitError `ATTACH_INVALID` what is wrong, in which flag or variable; `ATTACH_UNSUPPORTED` a cluster
+ */
+export function attachTarget(flags: AttachFlags, variables: Variables = readVariables()): AttachTarget {
+  const say = (name: string) => variables.get(name)?.text;
+  const { mode, url, list, where } = chosen(flags, say);
+  const db = number(say('REDIS_DB'), 'variable REDIS_DB');
+  if (mode === 'cluster') throw clusterRefusal(where, url?.db ?? db);
+  const password = passwordOf(
+    say('REDIS_PASSWORD'),
+    flags.passwordFile ?? say('REDIS_PASSWORD_FILE'),
+    flags.passwordFile === undefined ? 'variable REDIS_PASSWORD_FILE' : '--password-file',
+  );
+  const sentinelPassword = passwordOf(
+    say('REDIS_SENTINEL_PASSWORD'),
+    say('REDIS_SENTINEL_PASSWORD_FILE'),
+    'variable REDIS_SENTINEL_PASSWORD_FILE',
+  );
+  const ca = flags.tlsCa ?? say('REDIS_TLS_CA');
+  // A CA that is named means TLS: nobody names one to send the password in clear text.
+  const isTls = url?.tls === true || isOn(say('REDIS_TLS')) || ca !== undefined;
+  return Object.freeze({
+    mode,
+    addresses: url === undefined ? list : [url.address],
+    serviceName: flags.serviceName ?? say('REDIS_SERVICE_NAME') ?? 'mymaster',
+    db: url?.db ?? db ?? 0,
+    app: {
+      username: url?.username ?? flags.user ?? say('REDIS_USERNAME'),
+      password: url?.password ?? password,
+    },
+    sentinel: { username: say('REDIS_SENTINEL_USERNAME'), password: sentinelPassword },
+    tls: isTls ? { ca: ca === undefined ? undefined : textOf(ca, caName(flags)) } : undefined,
+    confirmed: flags.yes === true,
+  });
+}
+
+/** Settings of an environment as far as they hold on somebody else's Redis: the client's. The server's are unknown. */
+export function attachedOverrides(target: AttachTarget, flags: Overrides): Overrides {
+  return {
+    'client.namespace': ATTACHED_NAMESPACE,
+    'client.defaultTtlSeconds': ATTACHED_TTL_SECONDS,
+    // Nobody has said what a write is promised there.
+    'durability.durableWrites': 'async',
+    ...flags,
+    'topology.kind': 'single',
+    'topology.replicas': 0,
+    'topology.sentinels': 0,
+    'topology.serviceName': target.serviceName,
+    'redis.minReplicasToWrite': 0,
+    'security.tls': target.tls !== undefined,
+  };
+}
+
+/** A command line that may be kept: no URL on it says who or with which password. */
+export function withoutLogins(args: readonly string[]): readonly string[] {
+  // To the last @: a password may hold one.
+  return args.map((arg) => arg.replace(/\/\/.*@/s, '//[redacted]@'));
+}
+
+type Chosen = {
+  readonly mode: 'standalone' | 'sentinel' | 'cluster';
+  readonly url: FromUrl | undefined;
+  readonly list: readonly Address[];
+  readonly where: string;
+};
+
+/** Which of the ways to name a Redis was taken. */
+function chosen(flags: AttachFlags, say: (name: string) => string | undefined): Chosen {
+  const { url, sentinels, cluster } = flags;
+  const given = Object.entries({ '--url': url, '--sentinels': sentinels, '--cluster': cluster });
+  const named = given.flatMap(([flag, text]) => (text === undefined ? [] : [flag]));
+  if (named.length > 1) {
+    throw invalid(`${named.join(' and ')} name two places`, 'command line', 'give one of them');
+  }
+  if (url !== undefined) return byUrl(url, '--url', 'standalone');
+  if (sentinels !== undefined) return byList(sentinels, '--sentinels', 'sentinel', SENTINEL_PORT);
+  if (cluster !== undefined) return byList(cluster, '--cluster', 'cluster', REDIS_PORT);
+  const sentinelHosts = say('REDIS_SENTINEL_HOSTS');
+  if (sentinelHosts !== undefined) {
+    return byList(sentinelHosts, 'variable REDIS_SENTINEL_HOSTS', 'sentinel', SENTINEL_PORT);
+  }
+  const mode = isOn(say('REDIS_CLUSTER_ENABLED')) ? 'cluster' : 'standalone';
+  const fromVariable = say('REDIS_URL');
+  if (fromVariable !== undefined) return byUrl(fromVariable, 'variable REDIS_URL', mode);
+  const host = say('REDIS_HOST');
+  if (host === undefined) {
+    throw invalid(
+      'nothing says where the Redis is that is to be attached to',
+      'command line',
+      'give --url redis://host:port or --sentinels host:port,…, or set REDIS_URL, REDIS_SENTINEL_HOSTS or REDIS_HOST',
+    );
+  }
+  const port = number(say('REDIS_PORT'), 'variable REDIS_PORT') ?? REDIS_PORT;
+  return { mode, url: undefined, list: [{ host, port }], where: 'variable REDIS_HOST' };
+}
+
+function byUrl(text: string, where: string, mode: Chosen['mode']): Chosen {
+  return { mode, url: parseUrl(text, where), list: [], where };
+}
+
+function byList(text: string, where: string, mode: Chosen['mode'], port: number): Chosen {
+  const list = text.split(',').map((part) => addressOf(part.trim(), where, port));
+  return { mode, url: undefined, list, where };
+}
+
+function parseUrl(text: string, where: string): FromUrl {
+  const parsed = URL.canParse(text) ? new URL(text) : undefined;
+  if (!parsed || !/^rediss?:$/.test(parsed.protocol) || parsed.hostname === '') {
+    const [shown = ''] = withoutLogins([text]);
+    // Text without the slashes may have its password anywhere.
+    const quoted =
+      text.includes('@') && shown === text ? 'its text (not shown: it holds an @)' : `'${shown}'`;
+    throw invalid(`${quoted} is not an address`, where, 'allowed: redis://host:port or rediss://host:port');
+  }
+  const db = parsed.pathname.replace(/^\//, '');
+  const password = decoded(parsed.password, where);
+  return {
+    address: { host: parsed.hostname.replace(/^\[|\]$/g, ''), port: Number(parsed.port || REDIS_PORT) },
+    username: decoded(parsed.username, where),
+    password: password === undefined ? undefined : new Secret(password),
+    db: db === '' ? undefined : number(db, `${where}: the database after the port`),
+    tls: parsed.protocol === 'rediss:',
+  };
+}
+
+function decoded(part: string, where: string): string | undefined {
+  try {
+    return part === '' ? undefined : decodeURIComponent(part);
+  } catch {
+    throw invalid('user or password has a % that encodes nothing', where, 'write a percent sign as %25');
+  }
+}
+
+function addressOf(text: string, where: string, defaultPort: number): Address {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:\s@/]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  if (host !== undefined) return { host, port: port === undefined ? defaultPort : Number(port) };
+  const shown = text.includes('@') ? 'an entry (not shown: it holds an @)' : `'${text}'`;
+  throw invalid(`${shown} is not host:port`, where, 'allowed: host:port,host:port');
+}
+
+function passwordOf(text: string | undefined, file: string | undefined, where: string): Secret | undefined {
+  if (file !== undefined) return new Secret(textOf(file, where).replace(/\r?\n$/, ''));
+  return text === undefined ? undefined : new Secret(text);
+}
+
+function textOf(file: string, where: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw invalid(
+      `'${file}' cannot be read: ${(error as Error).message}`,
+      where,
+      'name a file that you may read',
+    );
+  }
+}
+
+function caName(flags: AttachFlags): string {
+  return flags.tlsCa === undefined ? 'variable REDIS_TLS_CA' : '--tls-ca';
+}
+
+function number(text: string | undefined, where: string): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d{1,9}$/.test(text)) throw invalid(`'${text}' is not a whole number`, where, 'allowed: 0 or more');
+  return Number(text);
+}
+
+function isOn(text: string | undefined): boolean {
+  return ['true', '1', 'yes', 'on'].includes(text?.trim().toLowerCase() ?? '');
+}
+
+function clusterRefusal(where: string, db: number | undefined): KitError {
+  if (db !== undefined && db !== 0) {
+    return invalid(
+      `database ${db} of a cluster`,
+      where,
+      'a Redis Cluster has database 0 alone: leave the number out',
+    );
+  }
+  return new KitError('attaching to a Redis Cluster is not there yet', {
+    code: 'ATTACH_UNSUPPORTED',
+    where,
+    hint: 'the client does not speak to a cluster yet; attach to a Redis with --url, or to sentinels with --sentinels',
+  });
+}
+
+function invalid(message: string, where: string, hint: string): KitError {
+  return new KitError(message, { code: 'ATTACH_INVALID', where, hint });
+}

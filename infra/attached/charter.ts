@@ -1,0 +1,56 @@
+/**
+ * What the kit allows itself on a Redis that is not its own. Pure. The documents and the tests hold it to this: every command that a
+ * server sees in an attached run is one of these, on a key of the prefix.
+ */
+import { isIPv4 } from 'node:net';
+import { ATTACHED_TTL_SECONDS } from '../../config/attach.ts';
+import { EXIT, KitError } from '../../config/errors.ts';
+import type { Address } from '../topology.ts';
+
+/** Commands on keys, all of them below the prefix. */
+const ON_KEYS = ['get', 'mget', 'set', 'unlink', 'exists', 'pttl', 'watch'] as const;
+/** Of the connection itself, and the questions that say who answers; INFO may be denied: then memory is not measured. */
+const ON_CONNECTION = ['multi', 'exec', 'unwatch', 'ping', 'role', 'info', 'client|setname'] as const;
+
+/** Of the busiest drill. Tests hold the drills' rates and what a server counts to it. */
+export const ATTACHED_LOAD = {
+  /** On average; the schedule is a Poisson process, and a batch of 100 is sent at once. */
+  commandsPerSecond: 600,
+  commandsInBusiestSecond: 2_000,
+  keys: 2_000,
+  largestValueBytes: 16_384,
+} as const;
+
+/** A user that can be attached with, and nothing else. */
+export function aclRule(prefix: string): string {
+  const commands = [...ON_KEYS, ...ON_CONNECTION].map((command) => `+${command}`);
+  return `resetkeys ~${prefix}* resetchannels -@all ${commands.join(' ')}`;
+}
+
+/** What will be sent, in words. */
+export function charter(prefix: string): string {
+  const { commandsPerSecond, commandsInBusiestSecond, keys, largestValueBytes } = ATTACHED_LOAD;
+  return (
+    `keys ${prefix}* only, ${keys} at most, values up to ${largestValueBytes / 1024} KB, each with a TTL of ` +
+    `${ATTACHED_TTL_SECONDS} s or less and removed at the end; ${commandsPerSecond} commands a second at most ` +
+    `(${commandsInBusiestSecond} in the busiest one); ` +
+    'no fault, no CONFIG, no FLUSH, no SCAN'
+  );
+}
+
+/** Whether it is this machine for certain. A name that only happens to resolve to it is not. */
+export function isThisMachine({ host }: Address): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+/** @throws KitError `ATTACH_UNCONFIRMED` before anything has been sent to that host */
+export function requireConsent(addresses: readonly Address[], confirmed: boolean, prefix: string): void {
+  const far = addresses.find((address) => !isThisMachine(address));
+  if (far === undefined || confirmed) return;
+  throw new KitError(`${far.host} is not this machine, and nobody has agreed to load there`, {
+    code: 'ATTACH_UNCONFIRMED',
+    exitCode: EXIT.USAGE,
+    where: `${far.host}:${far.port}`,
+    hint: `would be sent: ${charter(prefix)}. If that is agreed: --yes`,
+  });
+}

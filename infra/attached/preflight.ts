@@ -1,0 +1,150 @@
+/**
+ * Before anything is made: is it a Redis, a master, by itself, and may this user do what the drills do? Each of the usual mistakes
+ * has an error of its own.
+ *
+ * consent ─▶ sentinels name the master ─▶ connect ─▶ HELLO (mode, role, version) ─▶ one key written, read and removed
+ */
+import { randomBytes } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import type { AttachTarget } from '../../config/attach.ts';
+import { EXIT, KitError } from '../../config/errors.ts';
+import type { Address } from '../topology.ts';
+import { aclRule, requireConsent } from './charter.ts';
+import { connectTo } from './connection.ts';
+
+export interface Found {
+  readonly master: Address;
+  readonly version: string;
+  readonly server: string;
+}
+
+const PROBE_TTL_MS = 10_000;
+
+/** @throws KitError `ATTACH_…` which mistake it was, where, and the remedy; nothing is left behind */
+export async function inspect(target: AttachTarget, prefix: string): Promise<Found> {
+  requireConsent(target.addresses, target.confirmed, prefix);
+  const master = await masterOf(target);
+  requireConsent([master], target.confirmed, prefix);
+  const redis = await connectTo(target, master);
+  try {
+    const found = await greet(redis, master);
+    await requireRights(redis, master, prefix);
+    return found;
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** The one server; with sentinels, who the first of them that answers names. */
+export async function masterOf(target: AttachTarget): Promise<Address> {
+  const { addresses, mode, serviceName } = target;
+  const [first] = addresses as readonly [Address];
+  if (mode === 'standalone') return first;
+  let failure: unknown;
+  for (const address of addresses) {
+    let sentinel: Redis;
+    try {
+      sentinel = await connectTo(target, address, 'sentinel');
+    } catch (error) {
+      failure ??= error;
+      continue;
+    }
+    try {
+      const named = await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', serviceName);
+      if (Array.isArray(named)) return { host: String(named[0]), port: Number(named[1]) };
+      throw wrong('ATTACH_SERVICE', `knows no master called '${serviceName}'`, address, {
+        hint: 'give its name with --service-name, as SENTINEL MASTERS on it shows it',
+      });
+    } catch (error) {
+      if (error instanceof KitError) throw error;
+      const { message } = error as Error;
+      throw /unknown command/i.test(message)
+        ? wrong('ATTACH_NO_SENTINEL', 'is a Redis and no sentinel', address, {
+            hint: `attach to it as it is: --url redis://${address.host}:${address.port}`,
+          })
+        : wrong('ATTACH_NOPERM', `does not say who is master: ${message}`, address, {
+            hint: 'the user on the sentinels (REDIS_SENTINEL_USERNAME) needs +sentinel|get-master-addr-by-name, +sentinel|master and +subscribe',
+          });
+    } finally {
+      sentinel.disconnect();
+    }
+  }
+  throw failure;
+}
+
+/** HELLO is open to every user. */
+async function greet(redis: Redis, address: Address): Promise<Found> {
+  const reply = await redis.call('HELLO', '2').catch((error: Error) => error);
+  if (reply instanceof Error || !Array.isArray(reply)) {
+    throw wrong('ATTACH_TOO_OLD', `does not answer HELLO: ${String(reply)}`, address, {
+      hint: 'the kit needs Redis 6 or newer, or what behaves like it',
+    });
+  }
+  const field = (name: string) => String(reply[reply.indexOf(name) + 1]);
+  const at = `${address.host}:${address.port}`;
+  if (field('mode') === 'sentinel') {
+    throw wrong('ATTACH_SENTINEL', 'is a sentinel and holds no data', address, { hint: `--sentinels ${at}` });
+  }
+  if (field('mode') === 'cluster') {
+    throw wrong(
+      'ATTACH_CLUSTER',
+      'is a node of a Redis Cluster: most keys would be MOVED to others',
+      address,
+      {
+        hint: `name the cluster instead: --cluster ${at}`,
+      },
+    );
+  }
+  if (field('role') !== 'master') {
+    throw wrong('ATTACH_REPLICA', 'is a replica and takes no writes (READONLY)', address, {
+      hint: 'give the master (INFO replication on this node names it), or its sentinels with --sentinels',
+    });
+  }
+  return { master: address, version: field('version'), server: field('server') };
+}
+
+/** Does once what the drills do, on a key of its own: what is not allowed shows now, and all of it at once. */
+async function requireRights(redis: Redis, address: Address, prefix: string): Promise<void> {
+  const key = `${prefix}preflight:${randomBytes(8).toString('hex')}`;
+  const denied: string[] = [];
+  const failed: string[] = [];
+  const ask = async (...[command, ...args]: readonly [string, ...(string | number)[]]) => {
+    try {
+      await redis.call(command, ...args);
+    } catch (error) {
+      const { message } = error as Error;
+      (message.startsWith('NOPERM') ? denied : failed).push(message.startsWith('NOPERM') ? command : message);
+    }
+  };
+  await ask('SET', key, 'preflight', 'PX', PROBE_TTL_MS);
+  await ask('GET', key);
+  await ask('MGET', key);
+  await ask('EXISTS', key);
+  await ask('PTTL', key);
+  await ask('WATCH', key);
+  await ask('UNWATCH');
+  await ask('MULTI');
+  await ask('EXEC');
+  await ask('UNLINK', key);
+  if (denied.length > 0) {
+    throw wrong('ATTACH_NOPERM', `does not let this user ${denied.join(', ')} on ${prefix}*`, address, {
+      hint: `ACL SETUSER kit on >… ${aclRule(prefix)}`,
+    });
+  }
+  const [first] = failed;
+  if (first !== undefined) {
+    throw wrong('ATTACH_REFUSED', `takes no writes now: ${first}`, address, {
+      hint: 'mend that first; the drills would only measure it',
+      exitCode: EXIT.UNKNOWN,
+    });
+  }
+}
+
+function wrong(
+  code: string,
+  what: string,
+  { host, port }: Address,
+  more: { readonly hint: string; readonly exitCode?: 3 },
+): KitError {
+  return new KitError(`the server ${what}`, { code, where: `${host}:${port}`, ...more });
+}

@@ -1,0 +1,34 @@
+/**
+ * Somebody else's Redis. It is found and never made: `apply` looks whether it can be used and hands out a handle without capabilities;
+ * disposing and destroying end nothing.
+ */
+import type { AttachTarget } from '../../config/attach.ts';
+import type { Environment } from '../environment.ts';
+import type { ApplyOptions, DestroyReport, PlanStep, Substrate } from '../substrate.ts';
+import type { Topology } from '../topology.ts';
+import { charter } from './charter.ts';
+import { AttachedEnvironment } from './environment.ts';
+import { inspect } from './preflight.ts';
+
+export function attachedSubstrate(target: AttachTarget): Substrate {
+  return {
+    name: 'attached',
+    async plan({ redis }: Topology): Promise<readonly PlanStep[]> {
+      return redis.map(({ id }) => ({ action: 'keep', nodeId: id, detail: 'somebody else runs it' }));
+    },
+    async apply(topology: Topology, { progress }: ApplyOptions): Promise<Environment> {
+      const prefix = `${topology.environment.client.namespace}:`;
+      const found = await inspect(target, prefix);
+      const { host, port } = found.master;
+      progress?.(`attached to ${found.server} ${found.version} at ${host}:${port}: ${charter(prefix)}`);
+      return new AttachedEnvironment(topology, target, found);
+    },
+    async open(topology: Topology): Promise<Environment | undefined> {
+      const prefix = `${topology.environment.client.namespace}:`;
+      return new AttachedEnvironment(topology, target, await inspect(target, prefix));
+    },
+    async destroy(): Promise<DestroyReport> {
+      return { ended: [], removed: [] };
+    },
+  };
+}

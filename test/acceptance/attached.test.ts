@@ -1,0 +1,221 @@
+/**
+ * `kit … --substrate attached` on a Redis that this test runs, with a user that may do what the documents say and nothing else. Every
+ * command that the server takes is watched by MONITOR, every one that it refuses is in ACL LOG.
+ */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EXIT } from '../../config/errors.ts';
+import { drills } from '../../harness/drills/index.ts';
+import { workloadByName } from '../../harness/workloads/index.ts';
+import { resolveParameters } from '../../harness/workloads/parameters.ts';
+import { ATTACHED_LOAD, aclRule } from '../../infra/attached/charter.ts';
+import { Desk } from '../support/desk.ts';
+import { RedisProcess, startSentinelSet, until } from '../support/redis.ts';
+
+const PREFIX = 'redis-cache-kit:';
+const PASSWORD = 'attached-secret-7f3a';
+/** All that may be asked, but the two that take longest and send nothing new. */
+const ASKED = drills
+  .filter(({ id, attached }) => attached !== undefined && !['realistic-50', 'steady'].includes(id))
+  .map(({ id }) => id);
+const READ_ONLY = new Set(['hello', 'auth', 'ping', 'role', 'info', 'client', 'multi', 'exec', 'unwatch']);
+
+let desk: Desk;
+let redis: RedisProcess;
+beforeEach(async () => {
+  desk = new Desk();
+  const conf = [`user kit on >${PASSWORD} ${aclRule(PREFIX)}`, 'maxmemory 100mb'];
+  redis = await RedisProcess.start({ conf });
+});
+afterEach(async () => {
+  await redis[Symbol.asyncDispose]();
+  await desk[Symbol.asyncDispose]();
+});
+
+const url = () => `redis://kit:${PASSWORD}@${redis.address.host}:${redis.address.port}`;
+const attach = (...args: string[]) => [...args, '--substrate', 'attached'];
+const env = () => ({ REDIS_URL: url() });
+
+interface Seen {
+  readonly atSeconds: number;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+/** Every command that the server takes from now on; the last word is the test's own. */
+async function watch(): Promise<{ readonly seen: readonly Seen[]; readonly stop: () => Promise<void> }> {
+  const monitor = await redis.admin().duplicate({ lazyConnect: false }).monitor();
+  const seen: Seen[] = [];
+  monitor.on('monitor', (time: string, [command = '', ...args]: string[]) => {
+    if (command.toLowerCase() !== 'monitor') {
+      seen.push({ atSeconds: Number(time), command: command.toLowerCase(), args });
+    }
+  });
+  return {
+    seen,
+    async stop() {
+      await redis.admin().echo('the end');
+      await until('MONITOR to have told all', () => seen.at(-1)?.command === 'echo');
+      seen.pop();
+      monitor.disconnect();
+    },
+  };
+}
+
+function textOf(dir: string): string {
+  return readdirSync(dir, { recursive: true, encoding: 'utf8' })
+    .map((file) => join(dir, file))
+    .filter((file) => statSync(file).isFile())
+    .map((file) => readFileSync(file, 'utf8'))
+    .join('\n');
+}
+
+describe('a run on somebody else’s Redis', () => {
+  it('sends only what it says, on keys of its prefix, each with a TTL, and leaves none', async () => {
+    await redis.admin().set('theirs', 'untouched', 'EX', 1_000);
+    const { seen, stop } = await watch();
+    const { exitCode, out, err } = await desk
+      .start(attach('drill', ...ASKED, 'security', '--out', 'run'), { env: env() })
+      .ended();
+    await stop();
+    expect(seen.length).toBeGreaterThan(1_000);
+    const onKeys = seen.filter(({ command }) => !READ_ONLY.has(command));
+    const keysOf = ({ command, args }: Seen) =>
+      ['mget', 'unlink', 'exists', 'watch'].includes(command) ? args : args.slice(0, 1);
+    const strays = onKeys.filter((each) => keysOf(each).some((key) => !key.startsWith(PREFIX)));
+    expect(strays).toEqual([]);
+    const allowed = new Set([...READ_ONLY, 'get', 'mget', 'set', 'unlink', 'exists', 'pttl', 'watch']);
+    expect(seen.filter(({ command }) => !allowed.has(command))).toEqual([]);
+    const forEver = seen.filter(
+      ({ command, args }) =>
+        command === 'set' && !args.some((arg) => ['PX', 'EX'].includes(arg.toUpperCase())),
+    );
+    expect(forEver).toEqual([]);
+    expect(await redis.admin().call('ACL', 'LOG')).toEqual([]);
+    expect(await redis.admin().keys('*')).toEqual(['theirs']);
+
+    const seconds = Map.groupBy(seen, ({ atSeconds }) => Math.floor(atSeconds));
+    const busiest = Math.max(...[...seconds.values()].map(({ length }) => length));
+    expect(busiest).toBeLessThanOrEqual(ATTACHED_LOAD.commandsInBusiestSecond);
+    // Said before the first drill begins.
+    expect(err.indexOf('keys redis-cache-kit:* only')).toBeLessThan(err.indexOf('[1/'));
+
+    expect(exitCode, err).toBe(EXIT.UNKNOWN);
+    const { verdict, trials, run } = desk.report('run');
+    expect(verdict.decision).toBe('UNKNOWN');
+    const states = new Map(trials.map(({ drill, status }) => [drill, status]));
+    expect(states.get('security')).toBe('not-measured');
+    expect(ASKED.filter((id) => states.get(id) !== 'completed')).toEqual([]);
+    const correctness = [
+      'interface',
+      'ttl',
+      'payload-validation',
+      'key-versioning',
+      'circuit-breaker',
+      'feature-flag',
+    ];
+    expect(verdict.criteria.filter(({ id, state }) => correctness.includes(id) && state !== 'PASS')).toEqual(
+      [],
+    );
+    expect(verdict.criteria.find(({ id }) => id === 'security')).toMatchObject({
+      state: 'NOT_MEASURED',
+      because: expect.stringContaining("not run on somebody else's Redis"),
+    });
+    expect(run.departures.join()).toContain('keys redis-cache-kit:* only');
+    expect(out + err + textOf(join(desk.path, 'run'))).not.toContain(PASSWORD);
+    expect((await desk.kit('verify', 'run')).exitCode).toBe(EXIT.GO);
+  }, 90_000);
+
+  it('is a go where what was asked holds, and keeps a password of the command line to itself', async () => {
+    const args = attach('drill', 'hit-miss', '--url', url(), '--out', 'run');
+    const { exitCode, out, err } = await desk.start(args).ended();
+    expect(exitCode, out + err).toBe(EXIT.GO);
+    const report = desk.report('run');
+    expect(report.verdict).toMatchObject({ decision: 'GO', action: null });
+    expect(report.run.argv.join(' ')).toContain('redis://[redacted]@');
+    expect(out + err + textOf(join(desk.path, 'run'))).not.toContain(PASSWORD);
+  });
+
+  it('goes through sentinels', async () => {
+    await using set = await startSentinelSet();
+    const sentinels = set.sentinels.map(({ address: { host, port } }) => `${host}:${port}`).join(',');
+    const args = attach(
+      'drill',
+      'hit-miss',
+      'ttl-expiry',
+      '--sentinels',
+      sentinels,
+      '--service-name',
+      'mymaster',
+    );
+    const { exitCode, out, err } = await desk.start(args).ended();
+    expect(exitCode, out + err).toBe(EXIT.GO);
+    expect(await set.redis[0].admin().dbsize()).toBe(0);
+  });
+});
+
+describe('a run that does not come to its end', () => {
+  it('removes its keys on Ctrl-C', async () => {
+    const running = desk.start(attach('drill', 'batches', '--out', 'run'), { env: env() });
+    await until('keys of the load', async () => (await redis.admin().dbsize()) > 100);
+    running.kill('SIGINT');
+    const { exitCode, err } = await running.ended();
+    expect(exitCode, err).toBe(EXIT.INTERRUPTED);
+    expect(await redis.admin().dbsize()).toBe(0);
+  });
+
+  it('leaves to their TTL what it wrote, when it is killed', async () => {
+    const short = ['--set', 'client.defaultTtlSeconds=2'];
+    const running = desk.start(attach('drill', 'batches', ...short, '--out', 'run'), { env: env() });
+    await until('keys of the load', async () => (await redis.admin().dbsize()) > 100);
+    running.kill('SIGKILL');
+    await running.ended();
+    const left = await redis.admin().keys('*');
+    const ttls = await Promise.all(left.map((key) => redis.admin().pttl(key)));
+    expect(ttls.filter((ttl) => ttl === -1 || ttl > 2_000)).toEqual([]);
+    await until('the keys to expire', async () => (await redis.admin().dbsize()) === 0);
+  });
+});
+
+describe('what cannot work ends with one error and leaves no run', () => {
+  it.each([
+    ['no address', [], {}, 'ATTACH_INVALID', EXIT.USAGE],
+    ['a host that nobody agreed to', ['--url', 'redis://192.0.2.1'], {}, 'ATTACH_UNCONFIRMED', EXIT.USAGE],
+    ['a cluster', ['--cluster', '127.0.0.1:1'], {}, 'ATTACH_UNSUPPORTED', EXIT.USAGE],
+    ['nobody there', [], { REDIS_URL: 'redis://127.0.0.1:1' }, 'ATTACH_UNREACHABLE', EXIT.UNKNOWN],
+  ] as const)('%s', async (_what, args, variables, code, exit) => {
+    const answer = await desk.start(attach('readiness', ...args, '--json'), { env: variables }).ended();
+    expect(answer.exitCode).toBe(exit);
+    expect(JSON.parse(answer.out)).toMatchObject({ error: { code, hint: expect.any(String) } });
+    expect(readdirSync(desk.path)).toEqual([]);
+  });
+
+  it('an address for another substrate', async () => {
+    const answer = await desk.kit('readiness', '--url', 'redis://127.0.0.1:1', '--json');
+    expect(answer.exitCode).toBe(EXIT.USAGE);
+    expect(JSON.parse(answer.out)).toMatchObject({
+      error: { message: expect.stringContaining('--url is for') },
+    });
+  });
+});
+
+it('no drill that is asked of somebody else’s Redis has rates or keys above what is said', () => {
+  for (const { attached, workload: asked } of drills) {
+    const workload = workloadByName(asked.name);
+    if (attached === undefined || workload.kind === 'scripted') continue;
+    for (const profile of ['quick', 'full'] as const) {
+      const p = resolveParameters(asked.name, workload.defaults, asked.parameters, profile, 'attached');
+      const rate = (name: string) => p[`${name}PerSecond`] ?? 0;
+      const single = rate('gets') + rate('sets') + 2 * rate('getOrComputes') + rate('getManys');
+      const commands = single + rate('setManys') * (p.batch ?? 0);
+      expect(commands, `${asked.name} ${profile}`).toBeLessThanOrEqual(ATTACHED_LOAD.commandsPerSecond);
+      expect(p.catalogue ?? 0).toBeLessThanOrEqual(ATTACHED_LOAD.keys);
+      expect(p.maxValueBytes ?? 0).toBeLessThanOrEqual(ATTACHED_LOAD.largestValueBytes);
+      if (p.warmUpMs !== undefined) {
+        expect(rate('warmSets')).toBeGreaterThan(0);
+        expect(rate('warmSets')).toBeLessThanOrEqual(ATTACHED_LOAD.commandsPerSecond);
+      }
+    }
+  }
+});

@@ -1,0 +1,202 @@
+/** Where somebody else's Redis is: flags before variables, a URL's own words first, and no password in any error. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  ATTACHED_NAMESPACE,
+  ATTACHED_TTL_SECONDS,
+  attachedOverrides,
+  attachTarget,
+  withoutLogins,
+} from '../../config/attach.ts';
+import { readVariables } from '../../config/env.ts';
+import { KitError } from '../../config/errors.ts';
+import { loadEnvironment } from '../../config/load.ts';
+
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'attach-'));
+  writeFileSync(join(dir, 'password'), 'from-file\n');
+  writeFileSync(join(dir, 'ca.pem'), 'PEM');
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const variables = (env: Readonly<Record<string, string>>) => readVariables({ env, directory: dir });
+const none = () => variables({});
+
+function refusal(act: () => unknown): KitError {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof KitError) return error;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
+
+describe('a target', () => {
+  it('is what a URL says: host, port, user, password, database, TLS', () => {
+    const target = attachTarget({ url: 'rediss://kit:p%40ss@cache.example:6380/3' }, none());
+    expect(target).toMatchObject({
+      mode: 'standalone',
+      addresses: [{ host: 'cache.example', port: 6380 }],
+      db: 3,
+      app: { username: 'kit' },
+      tls: { ca: undefined },
+      confirmed: false,
+    });
+    expect(target.app.password?.reveal()).toBe('p@ss');
+    expect(inspect(target, { depth: 5 }) + JSON.stringify(target)).not.toContain('p@ss');
+  });
+
+  it('takes port 6379 and database 0 where nothing is said, and an address in brackets', () => {
+    expect(attachTarget({ url: 'redis://[::1]' }, none())).toMatchObject({
+      addresses: [{ host: '::1', port: 6379 }],
+      db: 0,
+      tls: undefined,
+    });
+  });
+
+  it('is the sentinels, with the credentials of each side', () => {
+    const target = attachTarget(
+      { sentinels: 'a:26380, b', serviceName: 'cache', yes: true },
+      variables({
+        REDIS_USERNAME: 'app',
+        REDIS_PASSWORD: 'one',
+        REDIS_SENTINEL_USERNAME: 'watcher',
+        REDIS_SENTINEL_PASSWORD: 'two',
+      }),
+    );
+    expect(target).toMatchObject({
+      mode: 'sentinel',
+      addresses: [
+        { host: 'a', port: 26_380 },
+        { host: 'b', port: 26_379 },
+      ],
+      serviceName: 'cache',
+      app: { username: 'app' },
+      sentinel: { username: 'watcher' },
+      confirmed: true,
+    });
+    expect([target.app.password?.reveal(), target.sentinel.password?.reveal()]).toEqual(['one', 'two']);
+  });
+
+  it.each([
+    [{ REDIS_URL: 'redis://u:7000/2', REDIS_HOST: 'h' }, 'u', 7000, 2],
+    [{ REDIS_HOST: 'h', REDIS_PORT: '7001', REDIS_DB: '4' }, 'h', 7001, 4],
+  ])('comes from %j where no flag names one', (env, host, port, db) => {
+    expect(attachTarget({}, variables(env))).toMatchObject({ addresses: [{ host, port }], db });
+  });
+
+  it('puts the variables that name an address aside for a flag that does', () => {
+    const env = variables({
+      REDIS_SENTINEL_HOSTS: 's',
+      REDIS_CLUSTER_ENABLED: 'true',
+      REDIS_URL: 'redis://u',
+    });
+    expect(attachTarget({ url: 'redis://mine' }, env).addresses).toEqual([{ host: 'mine', port: 6379 }]);
+    expect(attachTarget({}, variables({ REDIS_SENTINEL_HOSTS: 's' })).mode).toBe('sentinel');
+  });
+
+  it('reads password and CA from files; a CA means TLS', () => {
+    const flags = { url: 'redis://h', passwordFile: join(dir, 'password') };
+    expect(attachTarget(flags, none()).app.password?.reveal()).toBe('from-file');
+    const byVariable = variables({ REDIS_PASSWORD_FILE: join(dir, 'password') });
+    expect(attachTarget({ url: 'redis://h' }, byVariable).app.password?.reveal()).toBe('from-file');
+    const ca = { REDIS_TLS_CA: join(dir, 'ca.pem') };
+    expect(attachTarget({ url: 'rediss://h' }, variables(ca)).tls).toEqual({ ca: 'PEM' });
+    expect(attachTarget({ sentinels: 'h', tlsCa: join(dir, 'ca.pem') }, none()).tls).toEqual({ ca: 'PEM' });
+    expect(attachTarget({}, variables({ REDIS_HOST: 'h', REDIS_TLS: 'true' })).tls).toEqual({
+      ca: undefined,
+    });
+  });
+});
+
+describe('what is refused says where and what to do, and quotes no password', () => {
+  it.each([
+    ['nothing named', () => attachTarget({}, none()), /nothing says where/],
+    ['two places', () => attachTarget({ url: 'redis://h', sentinels: 's' }, none()), /--url and --sentinels/],
+    ['another scheme', () => attachTarget({ url: 'http://u:sesame@h' }, none()), /'http:\/\/\[redacted\]@h'/],
+    ['no URL at all', () => attachTarget({ url: 'u:sesame@h' }, none()), /not shown/],
+    ['a port out of range', () => attachTarget({ url: 'redis://:sesame@h:99999' }, none()), /redacted/],
+    [
+      'a broken escape',
+      () => attachTarget({ url: 'redis://u:sesame%zz@h' }, none()),
+      /% that encodes nothing/,
+    ],
+    ['a database that is none', () => attachTarget({ url: 'redis://:sesame@h/x' }, none()), /'x' is not/],
+    ['a list entry', () => attachTarget({ sentinels: 'h:1,:sesame@h:x' }, none()), /not shown/],
+    ['an entry without host', () => attachTarget({ sentinels: 'h:1,' }, none()), /'' is not host:port/],
+    ['a port by variable', () => attachTarget({}, variables({ REDIS_HOST: 'h', REDIS_PORT: 'x' })), /'x'/],
+    [
+      'a file that is not there',
+      () => attachTarget({ url: 'redis://h', passwordFile: '/none' }, none()),
+      /'\/none'/,
+    ],
+    ['a CA that is not there', () => attachTarget({ url: 'redis://h', tlsCa: '/none' }, none()), /'\/none'/],
+    [
+      'a CA by variable',
+      () => attachTarget({ url: 'redis://h' }, variables({ REDIS_TLS_CA: '/none' })),
+      /'\/none'/,
+    ],
+    [
+      'a database of a cluster',
+      () => attachTarget({ cluster: 'h:1' }, variables({ REDIS_DB: '2' })),
+      /database 2 of a cluster/,
+    ],
+    [
+      'a database in the URL of a cluster',
+      () => attachTarget({}, variables({ REDIS_URL: 'redis://:sesame@h/5', REDIS_CLUSTER_ENABLED: 'yes' })),
+      /database 5 of a cluster/,
+    ],
+  ])('%s', (_what, act, says) => {
+    const error = refusal(act);
+    expect(error).toMatchObject({ code: 'ATTACH_INVALID', exitCode: 2 });
+    expect(error.message).toMatch(says);
+    expect(error.where).toBeTruthy();
+    expect(error.hint).toBeTruthy();
+    expect(inspect(error)).not.toContain('sesame');
+  });
+
+  it('a cluster, which the client does not speak to yet', () => {
+    expect(refusal(() => attachTarget({ cluster: 'h:7000,h:7001' }, none()))).toMatchObject({
+      code: 'ATTACH_UNSUPPORTED',
+      exitCode: 2,
+    });
+  });
+});
+
+describe('an environment for it', () => {
+  it('keeps the client’s settings, in a namespace and with a TTL of its own, and has no server of its own', () => {
+    const target = attachTarget({ sentinels: 'h', tlsCa: join(dir, 'ca.pem') }, none());
+    const config = loadEnvironment(
+      'production',
+      attachedOverrides(target, { 'client.commandTimeoutMs': 700 }),
+      none(),
+    );
+    expect(config).toMatchObject({
+      topology: { kind: 'single', replicas: 0, sentinels: 0 },
+      security: { tls: true },
+      durability: { durableWrites: 'async' },
+      client: {
+        namespace: ATTACHED_NAMESPACE,
+        defaultTtlSeconds: ATTACHED_TTL_SECONDS,
+        commandTimeoutMs: 700,
+      },
+    });
+  });
+});
+
+it('a command line that is kept says nothing of who and with which password', () => {
+  const args = ['readiness', '--url', 'redis://kit:se:s@me@h:1/2', '--url=rediss://:x@h', '--out', 'a@b'];
+  expect(withoutLogins(args)).toEqual([
+    'readiness',
+    '--url',
+    'redis://[redacted]@h:1/2',
+    '--url=rediss://[redacted]@h',
+    '--out',
+    'a@b',
+  ]);
+});
