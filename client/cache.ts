@@ -18,6 +18,8 @@ import type { Parts } from './parts.ts';
 import { Reader } from './reader.ts';
 import { Remote } from './remote.ts';
 import { Statistics } from './statistics.ts';
+import type { Coherence } from './tiers/coherence.ts';
+import { LocalTier } from './tiers/local.ts';
 import type {
   Cache,
   CacheEvent,
@@ -40,7 +42,7 @@ export class SupervisedCache implements Cache {
   readonly #background = new Set<Promise<unknown>>();
   #closed = false;
 
-  constructor(options: ResolvedCache, connection: CacheConnection | undefined) {
+  constructor(options: ResolvedCache, connection: CacheConnection | undefined, coherence?: Coherence) {
     const events = new Emitter<CacheEvent>();
     const statistics = new Statistics();
     const probe = (): Promise<unknown> =>
@@ -60,7 +62,7 @@ export class SupervisedCache implements Cache {
       fallback,
       remote,
       connection,
-      local: undefined,
+      local: coherence && options.l1 && new LocalTier(coherence, tierOptions(options.namespace, options.l1)),
       tags: undefined,
       codecs: options.codecs,
       physical: (key) => this.physicalKey(key),
@@ -216,8 +218,7 @@ export class SupervisedCache implements Cache {
     if (this.#closed) return;
     this.#closed = true;
     const { local, fallback, connection } = this.#parts;
-    local?.disarm();
-    local?.clear();
+    local?.close();
     const patience = new AbortController();
     await Promise.race([Promise.all(this.#background), delay(LIMITS.timeoutMs, patience.signal)]);
     patience.abort();
@@ -232,6 +233,10 @@ export class SupervisedCache implements Cache {
 }
 
 const TILDE = 0x7e;
+
+function tierOptions(namespace: string, { maxEntries, ttlSeconds }: NonNullable<ResolvedCache['l1']>) {
+  return { maxEntries, ttlMs: ttlSeconds * 1000, prefix: `${namespace}:` };
+}
 
 function valueOrMiss<T>(lookup: Lookup<T>): T | undefined {
   return lookup.found ? lookup.value : undefined;

@@ -7,11 +7,11 @@
  *   3      number of tags
  *   4-7    hash of the schema's name, 0 for none
  *   8-11   CRC-32 of all other bytes
- *   + 6    with freshness: fresh until (uint32, tenths of a second since 2024), time that the load took (uint16, ms)
+ *   + 8    with freshness: fresh until (48 bits, Unix time in ms), time that the load took (uint16, ms)
  *   + 16   for each tag: 8 bytes of its id, 8 of its version
  *
  * A cut, flipped or foreign value is recognised by the checksum and never returned. Without tags an entry costs at most
- * 18 bytes beside its payload. Left out: which codec a key takes (`codec/`), and whether a tag's version is current (`tags/`).
+ * 20 bytes beside its payload. Left out: which codec a key takes (`codec/`), and whether a tag's version is current (`tags/`).
  */
 import { createHash } from 'node:crypto';
 import zlib from 'node:zlib';
@@ -21,14 +21,11 @@ import { SerializationError } from './errors.ts';
 const MAGIC = 0xce;
 const FORMAT = 2;
 const HEADER = 12;
-const FRESHNESS = 6;
+const FRESHNESS = 8;
 const TAG = 16;
 const DEFLATED = 0x10;
 const FRESH = 0x20;
 const CODEC = { json: 1, bytes: 2, nothing: 4 } as const;
-/** 2024-01-01; in tenths of a second 32 bits reach to 2037. */
-const EPOCH_MS = 1_704_067_200_000;
-const TENTH_MS = 100;
 /** The header counts them in a byte; more than this is a mistake. */
 export const TAGS_MAX = 64;
 
@@ -36,7 +33,7 @@ export type DecodeFailure = 'foreign' | 'format' | 'corrupt' | 'schema' | 'codec
 
 /** Until when a value needs no refresh, and what it cost: what early refresh and grace decide by. */
 export interface Freshness {
-  /** Unix time in ms; kept to a tenth of a second, rounded down. */
+  /** Unix time in ms. */
   readonly freshUntilMs: number;
   /** How long the loader took, in ms; kept up to 65535. */
   readonly loadMs: number;
@@ -192,15 +189,14 @@ function payloadValue(buffer: Buffer, header: number, kind: number, codec: Codec
 }
 
 function writeFreshness(envelope: Buffer, at: number, { freshUntilMs, loadMs }: Freshness): void {
-  const tenths = Math.floor((freshUntilMs - EPOCH_MS) / TENTH_MS);
-  envelope.writeUInt32LE(Math.min(0xffff_ffff, Math.max(0, tenths)), at);
-  envelope.writeUInt16LE(Math.min(0xffff, Math.max(0, Math.round(loadMs))), at + 4);
+  envelope.writeUIntLE(Math.max(0, Math.round(freshUntilMs)), at, 6);
+  envelope.writeUInt16LE(Math.min(0xffff, Math.max(0, Math.round(loadMs))), at + 6);
 }
 
 function readFreshness(buffer: Buffer, at: number): Freshness {
   return {
-    freshUntilMs: EPOCH_MS + buffer.readUInt32LE(at) * TENTH_MS,
-    loadMs: buffer.readUInt16LE(at + 4),
+    freshUntilMs: buffer.readUIntLE(at, 6),
+    loadMs: buffer.readUInt16LE(at + 6),
   };
 }
 

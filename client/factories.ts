@@ -1,8 +1,10 @@
 /** Caches for the common cases. All options have defaults; see `types.ts`. */
 import { SupervisedCache } from './cache.ts';
+import { linksBeside } from './connection/beside.ts';
 import { openConnection } from './connection/index.ts';
 import { ConfigurationError } from './errors.ts';
 import { resolveCache, resolveConnection } from './options.ts';
+import { Coherence } from './tiers/coherence.ts';
 import type { Cache, CacheOptions, RedisOptions, SentinelOptions, StandaloneOptions } from './types.ts';
 
 export interface RedisCacheOptions extends CacheOptions, Omit<StandaloneOptions, 'mode' | 'address'> {
@@ -13,6 +15,9 @@ export interface RedisCacheOptions extends CacheOptions, Omit<StandaloneOptions,
 }
 
 export interface SentinelCacheOptions extends CacheOptions, Omit<SentinelOptions, 'mode'> {}
+
+/** One Redis by `address` or `url`, or any by `mode`. */
+export type TieredCacheOptions = RedisCacheOptions | (CacheOptions & RedisOptions);
 
 /** Entries kept by a memory cache where `fallbackEntries` says nothing or 0. */
 const MEMORY_ENTRIES = 1000;
@@ -37,11 +42,26 @@ export function memoryCache(options: CacheOptions = {}): Cache {
   );
 }
 
+/** Two tiers: memory in this process over Redis, coherent with whoever writes there. What it returns is frozen. */
+export function tieredCache(options: TieredCacheOptions): Cache {
+  const tiered = { ...options, l1: options.l1 ?? {} };
+  return 'mode' in tiered ? openCache(tiered) : redisCache(tiered);
+}
+
 /** Any of them, by options. `enabled: false` is a memory cache. */
 export function openCache(options: CacheOptions & RedisOptions): Cache {
-  const connection = resolveConnection(options);
+  const target = resolveConnection(options);
   const resolved = resolveCache(options);
-  return resolved.enabled ? new SupervisedCache(resolved, openConnection(connection)) : memoryCache(options);
+  if (!resolved.enabled) return memoryCache(options);
+  const connection = openConnection(target);
+  const coherence =
+    resolved.l1 &&
+    new Coherence(connection, {
+      prefix: `${resolved.namespace}:`,
+      open: linksBeside(target),
+      boundMs: resolved.l1.boundMs,
+    });
+  return new SupervisedCache(resolved, connection, coherence);
 }
 
 /** The parts of a Redis URL that it names. */

@@ -33,6 +33,8 @@ export {
   redisCache,
   type SentinelCacheOptions,
   sentinelCache,
+  type TieredCacheOptions,
+  tieredCache,
 } from './factories.ts';
 export {
   buildBatchKey,

@@ -9,6 +9,7 @@ import type {
   CacheOptions,
   ConnectionOptions,
   Durability,
+  L1Options,
   RedisOptions,
   SentinelOptions,
 } from './types.ts';
@@ -50,6 +51,7 @@ export interface ResolvedCache {
   readonly enabled: boolean;
   readonly codecs: CodecChoice;
   readonly deflateAboveBytes: number | undefined;
+  readonly l1: Required<L1Options> | undefined;
 }
 
 /** JSON for every key. */
@@ -170,6 +172,11 @@ export function resolveCache(options: CacheOptions): ResolvedCache {
     durability: resolveDurability('durability', options.durability, 'async'),
     enabled: flag('enabled', options.enabled, true),
     codecs: JSON_ONLY,
+    l1: options.l1 && {
+      maxEntries: integer('l1.maxEntries', options.l1.maxEntries, 10_000, 1, 100_000_000),
+      ttlSeconds: integer('l1.ttlSeconds', options.l1.ttlSeconds, 60, 1, LIMITS.ttlSeconds),
+      boundMs: integer('l1.boundMs', options.l1.boundMs, 500, 50, 60_000),
+    },
     deflateAboveBytes:
       options.deflateAboveBytes === undefined
         ? undefined

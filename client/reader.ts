@@ -11,7 +11,7 @@ import { type Decoded, decodeEnvelope, type Freshness, isJson } from './envelope
 import { isConnectivityError } from './errors.ts';
 import type { Parts } from './parts.ts';
 import { isForeignType } from './remote.ts';
-import { deepFreeze, type Fill, type LocalEntry } from './tiers/local.ts';
+import { deepFreeze, type LocalEntry, type LocalFill } from './tiers/local.ts';
 import type { Lookup, ReadOptions } from './types.ts';
 
 export type ReadSource = 'l1' | 'redis' | 'memory';
@@ -91,7 +91,7 @@ export class Reader {
       const fill = fills[i];
       const physical = this.#parts.physical(key);
       const away = payloads === undefined || this.#parts.fallback.isDirty(physical);
-      if (away && fill) this.#parts.local?.end(fill);
+      if (away) fill?.end();
       readings.set(
         key,
         away
@@ -107,18 +107,16 @@ export class Reader {
     key: string,
     payload: Buffer | null,
     options: ReadOptions<T>,
-    fill: Fill | undefined,
+    fill: LocalFill | undefined,
   ): Eventual<Reading<T>> {
-    const { local } = this.#parts;
     if (payload === null) {
-      if (fill) local?.end(fill);
+      fill?.end();
       return { kind: 'absent', source: 'redis' };
     }
     const decoded = decodeEnvelope(payload, { schemaId: options.schemaId, codecs: this.#parts.codecs.byId });
     const end = (reading: Reading<T>): Reading<T> => {
-      if (!fill) return reading;
-      const entry = reading.kind === 'value' && decoded.ok;
-      local?.end(fill, entry ? { payload, tags: decoded.tags, freshness: decoded.freshness } : undefined);
+      const held = reading.kind === 'value' && decoded.ok;
+      fill?.end(held ? { payload, tags: decoded.tags, freshness: decoded.freshness } : undefined);
       return reading;
     };
     const reading = this.#checked(key, payload, decoded, 'redis', options);
@@ -142,11 +140,11 @@ export class Reader {
     });
     if (!decoded.ok) {
       // Another schema was asked for: Redis has the last word.
-      this.#parts.local?.invalidate(key);
+      this.#parts.local?.forget([key]);
       return { kind: 'absent', source };
     }
     const keep = (reading: Reading<T>): Reading<T> => {
-      if (reading.kind !== 'value') this.#parts.local?.invalidate(key);
+      if (reading.kind !== 'value') this.#parts.local?.forget([key]);
       else if (isJson(entry.payload)) {
         entry.value = deepFreeze(reading.value);
         entry.ready = true;
@@ -173,7 +171,7 @@ export class Reader {
         return this.interpret(key, payload, options, fill);
       },
       (error: unknown) => {
-        if (fill) local?.end(fill);
+        fill?.end();
         if (isForeignType(error)) return { kind: 'absent', source: 'redis' };
         this.#toMemory('get', error);
         return this.#fromMemory(key, options);
@@ -267,7 +265,7 @@ export class Reader {
     const physical = this.#parts.physical(key);
     statistics.purged += 1;
     events.emit({ type: 'purged', key: physical, reason });
-    local?.invalidate(key);
+    local?.forget([key]);
     if (source === 'memory') fallback.memory.delete(physical);
     else await remote?.purge(physical, payload).catch(() => false);
     return { kind: 'absent', source };

@@ -146,7 +146,19 @@ export type StandardResult<T> =
   | { readonly value: T; readonly issues?: undefined }
   | { readonly issues: readonly { readonly message: string }[] };
 
+/** The first tier: entries in this process, dropped as soon as anybody changes them in Redis. */
+export interface L1Options {
+  /** Entries kept; those that nobody asks for go first; default 10000. */
+  readonly maxEntries?: number;
+  /** Longest time, in seconds, that an entry is served without asking Redis again; default 60. */
+  readonly ttlSeconds?: number;
+  /** Longest time, in ms, that an overwritten value may be served, whatever happens to a connection; default 500. */
+  readonly boundMs?: number;
+}
+
 export interface CacheOptions {
+  /** A first tier in this process, coherent with Redis; values from it are frozen. Default: none (`tieredCache` has one). */
+  readonly l1?: L1Options;
   /** First part of every key; default `cache`. */
   readonly namespace?: string;
   /** Default 3600. */

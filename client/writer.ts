@@ -1,8 +1,7 @@
 /**
  * Writing: the value as an envelope to Redis, or to memory while Redis is away. A durable write never goes to memory.
  *
- * Whatever a write's outcome, what the first tier holds of the key is outdated with its start; it is filled again only by
- * an answer of Redis that nothing has overtaken.
+ * Whatever a write's outcome, what the first tier holds of the key is dropped with it; it is filled again by the next read.
  */
 import { encodeEnvelope, type Freshness, type TagStamp } from './envelope.ts';
 import { ConfigurationError, DurabilityError, isConnectivityError } from './errors.ts';
@@ -77,24 +76,22 @@ export class Writer {
     const { options: resolved, remote, fallback, statistics, local } = this.#parts;
     const physical = this.#parts.physical(key);
     const durability = resolveDurability('durability', options.durability, resolved.durability);
-    local?.invalidate(key);
     const entry = this.encode(key, value, options);
     if (!entry) return { source: 'none' };
     const { payload, ttlSeconds } = entry;
     if (!remote) return this.#keep(physical, payload, ttlSeconds);
     const wasDirty = fallback.isDirty(physical);
     fallback.forget(physical);
-    const fill = local?.begin(key);
     try {
       const replicas = await remote.set(physical, payload, ttlSeconds, durability, !options.outdates);
       statistics.writes += 1;
-      if (fill) local?.end(fill, { payload, tags: options.stamps, freshness: entry.freshness });
       if (fallback.pending) fallback.recover();
       return replicas === undefined ? { source: 'redis' } : { source: 'redis', replicas };
     } catch (error) {
-      if (fill) local?.end(fill);
-      local?.invalidate(key);
       return this.#failed(key, entry, error, { durability, wasDirty, outdates: options.outdates });
+    } finally {
+      // Kept by the next read: only that knows that nothing came after it.
+      local?.forget([key]);
     }
   }
 
@@ -103,7 +100,6 @@ export class Writer {
     if (keys.length === 0) return 0;
     const physical = keys.map(this.#parts.physical);
     for (const key of physical) flights.overtake(key);
-    for (const key of keys) local?.invalidate(key);
     let removed: number;
     try {
       if (!remote) removed = this.#forget(physical);
@@ -118,8 +114,7 @@ export class Writer {
       fallback.remember(physical);
       removed = this.#forget(physical);
     } finally {
-      // What was read meanwhile is older than the deletion.
-      for (const key of keys) local?.invalidate(key);
+      local?.forget(keys);
     }
     statistics.deletes += removed;
     return removed;

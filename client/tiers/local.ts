@@ -4,15 +4,17 @@
  * A JSON value is decoded at its first use into a private copy that is frozen through and through: every hit returns the
  * same object, and no caller can change it. Bytes and rich values cannot be frozen; they are decoded for each hit.
  *
- * A fill is asked for before Redis is asked (`begin`) and done with its answer; what was invalidated in between is not
- * filled. While the tier is not live nothing is filled or served as current, but what it holds can still be asked for
- * (`remembered`), for the time in which Redis does not answer.
+ * A fill is begun before Redis is asked and done with its answer; what was invalidated in between is not filled. While
+ * coherence is not live nothing is served as current, but what is held can still be asked for (`remembered`), for the
+ * time in which Redis does not answer.
  *
  * Eviction is SIEVE: a hit only sets a mark, and the hand passes marked entries over once (Zhang et al., NSDI 2024).
  * Left out: who invalidates (`coherence.ts`), and whether the tags of an entry are current (`reader.ts`).
  */
+
 import type { Freshness, TagStamp } from '../envelope.ts';
 import type { StandardSchema } from '../types.ts';
+import type { Coherence } from './coherence.ts';
 
 export interface LocalEntry {
   readonly payload: Buffer;
@@ -34,62 +36,60 @@ interface Slot extends LocalEntry {
   older: Slot | undefined;
 }
 
-/** One fill on its way; void once its key was invalidated. */
-export interface Fill {
-  readonly key: string;
-  valid: boolean;
+/** What a fill keeps of an entry. */
+export type Filling = Pick<LocalEntry, 'payload' | 'tags' | 'freshness'>;
+
+/** One fill on its way. To be ended in any case; it keeps the entry unless its key was changed meanwhile. */
+export interface LocalFill {
+  end(entry?: Filling): void;
 }
 
 export interface LocalTierOptions {
   readonly maxEntries: number;
   /** Longest time an entry stays without being asked for again from Redis, in ms. */
   readonly ttlMs: number;
+  /** What the physical keys begin with: `ns:`. */
+  readonly prefix: string;
   readonly now?: () => number;
 }
 
+export type Coherent = Pick<Coherence, 'live' | 'begin' | 'forget' | 'on' | 'close'>;
+
 export class LocalTier {
-  readonly #maxEntries: number;
-  readonly #ttlMs: number;
+  readonly #options: LocalTierOptions;
+  readonly #coherence: Coherent;
   readonly #now: () => number;
+  /** By logical key. */
   readonly #slots = new Map<string, Slot>();
-  readonly #fills = new Map<string, Set<Fill>>();
   #newest: Slot | undefined;
   #oldest: Slot | undefined;
   #hand: Slot | undefined;
-  #live = false;
   evictions = 0;
 
-  constructor(options: LocalTierOptions) {
-    this.#maxEntries = options.maxEntries;
-    this.#ttlMs = options.ttlMs;
+  constructor(coherence: Coherent, options: LocalTierOptions) {
+    this.#coherence = coherence;
+    this.#options = options;
     this.#now = options.now ?? Date.now;
+    coherence.on((event) => {
+      if (event.type === 'reset') this.clear();
+      else if (event.type === 'invalidate')
+        for (const key of event.keys) this.#drop(key.slice(options.prefix.length));
+    });
   }
 
   get size(): number {
     return this.#slots.size;
   }
 
+  /** Whether what is held may be served. */
   get live(): boolean {
-    return this.#live;
+    return this.#coherence.live;
   }
 
-  /** Invalidations arrive from now on: what is held from before may be outdated, and goes. */
-  arm(): void {
-    this.clear();
-    this.#live = true;
-  }
-
-  /** Invalidations may be missed: nothing held is current any more, and no fill on its way may be done. */
-  disarm(): void {
-    this.#live = false;
-    this.#voidAll();
-  }
-
-  /** A current entry; undefined while the tier is not live. */
+  /** A current entry. */
   get(key: string): LocalEntry | undefined {
-    if (!this.#live) return undefined;
     const slot = this.#slots.get(key);
-    if (slot === undefined) return undefined;
+    if (slot === undefined || !this.#coherence.live) return undefined;
     if (slot.expiresAt <= this.#now()) {
       this.#remove(slot);
       return undefined;
@@ -98,37 +98,24 @@ export class LocalTier {
     return slot;
   }
 
-  /** What was current when the tier was last live: better than no answer. */
+  /** What was current when it was last known to be: better than no answer. */
   remembered(key: string): LocalEntry | undefined {
     const slot = this.#slots.get(key);
     return slot !== undefined && slot.expiresAt > this.#now() ? slot : undefined;
   }
 
-  begin(key: string): Fill {
-    const fill = { key, valid: this.#live };
-    if (!fill.valid) return fill;
-    const fills = this.#fills.get(key);
-    if (fills) fills.add(fill);
-    else this.#fills.set(key, new Set([fill]));
-    return fill;
+  begin(key: string): LocalFill {
+    const fill = this.#coherence.begin(this.#options.prefix + key);
+    return {
+      end: (entry) => {
+        if (fill.end() && entry) this.#put(key, entry);
+      },
+    };
   }
 
-  /** Ends a fill, with an entry where Redis had one. */
-  end(fill: Fill, entry?: Pick<LocalEntry, 'payload' | 'tags' | 'freshness'>): void {
-    const fills = this.#fills.get(fill.key);
-    if (fills?.delete(fill) && fills.size === 0) this.#fills.delete(fill.key);
-    if (!fill.valid || entry === undefined) return;
-    this.#put(fill.key, entry);
-  }
-
-  /** The key changed: what is held goes, and fills on their way are void. */
-  invalidate(key: string): void {
-    const slot = this.#slots.get(key);
-    if (slot) this.#remove(slot);
-    const fills = this.#fills.get(key);
-    if (!fills) return;
-    for (const fill of fills) fill.valid = false;
-    this.#fills.delete(key);
+  /** This process changed the keys, or may have. */
+  forget(keys: readonly string[]): void {
+    this.#coherence.forget(keys.map((key) => this.#options.prefix + key));
   }
 
   clear(): void {
@@ -136,18 +123,22 @@ export class LocalTier {
     this.#newest = undefined;
     this.#oldest = undefined;
     this.#hand = undefined;
-    this.#voidAll();
   }
 
-  #voidAll(): void {
-    for (const fills of this.#fills.values()) for (const fill of fills) fill.valid = false;
-    this.#fills.clear();
+  close(): void {
+    this.#coherence.close();
+    this.clear();
   }
 
-  #put(key: string, { payload, tags, freshness }: Pick<LocalEntry, 'payload' | 'tags' | 'freshness'>): void {
+  #drop(key: string): void {
+    const slot = this.#slots.get(key);
+    if (slot) this.#remove(slot);
+  }
+
+  #put(key: string, { payload, tags, freshness }: Filling): void {
     const existing = this.#slots.get(key);
     if (existing) this.#remove(existing);
-    const bound = this.#now() + this.#ttlMs;
+    const bound = this.#now() + this.#options.ttlMs;
     const expiresAt = freshness ? Math.min(bound, freshness.freshUntilMs) : bound;
     const older = this.#newest;
     const slot: Slot = {
@@ -168,7 +159,7 @@ export class LocalTier {
     this.#newest = slot;
     this.#oldest ??= slot;
     this.#slots.set(key, slot);
-    if (this.#slots.size > this.#maxEntries) this.#evict();
+    if (this.#slots.size > this.#options.maxEntries) this.#evict();
   }
 
   #evict(): void {

@@ -8,6 +8,7 @@ import {
   encodeEnvelope,
   memoryCache,
   redisCache,
+  tieredCache,
 } from '../../client/index.ts';
 import { cacheContract } from '../contracts/cache.ts';
 import { RedisProcess, until } from '../support/redis.ts';
@@ -25,6 +26,11 @@ cacheContract('a cache over one Redis', 'redis', async () =>
 cacheContract('a cache over a stock connection', 'redis', async () =>
   redisCache({ address: redis.address, namespace: 'stock', supervision: false }),
 );
+cacheContract('two tiers', 'tiered', async () => {
+  const cache = tieredCache({ address: redis.address, namespace: 'tiers' });
+  await cache.ping();
+  return cache;
+});
 cacheContract('a cache opened by URL', 'redis', async () =>
   redisCache({ url: `redis://app:secret@${redis.address.host}:${redis.address.port}/3`, namespace: 'url' }),
 );

@@ -28,6 +28,42 @@ describe('the envelope', () => {
     expect(encodeEnvelope({ a: 1 }).length - JSON.stringify({ a: 1 }).length).toBe(12);
   });
 
+  it('carries freshness and tags, for 8 and 16 bytes each', () => {
+    const stamp = fc.record({
+      id: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map((n) => n.toString(16).padStart(16, '0')),
+      version: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map((n) => n.toString(16).padStart(16, '0')),
+    });
+    fc.assert(
+      fc.property(
+        fc.option(fc.record({ freshUntilMs: fc.nat(2 ** 45), loadMs: fc.nat(65_535) }), { nil: undefined }),
+        fc.array(stamp, { maxLength: 64 }),
+        (freshness, tags) => {
+          const envelope = encodeEnvelope({ a: 1 }, { freshness, tags });
+          expect(envelope.length).toBe(12 + (freshness ? 8 : 0) + 16 * tags.length + '{"a":1}'.length);
+          const decoded = decodeEnvelope(envelope);
+          expect(decoded).toMatchObject({ ok: true, value: { a: 1 } });
+          expect(decoded.ok && decoded.freshness).toEqual(freshness);
+          expect((decoded.ok && decoded.tags) || []).toEqual(tags);
+        },
+      ),
+    );
+  });
+
+  it('says that there is nothing, where it is told to', () => {
+    expect(decodeEnvelope(encodeEnvelope(undefined, { nothing: true }))).toMatchObject({
+      ok: true,
+      value: undefined,
+    });
+  });
+
+  it('deflates where that makes it smaller, and only from the size that is asked for', () => {
+    const text = 'a'.repeat(1000);
+    expect(encodeEnvelope(text, { deflateAboveBytes: 1002 }).length).toBeLessThan(100);
+    expect(encodeEnvelope(text, { deflateAboveBytes: 1003 }).length).toBe(12 + 1002);
+    expect(decodeEnvelope(encodeEnvelope(text, { deflateAboveBytes: 1 }))).toMatchObject({ value: text });
+    expect(encodeEnvelope('ab', { deflateAboveBytes: 1 }).length).toBe(12 + 4);
+  });
+
   it('never throws on any bytes, and takes none for a value', () => {
     fc.assert(fc.property(bytes, (garbage) => !decodeEnvelope(garbage).ok));
   });

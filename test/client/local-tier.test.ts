@@ -1,6 +1,29 @@
 import { describe, expect, it } from 'vitest';
 import { encodeEnvelope } from '../../client/index.ts';
-import { deepFreeze, LocalTier } from '../../client/tiers/local.ts';
+import type { CoherenceEvent } from '../../client/tiers/coherence.ts';
+import { Fills } from '../../client/tiers/fills.ts';
+import { type Coherent, deepFreeze, LocalTier } from '../../client/tiers/local.ts';
+
+/** What a server says, said by the test. */
+class Told implements Coherent {
+  live = true;
+  readonly #fills = new Fills();
+  #listener: (event: CoherenceEvent) => void = () => {};
+  begin = (key: string) => (this.live ? this.#fills.begin(key) : this.#fills.refused());
+  on = (listener: (event: CoherenceEvent) => void) => {
+    this.#listener = listener;
+    return () => {};
+  };
+  close = () => {};
+  forget = (keys: readonly string[]): void => {
+    for (const key of keys) this.#fills.overtake(key);
+    this.#listener({ type: 'invalidate', keys });
+  };
+  reset(): void {
+    this.#fills.overtakeAll();
+    this.#listener({ type: 'reset', reason: 'the test says so' });
+  }
+}
 
 const entry = (value: unknown, freshUntilMs?: number) => ({
   payload: encodeEnvelope(value),
@@ -10,14 +33,14 @@ const entry = (value: unknown, freshUntilMs?: number) => ({
 
 describe('the first tier', () => {
   let at = 0;
+  let told = new Told();
   const open = (maxEntries = 100): LocalTier => {
     at = 1_000;
-    const tier = new LocalTier({ maxEntries, ttlMs: 500, now: () => at });
-    tier.arm();
-    return tier;
+    told = new Told();
+    return new LocalTier(told, { maxEntries, ttlMs: 500, prefix: 'ns:', now: () => at });
   };
   const put = (tier: LocalTier, key: string, value: unknown = key, freshUntilMs?: number): void =>
-    tier.end(tier.begin(key), entry(value, freshUntilMs));
+    tier.begin(key).end(entry(value, freshUntilMs));
 
   it('holds what was filled until its time or its freshness is over, whichever comes first', () => {
     const tier = open();
@@ -32,36 +55,30 @@ describe('the first tier', () => {
     expect(tier.size).toBe(0);
   });
 
-  it('does not fill what was invalidated while Redis was asked', () => {
+  it('drops what anybody changes, and does not fill what was changed while Redis was asked', () => {
     const tier = open();
+    put(tier, 'k', 'old');
     const [first, second] = [tier.begin('k'), tier.begin('k')];
-    tier.invalidate('k');
+    told.forget(['ns:k', 'ns:~tag:1']);
+    expect(tier.get('k')).toBeUndefined();
     const third = tier.begin('k');
-    tier.end(first, entry('old'));
-    tier.end(second, entry('old'));
+    first.end(entry('old'));
+    second.end(entry('old'));
     expect(tier.get('k')).toBeUndefined();
-    tier.end(third, entry('new'));
+    third.end(entry('new'));
     expect(tier.get('k')?.payload).toEqual(encodeEnvelope('new'));
-  });
-
-  it('fills nothing that was asked for before it was disarmed or armed', () => {
-    const tier = open();
-    const before = tier.begin('k');
-    tier.disarm();
-    const between = tier.begin('k');
-    tier.arm();
-    tier.end(before, entry(1));
-    tier.end(between, entry(1));
+    tier.forget(['k']);
     expect(tier.get('k')).toBeUndefined();
   });
 
-  it('serves nothing while it is not live, and remembers it until it is armed again', () => {
+  it('serves nothing while coherence is not live, and remembers it until the reset', () => {
     const tier = open();
     put(tier, 'k');
-    tier.disarm();
+    told.live = false;
     expect(tier.get('k')).toBeUndefined();
     expect(tier.remembered('k')).toBeDefined();
-    tier.arm();
+    told.live = true;
+    told.reset();
     expect(tier.remembered('k')).toBeUndefined();
   });
 
@@ -79,7 +96,7 @@ describe('the first tier', () => {
     for (let i = 0; i < 5_000; i++) {
       put(tier, `k${(i * 7919) % 200}`);
       tier.get(`k${i % 60}`);
-      if (i % 11 === 0) tier.invalidate(`k${i % 200}`);
+      if (i % 11 === 0) tier.forget([`k${i % 200}`]);
       expect(tier.size).toBeLessThanOrEqual(50);
     }
     tier.clear();
