@@ -2,13 +2,15 @@
  * The cache's way to Redis: every operation passes the breaker, is timed and counted. The operations themselves are
  * those that a cache needs; each is one command, except the purge and the clearing.
  */
-
+import { createHash } from 'node:crypto';
 import type { Breaker } from './breaker.ts';
 import type { CacheConnection } from './connection/index.ts';
 import type { Argument } from './connection/link.ts';
 import type { CallOptions } from './connection/supervisor.ts';
 import { now } from './connection/timing.ts';
 import { CommandError, isConnectivityError, NotSentError } from './errors.ts';
+import { ABSENT, FunctionLibrary } from './functions/library.ts';
+import { Transactions } from './functions/transactions.ts';
 import type { Statistics } from './statistics.ts';
 import type { Durability } from './types.ts';
 
@@ -16,27 +18,30 @@ const SCAN_COUNT = 500;
 
 export class Remote {
   readonly connection: CacheConnection;
+  readonly functions: FunctionLibrary;
+  readonly transactions: Transactions;
   readonly #breaker: Breaker;
   readonly #statistics: Statistics;
   /** Reads that have another answer (the memory) need not wait for a master. */
   readonly #read: CallOptions;
-  #purges: Promise<unknown> = Promise.resolve();
 
   constructor(connection: CacheConnection, breaker: Breaker, statistics: Statistics, impatient: boolean) {
     this.connection = connection;
+    this.functions = new FunctionLibrary(connection);
+    this.transactions = new Transactions(connection);
     this.#breaker = breaker;
     this.#statistics = statistics;
     this.#read = { buffers: true, impatient };
   }
 
   get(key: string): Promise<Buffer | null> {
-    return this.#guarded('get', () =>
+    return this.guarded('get', () =>
       this.connection.request('GET', [key], this.#read),
     ) as Promise<Buffer | null>;
   }
 
   async getMany(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
-    return (await this.#guarded('getMany', () =>
+    return (await this.guarded('getMany', () =>
       this.connection.request('MGET', keys, this.#read),
     )) as (Buffer | null)[];
   }
@@ -52,17 +57,17 @@ export class Remote {
     const args: Argument[] = [key, payload];
     if (ttlSeconds !== null) args.push('PX', Math.max(1, Math.round(ttlSeconds * 1000)));
     if (durability === 'async') {
-      await this.#guarded('set', () => this.connection.request('SET', args, { impatient }));
+      await this.guarded('set', () => this.connection.request('SET', args, { impatient }));
       return undefined;
     }
-    const { replicas } = await this.#guarded('setDurable', () =>
+    const { replicas } = await this.guarded('setDurable', () =>
       this.connection.callDurable(durability, 'SET', ...args),
     );
     return replicas;
   }
 
   async delete(keys: readonly string[]): Promise<number> {
-    return Number(await this.#guarded('delete', () => this.connection.request('UNLINK', keys)));
+    return Number(await this.guarded('delete', () => this.connection.request('UNLINK', keys)));
   }
 
   async ping(): Promise<number> {
@@ -76,36 +81,16 @@ export class Remote {
     await this.connection.request('UNLINK', keys, { impatient: true });
   }
 
-  /**
-   * Deletes an entry if it still is what was read. Compared in a transaction on the shared connection; one at a time,
-   * because EXEC forgets every WATCH of its connection.
-   */
-  purge(key: string, read: Buffer): Promise<boolean> {
-    const purge = this.#purges.then(() => this.#purge(key, read));
-    this.#purges = purge.catch(() => {});
-    return purge;
-  }
-
-  async #purge(key: string, read: Buffer): Promise<boolean> {
-    const { connection } = this;
-    const before = connection.current();
+  /** Deletes an entry if it still is what was read. */
+  async purge(key: string, read: Buffer): Promise<boolean> {
+    const { connection, functions, transactions } = this;
     if (connection.state.kind !== 'ready') return false;
-    const [, stored] = await Promise.all([
-      connection.request('WATCH', [key], { once: true }),
-      connection.request('GET', [key], { buffers: true, once: true }),
-    ]);
-    // A connection that was replaced in between has forgotten the WATCH.
-    const unchanged = Buffer.isBuffer(stored) && stored.equals(read) && connection.current() === before;
-    if (!unchanged || connection.state.kind !== 'ready') {
-      await connection.request('UNWATCH', [], { once: true });
-      return false;
-    }
-    const [, , executed] = await Promise.all([
-      connection.request('MULTI', [], { once: true }),
-      connection.request('UNLINK', [key], { once: true }),
-      connection.request('EXEC', [], { once: true }),
-    ]);
-    return executed !== null;
+    const sum = createHash('sha1').update(read).digest('hex');
+    const reply = await functions.call('rck1_purge', [key], [sum], { once: true });
+    if (reply !== ABSENT) return Number(reply) === 1;
+    return transactions.run([key], [['GET', key]], ([stored]) =>
+      Buffer.isBuffer(stored) && stored.equals(read) ? [['UNLINK', key]] : undefined,
+    );
   }
 
   /** By SCAN: complete for keys that were there from beginning to end, never blocking Redis for long. */
@@ -114,7 +99,7 @@ export class Remote {
     let cursor = '0';
     let removed = 0;
     do {
-      const [next, keys] = (await this.#guarded('scan', () =>
+      const [next, keys] = (await this.guarded('scan', () =>
         this.connection.request('SCAN', [cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT]),
       )) as [string, string[]];
       if (keys.length > 0) removed += await this.delete(keys);
@@ -123,8 +108,11 @@ export class Remote {
     return removed;
   }
 
-  /** Not async: one promise more on the way of every command is time that a caller waits. */
-  #guarded<T>(operation: string, run: () => Promise<T>): Promise<T> {
+  /**
+   * Runs what is counted, timed and judged by the breaker as one operation. Not async: one promise more on the way of every
+   * command is time that a caller waits.
+   */
+  guarded<T>(operation: string, run: () => Promise<T>): Promise<T> {
     const permit = this.#breaker.permit();
     if (permit === 'refused')
       return Promise.reject(new NotSentError(`${operation}: the circuit breaker is open`));

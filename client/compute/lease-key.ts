@@ -1,0 +1,25 @@
+/**
+ * Name of the lease that belongs to an entry: in the entry's slot of a Redis Cluster, and different for different entries.
+ */
+
+/** The part of a key that Redis Cluster hashes: what stands in its first braces, if anything does, else the whole. */
+export function hashTagOf(key: string): string {
+  const open = key.indexOf('{');
+  const close = open === -1 ? -1 : key.indexOf('}', open + 1);
+  return close > open + 1 ? key.slice(open + 1, close) : key;
+}
+
+/**
+ * @param physical `namespace:key`. A key with a `}` and no hash tag has no lease in its own slot: Cluster refuses the pair
+ * (CROSSSLOT), and such a key is loaded without a lease there.
+ */
+export function leaseKey(namespace: string, physical: string): string {
+  const key = physical.slice(namespace.length + 1);
+  // A hash tag of the namespace already is the first of the lease's name.
+  if (hashTagOf(namespace) !== namespace) return `${namespace}:~lease:${key}`;
+  const tag = hashTagOf(physical);
+  return tag === physical ? `${namespace}:~lease:{${physical}}` : `${namespace}:~lease:{${tag}}:${key}`;
+}
+
+/** The channel on which holders tell who waits that it is over. */
+export const readyChannel = (namespace: string): string => `${namespace}:~ready`;

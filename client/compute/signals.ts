@@ -1,0 +1,137 @@
+/**
+ * Wake-ups of those who wait for another process's load: one subscriber connection a process, opened when somebody waits
+ * for the first time and kept.
+ *
+ * It speaks RESP2, is a copy of the cache's connection of the moment and goes when that one is lost: who waits is told that
+ * the signals are away and asks Redis instead, as does everybody until there is a subscriber again.
+ */
+import type { Redis } from 'ioredis';
+import type { CacheConnection } from '../connection/index.ts';
+import { now, within } from '../connection/timing.ts';
+import type { ConnectionEvent } from '../types.ts';
+
+/** `v` the value itself, `s` Redis has the answer, `n` there is nothing, `f` the load failed. */
+export type Outcome = 'v' | 's' | 'n' | 'f';
+
+export type Wake =
+  | { readonly kind: 'told'; readonly outcome: Outcome; readonly payload: Buffer }
+  /** Nobody said anything: the time is over, or there is no subscriber (any more). */
+  | { readonly kind: 'silent' };
+
+const TOKEN_LENGTH = 16;
+const OPEN_TIMEOUT_MS = 1000;
+/** After an attempt that failed, none is made for so long. */
+const REOPEN_MS = 250;
+
+export class Signals {
+  readonly #connection: CacheConnection;
+  readonly #channel: string;
+  readonly #unsubscribe: () => void;
+  readonly #waiting = new Map<string, Set<(wake: Wake) => void>>();
+  #subscriber: Redis | undefined;
+  #opening: Promise<boolean> | undefined;
+  #failedAt = Number.NEGATIVE_INFINITY;
+  #closed = false;
+
+  constructor(connection: CacheConnection, channel: string) {
+    this.#connection = connection;
+    this.#channel = channel;
+    this.#unsubscribe = connection.on((event) => this.#heard(event));
+  }
+
+  /** There is a subscriber: what is published from now on arrives. */
+  get listening(): boolean {
+    return this.#subscriber !== undefined;
+  }
+
+  /** Opens the subscriber if there is none. False when there is none afterwards. */
+  open(): Promise<boolean> {
+    if (this.#subscriber) return Promise.resolve(true);
+    if (this.#closed || now() - this.#failedAt < REOPEN_MS) return Promise.resolve(false);
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  /** What is said of this lease, or silence after `ms`. */
+  wait(token: string, ms: number, signal?: AbortSignal): Promise<Wake> {
+    if (signal?.aborted) return Promise.resolve({ kind: 'silent' });
+    return new Promise((resolve) => {
+      const waiters = this.#waiting.get(token) ?? new Set();
+      const wake = (how: Wake): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', silent);
+        waiters.delete(wake);
+        if (waiters.size === 0) this.#waiting.delete(token);
+        resolve(how);
+      };
+      const silent = (): void => wake({ kind: 'silent' });
+      const timer = setTimeout(silent, ms);
+      signal?.addEventListener('abort', silent, { once: true });
+      waiters.add(wake);
+      this.#waiting.set(token, waiters);
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#unsubscribe();
+    this.#drop();
+  }
+
+  async #open(): Promise<boolean> {
+    const model = this.#connection.current();
+    if (!model) return false;
+    const redis = model.duplicate({
+      protocol: 2,
+      lazyConnect: true,
+      // It is replaced, never reconnected: ioredis would return to where the master was.
+      retryStrategy: () => null,
+      enableOfflineQueue: false,
+      enableReadyCheck: false,
+      autoResubscribe: false,
+      maxRetriesPerRequest: null,
+      disconnectTimeout: 20,
+      connectionName: 'redis-cache-kit-signals',
+    });
+    redis.on('error', () => {});
+    try {
+      await within(redis.connect(), OPEN_TIMEOUT_MS, 'connecting a subscriber');
+      await within(redis.subscribe(this.#channel), OPEN_TIMEOUT_MS, `SUBSCRIBE ${this.#channel}`);
+      if (this.#closed || this.#connection.current() !== model)
+        throw new Error('the connection was replaced');
+    } catch {
+      this.#failedAt = now();
+      redis.disconnect();
+      return false;
+    }
+    redis.on('messageBuffer', (_channel: Buffer, message: Buffer) => this.#told(message));
+    redis.once('close', () => {
+      if (this.#subscriber === redis) this.#drop();
+    });
+    this.#subscriber = redis;
+    return true;
+  }
+
+  #told(message: Buffer): void {
+    const waiters = this.#waiting.get(message.toString('latin1', 0, TOKEN_LENGTH));
+    if (!waiters) return;
+    const outcome = message.toString('latin1', TOKEN_LENGTH, TOKEN_LENGTH + 1) as Outcome;
+    const payload = message.subarray(TOKEN_LENGTH + 1);
+    for (const wake of [...waiters]) wake({ kind: 'told', outcome, payload });
+  }
+
+  #heard(event: ConnectionEvent): void {
+    if (event.type === 'lost' || event.type === 'moved' || event.type === 'closed') this.#drop();
+  }
+
+  #drop(): void {
+    const subscriber = this.#subscriber;
+    this.#subscriber = undefined;
+    subscriber?.disconnect();
+    subscriber?.stream?.destroy();
+    for (const waiters of [...this.#waiting.values()])
+      for (const wake of [...waiters]) wake({ kind: 'silent' });
+  }
+}

@@ -1,0 +1,68 @@
+/** A server with or without the function library, and parties that use it as separate processes would. */
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+import { Breaker } from '../../../client/breaker.ts';
+import { type Claim, Leases } from '../../../client/compute/lease.ts';
+import { type CacheConnection, openConnection } from '../../../client/connection/index.ts';
+import { Emitter } from '../../../client/events.ts';
+import { resolveCache, resolveConnection } from '../../../client/options.ts';
+import { Remote } from '../../../client/remote.ts';
+import { Statistics } from '../../../client/statistics.ts';
+import type { RedisProcess } from '../../support/redis.ts';
+
+const LIBRARY = new URL('../../../client/functions/redis_cache_kit.lua', import.meta.url);
+
+export async function loadLibrary(redis: RedisProcess): Promise<void> {
+  await redis.admin().call('FUNCTION', 'LOAD', 'REPLACE', readFileSync(LIBRARY, 'utf8'));
+}
+
+/** One process's side: a connection, its leases, and claims that are let go at the end. */
+export class Party implements AsyncDisposable {
+  readonly connection: CacheConnection;
+  readonly remote: Remote;
+  readonly leases: Leases;
+  readonly #claims: Claim[] = [];
+
+  constructor(redis: RedisProcess, leaseMs = 2000, namespace = 'ns') {
+    this.connection = openConnection(resolveConnection({ mode: 'standalone', address: redis.address }));
+    const statistics = new Statistics();
+    const breaker = new Breaker(resolveCache({}).breaker, () => Promise.resolve(), new Emitter());
+    this.remote = new Remote(this.connection, breaker, statistics, true);
+    this.leases = new Leases(this.remote, { namespace, leaseMs });
+  }
+
+  claim(physical: string): Claim {
+    const claim = this.leases.claim(physical);
+    this.#claims.push(claim);
+    return claim;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const claim of this.#claims) claim.abandon();
+    this.leases.close();
+    await this.connection.close();
+  }
+}
+
+/** The names of the commands that clients send while `work` runs; what functions call inside the server is not among them. */
+export async function commandsSent(admin: Redis, work: () => Promise<unknown>): Promise<string[]> {
+  const monitor = await admin.duplicate({ lazyConnect: false, enableReadyCheck: false }).monitor();
+  const names: string[] = [];
+  monitor.on('monitor', (_time: string, args: readonly string[], source: string) => {
+    if (source !== 'lua') names.push(String(args[0]).toUpperCase());
+  });
+  try {
+    await work();
+    const end = `end ${Math.random()}`;
+    const ended = new Promise<void>((resolve) => {
+      monitor.on('monitor', (_time: string, args: readonly string[]) => {
+        if (args[1] === end) resolve();
+      });
+    });
+    await admin.echo(end);
+    await ended;
+  } finally {
+    monitor.disconnect();
+  }
+  return names.filter((name) => name !== 'ECHO' && name !== 'INFO' && name !== 'PING' && name !== 'ROLE');
+}
