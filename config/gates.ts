@@ -22,7 +22,7 @@ const scopeSchema = z.strictObject({
   environments: some(z.string()).default('all'),
   substrates: some(z.enum(['local', 'docker', 'attached'])).default('all'),
   profiles: some(z.enum(['quick', 'full'])).default('all'),
-  topologies: some(z.enum(['single', 'sentinel'])).default('all'),
+  topologies: some(z.enum(['single', 'sentinel', 'cluster'])).default('all'),
   /** Kinds of run that ask the question. `capacity`, `canary` and `rehearsal` runs do not exist yet: what they ask is listed. */
   runs: z.array(z.enum(RUN_KINDS)).min(1).default(['readiness', 'drill', 'load']),
   /** In `quick` only where the run was given this input; in `full` always. */

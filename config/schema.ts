@@ -12,6 +12,9 @@ const durationMs = z.number().int().min(1).max(3_600_000);
 const port = z.number().int().min(1).max(65_535);
 const directiveName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'a redis.conf directive name, in lower case');
 
+/** What one block of addresses has room for, on either substrate. */
+const MOST_REDIS_NODES = 10;
+
 /** `async`: Redis's own promise. `{ replicas, timeoutMs }`: acknowledged once that many replicas have it (WAIT). */
 export const durabilitySchema = z
   .union([
@@ -27,7 +30,10 @@ export const environmentSchema = z
     /** One sentence: what the environment is for. */
     purpose: z.string().min(10, 'one sentence of at least 10 characters'),
     topology: z.strictObject({
-      kind: z.enum(['single', 'sentinel']),
+      kind: z.enum(['single', 'sentinel', 'cluster']),
+      /** Masters that share the slots of a cluster; every other kind has one. */
+      masters: z.number().int().min(1).max(5).default(1),
+      /** Of each master. */
       replicas: z.number().int().min(0).max(5),
       sentinels: z.number().int().min(0).max(7),
       quorum: z.number().int().min(1).max(7),
@@ -73,8 +79,19 @@ export const environmentSchema = z
       failoverTimeoutMs: durationMs,
       parallelSyncs: z.number().int().min(1).max(5).default(1),
     }),
+    /** Read only where `topology.kind` is `cluster`; every value has a default. */
+    cluster: z
+      .strictObject({
+        /** First port of the cluster bus, on which nodes speak to each other; counts up as `redis.port` does. */
+        busPort: port.default(16379),
+        /** A master that is away for so long is replaced; one that sees no majority for so long stops taking commands. */
+        nodeTimeoutMs: durationMs.min(100).default(5_000),
+        /** Whether a slot without a master stops the whole cluster, or only its own keys. */
+        requireFullCoverage: z.boolean().default(false),
+      })
+      .prefault({}),
     security: z.strictObject({
-      /** TLS on every link: clients, replication, sentinels. */
+      /** TLS on every link: clients, replication, sentinels, cluster bus. */
       tls: z.boolean(),
     }),
     client: z.strictObject({
@@ -159,6 +176,7 @@ function contradictions(env: EnvironmentConfig): readonly { path: readonly strin
       message: `'single' has no replicas and no sentinels; here: ${replicas} and ${sentinels}`,
     });
   }
+  found.push(...clusterContradictions(env));
   if (env.redis.minReplicasToWrite > replicas) {
     found.push({
       path: ['redis', 'minReplicasToWrite'],
@@ -181,6 +199,43 @@ function contradictions(env: EnvironmentConfig): readonly { path: readonly strin
       path: ['sentinel', 'port'],
       message: `'${env.sentinel.port}' runs into the ports of the Redis nodes (${env.redis.port} to ${env.redis.port + replicas}) where all share one address; allowed: a port whose next ${sentinels} are free`,
     });
+  }
+  return found;
+}
+
+/** Of a cluster's size, and of its ports where all nodes share one address. */
+function clusterContradictions(env: EnvironmentConfig): { path: string[]; message: string }[] {
+  const { kind, masters, replicas, sentinels } = env.topology;
+  const found: { path: string[]; message: string }[] = [];
+  if (kind !== 'cluster') {
+    if (masters === 1) return [];
+    const message = `'${masters}' masters need a cluster, here '${kind}'; allowed: 1`;
+    return [{ path: ['topology', 'masters'], message }];
+  }
+  if (masters < 3 || replicas < 1 || sentinels > 0) {
+    found.push({
+      path: ['topology', 'kind'],
+      message: `'cluster' needs at least three masters (two cannot agree that one has failed), a replica of each and no sentinels; here: ${masters}, ${replicas} and ${sentinels}`,
+    });
+  }
+  const nodes = masters * (1 + replicas);
+  if (nodes > MOST_REDIS_NODES) {
+    found.push({
+      path: ['topology', 'masters'],
+      message: `'${masters}' masters with ${replicas} replicas each are ${nodes} nodes; allowed: ${MOST_REDIS_NODES} in all`,
+    });
+  }
+  const { port: first } = env.redis;
+  const { busPort } = env.cluster;
+  if (first < busPort + nodes && busPort < first + nodes) {
+    found.push({
+      path: ['cluster', 'busPort'],
+      message: `'${busPort}' runs into the ports of the Redis nodes (${first} to ${first + nodes - 1}) where all share one address; allowed: a port whose next ${nodes} are free`,
+    });
+  }
+  if (busPort + nodes - 1 > 65_535) {
+    const message = `'${busPort}' leaves no ${nodes} ports; allowed: 1 to ${65_536 - nodes}`;
+    found.push({ path: ['cluster', 'busPort'], message });
   }
   return found;
 }

@@ -44,7 +44,7 @@ export interface TrialContext extends Required<Omit<TrialRequest, 'signal'>> {
   historyPath(writer: string): string;
 }
 
-/** Longer than the sentinels take to make a replica of a deposed master: about 10 s. */
+/** Longer than the sentinels take to make a replica of a deposed master: about 10 s; a cluster needs 2. */
 const WHOLE_BOUND_MS = 15_000;
 
 /** Ends a trial without an error of its own: there is nothing to judge. */
@@ -99,9 +99,9 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
   }
 }
 
-/** Why the environment is no ground for a trial, or undefined. Without sentinels there is nothing that could be split. */
+/** Why the environment is no ground for a trial, or undefined. A node by itself has nothing that could be split. */
 async function missingBefore({ environment, signal }: TrialRequest): Promise<string | undefined> {
-  if (environment.topology.environment.topology.kind !== 'sentinel' || signal?.aborted) return undefined;
+  if (environment.topology.environment.topology.kind === 'single' || signal?.aborted) return undefined;
   try {
     const missing = await missingAfter(environment, { signal, boundMs: WHOLE_BOUND_MS });
     return missing && `not whole ${WHOLE_BOUND_MS} ms after it was to begin: ${missing}`;

@@ -57,6 +57,8 @@ function appRules(namespace: string, version: string): string {
     '-@all +@read +@write +@transaction +@pubsub -@dangerous -@scripting +fcall +fcall_ro',
     '+ping +echo +info +role +select +wait',
     since(version, '7.2', '+waitaof'),
+    // Of a cluster: who has which slot, a key that is being moved, reads from a replica.
+    '+cluster|slots +cluster|shards +cluster|nodes +cluster|info +cluster|myid +asking +readonly +readwrite',
     '+client|id +client|info +client|getname +client|setname +client|tracking +client|trackinginfo +client|caching',
     since(version, '7.2', '+client|setinfo +client|no-touch'),
   ]);
@@ -74,7 +76,7 @@ function sentinelRules(): string {
 function exporterRules(version: string): string {
   return join([
     'resetchannels -@all +ping +info +dbsize +select +slowlog|get +slowlog|len +latency|latest +latency|histogram',
-    '+client|setname +cluster|info',
+    '+client|setname +cluster|info +cluster|nodes',
     since(version, '7.2', '+client|setinfo'),
   ]);
 }

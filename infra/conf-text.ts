@@ -121,7 +121,8 @@ export function confLine(name: string, ...args: readonly (string | number)[]): s
 
 /** A line that replaces the base's, or that takes it out, with the reason. */
 export type Change =
-  | { readonly name: string; readonly args: readonly (string | number)[] }
+  /** `reason` stands above a line that the base does not have. */
+  | { readonly name: string; readonly args: readonly (string | number)[]; readonly reason?: string }
   | { readonly name: string; readonly leaveOut: string };
 
 /**
@@ -143,7 +144,12 @@ export function layOver(base: string, changes: readonly Change[], heading: strin
     .filter((change) => 'args' in change);
   const section =
     added.length === 0 ? [] : ['', `# -- ${heading} ${'-'.repeat(Math.max(0, 114 - heading.length))}`, ''];
-  return `${[...kept, ...section, ...added.map(lineOf)].join('\n')}\n`;
+  return `${[...kept, ...section, ...added.flatMap(explained)].join('\n')}\n`;
+}
+
+function explained(change: Change): readonly string[] {
+  const reason = 'reason' in change && change.reason !== undefined ? [`# ${change.reason}`] : [];
+  return [...reason, lineOf(change)];
 }
 
 function lineOf(change: Change): string {

@@ -7,6 +7,7 @@
  */
 import type { Redis } from 'ioredis';
 import type { Secret } from '../config/secret.ts';
+import type { ClusterView } from './cluster.ts';
 import type { Address, Topology } from './topology.ts';
 
 export interface Credentials {
@@ -21,11 +22,14 @@ export interface TlsMaterial {
   readonly key?: Secret;
 }
 
+/** How a client speaks to a topology. */
+export const MODE_OF = { single: 'standalone', sentinel: 'sentinel', cluster: 'cluster' } as const;
+
 /** All that a client needs to connect, and nothing that it does not. */
 export interface ClientEndpoints {
-  readonly mode: 'standalone' | 'sentinel';
+  readonly mode: (typeof MODE_OF)[keyof typeof MODE_OF];
   readonly serviceName: string;
-  /** Addresses as a client on this host reaches them. */
+  /** Addresses as a client on this host reaches them; in a cluster the seeds: any of them tells the rest. */
   readonly redis: readonly Address[];
   readonly sentinels: readonly Address[];
   /** Database number; 0 where it is not said. */
@@ -80,8 +84,10 @@ export interface Environment extends AsyncDisposable {
    */
   admin(nodeId: string): Promise<Redis>;
   status(): Promise<readonly NodeStatus[]>;
-  /** The node that answers ROLE as master, if exactly one running node does. */
+  /** The node that answers ROLE as master, if exactly one running node does. Undefined in a cluster: there are several. */
   masterId(): Promise<string | undefined>;
+  /** Who serves which slots, and what is missing; present where the topology is a cluster, and nowhere else. */
+  readonly cluster?: ClusterView;
   /** Log files of the nodes, by node id: absolute paths, for the evidence. */
   readonly logs: ReadonlyMap<string, string>;
 }

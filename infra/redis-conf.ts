@@ -7,6 +7,7 @@
 import type { EnvironmentConfig } from '../config/schema.ts';
 import type { EnvironmentSecrets } from '../config/secrets.ts';
 import { formatBytes } from '../config/units.ts';
+import { clusterSettings } from './cluster-conf.ts';
 import { type Change, layOver, splitArguments } from './conf-text.ts';
 import { introducedIn } from './directives.ts';
 import type { Address, Placement, RedisNode, Topology } from './topology.ts';
@@ -61,6 +62,7 @@ export function renderRedisConf(input: RedisConfInput): Rendered {
     ...defragmentation(input, departures),
     ...extras(input, departures),
     ...nodeSettings(input),
+    ...clusterSettings(input.topology.environment, input.node, addressOf(input.placement, input.node.id)),
     ...listener(addressOf(input.placement, input.node.id), input.bindSource, input.paths.tls),
   ];
   return { text: layOver(input.base, changes, `Of ${input.node.id} in ${environment.name}`), departures };

@@ -18,7 +18,21 @@ interface NodeBase {
 export interface RedisNode extends NodeBase {
   readonly role: 'redis';
   readonly bootstrapMaster: boolean;
+  /** Where the node starts in a cluster; absent in every other topology. */
+  readonly shard?: ShardPlan;
 }
+
+/** Both ends included. */
+export type SlotRange = readonly [first: number, last: number];
+
+/** A share of the slots, with the master that has it at first. */
+export interface ShardPlan {
+  readonly slots: SlotRange;
+  /** Id of the bootstrap master. */
+  readonly master: string;
+}
+
+export const CLUSTER_SLOTS = 16_384;
 
 export interface SentinelNode extends NodeBase {
   readonly role: 'sentinel';
@@ -43,15 +57,8 @@ export type Placement = ReadonlyMap<string, Address>;
 
 /** Lays out the nodes that an environment asks for. Deterministic: the same configuration gives the same plan. */
 export function planTopology(environment: EnvironmentConfig): Topology {
-  const redis = Array.from(
-    { length: environment.topology.replicas + 1 },
-    (_, i): RedisNode => ({
-      role: 'redis',
-      id: `redis-${i + 1}`,
-      index: i + 1,
-      bootstrapMaster: i === 0,
-    }),
-  );
+  const redis =
+    environment.topology.kind === 'cluster' ? clusterNodes(environment) : replicationGroup(environment);
   const sentinels = Array.from(
     { length: environment.topology.sentinels },
     (_, i): SentinelNode => ({
@@ -63,7 +70,43 @@ export function planTopology(environment: EnvironmentConfig): Topology {
   return Object.freeze({ environment, redis: Object.freeze(redis), sentinels: Object.freeze(sentinels) });
 }
 
-/** All nodes in start order: the bootstrap master, its replicas, the sentinels. */
+/** A master and its replicas. */
+function replicationGroup(environment: EnvironmentConfig): RedisNode[] {
+  return Array.from(
+    { length: environment.topology.replicas + 1 },
+    (_, i): RedisNode => ({
+      role: 'redis',
+      id: `redis-${i + 1}`,
+      index: i + 1,
+      bootstrapMaster: i === 0,
+    }),
+  );
+}
+
+/** All masters, then a replica of each, then the next of each: `redis-4` follows `redis-1` of three. */
+function clusterNodes({ topology: { masters, replicas } }: EnvironmentConfig): RedisNode[] {
+  const bound = (shard: number) => Math.round((shard * CLUSTER_SLOTS) / masters);
+  return Array.from({ length: masters * (1 + replicas) }, (_, i): RedisNode => {
+    const shard = i % masters;
+    return {
+      role: 'redis',
+      id: `redis-${i + 1}`,
+      index: i + 1,
+      bootstrapMaster: i < masters,
+      shard: Object.freeze({
+        slots: [bound(shard), bound(shard + 1) - 1] as const,
+        master: `redis-${shard + 1}`,
+      }),
+    };
+  });
+}
+
+/** Where a node of a cluster speaks to the others: as far from the first bus port as its own is from the first port. */
+export function busAddress({ redis, cluster }: EnvironmentConfig, { host, port }: Address): Address {
+  return { host, port: cluster.busPort + port - redis.port };
+}
+
+/** All nodes in start order: the bootstrap masters, their replicas, the sentinels. */
 export function nodesOf(topology: Topology): readonly TopologyNode[] {
   return [...topology.redis, ...topology.sentinels];
 }

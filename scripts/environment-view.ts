@@ -1,12 +1,16 @@
 /** A running environment as `kit up` and `kit status` show it: facts for programs, a table for people. No secrets. */
+import type { Shard } from '../infra/cluster.ts';
 import type { Environment } from '../infra/environment.ts';
 
 export interface EnvironmentView {
   readonly environment: string;
   readonly running: true;
-  /** All nodes run and one Redis is master. */
+  /** All nodes run and one Redis is master; of a cluster: every slot is served and every master has its replicas. */
   readonly healthy: boolean;
+  /** The one master; null where there is none, and in a cluster. */
   readonly master: string | null;
+  /** Of a cluster: who serves which slots. */
+  readonly shards?: readonly Shard[];
   readonly nodes: readonly {
     readonly id: string;
     readonly address: string;
@@ -18,12 +22,21 @@ export interface EnvironmentView {
 }
 
 export async function environmentView(environment: Environment): Promise<EnvironmentView> {
-  const [nodes, master] = await Promise.all([environment.status(), environment.masterId()]);
+  const [nodes, master, shards] = await Promise.all([
+    environment.status(),
+    environment.masterId(),
+    environment.cluster?.shards(),
+  ]);
+  const whole =
+    environment.cluster === undefined
+      ? master !== undefined
+      : (await environment.cluster.missing().catch(String)) === undefined;
   return {
     environment: environment.name,
     running: true,
-    healthy: master !== undefined && nodes.every(({ state }) => state === 'running'),
+    healthy: whole && nodes.every(({ state }) => state === 'running'),
     master: master ?? null,
+    ...(shards && { shards }),
     nodes: nodes.map(({ id, address, state, pid }) => ({
       id,
       address: `${address.host}:${address.port}`,
@@ -35,11 +48,19 @@ export async function environmentView(environment: Environment): Promise<Environ
   };
 }
 
+function roleOf({ master, shards = [] }: EnvironmentView, id: string): readonly string[] {
+  if (id === master) return ['master'];
+  const own = shards.find((shard) => shard.master === id);
+  if (own !== undefined) return [`master of ${own.slots.map((range) => range.join('-')).join(' ')}`];
+  const followed = shards.find(({ replicas }) => replicas.includes(id));
+  return followed === undefined ? [] : [`replica of ${followed.master}`];
+}
+
 export function environmentText(view: EnvironmentView): string {
   const rows = view.nodes.map(({ id, address, state, pid }) => [
     id,
     address,
-    id === view.master ? `${state}, master` : state,
+    [state, ...roleOf(view, id)].join(', '),
     pid === null ? '' : `pid ${pid}`,
   ]);
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));

@@ -24,6 +24,7 @@ const PURE_INFRA = [
   'infra/redis-conf.ts',
   'infra/sentinel-conf.ts',
   'infra/conf-lint.ts',
+  'infra/cluster-conf.ts',
   'infra/lint/',
 ];
 
@@ -58,6 +59,9 @@ const ROOMS: readonly rules.Room[] = [
   // Infrastructure: pure plans and texts, thin shells over them.
   ...PURE_INFRA.map((at) => room(at, 'pure', ['config/', ...PURE_INFRA], { node: [] })),
   room('infra/acl.ts', 'pure, but for the hash of a password', ['config/', ...PURE_INFRA], {
+    node: ['node:crypto'],
+  }),
+  room('infra/cluster-nodes.ts', 'pure, but for the hash that ids are made of', PURE_INFRA, {
     node: ['node:crypto'],
   }),
   room(

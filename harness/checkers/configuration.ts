@@ -39,7 +39,8 @@ const RULES: Readonly<Record<string, (env: EnvironmentConfig) => Judgement>> = {
     const minReplicas = Number(env.redis.extra['min-replicas-to-write'] ?? env.redis.minReplicasToWrite);
     const asked = typeof durableWrites === 'object' ? durableWrites.replicas : 0;
     return {
-      right: asked === 0 || minReplicas >= 1,
+      // A master of a cluster that is cut off stops by itself, without a majority for cluster.nodeTimeoutMs.
+      right: asked === 0 || minReplicas >= 1 || env.topology.kind === 'cluster',
       flaw: `redis.minReplicasToWrite is ${minReplicas} while durability.durableWrites asks for ${asked} replicas: a master that is cut off goes on taking writes`,
     };
   },

@@ -33,7 +33,7 @@ export interface Drill {
   /** The outcome that must hold whatever the timing, in words. */
   readonly safeOutcome: string;
   readonly needs: readonly (keyof Capabilities)[];
-  readonly topologies: readonly ('single' | 'sentinel')[];
+  readonly topologies: readonly ('single' | 'sentinel' | 'cluster')[];
   /** Which clients run side by side, each in a generator of its own. */
   readonly clients: readonly ('kit' | 'ioredis')[];
   readonly workload: WorkloadSpec;

@@ -7,7 +7,7 @@ export interface RunScope {
   readonly environment: string;
   readonly substrate: string;
   readonly profile: Manifest['profile'];
-  readonly topology: 'single' | 'sentinel';
+  readonly topology: 'single' | 'sentinel' | 'cluster';
   /** Whether a durable write of this environment promises more than Redis's own. */
   readonly promisesDurability: boolean;
   /** Inputs that the run was given, by name; sealed, whether they are still there or not. */

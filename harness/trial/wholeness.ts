@@ -1,6 +1,6 @@
 /**
  * When is the topology whole again: one master, every other Redis its replica with the link up, and every sentinel of one
- * mind and seeing all of it. Asked of the nodes themselves over admin connections.
+ * mind and seeing all of it; of a cluster, every slot served and every master with its replicas. Asked of the nodes themselves over admin connections.
  */
 import { KitError } from '../../config/errors.ts';
 import type { Environment } from '../../infra/environment.ts';
@@ -74,6 +74,7 @@ export async function awaitCaughtUp(
 
 /** What keeps the topology from being whole, in words; empty when it is. */
 async function whatIsMissing(environment: Environment): Promise<string> {
+  if (environment.cluster !== undefined) return (await environment.cluster.missing()) ?? '';
   const nodes = await replicationOf(environment);
   const masters = nodes.filter(({ info }) => info.role === 'master');
   const [master] = masters;

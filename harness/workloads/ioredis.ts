@@ -76,6 +76,8 @@ function connectOptions(spec: ClientSpec): RedisOptions & { replyMapping?: 'lega
       ...(spec.tls && { tls: spec.tls, sentinelTLS: spec.tls, enableTLSForSentinelMode: true }),
     };
   }
+  if (spec.mode === 'cluster')
+    throw new Error('the adapter of the stock client has no cluster connection yet');
   const [address] = spec.redis;
   return { ...auth, host: address?.host ?? '', port: address?.port ?? 0, ...(spec.tls && { tls: spec.tls }) };
 }

@@ -82,6 +82,7 @@ export function openKit(spec: ClientSpec, overrides: CacheOverrides = {}): Cache
       ...(spec.natMap && { natMap: spec.natMap }),
     });
   }
+  if (spec.mode === 'cluster') throw new Error('the client has no cluster connection yet');
   const [address] = spec.redis;
   if (address === undefined) throw new Error('a standalone client has an address');
   return openCache({ ...common, mode: 'standalone', address });

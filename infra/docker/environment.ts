@@ -5,7 +5,15 @@ import type { Redis } from 'ioredis';
 import { $ } from 'zx';
 import type { EnvironmentSecrets } from '../../config/secrets.ts';
 import { AdminConnections } from '../admin.ts';
-import type { Capabilities, ClientEndpoints, Environment, Heal, NodeStatus } from '../environment.ts';
+import { type ClusterView, clusterView } from '../cluster.ts';
+import {
+  type Capabilities,
+  type ClientEndpoints,
+  type Environment,
+  type Heal,
+  MODE_OF,
+  type NodeStatus,
+} from '../environment.ts';
 import type { Topology } from '../topology.ts';
 import { type ContainerFacts, inspectContainers } from './engine.ts';
 import { disconnectNode, killNode, partitionNodes, pauseNode, startNode } from './faults.ts';
@@ -33,6 +41,7 @@ export class DockerEnvironment implements Environment {
   readonly capabilities: Capabilities;
   readonly provenance: Readonly<Record<string, string>>;
   readonly departures: readonly string[];
+  readonly cluster?: ClusterView;
   readonly #options: DockerEnvironmentOptions;
   readonly #admin: AdminConnections;
   #disposed: Promise<void> | undefined;
@@ -50,6 +59,8 @@ export class DockerEnvironment implements Environment {
     this.endpoints = endpointsOf(plan, options.secrets, options.ca);
     this.provenance = options.provenance;
     this.departures = options.departures;
+    const cluster = clusterView(this);
+    if (cluster !== undefined) this.cluster = cluster;
     this.capabilities = {
       kill: async (id) => {
         await killNode(this.#node(id));
@@ -93,6 +104,7 @@ export class DockerEnvironment implements Environment {
   }
 
   async masterId(): Promise<string | undefined> {
+    if (this.cluster !== undefined) return undefined;
     const status = await this.status();
     const running = new Set(status.filter(({ state }) => state === 'running').map(({ id }) => id));
     const roles = await Promise.all(
@@ -169,7 +181,7 @@ function endpointsOf(plan: DockerPlan, secrets: EnvironmentSecrets, ca: string |
     ({ address, published }) => [`${address.host}:${address.port}`, published] as const,
   );
   return {
-    mode: plan.environment.topology.kind === 'single' ? 'standalone' : 'sentinel',
+    mode: MODE_OF[plan.environment.topology.kind],
     serviceName: plan.environment.topology.serviceName,
     redis: of('redis').map(({ published }) => published),
     sentinels: of('sentinel').map(({ published }) => published),

@@ -10,10 +10,11 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type EnvironmentSecrets, loadSecrets } from '../../config/secrets.ts';
 import { renderRedisAcl, renderSentinelAcl } from '../acl.ts';
+import { NODES_FILE, renderClusterNodes } from '../cluster-nodes.ts';
 import { type BinaryFacts, renderRedisConf } from '../redis-conf.ts';
 import { renderSentinelConf } from '../sentinel-conf.ts';
 import { makeCertificates } from '../tls.ts';
-import type { Address } from '../topology.ts';
+import type { Address, TopologyNode } from '../topology.ts';
 import { NODE_IMAGE_DIR } from './images.ts';
 import type { DockerPlan, PlannedNode } from './plan.ts';
 
@@ -106,7 +107,7 @@ async function renderTexts(
   const departures = new Set<string>();
   const texts = new Map<string, ReadonlyMap<string, string>>();
   for (const node of plan.nodes) {
-    const rendered = nodeTexts(plan, node, { facts, secrets, tls });
+    const rendered = nodeTexts(plan, node, { facts, secrets, tls, stateDir });
     for (const departure of rendered.departures) departures.add(departure);
     texts.set(node.configVolume, rendered.texts);
   }
@@ -123,9 +124,10 @@ interface NodeInput {
   readonly facts: BinaryFacts;
   readonly secrets: EnvironmentSecrets;
   readonly tls: TlsTexts | undefined;
+  readonly stateDir: string;
 }
 
-function nodeTexts(plan: DockerPlan, planned: PlannedNode, { facts, secrets, tls }: NodeInput) {
+function nodeTexts(plan: DockerPlan, planned: PlannedNode, { facts, secrets, tls, stateDir }: NodeInput) {
   const { topology, environment, placement } = plan;
   const { node } = planned;
   const common = {
@@ -161,8 +163,9 @@ function nodeTexts(plan: DockerPlan, planned: PlannedNode, { facts, secrets, tls
   const texts = new Map([
     [node.role === 'redis' ? 'redis.conf' : 'sentinel.conf', conf],
     ['users.acl', acl],
-    ['node.env', nodeEnv(plan, node.role, planned.id, planned.address, tls)],
-    ...authTexts(secrets),
+    ['node.env', nodeEnv(plan, planned, tls)],
+    ...clusterTexts(plan, node, stateDir),
+    ...authTexts(plan, secrets),
     ...tlsTexts(tls),
   ]);
   return { texts, departures: rendered.departures };
@@ -173,27 +176,41 @@ function listenEverywhere(conf: string): string {
   return conf.replace(/^bind .*$/gm, 'bind 0.0.0.0').replace(/^pidfile .*\n/gm, '');
 }
 
-function nodeEnv(
-  plan: DockerPlan,
-  kind: 'redis' | 'sentinel' | 'ready',
-  id: string,
-  self: Address,
-  tls: TlsTexts | undefined,
-): string {
+/** The template of a cluster's node: the entry point gives it to an empty volume, and never again. */
+function clusterTexts(
+  { topology, placement, environment }: DockerPlan,
+  node: TopologyNode,
+  stateDir: string,
+): readonly (readonly [string, string])[] {
+  if (node.role !== 'redis' || node.shard === undefined) return [];
+  const path = join(environmentDir(stateDir, environment.name), 'cluster-id');
+  const clusterId = kept(path, () => randomBytes(20).toString('hex'));
+  return [[NODES_FILE, renderClusterNodes({ topology, placement, clusterId, node })]];
+}
+
+/** @param node undefined: for the container that waits until all is ready */
+function nodeEnv(plan: DockerPlan, node: PlannedNode | undefined, tls: TlsTexts | undefined): string {
+  const id = node?.id ?? 'ready';
+  const self = node?.address ?? plan.ready.address;
+  const shard = node?.node.role === 'redis' ? node.node.shard : undefined;
   const list = (role: string) => plan.nodes.filter((other) => other.node.role === role && other.id !== id);
   const text = ({ address }: PlannedNode) => `${address.host}:${address.port}`;
   const { environment } = plan;
   const sentinels = environment.topology.sentinels;
-  // A failover takes down-after plus, with a lost election, twice the failover-timeout; then some.
-  const patienceMs = environment.sentinel.downAfterMs + 2 * environment.sentinel.failoverTimeoutMs + 10_000;
+  // A failover takes down-after plus, with a lost election, twice the failover-timeout; in a cluster one and a half
+  // node-timeouts, and four more. Then some.
+  const { sentinel, cluster } = environment;
+  const failoverMs =
+    shard === undefined ? sentinel.downAfterMs + 2 * sentinel.failoverTimeoutMs : 6 * cluster.nodeTimeoutMs;
+  const patienceMs = failoverMs + 10_000;
   const bootstrap = bootstrapOf(plan).address;
   const variables: Readonly<Record<string, string | number>> = {
-    KIND: kind,
+    KIND: shard === undefined ? (node?.node.role ?? 'ready') : 'cluster',
     NODE: id,
     SERVICE: environment.topology.serviceName,
     // The probe connects from inside, whatever network the node has lost.
-    HOST: kind === 'ready' ? bootstrap.host : '127.0.0.1',
-    PORT: kind === 'ready' ? bootstrap.port : self.port,
+    HOST: node === undefined ? bootstrap.host : '127.0.0.1',
+    PORT: node === undefined ? bootstrap.port : self.port,
     SELF: `${self.host} ${self.port}`,
     BOOTSTRAP: `${bootstrap.host} ${bootstrap.port}`,
     SENTINELS: list('sentinel').map(text).join(' '),
@@ -202,6 +219,13 @@ function nodeEnv(
     OTHERS: sentinels - 1,
     REPLICAS: environment.topology.replicas,
     PEERS: list('redis').map(text).join(' '),
+    CLUSTER: environment.topology.kind === 'cluster' ? 'yes' : '',
+    NODES: plan.topology.redis.length,
+    FIRST_SLOT: shard?.slots[0] ?? '',
+    FOLLOWERS: list('redis')
+      .filter((other) => follows(other, id))
+      .map(text)
+      .join(' '),
     PATIENCE_HALF_SECONDS: Math.ceil(patienceMs / 500),
     TLS_ARGS: tls === undefined ? '' : `--tls --cacert ${TLS_PATHS.ca}`,
   };
@@ -210,13 +234,22 @@ function nodeEnv(
     .join('');
 }
 
-/** What the entry point asks with: Sentinel's user on Redis, the app's on the sentinels. Neither may write a key. */
-function authTexts(secrets: EnvironmentSecrets): readonly (readonly [string, string])[] {
+/** Whether a node is a replica of that one at the first start of a cluster. */
+function follows({ node }: PlannedNode, id: string): boolean {
+  return node.role === 'redis' && node.id !== id && node.shard?.master === id;
+}
+
+/** What the entry point asks with: Sentinel's user on Redis (the exporter's in a cluster), the app's on the sentinels. None may write. */
+function authTexts(
+  plan: DockerPlan,
+  { redis, sentinel }: EnvironmentSecrets,
+): readonly (readonly [string, string])[] {
+  const user = plan.environment.topology.kind === 'cluster' ? 'exporter' : 'sentinel';
   return [
-    ['auth/redis.user', 'sentinel'],
-    ['auth/redis.password', secrets.redis.sentinel.reveal()],
+    ['auth/redis.user', user],
+    ['auth/redis.password', redis[user].reveal()],
     ['auth/sentinel.user', 'app'],
-    ['auth/sentinel.password', secrets.sentinel.app.reveal()],
+    ['auth/sentinel.password', sentinel.app.reveal()],
   ];
 }
 
@@ -231,13 +264,13 @@ function tlsTexts(tls: TlsTexts | undefined): readonly (readonly [string, string
 
 function readyTexts(plan: DockerPlan, secrets: EnvironmentSecrets, tls: TlsTexts | undefined) {
   return new Map([
-    ['node.env', nodeEnv(plan, 'ready', 'ready', plan.ready.address, tls)],
-    ...authTexts(secrets),
+    ['node.env', nodeEnv(plan, undefined, tls)],
+    ...authTexts(plan, secrets),
     ...tlsTexts(tls),
   ]);
 }
 
-/** `/metrics` follows the master; `/scrape?target=redis://…` takes any node (user exporter) or sentinel (user app). */
+/** `/metrics` follows the master (of a cluster: it is the first node's); `/scrape?target=redis://…` takes any node (user exporter) or sentinel (user app). */
 function exporterTexts(plan: DockerPlan, secrets: EnvironmentSecrets, tls: TlsTexts | undefined) {
   const scheme = tls === undefined ? 'redis' : 'rediss';
   const url = (user: string, { host, port }: Address) => `${scheme}://${user}@${host}:${port}`;
@@ -271,8 +304,11 @@ function commanderTexts(
   const tlsOption = tls === undefined ? false : { ca: tls.ca };
   const user = { username: 'app', password: secrets.redis.app.reveal(), tls: tlsOption, dbIndex: 0 };
   const first = bootstrapOf(plan).address;
-  const connection =
-    sentinels.length === 0
+  const nodes = plan.nodes.map(({ address }) => address);
+  const cluster = plan.environment.topology.kind === 'cluster';
+  const connection = cluster
+    ? { label: plan.environment.name, isCluster: true, clusters: nodes, ...user }
+    : sentinels.length === 0
       ? { label: plan.environment.name, host: first.host, port: first.port, ...user }
       : {
           label: plan.environment.name,

@@ -13,7 +13,7 @@ export async function awaitAnswer(environment: Environment, nodeId: string): Pro
   });
 }
 
-/** One master, every replica linked to it, every sentinel of that mind, and as many good replicas as writes need. */
+/** One master, every replica linked to it, every sentinel of that mind, and as many good replicas as writes need; a cluster: `cluster.ts`. */
 export async function awaitWhole(environment: Environment, signal?: AbortSignal): Promise<void> {
   const what = `'${environment.name}' to be whole`;
   await until({ what, timeoutMs: WHOLE_TIMEOUT_MS, intervalMs: 50, signal }, () => missing(environment));
@@ -21,6 +21,7 @@ export async function awaitWhole(environment: Environment, signal?: AbortSignal)
 
 async function missing(environment: Environment): Promise<string | undefined> {
   const { redis, sentinels, environment: config } = environment.topology;
+  if (environment.cluster !== undefined) return environment.cluster.missing();
   const masterId = await environment.masterId();
   if (masterId === undefined) return 'not exactly one node says that it is master';
   for (const { id } of redis) {

@@ -1,4 +1,5 @@
 /** What a deployed environment tells a client or the harness: where everything is, never a secret. Pure. */
+import { type ClientEndpoints, MODE_OF } from '../environment.ts';
 import type { Address } from '../topology.ts';
 import type { DockerPlan } from './plan.ts';
 
@@ -13,7 +14,7 @@ export interface OutputNode {
 
 export interface Outputs {
   readonly environment: string;
-  readonly mode: 'standalone' | 'sentinel';
+  readonly mode: ClientEndpoints['mode'];
   readonly service_name: string;
   readonly tls: boolean;
   readonly nodes: Readonly<Record<string, OutputNode>>;
@@ -31,7 +32,7 @@ export function outputsOf(plan: DockerPlan, secretsFile: string): Outputs {
   const { environment, nodes, exporter, commander } = plan;
   return {
     environment: environment.name,
-    mode: environment.topology.kind === 'single' ? 'standalone' : 'sentinel',
+    mode: MODE_OF[environment.topology.kind],
     service_name: environment.topology.serviceName,
     tls: environment.security.tls,
     nodes: Object.fromEntries(

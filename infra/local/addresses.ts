@@ -13,7 +13,14 @@ import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { EXIT, KitError } from '../../config/errors.ts';
-import { type Address, nodesOf, type Placement, type Topology, type TopologyNode } from '../topology.ts';
+import {
+  type Address,
+  busAddress,
+  nodesOf,
+  type Placement,
+  type Topology,
+  type TopologyNode,
+} from '../topology.ts';
 import { makePrivateDir, writePrivate } from './files.ts';
 import { isAlive, ownProcess, type ProcessIdentity } from './identity.ts';
 import { ledgerPath, readLedger } from './ledger.ts';
@@ -49,7 +56,7 @@ const BLOCKS_PER_OCTET = 250;
 const BLOCKS = 8 * BLOCKS_PER_OCTET;
 /** Sentinels stand at .11 and up, so that logs tell the roles apart. */
 const FIRST_SENTINEL_HOST = 11;
-/** Ports that a block takes per role with one address for all; the schema allows 6 Redis nodes and 7 sentinels. */
+/** Ports that a block takes per role with one address for all; the schema allows 10 Redis nodes and 7 sentinels. */
 const PORTS_PER_BLOCK = 10;
 /** With one address for all, blocks count up from the configured port: so many stay clear of the next well-known ones. */
 const PORT_BLOCKS = 50;
@@ -72,7 +79,7 @@ export async function claimBlock(request: BlockRequest): Promise<Block> {
         continue;
       }
       const placement = place(topology, addressing, number);
-      const busy = await firstBusy([...placement.values()]);
+      const busy = await firstBusy(listenersOf(topology, placement));
       if (busy === undefined) {
         await writeClaim(dir, number, stateDir, topology.environment.name);
         return { number, addressing, placement };
@@ -136,6 +143,13 @@ export function place(topology: Topology, addressing: Addressing, block: number)
     return { host: `${net}.${host}`, port };
   };
   return new Map(nodesOf(topology).map((node) => [node.id, address(node)]));
+}
+
+/** Every address that the nodes will listen on; in a cluster the bus, too. */
+function listenersOf({ environment }: Topology, placement: Placement): readonly Address[] {
+  const clients = [...placement.values()];
+  if (environment.topology.kind !== 'cluster') return clients;
+  return [...clients, ...clients.map((address) => busAddress(environment, address))];
 }
 
 /** Whether this system lets a program bind any address of 127.0.0.0/8. */

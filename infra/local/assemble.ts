@@ -2,14 +2,14 @@
  * From a topology to running, healthy processes; and from a ledger back to the same processes.
  *
  * Start order: the master, which must answer; the replicas, each in sync; then the sentinels, whose first look at the
- * master and its replicas is then the true one (the next comes 10 s later).
+ * master and its replicas is then the true one (the next comes 10 s later). Nodes of a cluster start all at once.
  */
 import { loadSecrets } from '../../config/secrets.ts';
 import { nodesOf, type Topology } from '../topology.ts';
 import { type Block, claimBlock, releaseBlock } from './addresses.ts';
 import { findRedisBinary, type RedisBinary } from './binary.ts';
 import { environmentDir, makePrivateDir, requireFreeSpace } from './files.ts';
-import { awaitAnswer, awaitReplica, awaitSentinel, awaitWritable } from './health.ts';
+import { awaitAnswer, awaitCluster, awaitReplica, awaitSentinel, awaitWritable } from './health.ts';
 import { isAlive, ownProcess, signalProcess, stateOf } from './identity.ts';
 import { type Ledger, placementOf, updateLedger, writeLedger } from './ledger.ts';
 import { actingMaster, findMaster } from './mastership.ts';
@@ -107,6 +107,7 @@ export async function startAll(
   signal?: AbortSignal,
 ): Promise<void> {
   const { topology } = nodes.site;
+  if (topology.environment.topology.kind === 'cluster') return startCluster(nodes, progress, signal);
   const [first, ...replicas] = topology.redis;
   if (first === undefined) return;
   progress(`starting ${first.id}`);
@@ -138,11 +139,29 @@ export async function resumeAll(
   }
   if (gone.length === 0) return;
   progress(`starting again ${gone.join(', ')}`);
+  if (nodes.site.topology.environment.topology.kind === 'cluster') {
+    await Promise.all(gone.map((id) => startNode(nodes, id, signal)));
+    return awaitCluster(nodes.health(signal));
+  }
   const { nodeId: master } = await findMaster(nodes);
   // The master first, if it is among them: it comes back as master only if no other can be promoted.
   const order = [...gone].sort((a, b) => Number(b === master) - Number(a === master));
   for (const id of order) await startNode(nodes, id, signal);
   await awaitHealthy(nodes, (await actingMaster(nodes)) ?? master, signal);
+}
+
+/** All nodes at once: each knows from its nodes.conf who the others are, none has to be there first. */
+async function startCluster(
+  nodes: LocalNodes,
+  progress: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { redis } = nodes.site.topology;
+  progress(`starting ${redis.map(({ id }) => id).join(', ')}`);
+  await Promise.all(redis.map((node) => nodes.launch(node, node.id)));
+  await Promise.all(redis.map(({ id }) => awaitAnswer(nodes.health(signal), id)));
+  progress('waiting until the cluster is whole');
+  await awaitCluster(nodes.health(signal));
 }
 
 async function awaitHealthy(nodes: LocalNodes, masterId: string, signal?: AbortSignal): Promise<void> {

@@ -1,5 +1,6 @@
 /** The handle to an environment of local processes. */
 import type { Redis } from 'ioredis';
+import { type ClusterView, clusterView } from '../cluster.ts';
 import type { Capabilities, ClientEndpoints, Environment, NodeStatus } from '../environment.ts';
 import { nodesOf, type Topology } from '../topology.ts';
 import { actingMaster } from './mastership.ts';
@@ -23,6 +24,7 @@ export class LocalEnvironment implements Environment {
   readonly provenance: Readonly<Record<string, string>>;
   readonly departures: readonly string[];
   readonly logs: ReadonlyMap<string, string>;
+  readonly cluster?: ClusterView;
   readonly #nodes: LocalNodes;
   readonly #end: (() => Promise<void>) | undefined;
   #disposed: Promise<void> | undefined;
@@ -41,6 +43,8 @@ export class LocalEnvironment implements Environment {
       start: (nodeId) => startNode(nodes, nodeId),
       pause: (nodeId) => nodes.pause(nodeId),
     };
+    const cluster = clusterView(this);
+    if (cluster !== undefined) this.cluster = cluster;
     this.provenance = {
       'redis-server': site.binary.provenance,
       'redis-version': site.binary.facts.version,
@@ -60,7 +64,7 @@ export class LocalEnvironment implements Environment {
   }
 
   masterId(): Promise<string | undefined> {
-    return actingMaster(this.#nodes);
+    return this.cluster === undefined ? actingMaster(this.#nodes) : Promise.resolve(undefined);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

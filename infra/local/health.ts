@@ -1,8 +1,9 @@
 /**
  * When an environment is healthy, asked of the nodes themselves: the master answers, every replica is in sync and the
- * master counts it, every sentinel sees the same master, all replicas, all other sentinels and a quorum.
+ * master counts it, every sentinel sees the same master, all replicas, all other sentinels and a quorum. A cluster: `cluster.ts`.
  */
 import type { AdminConnections } from '../admin.ts';
+import { clusterView } from '../cluster.ts';
 import { fieldsOf, infoOf } from '../reply.ts';
 import { until } from '../wait.ts';
 import { tailOf } from './files.ts';
@@ -89,6 +90,19 @@ export async function awaitSentinel(context: HealthContext, nodeId: string, mast
       return quorum.startsWith('OK') ? undefined : quorum;
     },
   );
+}
+
+/** Every slot is served, every master has its replicas in sync, and all nodes are of one mind. */
+export async function awaitCluster(context: HealthContext): Promise<void> {
+  const { site, admin, processes, signal } = context;
+  const cluster = clusterView({ topology: site.topology, admin: (nodeId) => admin.get(nodeId) });
+  const what = `cluster '${site.topology.environment.name}' to be whole`;
+  await until({ what, timeoutMs: HEALTH_TIMEOUT_MS, signal }, async () => {
+    for (const [nodeId, identity] of processes) {
+      if (!(await isAlive(identity))) throw diedAtStart(site, nodeId);
+    }
+    return cluster?.missing();
+  });
 }
 
 async function listed(reply: Promise<unknown>): Promise<readonly ReadonlyMap<string, string>[]> {

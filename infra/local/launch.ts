@@ -10,6 +10,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import { renderRedisAcl, renderSentinelAcl } from '../acl.ts';
+import { NODES_FILE, renderClusterNodes } from '../cluster-nodes.ts';
 import { type Daemon, startDaemon } from '../process.ts';
 import { renderRedisConf } from '../redis-conf.ts';
 import { renderSentinelConf } from '../sentinel-conf.ts';
@@ -58,7 +59,22 @@ export async function launchRedis(
       renderRedisAcl(secrets, topology.environment.client.namespace, binary.facts.version),
     );
   }
+  if (node.shard !== undefined) introduce(site, node);
   return launch(site, node.id, [files.conf], rendered.departures);
+}
+
+/** A node of a cluster is told of the others once, at its first start: what it has learnt since is its own. */
+function introduce(site: Site, node: RedisNode): void {
+  const path = join(nodeFiles(site, node.id).data, NODES_FILE);
+  if (existsSync(path)) return;
+  const { topology, placement } = site;
+  writePrivate(path, renderClusterNodes({ topology, placement, clusterId: clusterIdOf(site), node }));
+}
+
+function clusterIdOf(site: Site): string {
+  const path = join(site.dir, 'cluster-id');
+  if (!existsSync(path)) writePrivate(path, randomBytes(20).toString('hex'));
+  return readFileSync(path, 'utf8');
 }
 
 /** Starts a sentinel. A configuration that it has rewritten (epochs, who is master) is its memory and is kept. */

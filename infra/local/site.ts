@@ -7,11 +7,12 @@
  *                                 /<node>/<node>.conf  rendered; Redis and Sentinel rewrite it
  *                                 /<node>/<node>.log   standard output and standard error
  *                                 /<node>/users.acl    passwords as hashes
- *                                 /<node>/data/        working directory: RDB, AOF
+ *                                 /<node>/data/        working directory: RDB, AOF, a cluster's nodes.conf
+ *                                 /cluster-id          of a cluster: what its nodes' ids are made of
  */
 import { join } from 'node:path';
 import type { EnvironmentSecrets } from '../../config/secrets.ts';
-import type { ClientEndpoints, TlsMaterial } from '../environment.ts';
+import { type ClientEndpoints, MODE_OF, type TlsMaterial } from '../environment.ts';
 import { type Address, nodesOf, type Placement, type Topology, type TopologyNode } from '../topology.ts';
 import type { Addressing } from './addresses.ts';
 import type { RedisBinary } from './binary.ts';
@@ -76,7 +77,7 @@ export function nodeAt(site: Pick<Site, 'placement'>, host: string, port: number
 export function endpointsOf(site: Site): ClientEndpoints {
   const { topology, secrets } = site;
   return {
-    mode: topology.sentinels.length > 0 ? 'sentinel' : 'standalone',
+    mode: MODE_OF[topology.environment.topology.kind],
     serviceName: topology.environment.topology.serviceName,
     redis: topology.redis.map(({ id }) => addressOf(site, id)),
     sentinels: topology.sentinels.map(({ id }) => addressOf(site, id)),

@@ -48,10 +48,10 @@ function errorOf(act: () => unknown): KitError {
 
 describe('the environments of the kit', () => {
   it('are these', () => {
-    expect(environmentNames()).toEqual(['dev', 'production', 'single', 'staging']);
+    expect(environmentNames()).toEqual(['cluster', 'dev', 'production', 'single', 'staging']);
   });
 
-  it.each(['dev', 'production', 'single', 'staging'])(
+  it.each(['cluster', 'dev', 'production', 'single', 'staging'])(
     '%s is valid, frozen and named after its file',
     (name) => {
       const config = loadEnvironment(name, {}, none);
@@ -169,7 +169,7 @@ describe('an error', () => {
     const error = errorOf(() => loadEnvironment('prod', {}, none));
     expect(error).toMatchObject({ code: 'ENVIRONMENT_UNKNOWN', exitCode: 2 });
     expect(error.message).toBe(
-      "'prod' is not an environment; did you mean 'production'? known: dev, production, single, staging",
+      "'prod' is not an environment; did you mean 'production'? known: cluster, dev, production, single, staging",
     );
     expect(errorOf(() => loadEnvironment('xyzzy', {}, none)).message).toContain(
       "'xyzzy' is not an environment; known:",
@@ -282,6 +282,30 @@ describe('an error', () => {
     ],
   ])('says why not: %s', (_, flags, reason) => {
     expect(errorOf(() => loadEnvironment('dev', flags, none)).message).toContain(reason);
+  });
+
+  it.each([
+    ['masters of one group', 'dev', { 'topology.masters': 3 }, "'3' masters need a cluster, here 'sentinel'"],
+    ['a cluster of two masters', 'cluster', { 'topology.masters': 2 }, 'at least three masters'],
+    ['a cluster with sentinels', 'cluster', { 'topology.sentinels': 3 }, 'no sentinels'],
+    ['more nodes than addresses', 'cluster', { 'topology.replicas': 3 }, 'are 12 nodes; allowed: 10 in all'],
+    ['a bus on the ports of clients', 'cluster', { 'cluster.busPort': 6384 }, '(6379 to 6384)'],
+    [
+      'a bus beyond the last port',
+      'cluster',
+      { 'cluster.busPort': 65_535 },
+      'leaves no 6 ports; allowed: 1 to 65530',
+    ],
+    [
+      'writes that ask for two replicas of one',
+      'cluster',
+      { 'redis.minReplicasToWrite': 2 },
+      'no write would ever be taken',
+    ],
+  ])('says why not: %s', (_, name, flags, reason) => {
+    const error = errorOf(() => loadEnvironment(name, flags, none));
+    expect(`${error.where}: ${error.message}`).toContain(reason);
+    expect(error.where).toMatch(/(cluster|dev)\.yaml:\d+|^flag /);
   });
 
   it('of a name that is not the file’s says that they must agree', () => {

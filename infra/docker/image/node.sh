@@ -1,7 +1,8 @@
 #!/bin/sh
 # Entry point of every Redis and Sentinel container: a start without a role.
 #
-#   run      who is master is asked, in this order: the sentinels (a majority), the volume, the template
+#   run      who is master is asked, in this order: the sentinels (a majority), the volume, the template;
+#            a node of a cluster goes by the nodes.conf on its volume, and asks the others where it has none
 #   health   does the server answer PING
 #   ready    waits until the environment works as a whole; the deploy ends with it
 #
@@ -62,6 +63,84 @@ successor_in_sight() {
     esac
   done
   return 1
+}
+
+# The nodes.conf that a peer would write, for this node: as a replica of whoever has the slots that were first its own, or
+# with all that it had where nobody took over and its data is here ($1: yes). Nothing while that is not decided.
+adopted() {
+  awk -v self="${SELF% *}:${SELF#* }@" -v slot="$FIRST_SLOT" -v keep="$1" '
+    NF < 8 || $3 ~ /handshake/ { next }
+    {
+      sub(/myself,/, "", $3)
+      line[++n] = $0
+      if (index($2, self) == 1) me = n
+      for (i = 9; i <= NF; i++) {
+        split($i, range, "-")
+        last = range[2] == "" ? range[1] : range[2]
+        if ($i !~ /^\[/ && range[1] <= slot && slot <= last) owner = n
+      }
+      if ($7 + 0 > epoch) epoch = $7 + 0
+    }
+    END {
+      if (!me || !owner || (me == owner && keep != "yes")) exit
+      split(line[owner], its, " ")
+      for (k = 1; k <= n; k++) {
+        $0 = line[k]
+        if (k == me && me == owner) $3 = "myself,master"
+        if (k == me && me != owner) $0 = $1 " " $2 " myself,slave " its[1] " 0 0 " its[7] " connected"
+        gsub(/ \[[^ ]*/, "")
+        print
+      }
+      print "vars currentEpoch " epoch " lastVoteEpoch " epoch
+    }'
+}
+
+# A master of the first start: who follows it must be asked before it may be taken for new.
+await_followers() {
+  tries=0
+  for peer in $FOLLOWERS; do
+    while [ "$tries" -lt 20 ] && [ -z "$(ask redis "${peer%:*}" "${peer#*:}" INFO keyspace)" ]; do
+      tries=$((tries + 1))
+      sleep 0.5
+    done
+  done
+}
+
+# nodes.conf is Redis's own: whoever has one comes back with it, and is told by the others what has changed since. Without
+# one it is new, or its volume was lost: then an empty master would wipe those who follow it.
+run_cluster() {
+  keep=no
+  if has_data; then keep=yes; fi
+  tries=0
+  source=volume
+  if [ ! -f /data/nodes.conf ]; then await_followers; fi
+  while [ ! -f /data/nodes.conf ]; do
+    if [ "$keep" = no ] && ! peers_hold_data; then
+      source=template
+      cp /kit/nodes.conf /data/nodes.conf.next
+      mv /data/nodes.conf.next /data/nodes.conf
+      break
+    fi
+    for peer in $PEERS; do
+      source="view of ${peer%:*}"
+      ask redis "${peer%:*}" "${peer#*:}" CLUSTER NODES | tr -d '\r' | adopted "$keep" >/data/nodes.conf.next
+      if [ -s /data/nodes.conf.next ]; then
+        mv /data/nodes.conf.next /data/nodes.conf
+        break
+      fi
+    done
+    [ ! -f /data/nodes.conf ] || break
+    tries=$((tries + 1))
+    if [ "$tries" -ge "$PATIENCE_HALF_SECONDS" ]; then
+      say "$NODE has lost its volume and nobody took its slots over; an empty master would wipe its replicas: not starting"
+      exit 1
+    fi
+    [ $((tries % 10)) -ne 0 ] || say "$NODE has lost its volume: waiting until another has taken its slots over"
+    sleep 0.5
+  done
+  cp /kit/redis.conf /data/redis.conf
+  say "$NODE starts: its part in the cluster, says the $source"
+  exec redis-server /data/redis.conf
 }
 
 start_redis() {
@@ -157,7 +236,42 @@ view() {
   echo "$master $synced"
 }
 
+# What one node of a cluster misses; nothing when it is well.
+cluster_complaint() {
+  info=$(ask redis "$1" "$2" CLUSTER INFO | tr -d '\r')
+  for wanted in cluster_state:ok cluster_slots_ok:16384 "cluster_known_nodes:$NODES"; do
+    case "
+$info
+" in *"
+$wanted
+"*) ;; *) echo "$1 does not say $wanted"; return ;; esac
+  done
+  state=$(ask redis "$1" "$2" INFO replication | tr -d '\r')
+  case $state in
+    *role:slave*master_link_status:up*) ;;
+    *role:master*)
+      followers=$(echo "$state" | grep -c '^slave[0-9]*:.*state=online' || true)
+      [ "$followers" -ge "$REPLICAS" ] || echo "$1 has $followers of $REPLICAS replicas"
+      ;;
+    *) echo "$1 has no link to its master" ;;
+  esac
+}
+
+ready_cluster() {
+  tries=0
+  missing=
+  while [ "$tries" -lt 240 ]; do
+    missing=$(for peer in $PEERS; do cluster_complaint "${peer%:*}" "${peer#*:}"; done)
+    if [ -z "$missing" ]; then say 'ready: every slot is served and every master has its replicas'; return; fi
+    tries=$((tries + 1))
+    sleep 0.25
+  done
+  say "not ready after 60 s: $(echo "$missing" | head -n 1)"
+  exit 1
+}
+
 ready() {
+  [ -z "$CLUSTER" ] || { ready_cluster; return; }
   [ -n "$SENTINELS" ] || { ready_single; return; }
   tries=0
   expected=

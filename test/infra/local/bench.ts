@@ -37,6 +37,17 @@ export function singleConfiguration(
   return { ...single, name, redis: { ...single.redis, port: 26_300, ...change } };
 }
 
+/** Three masters with a replica each, which notice a death after a second. */
+export function clusterConfiguration(name: string): EnvironmentConfig {
+  const cluster = loadEnvironment('cluster');
+  return {
+    ...cluster,
+    name,
+    redis: { ...cluster.redis, port: 26_300 },
+    cluster: { ...cluster.cluster, busPort: 26_500, nodeTimeoutMs: 1_000 },
+  };
+}
+
 /** Processes whose working directory is below that one, as the kernel says: a node's always is. */
 export function workingBelow(dir: string): readonly string[] {
   return readdirSync('/proc').filter((pid) => {

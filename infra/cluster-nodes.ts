@@ -1,0 +1,115 @@
+/**
+ * The nodes.conf of a node of a cluster: what Redis would write into it once the nodes had met, given from the start. Pure.
+ *
+ * topology + placement + cluster id ─▶ `renderClusterNodes` ─▶ the same picture for every node, each with another `myself`
+ *
+ * So a cluster needs no step that forms it: the nodes start in any order, find that they know each other, and are one
+ * (docs/decisions/024-cluster-formed-by-its-files.md). Only a node whose volume has no nodes.conf gets this one: from
+ * then on the file is Redis's, and what it says (epochs, who took whose slots) is never overwritten.
+ */
+import { createHash } from 'node:crypto';
+import { addressOf } from './redis-conf.ts';
+import {
+  type Address,
+  busAddress,
+  CLUSTER_SLOTS,
+  type Placement,
+  type RedisNode,
+  type SlotRange,
+  type Topology,
+} from './topology.ts';
+
+/** Redis's own name for the file, below the node's `dir`. */
+export const NODES_FILE = 'nodes.conf';
+
+export interface ClusterNodesInput {
+  readonly topology: Topology;
+  readonly placement: Placement;
+  /** Drawn once an environment: two clusters whose nodes have the same ids would merge where they can reach each other. */
+  readonly clusterId: string;
+  /** Whose file it is. */
+  readonly node: RedisNode;
+}
+
+/** 40 hex digits, as Redis draws them. */
+export function clusterNodeId(clusterId: string, nodeId: string): string {
+  return createHash('sha1').update(`${clusterId}/${nodeId}`).digest('hex');
+}
+
+export function renderClusterNodes({ topology, placement, clusterId, node }: ClusterNodesInput): string {
+  const { environment, redis } = topology;
+  const masters = redis.filter(({ bootstrapMaster }) => bootstrapMaster);
+  const lines = redis.map((each) => {
+    const shard = shardOf(each);
+    const { host, port } = addressOf(placement, each.id);
+    const role = each.bootstrapMaster ? 'master' : 'slave';
+    return [
+      clusterNodeId(clusterId, each.id),
+      `${host}:${port}@${busAddress(environment, { host, port }).port}`,
+      each.id === node.id ? `myself,${role}` : role,
+      each.bootstrapMaster ? '-' : clusterNodeId(clusterId, shard.master),
+      // Never pinged, never answered; one epoch a master, so that none has to be drawn anew.
+      ...[0, 0, masters.findIndex(({ id }) => id === shard.master) + 1, 'connected'],
+      ...(each.bootstrapMaster ? [shard.slots.join('-')] : []),
+    ].join(' ');
+  });
+  return `${[...lines, `vars currentEpoch ${masters.length} lastVoteEpoch 0`].join('\n')}\n`;
+}
+
+function shardOf({ id, shard }: RedisNode) {
+  if (shard === undefined) throw new Error(`${id} is in no cluster`);
+  return shard;
+}
+
+/** A line of CLUSTER NODES, as far as the kit reads it. */
+export interface ClusterLine {
+  readonly id: string;
+  readonly address: Address;
+  /** `myself`, `master`, `slave`, `fail?`, `fail`, … */
+  readonly flags: readonly string[];
+  /** Of a replica: the id of its master. */
+  readonly master: string | undefined;
+  readonly configEpoch: number;
+  /** Without those that are being migrated. */
+  readonly slots: readonly SlotRange[];
+}
+
+/** @param text the answer of CLUSTER NODES */
+export function parseClusterNodes(text: string): readonly ClusterLine[] {
+  return text
+    .split('\n')
+    .map((line) => line.trim().split(' '))
+    .filter(([id]) => /^[0-9a-f]{40}$/.test(id ?? ''))
+    .map(([id = '', where = '', flags = '', master = '-', , , epoch = '0', , ...slots]) => {
+      const address = where.split('@')[0] ?? '';
+      return {
+        id,
+        address: {
+          host: address.slice(0, address.lastIndexOf(':')),
+          port: Number(address.slice(address.lastIndexOf(':') + 1)),
+        },
+        flags: flags.split(','),
+        master: master === '-' ? undefined : master,
+        configEpoch: Number(epoch),
+        slots: slots.filter((range) => !range.startsWith('[')).map(rangeOf),
+      };
+    });
+}
+
+function rangeOf(text: string): SlotRange {
+  const [first = 0, last = first] = text.split('-').map(Number);
+  return [first, last];
+}
+
+/** Who has each slot; of two who claim one, the later configuration epoch, as among the nodes themselves. */
+export function slotOwners(lines: readonly ClusterLine[]): readonly (string | undefined)[] {
+  const owners: (ClusterLine | undefined)[] = Array.from({ length: CLUSTER_SLOTS }, () => undefined);
+  for (const line of lines) {
+    for (const [first, last] of line.slots) {
+      for (let slot = first; slot <= last; slot += 1) {
+        if ((owners[slot]?.configEpoch ?? -1) < line.configEpoch) owners[slot] = line;
+      }
+    }
+  }
+  return owners.map((owner) => owner?.id);
+}

@@ -1,0 +1,167 @@
+/**
+ * What any substrate must do with a Redis Cluster: formed by its first start alone, and never formed again.
+ */
+import { Cluster } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { Shard } from '../../infra/cluster.ts';
+import { parseClusterNodes } from '../../infra/cluster-nodes.ts';
+import type { Environment } from '../../infra/environment.ts';
+import type { Substrate } from '../../infra/substrate.ts';
+import { planTopology, type Topology } from '../../infra/topology.ts';
+import { until } from '../support/redis.ts';
+
+export interface ClusterUnderTest {
+  readonly substrate: Substrate;
+  /** Three masters with a replica each; nothing of that name runs yet. */
+  readonly configuration: EnvironmentConfig;
+}
+
+export function clusterContract(what: string, make: () => ClusterUnderTest): void {
+  describe(`the cluster contract, held by ${what}`, () => {
+    let substrate: Substrate;
+    let topology: Topology;
+    let environment: Environment;
+
+    beforeAll(async () => {
+      const made = make();
+      substrate = made.substrate;
+      topology = planTopology(made.configuration);
+      environment = await substrate.apply(topology, { ephemeral: false });
+    });
+    afterAll(async () => {
+      await environment?.[Symbol.asyncDispose]();
+      await substrate?.destroy(topology.environment.name);
+    });
+
+    it('is formed when apply returns: every slot served, every master with its replica in sync, one mind', async () => {
+      expect(await environment.cluster?.missing()).toBeUndefined();
+      expect(await shards()).toEqual([
+        { master: 'redis-1', slots: [[0, 5460]], replicas: ['redis-4'] },
+        { master: 'redis-2', slots: [[5461, 10_922]], replicas: ['redis-5'] },
+        { master: 'redis-3', slots: [[10_923, 16_383]], replicas: ['redis-6'] },
+      ]);
+      expect(await environment.masterId()).toBeUndefined();
+    });
+
+    it('is left as it is by a second apply', async () => {
+      const before = [await environment.status(), await epochs()];
+      const again = await substrate.apply(topology, { ephemeral: false });
+      expect([await again.status(), await epochs()]).toEqual(before);
+      await again[Symbol.asyncDispose]();
+      expect((await substrate.plan(topology)).map(({ action }) => action)).toEqual(Array(6).fill('keep'));
+    });
+
+    it('serves a stock cluster client with the app user: every slot, and durable writes', async () => {
+      const app = await client();
+      try {
+        for (let i = 0; i < 60; i += 1) expect(await app.set(`cluster:${i}`, String(i))).toBe('OK');
+        for (let i = 0; i < 60; i += 1) expect(await app.get(`cluster:${i}`)).toBe(String(i));
+        const sizes = await Promise.all(
+          (await shards()).map(async ({ master }) => (await environment.admin(master)).dbsize()),
+        );
+        expect(
+          sizes.every((size) => size > 0),
+          sizes.join(),
+        ).toBe(true);
+        expect(await app.cluster('INFO')).toContain('cluster_state:ok');
+      } finally {
+        app.disconnect();
+      }
+    });
+
+    it('a master that dies is replaced by its replica, and comes back as the replica', async () => {
+      const kept = await durably('failover:key');
+      await environment.capabilities.kill?.('redis-1');
+      expect((await environment.status())[0]?.state).toBe('stopped');
+      await until('redis-4 to take over', async () => (await shards())[0]?.master === 'redis-4', 30_000);
+      await environment.capabilities.start?.('redis-1');
+      await whole();
+      expect((await shards())[0]).toEqual({
+        ...{ master: 'redis-4', slots: [[0, 5460]], replicas: ['redis-1'] },
+      });
+      expect(await kept()).toBe('value');
+    });
+
+    it('keeps what the failover made of it: not formed again by an apply, nor by a restart of every node', async () => {
+      const before = await epochs();
+      await substrate.apply(topology, { ephemeral: false }).then((it) => it[Symbol.asyncDispose]());
+      expect(await epochs()).toEqual(before);
+      const kept = await durably('restart:key');
+      for (const { id } of topology.redis) await environment.capabilities.kill?.(id);
+      await substrate.apply(topology, { ephemeral: false }).then((it) => it[Symbol.asyncDispose]());
+      await whole();
+      expect((await shards())[0]).toMatchObject({ master: 'redis-4', replicas: ['redis-1'] });
+      expect(await kept()).toBe('value');
+    });
+
+    it('a master that hangs is replaced, and follows its successor when it goes on', async () => {
+      const heal = await environment.capabilities.pause?.('redis-2');
+      const view = async () =>
+        parseClusterNodes(String(await (await environment.admin('redis-5')).cluster('NODES')));
+      const promoted = async () => (await view()).some(({ flags }) => flags.join() === 'myself,master');
+      await until('redis-5 to take over', promoted, 30_000);
+      await heal?.();
+      await whole();
+      expect((await shards())[1]).toMatchObject({ master: 'redis-5', replicas: ['redis-2'] });
+    });
+
+    it('ends and removes everything on destroy', async () => {
+      const { name } = topology.environment;
+      expect((await substrate.destroy(name)).ended).toEqual(topology.redis.map(({ id }) => id));
+      expect(await substrate.destroy(name)).toEqual({ ended: [], removed: [] });
+      expect(await substrate.open(topology)).toBeUndefined();
+    });
+
+    const shards = async (): Promise<readonly Shard[]> => (await environment.cluster?.shards()) ?? [];
+    const whole = () =>
+      until(
+        'the cluster to be whole',
+        async () => (await environment.cluster?.missing()) === undefined,
+        60_000,
+      );
+
+    async function epochs(): Promise<readonly string[]> {
+      const views = topology.redis.map(async ({ id }) => {
+        const lines = parseClusterNodes(String(await (await environment.admin(id)).cluster('NODES')));
+        return lines
+          .map(({ id: node, configEpoch, slots }) => `${node} ${configEpoch} ${slots.join()}`)
+          .sort();
+      });
+      return (await Promise.all(views)).flat();
+    }
+
+    async function client(): Promise<Cluster> {
+      const { redis, app, tls, natMap } = environment.endpoints;
+      const cluster = new Cluster([...redis], {
+        ...(natMap && { natMap: { ...natMap } }),
+        redisOptions: {
+          username: app.username,
+          password: app.password.reveal(),
+          ...(tls && { tls: { ca: tls.ca } }),
+        },
+      });
+      cluster.on('error', () => undefined);
+      await until('the stock client to be ready', async () => cluster.status === 'ready');
+      return cluster;
+    }
+
+    /** Written to the first shard and confirmed by its replica; returns how to read it as a client does. */
+    async function durably(key: string): Promise<() => Promise<string | null>> {
+      // Slot 0.
+      const tagged = `{06S}:${key}`;
+      const app = await client();
+      try {
+        await app.set(tagged, 'value');
+        const { master } = (await shards())[0] as Shard;
+        expect(await (await environment.admin(master)).wait(1, 5_000)).toBe(1);
+      } finally {
+        app.disconnect();
+      }
+      return async () => {
+        const reader = await client();
+        return reader.get(tagged).finally(() => reader.disconnect());
+      };
+    }
+  });
+}
