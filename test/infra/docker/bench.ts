@@ -34,6 +34,13 @@ export function configuration(
   return environmentSchema.parse({ ...dev, name, ...change, docker: { ports } });
 }
 
+/** Three masters with a replica each, which notice a death after a second, on ports of their own. */
+export function clusterConfiguration(name: string, firstPort: number): EnvironmentConfig {
+  const cluster = loadEnvironment('cluster', { 'cluster.nodeTimeoutMs': 1_000 });
+  const ports = { redis: firstPort, exporter: firstPort + 20, commander: firstPort + 21 };
+  return environmentSchema.parse({ ...cluster, name, docker: { ports } });
+}
+
 /**
  * A suite that needs the engine and Terraform's plugin. Where one is missing each of its tests is reported as skipped, by
  * name, with the reason.
