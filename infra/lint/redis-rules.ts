@@ -4,6 +4,7 @@
  * Defaults are those of 7.0: what a file does not say is judged as much as what it says.
  */
 import { accessRules, tlsRules } from './access-rules.ts';
+import { clusterRules } from './cluster-rules.ts';
 import type { Conf } from './conf.ts';
 import { type Finding, finding } from './finding.ts';
 
@@ -20,6 +21,7 @@ export function redisRules(conf: Conf, cores: number | undefined): readonly Find
     ...tlsRules(conf),
     ...threadRules(conf, cores),
     ...operationRules(conf),
+    ...clusterRules(conf),
   ];
 }
 
@@ -168,7 +170,9 @@ function durabilityRules(conf: Conf): readonly Finding[] {
 
 function replicationRules(conf: Conf): readonly Finding[] {
   const found: Finding[] = [];
-  if (conf.number('min-replicas-to-write', 0) === 0 || conf.number('min-replicas-max-lag', 10) === 0) {
+  const guarded = conf.number('min-replicas-to-write', 0) > 0 && conf.number('min-replicas-max-lag', 10) > 0;
+  // A node of a cluster stops by itself: cluster-rules.ts says when.
+  if (!guarded && !conf.on('cluster-enabled', false)) {
     found.push(
       finding(
         'warning',
@@ -178,7 +182,7 @@ function replicationRules(conf: Conf): readonly Finding[] {
         'where it has replicas set min-replicas-to-write 1 and min-replicas-max-lag 3; writes that must survive: WAIT',
       ),
     );
-  } else if (conf.number('min-replicas-max-lag', 10) >= 10) {
+  } else if (guarded && conf.number('min-replicas-max-lag', 10) >= 10) {
     const reason = `a cut-off master acknowledges for ${conf.number('min-replicas-max-lag', 10)} s more`;
     found.push(
       finding('info', conf.place('min-replicas-max-lag'), reason, REDIS_CONF, 'set min-replicas-max-lag 3'),

@@ -164,7 +164,7 @@ describe('the redis.conf of a node', () => {
     expect(redis('dev')).toEqual(redis('dev'));
   });
 
-  it.each(['single', 'dev', 'staging', 'production'])(
+  it.each(['cluster', 'single', 'dev', 'staging', 'production'])(
     'of %s has no error or warning of the lint but what the environment means',
     (name) => {
       const found = lintConf(redis(name, { tls: name === 'production' }).text, {

@@ -1,0 +1,122 @@
+/** What a redis.conf gets wrong as that of a node of a cluster. Defaults are those of 7.0. */
+import type { Conf } from './conf.ts';
+import { type Finding, finding, type Severity } from './finding.ts';
+
+const CLUSTER_C = 'src/cluster.c';
+const REDIS_CONF = 'redis.conf of Redis 7.0';
+
+export function clusterRules(conf: Conf): readonly Finding[] {
+  if (!conf.on('cluster-enabled', false)) return withoutEffect(conf);
+  return [...startRules(conf), ...failoverRules(conf), ...serviceRules(conf)];
+}
+
+function withoutEffect(conf: Conf): readonly Finding[] {
+  const [first] = conf.lines.filter(
+    (line) => line.name?.startsWith('cluster-') && line.name !== 'cluster-enabled',
+  );
+  if (first?.name === undefined) return [];
+  const reason = 'without cluster-enabled yes it has no effect, like every other line of a cluster';
+  const at = { line: first.line, directive: first.name };
+  return [finding('info', at, reason, REDIS_CONF, 'set cluster-enabled yes, or remove the lines')];
+}
+
+/** With which the server does not start, or is not found. */
+function startRules(conf: Conf): readonly Finding[] {
+  const say = sayer(conf);
+  const port = conf.number('tls-port', 0) || conf.number('port', 6379);
+  return [
+    ...(conf.has('replicaof')
+      ? [
+          say(
+            'error',
+            'replicaof',
+            'the server does not start with it: a cluster shares out its roles itself',
+            'src/config.c',
+            'remove it; CLUSTER REPLICATE makes a replica',
+          ),
+        ]
+      : []),
+    ...(conf.number('cluster-port', 0) === 0 && port > 55_535
+      ? [
+          say(
+            'error',
+            'port',
+            `the bus would be at ${port + 10_000}: the server does not start`,
+            CLUSTER_C,
+            'choose a port up to 55535, or set cluster-port',
+          ),
+        ]
+      : []),
+    ...(conf.number('tls-port', 0) > 0 && !conf.on('tls-cluster', false)
+      ? [
+          say(
+            'warning',
+            'tls-cluster',
+            'clients speak TLS, the bus plain text: whoever reaches it can speak on it, it has no password',
+            REDIS_CONF,
+            'set tls-cluster yes',
+          ),
+        ]
+      : []),
+  ];
+}
+
+function failoverRules(conf: Conf): readonly Finding[] {
+  const say = sayer(conf);
+  const found: Finding[] = [];
+  const timeout = conf.number('cluster-node-timeout', 15_000);
+  if (timeout >= 10_000) {
+    const reason = `a dead master is noticed after ${timeout / 1_000} s, and a lost election is tried again only after ${(4 * timeout) / 1_000} s`;
+    found.push(
+      say(
+        'warning',
+        'cluster-node-timeout',
+        reason,
+        `${CLUSTER_C}, auth_retry_time`,
+        'set cluster-node-timeout 2000 to 5000',
+      ),
+    );
+  } else if (timeout < 500) {
+    const reason = 'a fork or a slow command that takes longer makes a failover of a master that is well';
+    found.push(say('warning', 'cluster-node-timeout', reason, REDIS_CONF, 'set cluster-node-timeout 2000'));
+  }
+  if (conf.on('cluster-replica-no-failover', false)) {
+    const reason = 'this node is never promoted: where it is the only replica, nobody takes over';
+    found.push(say('warning', 'cluster-replica-no-failover', reason, REDIS_CONF, 'set it to no'));
+  }
+  if (conf.number('cluster-replica-validity-factor', 10) === 0) {
+    const reason = 'a replica is promoted however old its data is';
+    found.push(say('warning', 'cluster-replica-validity-factor', reason, REDIS_CONF, 'set it to 10'));
+  }
+  return found;
+}
+
+function serviceRules(conf: Conf): readonly Finding[] {
+  const say = sayer(conf);
+  const found: Finding[] = [];
+  if (conf.on('cluster-require-full-coverage', true)) {
+    const reason = 'one shard without a master stops all others, too';
+    found.push(
+      say('warning', 'cluster-require-full-coverage', reason, REDIS_CONF, 'for a cache: set it to no'),
+    );
+  }
+  if (conf.on('cluster-allow-reads-when-down', false)) {
+    const reason = 'a node that has lost the majority answers with what it last knew';
+    found.push(
+      say('info', 'cluster-allow-reads-when-down', reason, REDIS_CONF, 'set it to no where stale reads hurt'),
+    );
+  }
+  if (conf.number('min-replicas-to-write', 0) === 0) {
+    const seconds = conf.number('cluster-node-timeout', 15_000) / 1_000;
+    const reason = `a master that is cut off acknowledges writes for ${seconds} s more, which are lost`;
+    const remedy =
+      'with two replicas a master: min-replicas-to-write 1; with one, writes that must survive: WAIT';
+    found.push(say('info', 'min-replicas-to-write', reason, CLUSTER_C, remedy));
+  }
+  return found;
+}
+
+function sayer(conf: Conf) {
+  return (severity: Severity, directive: string, reason: string, source: string, remedy: string): Finding =>
+    finding(severity, conf.place(directive), reason, source, remedy);
+}
