@@ -144,6 +144,15 @@ export class ClosedError extends CacheError {
   }
 }
 
+/** A bounded queue has no room: nothing was cached or queued. */
+export class QueueFullError extends CacheError {
+  override readonly name = 'QueueFullError';
+
+  constructor(message: string) {
+    super(message, { code: 'QUEUE_FULL', retryable: true, outcome: 'not-applied' });
+  }
+}
+
 /** True for failures of the way to Redis (no answer, no connection), false for what Redis or the caller decided. */
 export function isConnectivityError(error: unknown): boolean {
   return (

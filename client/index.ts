@@ -23,6 +23,7 @@ export {
   NotSentError,
   type Outcome,
   OutcomeUnknownError,
+  QueueFullError,
   SerializationError,
   TimeoutError,
 } from './errors.ts';
@@ -44,4 +45,14 @@ export {
   type KeyOptions,
   type VectorSearch,
 } from './keys.ts';
+export { readThrough, type ThroughOptions, type ThroughStore, writeThrough } from './through/read-write.ts';
+export type { Change, Sink, Source } from './through/source.ts';
+export {
+  type WriteBehindEvent,
+  type WriteBehindOptions,
+  type WriteBehindStatistics,
+  type WriteBehindStore,
+  writeBehind,
+} from './through/write-behind.ts';
 export type * from './types.ts';
+export { type WrapOptions, type Wrapped, wrap } from './wrap.ts';

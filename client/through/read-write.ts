@@ -1,0 +1,83 @@
+/**
+ * Read-through and write-through: the application talks to one store, the cache and the source behind it keep in step.
+ *
+ *   get ─▶ cache ─miss─▶ source.load ─▶ cache
+ *   set ─▶ sink.store ─ok─▶ cache          an error of the sink is the caller's, and the cache keeps what it had
+ *
+ * Writes to one key follow each other in the order of the calls, in this process. Writers in several processes can leave
+ * the older of two values in the cache until its TTL ends: let them use `afterStore: 'delete'`.
+ */
+import type { Cache, ReadOptions, WriteOptions, WriteReceipt } from '../types.ts';
+import type { Change, Sink, Source } from './source.ts';
+
+export interface ThroughOptions<T> extends WriteOptions, ReadOptions<T> {
+  /** What becomes of the entry when the sink has the new value; default `set`. */
+  readonly afterStore?: 'set' | 'delete';
+}
+
+export interface ThroughStore<T> {
+  get(key: string): Promise<T | undefined>;
+  set(key: string, value: T): Promise<WriteReceipt>;
+  delete(key: string): Promise<void>;
+}
+
+export function readThrough<T>(
+  cache: Cache,
+  source: Source<T>,
+  options: WriteOptions & ReadOptions<T> = {},
+): Pick<ThroughStore<T>, 'get'> {
+  return {
+    get: (key) => cache.getOrCompute<T | undefined>(key, () => source.load(key), options as object),
+  };
+}
+
+export function writeThrough<T>(
+  cache: Cache,
+  source: Source<T> & Sink<T>,
+  options: ThroughOptions<T> = {},
+): ThroughStore<T> {
+  const { afterStore = 'set', ...access } = options;
+  const order = new KeyOrder();
+  let sequence = 0;
+  const remove = async (change: Change<T>): Promise<void> => {
+    await source.store([change]);
+    await cache.delete(change.key);
+  };
+  return {
+    ...readThrough(cache, source, access),
+    set: (key, value) =>
+      order.run(key, async () => {
+        const change: Change<T> = { kind: 'set', key, value, sequence: ++sequence };
+        if (afterStore === 'delete') {
+          await remove(change);
+          return { source: 'none' };
+        }
+        await source.store([change]);
+        try {
+          return await cache.set(key, value, access);
+        } catch (error) {
+          // The source is ahead of the cache: rather nothing there than the old value.
+          await cache.delete(key).catch(() => {});
+          throw error;
+        }
+      }),
+    delete: (key) => order.run(key, () => remove({ kind: 'remove', key, sequence: ++sequence })),
+  };
+}
+
+/** One piece of work at a time for each key, in the order of the calls. */
+class KeyOrder {
+  readonly #last = new Map<string, Promise<unknown>>();
+
+  run<R>(key: string, work: () => Promise<R>): Promise<R> {
+    const before = this.#last.get(key) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    const settled: Promise<unknown> = mine
+      .catch(() => {})
+      .then(() => {
+        if (this.#last.get(key) === settled) this.#last.delete(key);
+      });
+    this.#last.set(key, settled);
+    return mine;
+  }
+}

@@ -1,0 +1,281 @@
+/**
+ * Write-behind: the cache has a change at once, the sink gets it later, in batches, the last one for each key.
+ *
+ *   set ─▶ queue (bounded) ─▶ cache ─▶ released ─▶ batch ─▶ sink.store ─fails─▶ again, later and later ─▶ lost
+ *
+ * What it promises: a change that was acknowledged reaches the sink within `maxDelayMs` while the sink works; a sink that
+ * fails is asked `attempts` times; what is lost then, or at the end of `close`, is counted, reported by key, and removed
+ * from the cache, so that the cache does not go on showing what nobody has. The queue is memory: a crash loses up to
+ * `maxDelayMs` of changes. Left out: order between keys.
+ */
+import { ClosedError, ConfigurationError, TimeoutError } from '../errors.ts';
+import { Emitter } from '../events.ts';
+import type { Cache, ReadOptions, WriteOptions, WriteReceipt } from '../types.ts';
+import { ChangeQueue } from './queue.ts';
+import type { Change, Sink, Source } from './source.ts';
+
+export interface WriteBehindOptions<T> extends WriteOptions, ReadOptions<T> {
+  /** Longest wait of a change before it is sent, in ms; default 1000. */
+  readonly maxDelayMs?: number;
+  /** Changes sent at once, and how many waiting ones send at once; default 100. */
+  readonly batchSize?: number;
+  /** Keys that may wait; beyond it `set` and `delete` throw `QueueFullError`; default 10000. */
+  readonly queueMax?: number;
+  /** Times that a batch is sent before it is given up; default 5. */
+  readonly attempts?: number;
+  /** Wait before the second attempt, in ms; doubled each time, with jitter, up to 30 s; default 100. */
+  readonly backoffMs?: number;
+  /** How long the sink may take, in ms; default 10000. */
+  readonly storeTimeoutMs?: number;
+  /** How long `close` may take, in ms; what waits then is lost; default 10000. */
+  readonly closeTimeoutMs?: number;
+}
+
+export interface WriteBehindStatistics {
+  readonly queued: number;
+  readonly stored: number;
+  /** Changes that a later one of the same key made superfluous before they were sent. */
+  readonly coalesced: number;
+  readonly retries: number;
+  readonly lost: number;
+  /** Refused because the queue was full. */
+  readonly refused: number;
+}
+
+export type WriteBehindEvent =
+  | { readonly type: 'stored'; readonly changes: number; readonly ms: number }
+  | { readonly type: 'retry'; readonly changes: number; readonly attempt: number; readonly reason: string }
+  | { readonly type: 'lost'; readonly keys: readonly string[]; readonly reason: string };
+
+export interface WriteBehindStore<T> {
+  /** What waits to be stored, else the cache, else the source. */
+  get(key: string): Promise<T | undefined>;
+  set(key: string, value: T): Promise<WriteReceipt>;
+  delete(key: string): Promise<void>;
+  /** Sends what waits. Resolves when it was stored or lost. */
+  flush(): Promise<void>;
+  stats(): WriteBehindStatistics;
+  on(listener: (event: WriteBehindEvent) => void): () => void;
+  /** Takes no more changes and sends the rest. Does not close the cache. */
+  close(): Promise<WriteBehindStatistics>;
+}
+
+const BACKOFF_MAX_MS = 30_000;
+
+export function writeBehind<T>(
+  cache: Cache,
+  source: Source<T> & Sink<T>,
+  options: WriteBehindOptions<T> = {},
+): WriteBehindStore<T> {
+  return new WriteBehind(cache, source, options);
+}
+
+class WriteBehind<T> implements WriteBehindStore<T> {
+  readonly #cache: Cache;
+  readonly #source: Source<T> & Sink<T>;
+  readonly #access: WriteOptions & ReadOptions<T>;
+  readonly #limits: ReturnType<typeof limitsOf>;
+  readonly #queue: ChangeQueue<T>;
+  readonly #events = new Emitter<WriteBehindEvent>();
+  readonly #counts = { stored: 0, retries: 0, lost: 0, refused: 0 };
+  /** What the sink has not answered for yet. */
+  readonly #sending = new Map<string, Change<T>>();
+  readonly #ended = new AbortController();
+  #sequence = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #flushing: Promise<void> | undefined;
+  #closing: Promise<WriteBehindStatistics> | undefined;
+
+  constructor(cache: Cache, source: Source<T> & Sink<T>, options: WriteBehindOptions<T>) {
+    this.#cache = cache;
+    this.#source = source;
+    this.#limits = limitsOf(options);
+    this.#queue = new ChangeQueue(this.#limits.queueMax);
+    const { ttlSeconds, schema, schemaId, durability } = options;
+    this.#access = Object.fromEntries(
+      Object.entries({ ttlSeconds, schema, schemaId, durability }).filter(([, value]) => value !== undefined),
+    );
+  }
+
+  async get(key: string): Promise<T | undefined> {
+    const waiting = this.#queue.find(key) ?? this.#sending.get(key);
+    if (waiting) return waiting.kind === 'set' ? waiting.value : undefined;
+    return this.#cache.getOrCompute<T | undefined>(key, () => this.#source.load(key), this.#access as object);
+  }
+
+  async set(key: string, value: T): Promise<WriteReceipt> {
+    return this.#change({ kind: 'set', key, value, sequence: ++this.#sequence }, () =>
+      this.#cache.set(key, value, this.#access),
+    );
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#change({ kind: 'remove', key, sequence: ++this.#sequence }, () => this.#cache.delete(key));
+  }
+
+  stats(): WriteBehindStatistics {
+    return {
+      queued: this.#queue.size + this.#sending.size,
+      coalesced: this.#queue.coalesced,
+      ...this.#counts,
+    };
+  }
+
+  on(listener: (event: WriteBehindEvent) => void): () => void {
+    return this.#events.on(listener);
+  }
+
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#flushing ??= this.#sendAll().finally(() => {
+      this.#flushing = undefined;
+      if (this.#queue.size > 0) this.#schedule();
+    });
+    return this.#flushing;
+  }
+
+  close(): Promise<WriteBehindStatistics> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<WriteBehindStatistics> {
+    const deadline = setTimeout(() => this.#ended.abort(), this.#limits.closeTimeoutMs);
+    // Twice: a flush that was under way may have begun before the last changes.
+    await this.flush();
+    await this.flush();
+    clearTimeout(deadline);
+    this.#ended.abort();
+    clearTimeout(this.#timer);
+    await this.#lose(this.#queue.drain(), new TimeoutError('closed before it was stored'));
+    return this.stats();
+  }
+
+  async #change<R>(change: Change<T>, apply: () => Promise<R>): Promise<R> {
+    if (this.#closing) throw new ClosedError('The write-behind store is closed');
+    try {
+      this.#queue.add(change);
+    } catch (error) {
+      this.#counts.refused += 1;
+      throw error;
+    }
+    try {
+      const result = await apply();
+      this.#queue.release(change);
+      this.#schedule();
+      return result;
+    } catch (error) {
+      this.#queue.withdraw(change);
+      throw error;
+    }
+  }
+
+  #schedule(): void {
+    if (this.#flushing || this.#ended.signal.aborted) return;
+    if (this.#queue.size >= this.#limits.batchSize) void this.flush();
+    // Not unref'd: changes that wait keep the process.
+    else this.#timer ??= setTimeout(() => void this.flush(), this.#limits.maxDelayMs);
+  }
+
+  async #sendAll(): Promise<void> {
+    while (!this.#ended.signal.aborted) {
+      const batch = this.#queue.take(this.#limits.batchSize);
+      if (batch.length === 0) return;
+      for (const change of batch) this.#sending.set(change.key, change);
+      await this.#send(batch);
+      for (const { key } of batch) this.#sending.delete(key);
+    }
+  }
+
+  async #send(batch: readonly Change<T>[]): Promise<void> {
+    const { attempts } = this.#limits;
+    for (let attempt = 1; ; attempt++) {
+      const error = await this.#store(batch);
+      if (!error) return;
+      if (this.#ended.signal.aborted || attempt >= attempts) return this.#oneByOne(batch, error);
+      this.#counts.retries += 1;
+      this.#events.emit({ type: 'retry', changes: batch.length, attempt, reason: error.message });
+      await pause(this.#backoffMs(attempt), this.#ended.signal);
+    }
+  }
+
+  /** Only what the sink refuses by itself is lost, not its neighbours in the batch. */
+  async #oneByOne(batch: readonly Change<T>[], error: Error): Promise<void> {
+    if (batch.length === 1 || this.#ended.signal.aborted) return this.#lose(batch, error);
+    for (const change of batch) {
+      const own = this.#ended.signal.aborted ? error : await this.#store([change]);
+      if (own) await this.#lose([change], own);
+    }
+  }
+
+  async #store(batch: readonly Change<T>[]): Promise<Error | undefined> {
+    const startedAt = performance.now();
+    const limit = new AbortController();
+    const signal = AbortSignal.any([limit.signal, this.#ended.signal]);
+    try {
+      const late = pause(this.#limits.storeTimeoutMs, signal).then(() => {
+        throw new TimeoutError('The sink did not answer in time');
+      });
+      late.catch(() => {});
+      await Promise.race([this.#source.store(batch), late]);
+      this.#counts.stored += batch.length;
+      const ms = performance.now() - startedAt;
+      this.#events.emit({ type: 'stored', changes: batch.length, ms });
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    } finally {
+      limit.abort();
+    }
+  }
+
+  async #lose(changes: readonly Change<T>[], error: Error): Promise<void> {
+    if (changes.length === 0) return;
+    this.#counts.lost += changes.length;
+    const keys = changes.map(({ key }) => key);
+    this.#events.emit({ type: 'lost', keys, reason: error.message });
+    // A later change of the same key stays: the cache shows that one.
+    const outdated = keys.filter((key) => !this.#queue.find(key));
+    if (outdated.length > 0) await this.#cache.delete(...outdated).catch(() => {});
+  }
+
+  #backoffMs(attempt: number): number {
+    const full = Math.min(BACKOFF_MAX_MS, this.#limits.backoffMs * 2 ** (attempt - 1));
+    return full / 2 + (Math.random() * full) / 2;
+  }
+}
+
+/** Ends early with the signal, never with an error. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const timer = setTimeout(done, ms);
+    function done(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    }
+    signal.addEventListener('abort', done);
+  });
+}
+
+function limitsOf<T>(options: WriteBehindOptions<T>) {
+  const whole = (name: keyof WriteBehindOptions<T>, fallback: number, max: number): number => {
+    const value = options[name] ?? fallback;
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > max)
+      throw new ConfigurationError(
+        `${String(name)}: ${String(value)} is not a whole number from 1 to ${max}`,
+      );
+    return value;
+  };
+  return {
+    maxDelayMs: whole('maxDelayMs', 1000, 3_600_000),
+    batchSize: whole('batchSize', 100, 100_000),
+    queueMax: whole('queueMax', 10_000, 10_000_000),
+    attempts: whole('attempts', 5, 1000),
+    backoffMs: whole('backoffMs', 100, BACKOFF_MAX_MS),
+    storeTimeoutMs: whole('storeTimeoutMs', 10_000, 3_600_000),
+    closeTimeoutMs: whole('closeTimeoutMs', 10_000, 3_600_000),
+  };
+}

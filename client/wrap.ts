@@ -1,0 +1,45 @@
+/**
+ * A function whose results are cached: one key for equal arguments, one load at a time for each key, errors never stored.
+ * `this` is passed on and not part of the key; put what counts of it into `parts`.
+ */
+import { schemaIdOf } from './codec/schema.ts';
+import { buildKey } from './keys.ts';
+import type { Cache, ReadOptions, WriteOptions } from './types.ts';
+
+export interface WrapOptions<This, A extends unknown[], T> extends WriteOptions, ReadOptions<T> {
+  readonly cache: Cache;
+  /** What the keys say that they hold; two functions with the same domain share entries. */
+  readonly domain: string;
+  /** Part of the key; raise it when the function's meaning changes. Default 1. */
+  readonly version?: number;
+  /** What of a call makes its key: plain data. Default: all arguments. */
+  readonly parts?: (this: This, ...args: A) => unknown;
+}
+
+export interface Wrapped<This, A extends unknown[], T> {
+  (this: This, ...args: A): Promise<T>;
+  /** The key of a call. */
+  keyOf(this: unknown, ...args: A): string;
+  /** Removes the result of a call: true where there was one. */
+  forget(this: unknown, ...args: A): Promise<boolean>;
+}
+
+export function wrap<This, A extends unknown[], T>(
+  fn: (this: This, ...args: A) => T | Promise<T>,
+  options: WrapOptions<This, A, T>,
+): Wrapped<This, A, T> {
+  const { cache, domain, version = 1, parts, ...rest } = options;
+  // The same name in key and envelope: an old shape is neither found nor, found elsewhere, believed.
+  const schemaId = schemaIdOf(rest.schema, rest.schemaId);
+  const access = schemaId === undefined ? rest : { ...rest, schemaId };
+  const keyFor = (self: This, args: A): string =>
+    buildKey(domain, parts ? parts.apply(self, args) : args, { version, schemaId });
+  // A plain function and not an arrow: it has to see the caller's `this`. Async: a bad key is a rejection.
+  async function cached(this: This, ...args: A): Promise<T> {
+    return cache.getOrCompute<T>(keyFor(this, args), () => fn.apply(this, args), access);
+  }
+  return Object.assign(cached, {
+    keyOf: (...args: A) => keyFor(undefined as This, args),
+    forget: async (...args: A) => (await cache.delete(keyFor(undefined as This, args))) > 0,
+  });
+}
