@@ -70,6 +70,7 @@ export class SupervisedCache implements Cache {
     this.#reader = new Reader(this.#parts);
     this.#writer = new Writer(this.#parts);
     connection?.on((event) => {
+      fallback.journal.noticed(event);
       events.emit(event);
       if (event.type !== 'ready') return;
       this.#breaker.probeNow();

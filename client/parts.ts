@@ -17,7 +17,7 @@ export interface Tags {
   /** At once where all versions are known here. */
   current(stamps: readonly TagStamp[]): boolean | Promise<boolean>;
   /** All entries that carry one of them are misses from now on. */
-  invalidate(tags: readonly string[]): Promise<void>;
+  invalidate(tags: readonly string[]): Promise<unknown>;
 }
 
 export interface Parts {

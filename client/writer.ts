@@ -85,6 +85,7 @@ export class Writer {
     try {
       const replicas = await remote.set(physical, payload, ttlSeconds, durability, !options.outdates);
       statistics.writes += 1;
+      if (replicas !== undefined) fallback.journal.supersede(physical);
       if (fallback.pending) fallback.recover();
       return replicas === undefined ? { source: 'redis' } : { source: 'redis', replicas };
     } catch (error) {
@@ -106,6 +107,7 @@ export class Writer {
       else {
         removed = await remote.delete(physical);
         for (const key of physical) fallback.forget(key);
+        fallback.journal.acknowledged(physical);
         if (fallback.pending) fallback.recover();
       }
     } catch (error) {

@@ -4,7 +4,11 @@
 export type SlotOf = ((key: string) => number) | undefined;
 
 /** The keys in groups that one command may name. Without slots: all in one. */
-export function bySlot<K>(keys: readonly K[], nameOf: (key: K) => string, slotOf: SlotOf): readonly (readonly K[])[] {
+export function bySlot<K>(
+  keys: readonly K[],
+  nameOf: (key: K) => string,
+  slotOf: SlotOf,
+): readonly (readonly K[])[] {
   if (keys.length === 0) return [];
   if (!slotOf) return [keys];
   const groups = new Map<number, K[]>();

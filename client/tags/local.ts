@@ -19,7 +19,7 @@ export class LocalTags {
     });
   }
 
-  holds(stamps: readonly TagStamp[]): boolean {
+  current(stamps: readonly TagStamp[]): boolean {
     return stamps.every(({ id, version }) => this.#versions.get(id) === version);
   }
 

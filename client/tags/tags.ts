@@ -3,7 +3,7 @@
  * they are the current ones. Invalidating a tag is deleting its version, however many entries carry it.
  *
  *   load:        stamps(tags) ─▶ load ─▶ store with the stamps        (never the other way round: see below)
- *   read:        entry ─▶ holds(stamps)? ─▶ value, or a miss
+ *   read:        entry ─▶ current(stamps)? ─▶ value, or a miss
  *   invalidate:  UNLINK of the tags' keys: one command; in a Cluster one a slot
  *
  * Versions are random and never return: a tag whose key was evicted, expired or lost in a failover gets another version, and
@@ -15,9 +15,9 @@
  */
 import type { Argument } from '../connection/link.ts';
 import type { TagStamp } from '../envelope.ts';
+import { CommandError, isConnectivityError } from '../errors.ts';
 import type { Journal } from '../invalidation/journal.ts';
 import { bySlot, type SlotOf } from '../invalidation/slots.ts';
-import { CommandError, isConnectivityError } from '../errors.ts';
 import type { Coherence } from '../tiers/coherence.ts';
 import { isVersion, newVersion, tagId, tagKey } from './id.ts';
 
@@ -102,7 +102,7 @@ export class Tags {
   }
 
   /** Whether an entry with these stamps holds; a promise where Redis has to be asked. */
-  holds(stamps: readonly TagStamp[]): boolean | Promise<boolean> {
+  current(stamps: readonly TagStamp[]): boolean | Promise<boolean> {
     const { coherence, journal, prefix } = this.#options;
     const live = coherence?.live === true;
     let unknown: string[] | undefined;
