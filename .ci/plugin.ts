@@ -1,4 +1,4 @@
-/** Says `yes` where Terraform has the Docker provider's plugin in a local directory, else `no`. */
-import { localPlugin } from '../infra/docker/terraform.ts';
+/** Says `yes` where Terraform can have the Docker provider's plugin, from a local directory or a registry, else `no`. */
+import { pluginAvailable } from '../infra/docker/plugin.ts';
 
-process.stdout.write(localPlugin() === undefined ? 'no' : 'yes');
+process.stdout.write((await pluginAvailable().catch(() => false)) ? 'yes' : 'no');

@@ -202,7 +202,7 @@ const ROOMS: readonly rules.Room[] = [
 
   room('bench/', 'comparisons, run by hand', ['infra/', 'config/']),
   room('test/', 'tests may look anywhere', ['*']),
-  room('.ci/', 'the pipeline', ['config/gates.ts', 'harness/registry.ts', 'infra/docker/terraform.ts'], {
+  room('.ci/', 'the pipeline', ['config/gates.ts', 'harness/registry.ts', 'infra/docker/plugin.ts'], {
     types: ['harness/reports/report.ts'],
   }),
   room('vitest.config.ts', 'tool configuration', [], { libraries: ['vitest'] }),

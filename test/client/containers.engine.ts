@@ -43,84 +43,88 @@ async function sentinel(port: number, master: number): Promise<StartedTestContai
   return await run(script, /\+monitor master mymaster/);
 }
 
-describeOnEngine('the client on containers', () => {
-  afterAll(async () => {
-    await Promise.all(started.map((container) => container.stop({ timeout: 1_000 })));
-  });
-
-  it('sets, gets, computes and deletes on a Redis by itself', async () => {
-    const port = 27_801;
-    await redis(port);
-    const cache = redisCache({ address: { host: HOST, port } });
-    expect(await cache.set('a', { n: 1 })).toMatchObject({ source: 'redis' });
-    expect(await cache.get('a')).toEqual({ n: 1 });
-    expect(await cache.getOrCompute('b', () => 'made')).toBe('made');
-    expect(await cache.delete('a')).toBe(1);
-    expect(await cache.get('a')).toBeUndefined();
-    await cache.close();
-  });
-
-  it('answers from memory while its Redis is stopped', async () => {
-    const port = 27_802;
-    const container = await redis(port);
-    const cache = redisCache({ address: { host: HOST, port }, commandTimeoutMs: 500 });
-    await cache.set('kept', 'value');
-    await container.stop({ timeout: 1_000 });
-    started.splice(started.indexOf(container), 1);
-    expect(await cache.getOrComputeEntry('other', () => 'made')).toMatchObject({ value: 'made' });
-    expect((await cache.set('later', 1)).source).not.toBe('redis');
-    await cache.close();
-  });
-
-  describe('with sentinels', () => {
-    let master: StartedTestContainer;
-    let sentinels: readonly number[];
-
-    beforeAll(async () => {
-      const [first, second, ...rest] = [27_810, 27_811, 27_812, 27_813, 27_814] as const;
-      master = await redis(first);
-      await redis(second, `--replicaof ${HOST} ${first}`);
-      sentinels = rest;
-      for (const port of rest) await sentinel(port, first);
+describeOnEngine(
+  'the client on containers',
+  () => {
+    afterAll(async () => {
+      await Promise.all(started.map((container) => container.stop({ timeout: 1_000 })));
     });
 
-    it('follows a failover', async () => {
-      const cache = sentinelCache({ sentinels: sentinels.map((port) => ({ host: HOST, port })) });
-      const durability = { replicas: 1, timeoutMs: 2_000 };
-      await until(
-        'the replica to be in sync: it confirms a write',
-        () =>
-          cache.set('before', 1, { durability }).then(
-            () => true,
-            () => false,
-          ),
-        40_000,
-      );
-      // Until all sentinels know each other and the replica, there is nobody to elect.
-      await until(
-        'the sentinels to know all',
-        async () => {
-          const known = await Promise.all(
-            sentinels.map((port) =>
-              master.exec(['redis-cli', '-p', String(port), 'sentinel', 'master', 'mymaster']),
-            ),
-          );
-          return known.every(
-            ({ output }) => /num-slaves\n1\n/.test(output) && /num-other-sentinels\n2\n/.test(output),
-          );
-        },
-        30_000,
-      );
-      await master.stop({ timeout: 1_000 });
-      started.splice(started.indexOf(master), 1);
-      await until(
-        'a write to the new master',
-        async () => (await cache.set('after', 2)).source === 'redis',
-        40_000,
-      );
-      expect(await cache.get('before')).toBe(1);
-      expect(await cache.get('after')).toBe(2);
+    it('sets, gets, computes and deletes on a Redis by itself', async () => {
+      const port = 27_801;
+      await redis(port);
+      const cache = redisCache({ address: { host: HOST, port } });
+      expect(await cache.set('a', { n: 1 })).toMatchObject({ source: 'redis' });
+      expect(await cache.get('a')).toEqual({ n: 1 });
+      expect(await cache.getOrCompute('b', () => 'made')).toBe('made');
+      expect(await cache.delete('a')).toBe(1);
+      expect(await cache.get('a')).toBeUndefined();
       await cache.close();
     });
-  });
-});
+
+    it('answers from memory while its Redis is stopped', async () => {
+      const port = 27_802;
+      const container = await redis(port);
+      const cache = redisCache({ address: { host: HOST, port }, commandTimeoutMs: 500 });
+      await cache.set('kept', 'value');
+      await container.stop({ timeout: 1_000 });
+      started.splice(started.indexOf(container), 1);
+      expect(await cache.getOrComputeEntry('other', () => 'made')).toMatchObject({ value: 'made' });
+      expect((await cache.set('later', 1)).source).not.toBe('redis');
+      await cache.close();
+    });
+
+    describe('with sentinels', () => {
+      let master: StartedTestContainer;
+      let sentinels: readonly number[];
+
+      beforeAll(async () => {
+        const [first, second, ...rest] = [27_810, 27_811, 27_812, 27_813, 27_814] as const;
+        master = await redis(first);
+        await redis(second, `--replicaof ${HOST} ${first}`);
+        sentinels = rest;
+        for (const port of rest) await sentinel(port, first);
+      });
+
+      it('follows a failover', async () => {
+        const cache = sentinelCache({ sentinels: sentinels.map((port) => ({ host: HOST, port })) });
+        const durability = { replicas: 1, timeoutMs: 2_000 };
+        await until(
+          'the replica to be in sync: it confirms a write',
+          () =>
+            cache.set('before', 1, { durability }).then(
+              () => true,
+              () => false,
+            ),
+          40_000,
+        );
+        // Until all sentinels know each other and the replica, there is nobody to elect.
+        await until(
+          'the sentinels to know all',
+          async () => {
+            const known = await Promise.all(
+              sentinels.map((port) =>
+                master.exec(['redis-cli', '-p', String(port), 'sentinel', 'master', 'mymaster']),
+              ),
+            );
+            return known.every(
+              ({ output }) => /num-slaves\n1\n/.test(output) && /num-other-sentinels\n2\n/.test(output),
+            );
+          },
+          30_000,
+        );
+        await master.stop({ timeout: 1_000 });
+        started.splice(started.indexOf(master), 1);
+        await until(
+          'a write to the new master',
+          async () => (await cache.set('after', 2)).source === 'redis',
+          40_000,
+        );
+        expect(await cache.get('before')).toBe(1);
+        expect(await cache.get('after')).toBe(2);
+        await cache.close();
+      });
+    });
+  },
+  'engine',
+);

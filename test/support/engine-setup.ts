@@ -3,21 +3,27 @@ import { resolve } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { dockerChecks } from '../../infra/docker/doctor.ts';
 import { buildImages } from '../../infra/docker/images.ts';
+import { pluginAvailable } from '../../infra/docker/plugin.ts';
+import { PROVIDER_VERSION } from '../../infra/docker/provider.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Why the tests cannot run here; empty: they can. */
-    readonly missing: string;
+    /** Why tests that deploy cannot run here, and those that need no more than an engine; empty: they can. */
+    readonly missing: { readonly deploy: string; readonly engine: string };
   }
 }
 
-const NEEDED = ['docker-engine', 'terraform', 'docker-provider'];
-
 export async function setup(project: TestProject): Promise<void> {
   const stateDir = resolve('.kit');
-  const checks = (await dockerChecks(stateDir)).filter(({ id }) => NEEDED.includes(id));
-  const missing = checks.filter(({ state }) => state !== 'ok').map(({ found }) => found);
-  project.provide('missing', missing.join('; '));
-  if (checks.some(({ id, state }) => id === 'docker-engine' && state === 'ok'))
-    await buildImages({ stateDir });
+  const checks = await dockerChecks(stateDir);
+  const failed = (...ids: readonly string[]) =>
+    checks.filter(({ id, state }) => ids.includes(id) && state === 'fail').map(({ found }) => found);
+  const engine = failed('docker-engine');
+  const missing = failed('docker-engine', 'terraform');
+  if (missing.length === 0 && !(await pluginAvailable()))
+    missing.push(
+      `the provider's plugin ${PROVIDER_VERSION} is in no local directory, and no registry answers`,
+    );
+  project.provide('missing', { deploy: missing.join('; '), engine: engine.join('; ') });
+  if (engine.length === 0) await buildImages({ stateDir });
 }

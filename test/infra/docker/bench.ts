@@ -9,6 +9,8 @@ import { type StateDir, temporaryStateDir } from '../local/bench.ts';
 
 /** The images that the suite's setup built (or found) are used by every test. */
 export function engineStateDir(): StateDir {
+  // No hook runs in a file whose tests are all skipped: what nobody removes is not made.
+  if (inject('missing').deploy !== '') return { path: '/nowhere', [Symbol.dispose]: () => {} };
   const state = temporaryStateDir();
   const built = imagesFile(resolve('.kit'));
   if (existsSync(built)) {
@@ -42,10 +44,14 @@ export function clusterConfiguration(name: string, firstPort: number): Environme
 }
 
 /**
- * A suite that needs the engine and Terraform's plugin. Where one is missing each of its tests is reported as skipped, by
- * name, with the reason.
+ * A suite that needs the engine and, where it deploys, Terraform with its plugin. Where one is missing each of its tests is
+ * reported as skipped, by name, with the reason.
  */
-export function describeOnEngine(name: string, body: () => void): void {
-  const missing = inject('missing');
+export function describeOnEngine(
+  name: string,
+  body: () => void,
+  needs: 'deploy' | 'engine' = 'deploy',
+): void {
+  const missing = inject('missing')[needs];
   describe.runIf(missing === '')(missing === '' ? name : `${name} [skipped: ${missing}]`, body);
 }
