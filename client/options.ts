@@ -1,6 +1,7 @@
 /**
  * Options with their defaults, resolved once. A bad value is quoted in a `ConfigurationError`.
  */
+import { CodecSelection } from './codec/codec.ts';
 import { ConfigurationError } from './errors.ts';
 import type { CodecChoice } from './parts.ts';
 import type {
@@ -53,9 +54,6 @@ export interface ResolvedCache {
   readonly deflateAboveBytes: number | undefined;
   readonly l1: Required<L1Options> | undefined;
 }
-
-/** JSON for every key. */
-const JSON_ONLY: CodecChoice = { of: () => undefined, byId: new Map() };
 
 const shown = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : String(value));
 
@@ -171,7 +169,7 @@ export function resolveCache(options: CacheOptions): ResolvedCache {
     fallbackEntries: integer('fallbackEntries', options.fallbackEntries, 1000, 0, 100_000_000),
     durability: resolveDurability('durability', options.durability, 'async'),
     enabled: flag('enabled', options.enabled, true),
-    codecs: JSON_ONLY,
+    codecs: new CodecSelection(options.codecs, options.defaultCodec),
     l1: options.l1 && {
       maxEntries: integer('l1.maxEntries', options.l1.maxEntries, 10_000, 1, 100_000_000),
       ttlSeconds: integer('l1.ttlSeconds', options.l1.ttlSeconds, 60, 1, LIMITS.ttlSeconds),

@@ -4,6 +4,8 @@
  * Time is in milliseconds except TTLs, which Redis counts in seconds (`ttlSeconds`).
  */
 import type { Redis } from 'ioredis';
+import type { CodecName, CodecRule } from './codec/codec.ts';
+import type { Codec } from './envelope.ts';
 
 /**
  * What an acknowledgement promises. `async`: Redis's own. Else: that many replicas confirmed it (WAIT), so that a crash or a
@@ -168,6 +170,13 @@ export interface CacheOptions {
   readonly fallbackEntries?: number;
   /** Default promise of writes; default `async`. */
   readonly durability?: Durability;
+  /**
+   * What values are written with, by key; the first rule that matches wins. Reading needs none: entries say it themselves.
+   * `binary` is for rich values: Date, Map, Set, typed arrays, bigint.
+   */
+  readonly codecs?: readonly CodecRule[];
+  /** Where no rule matches; keys with `api:`, `response:` or `config:` in them are JSON all the same. Default `json`. */
+  readonly defaultCodec?: CodecName | Codec;
   /** Payloads of at least so many bytes are deflated where that makes them smaller; default: none is. */
   readonly deflateAboveBytes?: number;
   /** False: never asks Redis (seed 004's switch `ENABLE_REDIS_CACHE`); default true. */

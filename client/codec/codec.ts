@@ -4,6 +4,7 @@
  */
 import type { Codec } from '../envelope.ts';
 import { ConfigurationError } from '../errors.ts';
+import type { CodecChoice } from '../parts.ts';
 import { readBinary } from './binary-reader.ts';
 import { writeBinary } from './binary-writer.ts';
 
@@ -31,7 +32,7 @@ const JSON_KEYS = ['api:', 'response:', 'config:'] as const;
 /** Choices that are remembered. */
 const CHOICES = 10_000;
 
-export class CodecSelection {
+export class CodecSelection implements CodecChoice {
   /** All that entries may have been written with, by the ids that envelopes keep. */
   readonly byId: ReadonlyMap<number, Codec>;
   readonly #rules: readonly {
@@ -56,7 +57,7 @@ export class CodecSelection {
   }
 
   /** undefined: JSON, and bytes as they are. */
-  forKey(key: string): Codec | undefined {
+  of(key: string): Codec | undefined {
     if (this.#rules.length === JSON_KEYS.length && this.#default === undefined) return undefined;
     if (this.#chosen.has(key)) return this.#chosen.get(key);
     const rule = this.#rules.find(({ matches }) => matches(key));

@@ -91,10 +91,17 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     this.#source = source;
     this.#limits = limitsOf(options);
     this.#queue = new ChangeQueue(this.#limits.queueMax);
-    const { ttlSeconds, schema, schemaId, durability } = options;
-    this.#access = Object.fromEntries(
-      Object.entries({ ttlSeconds, schema, schemaId, durability }).filter(([, value]) => value !== undefined),
-    );
+    const {
+      maxDelayMs,
+      batchSize,
+      queueMax,
+      attempts,
+      backoffMs,
+      storeTimeoutMs,
+      closeTimeoutMs,
+      ...access
+    } = options;
+    this.#access = access;
   }
 
   async get(key: string): Promise<T | undefined> {

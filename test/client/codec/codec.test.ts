@@ -12,6 +12,8 @@ import {
   ConfigurationError,
   decodeEnvelope,
   encodeEnvelope,
+  memoryCache,
+  SerializationError,
   type StandardSchema,
   schemaIdOf,
 } from '../../../client/index.ts';
@@ -24,11 +26,11 @@ const own: Codec = {
 
 /** What a selection says for keys, by id; 1 for JSON. */
 const ids = (selection: CodecSelection, ...keys: readonly string[]): readonly number[] =>
-  keys.map((key) => selection.forKey(key)?.id ?? 1);
+  keys.map((key) => selection.of(key)?.id ?? 1);
 
 describe('the codec of a key', () => {
   it('is JSON unless something else is said', () => {
-    expect(new CodecSelection().forKey('anything')).toBeUndefined();
+    expect(new CodecSelection().of('anything')).toBeUndefined();
   });
 
   it('is what the first matching rule says, by part of the key, by star, or by expression', () => {
@@ -59,7 +61,7 @@ describe('the codec of a key', () => {
 
   it('is remembered for a bounded number of keys', () => {
     const selection = new CodecSelection([{ pattern: '7', codec: 'binary' }]);
-    for (let i = 0; i < 20_001; i++) selection.forKey(`k${i}`);
+    for (let i = 0; i < 20_001; i++) selection.of(`k${i}`);
     expect(ids(selection, 'k7', 'k8')).toEqual([3, 1]);
   });
 
@@ -71,7 +73,7 @@ describe('the codec of a key', () => {
     fc.assert(
       fc.property(letters, keys, (pattern, key) => {
         const expected = new RegExp(`^${pattern.replace(/\*+/g, '.*')}$`).test(key);
-        expect(new CodecSelection([{ pattern, codec: 'binary' }]).forKey(key)?.id === 3).toBe(expected);
+        expect(new CodecSelection([{ pattern, codec: 'binary' }]).of(key)?.id === 3).toBe(expected);
       }),
     );
   });
@@ -102,6 +104,22 @@ describe('the codec of a key', () => {
   ])('is refused: %s', (_, make, message) => {
     expect(make).toThrowError(ConfigurationError);
     expect(make).toThrowError(message);
+  });
+});
+
+describe('a cache with rules', () => {
+  it('keeps rich values as they are, and its other values as JSON', async () => {
+    const cache = memoryCache({ codecs: [{ pattern: 'session:', codec: 'binary' }], deflateAboveBytes: 100 });
+    const session = {
+      since: new Date(5),
+      seen: new Map([[1, new Set(['a'])]]),
+      ids: new Uint32Array(200),
+      none: undefined,
+    };
+    await cache.set('session:1', session);
+    expect(await cache.get('session:1')).toStrictEqual(session);
+    await expect(cache.set('other', session.seen)).rejects.toThrowError(SerializationError);
+    await cache.close();
   });
 });
 
