@@ -1,18 +1,21 @@
 /**
  * Cold deploy to a quorum of sentinels, and destroy: Terraform through CDKTF beside a compose file of the same eight
- * containers, same images, addresses, limits and health checks, in one run.
+ * containers, in one run.
  *
  *   node bench/deploy.ts [rounds]
  *
- * The start-up of the CDKTF command line (its own start, the app, synthesis) is measured by `cdktf synth` and printed apart.
+ * The start-up of the CDKTF command line (its own start, the app, synthesis: until it calls Terraform the first time to work)
+ * is measured in the same runs and printed apart.
+ * Both sides end a deploy with the same wait: all sentinels name one master, see its replicas in sync and each other.
  */
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   cpSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -21,19 +24,29 @@ import { join, resolve } from 'node:path';
 import { loadEnvironment } from '../config/load.ts';
 import { engineVersion } from '../infra/docker/engine.ts';
 import { environmentDir, renderFiles } from '../infra/docker/files.ts';
-import { buildImages, chooseImages, type ImageChoice } from '../infra/docker/images.ts';
-import { type DockerPlan, type PlannedContainer, planDocker } from '../infra/docker/plan.ts';
-import { deploy, destroy, startUp } from '../infra/docker/terraform.ts';
+import { buildImages, chooseImages } from '../infra/docker/images.ts';
+import { planDocker } from '../infra/docker/plan.ts';
+import { deploy, destroy, terraformProgram } from '../infra/docker/terraform.ts';
 import { runProgram } from '../infra/process.ts';
 import { planTopology } from '../infra/topology.ts';
+import { type Configuration, composeFile } from './compose-file.ts';
 
 const stateDir = resolve('.kit');
-const work = mkdtempSync(join(tmpdir(), 'kit-bench-'));
 const plan = planDocker(planTopology(loadEnvironment('dev')));
+const { environment } = plan;
 const rounds = Number(process.argv[2] ?? 3);
 
+interface Times {
+  readonly deploy: number;
+  readonly destroy: number;
+}
+interface TerraformTimes extends Times {
+  /** Of both command lines. */
+  readonly startUps: readonly number[];
+}
+
 async function run(command: string, args: readonly string[]): Promise<string> {
-  const record = await runProgram({ command, args, cwd: work, timeoutMs: 300_000 });
+  const record = await runProgram({ command, args, timeoutMs: 300_000 });
   if (record.exitCode !== 0) throw new Error(`${command} ${args.join(' ')}: ${record.stderr}`);
   return record.stdout.trim();
 }
@@ -43,76 +56,57 @@ async function seconds(act: () => Promise<unknown>): Promise<number> {
   return (performance.now() - started) / 1_000;
 }
 
-const tagOf = (choice: ImageChoice) => (choice.kind === 'published' ? choice.reference : choice.tag);
-
-/** The plan once more, as compose says it. */
-function composeFile({ networks, nodes, exporter, commander, ready, environment }: DockerPlan) {
-  const images = chooseImages(stateDir);
-  const service = (part: PlannedContainer, more: object) => ({
-    image: tagOf(images.redis),
-    user: '999:999',
-    read_only: true,
-    init: true,
-    cap_drop: ['ALL'],
-    security_opt: ['no-new-privileges'],
-    mem_limit: `${part.memoryMb}m`,
-    restart: 'unless-stopped',
-    ports: [`127.0.0.1:${part.published.port}:${part.address.port}`],
-    networks: { data: { ipv4_address: part.address.host }, publish: {} },
-    healthcheck: { test: ['CMD', ...part.health], interval: '10s', timeout: '3s', retries: 3 },
-    environment: [...part.env],
-    stop_grace_period: '20s',
-    ...more,
-  });
-  const conf = (part: { readonly configVolume: string }) =>
-    `${join(work, 'conf', part.configVolume)}:/kit:ro`;
-  const redis = nodes.filter(({ node }) => node.role === 'redis').map(({ id }) => id);
-  const entries = nodes.map((node) => {
-    const after = node.node.role === 'redis' ? [] : redis;
-    const volumes = [conf(node), `${node.id}-data:/data`];
-    return [node.id, service(node, { volumes, depends_on: after })] as const;
-  });
-  const all = nodes.map(({ id }) => id);
-  const side = (part: PlannedContainer, role: 'exporter' | 'commander', entrypoint: readonly string[]) =>
-    service(part, {
-      image: tagOf(images[role]),
-      entrypoint,
-      volumes: [conf(part)],
-      tmpfs: ['/tmp'],
-      depends_on: all,
-    });
-  return {
-    version: '2.4',
-    services: {
-      ...Object.fromEntries(entries),
-      exporter: side(exporter, 'exporter', ['/bin/sh', '/kit/exporter.sh']),
-      commander: side(commander, 'commander', ['node', '/redis-commander/bin/redis-commander.js']),
-      ready: {
-        ...{ image: tagOf(images.redis), command: ['ready'], volumes: [conf(ready)], profiles: ['wait'] },
-        networks: { data: { ipv4_address: ready.address.host } },
-      },
-    },
-    networks: {
-      data: {
-        name: networks.data.name,
-        internal: true,
-        ipam: { config: [{ subnet: networks.data.subnet }] },
-      },
-      publish: { name: networks.publish.name },
-    },
-    volumes: Object.fromEntries(
-      nodes.map(({ id }) => [`${id}-data`, { name: `compose-${environment.name}-${id}` }]),
-    ),
+/** Terraform, with a note of when CDKTF called it to work; what came before is the start-up. */
+async function terraformRound(): Promise<TerraformTimes> {
+  const dir = mkdtempSync(join(tmpdir(), 'kit-bench-'));
+  const note = join(dir, 'called');
+  const program = join(dir, 'terraform');
+  const script = `#!/bin/sh\n[ "$1" != init ] || date +%s.%N >${note}\nexec ${await terraformProgram()} "$@"\n`;
+  writeFileSync(program, script, { mode: 0o755 });
+  const split = async (act: () => Promise<unknown>) => {
+    const started = Date.now() / 1_000;
+    await act();
+    const called = Number(readFileSync(note, 'utf8'));
+    return { startUp: called - started, work: Date.now() / 1_000 - called };
   };
+  try {
+    const up = await split(() => deploy(environment, { stateDir, program }));
+    const down = await split(() => destroy(environment, { stateDir, program, allowDestroy: true }));
+    return { deploy: up.work, destroy: down.work, startUps: [up.startUp, down.startUp] };
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
 }
 
-/** What the init container does for Terraform, compose gets done beforehand and free of charge. */
+async function composeRound(configuration: Configuration): Promise<Times> {
+  const dir = mkdtempSync(join(tmpdir(), 'kit-bench-'));
+  try {
+    const images = chooseImages(stateDir);
+    await renderFiles(plan, images.facts, stateDir);
+    const rendered = environmentDir(stateDir, environment.name);
+    copyFileSync(join(rendered, 'files.tar'), join(dir, 'files.tar'));
+    ownedCopy(join(rendered, 'files'), join(dir, 'conf'));
+    chmodSync(dir, 0o755);
+    const file = join(dir, 'compose.json');
+    writeFileSync(file, JSON.stringify(composeFile(plan, { images, configuration, dir })));
+    const project = ['--project-name', 'kit-bench', '--file', file];
+    return {
+      deploy: await seconds(async () => {
+        await run('docker-compose', [...project, 'up', '--detach']);
+        await run('docker-compose', [...project, 'run', '--rm', '--no-deps', 'ready']);
+      }),
+      destroy: await seconds(() => run('docker-compose', [...project, 'down', '--volumes'])),
+    };
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** As the init container leaves the volumes. */
 function ownedCopy(from: string, to: string): void {
   cpSync(from, to, { recursive: true });
-  for (const entry of [
-    to,
-    ...readdirSync(to, { recursive: true, encoding: 'utf8' }).map((name) => join(to, name)),
-  ]) {
+  const below = readdirSync(to, { recursive: true, encoding: 'utf8' }).map((name) => join(to, name));
+  for (const entry of [to, ...below]) {
     chownSync(entry, 999, 999);
     chmodSync(entry, 0o700);
   }
@@ -121,45 +115,31 @@ function ownedCopy(from: string, to: string): void {
 const median = (values: readonly number[]) =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
-try {
-  await buildImages({ stateDir });
-  const { environment } = plan;
-  const terraform: Record<'startUp' | 'deploy' | 'destroy', number[]> = {
-    startUp: [],
-    deploy: [],
-    destroy: [],
-  };
-  const compose: Record<'deploy' | 'destroy', number[]> = { deploy: [], destroy: [] };
-  const compositor = ['--project-name', 'kit-bench', '--file', join(work, 'compose.json')];
-  for (let round = 0; round < rounds; round += 1) {
-    terraform.startUp.push(await seconds(() => startUp(environment, { stateDir })));
-    terraform.deploy.push(await seconds(() => deploy(environment, { stateDir })));
-    terraform.destroy.push(await seconds(() => destroy(environment, { stateDir, allowDestroy: true })));
+/** The median, and each round's. */
+const figures = (values: readonly number[]) =>
+  `${median(values).toFixed(2)} (${values.map((value) => value.toFixed(2)).join(' ')})`;
 
-    await renderFiles(plan, chooseImages(stateDir).facts, stateDir);
-    mkdirSync(work, { recursive: true });
-    ownedCopy(join(environmentDir(stateDir, environment.name), 'files'), join(work, 'conf'));
-    chmodSync(work, 0o755);
-    writeFileSync(join(work, 'compose.json'), JSON.stringify(composeFile(plan), null, 2));
-    compose.deploy.push(
-      await seconds(async () => {
-        await run('docker-compose', [...compositor, 'up', '--detach']);
-        await run('docker-compose', [...compositor, 'run', '--rm', 'ready']);
-      }),
-    );
-    compose.destroy.push(await seconds(() => run('docker-compose', [...compositor, 'down', '--volumes'])));
-  }
-  const before = median(terraform.startUp);
-  const versions = `${await run('docker-compose', ['version', '--short'])} on Docker ${await engineVersion()}`;
-  process.stdout.write(`compose ${versions}; ${rounds} rounds, medians in seconds\n`);
-  process.stdout.write(`start-up of the CDKTF command line  ${before.toFixed(2)}\n`);
-  for (const what of ['deploy', 'destroy'] as const) {
-    const [ours, theirs] = [median(terraform[what]) - before, median(compose[what])];
-    const ratio = (ours / theirs).toFixed(2);
+await buildImages({ stateDir });
+const ours: TerraformTimes[] = [];
+const theirs: Record<Configuration, Times[]> = { volumes: [], folders: [] };
+for (let round = 0; round < rounds; round += 1) {
+  ours.push(await terraformRound());
+  theirs.volumes.push(await composeRound('volumes'));
+  theirs.folders.push(await composeRound('folders'));
+}
+const versions = `${await run('docker-compose', ['version', '--short'])} on Docker ${await engineVersion()}`;
+process.stdout.write(`compose ${versions}; ${rounds} rounds, medians in seconds\n`);
+process.stdout.write(
+  `start-up of the CDKTF command line ${figures(ours.flatMap(({ startUps }) => startUps))}\n`,
+);
+for (const what of ['deploy', 'destroy'] as const) {
+  const mine = ours.map((times) => times[what]);
+  process.stdout.write(`${what}\n  cdktf ${figures(mine)}\n`);
+  for (const [configuration, times] of Object.entries(theirs)) {
+    const compose = times.map((each) => each[what]);
+    const ratio = (median(mine) / median(compose)).toFixed(2);
     process.stdout.write(
-      `${what.padEnd(8)} cdktf ${ours.toFixed(2)}  compose ${theirs.toFixed(2)}  ratio ${ratio}\n`,
+      `  compose, configuration in ${configuration} ${figures(compose)}: ${ratio} times\n`,
     );
   }
-} finally {
-  rmSync(work, { recursive: true, force: true });
 }

@@ -1,8 +1,8 @@
 /**
- * Renders everything that a container reads, into files of mode 0600 under the state directory. Terraform copies them into
- * the configuration volumes through the init container: no secret is in a variable, a command line or the state.
+ * Renders everything that a container reads, into files of mode 0600 under the state directory. Terraform copies them, as one
+ * archive, into the configuration volumes through the init container: no secret is in a variable, a command line or the state.
  *
- * plan + secrets + images ─▶ texts (pure renderers) ─▶ `<state>/docker/<environment>/files/<node>/…`
+ * plan + secrets + images ─▶ texts (pure renderers) ─▶ `<state>/docker/<environment>/files/<node>/…` and `files.tar`
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,24 +15,22 @@ import { type BinaryFacts, renderRedisConf } from '../redis-conf.ts';
 import { renderSentinelConf } from '../sentinel-conf.ts';
 import { makeCertificates } from '../tls.ts';
 import type { Address, TopologyNode } from '../topology.ts';
+import { tarOf } from './archive.ts';
 import { NODE_IMAGE_DIR } from './images.ts';
 import type { DockerPlan, PlannedNode } from './plan.ts';
 
 const PROJECT = join(import.meta.dirname, '../..');
 const TLS_PATHS = { ca: '/kit/tls/ca.crt', cert: '/kit/tls/node.crt', key: '/kit/tls/node.key' };
 
-/** A file for a configuration volume. */
-export interface VolumeFile {
-  readonly volume: string;
-  /** Within the volume. */
-  readonly path: string;
-  /** Absolute, on this machine. */
+/** All configuration volumes in one tar file: a folder each. */
+export interface Archive {
   readonly source: string;
   readonly sha256: string;
 }
 
 export interface RenderedFiles {
-  readonly files: readonly VolumeFile[];
+  /** Its source is an absolute path of this machine. */
+  readonly archive: Archive;
   /** By configuration volume: the hash that replaces its container. */
   readonly hashes: ReadonlyMap<string, string>;
   readonly departures: readonly string[];
@@ -65,15 +63,15 @@ export async function renderFiles(
   stateDir: string,
 ): Promise<RenderedFiles> {
   const { texts, departures } = await renderTexts(plan, facts, stateDir);
-  const root = join(environmentDir(stateDir, plan.environment.name), 'files');
+  const dir = environmentDir(stateDir, plan.environment.name);
   const files = [...texts].flatMap(([volume, entries]) =>
-    [...entries].map(([path, text]): VolumeFile => {
-      const source = join(root, volume, path);
-      writeSecret(source, text);
-      return { volume, path, source, sha256: sha256(text) };
-    }),
+    [...entries].map(([path, text]) => ({ path: `${volume}/${path}`, text })),
   );
-  return { files, hashes: hashesOf(texts), departures };
+  for (const { path, text } of files) writeSecret(join(dir, 'files', path), text);
+  const archive = tarOf(files);
+  const source = join(dir, 'files.tar');
+  writeSecret(source, archive);
+  return { archive: { source, sha256: sha256(archive) }, hashes: hashesOf(texts), departures };
 }
 
 /** As `renderFiles` would, without writing: what the containers and their volumes would carry. */
@@ -359,15 +357,15 @@ function hashesOf(texts: Texts): ReadonlyMap<string, string> {
   );
 }
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
 
 /** Whole or not at all: Terraform may read it at any time. An unchanged file is not touched. */
-function writeSecret(path: string, text: string): void {
-  if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
+function writeSecret(path: string, content: string | Uint8Array): void {
+  if (existsSync(path) && readFileSync(path).equals(Buffer.from(content))) return;
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${process.pid}.next`;
   try {
-    writeFileSync(draft, text, { mode: 0o600, flush: true });
+    writeFileSync(draft, content, { mode: 0o600, flush: true });
     chmodSync(draft, 0o600);
     renameSync(draft, path);
   } finally {

@@ -12,7 +12,7 @@ import { Observability } from './constructs/observability.ts';
 import { Readiness } from './constructs/readiness.ts';
 import { RedisNodes } from './constructs/redis-nodes.ts';
 import { Sentinels } from './constructs/sentinels.ts';
-import type { VolumeFile } from './files.ts';
+import type { Archive } from './files.ts';
 import type { ImageSet } from './images.ts';
 import { outputsOf } from './outputs.ts';
 import type { DockerPlan } from './plan.ts';
@@ -21,8 +21,8 @@ import { PROVIDER_VERSION } from './provider.ts';
 export interface StackProps {
   readonly plan: DockerPlan;
   readonly images: ImageSet;
-  /** With sources relative to the stack's folder. */
-  readonly files: readonly VolumeFile[];
+  /** With its source relative to the stack's folder. */
+  readonly archive: Archive;
   readonly hashes: ReadonlyMap<string, string>;
   /** Of the local state, relative to the stack's folder. */
   readonly statePath: string;
@@ -54,7 +54,7 @@ export class EnvironmentStack extends TerraformStack {
     const network = new Network(this, 'network', plan);
     const configuration = new Configuration(this, 'configuration', {
       plan,
-      files: props.files,
+      archive: props.archive,
       imageId: images.idOf('redis'),
     });
     const parts: StackParts = { plan, network, images, configuration, hashes, allowDestroy };

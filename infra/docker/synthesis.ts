@@ -18,13 +18,13 @@ export async function addEnvironment(
   const { name } = environment;
   const plan = planDocker(planTopology(environment));
   const images = chooseImages(stateDir);
-  const { files, hashes } = await renderFiles(plan, images.facts, stateDir);
+  const { archive, hashes } = await renderFiles(plan, images.facts, stateDir);
   // Terraform runs in the stack's folder; paths relative to it name no machine.
   const fromStack = (path: string) => relative(join(app.outdir, 'stacks', name), path);
   return new EnvironmentStack(app, {
     plan,
     images,
-    files: files.map((file) => ({ ...file, source: fromStack(file.source) })),
+    archive: { ...archive, source: fromStack(archive.source) },
     hashes,
     statePath: fromStack(join(environmentDir(stateDir, name), 'terraform.tfstate')),
     secretsPath: relative(join(stateDir, '..'), secretsFile(name, join(stateDir, 'docker'))),

@@ -24,6 +24,8 @@ export interface TerraformOptions {
   readonly sink?: ProgramSink | undefined;
   /** May a protected environment be destroyed? */
   readonly allowDestroy?: boolean;
+  /** Terraform's program, where it is not the one of the search path. */
+  readonly program?: string;
 }
 
 /** Where `cdktf` puts what it synthesises: plain `cdktf` and the kit share one folder, other state folders have theirs. */
@@ -40,30 +42,26 @@ export async function deploy(environment: EnvironmentConfig, options: TerraformO
   await cdktf('deploy', environment, options);
 }
 
-/** All that the CDKTF command line does before Terraform starts: what a benchmark leaves out. */
-export async function startUp(environment: EnvironmentConfig, options: TerraformOptions): Promise<void> {
-  await cdktf('synth', environment, options);
-}
-
 /** Removes all that Terraform owns. @throws KitError */
 export async function destroy(environment: EnvironmentConfig, options: TerraformOptions): Promise<void> {
   await cdktf('destroy', environment, options);
 }
 
 async function cdktf(
-  verb: 'deploy' | 'destroy' | 'synth',
+  verb: 'deploy' | 'destroy',
   environment: EnvironmentConfig,
   options: TerraformOptions,
 ): Promise<void> {
   const { name } = environment;
   const record = await runProgram({
     command: join(BIN, 'cdktf'),
-    args: [
-      ...(verb === 'synth' ? [verb] : [verb, name, '--auto-approve']),
-      ...['--output', synthesisDir(options.stateDir)],
-    ],
+    args: [...[verb, name, '--auto-approve', '--output', synthesisDir(options.stateDir)]],
     cwd: PROJECT,
-    env: { ...programEnv(), ...appEnv(environment, options) },
+    env: {
+      ...programEnv(),
+      ...appEnv(environment, options),
+      ...(options.program === undefined ? {} : { TERRAFORM_BINARY_NAME: options.program }),
+    },
     timeoutMs: DEPLOY_TIMEOUT_MS,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(options.sink === undefined ? {} : { sink: options.sink }),
@@ -162,7 +160,7 @@ async function terraform(
   options: TerraformOptions,
 ): Promise<ProgramRecord> {
   return await runProgram({
-    command: await terraformProgram(),
+    command: options.program ?? (await terraformProgram()),
     args,
     cwd,
     env: programEnv(),
@@ -197,6 +195,12 @@ function appEnv(environment: EnvironmentConfig, options: TerraformOptions): Reco
   };
 }
 
+/**
+ * The provider waits 2 s at each look at a network and at each removal of a network or volume. To remove what is there nobody
+ * has to look first (what is gone already counts as removed), and all removals wait at the same time.
+ */
+const DESTROY_ARGS = '-refresh=false -parallelism=32';
+
 function programEnv(): Record<string, string> {
   const variables = readVariables();
   const configFile = variables.get('TF_CLI_CONFIG_FILE')?.text;
@@ -209,6 +213,7 @@ function programEnv(): Record<string, string> {
     ...(localPlugin() === undefined ? {} : { CDKTF_SKIP_PROVIDER_LOCK: 'true' }),
     // A configuration file that does not exist is a warning on every line of output.
     ...(configFile !== undefined && !existsSync(configFile) ? { TF_CLI_CONFIG_FILE: '' } : {}),
+    TF_CLI_ARGS_destroy: variables.get('TF_CLI_ARGS_destroy')?.text ?? DESTROY_ARGS,
   };
 }
 

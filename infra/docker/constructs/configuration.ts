@@ -1,19 +1,20 @@
 /**
  * Configuration and secrets on volumes, without a trace in the state: a short-lived container mounts every configuration
- * volume, Terraform copies the files into it (`upload.source`), it sets owner and mode and ends. The services mount their
- * own volume only, read-only.
+ * volume, Terraform copies one archive of all files into it (`upload.source`), it unpacks them, sets owner and mode and ends.
+ * The services mount their own volume only, read-only.
  */
 import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Volume } from '@cdktf/provider-docker/lib/volume/index.js';
 import { Construct } from 'constructs';
-import type { VolumeFile } from '../files.ts';
-import { configVolumesOf, type DockerPlan, LABEL, RUN_AS } from '../plan.ts';
+import { UNPACK } from '../archive.ts';
+import type { Archive } from '../files.ts';
+import { configVolumesOf, type DockerPlan, LABEL } from '../plan.ts';
 import { labels, triggerOf } from './hardening.ts';
 
 export interface ConfigurationProps {
   readonly plan: DockerPlan;
-  /** Paths relative to the stack's folder: the synthesised text names no machine. */
-  readonly files: readonly VolumeFile[];
+  /** Its path is relative to the stack's folder: the synthesised text names no machine. */
+  readonly archive: Archive;
   readonly imageId: string;
 }
 
@@ -21,7 +22,7 @@ export class Configuration extends Construct {
   readonly init: Container;
   readonly #volumes: ReadonlyMap<string, Volume>;
 
-  constructor(scope: Construct, id: string, { plan, files, imageId }: ConfigurationProps) {
+  constructor(scope: Construct, id: string, { plan, archive, imageId }: ConfigurationProps) {
     super(scope, id);
     const { name } = plan.environment;
     this.#volumes = new Map(
@@ -36,7 +37,7 @@ export class Configuration extends Construct {
       image: imageId,
       user: '0:0',
       entrypoint: ['/bin/sh', '-c'],
-      command: [`chown -R ${RUN_AS} /conf && chmod -R u=rwX,go= /conf`],
+      command: [UNPACK],
       networkMode: 'none',
       readOnly: false,
       capabilities: { drop: ['ALL'], add: ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER'] },
@@ -52,11 +53,7 @@ export class Configuration extends Construct {
         volumeName: volume.name,
         containerPath: `/conf/${volume.nameInput}`,
       })),
-      upload: files.map(({ volume, path, source, sha256 }) => ({
-        file: `/conf/${volume}/${path}`,
-        source,
-        sourceHash: sha256,
-      })),
+      upload: [{ file: '/conf.tar', source: archive.source, sourceHash: archive.sha256 }],
       // A volume that was lost comes back empty: then it has to be filled again.
       lifecycle: { replaceTriggeredBy: volumes.map(triggerOf) },
     });

@@ -1,0 +1,56 @@
+/**
+ * One tar archive of small files. Pure: the same files give the same bytes, whoever runs it and when.
+ *
+ * The Docker provider copies file by file, with a mount of every volume each time (50 files: 2.3 s); one archive is one copy.
+ */
+import { RUN_AS } from './plan.ts';
+
+export interface ArchivedFile {
+  /** Relative, at most 100 bytes: what the oldest tar format holds, so that every tar reads it. */
+  readonly path: string;
+  readonly text: string;
+}
+
+const BLOCK = 512;
+
+/** In ustar format; sorted by path, mode 0600, owned by root, of the year 1970. */
+export function tarOf(files: readonly ArchivedFile[]): Buffer {
+  const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
+  const entries = sorted.flatMap(({ path, text }) => {
+    const content = Buffer.from(text);
+    return [headerOf(path, content.length), content, Buffer.alloc(-content.length & (BLOCK - 1))];
+  });
+  return Buffer.concat([...entries, Buffer.alloc(2 * BLOCK)]);
+}
+
+function headerOf(path: string, size: number): Buffer {
+  if (Buffer.byteLength(path) > 100) throw new RangeError(`'${path}' is longer than 100 bytes`);
+  const header = Buffer.alloc(BLOCK);
+  const octal = (value: number, digits: number) => `${value.toString(8).padStart(digits, '0')}\0`;
+  header.write(path, 0);
+  header.write(octal(0o600, 7), 100); // mode
+  header.write(octal(0, 7), 108); // uid
+  header.write(octal(0, 7), 116); // gid
+  header.write(octal(size, 11), 124);
+  header.write(octal(0, 11), 136); // modification time
+  header.write('        ', 148); // the checksum counts as blanks in itself
+  header.write('0', 156); // a regular file
+  header.write('ustar\x0000', 257);
+  header.write(
+    `${octal(
+      header.reduce((sum, byte) => sum + byte, 0),
+      6,
+    )} `,
+    148,
+  );
+  return header;
+}
+
+/**
+ * What the init container does with it: unpacks it over the configuration volumes, which it mounts below /conf. The archive does
+ * not outlive its use: the ended container stays until the environment is destroyed.
+ */
+export const UNPACK = `trap 'rm -f /conf.tar' EXIT; set -e
+tar -xf /conf.tar -C /conf
+chown -R ${RUN_AS} /conf
+chmod -R u=rwX,go= /conf`;
