@@ -92,7 +92,7 @@ const ROOMS: readonly rules.Room[] = [
     }),
   ),
 
-  room('client/', 'an npm package of its own', [], { libraries: ['ioredis'] }),
+  room('client/', 'an npm package of its own', [], { libraries: ['ioredis', 'croner'] }),
 
   // The harness, left of the evidence: things act.
   room('harness/clock.ts', 'one monotonic clock', []),
@@ -223,14 +223,19 @@ const DEPENDENCIES: Readonly<Record<string, string>> = {
   zod: 'schemas of configuration',
   zx: 'outside programs',
   '@biomejs/biome': 'lint and format',
+  '@opentelemetry/api': 'what users give the client to be traced by',
+  '@opentelemetry/sdk-metrics': 'reads what the client reports, in tests',
+  '@opentelemetry/sdk-trace-base': 'reads what the client reports, in tests',
   '@types/d3-scale': 'types',
   '@types/d3-shape': 'types',
   '@types/node': 'types',
   '@vitest/coverage-v8': 'coverage',
   'cdktf-cli': 'deploy and destroy',
   testcontainers: 'a Redis in a container for the tests of the client',
+  croner: 'cron expressions of cache warming',
   'fast-check': 'properties of statistics and parsers',
   node: 'the Node that runs the kit, whatever the system has',
+  'prom-client': 'the registry that the client reports to, in tests',
   typescript: 'type check, and the build of the client',
   vitest: 'tests',
 };
