@@ -1,0 +1,89 @@
+/**
+ * Keys that are made of others: invalidating or writing `user:7` makes `profile:7`, which depends on it, a miss, and what depends on
+ * that. An entry carries a tag for every key that it depends on, directly or not; a change of a key invalidates its tag.
+ *
+ * Declared once a process, before the entry is stored. The graph has no cycles and a bounded size; a key that nobody depends on
+ * costs nothing.
+ */
+import { TAGS_MAX } from '../envelope.ts';
+import { ConfigurationError } from '../errors.ts';
+
+const DECLARED_MAX = 100_000;
+
+export class Dependencies {
+  readonly #on = new Map<string, ReadonlySet<string>>();
+  /** How many declarations name the key. */
+  readonly #dependents = new Map<string, number>();
+  readonly #max: number;
+
+  constructor(max = DECLARED_MAX) {
+    this.#max = max;
+  }
+
+  /**
+   * From now on `key` is a miss whenever one of `on` changes. Replaces what was declared for it before.
+   *
+   * @throws ConfigurationError it would depend on itself, on too many keys, or too many keys have dependencies
+   */
+  declare(key: string, on: readonly string[]): void {
+    if (!this.#on.has(key) && this.#on.size >= this.#max)
+      throw new ConfigurationError(`dependencies: ${this.#max} keys have some already`);
+    const former = this.#on.get(key);
+    this.#replace(key, new Set(on));
+    try {
+      this.#closure(key);
+    } catch (error) {
+      this.#replace(key, former);
+      throw error;
+    }
+  }
+
+  withdraw(key: string): void {
+    this.#replace(key, undefined);
+  }
+
+  /** The tags that an entry of this key carries. */
+  tagsOf(key: string): readonly string[] {
+    return this.#on.has(key) ? [...this.#closure(key)].map(keyTag) : [];
+  }
+
+  /** The tags to invalidate when these keys have changed: none for those that nobody depends on. */
+  changed(keys: readonly string[]): readonly string[] {
+    if (this.#dependents.size === 0) return [];
+    return keys.filter((key) => this.#dependents.has(key)).map(keyTag);
+  }
+
+  /** All that the key depends on, however indirectly. */
+  #closure(key: string): ReadonlySet<string> {
+    const found = new Set<string>();
+    const visit = (at: string, path: readonly string[]): void => {
+      for (const next of this.#on.get(at) ?? []) {
+        if (next === key)
+          throw new ConfigurationError(`dependencies: ${[...path, next].join(' ─▶ ')} is a circle`);
+        if (found.has(next)) continue;
+        found.add(next);
+        if (found.size >= TAGS_MAX)
+          throw new ConfigurationError(
+            `dependencies: ${JSON.stringify(key)} depends on ${TAGS_MAX} keys or more, an entry has room for fewer`,
+          );
+        visit(next, [...path, next]);
+      }
+    };
+    visit(key, [key]);
+    return found;
+  }
+
+  #replace(key: string, on: ReadonlySet<string> | undefined): void {
+    for (const name of this.#on.get(key) ?? []) {
+      const left = (this.#dependents.get(name) ?? 1) - 1;
+      if (left === 0) this.#dependents.delete(name);
+      else this.#dependents.set(name, left);
+    }
+    this.#on.delete(key);
+    if (on === undefined || on.size === 0) return;
+    this.#on.set(key, on);
+    for (const name of on) this.#dependents.set(name, (this.#dependents.get(name) ?? 0) + 1);
+  }
+}
+
+const keyTag = (key: string): string => `~key:${key}`;

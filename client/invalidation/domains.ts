@@ -1,0 +1,45 @@
+/**
+ * Versions of whole domains: every entry whose key belongs to a domain carries the domain's tag, so that a new version of
+ * the domain (a new price list, a new schema of a table) makes all of them misses by one command, however many there are.
+ *
+ * What was stored before the domain was named carries no tag of it and is not reached.
+ */
+import { ConfigurationError } from '../errors.ts';
+import { compileGlob, type Glob } from './glob.ts';
+
+/** A domain's logical keys, as Redis's patterns: `{ catalogue: ['product:*', 'category:*'] }`. */
+export type DomainPatterns = Readonly<Record<string, readonly string[]>>;
+
+export class Domains {
+  readonly #globs: ReadonlyMap<string, readonly Glob[]>;
+
+  constructor(domains: DomainPatterns = {}) {
+    this.#globs = new Map(
+      Object.entries(domains).map(([name, patterns]) => {
+        if (!Array.isArray(patterns) || patterns.length === 0)
+          throw new ConfigurationError(`domains.${name}: ${String(patterns)} names no pattern of keys`);
+        return [name, patterns.map(compileGlob)];
+      }),
+    );
+  }
+
+  /** The tags that an entry of this key carries. */
+  tagsOf(key: string): readonly string[] {
+    if (this.#globs.size === 0) return [];
+    const tags: string[] = [];
+    for (const [name, globs] of this.#globs)
+      if (globs.some((glob) => glob.matches(key))) tags.push(domainTag(name));
+    return tags;
+  }
+
+  /** The tag of a domain. @throws ConfigurationError there is none of this name */
+  tagOf(name: string): string {
+    if (!this.#globs.has(name))
+      throw new ConfigurationError(
+        `domain: ${JSON.stringify(name)} is none of ${JSON.stringify([...this.#globs.keys()])}`,
+      );
+    return domainTag(name);
+  }
+}
+
+const domainTag = (name: string): string => `~domain:${name}`;

@@ -1,0 +1,87 @@
+/**
+ * Redis's own patterns (`*`, `?`, `[a-z]`, `[^a]`, `\x`) over bytes, as SCAN's MATCH means them. A star that fails goes on from the
+ * last star only, so that no pattern takes longer than pattern times text.
+ */
+type Token =
+  | { readonly kind: 'star' }
+  | { readonly kind: 'one'; readonly matches: (byte: number) => boolean };
+
+export interface Glob {
+  readonly source: string;
+  matches(text: string): boolean;
+}
+
+const STAR: Token = { kind: 'star' };
+
+export function compileGlob(pattern: string): Glob {
+  const tokens = tokensOf(Buffer.from(pattern));
+  return { source: pattern, matches: (text) => matches(tokens, Buffer.from(text)) };
+}
+
+/** The text as a pattern that matches itself only. */
+export const escapeGlob = (text: string): string => text.replace(/[\\*?[\]]/g, '\\$&');
+
+function matches(tokens: readonly Token[], text: Buffer): boolean {
+  let [token, at] = [0, 0];
+  let star: { readonly token: number; at: number } | undefined;
+  while (at < text.length) {
+    const next = tokens[token];
+    if (next?.kind === 'star') {
+      star = { token, at };
+      token += 1;
+    } else if (next?.matches(text[at] as number)) {
+      token += 1;
+      at += 1;
+    } else if (star) {
+      star.at += 1;
+      [token, at] = [star.token + 1, star.at];
+    } else return false;
+  }
+  while (tokens[token]?.kind === 'star') token += 1;
+  return token === tokens.length;
+}
+
+const code = (character: string): number => character.charCodeAt(0);
+const literal = (byte: number): Token => ({ kind: 'one', matches: (other) => other === byte });
+
+function tokensOf(pattern: Buffer): readonly Token[] {
+  const tokens: Token[] = [];
+  let at = 0;
+  while (at < pattern.length) {
+    const byte = pattern[at] as number;
+    if (byte === code('*')) {
+      if (tokens.at(-1) !== STAR) tokens.push(STAR);
+    } else if (byte === code('?')) tokens.push({ kind: 'one', matches: () => true });
+    else if (byte === code('[')) {
+      const set = setAt(pattern, at + 1);
+      tokens.push(set.token);
+      at = set.end;
+    } else {
+      if (byte === code('\\') && at + 1 < pattern.length) at += 1;
+      tokens.push(literal(pattern[at] as number));
+    }
+    at += 1;
+  }
+  return tokens;
+}
+
+/** What stands in brackets, from behind the opening one; `end` is the place of the closing one. One that is missing is forgiven. */
+function setAt(pattern: Buffer, from: number): { readonly token: Token; readonly end: number } {
+  let at = from;
+  const negated = pattern[at] === code('^');
+  if (negated) at += 1;
+  const ranges: (readonly [number, number])[] = [];
+  while (at < pattern.length && pattern[at] !== code(']')) {
+    const [first, third] = [pattern[at] as number, pattern[at + 2]];
+    if (first === code('\\') && at + 1 < pattern.length) {
+      at += 1;
+      ranges.push([pattern[at] as number, pattern[at] as number]);
+    } else if (pattern[at + 1] === code('-') && third !== undefined) {
+      ranges.push([Math.min(first, third), Math.max(first, third)]);
+      at += 2;
+    } else ranges.push([first, first]);
+    at += 1;
+  }
+  const inside = (byte: number): boolean => ranges.some(([low, high]) => byte >= low && byte <= high);
+  return { token: { kind: 'one', matches: (byte) => inside(byte) !== negated }, end: at };
+}

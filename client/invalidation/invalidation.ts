@@ -1,0 +1,141 @@
+/**
+ * `cache.invalidation`: everything that makes entries misses, by key, tag, pattern, domain, dependency and event.
+ *
+ *   emit('order-paid', order) ─▶ mappings ─▶ { keys, tags, patterns, domains } ─▶ deletions and new versions, side by side
+ *
+ * Left out: how each is done (`writer.ts`, `tags/`, `patterns.ts`), and which stamps an entry is stored with: `tagsOf` says whose.
+ */
+import { ConfigurationError } from '../errors.ts';
+import { Dependencies } from './dependencies.ts';
+import { type DomainPatterns, Domains } from './domains.ts';
+
+/** What an event makes outdated. Keys and patterns are logical ones. */
+export interface Outdated {
+  readonly keys?: readonly string[];
+  readonly tags?: readonly string[];
+  readonly patterns?: readonly string[];
+  readonly domains?: readonly string[];
+}
+
+export type Mapping<P = unknown> = (payload: P) => Outdated | Promise<Outdated>;
+
+/** `pending`: Redis was not reached for some of it; that holds here already, and for all once it is replayed. */
+export interface InvalidationReceipt {
+  readonly outcome: 'applied' | 'pending';
+  /** Entries that were deleted, by key or pattern; entries that became misses by their tags are not counted by anybody. */
+  readonly deleted: number;
+}
+
+export interface InvalidationParts {
+  /** Deletes by logical keys. */
+  readonly deleteKeys: (keys: readonly string[]) => Promise<number>;
+  readonly invalidateTags: (tags: readonly string[]) => Promise<'applied' | 'pending'>;
+  /** Deletes what matches. */
+  readonly deleteMatching: (pattern: string) => Promise<number>;
+  readonly domains?: DomainPatterns | undefined;
+}
+
+export class Invalidation {
+  readonly #parts: InvalidationParts;
+  readonly #domains: Domains;
+  readonly #dependencies = new Dependencies();
+  readonly #mappings = new Map<string, Set<Mapping>>();
+
+  constructor(parts: InvalidationParts) {
+    this.#parts = parts;
+    this.#domains = new Domains(parts.domains);
+  }
+
+  /** All at once; what fails does not hinder the rest, and is thrown when the rest is done. */
+  async invalidate(outdated: Outdated): Promise<InvalidationReceipt> {
+    const { deleteKeys, invalidateTags, deleteMatching } = this.#parts;
+    const { keys = [], patterns = [], domains = [] } = outdated;
+    const own = (outdated.tags ?? []).map(assertTag);
+    const tags = [...own, ...domains.map((name) => this.#domains.tagOf(name))];
+    const results = await Promise.allSettled([
+      keys.length > 0 ? deleteKeys(keys) : 0,
+      tags.length > 0 ? invalidateTags(tags) : 'applied',
+      ...patterns.map(deleteMatching),
+    ]);
+    let deleted = 0;
+    let outcome: InvalidationReceipt['outcome'] = 'applied';
+    for (const result of results) {
+      if (result.status === 'rejected') throw result.reason;
+      if (typeof result.value === 'number') deleted += result.value;
+      else if (result.value === 'pending') outcome = 'pending';
+    }
+    return { outcome, deleted };
+  }
+
+  tags(...tags: readonly string[]): Promise<InvalidationReceipt> {
+    return this.invalidate({ tags });
+  }
+
+  /** Redis's patterns: `user:*`. */
+  pattern(pattern: string): Promise<InvalidationReceipt> {
+    return this.invalidate({ patterns: [pattern] });
+  }
+
+  /** A new version of the domain: all of its entries are misses. @throws ConfigurationError no such domain */
+  domain(name: string): Promise<InvalidationReceipt> {
+    return this.invalidate({ domains: [name] });
+  }
+
+  /** See `dependencies.ts`. @throws ConfigurationError a circle, or too many */
+  depend(key: string, on: readonly string[]): void {
+    this.#dependencies.declare(key, on);
+  }
+
+  /** What an event means; several mappings of one event add up. Returns how to take it back. */
+  on<P>(event: string, mapping: Mapping<P>): () => void {
+    const mappings = this.#mappings.get(event) ?? new Set();
+    this.#mappings.set(event, mappings);
+    mappings.add(mapping as Mapping);
+    return () => {
+      mappings.delete(mapping as Mapping);
+      if (mappings.size === 0) this.#mappings.delete(event);
+    };
+  }
+
+  /**
+   * Invalidates what the event's mappings name. Nobody listens: nothing is done, and the receipt says `applied`.
+   *
+   * @throws what a mapping throws, before anything is invalidated
+   */
+  async emit(event: string, payload?: unknown): Promise<InvalidationReceipt> {
+    const mappings = [...(this.#mappings.get(event) ?? [])];
+    const named = await Promise.all(mappings.map(async (mapping) => mapping(payload)));
+    return this.invalidate({
+      keys: unique(named, 'keys'),
+      tags: unique(named, 'tags'),
+      patterns: unique(named, 'patterns'),
+      domains: unique(named, 'domains'),
+    });
+  }
+
+  /** The tags that an entry is stored with: those it was given, its domains', and those of the keys that it depends on. */
+  tagsOf(key: string, tags: readonly string[] = []): readonly string[] {
+    const domains = this.#domains.tagsOf(key);
+    const dependencies = this.#dependencies.tagsOf(key);
+    const own = tags.map(assertTag);
+    return domains.length + dependencies.length === 0 ? own : [...own, ...domains, ...dependencies];
+  }
+
+  /** To be called when keys were written or deleted: what depends on them becomes a miss. undefined: nothing does. */
+  changed(keys: readonly string[]): Promise<unknown> | undefined {
+    const tags = this.#dependencies.changed(keys);
+    return tags.length === 0 ? undefined : this.#parts.invalidateTags(tags);
+  }
+}
+
+function unique(named: readonly Outdated[], field: keyof Outdated): readonly string[] {
+  return [...new Set(named.flatMap((outdated) => outdated[field] ?? []))];
+}
+
+function assertTag(tag: string): string {
+  if (typeof tag !== 'string' || tag === '' || tag.startsWith('~'))
+    throw new ConfigurationError(
+      `tag: ${JSON.stringify(tag)} is empty or begins with '~', which the cache keeps`,
+    );
+  return tag;
+}

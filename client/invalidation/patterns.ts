@@ -1,0 +1,164 @@
+/**
+ * Deletion by pattern: SCAN in batches, each followed by its UNLINK, so that Redis is never blocked for long.
+ *
+ *   leases of matching keys ─▶ matching entries        (a load that is under way stores nothing without its lease)
+ *
+ * Complete for keys that are there from beginning to end. A cursor means something to the server that gave it only: after a
+ * lost connection or a failover the scan begins again, a bounded number of times. Two passes over the keys, N / 500 SCANs each;
+ * in a Cluster on every master.
+ */
+import { hashTagOf } from '../compute/lease-key.ts';
+import type { Argument } from '../connection/link.ts';
+import { delay, now } from '../connection/timing.ts';
+import { isConnectivityError, NotSentError } from '../errors.ts';
+import type { Address, ConnectionEvent } from '../types.ts';
+import { compileGlob, escapeGlob, type Glob } from './glob.ts';
+import { bySlot, type SlotOf } from './slots.ts';
+
+const BATCH = 500;
+/** Beginnings anew, by lost connections or while Redis is away. */
+const RESTARTS_MAX = 200;
+const PATIENCE_MS = 15_000;
+const RETRY_MS = 100;
+
+interface Page {
+  readonly next: string | undefined;
+  readonly keys: readonly string[];
+}
+
+export interface PatternOptions {
+  readonly namespace: string;
+  readonly connection: { on(listener: (event: ConnectionEvent) => void): () => void };
+  /** Sends one command to the master; in a Cluster, where `at` is given, to that one. */
+  readonly send: (command: string, args: readonly Argument[], at?: Address) => Promise<unknown>;
+  /** Cluster: all masters. */
+  readonly masters?: (() => readonly Address[]) | undefined;
+  readonly slotOf?: SlotOf;
+  /** They were deleted: forget them here, note them in the journal. */
+  readonly deleted: (keys: readonly string[]) => void;
+  /** Their deletion did not reach Redis. @throws NotSentError too many await theirs already */
+  readonly failed: (keys: readonly string[]) => void;
+  /** COUNT of each SCAN; default 500. */
+  readonly batch?: number;
+  /** How long Redis may be away before it fails; default 15000, which a failover does not take. */
+  readonly patienceMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface PatternResult {
+  readonly deleted: number;
+  /** How often the scan had to begin again. */
+  readonly restarts: number;
+}
+
+/**
+ * Deletes the entries whose logical key matches Redis's pattern (`user:*`).
+ *
+ * @throws NotSentError, TimeoutError Redis went away for longer than `patienceMs`; what was found by then is deleted or in the journal
+ */
+export async function deleteMatching(pattern: string, options: PatternOptions): Promise<PatternResult> {
+  const { namespace, masters } = options;
+  const prefix = `${namespace}:`;
+  const glob = compileGlob(pattern);
+  const passes = [
+    { match: `${escapeGlob(`${prefix}~lease:`)}*`, wanted: (key: string) => ofLease(namespace, key, glob) },
+    { match: `${escapeGlob(prefix)}${pattern}`, wanted: (key: string) => key[prefix.length] !== '~' },
+  ];
+  const scan = new Scan(options);
+  try {
+    let deleted = 0;
+    for (const { match, wanted } of passes) {
+      const found = await Promise.all((masters?.() ?? [undefined]).map((at) => scan.pass(match, wanted, at)));
+      // The first pass removes leases, which are no entries.
+      deleted = found.reduce((sum, n) => sum + n, 0);
+    }
+    return { deleted, restarts: scan.restarts };
+  } finally {
+    scan.close();
+  }
+}
+
+class Scan {
+  readonly #options: PatternOptions;
+  readonly #unfollow: () => void;
+  /** Counts the connections: a cursor is worth nothing on the next. */
+  #generation = 0;
+  #answeredAt = now();
+  restarts = 0;
+
+  constructor(options: PatternOptions) {
+    this.#options = options;
+    this.#unfollow = options.connection.on(({ type }) => {
+      if (type === 'lost' || type === 'moved') this.#generation += 1;
+    });
+  }
+
+  close(): void {
+    this.#unfollow();
+  }
+
+  async pass(match: string, wanted: (key: string) => boolean, at: Address | undefined): Promise<number> {
+    const { signal } = this.#options;
+    let deleted = 0;
+    let cursor: string | undefined = '0';
+    let generation = this.#generation;
+    while (cursor !== undefined) {
+      signal?.throwIfAborted();
+      const page: Page | undefined = await this.#page(cursor, match, at);
+      if (page) deleted += await this.#unlink(page.keys.filter(wanted));
+      if (page && generation === this.#generation) cursor = page.next;
+      else {
+        this.#restarted(match);
+        generation = this.#generation;
+        cursor = '0';
+      }
+    }
+    return deleted;
+  }
+
+  /** undefined: Redis is away, for no longer than may be waited for. */
+  async #page(cursor: string, match: string, at: Address | undefined): Promise<Page | undefined> {
+    const { send, batch = BATCH, patienceMs = PATIENCE_MS, signal } = this.#options;
+    try {
+      const reply = await send('SCAN', [cursor, 'MATCH', match, 'COUNT', batch], at);
+      const [next, keys] = reply as [string, string[]];
+      this.#answeredAt = now();
+      return { next: next === '0' ? undefined : next, keys };
+    } catch (error) {
+      if (!isConnectivityError(error) || now() - this.#answeredAt > patienceMs) throw error;
+      await delay(RETRY_MS, signal);
+      return undefined;
+    }
+  }
+
+  #restarted(match: string): void {
+    this.restarts += 1;
+    if (this.restarts > RESTARTS_MAX)
+      throw new NotSentError(`${match}: the scan was interrupted ${this.restarts} times`);
+  }
+
+  async #unlink(keys: readonly string[]): Promise<number> {
+    const { send, slotOf, deleted, failed } = this.#options;
+    let removed = 0;
+    for (const group of bySlot(keys, (key) => key, slotOf)) {
+      try {
+        removed += Number(await send('UNLINK', group));
+        deleted(group);
+      } catch (error) {
+        if (!isConnectivityError(error)) throw error;
+        failed(group);
+      }
+    }
+    return removed;
+  }
+}
+
+/** The lease belongs to a key that the pattern means. See `compute/lease-key.ts` for its name. */
+function ofLease(namespace: string, lease: string, glob: Glob): boolean {
+  const name = lease.slice(`${namespace}:~lease:`.length);
+  if (hashTagOf(namespace) !== namespace) return glob.matches(name);
+  const whole = `{${namespace}:`;
+  if (name.startsWith(whole) && name.endsWith('}') && glob.matches(name.slice(whole.length, -1))) return true;
+  const tagged = /^\{[^}]*\}:(.*)$/s.exec(name)?.[1];
+  return tagged !== undefined && glob.matches(tagged);
+}

@@ -1,0 +1,49 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { compileGlob, escapeGlob } from '../../../client/invalidation/glob.ts';
+import { RedisProcess } from '../../support/redis.ts';
+
+let redis: RedisProcess;
+beforeAll(async () => {
+  redis = await RedisProcess.start({ host: '127.61.22.1' });
+});
+afterAll(() => redis[Symbol.asyncDispose]());
+
+const text = fc.string({
+  unit: fc.constantFrom('a', 'b', 'c', '-', ']', '*', 'ü'),
+  minLength: 1,
+  maxLength: 6,
+});
+const pattern = fc.string({
+  unit: fc.constantFrom('a', 'b', 'c', '*', '?', '[', ']', '^', '-', '\\', 'ü'),
+  minLength: 1,
+  maxLength: 8,
+});
+
+it('matches what Redis matches', async () => {
+  const admin = redis.admin();
+  await fc.assert(
+    fc.asyncProperty(pattern, fc.uniqueArray(text, { minLength: 1, maxLength: 20 }), async (glob, texts) => {
+      await admin.flushall();
+      await admin.mset(Object.fromEntries(texts.map((key) => [key, '1'])));
+      const compiled = compileGlob(glob);
+      expect(texts.filter((key) => compiled.matches(key)).sort()).toEqual((await admin.keys(glob)).sort());
+    }),
+    { numRuns: 500 },
+  );
+});
+
+it('matches an escaped text only by itself', () => {
+  fc.assert(
+    fc.property(pattern, text, (a, b) => {
+      const compiled = compileGlob(escapeGlob(a));
+      expect(compiled.matches(a)).toBe(true);
+      expect(compiled.matches(b)).toBe(a === b);
+    }),
+  );
+});
+
+it('takes no longer than pattern times text', () => {
+  const glob = compileGlob(`${'a*'.repeat(200)}b`);
+  expect(glob.matches('a'.repeat(5000))).toBe(false);
+});

@@ -1,0 +1,139 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ConfigurationError, NotSentError } from '../../../client/index.ts';
+import { Dependencies } from '../../../client/invalidation/dependencies.ts';
+import { Domains } from '../../../client/invalidation/domains.ts';
+import { Invalidation, type InvalidationParts } from '../../../client/invalidation/invalidation.ts';
+
+describe('invalidation by event, domain and dependency', () => {
+  let done: [string, unknown][];
+  let invalidation: Invalidation;
+  let parts: InvalidationParts;
+
+  beforeEach(() => {
+    done = [];
+    parts = {
+      deleteKeys: async (keys) => {
+        done.push(['keys', keys]);
+        return keys.length;
+      },
+      invalidateTags: async (tags) => {
+        done.push(['tags', tags]);
+        return 'applied';
+      },
+      deleteMatching: async (pattern) => {
+        done.push(['pattern', pattern]);
+        return 10;
+      },
+      domains: { catalogue: ['product:*', 'category:*'], prices: ['product:*'] },
+    };
+    invalidation = new Invalidation(parts);
+  });
+
+  it('does what the mappings of an event name, each thing once', async () => {
+    const off = invalidation.on<{ id: number }>('order-paid', ({ id }) => ({
+      keys: [`order:${id}`, 'orders'],
+      tags: ['sales'],
+    }));
+    invalidation.on('order-paid', async () => ({
+      keys: ['orders'],
+      patterns: ['cart:*'],
+      domains: ['prices'],
+    }));
+    expect(await invalidation.emit('order-paid', { id: 7 })).toEqual({ outcome: 'applied', deleted: 12 });
+    expect(done).toEqual([
+      ['keys', ['order:7', 'orders']],
+      ['tags', ['sales', '~domain:prices']],
+      ['pattern', 'cart:*'],
+    ]);
+    off();
+    off();
+    expect((await invalidation.emit('order-paid', { id: 7 })).deleted).toBe(11);
+    expect(await invalidation.emit('nobody listens')).toEqual({ outcome: 'applied', deleted: 0 });
+  });
+
+  it('does nothing when a mapping throws, and everything else when one thing fails', async () => {
+    invalidation.on('broken', () => {
+      throw new Error('no such order');
+    });
+    await expect(invalidation.emit('broken')).rejects.toThrowError('no such order');
+    expect(done).toEqual([]);
+    const failing = new Invalidation({
+      ...parts,
+      deleteKeys: () => Promise.reject(new NotSentError('away')),
+      invalidateTags: async () => 'pending',
+    });
+    await expect(failing.invalidate({ keys: ['a'], patterns: ['b:*'] })).rejects.toThrowError(NotSentError);
+    expect(done).toEqual([['pattern', 'b:*']]);
+    expect(await failing.tags('a', 'b')).toEqual({ outcome: 'pending', deleted: 0 });
+  });
+
+  it('puts the tags of its domains and of what it depends on on an entry', () => {
+    invalidation.depend('product:1', ['user:1']);
+    expect(invalidation.tagsOf('product:1', ['own'])).toEqual([
+      'own',
+      '~domain:catalogue',
+      '~domain:prices',
+      '~key:user:1',
+    ]);
+    expect(invalidation.tagsOf('elsewhere', ['own'])).toEqual(['own']);
+    expect(() => invalidation.tagsOf('product:1', ['~own'])).toThrowError(ConfigurationError);
+  });
+
+  it('gives a domain a new version by one tag, and refuses one that it does not know', async () => {
+    expect(await invalidation.domain('catalogue')).toEqual({ outcome: 'applied', deleted: 0 });
+    expect(done).toEqual([['tags', ['~domain:catalogue']]]);
+    await expect(invalidation.domain('nonsense')).rejects.toThrowError(/"nonsense" is none of \["catalogue"/);
+    expect(() => new Domains({ empty: [] })).toThrowError(/domains\.empty/);
+    expect(new Domains().tagsOf('product:1')).toEqual([]);
+  });
+
+  it('deletes by pattern', async () => {
+    expect(await invalidation.pattern('user:*')).toEqual({ outcome: 'applied', deleted: 10 });
+  });
+
+  it('tells what depends on a changed key, and is silent where nothing does', async () => {
+    expect(invalidation.changed(['user:1'])).toBeUndefined();
+    invalidation.depend('profile:1', ['user:1']);
+    expect(invalidation.changed(['profile:1', 'other'])).toBeUndefined();
+    await invalidation.changed(['user:1', 'other']);
+    expect(done).toEqual([['tags', ['~key:user:1']]]);
+  });
+});
+
+describe('dependencies', () => {
+  it('reach through: what depends on what depends on a key is a miss with it', () => {
+    const graph = new Dependencies();
+    graph.declare('c', ['b']);
+    graph.declare('b', ['a', 'z']);
+    expect([...graph.tagsOf('c')].sort()).toEqual(['~key:a', '~key:b', '~key:z']);
+    expect(graph.changed(['a', 'c'])).toEqual(['~key:a']);
+    graph.declare('b', ['a']);
+    expect(graph.changed(['z'])).toEqual([]);
+    graph.withdraw('c');
+    expect([graph.tagsOf('c'), graph.changed(['b'])]).toEqual([[], []]);
+  });
+
+  it('are no circle, and a declaration that would make one changes nothing', () => {
+    const graph = new Dependencies();
+    graph.declare('b', ['a']);
+    graph.declare('c', ['b']);
+    expect(() => graph.declare('a', ['c'])).toThrowError('a ─▶ c ─▶ b ─▶ a is a circle');
+    expect(() => graph.declare('b', ['b'])).toThrowError(ConfigurationError);
+    expect(graph.tagsOf('a')).toEqual([]);
+    expect(graph.tagsOf('b')).toEqual(['~key:a']);
+  });
+
+  it('are bounded, for a key and in all', () => {
+    const graph = new Dependencies(2);
+    expect(() =>
+      graph.declare(
+        'k',
+        Array.from({ length: 64 }, (_, i) => `a${i}`),
+      ),
+    ).toThrowError(/64 keys or more/);
+    graph.declare('b', ['a']);
+    graph.declare('c', ['a']);
+    graph.declare('c', ['b']);
+    expect(() => graph.declare('d', ['a'])).toThrowError(/2 keys have some already/);
+  });
+});

@@ -1,0 +1,170 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { leaseKey } from '../../../client/compute/lease-key.ts';
+import { type CacheConnection, openConnection } from '../../../client/connection/index.ts';
+import { CommandError, NotSentError } from '../../../client/index.ts';
+import { deleteMatching, type PatternOptions } from '../../../client/invalidation/patterns.ts';
+import { resolveConnection } from '../../../client/options.ts';
+import type { Address } from '../../../client/types.ts';
+import { RedisProcess, until } from '../../support/redis.ts';
+
+describe('deletion by pattern', () => {
+  let redis: RedisProcess;
+  let connection: CacheConnection;
+  let deleted: string[];
+  let failed: string[];
+
+  beforeAll(async () => {
+    redis = await RedisProcess.start({ host: '127.61.23.1' });
+  });
+  afterEach(async () => {
+    redis.resume();
+    await connection.close();
+    await redis.admin().flushall();
+  });
+  afterAll(() => redis[Symbol.asyncDispose]());
+
+  function open(options: Partial<PatternOptions> = {}): PatternOptions {
+    connection = openConnection(
+      resolveConnection({ mode: 'standalone', address: redis.address, commandTimeoutMs: 300 }),
+    );
+    [deleted, failed] = [[], []];
+    return {
+      namespace: 'ns',
+      connection,
+      send: (command, args) => connection.request(command, args),
+      deleted: (keys) => void deleted.push(...keys),
+      failed: (keys) => void failed.push(...keys),
+      ...options,
+    };
+  }
+  async function fill(keys: readonly string[]): Promise<void> {
+    await redis.admin().mset(Object.fromEntries(keys.map((key) => [key, '1'])));
+  }
+  const left = async (): Promise<readonly string[]> => (await redis.admin().keys('*')).sort();
+
+  it('deletes what matches in the namespace, and nothing else', async () => {
+    const options = open();
+    await fill(['ns:user:1', 'ns:user:2', 'ns:order:1', 'other:user:3', 'ns:~tag:user:1', 'ns*:user:1']);
+    expect(await deleteMatching('user:*', options)).toEqual({ deleted: 2, restarts: 0 });
+    expect(deleted.sort()).toEqual(['ns:user:1', 'ns:user:2']);
+    expect(await left()).toEqual(['ns*:user:1', 'ns:order:1', 'ns:~tag:user:1', 'other:user:3']);
+    expect((await deleteMatching('*', options)).deleted).toBe(1);
+    expect(await left()).toEqual(['ns*:user:1', 'ns:~tag:user:1', 'other:user:3']);
+  });
+
+  it('takes the namespace for what it is, whatever it looks like', async () => {
+    await fill(['n[s]*:a', 'ns:a', 'nsx:a']);
+    expect((await deleteMatching('*', open({ namespace: 'n[s]*' }))).deleted).toBe(1);
+    expect(await left()).toEqual(['ns:a', 'nsx:a']);
+  });
+
+  it.each(['ns', '{ns}'])('takes the lease of a load that is under way (namespace %s)', async (namespace) => {
+    const keys = ['user:1', 'user:{7}:name', 'order:1'];
+    const leases = keys.map((key) => leaseKey(namespace, `${namespace}:${key}`));
+    await fill(leases);
+    expect(await deleteMatching('user:*', open({ namespace }))).toEqual({ deleted: 0, restarts: 0 });
+    expect(await left()).toEqual([leases[2]]);
+  });
+
+  it('works in batches, and misses none of many', async () => {
+    const options = open({ batch: 100 });
+    for (let i = 0; i < 20; i++) await fill(Array.from({ length: 500 }, (_, n) => `ns:k:${i * 500 + n}`));
+    await redis.admin().config('RESETSTAT');
+    expect((await deleteMatching('k:*', options)).deleted).toBe(10_000);
+    const stats = await redis.admin().info('commandstats');
+    expect(Number(/cmdstat_scan:calls=(\d+)/.exec(stats)?.[1])).toBeGreaterThan(90);
+  });
+
+  it('begins again when the connection was lost in between', async () => {
+    let cuts = 0;
+    const options = open({
+      batch: 10,
+      send: async (command, args) => {
+        const reply = await connection.request(command, args);
+        if (command === 'UNLINK' && cuts < 3) {
+          cuts += 1;
+          connection.current()?.stream.destroy();
+          await until(
+            'it is back',
+            () => connection.state.kind === 'ready' && connection.current() !== undefined,
+          );
+        }
+        return reply;
+      },
+    });
+    await fill(Array.from({ length: 200 }, (_, i) => `ns:k:${i}`));
+    const result = await deleteMatching('k:*', options);
+    expect([result.deleted, result.restarts]).toEqual([200, 3]);
+    expect(await left()).toEqual([]);
+  });
+
+  it('waits for a Redis that is away for a moment', async () => {
+    const options = open({ batch: 10 });
+    await fill(Array.from({ length: 200 }, (_, i) => `ns:k:${i}`));
+    await connection.call('PING');
+    redis.pause();
+    const result = deleteMatching('k:*', options);
+    await until('it is suspected', () => connection.state.kind === 'suspect');
+    await until('a command has failed', async () =>
+      connection.call('GET', 'k').then(
+        () => false,
+        () => true,
+      ),
+    );
+    redis.resume();
+    expect((await result).restarts).toBeGreaterThan(0);
+    expect(await left()).toEqual([]);
+  });
+
+  it('fails with an error when Redis stays away, with what was found in the journal', async () => {
+    await fill(['ns:k:1', 'ns:k:2']);
+    const options = open({
+      patienceMs: 100,
+      send: (command, args) => {
+        if (command === 'UNLINK') redis.pause();
+        return connection.request(command, args);
+      },
+    });
+    await expect(deleteMatching('k:*', { ...options, batch: 1 })).rejects.toMatchObject({
+      outcome: 'not-applied',
+    });
+    expect(failed.length).toBeGreaterThan(0);
+  });
+
+  it('gives up when it is interrupted without end, or asked to, or refused', async () => {
+    await fill(['ns:k:1']);
+    const restless = open({
+      send: async (command, args) => {
+        const reply = await connection.request(command, args);
+        connection.current()?.stream.destroy();
+        return reply;
+      },
+    });
+    await expect(deleteMatching('k:*', restless)).rejects.toThrowError(NotSentError);
+    await connection.close();
+    await expect(deleteMatching('k:*', open({ signal: AbortSignal.abort() }))).rejects.toThrowError(/abort/i);
+    await connection.close();
+    await redis.admin().config('SET', 'min-replicas-to-write', '1');
+    await expect(deleteMatching('k:*', open())).rejects.toThrowError(CommandError);
+    await redis.admin().config('SET', 'min-replicas-to-write', '0');
+  });
+
+  it('asks every master of a Cluster, and names the keys of one slot in a command', async () => {
+    const asked: string[] = [];
+    const masters = [redis.address, { host: redis.address.host, port: 1 }];
+    const unlinks: (readonly unknown[])[] = [];
+    const options = open({
+      masters: () => masters,
+      slotOf: (key) => key.length,
+      send: (command, args, at?: Address) => {
+        if (command === 'UNLINK') unlinks.push(args);
+        else asked.push(`${at?.port}`);
+        return at?.port === 1 ? Promise.resolve(['0', []]) : connection.request(command, args);
+      },
+    });
+    await fill(['ns:k:1', 'ns:k:2', 'ns:k:10']);
+    expect((await deleteMatching('k:*', options)).deleted).toBe(3);
+    expect(new Set(asked)).toEqual(new Set(masters.map(({ port }) => `${port}`)));
+    expect(unlinks.map(({ length }) => length).sort()).toEqual([1, 2]);
+  });
+});
