@@ -35,9 +35,7 @@ export class Remote {
   }
 
   get(key: string): Promise<Buffer | null> {
-    return this.guarded('get', () =>
-      this.connection.request('GET', [key], this.#read),
-    ) as Promise<Buffer | null>;
+    return this.guarded('get', () => this.connection.get(key, this.#read.impatient));
   }
 
   async getMany(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {

@@ -5,7 +5,7 @@
  * not be served earlier there, and here they can still be sent to another master, or be known as not sent.
  */
 import { ClosedError, CommandError, NotSentError, OutcomeUnknownError, TimeoutError } from '../errors.ts';
-import { type Argument, isReply, type Link, UnsentError } from './link.ts';
+import { type Argument, isReply, type Link, type Receiver, UnsentError } from './link.ts';
 import { now } from './timing.ts';
 
 export interface Operation {
@@ -40,7 +40,7 @@ export function isPassing(error: Error): boolean {
   return error.message.startsWith('NOREPLICAS');
 }
 
-export class Dispatcher {
+export class Dispatcher implements Receiver<Operation> {
   readonly #refused: (link: Link, reason: string) => void;
   readonly #why: () => string;
   readonly #maxInFlight: number;
@@ -192,14 +192,15 @@ export class Dispatcher {
   #send(operation: Operation, link: Link): void {
     operation.link = link;
     this.#inflight.add(operation);
-    link.send(operation.command, operation.args, operation.buffers).then(
-      (reply) => {
-        if (operation.link === link) this.#answered(operation, link, reply);
-      },
-      (error: unknown) => {
-        if (operation.link === link) this.#failed(operation, link, error);
-      },
-    );
+    link.dispatch(operation.command, operation.args, operation.buffers, this, operation);
+  }
+
+  answered(link: Link, reply: unknown, operation: Operation): void {
+    if (operation.link === link) this.#answered(operation, link, reply);
+  }
+
+  failed(link: Link, error: Error, operation: Operation): void {
+    if (operation.link === link) this.#failed(operation, link, error);
   }
 
   #answered(operation: Operation, link: Link, reply: unknown): void {

@@ -8,6 +8,8 @@ import { type CallOptions, Supervisor } from './supervisor.ts';
 /** The public connection, and the cache's way into it. */
 export interface CacheConnection extends SupervisedConnection {
   request(command: string, args: readonly Argument[], options?: CallOptions): Promise<unknown>;
+  /** GET, sent with the others of the same tick; null: absent, or not a string. `impatient` as in `CallOptions`. */
+  get(key: string, impatient?: boolean): Promise<Buffer | null>;
 }
 
 export function openConnection(options: ResolvedConnection): CacheConnection {

@@ -9,6 +9,7 @@ import { Redis } from 'ioredis';
 import { addressKey } from '../address.ts';
 import type { Address, TlsOptions } from '../types.ts';
 import { now, within } from './timing.ts';
+import { isPlain, WireCommand } from './wire.ts';
 
 export type Argument = string | number | Buffer;
 
@@ -36,6 +37,17 @@ export class UnsentError extends Error {}
 export function isReply(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError';
 }
+
+/** Who is told of an answer, or that there will be none; `of` is what it was sent for. */
+export interface Receiver<T> {
+  answered(link: Link, reply: unknown, of: T): void;
+  failed(link: Link, error: Error, of: T): void;
+}
+
+const SETTLING: Receiver<{ resolve: (reply: unknown) => void; reject: (error: Error) => void }> = {
+  answered: (_, reply, { resolve }) => resolve(reply),
+  failed: (_, error, { reject }) => reject(error),
+};
 
 export class Link {
   readonly address: Address;
@@ -122,25 +134,51 @@ export class Link {
 
   /** Sends at once or rejects with `UnsentError`. `patienceMs`: how long the server may rightly stay silent. */
   send(command: string, args: readonly Argument[], buffers = false, patienceMs = 0): Promise<unknown> {
-    if (this.#closed !== undefined || this.redis.status !== 'ready' || !this.redis.stream.writable) {
+    return new Promise((resolve, reject) =>
+      this.dispatch(command, args, buffers, SETTLING, { resolve, reject }, patienceMs),
+    );
+  }
+
+  /** As `send`, without a promise: the receiver is told, at once where nothing can be sent. */
+  dispatch<T>(
+    command: string,
+    args: readonly Argument[],
+    buffers: boolean,
+    receiver: Receiver<T>,
+    of: T,
+    patienceMs = 0,
+  ): void {
+    const { redis } = this;
+    if (this.#closed !== undefined || redis.status !== 'ready' || !redis.stream.writable) {
       this.destroy('the connection was closed by the other side');
-      return Promise.reject(new UnsentError(this.#closed));
+      receiver.failed(this, new UnsentError(this.#closed), of);
+      return;
     }
     const sentAt = now();
-    if (this.#pending === 0) this.#owedSince = sentAt;
     if (patienceMs > 0) this.#patientUntil = Math.max(this.#patientUntil, sentAt + patienceMs);
+    if (this.#pending === 0) this.#owedSince = sentAt;
+    // One that is alone goes out at once.
+    else this.#cork();
     this.#pending += 1;
-    this.#cork();
-    const answer = buffers ? this.redis.callBuffer(command, ...args) : this.redis.call(command, ...args);
-    const settled = (): void => {
-      this.#pending -= 1;
-      this.#owedSince = now();
-      if (patienceMs > 0) this.#patientUntil = 0;
-      else if (this.#latencyMs === 0) this.#latencyMs = this.#owedSince - sentAt;
-      else this.#latencyMs += (this.#owedSince - sentAt - this.#latencyMs) / 8;
-    };
-    answer.then(settled, settled);
-    return answer;
+    const call = new WireCommand(this, command, args, buffers, receiver, of, sentAt, patienceMs);
+    if (isPlain(command)) {
+      redis.sendCommand(call.asCommand);
+      return;
+    }
+    const answer = buffers ? redis.callBuffer(command, ...args) : redis.call(command, ...args);
+    answer.then(
+      (reply) => call.settle(reply),
+      (error: Error) => call.reject(error),
+    );
+  }
+
+  /** An answer has come, or will not. */
+  settled(sentAt: number, patienceMs: number): void {
+    this.#pending -= 1;
+    this.#owedSince = now();
+    if (patienceMs > 0) this.#patientUntil = 0;
+    else if (this.#latencyMs === 0) this.#latencyMs = this.#owedSince - sentAt;
+    else this.#latencyMs += (this.#owedSince - sentAt - this.#latencyMs) / 8;
   }
 
   /** What is sent in one tick goes out in one write: a caller alone does not notice, a hundred do. */
@@ -149,11 +187,13 @@ export class Link {
     this.#corked = true;
     const { stream } = this.redis;
     stream.cork();
-    process.nextTick(() => {
-      this.#corked = false;
-      stream.uncork();
-    });
+    process.nextTick(this.#uncork, stream);
   }
+
+  readonly #uncork = (stream: Redis['stream']): void => {
+    this.#corked = false;
+    stream.uncork();
+  };
 
   /** Asks the node what it is, and whether it serves (a loading node says master, and refuses). */
   async role(): Promise<Role> {

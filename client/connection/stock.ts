@@ -100,6 +100,15 @@ export class StockConnection implements SupervisedConnection {
     });
   }
 
+  async get(key: string): Promise<Buffer | null> {
+    try {
+      return (await this.request('GET', [key], { buffers: true })) as Buffer | null;
+    } catch (error) {
+      if (error instanceof CommandError && error.code === 'WRONGTYPE') return null;
+      throw error;
+    }
+  }
+
   async callDurable(
     durability: Exclude<Durability, 'async'>,
     command: string,

@@ -24,6 +24,7 @@ import { isRead } from './commands.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { DurableChannel } from './durable.ts';
 import { Generation } from './generation.ts';
+import { Gets } from './gets.ts';
 import { type Argument, Link, type Role } from './link.ts';
 import { type Found, Search } from './search.ts';
 import { SentinelBoard } from './sentinels.ts';
@@ -49,6 +50,7 @@ export class Supervisor implements SupervisedConnection {
   readonly #events: Emitter<ConnectionEvent>;
   readonly #dispatcher: Dispatcher;
   readonly #durable: DurableChannel;
+  readonly #gets: Gets;
   readonly #generation: Generation;
   readonly #board: SentinelBoard | undefined;
   readonly #timer: NodeJS.Timeout;
@@ -83,6 +85,11 @@ export class Supervisor implements SupervisedConnection {
       refused: (reason) => this.#link && this.#refused(this.#link, reason),
       why,
     });
+    this.#gets = new Gets(
+      (command, args, impatient, resolve, reject) =>
+        this.#submit(command, args, { buffers: true, impatient }, resolve, reject),
+      () => !this.#dispatcher.busy,
+    );
     this.#board = options.mode === 'sentinel' ? this.#openBoard() : undefined;
     // After the poll phase: when this process was busy, answers that lie in the socket are read before anybody is judged.
     this.#timer = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
@@ -104,21 +111,34 @@ export class Supervisor implements SupervisedConnection {
 
   /** `call` with options; the cache's way in. */
   request(command: string, args: readonly Argument[], options: CallOptions = {}): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const startedAt = now();
-      this.#dispatcher.submit({
-        command,
-        args,
-        buffers: options.buffers === true,
-        read: isRead(command),
-        impatient: options.impatient === true && this.#generation.number > 0,
-        once: options.once === true,
-        startedAt,
-        deadline: startedAt + this.#options.commandTimeoutMs,
-        resolve,
-        reject,
-        link: undefined,
-      });
+    return new Promise((resolve, reject) => this.#submit(command, args, options, resolve, reject));
+  }
+
+  /** GET, together with the others of this tick. */
+  get(key: string, impatient = false): Promise<Buffer | null> {
+    return this.#gets.get(key, impatient);
+  }
+
+  #submit(
+    command: string,
+    args: readonly Argument[],
+    options: CallOptions,
+    resolve: (reply: unknown) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const startedAt = now();
+    this.#dispatcher.submit({
+      command,
+      args,
+      buffers: options.buffers === true,
+      read: isRead(command),
+      impatient: options.impatient === true && this.#generation.number > 0,
+      once: options.once === true,
+      startedAt,
+      deadline: startedAt + this.#options.commandTimeoutMs,
+      resolve,
+      reject,
+      link: undefined,
     });
   }
 
@@ -148,6 +168,7 @@ export class Supervisor implements SupervisedConnection {
     this.#search?.stop();
     this.#board?.close();
     this.#link = undefined;
+    this.#gets.flush();
     this.#dispatcher.close();
     this.#durable.close();
     this.#events.emit({ type: 'closed' });

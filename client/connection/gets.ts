@@ -1,0 +1,92 @@
+/**
+ * The GETs of one tick, sent together: one alone as GET, more as MGET. A hundred readers cost one command and one reply
+ * instead of a hundred, and each still has its own answer.
+ *
+ * A key that holds something else than a string reads as null, alone and in company. An error of the whole MGET (a key or
+ * the command that the user may not read) is nobody's answer: each is asked for by itself then.
+ */
+import { CommandError } from '../errors.ts';
+import type { Argument } from './link.ts';
+
+/** More keys make further commands, so that Redis answers the first ones while it reads the next. */
+const KEYS_MAX = 32;
+
+interface Reader {
+  readonly key: string;
+  readonly resolve: (value: Buffer | null) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Sends one read whose replies are Buffers, and calls one of the two. */
+export type SendRead = (
+  command: 'GET' | 'MGET',
+  args: readonly Argument[],
+  impatient: boolean,
+  resolve: (reply: unknown) => void,
+  reject: (error: Error) => void,
+) => void;
+
+export class Gets {
+  readonly #send: SendRead;
+  readonly #idle: () => boolean;
+  readonly #flush = (): void => this.flush();
+  #readers: Reader[] = [];
+  #impatient = false;
+  /** The user may not use MGET. */
+  #alone = false;
+
+  /** `idle`: no answer is owed. */
+  constructor(send: SendRead, idle: () => boolean) {
+    this.#send = send;
+    this.#idle = idle;
+  }
+
+  get(key: string, impatient: boolean): Promise<Buffer | null> {
+    return new Promise((resolve, reject) => {
+      const reader = { key, resolve, reject };
+      // Nobody else is waiting: one caller alone is not held up by the gathering.
+      if (this.#readers.length === 0 && this.#idle()) {
+        this.#one(reader, impatient);
+        return;
+      }
+      if (this.#readers.length > 0 && impatient !== this.#impatient) this.flush();
+      if (this.#readers.length === 0) process.nextTick(this.#flush);
+      this.#impatient = impatient;
+      this.#readers.push(reader);
+    });
+  }
+
+  flush(): void {
+    const readers = this.#readers;
+    if (readers.length === 0) return;
+    this.#readers = [];
+    if (this.#alone || readers.length === 1) {
+      for (const reader of readers) this.#one(reader, this.#impatient);
+      return;
+    }
+    for (let i = 0; i < readers.length; i += KEYS_MAX)
+      this.#many(readers.length <= KEYS_MAX ? readers : readers.slice(i, i + KEYS_MAX), this.#impatient);
+  }
+
+  #one({ key, resolve, reject }: Reader, impatient: boolean): void {
+    this.#send('GET', [key], impatient, resolve as (reply: unknown) => void, (error) => {
+      if (error instanceof CommandError && error.code === 'WRONGTYPE') resolve(null);
+      else reject(error);
+    });
+  }
+
+  #many(readers: readonly Reader[], impatient: boolean): void {
+    const keys = readers.map(({ key }) => key);
+    const resolve = (reply: unknown): void => {
+      const values = reply as readonly (Buffer | null)[];
+      for (let i = 0; i < readers.length; i++) (readers[i] as Reader).resolve(values[i] ?? null);
+    };
+    this.#send('MGET', keys, impatient, resolve, (error) => {
+      if (!(error instanceof CommandError)) for (const { reject } of readers) reject(error);
+      else {
+        if (error.code === 'NOPERM' && /'mget'/i.test(error.message)) this.#alone = true;
+        for (const reader of readers) this.#one(reader, impatient);
+      }
+    });
+  }
+}
