@@ -21,13 +21,14 @@ import type {
 } from '../types.ts';
 import { DOUBT_MS } from './adoption.ts';
 import { isRead } from './commands.ts';
+import { Dial } from './dial.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { DurableChannel } from './durable.ts';
 import { Generation } from './generation.ts';
 import { Gets } from './gets.ts';
-import { type Argument, Link, type Role } from './link.ts';
+import type { Argument, Link, Role } from './link.ts';
 import { type Found, Search } from './search.ts';
-import { SentinelBoard } from './sentinels.ts';
+import type { SentinelBoard } from './sentinels.ts';
 import { delay, now } from './timing.ts';
 
 const TICK_MS = 20;
@@ -48,6 +49,7 @@ export interface CallOptions {
 export class Supervisor implements SupervisedConnection {
   readonly #options: ResolvedConnection;
   readonly #events: Emitter<ConnectionEvent>;
+  readonly #dial: Dial;
   readonly #dispatcher: Dispatcher;
   readonly #durable: DurableChannel;
   readonly #gets: Gets;
@@ -61,8 +63,6 @@ export class Supervisor implements SupervisedConnection {
   #lostAt = now();
   #silentSince: number | undefined;
   #heartbeatAt = 0;
-  /** How quickly a node was reached, at best: what the network takes. */
-  #quickestMs = Number.POSITIVE_INFINITY;
   /** The node that last refused a command, so that it is not asked in a tight loop. */
   #refusal: { readonly key: string; readonly at: number } | undefined;
   /** When a suspected link was first seen to answer again. */
@@ -72,6 +72,7 @@ export class Supervisor implements SupervisedConnection {
   constructor(options: ResolvedConnection, events: Emitter<ConnectionEvent>) {
     this.#options = options;
     this.#events = events;
+    this.#dial = new Dial(options);
     this.#state = { kind: 'connecting', since: Date.now(), attempt: 1 };
     this.#generation = new Generation(options.natMap);
     const why = (): string => this.#search?.failures || this.#lastReason;
@@ -90,7 +91,7 @@ export class Supervisor implements SupervisedConnection {
         this.#submit(command, args, { buffers: true, impatient }, resolve, reject),
       () => !this.#dispatcher.busy,
     );
-    this.#board = options.mode === 'sentinel' ? this.#openBoard() : undefined;
+    this.#board = options.mode === 'sentinel' ? this.#dial.board(() => this.#consult()) : undefined;
     // After the poll phase: when this process was busy, answers that lie in the socket are read before anybody is judged.
     this.#timer = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
     this.#timer.unref();
@@ -225,10 +226,7 @@ export class Supervisor implements SupervisedConnection {
         refused: this.#refusedSince(this.#lostAt),
       }),
       open: (address, timeoutMs) => this.#openProbe(address, timeoutMs),
-      patience: () => ({
-        minMs: Number.isFinite(this.#quickestMs) ? this.#quickestMs * 2 : 0,
-        maxMs: this.#options.connectTimeoutMs,
-      }),
+      patience: () => this.#dial.patience,
       only: this.#board ? undefined : this.#options.addresses[0],
       found: (found) => this.#found(found),
       heard: (address, role) => this.#heard(address, role),
@@ -269,7 +267,7 @@ export class Supervisor implements SupervisedConnection {
     this.#state = { kind: 'ready', since: Date.now(), master };
     if (from && found.learnedFrom !== 'same')
       this.#events.emit({ type: 'moved', from, to: master, learnedFrom: found.learnedFrom });
-    this.#durable.attach(() => this.#open(master, this.#options.connectTimeoutMs));
+    this.#durable.attach(() => this.#dial.node(master, this.#options.connectTimeoutMs));
     this.#dispatcher.attach(found.link);
     this.#events.emit({ type: 'ready', master, outageMs });
     this.#consult();
@@ -375,41 +373,6 @@ export class Supervisor implements SupervisedConnection {
       this.#refusal?.key === addressKey(address) ? this.#refusal.at : Number.NEGATIVE_INFINITY;
     const waitMs = refusedAt + REFUSED_MS - now();
     if (waitMs > 0) await delay(waitMs);
-    const startedAt = now();
-    const link = await this.#open(address, timeoutMs);
-    this.#quickestMs = Math.min(this.#quickestMs, now() - startedAt);
-    return link;
-  }
-
-  #open(address: Address, timeoutMs: number): Promise<Link> {
-    const { username, password, db, tls, connectTimeoutMs } = this.#options;
-    return Link.open({
-      address,
-      username,
-      password,
-      db,
-      tls,
-      timeoutMs: Math.min(timeoutMs, connectTimeoutMs),
-    });
-  }
-
-  #openBoard(): SentinelBoard {
-    const { addresses, serviceName, sentinelUsername, sentinelPassword, tls, connectTimeoutMs } =
-      this.#options;
-    return new SentinelBoard({
-      count: addresses.length,
-      service: serviceName,
-      patienceMaxMs: connectTimeoutMs,
-      open: (index, timeoutMs) =>
-        Link.open({
-          address: addresses[index] as Address,
-          username: sentinelUsername,
-          password: sentinelPassword,
-          db: 0,
-          tls,
-          timeoutMs: Math.min(timeoutMs, connectTimeoutMs),
-        }),
-      changed: () => this.#consult(),
-    });
+    return this.#dial.node(address, timeoutMs);
   }
 }
