@@ -55,4 +55,17 @@ export {
   writeBehind,
 } from './through/write-behind.ts';
 export type * from './types.ts';
+export {
+  type DefaultGenerators,
+  defaultStrategies,
+  type WarmEntries,
+  type WarmEntry,
+  type WarmingStrategy,
+} from './warming/strategy.ts';
+export {
+  CacheWarmer,
+  type WarmingEvent,
+  type WarmingReport,
+  type WarmingStatistics,
+} from './warming/warmer.ts';
 export { type WrapOptions, type Wrapped, wrap } from './wrap.ts';

@@ -8,6 +8,7 @@
  * from the cache, so that the cache does not go on showing what nobody has. The queue is memory: a crash loses up to
  * `maxDelayMs` of changes. Left out: order between keys.
  */
+import { delay, jittered } from '../connection/timing.ts';
 import { ClosedError, ConfigurationError, TimeoutError } from '../errors.ts';
 import { Emitter } from '../events.ts';
 import type { Cache, ReadOptions, WriteOptions, WriteReceipt } from '../types.ts';
@@ -203,7 +204,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
       if (this.#ended.signal.aborted || attempt >= attempts) return this.#oneByOne(batch, error);
       this.#counts.retries += 1;
       this.#events.emit({ type: 'retry', changes: batch.length, attempt, reason: error.message });
-      await pause(this.#backoffMs(attempt), this.#ended.signal);
+      await delay(this.#backoffMs(attempt), this.#ended.signal);
     }
   }
 
@@ -221,7 +222,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     const limit = new AbortController();
     const signal = AbortSignal.any([limit.signal, this.#ended.signal]);
     try {
-      const late = pause(this.#limits.storeTimeoutMs, signal).then(() => {
+      const late = delay(this.#limits.storeTimeoutMs, signal).then(() => {
         throw new TimeoutError('The sink did not answer in time');
       });
       late.catch(() => {});
@@ -248,23 +249,8 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   }
 
   #backoffMs(attempt: number): number {
-    const full = Math.min(BACKOFF_MAX_MS, this.#limits.backoffMs * 2 ** (attempt - 1));
-    return full / 2 + (Math.random() * full) / 2;
+    return jittered(Math.min(BACKOFF_MAX_MS, this.#limits.backoffMs * 2 ** (attempt - 1)));
   }
-}
-
-/** Ends early with the signal, never with an error. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const timer = setTimeout(done, ms);
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    signal.addEventListener('abort', done);
-  });
 }
 
 function limitsOf<T>(options: WriteBehindOptions<T>) {

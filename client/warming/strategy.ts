@@ -1,0 +1,96 @@
+/** What is warmed, when and how: strategies, their defaults, and the five that most applications have. */
+import { ConfigurationError } from '../errors.ts';
+import { resolveTtl } from '../options.ts';
+
+/** A value, or a function that makes it. */
+export type WarmEntry = readonly [key: string, value: unknown];
+export type WarmEntries = Iterable<WarmEntry> | AsyncIterable<WarmEntry>;
+
+export interface WarmingStrategy {
+  readonly name: string;
+  /** 1 is first, 10 last; default 1. */
+  readonly priority?: number;
+  /** Default true. */
+  readonly enabled?: boolean;
+  /** A cron expression (needs the package croner), such as every 15 minutes, `0,15,30,45 * * * *`. Default: none. */
+  readonly schedule?: string;
+  /** IANA name for `schedule`; default: the process's. */
+  readonly timezone?: string;
+  /** Default true. */
+  readonly onStartup?: boolean;
+  /** Default true. */
+  readonly onDemand?: boolean;
+  /** Entries written at once; default 100. */
+  readonly batchSize?: number;
+  /** Pause between batches, in seconds, so that Redis serves others too; default 0.1. */
+  readonly delaySeconds?: number;
+  /** Default 3600; null: no expiry. */
+  readonly ttlSeconds?: number | null;
+  readonly tags?: readonly string[];
+  /**
+   * The entries. A value overwrites what is there. A function is called only where nothing is there, as a loader of
+   * `getOrCompute`: then a deletion during the warming is not undone by it.
+   */
+  readonly generate: (signal: AbortSignal) => WarmEntries | Promise<WarmEntries>;
+}
+
+export type ResolvedStrategy = Required<Omit<WarmingStrategy, 'schedule' | 'timezone'>> &
+  Pick<WarmingStrategy, 'schedule' | 'timezone'>;
+
+export function resolveStrategy(strategy: WarmingStrategy): ResolvedStrategy {
+  const { name } = strategy;
+  if (typeof name !== 'string' || name === '')
+    throw new ConfigurationError(`name: ${JSON.stringify(name)} is not a text that is not empty`);
+  const number = (
+    field: 'priority' | 'batchSize' | 'delaySeconds',
+    fallback: number,
+    min: number,
+    max: number,
+  ) => {
+    const value = strategy[field] ?? fallback;
+    const whole = field === 'delaySeconds' || Number.isInteger(value);
+    if (typeof value !== 'number' || !whole || !(value >= min && value <= max))
+      throw new ConfigurationError(
+        `strategy ${name}: ${field}: ${String(value)} is not a number from ${min} to ${max}`,
+      );
+    return value;
+  };
+  if (typeof strategy.generate !== 'function')
+    throw new ConfigurationError(
+      `strategy ${name}: generate: ${String(strategy.generate)} is not a function`,
+    );
+  return {
+    ...strategy,
+    priority: number('priority', 1, 1, 10),
+    enabled: strategy.enabled ?? true,
+    onStartup: strategy.onStartup ?? true,
+    onDemand: strategy.onDemand ?? true,
+    batchSize: number('batchSize', 100, 1, 100_000),
+    delaySeconds: number('delaySeconds', 0.1, 0, 3600),
+    ttlSeconds: resolveTtl(`strategy ${name}: ttlSeconds`, strategy.ttlSeconds, 3600),
+    tags: strategy.tags ?? [],
+  };
+}
+
+const DEFAULTS = {
+  criticalData: {
+    name: 'critical-application-data',
+    priority: 1,
+    ttlSeconds: 7200,
+    tags: ['critical', 'config'],
+  },
+  detectorModels: { name: 'detector-models', priority: 2, ttlSeconds: 3600, tags: ['models'] },
+  popularDatasets: { name: 'popular-datasets', priority: 3, ttlSeconds: 1800, tags: ['datasets'] },
+  apiResponses: { name: 'api-responses', priority: 4, ttlSeconds: 600, tags: ['api'] },
+  userSessions: { name: 'user-sessions', priority: 5, ttlSeconds: 1800, tags: ['sessions'] },
+} as const satisfies Readonly<Record<string, Partial<WarmingStrategy>>>;
+
+export type DefaultGenerators = Partial<Readonly<Record<keyof typeof DEFAULTS, WarmingStrategy['generate']>>>;
+
+/** The five usual strategies. What they warm is the application's to say: one without a generator is disabled. */
+export function defaultStrategies(generators: DefaultGenerators): readonly WarmingStrategy[] {
+  return Object.entries(DEFAULTS).map(([role, strategy]) => {
+    const generate = generators[role as keyof typeof DEFAULTS];
+    return { ...strategy, enabled: generate !== undefined, generate: generate ?? (() => []) };
+  });
+}
