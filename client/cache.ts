@@ -7,9 +7,11 @@
  * Without a connection it is a memory cache with the same meaning.
  */
 import { Breaker } from './breaker.ts';
+import type { LoadMany } from './compute/batch.ts';
+import { Compute } from './compute/compute.ts';
 import type { CacheConnection } from './connection/index.ts';
 import { delay } from './connection/timing.ts';
-import { ClosedError, ConfigurationError, isConnectivityError } from './errors.ts';
+import { ClosedError, ConfigurationError } from './errors.ts';
 import { Emitter } from './events.ts';
 import { Fallback } from './fallback.ts';
 import { Flights } from './flights.ts';
@@ -24,7 +26,9 @@ import type {
   Cache,
   CacheEvent,
   CacheStatistics,
+  ComputeCallOptions,
   Entry,
+  Load,
   Lookup,
   ReadOptions,
   SupervisedConnection,
@@ -37,6 +41,7 @@ export class SupervisedCache implements Cache {
   readonly #parts: Parts;
   readonly #reader: Reader;
   readonly #writer: Writer;
+  readonly #compute: Compute;
   readonly #breaker: Breaker;
   /** Stores that nobody waits for. */
   readonly #background = new Set<Promise<unknown>>();
@@ -49,7 +54,14 @@ export class SupervisedCache implements Cache {
       connection?.request('PING', [], { impatient: true }) ?? Promise.resolve();
     this.#breaker = new Breaker(options.breaker, probe, events);
     const remote =
-      connection && new Remote(connection, this.#breaker, statistics, options.fallbackEntries > 0);
+      connection &&
+      new Remote(
+        connection,
+        this.#breaker,
+        statistics,
+        options.fallbackEntries > 0,
+        options.compute.leaseMs > 0 ? options.namespace : undefined,
+      );
     const fallback = new Fallback(
       options.fallbackEntries,
       (keys) => remote?.replay(keys) ?? Promise.resolve(),
@@ -69,6 +81,12 @@ export class SupervisedCache implements Cache {
     };
     this.#reader = new Reader(this.#parts);
     this.#writer = new Writer(this.#parts);
+    this.#compute = new Compute({
+      parts: this.#parts,
+      reader: this.#reader,
+      writer: this.#writer,
+      later: (work) => this.#later(work),
+    });
     connection?.on((event) => {
       fallback.journal.noticed(event);
       events.emit(event);
@@ -145,33 +163,26 @@ export class SupervisedCache implements Cache {
     return this.#writer.delete(keys);
   }
 
-  async getOrCompute<T>(
-    key: string,
-    load: () => Promise<T> | T,
-    options?: WriteOptions & ReadOptions<T>,
-  ): Promise<T> {
-    return (await this.getOrComputeEntry(key, load, options)).value;
+  getOrCompute<T>(key: string, load: Load<T>, options?: ComputeCallOptions<T>): Promise<T> {
+    return this.getOrComputeEntry(key, load, options).then(({ value }) => value);
   }
 
-  getOrComputeEntry<T>(
-    key: string,
-    load: () => Promise<T> | T,
-    options: WriteOptions & ReadOptions<T> = {},
-  ): Promise<Entry<T>> {
-    const { flights, statistics } = this.#parts;
-    return flights.join<Entry<T>>(this.physicalKey(key), async (flight) => {
-      const found = await this.getEntry(key, options).catch((error: unknown) => {
-        if (isConnectivityError(error)) return undefined;
-        throw error;
-      });
-      if (found) return found;
-      statistics.loads += 1;
-      const value = await load();
-      // Never durable: queued elsewhere, the store could come after a deletion that was asked for later.
-      if (value !== undefined && !flight.overtaken && !this.#closed)
-        this.#later(this.#writer.store(key, value, { ...options, durability: 'async', outdates: false }));
-      return { value, source: 'loader' };
-    });
+  getOrComputeEntry<T>(key: string, load: Load<T>, options?: ComputeCallOptions<T>): Promise<Entry<T>> {
+    try {
+      this.#assertOpen();
+      return this.#compute.entry(key, load, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async getOrComputeMany<T>(
+    keys: readonly string[],
+    load: LoadMany<T>,
+    options?: ComputeCallOptions<T>,
+  ): Promise<ReadonlyMap<string, T>> {
+    this.#assertOpen();
+    return this.#compute.many(keys, load, options);
   }
 
   /** Runs on; its failure has been counted where it happened and is nobody's answer. */

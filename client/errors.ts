@@ -135,6 +135,19 @@ export class DurabilityError extends CacheError {
   }
 }
 
+/** A loader, or another process that loads, took longer than `hardTimeoutMs`. */
+export class LoadTimeoutError extends CacheError {
+  override readonly name = 'LoadTimeoutError';
+
+  constructor(key: string, hardTimeoutMs: number) {
+    super(`${key}: not loaded within ${hardTimeoutMs} ms`, {
+      code: 'LOAD_TIMEOUT',
+      retryable: true,
+      outcome: 'not-applied',
+    });
+  }
+}
+
 /** The cache or connection was closed. */
 export class ClosedError extends CacheError {
   override readonly name = 'ClosedError';

@@ -20,6 +20,7 @@ export {
   CommandError,
   ConfigurationError,
   DurabilityError,
+  LoadTimeoutError,
   NotSentError,
   type Outcome,
   OutcomeUnknownError,

@@ -2,6 +2,7 @@
  * Options with their defaults, resolved once. A bad value is quoted in a `ConfigurationError`.
  */
 import { CodecSelection } from './codec/codec.ts';
+import { type ResolvedCompute, resolveCompute } from './compute/options.ts';
 import { ConfigurationError } from './errors.ts';
 import type { CodecChoice } from './parts.ts';
 import type {
@@ -53,6 +54,7 @@ export interface ResolvedCache {
   readonly codecs: CodecChoice;
   readonly deflateAboveBytes: number | undefined;
   readonly l1: Required<L1Options> | undefined;
+  readonly compute: ResolvedCompute;
 }
 
 const shown = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : String(value));
@@ -170,6 +172,7 @@ export function resolveCache(options: CacheOptions): ResolvedCache {
     durability: resolveDurability('durability', options.durability, 'async'),
     enabled: flag('enabled', options.enabled, true),
     codecs: new CodecSelection(options.codecs, options.defaultCodec),
+    compute: resolveCompute(options.compute),
     l1: options.l1 && {
       maxEntries: integer('l1.maxEntries', options.l1.maxEntries, 10_000, 1, 100_000_000),
       ttlSeconds: integer('l1.ttlSeconds', options.l1.ttlSeconds, 60, 1, LIMITS.ttlSeconds),

@@ -95,7 +95,7 @@ export class Reader {
       readings.set(
         key,
         away
-          ? await this.#fromMemory(key, options)
+          ? await this.fromMemory(key, options)
           : await this.interpret(key, payloads[i] ?? null, options, fill),
       );
     }
@@ -163,7 +163,7 @@ export class Reader {
   #fromRedis<T>(key: string, options: ReadOptions<T>): Promise<Reading<T>> {
     const { remote, fallback, local } = this.#parts;
     const physical = this.#parts.physical(key);
-    if (!remote || fallback.isDirty(physical)) return this.#fromMemory(key, options);
+    if (!remote || fallback.isDirty(physical)) return this.fromMemory(key, options);
     const fill = local?.begin(key);
     return remote.get(physical).then(
       (payload) => {
@@ -174,7 +174,7 @@ export class Reader {
         fill?.end();
         if (isForeignType(error)) return { kind: 'absent', source: 'redis' };
         this.#toMemory('get', error);
-        return this.#fromMemory(key, options);
+        return this.fromMemory(key, options);
       },
     );
   }
@@ -193,7 +193,8 @@ export class Reader {
     }
   }
 
-  async #fromMemory<T>(key: string, options: ReadOptions<T>): Promise<Reading<T>> {
+  /** What stands in for a Redis that is away. */
+  async fromMemory<T>(key: string, options: ReadOptions<T>): Promise<Reading<T>> {
     const { fallback, local, remote, codecs, statistics } = this.#parts;
     const physical = this.#parts.physical(key);
     const payload = fallback.memory.get(physical);

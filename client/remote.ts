@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Breaker } from './breaker.ts';
+import { leaseKey } from './compute/lease-key.ts';
 import type { CacheConnection } from './connection/index.ts';
 import type { Argument } from './connection/link.ts';
 import type { CallOptions } from './connection/supervisor.ts';
@@ -20,15 +21,24 @@ export class Remote {
   readonly connection: CacheConnection;
   readonly functions: FunctionLibrary;
   readonly transactions: Transactions;
+  readonly #namespace: string | undefined;
   readonly #breaker: Breaker;
   readonly #statistics: Statistics;
   /** Reads that have another answer (the memory) need not wait for a master. */
   readonly #read: CallOptions;
 
-  constructor(connection: CacheConnection, breaker: Breaker, statistics: Statistics, impatient: boolean) {
+  /** @param namespace of keys that have leases; undefined where none have */
+  constructor(
+    connection: CacheConnection,
+    breaker: Breaker,
+    statistics: Statistics,
+    impatient: boolean,
+    namespace?: string,
+  ) {
     this.connection = connection;
     this.functions = new FunctionLibrary(connection);
     this.transactions = new Transactions(connection);
+    this.#namespace = namespace;
     this.#breaker = breaker;
     this.#statistics = statistics;
     this.#read = { buffers: true, impatient };
@@ -64,8 +74,14 @@ export class Remote {
     return replicas;
   }
 
+  /**
+   * With each entry goes its lease, so that a load in flight anywhere stores nothing. Returns how many there were, where a
+   * load in flight counts as one.
+   */
   async delete(keys: readonly string[]): Promise<number> {
-    return Number(await this.guarded('delete', () => this.connection.request('UNLINK', keys)));
+    return Number(
+      await this.guarded('delete', () => this.connection.request('UNLINK', this.#withLeases(keys))),
+    );
   }
 
   async ping(): Promise<number> {
@@ -76,7 +92,7 @@ export class Remote {
 
   /** Deletes without asking the breaker: what recovery does before anything is read. */
   async replay(keys: readonly string[]): Promise<void> {
-    await this.connection.request('UNLINK', keys, { impatient: true });
+    await this.connection.request('UNLINK', this.#withLeases(keys), { impatient: true });
   }
 
   /** Deletes an entry if it still is what was read. */
@@ -100,10 +116,16 @@ export class Remote {
       const [next, keys] = (await this.guarded('scan', () =>
         this.connection.request('SCAN', [cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT]),
       )) as [string, string[]];
-      if (keys.length > 0) removed += await this.delete(keys);
+      if (keys.length > 0)
+        removed += Number(await this.guarded('delete', () => this.connection.request('UNLINK', keys)));
       cursor = next;
     } while (cursor !== '0');
     return removed;
+  }
+
+  #withLeases(keys: readonly string[]): readonly string[] {
+    const namespace = this.#namespace;
+    return namespace === undefined ? keys : [...keys, ...keys.map((key) => leaseKey(namespace, key))];
   }
 
   /**

@@ -179,6 +179,8 @@ export interface CacheOptions {
   readonly defaultCodec?: CodecName | Codec;
   /** Payloads of at least so many bytes are deflated where that makes them smaller; default: none is. */
   readonly deflateAboveBytes?: number;
+  /** What `getOrCompute` does where a call says nothing. */
+  readonly compute?: ComputeDefaults;
   /** False: never asks Redis (seed 004's switch `ENABLE_REDIS_CACHE`); default true. */
   readonly enabled?: boolean;
 }
@@ -200,6 +202,51 @@ export interface WriteOptions {
   readonly tags?: readonly string[];
 }
 
+/** What a loader is given. */
+export interface LoadContext {
+  /** Aborted when the load is given up because its hard timeout is over; the reason is the `LoadTimeoutError`. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * What `getOrCompute` calls for a value. null, false, 0 and '' are values as any other. `undefined` says that there is
+ * nothing: it is returned, and stored only where `negativeTtlSeconds` is given.
+ */
+export type Load<T> = (context: LoadContext) => Promise<T> | T;
+
+/** When `getOrCompute` calls the loader, and what it returns meanwhile. A TTL is how long a value is fresh. */
+export interface ComputeOptions {
+  /** Past its TTL a value is returned at once for so many seconds, and refreshed in the background; default 0. */
+  readonly staleWhileRevalidateSeconds?: number;
+  /** Past its TTL a value is returned for so many seconds where the loader fails or takes too long; default 0. */
+  readonly graceSeconds?: number;
+  /** After a load that failed with a stale value behind it the loader rests so long, in ms, twice as long after each
+   * further failure, at most 30000; default 1000. */
+  readonly graceBackoffMs?: number;
+  /** A load that takes longer, in ms, goes on in the background, and a stale value (`graceSeconds`) is returned; default: none. */
+  readonly softTimeoutMs?: number;
+  /** Longest time, in ms, that a caller waits for a load, its own or another process's; then the load's signal is aborted,
+   * its result dropped, and the stale value returned or `LoadTimeoutError` thrown; default: none. */
+  readonly hardTimeoutMs?: number;
+  /** Refreshes before the TTL is over, the likelier the nearer its end and the slower the load (XFetch's beta): 1 is usual, more
+   * is earlier, 0 is never; default 0. */
+  readonly earlyRefresh?: number;
+  /** Chance takes up to this share of the TTL off, so that what was stored together does not expire together; 0 to 1; default 0. */
+  readonly ttlJitter?: number;
+  /** Stores `undefined` ("there is nothing") and null of a loader for so many seconds; default: undefined is not stored, null as
+   * any value. */
+  readonly negativeTtlSeconds?: number;
+}
+
+/** Of a cache: what `getOrCompute` does where a call says nothing. */
+export interface ComputeDefaults extends ComputeOptions {
+  /** How long the others wait once a process that loads for them has died, in ms; renewed while it loads; 0: every process
+   * loads for itself; default 2000. */
+  readonly leaseMs?: number;
+}
+
+export type ComputeCallOptions<T> = WriteOptions & ReadOptions<T> & ComputeOptions;
+
 /** Who took a write. `memory` means that Redis did not. */
 export interface WriteReceipt {
   readonly source: 'redis' | 'memory' | 'none';
@@ -217,6 +264,8 @@ export type Lookup<T> =
 export interface Entry<T> {
   readonly value: T;
   readonly source: 'l1' | 'redis' | 'memory' | 'loader';
+  /** Past its TTL; only from `getOrCompute`. */
+  readonly stale?: true;
 }
 
 export interface CacheStatistics {
@@ -246,6 +295,12 @@ export type CacheEvent =
       readonly cause: string;
     }
   | { readonly type: 'purged'; readonly key: string; readonly reason: string }
+  /** `getOrCompute` returned a value past its TTL: it is being refreshed, the load is slow, failed, or rests after failures. */
+  | {
+      readonly type: 'stale';
+      readonly key: string;
+      readonly reason: 'revalidating' | 'slow' | 'failed' | 'resting';
+    }
   | { readonly type: 'fallback'; readonly operation: string; readonly reason: string };
 
 /**
@@ -266,17 +321,29 @@ export interface Cache {
   /** As `getMany`, with an answer for every key, misses included, and where each came from. */
   lookupMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, Lookup<T>>>;
   setMany<T>(entries: ReadonlyMap<string, T>, options?: WriteOptions): Promise<WriteReceipt>;
-  /** The value, or what `load` returns; one load a key at a time in this process; the caller does not wait for the store. */
-  getOrCompute<T>(
-    key: string,
-    load: () => Promise<T> | T,
-    options?: WriteOptions & ReadOptions<T>,
-  ): Promise<T>;
-  getOrComputeEntry<T>(
-    key: string,
-    load: () => Promise<T> | T,
-    options?: WriteOptions & ReadOptions<T>,
-  ): Promise<Entry<T>>;
+  /**
+   * The value, or what `load` returns: one load a key at a time, in this process and, while Redis answers, in all. Who comes
+   * meanwhile shares it, with the options of who came first; nobody waits for the store. With Redis away each process loads
+   * for itself.
+   *
+   * @throws what the loader throws, where no stale value stands in (`graceSeconds`)
+   * @throws LoadTimeoutError the same, when `hardTimeoutMs` is over
+   */
+  getOrCompute<T>(key: string, load: Load<T>, options?: ComputeCallOptions<T>): Promise<T>;
+  /** As `getOrCompute`, with where the answer came from. */
+  getOrComputeEntry<T>(key: string, load: Load<T>, options?: ComputeCallOptions<T>): Promise<Entry<T>>;
+  /**
+   * As `getOrCompute` for many: `load` is called once, with the keys that neither Redis nor another load has, and returns
+   * what it finds. A key that it leaves out has no value. In the order of the keys.
+   */
+  getOrComputeMany<T>(
+    keys: readonly string[],
+    load: (
+      keys: readonly string[],
+      context: LoadContext,
+    ) => Promise<ReadonlyMap<string, T>> | ReadonlyMap<string, T>,
+    options?: ComputeCallOptions<T>,
+  ): Promise<ReadonlyMap<string, T>>;
   /** Removes the namespace's keys, by SCAN in batches. */
   clear(): Promise<number>;
   /** Redis's answer time in ms. @throws CacheError when Redis does not answer */

@@ -96,6 +96,13 @@ export class Writer {
     }
   }
 
+  /** For a Redis that is away, or where there is none. */
+  keep<T>(key: string, value: T, options: StoreOptions): WriteReceipt {
+    const entry = this.encode(key, value, options);
+    if (!entry) return { source: 'none' };
+    return this.#keep(this.#parts.physical(key), entry.payload, entry.ttlSeconds);
+  }
+
   async delete(keys: readonly string[]): Promise<number> {
     const { flights, remote, fallback, statistics, local } = this.#parts;
     if (keys.length === 0) return 0;

@@ -31,6 +31,9 @@ const SEEN_BYTES = 18;
 const NOTHING_SEEN = Buffer.alloc(0);
 export const seenOf = (payload: Buffer): Buffer => payload.subarray(0, SEEN_BYTES);
 
+/** Why a lease is given back without a value: see `Outcome`. */
+const LETTERS = { failed: 'f', nothing: 'n', again: 's' } as const;
+
 /** A holder renews its lease when a third of it is over. */
 const RENEWALS = 3;
 /** Where nobody tells, Redis is asked in growing intervals, in ms. */
@@ -84,29 +87,30 @@ export class Leases {
 export class Claim {
   readonly #leases: Leases;
   readonly #entry: string;
-  readonly #lease: string;
-  /** The same for all tries of a flight: a lease whose answer was lost is recognised. */
-  readonly #token = randomBytes(8).toString('hex');
+  #lease = '';
+  #token = '';
+  /** The lease was given to this claim and not given back. */
+  own = false;
   #renewal: NodeJS.Timeout | undefined;
   #pollMs: number = POLL.first;
 
   constructor(leases: Leases, physical: string) {
     this.#leases = leases;
     this.#entry = physical;
-    this.#lease = leaseKey(leases.namespace, physical);
   }
 
-  /** The entry, or its lease where there is none. */
-  async fetch(): Promise<Fetched> {
+  /** The entry, or its lease where there is none. `missed`: a read has said so already. */
+  async fetch(missed = false): Promise<Fetched> {
     const leases = this.#leases;
     const { remote } = leases;
     const plain = remote.functions.absent;
-    if (leases.hitsAreTheRule || plain) {
+    if (plain || (leases.hitsAreTheRule && !missed)) {
       const payload = await remote.get(this.#entry);
       leases.saw(payload !== null);
       if (payload !== null) return { kind: 'value', payload };
-      if (plain) return await this.#takePlainly();
+      if (plain) return await this.take(true);
     }
+    this.#name();
     const args = [this.#token, leases.leaseMs];
     const reply = await this.#call('rck1_fetch', [this.#entry, this.#lease], args);
     if (reply === ABSENT) return await this.#fetchPlainly();
@@ -116,6 +120,7 @@ export class Claim {
 
   /** The lease of an entry that is there. `waits`: who does not get it waits for its holder. */
   async take(waits: boolean): Promise<Taken> {
+    this.#name();
     const args = [this.#token, this.#leases.leaseMs, waits ? 1 : 0];
     const reply = await this.#call('rck1_lease', [this.#lease], args);
     return reply === ABSENT ? await this.#takePlainly() : this.#taken(reply);
@@ -136,6 +141,7 @@ export class Claim {
   /** False: the lease is somebody else's by now, or the entry is another than was seen, and nothing was stored. */
   async store(payload: Buffer, ttlMs: number | null, seen: Buffer = NOTHING_SEEN): Promise<boolean> {
     this.abandon();
+    this.own = false;
     const { channel } = this.#leases;
     const args = [this.#token, payload, ttlMs ?? 0, seen, channel];
     const reply = await this.#call('rck1_store', [this.#entry, this.#lease], args);
@@ -153,10 +159,11 @@ export class Claim {
   }
 
   /** There is nothing to store. Who waits is told why. */
-  async release(outcome: 'failed' | 'nothing'): Promise<void> {
+  async release(outcome: keyof typeof LETTERS): Promise<void> {
     this.abandon();
+    this.own = false;
     const { channel } = this.#leases;
-    const letter = outcome === 'failed' ? 'f' : 'n';
+    const letter = LETTERS[outcome];
     const reply = await this.#call('rck1_release', [this.#lease], [this.#token, letter, channel]);
     if (reply !== ABSENT) return;
     await this.#transact(undefined, () => [
@@ -190,8 +197,16 @@ export class Claim {
   #taken(reply: unknown): Taken {
     if (Array.isArray(reply))
       return { kind: 'held', token: String(reply[0]), leftMs: Math.max(0, Number(reply[1])) };
+    this.own = true;
     this.#renewInTime();
     return { kind: 'mine' };
+  }
+
+  /** A hit needs neither; the same for all tries of a flight, so that a lease whose answer was lost is recognised. */
+  #name(): void {
+    if (this.#token !== '') return;
+    this.#token = randomBytes(8).toString('hex');
+    this.#lease = leaseKey(this.#leases.namespace, this.#entry);
   }
 
   #renewInTime(): void {

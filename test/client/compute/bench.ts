@@ -27,7 +27,7 @@ export class Party implements AsyncDisposable {
     this.connection = openConnection(resolveConnection({ mode: 'standalone', address: redis.address }));
     const statistics = new Statistics();
     const breaker = new Breaker(resolveCache({}).breaker, () => Promise.resolve(), new Emitter());
-    this.remote = new Remote(this.connection, breaker, statistics, true);
+    this.remote = new Remote(this.connection, breaker, statistics, true, namespace);
     this.leases = new Leases(this.remote, { namespace, leaseMs });
   }
 

@@ -1,0 +1,212 @@
+/**
+ * One flight's way to its entry, as the engine asks for it: first tier, Redis with its lease, or the memory fallback.
+ *
+ * Redis away: what the memory has, and what is loaded goes there. Redis answers but gives no lease (full, too few replicas,
+ * a key without a lease in its slot): loaded and stored as without one.
+ */
+import type { TagStamp } from '../envelope.ts';
+import { CommandError, isConnectivityError } from '../errors.ts';
+import type { Parts } from '../parts.ts';
+import type { Reader, Reading } from '../reader.ts';
+import { isForeignType } from '../remote.ts';
+import type { ReadOptions, WriteOptions } from '../types.ts';
+import type { StoreOptions, Writer } from '../writer.ts';
+import type { Attempt, Known, Turn, Woken } from './engine.ts';
+import { type Claim, type Held, type Leases, seenOf } from './lease.ts';
+import type { Keeping } from './policy.ts';
+
+export interface AttemptParts {
+  readonly parts: Parts;
+  readonly reader: Reader;
+  readonly writer: Writer;
+  /** undefined: each process loads for itself. */
+  readonly leases: Leases | undefined;
+}
+
+/** Where a loaded value goes. */
+type Destination = 'leased' | 'unleased' | 'memory' | 'nowhere';
+
+const ALONE: Turn = { kind: 'alone' };
+
+export class CacheAttempt<T> implements Attempt<T> {
+  readonly #cache: AttemptParts;
+  readonly #key: string;
+  readonly #physical: string;
+  readonly #options: WriteOptions & ReadOptions<T>;
+  /** The read is known to miss. */
+  readonly #missed: boolean;
+  #claim: Claim | undefined;
+  #destination: Destination = 'leased';
+  #stamps: readonly TagStamp[] | undefined;
+  #seen: Buffer | undefined;
+
+  constructor(
+    cache: AttemptParts,
+    key: string,
+    physical: string,
+    options: WriteOptions & ReadOptions<T>,
+    missed = false,
+  ) {
+    this.#cache = cache;
+    this.#key = key;
+    this.#physical = physical;
+    this.#options = options;
+    this.#missed = missed;
+  }
+
+  async fetch(): Promise<Known<T> | Turn> {
+    const { parts, reader, leases } = this.#cache;
+    const { remote, fallback, local } = parts;
+    if (!remote || fallback.isDirty(this.#physical)) return this.#fromMemory();
+    if (local?.get(this.#key) || !leases) return this.#fromReader(leases ? 'leased' : 'unleased');
+    const fill = local?.begin(this.#key);
+    let fetched: Awaited<ReturnType<Claim['fetch']>>;
+    try {
+      this.#claim ??= leases.claim(this.#physical);
+      fetched = await this.#claim.fetch(this.#missed);
+    } catch (error) {
+      fill?.end();
+      return this.#without(error);
+    }
+    if (fallback.pending) fallback.recover();
+    if (fetched.kind !== 'value') {
+      fill?.end();
+      return fetched;
+    }
+    this.#seen = seenOf(fetched.payload);
+    const reading = await reader.interpret(this.#key, fetched.payload, this.#options, fill);
+    return known(reading) ?? this.take(true);
+  }
+
+  async take(waits: boolean): Promise<Turn> {
+    const { leases } = this.#cache;
+    if (this.#destination !== 'leased' || !leases) return ALONE;
+    try {
+      this.#claim ??= leases.claim(this.#physical);
+      return await this.#claim.take(waits);
+    } catch (error) {
+      if (isConnectivityError(error)) this.#destination = 'memory';
+      else if (error instanceof CommandError) this.#destination = 'unleased';
+      else throw error;
+      return ALONE;
+    }
+  }
+
+  async wait(held: Held, maxMs: number): Promise<Woken<T>> {
+    const wake = (await this.#claim?.wait(held, maxMs)) ?? { kind: 'silent' };
+    if (wake.kind === 'silent' || wake.outcome === 's') return { kind: 'again' };
+    if (wake.outcome === 'f') return { kind: 'failed' };
+    if (wake.outcome === 'n')
+      return { kind: 'known', value: undefined as T, source: 'redis', freshness: undefined };
+    const { reader } = this.#cache;
+    const reading = await reader.interpret(this.#key, wake.payload, this.#options, undefined);
+    return known(reading) ?? { kind: 'again' };
+  }
+
+  /** The versions of its tags are taken before the load: one that is invalidated meanwhile makes the result a miss. */
+  prepare(): Promise<void> | undefined {
+    const { tags } = this.#options;
+    const versions = this.#cache.parts.tags;
+    if (!tags || tags.length === 0 || !versions) return undefined;
+    return versions.stamps(tags).then(
+      (stamps) => {
+        this.#stamps = stamps;
+      },
+      (error: unknown) => {
+        if (!isConnectivityError(error)) throw error;
+        this.#destination = 'nowhere';
+      },
+    );
+  }
+
+  async store(value: T, keeping: Keeping): Promise<void> {
+    const { parts, writer } = this.#cache;
+    const options: StoreOptions = {
+      ...this.#options,
+      ...keeping,
+      stamps: this.#stamps,
+      // Never durable: queued elsewhere, the store could come after a deletion that was asked for later.
+      durability: 'async',
+      outdates: false,
+    };
+    switch (this.#destination) {
+      case 'leased':
+        if (parts.remote && this.#claim) return this.#storeLeased(this.#claim, value, options);
+        writer.keep(this.#key, value, options);
+        return;
+      case 'unleased':
+        await writer.store(this.#key, value, options);
+        return;
+      case 'memory':
+        this.#claim?.abandon();
+        writer.keep(this.#key, value, options);
+        return;
+      case 'nowhere':
+        return this.release('again');
+    }
+  }
+
+  async release(outcome: 'failed' | 'nothing' | 'again'): Promise<void> {
+    if (this.#claim?.own) await this.#claim.release(outcome);
+  }
+
+  async #storeLeased(claim: Claim, value: T, options: StoreOptions): Promise<void> {
+    const { parts, writer } = this.#cache;
+    const { local, statistics } = parts;
+    let entry: ReturnType<Writer['encode']>;
+    try {
+      entry = writer.encode(this.#key, value, options);
+    } catch (error) {
+      await claim.release('again');
+      throw error;
+    }
+    if (!entry) return claim.release('again');
+    const { payload, ttlSeconds } = entry;
+    const ttlMs = ttlSeconds === null ? null : Math.max(1, Math.round(ttlSeconds * 1000));
+    try {
+      if (await claim.store(payload, ttlMs, this.#seen)) statistics.writes += 1;
+    } finally {
+      // Kept by the next read: only that knows that nothing came after it.
+      local?.forget([this.#key]);
+    }
+  }
+
+  async #fromReader(destination: Destination): Promise<Known<T> | Turn> {
+    this.#destination = destination;
+    const reading = await this.#cache.reader.read(this.#key, this.#options);
+    return known(reading) ?? this.take(true);
+  }
+
+  async #fromMemory(): Promise<Known<T> | Turn> {
+    this.#destination = 'memory';
+    return known(await this.#cache.reader.fromMemory(this.#key, this.#options)) ?? ALONE;
+  }
+
+  /** Redis did not say whose turn it is. */
+  #without(error: unknown): Promise<Known<T> | Turn> | Turn {
+    const { options, events } = this.#cache.parts;
+    this.#claim?.abandon();
+    if (isForeignType(error)) {
+      this.#destination = 'unleased';
+      return ALONE;
+    }
+    if (isConnectivityError(error)) {
+      if (options.fallbackEntries > 0)
+        events.emit({ type: 'fallback', operation: 'get', reason: (error as Error).message });
+      return this.#fromMemory();
+    }
+    if (!(error instanceof CommandError)) throw error;
+    return this.#fromReader('unleased');
+  }
+}
+
+function known<T>(reading: Reading<T>): Known<T> | undefined {
+  if (reading.kind === 'absent') return undefined;
+  const { source, freshness } = reading;
+  return {
+    kind: 'known',
+    value: (reading.kind === 'value' ? reading.value : undefined) as T,
+    source,
+    freshness,
+  };
+}

@@ -1,0 +1,40 @@
+/**
+ * Keys whose load failed while a stale value could stand in: for a while the stale value is the answer, and the loader is
+ * left alone. Each failure doubles the while, up to a bound; a load that succeeds ends it.
+ */
+const LONGEST_MS = 30_000;
+/** Keys that are remembered; beyond it the oldest failure is forgotten. */
+const KEYS_MAX = 10_000;
+
+interface Failure {
+  readonly untilMs: number;
+  readonly waitMs: number;
+}
+
+export class Backoff {
+  readonly #now: () => number;
+  readonly #failures = new Map<string, Failure>();
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  isResting(key: string): boolean {
+    if (this.#failures.size === 0) return false;
+    const failure = this.#failures.get(key);
+    return failure !== undefined && this.#now() < failure.untilMs;
+  }
+
+  failed(key: string, firstMs: number): void {
+    const waitMs = Math.min(LONGEST_MS, (this.#failures.get(key)?.waitMs ?? firstMs / 2) * 2);
+    this.#failures.delete(key);
+    this.#failures.set(key, { untilMs: this.#now() + waitMs, waitMs });
+    if (this.#failures.size <= KEYS_MAX) return;
+    const [oldest] = this.#failures.keys();
+    if (oldest !== undefined) this.#failures.delete(oldest);
+  }
+
+  succeeded(key: string): void {
+    if (this.#failures.size > 0) this.#failures.delete(key);
+  }
+}

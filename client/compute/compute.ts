@@ -1,0 +1,104 @@
+/** `getOrCompute` and `getOrComputeMany` of a cache: the engine with the cache's parts around it. */
+import { resolveTtl } from '../options.ts';
+import type { Parts } from '../parts.ts';
+import { isFresh, type Reader } from '../reader.ts';
+import type { ComputeCallOptions, Entry, Load } from '../types.ts';
+import type { Writer } from '../writer.ts';
+import { type AttemptParts, CacheAttempt } from './attempt.ts';
+import { Batch, type LoadMany } from './batch.ts';
+import { Engine, type Job } from './engine.ts';
+import { Leases } from './lease.ts';
+import { resolveTerms } from './options.ts';
+
+export interface ComputeParts {
+  readonly parts: Parts;
+  readonly reader: Reader;
+  readonly writer: Writer;
+  readonly later: (work: Promise<unknown>) => void;
+}
+
+const NO_OPTIONS = {};
+
+export class Compute {
+  readonly #parts: Parts;
+  readonly #reader: Reader;
+  readonly #attemptParts: AttemptParts;
+  readonly #engine: Engine;
+
+  constructor({ parts, reader, writer, later }: ComputeParts) {
+    const { options, remote, flights, statistics, events } = parts;
+    const { leaseMs } = options.compute;
+    const leases =
+      remote && leaseMs > 0 ? new Leases(remote, { namespace: options.namespace, leaseMs }) : undefined;
+    this.#parts = parts;
+    this.#reader = reader;
+    this.#attemptParts = { parts, reader, writer, leases };
+    this.#engine = new Engine({
+      flights,
+      later,
+      now: Date.now,
+      random: Math.random,
+      counted: (hit, source) => {
+        if (hit) statistics.hits += 1;
+        else statistics.misses += 1;
+        if (hit && source === 'l1') statistics.localHits += 1;
+      },
+      loading: () => {
+        statistics.loads += 1;
+      },
+      stale: (key, reason) => events.emit({ type: 'stale', key, reason }),
+    });
+  }
+
+  entry<T>(key: string, load: Load<T>, options: ComputeCallOptions<T> = NO_OPTIONS): Promise<Entry<T>> {
+    return this.#engine.compute(this.#job(key, load, options, false));
+  }
+
+  async many<T>(
+    keys: readonly string[],
+    load: LoadMany<T>,
+    options: ComputeCallOptions<T> = NO_OPTIONS,
+  ): Promise<ReadonlyMap<string, T>> {
+    const found = new Map<string, T>();
+    const asked = [...new Set(keys)];
+    const rest: string[] = [];
+    for (const [key, reading] of await this.#reader.readMany(asked, options)) {
+      if (reading.kind === 'absent' || !isFresh(reading.freshness)) rest.push(key);
+      else {
+        this.#parts.statistics.hits += 1;
+        if (reading.source === 'l1') this.#parts.statistics.localHits += 1;
+        if (reading.kind === 'value') found.set(key, reading.value);
+      }
+    }
+    const batch = new Batch(rest, load);
+    const entries = await Promise.all(
+      rest.map((key) => {
+        const job = this.#job<T>(key, (context) => batch.load(key, context), options, true);
+        const pass = (): void => batch.pass(key);
+        return this.#engine.compute({ ...job, passes: pass }).finally(pass);
+      }),
+    );
+    for (const [i, key] of rest.entries()) {
+      const value = entries[i]?.value;
+      if (value !== undefined) found.set(key, value);
+    }
+    return new Map(asked.flatMap((key) => (found.has(key) ? [[key, found.get(key) as T] as const] : [])));
+  }
+
+  close(): void {
+    this.#parts.flights.overtakeAll();
+    this.#attemptParts.leases?.close();
+  }
+
+  #job<T>(key: string, load: Load<T>, options: ComputeCallOptions<T>, missed: boolean): Job<T> {
+    const { options: defaults } = this.#parts;
+    const physical = this.#parts.physical(key);
+    return {
+      key: physical,
+      load,
+      terms: resolveTerms(options, defaults.compute.terms),
+      ttlSeconds: resolveTtl('ttlSeconds', options.ttlSeconds, defaults.defaultTtlSeconds),
+      attempt: () => new CacheAttempt<T>(this.#attemptParts, key, physical, options, missed),
+    };
+  }
+}

@@ -1,0 +1,256 @@
+/**
+ * `getOrCompute`: which value is returned, and when the loader is called.
+ *
+ *   fetch ─▶ fresh ─────────▶ returned                    (`early`: and refreshed, with nobody waiting)
+ *         ├▶ stale ─────────▶ returned, and refreshed     (`revalidate`)
+ *         │               └─▶ loaded; returned itself if that fails or takes longer than the soft timeout   (`grace`)
+ *         └▶ absent, expired ─▶ loaded: with the lease, or by whoever has it, or alone while Redis cannot say
+ *
+ * One flight a key and process; its first caller's options count for all who share it. What is set, deleted or cleared
+ * during a load is not overwritten by its result. Left out: where entries are (`attempt.ts`), how leases work (`lease.ts`).
+ */
+import { LoadTimeoutError } from '../errors.ts';
+import type { Flight, Flights } from '../flights.ts';
+import type { ReadSource } from '../reader.ts';
+import type { Entry, LoadContext } from '../types.ts';
+import { Backoff } from './backoff.ts';
+import type { Held } from './lease.ts';
+import { type ComputeTerms, judge, type Keeping, keepingOf } from './policy.ts';
+
+/** An entry as it was found; `value` is undefined where it says that there is nothing. */
+export interface Known<T> {
+  readonly kind: 'known';
+  readonly value: T;
+  readonly source: ReadSource;
+  readonly freshness: { readonly freshUntilMs: number; readonly loadMs: number } | undefined;
+}
+/** Who loads: this flight, with the lease; the lease's holder; or this flight without one, because Redis cannot say. */
+export type Turn = { readonly kind: 'mine' } | { readonly kind: 'alone' } | Held;
+export type Woken<T> = Known<T> | { readonly kind: 'again' } | { readonly kind: 'failed' };
+
+/** One flight's way to the entry of its key. */
+export interface Attempt<T> {
+  fetch(): Promise<Known<T> | Turn>;
+  /** Whose turn it is to replace an entry that is there. */
+  take(waits: boolean): Promise<Turn>;
+  wait(held: Held, maxMs: number): Promise<Woken<T>>;
+  /** Before the loader is called. */
+  prepare(): Promise<void> | undefined;
+  store(value: T, keeping: Keeping): Promise<void>;
+  /** Gives the lease back, if it is held. */
+  release(outcome: 'failed' | 'nothing' | 'again'): Promise<void>;
+}
+
+export interface Job<T> {
+  readonly key: string;
+  readonly load: (context: LoadContext) => Promise<T> | T;
+  readonly terms: ComputeTerms;
+  readonly ttlSeconds: number | null;
+  readonly attempt: () => Attempt<T>;
+  /** Called once it is known that the loader is not called now; may be called more than once. */
+  readonly passes?: () => void;
+}
+
+export interface EngineHost {
+  readonly flights: Flights;
+  readonly now: () => number;
+  readonly random: () => number;
+  /** Of the answer that was found: hit or miss. */
+  readonly counted: (hit: boolean, source: ReadSource | undefined) => void;
+  readonly loading: () => void;
+  /** A stale value stands in for a load. */
+  readonly stale: (key: string, reason: StaleReason) => void;
+  /** Work that goes on when the caller has its answer. */
+  readonly later: (work: Promise<unknown>) => void;
+}
+
+export type StaleReason = 'revalidating' | 'slow' | 'failed' | 'resting';
+
+export class Engine {
+  readonly #host: EngineHost;
+  readonly #backoff: Backoff;
+
+  constructor(host: EngineHost) {
+    this.#host = host;
+    this.#backoff = new Backoff(host.now);
+  }
+
+  compute<T>(job: Job<T>): Promise<Entry<T>> {
+    let own = false;
+    const result = this.#host.flights.join<Entry<T>>(job.key, (flight) => {
+      own = true;
+      return this.#run(job, flight);
+    });
+    if (!own) job.passes?.();
+    return result;
+  }
+
+  async #run<T>(job: Job<T>, flight: Flight): Promise<Entry<T>> {
+    const attempt = job.attempt();
+    const found = await attempt.fetch();
+    if (found.kind !== 'known') {
+      this.#host.counted(false, undefined);
+      return this.#obtain(job, attempt, flight, found);
+    }
+    const judgement = this.#judge(found, job);
+    const resting = judgement === 'grace' && this.#backoff.isResting(job.key);
+    this.#host.counted(resting || (judgement !== 'grace' && judgement !== 'expired'), found.source);
+    switch (judgement) {
+      case 'fresh':
+        return { value: found.value, source: found.source };
+      case 'early':
+        this.#refresh(job, attempt);
+        return { value: found.value, source: found.source };
+      case 'revalidate':
+        this.#refresh(job, attempt);
+        return this.#stale(job, found, 'revalidating');
+      case 'grace':
+        return resting ? this.#stale(job, found, 'resting') : this.#replace(job, attempt, found);
+      case 'expired':
+        return this.#obtain(job, attempt, flight, await attempt.take(true));
+    }
+  }
+
+  /** A new value while nobody waits for it. Who finds another at it leaves it to them. */
+  #refresh<T>(job: Job<T>, attempt: Attempt<T>): void {
+    const { flights } = this.#host;
+    if (flights.isAlongside(job.key) || this.#backoff.isResting(job.key)) return;
+    const work = flights.alongside(job.key, async (flight) => {
+      const turn = await attempt.take(false);
+      return turn.kind === 'held' ? undefined : this.#load(job, attempt, flight);
+    });
+    this.#watch(job, work);
+  }
+
+  /** A new value, or the stale one where that takes too long or fails. */
+  #replace<T>(job: Job<T>, attempt: Attempt<T>, known: Known<T>): Promise<Entry<T>> {
+    const { flights } = this.#host;
+    const running = flights.isAlongside(job.key);
+    if (running && job.terms.softTimeoutMs !== undefined)
+      return Promise.resolve(this.#stale(job, known, 'slow'));
+    const work = flights.alongside<Entry<T> | undefined>(job.key, async (flight) =>
+      this.#obtain(job, attempt, flight, await attempt.take(true), true),
+    );
+    if (!running) this.#watch(job, work);
+    const answer = work.then(
+      (entry) => entry ?? this.#stale(job, known, 'revalidating'),
+      () => this.#stale(job, known, 'failed'),
+    );
+    return this.#within(answer, job.terms.softTimeoutMs, () => this.#stale(job, known, 'slow'));
+  }
+
+  /** Remembers how a load ended that has a stale value behind it. */
+  #watch<T>(job: Job<T>, work: Promise<unknown>): void {
+    work.then(
+      () => this.#backoff.succeeded(job.key),
+      () => this.#backoff.failed(job.key, job.terms.backoffMs),
+    );
+  }
+
+  /** @param replaceable there is a stale value: nobody loads again after a load that failed elsewhere */
+  async #obtain<T>(
+    job: Job<T>,
+    attempt: Attempt<T>,
+    flight: Flight,
+    first: Known<T> | Turn,
+    replaceable = false,
+  ): Promise<Entry<T>> {
+    const { hardTimeoutMs } = job.terms;
+    const endMs = hardTimeoutMs === undefined ? Number.POSITIVE_INFINITY : this.#host.now() + hardTimeoutMs;
+    let step: Known<T> | Turn | Woken<T> = first;
+    let failed = false;
+    for (;;) {
+      switch (step.kind) {
+        case 'known': {
+          const judgement = this.#judge(step, job);
+          if (judgement !== 'grace' && judgement !== 'expired')
+            return { value: step.value, source: step.source };
+          step = await attempt.take(true);
+          break;
+        }
+        case 'held': {
+          // Who has seen one load fail does not queue for the next: at worst every process loads once.
+          if (failed) return this.#load(job, attempt, flight, endMs);
+          const leftMs = endMs - this.#host.now();
+          if (leftMs <= 0) throw new LoadTimeoutError(job.key, hardTimeoutMs as number);
+          job.passes?.();
+          step = await attempt.wait(step, leftMs);
+          break;
+        }
+        case 'failed':
+          if (replaceable) throw new Error('the load failed in another process');
+          failed = true;
+          step = await attempt.fetch();
+          break;
+        case 'again':
+          step = await attempt.fetch();
+          break;
+        case 'mine':
+        case 'alone':
+          return this.#load(job, attempt, flight, endMs);
+      }
+    }
+  }
+
+  async #load<T>(job: Job<T>, attempt: Attempt<T>, flight: Flight, endMs?: number): Promise<Entry<T>> {
+    const { now, random, later, loading } = this.#host;
+    const startedMs = now();
+    const patience = new AbortController();
+    const { hardTimeoutMs } = job.terms;
+    const allowedMs =
+      endMs === undefined
+        ? hardTimeoutMs
+        : endMs === Number.POSITIVE_INFINITY
+          ? undefined
+          : endMs - startedMs;
+    let value: T;
+    try {
+      await attempt.prepare();
+      loading();
+      const answer = Promise.resolve(job.load({ signal: patience.signal }));
+      value = await this.#within(answer, allowedMs, () => {
+        const error = new LoadTimeoutError(job.key, hardTimeoutMs as number);
+        patience.abort(error);
+        throw error;
+      });
+    } catch (error) {
+      later(attempt.release('failed'));
+      throw error;
+    }
+    const endedMs = now();
+    const load = { endedMs, tookMs: endedMs - startedMs };
+    const keeping = flight.overtaken ? undefined : keepingOf(value, job.ttlSeconds, job.terms, load, random);
+    if (keeping) later(attempt.store(value, keeping));
+    else later(attempt.release(value === undefined && !flight.overtaken ? 'nothing' : 'again'));
+    return { value, source: 'loader' };
+  }
+
+  #judge<T>(known: Known<T>, job: Job<T>): ReturnType<typeof judge> {
+    return known.freshness === undefined
+      ? 'fresh'
+      : judge(known.freshness, job.terms, this.#host.now(), this.#host.random);
+  }
+
+  #stale<T>(job: Job<T>, known: Known<T>, reason: StaleReason): Entry<T> {
+    this.#host.stale(job.key, reason);
+    return { value: known.value, source: known.source, stale: true };
+  }
+
+  /** The promise's outcome, or `instead` once `ms` are over. */
+  #within<R>(promise: Promise<R>, ms: number | undefined, instead: () => R): Promise<R> {
+    if (ms === undefined) return promise;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => {
+          try {
+            resolve(instead());
+          } catch (error) {
+            reject(error);
+          }
+        },
+        Math.max(0, ms),
+      );
+      promise.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+}
