@@ -31,6 +31,10 @@ export class Flights {
     overtakeIn(this.#alongside, key);
   }
 
+  overtakeWhere(matches: (key: string) => boolean): void {
+    for (const key of [...this.#flights.keys()]) if (matches(key)) this.overtake(key);
+  }
+
   overtakeAll(): void {
     for (const key of [...this.#flights.keys(), ...this.#alongside.keys()]) this.overtake(key);
   }

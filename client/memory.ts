@@ -53,6 +53,11 @@ export class MemoryStore {
     return slot !== undefined && slot.expiresAt > this.#now();
   }
 
+  /** How many live entries were there. */
+  deleteWhere(matches: (key: string) => boolean): number {
+    return [...this.#slots.keys()].filter((key) => matches(key) && this.delete(key)).length;
+  }
+
   clear(): number {
     const count = this.#slots.size;
     this.#slots.clear();

@@ -12,7 +12,11 @@ export class LocalTags {
     this.#max = max;
   }
 
-  stamps(tags: readonly string[]): readonly TagStamp[] {
+  get size(): number {
+    return this.#versions.size;
+  }
+
+  async stamps(tags: readonly string[]): Promise<readonly TagStamp[]> {
     return [...new Set(tags)].map((tag) => {
       const id = tagId(tag);
       return { id, version: this.#versions.get(id) ?? this.#create(id) };
@@ -20,11 +24,16 @@ export class LocalTags {
   }
 
   current(stamps: readonly TagStamp[]): boolean {
-    return stamps.every(({ id, version }) => this.#versions.get(id) === version);
+    return stamps.every((stamp) => this.holds(stamp));
   }
 
-  invalidate(tags: readonly string[]): void {
+  holds({ id, version }: TagStamp): boolean {
+    return this.#versions.get(id) === version;
+  }
+
+  async invalidate(tags: readonly string[]): Promise<'applied'> {
     for (const tag of tags) this.#versions.delete(tagId(tag));
+    return 'applied';
   }
 
   clear(): void {

@@ -20,6 +20,7 @@ import type { Journal } from '../invalidation/journal.ts';
 import { bySlot, type SlotOf } from '../invalidation/slots.ts';
 import type { Coherence } from '../tiers/coherence.ts';
 import { isVersion, newVersion, tagId, tagKey } from './id.ts';
+import { LocalTags } from './local.ts';
 
 /** 30 days: a tag that nobody uses any more leaves Redis; one that is used gets a new version that seldom. */
 const TTL_SECONDS = 2_592_000;
@@ -53,6 +54,8 @@ export class Tags {
   /** undefined: known to be missing. Only looked at while coherence is live. */
   readonly #known = new Map<string, string | undefined>();
   readonly #creating = new Map<string, Promise<string>>();
+  /** Versions of what is kept in memory while Redis is away; void once it answers. */
+  readonly #away = new LocalTags();
   #lookup: Lookup | undefined;
 
   constructor(options: TagOptions) {
@@ -86,8 +89,16 @@ export class Tags {
 
   /** The versions to store with a value. To be taken before the value is loaded. */
   async stamps(tags: readonly string[]): Promise<readonly TagStamp[]> {
-    const known = this.stampsKnown(tags);
-    if (known) return known;
+    try {
+      return this.stampsKnown(tags) ?? (await this.#stampsOfRedis(tags));
+    } catch (error) {
+      // The entry will be kept in memory, if anywhere. In Redis nothing holds with these.
+      if (isConnectivityError(error)) return this.#away.stamps(tags);
+      throw error;
+    }
+  }
+
+  async #stampsOfRedis(tags: readonly string[]): Promise<readonly TagStamp[]> {
     const ids = [...new Set(tags)].map(tagId);
     const live = this.#options.coherence?.live === true;
     const unknown = live ? ids.filter((id) => !this.#known.has(id)) : ids;
@@ -106,7 +117,9 @@ export class Tags {
     const { coherence, journal, prefix } = this.#options;
     const live = coherence?.live === true;
     let unknown: string[] | undefined;
-    for (const { id, version } of stamps) {
+    for (const stamp of stamps) {
+      const { id, version } = stamp;
+      if (this.#away.size > 0 && this.#away.holds(stamp)) continue;
       if (journal.pending > 0 && journal.isPending(tagKey(prefix, id))) return false;
       if (live && this.#known.has(id)) {
         if (this.#known.get(id) !== version) return false;
@@ -128,12 +141,13 @@ export class Tags {
    * @throws NotSentError Redis is away and too much is pending already
    */
   async invalidate(tags: readonly string[]): Promise<'applied' | 'pending'> {
-    const { send, slotOf } = this.#options;
+    const { slotOf } = this.#options;
+    void this.#away.invalidate(tags);
     const groups = bySlot(this.keysOf(tags), (key) => key, slotOf);
     const results = await Promise.all(
       groups.map(async (keys) => {
         try {
-          await send('UNLINK', keys);
+          await this.#send('UNLINK', keys);
           this.invalidated(keys);
           return true;
         } catch (error) {
@@ -158,6 +172,12 @@ export class Tags {
     this.#options.journal.failed(keys);
   }
 
+  async #send(command: string, args: readonly Argument[]): Promise<unknown> {
+    const reply = await this.#options.send(command, args);
+    if (this.#away.size > 0) this.#away.clear();
+    return reply;
+  }
+
   #forget(keys: readonly string[]): void {
     this.#options.coherence?.forget(keys);
   }
@@ -177,13 +197,13 @@ export class Tags {
   }
 
   async #fetch(ids: readonly string[]): Promise<ReadonlyMap<string, string | undefined>> {
-    const { prefix, send, slotOf } = this.#options;
+    const { prefix, slotOf } = this.#options;
     const found = new Map<string, string | undefined>();
     await Promise.all(
       bySlot(ids, (id) => tagKey(prefix, id), slotOf).map((group) =>
         this.#learning(group, async () => {
           const keys = group.map((id) => tagKey(prefix, id));
-          const replies = (await send('MGET', keys)) as (string | null)[];
+          const replies = (await this.#send('MGET', keys)) as (string | null)[];
           const versions = replies.map((reply) => (isVersion(reply) ? reply : undefined));
           for (const [i, id] of group.entries()) found.set(id, versions[i]);
           return versions;
@@ -205,18 +225,18 @@ export class Tags {
   }
 
   async #createAlone(id: string): Promise<string> {
-    const { prefix, send, ttlSeconds = TTL_SECONDS } = this.#options;
+    const { prefix, ttlSeconds = TTL_SECONDS } = this.#options;
     const fresh = newVersion();
     const args = [tagKey(prefix, id), fresh, 'EX', ttlSeconds];
     try {
-      const former = await send('SET', [...args, 'NX', 'GET']);
+      const former = await this.#send('SET', [...args, 'NX', 'GET']);
       if (former === null) return fresh;
       if (isVersion(former)) return former;
     } catch (error) {
       if (!isForeign(error)) throw error;
     }
     // Somebody else's value under our name: no version, whatever it is.
-    await send('SET', args);
+    await this.#send('SET', args);
     return fresh;
   }
 

@@ -153,6 +153,19 @@ describe('tags that ask Redis each time', () => {
     expect(await tags.current(stamps)).toBe(false);
   });
 
+  it('hold in memory while Redis is away, and nowhere when it is back', async () => {
+    redis.pause();
+    const stamps = await tags.stamps(['a', 'b']);
+    expect([tags.current(stamps), await tags.invalidate(['b'])]).toEqual([true, 'pending']);
+    expect([tags.current(stamps), tags.current(stamps.slice(0, 1))]).toEqual([false, true]);
+    const anew = await tags.stamps(['a', 'b']);
+    expect(tags.current(anew)).toBe(true);
+    redis.resume();
+    await until('it is replayed', () => journal.pending === 0);
+    await tags.stamps(['c']);
+    expect(await tags.current(anew)).toBe(false);
+  });
+
   it('an invalidation that is refused, or one too many, is an error', async () => {
     await redis.admin().config('SET', 'min-replicas-to-write', '3');
     await expect(tags.invalidate(['a'])).rejects.toThrowError(CommandError);
@@ -267,15 +280,15 @@ describe('tags with coherence', () => {
 });
 
 describe('tags of what is only kept in this process', () => {
-  it('hold until they are invalidated, pushed out or cleared', () => {
+  it('hold until they are invalidated, pushed out or cleared', async () => {
     const tags = new LocalTags(2);
-    const [a, b] = [tags.stamps(['a', 'a']), tags.stamps(['a', 'b'])];
+    const [a, b] = [await tags.stamps(['a', 'a']), await tags.stamps(['a', 'b'])];
     expect([a.length, tags.current(a), tags.current(b)]).toEqual([1, true, true]);
-    tags.invalidate(['b']);
+    await tags.invalidate(['b']);
     expect([tags.current(a), tags.current(b)]).toEqual([true, false]);
-    tags.stamps(['c', 'd']);
+    await tags.stamps(['c', 'd']);
     expect(tags.current(a)).toBe(false);
-    const d = tags.stamps(['d']);
+    const d = await tags.stamps(['d']);
     tags.clear();
     expect(tags.current(d)).toBe(false);
   });

@@ -1,0 +1,94 @@
+/** Tags and invalidation of one cache, put together from its parts; a memory cache has the same, in memory. */
+import type { Argument } from '../connection/link.ts';
+import type { Parts } from '../parts.ts';
+import { LocalTags } from '../tags/local.ts';
+import { Tags } from '../tags/tags.ts';
+import type { Coherence } from '../tiers/coherence.ts';
+import type { Address } from '../types.ts';
+import type { DomainPatterns } from './domains.ts';
+import { compileGlob } from './glob.ts';
+import { Invalidation } from './invalidation.ts';
+import { deleteMatching, type PatternOptions } from './patterns.ts';
+import type { SlotOf } from './slots.ts';
+
+/** What a Cluster's connection can say beside. */
+export interface Slotted {
+  readonly slotOf?: SlotOf;
+  masters?(): readonly Address[];
+  /** A command to this master, whatever its keys. */
+  requestAt?(master: Address, command: string, args: readonly Argument[]): Promise<unknown>;
+}
+
+export type InvalidationNeeds = Pick<Parts, 'remote' | 'fallback' | 'flights'> & {
+  readonly options: Pick<Parts['options'], 'namespace' | 'fallbackEntries'>;
+  readonly connection: (NonNullable<Parts['connection']> & Slotted) | undefined;
+  readonly coherence: Coherence | undefined;
+  /** Deletes by logical keys, as `cache.delete`. */
+  readonly deleteKeys: (keys: readonly string[]) => Promise<number>;
+  readonly domains?: DomainPatterns | undefined;
+};
+
+export interface Composed {
+  readonly tags: Tags | LocalTags;
+  readonly invalidation: Invalidation;
+}
+
+export function composeInvalidation(needs: InvalidationNeeds): Composed {
+  const { remote, connection, coherence, fallback, options, deleteKeys, domains } = needs;
+  const prefix = `${options.namespace}:`;
+  const tags =
+    remote && connection
+      ? new Tags({
+          prefix,
+          journal: fallback.journal,
+          coherence,
+          slotOf: connection.slotOf,
+          send: (command, args) => {
+            // A reader has another answer; an invalidation has none, and waits for a master.
+            const impatient = command !== 'UNLINK' && options.fallbackEntries > 0;
+            return remote.guarded('tags', () => connection.request(command, args, { impatient }));
+          },
+        })
+      : new LocalTags();
+  const invalidation = new Invalidation({
+    domains,
+    deleteKeys,
+    invalidateTags: (names) => tags.invalidate(names),
+    deleteMatching: async (pattern) => {
+      const glob = compileGlob(pattern);
+      const matches = (key: string): boolean => glob.matches(key.slice(prefix.length));
+      needs.flights.overtakeWhere(matches);
+      const kept = fallback.memory.deleteWhere(matches);
+      if (!remote || !connection) return kept;
+      return (await deleteMatching(pattern, scanOf(needs, connection))).deleted;
+    },
+  });
+  return { tags, invalidation };
+}
+
+function scanOf(
+  { remote, fallback, coherence, options }: InvalidationNeeds,
+  connection: NonNullable<InvalidationNeeds['connection']>,
+): PatternOptions {
+  return {
+    namespace: options.namespace,
+    connection,
+    masters: connection.masters && (() => connection.masters?.() ?? []),
+    slotOf: connection.slotOf,
+    send: (command, args, at) => {
+      const run = (): Promise<unknown> =>
+        at && connection.requestAt
+          ? connection.requestAt(at, command, args)
+          : connection.request(command, args);
+      return remote ? remote.guarded('pattern', run) : run();
+    },
+    deleted: (keys) => {
+      fallback.journal.acknowledged(keys);
+      coherence?.forget(keys);
+    },
+    failed: (keys) => {
+      coherence?.forget(keys);
+      fallback.journal.failed(keys);
+    },
+  };
+}
