@@ -11,11 +11,8 @@ const temporary = process.argv[2] ?? '';
 const mark = `KIT_CI_MARK=${process.argv[3] ?? ''}`;
 if (mark.endsWith('=') || temporary === '') throw new Error('usage: leftovers.ts <folder> <mark>');
 
-/**
- * What tools keep for themselves: Node's compile cache, testcontainers' lock, the socket of a Terraform plugin whose deploy
- * a test interrupted; and the link to the registry of addresses.
- */
-const THEIRS = /^(node-compile-cache|testcontainers-node-\d+\.lock|plugin\d+|redis-cache-kit-\d+)$/;
+/** What tools keep for themselves: Node's compile cache, testcontainers' lock; and the link to the registry of addresses. */
+const THEIRS = /^(node-compile-cache|testcontainers-node-\d+\.lock|redis-cache-kit-\d+)$/;
 
 const looks: Readonly<Record<string, () => readonly string[]>> = {
   'no process': () =>

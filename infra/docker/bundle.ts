@@ -12,7 +12,7 @@ import { EXIT, KitError } from '../../config/errors.ts';
 import { runProgram } from '../process.ts';
 import { docker, imageExists } from './engine.ts';
 import { imagesFile, type LocalImages, readLocalImages } from './images.ts';
-import { localPlugin, pluginRoot } from './terraform.ts';
+import { localPlugin, pluginRoot } from './program.ts';
 
 const SCHEMA = 'redis-cache-kit/bundle/1';
 const TIMEOUT_MS = 600_000;

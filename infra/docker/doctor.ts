@@ -5,8 +5,8 @@ import { findProgram } from '../process.ts';
 import { engineVersion, imageExists, labelled } from './engine.ts';
 import { chooseImages, type ImageChoice } from './images.ts';
 import { LABEL } from './plan.ts';
+import { localPlugin, terraformProgram } from './program.ts';
 import { PROVIDER_VERSION } from './provider.ts';
-import { localPlugin, terraformProgram } from './terraform.ts';
 
 export async function dockerChecks(stateDir: string): Promise<readonly DoctorCheck[]> {
   const engine = await engineCheck();

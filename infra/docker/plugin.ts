@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runProgram } from '../process.ts';
+import { localPlugin, terraformProgram } from './program.ts';
 import { PROVIDER_VERSION } from './provider.ts';
-import { localPlugin, terraformProgram } from './terraform.ts';
 
 const REGISTRY_TIMEOUT_MS = 120_000;
 

@@ -5,6 +5,7 @@
 import { DockerProvider } from '@cdktf/provider-docker/lib/provider/index.js';
 import { LocalBackend, TerraformOutput, TerraformStack } from 'cdktf';
 import type { Construct } from 'constructs';
+import { ConfiguredBackend } from './constructs/backend.ts';
 import { Configuration } from './constructs/configuration.ts';
 import { Images } from './constructs/images.ts';
 import { Network } from './constructs/network.ts';
@@ -77,6 +78,6 @@ export class EnvironmentStack extends TerraformStack {
   #backend({ plan, statePath }: StackProps): void {
     const { backend } = plan.environment.docker;
     if (backend === undefined) new LocalBackend(this, { path: statePath });
-    else this.addOverride('terraform.backend', { [backend.type]: { ...backend.settings } });
+    else new ConfiguredBackend(this, 'backend', backend);
   }
 }

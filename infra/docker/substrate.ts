@@ -19,10 +19,11 @@ import { DockerEnvironment } from './environment.ts';
 import { clientCa, dockerSecrets, environmentDir, renderFiles, renderHashes } from './files.ts';
 import { awaitWhole } from './health.ts';
 import { chooseImages } from './images.ts';
-import { outputsOf } from './outputs.ts';
+import { type Outputs, outputsOf } from './outputs.ts';
 import { claim, ownership, release } from './owner.ts';
 import { type DockerPlan, LABEL, planDocker } from './plan.ts';
 import { dockerSettings } from './settings.ts';
+import { idsIn, outputsIn, readState, type State } from './state.ts';
 import * as terraform from './terraform.ts';
 
 export interface DockerSubstrateOptions {
@@ -49,10 +50,9 @@ class DockerSubstrate implements Substrate {
 
   async plan(topology: Topology): Promise<readonly PlanStep[]> {
     const plan = planDocker(topology);
-    const { name } = plan.environment;
     const all = (action: PlanStep['action'], detail: string) =>
       plan.nodes.map(({ id }): PlanStep => ({ action, nodeId: id, detail }));
-    if (terraform.readOutputs(this.#stateDir, name) === undefined) return all('create', 'not deployed');
+    if ((await this.#outputs(plan.environment)) === undefined) return all('create', 'not deployed');
     const changed = await this.#changed(plan);
     if (changed !== undefined) return all('replace', changed);
     const { steps } = await terraform.terraformPlan(plan.environment, this.#terraform());
@@ -78,9 +78,9 @@ class DockerSubstrate implements Substrate {
       await awaitWhole(environment, options.signal);
       return environment;
     }
-    const known = terraform.ownedIds(this.#stateDir, name).size > 0;
+    const known = idsIn(await this.#state(plan.environment)).size > 0;
     try {
-      await this.#sweep(name, progress);
+      await this.#sweep(plan.environment, progress);
       progress(`cdktf deploy ${name}`);
       // Before the deploy: a crash in the middle of it has an owner, too.
       if (options.ephemeral) claim(this.#stateDir, name);
@@ -137,7 +137,7 @@ class DockerSubstrate implements Substrate {
   /** Deployed, as planned, and not all of it stopped. */
   async #running(plan: DockerPlan): Promise<boolean> {
     const { name } = plan.environment;
-    if (terraform.readOutputs(this.#stateDir, name) === undefined) return false;
+    if ((await this.#outputs(plan.environment)) === undefined) return false;
     const found = await inspectContainers(plan.nodes.map(({ container }) => container));
     if (found.size < plan.nodes.length) return false;
     const changed = await this.#changed(plan);
@@ -153,7 +153,7 @@ class DockerSubstrate implements Substrate {
 
   /** What differs between what was deployed and the plan, in words. */
   async #changed(plan: DockerPlan): Promise<string | undefined> {
-    const outputs = terraform.readOutputs(this.#stateDir, plan.environment.name);
+    const outputs = await this.#outputs(plan.environment);
     if (!isDeepStrictEqual(outputs?.nodes, outputsOf(plan, '').nodes)) return 'its nodes, addresses or ports';
     const { hashes } = await renderHashes(plan, chooseImages(this.#stateDir).facts, this.#stateDir);
     const found = await inspectContainers(plan.nodes.map(({ container }) => container));
@@ -212,10 +212,10 @@ class DockerSubstrate implements Substrate {
   async #end(environment: EnvironmentConfig, allowDestroy: boolean): Promise<void> {
     const { name } = environment;
     // Terraform's business may be unfinished, the labels tell the rest.
-    if (terraform.ownedIds(this.#stateDir, name).size > 0) {
+    if (idsIn(await this.#state(environment)).size > 0) {
       await terraform.destroy(environment, { ...this.#terraform(), allowDestroy });
     }
-    await this.#sweep(name, () => {});
+    await this.#sweep(environment, () => {});
     for (const volume of await labelled('volume', `${LABEL.environment}=${name}`)) {
       await docker(['volume', 'rm', '--force', volume]);
     }
@@ -225,8 +225,9 @@ class DockerSubstrate implements Substrate {
   }
 
   /** Containers and networks of the environment that the state does not know: an interrupted deploy's. Volumes stay. */
-  async #sweep(name: string, progress: (line: string) => void): Promise<void> {
-    const owned = terraform.ownedIds(this.#stateDir, name);
+  async #sweep(environment: EnvironmentConfig, progress: (line: string) => void): Promise<void> {
+    const { name } = environment;
+    const owned = idsIn(await this.#state(environment));
     for (const kind of ['container', 'network'] as const) {
       for (const each of await labelled(kind, `${LABEL.environment}=${name}`)) {
         const id = await docker([kind, 'inspect', '--format', '{{.Id}}', each]);
@@ -235,6 +236,14 @@ class DockerSubstrate implements Substrate {
         await docker(kind === 'container' ? ['rm', '--force', each] : ['network', 'rm', each]);
       }
     }
+  }
+
+  #state(environment: EnvironmentConfig): Promise<State> {
+    return readState(environment, this.#terraform());
+  }
+
+  async #outputs(environment: EnvironmentConfig): Promise<Outputs | undefined> {
+    return outputsIn(await this.#state(environment));
   }
 
   #terraform(signal?: AbortSignal): terraform.TerraformOptions {

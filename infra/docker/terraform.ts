@@ -2,40 +2,20 @@
  * Terraform (or OpenTofu) through the CDKTF command line: deploy, destroy, plan. What went wrong comes back as one clear
  * error; the whole output is kept in the environment's folder.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { readVariables } from '../../config/env.ts';
 import { EXIT, KitError } from '../../config/errors.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
-import { findProgram, type ProgramRecord, type ProgramSink, runProgram } from '../process.ts';
+import type { ProgramRecord } from '../process.ts';
 import { environmentDir } from './files.ts';
-import type { Outputs } from './outputs.ts';
-import { PROVIDER_VERSION } from './provider.ts';
+import { runApp, runCdktf, runTerraform, stackDir, synthesisDir } from './program.ts';
+import { containerAddress, readState, type StateOptions } from './state.ts';
 
-const PROJECT = join(import.meta.dirname, '../..');
-const BIN = join(PROJECT, 'node_modules', '.bin');
-const DEPLOY_TIMEOUT_MS = 600_000;
-
-export interface TerraformOptions {
-  readonly stateDir: string;
-  readonly signal?: AbortSignal | undefined;
-  readonly sink?: ProgramSink | undefined;
+export interface TerraformOptions extends StateOptions {
   /** May a protected environment be destroyed? */
   readonly allowDestroy?: boolean;
-  /** Terraform's program, where it is not the one of the search path. */
-  readonly program?: string;
 }
-
-/** Where `cdktf` puts what it synthesises: plain `cdktf` and the kit share one folder, other state folders have theirs. */
-export function synthesisDir(stateDir: string): string {
-  return resolve(stateDir) === join(PROJECT, '.kit')
-    ? join(PROJECT, 'cdktf.out')
-    : join(stateDir, 'cdktf.out');
-}
-
-const stackDir = (stateDir: string, name: string): string => join(synthesisDir(stateDir), 'stacks', name);
 
 /** Stands the environment up, or brings it to what the configuration says. @throws KitError */
 export async function deploy(environment: EnvironmentConfig, options: TerraformOptions): Promise<void> {
@@ -53,19 +33,8 @@ async function cdktf(
   options: TerraformOptions,
 ): Promise<void> {
   const { name } = environment;
-  const record = await runProgram({
-    command: join(BIN, 'cdktf'),
-    args: [...[verb, name, '--auto-approve', '--output', synthesisDir(options.stateDir)]],
-    cwd: PROJECT,
-    env: {
-      ...programEnv(),
-      ...appEnv(environment, options),
-      ...(options.program === undefined ? {} : { TERRAFORM_BINARY_NAME: options.program }),
-    },
-    timeoutMs: DEPLOY_TIMEOUT_MS,
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-    ...(options.sink === undefined ? {} : { sink: options.sink }),
-  });
+  const args = [verb, name, '--auto-approve', '--output', synthesisDir(options.stateDir)];
+  const record = await runCdktf(args, appEnv(environment, options), options);
   const text = stripVTControlCharacters(`${record.stdout}\n${record.stderr}`);
   const log = join(options.stateDir, 'docker', 'logs', `${name}-${verb}.log`);
   mkdirSync(join(log, '..'), { recursive: true, mode: 0o700 });
@@ -80,11 +49,7 @@ export async function replaceContainer(
   options: TerraformOptions,
 ): Promise<void> {
   const { name } = environment;
-  const address = readState(options.stateDir, name)
-    .filter(
-      ({ type, instances }) => type === 'docker_container' && instances[0]?.attributes.name === container,
-    )
-    .map((resource) => `${resource.type}.${resource.name}`)[0];
+  const address = containerAddress(await readState(environment, options), container);
   if (address === undefined) {
     throw new KitError(`'${container}' is not a container of '${name}'`, {
       code: 'CONTAINER_UNKNOWN',
@@ -95,7 +60,7 @@ export async function replaceContainer(
   await synthesise(environment, options);
   const cwd = await initialised(environment, options);
   const args = ['apply', `-replace=${address}`, '-auto-approve', '-input=false', '-no-color'];
-  const record = await terraform(args, cwd, options);
+  const record = await runTerraform(args, cwd, options);
   if (record.exitCode !== 0) throw explain('replace', name, `${record.stdout}\n${record.stderr}`, cwd);
 }
 
@@ -107,7 +72,7 @@ export async function terraformPlan(
   await synthesise(environment, options);
   const cwd = await initialised(environment, options);
   const args = ['plan', '-detailed-exitcode', '-input=false', '-lock=false', '-no-color', '-json'];
-  const record = await terraform(args, cwd, options);
+  const record = await runTerraform(args, cwd, options);
   if (record.exitCode !== 0 && record.exitCode !== 2)
     throw explain('plan', environment.name, record.stdout, cwd);
   const steps = record.stdout.split('\n').flatMap((line) => {
@@ -123,24 +88,18 @@ export async function terraformPlan(
 async function initialised(environment: EnvironmentConfig, options: TerraformOptions): Promise<string> {
   const cwd = stackDir(options.stateDir, environment.name);
   if (!existsSync(join(cwd, '.terraform'))) {
-    must(await terraform(['init', '-input=false', '-no-color'], cwd, options), environment);
+    must(await runTerraform(['init', '-input=false', '-no-color'], cwd, options), environment);
   }
   return cwd;
 }
 
 async function synthesise(environment: EnvironmentConfig, options: TerraformOptions): Promise<void> {
-  const record = await runProgram({
-    command: join(BIN, 'node'),
-    args: ['--no-deprecation', join(import.meta.dirname, 'app.ts')],
-    cwd: PROJECT,
-    env: {
-      ...programEnv(),
-      ...appEnv(environment, options),
-      CDKTF_OUTDIR: synthesisDir(options.stateDir),
-      SYNTH_HCL_OUTPUT: 'false',
-    },
-    timeoutMs: 60_000,
-  });
+  const variables = {
+    ...appEnv(environment, options),
+    CDKTF_OUTDIR: synthesisDir(options.stateDir),
+    SYNTH_HCL_OUTPUT: 'false',
+  };
+  const record = await runApp(variables, options);
   must(record, environment);
 }
 
@@ -154,34 +113,6 @@ function must(record: ProgramRecord, environment: EnvironmentConfig): void {
   );
 }
 
-async function terraform(
-  args: readonly string[],
-  cwd: string,
-  options: TerraformOptions,
-): Promise<ProgramRecord> {
-  return await runProgram({
-    command: options.program ?? (await terraformProgram()),
-    args,
-    cwd,
-    env: programEnv(),
-    timeoutMs: DEPLOY_TIMEOUT_MS,
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  });
-}
-
-/** Terraform, or OpenTofu where that is what there is; `TERRAFORM_BINARY_NAME` is CDKTF's own variable for it. */
-export async function terraformProgram(): Promise<string> {
-  const named = readVariables().get('TERRAFORM_BINARY_NAME')?.text;
-  if (named !== undefined) return named;
-  if ((await findProgram('terraform')) !== undefined) return 'terraform';
-  if ((await findProgram('tofu')) !== undefined) return 'tofu';
-  throw new KitError('neither terraform nor tofu is installed', {
-    code: 'TERRAFORM_NOT_FOUND',
-    where: 'PATH',
-    hint: 'install Terraform >= 1.5 or OpenTofu >= 1.6',
-  });
-}
-
 /** The environment as resolved, flags and variables included, for the app to read: its command line is `cdktf`'s. */
 function appEnv(environment: EnvironmentConfig, options: TerraformOptions): Record<string, string> {
   const path = join(environmentDir(options.stateDir, environment.name), 'environment.yaml');
@@ -193,85 +124,6 @@ function appEnv(environment: EnvironmentConfig, options: TerraformOptions): Reco
     KIT_STATE_DIR: options.stateDir,
     KIT_ALLOW_DESTROY: options.allowDestroy === true ? environment.name : '',
   };
-}
-
-/**
- * The provider waits 2 s at each look at a network and at each removal of a network or volume. To remove what is there nobody
- * has to look first (what is gone already counts as removed), and all removals wait at the same time.
- */
-const DESTROY_ARGS = '-refresh=false -parallelism=32';
-
-function programEnv(): Record<string, string> {
-  const variables = readVariables();
-  const configFile = variables.get('TF_CLI_CONFIG_FILE')?.text;
-  return {
-    PATH: [BIN, variables.get('PATH')?.text ?? ''].join(delimiter),
-    CI: '1',
-    CHECKPOINT_DISABLE: '1',
-    NODE_OPTIONS: '--no-deprecation',
-    // `providers lock` asks the registry whatever is at hand; a plugin from a local directory needs none.
-    ...(localPlugin() === undefined ? {} : { CDKTF_SKIP_PROVIDER_LOCK: 'true' }),
-    // A configuration file that does not exist is a warning on every line of output.
-    ...(configFile !== undefined && !existsSync(configFile) ? { TF_CLI_CONFIG_FILE: '' } : {}),
-    TF_CLI_ARGS_destroy: variables.get('TF_CLI_ARGS_destroy')?.text ?? DESTROY_ARGS,
-  };
-}
-
-/** The implied local directories in which Terraform finds plugins without any configuration. */
-const PLUGIN_DIRS = [
-  join(homedir(), '.terraform.d', 'plugins'),
-  join(homedir(), '.local', 'share', 'terraform', 'plugins'),
-  '/usr/local/share/terraform/plugins',
-  '/usr/share/terraform/plugins',
-];
-
-/** The provider's plugin in one of the local directories, whatever registry's name stands above it. */
-export function localPlugin(version = PROVIDER_VERSION): string | undefined {
-  const platform = `${process.platform}_${process.arch === 'x64' ? 'amd64' : process.arch}`;
-  return PLUGIN_DIRS.flatMap((root) =>
-    hostsIn(root).map((host) => join(root, host, 'kreuzwerker', 'docker', version, platform)),
-  ).find((path) => existsSync(path));
-}
-
-/** Of the plugin directories, the one that holds this plugin. */
-export function pluginRoot(plugin: string): string {
-  return PLUGIN_DIRS.find((root) => plugin.startsWith(`${root}/`)) ?? plugin;
-}
-
-function hostsIn(root: string): readonly string[] {
-  return existsSync(root) ? readdirSync(root) : [];
-}
-
-interface State {
-  readonly outputs?: Readonly<Record<string, { readonly value: unknown }>>;
-  readonly resources?: readonly StateResource[];
-}
-interface StateResource {
-  readonly type: string;
-  readonly name: string;
-  readonly instances: readonly { readonly attributes: { readonly id?: string; readonly name?: string } }[];
-}
-
-function localState(stateDir: string, name: string): State {
-  const path = join(environmentDir(stateDir, name), 'terraform.tfstate');
-  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {};
-}
-
-const readState = (stateDir: string, name: string): readonly StateResource[] =>
-  localState(stateDir, name).resources ?? [];
-
-/** The outputs of the last deploy, from the local state; undefined where nothing is deployed. */
-export function readOutputs(stateDir: string, name: string): Outputs | undefined {
-  const { outputs, resources } = localState(stateDir, name);
-  if (outputs?.nodes === undefined || (resources ?? []).length === 0) return undefined;
-  const values = Object.entries(outputs).map(([key, { value }]) => [key, value] as const);
-  return Object.fromEntries(values) as unknown as Outputs;
-}
-
-/** Ids of all that the local state knows: what else carries the environment's label was left by an interruption. */
-export function ownedIds(stateDir: string, name: string): ReadonlySet<string> {
-  const instances = readState(stateDir, name).flatMap((resource) => resource.instances);
-  return new Set(instances.flatMap(({ attributes }) => attributes.id ?? []));
 }
 
 const PROBLEMS: readonly {

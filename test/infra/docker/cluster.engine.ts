@@ -7,8 +7,9 @@ import { findDrift } from '../../../infra/docker/drift.ts';
 import { docker, labelled } from '../../../infra/docker/engine.ts';
 import { dockerSecrets } from '../../../infra/docker/files.ts';
 import { LABEL, planDocker } from '../../../infra/docker/plan.ts';
+import { outputsIn, readState } from '../../../infra/docker/state.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
-import { deploy, readOutputs, terraformPlan } from '../../../infra/docker/terraform.ts';
+import { deploy, terraformPlan } from '../../../infra/docker/terraform.ts';
 import type { Environment } from '../../../infra/environment.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { clusterContract } from '../../contracts/cluster.contract.ts';
@@ -63,7 +64,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     expect({ mode, seeds: redis.length, mapped: Object.keys(natMap ?? {}).length }).toEqual({
       ...{ mode: 'cluster', seeds: 6, mapped: 6 },
     });
-    expect(readOutputs(state.path, config.name)).toMatchObject({ mode: 'cluster', tls: true });
+    expect(outputsIn(await readState(config, terraform))).toMatchObject({ mode: 'cluster', tls: true });
     const secrets = Object.values(dockerSecrets(state.path, config.name).redis).map((each) => each.reveal());
     const names = await labelled('container', `${LABEL.environment}=${config.name}`);
     expect(names).toHaveLength(10);

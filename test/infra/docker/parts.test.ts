@@ -1,20 +1,17 @@
 /** Parts of the Docker room that need no engine: who owns an environment, settings, a machine without anything, a remote backend. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { App, Testing } from 'cdktf';
+import { App } from 'cdktf';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';
 import { environmentSchema } from '../../../config/schema.ts';
 import { dockerChecks } from '../../../infra/docker/doctor.ts';
 import { claim, ownership, release } from '../../../infra/docker/owner.ts';
+import { terraformProgram } from '../../../infra/docker/program.ts';
 import { dockerSettings } from '../../../infra/docker/settings.ts';
+import { idsIn, outputsIn, readState } from '../../../infra/docker/state.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import { addEnvironment } from '../../../infra/docker/synthesis.ts';
-import {
-  ownedIds,
-  readOutputs,
-  replaceContainer,
-  terraformProgram,
-} from '../../../infra/docker/terraform.ts';
+import { replaceContainer } from '../../../infra/docker/terraform.ts';
 import { temporaryStateDir } from '../local/bench.ts';
 import { configuration } from './bench.ts';
 
@@ -68,14 +65,18 @@ it('a remote backend takes the place of the local state, by configuration', asyn
   const backend = { type: 's3', settings: { bucket: 'states', key: 'kit' } };
   const config = environmentSchema.parse({ ...configuration('remote'), docker: { backend } });
   const app = new App({ outdir: join(state.path, 'out') });
-  const stack = await addEnvironment(app, config, { stateDir: state.path, allowDestroy: undefined });
-  expect(JSON.parse(Testing.synth(stack)).terraform.backend).toEqual({ s3: backend.settings });
+  await addEnvironment(app, config, { stateDir: state.path, allowDestroy: undefined });
+  // As the command line does it: it is here that cdktf adds a local backend where it finds none.
+  app.synth();
+  const text = readFileSync(join(app.outdir, 'stacks', 'remote', 'cdk.tf.json'), 'utf8');
+  expect(JSON.parse(text).terraform.backend).toEqual({ s3: backend.settings });
 });
 
 it('nothing deployed: no outputs, nothing owned, nothing to replace', async () => {
   const config = configuration('nothing');
-  expect(readOutputs(state.path, 'nothing')).toBeUndefined();
-  expect(ownedIds(state.path, 'nothing').size).toBe(0);
+  const nothing = await readState(config, { stateDir: state.path });
+  expect(outputsIn(nothing)).toBeUndefined();
+  expect(idsIn(nothing).size).toBe(0);
   await expect(
     replaceContainer(config, 'kit-nothing-redis-1', { stateDir: state.path }),
   ).rejects.toMatchObject({

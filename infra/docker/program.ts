@@ -1,0 +1,154 @@
+/**
+ * The programs behind a deploy: CDKTF's command line, its app, Terraform or OpenTofu. Each call gets what all of them need to
+ * know, and a folder for temporary files of its own, which goes with it: Terraform's plugins leave their sockets behind when
+ * they are killed, as after Ctrl-C.
+ */
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { readVariables } from '../../config/env.ts';
+import { KitError } from '../../config/errors.ts';
+import { findProgram, type ProgramRecord, type ProgramSink, runProgram } from '../process.ts';
+import { PROVIDER_VERSION } from './provider.ts';
+
+const PROJECT = join(import.meta.dirname, '../..');
+const BIN = join(PROJECT, 'node_modules', '.bin');
+const DEPLOY_TIMEOUT_MS = 600_000;
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Gets what the CDKTF command line said; Terraform's own answers are read and forgotten. */
+  readonly sink?: ProgramSink | undefined;
+  /** Terraform's program, where it is not the one of the search path. */
+  readonly program?: string | undefined;
+}
+
+/** Where `cdktf` puts what it synthesises: plain `cdktf` and the kit share one folder, other state folders have theirs. */
+export function synthesisDir(stateDir: string): string {
+  return resolve(stateDir) === join(PROJECT, '.kit')
+    ? join(PROJECT, 'cdktf.out')
+    : join(stateDir, 'cdktf.out');
+}
+
+export const stackDir = (stateDir: string, name: string): string =>
+  join(synthesisDir(stateDir), 'stacks', name);
+
+/** `cdktf …` in the project's folder. */
+export async function runCdktf(
+  args: readonly string[],
+  variables: Readonly<Record<string, string>>,
+  options: CallOptions,
+): Promise<ProgramRecord> {
+  const program = options.program === undefined ? {} : { TERRAFORM_BINARY_NAME: options.program };
+  return await call(
+    join(BIN, 'cdktf'),
+    args,
+    { cwd: PROJECT, variables: { ...variables, ...program } },
+    options,
+  );
+}
+
+/** The CDKTF app by itself: synthesises, and nothing else. */
+export async function runApp(
+  variables: Readonly<Record<string, string>>,
+  options: CallOptions,
+): Promise<ProgramRecord> {
+  const args = ['--no-deprecation', join(import.meta.dirname, 'app.ts')];
+  return await call(join(BIN, 'node'), args, { cwd: PROJECT, variables }, { signal: options.signal });
+}
+
+/** `terraform …` in a folder. */
+export async function runTerraform(
+  args: readonly string[],
+  cwd: string,
+  options: CallOptions,
+): Promise<ProgramRecord> {
+  const command = options.program ?? (await terraformProgram());
+  return await call(command, args, { cwd, variables: {} }, { signal: options.signal });
+}
+
+async function call(
+  command: string,
+  args: readonly string[],
+  { cwd, variables }: { readonly cwd: string; readonly variables: Readonly<Record<string, string>> },
+  { signal, sink }: CallOptions,
+): Promise<ProgramRecord> {
+  const folder = mkdtempSync(join(socketSafe(tmpdir()), 'kit-'));
+  try {
+    return await runProgram({
+      ...{ command, args, cwd, timeoutMs: DEPLOY_TIMEOUT_MS },
+      env: { ...programEnv(), ...variables, TMPDIR: folder },
+      ...(signal === undefined ? {} : { signal }),
+      ...(sink === undefined ? {} : { sink }),
+    });
+  } finally {
+    // What was killed may still be on its way out and write a last file.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** The path of a Unix socket has 108 bytes; `/kit-XXXXXX/plugin4294967295` and its end take 29 of them. */
+const SOCKET_FOLDER_LENGTH = 108 - 29;
+
+export const socketSafe = (folder: string): string =>
+  Buffer.byteLength(folder) <= SOCKET_FOLDER_LENGTH ? folder : '/tmp';
+
+/** Terraform, or OpenTofu where that is what there is; `TERRAFORM_BINARY_NAME` is CDKTF's own variable for it. */
+export async function terraformProgram(): Promise<string> {
+  const named = readVariables().get('TERRAFORM_BINARY_NAME')?.text;
+  if (named !== undefined) return named;
+  if ((await findProgram('terraform')) !== undefined) return 'terraform';
+  if ((await findProgram('tofu')) !== undefined) return 'tofu';
+  throw new KitError('neither terraform nor tofu is installed', {
+    code: 'TERRAFORM_NOT_FOUND',
+    where: 'PATH',
+    hint: 'install Terraform >= 1.5 or OpenTofu >= 1.6',
+  });
+}
+
+/**
+ * The provider waits 2 s at each look at a network and at each removal of a network or volume. To remove what is there nobody
+ * has to look first (what is gone already counts as removed), and all removals wait at the same time.
+ */
+const DESTROY_ARGS = '-refresh=false -parallelism=32';
+
+function programEnv(): Record<string, string> {
+  const variables = readVariables();
+  const configFile = variables.get('TF_CLI_CONFIG_FILE')?.text;
+  return {
+    PATH: [BIN, variables.get('PATH')?.text ?? ''].join(delimiter),
+    CI: '1',
+    CHECKPOINT_DISABLE: '1',
+    NODE_OPTIONS: '--no-deprecation',
+    // `providers lock` asks the registry whatever is at hand; a plugin from a local directory needs none.
+    ...(localPlugin() === undefined ? {} : { CDKTF_SKIP_PROVIDER_LOCK: 'true' }),
+    // A configuration file that does not exist is a warning on every line of output.
+    ...(configFile !== undefined && !existsSync(configFile) ? { TF_CLI_CONFIG_FILE: '' } : {}),
+    TF_CLI_ARGS_destroy: variables.get('TF_CLI_ARGS_destroy')?.text ?? DESTROY_ARGS,
+  };
+}
+
+/** The implied local directories in which Terraform finds plugins without any configuration. */
+const PLUGIN_DIRS = [
+  join(homedir(), '.terraform.d', 'plugins'),
+  join(homedir(), '.local', 'share', 'terraform', 'plugins'),
+  '/usr/local/share/terraform/plugins',
+  '/usr/share/terraform/plugins',
+];
+
+/** The provider's plugin in one of the local directories, whatever registry's name stands above it. */
+export function localPlugin(version = PROVIDER_VERSION): string | undefined {
+  const platform = `${process.platform}_${process.arch === 'x64' ? 'amd64' : process.arch}`;
+  return PLUGIN_DIRS.flatMap((root) =>
+    hostsIn(root).map((host) => join(root, host, 'kreuzwerker', 'docker', version, platform)),
+  ).find((path) => existsSync(path));
+}
+
+/** Of the plugin directories, the one that holds this plugin. */
+export function pluginRoot(plugin: string): string {
+  return PLUGIN_DIRS.find((root) => plugin.startsWith(`${root}/`)) ?? plugin;
+}
+
+function hostsIn(root: string): readonly string[] {
+  return existsSync(root) ? readdirSync(root) : [];
+}

@@ -1,0 +1,100 @@
+/**
+ * What Terraform remembers of an environment, wherever it does: in the local file, or in the backend that the environment names,
+ * which is asked through Terraform itself (`state pull`), so that every backend works that Terraform has.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { EXIT, KitError } from '../../config/errors.ts';
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import { environmentDir } from './files.ts';
+import type { Outputs } from './outputs.ts';
+import { type CallOptions, runTerraform, stackDir } from './program.ts';
+
+export interface StateOptions extends CallOptions {
+  readonly stateDir: string;
+}
+
+export interface State {
+  readonly outputs?: Readonly<Record<string, { readonly value: unknown }>>;
+  readonly resources?: readonly StateResource[];
+}
+interface StateResource {
+  readonly type: string;
+  readonly name: string;
+  readonly instances: readonly { readonly attributes: { readonly id?: string; readonly name?: string } }[];
+}
+
+/** An environment that was never deployed has an empty one. @throws KitError `STATE_UNREADABLE` */
+export async function readState(
+  { name, docker }: Pick<EnvironmentConfig, 'name' | 'docker'>,
+  options: StateOptions,
+): Promise<State> {
+  if (docker.backend !== undefined) return await pullState(name, docker.backend, options);
+  const path = join(environmentDir(options.stateDir, name), 'terraform.tfstate');
+  return existsSync(path) ? parse(readFileSync(path, 'utf8'), path) : {};
+}
+
+/** The outputs of the last deploy; undefined where nothing is deployed. */
+export function outputsIn({ outputs, resources }: State): Outputs | undefined {
+  if (outputs?.nodes === undefined || (resources ?? []).length === 0) return undefined;
+  const values = Object.entries(outputs).map(([key, { value }]) => [key, value] as const);
+  return Object.fromEntries(values) as unknown as Outputs;
+}
+
+/** Ids of all that the state knows: what else carries the environment's label was left by an interruption. */
+export function idsIn({ resources = [] }: State): ReadonlySet<string> {
+  const instances = resources.flatMap((resource) => resource.instances);
+  return new Set(instances.flatMap(({ attributes }) => attributes.id ?? []));
+}
+
+/** What Terraform calls a container. */
+export function containerAddress({ resources = [] }: State, container: string): string | undefined {
+  const found = resources.find(
+    ({ type, instances }) => type === 'docker_container' && instances[0]?.attributes.name === container,
+  );
+  return found === undefined ? undefined : `${found.type}.${found.name}`;
+}
+
+type Backend = NonNullable<EnvironmentConfig['docker']['backend']>;
+
+/** In a folder that has nothing but the backend: no app, no plugin. */
+async function pullState(name: string, backend: Backend, options: StateOptions): Promise<State> {
+  const dir = join(environmentDir(options.stateDir, name), 'backend');
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const { type, settings } = absolute(backend, stackDir(options.stateDir, name));
+  const text = JSON.stringify({ terraform: { backend: { [type]: settings } } });
+  writeFileSync(join(dir, 'main.tf.json'), text, { mode: 0o600 });
+  const init = ['init', '-reconfigure', '-input=false', '-no-color'];
+  for (const args of [init, ['state', 'pull', '-no-color']]) {
+    const record = await runTerraform(args, dir, options);
+    if (record.exitCode !== 0) throw unreadable(`backend '${type}'`, lastWords(record.stderr));
+    if (args !== init) return parse(record.stdout, `backend '${type}'`);
+  }
+  return {};
+}
+
+/** A local file's relative path counts from the stack's folder, where deploys run. */
+const absolute = ({ type, settings }: Backend, from: string): Backend =>
+  type === 'local' && settings.path !== undefined
+    ? { type, settings: { ...settings, path: resolve(from, settings.path) } }
+    : { type, settings };
+
+function parse(text: string, where: string): State {
+  try {
+    return text.trim() === '' ? {} : (JSON.parse(text) as State);
+  } catch (cause) {
+    throw unreadable(where, `it is not a Terraform state (${(cause as Error).message})`);
+  }
+}
+
+const lastWords = (stderr: string): string =>
+  /Error: (.*)/.exec(stripVTControlCharacters(stderr))?.[1]?.trim() ?? 'Terraform gave no reason';
+
+const unreadable = (where: string, why: string): KitError =>
+  new KitError(`Terraform's state cannot be read: ${why}`, {
+    code: 'STATE_UNREADABLE',
+    where,
+    hint: "see docker.backend of the environment; credentials come by the backend's own variables (TF_HTTP_PASSWORD, PG_CONN_STR, AWS_…)",
+    exitCode: EXIT.USAGE,
+  });
