@@ -67,8 +67,9 @@ export class Reader {
     keys: readonly string[],
     options: ReadOptions<T> = NO_OPTIONS,
   ): Promise<ReadonlyMap<string, Lookup<T>>> {
-    const readings = await this.readMany(keys, options);
-    return new Map([...readings].map(([key, reading]) => [key, this.#counted(reading)]));
+    const lookups = new Map<string, Lookup<T>>();
+    for (const [key, reading] of await this.readMany(keys, options)) lookups.set(key, this.#counted(reading));
+    return lookups;
   }
 
   /** In the order of the keys; those that the first tier lacks are asked for in one command. */
@@ -76,28 +77,26 @@ export class Reader {
     keys: readonly string[],
     options: ReadOptions<T> = NO_OPTIONS,
   ): Promise<ReadonlyMap<string, Reading<T>>> {
+    const { local, fallback } = this.#parts;
     const readings = new Map<string, Reading<T>>();
-    const missing: string[] = [];
-    for (const key of keys) {
-      const entry = this.#parts.local?.get(key);
-      const reading = entry && (await this.#held(key, entry, 'l1', options));
-      readings.set(key, reading ?? { kind: 'absent', source: 'l1' });
-      if (reading === undefined || reading.kind === 'absent') missing.push(key);
+    let missing = keys;
+    if (local && local.size > 0) {
+      for (const key of keys) readings.set(key, await this.#local(key, options));
+      missing = keys.filter((key) => readings.get(key)?.kind === 'absent');
     }
     if (missing.length === 0) return readings;
-    const fills = missing.map((key) => this.#parts.local?.begin(key));
-    const payloads = await this.#payloads(missing.map(this.#parts.physical));
+    const physical = missing.map(this.#parts.physical);
+    const fills = local && missing.map((key) => local.begin(key));
+    const payloads = await this.#payloads(physical);
     for (const [i, key] of missing.entries()) {
-      const fill = fills[i];
-      const physical = this.#parts.physical(key);
-      const away = payloads === undefined || this.#parts.fallback.isDirty(physical);
-      if (away) fill?.end();
-      readings.set(
-        key,
-        away
-          ? await this.fromMemory(key, options)
-          : await this.interpret(key, payloads[i] ?? null, options, fill),
-      );
+      const fill = fills?.[i];
+      let reading: Eventual<Reading<T>>;
+      if (payloads === undefined || fallback.isDirty(physical[i] as string)) {
+        fill?.end();
+        reading = this.fromMemory(key, options);
+      } else reading = this.interpret(key, payloads[i] ?? null, options, fill);
+      // Awaited only where there is something to wait for: a hundred turns of the loop are time.
+      readings.set(key, reading instanceof Promise ? await reading : reading);
     }
     return readings;
   }
@@ -121,6 +120,11 @@ export class Reader {
     };
     const reading = this.#checked(key, payload, decoded, 'redis', options);
     return reading instanceof Promise ? reading.then(end) : end(reading);
+  }
+
+  #local<T>(key: string, options: ReadOptions<T>): Eventual<Reading<T>> {
+    const entry = this.#parts.local?.get(key);
+    return entry ? this.#held(key, entry, 'l1', options) : { kind: 'absent', source: 'l1' };
   }
 
   // --- first tier ---------------------------------------------------------------------------------------------------

@@ -200,7 +200,9 @@ const ROOMS: readonly rules.Room[] = [
     { types: ['infra/', ...RECORDED], libraries: ['commander'] },
   ),
 
-  room('bench/', 'comparisons, run by hand', ['infra/', 'config/']),
+  room('bench/', 'comparisons, run by hand', ['infra/', 'config/', 'client/index.ts'], {
+    libraries: ['ioredis'],
+  }),
   room('test/', 'tests may look anywhere', ['*']),
   room('.ci/', 'the pipeline', ['config/gates.ts', 'harness/registry.ts', 'infra/docker/plugin.ts'], {
     types: ['harness/reports/report.ts'],

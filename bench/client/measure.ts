@@ -1,0 +1,87 @@
+/** How times are taken: all subjects in each round, so that what the machine does meanwhile strikes all of them. */
+
+export interface Measured {
+  readonly name: string;
+  /** One figure a round. */
+  readonly rounds: readonly number[];
+}
+
+export interface Row {
+  readonly name: string;
+  /** Median of the rounds, in the scenario's unit. */
+  readonly median: number;
+  readonly best: number;
+  /** Median over the rounds of this subject's figure by the base's in the same round. */
+  readonly ratio: number;
+}
+
+/** `better`: whether a smaller or a larger figure is the better one. */
+export function rows(measured: readonly Measured[], base: string, better: 'less' | 'more'): readonly Row[] {
+  const against = measured.find(({ name }) => name === base);
+  if (!against) throw new Error(`${base} was not measured`);
+  return measured.map(({ name, rounds }) => ({
+    name,
+    median: median(rounds),
+    best: better === 'less' ? Math.min(...rounds) : Math.max(...rounds),
+    ratio: median(rounds.map((figure, i) => figure / (against.rounds[i] as number))),
+  }));
+}
+
+export function median(figures: readonly number[]): number {
+  return quantile(figures, 0.5);
+}
+
+/** Nearest rank. */
+export function quantile(figures: readonly number[], q: number): number {
+  const sorted = [...figures].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN;
+}
+
+/** Median time of one call in microseconds, one caller. */
+export async function oneCaller(calls: number, call: (i: number) => Promise<unknown>): Promise<number> {
+  const times = new Float64Array(calls);
+  for (let i = 0; i < calls; i++) {
+    const at = performance.now();
+    await call(i);
+    times[i] = (performance.now() - at) * 1_000;
+  }
+  return quantile([...times], 0.5);
+}
+
+/** Calls a second with so many in flight. */
+export async function inFlight(
+  calls: number,
+  callers: number,
+  call: (i: number) => Promise<unknown>,
+): Promise<number> {
+  let next = 0;
+  const caller = async (): Promise<void> => {
+    while (next < calls) await call(next++);
+  };
+  const at = performance.now();
+  await Promise.all(Array.from({ length: callers }, caller));
+  return calls / ((performance.now() - at) / 1_000);
+}
+
+/** Nanoseconds of one call, awaited in a tight loop: for what is over before a clock could be read twice. */
+export async function tight(calls: number, call: (i: number) => Promise<unknown>): Promise<number> {
+  const at = performance.now();
+  for (let i = 0; i < calls; i++) await call(i);
+  return ((performance.now() - at) * 1e6) / calls;
+}
+
+/** Each subject once a round, in turn, the first round thrown away. */
+export async function inTurn<T extends { readonly name: string }>(
+  subjects: readonly T[],
+  rounds: number,
+  measure: (subject: T) => Promise<number>,
+): Promise<readonly Measured[]> {
+  const figures = new Map(subjects.map(({ name }) => [name, [] as number[]]));
+  for (let round = -1; round < rounds; round++) {
+    for (const subject of subjects) {
+      const figure = await measure(subject);
+      if (round >= 0) figures.get(subject.name)?.push(figure);
+    }
+  }
+  return [...figures].map(([name, rounds]) => ({ name, rounds }));
+}

@@ -1,0 +1,73 @@
+/**
+ * The client beside its peers: `npm run bench -- client [--effort n] [--json file] [scenario …]`.
+ *
+ * One Redis of its own, all clients in one process, each measured in turn in every round. Ratios are medians over the
+ * rounds. It exits with 0 whether goals are met or not: it measures, tests judge.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { dirname } from 'node:path';
+import { parseArgs } from 'node:util';
+import { BenchRedis } from './redis.ts';
+import type { Outcome, Scenario } from './scenario.ts';
+import { scenarios } from './scenarios/index.ts';
+import { installPeers, peerVersions } from './subjects.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { effort: { type: 'string', default: '2' }, json: { type: 'string' } },
+});
+const effort = Number(values.effort);
+const unknown = positionals.filter((id) => !scenarios.some((scenario) => scenario.id === id));
+if (!Number.isInteger(effort) || effort < 1 || effort > 20 || unknown.length > 0) {
+  const known = scenarios.map(({ id }) => id).join(' ');
+  process.stderr.write(
+    `bench: ${unknown.length > 0 ? `no scenario ${unknown.join(', ')}; there are: ${known}` : `--effort ${values.effort}: a whole number from 1 to 20`}\n`,
+  );
+  process.exit(2);
+}
+
+await installPeers();
+const chosen = positionals.length > 0 ? scenarios.filter(({ id }) => positionals.includes(id)) : scenarios;
+const machine = { cpu: cpus()[0]?.model ?? '?', cores: cpus().length, node: process.version };
+const results: { readonly scenario: Scenario; readonly outcome: Outcome }[] = [];
+for (const scenario of chosen) {
+  // A Redis each: what one leaves in it must not slow the next.
+  await using redis = await BenchRedis.start();
+  const outcome = await scenario.run({ redis, effort });
+  print(scenario, outcome);
+  results.push({ scenario, outcome });
+}
+summary();
+if (values.json) save(values.json);
+
+function print({ title }: Scenario, { unit, rows, goals, notes = [] }: Outcome): void {
+  const width = Math.max(...rows.map(({ name }) => name.length));
+  const figure = (n: number): string => (n >= 100 ? n.toFixed(0) : n.toFixed(2));
+  const lines = rows.map(
+    ({ name, median, best, ratio }) =>
+      `  ${name.padEnd(width)}  ${figure(median).padStart(9)} ${unit.padEnd(5)}  best ${figure(best).padStart(9)}  ${ratio.toFixed(2).padStart(6)} x`,
+  );
+  const said = goals.map(({ asks, measured, held }) => `  ${held ? '✓' : '✗'} ${asks}: ${measured}`);
+  process.stdout.write(`\n${[title, ...lines, ...said, ...notes.map((note) => `  ${note}`)].join('\n')}\n`);
+}
+
+function summary(): void {
+  const goals = results.flatMap(({ outcome }) => outcome.goals);
+  process.stdout.write(
+    `\n${goals.filter(({ held }) => held).length} of ${goals.length} goals held · ${machine.cpu}, ${machine.cores} cores · Node ${machine.node}\n`,
+  );
+}
+
+function save(file: string): void {
+  const record = {
+    schema: 'bench/1',
+    at: new Date().toISOString(),
+    effort,
+    machine,
+    peers: peerVersions(),
+    scenarios: results.map(({ scenario: { id, title }, outcome }) => ({ id, title, ...outcome })),
+  };
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(record, null, 2)}\n`);
+}

@@ -1,0 +1,63 @@
+/** Writes of 1 KB of JSON, a hundred in flight, and what an entry costs in bytes. */
+import { encodeEnvelope } from '../../../client/index.ts';
+import { inFlight, inTurn, rows } from '../measure.ts';
+import { atLeast, document, type Scenario } from '../scenario.ts';
+import { ratioOf, withSubjects } from '../with-subjects.ts';
+
+const keyOf = (i: number): string => `set:${i % 200}`;
+
+export const hundredSets: Scenario = {
+  id: 'set-100',
+  title: 'Set with envelope, 100 in flight',
+  async run(bench) {
+    const names = [
+      'ioredis',
+      'kit',
+      'nodeRedis',
+      'bentocache',
+      'cacheable',
+      'cacheManager',
+      'socket',
+    ] as const;
+    return withSubjects(bench, names, async (subjects) => {
+      const value = document(1);
+      const measured = await inTurn(subjects, 4 + bench.effort, ({ set }) =>
+        inFlight(5_000 * bench.effort, 100, async (i) => set?.(keyOf(i), value)),
+      );
+      const compared = rows(measured, 'ioredis', 'more');
+      return {
+        unit: '1/s',
+        rows: compared,
+        goals: [atLeast('sets a second, 100 in flight, to ioredis:', ratioOf(compared, 'kit'), 1)],
+      };
+    });
+  },
+};
+
+export const storedBytes: Scenario = {
+  id: 'stored-bytes',
+  title: 'Bytes of an entry beside its JSON',
+  async run() {
+    const value = document(1);
+    const json = Buffer.byteLength(JSON.stringify(value));
+    const freshness = { freshUntilMs: Date.now(), loadMs: 5 };
+    const figures = [
+      { name: 'plain', bytes: encodeEnvelope(value).length - json },
+      { name: 'with freshness', bytes: encodeEnvelope(value, { freshness }).length - json },
+    ];
+    return {
+      unit: 'bytes',
+      rows: figures.map(({ name, bytes }) => ({
+        name,
+        median: bytes,
+        best: bytes,
+        ratio: (json + bytes) / json,
+      })),
+      goals: figures.map(({ name, bytes }) => ({
+        asks: `entry ${name} <= JSON + 32 bytes`,
+        measured: `JSON + ${bytes}`,
+        held: bytes <= 32,
+      })),
+    };
+  },
+};

@@ -1,0 +1,292 @@
+/**
+ * The clients that are compared, each set up as its own documentation shows it, with what it can do.
+ *
+ * The peers stand in `bench/peers` with a lock file of their own: the kit does not depend on them. They are installed there at
+ * the first run.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { redisCache, tieredCache } from '../../client/index.ts';
+import { runProgram } from '../../infra/process.ts';
+import { load } from '../peers/load.ts';
+
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What a client can do; absent: it cannot. Keys are logical ones, values plain data. */
+export interface Subject {
+  readonly name: string;
+  readonly set?: (key: string, value: unknown) => Promise<unknown>;
+  readonly get?: (key: string) => Promise<unknown>;
+  readonly getMany?: (keys: readonly string[]) => Promise<unknown>;
+  readonly setTagged?: (key: string, value: unknown, tags: readonly string[]) => Promise<unknown>;
+  readonly getOrCompute?: (key: string, load: () => Promise<unknown>) => Promise<unknown>;
+  readonly close: () => Promise<unknown>;
+}
+
+const TTL_SECONDS = 600;
+const PEERS = join(import.meta.dirname, '..', 'peers');
+const fromPeers = createRequire(join(PEERS, 'package.json'));
+
+export async function installPeers(): Promise<void> {
+  if (existsSync(join(PEERS, 'node_modules'))) return;
+  process.stderr.write('bench: installing the peers into bench/peers\n');
+  const install = await runProgram({
+    command: 'npm',
+    args: ['ci', '--ignore-scripts', '--no-audit', '--no-fund'],
+    cwd: PEERS,
+    timeoutMs: 300_000,
+  });
+  if (install.exitCode !== 0) throw new Error(`npm ci in bench/peers: ${install.stderr}`);
+}
+
+export function peerVersions(): Readonly<Record<string, string>> {
+  const peers = fromPeers('./package.json') as { readonly dependencies: Readonly<Record<string, string>> };
+  const kit = fromPeers('../../package.json') as typeof peers;
+  return { ...peers.dependencies, ioredis: kit.dependencies.ioredis ?? '?' };
+}
+
+type Open = (target: Target) => Promise<Subject>;
+
+const kit: Open = async (target) => {
+  const cache = redisCache({ address: target, namespace: 'kit' });
+  await cache.ping();
+  return {
+    name: 'kit',
+    set: (key, value) => cache.set(key, value, { ttlSeconds: TTL_SECONDS }),
+    get: (key) => cache.get(key),
+    getMany: (keys) => cache.getMany(keys),
+    getOrCompute: (key, load) => cache.getOrCompute(key, load, { ttlSeconds: TTL_SECONDS }),
+    close: () => cache.close(),
+  };
+};
+
+const kitTiered: Open = async (target) => {
+  const cache = tieredCache({ address: target, namespace: 'tiered' });
+  await cache.ping();
+  return {
+    name: 'kit, two tiers',
+    set: (key, value) => cache.set(key, value, { ttlSeconds: TTL_SECONDS }),
+    get: (key) => cache.get(key),
+    getOrCompute: (key, load) => cache.getOrCompute(key, load, { ttlSeconds: TTL_SECONDS }),
+    close: () => cache.close(),
+  };
+};
+
+const ioredis: Open = async (target) => {
+  const redis = new Redis({ ...target });
+  await redis.ping();
+  const parse = (text: string | null): unknown => (text === null ? undefined : JSON.parse(text));
+  const get = async (key: string): Promise<unknown> => parse(await redis.get(`io:${key}`));
+  const set = (key: string, value: unknown): Promise<unknown> =>
+    redis.set(`io:${key}`, JSON.stringify(value), 'EX', TTL_SECONDS);
+  return {
+    name: 'ioredis',
+    set,
+    get,
+    getMany: async (keys) => (await redis.mget(keys.map((key) => `io:${key}`))).map(parse),
+    setTagged: set,
+    getOrCompute: async (key, load) => {
+      const found = await get(key);
+      if (found !== undefined) return found;
+      const value = await load();
+      await set(key, value);
+      return value;
+    },
+    close: () => redis.quit(),
+  };
+};
+
+interface NodeRedis {
+  createClient(options: object): {
+    connect(): Promise<unknown>;
+    get(key: string): Promise<string | null>;
+    set(key: string, value: string, options: object): Promise<unknown>;
+    mGet(keys: readonly string[]): Promise<readonly (string | null)[]>;
+    quit(): Promise<unknown>;
+  };
+}
+
+const nodeRedis: Open = async (target) => {
+  const { createClient } = await load<NodeRedis>('redis');
+  const redis = createClient({ socket: target });
+  await redis.connect();
+  const parse = (text: string | null): unknown => (text === null ? undefined : JSON.parse(text));
+  const set = (key: string, value: unknown): Promise<unknown> =>
+    redis.set(`nr:${key}`, JSON.stringify(value), { EX: TTL_SECONDS });
+  return {
+    name: 'node-redis',
+    set,
+    get: async (key) => parse(await redis.get(`nr:${key}`)),
+    getMany: async (keys) => (await redis.mGet(keys.map((key) => `nr:${key}`))).map(parse),
+    setTagged: set,
+    close: () => redis.quit(),
+  };
+};
+
+interface Bento {
+  BentoCache: new (
+    options: object,
+  ) => {
+    get(options: object): Promise<unknown>;
+    set(options: object): Promise<unknown>;
+    getOrSet(options: object): Promise<unknown>;
+    disconnectAll(): Promise<unknown>;
+  };
+  bentostore(): { useL1Layer(layer: unknown): never; useL2Layer(layer: unknown): never };
+}
+
+const bentocache: Open = async (target) => {
+  const { BentoCache, bentostore } = await load<Bento>('bentocache');
+  const { memoryDriver } = await load<{ memoryDriver(options: object): unknown }>(
+    'bentocache/drivers/memory',
+  );
+  const { redisDriver } = await load<{ redisDriver(options: object): unknown }>('bentocache/drivers/redis');
+  const redis = new Redis({ ...target });
+  const layered = (
+    bentostore().useL1Layer(memoryDriver({ maxItems: 10_000 })) as ReturnType<typeof bentostore>
+  ).useL2Layer(redisDriver({ connection: redis }));
+  const cache = new BentoCache({ default: 'two', stores: { two: layered }, ttl: `${TTL_SECONDS}s` });
+  return {
+    name: 'bentocache, two tiers',
+    set: (key, value) => cache.set({ key, value }),
+    get: (key) => cache.get({ key }),
+    setTagged: (key, value, tags) => cache.set({ key, value, tags }),
+    getOrCompute: (key, factory) => cache.getOrSet({ key, factory }),
+    close: () => cache.disconnectAll(),
+  };
+};
+
+interface Keyvs {
+  default: new (options: object) => object;
+}
+
+const cacheable: Open = async (target) => {
+  const { Cacheable } = await load<{
+    Cacheable: new (
+      options: object,
+    ) => {
+      get(key: string): Promise<unknown>;
+      set(key: string, value: unknown): Promise<unknown>;
+      getOrSet(key: string, load: () => Promise<unknown>): Promise<unknown>;
+      disconnect(): Promise<unknown>;
+    };
+  }>('cacheable');
+  const { default: KeyvRedis } = await load<{ default: new (url: string) => object }>('@keyv/redis');
+  const cache = new Cacheable({
+    secondary: new KeyvRedis(`redis://${target.host}:${target.port}`),
+    ttl: `${TTL_SECONDS}s`,
+  });
+  return {
+    name: 'cacheable, two tiers',
+    set: (key, value) => cache.set(key, value),
+    get: (key) => cache.get(key),
+    getOrCompute: (key, load) => cache.getOrSet(key, load),
+    close: () => cache.disconnect(),
+  };
+};
+
+const cacheManager: Open = async (target) => {
+  const { createCache } = await load<{
+    createCache(options: object): {
+      get(key: string): Promise<unknown>;
+      set(key: string, value: unknown): Promise<unknown>;
+      wrap(key: string, load: () => Promise<unknown>): Promise<unknown>;
+      disconnect(): Promise<unknown>;
+    };
+  }>('cache-manager');
+  const { default: Keyv } = await load<Keyvs>('keyv');
+  const { default: KeyvRedis } = await load<{ default: new (url: string) => object }>('@keyv/redis');
+  const store = new KeyvRedis(`redis://${target.host}:${target.port}`);
+  const cache = createCache({
+    stores: [new Keyv({ ttl: TTL_SECONDS * 1_000 }), new Keyv({ store })],
+    ttl: TTL_SECONDS * 1_000,
+  });
+  return {
+    name: 'cache-manager, two tiers',
+    set: (key, value) => cache.set(key, value),
+    get: (key) => cache.get(key),
+    getOrCompute: (key, load) => cache.wrap(key, load),
+    close: () => cache.disconnect(),
+  };
+};
+
+const dedupe: Open = async (target) => {
+  const { createCache } = await load<{
+    createCache(options: object): {
+      define(name: string, load: (key: string) => Promise<unknown>): unknown;
+      fetch(key: string): Promise<unknown>;
+    };
+  }>('async-cache-dedupe');
+  const redis = new Redis({ ...target });
+  const loads = new Map<string, () => Promise<unknown>>();
+  const cache = createCache({
+    ttl: TTL_SECONDS,
+    storage: { type: 'redis', options: { client: redis } },
+  });
+  cache.define('fetch', async (key) => loads.get(key)?.());
+  const getOrCompute = (key: string, loader: () => Promise<unknown>): Promise<unknown> => {
+    loads.set(key, loader);
+    return cache.fetch(key);
+  };
+  return {
+    name: 'async-cache-dedupe',
+    set: (key, value) => getOrCompute(key, () => Promise.resolve(value)),
+    get: (key) => cache.fetch(key),
+    getOrCompute,
+    close: () => redis.quit(),
+  };
+};
+
+/** The least that any of them can cost: the bytes of one command and its answer over a socket, nothing parsed. */
+const socket: Open = async (target) => {
+  const raw = createConnection(target);
+  await new Promise((done, fail) => raw.once('connect', done).once('error', fail));
+  raw.setNoDelay(true);
+  const waiting: (() => void)[] = [];
+  let owed = 0;
+  const sizes: number[] = [];
+  raw.on('data', (chunk) => {
+    owed += chunk.length;
+    while (sizes.length > 0 && owed >= (sizes[0] as number)) {
+      owed -= sizes.shift() as number;
+      waiting.shift()?.();
+    }
+  });
+  const ask = (request: string, answer: number): Promise<void> => {
+    raw.write(request);
+    sizes.push(answer);
+    return new Promise((done) => waiting.push(done));
+  };
+  let length = 0;
+  return {
+    name: 'bare socket',
+    set: (key, value) => {
+      const text = JSON.stringify(value);
+      length = Buffer.byteLength(text);
+      return ask(`*3\r\n$3\r\nSET\r\n$${key.length}\r\n${key}\r\n$${length}\r\n${text}\r\n`, 5);
+    },
+    get: (key) =>
+      ask(`*2\r\n$3\r\nGET\r\n$${key.length}\r\n${key}\r\n`, `$${length}\r\n`.length + length + 2),
+    close: async () => raw.destroy(),
+  };
+};
+
+export const openers = {
+  kit,
+  kitTiered,
+  ioredis,
+  nodeRedis,
+  bentocache,
+  cacheable,
+  cacheManager,
+  dedupe,
+  socket,
+} as const;
+
+export type SubjectName = keyof typeof openers;
