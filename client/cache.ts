@@ -133,10 +133,10 @@ export class SupervisedCache implements Cache {
   }
 
   async getMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, T>> {
+    this.#assertOpen();
+    const lookups = await this.#reader.lookupMany(keys, options);
     const found = new Map<string, T>();
-    for (const [key, lookup] of await this.lookupMany(keys, options)) {
-      if (lookup.found) found.set(key, lookup.value);
-    }
+    for (const [i, lookup] of lookups.entries()) if (lookup.found) found.set(keys[i] as string, lookup.value);
     return found;
   }
 
@@ -145,7 +145,8 @@ export class SupervisedCache implements Cache {
     options?: ReadOptions<T>,
   ): Promise<ReadonlyMap<string, Lookup<T>>> {
     this.#assertOpen();
-    return this.#reader.lookupMany(keys, options);
+    const lookups = await this.#reader.lookupMany(keys, options);
+    return new Map(lookups.map((lookup, i) => [keys[i] as string, lookup]));
   }
 
   async set<T>(key: string, value: T, options: WriteOptions = {}): Promise<WriteReceipt> {

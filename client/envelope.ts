@@ -5,8 +5,8 @@
  *   1      format version
  *   2      low half: codec (1 JSON, 2 bytes, 4 nothing, others by `codecs`); 0x10 deflated, 0x20 with freshness
  *   3      number of tags
- *   4-7    hash of the schema's name, 0 for none
- *   8-11   CRC-32 of all other bytes
+ *   4-7    CRC-32 of what follows, begun with what precedes
+ *   8-11   hash of the schema's name, 0 for none
  *   + 8    with freshness: fresh until (48 bits, Unix time in ms), time that the load took (uint16, ms)
  *   + 16   for each tag: 8 bytes of its id, 8 of its version
  *
@@ -109,7 +109,7 @@ export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buf
   envelope[1] = FORMAT;
   envelope[2] = codec | flags;
   envelope[3] = tags.length;
-  envelope.writeUInt32LE(schemaHash(options.schemaId), 4);
+  envelope.writeUInt32LE(schemaHash(options.schemaId), 8);
   let at = HEADER;
   if (freshness) {
     writeFreshness(envelope, at, freshness);
@@ -122,7 +122,7 @@ export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buf
   }
   if (typeof bytes === 'string') envelope.write(bytes, header, 'utf8');
   else envelope.set(bytes, header);
-  envelope.writeUInt32LE(checksum(envelope), 8);
+  envelope.writeUInt32LE(checksum(envelope), 4);
   return envelope;
 }
 
@@ -136,9 +136,9 @@ export function decodeEnvelope(envelope: Uint8Array, options: DecodeOptions = {}
   const kind = buffer[2] as number;
   const tagCount = buffer[3] as number;
   const header = HEADER + ((kind & FRESH) === 0 ? 0 : FRESHNESS) + TAG * tagCount;
-  if (header > buffer.length || checksum(buffer) !== buffer.readUInt32LE(8))
+  if (header > buffer.length || checksum(buffer) !== buffer.readUInt32LE(4))
     return { ok: false, reason: 'corrupt' };
-  const schema = buffer.readUInt32LE(4);
+  const schema = buffer.readUInt32LE(8);
   if (options.schemaId !== undefined && schema !== schemaHash(options.schemaId))
     return { ok: false, reason: 'schema' };
   const codec = kind & 0x0f;
@@ -175,6 +175,7 @@ function payloadOf(value: unknown, { codec, nothing }: EncodeOptions): Payload {
 }
 
 function payloadValue(buffer: Buffer, header: number, kind: number, codec: Codec | undefined): unknown {
+  if ((kind & (DEFLATED | 0x0f)) === CODEC.json) return JSON.parse(buffer.toString('utf8', header));
   const payload = (kind & DEFLATED) === 0 ? buffer.subarray(header) : inflated(buffer.subarray(header));
   switch (kind & 0x0f) {
     case CODEC.json:
@@ -223,16 +224,16 @@ function schemaHash(schemaId: string | undefined): number {
   return hash;
 }
 
-/** Everything but the checksum's own four bytes. */
+/** The first four bytes are the seed: one call over one piece, and any of them flipped gives another sum. */
 function checksum(buffer: Buffer): number {
-  return crc32(buffer.subarray(HEADER), crc32(buffer.subarray(0, 8)));
+  return crc32(buffer.subarray(8), buffer.readUInt32LE(0));
 }
 
 let table: Uint32Array | undefined;
 
 /** zlib has it from Node 20.15 and 22.2 on. */
 const crc32: (data: Buffer, seed?: number) => number =
-  typeof zlib.crc32 === 'function' ? (data, seed) => zlib.crc32(data, seed) : crc32InScript;
+  typeof zlib.crc32 === 'function' ? zlib.crc32 : crc32InScript;
 
 export function crc32InScript(data: Uint8Array, seed = 0): number {
   table ??= Uint32Array.from({ length: 256 }, (_, byte) => {

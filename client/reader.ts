@@ -66,37 +66,38 @@ export class Reader {
   async lookupMany<T>(
     keys: readonly string[],
     options: ReadOptions<T> = NO_OPTIONS,
-  ): Promise<ReadonlyMap<string, Lookup<T>>> {
-    const lookups = new Map<string, Lookup<T>>();
-    for (const [key, reading] of await this.readMany(keys, options)) lookups.set(key, this.#counted(reading));
-    return lookups;
+  ): Promise<readonly Lookup<T>[]> {
+    return (await this.readMany(keys, options)).map((reading) => this.#counted(reading));
   }
 
   /** In the order of the keys; those that the first tier lacks are asked for in one command. */
   async readMany<T>(
     keys: readonly string[],
     options: ReadOptions<T> = NO_OPTIONS,
-  ): Promise<ReadonlyMap<string, Reading<T>>> {
+  ): Promise<readonly Reading<T>[]> {
     const { local, fallback } = this.#parts;
-    const readings = new Map<string, Reading<T>>();
-    let missing = keys;
-    if (local && local.size > 0) {
-      for (const key of keys) readings.set(key, await this.#local(key, options));
-      missing = keys.filter((key) => readings.get(key)?.kind === 'absent');
+    const readings: Reading<T>[] = [];
+    const missing: number[] = [];
+    for (const [i, key] of keys.entries()) {
+      const entry = local?.get(key);
+      const held = entry && (await this.#held(key, entry, 'l1', options));
+      if (held && held.kind !== 'absent') readings[i] = held;
+      else missing.push(i);
     }
     if (missing.length === 0) return readings;
-    const physical = missing.map(this.#parts.physical);
-    const fills = local && missing.map((key) => local.begin(key));
+    const physical = missing.map((i) => this.#parts.physical(keys[i] as string));
+    const fills = local && missing.map((i) => local.begin(keys[i] as string));
     const payloads = await this.#payloads(physical);
-    for (const [i, key] of missing.entries()) {
-      const fill = fills?.[i];
+    for (const [n, i] of missing.entries()) {
+      const key = keys[i] as string;
+      const fill = fills?.[n];
       let reading: Eventual<Reading<T>>;
-      if (payloads === undefined || fallback.isDirty(physical[i] as string)) {
+      if (payloads === undefined || fallback.isDirty(physical[n] as string)) {
         fill?.end();
         reading = this.fromMemory(key, options);
-      } else reading = this.interpret(key, payloads[i] ?? null, options, fill);
+      } else reading = this.interpret(key, payloads[n] ?? null, options, fill);
       // Awaited only where there is something to wait for: a hundred turns of the loop are time.
-      readings.set(key, reading instanceof Promise ? await reading : reading);
+      readings[i] = reading instanceof Promise ? await reading : reading;
     }
     return readings;
   }
@@ -120,11 +121,6 @@ export class Reader {
     };
     const reading = this.#checked(key, payload, decoded, 'redis', options);
     return reading instanceof Promise ? reading.then(end) : end(reading);
-  }
-
-  #local<T>(key: string, options: ReadOptions<T>): Eventual<Reading<T>> {
-    const entry = this.#parts.local?.get(key);
-    return entry ? this.#held(key, entry, 'l1', options) : { kind: 'absent', source: 'l1' };
   }
 
   // --- first tier ---------------------------------------------------------------------------------------------------

@@ -62,7 +62,9 @@ export class Compute {
     const found = new Map<string, T>();
     const asked = [...new Set(keys)];
     const rest: string[] = [];
-    for (const [key, reading] of await this.#reader.readMany(asked, options)) {
+    const readings = await this.#reader.readMany(asked, options);
+    for (const [i, reading] of readings.entries()) {
+      const key = asked[i] as string;
       if (reading.kind === 'absent' || !isFresh(reading.freshness)) rest.push(key);
       else {
         this.#parts.statistics.hits += 1;
