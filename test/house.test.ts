@@ -200,6 +200,14 @@ const ROOMS: readonly rules.Room[] = [
     { types: ['infra/', ...RECORDED], libraries: ['commander'] },
   ),
 
+  room(
+    'bench/peers/load.ts',
+    'the only importer of the peers, by name: the kit does not depend on them',
+    [],
+    {
+      libraries: ['<computed>'],
+    },
+  ),
   room('bench/', 'comparisons, run by hand', ['infra/', 'config/', 'client/index.ts'], {
     libraries: ['ioredis'],
   }),
