@@ -41,6 +41,10 @@ export interface InvokeEvent {
   readonly deadlineMs?: number;
   /** Number of keys of a batch. */
   readonly batch?: number;
+  /** Physical keys of a batch, where its values are compared. */
+  readonly keys?: readonly string[];
+  /** What a batch writes, key by key. */
+  readonly values?: readonly string[];
   readonly intendedUs: number;
   readonly atUs: number;
 }
@@ -53,6 +57,8 @@ export interface CompletionEvent {
   readonly source?: Source;
   /** What a read returned; null is a miss. */
   readonly value?: string | null;
+  /** What a batch read returned, key by key as it was asked; null is a miss. */
+  readonly values?: readonly (string | null)[];
   /** Replicas that confirmed a durable write. */
   readonly replicas?: number;
   readonly error?: { readonly code: string; readonly message: string };

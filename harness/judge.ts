@@ -256,7 +256,7 @@ function withoutTrial(
   environment: EnvironmentConfig | undefined,
 ): readonly JudgedTrial[] {
   const files = { configuration: CONFIG, coverage: INPUTS.coverage } as const;
-  const histories = { configuration: EMPTY, coverage: coverageHistory(evidence.read(INPUTS.coverage)) };
+  const histories = { configuration: EMPTY, coverage: coverageHistory(evidence) };
   return runCheckers.flatMap((checker) => {
     const id = checker.id as keyof typeof files;
     const path = files[id];
@@ -286,9 +286,13 @@ function withoutTrial(
 }
 
 /** A coverage summary (istanbul's json-summary) as the one observation that its checker reads. */
-function coverageHistory(summary: string | undefined): History {
+function coverageHistory(evidence: Evidence): History {
+  const summary = evidence.read(INPUTS.coverage);
   if (summary === undefined) return EMPTY;
-  const data: Record<string, number> = {};
+  const data: Record<string, number | string | boolean | null> = {
+    runCommit: evidence.manifest.commit,
+    ...coverageStamp(evidence),
+  };
   try {
     const { total } = JSON.parse(summary) as {
       total?: Record<string, { covered?: unknown; total?: unknown }>;
@@ -305,6 +309,19 @@ function coverageHistory(summary: string | undefined): History {
   }
   const observation: ObservationEvent = { type: 'observe', from: 'process', name: 'coverage', atUs: 0, data };
   return { ...EMPTY, observations: [observation] };
+}
+
+/** What stands beside the summary: at which commit, and of which summary. */
+function coverageStamp(evidence: Evidence): Record<string, string | boolean> {
+  const stamp = evidence.read(INPUTS.coverageCommit);
+  if (stamp === undefined || evidence.integrity.altered.includes(INPUTS.coverageCommit)) return {};
+  try {
+    const { commit, summarySha256 } = JSON.parse(stamp) as Readonly<Record<string, unknown>>;
+    if (typeof commit !== 'string') return {};
+    return { ofCommit: commit, isOfSummary: summarySha256 === evidence.sha256Of(INPUTS.coverage) };
+  } catch {
+    return {};
+  }
 }
 
 function refTo(evidence: Evidence, path: string): EvidenceRef | undefined {

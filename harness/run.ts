@@ -7,7 +7,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus, release, type as systemName, totalmem } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { AttachTarget } from '../config/attach.ts';
 import { EXIT, KitError } from '../config/errors.ts';
 import { loadGates } from '../config/gates.ts';
@@ -133,7 +133,11 @@ async function openRunFolder(
   folder.writeConfig(request.environment);
   folder.writeGates(gates);
   folder.writeDrills(drills);
-  if (request.coverage !== undefined) folder.addInput('coverage', request.coverage);
+  if (request.coverage !== undefined) {
+    folder.addInput('coverage', request.coverage);
+    const stamp = join(dirname(request.coverage), COVERAGE_STAMP);
+    if (existsSync(stamp)) folder.addInput('coverageCommit', stamp);
+  }
   return { draft, folder };
 }
 
@@ -203,6 +207,9 @@ async function draftManifest(
     trials: [],
   };
 }
+
+/** Beside a coverage summary: the commit that it is of. */
+const COVERAGE_STAMP = 'coverage-commit.json';
 
 /** Version of the kit, from its manifest. */
 export function kitVersion(): string {

@@ -7,6 +7,8 @@
  *
  * Without a fault an answer of the memory fallback is not good and counts as an error: Redis was there and did not serve. Under a fault
  * it is what the fallback is for.
+ *
+ * A batch is judged key by key: one value that was never written to its key, or an answer of another length, is wrong.
  */
 import type { Operation } from '../history.ts';
 import type { Checker } from './checker.ts';
@@ -37,6 +39,7 @@ export const availability: Checker = {
     );
     const computed = scheduled.filter(({ invoke }) => invoke.kind === 'getOrCompute');
     const computedBad = bad.filter(([{ invoke }]) => invoke.kind === 'getOrCompute');
+    const inBatches = scheduled.map((operation) => comparedValues(operation, written));
     const described = bad.map(([{ invoke }, flaw]) => `${invoke.kind} ${invoke.key} (${flaw})`);
     return {
       validity: wrong.length > 0 ? 'invalid' : 'valid',
@@ -47,6 +50,7 @@ export const availability: Checker = {
         getOrComputeAnswered: proportion(computed.length - computedBad.length, computed.length),
         errors: proportion(errors.length, scheduled.length),
         rightValues: proportion(scheduled.length - wrong.length, scheduled.length),
+        rightBatchValues: proportion(sumOf(inBatches, 'right'), sumOf(inBatches, 'compared')),
       }),
     };
   },
@@ -62,6 +66,8 @@ function flawOf(
   const { invoke, completion, outcome, latencyMs } = operation;
   if (outcome !== 'ok') return 'no answer';
   if (isWrong(invoke.kind, completion?.value, written.get(invoke.key))) return 'wrong';
+  const { compared, right } = comparedValues(operation, written);
+  if (right < compared) return 'wrong';
   if (fallback === 'bad' && !servedByRedis(operation)) return 'not from Redis';
   const deadlineMs = invoke.deadlineMs ?? Number.POSITIVE_INFINITY;
   return (latencyMs ?? Number.POSITIVE_INFINITY) > deadlineMs ? 'late' : undefined;
@@ -77,13 +83,41 @@ function isWrong(
   return right !== undefined && !right.has(answer);
 }
 
+/** Of a batch that was read: how many keys were answered, and how many of them rightly. A miss is right. */
+function comparedValues(
+  { invoke, completion, outcome }: Operation,
+  written: ReadonlyMap<string, ReadonlySet<string>>,
+): { readonly compared: number; readonly right: number } {
+  const { keys } = invoke;
+  if (invoke.kind !== 'getMany' || keys === undefined || outcome !== 'ok') return { compared: 0, right: 0 };
+  const values = completion?.values ?? [];
+  if (values.length !== keys.length) return { compared: keys.length, right: 0 };
+  const isRight = (key: string, i: number) => {
+    const value = values[i] ?? null;
+    return value === null || written.get(key)?.has(value) === true;
+  };
+  return { compared: keys.length, right: keys.filter(isRight).length };
+}
+
+function sumOf(all: readonly ReturnType<typeof comparedValues>[], what: 'compared' | 'right'): number {
+  return all.reduce((sum, each) => sum + each[what], 0);
+}
+
 function valuesByKey(operations: readonly Operation[]): ReadonlyMap<string, ReadonlySet<string>> {
   const values = new Map<string, Set<string>>();
+  const know = (key: string, value: string) => {
+    const known = values.get(key);
+    if (known === undefined) values.set(key, new Set([value]));
+    else known.add(value);
+  };
   for (const { invoke } of operations) {
-    if (invoke.value === undefined || (invoke.kind !== 'set' && invoke.kind !== 'getOrCompute')) continue;
-    const known = values.get(invoke.key);
-    if (known === undefined) values.set(invoke.key, new Set([invoke.value]));
-    else known.add(invoke.value);
+    const { kind, key, value, keys = [] } = invoke;
+    if (value !== undefined && (kind === 'set' || kind === 'getOrCompute')) know(key, value);
+    if (kind !== 'setMany') continue;
+    for (const [i, each] of keys.entries()) {
+      const batchValue = invoke.values?.[i];
+      if (batchValue !== undefined) know(each, batchValue);
+    }
   }
   return values;
 }

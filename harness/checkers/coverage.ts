@@ -1,6 +1,13 @@
-/** Coverage of the kit's own tests, as its summary says; the judge hands it in as one observation. */
+/**
+ * Coverage of the kit's own tests, as its summary says; the judge hands it in as one observation, with what is known of the commit
+ * that the summary is of. Of another commit than the run's, or of files that differ from any, it says nothing of what was run.
+ */
+import type { ObservationEvent } from '../history.ts';
 import type { Checker } from './checker.ts';
 import { present, proportion, unknown } from './selection.ts';
+
+/** As the manifest marks a commit from which files differ. */
+const DIRTY = '-dirty';
 
 export const coverage: Checker = {
   id: 'coverage',
@@ -14,8 +21,31 @@ export const coverage: Checker = {
         : undefined;
     };
     const figures = present({ lines: figure('lines'), branches: figure('branches') });
-    return Object.keys(figures).length === 2
-      ? { validity: 'valid', reasons: [], figures }
-      : unknown('the coverage summary has no totals of lines and branches');
+    if (Object.keys(figures).length < 2)
+      return unknown('the coverage summary has no totals of lines and branches');
+    const doubt = doubtOf(data);
+    return doubt === undefined ? { validity: 'valid', reasons: [], figures } : unknown(doubt, figures);
   },
 };
+
+type Data = NonNullable<ObservationEvent['data']>;
+
+/** Why the summary is not of the commit that was run; undefined where it is. */
+function doubtOf({ ofCommit, runCommit, isOfSummary }: Data): string | undefined {
+  if (typeof ofCommit !== 'string') {
+    return 'nothing says at which commit the coverage summary was made: `npm test` writes coverage-commit.json beside it';
+  }
+  if (isOfSummary !== true)
+    return 'the coverage summary is not the one that coverage-commit.json was written for';
+  if (ofCommit.endsWith(DIRTY))
+    return `the coverage summary was made of files that differ from commit ${short(ofCommit)}`;
+  if (typeof runCommit !== 'string') return 'the commit of this run is not known';
+  if (runCommit.endsWith(DIRTY)) return `this run is of files that differ from commit ${short(runCommit)}`;
+  return ofCommit === runCommit
+    ? undefined
+    : `the coverage summary is of commit ${short(ofCommit)}, this run of ${short(runCommit)}`;
+}
+
+function short(commit: string): string {
+  return commit.slice(0, 8);
+}

@@ -24,7 +24,11 @@ export const SEAL = 'seal.json';
 /** Outside programs: command, exit code and output of each, a line of JSON. */
 export const PROGRAMS = 'logs/programs.jsonl';
 /** What the run was given besides its configuration, by name. */
-export const INPUTS = { coverage: 'inputs/coverage.json' } as const;
+export const INPUTS = {
+  coverage: 'inputs/coverage.json',
+  /** At which commit the summary was made: written beside it by the tests. */
+  coverageCommit: 'inputs/coverage-commit.json',
+} as const;
 export type InputName = keyof typeof INPUTS;
 
 /** What an interrupted run leaves behind in `manifest.incomplete`. */

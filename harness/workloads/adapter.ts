@@ -66,6 +66,8 @@ export interface Answer {
   readonly source: Source;
   /** What a read returned; null is a miss. */
   readonly value?: string | null;
+  /** What a batch returned, in the order of its keys. */
+  readonly values?: readonly (string | null)[];
   readonly replicas?: number;
 }
 

@@ -40,7 +40,7 @@ export function ioredisAdapter(spec: ClientSpec, onEvent: ClientEventSink): Adap
     }),
     async getMany(keys) {
       const values = await redis.mget(keys.map(physicalKey));
-      return { source: 'redis', value: String(values.filter((value) => value !== null).length) };
+      return { source: 'redis', value: String(values.filter((value) => value !== null).length), values };
     },
     async setMany(entries) {
       const pipeline = redis.pipeline();

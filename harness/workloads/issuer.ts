@@ -19,6 +19,9 @@ export interface PlannedOperation {
   readonly durability?: Durability;
   readonly deadlineMs?: number;
   readonly batch?: number;
+  /** Logical keys of a batch; `batch` is their number. */
+  readonly keys?: readonly string[];
+  readonly values?: readonly string[];
   readonly phase?: string;
   readonly send: (op: number) => Promise<Answer>;
   readonly onOk?: (answer: Answer) => void;
@@ -120,7 +123,7 @@ export class Issuer {
 
   #invoke(intendedUs: number, operation: PlannedOperation): InvokeEvent {
     const { adapter, clock } = this.#options;
-    const { send: _send, onOk: _onOk, key, value, ...rest } = operation;
+    const { send: _send, onOk: _onOk, key, value, keys, ...rest } = operation;
     const op = this.#ops++;
     return {
       type: 'invoke',
@@ -128,6 +131,7 @@ export class Issuer {
       op,
       key: adapter.physicalKey(key),
       ...(value !== undefined && { value: typeof value === 'string' ? value : value(op) }),
+      ...(keys !== undefined && { batch: keys.length, keys: keys.map((each) => adapter.physicalKey(each)) }),
       ...rest,
       intendedUs,
       atUs: clock.nowUs(),
@@ -148,6 +152,11 @@ function encodingOf(kind: OperationKind, adapter: Adapter): Encoding {
   return kind === 'incr' || kind === 'append' ? 'raw' : adapter.encoding;
 }
 
-function logical({ value }: Answer): Pick<Answer, 'value'> {
-  return typeof value === 'string' ? { value: logicalValue(value) } : {};
+function logical({ value, values }: Answer): Pick<Answer, 'value' | 'values'> {
+  return {
+    ...(typeof value === 'string' && { value: logicalValue(value) }),
+    ...(values !== undefined && {
+      values: values.map((each) => (each === null ? null : logicalValue(each))),
+    }),
+  };
 }

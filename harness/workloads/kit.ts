@@ -42,9 +42,13 @@ export function adaptCache(cache: Cache, onEvent: ClientEventSink): Adapter {
     incr: (key) => direct('INCR', key),
     append: (key, text) => direct('APPEND', key, text),
     async getMany(keys) {
-      const lookups = [...(await cache.lookupMany<string>(keys)).values()];
-      const source = lookups.some((lookup) => lookup.source === 'memory') ? 'memory' : 'redis';
-      return { source, value: String(lookups.filter(({ found }) => found).length) };
+      const lookups = await cache.lookupMany<string>(keys);
+      const source = [...lookups.values()].some((lookup) => lookup.source === 'memory') ? 'memory' : 'redis';
+      const values = keys.map((key) => {
+        const lookup = lookups.get(key);
+        return lookup?.found ? lookup.value : null;
+      });
+      return { source, value: hitsOf(values), values };
     },
     setMany: async (entries) => receipt(await cache.setMany(entries)),
     async getOrCompute(key, load) {
@@ -54,6 +58,11 @@ export function adaptCache(cache: Cache, onEvent: ClientEventSink): Adapter {
     failure: kitFailure,
     close: () => cache.close(),
   };
+}
+
+/** How many of a batch were there. */
+function hitsOf(values: readonly (string | null)[]): string {
+  return String(values.filter((value) => value !== null).length);
 }
 
 /** The cache on the environment's master, with the environment's settings. */

@@ -110,7 +110,7 @@ function catalogueOf(context: Context) {
   const getMany = (ranks: readonly number[]): PlannedOperation => ({
     kind: 'getMany',
     key: key(ranks[0] ?? 0),
-    batch: ranks.length,
+    keys: ranks.map(key),
     send: () => adapter.getMany(ranks.map(key)),
   });
   const setMany = (ranks: readonly number[]): PlannedOperation => {
@@ -118,7 +118,8 @@ function catalogueOf(context: Context) {
     return {
       kind: 'setMany',
       key: key(ranks[0] ?? 0),
-      batch: entries.size,
+      keys: ranks.map(key),
+      values: ranks.map((rank) => `s${rank}`),
       send: () => adapter.setMany(entries),
     };
   };

@@ -2,6 +2,7 @@
  * A whole run folder written by hand: every drill of `readiness` with the smallest history that lets every gate pass. Tests
  * take something away or change something, and see what becomes of the GO.
  */
+import { createHash } from 'node:crypto';
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Gates, loadGates } from '../../config/gates.ts';
@@ -35,6 +36,8 @@ export interface RunOptions {
   /** Replaces a drill's client file. */
   readonly instead?: Readonly<Record<string, Events>>;
   readonly coverage?: string;
+  /** What stands beside the summary; left out: that it is of the run's commit. */
+  readonly coverageCommit?: string;
   readonly trials?: number;
 }
 
@@ -100,11 +103,15 @@ const steady: Events = [
   lateness('kit'),
 ];
 
+const KEYS = Array.from({ length: 100 }, (_, i) => `m:${i}`);
+const VALUES = KEYS.map((key) => `v-${key}`);
+const batch = { key: 'm:0', batch: 100, keys: KEYS };
+
 const batches: Events = [
   seen('workload', 'window', 0, { startUs: 0, endUs: 10_000_000 }, { client: 'kit' }),
   Array.from({ length: 40 }, (_, i) => [
-    op({ at: i * 10, done: i * 10 + 3, kind: 'getMany', key: 'm', batch: 100, answer: '100' }),
-    op({ at: i * 10, done: i * 10 + 3, kind: 'setMany', key: 'm', batch: 100 }),
+    op({ ...batch, at: i * 10 + 5, done: i * 10 + 8, kind: 'getMany', answer: '100', answers: VALUES }),
+    op({ ...batch, at: i * 10, done: i * 10 + 3, kind: 'setMany', values: VALUES }),
   ]),
   lateness('kit'),
 ];
@@ -182,7 +189,7 @@ export const MANIFEST: Manifest = {
   runId: 'by-hand',
   kind: 'readiness',
   kitVersion: '0.1.0',
-  commit: null,
+  commit: 'c0ffee00c0ffee00',
   startedAt: '2030-01-01T00:00:00.000Z',
   judgedAt: '2030-01-01T00:01:00.000Z',
   environment: 'dev',
@@ -207,6 +214,10 @@ export function healthyRun(dir: string, options: RunOptions = {}): RunFolder {
   if (options.coverage !== undefined) {
     writeFileSync(join(dir, 'coverage-summary.json'), options.coverage);
     folder.addInput('coverage', join(dir, 'coverage-summary.json'));
+    const summarySha256 = createHash('sha256').update(options.coverage).digest('hex');
+    const stamp = options.coverageCommit ?? JSON.stringify({ commit: MANIFEST.commit, summarySha256 });
+    writeFileSync(join(dir, 'coverage-commit.json'), stamp);
+    folder.addInput('coverageCommit', join(dir, 'coverage-commit.json'));
   }
   folder.sink({ command: 'redis-server', args: ['--version'], exitCode: 0, stdout: 'v=7.0.15', stderr: '' });
   mkdirSync(join(dir, 'logs'), { recursive: true });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,7 +8,7 @@ import { canonicalJson } from '../../harness/evidence/canonical-json.ts';
 import { analyzeRun, verifyRun } from '../../harness/judge.ts';
 import type { Report } from '../../harness/reports/report.ts';
 import { environment, op, sample, seen, writes } from './checkers/by-hand.ts';
-import type { RunOptions } from './healthy-run.ts';
+import { MANIFEST, type RunOptions } from './healthy-run.ts';
 import { criterion, Scratch } from './scratch.ts';
 
 const scratch = new Scratch();
@@ -254,6 +255,32 @@ describe('what a run shows', () => {
       state: 'FAIL',
       measured: 0.7,
     });
+    const of = (commit: string, ofRun = MANIFEST.commit) => {
+      const text = summary(850);
+      const stamp = { commit, summarySha256: createHash('sha256').update(text).digest('hex') };
+      const manifest = { commit: ofRun };
+      return criterion(
+        run({ coverage: text, coverageCommit: JSON.stringify(stamp), manifest }),
+        'coverage-lines',
+      );
+    };
+    expect(of('c0ffee00c0ffee00')).toMatchObject({ state: 'PASS' });
+    expect(of('0ther000')).toMatchObject({
+      state: 'INVALID',
+      because: expect.stringContaining('is of commit 0ther000, this run of c0ffee00'),
+    });
+    expect(of('c0ffee00c0ffee00-dirty')).toMatchObject({ state: 'INVALID' });
+    expect(of('c0ffee00c0ffee00-dirty', 'c0ffee00c0ffee00-dirty')).toMatchObject({ state: 'INVALID' });
+    expect(of('c0ffee00c0ffee00', 'c0ffee00c0ffee00-dirty')).toMatchObject({ state: 'INVALID' });
+    expect(of('c0ffee00c0ffee00', null)).toMatchObject({ state: 'INVALID' });
+    const another = JSON.stringify({ commit: MANIFEST.commit, summarySha256: 'another' });
+    for (const coverageCommit of ['{}', 'no JSON', another]) {
+      const told = criterion(run({ coverage: summary(850), coverageCommit }), 'coverage-lines');
+      expect(told).toMatchObject({
+        state: 'INVALID',
+        because: expect.stringContaining('coverage-commit.json'),
+      });
+    }
     expect(criterion(run({ coverage: '{}' }), 'coverage-lines').state).toBe('NOT_MEASURED');
     expect(criterion(run({ coverage: 'no JSON' }), 'coverage-lines').state).toBe('NOT_MEASURED');
   });

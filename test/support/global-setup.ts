@@ -1,14 +1,17 @@
 /**
  * Before any test: is there a redis-server? Found, or installed, by the code path that `kit up` uses, so that `npm test` works
- * on a bare machine and the first test does not pay for it.
+ * on a bare machine and the first test does not pay for it. After the last: which commit is the coverage of?
  */
 import { delimiter, dirname, resolve } from 'node:path';
 import { findRedisBinary } from '../../infra/local/binary.ts';
+import { stampCoverage } from './coverage-commit.ts';
 
-export default async function setup(): Promise<void> {
+/** What it returns, vitest calls when everything has been written. */
+export default async function setup(): Promise<() => void> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const { path, facts } = await findRedisBinary({ stateDir: resolve('.kit'), progress: say });
   // where only redis-tools is installed, redis-server is a link in .kit/bin: tests that name it find it there
   process.env.PATH = [process.env.PATH, dirname(path)].join(delimiter);
   say(`tests run against Redis ${facts.version} (${path})`);
+  return stampCoverage(resolve('coverage/coverage-summary.json'), resolve('.'));
 }

@@ -24,6 +24,8 @@ export interface Op extends Partial<Omit<InvokeEvent, 'type' | 'intendedUs' | 'a
   readonly outcome?: CompletionEvent['type'];
   readonly source?: CompletionEvent['source'];
   readonly answer?: string | null;
+  /** Of a batch. */
+  readonly answers?: readonly (string | null)[];
   readonly replicas?: number;
   readonly code?: string;
 }
@@ -32,7 +34,7 @@ let ops = 0;
 
 /** An operation's lines: a `set` of key `w:<at>` to `v<at>` that Redis acknowledged, unless said otherwise. */
 export function op(given: Op): (InvokeEvent | CompletionEvent)[] {
-  const { at, done, outcome = 'ok', source = 'redis', answer, replicas, code, ...invoke } = given;
+  const { at, done, outcome = 'ok', source = 'redis', answer, answers, replicas, code, ...invoke } = given;
   const number = ++ops;
   const client = given.client ?? 'kit';
   const kind = given.kind ?? 'set';
@@ -57,6 +59,7 @@ export function op(given: Op): (InvokeEvent | CompletionEvent)[] {
       atUs: us(done),
       ...(outcome === 'ok' && { source }),
       ...(answer !== undefined && { value: answer }),
+      ...(answers !== undefined && { values: answers }),
       ...(replicas !== undefined && { replicas }),
       ...(code !== undefined && { error: { code, message: code } }),
     });

@@ -76,6 +76,28 @@ describe('latency', () => {
 describe('availability', () => {
   const check = (...events: readonly Events[]) => availability.check(history(...events), context());
 
+  it('compares a batch key by key: another key’s value, or an answer of another length, is wrong', () => {
+    const keys = ['a', 'b', 'c'];
+    const written = [
+      op({ at: 0, done: 1, kind: 'setMany', key: 'a', keys: ['a', 'b'], values: ['va', 'vb'] }),
+      op({ at: 1, done: 2, kind: 'set', key: 'c', value: 'vc' }),
+    ];
+    const read = (...answers: readonly (string | null)[]) =>
+      check(written, op({ at: 5, done: 6, kind: 'getMany', key: 'a', keys, answers }));
+    expect(read('va', null, 'vc')).toMatchObject({
+      validity: 'valid',
+      figures: { rightBatchValues: { successes: 3, n: 3 } },
+    });
+    expect(read('va', 'va', 'vc')).toMatchObject({
+      validity: 'invalid',
+      reasons: [expect.stringContaining('getMany a (wrong)')],
+      figures: { rightBatchValues: { successes: 2, n: 3 }, rightValues: { successes: 2, n: 3 } },
+    });
+    expect(read('va', 'vb').figures.rightBatchValues).toMatchObject({ successes: 0, n: 3 });
+    const unanswered = check(written, op({ at: 5, kind: 'getMany', key: 'a', keys }));
+    expect(unanswered.figures.rightBatchValues).toBe(undefined);
+  });
+
   it('counts what was refused, unanswered, late or wrong against the scheduled operations', () => {
     const finding = check(
       op({

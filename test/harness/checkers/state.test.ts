@@ -134,7 +134,14 @@ describe('replication', () => {
 describe('coverage', () => {
   it('reads lines and branches, and does not know with only one of them', () => {
     const data = { linesCovered: 90, linesTotal: 100, branchesCovered: 7, branchesTotal: 10 };
-    const finding = coverage.check(history(seen('process', 'coverage', 0, data)), context());
+    const stamp = { ofCommit: 'c0ffee', runCommit: 'c0ffee', isOfSummary: true };
+    const finding = coverage.check(history(seen('process', 'coverage', 0, { ...data, ...stamp })), context());
+    expect(finding.validity).toBe('valid');
+    const stale = seen('process', 'coverage', 0, { ...data, ...stamp, ofCommit: '0ther' });
+    expect(coverage.check(history(stale), context())).toMatchObject({
+      validity: 'unknown',
+      reasons: ['the coverage summary is of commit 0ther, this run of c0ffee'],
+    });
     expect(finding.figures).toMatchObject({ lines: { successes: 90, n: 100 }, branches: { successes: 7 } });
     const half = seen('process', 'coverage', 0, { linesCovered: 1, linesTotal: 1 });
     expect(coverage.check(history(half), context()).validity).toBe('unknown');

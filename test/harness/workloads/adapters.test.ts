@@ -68,7 +68,11 @@ it('says of a batch that the memory answered it', async () => {
   const { tls: _, ...open } = endpoints;
   const adapter = kitAdapter(clientSpec('kit', open, settings), () => undefined);
   expect(await adapter.set('a', 'in memory', 'async')).toEqual({ source: 'memory' });
-  expect(await adapter.getMany(['a', 'b'])).toEqual({ source: 'memory', value: '1' });
+  expect(await adapter.getMany(['a', 'b'])).toEqual({
+    source: 'memory',
+    value: '1',
+    values: ['in memory', null],
+  });
   await adapter.close();
 });
 

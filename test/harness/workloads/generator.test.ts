@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadEnvironment } from '../../../config/load.ts';
 import { openClock } from '../../../harness/clock.ts';
-import type { History } from '../../../harness/history.ts';
+import type { History, Operation } from '../../../harness/history.ts';
 import { parseHistory } from '../../../harness/parse-history.ts';
 import { type ClientName, clientSpec } from '../../../harness/workloads/adapter.ts';
 import { generatedWorkload } from '../../../harness/workloads/catalogue.ts';
@@ -140,6 +140,9 @@ describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
     );
     const batches = history.operations.filter(({ invoke }) => invoke.kind === 'getMany');
     expect(Number(batches.at(-1)?.completion?.value)).toBeGreaterThan(10);
+    const { invoke: asked, completion: answered } = batches.at(-1) as Operation;
+    expect(answered?.values).toHaveLength(asked.keys?.length ?? 0);
+    expect(answered?.values?.filter((each) => each !== null).length).toBe(Number(answered?.value));
     // Every key that can be found has a write in the history that says what is right.
     const written = new Map(
       history.operations

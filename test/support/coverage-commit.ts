@@ -1,0 +1,46 @@
+/**
+ * Says beside a coverage summary which commit it is of: the one that the tests began and ended at, with `-dirty` where files differed
+ * from it at either time. Without a checkout nothing is said.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+export interface CoverageStamp {
+  readonly commit: string;
+  readonly summarySha256: string;
+}
+
+/** The commit that is checked out, as the manifest of a run writes it; null outside a checkout. */
+export function commitOf(directory: string): string | null {
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-C', directory, ...args], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  try {
+    const commit = git('rev-parse', 'HEAD');
+    return git('status', '--porcelain') === '' ? commit : `${commit}-dirty`;
+  } catch {
+    return null;
+  }
+}
+
+/** To be called before the tests; what it returns, after the summary has been written. */
+export function stampCoverage(summary: string, directory: string): () => void {
+  const before = commitOf(directory);
+  const written = () => statSync(summary, { throwIfNoEntry: false })?.mtimeMs;
+  const writtenBefore = written();
+  const stampFile = join(dirname(summary), 'coverage-commit.json');
+  return () => {
+    // A summary of an earlier run keeps the stamp of that run.
+    if (written() === undefined || written() === writtenBefore) return;
+    const after = commitOf(directory);
+    rmSync(stampFile, { force: true });
+    if (before === null || after === null) return;
+    const commit = before === after ? before : `${after.replace(/-dirty$/, '')}-dirty`;
+    const summarySha256 = createHash('sha256').update(readFileSync(summary)).digest('hex');
+    writeFileSync(stampFile, `${JSON.stringify({ commit, summarySha256 } satisfies CoverageStamp)}\n`);
+  };
+}
