@@ -1,6 +1,7 @@
 /** What can be named: substrates and drills. A plug-in adds an entry here; nothing else in the harness lists them. */
+import { join } from 'node:path';
 import type { AttachTarget } from '../config/attach.ts';
-import { KitError } from '../config/errors.ts';
+import { EXIT, KitError } from '../config/errors.ts';
 import type { BundleReport } from '../infra/docker/bundle.ts';
 import type { DriftFinding } from '../infra/docker/drift.ts';
 import type { BuildOptions, BuiltImage } from '../infra/docker/images.ts';
@@ -47,6 +48,36 @@ export async function requireAttachable(target: AttachTarget, namespace: string)
 
 export function substrateOf(name: SubstrateName, options: SubstrateOptions): Promise<Substrate> {
   return SUBSTRATES[name](options);
+}
+
+/**
+ * Takes an environment for one command. A second one would heal the first one's faults, or mistake them for its own; disposing gives
+ * it back, and a holder that died has given it back.
+ *
+ * @throws KitError ENVIRONMENT_BUSY with the pid of the command that has it
+ */
+export async function holdEnvironment(
+  substrate: SubstrateName,
+  name: string,
+  stateDir: string,
+): Promise<Disposable> {
+  const [{ acquireLock }, { makePrivateDir }] = await Promise.all([
+    import('../infra/local/lock.ts'),
+    import('../infra/local/files.ts'),
+  ]);
+  const dir = join(stateDir, 'in-use');
+  makePrivateDir(dir);
+  return acquireLock(join(dir, `${substrate}-${name}.lock`), {
+    what: `environment '${name}'`,
+    timeoutMs: 0,
+    refusal: (pid) =>
+      new KitError(`environment '${name}' is in use by process ${pid ?? '?'}`, {
+        code: 'ENVIRONMENT_BUSY',
+        exitCode: EXIT.UNKNOWN,
+        where: stateDir,
+        hint: 'wait until it has finished, or use another state directory',
+      }),
+  });
 }
 
 /** What `kit doctor` looks at. */

@@ -1,5 +1,5 @@
 /**
- * The composition root: one run from configuration to verdict. The numbered steps of `run` are its table of contents.
+ * The composition root: one run from configuration to verdict. The numbered steps of `runAlone` are its table of contents.
  *
  * config ─▶ topology ─▶ substrate.apply ─▶ environment ─▶ trials ─▶ evidence, sealed ─▶ judge ─▶ reports
  *
@@ -22,7 +22,13 @@ import { digestText } from './evidence/files.ts';
 import type { Manifest, RunKind, TrialRecord } from './evidence/manifest.ts';
 import { createRunFolder, type RunFolder } from './evidence/run-folder.ts';
 import { analyzeRun } from './judge.ts';
-import { drillsNamed, requireAttachable, type SubstrateName, substrateOf } from './registry.ts';
+import {
+  drillsNamed,
+  holdEnvironment,
+  requireAttachable,
+  type SubstrateName,
+  substrateOf,
+} from './registry.ts';
 import { renderers } from './reports/index.ts';
 import type { Report } from './reports/report.ts';
 import { runTrial } from './trial.ts';
@@ -61,6 +67,17 @@ export interface RunOutcome {
  * @throws KitError what could not be had; the environment has ended by then, and the folder has no seal
  */
 export async function run(request: RunRequest): Promise<RunOutcome> {
+  if (request.attach !== undefined) return runAlone(request);
+  const held = await holdEnvironment(request.substrate, request.environment.name, request.stateDir);
+  try {
+    return await runAlone(request);
+  } finally {
+    held[Symbol.dispose]();
+  }
+}
+
+/** The run itself, the environment being this command's alone. */
+async function runAlone(request: RunRequest): Promise<RunOutcome> {
   // 1. Everything that can be wrong without starting anything.
   const drills = drillsNamed(request.drills);
   const topology = planTopology(request.environment);

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { loadEnvironment } from '../config/load.ts';
-import { substrateOf } from '../harness/registry.ts';
-import { planTopology } from '../infra/topology.ts';
+import { holdEnvironment, type SubstrateName, substrateOf } from '../harness/registry.ts';
+import { planTopology, type Topology } from '../infra/topology.ts';
 import { environmentText, environmentView } from './environment-view.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';
@@ -21,17 +21,26 @@ export function up(program: Command, session: Session): void {
     .addHelpText('after', examples(['kit up', 'dev'], ['kit up --env production', 'with TLS and ACL users']))
     .action(async (options: common.EnvironmentOptions) => {
       const topology = planTopology(loadEnvironment(options.env, options.set));
-      const substrate = await substrateOf(options.substrate, { stateDir: stateDir() });
-      const environment = await substrate.apply(topology, {
-        ephemeral: false,
-        progress: (line) => session.terminal.progress(line),
-        signal: session.signal,
-      });
+      const held = await holdEnvironment(options.substrate, topology.environment.name, stateDir());
       try {
-        const view = await environmentView(environment);
-        answer(session, view, environmentText(view));
+        await bringUp(session, options.substrate, topology);
       } finally {
-        await environment[Symbol.asyncDispose]();
+        held[Symbol.dispose]();
       }
     });
+}
+
+async function bringUp(session: Session, name: SubstrateName, topology: Topology): Promise<void> {
+  const substrate = await substrateOf(name, { stateDir: stateDir() });
+  const environment = await substrate.apply(topology, {
+    ephemeral: false,
+    progress: (line) => session.terminal.progress(line),
+    signal: session.signal,
+  });
+  try {
+    const view = await environmentView(environment);
+    answer(session, view, environmentText(view));
+  } finally {
+    await environment[Symbol.asyncDispose]();
+  }
 }

@@ -27,10 +27,13 @@ export async function startNode(node: PlannedNode): Promise<void> {
 
 export async function pauseNode(node: PlannedNode): Promise<Heal> {
   await docker(['pause', node.container]);
-  return async () => {
-    const state = (await inspectContainers([node.container])).get(node.container)?.State.Status;
-    if (state === 'paused') await docker(['unpause', node.container]);
-  };
+  return () => unpauseNode(node);
+}
+
+/** Of a node that is not paused: nothing. */
+export async function unpauseNode(node: PlannedNode): Promise<void> {
+  const state = (await inspectContainers([node.container])).get(node.container)?.State.Status;
+  if (state === 'paused') await docker(['unpause', node.container]);
 }
 
 /** Both networks: nobody reaches it, published port included. */

@@ -16,6 +16,7 @@ import type { ApplyOptions, DestroyReport, PlanStep, Substrate } from '../substr
 import { planTopology, type Topology } from '../topology.ts';
 import { docker, engineVersion, inspectContainers, labelled } from './engine.ts';
 import { DockerEnvironment } from './environment.ts';
+import { unpauseNode } from './faults.ts';
 import { clientCa, dockerSecrets, environmentDir, renderFiles, renderHashes } from './files.ts';
 import { awaitWhole } from './health.ts';
 import { chooseImages } from './images.ts';
@@ -74,7 +75,7 @@ class DockerSubstrate implements Substrate {
     const before = await this.#running(plan);
     if (before) {
       const environment = await this.#handle(plan, false);
-      await this.#startStopped(environment);
+      await this.#startStopped(plan, environment);
       await awaitWhole(environment, options.signal);
       return environment;
     }
@@ -164,7 +165,9 @@ class DockerSubstrate implements Substrate {
     return other.length === 0 ? undefined : `the configuration of ${other.map(({ id }) => id).join(', ')}`;
   }
 
-  async #startStopped(environment: Environment): Promise<void> {
+  /** And continues what a run that was killed had paused. */
+  async #startStopped(plan: DockerPlan, environment: Environment): Promise<void> {
+    await Promise.all(plan.nodes.map(unpauseNode));
     const stopped = (await environment.status()).filter(({ state }) => state === 'stopped');
     for (const { id } of stopped) await environment.capabilities.start?.(id);
   }

@@ -129,16 +129,21 @@ export async function resumeAll(
   signal?: AbortSignal,
 ): Promise<void> {
   const processes = nodes.processes();
-  for (const identity of processes.values()) {
-    if ((await stateOf(identity)) === 'stopped') await signalProcess(identity, 'SIGCONT');
+  const paused: string[] = [];
+  for (const [id, identity] of processes) {
+    if ((await stateOf(identity)) !== 'stopped') continue;
+    // A run that was killed while it had paused the node.
+    await signalProcess(identity, 'SIGCONT');
+    paused.push(id);
   }
   const gone: string[] = [];
   for (const { id } of nodesOf(nodes.site.topology)) {
     const identity = processes.get(id);
     if (identity === undefined || !(await isAlive(identity))) gone.push(id);
   }
-  if (gone.length === 0) return;
-  progress(`starting again ${gone.join(', ')}`);
+  if (paused.length > 0) progress(`continued ${paused.join(', ')}`);
+  if (gone.length === 0 && paused.length === 0) return;
+  if (gone.length > 0) progress(`starting again ${gone.join(', ')}`);
   if (nodes.site.topology.environment.topology.kind === 'cluster') {
     await Promise.all(gone.map((id) => startNode(nodes, id, signal)));
     return awaitCluster(nodes.health(signal));

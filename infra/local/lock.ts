@@ -17,6 +17,8 @@ export interface LockOptions {
   /** For the error: "waiting for the address blocks". */
   readonly what: string;
   readonly signal?: AbortSignal | undefined;
+  /** Another error than `LOCKED`, where the wait is over. */
+  readonly refusal?: (holder: number | undefined) => KitError;
   /** The work removes things: on a disk too full for a lock it goes ahead without one, for it is what makes room. */
   readonly makesRoom?: boolean;
 }
@@ -47,6 +49,7 @@ export async function acquireLock(path: string, options: LockOptions): Promise<D
       continue;
     }
     if (performance.now() > deadline) {
+      if (options.refusal !== undefined) throw options.refusal(holder?.pid);
       throw new KitError(`${options.what}: process ${holder?.pid ?? '?'} has held it for too long`, {
         code: 'LOCKED',
         exitCode: EXIT.UNKNOWN,

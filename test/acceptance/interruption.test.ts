@@ -49,6 +49,35 @@ describe('Ctrl-C while the master is paused', () => {
   });
 });
 
+describe('a kept environment', () => {
+  it('is one command’s at a time: another run and kit up are told whose it is, and disturb nothing', async () => {
+    const file = desk.environment('kept');
+    await desk.kit('up', '--env', file);
+    const running = desk.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
+    await running.said(/pause redis-/);
+    await until('a stopped process', () => desk.processes().some(({ stopped }) => stopped));
+    for (const second of [
+      ['drill', 'hit-miss', '--env', file, '--out', 'second'],
+      ['up', '--env', file],
+    ]) {
+      const { exitCode, out } = await desk.kit(...second, '--json');
+      expect(exitCode).toBe(EXIT.UNKNOWN);
+      expect(JSON.parse(out)).toMatchObject({
+        error: {
+          code: 'ENVIRONMENT_BUSY',
+          message: `environment 'kept' is in use by process ${running.pid}`,
+          hint: expect.any(String),
+        },
+      });
+      expect(desk.processes().some(({ stopped }) => stopped)).toBe(true);
+    }
+    expect(existsSync(join(desk.path, 'second'))).toBe(false);
+    running.kill('SIGINT');
+    await running.ended();
+    expect((await desk.kit('up', '--env', file)).exitCode).toBe(EXIT.GO);
+  });
+});
+
 describe('SIGKILL while the master is paused', () => {
   it('leaves nothing: what ran is ended without anybody asking', async () => {
     const running = await drillWithPausedMaster({ group: false });
@@ -75,6 +104,26 @@ describe('SIGKILL while the master is paused', () => {
     const { exitCode, out } = await desk.kit('down', '--env', file);
     expect({ exitCode, out }).toMatchObject({ exitCode: EXIT.GO, out: expect.stringContaining('redis-1') });
     await desk.nothingLeft();
+  });
+
+  it('of an environment that was up is healed by the next kit up, and by the next run', async () => {
+    const file = desk.environment('kept');
+    await desk.kit('up', '--env', file);
+    for (const next of [
+      ['up', '--env', file],
+      ['drill', 'hit-miss', '--env', file],
+    ]) {
+      const running = desk.start(['drill', 'master-hang', '--env', file]);
+      await running.said(/pause redis-/);
+      await until('a stopped process', () => desk.processes().some(({ stopped }) => stopped));
+      running.kill('SIGKILL');
+      await running.ended();
+      const { exitCode, err } = await desk.kit(...next);
+      expect(exitCode, err).toBe(EXIT.GO);
+      expect(err).toMatch(/continued redis-\d/);
+      expect(desk.processes().filter(({ stopped }) => stopped)).toEqual([]);
+      expect((await desk.kit('status', '--env', file)).exitCode).toBe(EXIT.GO);
+    }
   });
 });
 
