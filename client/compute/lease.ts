@@ -146,7 +146,9 @@ export class Claim {
     const args = [this.#token, payload, ttlMs ?? 0, seen, channel];
     const reply = await this.#call('rck1_store', [this.#entry, this.#lease], args);
     if (reply !== ABSENT) return Number(reply) === 1;
-    const look: Command = ['GETRANGE', this.#entry, 0, Math.max(0, seen.length - 1)];
+    // MGET: nothing, and no error, for a key of another type.
+    const look: Command =
+      seen.length === 0 ? ['MGET', this.#entry] : ['GETRANGE', this.#entry, 0, seen.length - 1];
     return this.#transact(look, (entry) =>
       isUnchanged(entry, seen)
         ? [
@@ -259,7 +261,8 @@ export class Claim {
   }
 }
 
-function isUnchanged(entry: unknown, seen: Buffer): boolean {
+function isUnchanged(reply: unknown, seen: Buffer): boolean {
+  const entry = Array.isArray(reply) ? reply[0] : reply;
   if (!Buffer.isBuffer(entry) || entry.length === 0) return true;
   return seen.length > 0 && entry.equals(seen);
 }

@@ -22,9 +22,9 @@ local function wake(held, channel, token, outcome, payload)
 end
 
 -- Whether the entry is what the holder saw before it loaded: nothing (seen is ''), or a value that begins like this and may
--- have expired since. A deletion needs no check: it takes the lease too.
+-- have expired since. A deletion needs no check: it takes the lease too. What is no string is no entry.
 local function unchanged(entry, seen)
-  if seen == '' then return redis.call('EXISTS', entry) == 0 end
+  if seen == '' then return redis.call('TYPE', entry).ok ~= 'string' end
   local now = redis.call('GETRANGE', entry, 0, #seen - 1)
   return now == seen or now == ''
 end
@@ -44,7 +44,8 @@ end
 
 -- KEYS entry, lease; ARGV token, lease in ms. Returns the value, or as `take`: the caller waits for the holder.
 local function fetch(keys, args)
-  return redis.call('GET', keys[1]) or take(keys[2], args[1], args[2], true)
+  -- MGET: nothing, and no error, for a key of another type.
+  return redis.call('MGET', keys[1])[1] or take(keys[2], args[1], args[2], true)
 end
 
 -- KEYS lease; ARGV token, lease in ms, 1 where the caller waits for the holder. Returns as `take`.

@@ -38,10 +38,15 @@ export class Transactions {
     const connection = this.#connection;
     const before = connection.current();
     if (connection.state.kind !== 'ready') return false;
-    const [, ...replies] = await Promise.all([
+    const asked = [
       connection.request('WATCH', keys, { once: true }),
       ...looks.map(([name, ...args]) => connection.request(name, args, { buffers: true, once: true })),
-    ]);
+    ];
+    const [, ...replies] = await Promise.all(asked).catch(async (error: unknown) => {
+      // What is watched now would undo the next sequence.
+      await Promise.allSettled([...asked, connection.request('UNWATCH', [], { once: true })]);
+      throw error;
+    });
     // A connection that was replaced in between has forgotten the WATCH.
     const same = connection.current() === before && connection.state.kind === 'ready';
     const writes = same ? decide(replies) : undefined;
