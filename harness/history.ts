@@ -70,6 +70,8 @@ export interface FaultEvent {
   readonly fault: string;
   readonly phase: 'inject' | 'injected' | 'heal' | 'healed';
   readonly node?: string;
+  /** In a cluster: the node's shard, by the id of its first master. Other shards have nothing to do with the fault. */
+  readonly shard?: string;
   readonly atUs: number;
   readonly detail?: string;
 }
@@ -101,10 +103,14 @@ export interface ExpectationEvent {
   readonly atUs: number;
 }
 
-/** What one raw node held after the heal, read over an admin connection. `null` means absent. */
+/**
+ * What one raw node held after the heal, read over an admin connection. `null` means absent. In a cluster a node is asked
+ * for the keys of its own shard alone.
+ */
 export interface FinalReadEvent {
   readonly type: 'final';
   readonly node: string;
+  readonly shard?: string;
   readonly redisRole: 'master' | 'replica';
   readonly atUs: number;
   /** Physical key → decoded value. In batches: several events a node. */

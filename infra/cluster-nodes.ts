@@ -70,8 +70,9 @@ export interface ClusterLine {
   /** Of a replica: the id of its master. */
   readonly master: string | undefined;
   readonly configEpoch: number;
-  /** Without those that are being migrated. */
   readonly slots: readonly SlotRange[];
+  /** Of `myself`: slots that are being given away, with the id of who takes them. */
+  readonly migrating: readonly { readonly slot: number; readonly to: string }[];
 }
 
 /** @param text the answer of CLUSTER NODES */
@@ -92,6 +93,10 @@ export function parseClusterNodes(text: string): readonly ClusterLine[] {
         master: master === '-' ? undefined : master,
         configEpoch: Number(epoch),
         slots: slots.filter((range) => !range.startsWith('[')).map(rangeOf),
+        migrating: slots.flatMap((range) => {
+          const [, slot, to] = /^\[(\d+)->-(\w+)\]$/.exec(range) ?? [];
+          return slot === undefined || to === undefined ? [] : [{ slot: Number(slot), to }];
+        }),
       };
     });
 }

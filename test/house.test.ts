@@ -25,6 +25,7 @@ const PURE_INFRA = [
   'infra/sentinel-conf.ts',
   'infra/conf-lint.ts',
   'infra/cluster-conf.ts',
+  'infra/cluster-slots.ts',
   'infra/lint/',
 ];
 
@@ -102,10 +103,15 @@ const ROOMS: readonly rules.Room[] = [
   room('harness/samplers/', 'look at an Environment, write to the recorder', ACTING, {
     libraries: ['ioredis'],
   }),
-  room('harness/faults/', 'act on an Environment, whatever carries it', ['infra/switchover.ts', ...ACTING], {
-    types: ['harness/drills/drill.ts'],
-    libraries: ['ioredis'],
-  }),
+  room(
+    'harness/faults/',
+    'act on an Environment, whatever carries it',
+    ['infra/switchover.ts', 'infra/slot-migration.ts', ...ACTING],
+    {
+      types: ['harness/drills/drill.ts'],
+      libraries: ['ioredis'],
+    },
+  ),
   room(
     'harness/workloads/',
     'users of a cache: the public client, and the stock one beside it',

@@ -56,6 +56,7 @@ export const lostWrites: Checker = {
       context,
       acknowledged,
       acknowledged.filter((write) => state.effectOf(write) === 'absent'),
+      final.shardOf,
     );
   },
 };
@@ -65,6 +66,7 @@ function judge(
   context: CheckContext,
   acknowledged: readonly AcknowledgedWrite[],
   lost: readonly AcknowledgedWrite[],
+  shardOf: (key: string) => string | undefined,
 ): Finding {
   const excused = excusedSpans(history, context.environment.durability.asyncLossWindowMs);
   const isDurable = ({ invoke }: AcknowledgedWrite) => typeof invoke.durability === 'object';
@@ -72,8 +74,13 @@ function judge(
   const durableLost = lost.filter(isDurable);
   const asyncLost = lost.filter((write) => !isDurable(write));
   const beyond = asyncLost.filter(
-    ({ completion }) =>
-      !excused.some((span) => completion.atUs >= span.startUs && completion.atUs <= span.endUs),
+    ({ invoke, completion }) =>
+      !excused.some(
+        ({ shard, startUs, endUs }) =>
+          (shard === undefined || shard === shardOf(invoke.key)) &&
+          completion.atUs >= startUs &&
+          completion.atUs <= endUs,
+      ),
   );
   const unconfirmed = durable.filter(({ invoke, completion }) => {
     const promised = typeof invoke.durability === 'object' ? invoke.durability.replicas : 0;
@@ -112,9 +119,10 @@ function judge(
   };
 }
 
-/** When an async acknowledgement may be lost: from the window before a fault to the promotion of another master. */
+/** When an async acknowledgement may be lost: from the window before a fault to the promotion of another master, and in its shard alone. */
 function excusedSpans(history: History, windowMs: number) {
   return faultSpans(history).map((span: FaultSpan) => ({
+    shard: span.shard,
     startUs: span.fromUs - windowMs * US_PER_MS,
     endUs: promotionAfter(history, span.askedUs, span.node) ?? span.toUs ?? span.fromUs,
   }));

@@ -5,6 +5,8 @@
  * far as it touches the time since the fault was asked for; a gap still open at the end counts to the end.
  * `servedAfterRecovery`: of the writes meant more than a second after that recovery and sent, the share that Redis acknowledged.
  *
+ * In a cluster only writes to the struck shard count: the others go on all the while.
+ *
  * A fault that was never seen to heal left the topology broken: what was measured then is no recovery.
  * A client that never wrote again has no `recoveryMs`, and the finding is invalid: never is not a short time.
  */
@@ -15,6 +17,7 @@ import {
   acknowledgedWrites,
   type FaultSpan,
   faultSpans,
+  finalMaster,
   isWrite,
   lastUs,
   operationsOf,
@@ -57,7 +60,12 @@ export const recovery: Checker = {
         figures: present({ deadClients: dead }),
       };
     }
-    const recoveries = faults.map((fault) => recoveryOf(fault, writes));
+    const final = finalMaster(history);
+    const struck = (fault: FaultSpan) =>
+      fault.shard === undefined || final.kind !== 'read'
+        ? writes
+        : writes.filter(({ invoke }) => final.shardOf(invoke.key) === fault.shard);
+    const recoveries = faults.map((fault) => recoveryOf(fault, struck(fault)));
     const lasting = faults.flatMap((fault, i) =>
       (recoveries[i]?.never ?? []).map(
         (kind) => `no ${kind} was acknowledged any more after ${fault.fault} of ${fault.node}`,
@@ -69,7 +77,12 @@ export const recovery: Checker = {
       validity: lasting.length > 0 || !alive ? 'invalid' : 'valid',
       reasons: [...lasting, ...(alive ? [] : ['the client did not answer the probe after the heal'])],
       figures: present({
-        writeGapMs: value(writeGapUs(history, context.client, faults, writes) / US_PER_MS, 'ms', 1),
+        writeGapMs: value(
+          Math.max(...faults.map((fault) => writeGapUs(history, context.client, fault, struck(fault)))) /
+            US_PER_MS,
+          'ms',
+          1,
+        ),
         recoveryMs:
           lasting.length > 0 ? undefined : value(Math.max(...recovered) / US_PER_MS, 'ms', recovered.length),
         servedAfterRecovery:
@@ -136,13 +149,13 @@ function servedAfter(
 function writeGapUs(
   history: History,
   client: string,
-  faults: readonly FaultSpan[],
+  fault: FaultSpan,
   writes: readonly AcknowledgedWrite[],
 ): number {
   const window = windowOf(history, client);
   const startUs = window?.startUs ?? history.operations[0]?.invoke.intendedUs ?? 0;
   const endUs = window?.endUs ?? lastUs(history);
-  const fromUs = Math.min(...faults.map((fault) => fault.askedUs));
+  const fromUs = fault.askedUs;
   const times = writes.map(({ completion }) => completion.atUs).sort((a, b) => a - b);
   let longest = 0;
   let before = startUs;

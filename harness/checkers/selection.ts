@@ -24,6 +24,7 @@ export interface SpanUs {
 export interface FaultSpan {
   readonly fault: string;
   readonly node: string;
+  readonly shard: string | undefined;
   /** When it was asked for. A coordinated switch has happened by the time that it is observed. */
   readonly askedUs: number;
   /** Observed injection; where it was never observed, the intent. */
@@ -144,6 +145,7 @@ export function faultSpans(history: History): readonly FaultSpan[] {
     return {
       fault: first?.fault ?? '',
       node: injected?.node ?? first?.node ?? '',
+      shard: injected?.shard ?? first?.shard,
       askedUs: first?.atUs ?? 0,
       fromUs: injected?.atUs ?? first?.atUs ?? 0,
       observed: injected !== undefined,
@@ -158,33 +160,62 @@ export function faultSpans(history: History): readonly FaultSpan[] {
  * events come up to a second after the fact.
  */
 export function promotionAfter(history: History, fromUs: number, deposed: string): number | undefined {
+  const inCluster = history.faults.some(({ shard }) => shard !== undefined);
+  // The masters of the other shards were masters all along.
+  const before = inCluster ? mastersAt(history, fromUs) : new Set<string>();
   const seen = history.observations.find((event) => {
     if (event.atUs < fromUs) return false;
     if (event.from === 'sentinel') return event.name === '+promoted-slave' || event.name === '+switch-master';
-    if (event.from === 'client') return event.name === 'moved';
+    if (event.from === 'client') return event.name === 'moved' && !inCluster;
     return (
       event.from === 'info' &&
-      event.name === 'sample' &&
+      TELLS_ROLE.has(event.name) &&
       event.node !== deposed &&
+      !before.has(event.node ?? '') &&
       event.data?.role === 'master'
     );
   });
   return seen?.atUs;
 }
 
+const TELLS_ROLE: ReadonlySet<string> = new Set(['sample', 'role']);
+
+/** Nodes that last said ROLE master, before a moment. */
+function mastersAt(history: History, atUs: number): ReadonlySet<string> {
+  const roles = new Map<string, unknown>();
+  for (const event of history.observations) {
+    if (event.from !== 'info' || !TELLS_ROLE.has(event.name) || event.atUs >= atUs) continue;
+    roles.set(event.node ?? '', event.data?.role);
+  }
+  return new Set([...roles].filter(([, role]) => role === 'master').map(([node]) => node));
+}
+
 export type FinalRead =
-  | { readonly kind: 'read'; readonly node: string; readonly entries: ReadonlyMap<string, string | null> }
+  | {
+      readonly kind: 'read';
+      readonly entries: ReadonlyMap<string, string | null>;
+      /** In a cluster: the shard that has a key now. */
+      shardOf(key: string): string | undefined;
+    }
   | { readonly kind: 'none' }
   | { readonly kind: 'several'; readonly nodes: readonly string[] };
 
-/** What the master held after the heal. */
+/** What the master held after the heal; in a cluster the master of each shard. */
 export function finalMaster(history: History): FinalRead {
   const finals = history.finals.filter((final) => final.redisRole === 'master');
-  const nodes = [...new Set(finals.map((final) => final.node))];
-  const [node] = nodes;
-  if (node === undefined) return { kind: 'none' };
-  if (nodes.length > 1) return { kind: 'several', nodes };
-  return { kind: 'read', node, entries: new Map(finals.flatMap((final) => final.entries)) };
+  if (finals.length === 0) return { kind: 'none' };
+  for (const ofShard of Map.groupBy(finals, ({ shard }) => shard).values()) {
+    const nodes = [...new Set(ofShard.map((final) => final.node))];
+    if (nodes.length > 1) return { kind: 'several', nodes };
+  }
+  const shards = new Map(
+    finals.flatMap(({ shard, entries }) => entries.map(([key]) => [key, shard] as const)),
+  );
+  return {
+    kind: 'read',
+    entries: new Map(finals.flatMap((final) => final.entries)),
+    shardOf: (key) => shards.get(key),
+  };
 }
 
 /** Growth of a counter of INFO over the trial, over all nodes; a restart sets it back to 0. Undefined: never sampled. */

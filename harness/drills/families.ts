@@ -62,6 +62,11 @@ export function failover(
   };
 }
 
+/** The same under the faults that a cluster knows. */
+export function clusterFailover(drill: Parameters<typeof failover>[0]): Drill {
+  return { ...failover(drill), topologies: ['cluster'] };
+}
+
 /** Load without a fault, through the kit's client. */
 export function load(
   drill: Own<'family' | 'clients' | 'faults' | 'boundMs' | 'needs' | 'topologies'> &

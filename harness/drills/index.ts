@@ -1,6 +1,8 @@
 /** Every drill, in the order in which a run takes them: what is cheap and basic first. */
 import { batches } from './batches.ts';
 import { breaker } from './breaker.ts';
+import { clusterMasterCrash } from './cluster-master-crash.ts';
+import { clusterSlotMigration } from './cluster-slot-migration.ts';
 import { consistency } from './consistency.ts';
 import { corruptPayload } from './corrupt-payload.ts';
 import type { Drill } from './drill.ts';
@@ -38,4 +40,6 @@ export const drills: readonly Drill[] = [
   plannedSwitch,
   masterCrash,
   masterHang,
+  clusterSlotMigration,
+  clusterMasterCrash,
 ];

@@ -4,9 +4,10 @@ import type { Fault } from './fault.ts';
 import { kill } from './kill.ts';
 import { pause } from './pause.ts';
 import { plannedSwitch } from './planned-switch.ts';
+import { slotMigration } from './slot-migration.ts';
 
 const faults: ReadonlyMap<string, Fault> = new Map(
-  [kill, pause, plannedSwitch].map((fault) => [fault.id, fault]),
+  [kill, pause, plannedSwitch, slotMigration].map((fault) => [fault.id, fault]),
 );
 
 export function faultById(id: string): Fault {

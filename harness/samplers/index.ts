@@ -1,3 +1,4 @@
+import { sampleClusterRoles } from './cluster-roles.ts';
 import { sampleNodeInfo } from './node-info.ts';
 import { sampleProcess } from './process-usage.ts';
 import type { Sampler, SamplerContext } from './sampler.ts';
@@ -5,7 +6,12 @@ import { sampleSentinelEvents } from './sentinel-events.ts';
 
 /** Starts all samplers; subscriptions are in place when it resolves. */
 export async function startSamplers(context: SamplerContext): Promise<Sampler> {
-  const samplers = [sampleProcess(context), sampleNodeInfo(context), await sampleSentinelEvents(context)];
+  const samplers = [
+    sampleProcess(context),
+    sampleNodeInfo(context),
+    sampleClusterRoles(context),
+    await sampleSentinelEvents(context),
+  ];
   return {
     async stop() {
       await Promise.all(samplers.map((sampler) => sampler.stop()));

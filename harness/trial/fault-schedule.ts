@@ -2,6 +2,7 @@
  * Injects a drill's faults when they are due and heals them: each as scheduled, all of them whatever happens, an injection
  * included that is under way when the trial ends or that failed after it had its effect. Intents and observed effects both go into the history.
  */
+import { KitError } from '../../config/errors.ts';
 import type { Environment } from '../../infra/environment.ts';
 import type { Clock } from '../clock.ts';
 import type { ScheduledFault, Target } from '../drills/drill.ts';
@@ -49,6 +50,7 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
       phase,
       atUs: clock.nowUs(),
       ...(node !== undefined && { node }),
+      ...shardOf(environment, node),
       ...(detail !== undefined && { detail }),
     });
 
@@ -77,7 +79,9 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
     if ('afterMs' in heal) {
       await pause(heal.afterMs, signal);
     } else {
-      await recovered({ ...options, signal }, clock.nowUs());
+      const injectedUs = clock.nowUs();
+      await succeeded({ ...options, signal }, scheduled.target);
+      await recovered({ ...options, signal }, environment.cluster === undefined ? injectedUs : clock.nowUs());
       await pause(heal.plusMs, signal);
     }
     await unhealed.get(scheduled)?.();
@@ -148,7 +152,30 @@ async function recovered(options: FaultScheduleOptions, injectedUs: number): Pro
   }
 }
 
-/** Who a target is at this moment. */
+/**
+ * Clients of a cluster write to the other shards all the while, so that their writes say nothing: the struck shard, the one
+ * that a target is in, must have a master again that answers. At the bound the fault is healed all the same.
+ */
+async function succeeded(
+  { environment, signal, recoveryBoundMs }: FaultScheduleOptions,
+  target: Target,
+): Promise<void> {
+  const { cluster, topology } = environment;
+  if (cluster === undefined || target !== 'master') return;
+  const served = async () => (await cluster.shards()).length === topology.environment.topology.masters;
+  const bound = { boundMs: recoveryBoundMs, signal };
+  await until('every shard to have a master again', served, bound).catch((error: unknown) => {
+    if (signal.aborted || !(error instanceof KitError)) throw error;
+  });
+}
+
+/** In a cluster: the shard that a node belongs to. */
+function shardOf({ topology }: Environment, node: string | undefined): { readonly shard?: string } {
+  const shard = topology.redis.find(({ id }) => id === node)?.shard?.master;
+  return shard === undefined ? {} : { shard };
+}
+
+/** Who a target is at this moment; of a cluster in the shard with the first slots. */
 async function resolveTarget(
   environment: Environment,
   target: Target,
@@ -157,6 +184,15 @@ async function resolveTarget(
   const wait = { boundMs: TARGET_BOUND_MS, signal };
   if (target === 'none') return undefined;
   if (target === 'sentinel-1') return target;
+  if (environment.cluster !== undefined) {
+    const { cluster } = environment;
+    const shard = await until(
+      'a shard with a replica',
+      async () => (await cluster.shards()).find(({ replicas }) => replicas.length > 0),
+      wait,
+    );
+    return target === 'master' ? shard.master : shard.replicas[0];
+  }
   const master = await until('exactly one master', () => environment.masterId(), wait);
   if (target === 'master') return master;
   return until(

@@ -2,7 +2,9 @@
  * After the heal: what every raw node holds of the keys that were written, and the removal of those keys. Past the client
  * and its fallback, over admin connections, replicas included.
  */
+import type { Redis } from 'ioredis';
 import { decodeEnvelope } from '../../client/index.ts';
+import { keySlot } from '../../infra/cluster-slots.ts';
 import type { Environment } from '../../infra/environment.ts';
 import type { Clock } from '../clock.ts';
 import type { Recorder } from '../recorder.ts';
@@ -16,28 +18,74 @@ export async function readAllNodes(
   written: readonly WrittenKey[],
   history: { readonly recorder: Recorder; readonly clock: Clock },
 ): Promise<void> {
-  for (const { id } of environment.topology.redis) {
-    const redis = await environment.admin(id);
-    const [role] = (await redis.call('ROLE')) as readonly [string];
-    for (const batch of batches(written)) {
-      const values = await redis.mgetBuffer(batch.map(({ key }) => key));
-      history.recorder.record({
-        type: 'final',
-        node: id,
-        redisRole: role === 'master' ? 'master' : 'replica',
-        atUs: history.clock.nowUs(),
-        entries: batch.map(({ key, encoding }, i) => [key, decode(values[i] ?? null, encoding)] as const),
-      });
+  for (const { shard, nodes, keys } of await groupsOf(environment, written)) {
+    for (const id of nodes) {
+      const redis = await environment.admin(id);
+      const [role] = (await redis.call('ROLE')) as readonly [string];
+      for (const batch of batches(keys)) {
+        const values = await read(redis, batch, shard);
+        history.recorder.record({
+          type: 'final',
+          node: id,
+          ...(shard !== undefined && { shard }),
+          redisRole: role === 'master' ? 'master' : 'replica',
+          atUs: history.clock.nowUs(),
+          entries: batch.map(({ key, encoding }, i) => [key, decode(values[i] ?? null, encoding)] as const),
+        });
+      }
     }
   }
 }
 
+/** Nodes that should all hold the same keys. */
+interface Group {
+  /** Undefined outside a cluster. */
+  readonly shard: string | undefined;
+  readonly master: string | undefined;
+  readonly nodes: readonly string[];
+  readonly keys: readonly WrittenKey[];
+}
+
+/** One group of all, or the shards of a cluster as they are now. */
+async function groupsOf(environment: Environment, keys: readonly WrittenKey[]): Promise<readonly Group[]> {
+  const { redis } = environment.topology;
+  if (environment.cluster === undefined) {
+    const master = await environment.masterId();
+    return [{ shard: undefined, master, nodes: redis.map(({ id }) => id), keys }];
+  }
+  const slots = keys.map(({ key }) => keySlot(key));
+  return (await environment.cluster.shards()).map(({ master, replicas, slots: ranges }) => ({
+    shard: redis.find(({ id }) => id === master)?.shard?.master,
+    master,
+    nodes: [master, ...replicas],
+    keys: keys.filter((_, i) =>
+      ranges.some(([first, last]) => first <= Number(slots[i]) && Number(slots[i]) <= last),
+    ),
+  }));
+}
+
+/** A node of a cluster takes one key a command, and a replica only after READONLY. */
+async function read(
+  redis: Redis,
+  keys: readonly WrittenKey[],
+  shard: string | undefined,
+): Promise<readonly (Buffer | null)[]> {
+  if (shard === undefined) return redis.mgetBuffer(keys.map(({ key }) => key));
+  await redis.call('READONLY');
+  return Promise.all(keys.map(({ key }) => redis.getBuffer(key)));
+}
+
 /** Removes the keys from the master, so that the next trial starts on what this one found. */
 export async function removeKeys(environment: Environment, written: readonly WrittenKey[]): Promise<void> {
-  const master = await environment.masterId();
-  if (master === undefined || written.length === 0) return;
-  const redis = await environment.admin(master);
-  for (const batch of batches(written)) await redis.unlink(batch.map(({ key }) => key));
+  if (written.length === 0) return;
+  for (const { shard, master, keys } of await groupsOf(environment, written)) {
+    if (master === undefined) continue;
+    const redis = await environment.admin(master);
+    for (const batch of batches(keys)) {
+      if (shard === undefined) await redis.unlink(batch.map(({ key }) => key));
+      else await Promise.all(batch.map(({ key }) => redis.unlink(key)));
+    }
+  }
 }
 
 /** The logical value; bytes that the client's codec refuses are shown as such, not hidden as absent. */

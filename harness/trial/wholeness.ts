@@ -63,10 +63,14 @@ export async function awaitCaughtUp(
     'the replicas to have the same offset as the master',
     async () => {
       const nodes = await replicationOf(environment);
-      const offsets = nodes.map(({ info }) =>
-        infoNumber(info, info.role === 'master' ? 'master_repl_offset' : 'slave_repl_offset'),
-      );
-      return new Set(offsets).size === 1;
+      const shardOf = new Map(environment.topology.redis.map(({ id, shard }) => [id, shard?.master]));
+      // One group of all; of a cluster each shard by itself.
+      return [...Map.groupBy(nodes, ({ id }) => shardOf.get(id)).values()].every((group) => {
+        const offsets = group.map(({ info }) =>
+          infoNumber(info, info.role === 'master' ? 'master_repl_offset' : 'slave_repl_offset'),
+        );
+        return new Set(offsets).size === 1;
+      });
     },
     { ...options, everyMs: 20 },
   );

@@ -3,7 +3,7 @@
  * retries and re-sending of unanswered commands are what is compared.
  */
 import type { RedisOptions } from 'ioredis';
-import { Redis, ReplyError } from 'ioredis';
+import { Cluster, Redis, ReplyError } from 'ioredis';
 import type { OperationKind } from '../history.ts';
 import type { Adapter, ClientEventSink, ClientSpec, Failure } from './adapter.ts';
 
@@ -13,7 +13,7 @@ const EVENTS = ['connect', 'ready', 'close', 'reconnecting', 'end'] as const;
 const WRITES: ReadonlySet<OperationKind> = new Set(['set', 'setMany', 'incr', 'append', 'delete']);
 
 export function ioredisAdapter(spec: ClientSpec, onEvent: ClientEventSink): Adapter {
-  const redis = new Redis(connectOptions(spec));
+  const redis = spec.mode === 'cluster' ? openCluster(spec) : new Redis(connectOptions(spec));
   // An 'error' without a listener is printed by ioredis; here it is an observation like the others.
   redis.on('error', (error: Error) => onEvent('error', { message: error.message }));
   for (const event of EVENTS) redis.on(event, () => onEvent(event, {}));
@@ -39,10 +39,19 @@ export function ioredisAdapter(spec: ClientSpec, onEvent: ClientEventSink): Adap
       value: String(await redis.append(physicalKey(key), text)),
     }),
     async getMany(keys) {
-      const values = await redis.mget(keys.map(physicalKey));
+      const values =
+        redis instanceof Cluster
+          ? await Promise.all(keys.map((key) => redis.get(physicalKey(key))))
+          : await redis.mget(keys.map(physicalKey));
       return { source: 'redis', value: String(values.filter((value) => value !== null).length), values };
     },
     async setMany(entries) {
+      if (redis instanceof Cluster) {
+        const write = ([key, value]: readonly [string, string]) =>
+          redis.set(physicalKey(key), value, 'EX', ttl);
+        await Promise.all([...entries].map(write));
+        return { source: 'redis' };
+      }
       const pipeline = redis.pipeline();
       for (const [key, value] of entries) pipeline.set(physicalKey(key), value, 'EX', ttl);
       for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
@@ -76,10 +85,16 @@ function connectOptions(spec: ClientSpec): RedisOptions & { replyMapping?: 'lega
       ...(spec.tls && { tls: spec.tls, sentinelTLS: spec.tls, enableTLSForSentinelMode: true }),
     };
   }
-  if (spec.mode === 'cluster')
-    throw new Error('the adapter of the stock client has no cluster connection yet');
   const [address] = spec.redis;
   return { ...auth, host: address?.host ?? '', port: address?.port ?? 0, ...(spec.tls && { tls: spec.tls }) };
+}
+
+/** It refuses commands and pipelines on keys of several slots: those go one by one. */
+function openCluster({ redis, app, natMap, tls }: ClientSpec): Cluster {
+  return new Cluster([...redis], {
+    ...(natMap && { natMap: { ...natMap } }),
+    redisOptions: { username: app.username, password: app.password, ...(tls && { tls }) },
+  });
 }
 
 /**

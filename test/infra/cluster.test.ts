@@ -87,12 +87,13 @@ describe('the nodes.conf of a node', () => {
           [0, 5],
           [9, 9],
         ],
+        migrating: [{ slot: 6, to: 'b'.repeat(40) }],
       },
     ]);
   });
 
   it('of two who claim a slot the later epoch has it', () => {
-    const line = { address: { host: '', port: 0 }, flags: [], master: undefined };
+    const line = { address: { host: '', port: 0 }, flags: [], master: undefined, migrating: [] };
     const owners = slotOwners([
       { ...line, id: 'old', configEpoch: 1, slots: [[0, 10]] },
       { ...line, id: 'new', configEpoch: 4, slots: [[5, 10]] },

@@ -1,0 +1,11 @@
+import { clusterFailover } from './families.ts';
+
+export const clusterMasterCrash = clusterFailover({
+  id: 'cluster-master-crash',
+  title: 'A master of the cluster dies',
+  source: 'Redis cluster specification, replica election and promotion; cluster.c',
+  safeOutcome:
+    'its replica takes the slots over; no durable write lost, async ones only within the stated window and of its own keys; nothing applied twice',
+  needs: ['kill', 'start'],
+  faults: [{ fault: 'kill', target: 'master', atMs: 2_000, heal: { when: 'recovered', plusMs: 500 } }],
+});

@@ -1,0 +1,14 @@
+import { clusterFailover } from './families.ts';
+
+export const clusterSlotMigration: ReturnType<typeof clusterFailover> = {
+  ...clusterFailover({
+    id: 'cluster-slot-migration',
+    title: 'Slots move to another master and back',
+    source: 'Redis cluster specification, live reconfiguration: MOVED and ASK redirection',
+    safeOutcome: 'no write lost, none applied twice, no gap that a caller would notice',
+    needs: [],
+    faults: [{ fault: 'slot-migration', target: 'master', atMs: 2_000, heal: { afterMs: 1_500 } }],
+  }),
+  // Nobody is promoted: there is no deposed master whose answers could be stale.
+  checkers: ['lost-writes', 'double-applies', 'recovery', 'latency', 'availability', 'generator', 'memory'],
+};

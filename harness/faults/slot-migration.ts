@@ -1,0 +1,29 @@
+import { KitError } from '../../config/errors.ts';
+import { moveSlots, restoreSlots, slotsWithKeys } from '../../infra/slot-migration.ts';
+import type { Fault } from './fault.ts';
+import { once } from './fault.ts';
+
+/** As many as a rebalancing moves at a time, and few enough for seconds. */
+const MOST_SLOTS = 256;
+
+/** Slots that are in use move from the node to another master, with their keys. Healed by moving them back. */
+export const slotMigration: Fault = {
+  id: 'slot-migration',
+  async inject(environment, nodeId, signal) {
+    const to = (await environment.cluster?.shards())?.find(({ master }) => master !== nodeId)?.master;
+    if (to === undefined) {
+      throw new KitError('there is no other master that slots could move to', { code: 'FAULT_UNAVAILABLE' });
+    }
+    const slots = await slotsWithKeys(environment, nodeId, MOST_SLOTS);
+    const moved = await moveSlots(environment, { from: nodeId, to, slots }, signal);
+    if (moved.keys === 0)
+      throw new KitError('no key has moved: there was nothing to see', { code: 'FAULT_FAILED' });
+    return {
+      heal: once(async () => void (await restoreSlots(environment))),
+      detail: `${moved.slots} slots with ${moved.keys} keys from ${nodeId} to ${to} in ${Math.round(moved.tookMs)} ms`,
+    };
+  },
+  async undo(environment) {
+    return (await restoreSlots(environment)) > 0;
+  },
+};

@@ -1,0 +1,138 @@
+/** The drills of a cluster on a real one: faults, final read shard by shard, and what the checkers make of it. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { trialCheckers } from '../../harness/checkers/index.ts';
+import { openClock } from '../../harness/clock.ts';
+import type { Drill } from '../../harness/drills/drill.ts';
+import { drills } from '../../harness/drills/index.ts';
+import type { History } from '../../harness/history.ts';
+import { parseHistory } from '../../harness/parse-history.ts';
+import { runTrial } from '../../harness/trial.ts';
+import { keySlot } from '../../infra/cluster-slots.ts';
+import type { Environment } from '../../infra/environment.ts';
+import { localSubstrate } from '../../infra/local/substrate.ts';
+import { moveSlots, restoreSlots } from '../../infra/slot-migration.ts';
+import { planTopology } from '../../infra/topology.ts';
+import { clusterConfiguration } from '../infra/local/bench.ts';
+
+const configuration = clusterConfiguration('drilled');
+const clock = openClock();
+let root: string;
+let environment: Environment;
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), 'cluster-trial-'));
+  const substrate = localSubstrate({ stateDir: join(root, 'state') });
+  environment = await substrate.apply(planTopology(configuration), { ephemeral: true });
+});
+afterAll(async () => {
+  await environment?.[Symbol.asyncDispose]();
+  rmSync(root, { recursive: true, force: true });
+});
+
+const shards = async () => (await environment.cluster?.shards()) ?? [];
+
+/** One trial of a drill, with the stock client. */
+async function trialOf(id: string): Promise<History> {
+  const drill = drills.find((each) => each.id === id) as Drill;
+  const [fault] = drill.faults;
+  const dir = mkdtempSync(join(root, 'run-'));
+  const record = await runTrial({
+    drill: { ...drill, clients: ['ioredis'], faults: fault ? [{ ...fault, atMs: 1_000 }] : [] },
+    ...{ trial: 1, environment, dir, seed: 1, clock, profile: 'quick' },
+  });
+  expect(record, record.reason).toMatchObject({ status: 'completed' });
+  const texts = record.files.map((path) => ({ path, text: readFileSync(join(dir, path), 'utf8') }));
+  return parseHistory(texts).history;
+}
+
+/** What a checker finds of the stock client. */
+function found(history: History, checker: string) {
+  const context = { environment: configuration, drill: 'x', trial: 1, client: 'ioredis' };
+  const finding = trialCheckers.find(({ id }) => id === checker)?.check(history, context);
+  const figures = Object.entries(finding?.figures ?? {}).map(([name, figure]) => [
+    name,
+    figure.kind === 'value' ? figure.value : undefined,
+  ]);
+  return { ...finding, figures: Object.fromEntries(figures) as Readonly<Record<string, number>> };
+}
+
+describe('the drills of a cluster', () => {
+  it('slots move under load and back: nothing is lost, and every node is read for its own shard', async () => {
+    const history = await trialOf('cluster-slot-migration');
+    const [, injected] = history.faults;
+    expect(injected).toMatchObject({ phase: 'injected', node: 'redis-1', shard: 'redis-1' });
+    expect(injected?.detail).toMatch(/^\d+ slots with [1-9]\d* keys from redis-1 to redis-2 in \d+ ms$/);
+    expect(history.faults.map(({ phase }) => phase)).toEqual(['inject', 'injected', 'heal', 'healed']);
+    expect((await shards()).map(({ slots }) => slots)).toEqual([
+      [[0, 5460]],
+      [[5461, 10_922]],
+      [[10_923, 16_383]],
+    ]);
+    expect(new Set(history.finals.map(({ node }) => node)).size).toBe(6);
+    for (const { shard, entries } of history.finals) {
+      const own = (await shards()).find(({ master }) => master === shard)?.slots[0] ?? [0, -1];
+      expect(entries.every(([key]) => own[0] <= keySlot(key) && keySlot(key) <= own[1])).toBe(true);
+    }
+    expect(found(history, 'lost-writes')).toMatchObject({ validity: 'valid', figures: { lost: 0 } });
+    expect(found(history, 'double-applies').figures.doubleApplied).toBe(0);
+    expect(found(history, 'consistency').figures).toMatchObject({ differences: 0 });
+    expect(found(history, 'recovery')).toMatchObject({ validity: 'valid', figures: { deadClients: 0 } });
+  });
+
+  it('a master dies: its replica takes over, the gap is that of its shard, other shards lose nothing', async () => {
+    const history = await trialOf('cluster-master-crash');
+    const roles = history.observations.filter(({ from, name }) => from === 'info' && name === 'role');
+    const promoted = roles.filter(({ node, data }) => node === 'redis-4' && data?.role === 'master');
+    expect(promoted).toHaveLength(1);
+    expect((await shards())[0]).toMatchObject({ master: 'redis-4', replicas: ['redis-1'] });
+    const lost = found(history, 'lost-writes');
+    expect(lost).toMatchObject({ validity: 'valid', figures: { asyncLostBeyondWindow: 0 } });
+    expect(found(history, 'stale-acks').validity).not.toBe('unknown');
+    const { recoveryMs = 0, writeGapMs = 0 } = found(history, 'recovery').figures;
+    // The node-timeout of this environment is a second: nobody can be promoted before.
+    expect(recoveryMs).toBeGreaterThan(900);
+    expect(recoveryMs).toBeLessThan(20_000);
+    expect(writeGapMs).toBeGreaterThan(900);
+    await restoreSlots(environment);
+  });
+
+  it('the kit’s client is not drilled on a cluster that it does not speak to, and the trial says so', async () => {
+    const drill = drills.find(({ id }) => id === 'cluster-master-crash') as Drill;
+    const dir = mkdtempSync(join(root, 'run-'));
+    const record = await runTrial({ drill, trial: 1, environment, dir, seed: 1, clock, profile: 'quick' });
+    expect(record).toMatchObject({ status: 'not-measured', reason: expect.stringContaining('cluster') });
+  });
+});
+
+describe('moving slots', () => {
+  it('ends a move that was cut off, and brings its keys and the slot back home', async () => {
+    const [first, second] = await shards();
+    const [from, to] = [first?.master ?? '', second?.master ?? ''];
+    const source = await environment.admin(from);
+    const target = await environment.admin(to);
+    const slot = keySlot('{06S}:half');
+    await source.set('{06S}:half', 'value');
+    await source.set('{06S}:other', 'value');
+    const ids = [await source.cluster('MYID'), await target.cluster('MYID')];
+    await target.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', String(ids[0]));
+    await source.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', String(ids[1]));
+    expect(await restoreSlots(environment)).toBe(2);
+    expect((await shards())[0]?.slots).toEqual([[0, 5460]]);
+    expect(await source.mget('{06S}:half', '{06S}:other')).toEqual(['value', 'value']);
+    expect(await restoreSlots(environment)).toBe(0);
+  });
+
+  it('refuses a node that is no master, and stops between two slots when it is told to', async () => {
+    const [first, second] = await shards();
+    const { master: from = '', replicas = [] } = first ?? {};
+    const to = second?.master ?? '';
+    await expect(moveSlots(environment, { from, to: replicas[0] ?? '', slots: [1] })).rejects.toMatchObject({
+      code: 'NO_SUCH_MASTER',
+    });
+    const moved = await moveSlots(environment, { from, to, slots: [1, 2] }, AbortSignal.abort());
+    expect(moved).toMatchObject({ slots: 0, keys: 0 });
+  });
+});
