@@ -49,8 +49,7 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
       fault: scheduled.fault,
       phase,
       atUs: clock.nowUs(),
-      ...(node !== undefined && { node }),
-      ...shardOf(environment, node),
+      ...placeOf(environment, node),
       ...(detail !== undefined && { detail }),
     });
 
@@ -169,10 +168,14 @@ async function succeeded(
   });
 }
 
-/** In a cluster: the shard that a node belongs to. */
-function shardOf({ topology }: Environment, node: string | undefined): { readonly shard?: string } {
+/** Which node, and in a cluster of which shard. */
+function placeOf(
+  { cluster, topology }: Environment,
+  node: string | undefined,
+): Pick<FaultEvent, 'node' | 'shard'> {
+  if (node === undefined || cluster === undefined) return node === undefined ? {} : { node };
   const shard = topology.redis.find(({ id }) => id === node)?.shard?.master;
-  return shard === undefined ? {} : { shard };
+  return { node, ...(shard !== undefined && { shard }) };
 }
 
 /** Who a target is at this moment; of a cluster in the shard with the first slots. */

@@ -206,7 +206,7 @@ export const MANIFEST: Manifest = {
 
 /** Writes and seals the run; returns its folder, with `report.json` not yet in it. */
 export function healthyRun(dir: string, options: RunOptions = {}): RunFolder {
-  const asked = options.drills ?? drills;
+  const asked = options.drills ?? drills.filter(({ topologies }) => topologies.includes('sentinel'));
   const folder = createRunFolder(dir, { ...MANIFEST, ...options.manifest });
   const configSha256 = folder.writeConfig(options.environment ?? environment());
   folder.writeGates(options.gates ?? loadGates());
