@@ -4,8 +4,8 @@
  * `default` is off but keeps all rights: Redis replays its AOF as that user, and without rights it silently drops MULTI,
  * Lua and function data at a restart (redis/redis#14541).
  */
-import { createHash } from 'node:crypto';
-import type { Secret } from '../config/secret.ts';
+import { createHash, createHmac } from 'node:crypto';
+import { Secret } from '../config/secret.ts';
 import type { EnvironmentSecrets } from '../config/secrets.ts';
 import { REDIS_USERS, type RedisUser, SENTINEL_USERS, type SentinelUser } from '../config/secrets.ts';
 import { atLeast } from './versions.ts';
@@ -24,7 +24,19 @@ export function renderRedisAcl(secrets: EnvironmentSecrets, namespace: string, v
     sentinel: sentinelRules(),
     exporter: exporterRules(version),
   };
-  return file(REDIS_USERS.map((user) => line(user, secrets.redis[user], rules[user])));
+  return file([
+    ...REDIS_USERS.map((user) => line(user, secrets.redis[user], rules[user])),
+    line(LOADER, loaderPassword(secrets), 'resetchannels -@all +function|load'),
+  ]);
+}
+
+/** Loads the function library where a deploy has no hand but a container's; can do nothing else. */
+export const LOADER = 'loader';
+
+/** Derived: who knows it does not know the admin's, and nothing more has to be kept. */
+export function loaderPassword(secrets: EnvironmentSecrets): Secret {
+  const key = secrets.redis.admin.reveal();
+  return new Secret(createHmac('sha256', key).update(`redis-cache-kit/${LOADER}`).digest('base64url'));
 }
 
 /** Users of a sentinel. */

@@ -9,8 +9,9 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, wri
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type EnvironmentSecrets, loadSecrets } from '../../config/secrets.ts';
-import { renderRedisAcl, renderSentinelAcl } from '../acl.ts';
+import { LOADER, loaderPassword, renderRedisAcl, renderSentinelAcl } from '../acl.ts';
 import { NODES_FILE, renderClusterNodes } from '../cluster-nodes.ts';
+import { functionLibrary, LIBRARY_FILE } from '../functions.ts';
 import { type BinaryFacts, renderRedisConf } from '../redis-conf.ts';
 import { renderSentinelConf } from '../sentinel-conf.ts';
 import { makeCertificates } from '../tls.ts';
@@ -264,6 +265,9 @@ function readyTexts(plan: DockerPlan, secrets: EnvironmentSecrets, tls: TlsTexts
   return new Map([
     ['node.env', nodeEnv(plan, undefined, tls)],
     ...authTexts(plan, secrets),
+    ['auth/functions.user', LOADER],
+    ['auth/functions.password', loaderPassword(secrets).reveal()],
+    [LIBRARY_FILE, functionLibrary()],
     ...tlsTexts(tls),
   ]);
 }

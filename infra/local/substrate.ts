@@ -9,6 +9,7 @@
 import { resolve } from 'node:path';
 import { EXIT, KitError } from '../../config/errors.ts';
 import type { Environment } from '../environment.ts';
+import { loadFunctions } from '../functions.ts';
 import type { ProgramSink } from '../process.ts';
 import type { ApplyOptions, DestroyReport, PlanStep, Substrate } from '../substrate.ts';
 import type { Topology } from '../topology.ts';
@@ -107,6 +108,7 @@ class LocalSubstrate implements Substrate {
       const reaperIdentity = await identify(reaper.pid);
       updateLedger(stateDir, name, (ledger) => ({ ...ledger, reaper: reaperIdentity }));
       await startAll(nodes, progress, signal);
+      await loadFunctions(topology, (id) => nodes.admin.get(id));
       if (!ephemeral) nodes.keep();
       recordRunning(nodes, ephemeral ? await ownProcess() : undefined);
       if (!ephemeral) dismissReaper(reaper);
@@ -146,6 +148,7 @@ class LocalSubstrate implements Substrate {
     await keepBlock(ledger.block, topology, stateDir);
     const nodes = new LocalNodes(await siteOfLedger(topology, stateDir, ledger), ledger.owner !== undefined);
     await resumeAll(nodes, progress, signal);
+    await loadFunctions(topology, (id) => nodes.admin.get(id));
     return new LocalEnvironment({ nodes, departures: ledger.departures });
   }
 

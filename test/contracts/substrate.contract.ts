@@ -55,6 +55,15 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       await durably(environment, 'contract:key');
     });
 
+    it('has the client’s function library on every node', async () => {
+      for (const { id } of topology.redis) {
+        const admin = await environment.admin(id);
+        await until(`the library on ${id}`, async () =>
+          JSON.stringify(await admin.call('FUNCTION', 'LIST')).includes('redis_cache_kit'),
+        );
+      }
+    });
+
     it('changes nothing when what runs is applied again', async () => {
       const before = await environment.status();
       expect((await substrate.plan(topology)).map(({ action }) => action)).toEqual(Array(6).fill('keep'));

@@ -4,6 +4,8 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { loadEnvironment } from '../../config/load.ts';
+import { LOADER, loaderPassword } from '../../infra/acl.ts';
+import { functionLibrary } from '../../infra/functions.ts';
 import { type Rig, startRig, until } from './rig.ts';
 
 const REFUSED: readonly (readonly [string, ...string[]])[] = [
@@ -85,11 +87,25 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
       await expect(app.call(command, ...args), command).resolves.not.toThrow();
   });
 
-  it('let the app user call a function that an admin loaded', async () => {
-    const code =
-      "#!lua name=kit\nredis.register_function('kit_echo', function(keys, args) return args[1] end)";
-    await rig.connect('redis-1', 'admin').function('LOAD', code);
-    expect(await rig.connect('redis-1', 'app').fcall('kit_echo', 0, 'x')).toBe('x');
+  it('let the loader load the function library, and nothing else; let the app user call it', async () => {
+    const loader = rig.connect('redis-1', LOADER, { password: loaderPassword(rig.secrets).reveal() });
+    expect(await loader.call('FUNCTION', 'LOAD', 'REPLACE', functionLibrary())).toBe('redis_cache_kit');
+    for (const [command, ...args] of [
+      ['GET', 'k'],
+      ['FUNCTION', 'LIST'],
+      ['FCALL', 'rck1_renew', '0'],
+      ['INFO'],
+    ] as const)
+      await expect(loader.call(command, ...args), command).rejects.toThrow(/NOPERM/);
+    const app = rig.connect('redis-1', 'app');
+    const [entry, lease, token] = ['cache:k', 'cache:~lease:{cache:k}', 'f'.repeat(16)];
+    expect(await app.fcall('rck1_fetch', 2, entry, lease, token, 1000)).toBeNull();
+    expect(await app.fcall('rck1_fetch', 2, entry, lease, '0'.repeat(16), 1000)).toHaveLength(2);
+    expect(await app.fcall('rck1_store', 2, entry, lease, token, 'v', 1000, '', 'cache:~ready')).toBe(1);
+    await until('a replica has the library', async () => {
+      const list = await rig.connect('redis-2', 'admin').call('FUNCTION', 'LIST');
+      return JSON.stringify(list).includes('redis_cache_kit');
+    });
   });
 
   it.each(REFUSED)('refuse the app user %s', async (command, ...args) => {

@@ -204,7 +204,7 @@ describe('ACL files', () => {
     for (const each of [...Object.values(secrets.redis), ...Object.values(secrets.sentinel)]) {
       expect(text).not.toContain(each.reveal());
     }
-    expect(text.match(/#[0-9a-f]{64} /g)).toHaveLength(8);
+    expect(text.match(/#[0-9a-f]{64} /g)).toHaveLength(9);
   });
 
   it('keep the rights of the default user, which replays the AOF, while nobody can log in as it', () => {

@@ -4,7 +4,7 @@
 #   run      who is master is asked, in this order: the sentinels (a majority), the volume, the template;
 #            a node of a cluster goes by the nodes.conf on its volume, and asks the others where it has none
 #   health   does the server answer PING
-#   ready    waits until the environment works as a whole; the deploy ends with it
+#   ready    waits until the environment works as a whole and loads the functions; the deploy ends with it
 #
 # /kit is read-only and holds what the kit rendered (node.env has no secret, auth/ has); /data is the node's volume.
 # POSIX shell: the published images have dash or busybox, and nothing else is promised.
@@ -14,7 +14,7 @@ umask 077
 
 say() { echo "kit-node: $*"; }
 
-# ask redis|sentinel HOST PORT COMMAND…: one command, at most 2 s; prints nothing when there is no answer.
+# ask redis|sentinel|functions HOST PORT COMMAND…: one command, at most 2 s; prints nothing when there is no answer.
 ask() {
   who=$1 host=$2 port=$3
   shift 3
@@ -270,6 +270,20 @@ ready_cluster() {
   exit 1
 }
 
+# The cache client's functions, on every master; replicas say READONLY and have them from there.
+load_functions() {
+  loaded=
+  for peer in $PEERS; do
+    answer=$(ask functions "${peer%:*}" "${peer#*:}" -x FUNCTION LOAD REPLACE </kit/redis_cache_kit.lua)
+    case $answer in
+      redis_cache_kit) loaded=yes ;;
+      READONLY*) ;;
+      *) say "functions: ${peer%:*} says ${answer:-nothing}"; exit 1 ;;
+    esac
+  done
+  [ -n "$loaded" ] || { say 'functions: no node is a master'; exit 1; }
+}
+
 ready() {
   [ -z "$CLUSTER" ] || { ready_cluster; return; }
   [ -n "$SENTINELS" ] || { ready_single; return; }
@@ -308,6 +322,6 @@ ready_single() {
 case ${1:-run} in
   run) "run_$KIND" ;;
   health) health ;;
-  ready) ready ;;
+  ready) ready; load_functions ;;
   *) say "unknown command '$1'; allowed: run, health, ready" >&2; exit 2 ;;
 esac
