@@ -93,7 +93,8 @@ export class Signals {
       autoResubscribe: false,
       maxRetriesPerRequest: null,
       disconnectTimeout: 20,
-      connectionName: 'redis-cache-kit-signals',
+      // A name is a command more.
+      connectionName: undefined,
     });
     redis.on('error', () => {});
     try {

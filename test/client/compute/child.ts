@@ -1,0 +1,62 @@
+/**
+ * A process that uses the cache, driven by messages: `{ key, callers, loadMs, options }` runs so many calls of getOrCompute
+ * at once, whose loader takes so long and returns this process's id; the answer tells what came out.
+ */
+import { type CacheOptions, type ComputeCallOptions, redisCache } from '../../../client/index.ts';
+
+export interface Call {
+  readonly key: string;
+  readonly callers: number;
+  readonly loadMs: number;
+  readonly options?: ComputeCallOptions<number>;
+}
+
+export interface Answer {
+  readonly loads: number;
+  readonly values: readonly (number | string)[];
+  readonly sources: readonly string[];
+  readonly slowestMs: number;
+}
+
+const [address, cacheOptions] = process.argv.slice(2).map((text) => JSON.parse(text)) as [
+  { host: string; port: number },
+  CacheOptions,
+];
+const cache = redisCache({ address, ...cacheOptions });
+const send = (message: unknown): void => {
+  process.send?.(message);
+};
+
+process.on('message', async ({ key, callers, loadMs, options }: Call) => {
+  const loadsBefore = cache.stats().loads;
+  const load = async (): Promise<number> => {
+    send({ loading: key });
+    await new Promise((resolve) => setTimeout(resolve, loadMs));
+    return process.pid;
+  };
+  const values = new Set<number | string>();
+  const sources = new Set<string>();
+  let slowestMs = 0;
+  const call = async (): Promise<void> => {
+    const startedAt = performance.now();
+    try {
+      const entry = await cache.getOrComputeEntry(key, load, options);
+      values.add(entry.value);
+      sources.add(entry.source);
+    } catch (error) {
+      values.add(String(error));
+    }
+    slowestMs = Math.max(slowestMs, performance.now() - startedAt);
+  };
+  await Promise.all(Array.from({ length: callers }, call));
+  const answer: Answer = {
+    loads: cache.stats().loads - loadsBefore,
+    values: [...values],
+    sources: [...sources],
+    slowestMs,
+  };
+  send(answer);
+});
+
+await cache.ping();
+send('ready');
