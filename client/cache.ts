@@ -15,6 +15,8 @@ import { ClosedError, ConfigurationError } from './errors.ts';
 import { Emitter } from './events.ts';
 import { Fallback } from './fallback.ts';
 import { Flights } from './flights.ts';
+import { composeInvalidation } from './invalidation/compose.ts';
+import type { Invalidation, InvalidationReceipt } from './invalidation/invalidation.ts';
 import { LIMITS, type ResolvedCache } from './options.ts';
 import type { Parts } from './parts.ts';
 import { Reader } from './reader.ts';
@@ -43,11 +45,16 @@ export class SupervisedCache implements Cache {
   readonly #writer: Writer;
   readonly #compute: Compute;
   readonly #breaker: Breaker;
+  readonly invalidation: Invalidation;
   /** Stores that nobody waits for. */
   readonly #background = new Set<Promise<unknown>>();
   #closed = false;
 
-  constructor(options: ResolvedCache, connection: CacheConnection | undefined, coherence?: Coherence) {
+  constructor(
+    options: ResolvedCache,
+    connection: CacheConnection | undefined,
+    openCoherence?: () => Coherence,
+  ) {
     const events = new Emitter<CacheEvent>();
     const statistics = new Statistics();
     const probe = (): Promise<unknown> =>
@@ -66,16 +73,37 @@ export class SupervisedCache implements Cache {
       options.fallbackEntries,
       (keys) => remote?.replay(keys) ?? Promise.resolve(),
     );
+    let coherence: Coherence | undefined;
+    const listen = (open: () => Coherence): Coherence => {
+      coherence ??= open();
+      return coherence;
+    };
+    const flights = new Flights();
+    const { tags, invalidation } = composeInvalidation({
+      options,
+      connection,
+      remote,
+      fallback,
+      flights,
+      listen: openCoherence && (() => listen(openCoherence)),
+      forget: (physical) => coherence?.forget(physical),
+      deleteKeys: (keys) => this.#writer.delete(keys),
+      domains: options.domains,
+    });
+    this.invalidation = invalidation;
     this.#parts = {
       options,
       events,
       statistics,
-      flights: new Flights(),
+      flights,
       fallback,
       remote,
       connection,
-      local: coherence && options.l1 && new LocalTier(coherence, tierOptions(options.namespace, options.l1)),
-      tags: undefined,
+      local:
+        openCoherence &&
+        options.l1 &&
+        new LocalTier(listen(openCoherence), tierOptions(options.namespace, options.l1)),
+      tags,
       codecs: options.codecs,
       physical: (key) => this.physicalKey(key),
     };
@@ -195,6 +223,11 @@ export class SupervisedCache implements Cache {
       })
       .finally(() => this.#background.delete(tracked));
     this.#background.add(tracked);
+  }
+
+  async invalidateTags(...tags: readonly string[]): Promise<InvalidationReceipt> {
+    this.#assertOpen();
+    return this.invalidation.tags(...tags);
   }
 
   async clear(): Promise<number> {

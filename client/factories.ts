@@ -54,12 +54,12 @@ export function openCache(options: CacheOptions & RedisOptions): Cache {
   const resolved = resolveCache(options);
   if (!resolved.enabled) return memoryCache(options);
   const connection = openConnection(target);
-  const coherence =
-    resolved.l1 &&
+  // Opened with the first tier, or with the first use of a tag.
+  const coherence = (): Coherence =>
     new Coherence(connection, {
       prefix: `${resolved.namespace}:`,
       open: linksBeside(target),
-      boundMs: resolved.l1.boundMs,
+      ...(resolved.l1 ? { boundMs: resolved.l1.boundMs } : {}),
     });
   return new SupervisedCache(resolved, connection, coherence);
 }

@@ -4,6 +4,7 @@
 import { CodecSelection } from './codec/codec.ts';
 import { type ResolvedCompute, resolveCompute } from './compute/options.ts';
 import { ConfigurationError } from './errors.ts';
+import type { DomainPatterns } from './invalidation/domains.ts';
 import type { CodecChoice } from './parts.ts';
 import type {
   Address,
@@ -50,6 +51,7 @@ export interface ResolvedCache {
   readonly breaker: Required<BreakerOptions>;
   readonly fallbackEntries: number;
   readonly durability: Durability;
+  readonly domains: DomainPatterns;
   readonly enabled: boolean;
   readonly codecs: CodecChoice;
   readonly deflateAboveBytes: number | undefined;
@@ -172,6 +174,7 @@ export function resolveCache(options: CacheOptions): ResolvedCache {
     durability: resolveDurability('durability', options.durability, 'async'),
     enabled: flag('enabled', options.enabled, true),
     codecs: new CodecSelection(options.codecs, options.defaultCodec),
+    domains: options.domains ?? {},
     compute: resolveCompute(options.compute),
     l1: options.l1 && {
       maxEntries: integer('l1.maxEntries', options.l1.maxEntries, 10_000, 1, 100_000_000),

@@ -18,6 +18,10 @@ export interface Tags {
   current(stamps: readonly TagStamp[]): boolean | Promise<boolean>;
   /** All entries that carry one of them are misses from now on. */
   invalidate(tags: readonly string[]): Promise<unknown>;
+  /** The tags that an entry of this key carries: those that the caller names, its domains', its dependencies'. */
+  namesOf(key: string, tags: readonly string[] | undefined): readonly string[];
+  /** The keys were written or deleted: what depends on them is a miss. undefined: nothing does. */
+  changed(keys: readonly string[]): Promise<unknown> | undefined;
 }
 
 export interface Parts {
@@ -30,7 +34,7 @@ export interface Parts {
   readonly remote: Remote | undefined;
   readonly connection: CacheConnection | undefined;
   readonly local: LocalTier | undefined;
-  readonly tags: Tags | undefined;
+  readonly tags: Tags;
   readonly codecs: CodecChoice;
   /** Physical key of a logical one. @throws ConfigurationError not a key */
   readonly physical: (key: string) => string;

@@ -232,8 +232,7 @@ export class Reader {
     source: ReadSource,
     { schema }: ReadOptions<T>,
   ): Promise<Reading<T>> {
-    if (decoded.tags && this.#parts.tags && !(await this.#tagsHold(decoded.tags, source)))
-      return { kind: 'absent', source };
+    if (decoded.tags && !(await this.#tagsHold(decoded.tags, source))) return { kind: 'absent', source };
     let { value } = decoded;
     if (schema && value !== undefined) {
       try {
@@ -254,7 +253,7 @@ export class Reader {
     source: ReadSource,
   ): Promise<boolean> {
     try {
-      return (await this.#parts.tags?.current(stamps)) ?? true;
+      return await this.#parts.tags.current(stamps);
     } catch (error) {
       if (!isConnectivityError(error)) throw error;
       return source === 'memory';

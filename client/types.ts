@@ -6,6 +6,8 @@
 import type { Redis } from 'ioredis';
 import type { CodecName, CodecRule } from './codec/codec.ts';
 import type { Codec } from './envelope.ts';
+import type { DomainPatterns } from './invalidation/domains.ts';
+import type { Invalidation, InvalidationReceipt } from './invalidation/invalidation.ts';
 
 /**
  * What an acknowledgement promises. `async`: Redis's own. Else: that many replicas confirmed it (WAIT), so that a crash or a
@@ -170,6 +172,8 @@ export interface CacheOptions {
   readonly fallbackEntries?: number;
   /** Default promise of writes; default `async`. */
   readonly durability?: Durability;
+  /** Keys that are invalidated together, by Redis's patterns: `{ prices: ['price:*'] }` and `invalidation.domain('prices')`. */
+  readonly domains?: DomainPatterns;
   /**
    * What values are written with, by key; the first rule that matches wins. Reading needs none: entries say it themselves.
    * `binary` is for rich values: Date, Map, Set, typed arrays, bigint.
@@ -344,6 +348,10 @@ export interface Cache {
     ) => Promise<ReadonlyMap<string, T>> | ReadonlyMap<string, T>,
     options?: ComputeCallOptions<T>,
   ): Promise<ReadonlyMap<string, T>>;
+  /** What carries one of the tags is a miss from now on, however many entries that are: one command. */
+  invalidateTags(...tags: readonly string[]): Promise<InvalidationReceipt>;
+  /** By tags, pattern, domain, dependency and event. */
+  readonly invalidation: Invalidation;
   /** Removes the namespace's keys, by SCAN in batches. */
   clear(): Promise<number>;
   /** Redis's answer time in ms. @throws CacheError when Redis does not answer */

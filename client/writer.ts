@@ -4,7 +4,7 @@
  * Whatever a write's outcome, what the first tier holds of the key is dropped with it; it is filled again by the next read.
  */
 import { encodeEnvelope, type Freshness, type TagStamp } from './envelope.ts';
-import { ConfigurationError, DurabilityError, isConnectivityError } from './errors.ts';
+import { DurabilityError, isConnectivityError } from './errors.ts';
 import { resolveDurability, resolveTtl } from './options.ts';
 import type { Parts } from './parts.ts';
 import type { Durability, WriteOptions, WriteReceipt } from './types.ts';
@@ -37,10 +37,12 @@ export class Writer {
   async set<T>(key: string, value: T, options: WriteOptions): Promise<WriteReceipt> {
     const { flights, tags } = this.#parts;
     flights.overtake(this.#parts.physical(key));
-    const named = options.tags ?? [];
-    if (named.length === 0) return this.store(key, value, { ...options, outdates: true });
-    if (!tags) throw new ConfigurationError(`tags: ${JSON.stringify(named)} on a cache that keeps none`);
-    return this.store(key, value, { ...options, stamps: await tags.stamps(named), outdates: true });
+    const named = tags.namesOf(key, options.tags);
+    const stamps = named.length === 0 ? undefined : await tags.stamps(named);
+    const receipt = await this.store(key, value, { ...options, stamps, outdates: true });
+    const dependents = tags.changed([key]);
+    if (dependents) await dependents;
+    return receipt;
   }
 
   async setMany<T>(entries: ReadonlyMap<string, T>, options: WriteOptions): Promise<WriteReceipt> {
@@ -126,6 +128,8 @@ export class Writer {
       local?.forget(keys);
     }
     statistics.deletes += removed;
+    const dependents = this.#parts.tags.changed(keys);
+    if (dependents) await dependents;
     return removed;
   }
 

@@ -105,9 +105,9 @@ export class CacheAttempt<T> implements Attempt<T> {
 
   /** The versions of its tags are taken before the load: one that is invalidated meanwhile makes the result a miss. */
   prepare(): Promise<void> | undefined {
-    const { tags } = this.#options;
     const versions = this.#cache.parts.tags;
-    if (!tags || tags.length === 0 || !versions) return undefined;
+    const tags = versions.namesOf(this.#key, this.#options.tags);
+    if (tags.length === 0) return undefined;
     return versions.stamps(tags).then(
       (stamps) => {
         this.#stamps = stamps;

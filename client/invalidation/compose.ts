@@ -1,6 +1,6 @@
 /** Tags and invalidation of one cache, put together from its parts; a memory cache has the same, in memory. */
 import type { Argument } from '../connection/link.ts';
-import type { Parts } from '../parts.ts';
+import type { Tags as CacheTags, Parts } from '../parts.ts';
 import { LocalTags } from '../tags/local.ts';
 import { Tags } from '../tags/tags.ts';
 import type { Coherence } from '../tiers/coherence.ts';
@@ -22,26 +22,29 @@ export interface Slotted {
 export type InvalidationNeeds = Pick<Parts, 'remote' | 'fallback' | 'flights'> & {
   readonly options: Pick<Parts['options'], 'namespace' | 'fallbackEntries'>;
   readonly connection: (NonNullable<Parts['connection']> & Slotted) | undefined;
-  readonly coherence: Coherence | undefined;
+  /** Opens the listener, for tags; absent where nothing is to listen. */
+  readonly listen: (() => Coherence) | undefined;
+  /** Physical keys that were deleted: nothing of them may be served here any more. */
+  readonly forget: (keys: readonly string[]) => void;
   /** Deletes by logical keys, as `cache.delete`. */
   readonly deleteKeys: (keys: readonly string[]) => Promise<number>;
   readonly domains?: DomainPatterns | undefined;
 };
 
 export interface Composed {
-  readonly tags: Tags | LocalTags;
+  readonly tags: CacheTags;
   readonly invalidation: Invalidation;
 }
 
 export function composeInvalidation(needs: InvalidationNeeds): Composed {
-  const { remote, connection, coherence, fallback, options, deleteKeys, domains } = needs;
+  const { remote, connection, listen, fallback, options, deleteKeys, domains } = needs;
   const prefix = `${options.namespace}:`;
-  const tags =
+  const versions =
     remote && connection
       ? new Tags({
           prefix,
           journal: fallback.journal,
-          coherence,
+          coherence: listen,
           slotOf: connection.slotOf,
           send: (command, args) => {
             // A reader has another answer; an invalidation has none, and waits for a master.
@@ -53,7 +56,7 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
   const invalidation = new Invalidation({
     domains,
     deleteKeys,
-    invalidateTags: (names) => tags.invalidate(names),
+    invalidateTags: (names) => versions.invalidate(names),
     deleteMatching: async (pattern) => {
       const glob = compileGlob(pattern);
       const matches = (key: string): boolean => glob.matches(key.slice(prefix.length));
@@ -63,11 +66,18 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
       return (await deleteMatching(pattern, scanOf(needs, connection))).deleted;
     },
   });
+  const tags: CacheTags = {
+    stamps: (names) => versions.stamps(names),
+    current: (stamps) => versions.current(stamps),
+    invalidate: (names) => versions.invalidate(names),
+    namesOf: (key, names) => invalidation.tagsOf(key, names),
+    changed: (keys) => invalidation.changed(keys),
+  };
   return { tags, invalidation };
 }
 
 function scanOf(
-  { remote, fallback, coherence, options }: InvalidationNeeds,
+  { remote, fallback, forget, options }: InvalidationNeeds,
   connection: NonNullable<InvalidationNeeds['connection']>,
 ): PatternOptions {
   return {
@@ -84,10 +94,10 @@ function scanOf(
     },
     deleted: (keys) => {
       fallback.journal.acknowledged(keys);
-      coherence?.forget(keys);
+      forget(keys);
     },
     failed: (keys) => {
-      coherence?.forget(keys);
+      forget(keys);
       fallback.journal.failed(keys);
     },
   };

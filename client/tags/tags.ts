@@ -32,8 +32,8 @@ export interface TagOptions {
   /** Sends one command to the master. */
   readonly send: (command: string, args: readonly Argument[]) => Promise<unknown>;
   readonly slotOf?: SlotOf;
-  /** Listens to `prefix`. */
-  readonly coherence?: Coherence | undefined;
+  /** Opens what listens to `prefix`; called with the first use of a tag. Absent: every use asks Redis. */
+  readonly coherence?: (() => Coherence) | undefined;
   /** Takes the invalidations that do not reach Redis, or may be lost in a failover. */
   readonly journal: Journal;
   /** How long a version is kept without being replaced; longer than any entry's TTL. Default 30 days. */
@@ -57,16 +57,11 @@ export class Tags {
   /** Versions of what is kept in memory while Redis is away; void once it answers. */
   readonly #away = new LocalTags();
   #lookup: Lookup | undefined;
+  #coherence: Coherence | undefined;
 
   constructor(options: TagOptions) {
     this.#options = options;
     this.#knownMax = options.knownMax ?? KNOWN_MAX;
-    const tags = tagKey(options.prefix, '');
-    options.coherence?.on((event) => {
-      if (event.type === 'reset') this.#known.clear();
-      if (event.type !== 'invalidate') return;
-      for (const key of event.keys) if (key.startsWith(tags)) this.#known.delete(key.slice(tags.length));
-    });
   }
 
   /** The physical keys of the tags' versions, to be deleted together with others. */
@@ -76,7 +71,7 @@ export class Tags {
 
   /** `stamps` where every version is known here. */
   stampsKnown(tags: readonly string[]): readonly TagStamp[] | undefined {
-    if (this.#options.coherence?.live !== true) return undefined;
+    if (this.#listening()?.live !== true) return undefined;
     const stamps: TagStamp[] = [];
     for (const tag of new Set(tags)) {
       const id = tagId(tag);
@@ -100,7 +95,7 @@ export class Tags {
 
   async #stampsOfRedis(tags: readonly string[]): Promise<readonly TagStamp[]> {
     const ids = [...new Set(tags)].map(tagId);
-    const live = this.#options.coherence?.live === true;
+    const live = this.#listening()?.live === true;
     const unknown = live ? ids.filter((id) => !this.#known.has(id)) : ids;
     // One alone is created without being looked for: the answer is the same.
     const found = unknown.length > 1 ? await this.#ask(unknown) : undefined;
@@ -114,8 +109,8 @@ export class Tags {
 
   /** Whether an entry with these stamps holds; a promise where Redis has to be asked. */
   current(stamps: readonly TagStamp[]): boolean | Promise<boolean> {
-    const { coherence, journal, prefix } = this.#options;
-    const live = coherence?.live === true;
+    const { journal, prefix } = this.#options;
+    const live = this.#listening()?.live === true;
     let unknown: string[] | undefined;
     for (const stamp of stamps) {
       const { id, version } = stamp;
@@ -179,7 +174,21 @@ export class Tags {
   }
 
   #forget(keys: readonly string[]): void {
-    this.#options.coherence?.forget(keys);
+    this.#coherence?.forget(keys);
+  }
+
+  /** Listening from the first use of a tag on: a cache without tags needs no connection for it. */
+  #listening(): Coherence | undefined {
+    if (this.#coherence || !this.#options.coherence) return this.#coherence;
+    const tags = tagKey(this.#options.prefix, '');
+    const coherence = this.#options.coherence();
+    this.#coherence = coherence;
+    coherence.on((event) => {
+      if (event.type === 'reset') this.#known.clear();
+      if (event.type !== 'invalidate') return;
+      for (const key of event.keys) if (key.startsWith(tags)) this.#known.delete(key.slice(tags.length));
+    });
+    return coherence;
   }
 
   /** The current versions, asked for at the end of this turn; never an answer to a question of before. */
@@ -245,7 +254,8 @@ export class Tags {
     ids: readonly string[],
     read: () => Promise<readonly (string | undefined)[]>,
   ): Promise<readonly (string | undefined)[]> {
-    const { coherence, prefix } = this.#options;
+    const { prefix } = this.#options;
+    const coherence = this.#coherence;
     if (!coherence) return read();
     const fills = ids.map((id) => coherence.begin(tagKey(prefix, id)));
     let versions: readonly (string | undefined)[] | undefined;

@@ -33,7 +33,7 @@ function open(coherence?: Coherence, slotOf?: (key: string) => number): Tags {
     prefix: 'ns:',
     send: (command, args) => connection.request(command, args),
     journal,
-    coherence,
+    coherence: coherence && (() => coherence),
     ...(slotOf ? { slotOf } : {}),
   });
 }
@@ -266,7 +266,7 @@ describe('tags with coherence', () => {
       prefix: 'ns:',
       send: (command, args) => connection.request(command, args),
       journal,
-      coherence,
+      coherence: () => coherence,
       knownMax: 2,
     });
     const names = ['a', 'b', 'c'];
