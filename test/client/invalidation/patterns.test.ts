@@ -144,6 +144,7 @@ describe('deletion by pattern', () => {
     await connection.close();
     await expect(deleteMatching('k:*', open({ signal: AbortSignal.abort() }))).rejects.toThrowError(/abort/i);
     await connection.close();
+    await fill(['ns:k:1']);
     await redis.admin().config('SET', 'min-replicas-to-write', '1');
     await expect(deleteMatching('k:*', open())).rejects.toThrowError(CommandError);
     await redis.admin().config('SET', 'min-replicas-to-write', '0');

@@ -189,8 +189,19 @@ describe('coherence with one server', () => {
     await tier.keep('ns:k');
     redis.pause();
     const pausedAt = performance.now();
-    await until('nothing is served', () => !tier.coherence.live, 3000);
-    expect(performance.now() - pausedAt).toBeLessThan(tier.coherence.boundMs + 200);
+    let servedAt = pausedAt;
+    await until(
+      'nothing is served',
+      () => {
+        const at = performance.now();
+        if (!tier.coherence.live) return true;
+        servedAt = at;
+        return false;
+      },
+      3000,
+    );
+    // A beat may have been answered while the signal was on its way.
+    expect(servedAt - pausedAt).toBeLessThan(tier.coherence.boundMs + 50);
     redis.resume();
     await tier.live();
   });
@@ -199,10 +210,14 @@ describe('coherence with one server', () => {
     await redis.admin().set('ns:k', '1');
     await tier.keep('ns:k');
     const startedAt = performance.now();
+    let servedAt = startedAt;
     // A loop that lets no message in, as a chain of resolved promises does.
-    while (tier.coherence.live && performance.now() - startedAt < 5000) await Promise.resolve();
-    const servedMs = performance.now() - startedAt;
-    expect(servedMs).toBeLessThanOrEqual(tier.coherence.boundMs + 5);
+    for (let at = startedAt; at - startedAt < 5000; at = performance.now()) {
+      if (!tier.coherence.live) break;
+      servedAt = at;
+      await Promise.resolve();
+    }
+    expect(servedAt - startedAt).toBeLessThanOrEqual(tier.coherence.boundMs);
     await tier.live();
   });
 
