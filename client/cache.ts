@@ -22,13 +22,14 @@ import type { Parts } from './parts.ts';
 import { Reader } from './reader.ts';
 import { Remote } from './remote.ts';
 import { Statistics } from './statistics.ts';
-import type { Coherence } from './tiers/coherence.ts';
 import { LocalTier } from './tiers/local.ts';
+import type { CoherenceOnDemand } from './tiers/on-demand.ts';
 import type {
   Cache,
   CacheEvent,
   CacheStatistics,
   ComputeCallOptions,
+  ConnectionEvent,
   Entry,
   Load,
   Lookup,
@@ -53,7 +54,7 @@ export class SupervisedCache implements Cache {
   constructor(
     options: ResolvedCache,
     connection: CacheConnection | undefined,
-    openCoherence?: () => Coherence,
+    coherence?: CoherenceOnDemand,
   ) {
     const events = new Emitter<CacheEvent>();
     const statistics = new Statistics();
@@ -73,11 +74,6 @@ export class SupervisedCache implements Cache {
       options.fallbackEntries,
       (keys) => remote?.replay(keys) ?? Promise.resolve(),
     );
-    let coherence: Coherence | undefined;
-    const listen = (open: () => Coherence): Coherence => {
-      coherence ??= open();
-      return coherence;
-    };
     const flights = new Flights();
     const { tags, invalidation } = composeInvalidation({
       options,
@@ -85,8 +81,7 @@ export class SupervisedCache implements Cache {
       remote,
       fallback,
       flights,
-      listen: openCoherence && (() => listen(openCoherence)),
-      forget: (physical) => coherence?.forget(physical),
+      coherence,
       deleteKeys: (keys) => this.#writer.delete(keys),
       domains: options.domains,
     });
@@ -99,10 +94,7 @@ export class SupervisedCache implements Cache {
       fallback,
       remote,
       connection,
-      local:
-        openCoherence &&
-        options.l1 &&
-        new LocalTier(listen(openCoherence), tierOptions(options.namespace, options.l1)),
+      local: coherence && options.l1 && firstTier(coherence, options.namespace, options.l1),
       tags,
       codecs: options.codecs,
       physical: (key) => this.physicalKey(key),
@@ -115,13 +107,16 @@ export class SupervisedCache implements Cache {
       writer: this.#writer,
       later: (work) => this.#later(work),
     });
-    connection?.on((event) => {
-      fallback.journal.noticed(event);
-      events.emit(event);
-      if (event.type !== 'ready') return;
-      this.#breaker.probeNow();
-      fallback.recover();
-    });
+    connection?.on((event) => this.#noticed(event));
+  }
+
+  #noticed(event: ConnectionEvent): void {
+    const { fallback, events } = this.#parts;
+    fallback.journal.noticed(event);
+    events.emit(event);
+    if (event.type !== 'ready') return;
+    this.#breaker.probeNow();
+    fallback.recover();
   }
 
   get connection(): SupervisedConnection | undefined {
@@ -280,8 +275,12 @@ export class SupervisedCache implements Cache {
 
 const TILDE = 0x7e;
 
-function tierOptions(namespace: string, { maxEntries, ttlSeconds }: NonNullable<ResolvedCache['l1']>) {
-  return { maxEntries, ttlMs: ttlSeconds * 1000, prefix: `${namespace}:` };
+function firstTier(
+  coherence: CoherenceOnDemand,
+  namespace: string,
+  { maxEntries, ttlSeconds }: NonNullable<ResolvedCache['l1']>,
+): LocalTier {
+  return new LocalTier(coherence.open(), { maxEntries, ttlMs: ttlSeconds * 1000, prefix: `${namespace}:` });
 }
 
 function valueOrMiss<T>(lookup: Lookup<T>): T | undefined {

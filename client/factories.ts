@@ -5,6 +5,7 @@ import { openConnection } from './connection/index.ts';
 import { ConfigurationError } from './errors.ts';
 import { resolveCache, resolveConnection } from './options.ts';
 import { Coherence } from './tiers/coherence.ts';
+import { CoherenceOnDemand } from './tiers/on-demand.ts';
 import type { Cache, CacheOptions, RedisOptions, SentinelOptions, StandaloneOptions } from './types.ts';
 
 export interface RedisCacheOptions extends CacheOptions, Omit<StandaloneOptions, 'mode' | 'address'> {
@@ -55,12 +56,14 @@ export function openCache(options: CacheOptions & RedisOptions): Cache {
   if (!resolved.enabled) return memoryCache(options);
   const connection = openConnection(target);
   // Opened with the first tier, or with the first use of a tag.
-  const coherence = (): Coherence =>
-    new Coherence(connection, {
-      prefix: `${resolved.namespace}:`,
-      open: linksBeside(target),
-      ...(resolved.l1 ? { boundMs: resolved.l1.boundMs } : {}),
-    });
+  const coherence = new CoherenceOnDemand(
+    () =>
+      new Coherence(connection, {
+        prefix: `${resolved.namespace}:`,
+        open: linksBeside(target),
+        ...(resolved.l1 ? { boundMs: resolved.l1.boundMs } : {}),
+      }),
+  );
   return new SupervisedCache(resolved, connection, coherence);
 }
 

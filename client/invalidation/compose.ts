@@ -3,7 +3,7 @@ import type { Argument } from '../connection/link.ts';
 import type { Tags as CacheTags, Parts } from '../parts.ts';
 import { LocalTags } from '../tags/local.ts';
 import { Tags } from '../tags/tags.ts';
-import type { Coherence } from '../tiers/coherence.ts';
+import type { CoherenceOnDemand } from '../tiers/on-demand.ts';
 import type { Address } from '../types.ts';
 import type { DomainPatterns } from './domains.ts';
 import { compileGlob } from './glob.ts';
@@ -22,10 +22,7 @@ export interface Slotted {
 export type InvalidationNeeds = Pick<Parts, 'remote' | 'fallback' | 'flights'> & {
   readonly options: Pick<Parts['options'], 'namespace' | 'fallbackEntries'>;
   readonly connection: (NonNullable<Parts['connection']> & Slotted) | undefined;
-  /** Opens the listener, for tags; absent where nothing is to listen. */
-  readonly listen: (() => Coherence) | undefined;
-  /** Physical keys that were deleted: nothing of them may be served here any more. */
-  readonly forget: (keys: readonly string[]) => void;
+  readonly coherence: CoherenceOnDemand | undefined;
   /** Deletes by logical keys, as `cache.delete`. */
   readonly deleteKeys: (keys: readonly string[]) => Promise<number>;
   readonly domains?: DomainPatterns | undefined;
@@ -37,14 +34,14 @@ export interface Composed {
 }
 
 export function composeInvalidation(needs: InvalidationNeeds): Composed {
-  const { remote, connection, listen, fallback, options, deleteKeys, domains } = needs;
+  const { remote, connection, coherence, fallback, options, deleteKeys, domains } = needs;
   const prefix = `${options.namespace}:`;
   const versions =
     remote && connection
       ? new Tags({
           prefix,
           journal: fallback.journal,
-          coherence: listen,
+          coherence: coherence && (() => coherence.open()),
           slotOf: connection.slotOf,
           send: (command, args) => {
             // A reader has another answer; an invalidation has none, and waits for a master.
@@ -77,7 +74,7 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
 }
 
 function scanOf(
-  { remote, fallback, forget, options }: InvalidationNeeds,
+  { remote, fallback, coherence, options }: InvalidationNeeds,
   connection: NonNullable<InvalidationNeeds['connection']>,
 ): PatternOptions {
   return {
@@ -94,10 +91,10 @@ function scanOf(
     },
     deleted: (keys) => {
       fallback.journal.acknowledged(keys);
-      forget(keys);
+      coherence?.opened?.forget(keys);
     },
     failed: (keys) => {
-      forget(keys);
+      coherence?.opened?.forget(keys);
       fallback.journal.failed(keys);
     },
   };
