@@ -174,7 +174,7 @@ for (const way of ['functions', 'plain commands'] as const) {
         way === 'functions'
           ? { cold: ['FCALL', 'FCALL'], hit: ['FCALL'], rule: ['GET'] }
           : {
-              cold: 'GET SET WATCH GET GETRANGE MULTI SET UNLINK PUBLISH EXEC'.split(' '),
+              cold: 'GET SET WATCH GET MGET MULTI SET UNLINK PUBLISH EXEC'.split(' '),
               hit: ['GET'],
               rule: ['GET'],
             };
