@@ -29,6 +29,8 @@ export interface Encoded {
 
 export class Writer {
   readonly #parts: Parts;
+  /** Keys whose value waits for the versions of its tags. */
+  readonly #stamping = new Map<string, Promise<void>>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -36,13 +38,30 @@ export class Writer {
 
   async set<T>(key: string, value: T, options: WriteOptions): Promise<WriteReceipt> {
     const { flights, tags } = this.#parts;
-    flights.overtake(this.#parts.physical(key));
+    const physical = this.#parts.physical(key);
+    flights.overtake(physical);
+    if (this.#stamping.size > 0) await this.#stamping.get(physical);
     const named = tags.namesOf(key, options.tags);
-    const stamps = named.length === 0 ? undefined : await tags.stamps(named);
+    const stamps = named.length === 0 ? undefined : await this.#stamps(physical, named);
     const receipt = await this.store(key, value, { ...options, stamps, outdates: true });
     const dependents = tags.changed([key]);
     if (dependents) await dependents;
     return receipt;
+  }
+
+  /** Sets and deletions of the key wait for it, so that they take effect in the order in which they were asked for. */
+  async #stamps(physical: string, tags: readonly string[]): Promise<readonly TagStamp[]> {
+    const stamping = this.#parts.tags.stamps(tags);
+    const settled = stamping.then(
+      () => {},
+      () => {},
+    );
+    this.#stamping.set(physical, settled);
+    try {
+      return await stamping;
+    } finally {
+      if (this.#stamping.get(physical) === settled) this.#stamping.delete(physical);
+    }
   }
 
   async setMany<T>(entries: ReadonlyMap<string, T>, options: WriteOptions): Promise<WriteReceipt> {
@@ -110,6 +129,7 @@ export class Writer {
     if (keys.length === 0) return 0;
     const physical = keys.map(this.#parts.physical);
     for (const key of physical) flights.overtake(key);
+    if (this.#stamping.size > 0) await Promise.all(physical.map((key) => this.#stamping.get(key)));
     let removed: number;
     try {
       if (!remote) removed = this.#forget(physical);
