@@ -22,6 +22,8 @@ export class Breaker {
   #state: BreakerState = { kind: 'closed', failures: 0 };
   #trial = false;
   #transitions = 0;
+  readonly #recoveries = { count: 0, totalMs: 0 };
+  #openedAt = 0;
   #probing = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -43,6 +45,11 @@ export class Breaker {
 
   get transitions(): number {
     return this.#transitions;
+  }
+
+  /** Times from its opening to its closing. */
+  get recoveries(): { readonly count: number; readonly totalMs: number } {
+    return this.#recoveries;
   }
 
   permit(): Permit {
@@ -94,6 +101,8 @@ export class Breaker {
 
   #open(cause: string): void {
     const since = this.#now();
+    // From the half-open state it is the same outage.
+    if (this.#state.kind === 'closed') this.#openedAt = since;
     this.#move({ kind: 'open', since, until: since + this.#options.openMs, cause }, cause);
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.probeNow(), this.#options.probeIntervalMs);
@@ -107,6 +116,8 @@ export class Breaker {
   }
 
   #close(): void {
+    this.#recoveries.count += 1;
+    this.#recoveries.totalMs += this.#now() - this.#openedAt;
     this.#move({ kind: 'closed', failures: 0 }, 'a call was answered');
   }
 

@@ -17,11 +17,14 @@ import { Fallback } from './fallback.ts';
 import { Flights } from './flights.ts';
 import { composeInvalidation } from './invalidation/compose.ts';
 import type { Invalidation, InvalidationReceipt } from './invalidation/invalidation.ts';
+import type { MetricFamily } from './metrics/exposition.ts';
 import { LIMITS, type ResolvedCache } from './options.ts';
 import type { Parts } from './parts.ts';
 import { Reader } from './reader.ts';
 import { Remote } from './remote.ts';
 import { Statistics } from './statistics.ts';
+import { type Gauges, Statistics } from './statistics.ts';
+import type { Coherence } from './tiers/coherence.ts';
 import { LocalTier } from './tiers/local.ts';
 import type { CoherenceOnDemand } from './tiers/on-demand.ts';
 import type {
@@ -241,13 +244,22 @@ export class SupervisedCache implements Cache {
   }
 
   metrics(): string {
-    const { statistics, options, connection, fallback, local } = this.#parts;
-    return statistics.prometheus(options.namespace, {
+    return this.#parts.statistics.prometheus(this.#parts.options.namespace, this.#gauges());
+  }
+
+  metricFamilies(): readonly MetricFamily[] {
+    return this.#parts.statistics.families(this.#gauges());
+  }
+
+  #gauges(): Gauges {
+    const { connection, fallback, local } = this.#parts;
+    return {
       breaker: this.#breaker.state,
       breakerTransitions: this.#breaker.transitions,
+      breakerRecoveries: this.#breaker.recoveries,
       connected: connection?.state.kind === 'ready',
       memoryEntries: fallback.memory.size + (local?.size ?? 0),
-    });
+    };
   }
 
   on(listener: (event: CacheEvent) => void): () => void {

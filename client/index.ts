@@ -1,4 +1,15 @@
 /** The public surface of `@redis-cache-kit/client`. */
+
+export {
+  type AnalyticsEvent,
+  type AnalyticsOptions,
+  type AnalyticsReport,
+  CacheAnalytics,
+  domainOf,
+  type GroupReport,
+  type SizeSample,
+} from './analytics/analytics.ts';
+export { estimateSavings, type Savings } from './analytics/savings.ts';
 export { binaryCodec, type CodecName, type CodecRule } from './codec/codec.ts';
 export { schemaIdOf } from './codec/schema.ts';
 export { connect } from './connection/index.ts';
@@ -38,6 +49,7 @@ export {
   type TieredCacheOptions,
   tieredCache,
 } from './factories.ts';
+export { type CheckStatus, type Health, type HealthOptions, healthCheck, healthHandler } from './health.ts';
 export {
   buildBatchKey,
   buildKey,
@@ -46,6 +58,12 @@ export {
   type KeyOptions,
   type VectorSearch,
 } from './keys.ts';
+export { type LogRecord, logEvents } from './log.ts';
+export type { MetricFamily, MetricSample } from './metrics/exposition.ts';
+export { type PrometheusRegistry, registerMetrics } from './metrics/prom-client.ts';
+export { collectMetrics, type MetricSource } from './metrics/server.ts';
+export { SharedStatistics, type SharedStatisticsOptions, type SharedTotals } from './shared-statistics.ts';
+export { type TelemetryOptions, withTelemetry } from './telemetry.ts';
 export { readThrough, type ThroughOptions, type ThroughStore, writeThrough } from './through/read-write.ts';
 export type { Change, Sink, Source } from './through/source.ts';
 export {

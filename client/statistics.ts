@@ -1,4 +1,5 @@
-/** Counters of one cache and their Prometheus text. Nothing here costs a command. */
+/** Counters of one cache and their metrics. Nothing here costs a command. */
+import { exposition, labelsOf, type MetricFamily } from './metrics/exposition.ts';
 import type { BreakerState, CacheStatistics } from './types.ts';
 
 /** Upper bounds of the latency histogram, in seconds. */
@@ -14,6 +15,7 @@ interface Histogram {
 export interface Gauges {
   readonly breaker: BreakerState;
   readonly breakerTransitions: number;
+  readonly breakerRecoveries: { readonly count: number; readonly totalMs: number };
   readonly connected: boolean;
   readonly memoryEntries: number;
 }
@@ -64,58 +66,66 @@ export class Statistics {
   }
 
   prometheus(namespace: string, gauges: Gauges): string {
-    const label = `namespace="${namespace.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))}"`;
-    const lines: string[] = [];
-    const metric = (name: string, type: 'counter' | 'gauge', help: string, value: number): void => {
-      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, `${name}{${label}} ${value}`);
-    };
-    metric('cache_redis_hits_total', 'counter', 'Reads that found a valid value.', this.hits);
-    metric('cache_redis_misses_total', 'counter', 'Reads that found none.', this.misses);
-    metric('cache_redis_errors_total', 'counter', 'Operations that Redis failed or refused.', this.errors);
-    metric('cache_redis_writes_total', 'counter', 'Values written.', this.writes);
-    metric('cache_redis_deletes_total', 'counter', 'Keys deleted.', this.deletes);
-    metric('cache_redis_fallback_hits_total', 'counter', 'Hits served from memory.', this.fallbackHits);
-    metric('cache_redis_local_hits_total', 'counter', "Hits of the process's own tier.", this.localHits);
-    metric('cache_redis_purged_total', 'counter', 'Invalid payloads purged.', this.purged);
-    metric('cache_redis_loads_total', 'counter', 'Calls of loaders.', this.loads);
-    metric(
-      'cache_redis_breaker_state',
-      'gauge',
-      'Circuit breaker: 0 closed, 1 half-open, 2 open.',
-      BREAKER_CODE[gauges.breaker.kind],
-    );
-    metric(
-      'cache_redis_breaker_transitions_total',
-      'counter',
-      'Changes of the circuit breaker.',
-      gauges.breakerTransitions,
-    );
-    metric(
-      'cache_redis_connected',
-      'gauge',
-      '1 while there is a master that answers.',
-      gauges.connected ? 1 : 0,
-    );
-    metric('cache_redis_memory_entries', 'gauge', 'Entries kept in memory.', gauges.memoryEntries);
-    this.#histograms(lines, label);
-    return `${lines.join('\n')}\n`;
+    return exposition(this.families(gauges), { namespace });
   }
 
-  #histograms(lines: string[], label: string): void {
-    const name = 'cache_redis_latency_seconds';
-    lines.push(`# HELP ${name} Time to the answer, by operation.`, `# TYPE ${name} histogram`);
-    for (const [operation, { counts, sum, count }] of this.#latency) {
-      const labels = `${label},operation="${operation}"`;
-      let total = 0;
-      BUCKETS.forEach((bound, i) => {
-        total += counts[i] as number;
-        lines.push(`${name}_bucket{${labels},le="${bound}"} ${total}`);
-      });
-      lines.push(
-        `${name}_bucket{${labels},le="+Inf"} ${count}`,
-        `${name}_sum{${labels}} ${sum}`,
-        `${name}_count{${labels}} ${count}`,
-      );
-    }
+  families(gauges: Gauges): readonly MetricFamily[] {
+    const { breaker, breakerTransitions, breakerRecoveries, connected, memoryEntries } = gauges;
+    return [
+      single('hits_total', 'counter', 'Reads that found a valid value.', this.hits),
+      single('misses_total', 'counter', 'Reads that found none.', this.misses),
+      single('errors_total', 'counter', 'Operations that Redis failed or refused.', this.errors),
+      single('writes_total', 'counter', 'Values written.', this.writes),
+      single('deletes_total', 'counter', 'Keys deleted.', this.deletes),
+      single('fallback_hits_total', 'counter', 'Hits served from memory.', this.fallbackHits),
+      single('local_hits_total', 'counter', "Hits of the process's own tier.", this.localHits),
+      single('purged_total', 'counter', 'Invalid payloads purged.', this.purged),
+      single('loads_total', 'counter', 'Calls of loaders.', this.loads),
+      single(
+        'breaker_state',
+        'gauge',
+        'Circuit breaker: 0 closed, 1 half-open, 2 open.',
+        BREAKER_CODE[breaker.kind],
+      ),
+      single('breaker_transitions_total', 'counter', 'Changes of the circuit breaker.', breakerTransitions),
+      {
+        name: 'cache_redis_breaker_recovery_seconds',
+        type: 'summary',
+        help: 'Time from the opening of the circuit breaker to its closing.',
+        samples: [
+          { labels: '', suffix: '_sum', value: breakerRecoveries.totalMs / 1000 },
+          { labels: '', suffix: '_count', value: breakerRecoveries.count },
+        ],
+      },
+      single('connected', 'gauge', '1 while there is a master that answers.', connected ? 1 : 0),
+      single('memory_entries', 'gauge', 'Entries kept in memory.', memoryEntries),
+      this.#latencies(),
+    ];
   }
+
+  #latencies(): MetricFamily {
+    const samples = [...this.#latency].flatMap(([operation, { counts, sum, count }]) => {
+      const labels = labelsOf({ operation });
+      let total = 0;
+      return [
+        ...BUCKETS.map((bound, i) => {
+          total += counts[i] as number;
+          return { labels: `${labels},le="${bound}"`, suffix: '_bucket', value: total };
+        }),
+        { labels: `${labels},le="+Inf"`, suffix: '_bucket', value: count },
+        { labels, suffix: '_sum', value: sum },
+        { labels, suffix: '_count', value: count },
+      ];
+    });
+    return {
+      name: 'cache_redis_latency_seconds',
+      type: 'histogram',
+      help: 'Time to the answer, by operation.',
+      samples,
+    };
+  }
+}
+
+function single(name: string, type: 'counter' | 'gauge', help: string, value: number): MetricFamily {
+  return { name: `cache_redis_${name}`, type, help, samples: [{ labels: '', value }] };
 }

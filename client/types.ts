@@ -5,9 +5,11 @@
  */
 import type { Redis } from 'ioredis';
 import type { CodecName, CodecRule } from './codec/codec.ts';
+import type { SentinelStatus } from './connection/sentinels.ts';
 import type { Codec } from './envelope.ts';
 import type { DomainPatterns } from './invalidation/domains.ts';
 import type { Invalidation, InvalidationReceipt } from './invalidation/invalidation.ts';
+import type { MetricFamily } from './metrics/exposition.ts';
 
 /**
  * What an acknowledgement promises. `async`: Redis's own. Else: that many replicas confirmed it (WAIT), so that a crash or a
@@ -83,6 +85,8 @@ export type ConnectionState =
  */
 export interface SupervisedConnection {
   readonly state: ConnectionState;
+  /** What the sentinels say; undefined where there are none. */
+  sentinels?(): SentinelStatus | undefined;
   /**
    * Sends one command to the current master, within `commandTimeoutMs` from the call.
    *
@@ -359,6 +363,8 @@ export interface Cache {
   stats(): CacheStatistics;
   /** Prometheus text exposition (`cache_redis_hits_total`, …). */
   metrics(): string;
+  /** The same as data, without the namespace as a label. */
+  metricFamilies(): readonly MetricFamily[];
   /** Physical key in Redis for a logical one. */
   physicalKey(key: string): string;
   /** The supervised connection; undefined for a memory cache. */

@@ -2,6 +2,7 @@
  * What the sentinels say, asked side by side: one connection to each, kept open, so that a hung or dead sentinel delays
  * nobody. A view is renewed on `+switch-master`, and by asking: often during an outage, else each second.
  */
+import { addressKey } from '../address.ts';
 import type { Address } from '../types.ts';
 import type { Link } from './link.ts';
 import { delay, jittered, now, within } from './timing.ts';
@@ -22,6 +23,18 @@ export interface SentinelView {
   readonly at: number;
   /** The same sentinel said a higher epoch before: it was built anew. */
   readonly fell: boolean;
+}
+
+/** What the sentinels say; known without asking, because each is asked once a second. */
+export interface SentinelStatus {
+  readonly configured: number;
+  /** Of them, those that answered of late. */
+  readonly answering: number;
+  /** Of those, how many name the same master as the one that knows the last failover. */
+  readonly agreeing: number;
+  readonly master: Address | undefined;
+  /** One of them believes the master down, or is replacing it. */
+  readonly troubled: boolean;
 }
 
 /** Asks one sentinel, and listens to it, until closed. */
@@ -145,6 +158,20 @@ export class SentinelBoard {
     const since = now() - STALE_MS;
     const fresh = views.filter((view) => view.at >= since);
     return fresh.length > 0 ? fresh : views;
+  }
+
+  status(): SentinelStatus {
+    const since = now() - STALE_MS;
+    const answering = this.#views.filter((view) => view !== undefined && view.at >= since) as SentinelView[];
+    const leading = answering.toSorted((a, b) => b.epoch - a.epoch)[0];
+    const named = leading && addressKey(leading.master);
+    return {
+      configured: this.count,
+      answering: answering.length,
+      agreeing: answering.filter(({ master }) => addressKey(master) === named).length,
+      master: leading?.master,
+      troubled: answering.some(({ troubled }) => troubled),
+    };
   }
 
   get count(): number {

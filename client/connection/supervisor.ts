@@ -28,7 +28,7 @@ import { Generation } from './generation.ts';
 import { Gets } from './gets.ts';
 import type { Argument, Link, Role } from './link.ts';
 import { type Found, Search } from './search.ts';
-import type { SentinelBoard } from './sentinels.ts';
+import type { SentinelBoard, SentinelStatus } from './sentinels.ts';
 import { delay, now } from './timing.ts';
 
 const TICK_MS = 20;
@@ -100,6 +100,10 @@ export class Supervisor implements SupervisedConnection {
 
   get state(): ConnectionState {
     return this.#state;
+  }
+
+  sentinels(): SentinelStatus | undefined {
+    return this.#board?.status();
   }
 
   call(command: string, ...args: readonly Argument[]): Promise<unknown> {

@@ -4,13 +4,13 @@ export interface MetricSample {
   /** `name="value"` pairs, escaped, without braces. */
   readonly labels: string;
   readonly value: number;
-  /** `_bucket`, `_sum`, `_count` of a histogram. */
+  /** `_bucket`, `_sum`, `_count` of a histogram or summary. */
   readonly suffix?: string;
 }
 
 export interface MetricFamily {
   readonly name: string;
-  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly type: 'counter' | 'gauge' | 'histogram' | 'summary';
   readonly help: string;
   readonly samples: readonly MetricSample[];
 }

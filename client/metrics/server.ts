@@ -1,0 +1,55 @@
+/**
+ * What the server says of itself, as metrics: evictions, memory, connections. One INFO for each scrape, on the shared
+ * connection; a user that may not ask it (NOPERM) gets none of these and no error.
+ */
+import { askInfo, number, type RedisInfo } from '../redis-info.ts';
+import type { Cache } from '../types.ts';
+import { exposition, type MetricFamily } from './exposition.ts';
+
+const FIELDS = [
+  ['evictions_total', 'counter', 'evicted_keys', 'Keys that Redis evicted for lack of memory.'],
+  ['expired_total', 'counter', 'expired_keys', 'Keys whose TTL ended.'],
+  ['memory_bytes', 'gauge', 'used_memory', 'Memory that Redis uses.'],
+  ['memory_max_bytes', 'gauge', 'maxmemory', 'Memory that Redis may use; 0: no limit.'],
+  ['memory_fragmentation_ratio', 'gauge', 'mem_fragmentation_ratio', 'Resident memory to used memory.'],
+  ['connections', 'gauge', 'connected_clients', 'Connections to Redis, of all clients.'],
+  ['connections_blocked', 'gauge', 'blocked_clients', 'Connections that wait in a blocking command.'],
+  ['connections_rejected_total', 'counter', 'rejected_connections', 'Connections that Redis refused.'],
+] as const;
+
+/** Another source of metrics beside the cache: a warmer, for example. */
+export interface MetricSource {
+  families(): readonly MetricFamily[];
+}
+
+export function serverFamilies(info: RedisInfo): readonly MetricFamily[] {
+  return FIELDS.flatMap(([name, type, field, help]) => {
+    const value = number(info, field);
+    return value === undefined
+      ? []
+      : [{ name: `cache_redis_${name}`, type, help, samples: [{ labels: '', value }] }];
+  });
+}
+
+/** All that there is: the cache's own, the server's, and that of the other sources. Never rejects. */
+export async function collectFamilies(
+  cache: Cache,
+  sources: readonly MetricSource[] = [],
+): Promise<readonly MetricFamily[]> {
+  const own = [...cache.metricFamilies(), ...sources.flatMap((source) => source.families())];
+  if (!cache.connection) return own;
+  const info = await askInfo(cache.connection, 'INFO').catch(() => 'denied' as const);
+  return info === 'denied' ? own : [...own, ...serverFamilies(info)];
+}
+
+/** Prometheus text of `collectFamilies`. `cache.metrics()` has the cache's own, without a command. */
+export async function collectMetrics(cache: Cache, sources: readonly MetricSource[] = []): Promise<string> {
+  return exposition(await collectFamilies(cache, sources), { namespace: namespaceOf(cache) });
+}
+
+const PROBE = 'x';
+
+/** The namespace ends where the key begins. */
+export function namespaceOf(cache: Cache): string {
+  return cache.physicalKey(PROBE).slice(0, -`:${PROBE}`.length);
+}
