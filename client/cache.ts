@@ -22,9 +22,7 @@ import { LIMITS, type ResolvedCache } from './options.ts';
 import type { Parts } from './parts.ts';
 import { Reader } from './reader.ts';
 import { Remote } from './remote.ts';
-import { Statistics } from './statistics.ts';
 import { type Gauges, Statistics } from './statistics.ts';
-import type { Coherence } from './tiers/coherence.ts';
 import { LocalTier } from './tiers/local.ts';
 import type { CoherenceOnDemand } from './tiers/on-demand.ts';
 import type {
