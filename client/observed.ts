@@ -3,7 +3,7 @@
  * cache as it is, so that a new method of it needs nothing from this file.
  */
 import { now } from './connection/timing.ts';
-import type { Cache, Entry, Load, LoadContext } from './types.ts';
+import type { Cache, ComputeCallOptions, Entry, Load, LoadContext } from './types.ts';
 
 export interface Observation {
   /** The method's name. */
@@ -39,15 +39,38 @@ type Found = Pick<Observation, 'hits' | 'misses' | 'source'>;
 
 const NOTHING: Found = { hits: [], misses: [] };
 
+type Watch = <R>(
+  operation: string,
+  keys: readonly string[],
+  call: () => Promise<R>,
+  found?: (result: R) => Found,
+) => Promise<R>;
+
 export function observed(cache: Cache, observer: Observer): Cache {
-  const watch = async <R>(
-    operation: string,
-    keys: readonly string[],
-    call: () => Promise<R>,
-    found: (result: R) => Found = () => NOTHING,
-  ): Promise<R> => {
+  const watch = watchOf(observer);
+  const methods: Partial<Cache> = {
+    ...readsOf(cache, watch),
+    ...loadsOf(cache, watch, observer),
+    set: (key, value, options) => watch('set', [key], () => cache.set(key, value, options)),
+    setMany: (entries, options) =>
+      watch('setMany', [...entries.keys()], () => cache.setMany(entries, options)),
+    delete: (...keys) => watch('delete', keys, () => cache.delete(...keys)),
+    clear: () => watch('clear', [], () => cache.clear()),
+  };
+  return new Proxy(cache, {
+    get(target, name) {
+      if (Object.hasOwn(methods, name)) return methods[name as keyof Cache];
+      const member: unknown = Reflect.get(target, name, target);
+      // Private fields are the target's: its methods have to be called on it.
+      return typeof member === 'function' ? (member as Method).bind(target) : member;
+    },
+  });
+}
+
+function watchOf(observer: Observer): Watch {
+  return async (operation, keys, call, found = () => NOTHING) => {
     const startedAt = now();
-    const run = async (): Promise<Outcome<R>> => {
+    const run = async () => {
       try {
         const result = await call();
         const observation = { operation, keys, startedAt, ms: now() - startedAt, ...found(result) };
@@ -60,33 +83,21 @@ export function observed(cache: Cache, observer: Observer): Cache {
     };
     return observer.around ? observer.around(operation, keys, run) : (await run()).result;
   };
-  const one = (key: string, hit: boolean, source?: string): Found => ({
-    hits: hit ? [key] : [],
-    misses: hit ? [] : [key],
-    ...(source !== undefined && { source }),
-  });
-  const timed =
-    <T>(key: string, load: Load<T>): Load<T> =>
-    async (context: LoadContext) => {
-      const startedAt = now();
-      try {
-        return await load(context);
-      } finally {
-        observer.loaded?.(key, now() - startedAt);
-      }
-    };
-  const computeEntry = <T>(key: string, load: Load<T>, options?: Parameters<Cache['getOrComputeEntry']>[2]) =>
-    watch(
-      'getOrCompute',
-      [key],
-      () => cache.getOrComputeEntry<T>(key, timed(key, load), options as object),
-      ({ source }: Entry<T>) => one(key, source !== 'loader', source),
-    );
-  const many = (keys: readonly string[], has: (key: string) => boolean): Found => ({
-    hits: keys.filter(has),
-    misses: keys.filter((key) => !has(key)),
-  });
-  const methods: Partial<Cache> = {
+}
+
+const one = (key: string, hit: boolean, source?: string): Found => ({
+  hits: hit ? [key] : [],
+  misses: hit ? [] : [key],
+  ...(source !== undefined && { source }),
+});
+const many = (keys: readonly string[], has: (key: string) => boolean): Found => ({
+  hits: keys.filter(has),
+  misses: keys.filter((key) => !has(key)),
+});
+
+/** `never`: what a generic method returns is only known where it is called. */
+function readsOf(cache: Cache, watch: Watch): Partial<Cache> {
+  return {
     get: (key, options) =>
       watch(
         'get',
@@ -106,7 +117,7 @@ export function observed(cache: Cache, observer: Observer): Cache {
         'get',
         [key],
         () => cache.lookup(key, options),
-        (lookup) => one(key, lookup.found, lookup.source),
+        ({ found, source }) => one(key, found, source),
       ) as never,
     getMany: (keys, options) =>
       watch(
@@ -122,20 +133,53 @@ export function observed(cache: Cache, observer: Observer): Cache {
         () => cache.lookupMany(keys, options),
         (found) => many(keys, (key) => found.get(key)?.found === true),
       ) as never,
-    getOrCompute: async (key, load, options) => (await computeEntry(key, load, options as object)).value,
-    getOrComputeEntry: (key, load, options) => computeEntry(key, load, options as object),
-    set: (key, value, options) => watch('set', [key], () => cache.set(key, value, options)),
-    setMany: (entries, options) =>
-      watch('setMany', [...entries.keys()], () => cache.setMany(entries, options)),
-    delete: (...keys) => watch('delete', keys, () => cache.delete(...keys)),
-    clear: () => watch('clear', [], () => cache.clear()),
   };
-  return new Proxy(cache, {
-    get(target, name) {
-      if (Object.hasOwn(methods, name)) return methods[name as keyof Cache];
-      const member: unknown = Reflect.get(target, name, target);
-      // Private fields are the target's: its methods have to be called on it.
-      return typeof member === 'function' ? (member as Method).bind(target) : member;
+}
+
+function loadsOf(cache: Cache, watch: Watch, observer: Observer): Partial<Cache> {
+  const timed =
+    <A extends readonly unknown[], R>(keysOf: (...args: A) => readonly string[], load: (...args: A) => R) =>
+    async (...args: A): Promise<Awaited<R>> => {
+      const startedAt = now();
+      try {
+        return await load(...args);
+      } finally {
+        const keys = keysOf(...args);
+        for (const key of keys) observer.loaded?.(key, (now() - startedAt) / keys.length);
+      }
+    };
+  const entry = <T>(key: string, load: Load<T>, options?: ComputeCallOptions<T>): Promise<Entry<T>> =>
+    watch(
+      'getOrCompute',
+      [key],
+      () =>
+        cache.getOrComputeEntry<T>(
+          key,
+          timed((_: LoadContext) => [key], load),
+          options,
+        ),
+      ({ source }) => one(key, source !== 'loader', source),
+    );
+  return {
+    getOrComputeEntry: entry,
+    getOrCompute: async (key, load, options) => (await entry(key, load, options)).value,
+    getOrComputeMany: (keys, load, options) => {
+      const loaded = new Set<string>();
+      const noted = timed((asked: readonly string[], _: LoadContext) => asked, load);
+      return watch(
+        'getOrComputeMany',
+        keys,
+        () =>
+          cache.getOrComputeMany(
+            keys,
+            (asked, context) => {
+              for (const key of asked) loaded.add(key);
+              return noted(asked, context);
+            },
+            options,
+          ),
+        () => many(keys, (key) => !loaded.has(key)),
+      );
     },
-  });
+  };
 }

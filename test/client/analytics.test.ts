@@ -79,6 +79,21 @@ describe('analytics', () => {
     expect(perYear?.arithmetic).toMatch(/queries\/h x 0\.33 hits x 100 ms/);
   });
 
+  it('count the keys that a load of many was asked for as misses', async () => {
+    const { analytics, cache } = opened();
+    await cache.set('user:1', 1);
+    const found = await cache.getOrComputeMany(
+      ['user:1', 'user:2', 'user:3'],
+      (keys) => new Map(keys.map((key) => [key, 0])),
+    );
+    expect([...found]).toEqual([
+      ['user:1', 1],
+      ['user:2', 0],
+      ['user:3', 0],
+    ]);
+    expect(analytics.report().groups).toMatchObject([{ group: 'user', hits: 1, misses: 2, loads: 2 }]);
+  });
+
   it('know nothing before the first read', () => {
     const { total, perYear, size } = opened().analytics.report();
     expect([total.hitRatio, total.loadMs, perYear, size.keysPerHour]).toEqual([null, null, null, null]);
