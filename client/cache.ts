@@ -189,12 +189,16 @@ export class SupervisedCache implements Cache {
   }
 
   getOrCompute<T>(key: string, load: Load<T>, options?: ComputeCallOptions<T>): Promise<T> {
-    return this.getOrComputeEntry(key, load, options).then(({ value }) => value);
+    const hit = this.#compute.hit(key, options);
+    if (hit) return Promise.resolve(hit.value);
+    return this.getOrComputeEntry(key, load, options).then(valueIn);
   }
 
   getOrComputeEntry<T>(key: string, load: Load<T>, options?: ComputeCallOptions<T>): Promise<Entry<T>> {
     try {
       this.#assertOpen();
+      const hit = this.#compute.hit(key, options);
+      if (hit) return Promise.resolve({ value: hit.value, source: 'l1' });
       return this.#compute.entry(key, load, options);
     } catch (error) {
       return Promise.reject(error);
@@ -291,6 +295,10 @@ function firstTier(
   { maxEntries, ttlSeconds }: NonNullable<ResolvedCache['l1']>,
 ): LocalTier {
   return new LocalTier(coherence.open(), { maxEntries, ttlMs: ttlSeconds * 1000, prefix: `${namespace}:` });
+}
+
+function valueIn<T>({ value }: Entry<T>): T {
+  return value;
 }
 
 function valueOrMiss<T>(lookup: Lookup<T>): T | undefined {

@@ -166,6 +166,12 @@ export function isJson(envelope: Buffer): boolean {
   return ((envelope[2] as number) & 0x0f) === CODEC.json;
 }
 
+/** Without a look at the rest: undefined where it has none, or is no envelope. */
+export function freshnessOf(envelope: Buffer): Freshness | undefined {
+  const has = envelope.length >= HEADER + FRESHNESS && envelope[0] === MAGIC && envelope[1] === FORMAT;
+  return has && ((envelope[2] as number) & FRESH) !== 0 ? readFreshness(envelope, HEADER) : undefined;
+}
+
 function payloadOf(value: unknown, { codec, nothing }: EncodeOptions): Payload {
   if (value === undefined && nothing) return { codec: CODEC.nothing, bytes: '' };
   if (value instanceof Uint8Array && codec === undefined) return { codec: CODEC.bytes, bytes: value };

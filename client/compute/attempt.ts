@@ -4,7 +4,7 @@
  * Redis away: what the memory has, and what is loaded goes there. Redis answers but gives no lease (full, too few replicas,
  * a key without a lease in its slot): loaded and stored as without one.
  */
-import type { TagStamp } from '../envelope.ts';
+import { freshnessOf, type TagStamp } from '../envelope.ts';
 import { CommandError, isConnectivityError } from '../errors.ts';
 import type { Parts } from '../parts.ts';
 import type { Reader, Reading } from '../reader.ts';
@@ -12,7 +12,7 @@ import { isForeignType } from '../remote.ts';
 import type { ReadOptions, WriteOptions } from '../types.ts';
 import type { StoreOptions, Writer } from '../writer.ts';
 import type { Attempt, Known, Turn, Woken } from './engine.ts';
-import { type Claim, type Held, type Leases, seenOf } from './lease.ts';
+import { type Claim, type Fetched, type Held, type Leases, NOTHING_SEEN, seenOf } from './lease.ts';
 import type { Keeping } from './policy.ts';
 
 export interface AttemptParts {
@@ -33,12 +33,15 @@ export class CacheAttempt<T> implements Attempt<T> {
   readonly #key: string;
   readonly #physical: string;
   readonly #options: WriteOptions & ReadOptions<T>;
-  /** The read is known to miss. */
-  readonly #missed: boolean;
+  /** A read has missed just before. */
+  #missed: boolean;
   #claim: Claim | undefined;
   #destination: Destination = 'leased';
   #stamps: readonly TagStamp[] | undefined;
+  /** How the entry began that is to be replaced; undefined: not known yet. */
   #seen: Buffer | undefined;
+
+  #freshUntilMs: number | undefined;
 
   constructor(
     cache: AttemptParts,
@@ -54,23 +57,42 @@ export class CacheAttempt<T> implements Attempt<T> {
     this.#missed = missed;
   }
 
-  async fetch(): Promise<Known<T> | Turn> {
+  /** Not async: most end with the first promise, and each further one is time that a caller waits. */
+  fetch(): Promise<Known<T> | Turn> {
     const { parts, reader, leases } = this.#cache;
     const { remote, fallback, local } = parts;
     if (!remote || fallback.isDirty(this.#physical)) return this.#fromMemory();
-    if (local?.get(this.#key) || !leases) return this.#fromReader(leases ? 'leased' : 'unleased');
-    const fill = local?.begin(this.#key);
-    let fetched: Awaited<ReturnType<Claim['fetch']>>;
+    if (!leases) return this.#fromReader();
+    // Where hits are the rule a plain read comes first: it costs a hit less, and a miss one command more.
+    const readFirst = leases.hitsAreTheRule || remote.functions.absent || local?.get(this.#key);
+    const missed = this.#missed;
+    this.#missed = false;
+    if (missed || !readFirst) return this.#fetchLeased(missed);
+    return reader.read(this.#key, this.#options).then(
+      (reading) => {
+        if (reading.source === 'redis') leases.saw(reading.kind !== 'absent');
+        if (reading.source === 'memory') this.#destination = 'memory';
+        if (reading.kind !== 'absent') this.#freshUntilMs = reading.freshness?.freshUntilMs;
+        return known(reading) ?? (reading.source === 'memory' ? ALONE : this.#fetchLeased(true));
+      },
+      (error: unknown) => this.#without(error),
+    );
+  }
+
+  async #fetchLeased(missed: boolean): Promise<Known<T> | Turn> {
+    const { parts, reader } = this.#cache;
+    const fill = parts.local?.begin(this.#key);
+    let fetched: Fetched;
     try {
-      this.#claim ??= leases.claim(this.#physical);
-      fetched = await this.#claim.fetch(this.#missed);
+      fetched = await this.#lease().fetch(missed);
     } catch (error) {
       fill?.end();
       return this.#without(error);
     }
-    if (fallback.pending) fallback.recover();
+    if (parts.fallback.pending) parts.fallback.recover();
     if (fetched.kind !== 'value') {
       fill?.end();
+      this.#seen = NOTHING_SEEN;
       return fetched;
     }
     this.#seen = seenOf(fetched.payload);
@@ -79,17 +101,27 @@ export class CacheAttempt<T> implements Attempt<T> {
   }
 
   async take(waits: boolean): Promise<Turn> {
-    const { leases } = this.#cache;
-    if (this.#destination !== 'leased' || !leases) return ALONE;
+    if (this.#destination !== 'leased') return ALONE;
     try {
-      this.#claim ??= leases.claim(this.#physical);
-      return await this.#claim.take(waits);
+      const turn = await this.#lease().take(waits);
+      return turn.kind === 'mine' && this.#seen === undefined ? await this.#look() : turn;
     } catch (error) {
       if (isConnectivityError(error)) this.#destination = 'memory';
       else if (error instanceof CommandError) this.#destination = 'unleased';
       else throw error;
       return ALONE;
     }
+  }
+
+  /** The lease is ours for an entry whose bytes were not seen: are they still what has to be replaced? */
+  async #look(): Promise<Turn> {
+    const payload = (await this.#cache.parts.remote?.get(this.#physical)) ?? null;
+    this.#seen = payload ? seenOf(payload) : NOTHING_SEEN;
+    const freshUntilMs = payload ? freshnessOf(payload)?.freshUntilMs : undefined;
+    if (freshUntilMs === undefined || freshUntilMs === this.#freshUntilMs) return { kind: 'mine' };
+    // Somebody was quicker: fetched again, it is what they stored.
+    await this.release('again');
+    return { kind: 'held', token: '', leftMs: 0 };
   }
 
   async wait(held: Held, maxMs: number): Promise<Woken<T>> {
@@ -171,10 +203,17 @@ export class CacheAttempt<T> implements Attempt<T> {
     }
   }
 
-  async #fromReader(destination: Destination): Promise<Known<T> | Turn> {
-    this.#destination = destination;
+  /** Without leases. */
+  async #fromReader(): Promise<Known<T> | Turn> {
+    this.#destination = 'unleased';
     const reading = await this.#cache.reader.read(this.#key, this.#options);
-    return known(reading) ?? this.take(true);
+    return known(reading) ?? ALONE;
+  }
+
+  #lease(): Claim {
+    const leases = this.#cache.leases as Leases;
+    this.#claim ??= leases.claim(this.#physical);
+    return this.#claim;
   }
 
   async #fromMemory(): Promise<Known<T> | Turn> {
@@ -196,7 +235,7 @@ export class CacheAttempt<T> implements Attempt<T> {
       return this.#fromMemory();
     }
     if (!(error instanceof CommandError)) throw error;
-    return this.#fromReader('unleased');
+    return this.#fromReader();
   }
 }
 

@@ -50,6 +50,13 @@ export class Compute {
     });
   }
 
+  /** The first tier's answer without a detour. */
+  hit<T>(key: string, options: ComputeCallOptions<T> = NO_OPTIONS): { readonly value: T } | undefined {
+    if (!this.#parts.local) return undefined;
+    const early = options.earlyRefresh ?? this.#parts.options.compute.terms.earlyRefresh;
+    return early === 0 ? this.#reader.hit(key, options) : undefined;
+  }
+
   entry<T>(key: string, load: Load<T>, options: ComputeCallOptions<T> = NO_OPTIONS): Promise<Entry<T>> {
     return this.#engine.compute(this.#job(key, load, options, false));
   }
@@ -61,29 +68,27 @@ export class Compute {
   ): Promise<ReadonlyMap<string, T>> {
     const found = new Map<string, T>();
     const asked = [...new Set(keys)];
-    const rest: string[] = [];
+    const rest = new Map<string, { readonly missed: boolean }>();
     const readings = await this.#reader.readMany(asked, options);
     for (const [i, reading] of readings.entries()) {
       const key = asked[i] as string;
-      if (reading.kind === 'absent' || !isFresh(reading.freshness)) rest.push(key);
+      if (reading.kind === 'absent') rest.set(key, { missed: true });
+      else if (!isFresh(reading.freshness)) rest.set(key, { missed: false });
       else {
         this.#parts.statistics.hits += 1;
         if (reading.source === 'l1') this.#parts.statistics.localHits += 1;
         if (reading.kind === 'value') found.set(key, reading.value);
       }
     }
-    const batch = new Batch(rest, load);
-    const entries = await Promise.all(
-      rest.map((key) => {
-        const job = this.#job<T>(key, (context) => batch.load(key, context), options, true);
+    const batch = new Batch([...rest.keys()], load);
+    await Promise.all(
+      [...rest].map(async ([key, { missed }]) => {
+        const job = this.#job<T>(key, (context) => batch.load(key, context), options, missed);
         const pass = (): void => batch.pass(key);
-        return this.#engine.compute({ ...job, passes: pass }).finally(pass);
+        const { value } = await this.#engine.compute({ ...job, passes: pass }).finally(pass);
+        if (value !== undefined) found.set(key, value);
       }),
     );
-    for (const [i, key] of rest.entries()) {
-      const value = entries[i]?.value;
-      if (value !== undefined) found.set(key, value);
-    }
     return new Map(asked.flatMap((key) => (found.has(key) ? [[key, found.get(key) as T] as const] : [])));
   }
 
@@ -95,10 +100,11 @@ export class Compute {
   #job<T>(key: string, load: Load<T>, options: ComputeCallOptions<T>, missed: boolean): Job<T> {
     const { options: defaults } = this.#parts;
     const physical = this.#parts.physical(key);
+    const { terms } = defaults.compute;
     return {
       key: physical,
       load,
-      terms: resolveTerms(options, defaults.compute.terms),
+      terms: options === NO_OPTIONS ? terms : resolveTerms(options, terms),
       ttlSeconds: resolveTtl('ttlSeconds', options.ttlSeconds, defaults.defaultTtlSeconds),
       attempt: () => new CacheAttempt<T>(this.#attemptParts, key, physical, options, missed),
     };

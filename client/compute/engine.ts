@@ -85,9 +85,18 @@ export class Engine {
     return result;
   }
 
-  async #run<T>(job: Job<T>, flight: Flight): Promise<Entry<T>> {
+  /** Not async: a hit ends with the first promise, and each further one is time that a caller waits. */
+  #run<T>(job: Job<T>, flight: Flight): Promise<Entry<T>> {
     const attempt = job.attempt();
-    const found = await attempt.fetch();
+    return attempt.fetch().then((found) => this.#answer(job, attempt, flight, found));
+  }
+
+  #answer<T>(
+    job: Job<T>,
+    attempt: Attempt<T>,
+    flight: Flight,
+    found: Known<T> | Turn,
+  ): Entry<T> | Promise<Entry<T>> {
     if (found.kind !== 'known') {
       this.#host.counted(false, undefined);
       return this.#obtain(job, attempt, flight, found);
@@ -107,7 +116,7 @@ export class Engine {
       case 'grace':
         return resting ? this.#stale(job, found, 'resting') : this.#replace(job, attempt, found);
       case 'expired':
-        return this.#obtain(job, attempt, flight, await attempt.take(true));
+        return attempt.take(true).then((turn) => this.#obtain(job, attempt, flight, turn));
     }
   }
 

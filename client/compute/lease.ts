@@ -28,7 +28,7 @@ export type Fetched = { readonly kind: 'value'; readonly payload: Buffer } | Tak
 
 /** How an entry begins, its checksum included: what `store` compares. */
 const SEEN_BYTES = 18;
-const NOTHING_SEEN = Buffer.alloc(0);
+export const NOTHING_SEEN = Buffer.alloc(0);
 export const seenOf = (payload: Buffer): Buffer => payload.subarray(0, SEEN_BYTES);
 
 /** Why a lease is given back without a value: see `Outcome`. */
@@ -102,18 +102,10 @@ export class Claim {
   /** The entry, or its lease where there is none. `missed`: a read has said so already. */
   async fetch(missed = false): Promise<Fetched> {
     const leases = this.#leases;
-    const { remote } = leases;
-    const plain = remote.functions.absent;
-    if (plain || (leases.hitsAreTheRule && !missed)) {
-      const payload = await remote.get(this.#entry);
-      leases.saw(payload !== null);
-      if (payload !== null) return { kind: 'value', payload };
-      if (plain) return await this.take(true);
-    }
     this.#name();
     const args = [this.#token, leases.leaseMs];
     const reply = await this.#call('rck1_fetch', [this.#entry, this.#lease], args);
-    if (reply === ABSENT) return await this.#fetchPlainly();
+    if (reply === ABSENT) return await this.#fetchPlainly(missed);
     leases.saw(Buffer.isBuffer(reply));
     return Buffer.isBuffer(reply) ? { kind: 'value', payload: reply } : this.#taken(reply);
   }
@@ -180,10 +172,8 @@ export class Claim {
     this.#renewal = undefined;
   }
 
-  /** GET for one whose function call was in vain, then as `take`. */
-  async #fetchPlainly(): Promise<Fetched> {
-    const payload = await this.#leases.remote.get(this.#entry);
-    this.#leases.saw(payload !== null);
+  async #fetchPlainly(missed: boolean): Promise<Fetched> {
+    const payload = missed ? null : await this.#leases.remote.get(this.#entry);
     return payload === null ? await this.#takePlainly() : { kind: 'value', payload };
   }
 
