@@ -24,7 +24,7 @@ import type { TrialRecord } from './evidence/manifest.ts';
 import { type Evidence, openEvidence } from './evidence/open.ts';
 import { CONFIG, DRILLS, GATES, INPUTS, type InputName, MANIFEST, SEAL } from './evidence/run-folder.ts';
 import { misshapen, type Shape } from './evidence/shape.ts';
-import { evidenceComplete } from './gates/completeness.ts';
+import { evidenceComplete, unmeasuredDrills } from './gates/completeness.ts';
 import { evaluate, type JudgedTrial } from './gates/evaluate.ts';
 import type { Criterion, EvidenceRef } from './gates/gate.ts';
 import type { RunScope } from './gates/scope.ts';
@@ -63,6 +63,7 @@ export function judge(evidence: Evidence): Report {
     sealed: evidence.seal !== undefined,
     files: evidence.seal?.files.length ?? 0,
     incomplete: manifest.incomplete,
+    unmeasured: unmeasuredDrills(manifest),
     flaws: [...inputs.flaws, ...unsealedTrialFiles(evidence), ...trials.flatMap((trial) => trial.flaws)],
     seal: refTo(evidence, SEAL),
   });

@@ -44,6 +44,9 @@ export async function switchover(
   environment: Environment,
   options: SwitchoverOptions = {},
 ): Promise<SwitchoverReport> {
+  if (environment.cluster !== undefined) {
+    throw failed('a cluster has several masters: CLUSTER FAILOVER on the replica that is to be one');
+  }
   const from = await environment.masterId();
   if (from === undefined) throw failed('there is not exactly one master to switch from');
   const ids = await running(environment, environment.topology.redis);

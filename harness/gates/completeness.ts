@@ -2,6 +2,7 @@
  * The one criterion that no file can leave out: is the evidence whole, and is it what was sealed? It stands before all
  * others, is in scope of every run, and cannot be waived.
  */
+import type { Manifest } from '../evidence/manifest.ts';
 import type { Integrity } from '../evidence/open.ts';
 import type { Criterion, EvidenceRef } from './gate.ts';
 
@@ -14,6 +15,8 @@ export interface Completeness {
   readonly files: number;
   /** `manifest.incomplete`. */
   readonly incomplete: string | undefined;
+  /** Drills that were asked for by name and have no completed trial, in words. */
+  readonly unmeasured: readonly string[];
   /** Histories that were cut off or cannot be parsed, in words. */
   readonly flaws: readonly string[];
   readonly seal: EvidenceRef | undefined;
@@ -29,6 +32,7 @@ export function evidenceComplete(found: Completeness): Criterion {
   const absent = [
     ...(missing.length > 0 ? [`missing: ${missing.join(', ')}`] : []),
     ...(found.incomplete === undefined ? [] : [found.incomplete]),
+    ...found.unmeasured,
   ];
   const state = invalid.length > 0 ? 'INVALID' : absent.length > 0 ? 'NOT_MEASURED' : 'PASS';
   return {
@@ -57,4 +61,19 @@ export function evidenceComplete(found: Completeness): Criterion {
     bound: null,
     evidence: found.seal === undefined ? [] : [found.seal],
   };
+}
+
+/**
+ * Who asks for a drill by name is owed an answer, also where no gate asks anything of it in this environment. A readiness run
+ * asks for all there are: its gates say which of them count.
+ */
+export function unmeasuredDrills({ kind, trials }: Manifest): readonly string[] {
+  if (kind === 'readiness') return [];
+  const measured = new Set(trials.filter(({ status }) => status === 'completed').map(({ drill }) => drill));
+  const reasons = new Map(
+    trials.filter(({ drill }) => !measured.has(drill)).map(({ drill, reason }) => [drill, reason]),
+  );
+  return [...reasons].map(
+    ([drill, reason]) => `${drill} was not measured${reason === undefined ? '' : `: ${reason}`}`,
+  );
 }

@@ -11,6 +11,7 @@ import { outputsIn, readState } from '../../../infra/docker/state.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import { deploy, terraformPlan } from '../../../infra/docker/terraform.ts';
 import type { Environment } from '../../../infra/environment.ts';
+import { moveSlots, restoreSlots } from '../../../infra/slot-migration.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { clusterContract } from '../../contracts/cluster.contract.ts';
 import { until } from '../../support/redis.ts';
@@ -84,6 +85,24 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
       expect(metrics).toMatch(/^redis_cluster_enabled 1$/m);
       expect(metrics).toMatch(/^redis_cluster_state 1$/m);
     }
+  });
+
+  it('slots move to another master and back with their keys, from container to container over TLS', async () => {
+    const source = await environment.admin('redis-1');
+    for (let i = 0; i < 250; i += 1) await source.set(`{06S}:${i}`, String(i));
+    const moved = await moveSlots(environment, { from: 'redis-1', to: 'redis-2', slots: [0, 1] });
+    expect(moved).toMatchObject({ slots: 2, keys: 250 });
+    expect((await shards())[0]).toMatchObject({
+      master: 'redis-2',
+      slots: [
+        [0, 1],
+        [5461, 10_922],
+      ],
+    });
+    expect(await (await environment.admin('redis-2')).get('{06S}:7')).toBe('7');
+    expect(await restoreSlots(environment)).toBe(2);
+    expect(await source.get('{06S}:7')).toBe('7');
+    await until('the cluster to be whole', async () => (await missing()) === undefined, 30_000);
   });
 
   it('a master that lost its volume comes back as a replica of whoever took over, not as an empty master', async () => {
