@@ -82,6 +82,7 @@ const PASSING = new Set([
   'NOREPLICAS',
   'BUSY',
   'TRYAGAIN',
+  'CLUSTERDOWN',
   'OOM',
   'MISCONF',
 ]);
@@ -166,12 +167,15 @@ export class QueueFullError extends CacheError {
   }
 }
 
+/** Replies of nodes that do not serve, or not this key. */
+const AWAY = new Set(['LOADING', 'READONLY', 'CLUSTERDOWN', 'MOVED', 'ASK']);
+
 /** True for failures of the way to Redis (no answer, no connection), false for what Redis or the caller decided. */
 export function isConnectivityError(error: unknown): boolean {
   return (
     error instanceof NotSentError ||
     error instanceof TimeoutError ||
     error instanceof OutcomeUnknownError ||
-    (error instanceof CommandError && (error.code === 'LOADING' || error.code === 'READONLY'))
+    (error instanceof CommandError && AWAY.has(error.code))
   );
 }

@@ -27,8 +27,8 @@ export const LIMITS = {
 } as const;
 
 export interface ResolvedConnection {
-  readonly mode: 'standalone' | 'sentinel';
-  /** Standalone: the one server. Sentinel: the sentinels. */
+  readonly mode: RedisOptions['mode'];
+  /** Standalone: the one server. Sentinel: the sentinels. Cluster: some of its nodes. */
   readonly addresses: readonly Address[];
   readonly serviceName: string;
   readonly username: string | undefined;
@@ -94,15 +94,34 @@ function address(path: string, value: Address | undefined): Address {
 
 function addressesOf(options: RedisOptions): readonly Address[] {
   if (options.mode === 'standalone') return [address('address', options.address)];
+  if (options.mode === 'cluster') return addresses('nodes', options.nodes, 'node');
   if (options.mode !== 'sentinel')
     throw new ConfigurationError(
-      `mode: ${shown((options as { mode?: unknown }).mode)} is neither 'standalone' nor 'sentinel'`,
+      `mode: ${shown((options as { mode?: unknown }).mode)} is none of 'standalone', 'sentinel' and 'cluster'`,
     );
-  if (!Array.isArray(options.sentinels) || options.sentinels.length === 0)
+  return addresses('sentinels', options.sentinels, 'sentinel');
+}
+
+function addresses(path: string, given: readonly Address[], what: string): readonly Address[] {
+  if (!Array.isArray(given) || given.length === 0)
+    throw new ConfigurationError(`${path}: ${shown(given)} names no ${what}; at least one { host, port }`);
+  return given.map((each, i) => address(`${path}[${i}]`, each));
+}
+
+function database(options: RedisOptions): number {
+  const db = integer('db', options.db, 0, 0, 1_000_000);
+  if (db !== 0 && options.mode === 'cluster')
     throw new ConfigurationError(
-      `sentinels: ${shown(options.sentinels)} names no sentinel; at least one { host, port }`,
+      `db: ${db}, but a cluster has only database 0; separate data by \`namespace\``,
     );
-  return options.sentinels.map((sentinel, i) => address(`sentinels[${i}]`, sentinel));
+  return db;
+}
+
+function supervised(options: RedisOptions): boolean {
+  const supervision = flag('supervision', options.supervision, true);
+  if (!supervision && options.mode === 'cluster')
+    throw new ConfigurationError('supervision: false, but a connection to a cluster is always supervised');
+  return supervision;
 }
 
 export function resolveConnection(options: RedisOptions): ResolvedConnection {
@@ -115,14 +134,14 @@ export function resolveConnection(options: RedisOptions): ResolvedConnection {
     password: options.password,
     sentinelUsername: sentinel?.sentinelUsername,
     sentinelPassword: sentinel?.sentinelPassword,
-    db: integer('db', options.db, 0, 0, 1_000_000),
+    db: database(options),
     tls: options.tls,
-    natMap: sentinel?.natMap ?? {},
+    natMap: options.mode === 'standalone' ? {} : (options.natMap ?? {}),
     connectTimeoutMs: integer('connectTimeoutMs', options.connectTimeoutMs, 1000, 1, LIMITS.timeoutMs),
     commandTimeoutMs: integer('commandTimeoutMs', options.commandTimeoutMs, 1000, 1, LIMITS.timeoutMs),
     hangSuspectedMs: integer('hangSuspectedMs', options.hangSuspectedMs, 150, 10, LIMITS.timeoutMs),
     maxInFlight: integer('maxInFlight', options.maxInFlight, 50_000, 1, 10_000_000),
-    supervision: flag('supervision', options.supervision, true),
+    supervision: supervised(options),
   });
 }
 

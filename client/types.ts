@@ -69,7 +69,15 @@ export interface SentinelOptions extends ConnectionOptions {
   readonly natMap?: Readonly<Record<string, Address>>;
 }
 
-export type RedisOptions = StandaloneOptions | SentinelOptions;
+export interface ClusterOptions extends ConnectionOptions {
+  readonly mode: 'cluster';
+  /** Some of its nodes; the others are learned from them. A cluster has no databases but 0. */
+  readonly nodes: readonly Address[];
+  /** Translates announced addresses (`ip:port`) to reachable ones. */
+  readonly natMap?: Readonly<Record<string, Address>>;
+}
+
+export type RedisOptions = StandaloneOptions | SentinelOptions | ClusterOptions;
 
 export type ConnectionState =
   | { readonly kind: 'connecting'; readonly since: number; readonly attempt: number }
@@ -108,7 +116,10 @@ export interface SupervisedConnection {
     command: string,
     ...args: readonly (string | number | Buffer)[]
   ): Promise<{ readonly reply: unknown; readonly replicas: number }>;
-  /** The ioredis instance of the moment, for what this interface does not cover; it changes with every failover. */
+  /**
+   * The ioredis instance of the moment, for what this interface does not cover; it changes with every failover. Of a cluster:
+   * that of one of its masters.
+   */
   current(): Redis | undefined;
   on(listener: (event: ConnectionEvent) => void): () => void;
   close(): Promise<void>;

@@ -13,3 +13,11 @@ const READS = new Set(
 export function isRead(command: string): boolean {
   return READS.has(command) || READS.has(command.toUpperCase());
 }
+
+export interface CallOptions {
+  readonly buffers?: boolean;
+  /** Fail at once instead of waiting for a master, once there has been one. */
+  readonly impatient?: boolean;
+  /** Part of a sequence that is void without its connection: sent now or not at all, never postponed or sent again. */
+  readonly once?: boolean;
+}

@@ -25,6 +25,7 @@ export interface DurableWrite {
   readonly args: readonly Argument[];
   /** To be sent and answered by. The WAIT comes on top, with the promise's own limit. */
   readonly deadline: number;
+  readonly asking?: boolean;
   readonly resolve: (result: { readonly reply: unknown; readonly replicas: number }) => void;
   readonly reject: (error: Error) => void;
 }
@@ -251,7 +252,10 @@ export class DurableChannel {
 
   async #run(session: Session, lane: Lane, link: Link, batch: readonly DurableWrite[]): Promise<void> {
     const { replicas, timeoutMs } = (batch[0] as DurableWrite).durability;
-    const answers = batch.map((write) => link.send(write.command, write.args));
+    const answers = batch.map((write) => {
+      if (write.asking) link.send('ASKING', []).catch(() => {});
+      return link.send(write.command, write.args);
+    });
     // A write that has timed out is still owed its answer: the node hangs until it comes.
     lane.owedSince ??= now();
     void Promise.allSettled(answers).then(() => {

@@ -1,6 +1,8 @@
 import { Emitter } from '../events.ts';
 import { type ResolvedConnection, resolveConnection } from '../options.ts';
 import type { ConnectionEvent, RedisOptions, SupervisedConnection } from '../types.ts';
+import { ClusterConnection } from './cluster/connection.ts';
+import { Dial } from './dial.ts';
 import type { Argument } from './link.ts';
 import { StockConnection } from './stock.ts';
 import { type CallOptions, Supervisor } from './supervisor.ts';
@@ -10,11 +12,19 @@ export interface CacheConnection extends SupervisedConnection {
   request(command: string, args: readonly Argument[], options?: CallOptions): Promise<unknown>;
   /** GET, sent with the others of the same tick; null: absent, or not a string. `impatient` as in `CallOptions`. */
   get(key: string, impatient?: boolean): Promise<Buffer | null>;
+  /** The connection to the master that has this key: where one must stay on one connection (transactions). */
+  at(key: string): CacheConnection;
+  /** Of a cluster: the slot of a key. Commands with several keys may name those of one slot only, but for MGET, MSET, DEL, UNLINK, EXISTS and TOUCH. */
+  slotOf?(key: string): number;
 }
 
 export function openConnection(options: ResolvedConnection): CacheConnection {
   const events = new Emitter<ConnectionEvent>();
-  return options.supervision ? new Supervisor(options, events) : new StockConnection(options, events);
+  if (!options.supervision) return new StockConnection(options, events);
+  if (options.mode === 'cluster') return new ClusterConnection(options, events);
+  const dial = new Dial(options);
+  const board = options.mode === 'sentinel' ? (changed: () => void) => dial.board(changed) : undefined;
+  return new Supervisor(options, events, dial, board);
 }
 
 /**

@@ -5,12 +5,9 @@
 import { addressKey } from '../address.ts';
 import type { Address } from '../types.ts';
 import type { Link } from './link.ts';
-import { delay, jittered, now, within } from './timing.ts';
+import { now, within } from './timing.ts';
+import { Watch } from './watch.ts';
 
-const SENTINEL_TIMEOUT_MS = 500;
-const CALM_MS = 1000;
-const ALERT_MS = 50;
-const RECONNECT_MS = 1000;
 /** What a sentinel said that does not answer any more counts for so long while others answer. */
 const STALE_MS = 10_000;
 
@@ -37,86 +34,33 @@ export interface SentinelStatus {
   readonly troubled: boolean;
 }
 
-/** Asks one sentinel, and listens to it, until closed. */
-class SentinelWatch {
-  readonly #open: (timeoutMs: number) => Promise<Link>;
-  readonly #service: string;
-  readonly #report: (view: SentinelView | undefined) => void;
-  readonly #patienceMaxMs: number;
-  readonly #ended = new AbortController();
-  #wake = new AbortController();
-  #alert = false;
-  /** Grows with each failure, so that one that is only far away is reached in the end. */
-  #timeoutMs = SENTINEL_TIMEOUT_MS;
+/** What is known of who is master, by those who decide it: sentinels, or the nodes of a cluster. */
+export interface Board {
+  /** How many there are to ask. */
+  readonly count: number;
+  /** The last view of each that answers; where none does, of each that ever has. */
+  views(): readonly SentinelView[];
+  /** Enough is known for a first decision: a majority has answered, or all have answered or failed. */
+  decided(): boolean;
+  /** Of sentinels only. */
+  status?(): SentinelStatus;
+  alert(on: boolean): void;
+  close(): void;
+}
 
-  constructor(
-    open: (timeoutMs: number) => Promise<Link>,
-    service: string,
-    patienceMaxMs: number,
-    report: (view: SentinelView | undefined) => void,
-  ) {
-    this.#open = open;
-    this.#service = service;
-    this.#patienceMaxMs = patienceMaxMs;
-    this.#report = report;
-    void this.#run();
-  }
-
-  alert(on: boolean): void {
-    this.#alert = on;
-    if (on) this.#ask();
-  }
-
-  close(): void {
-    this.#ended.abort();
-    this.#ask();
-  }
-
-  #ask(): void {
-    this.#wake.abort();
-    this.#wake = new AbortController();
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#ended.signal.aborted) {
-      let link: Link | undefined;
-      try {
-        link = await this.#open(this.#timeoutMs);
-        void link.over.then(() => this.#ask());
-        await this.#listen(link);
-        while (!this.#ended.signal.aborted) {
-          const reply = await within(
-            link.send('SENTINEL', ['MASTER', this.#service]),
-            this.#timeoutMs,
-            'SENTINEL MASTER',
-          );
-          this.#report(parseView(reply));
-          await delay(this.#alert ? ALERT_MS : CALM_MS, this.#wake.signal);
-        }
-      } catch {
-        this.#report(undefined);
-        this.#timeoutMs = Math.min(this.#timeoutMs * 2, this.#patienceMaxMs);
-      }
-      link?.destroy('the sentinel is asked anew');
-      // The first attempts of an outage are quick; a sentinel that stays away costs one attempt a second.
-      await delay(jittered(this.#alert ? ALERT_MS * 4 : RECONNECT_MS), this.#wake.signal);
-    }
-  }
-
-  /** RESP3 carries messages beside replies. On an older sentinel a subscriber could ask nothing: asking goes first. */
-  async #listen(link: Link): Promise<void> {
-    link.redis.on('message', () => this.#ask());
-    try {
-      await within(link.redis.subscribe('+switch-master'), this.#timeoutMs, 'SUBSCRIBE +switch-master');
-      if (link.redis.mode === 'subscriber') await link.redis.unsubscribe();
-    } catch {
-      if (link.closed !== undefined) throw new Error(link.closed);
-    }
+/** RESP3 carries messages beside replies. On an older sentinel a subscriber could ask nothing: asking goes first. */
+async function listen(link: Link, wake: () => void, timeoutMs: number): Promise<void> {
+  link.redis.on('message', wake);
+  try {
+    await within(link.redis.subscribe('+switch-master'), timeoutMs, 'SUBSCRIBE +switch-master');
+    if (link.redis.mode === 'subscriber') await link.redis.unsubscribe();
+  } catch {
+    if (link.closed !== undefined) throw new Error(link.closed);
   }
 }
 
-export class SentinelBoard {
-  readonly #watches: readonly SentinelWatch[];
+export class SentinelBoard implements Board {
+  readonly #watches: readonly Watch<SentinelView>[];
   readonly #views: (SentinelView | undefined)[];
   readonly #heard: boolean[];
 
@@ -130,18 +74,20 @@ export class SentinelBoard {
   }) {
     this.#views = Array.from({ length: options.count }, () => undefined);
     this.#heard = Array.from({ length: options.count }, () => false);
+    const report = (index: number, view: SentinelView | undefined): void => {
+      this.#heard[index] = true;
+      if (view) this.#see(index, view);
+      options.changed();
+    };
     this.#watches = this.#views.map(
       (_, index) =>
-        new SentinelWatch(
-          (timeoutMs) => options.open(index, timeoutMs),
-          options.service,
-          options.patienceMaxMs,
-          (view) => {
-            this.#heard[index] = true;
-            if (view) this.#see(index, view);
-            options.changed();
-          },
-        ),
+        new Watch({
+          open: (timeoutMs) => options.open(index, timeoutMs),
+          prepare: listen,
+          ask: async (link) => parseView(await link.send('SENTINEL', ['MASTER', options.service])),
+          report: (view) => report(index, view),
+          patienceMaxMs: options.patienceMaxMs,
+        }),
     );
   }
 
@@ -152,7 +98,6 @@ export class SentinelBoard {
     this.#views[index] = { ...view, fell };
   }
 
-  /** The last view of each sentinel that answers; where none does, of each that ever has. */
   views(): readonly SentinelView[] {
     const views = this.#views.filter((view) => view !== undefined);
     const since = now() - STALE_MS;
@@ -178,7 +123,6 @@ export class SentinelBoard {
     return this.#views.length;
   }
 
-  /** Enough is known for a first decision: a majority has answered, or all have answered or failed. */
   decided(): boolean {
     return this.views().length > this.count / 2 || this.#heard.every(Boolean);
   }

@@ -100,6 +100,10 @@ export class StockConnection implements SupervisedConnection {
     });
   }
 
+  at(): this {
+    return this;
+  }
+
   async get(key: string): Promise<Buffer | null> {
     try {
       return (await this.request('GET', [key], { buffers: true })) as Buffer | null;

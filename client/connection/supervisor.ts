@@ -20,15 +20,15 @@ import type {
   SupervisedConnection,
 } from '../types.ts';
 import { DOUBT_MS } from './adoption.ts';
-import { isRead } from './commands.ts';
-import { Dial } from './dial.ts';
+import { type CallOptions, isRead } from './commands.ts';
+import type { Dial } from './dial.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { DurableChannel } from './durable.ts';
 import { Generation } from './generation.ts';
 import { Gets } from './gets.ts';
 import type { Argument, Link, Role } from './link.ts';
 import { type Found, Search } from './search.ts';
-import type { SentinelBoard, SentinelStatus } from './sentinels.ts';
+import type { Board, SentinelStatus } from './sentinels.ts';
 import { delay, now } from './timing.ts';
 
 const TICK_MS = 20;
@@ -38,13 +38,7 @@ const REFUSED_MS = 100;
 /** Never more patient than this with a slow node, in ms. */
 const HANG_MAX_MS = 1000;
 
-export interface CallOptions {
-  readonly buffers?: boolean;
-  /** Fail at once instead of waiting for a master, once there has been one. */
-  readonly impatient?: boolean;
-  /** Part of a sequence that is void without its connection: sent now or not at all, never postponed or sent again. */
-  readonly once?: boolean;
-}
+export type { CallOptions } from './commands.ts';
 
 export class Supervisor implements SupervisedConnection {
   readonly #options: ResolvedConnection;
@@ -54,7 +48,7 @@ export class Supervisor implements SupervisedConnection {
   readonly #durable: DurableChannel;
   readonly #gets: Gets;
   readonly #generation: Generation;
-  readonly #board: SentinelBoard | undefined;
+  readonly #board: Board | undefined;
   readonly #timer: NodeJS.Timeout;
   #state: ConnectionState;
   #link: Link | undefined;
@@ -69,10 +63,16 @@ export class Supervisor implements SupervisedConnection {
   #calmAt: number | undefined;
   #lastReason = 'not connected yet';
 
-  constructor(options: ResolvedConnection, events: Emitter<ConnectionEvent>) {
+  /** `board`: who says who is master; without one it is the one address of the options. */
+  constructor(
+    options: ResolvedConnection,
+    events: Emitter<ConnectionEvent>,
+    dial: Dial,
+    board?: (changed: () => void) => Board,
+  ) {
     this.#options = options;
     this.#events = events;
-    this.#dial = new Dial(options);
+    this.#dial = dial;
     this.#state = { kind: 'connecting', since: Date.now(), attempt: 1 };
     this.#generation = new Generation(options.natMap);
     const why = (): string => this.#search?.failures || this.#lastReason;
@@ -88,10 +88,10 @@ export class Supervisor implements SupervisedConnection {
     });
     this.#gets = new Gets(
       (command, args, impatient, resolve, reject) =>
-        this.#submit(command, args, { buffers: true, impatient }, resolve, reject),
+        this.submit(command, args, { buffers: true, impatient }, now(), resolve, reject),
       () => !this.#dispatcher.busy,
     );
-    this.#board = options.mode === 'sentinel' ? this.#dial.board(() => this.#consult()) : undefined;
+    this.#board = board?.(() => this.#consult());
     // After the poll phase: when this process was busy, answers that lie in the socket are read before anybody is judged.
     this.#timer = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
     this.#timer.unref();
@@ -103,7 +103,7 @@ export class Supervisor implements SupervisedConnection {
   }
 
   sentinels(): SentinelStatus | undefined {
-    return this.#board?.status();
+    return this.#board?.status?.();
   }
 
   call(command: string, ...args: readonly Argument[]): Promise<unknown> {
@@ -116,7 +116,7 @@ export class Supervisor implements SupervisedConnection {
 
   /** `call` with options; the cache's way in. */
   request(command: string, args: readonly Argument[], options: CallOptions = {}): Promise<unknown> {
-    return new Promise((resolve, reject) => this.#submit(command, args, options, resolve, reject));
+    return new Promise((resolve, reject) => this.submit(command, args, options, now(), resolve, reject));
   }
 
   /** GET, together with the others of this tick. */
@@ -124,14 +124,15 @@ export class Supervisor implements SupervisedConnection {
     return this.#gets.get(key, impatient);
   }
 
-  #submit(
+  /** `request` without a promise of its own, for who sends it on again. `startedAt`: when its time began. */
+  submit(
     command: string,
     args: readonly Argument[],
     options: CallOptions,
+    startedAt: number,
     resolve: (reply: unknown) => void,
     reject: (error: Error) => void,
   ): void {
-    const startedAt = now();
     this.#dispatcher.submit({
       command,
       args,
@@ -152,10 +153,30 @@ export class Supervisor implements SupervisedConnection {
     command: string,
     ...args: readonly Argument[]
   ): Promise<{ readonly reply: unknown; readonly replicas: number }> {
-    return new Promise((resolve, reject) => {
-      const deadline = now() + this.#options.commandTimeoutMs;
-      this.#durable.submit({ durability, command, args, deadline, resolve, reject });
-    });
+    return this.durable(durability, command, args, now() + this.#options.commandTimeoutMs);
+  }
+
+  /** `asking`: the key is being moved here, by a cluster that redirected the command. */
+  durable(
+    durability: Exclude<Durability, 'async'>,
+    command: string,
+    args: readonly Argument[],
+    deadline: number,
+    asking = false,
+  ): Promise<{ readonly reply: unknown; readonly replicas: number }> {
+    return new Promise((resolve, reject) =>
+      this.#durable.submit({ durability, command, args, deadline, asking, resolve, reject }),
+    );
+  }
+
+  /** The one connection there is serves all keys. */
+  at(): this {
+    return this;
+  }
+
+  /** Something suggests that the node is no master any more: it is asked now. */
+  recheck(): void {
+    if (this.#link) this.#heartbeat(this.#link);
   }
 
   current(): Redis | undefined {

@@ -51,8 +51,8 @@ describe('connection options', () => {
   });
 
   it('refuse a mode, an address and a list of sentinels that are none', () => {
-    expect(complaint(() => connect({ ...standalone, mode: 'cluster' } as unknown as RedisOptions))).toContain(
-      '"cluster"',
+    expect(complaint(() => connect({ ...standalone, mode: 'pool' } as unknown as RedisOptions))).toContain(
+      '"pool"',
     );
     expect(complaint(() => redisCache({ address: { host: '', port: 1 } }))).toContain('address.host: ""');
     expect(complaint(() => redisCache({ address: { host: 'h', port: 70_000 } }))).toContain(

@@ -1,0 +1,141 @@
+/**
+ * What the nodes of the cluster say, asked side by side: some of those that are known, at first the ones of the options.
+ * One that does not answer is replaced by another.
+ */
+import { addressKey, translate } from '../../address.ts';
+import type { ResolvedConnection } from '../../options.ts';
+import type { Address } from '../../types.ts';
+import type { Dial } from '../dial.ts';
+import { now } from '../timing.ts';
+import { Watch } from '../watch.ts';
+import { type ClusterView, parseNodes } from './nodes.ts';
+
+/** More would tell nothing new: a majority of the masters is not needed, since epochs decide. */
+const ASKED_MAX = 5;
+/** What a node said that does not answer any more counts for so long while others answer. */
+const STALE_MS = 10_000;
+
+interface Asked {
+  readonly address: Address;
+  readonly watch: Watch<string>;
+  heard: boolean;
+  failed: boolean;
+  view: ClusterView | undefined;
+  /** Of the last answer, but for what changes each second. */
+  text: string;
+}
+
+export class ClusterBoard {
+  readonly #options: ResolvedConnection;
+  readonly #dial: Dial;
+  readonly #changed: () => void;
+  readonly #asked = new Map<string, Asked>();
+  /** Shards that want to know soon. */
+  readonly #alarmed = new Set<unknown>();
+  #known: readonly Address[];
+
+  constructor(options: ResolvedConnection, dial: Dial, changed: () => void) {
+    this.#options = options;
+    this.#dial = dial;
+    this.#changed = changed;
+    this.#known = options.addresses;
+    this.#fill();
+  }
+
+  get count(): number {
+    return this.#asked.size;
+  }
+
+  views(): readonly ClusterView[] {
+    const views = [...this.#asked.values()].flatMap(({ view }) => view ?? []);
+    const since = now() - STALE_MS;
+    const fresh = views.filter(({ at }) => at >= since);
+    return fresh.length > 0 ? fresh : views;
+  }
+
+  decided(): boolean {
+    const asked = [...this.#asked.values()];
+    return asked.filter(({ view }) => view).length > asked.length / 2 || asked.every(({ heard }) => heard);
+  }
+
+  /** Announced addresses of all nodes. */
+  know(addresses: readonly Address[]): void {
+    const reachable = addresses.map((address) => translate(address, this.#options.natMap));
+    this.#known = [...reachable, ...this.#options.addresses];
+    this.#fill();
+  }
+
+  alert(who: unknown, on: boolean): void {
+    if (on) this.#alarmed.add(who);
+    else this.#alarmed.delete(who);
+    for (const { watch } of this.#asked.values()) watch.alert(this.#alarmed.size > 0);
+  }
+
+  /** Now. */
+  ask(): void {
+    for (const { watch } of this.#asked.values()) watch.ask();
+  }
+
+  close(): void {
+    for (const { watch } of this.#asked.values()) watch.close();
+    this.#asked.clear();
+  }
+
+  /** Asks further nodes up to the limit; one that fails makes room. */
+  #fill(): void {
+    for (const address of this.#known) {
+      const key = addressKey(address);
+      if (this.#asked.has(key)) continue;
+      if (this.#asked.size >= ASKED_MAX && !this.#drop()) return;
+      this.#asked.set(key, this.#ask(address));
+    }
+  }
+
+  #drop(): boolean {
+    for (const [key, { failed, watch }] of this.#asked) {
+      if (!failed) continue;
+      this.#asked.delete(key);
+      watch.close();
+      return true;
+    }
+    return false;
+  }
+
+  #ask(address: Address): Asked {
+    const asked: Asked = {
+      address,
+      heard: false,
+      failed: false,
+      view: undefined,
+      text: '',
+      watch: new Watch<string>({
+        open: (timeoutMs) => this.#dial.node(address, timeoutMs),
+        ask: async (link) => String(await link.send('CLUSTER', ['NODES'])),
+        report: (text) => this.#report(asked, text),
+        patienceMaxMs: this.#options.connectTimeoutMs,
+      }),
+    };
+    asked.watch.alert(this.#alarmed.size > 0);
+    return asked;
+  }
+
+  #report(asked: Asked, reply: string | undefined): void {
+    asked.heard = true;
+    asked.failed = reply === undefined;
+    if (reply === undefined) {
+      this.#changed();
+      return;
+    }
+    // Pings and link states change all the time.
+    const text = reply.replace(/ \d+ \d+ (\d+) (?:dis)?connected/g, ' $1');
+    const at = now();
+    if (asked.view && text === asked.text) {
+      asked.view = { ...asked.view, at };
+      return;
+    }
+    asked.text = text;
+    const names = this.#options.tls !== undefined;
+    asked.view = parseNodes(reply, { asked: asked.address, names, at });
+    this.#changed();
+  }
+}

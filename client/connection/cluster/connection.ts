@@ -1,0 +1,367 @@
+/**
+ * The connection to a cluster: one supervisor for each shard, and a router in front.
+ *
+ *   command ─▶ route (slots of its keys) ─▶ shard ─▶ its supervisor ─▶ answer
+ *                    ▲                                   │ MOVED, ASK, TRYAGAIN, CLUSTERDOWN: not applied
+ *                    └───────── again, until the deadline ┘
+ *   nodes, asked side by side ─▶ board ─▶ topology ─▶ slots, and each supervisor's view of its master
+ *
+ * A shard's supervisor is that of a Sentinel connection, with the nodes' word in place of the sentinels': it suspects, asks
+ * the replicas and moves by the same rules. Left out: transactions over slots, and subscriptions.
+ */
+import type { Redis } from 'ioredis';
+import { ClosedError, CommandError, ConfigurationError, NotSentError } from '../../errors.ts';
+import { Emitter } from '../../events.ts';
+import type { ResolvedConnection } from '../../options.ts';
+import type { ConnectionEvent, ConnectionState, Durability } from '../../types.ts';
+import { Dial } from '../dial.ts';
+import type { CacheConnection } from '../index.ts';
+import type { Argument } from '../link.ts';
+import { type CallOptions, Supervisor } from '../supervisor.ts';
+import { delay, jittered, now } from '../timing.ts';
+import { ClusterBoard } from './board.ts';
+import { type Redirection, redirectionOf } from './redirection.ts';
+import { routeOf } from './routes.ts';
+import { scanned } from './scan.ts';
+import { slotOf } from './slot.ts';
+import { type Shard, Topology } from './topology.ts';
+
+const RETRY_MS = 20;
+const WAITING_MAX = 10_000;
+/** They are a connection's, not a cluster's. */
+const BOUND = new Set(['MULTI', 'EXEC', 'DISCARD', 'WATCH', 'UNWATCH', 'SELECT', 'SUBSCRIBE', 'PSUBSCRIBE']);
+
+/** A command on its way to a slot. */
+interface Flight {
+  readonly slot: number;
+  readonly command: string;
+  readonly args: readonly Argument[];
+  readonly options: CallOptions;
+  readonly startedAt: number;
+  readonly resolve: (reply: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Member {
+  readonly supervisor: Supervisor;
+  /** The nodes have said something new. */
+  readonly changed: () => void;
+}
+
+export class ClusterConnection implements CacheConnection {
+  readonly slotOf = slotOf;
+  readonly #options: ResolvedConnection;
+  readonly #events: Emitter<ConnectionEvent>;
+  readonly #dial: Dial;
+  readonly #topology = new Topology();
+  readonly #board: ClusterBoard;
+  readonly #members = new Map<Shard, Member>();
+  readonly #openedAt = Date.now();
+  #waiting = 0;
+  #closed = false;
+
+  constructor(options: ResolvedConnection, events: Emitter<ConnectionEvent>) {
+    this.#options = options;
+    this.#events = events;
+    this.#dial = new Dial(options);
+    this.#board = new ClusterBoard(options, this.#dial, () => this.#update());
+    this.#board.alert(this, true);
+  }
+
+  /** That of the shard that is worst off. */
+  get state(): ConnectionState {
+    if (this.#closed) return { kind: 'closed' };
+    const states = [...this.#members.values()].map(({ supervisor }) => supervisor.state);
+    return (
+      states.find(({ kind }) => kind === 'connecting') ??
+      states.find(({ kind }) => kind === 'suspect') ??
+      states[0] ?? { kind: 'connecting', since: this.#openedAt, attempt: 1 }
+    );
+  }
+
+  call(command: string, ...args: readonly Argument[]): Promise<unknown> {
+    return this.request(command, args);
+  }
+
+  callBuffer(command: string, ...args: readonly Argument[]): Promise<unknown> {
+    return this.request(command, args, { buffers: true });
+  }
+
+  async request(command: string, args: readonly Argument[], options: CallOptions = {}): Promise<unknown> {
+    const startedAt = now();
+    this.#refuse(command);
+    if (command.toUpperCase() === 'SCAN') return this.#scan(args, options);
+    const route = routeOf(command, args);
+    if (route.to === 'slot') return this.#send(route.slot, command, args, options, startedAt);
+    if (route.to === 'slots') {
+      const sent = route.parts.map((part) => this.#send(part.slot, command, part.args, options, startedAt));
+      return route.join(await Promise.all(sent));
+    }
+    const supervisors = await this.#supervisors();
+    const asked = route.to === 'all' ? supervisors : [ready(supervisors)];
+    const replies = await Promise.all(asked.map((each) => each.request(command, args, options)));
+    return route.to === 'all' ? route.join(replies) : replies[0];
+  }
+
+  /** Each by itself, those of one tick and one node in one write: a cluster's MGET may not cross slots. */
+  get(key: string, impatient = false): Promise<Buffer | null> {
+    return new Promise((resolve, reject) => {
+      const failed = (error: Error): void => {
+        if (error instanceof CommandError && error.code === 'WRONGTYPE') resolve(null);
+        else reject(error);
+      };
+      this.#go({
+        slot: slotOf(key),
+        command: 'GET',
+        args: [key],
+        options: { buffers: true, impatient },
+        startedAt: now(),
+        resolve: resolve as (reply: unknown) => void,
+        reject: failed,
+      });
+    });
+  }
+
+  async callDurable(
+    durability: Exclude<Durability, 'async'>,
+    command: string,
+    ...args: readonly Argument[]
+  ): Promise<{ readonly reply: unknown; readonly replicas: number }> {
+    this.#refuse(command);
+    const deadline = now() + this.#options.commandTimeoutMs;
+    const route = routeOf(command, args);
+    if (route.to === 'slot') return this.#durable(route.slot, durability, command, args, deadline);
+    if (route.to !== 'slots') throw new ConfigurationError(`${command}: a durable write needs a key`);
+    const results = await Promise.all(
+      route.parts.map((part) => this.#durable(part.slot, durability, command, part.args, deadline)),
+    );
+    return {
+      reply: route.join(results.map(({ reply }) => reply)),
+      replicas: Math.min(...results.map(({ replicas }) => replicas)),
+    };
+  }
+
+  at(key: string): CacheConnection {
+    const shard = this.#topology.owner(slotOf(key));
+    return shard ? this.#member(shard).supervisor : this;
+  }
+
+  current(): Redis | undefined {
+    for (const { supervisor } of this.#members.values()) {
+      const redis = supervisor.current();
+      if (redis) return redis;
+    }
+    return undefined;
+  }
+
+  on(listener: (event: ConnectionEvent) => void): () => void {
+    return this.#events.on(listener);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#board.close();
+    await Promise.all([...this.#members.values()].map(({ supervisor }) => supervisor.close()));
+    this.#events.emit({ type: 'closed' });
+  }
+
+  // --- the way of a command ----------------------------------------------------------------------------------------
+
+  #send(
+    slot: number,
+    command: string,
+    args: readonly Argument[],
+    options: CallOptions,
+    startedAt: number,
+  ): Promise<unknown> {
+    return new Promise((resolve, reject) =>
+      this.#go({ slot, command, args, options, startedAt, resolve, reject }),
+    );
+  }
+
+  #go(flight: Flight): void {
+    const shard = this.#topology.owner(flight.slot);
+    if (this.#closed) flight.reject(new ClosedError());
+    else if (!shard) this.#later(flight, undefined);
+    else {
+      const { supervisor } = this.#member(shard);
+      const { command, args, options, startedAt, resolve } = flight;
+      supervisor.submit(command, args, options, startedAt, resolve, (error) =>
+        this.#failed(flight, shard, error),
+      );
+    }
+  }
+
+  #failed(flight: Flight, shard: Shard, error: Error): void {
+    const redirection = flight.options.once ? undefined : redirectionOf(error);
+    if (!redirection) flight.reject(error);
+    else if (redirection.kind === 'asking') this.#asking(flight, redirection, error);
+    else if (this.#follows(redirection, shard)) this.#go(flight);
+    else this.#later(flight, error);
+  }
+
+  /** The slot has another shard, as far as is known here. */
+  #follows(redirection: Redirection, shard: Shard): boolean {
+    this.#board.ask();
+    if (redirection.kind !== 'moved') return false;
+    const target = this.#topology.at(redirection.to);
+    if (target && target !== shard) {
+      this.#topology.redirect(redirection.slot, target);
+      return true;
+    }
+    // To another node of its own shard: it was deposed.
+    this.#member(shard).supervisor.recheck();
+    return false;
+  }
+
+  /** A key that has moved ahead of its slot: this one command only, on the same connection right behind ASKING. */
+  #asking(flight: Flight, redirection: Redirection & { kind: 'asking' }, error: Error): void {
+    const target = this.#topology.at(redirection.to);
+    if (!target) {
+      this.#board.ask();
+      this.#later(flight, error);
+      return;
+    }
+    const { supervisor } = this.#member(target);
+    const { command, args, startedAt, resolve } = flight;
+    const options = { ...flight.options, once: true };
+    supervisor.submit('ASKING', [], { once: true }, startedAt, ignore, ignore);
+    supervisor.submit(command, args, options, startedAt, resolve, (failure) => {
+      if (failure instanceof NotSentError) this.#later(flight, failure);
+      else this.#failed(flight, target, failure);
+    });
+  }
+
+  #later(flight: Flight, error: Error | undefined): void {
+    const { command, startedAt, options } = flight;
+    const waitMs = jittered(RETRY_MS);
+    const late = now() + waitMs >= startedAt + this.#options.commandTimeoutMs;
+    if (late || this.#waiting >= WAITING_MAX || (options.impatient && this.#members.size > 0) || options.once)
+      flight.reject(error ?? new NotSentError(`${command}: ${this.#why(flight.slot)}`));
+    else {
+      this.#waiting += 1;
+      setTimeout(() => {
+        this.#waiting -= 1;
+        this.#go(flight);
+      }, waitMs);
+    }
+  }
+
+  async #durable(
+    slot: number,
+    durability: Exclude<Durability, 'async'>,
+    command: string,
+    args: readonly Argument[],
+    deadline: number,
+  ): Promise<{ readonly reply: unknown; readonly replicas: number }> {
+    let asked: Shard | undefined;
+    for (;;) {
+      if (this.#closed) throw new ClosedError();
+      const shard = asked ?? this.#topology.owner(slot);
+      let failure: Error = new NotSentError(`${command}: ${this.#why(slot)}`);
+      if (shard) {
+        try {
+          const { supervisor } = this.#member(shard);
+          return await supervisor.durable(durability, command, args, deadline, asked !== undefined);
+        } catch (error) {
+          failure = error as Error;
+          const redirection = redirectionOf(failure);
+          if (!redirection) throw failure;
+          asked = redirection.kind === 'asking' ? this.#topology.at(redirection.to) : undefined;
+          if (asked || this.#follows(redirection, shard)) continue;
+        }
+      }
+      if (now() + RETRY_MS >= deadline) throw failure;
+      await delay(jittered(RETRY_MS));
+    }
+  }
+
+  /** Over all masters, one after the other; the cursor says which one it is at. */
+  async #scan(args: readonly Argument[], options: CallOptions): Promise<unknown> {
+    const supervisors = await this.#supervisors();
+    return scanned(supervisors, args, (supervisor, rest) => supervisor.request('SCAN', rest, options));
+  }
+
+  #refuse(command: string): void {
+    if (this.#closed) throw new ClosedError();
+    if (BOUND.has(command.toUpperCase()))
+      throw new ConfigurationError(
+        `${command}: belongs to one connection; in a cluster there is one a master`,
+      );
+  }
+
+  // --- the shards --------------------------------------------------------------------------------------------------
+
+  /** All masters, once they are known. */
+  async #supervisors(): Promise<readonly Supervisor[]> {
+    const deadline = now() + this.#options.commandTimeoutMs;
+    while (this.#topology.shards.size === 0) {
+      if (this.#closed) throw new ClosedError();
+      if (now() >= deadline) throw new NotSentError(`no node of the cluster answers (${this.#addresses})`);
+      await delay(RETRY_MS);
+    }
+    return [...this.#topology.shards].map((shard) => this.#member(shard).supervisor);
+  }
+
+  #update(): void {
+    if (this.#closed) return;
+    this.#topology.update(this.#board.views());
+    this.#board.know(this.#topology.addresses);
+    const { shards } = this.#topology;
+    if (shards.size > 0) this.#board.alert(this, false);
+    for (const shard of shards) this.#member(shard);
+    for (const [shard, member] of this.#members) {
+      if (this.#topology.has(shard)) member.changed();
+      else {
+        this.#members.delete(shard);
+        void member.supervisor.close();
+      }
+    }
+  }
+
+  #member(shard: Shard): Member {
+    let member = this.#members.get(shard);
+    if (!member) {
+      member = this.#open(shard);
+      this.#members.set(shard, member);
+    }
+    return member;
+  }
+
+  #open(shard: Shard): Member {
+    const events = new Emitter<ConnectionEvent>();
+    events.on((event) => {
+      if (event.type !== 'closed') this.#events.emit(event);
+    });
+    let changed = (): void => {};
+    const board = this.#board;
+    const supervisor = new Supervisor(this.#options, events, this.#dial, (consult) => {
+      changed = consult;
+      return {
+        count: 0,
+        views: () => this.#topology.viewsOf(shard),
+        decided: () => board.decided(),
+        alert: (on) => board.alert(shard, on),
+        close: () => board.alert(shard, false),
+      };
+    });
+    return { supervisor, changed: () => changed() };
+  }
+
+  #why(slot: number): string {
+    return this.#topology.shards.size === 0
+      ? `no node of the cluster answers (${this.#addresses})`
+      : `nobody serves slot ${slot}`;
+  }
+
+  get #addresses(): string {
+    return this.#options.addresses.map(({ host, port }) => `${host}:${port}`).join(', ');
+  }
+}
+
+const ignore = (): void => {};
+
+function ready(supervisors: readonly Supervisor[]): Supervisor {
+  return (supervisors.find(({ state }) => state.kind === 'ready') ?? supervisors[0]) as Supervisor;
+}

@@ -1,0 +1,109 @@
+/**
+ * Where a command goes in a cluster: to the slot of its keys, in parts to several slots, to all masters, or to any. Pure.
+ *
+ * The commands of a cache are known here; of all others ioredis knows where the keys are.
+ */
+import { Command } from 'ioredis';
+import type { Argument } from '../link.ts';
+import { slotOf } from './slot.ts';
+
+export type Route =
+  | { readonly to: 'slot'; readonly slot: number }
+  | {
+      readonly to: 'slots';
+      readonly parts: readonly Part[];
+      readonly join: (replies: readonly unknown[]) => unknown;
+    }
+  | { readonly to: 'all'; readonly join: (replies: readonly unknown[]) => unknown }
+  | { readonly to: 'any' };
+
+/** What of a command goes to one slot. */
+export interface Part {
+  readonly slot: number;
+  readonly args: readonly Argument[];
+}
+
+const FIRST = new Set(
+  (
+    'GET SET SETNX GETEX GETDEL STRLEN TTL PTTL EXPIRE PEXPIRE PERSIST INCR INCRBY DECR DECRBY APPEND TYPE ' +
+    'HGET HSET HGETALL HDEL LPUSH SADD SMEMBERS ZADD'
+  ).split(' '),
+);
+/** Their keys may be in many slots: one command a slot, and the sum of the answers. */
+const SUMMED = new Set(['DEL', 'UNLINK', 'EXISTS', 'TOUCH']);
+const SCRIPTS = new Set(['EVAL', 'EVALSHA', 'FCALL', 'EVAL_RO', 'EVALSHA_RO', 'FCALL_RO']);
+/** They concern the whole data set, or what each master has of its own. */
+const EVERYWHERE = new Set(['FLUSHALL', 'FLUSHDB', 'FUNCTION', 'SCRIPT', 'PING']);
+
+const first = (replies: readonly unknown[]): unknown => replies[0];
+const sum = (replies: readonly unknown[]): number => replies.reduce<number>((all, n) => all + Number(n), 0);
+
+export function routeOf(command: string, args: readonly Argument[]): Route {
+  const name = command.toUpperCase();
+  if (FIRST.has(name)) return bySlot(args.slice(0, 1));
+  if (SCRIPTS.has(name)) return bySlot(args.slice(2, 2 + Number(args[1])));
+  if (name === 'MGET') return gathered(args);
+  if (name === 'MSET') return split(pairs(args), first);
+  if (SUMMED.has(name))
+    return split(
+      args.map((key) => [key]),
+      sum,
+    );
+  if (name === 'DBSIZE') return { to: 'all', join: sum };
+  if (EVERYWHERE.has(name)) return { to: 'all', join: first };
+  return bySlot(new Command(name, [...args]).getKeys() as Argument[]);
+}
+
+/** All keys in one slot, or Redis says CROSSSLOT. */
+function bySlot(keys: readonly Argument[]): Route {
+  const [key] = keys;
+  return key === undefined ? { to: 'any' } : { to: 'slot', slot: slotOfKey(key) };
+}
+
+const slotOfKey = (key: Argument): number => slotOf(typeof key === 'number' ? String(key) : key);
+
+function pairs(args: readonly Argument[]): readonly (readonly Argument[])[] {
+  return Array.from({ length: Math.ceil(args.length / 2) }, (_, i) => args.slice(2 * i, 2 * i + 2));
+}
+
+function split(
+  groups: readonly (readonly Argument[])[],
+  join: (replies: readonly unknown[]) => unknown,
+): Route {
+  const parts = new Map<number, Argument[]>();
+  for (const group of groups) {
+    const slot = slotOfKey(group[0] as Argument);
+    const part = parts.get(slot);
+    if (part) part.push(...group);
+    else parts.set(slot, [...group]);
+  }
+  const [only] = parts.keys();
+  if (only === undefined) return { to: 'any' };
+  if (parts.size === 1) return { to: 'slot', slot: only };
+  return { to: 'slots', parts: [...parts].map(([slot, args]) => ({ slot, args })), join };
+}
+
+/** MGET: the values in the order of the keys. */
+function gathered(keys: readonly Argument[]): Route {
+  const route = split(
+    keys.map((key) => [key]),
+    first,
+  );
+  if (route.to !== 'slots') return route;
+  const places = new Map<number, number[]>();
+  for (const [i, key] of keys.entries()) {
+    const slot = slotOfKey(key);
+    const place = places.get(slot);
+    if (place) place.push(i);
+    else places.set(slot, [i]);
+  }
+  const join = (replies: readonly unknown[]): unknown => {
+    const values: unknown[] = new Array(keys.length);
+    for (const [part, { slot }] of route.parts.entries()) {
+      const reply = replies[part] as readonly unknown[];
+      for (const [n, i] of (places.get(slot) as number[]).entries()) values[i] = reply[n];
+    }
+    return values;
+  };
+  return { ...route, join };
+}

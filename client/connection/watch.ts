@@ -1,0 +1,74 @@
+/**
+ * Asks one node the same question for ever, over a connection that is kept open, so that a hung or dead one delays nobody:
+ * often while alert, else each second. What it cannot know is somebody else's view.
+ */
+import type { Link } from './link.ts';
+import { delay, jittered, within } from './timing.ts';
+
+const FIRST_TIMEOUT_MS = 500;
+const CALM_MS = 1000;
+const ALERT_MS = 50;
+const RECONNECT_MS = 1000;
+
+export interface WatchOptions<V> {
+  readonly open: (timeoutMs: number) => Promise<Link>;
+  /** Once for each connection; may call `wake` later to have the question asked at once. */
+  readonly prepare?: (link: Link, wake: () => void, timeoutMs: number) => Promise<void>;
+  readonly ask: (link: Link) => Promise<V | undefined>;
+  /** undefined: no answer. */
+  readonly report: (view: V | undefined) => void;
+  /** The longest that a connect or an answer may take. */
+  readonly patienceMaxMs: number;
+}
+
+export class Watch<V> {
+  readonly #options: WatchOptions<V>;
+  readonly #ended = new AbortController();
+  #wake = new AbortController();
+  #alert = false;
+  /** Grows with each failure, so that one that is only far away is reached in the end. */
+  #timeoutMs = FIRST_TIMEOUT_MS;
+
+  constructor(options: WatchOptions<V>) {
+    this.#options = options;
+    void this.#run();
+  }
+
+  alert(on: boolean): void {
+    this.#alert = on;
+    if (on) this.ask();
+  }
+
+  /** Now, instead of when it is time. */
+  ask(): void {
+    this.#wake.abort();
+    this.#wake = new AbortController();
+  }
+
+  close(): void {
+    this.#ended.abort();
+    this.ask();
+  }
+
+  async #run(): Promise<void> {
+    const { open, prepare, ask, report, patienceMaxMs } = this.#options;
+    while (!this.#ended.signal.aborted) {
+      let link: Link | undefined;
+      try {
+        link = await open(this.#timeoutMs);
+        void link.over.then(() => this.ask());
+        await prepare?.(link, () => this.ask(), this.#timeoutMs);
+        while (!this.#ended.signal.aborted) {
+          report(await within(ask(link), this.#timeoutMs, 'what it knows'));
+          await delay(this.#alert ? ALERT_MS : CALM_MS, this.#wake.signal);
+        }
+      } catch {
+        report(undefined);
+        this.#timeoutMs = Math.min(this.#timeoutMs * 2, patienceMaxMs);
+      }
+      link?.destroy('it is asked anew');
+      // The first attempts of an outage are quick; a node that stays away costs one attempt a second.
+      await delay(jittered(this.#alert ? ALERT_MS * 4 : RECONNECT_MS), this.#wake.signal);
+    }
+  }
+}

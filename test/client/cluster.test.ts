@@ -1,0 +1,264 @@
+/** The connection to a real cluster: routing, redirections, failovers. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { slotOf } from '../../client/connection/cluster/slot.ts';
+import { type CacheConnection, openConnection } from '../../client/connection/index.ts';
+import {
+  ClosedError,
+  CommandError,
+  ConfigurationError,
+  type ConnectionEvent,
+  connect,
+  NotSentError,
+} from '../../client/index.ts';
+import { resolveConnection } from '../../client/options.ts';
+import type { ClusterOptions } from '../../client/types.ts';
+import { type ClusterSet, startCluster } from '../support/cluster.ts';
+import { type RedisProcess, until } from '../support/redis.ts';
+import { Writer } from '../support/writer.ts';
+
+let set: ClusterSet;
+let connection: CacheConnection;
+let events: ConnectionEvent[];
+
+function open(options: Partial<ClusterOptions> = {}): CacheConnection {
+  const nodes = set.nodes.map(({ address }) => address);
+  connection = openConnection(resolveConnection({ mode: 'cluster', nodes, ...options }));
+  events = [];
+  connection.on((event) => events.push(event));
+  return connection;
+}
+
+const keys = Array.from({ length: 60 }, (_, i) => `k:${i}`);
+const settled = (): Promise<void> =>
+  until(
+    'all shards are ready',
+    () => connection.state.kind === 'ready' && connection.current() !== undefined,
+  );
+
+describe('a connection to a cluster', () => {
+  beforeAll(async () => {
+    set = await startCluster();
+  });
+  afterEach(() => connection.close());
+  afterAll(() => set[Symbol.asyncDispose]());
+
+  it('sends each key to its master, told of one node only', async () => {
+    const c = open({ nodes: [set.nodes[4]?.address as RedisProcess['address']] });
+    await Promise.all(keys.map((key) => c.call('SET', key, `v ${key}`)));
+    expect(await Promise.all(keys.map((key) => c.call('GET', key)))).toEqual(keys.map((key) => `v ${key}`));
+    const read = await Promise.all([...keys, 'absent'].map((key) => c.get(key)));
+    expect(read.map((value) => value?.toString())).toEqual([...keys.map((key) => `v ${key}`), undefined]);
+    for (const key of keys.slice(0, 6)) {
+      const owner = await set.owner(slotOf(key));
+      expect(await owner.admin().get(key)).toBe(`v ${key}`);
+    }
+    expect(events.filter(({ type }) => type === 'ready')).toHaveLength(3);
+  });
+
+  it('splits commands with many keys by slot', async () => {
+    const c = open();
+    await c.call('MSET', ...keys.flatMap((key) => [key, `m ${key}`]));
+    expect(await c.call('MGET', ...keys, 'absent', 'k:1')).toEqual([
+      ...keys.map((key) => `m ${key}`),
+      null,
+      'm k:1',
+    ]);
+    expect(await c.call('EXISTS', ...keys, 'absent')).toBe(60);
+    expect(await c.call('UNLINK', ...keys, 'absent')).toBe(60);
+    await c.call('MSET', '{t}a', 1, '{t}b', 2);
+    expect(await c.call('MGET', '{t}a', '{t}b')).toEqual(['1', '2']);
+    await expect(c.call('RENAME', 'k:1', 'k:2')).rejects.toMatchObject({ code: 'CROSSSLOT' });
+    await expect(c.call('LPUSH', '{t}a', 1)).rejects.toThrowError(CommandError);
+    expect(await c.call('EVAL', 'return KEYS[1]', 1, 'k:5')).toBe('k:5');
+    expect(await c.call('RPUSH', 'list', 1)).toBe(1);
+    expect(await c.get('list')).toBeNull();
+    await c.call('DEL', 'list', '{t}a', '{t}b');
+  });
+
+  it('speaks to all masters where a command is of all', async () => {
+    const c = open();
+    expect(await c.call('PING')).toBe('PONG');
+    await Promise.all(keys.map((key) => c.call('SET', key, 1)));
+    expect(await c.call('DBSIZE')).toBe(60);
+    const found: string[] = [];
+    let cursor = '0';
+    do {
+      const [next, page] = (await c.call('SCAN', cursor, 'COUNT', 7)) as [string, string[]];
+      found.push(...page);
+      cursor = next;
+    } while (cursor !== '0');
+    expect(found.sort()).toEqual([...keys].sort());
+    await c.call('FLUSHALL');
+    expect(await c.call('DBSIZE')).toBe(0);
+    expect(String(await c.callBuffer('CLUSTER', 'INFO'))).toContain('cluster_state:ok');
+  });
+
+  it('keeps promises of durable writes, each on its own shard', async () => {
+    const c = open();
+    const durability = { replicas: 1, timeoutMs: 1000 };
+    const writes = await Promise.all(keys.map((key) => c.callDurable(durability, 'SET', key, 'd')));
+    expect(writes.every(({ reply, replicas }) => reply === 'OK' && replicas === 1)).toBe(true);
+    expect(await c.callDurable(durability, 'UNLINK', ...keys)).toEqual({ reply: 60, replicas: 1 });
+    await expect(c.callDurable({ replicas: 2, timeoutMs: 50 }, 'SET', 'k:1', 1)).rejects.toMatchObject({
+      code: 'DURABILITY',
+      confirmed: 1,
+    });
+    await expect(c.callDurable(durability, 'PING')).rejects.toThrowError(ConfigurationError);
+    await c.call('UNLINK', 'k:1');
+  });
+
+  it('refuses what a cluster has not, and says why', async () => {
+    const c = open();
+    await expect(c.call('MULTI')).rejects.toThrowError(/MULTI: belongs to one connection/);
+    await expect(c.call('SCAN', 'x')).rejects.toThrowError(/no cursor/);
+    expect(() => connect({ mode: 'cluster', nodes: [{ host: 'h', port: 1 }], db: 2 })).toThrowError(
+      /db: 2, but a cluster has only database 0/,
+    );
+    expect(() => connect({ mode: 'cluster', nodes: [] })).toThrowError(/nodes: .* names no node/);
+    expect(() =>
+      connect({ mode: 'cluster', nodes: [{ host: 'h', port: 1 }], supervision: false }),
+    ).toThrowError(ConfigurationError);
+    await c.close();
+    await expect(c.call('GET', 'k')).rejects.toThrowError(ClosedError);
+    await expect(c.callDurable({ replicas: 1, timeoutMs: 1 }, 'SET', 'k', 1)).rejects.toThrowError(
+      ClosedError,
+    );
+    open({ nodes: [{ host: '127.62.0.1', port: 1 }], commandTimeoutMs: 200 });
+    await expect(connection.call('GET', 'k')).rejects.toThrowError(/no node of the cluster answers \(127/);
+    await expect(connection.call('PING')).rejects.toThrowError(NotSentError);
+    await expect(connection.callDurable({ replicas: 1, timeoutMs: 1 }, 'SET', 'k', 1)).rejects.toThrowError(
+      NotSentError,
+    );
+    expect(connection.state.kind).toBe('connecting');
+  });
+
+  it('stays on one connection where it has to, by the key', async () => {
+    const c = open();
+    await c.call('SET', 'tx', 1);
+    const own = c.at('tx');
+    const [, , , answers] = await Promise.all([
+      own.request('WATCH', ['tx'], { once: true }),
+      own.request('MULTI', [], { once: true }),
+      own.request('INCR', ['tx'], { once: true }),
+      own.request('EXEC', [], { once: true }),
+    ]);
+    expect(answers).toEqual([2]);
+    expect(own.at('tx')).toBe(own);
+    await c.call('UNLINK', 'tx');
+  });
+
+  it('goes on while a slot migrates under load: no error, nothing twice', async () => {
+    const c = open();
+    await settled();
+    const slot = slotOf('{m}');
+    const from = await set.owner(slot);
+    const to = set.nodes.find((node, i) => i < 3 && node !== from) as RedisProcess;
+    const id = (node: RedisProcess): string => set.ids[set.nodes.indexOf(node)] as string;
+    await Promise.all(keys.map((key) => c.call('SET', `{m}${key}`, 0)));
+    let going = true;
+    let rounds = 0;
+    const load = (async () => {
+      const counts = new Map<string, number>();
+      for (; going; rounds++) {
+        const key = `{m}${keys[rounds % keys.length]}`;
+        const [count] = await Promise.all([
+          rounds % 3 === 0
+            ? c.callDurable({ replicas: 1, timeoutMs: 1000 }, 'INCR', key).then(({ reply }) => reply)
+            : c.call('INCR', key),
+          c.get(`{m}${keys[(rounds + 7) % keys.length]}`),
+          c.call('MGET', '{m}k:1', '{m}k:2', '{m}k:3'),
+        ]);
+        counts.set(key, (counts.get(key) ?? 0) + 1);
+        expect(count).toBe(counts.get(key));
+      }
+    })();
+    await until('it goes', () => rounds > 50);
+    await to.admin().call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', id(from));
+    await from.admin().call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', id(to));
+    for (;;) {
+      const some = (await from.admin().call('CLUSTER', 'GETKEYSINSLOT', slot, 5)) as string[];
+      if (some.length === 0) break;
+      const { host, port } = to.address;
+      await from.admin().call('MIGRATE', host, port, '', 0, 1000, 'KEYS', ...some);
+      const seen = rounds;
+      await until('it goes on', () => rounds > seen + 5);
+    }
+    for (const node of [to, from]) await node.admin().call('CLUSTER', 'SETSLOT', slot, 'NODE', id(to));
+    const seen = rounds;
+    await until('it goes on', () => rounds > seen + 50);
+    going = false;
+    await load;
+    expect(await set.owner(slot)).toBe(to);
+  });
+});
+
+describe('a connection to a cluster whose masters fail', () => {
+  let writers: Writer[];
+  beforeEach(async () => {
+    set = await startCluster();
+    open();
+    await settled();
+    // One in each third of the slots.
+    writers = ['{a}', '{b}', '{c}'].map((tag) => new Writer(connection, { prefix: tag }));
+    await until('writes are acknowledged for a while', () =>
+      writers.every(({ acknowledged }) => acknowledged > 350),
+    );
+  });
+  afterEach(async () => {
+    for (const node of set.nodes) node.resume();
+    await connection.close();
+    await set[Symbol.asyncDispose]();
+  });
+
+  async function successor(former: RedisProcess): Promise<{ node: RedisProcess; at: number }> {
+    const replica = set.nodes[set.nodes.indexOf(former) + 3] as RedisProcess;
+    await until('the replica is promoted', async () => (await replica.role()) === 'master', 20_000);
+    return { node: replica, at: performance.now() };
+  }
+  const wrongOn = async (node: RedisProcess, written: readonly string[]): Promise<readonly string[]> => {
+    const values = await Promise.all(written.map((key) => node.admin().get(key)));
+    return written.filter((_, i) => values[i] !== 'x');
+  };
+
+  it('moves to the promoted replica when one dies; the other shards do not notice', async () => {
+    const former = await set.owner(slotOf('{a}'));
+    await former.kill();
+    const promoted = await successor(former);
+    const seen = writers[0]?.acknowledged ?? 0;
+    await until('writes are acknowledged again', () => (writers[0]?.acknowledged ?? 0) > seen + 50);
+    const [a, ...others] = await Promise.all(writers.map((writer) => writer.stop()));
+    expect((a?.gapEndedAt ?? 0) - promoted.at).toBeLessThan(500);
+    for (const other of others) expect(other.errors).toEqual({});
+    expect(await wrongOn(promoted.node, (a?.acknowledged ?? []).slice(-50))).toEqual([]);
+    expect(connection.state.kind).toBe('ready');
+  });
+
+  it('leaves a hung one once its replica took over, and believes nothing it says when it returns', async () => {
+    const former = await set.owner(slotOf('{a}'));
+    former.pause();
+    const promoted = await successor(former);
+    const seen = writers[0]?.acknowledged ?? 0;
+    await until('writes are acknowledged again', () => (writers[0]?.acknowledged ?? 0) > seen + 50);
+    former.resume();
+    await until('the former master follows', async () => (await former.role()) === 'slave');
+    const resumed = writers[0]?.acknowledged ?? 0;
+    await until('writes go on', () => (writers[0]?.acknowledged ?? 0) > resumed + 100);
+    const [a] = await Promise.all(writers.map((writer) => writer.stop()));
+    expect((a?.gapEndedAt ?? 0) - promoted.at).toBeLessThan(500);
+    expect(await wrongOn(promoted.node, (a?.acknowledged ?? []).slice(seen + 1))).toEqual([]);
+    expect(events).toContainEqual(expect.objectContaining({ type: 'moved' }));
+  });
+
+  it('crosses a failover by hand at once', async () => {
+    const former = await set.owner(slotOf('{a}'));
+    const replica = set.nodes[set.nodes.indexOf(former) + 3] as RedisProcess;
+    await replica.admin().call('CLUSTER', 'FAILOVER');
+    const promoted = await successor(former);
+    const seen = writers[0]?.acknowledged ?? 0;
+    await until('writes are acknowledged again', () => (writers[0]?.acknowledged ?? 0) > seen + 50);
+    const results = await Promise.all(writers.map((writer) => writer.stop()));
+    expect((results[0]?.gapEndedAt ?? 0) - promoted.at).toBeLessThan(500);
+    for (const result of results) expect(result.errors).toEqual({});
+    expect(await wrongOn(promoted.node, results[0]?.acknowledged ?? [])).toEqual([]);
+  });
+});

@@ -1,0 +1,98 @@
+/** A throwaway Redis Cluster: six real processes, three masters with a replica each, formed by the files they start with. */
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort, RedisProcess, until } from './redis.ts';
+
+export interface ClusterSet extends AsyncDisposable {
+  /** The first three begin as masters of thirds of the slots; the fourth follows the first, and so on. */
+  readonly nodes: readonly RedisProcess[];
+  /** Ids, in the order of `nodes`. */
+  readonly ids: readonly string[];
+  /** Who says that it is the master of the slot. */
+  owner(slot: number): Promise<RedisProcess>;
+}
+
+const RANGES: readonly string[] = ['0-5460', '5461-10922', '10923-16383'];
+
+export async function startCluster(options: { nodeTimeoutMs?: number } = {}): Promise<ClusterSet> {
+  const net = 1 + Math.floor(Math.random() * 250);
+  const host = (i: number): string => `127.62.${net}.${i + 1}`;
+  const dir = mkdtempSync(join(tmpdir(), 'kit-cluster-'));
+  const all = [0, 1, 2, 3, 4, 5] as const;
+  const ids = all.map((i) => createHash('sha1').update(`${dir}${i}`).digest('hex'));
+  const ports = await Promise.all(all.map((i) => freePort(host(i))));
+  const buses = await Promise.all(all.map((i) => freePort(host(i))));
+  const picture = (self: number): string =>
+    all
+      .map((i) => {
+        const role = i < 3 ? 'master -' : `slave ${ids[i - 3]}`;
+        const flags = i === self ? `myself,${role}` : role;
+        const slots = i < 3 ? ` ${RANGES[i]}` : '';
+        return `${ids[i]} ${host(i)}:${ports[i]}@${buses[i]} ${flags} 0 0 ${(i % 3) + 1} connected${slots}`;
+      })
+      .concat('vars currentEpoch 6 lastVoteEpoch 0', '')
+      .join('\n');
+  const nodes = await Promise.all(
+    all.map((i) => {
+      const file = join(dir, `nodes-${i}.conf`);
+      writeFileSync(file, picture(i));
+      return RedisProcess.start({
+        host: host(i),
+        port: ports[i] as number,
+        conf: [
+          'cluster-enabled yes',
+          `cluster-config-file ${file}`,
+          `cluster-port ${buses[i]}`,
+          `cluster-announce-ip ${host(i)}`,
+          `cluster-node-timeout ${options.nodeTimeoutMs ?? 1000}`,
+          `bind-source-addr ${host(i)}`,
+          'cluster-allow-replica-migration no',
+          'cluster-replica-validity-factor 0',
+        ],
+      });
+    }),
+  );
+  const owner = async (slot: number): Promise<RedisProcess> => {
+    for (const node of nodes) {
+      const own = String(
+        await node
+          .admin()
+          .call('CLUSTER', 'NODES')
+          .catch(() => ''),
+      )
+        .split('\n')
+        .find((line) => line.includes('myself'));
+      const ranges = own?.split(' ').slice(8) ?? [];
+      const has = ranges.some((range) => {
+        const [first = -1, last = first] = range.split('-').map(Number);
+        return slot >= first && slot <= last;
+      });
+      if (has) return node;
+    }
+    throw new Error(`no node says that it has slot ${slot}`);
+  };
+  await until('the cluster is whole', async () => {
+    const answers = await Promise.all(
+      nodes.map(async (node) => [
+        String(await node.admin().call('CLUSTER', 'INFO')),
+        await node.admin().info('replication'),
+      ]),
+    );
+    return answers.every(
+      ([info = '', replication = ''], i) =>
+        info.includes('cluster_state:ok') &&
+        (i < 3 ? /slave0:.*state=online/.test(replication) : replication.includes('master_link_status:up')),
+    );
+  });
+  return {
+    nodes,
+    ids,
+    owner,
+    async [Symbol.asyncDispose]() {
+      for (const node of nodes) await node[Symbol.asyncDispose]();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
