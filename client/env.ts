@@ -8,6 +8,7 @@
  * | `REDIS_SERVICE_NAME` | the monitored master; default `mymaster` |
  * | `REDIS_URL` | `redis://user:password@host:port/db`; wins over the variables below |
  * | `REDIS_HOST`, `REDIS_PORT`, `REDIS_USERNAME`, `REDIS_PASSWORD`, `REDIS_DB` | the parts by themselves |
+ * | `REDIS_CLUSTER_ENABLED` | `true`: the Redis that is named is one node of a cluster |
  * | `REDIS_SENTINEL_USERNAME`, `REDIS_SENTINEL_PASSWORD` | for the sentinels |
  * | `REDIS_TLS` | `true`: TLS, with the CA of the file `REDIS_TLS_CA` where given; a CA alone means TLS too |
  * | `CACHE_DEFAULT_TTL`, `REDIS_TTL` | seconds; the first wins; default 3600 |
@@ -36,9 +37,9 @@ export function fromEnv(variables: Variables = process.env): Cache {
 /** What `fromEnv` would open. */
 export function planFromEnv(variables: Variables = process.env): EnvironmentPlan {
   const cache = cacheOptions(variables);
-  if (boolean(variables, 'REDIS_CLUSTER_ENABLED') === true)
+  if (isCluster(variables) && said(variables, 'REDIS_SENTINEL_HOSTS') !== undefined)
     throw new ConfigurationError(
-      'REDIS_CLUSTER_ENABLED: "true", but this version does not speak to a Redis Cluster',
+      'REDIS_CLUSTER_ENABLED: "true", but REDIS_SENTINEL_HOSTS names sentinels; a cluster has none',
     );
   const enabled = boolean(variables, 'ENABLE_REDIS_CACHE');
   if (enabled !== true) {
@@ -83,7 +84,15 @@ function redisOptions(variables: Variables): RedisOptions {
   }
   const host = said(variables, 'REDIS_HOST') ?? '127.0.0.1';
   const port = integer(variables, 'REDIS_PORT') ?? 6379;
+  if (isCluster(variables)) {
+    const { address: node, ...credentials } = fromUrl ?? { address: { host, port } };
+    return { ...common, ...credentials, ...secure, mode: 'cluster', nodes: [node] };
+  }
   return { ...common, mode: 'standalone', address: { host, port }, ...fromUrl, ...secure };
+}
+
+function isCluster(variables: Variables): boolean {
+  return boolean(variables, 'REDIS_CLUSTER_ENABLED') === true;
 }
 
 function cacheOptions(variables: Variables): CacheOptions {

@@ -6,7 +6,14 @@ import { ConfigurationError } from './errors.ts';
 import { resolveCache, resolveConnection } from './options.ts';
 import { Coherence } from './tiers/coherence.ts';
 import { CoherenceOnDemand } from './tiers/on-demand.ts';
-import type { Cache, CacheOptions, RedisOptions, SentinelOptions, StandaloneOptions } from './types.ts';
+import type {
+  Cache,
+  CacheOptions,
+  ClusterOptions,
+  RedisOptions,
+  SentinelOptions,
+  StandaloneOptions,
+} from './types.ts';
 
 export interface RedisCacheOptions extends CacheOptions, Omit<StandaloneOptions, 'mode' | 'address'> {
   /** Default 127.0.0.1:6379. */
@@ -16,6 +23,8 @@ export interface RedisCacheOptions extends CacheOptions, Omit<StandaloneOptions,
 }
 
 export interface SentinelCacheOptions extends CacheOptions, Omit<SentinelOptions, 'mode'> {}
+
+export interface ClusterCacheOptions extends CacheOptions, Omit<ClusterOptions, 'mode'> {}
 
 /** One Redis by `address` or `url`, or any by `mode`. */
 export type TieredCacheOptions = RedisCacheOptions | (CacheOptions & RedisOptions);
@@ -33,6 +42,10 @@ export function redisCache(options: RedisCacheOptions = {}): Cache {
 
 export function sentinelCache(options: SentinelCacheOptions): Cache {
   return openCache({ ...options, mode: 'sentinel' });
+}
+
+export function clusterCache(options: ClusterCacheOptions): Cache {
+  return openCache({ ...options, mode: 'cluster' });
 }
 
 export function memoryCache(options: CacheOptions = {}): Cache {
@@ -54,6 +67,8 @@ export function openCache(options: CacheOptions & RedisOptions): Cache {
   const target = resolveConnection(options);
   const resolved = resolveCache(options);
   if (!resolved.enabled) return memoryCache(options);
+  if (resolved.l1 && target.mode === 'cluster')
+    throw new ConfigurationError('l1: the first tier follows one master; it cannot be used with a cluster');
   const connection = openConnection(target);
   // Opened with the first tier, or with the first use of a tag.
   const coherence = new CoherenceOnDemand(

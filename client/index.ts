@@ -40,6 +40,8 @@ export {
   TimeoutError,
 } from './errors.ts';
 export {
+  type ClusterCacheOptions,
+  clusterCache,
   memoryCache,
   openCache,
   type RedisCacheOptions,

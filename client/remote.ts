@@ -98,7 +98,7 @@ export class Remote {
   /** Deletes an entry if it still is what was read. */
   async purge(key: string, read: Buffer): Promise<boolean> {
     const { connection, functions, transactions } = this;
-    if (connection.state.kind !== 'ready') return false;
+    if (connection.at(key).state.kind !== 'ready') return false;
     const sum = createHash('sha1').update(read).digest('hex');
     const reply = await functions.call('rck1_purge', [key], [sum], { once: true });
     if (reply !== ABSENT) return Number(reply) === 1;

@@ -6,7 +6,7 @@
  *
  * There is no state without a way on: a loss starts the search in the same call, the search ends only by finding the
  * master, and a failure inside it is one more failed probe. `generation.ts` keeps what is known about the nodes,
- * `adoption.ts` decides, `dispatcher.ts` and `durable.ts` carry the commands. Left out: Redis Cluster.
+ * `adoption.ts` decides, `dispatcher.ts` and `durable.ts` carry the commands. A cluster has one for each shard (`cluster/`).
  */
 import type { Redis } from 'ioredis';
 import { addressKey } from '../address.ts';

@@ -35,7 +35,7 @@ export class Transactions {
     looks: readonly Command[],
     decide: (replies: readonly unknown[]) => readonly Command[] | undefined,
   ): Promise<boolean> {
-    const connection = this.#connection;
+    const connection = this.#connection.at(keys[0] ?? '');
     const before = connection.current();
     if (connection.state.kind !== 'ready') return false;
     const asked = [

@@ -1,5 +1,5 @@
-/** The connection to a real cluster: routing, redirections, failovers. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+/** The connection to a real cluster: routing, redirections, what a cache needs of it. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { slotOf } from '../../client/connection/cluster/slot.ts';
 import { type CacheConnection, openConnection } from '../../client/connection/index.ts';
 import {
@@ -7,14 +7,15 @@ import {
   CommandError,
   ConfigurationError,
   type ConnectionEvent,
+  clusterCache,
   connect,
   NotSentError,
 } from '../../client/index.ts';
 import { resolveConnection } from '../../client/options.ts';
 import type { ClusterOptions } from '../../client/types.ts';
+import { cacheContract } from '../contracts/cache.ts';
 import { type ClusterSet, startCluster } from '../support/cluster.ts';
 import { type RedisProcess, until } from '../support/redis.ts';
-import { Writer } from '../support/writer.ts';
 
 let set: ClusterSet;
 let connection: CacheConnection;
@@ -192,73 +193,20 @@ describe('a connection to a cluster', () => {
   });
 });
 
-describe('a connection to a cluster whose masters fail', () => {
-  let writers: Writer[];
-  beforeEach(async () => {
+describe('a cache over a cluster', () => {
+  beforeAll(async () => {
     set = await startCluster();
-    open();
-    await settled();
-    // One in each third of the slots.
-    writers = ['{a}', '{b}', '{c}'].map((tag) => new Writer(connection, { prefix: tag }));
-    await until('writes are acknowledged for a while', () =>
-      writers.every(({ acknowledged }) => acknowledged > 350),
-    );
   });
-  afterEach(async () => {
-    for (const node of set.nodes) node.resume();
-    await connection.close();
-    await set[Symbol.asyncDispose]();
-  });
+  afterAll(() => set[Symbol.asyncDispose]());
 
-  async function successor(former: RedisProcess): Promise<{ node: RedisProcess; at: number }> {
-    const replica = set.nodes[set.nodes.indexOf(former) + 3] as RedisProcess;
-    await until('the replica is promoted', async () => (await replica.role()) === 'master', 20_000);
-    return { node: replica, at: performance.now() };
-  }
-  const wrongOn = async (node: RedisProcess, written: readonly string[]): Promise<readonly string[]> => {
-    const values = await Promise.all(written.map((key) => node.admin().get(key)));
-    return written.filter((_, i) => values[i] !== 'x');
-  };
+  cacheContract('keeps the contract of every cache', 'redis', () =>
+    Promise.resolve(
+      clusterCache({ nodes: [set.nodes[0]?.address as RedisProcess['address']], namespace: 'c' }),
+    ),
+  );
 
-  it('moves to the promoted replica when one dies; the other shards do not notice', async () => {
-    const former = await set.owner(slotOf('{a}'));
-    await former.kill();
-    const promoted = await successor(former);
-    const seen = writers[0]?.acknowledged ?? 0;
-    await until('writes are acknowledged again', () => (writers[0]?.acknowledged ?? 0) > seen + 50);
-    const [a, ...others] = await Promise.all(writers.map((writer) => writer.stop()));
-    expect((a?.gapEndedAt ?? 0) - promoted.at).toBeLessThan(500);
-    for (const other of others) expect(other.errors).toEqual({});
-    expect(await wrongOn(promoted.node, (a?.acknowledged ?? []).slice(-50))).toEqual([]);
-    expect(connection.state.kind).toBe('ready');
-  });
-
-  it('leaves a hung one once its replica took over, and believes nothing it says when it returns', async () => {
-    const former = await set.owner(slotOf('{a}'));
-    former.pause();
-    const promoted = await successor(former);
-    const seen = writers[0]?.acknowledged ?? 0;
-    await until('writes are acknowledged again', () => (writers[0]?.acknowledged ?? 0) > seen + 50);
-    former.resume();
-    await until('the former master follows', async () => (await former.role()) === 'slave');
-    const resumed = writers[0]?.acknowledged ?? 0;
-    await until('writes go on', () => (writers[0]?.acknowledged ?? 0) > resumed + 100);
-    const [a] = await Promise.all(writers.map((writer) => writer.stop()));
-    expect((a?.gapEndedAt ?? 0) - promoted.at).toBeLessThan(500);
-    expect(await wrongOn(promoted.node, (a?.acknowledged ?? []).slice(seen + 1))).toEqual([]);
-    expect(events).toContainEqual(expect.objectContaining({ type: 'moved' }));
-  });
-
-  it('crosses a failover by hand at once', async () => {
-    const former = await set.owner(slotOf('{a}'));
-    const replica = set.nodes[set.nodes.indexOf(former) + 3] as RedisProcess;
-    await replica.admin().call('CLUSTER', 'FAILOVER');
-    const promoted = await successor(former);
-    const seen = writers[0]?.acknowledged ?? 0;
-    await until('writes are acknowledged again', () => (writers[0]?.acknowledged ?? 0) > seen + 50);
-    const results = await Promise.all(writers.map((writer) => writer.stop()));
-    expect((results[0]?.gapEndedAt ?? 0) - promoted.at).toBeLessThan(500);
-    for (const result of results) expect(result.errors).toEqual({});
-    expect(await wrongOn(promoted.node, results[0]?.acknowledged ?? [])).toEqual([]);
+  it('has no first tier', () => {
+    const nodes = [{ host: 'h', port: 1 }];
+    expect(() => clusterCache({ nodes, l1: {} })).toThrowError(/l1: the first tier follows one master/);
   });
 });

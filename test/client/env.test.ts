@@ -115,12 +115,27 @@ describe('fromEnv', () => {
     rmSync(dir, { recursive: true });
   });
 
+  it('takes what is named for a node where there is a cluster', () => {
+    const cluster = { ...on, REDIS_CLUSTER_ENABLED: 'true' };
+    const [byUrl, byHost] = [{ REDIS_URL: 'rediss://u:p@h:7000' }, { REDIS_HOST: 'h', REDIS_PASSWORD: 'p' }];
+    expect(planFromEnv({ ...cluster, ...byUrl })).toMatchObject({
+      redis: { mode: 'cluster', nodes: [{ host: 'h', port: 7000 }], username: 'u', password: 'p', tls: {} },
+    });
+    expect(planFromEnv({ ...cluster, ...byHost })).toMatchObject({
+      redis: { mode: 'cluster', nodes: [{ host: 'h', port: 6379 }], password: 'p' },
+    });
+  });
+
   it.each<[Variables, string]>([
     [{ ENABLE_REDIS_CACHE: 'perhaps' }, 'ENABLE_REDIS_CACHE: "perhaps" is neither true nor false'],
     [{ ...on, REDIS_PORT: 'x' }, 'REDIS_PORT: "x" is not a whole number'],
     [{ ...on, REDIS_SENTINEL_HOSTS: 'a b' }, 'REDIS_SENTINEL_HOSTS: "a b" is not host:port'],
     [{ ...on, REDIS_URL: 'localhost' }, 'url: "localhost"'],
-    [{ ...on, REDIS_CLUSTER_ENABLED: 'true' }, 'REDIS_CLUSTER_ENABLED'],
+    [
+      { ...on, REDIS_CLUSTER_ENABLED: 'true', REDIS_SENTINEL_HOSTS: 'h' },
+      'REDIS_CLUSTER_ENABLED: "true", but REDIS_SENTINEL_HOSTS',
+    ],
+    [{ ...on, REDIS_CLUSTER_ENABLED: 'true', REDIS_DB: '2' }, 'db: 2, but a cluster has only database 0'],
     [{ ...on, REDIS_TLS: 'true', REDIS_TLS_CA: '/nowhere/ca.pem' }, 'REDIS_TLS_CA: "/nowhere/ca.pem"'],
   ])('names the bad variable and quotes it: %o', (variables, expected) => {
     expect(() => fromEnv(variables)).toThrowError(ConfigurationError);

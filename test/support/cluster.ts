@@ -50,6 +50,7 @@ export async function startCluster(options: { nodeTimeoutMs?: number } = {}): Pr
           `bind-source-addr ${host(i)}`,
           'cluster-allow-replica-migration no',
           'cluster-replica-validity-factor 0',
+          'cluster-require-full-coverage no',
         ],
       });
     }),
