@@ -9,7 +9,6 @@
  * `adoption.ts` decides, `dispatcher.ts` and `durable.ts` carry the commands. A cluster has one for each shard (`cluster/`).
  */
 import type { Redis } from 'ioredis';
-import { addressKey } from '../address.ts';
 import type { Emitter } from '../events.ts';
 import type { ResolvedConnection } from '../options.ts';
 import type {
@@ -27,14 +26,13 @@ import { DurableChannel } from './durable.ts';
 import { Generation } from './generation.ts';
 import { Gets } from './gets.ts';
 import type { Argument, Link, Role } from './link.ts';
+import { Refusal } from './refusal.ts';
 import { type Found, Search } from './search.ts';
 import type { Board, SentinelStatus } from './sentinels.ts';
-import { delay, now } from './timing.ts';
+import { now } from './timing.ts';
 
 const TICK_MS = 20;
 const HEARTBEAT_MS = 1000;
-/** How long a node that refused a command is left alone. */
-const REFUSED_MS = 100;
 /** Never more patient than this with a slow node, in ms. */
 const HANG_MAX_MS = 1000;
 
@@ -49,6 +47,7 @@ export class Supervisor implements SupervisedConnection {
   readonly #gets: Gets;
   readonly #generation: Generation;
   readonly #board: Board | undefined;
+  readonly #refusal = new Refusal();
   readonly #timer: NodeJS.Timeout;
   #state: ConnectionState;
   #link: Link | undefined;
@@ -57,8 +56,6 @@ export class Supervisor implements SupervisedConnection {
   #lostAt = now();
   #silentSince: number | undefined;
   #heartbeatAt = 0;
-  /** The node that last refused a command, so that it is not asked in a tight loop. */
-  #refusal: { readonly key: string; readonly at: number } | undefined;
   /** When a suspected link was first seen to answer again. */
   #calmAt: number | undefined;
   #lastReason = 'not connected yet';
@@ -217,15 +214,8 @@ export class Supervisor implements SupervisedConnection {
     this.#startSearch();
   }
 
-  /** The master that we lost then had refused a command. */
-  #refusedSince(at: number): boolean {
-    const current = this.#generation.knowledge.current?.address;
-    if (!this.#refusal || !current || this.#link) return false;
-    return this.#refusal.key === addressKey(current) && this.#refusal.at >= at - 1;
-  }
-
   #refused(link: Link, reason: string): void {
-    this.#refusal = { key: addressKey(link.address), at: now() };
+    this.#refusal.note(link.address);
     this.#lost(link, `the node refuses: ${reason}`);
   }
 
@@ -248,7 +238,8 @@ export class Supervisor implements SupervisedConnection {
         replaceAfterMs: Math.min(this.#options.commandTimeoutMs, HANG_MAX_MS),
         silentMs: this.#silentSince === undefined ? 0 : (this.#calmAt ?? now()) - this.#silentSince,
         troubled: this.#generation.troubled(this.#board?.views() ?? []),
-        refused: this.#refusedSince(this.#lostAt),
+        refused:
+          !this.#link && this.#refusal.since(this.#lostAt - 1, this.#generation.knowledge.current?.address),
       }),
       open: (address, timeoutMs) => this.#openProbe(address, timeoutMs),
       patience: () => this.#dial.patience,
@@ -394,10 +385,7 @@ export class Supervisor implements SupervisedConnection {
   }
 
   async #openProbe(address: Address, timeoutMs: number): Promise<Link> {
-    const refusedAt =
-      this.#refusal?.key === addressKey(address) ? this.#refusal.at : Number.NEGATIVE_INFINITY;
-    const waitMs = refusedAt + REFUSED_MS - now();
-    if (waitMs > 0) await delay(waitMs);
+    await this.#refusal.over(address);
     return this.#dial.node(address, timeoutMs);
   }
 }
