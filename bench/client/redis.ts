@@ -1,14 +1,28 @@
 /** A Redis of the benchmark's own: on loopback, without persistence, ended with it. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Redis } from 'ioredis';
 import { findRedisBinary } from '../../infra/local/binary.ts';
 
+const LIBRARY = join(import.meta.dirname, '../../client/functions/redis_cache_kit.lua');
 const HOST = '127.0.0.1';
 const READY_MS = 5_000;
+const END = 'counted';
+/** Of connections, not of operations. */
+const BACKGROUND = new Set([
+  'ping',
+  'role',
+  'hello',
+  'client',
+  'echo',
+  'info',
+  'config',
+  'subscribe',
+  'select',
+]);
 
 export class BenchRedis implements AsyncDisposable {
   readonly host = HOST;
@@ -34,6 +48,8 @@ export class BenchRedis implements AsyncDisposable {
     const dir = mkdtempSync(join(tmpdir(), 'kit-bench-'));
     const redis = new BenchRedis(path, facts.version, dir, await freePort());
     await redis.answers();
+    // As provisioning leaves it.
+    await redis.admin.call('FUNCTION', 'LOAD', 'REPLACE', readFileSync(LIBRARY, 'utf8'));
     return redis;
   }
 
@@ -67,11 +83,27 @@ export class BenchRedis implements AsyncDisposable {
     this.#child = this.#spawn();
   }
 
-  /** Commands that the server executed, by name, since the last reset. */
-  async commands(): Promise<ReadonlyMap<string, number>> {
-    const text = await this.admin.info('commandstats');
-    const calls = text.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm);
-    return new Map([...calls].map(([, name, count]) => [String(name), Number(count)]));
+  /** Commands that clients sent while `act` ran, by name: not those of a function, nor what keeps connections alive. */
+  async commands(act: () => Promise<unknown>): Promise<ReadonlyMap<string, number>> {
+    const seen = new Map<string, number>();
+    const monitor = await this.admin.monitor();
+    const heardAll = new Promise<void>((done) => {
+      monitor.on('monitor', (_time: string, args: readonly string[], source: string) => {
+        const name = String(args[0]).toLowerCase();
+        if (name === 'echo' && args[1] === END) {
+          monitor.disconnect();
+          done();
+        } else if (source !== 'lua' && !BACKGROUND.has(name)) seen.set(name, (seen.get(name) ?? 0) + 1);
+      });
+    });
+    try {
+      await act();
+      await this.admin.echo(END);
+      await heardAll;
+      return new Map(seen);
+    } finally {
+      monitor.disconnect();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

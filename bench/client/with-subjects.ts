@@ -22,3 +22,7 @@ export function ratioOf(
 ): number {
   return rows.find((row) => row.name === name)?.ratio ?? Number.NaN;
 }
+
+export function total(commands: ReadonlyMap<string, number>): number {
+  return [...commands.values()].reduce((sum, calls) => sum + calls, 0);
+}

@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario.ts';
 import { computedHit, getMany, hundredGets, localHit, oneGet } from './reads.ts';
+import { stampede } from './stampede.ts';
 import { hundredSets, storedBytes } from './writes.ts';
 
 export const scenarios: readonly Scenario[] = [
@@ -10,4 +11,5 @@ export const scenarios: readonly Scenario[] = [
   computedHit,
   getMany,
   storedBytes,
+  stampede,
 ];
