@@ -5,6 +5,7 @@ import { EXIT, KitError } from '../config/errors.ts';
 import type { BundleReport } from '../infra/docker/bundle.ts';
 import type { DriftFinding } from '../infra/docker/drift.ts';
 import type { BuildOptions, BuiltImage } from '../infra/docker/images.ts';
+import type { LockOptions, LockReport } from '../infra/docker/images-lock.ts';
 import { type DoctorCheck, doctor } from '../infra/doctor.ts';
 import type { ProgramSink } from '../infra/process.ts';
 import type { Substrate } from '../infra/substrate.ts';
@@ -101,6 +102,11 @@ export async function findDrift(topology: Topology, stateDir: string): Promise<r
 /** Makes the images of the Docker substrate without a registry. */
 export async function buildImages(options: BuildOptions): Promise<readonly BuiltImage[]> {
   return (await import('../infra/docker/images.ts')).buildImages(options);
+}
+
+/** Resolves the published images to digests and writes them down. */
+export async function lockImages(options: LockOptions): Promise<LockReport> {
+  return (await import('../infra/docker/images-lock.ts')).lockImages(options);
 }
 
 export async function saveBundle(file: string, stateDir: string): Promise<BundleReport> {

@@ -1,14 +1,15 @@
 import type { Command } from 'commander';
-import { buildImages } from '../harness/registry.ts';
+import { buildImages, lockImages } from '../harness/registry.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';
 
-/** `kit images build`: the images of the Docker substrate without a registry. */
+/** `kit images build | lock`: the images of the Docker substrate without a registry, and the digests of the published ones. */
 export function images(program: Command, session: Session): void {
-  program
+  const group = program
     .command('images')
-    .summary('build: the images of Docker without an image registry')
-    .description('Works on the images that the Docker substrate runs.')
+    .summary('build: the images of Docker without a registry; lock: the digests of the published ones')
+    .description('Works on the images that the Docker substrate runs.');
+  group
     .command('build')
     .summary("make the images from the distribution's, Go's and npm's packages")
     .description(
@@ -26,5 +27,23 @@ export function images(program: Command, session: Session): void {
         ({ tag, built: made, tookMs }) => `${tag}  ${made ? `built in ${tookMs} ms` : 'was there'}`,
       );
       answer(session, { images: built }, lines.join('\n'));
+    });
+  group
+    .command('lock')
+    .summary('resolve the published images to their digests, and write config/images.lock.yaml')
+    .description(
+      'Pulls the published images by version and writes down the digest of each: deploys then use exactly these. All or none.',
+    )
+    .option('--accept-moved', 'take what a tag points to now, although it pointed to another image')
+    .addOption(common.json())
+    .addHelpText('after', examples(['kit images lock', 'then: git add config/images.lock.yaml']))
+    .action(async ({ acceptMoved }: { acceptMoved?: boolean }) => {
+      const { file, images: locked } = await lockImages({
+        progress: (line) => session.terminal.progress(line),
+        signal: session.signal,
+        acceptMoved: acceptMoved === true,
+      });
+      const lines = Object.values(locked).map(({ version, digest }) => `${version}  ${digest}`);
+      answer(session, { file, images: locked }, lines.join('\n'));
     });
 }

@@ -11,7 +11,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EXIT, KitError } from '../../config/errors.ts';
-import { runProgram } from '../process.ts';
+import { type ProgramRecord, runProgram } from '../process.ts';
 
 /** A package at the version that will be unpacked. */
 export interface PinnedPackage {
@@ -30,6 +30,7 @@ const GROUP = 'root:x:0:\nkit:x:999:\n';
 
 /** The packages with all that they depend on, each at the version that apt would install; sorted by name. */
 export async function resolvePackages(roots: readonly string[]): Promise<readonly PinnedPackage[]> {
+  await havePackageLists(roots);
   const flags = ['recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'].map(
     (f) => `--no-${f}`,
   );
@@ -50,6 +51,26 @@ export async function resolvePackages(roots: readonly string[]): Promise<readonl
     }
     return { name, version };
   });
+}
+
+/** A machine as it comes (an image, a preinstalled engine) has apt, but no lists: they are fetched once. Needs root then. */
+async function havePackageLists(roots: readonly string[]): Promise<void> {
+  if (await areListed(roots)) return;
+  const record = await runApt('apt-get', ['update', '-qq']);
+  if (await areListed(roots)) return;
+  const why = record.stderr.trim().split('\n').at(-1) || 'they are in none of its sources';
+  throw new KitError(`apt has no candidate for ${roots.join(', ')}: ${why}`, {
+    code: 'PACKAGE_MISSING',
+    where: 'apt-get update',
+    hint: 'sudo apt-get update; or build elsewhere: `kit bundle save` there, `kit bundle load` here',
+  });
+}
+
+/** apt knows a package that is installed without any list, but then cannot download it: a source has to have it. */
+async function areListed(packages: readonly string[]): Promise<boolean> {
+  const text = await apt('apt-cache', ['madison', ...packages]);
+  const listed = new Set([...text.matchAll(/^\s*(\S+) \|/gm)].map((match) => match[1]));
+  return packages.every((name) => listed.has(name));
 }
 
 /** `apt-cache depends --recurse` as a graph; of alternatives the first counts, virtual packages do not. */
@@ -154,8 +175,16 @@ async function shell(
   if (record.exitCode !== 0) throw buildFailed(record.stderr);
 }
 
-async function apt(command: 'apt-cache' | 'apt-get', args: readonly string[], cwd?: string): Promise<string> {
-  const record = await runProgram({
+async function apt(command: AptCommand, args: readonly string[], cwd?: string): Promise<string> {
+  const record = await runApt(command, args, cwd);
+  if (record.exitCode !== 0) throw buildFailed(record.stderr);
+  return record.stdout;
+}
+
+type AptCommand = 'apt-cache' | 'apt-get';
+
+async function runApt(command: AptCommand, args: readonly string[], cwd?: string): Promise<ProgramRecord> {
+  return await runProgram({
     command,
     args,
     env: { LC_ALL: 'C' },
@@ -168,8 +197,6 @@ async function apt(command: 'apt-cache' | 'apt-get', args: readonly string[], cw
       cause,
     });
   });
-  if (record.exitCode !== 0) throw buildFailed(record.stderr);
-  return record.stdout;
 }
 
 const buildFailed = (stderr: string): KitError =>

@@ -3,7 +3,7 @@ import { KitError } from '../../config/errors.ts';
 import type { DoctorCheck } from '../doctor.ts';
 import { findProgram } from '../process.ts';
 import { engineVersion, imageExists, labelled } from './engine.ts';
-import { chooseImages, type ImageChoice } from './images.ts';
+import { chooseImages, type ImageChoice, type ImageSet, ORIGINS } from './images.ts';
 import { LABEL } from './plan.ts';
 import { localPlugin, terraformProgram } from './program.ts';
 import { PROVIDER_VERSION } from './provider.ts';
@@ -53,7 +53,21 @@ function pluginCheck(): DoctorCheck {
 }
 
 async function imageChecks(stateDir: string): Promise<readonly DoctorCheck[]> {
-  const { redis, exporter, commander } = chooseImages(stateDir);
+  try {
+    const images = chooseImages(stateDir);
+    return [originCheck(images), ...(await imagesHere(images))];
+  } catch (error) {
+    if (!(error instanceof KitError)) throw error;
+    return [fail('images', `${error.message} (${error.where ?? ''})`, error.hint ?? '')];
+  }
+}
+
+function originCheck({ origin }: ImageSet): DoctorCheck {
+  if (origin !== 'tagged') return ok('images', ORIGINS[origin]);
+  return { id: 'images', state: 'warn', found: ORIGINS[origin], remedy: 'kit images lock' };
+}
+
+async function imagesHere({ redis, exporter, commander }: ImageSet): Promise<readonly DoctorCheck[]> {
   return Promise.all(
     Object.entries({ redis, exporter, commander }).map(async ([role, choice]): Promise<DoctorCheck> => {
       const id = `image-${role}`;

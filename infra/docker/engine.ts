@@ -123,7 +123,12 @@ function engineTrouble(stderr: string): KitError | undefined {
       hint: 'sudo usermod -aG docker "$USER", then log in again; or run a rootless engine',
     });
   }
-  if (/cannot connect to the docker daemon|error during connect|connection refused/i.test(stderr)) {
+  // An engine that answers may tell of a registry that does not.
+  const ofTheEngine = !/error response from daemon/i.test(stderr);
+  if (
+    ofTheEngine &&
+    /cannot connect to the docker daemon|error during connect|connection refused/i.test(stderr)
+  ) {
     return new KitError('no Docker engine answers', {
       code: 'DOCKER_NO_ENGINE',
       where: socketOf(stderr),

@@ -13,9 +13,8 @@ import { runProgram } from '../process.ts';
 import type { BinaryFacts } from '../redis-conf.ts';
 import { importRootImage, inputsHash, type PinnedPackage, resolvePackages } from './base-image.ts';
 import { docker, imageExists } from './engine.ts';
-
-export const IMAGE_ROLES = ['redis', 'exporter', 'commander'] as const;
-export type ImageRole = (typeof IMAGE_ROLES)[number];
+import { type ImageRole, publishedImages } from './published.ts';
+import { dockerSettings } from './settings.ts';
 
 /** How a container gets its image. */
 export type ImageChoice =
@@ -32,7 +31,17 @@ export interface ImageSet {
   readonly commander: ImageChoice;
   /** What the Redis of this set can do. */
   readonly facts: BinaryFacts;
+  readonly origin: ImageOrigin;
 }
+
+/** `locked`: published, by digest. `tagged`: published, by version. `own`: made or loaded on this machine. */
+export type ImageOrigin = 'locked' | 'tagged' | 'own';
+
+export const ORIGINS: Readonly<Record<ImageOrigin, string>> = {
+  locked: 'published images, by the digests of config/images.lock.yaml',
+  tagged: 'published images, by version: no digest is locked (kit images lock)',
+  own: 'images made or loaded on this machine (kit images build, kit bundle load), not the published ones: no registry is asked',
+};
 
 export interface LocalImages {
   readonly redis: string;
@@ -46,30 +55,24 @@ const PROJECT = join(import.meta.dirname, '../..');
 export const NODE_IMAGE_DIR = join(import.meta.dirname, 'image');
 const REPOSITORY = 'redis-cache-kit';
 
-/** Versions of the published images; `kit images lock` writes their digests beside them. */
-const PUBLISHED = {
-  redis: 'redis:8.2.1-bookworm',
-  exporter: 'oliver006/redis_exporter:v1.88.0-alpine',
-  commander: 'rediscommander/redis-commander:0.9.0',
-} as const satisfies Record<ImageRole, string>;
-const PUBLISHED_FACTS: BinaryFacts = { version: '8.2.1', activedefrag: true, tls: true };
-
 const REDIS_PACKAGES = ['redis-tools', 'busybox-static'];
 /** Libraries of the `node` binary that npm installs. */
 const NODE_PACKAGES = ['libc6', 'libstdc++6', 'libgcc-s1', 'libatomic1', 'busybox-static'];
 
 export const imagesFile = (stateDir: string): string => join(stateDir, 'docker', 'images.json');
 
-/** The images that a deploy would use now. Reads, asks nobody. */
+/** The images that a deploy would use now. Reads, asks nobody. @throws KitError `IMAGES_LOCK_INVALID`, `IMAGES_LOCK_STALE` */
 export function chooseImages(stateDir: string): ImageSet {
   const path = imagesFile(stateDir);
   if (!existsSync(path)) {
-    const base = PUBLISHED.redis;
+    const { references, facts, locked } = publishedImages(dockerSettings());
+    const base = references.redis;
     return {
       redis: { kind: 'dockerfile', base, tag: `${REPOSITORY}/redis:${nodeImageHash(base)}` },
-      exporter: { kind: 'published', reference: PUBLISHED.exporter },
-      commander: { kind: 'published', reference: PUBLISHED.commander },
-      facts: PUBLISHED_FACTS,
+      exporter: { kind: 'published', reference: references.exporter },
+      commander: { kind: 'published', reference: references.commander },
+      facts,
+      origin: locked ? 'locked' : 'tagged',
     };
   }
   const local: LocalImages = JSON.parse(readFileSync(path, 'utf8'));
@@ -78,6 +81,7 @@ export function chooseImages(stateDir: string): ImageSet {
     exporter: { kind: 'local', tag: local.exporter },
     commander: { kind: 'local', tag: local.commander },
     facts: local.facts,
+    origin: 'own',
   };
 }
 

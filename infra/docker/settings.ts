@@ -1,5 +1,5 @@
 /** What the CDKTF app is told from outside, by variables: its command line belongs to `cdktf`. */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { readVariables } from '../../config/env.ts';
 
 export interface DockerSettings {
@@ -9,7 +9,13 @@ export interface DockerSettings {
   readonly stateDir: string;
   /** `KIT_ALLOW_DESTROY`: the one protected environment that may be destroyed. */
   readonly allowDestroy: string | undefined;
+  /** `KIT_IMAGE_REGISTRY`: where published images are had instead of the engine's own registry, such as a mirror. */
+  readonly imageRegistry: string | undefined;
+  /** `KIT_IMAGES_LOCK`; default `config/images.lock.yaml` of the project. */
+  readonly imagesLock: string;
 }
+
+const LOCK = join(import.meta.dirname, '../../config/images.lock.yaml');
 
 export function dockerSettings(variables = readVariables()): DockerSettings {
   const text = (name: string) => variables.get(name)?.text;
@@ -19,5 +25,7 @@ export function dockerSettings(variables = readVariables()): DockerSettings {
       .map((name) => name.trim()),
     stateDir: resolve(text('KIT_STATE_DIR') ?? '.kit'),
     allowDestroy: text('KIT_ALLOW_DESTROY'),
+    imageRegistry: text('KIT_IMAGE_REGISTRY'),
+    imagesLock: resolve(text('KIT_IMAGES_LOCK') ?? LOCK),
   };
 }

@@ -19,7 +19,7 @@ import { DockerEnvironment } from './environment.ts';
 import { unpauseNode } from './faults.ts';
 import { clientCa, dockerSecrets, environmentDir, renderFiles, renderHashes } from './files.ts';
 import { awaitWhole } from './health.ts';
-import { chooseImages } from './images.ts';
+import { chooseImages, ORIGINS } from './images.ts';
 import { type Outputs, outputsOf } from './outputs.ts';
 import { claim, ownership, release } from './owner.ts';
 import { type DockerPlan, LABEL, planDocker } from './plan.ts';
@@ -82,6 +82,7 @@ class DockerSubstrate implements Substrate {
     const known = idsIn(await this.#state(plan.environment)).size > 0;
     try {
       await this.#sweep(plan.environment, progress);
+      progress(ORIGINS[chooseImages(this.#stateDir).origin]);
       progress(`cdktf deploy ${name}`);
       // Before the deploy: a crash in the middle of it has an owner, too.
       if (options.ephemeral) claim(this.#stateDir, name);
@@ -188,6 +189,7 @@ class DockerSubstrate implements Substrate {
         'redis-version': images.facts.version,
         'redis-activedefrag': String(images.facts.activedefrag),
         'redis-tls': String(images.facts.tls),
+        images: images.origin,
         'image-redis': imageOf(plan.nodes[0]?.container ?? ''),
         'image-exporter': imageOf(plan.exporter.container),
       },

@@ -10,6 +10,7 @@ import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { ProgramRecord } from '../process.ts';
 import { environmentDir } from './files.ts';
 import { runApp, runCdktf, runTerraform, stackDir, synthesisDir } from './program.ts';
+import { dockerSettings } from './settings.ts';
 import { containerAddress, readState, type StateOptions } from './state.ts';
 
 export interface TerraformOptions extends StateOptions {
@@ -122,6 +123,7 @@ function appEnv(environment: EnvironmentConfig, options: TerraformOptions): Reco
   return {
     KIT_STACKS: path,
     KIT_STATE_DIR: options.stateDir,
+    KIT_IMAGES_LOCK: dockerSettings().imagesLock,
     KIT_ALLOW_DESTROY: options.allowDestroy === true ? environment.name : '',
   };
 }

@@ -2,7 +2,8 @@
 import { Image } from '@cdktf/provider-docker/lib/image/index.js';
 import { AssetType, TerraformAsset } from 'cdktf';
 import { Construct } from 'constructs';
-import { IMAGE_ROLES, type ImageChoice, type ImageRole, type ImageSet, NODE_IMAGE_DIR } from '../images.ts';
+import { type ImageChoice, type ImageSet, NODE_IMAGE_DIR } from '../images.ts';
+import { IMAGE_ROLES, type ImageRole } from '../published.ts';
 
 export class Images extends Construct {
   readonly #images: Readonly<Record<ImageRole, Image>>;

@@ -1,0 +1,73 @@
+/**
+ * `images.lock.yaml`: the digest of every published image, beside the version that it was resolved from. Committed; written by
+ * `kit images lock`, never by hand.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, writeFileSync } from 'node:fs';
+import { z } from 'zod';
+import { KitError } from './errors.ts';
+import { validate } from './validate.ts';
+import { readYaml } from './yaml.ts';
+
+const SCHEMA = 'redis-cache-kit/images-lock/1';
+
+const image = z.strictObject({
+  version: z.string(),
+  digest: z.string().regex(/^sha256:[0-9a-f]{64}$/, 'sha256: and 64 hex digits'),
+});
+const lockSchema = z.strictObject({
+  schema: z.literal(SCHEMA),
+  images: z.strictObject({ redis: image, exporter: image, commander: image }),
+  /** What the Redis of that image said of itself. */
+  facts: z.strictObject({ version: z.string(), activedefrag: z.boolean(), tls: z.boolean() }),
+  /** SHA-256 over the above: a lock that was edited by hand is not one. */
+  sum: z.string(),
+});
+
+export type ImagesLock = Pick<z.infer<typeof lockSchema>, 'images' | 'facts'>;
+
+/** Undefined where there is none. @throws KitError `IMAGES_LOCK_INVALID` */
+export function readImagesLock(path: string): ImagesLock | undefined {
+  if (!existsSync(path)) return undefined;
+  const { images, facts, sum } = validated(path);
+  if (sum !== sumOf({ images, facts })) throw invalid('it was edited after it was written', path);
+  return { images, facts };
+}
+
+function validated(path: string): z.infer<typeof lockSchema> {
+  try {
+    return validate(lockSchema, readYaml(path));
+  } catch (cause) {
+    if (!(cause instanceof KitError)) throw cause;
+    throw invalid(cause.message, cause.where ?? path, cause);
+  }
+}
+
+export function writeImagesLock(path: string, lock: ImagesLock): void {
+  const lines = [
+    '# The published images, by digest. Written by `kit images lock` where a registry answers; committed.',
+    `schema: ${SCHEMA}`,
+    'images:',
+    ...Object.entries(lock.images).map(
+      ([role, { version, digest }]) => `  ${role}: { version: '${version}', digest: '${digest}' }`,
+    ),
+    `facts: { version: '${lock.facts.version}', activedefrag: ${lock.facts.activedefrag}, tls: ${lock.facts.tls} }`,
+    `sum: '${sumOf(lock)}'`,
+  ];
+  writeFileSync(path, `${lines.join('\n')}\n`);
+}
+
+function sumOf({ images, facts }: ImagesLock): string {
+  const { redis, exporter, commander } = images;
+  const rows = [redis, exporter, commander].map(({ version, digest }) => `${version} ${digest}`);
+  rows.push(`${facts.version} ${facts.activedefrag} ${facts.tls}`);
+  return createHash('sha256').update(rows.join('\n')).digest('hex');
+}
+
+const invalid = (why: string, where: string, cause?: KitError): KitError =>
+  new KitError(`the lock of the images cannot be used: ${why}`, {
+    code: 'IMAGES_LOCK_INVALID',
+    where,
+    hint: 'git checkout config/images.lock.yaml; or, where a registry answers: kit images lock',
+    ...(cause === undefined ? {} : { cause }),
+  });

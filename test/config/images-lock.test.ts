@@ -1,0 +1,70 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeEach, expect, it } from 'vitest';
+import { readImagesLock, writeImagesLock } from '../../config/images-lock.ts';
+import { PUBLISHED, publishedImages, repositoryOf } from '../../infra/docker/published.ts';
+import { temporaryStateDir } from '../infra/local/bench.ts';
+
+const state = temporaryStateDir();
+afterAll(() => state[Symbol.dispose]());
+const file = join(state.path, 'images.lock.yaml');
+const digest = (of: string) => `sha256:${of.repeat(64)}`;
+const source = { imageRegistry: undefined, imagesLock: file };
+
+function lock(redis: string = PUBLISHED.redis): void {
+  mkdirSync(state.path, { recursive: true });
+  writeImagesLock(file, {
+    images: {
+      redis: { version: redis, digest: digest('a') },
+      exporter: { version: PUBLISHED.exporter, digest: digest('b') },
+      commander: { version: PUBLISHED.commander, digest: digest('c') },
+    },
+    facts: { version: '8.2.1', activedefrag: true, tls: true },
+  });
+}
+
+beforeEach(() => lock());
+
+it('a lock is read as it was written; without one images are taken by version', () => {
+  expect(readImagesLock(file)?.images.exporter).toEqual({ version: PUBLISHED.exporter, digest: digest('b') });
+  expect(publishedImages(source)).toMatchObject({
+    locked: true,
+    references: { redis: `redis@${digest('a')}`, commander: `rediscommander/redis-commander@${digest('c')}` },
+  });
+  const without = publishedImages({ ...source, imagesLock: join(state.path, 'none.yaml') });
+  expect(without).toMatchObject({ locked: false, references: PUBLISHED });
+});
+
+it('a mirror takes the place of the registry, the digests stay', () => {
+  const mirrored = publishedImages({ ...source, imageRegistry: '127.0.0.1:5000' }).references;
+  expect(mirrored.redis).toBe(`127.0.0.1:5000/library/redis@${digest('a')}`);
+  expect(repositoryOf('127.0.0.1:5000/library/redis:8')).toBe('127.0.0.1:5000/library/redis');
+});
+
+it('a lock of other versions than this kit’s is stale, and says which', () => {
+  lock('redis:7.4.0-bookworm');
+  expect(() => publishedImages(source)).toThrow(
+    expect.objectContaining({
+      code: 'IMAGES_LOCK_STALE',
+      message: expect.stringContaining(`redis redis:7.4.0-bookworm, this kit runs ${PUBLISHED.redis}`),
+      hint: expect.stringContaining('kit images lock'),
+    }),
+  );
+});
+
+it.each([
+  ['a digest that was changed', (text: string) => text.replace(digest('b'), digest('d')), 'it was edited'],
+  ['a digest that is none', (text: string) => text.replace(digest('b'), 'latest'), '64 hex digits'],
+  ['another format', (text: string) => text.replace('images-lock/1', 'images-lock/9'), 'images-lock/9'],
+  ['a file that is cut off', (text: string) => text.slice(0, 180), ''],
+])('%s is refused with the file and what to do', (_, change, why) => {
+  writeFileSync(file, change(readFileSync(file, 'utf8')));
+  expect(() => readImagesLock(file)).toThrow(
+    expect.objectContaining({
+      code: 'IMAGES_LOCK_INVALID',
+      message: expect.stringContaining(why),
+      where: expect.stringContaining('images.lock.yaml'),
+      hint: expect.stringContaining('kit images lock'),
+    }),
+  );
+});
