@@ -197,6 +197,10 @@ export class CacheAttempt<T> implements Attempt<T> {
     const ttlMs = ttlSeconds === null ? null : Math.max(1, Math.round(ttlSeconds * 1000));
     try {
       if (await claim.store(payload, ttlMs, this.#seen)) statistics.writes += 1;
+    } catch (error) {
+      // Refused (a server that is full): who waits need not wait for the lease's end.
+      if (error instanceof CommandError) await claim.release('again');
+      throw error;
     } finally {
       // Kept by the next read: only that knows that nothing came after it.
       local?.forget([this.#key]);

@@ -1,0 +1,338 @@
+/** getOrCompute of a whole cache: what is stored, what it costs, and what it does when Redis refuses. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  type Cache,
+  type CacheEvent,
+  decodeEnvelope,
+  LoadTimeoutError,
+  memoryCache,
+  type RedisCacheOptions,
+  redisCache,
+} from '../../../client/index.ts';
+import { RedisProcess, until } from '../../support/redis.ts';
+import { commandsSent, loadLibrary } from './bench.ts';
+
+let redis: RedisProcess;
+let cache: Cache;
+const opened: Cache[] = [];
+
+beforeAll(async () => {
+  redis = await RedisProcess.start();
+  await loadLibrary(redis);
+});
+beforeEach(async () => {
+  await redis.admin().flushdb();
+  cache = await open();
+});
+afterEach(async () => {
+  for (const each of opened.splice(0)) await each.close();
+});
+afterAll(() => redis[Symbol.asyncDispose]());
+
+async function open(options: RedisCacheOptions = {}): Promise<Cache> {
+  const made = redisCache({ address: redis.address, namespace: 'c', ...options });
+  opened.push(made);
+  await made.ping();
+  return made;
+}
+const after = <T>(ms: number, value: T): Promise<T> =>
+  new Promise((resolve) => setTimeout(() => resolve(value), ms));
+const stored = (key = 'k'): Promise<void> =>
+  until(`${key} is stored`, async () => (await redis.admin().exists(`c:${key}`)) === 1);
+const noLease = (): Promise<void> =>
+  until('nobody holds a lease', async () => (await redis.admin().keys('c:~lease:*')).length === 0);
+const decoded = async (key = 'k') => decodeEnvelope((await redis.admin().getBuffer(`c:${key}`)) as Buffer);
+const fail = (): never => {
+  throw new Error('no luck');
+};
+const calls = (on: Cache, key: string, load: () => unknown, options = {}) =>
+  commandsSent(redis.admin(), async () => {
+    await on.getOrCompute(key, load, options);
+    await noLease();
+  }).then((names) => names.filter((name) => name !== 'KEYS'));
+
+describe('getOrCompute', () => {
+  it('costs two commands for a cold miss, one for a hit, and a GET where hits are the rule', async () => {
+    expect(await calls(cache, 'k', () => 'v')).toEqual(['FCALL', 'FCALL']);
+    expect(await calls(cache, 'k', fail)).toEqual(['FCALL']);
+    for (let i = 0; i < 20; i++) await cache.getOrCompute('k', fail);
+    expect(await calls(cache, 'k', fail)).toEqual(['GET']);
+    expect(await calls(cache, 'other', () => 'v')).toEqual(['GET', 'FCALL', 'FCALL']);
+  });
+
+  it('keeps null, false, 0 and the empty string, and "nothing" where that is asked for', async () => {
+    for (const value of [null, false, 0, '']) {
+      expect(await cache.getOrCompute(`v:${value}`, () => value)).toBe(value);
+      await stored(`v:${value}`);
+      expect(await cache.getOrCompute(`v:${value}`, fail)).toBe(value);
+      expect(await cache.get(`v:${value}`)).toBe(value);
+    }
+    const options = { negativeTtlSeconds: 30 };
+    expect(await cache.getOrCompute('n', () => undefined, options)).toBeUndefined();
+    await stored('n');
+    expect(await cache.getOrCompute('n', fail)).toBeUndefined();
+    expect(await cache.lookup('n')).toEqual({ found: false, source: 'redis' });
+    expect(await redis.admin().ttl('c:n')).toBeLessThanOrEqual(30);
+    expect(await cache.getOrCompute('u', () => undefined)).toBeUndefined();
+    await noLease();
+    expect(await redis.admin().exists('c:u')).toBe(0);
+  });
+
+  it('keeps a value for its windows beyond its TTL, and get does not return it then', async () => {
+    const options = { ttlSeconds: 0.2, graceSeconds: 60 };
+    await cache.getOrCompute('k', () => 'old', options);
+    await stored();
+    expect(await redis.admin().pttl('c:k')).toBeGreaterThan(50_000);
+    expect((await decoded()).ok && (await decoded())).toMatchObject({
+      freshness: { loadMs: expect.any(Number) },
+    });
+    await until('it is stale', async () => (await cache.get('k')) === undefined);
+    const events: CacheEvent[] = [];
+    cache.on((event) => events.push(event));
+    expect(await cache.getOrComputeEntry('k', fail, options)).toEqual({
+      value: 'old',
+      source: 'redis',
+      stale: true,
+    });
+    expect(events).toContainEqual({ type: 'stale', key: 'c:k', reason: 'failed' });
+    expect(await cache.getOrCompute('k', fail, options)).toBe('old');
+    expect(events).toContainEqual({ type: 'stale', key: 'c:k', reason: 'resting' });
+    await noLease();
+  });
+
+  it('refreshes a stale value in the background, once, also where the read came first', async () => {
+    const options = { ttlSeconds: 0.1, staleWhileRevalidateSeconds: 60 };
+    for (let round = 0; round < 2; round++) {
+      // In the second round hits are the rule.
+      if (round === 1) for (let i = 0; i < 20; i++) await cache.getOrCompute('hot', () => 'v');
+      const key = `k${round}`;
+      await cache.getOrCompute(key, () => 'old', options);
+      await stored(key);
+      await until('it is stale', async () => (await cache.get(key)) === undefined);
+      const load = vi.fn(() => 'new');
+      const all = await Promise.all(
+        Array.from({ length: 20 }, () => cache.getOrCompute(key, load, { ...options, ttlSeconds: 60 })),
+      );
+      expect(new Set(all)).toEqual(new Set(['old']));
+      await until('it is fresh', async () => (await cache.get(key)) === 'new');
+      expect(load).toHaveBeenCalledTimes(1);
+    }
+    await noLease();
+  });
+
+  it('gives a slow load up, with its signal', async () => {
+    let signal: AbortSignal | undefined;
+    const load = (context: { signal: AbortSignal }): Promise<never> => {
+      signal = context.signal;
+      return new Promise(() => {});
+    };
+    await expect(cache.getOrCompute('k', load, { hardTimeoutMs: 30 })).rejects.toThrowError(LoadTimeoutError);
+    expect(signal?.aborted).toBe(true);
+    await noLease();
+    expect(await cache.getOrCompute('k', () => 'next')).toBe('next');
+  });
+
+  it('takes the cache’s own defaults', async () => {
+    const tuned = await open({ compute: { negativeTtlSeconds: 5, ttlJitter: 0.5 } });
+    await tuned.getOrCompute('n', () => undefined);
+    await stored('n');
+    await tuned.getOrCompute('k', () => 'v', { ttlSeconds: 100 });
+    await stored();
+    const ttlMs = await redis.admin().pttl('c:k');
+    expect(ttlMs).toBeGreaterThan(49_000);
+    expect(ttlMs).toBeLessThanOrEqual(100_000);
+  });
+
+  it('replaces what is not valid', async () => {
+    await redis.admin().set('c:k', 'poison');
+    expect(await cache.getOrCompute('k', () => 'v')).toBe('v');
+    await until('it is replaced', async () => (await cache.get('k')) === 'v');
+    expect(await cache.getOrCompute('k', () => 'w', { schemaId: 'other@1' })).toBe('w');
+    await until('it is replaced', async () => (await cache.get('k')) === 'w');
+    expect(cache.stats().purged).toBe(2);
+  });
+
+  it('loads every time for itself where leases are off, and stores all the same', async () => {
+    const own = await open({ compute: { leaseMs: 0 } });
+    expect(await calls(own, 'k', () => 'v')).toEqual(['GET', 'SET']);
+    expect(await own.getOrCompute('k', fail)).toBe('v');
+  });
+
+  it('does not store what cannot be encoded, and keeps no lease for it', async () => {
+    const odd = 10n;
+    expect(await cache.getOrCompute('k', () => odd)).toBe(odd);
+    await noLease();
+    expect(await redis.admin().exists('c:k')).toBe(0);
+  });
+
+  it('ends with the cache: what is loading is returned and not stored', async () => {
+    const own = await open();
+    let finish: (value: string) => void = () => {};
+    const answer = own.getOrCompute('k', () => new Promise<string>((resolve) => (finish = resolve)));
+    await until('it loads', () => own.stats().loads === 1);
+    await own.close();
+    finish('late');
+    expect(await answer).toBe('late');
+    expect(await redis.admin().exists('c:k')).toBe(0);
+    await expect(own.getOrCompute('k', fail)).rejects.toThrowError('closed');
+  });
+
+  it('answers from the first tier without a command, and is refreshed early from there', async () => {
+    const tiered = await open({ l1: {} });
+    await until('it is held', async () => {
+      return (await tiered.getOrComputeEntry('k', () => 'old', { ttlSeconds: 60 })).source === 'l1';
+    });
+    expect(await calls(tiered, 'k', fail)).toEqual([]);
+    // XFetch with a beta that makes it certain, for a load that took its time.
+    await tiered.getOrCompute('slow', () => new Promise((resolve) => setTimeout(resolve, 20, 'old')), {
+      ttlSeconds: 0.5,
+      earlyRefresh: 1,
+    });
+    await stored('slow');
+    const load = vi.fn(() => 'new');
+    await until('it is refreshed', async () => {
+      return (await tiered.getOrCompute('slow', load, { ttlSeconds: 60, earlyRefresh: 100 })) === 'new';
+    });
+    expect(load).toHaveBeenCalledTimes(1);
+  });
+
+  it('refuses a bad option by name', async () => {
+    await expect(cache.getOrCompute('k', fail, { graceSeconds: -1 })).rejects.toThrowError(
+      'graceSeconds: -1',
+    );
+    expect(() => redisCache({ compute: { leaseMs: 5 } })).toThrowError('compute.leaseMs: 5');
+  });
+
+  it('means the same in memory', async () => {
+    const memory = memoryCache();
+    opened.push(memory);
+    const options = { ttlSeconds: 0.05, graceSeconds: 60 };
+    await memory.getOrCompute('k', () => 'old', options);
+    await until('it is stale', async () => (await memory.get('k')) === undefined);
+    expect(await memory.getOrComputeEntry('k', fail, options)).toEqual({
+      value: 'old',
+      source: 'memory',
+      stale: true,
+    });
+    await memory.getOrCompute('n', () => undefined, { negativeTtlSeconds: 5 });
+    expect(await memory.getOrCompute('n', fail)).toBeUndefined();
+  });
+});
+
+describe('getOrCompute, where Redis gives no lease', () => {
+  it('loads and returns, full or without replicas, and reads what is there', async () => {
+    await cache.set('there', 'v');
+    const admin = redis.admin();
+    for (const [setting, bad, good] of [
+      ['maxmemory', '1', '0'],
+      ['min-replicas-to-write', '1', '0'],
+    ] as const) {
+      await admin.config('SET', setting, bad);
+      try {
+        const fresh = await open();
+        expect(await fresh.getOrCompute('there', fail)).toBe('v');
+        expect(await fresh.getOrCompute(`absent:${setting}`, () => 'loaded')).toBe('loaded');
+      } finally {
+        await admin.config('SET', setting, good);
+      }
+    }
+    await noLease();
+  });
+});
+
+describe('getOrComputeMany', () => {
+  const upper = (keys: readonly string[]) => new Map(keys.map((key) => [key, key.toUpperCase()]));
+
+  it('calls the loader once, with what is missing, and answers in order', async () => {
+    await cache.set('b', 'B');
+    const load = vi.fn(upper);
+    const names = await commandsSent(redis.admin(), async () => {
+      expect([...(await cache.getOrComputeMany(['a', 'b', 'c', 'a'], load))]).toEqual([
+        ['a', 'A'],
+        ['b', 'B'],
+        ['c', 'C'],
+      ]);
+      await noLease();
+    });
+    expect(load.mock.calls.map(([keys]) => keys)).toEqual([['a', 'c']]);
+    expect(names.filter((name) => name !== 'KEYS')).toEqual(['MGET', ...Array(4).fill('FCALL')]);
+    expect(await cache.getOrComputeMany(['a', 'b', 'c'], fail)).toEqual(upper(['a', 'b', 'c']));
+    expect(await cache.getOrComputeMany([], fail)).toEqual(new Map());
+  });
+
+  it('shares loads with single calls, both ways', async () => {
+    const first = cache.getOrCompute('a', async () => 'single');
+    const load = vi.fn((keys: readonly string[]) => after(50, upper(keys)));
+    const many = cache.getOrComputeMany(['a', 'b'], load);
+    await until('the rest is being loaded', () => load.mock.calls.length === 1);
+    const second = cache.getOrCompute('b', fail);
+    expect(await first).toBe('single');
+    expect(await many).toEqual(
+      new Map([
+        ['a', 'single'],
+        ['b', 'B'],
+      ]),
+    );
+    expect(await second).toBe('B');
+    expect(load.mock.calls.map(([keys]) => keys)).toEqual([['b']]);
+  });
+
+  it('waits for what another process loads, and loads the rest meanwhile', async () => {
+    const other = await open();
+    let finish: (value: string) => void = () => {};
+    const theirs = other.getOrCompute('a', () => new Promise<string>((resolve) => (finish = resolve)));
+    await until('the other loads', () => other.stats().loads === 1);
+    const load = vi.fn(upper);
+    const many = cache.getOrComputeMany(['a', 'b'], load);
+    await until('the rest is loaded', () => load.mock.calls.length === 1);
+    finish('theirs');
+    expect(await many).toEqual(
+      new Map([
+        ['a', 'theirs'],
+        ['b', 'B'],
+      ]),
+    );
+    expect(await theirs).toBe('theirs');
+  });
+
+  it('has no value for what the loader leaves out, and remembers that where it is asked to', async () => {
+    const load = vi.fn(() => new Map<string, string>());
+    const options = { negativeTtlSeconds: 30 };
+    expect(await cache.getOrComputeMany(['a', 'b'], load, options)).toEqual(new Map());
+    await stored('a');
+    await stored('b');
+    expect(await cache.getOrComputeMany(['a', 'b'], fail, options)).toEqual(new Map());
+  });
+
+  it('gives the loader’s error where nothing stale stands in for a key', async () => {
+    await expect(cache.getOrComputeMany(['a', 'b'], fail)).rejects.toThrowError('no luck');
+    await noLease();
+    const options = { ttlSeconds: 0.1, graceSeconds: 60 };
+    await cache.getOrComputeMany(['a', 'b'], upper, options);
+    await stored('b');
+    await until('they are stale', async () => (await cache.getMany(['a', 'b'])).size === 0);
+    expect(await cache.getOrComputeMany(['a', 'b'], fail, options)).toEqual(upper(['a', 'b']));
+  });
+
+  it('refreshes what is stale in one load in the background', async () => {
+    const options = { ttlSeconds: 0.1, staleWhileRevalidateSeconds: 60 };
+    await cache.getOrComputeMany(['a', 'b'], upper, options);
+    await stored('b');
+    await until('they are stale', async () => (await cache.getMany(['a', 'b'])).size === 0);
+    const load = vi.fn((keys: readonly string[]) => new Map(keys.map((key) => [key, 'new'])));
+    expect(await cache.getOrComputeMany(['a', 'b'], load, { ...options, ttlSeconds: 60 })).toEqual(
+      upper(['a', 'b']),
+    );
+    await until('they are fresh', async () => (await cache.getMany(['a', 'b'])).size === 2);
+    expect(load.mock.calls.map(([keys]) => [...keys].sort())).toEqual([['a', 'b']]);
+  });
+
+  it('answers while Redis is away', async () => {
+    const away = await RedisProcess.start();
+    const own = redisCache({ address: away.address });
+    opened.push(own);
+    await own.ping();
+    await away[Symbol.asyncDispose]();
+    expect(await own.getOrComputeMany(['a', 'b'], upper)).toEqual(upper(['a', 'b']));
+  });
+});
