@@ -13,6 +13,7 @@ import type { CacheConnection } from './connection/index.ts';
 import { delay } from './connection/timing.ts';
 import { ClosedError, ConfigurationError } from './errors.ts';
 import { Emitter } from './events.ts';
+import { Expiry, type TimedEntry } from './expiry.ts';
 import { Fallback } from './fallback.ts';
 import { Flights } from './flights.ts';
 import { composeInvalidation } from './invalidation/compose.ts';
@@ -45,6 +46,7 @@ export class SupervisedCache implements Cache {
   readonly #parts: Parts;
   readonly #reader: Reader;
   readonly #writer: Writer;
+  readonly #expiry: Expiry;
   readonly #compute: Compute;
   readonly #breaker: Breaker;
   readonly invalidation: Invalidation;
@@ -102,6 +104,7 @@ export class SupervisedCache implements Cache {
     };
     this.#reader = new Reader(this.#parts);
     this.#writer = new Writer(this.#parts);
+    this.#expiry = new Expiry(this.#parts, this.#reader, this.#writer);
     this.#compute = new Compute({
       parts: this.#parts,
       reader: this.#reader,
@@ -228,6 +231,31 @@ export class SupervisedCache implements Cache {
   async invalidateTags(...tags: readonly string[]): Promise<InvalidationReceipt> {
     this.#assertOpen();
     return this.invalidation.tags(...tags);
+  }
+
+  async getWithTtl<T>(key: string, options?: ReadOptions<T>): Promise<TimedEntry<T> | undefined> {
+    this.#assertOpen();
+    return this.#expiry.getWithTtl(key, options);
+  }
+
+  async ttl(key: string): Promise<number | null | undefined> {
+    this.#assertOpen();
+    return this.#expiry.ttl(key);
+  }
+
+  async exists(...keys: readonly string[]): Promise<number> {
+    this.#assertOpen();
+    return this.#expiry.exists(keys);
+  }
+
+  async setIfAbsent<T>(key: string, value: T, options: WriteOptions = {}): Promise<boolean> {
+    this.#assertOpen();
+    return this.#expiry.setIfAbsent(key, value, options);
+  }
+
+  async expire(key: string, ttlSeconds: number | null): Promise<boolean> {
+    this.#assertOpen();
+    return this.#expiry.expire(key, ttlSeconds);
   }
 
   async clear(): Promise<number> {

@@ -207,6 +207,18 @@ function readFreshness(buffer: Buffer, at: number): Freshness {
   };
 }
 
+/** Fresh without an end: the latest time that the header can hold. */
+export const ENDLESS_MS = 2 ** 48 - 1;
+
+/** The same entry, fresh until then; undefined: it has no freshness to change. */
+export function withFreshness(envelope: Buffer, freshUntilMs: number): Buffer | undefined {
+  if (((envelope[2] as number) & FRESH) === 0) return undefined;
+  const changed = Buffer.from(envelope);
+  writeFreshness(changed, HEADER, { ...readFreshness(envelope, HEADER), freshUntilMs });
+  changed.writeUInt32LE(checksum(changed), 4);
+  return changed;
+}
+
 function readTags(buffer: Buffer, at: number, count: number): readonly TagStamp[] {
   return Array.from({ length: count }, (_, i) => {
     const from = at + i * TAG;

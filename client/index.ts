@@ -39,6 +39,7 @@ export {
   SerializationError,
   TimeoutError,
 } from './errors.ts';
+export type { TimedEntry } from './expiry.ts';
 export {
   type ClusterCacheOptions,
   clusterCache,

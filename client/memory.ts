@@ -46,6 +46,14 @@ export class MemoryStore {
     return true;
   }
 
+  /** null: no expiry; undefined: not there. Not a use. */
+  remainingMs(key: string): number | null | undefined {
+    const slot = this.#slots.get(key);
+    const ms = (slot?.expiresAt ?? 0) - this.#now();
+    if (!slot || ms <= 0) return undefined;
+    return Number.isFinite(ms) ? ms : null;
+  }
+
   /** True when a live entry was there. */
   delete(key: string): boolean {
     const slot = this.#slots.get(key);

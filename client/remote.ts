@@ -11,7 +11,7 @@ import type { CallOptions } from './connection/supervisor.ts';
 import { now } from './connection/timing.ts';
 import { CommandError, isConnectivityError, NotSentError } from './errors.ts';
 import { ABSENT, FunctionLibrary } from './functions/library.ts';
-import { Transactions } from './functions/transactions.ts';
+import { type Command, Transactions } from './functions/transactions.ts';
 import type { Statistics } from './statistics.ts';
 import type { Durability } from './types.ts';
 
@@ -72,6 +72,44 @@ export class Remote {
       this.connection.callDurable(durability, 'SET', ...args),
     );
     return replicas;
+  }
+
+  /** In ms; -1: no expiry, -2: no entry. */
+  async pttl(key: string): Promise<number> {
+    return Number(
+      await this.guarded('ttl', () =>
+        this.connection.request('PTTL', [key], { impatient: this.#read.impatient === true }),
+      ),
+    );
+  }
+
+  /** False: there is an entry. */
+  async setIfAbsent(
+    key: string,
+    payload: Buffer,
+    ttlSeconds: number | null,
+    durability: Durability,
+  ): Promise<boolean> {
+    const args: Argument[] = [key, payload, 'NX'];
+    if (ttlSeconds !== null) args.push('PX', Math.max(1, Math.round(ttlSeconds * 1000)));
+    const reply = await this.guarded('setIfAbsent', async () =>
+      durability === 'async'
+        ? this.connection.request('SET', args)
+        : (await this.connection.callDurable(durability, 'SET', ...args)).reply,
+    );
+    return reply !== null;
+  }
+
+  /** Writes what `decide` makes of the entry, unless it changes meanwhile. False: nothing was written. */
+  change(
+    key: string,
+    decide: (stored: Buffer | undefined) => readonly Command[] | undefined,
+  ): Promise<boolean> {
+    return this.guarded('change', () =>
+      this.transactions.run([key], [['GET', key]], ([stored]) =>
+        decide(Buffer.isBuffer(stored) ? stored : undefined),
+      ),
+    );
   }
 
   /**

@@ -7,6 +7,7 @@ import type { Redis } from 'ioredis';
 import type { CodecName, CodecRule } from './codec/codec.ts';
 import type { SentinelStatus } from './connection/sentinels.ts';
 import type { Codec } from './envelope.ts';
+import type { TimedEntry } from './expiry.ts';
 import type { DomainPatterns } from './invalidation/domains.ts';
 import type { Invalidation, InvalidationReceipt } from './invalidation/invalidation.ts';
 import type { MetricFamily } from './metrics/exposition.ts';
@@ -367,6 +368,21 @@ export interface Cache {
   invalidateTags(...tags: readonly string[]): Promise<InvalidationReceipt>;
   /** By tags, pattern, domain, dependency and event. */
   readonly invalidation: Invalidation;
+  /** As `getEntry`, with the seconds that are left to it; null: no expiry. */
+  getWithTtl<T>(key: string, options?: ReadOptions<T>): Promise<TimedEntry<T> | undefined>;
+  /** Seconds that are left; null: no expiry; undefined: `get` would find nothing. */
+  ttl(key: string): Promise<number | null | undefined>;
+  /** How many of the keys `get` would find; each counts once. */
+  exists(...keys: readonly string[]): Promise<number>;
+  /**
+   * True: it was absent, and now it is this. While Redis is away nobody knows: it never answers from memory.
+   *
+   * @throws NotSentError certainly not stored
+   * @throws OutcomeUnknownError sent, no answer
+   */
+  setIfAbsent<T>(key: string, value: T, options?: WriteOptions): Promise<boolean>;
+  /** Changes what is left to an entry; null: no expiry, 0: deletes it. False: `get` would find nothing. */
+  expire(key: string, ttlSeconds: number | null): Promise<boolean>;
   /** Removes the namespace's keys, by SCAN in batches. */
   clear(): Promise<number>;
   /** Redis's answer time in ms. @throws CacheError when Redis does not answer */

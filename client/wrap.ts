@@ -4,9 +4,9 @@
  */
 import { schemaIdOf } from './codec/schema.ts';
 import { buildKey } from './keys.ts';
-import type { Cache, ReadOptions, WriteOptions } from './types.ts';
+import type { Cache, ComputeCallOptions } from './types.ts';
 
-export interface WrapOptions<This, A extends unknown[], T> extends WriteOptions, ReadOptions<T> {
+export interface WrapOptions<This, A extends unknown[], T> extends ComputeCallOptions<T> {
   readonly cache: Cache;
   /** What the keys say that they hold; two functions with the same domain share entries. */
   readonly domain: string;

@@ -7,10 +7,10 @@
  * Writes to one key follow each other in the order of the calls, in this process. Writers in several processes can leave
  * the older of two values in the cache until its TTL ends: let them use `afterStore: 'delete'`.
  */
-import type { Cache, ReadOptions, WriteOptions, WriteReceipt } from '../types.ts';
+import type { Cache, ComputeCallOptions, WriteReceipt } from '../types.ts';
 import type { Change, Sink, Source } from './source.ts';
 
-export interface ThroughOptions<T> extends WriteOptions, ReadOptions<T> {
+export interface ThroughOptions<T> extends ComputeCallOptions<T> {
   /** What becomes of the entry when the sink has the new value; default `set`. */
   readonly afterStore?: 'set' | 'delete';
 }
@@ -24,7 +24,7 @@ export interface ThroughStore<T> {
 export function readThrough<T>(
   cache: Cache,
   source: Source<T>,
-  options: WriteOptions & ReadOptions<T> = {},
+  options: ComputeCallOptions<T> = {},
 ): Pick<ThroughStore<T>, 'get'> {
   return {
     get: (key) => cache.getOrCompute<T | undefined>(key, () => source.load(key), options as object),

@@ -11,11 +11,11 @@
 import { delay, jittered } from '../connection/timing.ts';
 import { ClosedError, ConfigurationError, TimeoutError } from '../errors.ts';
 import { Emitter } from '../events.ts';
-import type { Cache, ReadOptions, WriteOptions, WriteReceipt } from '../types.ts';
+import type { Cache, ComputeCallOptions, WriteReceipt } from '../types.ts';
 import { ChangeQueue } from './queue.ts';
 import type { Change, Sink, Source } from './source.ts';
 
-export interface WriteBehindOptions<T> extends WriteOptions, ReadOptions<T> {
+export interface WriteBehindOptions<T> extends ComputeCallOptions<T> {
   /** Longest wait of a change before it is sent, in ms; default 1000. */
   readonly maxDelayMs?: number;
   /** Changes sent at once, and how many waiting ones send at once; default 100. */
@@ -74,7 +74,7 @@ export function writeBehind<T>(
 class WriteBehind<T> implements WriteBehindStore<T> {
   readonly #cache: Cache;
   readonly #source: Source<T> & Sink<T>;
-  readonly #access: WriteOptions & ReadOptions<T>;
+  readonly #access: ComputeCallOptions<T>;
   readonly #limits: ReturnType<typeof limitsOf>;
   readonly #queue: ChangeQueue<T>;
   readonly #events = new Emitter<WriteBehindEvent>();

@@ -1,0 +1,228 @@
+/**
+ * What is asked of an entry's time and presence. "There" is always what `get` would find: an entry that is past its
+ * freshness, whose tags were invalidated or that fails its checks is absent here too.
+ *
+ *   getWithTtl, ttl     GET and PTTL, sent together         Redis away: the memory's answer
+ *   exists              one MGET                            Redis away: the memory's answer
+ *   setIfAbsent         SET NX                              Redis away: throws; nobody knows whether it is absent
+ *   expire              WATCH GET, MULTI SET/PEXPIRE EXEC   Redis away: in memory, and deleted in Redis on its return
+ */
+import { decodeEnvelope, ENDLESS_MS, type Freshness, withFreshness } from './envelope.ts';
+import { isConnectivityError, NotSentError } from './errors.ts';
+import type { Command } from './functions/transactions.ts';
+import { resolveDurability, resolveTtl } from './options.ts';
+import type { Parts } from './parts.ts';
+import { isFresh, type Reader, type Reading } from './reader.ts';
+import { isForeignType, type Remote } from './remote.ts';
+import type { ReadOptions, WriteOptions } from './types.ts';
+import type { Writer } from './writer.ts';
+
+export interface TimedEntry<T> {
+  readonly value: T;
+  /** Seconds left; null: no expiry. */
+  readonly ttlSeconds: number | null;
+  readonly source: 'redis' | 'memory';
+}
+
+interface Look<T> {
+  readonly reading: Reading<T>;
+  /** null: no expiry; undefined: there is no entry. */
+  readonly remainingMs: number | null | undefined;
+}
+
+/** How often a change by others may come between. */
+const ATTEMPTS = 5;
+
+export class Expiry {
+  readonly #parts: Parts;
+  readonly #reader: Reader;
+  readonly #writer: Writer;
+
+  constructor(parts: Parts, reader: Reader, writer: Writer) {
+    this.#parts = parts;
+    this.#reader = reader;
+    this.#writer = writer;
+  }
+
+  async getWithTtl<T>(key: string, options: ReadOptions<T> = {}): Promise<TimedEntry<T> | undefined> {
+    const { statistics } = this.#parts;
+    const { reading, remainingMs } = await this.#look(key, options);
+    const leftMs = left(reading, remainingMs);
+    if (reading.kind !== 'value' || leftMs === undefined) {
+      statistics.misses += 1;
+      return undefined;
+    }
+    statistics.hits += 1;
+    const source = reading.source === 'redis' ? 'redis' : 'memory';
+    return { value: reading.value, ttlSeconds: leftMs === null ? null : leftMs / 1000, source };
+  }
+
+  async ttl(key: string): Promise<number | null | undefined> {
+    const { reading, remainingMs } = await this.#look(key, {});
+    const leftMs = left(reading, remainingMs);
+    return typeof leftMs === 'number' ? leftMs / 1000 : leftMs;
+  }
+
+  async exists(keys: readonly string[]): Promise<number> {
+    if (keys.length === 0) return 0;
+    const readings = await this.#reader.readMany([...new Set(keys)]);
+    return [...readings.values()].filter((reading) => reading.kind === 'value' && isFresh(reading.freshness))
+      .length;
+  }
+
+  async setIfAbsent<T>(key: string, value: T, options: WriteOptions): Promise<boolean> {
+    const { remote, fallback, tags, flights, local, statistics } = this.#parts;
+    const physical = this.#parts.physical(key);
+    const named = tags.namesOf(key, options.tags);
+    const stamps = named.length === 0 ? undefined : await tags.stamps(named);
+    const entry = this.#writer.encode(key, value, { ...options, stamps, outdates: true });
+    if (!entry) return false;
+    const { payload, ttlSeconds } = entry;
+    if (remote && fallback.isDirty(physical)) {
+      fallback.recover();
+      throw new NotSentError(
+        `${key}: its deletion waits for Redis, so that nobody knows whether it is absent`,
+      );
+    }
+    const stored = remote
+      ? await this.#setIfAbsent(remote, key, payload, ttlSeconds, options)
+      : await this.#keepIfAbsent(key, payload, ttlSeconds);
+    if (!stored) return false;
+    statistics.writes += 1;
+    flights.overtake(physical);
+    local?.forget([key]);
+    return true;
+  }
+
+  async expire(key: string, ttlSeconds: number | null): Promise<boolean> {
+    const { remote, fallback, local, options, events } = this.#parts;
+    const physical = this.#parts.physical(key);
+    const ttl = resolveTtl('ttlSeconds', ttlSeconds, null);
+    if (ttl === 0) return (await this.#writer.delete([key])) > 0;
+    if (!remote || fallback.isDirty(physical)) return this.#expireInMemory(physical, ttl);
+    try {
+      return await this.#expire(remote, physical, ttl);
+    } catch (error) {
+      if (isForeignType(error)) return false;
+      if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;
+      events.emit({ type: 'fallback', operation: 'expire', reason: (error as Error).message });
+      // Redis may keep it for longer than was asked for: it is deleted there.
+      fallback.remember([physical]);
+      return this.#expireInMemory(physical, ttl);
+    } finally {
+      local?.forget([key]);
+    }
+  }
+
+  async #look<T>(key: string, options: ReadOptions<T>): Promise<Look<T>> {
+    const { remote, fallback, options: resolved, events } = this.#parts;
+    const physical = this.#parts.physical(key);
+    const inMemory = async (): Promise<Look<T>> => ({
+      reading: await this.#reader.fromMemory(key, options),
+      remainingMs: fallback.memory.remainingMs(physical),
+    });
+    if (!remote || fallback.isDirty(physical)) return inMemory();
+    try {
+      const [payload, ttl] = await Promise.all([remote.get(physical), remote.pttl(physical)]);
+      if (fallback.pending) fallback.recover();
+      // One of them may have come after the entry's end: then there is none.
+      const remainingMs = ttl === -2 ? undefined : ttl === -1 ? null : ttl;
+      return { reading: await this.#reader.interpret(key, payload, options, undefined), remainingMs };
+    } catch (error) {
+      if (isForeignType(error))
+        return { reading: { kind: 'absent', source: 'redis' }, remainingMs: undefined };
+      if (resolved.fallbackEntries === 0 || !isConnectivityError(error)) throw error;
+      events.emit({ type: 'fallback', operation: 'ttl', reason: (error as Error).message });
+      return inMemory();
+    }
+  }
+
+  async #setIfAbsent(
+    remote: Remote,
+    key: string,
+    payload: Buffer,
+    ttlSeconds: number | null,
+    options: WriteOptions,
+  ): Promise<boolean> {
+    const physical = this.#parts.physical(key);
+    const durability = resolveDurability('durability', options.durability, this.#parts.options.durability);
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      if (await remote.setIfAbsent(physical, payload, ttlSeconds, durability)) return true;
+      const there = await remote.get(physical);
+      // Gone in between, or nothing that a reader would find: out of the way.
+      if (there === null) continue;
+      const reading = await this.#reader.interpret(key, there, {}, undefined);
+      if (reading.kind === 'value' && isFresh(reading.freshness)) return false;
+      await remote.purge(physical, there);
+    }
+    return false;
+  }
+
+  async #keepIfAbsent(key: string, payload: Buffer, ttlSeconds: number | null): Promise<boolean> {
+    const { memory } = this.#parts.fallback;
+    const physical = this.#parts.physical(key);
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const before = memory.get(physical);
+      if (left(await this.#reader.fromMemory(key, {}), null) !== undefined) return false;
+      // What was looked at may have been replaced meanwhile.
+      const now = memory.get(physical);
+      if (now === undefined || now === before) return memory.set(physical, payload, ttlSeconds);
+    }
+    return false;
+  }
+
+  /** True: it was there, and ends at its new time. */
+  async #expire(remote: Remote, physical: string, ttlSeconds: number | null): Promise<boolean> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      let there: boolean | undefined;
+      const done = await remote.change(physical, (stored) => {
+        const commands = stored && reset(physical, stored, ttlSeconds);
+        there = commands !== undefined;
+        return commands;
+      });
+      if (done || there === false) return done;
+      // The connection was not there to look: wait for it as any command does, or fail as one.
+      if (there === undefined) await remote.get(physical);
+    }
+    throw new NotSentError(`expire: the entry or the connection changed ${ATTEMPTS} times in between`);
+  }
+
+  #expireInMemory(physical: string, ttlSeconds: number | null): boolean {
+    const { memory } = this.#parts.fallback;
+    const payload = memory.get(physical);
+    if (!payload || !fresh(payload)) return false;
+    return memory.set(physical, withFreshness(payload, endOf(ttlSeconds)) ?? payload, ttlSeconds);
+  }
+}
+
+const endOf = (ttlSeconds: number | null): number =>
+  ttlSeconds === null ? ENDLESS_MS : Date.now() + ttlSeconds * 1000;
+
+function fresh(payload: Buffer): boolean {
+  const decoded = decodeEnvelope(payload);
+  // What only the codec of another key can read is there all the same.
+  return decoded.ok ? isFresh(decoded.freshness) : decoded.reason === 'codec';
+}
+
+/** undefined: nothing there that `get` would find. */
+function reset(physical: string, stored: Buffer, ttlSeconds: number | null): readonly Command[] | undefined {
+  if (!fresh(stored)) return undefined;
+  const ms = ttlSeconds === null ? undefined : Math.max(1, Math.round(ttlSeconds * 1000));
+  const payload = withFreshness(stored, endOf(ttlSeconds));
+  if (payload) return [['SET', physical, payload, ...(ms === undefined ? [] : ['PX', ms])]];
+  return [ms === undefined ? ['PERSIST', physical] : ['PEXPIRE', physical, ms]];
+}
+
+/** What is left to the reader: until Redis drops it or it is past its freshness. undefined: not there. */
+function left(reading: Reading<unknown>, remainingMs: number | null | undefined): number | null | undefined {
+  if (reading.kind !== 'value' || !isFresh(reading.freshness) || remainingMs === undefined) return undefined;
+  const freshMs = untilMs(reading.freshness);
+  if (freshMs === null) return remainingMs;
+  return remainingMs === null ? freshMs : Math.min(remainingMs, freshMs);
+}
+
+function untilMs(freshness: Freshness | undefined): number | null {
+  return freshness === undefined || freshness.freshUntilMs === ENDLESS_MS
+    ? null
+    : Math.max(0, freshness.freshUntilMs - Date.now());
+}
