@@ -11,6 +11,9 @@ import type { TimedEntry } from './expiry.ts';
 import type { DomainPatterns } from './invalidation/domains.ts';
 import type { Invalidation, InvalidationReceipt } from './invalidation/invalidation.ts';
 import type { MetricFamily } from './metrics/exposition.ts';
+import type { StandardSchema } from './standard-schema.ts';
+
+export type { StandardResult, StandardSchema } from './standard-schema.ts';
 
 /**
  * What an acknowledgement promises. `async`: Redis's own. Else: that many replicas confirmed it (WAIT), so that a crash or a
@@ -153,18 +156,6 @@ export type BreakerState =
   | { readonly kind: 'closed'; readonly failures: number }
   | { readonly kind: 'open'; readonly since: number; readonly until: number; readonly cause: string }
   | { readonly kind: 'half-open'; readonly since: number };
-
-/** Anything with Standard Schema's `~standard` (zod, valibot, arktype): https://standardschema.dev */
-export interface StandardSchema<T = unknown> {
-  readonly '~standard': {
-    readonly version: 1;
-    readonly vendor: string;
-    readonly validate: (value: unknown) => StandardResult<T> | Promise<StandardResult<T>>;
-  };
-}
-export type StandardResult<T> =
-  | { readonly value: T; readonly issues?: undefined }
-  | { readonly issues: readonly { readonly message: string }[] };
 
 /** The first tier: entries in this process, dropped as soon as anybody changes them in Redis. */
 export interface L1Options {
