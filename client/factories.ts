@@ -3,7 +3,7 @@ import { SupervisedCache } from './cache.ts';
 import { linksBeside } from './connection/beside.ts';
 import { openConnection } from './connection/index.ts';
 import { ConfigurationError } from './errors.ts';
-import { resolveCache, resolveConnection } from './options.ts';
+import { type ResolvedCache, resolveCache, resolveConnection } from './options.ts';
 import { Coherence } from './tiers/coherence.ts';
 import { CoherenceOnDemand } from './tiers/on-demand.ts';
 import type {
@@ -74,12 +74,21 @@ export function openCache(options: CacheOptions & RedisOptions): Cache {
   const coherence = new CoherenceOnDemand(
     () =>
       new Coherence(connection, {
-        prefix: `${resolved.namespace}:`,
+        prefixes: listenedTo(resolved),
         open: linksBeside(target),
         ...(resolved.l1 ? { boundMs: resolved.l1.boundMs } : {}),
       }),
   );
   return new SupervisedCache(resolved, connection, coherence);
+}
+
+/** Each write below a prefix costs Redis a message to every listener: without a first tier only tags are listened to. */
+function listenedTo({ namespace, l1 }: ResolvedCache): readonly string[] {
+  const tags = `${namespace}:~tag:`;
+  if (!l1) return [tags];
+  return l1.prefixes.length === 0
+    ? [`${namespace}:`]
+    : [tags, ...l1.prefixes.map((prefix) => `${namespace}:${prefix}`)];
 }
 
 /** The parts of a Redis URL that it names. */

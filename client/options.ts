@@ -145,6 +145,20 @@ export function resolveConnection(options: RedisOptions): ResolvedConnection {
   });
 }
 
+/** Redis refuses to be asked for a prefix and for a longer one beside it. */
+function resolvePrefixes(prefixes: readonly string[]): readonly string[] {
+  for (const prefix of prefixes) {
+    if (typeof prefix !== 'string' || prefix === '' || prefix.startsWith('~'))
+      throw new ConfigurationError(`l1.prefixes: ${shown(prefix)} is not the beginning of a key`);
+    const longer = prefixes.find((other) => other !== prefix && other.startsWith(prefix));
+    if (longer !== undefined)
+      throw new ConfigurationError(
+        `l1.prefixes: ${shown(longer)} begins with ${shown(prefix)}: leave it out`,
+      );
+  }
+  return [...new Set(prefixes)];
+}
+
 /** `null`: no expiry. */
 export function resolveTtl(
   path: string,
@@ -199,6 +213,7 @@ export function resolveCache(options: CacheOptions): ResolvedCache {
       maxEntries: integer('l1.maxEntries', options.l1.maxEntries, 10_000, 1, 100_000_000),
       ttlSeconds: integer('l1.ttlSeconds', options.l1.ttlSeconds, 60, 1, LIMITS.ttlSeconds),
       boundMs: integer('l1.boundMs', options.l1.boundMs, 500, 50, 60_000),
+      prefixes: resolvePrefixes(options.l1.prefixes ?? []),
     },
     deflateAboveBytes:
       options.deflateAboveBytes === undefined

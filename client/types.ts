@@ -163,6 +163,11 @@ export interface L1Options {
   readonly maxEntries?: number;
   /** Longest time, in seconds, that an entry is served without asking Redis again; default 60. */
   readonly ttlSeconds?: number;
+  /**
+   * Keep only keys that begin with one of these; default: all. Redis tells every process with a first tier of every write to
+   * such keys: where most writes go to keys that nobody reads twice, this spares it that.
+   */
+  readonly prefixes?: readonly string[];
   /** Longest time, in ms, that an overwritten value may be served, whatever happens to a connection; default 500. */
   readonly boundMs?: number;
 }

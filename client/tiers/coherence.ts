@@ -48,8 +48,8 @@ export interface Followed {
 }
 
 export interface CoherenceOptions {
-  /** What the physical keys begin with: `ns:`. */
-  readonly prefix: string;
+  /** What the physical keys to listen for begin with; none may begin with another. Of other keys nothing is kept. */
+  readonly prefixes: readonly string[];
   /** Opens a RESP2 link to a master: `linksBeside(options)`. */
   readonly open: (master: Address) => Promise<Link>;
   /** Longest that an overwritten value may still be served; default 500. */
@@ -107,9 +107,15 @@ export class Coherence {
 
   /** Before a key is read from its master; the fill counts if nothing about it comes until `end`. */
   begin(key: string): Fill {
-    if (!this.#whole || !this.#listed()) return this.#fills.refused();
+    if (!this.#whole || !this.#listed() || !this.#covers(key)) return this.#fills.refused();
     const fill = this.#fills.begin(key);
     return { end: () => fill.end() && this.#listed() };
+  }
+
+  #covers(key: string): boolean {
+    const { prefixes } = this.#options;
+    for (const prefix of prefixes) if (key.startsWith(prefix)) return true;
+    return false;
   }
 
   /** This process has changed the keys, or may have: dropped here at once, as if Redis had said so. */
@@ -185,7 +191,7 @@ export class Coherence {
       try {
         const link = await this.#options.open(post.address);
         const heard = (keys: readonly string[] | undefined): void => this.#heard(post, keys);
-        const listener = await Listener.arm(link, this.#options.prefix, heard, this.boundMs);
+        const listener = await Listener.arm(link, this.#options.prefixes, heard, this.boundMs);
         if (signal.aborted) return listener.close('another node is master');
         retryMs = RETRY_MIN_MS;
         post.listener = listener;

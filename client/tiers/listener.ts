@@ -29,14 +29,15 @@ export class Listener {
    */
   static async arm(
     link: Link,
-    prefix: string,
+    prefixes: readonly string[],
     heard: (keys: readonly string[] | undefined) => void,
     timeoutMs: number,
   ): Promise<Listener> {
     const { redis } = link;
     try {
       const id = String(await within(redis.call('CLIENT', 'ID'), timeoutMs, 'CLIENT ID'));
-      const tracking = redis.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', id, 'BCAST', 'PREFIX', prefix);
+      const what = prefixes.flatMap((prefix) => ['PREFIX', prefix]);
+      const tracking = redis.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', id, 'BCAST', ...what);
       await within(tracking, timeoutMs, 'CLIENT TRACKING');
       redis.on('messageBuffer', (_channel: Buffer, message: unknown) =>
         heard(Array.isArray(message) ? message.map(String) : undefined),

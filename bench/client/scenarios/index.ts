@@ -1,6 +1,8 @@
 import type { Scenario } from '../scenario.ts';
+import { coherenceDelay, coherenceRaces, trackingCost } from './coherence.ts';
 import { computedHit, getMany, hundredGets, localHit, oneGet } from './reads.ts';
 import { stampede } from './stampede.ts';
+import { tags } from './tags.ts';
 import { hundredSets, storedBytes } from './writes.ts';
 
 export const scenarios: readonly Scenario[] = [
@@ -12,4 +14,8 @@ export const scenarios: readonly Scenario[] = [
   getMany,
   storedBytes,
   stampede,
+  tags,
+  coherenceDelay,
+  coherenceRaces,
+  trackingCost,
 ];

@@ -162,6 +162,37 @@ describe('tags over Redis', () => {
     await until('it is gone there', async () => (await there.get('k')) === undefined);
   });
 
+  it.each([
+    ['only versions without a first tier', undefined, ['t:~tag:']],
+    ['everything with one', {}, ['t:']],
+    [
+      'what the first tier keeps, where that is said',
+      { prefixes: ['a:', 'b:', 'a:'] },
+      ['t:~tag:', 't:a:', 't:b:'],
+    ],
+  ])('listen to %s', async (_, l1, prefixes) => {
+    const monitor = await redis.admin().monitor();
+    const asked: string[][] = [];
+    monitor.on('monitor', (_at: string, args: string[]) => {
+      if (args[1]?.toUpperCase() === 'TRACKING') asked.push(args.slice(args.indexOf('BCAST') + 1));
+    });
+    const cache = opened(kinds['a cache over Redis'](l1 ? { l1 } : {}));
+    await cache.set('k', 1, { tags: ['x'] });
+    await until('it listens', () => asked.length > 0);
+    expect(asked[0]).toEqual(prefixes.flatMap((prefix) => ['PREFIX', prefix]));
+    monitor.disconnect();
+  });
+
+  it('keep nothing in the first tier that is not listened to', async () => {
+    const cache = opened(kinds['a tiered cache']({ l1: { prefixes: ['a:'] } }));
+    for (const key of ['a:1', 'b:1']) await cache.set(key, 1);
+    await until('one is kept', async () => (await cache.getEntry('a:1'))?.source === ('l1' as string));
+    expect((await cache.getEntry('b:1'))?.source).toBe('redis');
+    expect((await cache.getEntry('b:1'))?.source).toBe('redis');
+    for (const prefixes of [[''], ['~tag:'], ['a', 'ab']])
+      expect(() => kinds['a tiered cache']({ l1: { prefixes } })).toThrowError(/l1\.prefixes/);
+  });
+
   it('hold in memory while Redis is away, and what was invalidated then is gone when it is back', async () => {
     const cache = opened(kinds['a cache over Redis']());
     await cache.set('old', 1, { tags: ['x'] });

@@ -184,7 +184,7 @@ describe('tags with coherence', () => {
 
   beforeEach(async () => {
     connection = openConnection(resolved());
-    coherence = new Coherence(connection, { prefix: 'ns:', open: linksBeside(resolved()) });
+    coherence = new Coherence(connection, { prefixes: ['ns:'], open: linksBeside(resolved()) });
     tags = open(coherence);
     other = openConnection(resolved());
     elsewhere = new Tags({

@@ -17,7 +17,7 @@ class Tier {
     const resolved = resolveConnection(options);
     this.connection = openConnection(resolved);
     this.coherence = new Coherence(this.connection, {
-      prefix: 'ns:',
+      prefixes: ['ns:'],
       open: linksBeside(resolved),
       ...(boundMs === undefined ? {} : { boundMs }),
     });

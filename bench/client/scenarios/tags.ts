@@ -1,0 +1,66 @@
+/** Tags: what an invalidation costs, however many entries carry the tag, and what a valid read costs. */
+import { type Cache, redisCache } from '../../../client/index.ts';
+import { inFlight } from '../measure.ts';
+import type { BenchRedis } from '../redis.ts';
+import type { Goal, Scenario } from '../scenario.ts';
+
+const TAGGED = ['get', 'mget', 'set', 'unlink', 'fcall'];
+
+async function commands(redis: BenchRedis, work: () => Promise<unknown>): Promise<number> {
+  const total = async (): Promise<number> => {
+    const counts = await redis.commands();
+    return TAGGED.reduce((sum, name) => sum + (counts.get(name) ?? 0), 0);
+  };
+  const before = await total();
+  await work();
+  return (await total()) - before;
+}
+
+const goal = (asks: string, measured: number, bound: number): Goal => ({
+  asks: `${asks} <= ${bound}`,
+  measured: measured.toFixed(3),
+  held: measured <= bound,
+});
+
+export const tags: Scenario = {
+  id: 'tags',
+  title: 'Invalidating a tag, and reading entries that carry one',
+  async run({ redis, effort }) {
+    const cache: Cache = redisCache({ address: { host: redis.host, port: redis.port }, namespace: 't' });
+    const sizes = effort >= 5 ? [10_000, 1_000_000] : [1_000, 10_000];
+    const rows: { name: string; median: number; best: number; ratio: number }[] = [];
+    const goals: Goal[] = [];
+    for (const size of sizes) {
+      const tag = `of ${size}`;
+      await inFlight(size, 500, (i) => cache.set(`${size}:${i}`, i, { tags: [tag, 'all'] }));
+      const reads = Math.min(size, 2_000);
+      let hits = 0;
+      const read = async (): Promise<void> => {
+        hits = 0;
+        for (let i = 0; i < reads; i++) if ((await cache.get(`${size}:${i}`)) !== undefined) hits += 1;
+      };
+      await read();
+      goals.push(goal(`commands a valid read, tag of ${size}`, (await commands(redis, read)) / hits, 1.05));
+      let ms = 0;
+      const spent = await commands(redis, async () => {
+        const at = performance.now();
+        await cache.invalidateTags(tag);
+        ms = performance.now() - at;
+      });
+      goals.push(goal(`commands to invalidate ${size}`, spent, 1));
+      await read();
+      if (hits > 0)
+        goals.push({ asks: 'no read finds what was invalidated', measured: `${hits}`, held: false });
+      await inFlight(reads, 100, (i) => cache.set(`${size}:${i}`, i, { tags: [tag, 'all'] }));
+      goals.push(goal(`commands a valid read after it`, (await commands(redis, read)) / hits, 1.1));
+      rows.push({
+        name: `invalidate a tag of ${size}`,
+        median: ms,
+        best: ms,
+        ratio: ms / (rows[0]?.median ?? ms),
+      });
+    }
+    await cache.close();
+    return { unit: 'ms', rows, goals };
+  },
+};
