@@ -110,6 +110,23 @@ async function cpuOf(redis: BenchRedis, operations: number, work: () => Promise<
   return ((await used()) - before) * (1e6 / operations);
 }
 
+async function batches(
+  data: Redis,
+  command: 'get' | 'set',
+  operations: number,
+  payload: Buffer,
+): Promise<void> {
+  for (let i = 0; i < operations; i += 100) {
+    const pipeline = data.pipeline();
+    for (let n = 0; n < 100; n++) {
+      const key = `${NAMESPACE}:cpu:${(i + n) % 5_000}`;
+      if (command === 'get') pipeline.get(key);
+      else pipeline.set(key, payload);
+    }
+    await pipeline.exec();
+  }
+}
+
 export const trackingCost: Scenario = {
   id: 'tracking-cost',
   title: `Server CPU with ${CLIENTS} caches that listen, to none`,
@@ -117,20 +134,9 @@ export const trackingCost: Scenario = {
     const data = new Redis({ host: redis.host, port: redis.port });
     const payload = encodeEnvelope(document(1));
     const calls = 4_000 * effort;
-    const batch = async (command: 'get' | 'set', operations: number): Promise<void> => {
-      for (let i = 0; i < operations; i += 100) {
-        const pipeline = data.pipeline();
-        for (let n = 0; n < 100; n++) {
-          const key = `${NAMESPACE}:cpu:${(i + n) % 5_000}`;
-          if (command === 'get') pipeline.get(key);
-          else pipeline.set(key, payload);
-        }
-        await pipeline.exec();
-      }
-    };
     const loads: readonly (readonly [string, number, () => Promise<void>])[] = [
-      ['get, 100 in a batch', calls * 10, () => batch('get', calls * 10)],
-      ['write, 100 in a batch', calls, () => batch('set', calls)],
+      ['get, 100 in a batch', calls * 10, () => batches(data, 'get', calls * 10, payload)],
+      ['write, 100 in a batch', calls, () => batches(data, 'set', calls, payload)],
       [
         'write, alone',
         calls / 10,
@@ -139,7 +145,7 @@ export const trackingCost: Scenario = {
         },
       ],
     ];
-    await batch('set', calls);
+    await batches(data, 'set', calls, payload);
     await data.set(`${NAMESPACE}:hot:1`, payload);
     const figures = async (): Promise<readonly number[]> => {
       const each: number[] = [];
