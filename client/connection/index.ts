@@ -1,6 +1,6 @@
 import { Emitter } from '../events.ts';
 import { type ResolvedConnection, resolveConnection } from '../options.ts';
-import type { ConnectionEvent, RedisOptions, SupervisedConnection } from '../types.ts';
+import type { Address, ConnectionEvent, RedisOptions, SupervisedConnection } from '../types.ts';
 import { ClusterConnection } from './cluster/connection.ts';
 import { Dial } from './dial.ts';
 import type { Argument } from './link.ts';
@@ -16,6 +16,8 @@ export interface CacheConnection extends SupervisedConnection {
   at(key: string): CacheConnection;
   /** Of a cluster: the slot of a key. Commands with several keys may name those of one slot only, but for MGET, MSET, DEL, UNLINK, EXISTS and TOUCH. */
   slotOf?(key: string): number;
+  /** Of a cluster: the masters that commands may go to, before one goes there; undefined while one of them is not known. */
+  masters?(): readonly Address[] | undefined;
 }
 
 export function openConnection(options: ResolvedConnection): CacheConnection {

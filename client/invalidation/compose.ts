@@ -1,27 +1,15 @@
 /** Tags and invalidation of one cache, put together from its parts; a memory cache has the same, in memory. */
-import type { Argument } from '../connection/link.ts';
 import type { Tags as CacheTags, Parts } from '../parts.ts';
 import { LocalTags } from '../tags/local.ts';
 import { Tags } from '../tags/tags.ts';
 import type { CoherenceOnDemand } from '../tiers/on-demand.ts';
-import type { Address } from '../types.ts';
 import type { DomainPatterns } from './domains.ts';
 import { compileGlob } from './glob.ts';
 import { Invalidation } from './invalidation.ts';
 import { deleteMatching, type PatternOptions } from './patterns.ts';
-import type { SlotOf } from './slots.ts';
 
-/** What a Cluster's connection can say beside. */
-export interface Slotted {
-  readonly slotOf?: SlotOf;
-  masters?(): readonly Address[];
-  /** A command to this master, whatever its keys. */
-  requestAt?(master: Address, command: string, args: readonly Argument[]): Promise<unknown>;
-}
-
-export type InvalidationNeeds = Pick<Parts, 'remote' | 'fallback' | 'flights'> & {
+export type InvalidationNeeds = Pick<Parts, 'remote' | 'connection' | 'fallback' | 'flights'> & {
   readonly options: Pick<Parts['options'], 'namespace' | 'fallbackEntries'>;
-  readonly connection: (NonNullable<Parts['connection']> & Slotted) | undefined;
   readonly coherence: CoherenceOnDemand | undefined;
   /** Deletes by logical keys, as `cache.delete`. */
   readonly deleteKeys: (keys: readonly string[]) => Promise<number>;
@@ -80,13 +68,9 @@ function scanOf(
   return {
     namespace: options.namespace,
     connection,
-    masters: connection.masters && (() => connection.masters?.() ?? []),
     slotOf: connection.slotOf,
-    send: (command, args, at) => {
-      const run = (): Promise<unknown> =>
-        at && connection.requestAt
-          ? connection.requestAt(at, command, args)
-          : connection.request(command, args);
+    send: (command, args) => {
+      const run = (): Promise<unknown> => connection.request(command, args);
       return remote ? remote.guarded('pattern', run) : run();
     },
     deleted: (keys) => {

@@ -11,7 +11,7 @@ import { hashTagOf } from '../compute/lease-key.ts';
 import type { Argument } from '../connection/link.ts';
 import { delay, now } from '../connection/timing.ts';
 import { isConnectivityError, NotSentError } from '../errors.ts';
-import type { Address, ConnectionEvent } from '../types.ts';
+import type { ConnectionEvent } from '../types.ts';
 import { compileGlob, escapeGlob, type Glob } from './glob.ts';
 import { bySlot, type SlotOf } from './slots.ts';
 
@@ -29,10 +29,8 @@ interface Page {
 export interface PatternOptions {
   readonly namespace: string;
   readonly connection: { on(listener: (event: ConnectionEvent) => void): () => void };
-  /** Sends one command to the master; in a Cluster, where `at` is given, to that one. */
-  readonly send: (command: string, args: readonly Argument[], at?: Address) => Promise<unknown>;
-  /** Cluster: all masters. */
-  readonly masters?: (() => readonly Address[]) | undefined;
+  /** Sends one command; in a Cluster a SCAN goes over all masters by its cursor. */
+  readonly send: (command: string, args: readonly Argument[]) => Promise<unknown>;
   readonly slotOf?: SlotOf;
   /** They were deleted: forget them here, note them in the journal. */
   readonly deleted: (keys: readonly string[]) => void;
@@ -57,7 +55,7 @@ export interface PatternResult {
  * @throws NotSentError, TimeoutError Redis went away for longer than `patienceMs`; what was found by then is deleted or in the journal
  */
 export async function deleteMatching(pattern: string, options: PatternOptions): Promise<PatternResult> {
-  const { namespace, masters } = options;
+  const { namespace } = options;
   const prefix = `${namespace}:`;
   const glob = compileGlob(pattern);
   const passes = [
@@ -67,11 +65,8 @@ export async function deleteMatching(pattern: string, options: PatternOptions): 
   const scan = new Scan(options);
   try {
     let deleted = 0;
-    for (const { match, wanted } of passes) {
-      const found = await Promise.all((masters?.() ?? [undefined]).map((at) => scan.pass(match, wanted, at)));
-      // The first pass removes leases, which are no entries.
-      deleted = found.reduce((sum, n) => sum + n, 0);
-    }
+    // The first pass removes leases, which are no entries.
+    for (const { match, wanted } of passes) deleted = await scan.pass(match, wanted);
     return { deleted, restarts: scan.restarts };
   } finally {
     scan.close();
@@ -97,14 +92,14 @@ class Scan {
     this.#unfollow();
   }
 
-  async pass(match: string, wanted: (key: string) => boolean, at: Address | undefined): Promise<number> {
+  async pass(match: string, wanted: (key: string) => boolean): Promise<number> {
     const { signal } = this.#options;
     let deleted = 0;
     let cursor: string | undefined = '0';
     let generation = this.#generation;
     while (cursor !== undefined) {
       signal?.throwIfAborted();
-      const page: Page | undefined = await this.#page(cursor, match, at);
+      const page: Page | undefined = await this.#page(cursor, match);
       if (page) deleted += await this.#unlink(page.keys.filter(wanted));
       if (page && generation === this.#generation) cursor = page.next;
       else {
@@ -117,10 +112,10 @@ class Scan {
   }
 
   /** undefined: Redis is away, for no longer than may be waited for. */
-  async #page(cursor: string, match: string, at: Address | undefined): Promise<Page | undefined> {
+  async #page(cursor: string, match: string): Promise<Page | undefined> {
     const { send, batch = BATCH, patienceMs = PATIENCE_MS, signal } = this.#options;
     try {
-      const reply = await send('SCAN', [cursor, 'MATCH', match, 'COUNT', batch], at);
+      const reply = await send('SCAN', [cursor, 'MATCH', match, 'COUNT', batch]);
       const [next, keys] = reply as [string, string[]];
       this.#answeredAt = now();
       return { next: next === '0' ? undefined : next, keys };

@@ -41,10 +41,10 @@ export interface Followed {
   readonly state: ConnectionState;
   on(listener: (event: ConnectionEvent) => void): () => void;
   /**
-   * Cluster: the masters of the moment. A node must be listed before a command is sent to it, so that no answer of a
-   * master that nobody listens to is kept.
+   * Cluster: the masters of the moment; undefined while one is not known. A node must be listed before a command is sent to
+   * it, so that no answer of a master that nobody listens to is kept.
    */
-  masters?(): readonly Address[];
+  masters?(): readonly Address[] | undefined;
 }
 
 export interface CoherenceOptions {

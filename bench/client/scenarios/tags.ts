@@ -7,13 +7,8 @@ import type { Goal, Scenario } from '../scenario.ts';
 const TAGGED = ['get', 'mget', 'set', 'unlink', 'fcall'];
 
 async function commands(redis: BenchRedis, work: () => Promise<unknown>): Promise<number> {
-  const total = async (): Promise<number> => {
-    const counts = await redis.commands();
-    return TAGGED.reduce((sum, name) => sum + (counts.get(name) ?? 0), 0);
-  };
-  const before = await total();
-  await work();
-  return (await total()) - before;
+  const counts = await redis.commands(work);
+  return TAGGED.reduce((sum, name) => sum + (counts.get(name) ?? 0), 0);
 }
 
 const goal = (asks: string, measured: number, bound: number): Goal => ({

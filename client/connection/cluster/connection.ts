@@ -13,7 +13,7 @@ import type { Redis } from 'ioredis';
 import { ClosedError, CommandError, ConfigurationError, NotSentError } from '../../errors.ts';
 import { Emitter } from '../../events.ts';
 import type { ResolvedConnection } from '../../options.ts';
-import type { ConnectionEvent, ConnectionState, Durability } from '../../types.ts';
+import type { Address, ConnectionEvent, ConnectionState, Durability } from '../../types.ts';
 import { Dial } from '../dial.ts';
 import type { CacheConnection } from '../index.ts';
 import type { Argument } from '../link.ts';
@@ -144,6 +144,17 @@ export class ClusterConnection implements CacheConnection {
   at(key: string): CacheConnection {
     const shard = this.#topology.owner(slotOf(key));
     return shard ? this.#member(shard).supervisor : this;
+  }
+
+  /** Of every shard that a command may go to; undefined while one of them has none. */
+  masters(): readonly Address[] | undefined {
+    const masters: Address[] = [];
+    for (const { supervisor } of this.#members.values()) {
+      const { state } = supervisor;
+      if (state.kind !== 'ready' && state.kind !== 'suspect') return undefined;
+      masters.push(state.master);
+    }
+    return masters;
   }
 
   current(): Redis | undefined {
