@@ -6,6 +6,8 @@ export interface Flight<T = unknown> {
   readonly result: Promise<T>;
   /** The key was set or deleted since the load began: its result is returned but not stored. */
   overtaken: boolean;
+  /** The tags that its result will carry; asked for when one is invalidated. */
+  tags?: () => readonly string[];
 }
 
 export class Flights {
@@ -32,11 +34,21 @@ export class Flights {
   }
 
   overtakeWhere(matches: (key: string) => boolean): void {
-    for (const key of [...this.#flights.keys()]) if (matches(key)) this.overtake(key);
+    for (const [key] of this.#all()) if (matches(key)) this.overtake(key);
+  }
+
+  /** As `overtake` for all keys that carry one of the tags: what is loading was begun before their invalidation. */
+  overtakeTagged(tags: readonly string[]): void {
+    for (const [key, { tags: carried }] of this.#all())
+      if (carried?.().some((tag) => tags.includes(tag))) this.overtake(key);
   }
 
   overtakeAll(): void {
-    for (const key of [...this.#flights.keys(), ...this.#alongside.keys()]) this.overtake(key);
+    for (const [key] of this.#all()) this.overtake(key);
+  }
+
+  #all(): readonly (readonly [string, Flight])[] {
+    return [...this.#flights, ...this.#alongside];
   }
 }
 

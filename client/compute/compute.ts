@@ -106,6 +106,7 @@ export class Compute {
       load,
       terms: options === NO_OPTIONS ? terms : resolveTerms(options, terms),
       ttlSeconds: resolveTtl('ttlSeconds', options.ttlSeconds, defaults.defaultTtlSeconds),
+      tags: () => this.#parts.tags.namesOf(key, options.tags),
       attempt: () => new CacheAttempt<T>(this.#attemptParts, key, physical, options, missed),
     };
   }

@@ -46,6 +46,7 @@ export interface Job<T> {
   readonly load: (context: LoadContext) => Promise<T> | T;
   readonly terms: ComputeTerms;
   readonly ttlSeconds: number | null;
+  readonly tags?: () => readonly string[];
   readonly attempt: () => Attempt<T>;
   /** Called once it is known that the loader is not called now; may be called more than once. */
   readonly passes?: () => void;
@@ -88,6 +89,7 @@ export class Engine {
   /** Not async: a hit ends with the first promise, and each further one is time that a caller waits. */
   #run<T>(job: Job<T>, flight: Flight): Promise<Entry<T>> {
     const attempt = job.attempt();
+    if (job.tags) flight.tags = job.tags;
     return attempt.fetch().then((found) => this.#answer(job, attempt, flight, found));
   }
 
@@ -204,6 +206,7 @@ export class Engine {
   async #load<T>(job: Job<T>, attempt: Attempt<T>, flight: Flight, endMs?: number): Promise<Entry<T>> {
     const { now, random, later, loading } = this.#host;
     const startedMs = now();
+    if (job.tags) flight.tags = job.tags;
     const patience = new AbortController();
     const { hardTimeoutMs } = job.terms;
     const allowedMs =

@@ -38,10 +38,14 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
           },
         })
       : new LocalTags();
+  const invalidate: typeof versions.invalidate = (names) => {
+    needs.flights.overtakeTagged(names);
+    return versions.invalidate(names);
+  };
   const invalidation = new Invalidation({
     domains,
     deleteKeys,
-    invalidateTags: (names) => versions.invalidate(names),
+    invalidateTags: invalidate,
     deleteMatching: async (pattern) => {
       const glob = compileGlob(pattern);
       const matches = (key: string): boolean => glob.matches(key.slice(prefix.length));
@@ -54,7 +58,7 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
   const tags: CacheTags = {
     stamps: (names) => versions.stamps(names),
     current: (stamps) => versions.current(stamps),
-    invalidate: (names) => versions.invalidate(names),
+    invalidate,
     namesOf: (key, names) => invalidation.tagsOf(key, names),
     changed: (keys) => invalidation.changed(keys),
   };

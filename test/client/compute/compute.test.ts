@@ -196,6 +196,51 @@ describe('getOrCompute', () => {
     expect(load).toHaveBeenCalledTimes(1);
   });
 
+  it('loads anew for whoever comes after its tag was invalidated, here or elsewhere', async () => {
+    const other = await open();
+    const options = { tags: ['t'] };
+    for (const invalidating of [cache, other]) {
+      const key = invalidating === cache ? 'here' : 'elsewhere';
+      let finish: (value: string) => void = () => {};
+      const before = vi.fn(() => new Promise<string>((resolve) => (finish = resolve)));
+      const older = cache.getOrCompute(key, before, options);
+      await until('it loads', () => before.mock.calls.length === 1);
+      await invalidating.invalidateTags('t');
+      const newer = invalidating.getOrCompute(key, () => 'new', options);
+      // The other process waits for the load that is under way, and finds it outdated.
+      await until('the newer call is on its way', () => invalidating.stats().misses > 0);
+      finish('old');
+      expect([await older, await newer]).toEqual(['old', 'new']);
+      await until('the newer value is stored', async () => (await cache.get(key)) === 'new');
+    }
+    expect(await cache.getOrCompute('here', () => 'newest', options)).toBe('newest');
+  });
+
+  it('shares "nothing" and failures with who waits in another process', async () => {
+    const other = await open();
+    for (const [key, end] of [
+      ['nothing', () => undefined],
+      ['failure', fail],
+    ] as const) {
+      let finish: () => void = () => {};
+      const gate = new Promise<void>((resolve) => (finish = resolve));
+      const theirs = other.getOrCompute(key, () => gate.then(end)).catch((error: Error) => error.message);
+      await until('the other loads', async () => (await redis.admin().exists(`c:~lease:{c:${key}}`)) === 1);
+      const load = vi.fn(() => 'own');
+      const answer = cache.getOrCompute(key, load);
+      // The mark of who waits is the 17th character of a lease.
+      await until('somebody waits', async () => (await redis.admin().strlen(`c:~lease:{c:${key}}`)) === 17);
+      await until('it is heard', async () => {
+        return JSON.stringify(await redis.admin().pubsub('CHANNELS', 'c:~ready')) !== '[]';
+      });
+      finish();
+      expect([await theirs, await answer]).toEqual(
+        key === 'nothing' ? [undefined, undefined] : ['no luck', 'own'],
+      );
+      expect(load).toHaveBeenCalledTimes(key === 'nothing' ? 0 : 1);
+    }
+  });
+
   it('refuses a bad option by name', async () => {
     await expect(cache.getOrCompute('k', fail, { graceSeconds: -1 })).rejects.toThrowError(
       'graceSeconds: -1',
