@@ -64,6 +64,8 @@ export interface Capabilities {
   start?(nodeId: string): Promise<void>;
   /** Stops the node from running without ending it (SIGSTOP): sockets stay open, nothing answers. */
   pause?(nodeId: string): Promise<Heal>;
+  /** Lets requests reach the node and its answers be lost; of an environment behind a proxy. */
+  mute?(nodeId: string): Promise<Heal>;
   disconnect?(nodeId: string): Promise<Heal>;
   partition?(nodeIds: readonly string[], options: { readonly clientsStillReach: boolean }): Promise<Heal>;
 }

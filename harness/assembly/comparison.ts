@@ -37,6 +37,7 @@ function row(drill: string, client: string, results: readonly CheckResult[]): Co
     acknowledged: total('lost-writes', 'acknowledged'),
     acknowledgedLost: total('lost-writes', 'lost'),
     durableLost: durable.length === 0 ? null : total('lost-writes', 'durableLost'),
+    appliedTwice: total('double-applies', 'doubleApplied'),
     longerThan1s: total('latency', 'longerThan1s'),
     deadClients: total('recovery', 'deadClients'),
   };

@@ -3,11 +3,27 @@
  * tag stands twice. Those of unknown outcome are the ones to watch: a client that repeats them silently applies them twice.
  *
  * The other lie is counted too: an operation reported as certainly not applied whose effect is there.
+ *
+ * What says something are the operations that were exposed: on their way when a fault struck, or sent before the client noticed it. `exposed…` counts
+ * those alone; `lostAnswersUnknown` is the share of the applied ones without an answer that were reported as unknown.
  */
-import type { Operation } from '../history.ts';
+import type { History, Operation } from '../history.ts';
 import type { Checker } from './checker.ts';
 import { FinalState } from './final-state.ts';
-import { examples, finalMaster, operationsOf, present, unknown, value } from './selection.ts';
+import {
+  examples,
+  faultSpans,
+  finalMaster,
+  operationsOf,
+  present,
+  proportion,
+  type SpanUs,
+  unknown,
+  value,
+} from './selection.ts';
+
+/** What a client says when it no longer believes in its connection. */
+const NOTICED: ReadonlySet<string> = new Set(['suspect', 'lost', 'close']);
 
 export const doubleApplies: Checker = {
   id: 'double-applies',
@@ -38,6 +54,10 @@ export const doubleApplies: Checker = {
       ({ invoke }) => invoke.kind === 'set' || invoke.kind === 'incr' || invoke.kind === 'append',
     );
     const denied = judged.filter((operation) => operation.outcome === 'fail' && isApplied(operation, state));
+    const spans = exposingSpans(history, context.client);
+    const exposed = sent.filter((operation) => wasExposed(operation, spans));
+    const unanswered = sent.filter((operation) => operation.outcome !== 'ok' && isApplied(operation, state));
+    const admitted = unanswered.filter(({ outcome }) => outcome === 'info');
     const reasons = [
       ...(doubled.length > 0 ? [`${doubled.length} applied twice: ${names(doubled)}`] : []),
       ...(denied.length > 0 ? [`${denied.length} reported as not applied, yet there: ${names(denied)}`] : []),
@@ -45,14 +65,41 @@ export const doubleApplies: Checker = {
     return {
       validity: reasons.length > 0 ? 'invalid' : 'valid',
       reasons,
-      figures: present({
-        tagged: value(sent.length, 'operations', sent.length),
-        doubleApplied: value(doubled.length, 'operations', sent.length),
-        failedButApplied: value(denied.length, 'operations', judged.length),
-      }),
+      figures: {
+        ...present({
+          tagged: value(sent.length, 'operations', sent.length),
+          doubleApplied: value(doubled.length, 'operations', sent.length),
+          failedButApplied: value(denied.length, 'operations', judged.length),
+          lostAnswersUnknown: proportion(admitted.length, unanswered.length),
+        }),
+        // Of none, too: that nothing was at stake is a finding, and not a missing one.
+        exposedDoubleApplied: value(
+          exposed.filter((operation) => doubled.includes(operation)).length,
+          'operations',
+          exposed.length,
+        ),
+      },
     };
   },
 };
+
+/** From a strike until the client noticed (what it is asked from then on it holds back), or until the heal. */
+function exposingSpans(history: History, client: string): readonly SpanUs[] {
+  const noticed = history.observations.filter(
+    (seen) => seen.from === 'client' && seen.client === client && NOTICED.has(seen.name),
+  );
+  return faultSpans(history).map(({ fromUs, toUs }) => {
+    const first = noticed.find(({ atUs }) => atUs >= fromUs)?.atUs ?? Number.POSITIVE_INFINITY;
+    return { startUs: fromUs, endUs: Math.min(first, toUs ?? fromUs) };
+  });
+}
+
+/** Sent, so that it may have been applied, and without its answer for some of that time. */
+function wasExposed({ invoke, completion, outcome }: Operation, spans: readonly SpanUs[]): boolean {
+  if (outcome === 'fail') return false;
+  const doneUs = completion?.atUs ?? Number.POSITIVE_INFINITY;
+  return spans.some(({ startUs, endUs }) => invoke.atUs <= endUs && doneUs >= startUs);
+}
 
 function timesApplied(operation: Operation, state: FinalState): number {
   if (operation.invoke.kind === 'append') return state.tagCount(operation);

@@ -7,6 +7,7 @@ import { consistency } from './consistency.ts';
 import { coverage } from './coverage.ts';
 import { doubleApplies } from './double-applies.ts';
 import { expectations } from './expectations.ts';
+import { failovers } from './failovers.ts';
 import { generator } from './generator.ts';
 import { hitRatio } from './hit-ratio.ts';
 import { latency } from './latency.ts';
@@ -21,6 +22,7 @@ export const trialCheckers: readonly Checker[] = [
   lostWrites,
   staleAcks,
   doubleApplies,
+  failovers,
   recovery,
   latency,
   availability,

@@ -13,8 +13,14 @@ export interface ScheduledFault {
   readonly target: Target;
   /** From the start of the workload. */
   readonly atMs: number;
-  /** When to heal: a time after the injection, or as soon as the clients write again (bounded by the drill's bound). */
-  readonly heal: { readonly afterMs: number } | { readonly when: 'recovered'; readonly plusMs: number };
+  /**
+   * When to heal: a time after the injection, given or as a share of the environment's down-after, or as soon as the clients write
+   * again (bounded by the drill's bound).
+   */
+  readonly heal:
+    | { readonly afterMs: number }
+    | { readonly shareOfDownAfter: number }
+    | { readonly when: 'recovered'; readonly plusMs: number };
 }
 
 export interface WorkloadSpec {
@@ -34,6 +40,8 @@ export interface Drill {
   readonly safeOutcome: string;
   readonly needs: readonly (keyof Capabilities)[];
   readonly topologies: readonly ('single' | 'sentinel' | 'cluster')[];
+  /** Whether the clients reach the master through a fault proxy. */
+  readonly proxied?: boolean;
   /** Which clients run side by side, each in a generator of its own. */
   readonly clients: readonly ('kit' | 'ioredis')[];
   readonly workload: WorkloadSpec;

@@ -50,6 +50,7 @@ export function failover(
       'lost-writes',
       'stale-acks',
       'double-applies',
+      'failovers',
       'recovery',
       'latency',
       'availability',

@@ -15,7 +15,9 @@ import { observability } from './observability.ts';
 import { plannedSwitch } from './planned-switch.ts';
 import { realistic50 } from './realistic-50.ts';
 import { replication } from './replication.ts';
+import { repliesLost } from './replies-lost.ts';
 import { security } from './security.ts';
+import { shortStall } from './short-stall.ts';
 import { steady } from './steady.ts';
 import { timeoutFallback } from './timeout-fallback.ts';
 import { ttlExpiry } from './ttl-expiry.ts';
@@ -40,6 +42,8 @@ export const drills: readonly Drill[] = [
   plannedSwitch,
   masterCrash,
   masterHang,
+  shortStall,
+  repliesLost,
   clusterSlotMigration,
   clusterMasterCrash,
 ];

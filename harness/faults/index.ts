@@ -2,12 +2,13 @@
 import { KitError } from '../../config/errors.ts';
 import type { Fault } from './fault.ts';
 import { kill } from './kill.ts';
+import { mute } from './mute.ts';
 import { pause } from './pause.ts';
 import { plannedSwitch } from './planned-switch.ts';
 import { slotMigration } from './slot-migration.ts';
 
 const faults: ReadonlyMap<string, Fault> = new Map(
-  [kill, pause, plannedSwitch, slotMigration].map((fault) => [fault.id, fault]),
+  [kill, mute, pause, plannedSwitch, slotMigration].map((fault) => [fault.id, fault]),
 );
 
 export function faultById(id: string): Fault {

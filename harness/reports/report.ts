@@ -70,6 +70,8 @@ export interface ComparisonRow {
   readonly acknowledgedLost: number;
   /** Of durable writes alone; null where the client has none. */
   readonly durableLost: number | null;
+  /** INCRs and APPENDs that took effect more than once. */
+  readonly appliedTwice: number;
   readonly longerThan1s: number;
   readonly deadClients: number;
 }

@@ -159,18 +159,19 @@ function comparison(report: Report, paint: Painter): readonly string[] {
     formatNumber(row.trials),
     formatGap(row.writeGapMs),
     `${formatLost(row.acknowledgedLost, row.durableLost)} of ${formatNumber(row.acknowledged)}`,
+    formatNumber(row.appliedTwice),
     formatNumber(row.longerThan1s),
     formatNumber(row.deadClients),
   ]);
-  const header = ['drill', 'client', 'n', 'write gap', 'acknowledged, lost', '> 1 s', 'dead'];
-  const [first = '', ...rest] = table(header, rows, [16, 10, 3, 26, 26, 7, 4], 'llrrrrr');
+  const header = ['drill', 'client', 'n', 'write gap', 'acknowledged, lost', 'twice', '> 1 s', 'dead'];
+  const [first = '', ...rest] = table(header, rows, [16, 10, 3, 26, 26, 6, 7, 4], 'llrrrrrr');
   return [
     heading('The same faults, side by side', paint),
     paint('dim', first),
     ...rest,
     paint(
       'dim',
-      '  ioredis: stock, on its defaults; write gap: min / median / max; dead: never answered again',
+      '  ioredis: stock, on its defaults; gap: min / median / max; twice: applied; dead: for good',
     ),
   ];
 }

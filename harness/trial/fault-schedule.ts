@@ -75,8 +75,8 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
     await pause(Math.max(0, scheduled.atMs - (clock.nowUs() - startUs) / 1_000), signal);
     await inject(scheduled);
     const { heal } = scheduled;
-    if ('afterMs' in heal) {
-      await pause(heal.afterMs, signal);
+    if ('afterMs' in heal || 'shareOfDownAfter' in heal) {
+      await pause(healAfterMs(heal, environment), signal);
     } else {
       const injectedUs = clock.nowUs();
       await succeeded({ ...options, signal }, scheduled.target);
@@ -96,6 +96,14 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     },
   };
+}
+
+function healAfterMs(
+  heal: Extract<ScheduledFault['heal'], { readonly afterMs: number } | { readonly shareOfDownAfter: number }>,
+  { topology }: Environment,
+): number {
+  if ('afterMs' in heal) return heal.afterMs;
+  return Math.round(heal.shareOfDownAfter * topology.environment.sentinel.downAfterMs);
 }
 
 /** Heals what an injection did, or may have done although it failed. */

@@ -10,6 +10,7 @@ import { GeneratorThread } from '../workloads/generator-thread.ts';
 import type { WrittenKey } from '../workloads/issuer.ts';
 import { type FaultSchedule, faultSchedule } from './fault-schedule.ts';
 import { readAllNodes, removeKeys } from './final-read.ts';
+import { proxied } from './proxied.ts';
 import { awaitCaughtUp, awaitWhole } from './wholeness.ts';
 
 /** Above it an operation is not sent but recorded as failed: 200 a second against a client dead for 25 s. */
@@ -27,6 +28,16 @@ const CAUGHT_UP_BOUND_MS = 15_000;
 const RECOVERY_BOUND_MS = 30_000;
 
 export async function runLoad(context: TrialContext, workload: GeneratedWorkload): Promise<void> {
+  if (context.drill.proxied !== true) return load(context, workload);
+  const behind = await proxied(context.environment);
+  try {
+    await load({ ...context, environment: behind.environment }, workload);
+  } finally {
+    await behind[Symbol.asyncDispose]();
+  }
+}
+
+async function load(context: TrialContext, workload: GeneratedWorkload): Promise<void> {
   const { drill, clock } = context;
   const generators: GeneratorThread[] = [];
   let removed = false;

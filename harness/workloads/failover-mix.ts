@@ -22,8 +22,8 @@ const defaults = {
   /** Kit only, and only where the environment promises more than `async`. */
   durableSetsPerSecond: 40,
   getsPerSecond: 80,
-  incrsPerSecond: 15,
-  appendsPerSecond: 15,
+  incrsPerSecond: 30,
+  appendsPerSecond: 30,
   getOrComputesPerSecond: 30,
   /** Deadline of `getOrCompute`'s caller. */
   deadlineMs: 500,

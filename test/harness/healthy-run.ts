@@ -82,12 +82,32 @@ function failover(client: string): Events {
   ];
 }
 
-function failoverEvents(): Events {
+/** Struck for 200 ms: 40 INCRs on their way, every other one without an answer. */
+function struck(client: string): Events {
+  return Array.from({ length: 40 }, (_, i) =>
+    op({
+      ...{ at: 2000 + i, kind: 'incr', key: `x:${i}`, value: '1', client },
+      ...(i % 2 === 0 && { done: 2210, answer: '1' }),
+    }),
+  );
+}
+
+function struckEvents(): Events {
+  const counted = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`x:${i}`, '1']));
+  return [
+    failoverEvents({ counted, changes: [] }),
+    sample('redis-1', 7000, { usedMemory: 10, maxmemory: 100, evictedKeys: 0, role: 'master' }),
+  ];
+}
+
+function failoverEvents(
+  more: { readonly counted?: Record<string, string>; readonly changes?: Events } = {},
+): Events {
   const all = [writes(0, 2000, 10), writes(2200, 6000, 10)].flat();
-  const counted = { 'i:1': '1', 'a:1': ',1', 'i:2': '1', 'a:2': ',2' };
+  const counted = { 'i:1': '1', 'a:1': ',1', 'i:2': '1', 'a:2': ',2', ...more.counted };
   return [
     fault(2000, 2600),
-    switched(2150),
+    more.changes ?? switched(2150),
     memory,
     final(all, counted),
     final(all, counted, 'redis-1', 'replica'),
@@ -130,6 +150,10 @@ const LOADS: Readonly<Record<string, Events>> = {
 };
 
 function filesOf(drill: Drill): Readonly<Record<string, Events>> {
+  if (['short-stall', 'replies-lost'].includes(drill.id)) {
+    const both = (client: string) => [failover(client), struck(client)];
+    return { events: struckEvents(), kit: both('kit'), ioredis: both('ioredis') };
+  }
   if (drill.family === 'failover') {
     return { events: failoverEvents(), kit: failover('kit'), ioredis: failover('ioredis') };
   }

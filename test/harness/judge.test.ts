@@ -58,7 +58,7 @@ describe('a healthy run', () => {
   it('shows both clients side by side, benchmarks in 001’s lines, and timelines with the fault in them', () => {
     const report = healthyReport;
     expect(report.comparison.map(({ drill, client }) => `${drill} ${client}`)).toEqual(
-      ['planned-switch', 'master-crash', 'master-hang'].flatMap((drill) => [
+      ['planned-switch', 'master-crash', 'master-hang', 'short-stall', 'replies-lost'].flatMap((drill) => [
         `${drill} kit`,
         `${drill} ioredis`,
       ]),

@@ -4,11 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loadEnvironment } from '../../config/load.ts';
+import type { Checker } from '../../harness/checkers/checker.ts';
+import { doubleApplies } from '../../harness/checkers/double-applies.ts';
+import { failovers } from '../../harness/checkers/failovers.ts';
 import { openClock } from '../../harness/clock.ts';
 import type { Drill } from '../../harness/drills/drill.ts';
 import { drills } from '../../harness/drills/index.ts';
 import type { ExpectationEvent } from '../../harness/history.ts';
 import { parseHistory } from '../../harness/parse-history.ts';
+import { proxied } from '../../harness/trial/proxied.ts';
 import { runTrial, type TrialRequest } from '../../harness/trial.ts';
 import { clientSpec } from '../../harness/workloads/adapter.ts';
 import { ioredisAdapter } from '../../harness/workloads/ioredis.ts';
@@ -123,6 +127,41 @@ describe('a failover drill', () => {
         expect(readFileSync(join(dir, file), 'utf8')).not.toContain(password.reveal());
       }
     }
+  });
+});
+
+describe('answers that are lost', () => {
+  it('are unknown to the kit and applied once; the stock client sends again and applies twice; no master changes', async () => {
+    const drill = drillNamed('replies-lost');
+    const record = await trialOf({ ...drill, faults: drill.faults.slice(0, 1) });
+    expect(record).toMatchObject({ status: 'completed' });
+    const history = historyOf(record.files);
+    const figures = (checker: Checker, client: 'kit' | 'ioredis') =>
+      checker.check(history, { environment: loadEnvironment('dev'), drill: drill.id, client }).figures;
+    const ours = figures(doubleApplies, 'kit');
+    expect(ours.exposedDoubleApplied).toMatchObject({ value: 0 });
+    expect(ours.exposedDoubleApplied?.n).toBeGreaterThanOrEqual(5);
+    expect(ours.lostAnswersUnknown?.n).toBeGreaterThanOrEqual(1);
+    expect(ours.failedButApplied).toMatchObject({ value: 0 });
+    expect(figures(doubleApplies, 'ioredis').doubleApplied).not.toMatchObject({ value: 0 });
+    expect(figures(failovers, 'kit').failovers).toMatchObject({ value: 0 });
+    expect(await masterKeys()).toBe(0);
+  });
+
+  it('need a proxy: without one the fault says so, and nothing was done', async () => {
+    const record = await trialOf({ ...drillNamed('replies-lost'), proxied: false });
+    expect(record).toMatchObject({
+      status: 'failed',
+      reason: expect.stringContaining('the drill must ask for one'),
+    });
+  });
+
+  it('only of the node that the proxy stands before', async () => {
+    await using behind = await proxied(environment);
+    const master = await environment.masterId();
+    const other = environment.topology.redis.find(({ id }) => id !== master)?.id ?? '';
+    await expect(behind.environment.capabilities.mute?.(other)).rejects.toThrow(/not before redis-/);
+    expect(await behind.environment.masterId()).toBe(master);
   });
 });
 

@@ -19,19 +19,19 @@ export function comparisonTable(report: Report): Markup | null {
   return html`<h3 id="comparison">The same faults, two clients</h3>
 ${scrolling(
   'Our client and the stock one, side by side',
-  html`<table class="comparison"><thead><tr><th scope="col">Drill</th><th scope="col">Client</th><th scope="col" class="n">Trials</th><th scope="col" class="n">Write gap<small>min / median / max</small></th><th scope="col">${ruler(domain, x)}</th><th scope="col" class="n">Acknowledged</th><th scope="col" class="n">Lost</th><th scope="col" class="n">Durable lost</th><th scope="col" class="n">Over 1 s</th><th scope="col" class="n">Dead</th></tr></thead>${drills.map(
+  html`<table class="comparison"><thead><tr><th scope="col">Drill</th><th scope="col">Client</th><th scope="col" class="n">Trials</th><th scope="col" class="n">Write gap<small>min / median / max</small></th><th scope="col">${ruler(domain, x)}</th><th scope="col" class="n">Acknowledged</th><th scope="col" class="n">Lost</th><th scope="col" class="n">Durable lost</th><th scope="col" class="n">Twice</th><th scope="col" class="n">Over 1 s</th><th scope="col" class="n">Dead</th></tr></thead>${drills.map(
     (drill) => {
       const rows = comparison.filter((row) => row.drill === drill);
       return html`<tbody>${rows.map((row, index) => html`<tr>${index === 0 && html`<th scope="rowgroup" rowspan="${rows.length}">${oneLine(drill)}</th>`}${cells(row, x)}</tr>`)}</tbody>`;
     },
   )}</table>`,
 )}
-<p class="note">Lost: acknowledged writes that no node holds after the heal. Over 1 s: operations that took longer than a second. <em>ioredis, defaults</em> is the stock client as it comes; it has no durable writes. Dead: clients that never answered again after the heal.</p>`;
+<p class="note">Lost: acknowledged writes that no node holds after the heal. Twice: INCRs and APPENDs that took effect more than once. Over 1 s: operations that took longer than a second. <em>ioredis, defaults</em> is the stock client as it comes; it has no durable writes. Dead: clients that never answered again after the heal.</p>`;
 }
 
 function cells(row: ComparisonRow, x: (value: number) => number): Markup {
   const bad = (count: number) => (count > 0 ? 'n bad' : 'n');
-  return html`<td class="client">${clientName(row.client)}</td><td class="n">${formatNumber(row.trials)}</td><td class="n gap">${formatGap(row.writeGapMs)}</td><td>${range(row, x)}</td><td class="n">${formatNumber(row.acknowledged)}</td><td class="${row.acknowledgedLost > 0 ? 'n some' : 'n'}">${formatNumber(row.acknowledgedLost)}</td><td class="${bad(row.durableLost ?? 0)}">${row.durableLost === null ? '–' : formatNumber(row.durableLost)}</td><td class="n">${formatNumber(row.longerThan1s)}</td><td class="${bad(row.deadClients)}">${formatNumber(row.deadClients)}</td>`;
+  return html`<td class="client">${clientName(row.client)}</td><td class="n">${formatNumber(row.trials)}</td><td class="n gap">${formatGap(row.writeGapMs)}</td><td>${range(row, x)}</td><td class="n">${formatNumber(row.acknowledged)}</td><td class="${row.acknowledgedLost > 0 ? 'n some' : 'n'}">${formatNumber(row.acknowledgedLost)}</td><td class="${bad(row.durableLost ?? 0)}">${row.durableLost === null ? '–' : formatNumber(row.durableLost)}</td><td class="${bad(row.appliedTwice)}">${formatNumber(row.appliedTwice)}</td><td class="n">${formatNumber(row.longerThan1s)}</td><td class="${bad(row.deadClients)}">${formatNumber(row.deadClients)}</td>`;
 }
 
 function ruler(domain: readonly [number, number], x: (value: number) => number): Markup {

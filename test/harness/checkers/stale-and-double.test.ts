@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { doubleApplies } from '../../../harness/checkers/double-applies.ts';
+import { failovers } from '../../../harness/checkers/failovers.ts';
 import { staleAcks } from '../../../harness/checkers/stale-acks.ts';
 import {
   context,
@@ -10,6 +11,7 @@ import {
   number,
   op,
   sample,
+  seen,
   switched,
   writes,
 } from './by-hand.ts';
@@ -134,6 +136,34 @@ describe('double-applies', () => {
     expect(number(finding, 'failedButApplied')).toBe(3);
   });
 
+  it('counts as exposed what was on its way when the fault struck, until the client noticed', () => {
+    const suspect = seen('client', 'suspect', 2150, {}, { client: 'kit' });
+    const finding = check(
+      incr('i:before', { at: 1900, done: 1990 }),
+      incr('i:struck', { at: 1990, done: 2500 }),
+      incr('i:after', { at: 2100, done: 2600, outcome: 'info' }),
+      incr('i:held', { at: 2200, done: 2650 }),
+      incr('i:refused', { at: 2100, done: 2101, outcome: 'fail' }),
+      fault(2000, 2600, 'redis-1', 'pause'),
+      suspect,
+      seen('client', 'suspect', 2001, {}, { client: 'ioredis' }),
+      final([], { 'i:before': '1', 'i:struck': '1', 'i:after': '2', 'i:held': '1', 'i:refused': null }),
+    );
+    expect(finding.figures.exposedDoubleApplied).toMatchObject({ value: 1, n: 2 });
+    expect(finding.figures.lostAnswersUnknown).toMatchObject({ successes: 1, n: 1 });
+  });
+
+  it('says that nothing was exposed where no fault struck an operation', () => {
+    const finding = check(incr('i:1'), fault(2000, 2600), final([], { 'i:1': '1' }));
+    expect(finding.figures.exposedDoubleApplied).toMatchObject({ value: 0, n: 0 });
+    expect(finding.figures.lostAnswersUnknown).toBe(undefined);
+  });
+
+  it('catches a lost answer that was told as a failure', () => {
+    const finding = check(incr('i:1', { outcome: 'fail' }), final([], { 'i:1': '1' }));
+    expect(finding.figures.lostAnswersUnknown).toMatchObject({ successes: 0, n: 1 });
+  });
+
   it('does not know without tagged operations, without a final read, or where keys were not read', () => {
     expect(check(writes(0, 100), final(writes(0, 100))).validity).toBe('unknown');
     expect(check(incr('i:1')).validity).toBe('unknown');
@@ -149,5 +179,32 @@ describe('double-applies', () => {
 
   it('is invalid with two masters', () => {
     expect(check(incr('i:1'), final([], { 'i:1': '1' }), final([], {}, 'redis-1')).validity).toBe('invalid');
+  });
+});
+
+describe('failovers', () => {
+  const check = (...events: readonly Events[]) => failovers.check(history(...events), context());
+  const change = (atMs: number, message: string, node: string) =>
+    seen('sentinel', '+switch-master', atMs, { message }, { node });
+  const looked = sample('redis-1', 5000, { role: 'master' });
+
+  it('counts each change of the master once, however many sentinels said it', () => {
+    const told = ['sentinel-1', 'sentinel-2', 'sentinel-3'].map((node) => change(2500, 'mymaster a b', node));
+    const finding = check(fault(2000, 2600), told, change(3500, 'mymaster b a', 'sentinel-1'), looked);
+    expect(finding.figures.failovers).toMatchObject({ value: 2, n: 1 });
+    expect(finding.reasons).toEqual(['the master changed: mymaster a b; mymaster b a']);
+  });
+
+  it('finds none where the master stayed', () => {
+    expect(check(fault(2000, 2600), looked)).toMatchObject({
+      validity: 'valid',
+      reasons: [],
+      figures: { failovers: { value: 0 } },
+    });
+  });
+
+  it('does not know where nobody looked after the last fault', () => {
+    const early = sample('redis-1', 2100, { role: 'master' });
+    expect(check(fault(2000, 2600), early)).toMatchObject({ validity: 'unknown', figures: {} });
   });
 });

@@ -51,6 +51,7 @@ const COMPARISON: readonly ComparisonRow[] = [
     acknowledged,
     acknowledgedLost: lost,
     durableLost,
+    appliedTwice: 0,
     longerThan1s: slow,
     deadClients: dead,
   };

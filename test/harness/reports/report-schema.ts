@@ -170,6 +170,7 @@ const comparison = z.strictObject({
   acknowledged: count('Acknowledged writes'),
   acknowledgedLost: count('Of these, on no node after the heal'),
   durableLost: z.int().min(0).nullable().describe('Durable writes lost; null where the client has none'),
+  appliedTwice: count('INCRs and APPENDs that took effect more than once'),
   longerThan1s: count('Operations that took longer than a second'),
   deadClients: count('Clients that never answered again after the heal'),
 });

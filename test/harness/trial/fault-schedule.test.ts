@@ -96,3 +96,17 @@ it('injects nothing any more once the trial is over', async () => {
   expect(done).toEqual([]);
   expect(phases()).toEqual([]);
 });
+
+it('heals after a share of the environment’s down-after', async () => {
+  const { environment, done } = slowEnvironment();
+  const downAfter = { topology: { environment: { sentinel: { downAfterMs: 400 } } } };
+  const { schedule } = scheduleOn(
+    { ...environment, ...downAfter } as Environment,
+    AbortSignal.timeout(5_000),
+  );
+  const startedAt = performance.now();
+  await schedule.run([{ ...KILL, heal: { shareOfDownAfter: 0.5 } }], openClock().nowUs());
+  expect(done).toEqual(['killed', 'started']);
+  // 300 ms of the kill, then 200 of 400.
+  expect(performance.now() - startedAt).toBeGreaterThanOrEqual(495);
+});

@@ -1,0 +1,18 @@
+import { failover } from './families.ts';
+
+/** Twice, with as many operations in flight as the client sends before it notices. */
+export const repliesLost = failover({
+  id: 'replies-lost',
+  title: 'Requests arrive, answers do not',
+  source: 'drills: replies-lost',
+  safeOutcome: 'the outcome is reported as unknown, nothing applied twice, no failover',
+  needs: [],
+  proxied: true,
+  parameters: { incrsPerSecond: 60, appendsPerSecond: 60, afterHealMs: 500 },
+  faults: [800, 3_000].map((atMs) => ({
+    fault: 'mute',
+    target: 'master' as const,
+    atMs,
+    heal: { afterMs: 1_200 },
+  })),
+});
