@@ -32,6 +32,8 @@ export interface ClientEndpoints {
   /** Addresses as a client on this host reaches them; in a cluster the seeds: any of them tells the rest. */
   readonly redis: readonly Address[];
   readonly sentinels: readonly Address[];
+  /** Others use it as well: nothing is sent but what a cache alone needs, no leases, no channels. */
+  readonly shared?: true;
   /** Database number; 0 where it is not said. */
   readonly db?: number;
   /** Announced `ip:port` to the address that this host reaches, where they differ. */

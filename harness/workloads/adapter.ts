@@ -22,6 +22,7 @@ export interface ClientSpec {
   readonly redis: readonly Address[];
   readonly sentinels: readonly Address[];
   readonly db?: number;
+  readonly shared?: true;
   readonly natMap?: ClientEndpoints['natMap'];
   readonly app: PlainCredentials;
   readonly sentinel: PlainCredentials;
@@ -47,6 +48,7 @@ export function clientSpec(
     redis: endpoints.redis,
     sentinels: endpoints.sentinels,
     ...(endpoints.db !== undefined && { db: endpoints.db }),
+    ...(endpoints.shared && { shared: endpoints.shared }),
     ...(endpoints.natMap && { natMap: endpoints.natMap }),
     app: plain(endpoints.app),
     sentinel: plain(endpoints.sentinel),

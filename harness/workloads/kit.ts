@@ -75,6 +75,8 @@ export function openKit(spec: ClientSpec, overrides: CacheOverrides = {}): Cache
     ...login,
     ...(tls && { tls }),
     ...(spec.db !== undefined && { db: spec.db }),
+    // Leases are keys and messages beside the cache's own.
+    ...(spec.shared && { compute: { leaseMs: 0 } }),
     ...overrides,
   };
   if (spec.mode === 'sentinel') {

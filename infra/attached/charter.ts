@@ -7,8 +7,11 @@ import { ATTACHED_TTL_SECONDS } from '../../config/attach.ts';
 import { EXIT, KitError } from '../../config/errors.ts';
 import type { Address } from '../topology.ts';
 
-/** Commands on keys, all of them below the prefix. */
-const ON_KEYS = ['get', 'mget', 'set', 'unlink', 'exists', 'pttl', 'watch'] as const;
+/**
+ * Commands on keys, all of them below the prefix. FCALL is one of the client's own functions on one key, where the server has them; where
+ * it is denied, WATCH, MULTI and EXEC do the same.
+ */
+const ON_KEYS = ['get', 'mget', 'set', 'unlink', 'exists', 'pttl', 'watch', 'fcall'] as const;
 /** Of the connection itself, and the questions that say who answers; INFO may be denied: then memory is not measured. */
 const ON_CONNECTION = ['multi', 'exec', 'unwatch', 'ping', 'role', 'info', 'client|setname'] as const;
 

@@ -84,6 +84,7 @@ function endpointsOf(target: AttachTarget, master: Address): ClientEndpoints {
   const tls = trusted(target);
   return {
     mode: target.mode,
+    shared: true,
     serviceName: target.serviceName,
     redis: [master],
     sentinels: target.mode === 'sentinel' ? target.addresses : [],
