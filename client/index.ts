@@ -61,6 +61,14 @@ export {
   type KeyOptions,
   type VectorSearch,
 } from './keys.ts';
+export {
+  type LlmAnswer,
+  type LlmCache,
+  type LlmCacheOptions,
+  type LlmRequest,
+  type LlmResult,
+  llmCache,
+} from './llm.ts';
 export { type LogRecord, logEvents } from './log.ts';
 export type { MetricFamily, MetricSample } from './metrics/exposition.ts';
 export { type PrometheusRegistry, registerMetrics } from './metrics/prom-client.ts';
