@@ -49,3 +49,8 @@ export function atMost(what: string, measured: number, bound: number): Goal {
 export function atLeast(what: string, measured: number, bound: number): Goal {
   return { asks: `${what} >= ${bound} x`, measured: `${measured.toFixed(2)} x`, held: measured >= bound };
 }
+
+export function bounded(what: string, measured: number, bound: number): readonly Goal[] {
+  const said = Number.isInteger(measured) ? `${measured}` : measured.toFixed(3);
+  return [{ asks: `${what} <= ${bound}`, measured: said, held: measured <= bound }];
+}

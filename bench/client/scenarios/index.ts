@@ -1,5 +1,7 @@
 import type { Scenario } from '../scenario.ts';
 import { coherenceDelay, coherenceRaces, trackingCost } from './coherence.ts';
+import { outage } from './outage.ts';
+import { poison } from './poison.ts';
 import { computedHit, getMany, hundredGets, localHit, oneGet } from './reads.ts';
 import { stampede } from './stampede.ts';
 import { tags } from './tags.ts';
@@ -18,4 +20,6 @@ export const scenarios: readonly Scenario[] = [
   coherenceDelay,
   coherenceRaces,
   trackingCost,
+  outage,
+  poison,
 ];

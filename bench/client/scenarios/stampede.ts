@@ -6,7 +6,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { median } from '../measure.ts';
 import type { BenchRedis } from '../redis.ts';
-import type { Bench, Goal, Outcome, Scenario } from '../scenario.ts';
+import { type Bench, bounded, type Goal, type Outcome, type Scenario } from '../scenario.ts';
 import { total } from '../with-subjects.ts';
 import type { CallerReport, CallerTask } from './caller.ts';
 
@@ -154,8 +154,4 @@ async function holderKilled({ redis }: Bench): Promise<readonly Goal[]> {
       held: answered === CALLERS * (PROCESSES - 1),
     },
   ];
-}
-
-function bounded(what: string, measured: number, bound: number): readonly Goal[] {
-  return [{ asks: `${what} <= ${bound}`, measured: `${measured}`, held: measured <= bound }];
 }

@@ -1,0 +1,116 @@
+/** Redis killed, and Redis hung, for two seconds under a steady stream of getOrCompute: who is answered, how soon, and when it is over. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Cache, tieredCache } from '../../../client/index.ts';
+import { quantile } from '../measure.ts';
+import type { BenchRedis } from '../redis.ts';
+import type { Goal, Scenario } from '../scenario.ts';
+import { bounded } from '../scenario.ts';
+import { openers } from '../subjects.ts';
+
+const OUTAGE_MS = 2_000;
+const EVERY_MS = 2;
+const IN_TIME_MS = 100;
+const KEYS = 50;
+/** After so long a breaker has seen enough. */
+const OPEN_AFTER_MS = 1_000;
+
+interface Seen {
+  readonly share: number;
+  readonly times: readonly number[];
+  readonly onceOpenP99Ms: number;
+}
+
+/** One call every 2 ms, whether the last is answered or not. */
+async function during(
+  redis: BenchRedis,
+  way: 'killed' | 'hung',
+  call: (key: string) => Promise<unknown>,
+): Promise<Seen> {
+  const calls: { readonly at: number; ms: number }[] = [];
+  const answers: Promise<unknown>[] = [];
+  if (way === 'killed') await redis.kill();
+  else redis.pause();
+  const began = performance.now();
+  while (performance.now() - began < OUTAGE_MS) {
+    const asked = { at: performance.now() - began, ms: Number.POSITIVE_INFINITY };
+    calls.push(asked);
+    answers.push(
+      call(`k${calls.length % KEYS}`).then(
+        () => {
+          asked.ms = performance.now() - began - asked.at;
+        },
+        () => {},
+      ),
+    );
+    await delay(EVERY_MS);
+  }
+  if (way === 'killed') redis.start();
+  else redis.resume();
+  await redis.answers();
+  await Promise.race([Promise.all(answers), delay(3_000)]);
+  const times = calls.map(({ ms }) => ms);
+  const late = calls.filter(({ at }) => at > OPEN_AFTER_MS).map(({ ms }) => ms);
+  return {
+    share: times.filter((ms) => ms <= IN_TIME_MS).length / times.length,
+    times,
+    onceOpenP99Ms: quantile(late, 0.99),
+  };
+}
+
+async function firstWriteMs(redis: BenchRedis, cache: Cache): Promise<number> {
+  await redis.kill();
+  await delay(500);
+  // The breaker is on, and open: what is measured is how soon it finds out.
+  for (let i = 0; i < 20; i++) await cache.set(`w${i}`, i).catch(() => {});
+  redis.start();
+  await redis.answers();
+  const at = performance.now();
+  while ((await cache.set('again', 1)).source !== 'redis') await delay(1);
+  return performance.now() - at;
+}
+
+export const outage: Scenario = {
+  id: 'outage',
+  title: `Redis away for ${OUTAGE_MS / 1_000} s: share of getOrCompute answered within ${IN_TIME_MS} ms, in %`,
+  async run({ redis, effort }) {
+    const rows = [];
+    const goals: Goal[] = [];
+    for (const way of ['killed', 'hung'] as const) {
+      for (const name of ['kitTiered', 'kit', 'ioredis', 'bentocache', 'cacheable'] as const) {
+        const subject = await openers[name]({ host: redis.host, port: redis.port });
+        const load = async (): Promise<unknown> => ({ loaded: true });
+        const call = async (key: string): Promise<unknown> => subject.getOrCompute?.(key, load);
+        for (let i = 0; i < 3 * KEYS; i++) await call(`k${i % KEYS}`);
+        const { share, onceOpenP99Ms } = await during(redis, way, call);
+        await subject.close().catch(() => {});
+        rows.push({ name: `${way}: ${subject.name}`, median: share * 100, best: share * 100, ratio: share });
+        if (name !== 'kitTiered' && name !== 'kit') continue;
+        goals.push(
+          {
+            asks: `${way}, ${subject.name}: 100 % answered in time`,
+            measured: `${(share * 100).toFixed(2)} %`,
+            held: share === 1,
+          },
+          ...bounded(`${way}, ${subject.name}: p99 once the breaker is open, ms`, onceOpenP99Ms, 2),
+        );
+      }
+    }
+    const cache = tieredCache({ address: redis, namespace: 'hot' });
+    for (const way of ['killed', 'hung'] as const) {
+      for (let i = 0; i < KEYS; i++) await cache.set(`k${i}`, i);
+      for (let i = 0; i < 3 * KEYS; i++) await cache.get(`k${i % KEYS}`);
+      let missing = 0;
+      await during(redis, way, async (key) => {
+        if ((await cache.get(key)) === undefined) missing += 1;
+      });
+      goals.push(...bounded(`${way}: hot gets without a value`, missing, 0));
+    }
+    const recoveries: number[] = [];
+    for (let i = 0; i < 2 + effort; i++) recoveries.push(await firstWriteMs(redis, cache));
+    await cache.close();
+    goals.push(
+      ...bounded('first write after Redis accepts again, worst in ms', Math.max(...recoveries), 100),
+    );
+    return { unit: '%', rows, goals };
+  },
+};
