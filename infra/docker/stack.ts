@@ -10,6 +10,7 @@ import { Configuration } from './constructs/configuration.ts';
 import { Images } from './constructs/images.ts';
 import { Network } from './constructs/network.ts';
 import { Observability } from './constructs/observability.ts';
+import { ProcessLimit } from './constructs/process-limit.ts';
 import { Readiness } from './constructs/readiness.ts';
 import { RedisNodes } from './constructs/redis-nodes.ts';
 import { Sentinels } from './constructs/sentinels.ts';
@@ -62,13 +63,16 @@ export class EnvironmentStack extends TerraformStack {
     const redis = new RedisNodes(this, 'redis', parts);
     const sentinels = new Sentinels(this, 'sentinels', parts, redis);
     const nodes = [...redis.nodes, ...sentinels.nodes];
-    new Observability(this, 'observability', parts, nodes);
+    const { exporter, commander } = new Observability(this, 'observability', parts, nodes);
     new Readiness(
       this,
       'readiness',
       parts,
       nodes.map((node) => node.container),
     );
+
+    const services = [...nodes.map((node) => node.container), exporter, commander];
+    new ProcessLimit(this, 'process-limit', services);
 
     for (const [name, value] of Object.entries(outputsOf(plan, props.secretsPath))) {
       new TerraformOutput(this, name, { value, staticId: true });

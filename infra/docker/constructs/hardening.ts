@@ -15,13 +15,8 @@ export function hardened(memoryMb: number) {
     memory: memoryMb,
     // Equal: no swap. Different, and the provider's plan never settles.
     memorySwap: memoryMb,
-    ulimit: [
-      // A connection is a file: 10,000 clients and what persistence needs.
-      { name: 'nofile', soft: 16_384, hard: 16_384 },
-      // The provider has no pids limit. This one counts a user's processes over all containers of an engine (about 70 an
-      // environment), so it bounds a runaway fork and leaves room for several environments.
-      { name: 'nproc', soft: 1024, hard: 1024 },
-    ],
+    // A connection is a file: 10,000 clients and what persistence needs.
+    ulimit: [{ name: 'nofile', soft: 16_384, hard: 16_384 }],
     logDriver: 'json-file',
     logOpts: { 'max-size': '10m', 'max-file': '3' },
     restart: 'unless-stopped',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sentinelCache } from '../../../client/index.ts';
 import { findDrift } from '../../../infra/docker/drift.ts';
-import { docker, labelled } from '../../../infra/docker/engine.ts';
+import { docker, inspectContainers, labelled } from '../../../infra/docker/engine.ts';
 import { commanderPassword, dockerSecrets } from '../../../infra/docker/files.ts';
 import { LABEL, planDocker } from '../../../infra/docker/plan.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
@@ -59,6 +59,17 @@ describeOnEngine('an environment on the engine', () => {
     await environment.capabilities.start?.(before as string);
     await whole();
     expect(await changes()).toBe(false);
+    await noDrift();
+  });
+
+  it('every service has a limit of processes, a replaced one too', async () => {
+    const limits = async () => {
+      const services = [...plan.nodes, plan.exporter, plan.commander].map(({ container }) => container);
+      return [...(await inspectContainers(services)).values()].map(({ HostConfig }) => HostConfig.PidsLimit);
+    };
+    expect(await limits()).toEqual(Array(8).fill(256));
+    await replaceContainer(config, plan.exporter.container, terraform);
+    expect(await limits()).toEqual(Array(8).fill(256));
     await noDrift();
   });
 

@@ -88,6 +88,17 @@ describe('the synthesised environment', () => {
     }
   });
 
+  it('limits the processes of every service, and again when one is a new one', () => {
+    const { resource }: Synthesised = JSON.parse(text);
+    const [limit] = Object.values(resource.terraform_data ?? {}) as [Resource];
+    const [provisioner] = limit.provisioner as [{ 'local-exec': { command: string } }];
+    const { command } = provisioner['local-exec'];
+    expect(command).toMatch(/^docker update --pids-limit 256 /);
+    expect(command.split(' ').slice(4).sort()).toEqual(serviceNames().sort());
+    const triggers = limit.triggers_replace as { containers: readonly string[] };
+    expect(triggers.containers).toHaveLength(services().length);
+  });
+
   it('leaves a Redis node room above maxmemory for a fork and its buffers', () => {
     const maxmemoryMb = configuration('synth').redis.maxmemory / 1024 ** 2;
     const node = containers.find(({ name }) => name === 'kit-synth-redis-1');
