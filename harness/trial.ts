@@ -163,8 +163,6 @@ function obstacleTo(drill: Drill, { topology, capabilities, substrate }: Environ
   if (!drill.topologies.includes(kind)) {
     return `needs a topology of ${drill.topologies.join(' or ')}; this environment is ${kind}`;
   }
-  if (kind === 'cluster' && drill.clients.includes('kit'))
-    return "the kit's client does not speak to a cluster yet";
   const missing = drill.needs.filter((capability) => capabilities[capability] === undefined);
   return missing.length === 0 ? undefined : `the ${substrate} substrate cannot ${missing.join(', ')}`;
 }

@@ -6,6 +6,8 @@ export const clusterMasterCrash = clusterFailover({
   source: 'Redis cluster specification, replica election and promotion; cluster.c',
   safeOutcome:
     'its replica takes the slots over; no durable write lost, async ones only within the stated window and of its own keys; nothing applied twice',
+  // A second of writes after the recovery of one shard of three: enough to judge.
+  parameters: { afterHealMs: 4_000 },
   needs: ['kill', 'start'],
   faults: [{ fault: 'kill', target: 'master', atMs: 2_000, heal: { when: 'recovered', plusMs: 500 } }],
 });

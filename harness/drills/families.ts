@@ -76,7 +76,7 @@ export function load(
   return {
     family: 'load',
     needs: [],
-    topologies: ['single', 'sentinel'],
+    topologies: ['single', 'sentinel', 'cluster'],
     clients: ['kit'],
     faults: [],
     boundMs: 60_000,

@@ -93,7 +93,12 @@ export function openKit(spec: ClientSpec, overrides: CacheOverrides = {}): Cache
       ...(spec.natMap && { natMap: spec.natMap }),
     });
   }
-  if (spec.mode === 'cluster') throw new Error('the client has no cluster connection yet');
+  if (spec.mode === 'cluster') {
+    const { natMap, redis: nodes } = spec;
+    // One to a cluster is always supervised, and takes no word on it.
+    const { supervision: _always, ...rest } = common;
+    return openCache({ ...rest, mode: 'cluster', nodes, ...(natMap && { natMap }) });
+  }
   const [address] = spec.redis;
   if (address === undefined) throw new Error('a standalone client has an address');
   return openCache({ ...common, mode: 'standalone', address });
