@@ -25,7 +25,12 @@ export type Reading<T = unknown> =
       readonly freshness: Freshness | undefined;
     }
   | { readonly kind: 'nothing'; readonly source: ReadSource; readonly freshness: Freshness | undefined }
-  | { readonly kind: 'absent'; readonly source: ReadSource };
+  | {
+      readonly kind: 'absent';
+      readonly source: ReadSource;
+      /** There is an entry; its tags are no longer current. */
+      readonly outdated?: { readonly freshness: Freshness | undefined };
+    };
 
 type Eventual<T> = T | Promise<T>;
 
@@ -232,7 +237,8 @@ export class Reader {
     source: ReadSource,
     { schema }: ReadOptions<T>,
   ): Promise<Reading<T>> {
-    if (decoded.tags && !(await this.#tagsHold(decoded.tags, source))) return { kind: 'absent', source };
+    if (decoded.tags && !(await this.#tagsHold(decoded.tags, source)))
+      return { kind: 'absent', source, outdated: { freshness: decoded.freshness } };
     let { value } = decoded;
     if (schema && value !== undefined) {
       try {

@@ -73,6 +73,11 @@ export class CacheAttempt<T> implements Attempt<T> {
         if (reading.source === 'redis') leases.saw(reading.kind !== 'absent');
         if (reading.source === 'memory') this.#destination = 'memory';
         if (reading.kind !== 'absent') this.#freshUntilMs = reading.freshness?.freshUntilMs;
+        else if (reading.outdated && reading.source === 'redis') {
+          // It is there to be replaced: its bytes are looked at once the lease is ours.
+          this.#freshUntilMs = reading.outdated.freshness?.freshUntilMs;
+          return this.take(true);
+        }
         return known(reading) ?? (reading.source === 'memory' ? ALONE : this.#fetchLeased(true));
       },
       (error: unknown) => this.#without(error),

@@ -72,7 +72,7 @@ export class Compute {
     const readings = await this.#reader.readMany(asked, options);
     for (const [i, reading] of readings.entries()) {
       const key = asked[i] as string;
-      if (reading.kind === 'absent') rest.set(key, { missed: true });
+      if (reading.kind === 'absent') rest.set(key, { missed: reading.outdated === undefined });
       else if (!isFresh(reading.freshness)) rest.set(key, { missed: false });
       else {
         this.#parts.statistics.hits += 1;

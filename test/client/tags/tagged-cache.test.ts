@@ -81,6 +81,26 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
     expect(loads).toBeLessThanOrEqual(3);
   });
 
+  it('replaces what a tag has outdated, every time and without waiting for anybody', async () => {
+    let loads = 0;
+    const load = (): number => ++loads;
+    for (let round = 1; round <= 5; round++) {
+      const startedAt = performance.now();
+      expect(await cache.getOrCompute('k', load, { tags: ['x'] })).toBe(round);
+      await until('it is kept', async () => (await cache.get('k')) === round, 1500);
+      expect(await cache.getOrComputeMany(['k'], () => new Map([['k', -1]]), { tags: ['x'] })).toEqual(
+        new Map([['k', round]]),
+      );
+      // A lease that was not given back would be waited for.
+      expect(performance.now() - startedAt).toBeLessThan(1500);
+      await cache.invalidateTags('x');
+    }
+    expect(await cache.getOrComputeMany(['k'], () => new Map([['k', -1]]), { tags: ['x'] })).toEqual(
+      new Map([['k', -1]]),
+    );
+    await until('it is kept', async () => (await cache.get('k')) === -1, 1500);
+  });
+
   it('forgets a domain by its version', async () => {
     await cache.set('product:1', 1);
     await cache.set('elsewhere', 2);
