@@ -53,6 +53,8 @@ export {
   tieredCache,
 } from './factories.ts';
 export { type CheckStatus, type Health, type HealthOptions, healthCheck, healthHandler } from './health.ts';
+export type { DomainPatterns } from './invalidation/domains.ts';
+export type { Invalidation, InvalidationReceipt, Mapping, Outdated } from './invalidation/invalidation.ts';
 export {
   buildBatchKey,
   buildKey,
