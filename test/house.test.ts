@@ -214,6 +214,7 @@ const ROOMS: readonly rules.Room[] = [
       libraries: ['<computed>'],
     },
   ),
+  room('examples/', 'programs of users: the public client and nothing else', ['client/index.ts']),
   room('bench/', 'comparisons, run by hand', ['infra/', 'config/', 'client/index.ts'], {
     libraries: ['ioredis'],
   }),

@@ -1,0 +1,73 @@
+/**
+ * What runs beside the requests: warming, write-behind, analytics, metrics.
+ *
+ *   node examples/background.ts redis://127.0.0.1:6379
+ */
+import {
+  CacheAnalytics,
+  CacheWarmer,
+  type Change,
+  collectMetrics,
+  defaultStrategies,
+  redisCache,
+  SharedStatistics,
+  writeBehind,
+} from '../client/index.ts';
+
+export async function background(url: string) {
+  const rows = new Map<string, unknown>();
+  const table = {
+    load: (key: string) => rows.get(key),
+    store: async (changes: readonly Change<unknown>[]) => {
+      for (const change of changes)
+        if (change.kind === 'set') rows.set(change.key, change.value);
+        else rows.delete(change.key);
+    },
+  };
+
+  const over = redisCache({ url, namespace: 'background' });
+  // #region analytics
+  const analytics = new CacheAnalytics(over, { alertBelow: 0.5 });
+  analytics.on((event) => console.error(JSON.stringify(event)));
+  // Used in place of the cache: what goes past it is not counted.
+  const cache = analytics.cache;
+  // #endregion
+
+  // #region warming
+  const warmer = new CacheWarmer(cache, [
+    ...defaultStrategies({ criticalData: () => [['config:app', { version: '1.2.0' }]] }),
+    {
+      name: 'front-page',
+      priority: 2,
+      // Needs the package croner.
+      schedule: '0 5 * * *',
+      ttlSeconds: 3600,
+      tags: ['front-page'],
+      // Values, or functions that are called only for what is missing.
+      generate: () => [['page:home', async () => '<html>']],
+    },
+  ]);
+  const reports = await warmer.start();
+  // #endregion
+
+  // #region write-behind
+  const counters = writeBehind(cache, table, { maxDelayMs: 500, batchSize: 100 });
+  counters.on((event) => event.type === 'lost' && console.error(JSON.stringify(event)));
+  for (let views = 1; views <= 10; views++) await counters.set('views:home', views);
+  // Sends what waits; what is lost is counted.
+  const written = await counters.close();
+  // #endregion
+
+  // #region metrics
+  const shared = new SharedStatistics(over);
+  const text = await collectMetrics(over, [warmer]);
+  // #endregion
+  await shared.close();
+  await warmer.close();
+  analytics.close();
+  await over.clear();
+  await over.close();
+  return { reports, written, rows, metrics: text.split('\n').length };
+}
+
+if (import.meta.main) console.log(await background(process.argv[2] ?? 'redis://127.0.0.1:6379'));

@@ -1,0 +1,86 @@
+/**
+ * The same queries without a cache, with one in memory, and with one in Redis: 50 queries of 10 keys, and 100 of which a
+ * few are asked for most (Zipf).
+ *
+ *   node examples/comparison.ts redis://127.0.0.1:6379
+ */
+import { type Cache, estimateSavings, memoryCache, redisCache } from '../client/index.ts';
+
+/** What a query of the database takes, in ms. */
+const QUERY_MS = 5;
+
+export interface Row {
+  readonly load: string;
+  readonly cache: 'none' | 'memory' | 'Redis';
+  readonly queries: number;
+  readonly databaseQueries: number;
+  readonly hitRatio: number;
+  readonly meanMs: number;
+}
+
+const query = async (key: string): Promise<string> => {
+  await new Promise((resolve) => setTimeout(resolve, QUERY_MS));
+  return `result of ${key}`;
+};
+
+const realistic = Array.from({ length: 50 }, (_, i) => `q${i % 10}`);
+/** Rank r is asked for in proportion to 1/r, of a catalogue of 20; spread evenly instead of by chance. */
+const zipf = Array.from({ length: 100 }, (_, i) => `z${rankAt(((i * 61) % 100) / 100)}`);
+
+function rankAt(share: number): number {
+  const weights = Array.from({ length: 20 }, (_, rank) => 1 / (rank + 1));
+  let left = share * weights.reduce((sum, weight) => sum + weight, 0);
+  let rank = 0;
+  for (; left >= (weights[rank] as number); rank++) left -= weights[rank] as number;
+  return rank;
+}
+
+async function measured(
+  load: string,
+  keys: readonly string[],
+  name: Row['cache'],
+  cache: Cache | undefined,
+): Promise<Row> {
+  let databaseQueries = 0;
+  const startedAt = performance.now();
+  for (const key of keys) {
+    const ask = (): Promise<string> => {
+      databaseQueries += 1;
+      return query(key);
+    };
+    await (cache ? cache.getOrCompute(key, ask, { ttlSeconds: 300 }) : ask());
+  }
+  const meanMs = (performance.now() - startedAt) / keys.length;
+  return {
+    load,
+    cache: name,
+    queries: keys.length,
+    databaseQueries,
+    hitRatio: 1 - databaseQueries / keys.length,
+    meanMs,
+  };
+}
+
+export async function comparison(url: string): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  for (const [load, keys] of [
+    ['50 realistic', realistic],
+    ['100 Zipf', zipf],
+  ] as const) {
+    rows.push(await measured(load, keys, 'none', undefined));
+    for (const [name, cache] of [
+      ['memory', memoryCache()],
+      ['Redis', redisCache({ url, namespace: 'comparison' })],
+    ] as const) {
+      rows.push(await measured(load, keys, name, cache));
+      await cache.clear();
+      await cache.close();
+    }
+  }
+  return rows;
+}
+
+if (import.meta.main) {
+  console.table(await comparison(process.argv[2] ?? 'redis://127.0.0.1:6379'));
+  console.log(estimateSavings({ queriesPerHour: 10_000, hitRatio: 0.8, savedMsPerHit: 150 }).arithmetic);
+}

@@ -1,0 +1,68 @@
+/** One cache for each way to run Redis: docs/deployment-guide.md shows the regions, test/examples.test.ts opens them. */
+import {
+  type Address,
+  type Cache,
+  clusterCache,
+  redisCache,
+  sentinelCache,
+  tieredCache,
+} from '../client/index.ts';
+
+interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+export function single(address: Address, credentials: Partial<Credentials>): Cache {
+  // #region single
+  const cache = redisCache({ address, ...credentials, namespace: 'shop' });
+  // #endregion
+  return cache;
+}
+
+export function sentinels(list: readonly Address[], credentials: Partial<Credentials>): Cache {
+  // #region sentinel
+  const cache = sentinelCache({
+    sentinels: list,
+    serviceName: 'mymaster',
+    ...credentials,
+    namespace: 'shop',
+  });
+  // #endregion
+  return cache;
+}
+
+export function cluster(nodes: readonly Address[], credentials: Partial<Credentials>): Cache {
+  // #region cluster
+  // No `db`: a cluster has only database 0, and another one is a ConfigurationError.
+  const cache = clusterCache({ nodes, ...credentials, namespace: 'shop' });
+  // #endregion
+  return cache;
+}
+
+export function managed(url: string): Cache {
+  // #region managed
+  const cache = redisCache({
+    // rediss:// for TLS; the user and the password are part of it.
+    url,
+    namespace: 'shop',
+    // Further away than a machine of your own.
+    connectTimeoutMs: 5000,
+    commandTimeoutMs: 2000,
+    hangSuspectedMs: 500,
+  });
+  // #endregion
+  return cache;
+}
+
+export function tiered(address: Address, credentials: Partial<Credentials>): Cache {
+  // #region tiered
+  const cache = tieredCache({
+    address,
+    ...credentials,
+    namespace: 'shop',
+    l1: { maxEntries: 10_000, ttlSeconds: 60 },
+  });
+  // #endregion
+  return cache;
+}

@@ -1,0 +1,30 @@
+/**
+ * Answers of language models, cached; the model here is a function that counts its calls.
+ *
+ *   node examples/llm.ts redis://127.0.0.1:6379
+ */
+import { llmCache, redisCache } from '../client/index.ts';
+
+export async function llm(url: string) {
+  let calls = 0;
+  const askModel = async (prompt: string) => ({
+    response: `${prompt} 42.`,
+    metadata: { tokens: 3, call: ++calls },
+  });
+
+  // #region llm
+  const cache = redisCache({ url, namespace: 'agent' });
+  const answers = llmCache(cache, { ttlSeconds: 600 });
+
+  const request = { model: 'gpt-4o-mini', prompt: 'The answer?', params: { temperature: 0 } };
+  const fresh = await answers.ask(request, () => askModel(request.prompt));
+  // The model changed: none of its answers is given any more.
+  await answers.invalidateModel('gpt-4o-mini');
+  const renewed = await answers.ask(request, () => askModel(request.prompt));
+  // #endregion
+  await cache.clear();
+  await cache.close();
+  return { fresh, renewed, calls };
+}
+
+if (import.meta.main) console.log(await llm(process.argv[2] ?? 'redis://127.0.0.1:6379'));
