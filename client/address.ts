@@ -9,3 +9,9 @@ export function addressKey(address: Address): string {
 export function translate(announced: Address, natMap: Readonly<Record<string, Address>>): Address {
   return natMap[addressKey(announced)] ?? announced;
 }
+
+/** The address that `addressKey` printed. */
+export function parseKey(key: string): Address {
+  const colon = key.lastIndexOf(':');
+  return { host: key.slice(0, colon), port: Number(key.slice(colon + 1)) };
+}

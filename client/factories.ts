@@ -69,6 +69,10 @@ export function openCache(options: CacheOptions & RedisOptions): Cache {
   if (!resolved.enabled) return memoryCache(options);
   if (resolved.l1 && target.mode === 'cluster')
     throw new ConfigurationError('l1: the first tier follows one master; it cannot be used with a cluster');
+  if (resolved.l1 && target.replicaReads)
+    throw new ConfigurationError(
+      'l1: what a replica says may be older than the word that an entry has changed; leave out l1 or replicaReads',
+    );
   const connection = openConnection(target);
   // Opened with the first tier, or with the first use of a tag.
   const coherence = new CoherenceOnDemand(

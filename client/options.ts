@@ -14,6 +14,7 @@ import type {
   Durability,
   L1Options,
   RedisOptions,
+  ReplicaReads,
   SentinelOptions,
 } from './types.ts';
 
@@ -43,6 +44,7 @@ export interface ResolvedConnection {
   readonly hangSuspectedMs: number;
   readonly maxInFlight: number;
   readonly supervision: boolean;
+  readonly replicaReads: Required<ReplicaReads> | undefined;
 }
 
 export interface ResolvedCache {
@@ -117,6 +119,15 @@ function database(options: RedisOptions): number {
   return db;
 }
 
+function replicaReads(options: RedisOptions): Required<ReplicaReads> | undefined {
+  const given = options.mode === 'standalone' ? undefined : options.replicaReads;
+  return (
+    given && {
+      maxStalenessMs: integer('replicaReads.maxStalenessMs', given.maxStalenessMs, 1000, 20, 60_000),
+    }
+  );
+}
+
 function supervised(options: RedisOptions): boolean {
   const supervision = flag('supervision', options.supervision, true);
   if (!supervision && options.mode === 'cluster')
@@ -142,6 +153,7 @@ export function resolveConnection(options: RedisOptions): ResolvedConnection {
     hangSuspectedMs: integer('hangSuspectedMs', options.hangSuspectedMs, 150, 10, LIMITS.timeoutMs),
     maxInFlight: integer('maxInFlight', options.maxInFlight, 50_000, 1, 10_000_000),
     supervision: supervised(options),
+    replicaReads: replicaReads(options),
   });
 }
 

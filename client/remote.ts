@@ -5,9 +5,9 @@
 import { createHash } from 'node:crypto';
 import type { Breaker } from './breaker.ts';
 import { leaseKey } from './compute/lease-key.ts';
+import type { CallOptions } from './connection/commands.ts';
 import type { CacheConnection } from './connection/index.ts';
 import type { Argument } from './connection/link.ts';
-import type { CallOptions } from './connection/supervisor.ts';
 import { now } from './connection/timing.ts';
 import { CommandError, isConnectivityError, NotSentError } from './errors.ts';
 import { ABSENT, FunctionLibrary } from './functions/library.ts';

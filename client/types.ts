@@ -62,6 +62,12 @@ export interface StandaloneOptions extends ConnectionOptions {
   readonly address: Address;
 }
 
+/** Reads from replicas. They may be older than the master's, also than one's own writes, but by no more than this. */
+export interface ReplicaReads {
+  /** Longest time, in ms, that an acknowledged write may be missing from a read; 20 to 60000, default 1000. */
+  readonly maxStalenessMs?: number;
+}
+
 export interface SentinelOptions extends ConnectionOptions {
   readonly mode: 'sentinel';
   readonly sentinels: readonly Address[];
@@ -71,6 +77,8 @@ export interface SentinelOptions extends ConnectionOptions {
   readonly sentinelPassword?: string;
   /** Translates announced addresses (`ip:port`) to reachable ones. */
   readonly natMap?: Readonly<Record<string, Address>>;
+  /** Default: all reads are the master's. */
+  readonly replicaReads?: ReplicaReads;
 }
 
 export interface ClusterOptions extends ConnectionOptions {
@@ -79,6 +87,8 @@ export interface ClusterOptions extends ConnectionOptions {
   readonly nodes: readonly Address[];
   /** Translates announced addresses (`ip:port`) to reachable ones. */
   readonly natMap?: Readonly<Record<string, Address>>;
+  /** Default: all reads are the master's. */
+  readonly replicaReads?: ReplicaReads;
 }
 
 export type RedisOptions = StandaloneOptions | SentinelOptions | ClusterOptions;

@@ -2,10 +2,11 @@ import { Emitter } from '../events.ts';
 import { type ResolvedConnection, resolveConnection } from '../options.ts';
 import type { Address, ConnectionEvent, RedisOptions, SupervisedConnection } from '../types.ts';
 import { ClusterConnection } from './cluster/connection.ts';
+import type { CallOptions } from './commands.ts';
 import { Dial } from './dial.ts';
 import type { Argument } from './link.ts';
 import { StockConnection } from './stock.ts';
-import { type CallOptions, Supervisor } from './supervisor.ts';
+import { Supervisor } from './supervisor.ts';
 
 /** The public connection, and the cache's way into it. */
 export interface CacheConnection extends SupervisedConnection {

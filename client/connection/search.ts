@@ -4,7 +4,7 @@
  * It runs from the start, after a loss, and beside a connection that is suspected. It does not end by itself.
  */
 
-import { addressKey } from '../address.ts';
+import { addressKey, parseKey } from '../address.ts';
 import type { Address } from '../types.ts';
 import { judge, type Knowledge, leadingView, type Situation, type Verdict } from './adoption.ts';
 import type { Link, Role } from './link.ts';
@@ -123,9 +123,4 @@ export class Search {
       former: this.#former(situation.since),
     });
   }
-}
-
-function parseKey(key: string): Address {
-  const colon = key.lastIndexOf(':');
-  return { host: key.slice(0, colon), port: Number(key.slice(colon + 1)) };
 }

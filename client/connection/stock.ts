@@ -13,9 +13,9 @@ import type {
   Durability,
   SupervisedConnection,
 } from '../types.ts';
+import type { CallOptions } from './commands.ts';
 import { isRead } from './commands.ts';
 import { type Argument, isReply, tlsOf } from './link.ts';
-import type { CallOptions } from './supervisor.ts';
 
 function stockOptions(options: ResolvedConnection) {
   const { addresses, username, password, sentinelUsername, sentinelPassword, tls, db, connectTimeoutMs } =

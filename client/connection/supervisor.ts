@@ -27,6 +27,7 @@ import { Generation } from './generation.ts';
 import { Gets } from './gets.ts';
 import type { Argument, Link, Role } from './link.ts';
 import { Refusal } from './refusal.ts';
+import { Replicas } from './replicas.ts';
 import { type Found, Search } from './search.ts';
 import type { Board, SentinelStatus } from './sentinels.ts';
 import { now } from './timing.ts';
@@ -36,8 +37,6 @@ const HEARTBEAT_MS = 1000;
 /** Never more patient than this with a slow node, in ms. */
 const HANG_MAX_MS = 1000;
 
-export type { CallOptions } from './commands.ts';
-
 export class Supervisor implements SupervisedConnection {
   readonly #options: ResolvedConnection;
   readonly #events: Emitter<ConnectionEvent>;
@@ -45,6 +44,7 @@ export class Supervisor implements SupervisedConnection {
   readonly #dispatcher: Dispatcher;
   readonly #durable: DurableChannel;
   readonly #gets: Gets;
+  readonly #replicas: Replicas | undefined;
   readonly #generation: Generation;
   readonly #board: Board | undefined;
   readonly #refusal = new Refusal();
@@ -86,8 +86,13 @@ export class Supervisor implements SupervisedConnection {
     this.#gets = new Gets(
       (command, args, impatient, resolve, reject) =>
         this.submit(command, args, { buffers: true, impatient }, now(), resolve, reject),
-      () => !this.#dispatcher.busy,
+      () => !this.#dispatcher.busy && !this.#replicas?.busy,
     );
+    if (options.replicaReads)
+      this.#replicas = new Replicas(options, options.replicaReads.maxStalenessMs, dial, {
+        known: () => this.#generation.knowledge.replicas,
+        toMaster: (operation) => this.#dispatcher.submit(operation),
+      });
     this.#board = board?.(() => this.#consult());
     // After the poll phase: when this process was busy, answers that lie in the socket are read before anybody is judged.
     this.#timer = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
@@ -130,7 +135,7 @@ export class Supervisor implements SupervisedConnection {
     resolve: (reply: unknown) => void,
     reject: (error: Error) => void,
   ): void {
-    this.#dispatcher.submit({
+    const operation = {
       command,
       args,
       buffers: options.buffers === true,
@@ -142,7 +147,8 @@ export class Supervisor implements SupervisedConnection {
       resolve,
       reject,
       link: undefined,
-    });
+    };
+    if (!this.#replicas?.takes(operation)) this.#dispatcher.submit(operation);
   }
 
   callDurable(
@@ -192,6 +198,7 @@ export class Supervisor implements SupervisedConnection {
     this.#board?.close();
     this.#link = undefined;
     this.#gets.flush();
+    this.#replicas?.close();
     this.#dispatcher.close();
     this.#durable.close();
     this.#events.emit({ type: 'closed' });
@@ -208,6 +215,7 @@ export class Supervisor implements SupervisedConnection {
     this.#outageSince = this.#silentSince ?? this.#lostAt;
     this.#silentSince = undefined;
     this.#state = { kind: 'connecting', since: Date.now(), attempt: 1 };
+    this.#replicas?.follow(undefined);
     this.#dispatcher.detach(reason, link.closed === undefined);
     this.#durable.detach(reason, link.closed === undefined);
     this.#events.emit({ type: 'lost', master: link.address, reason });
@@ -241,7 +249,10 @@ export class Supervisor implements SupervisedConnection {
         refused:
           !this.#link && this.#refusal.since(this.#lostAt - 1, this.#generation.knowledge.current?.address),
       }),
-      open: (address, timeoutMs) => this.#openProbe(address, timeoutMs),
+      open: async (address, timeoutMs) => {
+        await this.#refusal.over(address);
+        return this.#dial.node(address, timeoutMs);
+      },
       patience: () => this.#dial.patience,
       only: this.#board ? undefined : this.#options.addresses[0],
       found: (found) => this.#found(found),
@@ -285,6 +296,7 @@ export class Supervisor implements SupervisedConnection {
       this.#events.emit({ type: 'moved', from, to: master, learnedFrom: found.learnedFrom });
     this.#durable.attach(() => this.#dial.node(master, this.#options.connectTimeoutMs));
     this.#dispatcher.attach(found.link);
+    this.#replicas?.follow(found.link);
     this.#events.emit({ type: 'ready', master, outageMs });
     this.#consult();
   }
@@ -301,6 +313,7 @@ export class Supervisor implements SupervisedConnection {
 
   #tick(): void {
     const at = now();
+    this.#replicas?.tick(at);
     this.#dispatcher.tick(at);
     this.#durable.tick(at);
     const link = this.#link;
@@ -382,10 +395,5 @@ export class Supervisor implements SupervisedConnection {
     if (!this.#link || this.#search) return;
     if (this.#generation.contested(views) && this.#silentSince === undefined)
       this.#suspect(this.#link, 'the sentinels name another master', now());
-  }
-
-  async #openProbe(address: Address, timeoutMs: number): Promise<Link> {
-    await this.#refusal.over(address);
-    return this.#dial.node(address, timeoutMs);
   }
 }

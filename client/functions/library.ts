@@ -2,9 +2,10 @@
  * Calls of the function library `redis_cache_kit` (the Lua file beside this one), where the server has it. Nothing is
  * probed ahead: the first call tells, and after each reconnect the next one is tried again.
  */
+
+import type { CallOptions } from '../connection/commands.ts';
 import type { CacheConnection } from '../connection/index.ts';
 import type { Argument } from '../connection/link.ts';
-import type { CallOptions } from '../connection/supervisor.ts';
 import { CommandError } from '../errors.ts';
 
 export type FunctionName =

@@ -14,10 +14,11 @@ import { ClosedError, CommandError, ConfigurationError, NotSentError } from '../
 import { Emitter } from '../../events.ts';
 import type { ResolvedConnection } from '../../options.ts';
 import type { Address, ConnectionEvent, ConnectionState, Durability } from '../../types.ts';
+import type { CallOptions } from '../commands.ts';
 import { Dial } from '../dial.ts';
 import type { CacheConnection } from '../index.ts';
 import type { Argument } from '../link.ts';
-import { type CallOptions, Supervisor } from '../supervisor.ts';
+import { Supervisor } from '../supervisor.ts';
 import { delay, jittered, now } from '../timing.ts';
 import { ClusterBoard } from './board.ts';
 import { type Redirection, redirectionOf } from './redirection.ts';
