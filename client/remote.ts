@@ -41,7 +41,7 @@ export class Remote {
     this.#namespace = namespace;
     this.#breaker = breaker;
     this.#statistics = statistics;
-    this.#read = { buffers: true, impatient };
+    this.#read = { buffers: true, impatient, replica: true };
   }
 
   get(key: string): Promise<Buffer | null> {

@@ -20,4 +20,6 @@ export interface CallOptions {
   readonly impatient?: boolean;
   /** Part of a sequence that is void without its connection: sent now or not at all, never postponed or sent again. */
   readonly once?: boolean;
+  /** A replica may answer, where `replicaReads` allows it and the command only reads. Default: the master. */
+  readonly replica?: boolean;
 }

@@ -85,7 +85,7 @@ export class Supervisor implements SupervisedConnection {
     });
     this.#gets = new Gets(
       (command, args, impatient, resolve, reject) =>
-        this.submit(command, args, { buffers: true, impatient }, now(), resolve, reject),
+        this.submit(command, args, { buffers: true, impatient, replica: true }, now(), resolve, reject),
       () => !this.#dispatcher.busy && !this.#replicas?.busy,
     );
     if (options.replicaReads)
@@ -109,11 +109,11 @@ export class Supervisor implements SupervisedConnection {
   }
 
   call(command: string, ...args: readonly Argument[]): Promise<unknown> {
-    return this.request(command, args);
+    return this.request(command, args, { replica: true });
   }
 
   callBuffer(command: string, ...args: readonly Argument[]): Promise<unknown> {
-    return this.request(command, args, { buffers: true });
+    return this.request(command, args, { buffers: true, replica: true });
   }
 
   /** `call` with options; the cache's way in. */
@@ -148,7 +148,8 @@ export class Supervisor implements SupervisedConnection {
       reject,
       link: undefined,
     };
-    if (!this.#replicas?.takes(operation)) this.#dispatcher.submit(operation);
+    if (options.replica && this.#replicas?.takes(operation)) return;
+    this.#dispatcher.submit(operation);
   }
 
   callDurable(

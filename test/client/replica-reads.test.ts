@@ -135,7 +135,8 @@ describe('reads from replicas', () => {
     await connection.call('SET', 'k', 7);
     await served(connection, set.replica);
     const before = await gets(set.replica);
-    await connection.request('GET', ['k'], { once: true });
+    await connection.request('GET', ['k'], { once: true, replica: true });
+    await connection.request('GET', ['k']);
     expect(((await connection.call('ROLE')) as unknown[])[0]).toBe('master');
     expect(await gets(set.replica)).toBe(before);
   });

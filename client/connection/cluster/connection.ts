@@ -81,11 +81,11 @@ export class ClusterConnection implements CacheConnection {
   }
 
   call(command: string, ...args: readonly Argument[]): Promise<unknown> {
-    return this.request(command, args);
+    return this.request(command, args, { replica: true });
   }
 
   callBuffer(command: string, ...args: readonly Argument[]): Promise<unknown> {
-    return this.request(command, args, { buffers: true });
+    return this.request(command, args, { buffers: true, replica: true });
   }
 
   async request(command: string, args: readonly Argument[], options: CallOptions = {}): Promise<unknown> {
@@ -115,7 +115,7 @@ export class ClusterConnection implements CacheConnection {
         slot: slotOf(key),
         command: 'GET',
         args: [key],
-        options: { buffers: true, impatient },
+        options: { buffers: true, impatient, replica: true },
         startedAt: now(),
         resolve: resolve as (reply: unknown) => void,
         reject: failed,
