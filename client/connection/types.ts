@@ -1,0 +1,138 @@
+/** The public types of connections; `client/types.ts` gives them on. Time is in milliseconds. */
+import type { Redis } from 'ioredis';
+
+/**
+ * What an acknowledgement promises. `async`: Redis's own. Else: that many replicas confirmed it (WAIT), so that a crash or a
+ * hang of the master loses nothing. A bare SENTINEL FAILOVER may promote a replica that did not confirm: there nothing is lost
+ * only when `replicas` covers all that may be promoted, or behind a switch that waits for equal offsets.
+ */
+export type Durability = 'async' | { readonly replicas: number; readonly timeoutMs: number };
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface TlsOptions {
+  /** PEM. Without it the system's roots are used. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  /** Name to verify the certificate against, where it is not the host that is connected to. */
+  readonly serverName?: string;
+}
+
+/** Options of every connection. */
+export interface ConnectionOptions {
+  readonly username?: string;
+  readonly password?: string;
+  /** Database number; default 0. */
+  readonly db?: number;
+  readonly tls?: TlsOptions;
+  /** At most 5000; default 1000. */
+  readonly connectTimeoutMs?: number;
+  /** Deadline of one command, queue included; at most 5000; default 1000. */
+  readonly commandTimeoutMs?: number;
+  /** How long a connection may owe an answer before it is suspected of hanging and others are asked; default 150. */
+  readonly hangSuspectedMs?: number;
+  /** Commands that may be sent and not answered yet; one more is a `NotSentError`; default 50000. */
+  readonly maxInFlight?: number;
+  /**
+   * Watch the connection and move it (default true). Off: a stock ioredis connection, for comparison only.
+   */
+  readonly supervision?: boolean;
+}
+
+export interface StandaloneOptions extends ConnectionOptions {
+  readonly mode: 'standalone';
+  readonly address: Address;
+}
+
+/** Reads from replicas. They may be older than the master's, also than one's own writes, but by no more than this. */
+export interface ReplicaReads {
+  /** Longest time, in ms, that an acknowledged write may be missing from a read; 20 to 60000, default 1000. */
+  readonly maxStalenessMs?: number;
+}
+
+export interface SentinelOptions extends ConnectionOptions {
+  readonly mode: 'sentinel';
+  readonly sentinels: readonly Address[];
+  /** Name of the monitored master; default `mymaster`. */
+  readonly serviceName?: string;
+  readonly sentinelUsername?: string;
+  readonly sentinelPassword?: string;
+  /** Translates announced addresses (`ip:port`) to reachable ones. */
+  readonly natMap?: Readonly<Record<string, Address>>;
+  /** Default: all reads are the master's. */
+  readonly replicaReads?: ReplicaReads;
+}
+
+export interface ClusterOptions extends ConnectionOptions {
+  readonly mode: 'cluster';
+  /** Some of its nodes; the others are learned from them. A cluster has no databases but 0. */
+  readonly nodes: readonly Address[];
+  /** Translates announced addresses (`ip:port`) to reachable ones. */
+  readonly natMap?: Readonly<Record<string, Address>>;
+  /** Default: all reads are the master's. */
+  readonly replicaReads?: ReplicaReads;
+}
+
+export type RedisOptions = StandaloneOptions | SentinelOptions | ClusterOptions;
+
+export type ConnectionState =
+  | { readonly kind: 'connecting'; readonly since: number; readonly attempt: number }
+  | { readonly kind: 'ready'; readonly since: number; readonly master: Address }
+  | { readonly kind: 'suspect'; readonly since: number; readonly master: Address; readonly reason: string }
+  | { readonly kind: 'closed' };
+
+/**
+ * A connection to whoever is master, kept alive: it never gives up, it leaves a master that hangs, is deposed or is gone,
+ * and it asks all sentinels (and, in an outage, the replicas) side by side, so that no hung one delays it.
+ *
+ * A write that was sent and not answered is rejected with `OutcomeUnknownError`; it is never sent twice.
+ */
+export interface SupervisedConnection {
+  readonly state: ConnectionState;
+  /** What the sentinels say; undefined where there are none. */
+  sentinels?(): SentinelStatus | undefined;
+  /**
+   * Sends one command to the current master, within `commandTimeoutMs` from the call.
+   *
+   * @throws OutcomeUnknownError sent, no answer
+   * @throws NotSentError no master within the deadline: certainly not applied
+   * @throws CommandError the server answered with an error (`code`: `WRONGTYPE`, `NOREPLICAS`, …)
+   */
+  call(command: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown>;
+  /** As `call`, replies as Buffers. */
+  callBuffer(command: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown>;
+  /**
+   * Writes with a promise: the command, then WAIT, on a connection of its own, several writers sharing one WAIT.
+   *
+   * @returns the reply and how many replicas confirmed
+   * @throws DurabilityError fewer replicas confirmed in time: applied on the master, its survival unknown
+   */
+  callDurable(
+    durability: Exclude<Durability, 'async'>,
+    command: string,
+    ...args: readonly (string | number | Buffer)[]
+  ): Promise<{ readonly reply: unknown; readonly replicas: number }>;
+  /**
+   * The ioredis instance of the moment, for what this interface does not cover; it changes with every failover. Of a cluster:
+   * that of one of its masters.
+   */
+  current(): Redis | undefined;
+  on(listener: (event: ConnectionEvent) => void): () => void;
+  close(): Promise<void>;
+}
+
+export type ConnectionEvent =
+  | { readonly type: 'ready'; readonly master: Address; readonly outageMs: number }
+  | { readonly type: 'suspect'; readonly master: Address; readonly reason: string }
+  | { readonly type: 'lost'; readonly master: Address; readonly reason: string }
+  | {
+      readonly type: 'moved';
+      readonly from: Address;
+      readonly to: Address;
+      readonly learnedFrom: 'sentinel' | 'role';
+    }
+  | { readonly type: 'closed' };
