@@ -4,7 +4,6 @@
  * Time is in milliseconds except TTLs, which Redis counts in seconds (`ttlSeconds`).
  */
 import type { CodecName, CodecRule } from './codec/codec.ts';
-import type { SentinelStatus } from './connection/sentinels.ts';
 import type { Codec } from './envelope.ts';
 import type { TimedEntry } from './expiry.ts';
 import type { DomainPatterns } from './invalidation/domains.ts';
