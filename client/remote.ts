@@ -19,6 +19,8 @@ const SCAN_COUNT = 500;
 
 export class Remote {
   readonly connection: CacheConnection;
+  /** What an answer takes these days, in ms: a moving average. */
+  typicalMs = 0;
   readonly functions: FunctionLibrary;
   readonly transactions: Transactions;
   readonly #namespace: string | undefined;
@@ -177,8 +179,10 @@ export class Remote {
     const startedAt = now();
     return run().then(
       (result) => {
+        const tookMs = now() - startedAt;
         this.#breaker.success(permit);
-        this.#statistics.observe(operation, now() - startedAt);
+        this.#statistics.observe(operation, tookMs);
+        this.typicalMs += (tookMs - this.typicalMs) / 16;
         return result;
       },
       (error: unknown) => {

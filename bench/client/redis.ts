@@ -39,7 +39,9 @@ export class BenchRedis implements AsyncDisposable {
     this.#dir = dir;
     this.port = port;
     this.#child = this.#spawn();
-    this.admin = new Redis({ host: HOST, port, lazyConnect: true, retryStrategy: () => 20 });
+    // Without the ready check: its INFO would be in the way of MONITOR.
+    const options = { host: HOST, port, lazyConnect: true, enableReadyCheck: false, retryStrategy: () => 20 };
+    this.admin = new Redis(options);
     this.admin.on('error', () => {}); // Killed on purpose; its commands report it.
   }
 

@@ -8,11 +8,12 @@ import { freshnessOf, type TagStamp } from '../envelope.ts';
 import { CommandError, isConnectivityError } from '../errors.ts';
 import type { Parts } from '../parts.ts';
 import type { Reader, Reading } from '../reader.ts';
-import { isForeignType } from '../remote.ts';
+import { isForeignType, type Remote } from '../remote.ts';
 import type { ReadOptions, WriteOptions } from '../types.ts';
 import type { StoreOptions, Writer } from '../writer.ts';
 import type { Attempt, Known, Turn, Woken } from './engine.ts';
 import { type Claim, type Fetched, type Held, type Leases, NOTHING_SEEN, seenOf } from './lease.ts';
+import type { Patience } from './patience.ts';
 import type { Keeping } from './policy.ts';
 
 export interface AttemptParts {
@@ -21,7 +22,12 @@ export interface AttemptParts {
   readonly writer: Writer;
   /** undefined: each process loads for itself. */
   readonly leases: Leases | undefined;
+  readonly patience: Patience;
 }
+
+/** Answers within 100 ms while Redis hangs, with what a load of a few ms takes; a slow network is waited for all the same. */
+const PATIENCE_MS = 70;
+const PATIENCE_FACTOR = 5;
 
 /** Where a loaded value goes. */
 type Destination = 'leased' | 'unleased' | 'memory' | 'nowhere';
@@ -57,11 +63,25 @@ export class CacheAttempt<T> implements Attempt<T> {
     this.#missed = missed;
   }
 
-  /** Not async: most end with the first promise, and each further one is time that a caller waits. */
   fetch(): Promise<Known<T> | Turn> {
-    const { parts, reader, leases } = this.#cache;
-    const { remote, fallback, local } = parts;
+    const { remote, fallback } = this.#cache.parts;
     if (!remote || fallback.isDirty(this.#physical)) return this.#fromMemory();
+    return this.#cache.patience.limit(
+      this.#ask(remote),
+      Math.max(PATIENCE_MS, remote.typicalMs * PATIENCE_FACTOR),
+      () => {
+        this.#destination = 'memory';
+        return ALONE;
+      },
+      // The lease came after all: others need not wait for it to run out.
+      () => void this.release('again').catch(() => {}),
+    );
+  }
+
+  /** Not async: most end with the first promise, and each further one is time that a caller waits. */
+  #ask(remote: Remote): Promise<Known<T> | Turn> {
+    const { parts, reader, leases } = this.#cache;
+    const { local } = parts;
     if (!leases) return this.#fromReader();
     // Where hits are the rule a plain read comes first: it costs a hit less, and a miss one command more.
     const readFirst = leases.hitsAreTheRule || remote.functions.absent || local?.get(this.#key);

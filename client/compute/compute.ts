@@ -9,6 +9,7 @@ import { Batch, type LoadMany } from './batch.ts';
 import { Engine, type Job } from './engine.ts';
 import { Leases } from './lease.ts';
 import { resolveTerms } from './options.ts';
+import { Patience } from './patience.ts';
 
 export interface ComputeParts {
   readonly parts: Parts;
@@ -32,7 +33,7 @@ export class Compute {
       remote && leaseMs > 0 ? new Leases(remote, { namespace: options.namespace, leaseMs }) : undefined;
     this.#parts = parts;
     this.#reader = reader;
-    this.#attemptParts = { parts, reader, writer, leases };
+    this.#attemptParts = { parts, reader, writer, leases, patience: new Patience() };
     this.#engine = new Engine({
       flights,
       later,

@@ -13,7 +13,10 @@ const ASK_MS = 20;
 const ANSWER_MS = 300;
 const CONNECT_MS = 500;
 const RETRY_MIN_MS = 10;
-const RETRY_MAX_MS = 250;
+/** A node that comes back soon is found within 100 ms; one that stays away is asked less often. */
+const RETRY_MAX_MS = 80;
+const RETRY_LATER_MS = 250;
+const LATER_MS = 30_000;
 /** As a multiple; the bound in ms comes from the options. */
 const ATTEMPT_MAX = 32;
 
@@ -70,6 +73,7 @@ export class Probe {
   async #run(): Promise<void> {
     let retryMs = RETRY_MIN_MS;
     let attempt = 1;
+    const beganAt = now();
     while (!this.#stopped.signal.aborted) {
       const startedAt = now();
       try {
@@ -94,7 +98,7 @@ export class Probe {
         this.#heard(this, undefined);
         await delay(jittered(retryMs), this.#stopped.signal);
         attempt = Math.min(attempt * 2, ATTEMPT_MAX);
-        retryMs = Math.min(retryMs * 2, RETRY_MAX_MS);
+        retryMs = Math.min(retryMs * 2, now() - beganAt < LATER_MS ? RETRY_MAX_MS : RETRY_LATER_MS);
       }
     }
   }

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { Patience } from '../../../client/compute/patience.ts';
+import { redisCache } from '../../../client/index.ts';
+import { RedisProcess } from '../../support/redis.ts';
+
+describe('patience', () => {
+  it('gives the work its time, then answers instead and hands over what comes late', async () => {
+    const patience = new Patience();
+    expect(
+      await patience.limit(
+        Promise.resolve('in time'),
+        1_000,
+        () => 'instead',
+        () => {},
+      ),
+    ).toBe('in time');
+    await expect(
+      patience.limit(
+        Promise.reject(new Error('refused')),
+        1_000,
+        () => 'instead',
+        () => {},
+      ),
+    ).rejects.toThrowError('refused');
+    let finish = (_: string): void => {};
+    const work = new Promise<string>((resolve) => {
+      finish = resolve;
+    });
+    let late: string | undefined;
+    const handedOver = new Promise<void>((resolve) => {
+      const limited = patience.limit(
+        work,
+        10,
+        () => 'instead',
+        (result) => {
+          late = result;
+          resolve();
+        },
+      );
+      void limited.then((answer) => finish(`${answer} of this`));
+    });
+    await handedOver;
+    expect(late).toBe('instead of this');
+  });
+
+  it('ends with the hang of a Redis: every getOrCompute is answered by its loader meanwhile', async () => {
+    await using redis = await RedisProcess.start({});
+    const cache = redisCache({ address: redis.address, namespace: 'hang' });
+    await cache.ping();
+    await cache.set('k', 'stored');
+    redis.pause();
+    try {
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, (_, i) => cache.getOrComputeEntry(`k${i}`, () => i)),
+      );
+      expect(answers.map(({ value }) => value)).toEqual(Array.from({ length: 20 }, (_, i) => i));
+      expect(new Set(answers.map(({ source }) => source))).toEqual(new Set(['loader']));
+      // Long before its command's own deadline.
+      expect(cache.stats().errors).toBe(0);
+    } finally {
+      redis.resume();
+    }
+    await cache.close();
+  });
+});
