@@ -1,7 +1,7 @@
 /**
  * Counts what a run showed, from its report and its gates: `<passed> <failed>` on stdout, words on stderr.
  *
- * Every drill of the catalogue must have completed. Every criterion in scope must be PASS or WAIVED; one that depends on
+ * Every drill of the catalogue that fits the topology must have completed. Every criterion in scope must be PASS or WAIVED; one that depends on
  * timing (`timing` in its gate) may be INVALID instead, because a shared machine may be too noisy to time anything.
  *
  *   verdict.ts <run> [<second run>]    a timed criterion that failed in the first run counts as it is in the second
@@ -10,6 +10,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseGates } from '../config/gates.ts';
+import type { EnvironmentConfig } from '../config/schema.ts';
 import { drillsNamed } from '../harness/registry.ts';
 import type { Report } from '../harness/reports/report.ts';
 
@@ -40,7 +41,8 @@ let passed = 0;
 const problems: string[] = [];
 const notes: string[] = [];
 
-for (const { id } of drillsNamed('all')) {
+const { topology } = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as EnvironmentConfig;
+for (const { id } of drillsNamed('all').filter(({ topologies }) => topologies.includes(topology.kind))) {
   const trials = report.trials.filter(({ drill }) => drill === id);
   const broken = trials.find(({ status }) => status !== 'completed');
   if (trials.length === 0) problems.push(`drill ${id}: did not run`);

@@ -219,9 +219,14 @@ const ROOMS: readonly rules.Room[] = [
     libraries: ['ioredis'],
   }),
   room('test/', 'tests may look anywhere', ['*']),
-  room('.ci/', 'the pipeline', ['config/gates.ts', 'harness/registry.ts', 'infra/docker/plugin.ts'], {
-    types: ['harness/reports/report.ts'],
-  }),
+  room(
+    '.ci/',
+    'the pipeline',
+    ['config/gates.ts', 'config/schema.ts', 'harness/registry.ts', 'infra/docker/plugin.ts'],
+    {
+      types: ['harness/reports/report.ts'],
+    },
+  ),
   room('vitest.config.ts', 'tool configuration', [], { libraries: ['vitest'] }),
 ];
 
