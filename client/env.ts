@@ -13,6 +13,7 @@
  * | `REDIS_TLS` | `true`: TLS, with the CA of the file `REDIS_TLS_CA` where given; a CA alone means TLS too |
  * | `CACHE_DEFAULT_TTL`, `REDIS_TTL` | seconds; the first wins; default 3600 |
  * | `CACHE_NAMESPACE` | default `cache` |
+ * | `CACHE_WARMING_ENABLED`, `CACHE_MONITORING_ENABLED` | for `featuresFromEnv`; default true |
  * | `CIRCUIT_BREAKER_ENABLED`, `CIRCUIT_BREAKER_THRESHOLD`, `CIRCUIT_BREAKER_TIMEOUT` | the last in seconds, at most 60 |
  *
  * With Redis on, `NODE_ENV=development` and none of the variables that name a Redis, it is a memory cache too.
@@ -32,6 +33,17 @@ export type EnvironmentPlan =
 export function fromEnv(variables: Variables = process.env): Cache {
   const plan = planFromEnv(variables);
   return plan.kind === 'memory' ? memoryCache(plan.cache) : openCache({ ...plan.cache, ...plan.redis });
+}
+
+/** What an application starts beside the cache: a `CacheWarmer`, and metrics, logs or analytics. */
+export function featuresFromEnv(variables: Variables = process.env): {
+  readonly warming: boolean;
+  readonly monitoring: boolean;
+} {
+  return {
+    warming: boolean(variables, 'CACHE_WARMING_ENABLED') ?? true,
+    monitoring: boolean(variables, 'CACHE_MONITORING_ENABLED') ?? true,
+  };
 }
 
 /** What `fromEnv` would open. */

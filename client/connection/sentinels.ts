@@ -25,7 +25,7 @@ export interface SentinelView {
 /** What the sentinels say; known without asking, because each is asked once a second. */
 export interface SentinelStatus {
   readonly configured: number;
-  /** Of them, those that answered of late. */
+  /** Of them, those that answered when they were last asked. */
   readonly answering: number;
   /** Of those, how many name the same master as the one that knows the last failover. */
   readonly agreeing: number;
@@ -63,6 +63,8 @@ export class SentinelBoard implements Board {
   readonly #watches: readonly Watch<SentinelView>[];
   readonly #views: (SentinelView | undefined)[];
   readonly #heard: boolean[];
+  /** Whether the last question to it was answered. */
+  readonly #answers: boolean[];
 
   constructor(options: {
     readonly count: number;
@@ -74,6 +76,7 @@ export class SentinelBoard implements Board {
   }) {
     this.#views = Array.from({ length: options.count }, () => undefined);
     this.#heard = Array.from({ length: options.count }, () => false);
+    this.#answers = Array.from({ length: options.count }, () => false);
     const report = (index: number, view: SentinelView | undefined): void => {
       this.#heard[index] = true;
       if (view) this.#see(index, view);
@@ -106,8 +109,9 @@ export class SentinelBoard implements Board {
   }
 
   status(): SentinelStatus {
-    const since = now() - STALE_MS;
-    const answering = this.#views.filter((view) => view !== undefined && view.at >= since) as SentinelView[];
+    const answering = this.#views.filter(
+      (view, i) => view !== undefined && this.#answers[i],
+    ) as SentinelView[];
     const leading = answering.toSorted((a, b) => b.epoch - a.epoch)[0];
     const named = leading && addressKey(leading.master);
     return {

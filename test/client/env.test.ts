@@ -2,9 +2,25 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ConfigurationError, fromEnv, planFromEnv, type Variables } from '../../client/index.ts';
+import {
+  ConfigurationError,
+  featuresFromEnv,
+  fromEnv,
+  planFromEnv,
+  type Variables,
+} from '../../client/index.ts';
 
 const on = { ENABLE_REDIS_CACHE: 'true' };
+
+describe('featuresFromEnv', () => {
+  it('says that all is on, but for what a variable turns off', () => {
+    expect(featuresFromEnv({})).toEqual({ warming: true, monitoring: true });
+    expect(featuresFromEnv({ CACHE_WARMING_ENABLED: 'false' })).toEqual({ warming: false, monitoring: true });
+    expect(() => featuresFromEnv({ CACHE_MONITORING_ENABLED: 'often' })).toThrowError(
+      'CACHE_MONITORING_ENABLED: "often"',
+    );
+  });
+});
 
 describe('fromEnv', () => {
   it('leaves Redis off while ENABLE_REDIS_CACHE is not set', async () => {
