@@ -5,11 +5,17 @@
  * Left out: reading files and variables (`load.ts`, `env.ts`), and every derived number that needs the machine
  * (io-threads capped by its cores, addresses): that is the topology's.
  */
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { bytes } from './units.ts';
 
 const durationMs = z.number().int().min(1).max(3_600_000);
 const port = z.number().int().min(1).max(65_535);
+const file = z
+  .string()
+  .min(1)
+  .transform((path) => resolve(path))
+  .describe('the path of a PEM file');
 const directiveName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'a redis.conf directive name, in lower case');
 
 /** What one block of addresses has room for, on either substrate. */
@@ -158,6 +164,12 @@ export type EnvironmentConfig = z.infer<typeof environmentSchema>;
 function contradictions(env: EnvironmentConfig): readonly { path: readonly string[]; message: string }[] {
   const found: { path: string[]; message: string }[] = [];
   const { kind, replicas, sentinels, quorum } = env.topology;
+  if (!env.security.tls && env.security.certificates !== undefined) {
+    found.push({
+      path: ['security', 'certificates'],
+      message: "given, but 'security.tls' is false: nobody would use them; allowed: none, or tls: true",
+    });
+  }
   if (kind === 'sentinel' && quorum > sentinels) {
     found.push({
       path: ['topology', 'quorum'],
