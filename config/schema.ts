@@ -99,6 +99,8 @@ export const environmentSchema = z
     security: z.strictObject({
       /** TLS on every link: clients, replication, sentinels, cluster bus. */
       tls: z.boolean(),
+      /** Files in PEM form, absolute or relative to the working directory. Absent: the kit makes an authority and certificates. */
+      certificates: z.strictObject({ ca: file, cert: file, key: file }).optional(),
     }),
     client: z.strictObject({
       namespace: z

@@ -10,6 +10,7 @@ import { type ContainerFacts, docker, inspectContainers, labelled, tryDocker } f
 import { renderHashes } from './files.ts';
 import { chooseImages } from './images.ts';
 import { type DockerPlan, LABEL, type PlannedContainer, RUN_AS, servicesOf, volumesOf } from './plan.ts';
+import { ownedIds } from './terraform.ts';
 
 export type NextApply =
   /** It mends it by itself. */
@@ -17,7 +18,9 @@ export type NextApply =
   | 'replaces it'
   | 'updates it in place'
   /** Terraform does not see it: the remedy does. */
-  | 'leaves it as it is';
+  | 'leaves it as it is'
+  /** Another container has the name: Terraform misses its own and cannot make it. */
+  | 'fails, the name is taken';
 
 export interface DriftFinding {
   /** Container, network or volume. */
@@ -37,7 +40,7 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
   const services = servicesOf(plan);
   const { hashes, sums } = await renderHashes(plan, chooseImages(stateDir).facts, stateDir);
   const [found, labels, images, networks, volumes, containers, files] = await Promise.all([
-    inspectContainers(services.map(({ container }) => container)),
+    inspectContainers([...services, plan.init, plan.ready].map(({ container }) => container)),
     labelled('container', label),
     expectedImages(stateDir),
     existing('network', [plan.networks.data.name, plan.networks.publish.name]),
@@ -45,6 +48,7 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
     named(plan),
     configurationFiles(plan, sums),
   ]);
+  const owned = ownedIds(stateDir, plan.environment.name);
   const perContainer = services.flatMap((service) => {
     const facts = found.get(service.container);
     if (facts === undefined) return [missing('container', service.container)];
@@ -53,9 +57,13 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
       plan,
       image: images[service.id] ?? images.redis,
       hash: hashes.get(service.configVolume),
+      // A remote state is not read: then nobody is a stranger.
+      deployed: owned.size === 0 || owned.has(facts.Id),
+      lostNetworks: networks,
     };
     return compare(facts, expectation);
   });
+  const shortLived = [plan.init.container, plan.ready.container].filter((name) => !found.has(name));
   const known = new Set([
     ...services.map(({ container }) => container),
     plan.init.container,
@@ -66,6 +74,7 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
     ...networks.map((name) => missing('network', name)),
     ...volumes.map((name) => missing('volume', name)),
     ...perContainer,
+    ...shortLived.map((name) => missing('container', name)),
     ...surplus.map(tooMany),
     ...files,
   ];
@@ -77,13 +86,18 @@ interface Expectation {
   /** The id that the tag has now; undefined where the image is gone. */
   readonly image: string | undefined;
   readonly hash: string | undefined;
+  /** Whether it is the container that Terraform made. */
+  readonly deployed: boolean;
+  readonly lostNetworks: readonly string[];
 }
 
 type Row = readonly [kind: string, found: string, expected: string, nextApply: NextApply, remedy?: string];
 
 /** Pure: one container against what it should be. */
 export function compare(facts: ContainerFacts, expectation: Expectation): readonly DriftFinding[] {
-  const rows = [
+  const { container } = expectation.service;
+  const rows: readonly Row[] = [
+    ['made-by-hand', expectation.deployed ? 'deployed' : 'another of this name', 'deployed', 'replaces it'],
     ...stateRows(facts, expectation),
     ...networkRows(facts, expectation),
     ...settingRows(facts, expectation),
@@ -91,12 +105,10 @@ export function compare(facts: ContainerFacts, expectation: Expectation): readon
   return rows
     .filter(([, found, expected]) => found !== expected)
     .map(([kind, found, expected, nextApply, remedy = '']) => ({
-      what: expectation.service.container,
-      kind,
-      found,
-      expected,
-      nextApply,
-      remedy,
+      ...{ what: container, kind, found, expected },
+      ...(expectation.deployed
+        ? { nextApply, remedy }
+        : { nextApply: 'fails, the name is taken', remedy: `docker rm -f ${container}, then deploy` }),
     }));
 }
 
@@ -111,7 +123,10 @@ function stateRows({ State }: ContainerFacts, { service: { container } }: Expect
   ];
 }
 
-function networkRows({ NetworkSettings }: ContainerFacts, { service, plan }: Expectation): readonly Row[] {
+function networkRows(
+  { NetworkSettings }: ContainerFacts,
+  { service, plan, lostNetworks }: Expectation,
+): readonly Row[] {
   const { data, publish } = plan.networks;
   const { container, address } = service;
   const joined = NetworkSettings.Networks;
@@ -122,28 +137,19 @@ function networkRows({ NetworkSettings }: ContainerFacts, { service, plan }: Exp
       ? 'not in the data network'
       : joined[data.name]?.IPAddress || address.host;
   const published = joined[publish.name] === undefined ? 'not in the publishing network' : 'in it';
+  // A network that was lost comes back with the next apply, without its containers.
+  const remedy = (network: string, connect: string) =>
+    lostNetworks.includes(network) ? `deploy, then ${connect}` : connect;
+  const leaves = 'leaves it as it is';
+  const join = `docker network connect ${publish.name} ${container}`;
   return [
-    ['disconnected', held, address.host, 'leaves it as it is', connect],
-    [
-      'disconnected',
-      published,
-      'in it',
-      'leaves it as it is',
-      `docker network connect ${publish.name} ${container}`,
-    ],
+    ['disconnected', held, address.host, leaves, remedy(data.name, connect)],
+    ['disconnected', published, 'in it', leaves, remedy(publish.name, join)],
   ];
 }
 
 function settingRows(facts: ContainerFacts, { service, image, hash }: Expectation): readonly Row[] {
   const { Config, HostConfig } = facts;
-  const replace = `docker rm -f ${service.container}, then deploy`;
-  const blind = (kind: string, found: string, expected: string): Row => [
-    kind,
-    found,
-    expected,
-    'leaves it as it is',
-    replace,
-  ];
   const megabytes = `${Math.round(HostConfig.Memory / 1024 ** 2)} MB`;
   const port = `${service.published.host}:${service.published.port}->${service.address.port}`;
   return [
@@ -154,9 +160,17 @@ function settingRows(facts: ContainerFacts, { service, image, hash }: Expectatio
     ['user', Config.User, RUN_AS, 'replaces it'],
     ['read-only', String(HostConfig.ReadonlyRootfs), 'true', 'replaces it'],
     ['configuration', Config.Labels?.[LABEL.config] ?? 'none', hash ?? 'none', 'replaces it'],
-    blind('label', Config.Labels?.[LABEL.node] ?? 'none', service.id),
-    blind('health-check', healthOf(facts), ['CMD', ...service.health].join(' ')),
-    blind('environment', ownVariables(facts, service.env), [...service.env].sort().join(' ')),
+    // Of the container that was deployed these can only differ where the plan does: nobody changes them in place.
+    ['label', Config.Labels?.[LABEL.node] ?? 'none', service.id, 'replaces it'],
+    ['environment', ownVariables(facts, service.env), [...service.env].sort().join(' '), 'replaces it'],
+    // The provider neither updates a health check nor replaces its container.
+    [
+      'health-check',
+      healthOf(facts),
+      ['CMD', ...service.health].join(' '),
+      'leaves it as it is',
+      `docker rm -f ${service.container}, then deploy`,
+    ],
   ];
 }
 

@@ -5,20 +5,23 @@
  * plan + secrets + images ─▶ texts (pure renderers) ─▶ `<state>/docker/<environment>/files/<node>/…` and `files.tar`
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { type EnvironmentSecrets, loadSecrets } from '../../config/secrets.ts';
 import { LOADER, loaderPassword, renderRedisAcl, renderSentinelAcl } from '../acl.ts';
 import { NODES_FILE, renderClusterNodes } from '../cluster-nodes.ts';
 import { functionLibrary, LIBRARY_FILE } from '../functions.ts';
 import { type BinaryFacts, renderRedisConf } from '../redis-conf.ts';
 import { renderSentinelConf } from '../sentinel-conf.ts';
-import { makeCertificates } from '../tls.ts';
 import type { Address, TopologyNode } from '../topology.ts';
 import { tarOf } from './archive.ts';
+import { certificates, type TlsTexts } from './certificates.ts';
 import { NODE_IMAGE_DIR } from './images.ts';
 import type { DockerPlan, PlannedNode } from './plan.ts';
+import { environmentDir, kept, writeSecret } from './state-files.ts';
+
+export { environmentDir } from './state-files.ts';
 
 const PROJECT = join(import.meta.dirname, '../..');
 const TLS_PATHS = { ca: '/kit/tls/ca.crt', cert: '/kit/tls/node.crt', key: '/kit/tls/node.key' };
@@ -36,15 +39,6 @@ export interface RenderedFiles {
   readonly hashes: ReadonlyMap<string, string>;
   readonly departures: readonly string[];
 }
-
-export interface TlsTexts {
-  readonly ca: string;
-  readonly cert: string;
-  readonly key: string;
-}
-
-/** Where an environment on Docker keeps what it must remember. */
-export const environmentDir = (stateDir: string, name: string): string => join(stateDir, 'docker', name);
 
 /** Secrets of their own: a local environment of the same name is another environment. */
 export const dockerSecrets = (stateDir: string, name: string): EnvironmentSecrets =>
@@ -330,28 +324,6 @@ function commanderTexts(
   return new Map([['local.json', `${JSON.stringify(config, null, 2)}\n`]]);
 }
 
-/** Made once, and again when the addresses change or less than 30 days are left. */
-async function certificates(plan: DockerPlan, stateDir: string): Promise<TlsTexts> {
-  const dir = join(environmentDir(stateDir, plan.environment.name), 'tls');
-  const addresses = ['127.0.0.1', 'localhost', ...plan.nodes.map(({ address }) => address.host)];
-  const path = join(dir, 'made.json');
-  if (existsSync(path)) {
-    const made: { addresses: string[]; notAfter: string } & TlsTexts = JSON.parse(readFileSync(path, 'utf8'));
-    const daysLeft = (Date.parse(made.notAfter) - Date.now()) / 86_400_000;
-    if (daysLeft > 30 && made.addresses.join() === addresses.join()) return made;
-  }
-  const made = await makeCertificates({ addresses, environment: plan.environment.name });
-  const texts: TlsTexts = { ca: made.ca, cert: made.cert, key: made.key.reveal() };
-  writeSecret(path, `${JSON.stringify({ addresses, notAfter: made.notAfter.toISOString(), ...texts })}\n`);
-  return texts;
-}
-
-/** The CA that clients of an environment trust, if it has TLS and was rendered. */
-export function clientCa(stateDir: string, name: string): string | undefined {
-  const path = join(environmentDir(stateDir, name), 'tls', 'made.json');
-  return existsSync(path) ? String(JSON.parse(readFileSync(path, 'utf8')).ca) : undefined;
-}
-
 function hashesOf(texts: Texts): ReadonlyMap<string, string> {
   return new Map(
     [...texts].map(([volume, entries]) => {
@@ -362,25 +334,6 @@ function hashesOf(texts: Texts): ReadonlyMap<string, string> {
 }
 
 const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
-
-/** Whole or not at all: Terraform may read it at any time. An unchanged file is not touched. */
-function writeSecret(path: string, content: string | Uint8Array): void {
-  if (existsSync(path) && readFileSync(path).equals(Buffer.from(content))) return;
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const draft = `${path}.${process.pid}.next`;
-  try {
-    writeFileSync(draft, content, { mode: 0o600, flush: true });
-    chmodSync(draft, 0o600);
-    renameSync(draft, path);
-  } finally {
-    rmSync(draft, { force: true });
-  }
-}
-
-function kept(path: string, make: () => string): string {
-  if (!existsSync(path)) writeSecret(path, make());
-  return readFileSync(path, 'utf8');
-}
 
 const base = (name: string): string => readFileSync(join(PROJECT, name), 'utf8');
 

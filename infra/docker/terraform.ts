@@ -171,6 +171,12 @@ const PROBLEMS: readonly {
     hint: 'make room (docker system df), then deploy again: it goes on where it stopped',
   },
   {
+    when: /container name .* is already in use/i,
+    code: 'CONTAINER_EXISTS',
+    what: 'a container that Terraform did not make has the name of one that it is to make',
+    hint: 'kit drift names it; docker rm -f it, then deploy again',
+  },
+  {
     when: /cannot be destroyed|prevent_destroy/i,
     code: 'PROTECTED',
     what: 'the environment is protected: its data would be destroyed',

@@ -85,7 +85,8 @@ async function siteOf(
   binary: RedisBinary,
   block: Pick<Block, 'addressing' | 'placement'>,
 ): Promise<Site> {
-  const { name, security } = topology.environment;
+  const { environment } = topology;
+  const { name } = environment;
   const dir = environmentDir(stateDir, name);
   const hosts = [...block.placement.values()].map(({ host }) => host);
   return {
@@ -96,7 +97,7 @@ async function siteOf(
     addressing: block.addressing,
     binary,
     secrets: loadSecrets(name, stateDir),
-    tls: security.tls ? await provideTls(name, dir, hosts) : undefined,
+    tls: environment.security.tls ? await provideTls(environment, dir, hosts) : undefined,
   };
 }
 

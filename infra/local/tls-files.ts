@@ -1,24 +1,33 @@
-/** The certificates of an environment on disk: made once for its addresses, read again by later commands. */
+/**
+ * The certificates of an environment on disk: those that were given, else made for its addresses; put there once, when it is
+ * new, and read again by later commands: nodes that run have loaded them.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import { readCertificates } from '../given-certificates.ts';
 import { makeCertificates } from '../tls.ts';
 import { makePrivateDir, writePrivate } from './files.ts';
 import type { TlsFiles } from './site.ts';
 
 /** The CA's key is not kept: nothing signs a second time. Clients get the CA alone, they prove themselves by password. */
 export async function provideTls(
-  environment: string,
+  { name, security }: Pick<EnvironmentConfig, 'name' | 'security'>,
   environmentDir: string,
   hosts: readonly string[],
 ): Promise<TlsFiles> {
   const dir = join(environmentDir, 'tls');
   const paths = { ca: join(dir, 'ca.crt'), cert: join(dir, 'node.crt'), key: join(dir, 'node.key') };
   if (!existsSync(paths.key)) {
+    const addresses = [...new Set(hosts)];
+    const { ca, cert, key } =
+      security.certificates === undefined
+        ? await makeCertificates({ environment: name, addresses })
+        : readCertificates(security.certificates, addresses);
     makePrivateDir(dir);
-    const made = await makeCertificates({ environment, addresses: [...new Set(hosts)] });
-    writePrivate(paths.ca, made.ca);
-    writePrivate(paths.cert, made.cert);
-    writePrivate(paths.key, made.key.reveal());
+    writePrivate(paths.ca, ca);
+    writePrivate(paths.cert, cert);
+    writePrivate(paths.key, key.reveal());
   }
   return { paths, material: { ca: readFileSync(paths.ca, 'utf8') } };
 }

@@ -1,6 +1,6 @@
 /** What somebody with the engine in hand does: a container made again almost as it was, a file of its configuration changed. */
 import { request } from 'node:http';
-import { docker, inspectContainers } from '../../../infra/docker/engine.ts';
+import { type ContainerFacts, docker } from '../../../infra/docker/engine.ts';
 import type { PlannedContainer } from '../../../infra/docker/plan.ts';
 
 interface Body {
@@ -15,14 +15,13 @@ interface Body {
   };
 }
 
-/** Removes the container and makes it again with one thing changed: the command line cannot say all that its API can. */
+/** Removes the container and makes it again as `facts` has it but for one thing: the command line cannot say all that its API can. */
 export async function remake(
   { container, address }: PlannedContainer,
   networks: { readonly data: { readonly name: string }; readonly publish: { readonly name: string } },
+  facts: ContainerFacts,
   change: (body: Body) => unknown,
 ): Promise<void> {
-  const facts = (await inspectContainers([container])).get(container);
-  if (facts === undefined) throw new Error(`no container ${container}`);
   const endpoint = { [networks.data.name]: { IPAMConfig: { IPv4Address: address.host } } };
   const body = structuredClone({
     ...facts.Config,

@@ -8,8 +8,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadEnvironment } from '../../../config/load.ts';
 import { environmentSchema } from '../../../config/schema.ts';
 import { type DriftFinding, findDrift, type NextApply } from '../../../infra/docker/drift.ts';
-import { docker } from '../../../infra/docker/engine.ts';
-import { planDocker } from '../../../infra/docker/plan.ts';
+import { type ContainerFacts, docker, inspectContainers } from '../../../infra/docker/engine.ts';
+import { LABEL, planDocker, servicesOf, volumesOf } from '../../../infra/docker/plan.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import { deploy, terraformPlan } from '../../../infra/docker/terraform.ts';
 import { planTopology } from '../../../infra/topology.ts';
@@ -34,46 +34,148 @@ async function drift(): Promise<readonly DriftFinding[]> {
 }
 const noDrift = () => until('no drift', async () => (await drift()).length === 0, 30_000);
 
-/** What Terraform plans for a container, network or volume. */
+/** What Terraform plans, by what the findings call it; the wait at a deploy's end is nobody's drift. */
 const ACTIONS: Readonly<Record<string, NextApply>> = {
   create: 'creates it',
   replace: 'replaces it',
   update: 'updates it in place',
 };
-async function planned(): Promise<readonly { readonly address: string; readonly nextApply?: NextApply }[]> {
+async function planned(): Promise<Readonly<Record<string, NextApply>>> {
   const { steps } = await terraformPlan(config, terraform);
-  return steps.map(({ action, address }) => ({ address, nextApply: ACTIONS[action] as NextApply }));
+  const names = [
+    ...servicesOf(plan).map(({ container }) => container),
+    ...volumesOf(plan),
+    plan.init.container,
+  ];
+  const nameOf = (address: string) =>
+    names.find((name) => address.includes(`_${name.replace('kit-drifting-', '')}_`)) ??
+    names.find((name) => address.includes(`_${name}_`)) ??
+    (address.includes('network_publish') ? networks.publish.name : address);
+  return Object.fromEntries(
+    steps
+      .filter(({ address }) => !address.includes('readiness_ready'))
+      .map(({ action, address }) => [nameOf(address), ACTIONS[action] ?? 'leaves it as it is']),
+  );
 }
+/** What the findings say Terraform will do: for what it leaves alone, nothing. */
+const claimed = (found: readonly DriftFinding[]): Readonly<Record<string, NextApply>> =>
+  Object.fromEntries(
+    found
+      .filter(({ nextApply }) => nextApply !== 'leaves it as it is')
+      .map(({ what, nextApply }) => [what, nextApply]),
+  );
+const kindsOf = (found: readonly DriftFinding[]) => found.map(({ what, kind }) => `${what}: ${kind}`);
 
 describeOnEngine('drift', () => {
   beforeAll(async () => {
-    const environment = await dockerSubstrate({ stateDir: state.path }).apply(planTopology(config), { ephemeral: false });
-    await environment[Symbol.asyncDispose]();
+    await deploy(config, terraform);
   });
   afterAll(async () => {
     await dockerSubstrate({ stateDir: state.path }).destroy(config.name);
     state[Symbol.dispose]();
   });
-  const show = async (what: string) => {
-    const found = await drift();
-    console.log(what, JSON.stringify(found.map(f=>[f.what,f.kind,f.found,f.nextApply])), JSON.stringify(await planned()));
+
+  const { container } = exporter;
+  const data = networks.data.name;
+  const limit = (memory: string) => ['update', '--memory', memory, '--memory-swap', memory, container];
+  const stray = ['kit-drifting-stray', '--label', `${LABEL.environment}=drifting`, '--entrypoint', 'true'];
+
+  /** Each: how it is done, how it is undone by what the finding says, or by hand where the next apply would do it. */
+  const DAMAGES: Readonly<Record<string, readonly [what: string, damage: string[][], mend: string[][]]>> = {
+    paused: [node.container, [['pause', node.container]], [['unpause', node.container]]],
+    stopped: [node.container, [['stop', '--time', '1', node.container]], [['start', node.container]]],
+    disconnected: [
+      container,
+      [['network', 'disconnect', data, container]],
+      [['network', 'connect', '--ip', exporter.address.host, data, container]],
+    ],
+    memory: [container, [limit('300m')], [limit(`${exporter.memoryMb}m`)]],
+    restart: [
+      container,
+      [['update', '--restart', 'no', container]],
+      [['update', '--restart', 'unless-stopped', container]],
+    ],
+    'container-too-many': [
+      'kit-drifting-stray',
+      [['create', '--name', ...stray, 'IMAGE']],
+      [['rm', '--force', 'kit-drifting-stray']],
+    ],
   };
-  it('explore', async () => {
-    await show('clean');
-    await docker(['pause', node.container]); await show('paused'); await docker(['unpause', node.container]);
-    await docker(['stop','-t','1', node.container]); await show('stopped'); await docker(['start', node.container]);
-    await docker(['network','disconnect',networks.data.name, exporter.container]); await show('disc data'); await docker(['network','connect','--ip',exporter.address.host,networks.data.name, exporter.container]);
-    await docker(['network','disconnect',networks.publish.name, exporter.container]); await show('disc publish'); await docker(['network','connect',networks.publish.name, exporter.container]);
-    await docker(['update','--memory','300m','--memory-swap','300m', exporter.container]); await show('memory'); await docker(['update','--memory',`${exporter.memoryMb}m`,'--memory-swap',`${exporter.memoryMb}m`, exporter.container]);
-    await docker(['update','--restart','no', exporter.container]); await show('restart'); await docker(['update','--restart','unless-stopped', exporter.container]);
-    await inVolume(exporter.configVolume, image(), 'echo "# x" >> /v/exporter.sh'); await show('conf'); await inVolume(exporter.configVolume, image(), 'sed -i "$ d" /v/exporter.sh');
-    for (const [k, c] of Object.entries({
-      env: (b: any) => b.Env.push('X=1'), label: (b: any) => { b.Labels['redis-cache-kit.node']='x'; }, health: (b: any) => { b.Healthcheck.Test=['CMD','true']; },
-      image: (b: any) => { b.Image = image(); }, port: (b: any) => { b.HostConfig.PortBindings['9121/tcp'][0].HostPort='27829'; }, memory: (b: any) => { b.HostConfig.Memory=b.HostConfig.MemorySwap=200*1024**2; },
-    })) { await remake(exporter, networks, c); await show('remade '+k);
-      await docker(['rm','-f',exporter.container]); if (k==='env') await show('removed'); await deploy(config, terraform); await show('after deploy'); }
-    await docker(['rm','-f',exporter.container]); await docker(['volume','rm',exporter.configVolume]); await show('vol missing'); await deploy(config, terraform); await show('after deploy');
-    for (const c of [node.container, exporter.container, plan.commander.container]) await docker(['network','disconnect','-f',networks.publish.name,c]);
-    await docker(['network','rm',networks.publish.name]); await show('net missing'); await deploy(config, terraform).catch(e=>console.log(String(e))); await show('after deploy');
-  }, 300000);
+
+  it.each(Object.entries(DAMAGES))('names what is %s', async (kind, [what, damage, mend]) => {
+    for (const args of damage) await docker(args.map((arg) => (arg === 'IMAGE' ? image() : arg)));
+    const found = await drift();
+    expect(kindsOf(found)).toEqual([`${what}: ${kind}`]);
+    expect(await planned()).toEqual(claimed(found));
+    // Looking twice, and Terraform's looking, changed nothing.
+    expect(await drift()).toEqual(found);
+    for (const args of mend) await docker(args);
+    await noDrift();
+  });
+
+  it('names a configuration file that was changed on its volume', async () => {
+    await inVolume(exporter.configVolume, image(), 'echo "# by hand" >> /v/exporter.sh');
+    const found = await drift();
+    expect(kindsOf(found)).toEqual([`${exporter.configVolume}: configuration-file`]);
+    expect(found[0]?.found).toContain('exporter.sh');
+    expect(await planned()).toEqual({});
+    await inVolume(exporter.configVolume, image(), 'sed -i "$ d" /v/exporter.sh');
+    await noDrift();
+  });
+
+  const CHANGES: Readonly<Record<string, Parameters<typeof remake>[3]>> = {
+    environment: ({ Env }) => Env.push('EXTRA=1'),
+    label: ({ Labels }) => Object.assign(Labels, { [LABEL.node]: 'another' }),
+    'health-check': ({ Healthcheck }) => Object.assign(Healthcheck, { Test: ['CMD', 'true'] }),
+    image: (body) => Object.assign(body, { Image: image(), Cmd: ['600'], Entrypoint: ['sleep'] }),
+    port: ({ HostConfig }) =>
+      Object.assign(HostConfig, {
+        PortBindings: { '9121/tcp': [{ HostIp: '127.0.0.1', HostPort: '27829' }] },
+      }),
+    memory: ({ HostConfig }) => Object.assign(HostConfig, { Memory: 2 ** 27, MemorySwap: 2 ** 27 }),
+  };
+
+  it('names each thing of a container that somebody made again, and that the next apply fails until it is gone', async () => {
+    const facts = (await inspectContainers([container])).get(container) as ContainerFacts;
+    for (const [kind, change] of Object.entries(CHANGES)) {
+      await remake(exporter, networks, facts, change);
+      const found = await drift();
+      expect(kindsOf(found)).toEqual([`${container}: made-by-hand`, `${container}: ${kind}`]);
+      for (const { nextApply } of found) expect(nextApply).toBe('fails, the name is taken');
+      expect(await drift()).toEqual(found);
+    }
+    await expect(deploy(config, terraform)).rejects.toMatchObject({ code: 'CONTAINER_EXISTS' });
+    await docker(['rm', '--force', container]);
+    const removed = await drift();
+    expect(kindsOf(removed)).toEqual([`${container}: container-missing`]);
+    expect(await planned()).toEqual(claimed(removed));
+    await deploy(config, terraform);
+    await noDrift();
+  });
+
+  it('names a lost volume and a lost network, and what brings both back', async () => {
+    await docker(['rm', '--force', container, plan.init.container]);
+    await docker(['volume', 'rm', exporter.configVolume]);
+    const others = [node, plan.commander].map((service) => service.container);
+    for (const other of others)
+      await docker(['network', 'disconnect', '--force', networks.publish.name, other]);
+    await docker(['network', 'rm', networks.publish.name]);
+    const found = await drift();
+    expect(kindsOf(found)).toEqual([
+      `${networks.publish.name}: network-missing`,
+      `${exporter.configVolume}: volume-missing`,
+      ...others.slice(0, 1).map((other) => `${other}: disconnected`),
+      `${container}: container-missing`,
+      ...others.slice(1).map((other) => `${other}: disconnected`),
+      `${plan.init.container}: container-missing`,
+    ]);
+    expect(await planned()).toEqual(claimed(found));
+    await deploy(config, terraform);
+    // Of the new network Terraform sees no stranger: what the finding says joins them.
+    for (const { remedy } of found.filter(({ kind }) => kind === 'disconnected')) {
+      expect(remedy).toMatch(/^deploy, then docker /);
+      await docker(remedy.replace('deploy, then docker ', '').split(' '));
+    }
+    await noDrift();
+  });
 });

@@ -7,7 +7,7 @@ import { configuration } from './bench.ts';
 
 const plan = planDocker(planTopology(configuration('pure')));
 const [service = plan.exporter] = plan.nodes;
-const expectation = { service, plan, image: 'sha256:1', hash: 'abc' };
+const expectation = { service, plan, image: 'sha256:1', hash: 'abc', deployed: true, lostNetworks: [] };
 
 /** A container as it should be, with changes. */
 function container(change: (facts: Mutable) => unknown = () => {}): ContainerFacts {
@@ -66,11 +66,11 @@ const DAMAGES: Readonly<Record<string, (facts: Mutable) => unknown>> = {
   'port: replaces it': ({ HostConfig }) => Object.assign(HostConfig, { PortBindings: null }),
   'user: replaces it': ({ Config }) => Object.assign(Config, { User: 'root' }),
   'read-only: replaces it': ({ HostConfig }) => Object.assign(HostConfig, { ReadonlyRootfs: false }),
-  'label: leaves it as it is': ({ Config }) => Object.assign(Config, { Labels: { [LABEL.config]: 'abc' } }),
+  'label: replaces it': ({ Config }) => Object.assign(Config, { Labels: { [LABEL.config]: 'abc' } }),
   'configuration: replaces it': ({ Config }) =>
     Object.assign(Config, { Labels: { [LABEL.node]: service.id } }),
   'health-check: leaves it as it is': ({ Config }) => delete Config.Healthcheck,
-  'environment: leaves it as it is': ({ Config }) => Object.assign(Config, { Env: ['EXTRA=1'] }),
+  'environment: replaces it': ({ Config }) => Object.assign(Config, { Env: ['EXTRA=1'] }),
 };
 
 it.each(Object.entries(DAMAGES))('names what the next apply does: %s', (name, damage) => {
@@ -85,5 +85,25 @@ it('names a lost publishing network, too', () => {
   );
   expect(compare(lost, expectation)).toMatchObject([
     { kind: 'disconnected', found: 'not in the publishing network' },
+  ]);
+});
+
+it('of a container that Terraform did not make it says so first, and that the next apply fails', () => {
+  const damaged = container(({ Config }) => delete Config.Healthcheck);
+  const findings = compare(damaged, { ...expectation, deployed: false });
+  expect(findings.map(({ kind }) => kind)).toEqual(['made-by-hand', 'health-check']);
+  for (const { nextApply, remedy } of findings) {
+    expect(nextApply).toBe('fails, the name is taken');
+    expect(remedy).toContain(`docker rm -f ${service.container}`);
+  }
+});
+
+it('a container that lost a network with the network itself is joined again after a deploy', () => {
+  const lost = container(
+    ({ NetworkSettings }) => delete NetworkSettings.Networks[plan.networks.publish.name],
+  );
+  const findings = compare(lost, { ...expectation, lostNetworks: [plan.networks.publish.name] });
+  expect(findings).toMatchObject([
+    { kind: 'disconnected', remedy: expect.stringMatching(/^deploy, then docker network connect/) },
   ]);
 });

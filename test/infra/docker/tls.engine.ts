@@ -1,10 +1,14 @@
 /** An environment with TLS on every link, cut to pieces; and one node by itself. */
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { sentinelCache } from '../../../client/index.ts';
 import { loadEnvironment } from '../../../config/load.ts';
 import { environmentSchema } from '../../../config/schema.ts';
-import { planDocker } from '../../../infra/docker/plan.ts';
+import { docker, labelled } from '../../../infra/docker/engine.ts';
+import { dockerSecrets } from '../../../infra/docker/files.ts';
+import { LABEL, planDocker } from '../../../infra/docker/plan.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import type { Environment } from '../../../infra/environment.ts';
 import { planTopology } from '../../../infra/topology.ts';
@@ -76,6 +80,28 @@ describeOnEngine('an environment with TLS', () => {
     await cache.close();
     const [first] = endpoints.redis;
     expect(await answerInPlainText(first?.port ?? 0)).not.toContain('PONG');
+  });
+
+  it('neither a password nor a private key is in the state, the synthesised text, docker inspect or a log', async () => {
+    const { redis, sentinel } = dockerSecrets(state.path, config.name);
+    const made = readFileSync(join(state.path, 'docker', config.name, 'tls', 'made.json'), 'utf8');
+    const key: string = JSON.parse(made).key;
+    const secrets = [
+      ...[...Object.values(redis), ...Object.values(sentinel)].map((secret) => secret.reveal()),
+      // Each line of it: a text in JSON has the line ends escaped.
+      ...key.split('\n').filter((line) => line.length > 20 && !line.startsWith('---')),
+    ];
+    const names = await labelled('container', `${LABEL.environment}=${config.name}`);
+    const texts = [
+      readFileSync(join(state.path, 'docker', config.name, 'terraform.tfstate'), 'utf8'),
+      readFileSync(join(state.path, 'cdktf.out/stacks', config.name, 'cdk.tf.json'), 'utf8'),
+      readFileSync(join(state.path, 'docker/logs', `${config.name}-deploy.log`), 'utf8'),
+      await docker(['inspect', ...names]),
+      ...[...environment.logs.values()].map((path) => readFileSync(path, 'utf8')),
+    ];
+    expect(secrets.length).toBeGreaterThan(9);
+    expect(names).toHaveLength(10);
+    for (const text of texts) expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
   });
 
   it('the exporter reads over TLS', async () => {
