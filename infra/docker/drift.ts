@@ -10,7 +10,7 @@ import { type ContainerFacts, docker, inspectContainers, labelled, tryDocker } f
 import { renderHashes } from './files.ts';
 import { chooseImages } from './images.ts';
 import { type DockerPlan, LABEL, type PlannedContainer, RUN_AS, servicesOf, volumesOf } from './plan.ts';
-import { ownedIds } from './terraform.ts';
+import { idsIn, readState } from './state.ts';
 
 export type NextApply =
   /** It mends it by itself. */
@@ -39,7 +39,7 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
   const label = `${LABEL.environment}=${plan.environment.name}`;
   const services = servicesOf(plan);
   const { hashes, sums } = await renderHashes(plan, chooseImages(stateDir).facts, stateDir);
-  const [found, labels, images, networks, volumes, containers, files] = await Promise.all([
+  const [found, labels, images, networks, volumes, containers, files, state] = await Promise.all([
     inspectContainers([...services, plan.init, plan.ready].map(({ container }) => container)),
     labelled('container', label),
     expectedImages(stateDir),
@@ -47,8 +47,9 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
     existing('volume', volumesOf(plan)),
     named(plan),
     configurationFiles(plan, sums),
+    readState(plan.environment, { stateDir }),
   ]);
-  const owned = ownedIds(stateDir, plan.environment.name);
+  const owned = idsIn(state);
   const perContainer = services.flatMap((service) => {
     const facts = found.get(service.container);
     if (facts === undefined) return [missing('container', service.container)];
@@ -57,7 +58,7 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
       plan,
       image: images[service.id] ?? images.redis,
       hash: hashes.get(service.configVolume),
-      // A remote state is not read: then nobody is a stranger.
+      // Of what was never deployed nothing is known: then nobody is a stranger.
       deployed: owned.size === 0 || owned.has(facts.Id),
       lostNetworks: networks,
     };
