@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { AttachTarget } from '../config/attach.ts';
 import { EXIT, KitError } from '../config/errors.ts';
+import { certificateChecks } from '../infra/certificate-expiry.ts';
 import type { BundleReport } from '../infra/docker/bundle.ts';
 import type { DriftFinding } from '../infra/docker/drift.ts';
 import type { BuildOptions, BuiltImage } from '../infra/docker/images.ts';
@@ -85,7 +86,10 @@ export async function holdEnvironment(
 const CHECKS: Readonly<Record<OwnSubstrateName, (stateDir: string) => Promise<readonly DoctorCheck[]>>> = {
   local: async (stateDir) => {
     const { localFacts } = await import('../infra/local/facts.ts');
-    return doctor(() => localFacts({ stateDir }));
+    return [
+      ...(await doctor(() => localFacts({ stateDir }))),
+      ...certificateChecks(join(stateDir, 'environments')),
+    ];
   },
   docker: async (stateDir) => (await import('../infra/docker/doctor.ts')).dockerChecks(stateDir),
 };

@@ -1,5 +1,7 @@
 /** What a deploy on Docker needs of this machine, each with the one command that mends it. Changes nothing. */
+import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
+import { certificateChecks } from '../certificate-expiry.ts';
 import type { DoctorCheck } from '../doctor.ts';
 import { findProgram } from '../process.ts';
 import { engineVersion, imageExists, labelled } from './engine.ts';
@@ -17,6 +19,7 @@ export async function dockerChecks(stateDir: string): Promise<readonly DoctorChe
     pluginCheck(),
     ...(answers ? await imageChecks(stateDir) : []),
     ...(answers ? [await containersCheck()] : []),
+    ...certificateChecks(join(stateDir, 'docker')),
   ];
 }
 

@@ -1,0 +1,29 @@
+/** When the certificates of a substrate's environments end, for the doctor: nodes do not say, and clients only on the day. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DoctorCheck } from './doctor.ts';
+import { endOf } from './given-certificates.ts';
+
+const DAY_MS = 86_400_000;
+/** Sentinel cannot load another certificate while it runs: a rotation wants planning. */
+const WARN_DAYS = 30;
+
+/** @param root holds a folder an environment, with `tls/node.crt` where it has TLS */
+export function certificateChecks(root: string, now = new Date()): readonly DoctorCheck[] {
+  if (!existsSync(root)) return [];
+  return readdirSync(root)
+    .map((name) => ({ name, path: join(root, name, 'tls', 'node.crt') }))
+    .filter(({ path }) => existsSync(path))
+    .map(({ name, path }): DoctorCheck => {
+      const end = endOf(readFileSync(path, 'utf8'));
+      const days = Math.floor((end.getTime() - now.getTime()) / DAY_MS);
+      const state = days < 0 ? 'fail' : days < WARN_DAYS ? 'warn' : 'ok';
+      const words = days < 0 ? 'ended' : `${days} days left, ends`;
+      return {
+        id: `certificate-${name}`,
+        state,
+        found: `${words} on ${end.toISOString().slice(0, 10)}`,
+        remedy: state === 'ok' ? '' : 'docs/runbook.md, "A certificate ends"',
+      };
+    });
+}
