@@ -115,7 +115,7 @@ export async function engineVersion(): Promise<string> {
 }
 
 /** Undefined where the error is about what was asked and not about the engine. */
-function engineTrouble(stderr: string): KitError | undefined {
+export function engineTrouble(stderr: string): KitError | undefined {
   if (/permission denied.*(docker|socket)/is.test(stderr)) {
     return new KitError('the Docker engine refuses this user', {
       code: 'DOCKER_PERMISSION',

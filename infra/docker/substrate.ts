@@ -94,7 +94,9 @@ class DockerSubstrate implements Substrate {
       return environment;
     } catch (error) {
       // What stood before keeps its data, however the deploy ended; what is new leaves nothing.
-      if (!known) await this.#end(plan.environment, true);
+      // Where another deploy holds the state, what is there is its own.
+      const another = error instanceof KitError && error.code === 'STATE_LOCKED';
+      if (!known && !another) await this.#end(plan.environment, true);
       throw error;
     }
   }

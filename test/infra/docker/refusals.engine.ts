@@ -1,14 +1,17 @@
 /** What cannot be had ends in one clear error, and nothing is left that the next deploy would stumble over. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
-import { docker, labelled } from '../../../infra/docker/engine.ts';
+import { docker, engineTrouble, labelled } from '../../../infra/docker/engine.ts';
+import { environmentDir } from '../../../infra/docker/files.ts';
 import { imagesFile } from '../../../infra/docker/images.ts';
 import { LABEL, planDocker } from '../../../infra/docker/plan.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import { deploy } from '../../../infra/docker/terraform.ts';
+import { runProgram } from '../../../infra/process.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { until } from '../../support/redis.ts';
 import { configuration, describeOnEngine, engineStateDir } from './bench.ts';
@@ -40,6 +43,70 @@ describeOnEngine('refusals', () => {
       where: 'unix:///nowhere/docker.sock',
       hint: expect.stringContaining('dockerd'),
     });
+  });
+
+  it('an engine that refuses this user: says so, and how to be let in', async () => {
+    const socket = join(state.path, 'docker.sock');
+    const server = createServer().listen(socket);
+    await until('the socket', async () => existsSync(socket));
+    chmodSync(socket, 0);
+    chmodSync(state.path, 0o755);
+    // Nothing is closed to root: then as somebody else.
+    const asNobody = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : [];
+    const [command = 'docker', ...args] = [...asNobody, 'docker', 'version'];
+    try {
+      const record = await runProgram({ command, args, env: { DOCKER_HOST: `unix://${socket}`, HOME: '/' } });
+      expect(record.exitCode).not.toBe(0);
+      expect(engineTrouble(record.stderr)).toMatchObject({
+        code: 'DOCKER_PERMISSION',
+        where: `unix://${socket}`,
+        hint: expect.stringContaining('usermod'),
+      });
+    } finally {
+      server.close();
+    }
+  });
+
+  it('a plugin missing: says so, and leaves nothing', async () => {
+    const other = engineStateDir();
+    const file = join(other.path, 'terraform.rc');
+    writeFileSync(
+      file,
+      `provider_installation {\n  filesystem_mirror {\n    path = "${other.path}"\n  }\n}\n`,
+    );
+    vi.stubEnv('TF_CLI_CONFIG_FILE', file);
+    await expect(apply(config, other.path)).rejects.toMatchObject({
+      code: 'PLUGIN_MISSING',
+      hint: expect.stringContaining('kit doctor'),
+    });
+    expect(await traces()).toEqual([]);
+    other[Symbol.dispose]();
+  });
+
+  it('a state that another Terraform holds: says so, and leaves it alone', async () => {
+    const dir = join(state.path, 'holder');
+    const stateFile = join(environmentDir(state.path, config.name), 'terraform.tfstate');
+    mkdirSync(dir);
+    mkdirSync(dirname(stateFile), { recursive: true });
+    const holder = { terraform: { backend: { local: { path: stateFile } } }, output: { held: { value: 1 } } };
+    writeFileSync(join(dir, 'main.tf.json'), JSON.stringify(holder));
+    expect((await runProgram({ command: 'terraform', args: ['init'], cwd: dir })).exitCode).toBe(0);
+    // It asks before it applies, and holds the lock until it has an answer.
+    const waiting = spawn('terraform', ['apply'], { cwd: dir, stdio: ['pipe', 'ignore', 'ignore'] });
+    const ended = new Promise((resolve) => waiting.once('exit', resolve));
+    const lock = join(dirname(stateFile), '.terraform.tfstate.lock.info');
+    await until('the lock', async () => existsSync(lock), 20_000);
+    try {
+      await expect(apply()).rejects.toMatchObject({
+        code: 'STATE_LOCKED',
+        hint: expect.stringContaining('force-unlock'),
+      });
+      expect(existsSync(lock)).toBe(true);
+    } finally {
+      waiting.stdin.end('no\n');
+      await ended;
+    }
+    expect(await traces()).toEqual([]);
   });
 
   it('a port taken: says which, and leaves nothing', async () => {
