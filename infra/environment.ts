@@ -82,6 +82,8 @@ export interface Environment extends AsyncDisposable {
   readonly provenance: Readonly<Record<string, string>>;
   /** What the configuration asked for and this binary could not have, in words; printed in the report. */
   readonly departures: readonly string[];
+  /** An address of this machine that the nodes reach, where it is not the one by which this machine reaches them. */
+  readonly gateway?: string;
   /**
    * An admin connection to one node (its own, cached by the handle; sentinels included). RESP2, no offline queue,
    * command timeout 2 s, no retry of commands.

@@ -5,6 +5,9 @@
  * `asyncLossWindowMs` before a fault, or between it and the promotion of the new master, may be lost; anything else may
  * not. Writes of unknown outcome are neither, and an answer of the memory fallback was no write to Redis.
  *
+ * What is at stake is shown by a control: where the replicas were made to lag before a fault, async writes of that time are lost. The durable
+ * ones that were acknowledged in the same time are the exposed ones; without a lost async write there are none, whatever was acknowledged.
+ *
  * Of fewer than 20 durable acknowledgements in a trial, none lost says nothing: `durableLost` is left out then, unless some were.
  */
 
@@ -19,6 +22,7 @@ import {
   type Finding,
   faultSpans,
   finalMaster,
+  lastUs,
   operationsOf,
   present,
   promotionAfter,
@@ -73,15 +77,7 @@ function judge(
   const durable = acknowledged.filter(isDurable);
   const durableLost = lost.filter(isDurable);
   const asyncLost = lost.filter((write) => !isDurable(write));
-  const beyond = asyncLost.filter(
-    ({ invoke, completion }) =>
-      !excused.some(
-        ({ shard, startUs, endUs }) =>
-          (shard === undefined || shard === shardOf(invoke.key)) &&
-          completion.atUs >= startUs &&
-          completion.atUs <= endUs,
-      ),
-  );
+  const beyond = asyncLost.filter((write) => !isExcused(write, excused, shardOf));
   const unconfirmed = durable.filter(({ invoke, completion }) => {
     const promised = typeof invoke.durability === 'object' ? invoke.durability.replicas : 0;
     return (completion.replicas ?? 0) < promised;
@@ -92,6 +88,7 @@ function judge(
     ...reason(beyond, 'async writes lost outside the stated window'),
     ...reason(unconfirmed, 'durable writes acknowledged with fewer replicas than promised'),
   ];
+  const exposed = exposedOf(history, durable, asyncLost);
   const asyncCount = acknowledged.length - durable.length;
   const tooFew = durable.length < FEWEST_DURABLE && durableLost.length === 0;
   const promised = typeof context.environment.durability.durableWrites === 'object';
@@ -107,16 +104,53 @@ function judge(
           ]
         : []),
     ],
-    figures: present({
-      acknowledged: value(acknowledged.length, 'writes', acknowledged.length),
-      lost: value(lost.length, 'writes', acknowledged.length),
-      durableAcknowledged: value(durable.length, 'writes', durable.length),
-      durableLost: tooFew ? undefined : value(durableLost.length, 'writes', durable.length),
-      durableUnconfirmed: value(unconfirmed.length, 'writes', durable.length),
-      asyncLost: value(asyncLost.length, 'writes', asyncCount),
-      asyncLostBeyondWindow: value(beyond.length, 'writes', asyncCount),
-    }),
+    figures: {
+      ...present({
+        acknowledged: value(acknowledged.length, 'writes', acknowledged.length),
+        lost: value(lost.length, 'writes', acknowledged.length),
+        durableAcknowledged: value(durable.length, 'writes', durable.length),
+        durableLost: tooFew ? undefined : value(durableLost.length, 'writes', durable.length),
+        durableUnconfirmed: value(unconfirmed.length, 'writes', durable.length),
+        asyncLost: value(asyncLost.length, 'writes', asyncCount),
+        asyncLostBeyondWindow: value(beyond.length, 'writes', asyncCount),
+      }),
+      // Of none, too: that nothing was at stake is a finding, and not a missing one.
+      durableExposedLost: value(
+        exposed.filter((write) => lost.includes(write)).length,
+        'writes',
+        exposed.length,
+      ),
+    },
   };
+}
+
+function isExcused(
+  { invoke, completion }: AcknowledgedWrite,
+  excused: ReturnType<typeof excusedSpans>,
+  shardOf: (key: string) => string | undefined,
+): boolean {
+  return excused.some(
+    ({ shard, startUs, endUs }) =>
+      (shard === undefined || shard === shardOf(invoke.key)) &&
+      completion.atUs >= startUs &&
+      completion.atUs <= endUs,
+  );
+}
+
+/** Durable writes that were acknowledged while the replicas lagged, if what did not wait for them was lost then. */
+function exposedOf(
+  history: History,
+  durable: readonly AcknowledgedWrite[],
+  asyncLost: readonly AcknowledgedWrite[],
+): readonly AcknowledgedWrite[] {
+  const marks = history.observations.filter(({ from, name }) => from === 'drill' && name === 'lag');
+  return marks.flatMap((on, i) => {
+    if (on.data?.phase !== 'on') return [];
+    const endUs = marks[i + 1]?.atUs ?? lastUs(history);
+    const within = ({ completion }: AcknowledgedWrite) =>
+      completion.atUs >= on.atUs && completion.atUs <= endUs;
+    return asyncLost.some(within) ? durable.filter(within) : [];
+  });
 }
 
 /** When an async acknowledgement may be lost: from the window before a fault to the promotion of another master, and in its shard alone. */

@@ -13,6 +13,8 @@ export interface ScheduledFault {
   readonly target: Target;
   /** From the start of the workload. */
   readonly atMs: number;
+  /** From when on the replicas lag, so that the fault finds acknowledged writes that they do not have. */
+  readonly lag?: { readonly fromMs: number; readonly latencyMs: number };
   /**
    * When to heal: a time after the injection, given or as a share of the environment's down-after, or as soon as the clients write
    * again (bounded by the drill's bound).

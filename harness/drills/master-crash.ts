@@ -7,5 +7,13 @@ export const masterCrash = failover({
   safeOutcome:
     'bounded gap; no durable write lost, async ones only within the stated window; nothing applied twice',
   needs: ['kill', 'start'],
-  faults: [{ fault: 'kill', target: 'master', atMs: 2_000, heal: { when: 'recovered', plusMs: 500 } }],
+  faults: [
+    {
+      fault: 'kill',
+      target: 'master',
+      atMs: 2_000,
+      lag: { fromMs: 500, latencyMs: 250 },
+      heal: { when: 'recovered', plusMs: 500 },
+    },
+  ],
 });

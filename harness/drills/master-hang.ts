@@ -8,5 +8,13 @@ export const masterHang = failover({
   safeOutcome: 'the client moves without a reset; no stale acknowledgement; no durable write lost',
   needs: ['pause'],
   parameters: { stragglerMs: 1_500 },
-  faults: [{ fault: 'pause', target: 'master', atMs: 2_000, heal: { when: 'recovered', plusMs: 500 } }],
+  faults: [
+    {
+      fault: 'pause',
+      target: 'master',
+      atMs: 2_000,
+      lag: { fromMs: 500, latencyMs: 250 },
+      heal: { when: 'recovered', plusMs: 500 },
+    },
+  ],
 });

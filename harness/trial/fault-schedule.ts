@@ -12,6 +12,7 @@ import type { FaultEvent } from '../history.ts';
 import type { Recorder } from '../recorder.ts';
 import { pause, until, within } from '../until.ts';
 import type { GeneratorThread } from '../workloads/generator-thread.ts';
+import { type Lag, openLags } from './lag.ts';
 
 const TARGET_BOUND_MS = 5_000;
 /** Longer than a planned switch with every step at its bound. */
@@ -41,6 +42,7 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
   const { environment, recorder, clock, progress } = options;
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
+  const lags = openLags({ ...options, signal });
   const unhealed = new Map<ScheduledFault, () => Promise<void>>();
 
   const event = (scheduled: ScheduledFault, phase: FaultEvent['phase'], node?: string, detail?: string) =>
@@ -53,11 +55,12 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
       ...(detail !== undefined && { detail }),
     });
 
-  async function inject(scheduled: ScheduledFault): Promise<void> {
+  async function inject(scheduled: ScheduledFault, lag: Lag | undefined): Promise<void> {
     const fault = faultById(scheduled.fault);
     const node = await resolveTarget(environment, scheduled.target, signal);
     signal.throwIfAborted();
     progress(`${scheduled.fault} ${node ?? ''}`.trimEnd());
+    await lag?.hold();
     event(scheduled, 'inject', node);
     const injecting = fault.inject(environment, node ?? '', signal).then((injection) => {
       event(scheduled, 'injected', node, injection.detail);
@@ -69,20 +72,14 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
     const heal = () => healed(injecting, undo, tell).then(() => void unhealed.delete(scheduled));
     unhealed.set(scheduled, once(heal));
     await injecting;
+    await lag?.drop();
   }
 
   async function runOne(scheduled: ScheduledFault, startUs: number): Promise<void> {
+    const lag = await lags.before(scheduled, startUs);
     await pause(Math.max(0, scheduled.atMs - (clock.nowUs() - startUs) / 1_000), signal);
-    await inject(scheduled);
-    const { heal } = scheduled;
-    if ('afterMs' in heal || 'shareOfDownAfter' in heal) {
-      await pause(healAfterMs(heal, environment), signal);
-    } else {
-      const injectedUs = clock.nowUs();
-      await succeeded({ ...options, signal }, scheduled.target);
-      await recovered({ ...options, signal }, environment.cluster === undefined ? injectedUs : clock.nowUs());
-      await pause(heal.plusMs, signal);
-    }
+    await inject(scheduled, lag);
+    await untilHealIsDue(scheduled, { ...options, signal });
     await unhealed.get(scheduled)?.();
   }
 
@@ -92,18 +89,29 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
     },
     async healAll() {
       over.abort(new Error('the trial is over'));
-      const results = await Promise.allSettled([...unhealed.values()].map((heal) => heal()));
+      const healed = await Promise.allSettled([...unhealed.values()].map((heal) => heal()));
+      // After the heals: whoever is master then has to be known.
+      const results = [...healed, ...(await Promise.allSettled([lags.end()]))];
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     },
   };
 }
 
-function healAfterMs(
-  heal: Extract<ScheduledFault['heal'], { readonly afterMs: number } | { readonly shareOfDownAfter: number }>,
-  { topology }: Environment,
-): number {
-  if ('afterMs' in heal) return heal.afterMs;
-  return Math.round(heal.shareOfDownAfter * topology.environment.sentinel.downAfterMs);
+/** The time that the schedule gives, or the recovery of the clients and a moment more. */
+async function untilHealIsDue(
+  { heal, target }: ScheduledFault,
+  options: FaultScheduleOptions,
+): Promise<void> {
+  const { environment, clock, signal } = options;
+  if ('afterMs' in heal) return pause(heal.afterMs, signal);
+  if ('shareOfDownAfter' in heal) {
+    const { downAfterMs } = environment.topology.environment.sentinel;
+    return pause(Math.round(heal.shareOfDownAfter * downAfterMs), signal);
+  }
+  const injectedUs = clock.nowUs();
+  await succeeded(options, target);
+  await recovered(options, environment.cluster === undefined ? injectedUs : clock.nowUs());
+  await pause(heal.plusMs, signal);
 }
 
 /** Heals what an injection did, or may have done although it failed. */

@@ -41,6 +41,7 @@ export class DockerEnvironment implements Environment {
   readonly capabilities: Capabilities;
   readonly provenance: Readonly<Record<string, string>>;
   readonly departures: readonly string[];
+  readonly gateway: string;
   readonly cluster?: ClusterView;
   readonly #options: DockerEnvironmentOptions;
   readonly #admin: AdminConnections;
@@ -55,6 +56,8 @@ export class DockerEnvironment implements Environment {
       return { address: published, password: users.admin, ca: options.ca };
     });
     this.name = plan.environment.name;
+    // The bridge of the data network: internal means that nothing is forwarded, not that the host is not there.
+    this.gateway = plan.networks.data.subnet.replace(/\.0\/24$/, '.1');
     this.topology = plan.topology;
     this.endpoints = endpointsOf(plan, options.secrets, options.ca);
     this.provenance = options.provenance;

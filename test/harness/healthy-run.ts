@@ -101,7 +101,7 @@ function struckEvents(): Events {
 }
 
 function failoverEvents(
-  more: { readonly counted?: Record<string, string>; readonly changes?: Events } = {},
+  more: { readonly counted?: Record<string, string | null>; readonly changes?: Events } = {},
 ): Events {
   const all = [writes(0, 2000, 10), writes(2200, 6000, 10)].flat();
   const counted = { 'i:1': '1', 'a:1': ',1', 'i:2': '1', 'a:2': ',2', ...more.counted };
@@ -153,6 +153,17 @@ function filesOf(drill: Drill): Readonly<Record<string, Events>> {
   if (['short-stall', 'replies-lost'].includes(drill.id)) {
     const both = (client: string) => [failover(client), struck(client)];
     return { events: struckEvents(), kit: both('kit'), ioredis: both('ioredis') };
+  }
+  if (drill.faults.some(({ lag }) => lag !== undefined)) {
+    // Of the time in which the replicas lagged: one async write that is lost, and durable ones that are not.
+    const lost = op({ at: 1990, done: 1991, key: 'l:1', value: 'l' });
+    const kept = op({ at: 2200, done: 2201, key: 'l:2', value: 'l' });
+    const events = [
+      failoverEvents({ counted: { 'l:1': null, 'l:2': 'l' } }),
+      seen('drill', 'lag', 1500, { phase: 'on', latencyMs: 250 }),
+      seen('drill', 'lag', 2000, { phase: 'off' }),
+    ];
+    return { events, kit: [failover('kit'), lost, kept], ioredis: failover('ioredis') };
   }
   if (drill.family === 'failover') {
     return { events: failoverEvents(), kit: failover('kit'), ioredis: failover('ioredis') };

@@ -2,12 +2,19 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { drills } from '../../harness/drills/index.ts';
 import { analyzeRun } from '../../harness/judge.ts';
-import { environment, op, seen, writes } from './checkers/by-hand.ts';
+import { DURABLE, environment, op, seen, writes } from './checkers/by-hand.ts';
 import type { RunOptions } from './healthy-run.ts';
 import { criterion, Scratch } from './scratch.ts';
 
 const scratch = new Scratch();
 afterAll(() => scratch[Symbol.dispose]());
+
+/** Durable writes before and after the fault, and nothing else that could be lost. */
+const durableOnly = [
+  writes(0, 2000, 10, { durability: DURABLE, replicas: 1 }),
+  writes(2200, 6000, 10, { durability: DURABLE, replicas: 1 }),
+  seen('workload', 'lateness-total', 9999, { p50Ms: 0.1, p99Ms: 1, maxMs: 5, n: 2000 }, { client: 'kit' }),
+];
 
 const run = (options: RunOptions) => analyzeRun(scratch.recorded(options).dir);
 
@@ -62,6 +69,20 @@ describe('a GO that is not earned', () => {
       because: expect.stringContaining('10 durable writes were acknowledged'),
     });
     expect(report.verdict.exitCode).not.toBe(0);
+  });
+
+  it('does not know whether durable writes are kept where nothing else was lost', () => {
+    const calm = run({
+      instead: Object.fromEntries(
+        ['master-crash', 'master-hang'].map((drill) => [`${drill}/kit`, durableOnly]),
+      ),
+    });
+    expect(criterion(calm, 'durable-kept-exposed')).toMatchObject({
+      state: 'INSUFFICIENT',
+      n: 0,
+      because: expect.stringContaining('20 are the fewest'),
+    });
+    expect(calm.verdict.exitCode).not.toBe(0);
   });
 
   it('is a no-go where batches are answered by the memory fallback', () => {

@@ -7,11 +7,13 @@ import { loadEnvironment } from '../../config/load.ts';
 import type { Checker } from '../../harness/checkers/checker.ts';
 import { doubleApplies } from '../../harness/checkers/double-applies.ts';
 import { failovers } from '../../harness/checkers/failovers.ts';
+import { lostWrites } from '../../harness/checkers/lost-writes.ts';
 import { openClock } from '../../harness/clock.ts';
 import type { Drill } from '../../harness/drills/drill.ts';
 import { drills } from '../../harness/drills/index.ts';
 import type { ExpectationEvent } from '../../harness/history.ts';
 import { parseHistory } from '../../harness/parse-history.ts';
+import { lagReplicas } from '../../harness/trial/lag.ts';
 import { proxied } from '../../harness/trial/proxied.ts';
 import { runTrial, type TrialRequest } from '../../harness/trial.ts';
 import { clientSpec } from '../../harness/workloads/adapter.ts';
@@ -104,7 +106,7 @@ describe('a failover drill', () => {
     const [fault] = drill.faults;
     const said: string[] = [];
     const record = await trialOf(
-      { ...drill, faults: fault ? [{ ...fault, atMs: 500 }] : [] },
+      { ...drill, faults: fault ? [{ ...fault, lag: { fromMs: 200, latencyMs: 150 }, atMs: 1_500 }] : [] },
       { progress: (line) => said.push(line) },
     );
     expect(record).toMatchObject({ status: 'completed', clients: ['kit', 'ioredis'] });
@@ -120,6 +122,17 @@ describe('a failover drill', () => {
     for (const name of ['sentinel +switch-master', 'info sample', 'process sample', 'workload final-probe']) {
       expect(seen).toContain(name);
     }
+    // The replicas lagged: what waited for nobody is lost, what waited is not, and was at stake.
+    expect(history.observations.filter(({ name }) => name === 'lag').map(({ data }) => data?.phase)).toEqual([
+      'on',
+      'off',
+    ]);
+    const config = loadEnvironment('dev');
+    const { figures } = lostWrites.check(history, { environment: config, drill: drill.id, client: 'kit' });
+    expect(figures.asyncLost).not.toMatchObject({ value: 0 });
+    expect(figures.durableExposedLost).toMatchObject({ value: 0 });
+    expect(figures.durableExposedLost?.n).toBeGreaterThan(0);
+
     const roles = new Map(history.finals.map(({ node, redisRole }) => [node, redisRole]));
     expect([...roles.values()].toSorted()).toEqual(['master', 'replica', 'replica']);
     expect(said.some((line) => line.startsWith('kit writes again after'))).toBe(true);
@@ -166,6 +179,52 @@ describe('answers that are lost', () => {
     const other = environment.topology.redis.find(({ id }) => id !== master)?.id ?? '';
     await expect(behind.environment.capabilities.mute?.(other)).rejects.toThrow(/not before redis-/);
     expect(await behind.environment.masterId()).toBe(master);
+  });
+});
+
+describe('replicas that lag', () => {
+  it('have a write only after the latency, nothing while they are held, and follow as before in the end', async () => {
+    const masterId = (await environment.masterId()) ?? '';
+    const master = await environment.admin(masterId);
+    const replicas = environment.topology.redis.map(({ id }) => id).filter((id) => id !== masterId);
+    const seenBy = async (key: string) =>
+      Promise.all(replicas.map(async (id) => (await environment.admin(id)).exists(key)));
+    const lag = await lagReplicas(environment, { latencyMs: 300, signal: AbortSignal.timeout(10_000) });
+    try {
+      const writtenAt = performance.now();
+      await master.set('lag:1', 'v', 'EX', 60);
+      await until('the replicas to have it', async () => (await seenBy('lag:1')).every((n) => n === 1));
+      expect(performance.now() - writtenAt).toBeGreaterThanOrEqual(290);
+      await lag.hold();
+      await master.set('lag:2', 'v', 'EX', 60);
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      expect(await seenBy('lag:2')).toEqual([0, 0]);
+    } finally {
+      await lag.end();
+      await lag.end();
+    }
+    await until('the replicas to have that, too', async () => (await seenBy('lag:2')).every((n) => n === 1));
+    expect(await environment.masterId()).toBe(masterId);
+    await master.unlink('lag:1', 'lag:2');
+  });
+
+  it('are not needed for a fault: where they cannot lag, the trial says so and goes on', async () => {
+    const drill = drillNamed('master-hang');
+    const [fault] = drill.faults;
+    const said: string[] = [];
+    // An address that is not this machine's: nobody can listen there.
+    const record = await trialOf(
+      {
+        ...drill,
+        clients: ['kit'],
+        workload: { ...drill.workload, parameters: { afterHealMs: 100 } },
+        faults: fault ? [{ ...fault, atMs: 300, heal: { afterMs: 200 } }] : [],
+      },
+      { environment: environmentWith({ gateway: '192.0.2.1' }), progress: (line) => said.push(line) },
+    );
+    expect(record).toMatchObject({ status: 'completed' });
+    expect(said.join()).toMatch(/the replicas cannot be made to lag/);
+    expect(historyOf(record.files).observations.filter(({ name }) => name === 'lag')).toEqual([]);
   });
 });
 

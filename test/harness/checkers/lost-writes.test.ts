@@ -11,12 +11,47 @@ import {
   number,
   op,
   sample,
+  seen,
   switched,
   writes,
 } from './by-hand.ts';
 
 const durable = { durability: DURABLE, replicas: 1 } as const;
 const check = (...events: readonly Events[]) => lostWrites.check(history(...events), context());
+
+describe('what is at stake', () => {
+  const check = (...events: readonly Events[]) => lostWrites.check(history(...events), context());
+  const durable = writes(1000, 2000, 50, { durability: DURABLE, replicas: 1 });
+  const earlier = writes(0, 400, 10, { durability: DURABLE, replicas: 1 });
+  const async = writes(1001, 2000, 100);
+  const lag = [
+    seen('drill', 'lag', 1000, { phase: 'on', latencyMs: 250 }),
+    seen('drill', 'lag', 2001, { phase: 'off' }),
+  ];
+  const all = [earlier, durable, async].flat();
+  const lastAsync = { 'w:1901': null };
+  const struck = [fault(2000, 2600), switched(2150)];
+
+  it('are the durable writes of the time in which async ones were lost', () => {
+    const finding = check(all, lag, struck, final(all, lastAsync));
+    expect(finding.figures.durableExposedLost).toMatchObject({ value: 0, n: 20 });
+  });
+
+  it('catches a client that acknowledges without waiting: its durable writes go as the async ones do', () => {
+    const finding = check(all, lag, struck, final(all, { ...lastAsync, 'w:1900': null, 'w:1950': null }));
+    expect(finding.validity).toBe('invalid');
+    expect(finding.figures.durableExposedLost).toMatchObject({ value: 2, n: 20 });
+  });
+
+  it('is nothing where no async write was lost, or none of that time, or no replica lagged', () => {
+    const none = { value: 0, n: 0 };
+    expect(check(all, lag, struck, final(all)).figures.durableExposedLost).toMatchObject(none);
+    expect(check(all, struck, final(all, lastAsync)).figures.durableExposedLost).toMatchObject(none);
+    const late = writes(2050, 2060, 10);
+    const other = final([...all, ...late], { 'w:2050': null });
+    expect(check(all, late, lag, struck, other).figures.durableExposedLost).toMatchObject(none);
+  });
+});
 
 describe('lost-writes', () => {
   it('finds nothing lost where the master holds every acknowledged write', () => {

@@ -1,0 +1,134 @@
+/**
+ * Makes the replicas lag, so that a fault finds something to lose: an acknowledgement that waited for nobody is then on the master alone.
+ *
+ * on ─▶ every replica follows the master through a proxy that delays the stream by so much; what they confirm comes back at once
+ * hold ─▶ nothing more arrives; the links stay up, so that the master goes on as if all were well
+ * drop ─▶ the links are cut, with what was on its way
+ * end ─▶ where the master is still the same, the replicas follow it as before; where not, the sentinels see to them
+ *
+ * Sentinel corrects a replica that follows another address only after failover-timeout; a lag lasts less than that.
+ */
+import type { Environment } from '../../infra/environment.ts';
+import type { Address } from '../../infra/topology.ts';
+import type { Clock } from '../clock.ts';
+import type { ScheduledFault } from '../drills/drill.ts';
+import { type FaultProxy, startProxy } from '../faults/proxy/index.ts';
+import type { Recorder } from '../recorder.ts';
+import { parseInfo } from '../redis-info.ts';
+import { pause, until } from '../until.ts';
+
+const LINK_BOUND_MS = 5_000;
+
+export interface Lag {
+  hold(): Promise<void>;
+  drop(): Promise<void>;
+  /** Safe to call twice, and whatever was called before. */
+  end(): Promise<void>;
+}
+
+export interface LagsOptions {
+  readonly environment: Environment;
+  readonly recorder: Recorder;
+  readonly clock: Clock;
+  readonly progress: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface Lags {
+  /**
+   * The lag that a scheduled fault asks for, when it is due. Undefined where none is asked for or none can be made: then the fault
+   * strikes all the same, and its checker sees that nothing was at stake.
+   */
+  before(scheduled: ScheduledFault, startUs: number): Promise<Lag | undefined>;
+  /** Ends all of them. */
+  end(): Promise<void>;
+}
+
+/** The lags of one trial, from when to when in its history. */
+export function openLags({ environment, recorder, clock, progress, signal }: LagsOptions): Lags {
+  const made = new Set<Lag>();
+  const observe = (data: Readonly<Record<string, string | number>>) =>
+    recorder.record({ type: 'observe', from: 'drill', name: 'lag', atUs: clock.nowUs(), data });
+  return {
+    async before({ lag }, startUs) {
+      if (lag === undefined) return undefined;
+      await pause(Math.max(0, lag.fromMs - (clock.nowUs() - startUs) / 1_000), signal);
+      try {
+        const lagging = await lagReplicas(environment, { latencyMs: lag.latencyMs, signal });
+        made.add(lagging);
+        observe({ phase: 'on', latencyMs: lag.latencyMs });
+        return { ...lagging, drop: () => lagging.drop().then(() => observe({ phase: 'off' })) };
+      } catch (error) {
+        signal.throwIfAborted();
+        progress(
+          `the replicas cannot be made to lag: ${error instanceof Error ? error.message : String(error)}`,
+        );
+        return undefined;
+      }
+    },
+    async end() {
+      for (const lag of made) await lag.end();
+    },
+  };
+}
+
+export async function lagReplicas(
+  environment: Environment,
+  options: { readonly latencyMs: number; readonly signal: AbortSignal },
+): Promise<Lag> {
+  const masterId = await environment.masterId();
+  const nodes = await environment.status();
+  const master = nodes.find(({ id }) => id === masterId);
+  if (master === undefined) throw new Error('there is no master whose replicas could lag');
+  const replicas = environment.topology.redis.map(({ id }) => id).filter((id) => id !== masterId);
+  const announced = master.announced ?? master.address;
+  const host = environment.gateway ?? master.address.host;
+  const proxy = await startProxy(master.address, { host });
+  let ended: Promise<void> | undefined;
+  const lag: Lag = {
+    hold: () => proxy.add('hold', { type: 'timeout', timeoutMs: 0 }),
+    drop: () => proxy.down(),
+    end() {
+      ended ??= restore(environment, proxy, { masterId: master.id, announced, replicas });
+      return ended;
+    },
+  };
+  try {
+    // One after the other: a master whose replicas are all away refuses writes (min-replicas-to-write).
+    for (const id of replicas) await follow(environment, id, proxy.address, options.signal);
+    await proxy.add('lag', { type: 'latency', latencyMs: options.latencyMs });
+    return lag;
+  } catch (error) {
+    await lag.end();
+    throw error;
+  }
+}
+
+async function follow(
+  environment: Environment,
+  replica: string,
+  { host, port }: Address,
+  signal?: AbortSignal,
+): Promise<void> {
+  await (await environment.admin(replica)).replicaof(host, port);
+  const isLinked = async () => {
+    const info = parseInfo(await (await environment.admin(replica)).info('replication'));
+    return info.master_port === String(port) && info.master_link_status === 'up';
+  };
+  const what = `${replica} to follow ${host}:${port}`;
+  await until(what, isLinked, { boundMs: LINK_BOUND_MS, everyMs: 10, ...(signal && { signal }) });
+}
+
+async function restore(
+  environment: Environment,
+  proxy: FaultProxy,
+  was: { readonly masterId: string; readonly announced: Address; readonly replicas: readonly string[] },
+): Promise<void> {
+  const { port } = proxy.address;
+  await proxy[Symbol.asyncDispose]();
+  if ((await environment.masterId()) !== was.masterId) return;
+  for (const id of was.replicas) {
+    const info = parseInfo(await (await environment.admin(id)).info('replication'));
+    if (info.master_port === String(port)) await follow(environment, id, was.announced);
+  }
+}
