@@ -79,6 +79,7 @@ export class SentinelBoard implements Board {
     this.#answers = Array.from({ length: options.count }, () => false);
     const report = (index: number, view: SentinelView | undefined): void => {
       this.#heard[index] = true;
+      this.#answers[index] = view !== undefined;
       if (view) this.#see(index, view);
       options.changed();
     };
