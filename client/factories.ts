@@ -67,8 +67,6 @@ export function openCache(options: CacheOptions & RedisOptions): Cache {
   const target = resolveConnection(options);
   const resolved = resolveCache(options);
   if (!resolved.enabled) return memoryCache(options);
-  if (resolved.l1 && target.mode === 'cluster')
-    throw new ConfigurationError('l1: the first tier follows one master; it cannot be used with a cluster');
   if (resolved.l1 && target.replicaReads)
     throw new ConfigurationError(
       'l1: what a replica says may be older than the word that an entry has changed; leave out l1 or replicaReads',

@@ -204,9 +204,4 @@ describe('a cache over a cluster', () => {
       clusterCache({ nodes: [set.nodes[0]?.address as RedisProcess['address']], namespace: 'c' }),
     ),
   );
-
-  it('has no first tier', () => {
-    const nodes = [{ host: 'h', port: 1 }];
-    expect(() => clusterCache({ nodes, l1: {} })).toThrowError(/l1: the first tier follows one master/);
-  });
 });

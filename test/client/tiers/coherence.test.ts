@@ -1,9 +1,11 @@
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { linksBeside } from '../../../client/connection/beside.ts';
 import { type CacheConnection, openConnection } from '../../../client/connection/index.ts';
 import { resolveConnection } from '../../../client/options.ts';
 import { Coherence, type CoherenceEvent } from '../../../client/tiers/coherence.ts';
-import type { RedisOptions } from '../../../client/types.ts';
+import type { Address, RedisOptions } from '../../../client/types.ts';
 import { RedisProcess, type SentinelSet, startSentinelSet, until } from '../../support/redis.ts';
 
 /** A first tier in its smallest form: what coherence is asked to keep right. */
@@ -13,12 +15,13 @@ class Tier {
   readonly kept = new Map<string, string | null>();
   readonly events: CoherenceEvent[] = [];
 
-  constructor(options: RedisOptions, boundMs?: number) {
+  constructor(options: RedisOptions, boundMs?: number, listenAt?: Address) {
     const resolved = resolveConnection(options);
+    const beside = linksBeside(resolved);
     this.connection = openConnection(resolved);
     this.coherence = new Coherence(this.connection, {
       prefixes: ['ns:'],
-      open: linksBeside(resolved),
+      open: (master) => beside(listenAt ?? master),
       ...(boundMs === undefined ? {} : { boundMs }),
     });
     this.coherence.on((event) => {
@@ -63,6 +66,53 @@ class Tier {
   async close(): Promise<void> {
     this.coherence.close();
     await this.connection.close();
+  }
+}
+
+/** Forwards to Redis, until it is told to stop: then it keeps its connections and says nothing. */
+class StuckProxy implements AsyncDisposable {
+  readonly address: Address;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  #stopped = false;
+
+  private constructor(server: Server, target: Address) {
+    this.#server = server;
+    this.address = { host: target.host, port: (server.address() as { port: number }).port };
+    server.on('connection', (socket) => {
+      const upstream = connect(target.port, target.host);
+      for (const [one, other] of [
+        [socket, upstream],
+        [upstream, socket],
+      ] as const) {
+        this.#sockets.add(one);
+        one.pipe(other);
+        if (this.#stopped) one.pause();
+        one.on('close', () => other.destroy());
+        one.on('error', () => {});
+      }
+    });
+  }
+
+  static async open(target: Address): Promise<StuckProxy> {
+    const server = createServer().listen(0, target.host);
+    await once(server, 'listening');
+    return new StuckProxy(server, target);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const socket of this.#sockets) socket.pause();
+  }
+
+  go(): void {
+    this.#stopped = false;
+    for (const socket of this.#sockets) socket.resume();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
   }
 }
 
@@ -204,6 +254,31 @@ describe('coherence with one server', () => {
     expect(servedAt - pausedAt).toBeLessThan(tier.coherence.boundMs + 50);
     redis.resume();
     await tier.live();
+  });
+
+  it('a listener that hangs alone is noticed within the bound, and replaced', async () => {
+    await using stuck = await StuckProxy.open(redis.address);
+    const behind = new Tier({ mode: 'standalone', address: redis.address }, 200, stuck.address);
+    await behind.live();
+    await redis.admin().set('ns:k', 'old');
+    await behind.keep('ns:k');
+    const before = behind.count('live');
+    stuck.stop();
+    await redis.admin().set('ns:k', 'new');
+    const writtenAt = performance.now();
+    let servedAt = writtenAt;
+    await until('the new value is served', async () => {
+      const at = performance.now();
+      if ((await behind.get('ns:k')) === 'new') return true;
+      servedAt = at;
+      return false;
+    });
+    expect(servedAt - writtenAt).toBeLessThanOrEqual(200);
+    await until('it is given up', () => behind.count('lost') > 0);
+    stuck.go();
+    await until('it is live again', () => behind.count('live') > before);
+    expect(behind.kept.get('ns:k')).not.toBe('old');
+    await behind.close();
   });
 
   it('a process that is too busy to listen serves nothing older than the bound', async () => {
