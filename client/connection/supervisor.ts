@@ -180,7 +180,7 @@ export class Supervisor implements SupervisedConnection {
 
   /** Something suggests that the node is no master any more: it is asked now. */
   recheck(): void {
-    if (this.#link) this.#heartbeat(this.#link);
+    if (this.#link && now() - this.#heartbeatAt > TICK_MS) this.#heartbeat(this.#link);
   }
 
   current(): Redis | undefined {

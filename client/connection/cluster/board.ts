@@ -14,6 +14,8 @@ import { type ClusterView, parseNodes } from './nodes.ts';
 const ASKED_MAX = 5;
 /** What a node said that does not answer any more counts for so long while others answer. */
 const STALE_MS = 10_000;
+/** Between two questions out of turn. */
+const ASK_MS = 20;
 
 interface Asked {
   readonly address: Address;
@@ -33,6 +35,7 @@ export class ClusterBoard {
   /** Shards that want to know soon. */
   readonly #alarmed = new Set<unknown>();
   #known: readonly Address[];
+  #askedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ResolvedConnection, dial: Dial, changed: () => void) {
     this.#options = options;
@@ -71,8 +74,11 @@ export class ClusterBoard {
     for (const { watch } of this.#asked.values()) watch.alert(this.#alarmed.size > 0);
   }
 
-  /** Now. */
+  /** Now, but not for each of a thousand redirections. */
   ask(): void {
+    const at = now();
+    if (at - this.#askedAt < ASK_MS) return;
+    this.#askedAt = at;
     for (const { watch } of this.#asked.values()) watch.ask();
   }
 
