@@ -25,6 +25,7 @@ afterAll(() => redis[Symbol.asyncDispose]());
 
 async function using<T>(cache: Cache, run: (cache: Cache) => Promise<T>): Promise<T> {
   try {
+    await cache.ping();
     return await run(cache);
   } finally {
     await cache.clear();

@@ -96,6 +96,7 @@ describe.each(caches)('an entry %s', (_, open) => {
 
   it('that is kept past its freshness is absent, and stays so', async () => {
     const cache = kept(open());
+    await cache.ping();
     await cache.getOrCompute('k', () => 1, { ttlSeconds: 0.2, graceSeconds: 100 });
     await until('it is stored', async () => (await cache.get('k')) === 1);
     await until('it is stale', async () => (await cache.get('k')) === undefined);

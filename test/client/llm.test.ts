@@ -22,6 +22,7 @@ describe.each<[string, () => Cache]>([
 ])('answers of language models %s', (_, open) => {
   it('are given once for the same model, prompt and parameters', async () => {
     const cache = kept(open());
+    await cache.ping();
     const llm = llmCache(cache, { ttlSeconds: 60 });
     let calls = 0;
     const call = async () => ({ response: `answer ${++calls}`, metadata: { tokens: 150 } });
@@ -45,7 +46,9 @@ describe.each<[string, () => Cache]>([
   });
 
   it('go with their model, and with no other', async () => {
-    const llm = llmCache(kept(open()));
+    const cache = kept(open());
+    await cache.ping();
+    const llm = llmCache(cache);
     const requests = ['llama3:8b', 'llama3:70b', 'org/*'].map((model) => ({ model, prompt: 'x' }));
     for (const request of requests) {
       await llm.ask(request, () => ({ response: request.model }));
@@ -61,6 +64,7 @@ describe.each<[string, () => Cache]>([
 
   it('are asked for again after an error, and where the entry is something else', async () => {
     const cache = kept(open());
+    await cache.ping();
     const llm = llmCache(cache);
     const request = { model: 'm', prompt: ['system', 'user'] };
     await expect(llm.ask(request, () => Promise.reject(new Error('overloaded')))).rejects.toThrowError(

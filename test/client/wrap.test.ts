@@ -27,6 +27,7 @@ const kept = (cache: Cache): Cache => {
 describe('a wrapped function', () => {
   it('is called once for equal arguments, whatever their spelling, and its results are in Redis', async () => {
     const cache = kept(redisCache({ address: redis.address, namespace: 'wrap' }));
+    await cache.ping();
     let calls = 0;
     const search = wrap(
       async (filter: { lang: string; limit?: number | undefined }, page: number) => {
