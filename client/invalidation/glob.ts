@@ -1,6 +1,7 @@
 /**
  * Redis's own patterns (`*`, `?`, `[a-z]`, `[^a]`, `\x`) over bytes, as SCAN's MATCH means them. A star that fails goes on from the
- * last star only, so that no pattern takes longer than pattern times text.
+ * last star only, so that no pattern takes longer than pattern times text. Left out: ranges with characters beyond ASCII, of
+ * which Redis makes different things on different platforms.
  */
 type Token =
   | { readonly kind: 'star' }

@@ -52,9 +52,4 @@ export class Fills {
     for (const flight of this.#flights.values()) flight.overtaken = true;
     this.#flights.clear();
   }
-
-  /** Keys that are being read. */
-  get size(): number {
-    return this.#flights.size;
-  }
 }

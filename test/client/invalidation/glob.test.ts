@@ -14,11 +14,10 @@ const text = fc.string({
   minLength: 1,
   maxLength: 6,
 });
-const pattern = fc.string({
-  unit: fc.constantFrom('a', 'b', 'c', '*', '?', '[', ']', '^', '-', '\\', 'ü'),
-  minLength: 1,
-  maxLength: 8,
-});
+const patternOf = (...characters: string[]) =>
+  fc.string({ unit: fc.constantFrom('a', 'b', 'c', '*', '?', ...characters), minLength: 1, maxLength: 8 });
+// Not both: what a range with a byte beyond ASCII means differs in Redis itself, by the sign of the platform's char.
+const pattern = fc.oneof(patternOf('[', ']', '^', '-', '\\'), patternOf('ü', ']', '-', '\\'));
 
 it('matches what Redis matches', async () => {
   const admin = redis.admin();
