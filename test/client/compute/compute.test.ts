@@ -30,7 +30,9 @@ afterEach(async () => {
 afterAll(() => redis[Symbol.asyncDispose]());
 
 async function open(options: RedisCacheOptions = {}): Promise<Cache> {
-  const made = redisCache({ address: redis.address, namespace: 'c', ...options });
+  // However busy the machine is: what is counted here is not how fast Redis is.
+  const compute = { patienceMs: 5000, ...options.compute };
+  const made = redisCache({ address: redis.address, namespace: 'c', ...options, compute });
   opened.push(made);
   await made.ping();
   return made;
@@ -282,6 +284,62 @@ describe('getOrCompute, where Redis gives no lease', () => {
       }
     }
     await noLease();
+  });
+});
+
+describe('getOrCompute, while Redis hangs', () => {
+  it('is answered before anybody suspects it, by single keys and many, and gives a late lease back', async () => {
+    const hung = await RedisProcess.start();
+    await loadLibrary(hung);
+    try {
+      for (const leaseMs of [2000, 0]) {
+        const own = redisCache({
+          address: hung.address,
+          namespace: 'c',
+          hangSuspectedMs: 5000,
+          compute: { leaseMs },
+        });
+        opened.push(own);
+        await own.ping();
+        hung.pause();
+        const answers = await Promise.all([
+          own.getOrCompute('a', () => 'own'),
+          own.getOrComputeMany(['b', 'c'], (keys) => new Map(keys.map((key) => [key, 'own']))),
+        ]);
+        expect(answers).toEqual([
+          'own',
+          new Map([
+            ['b', 'own'],
+            ['c', 'own'],
+          ]),
+        ]);
+        expect(own.connection?.state.kind).toBe('ready');
+        hung.resume();
+        await own.ping();
+        await until(
+          'no lease is held',
+          async () => (await hung.admin().keys('c:~lease:*')).length === 0,
+          1500,
+        );
+        await own.close();
+      }
+    } finally {
+      hung.resume();
+      await hung[Symbol.asyncDispose]();
+    }
+  });
+
+  it('is answered without a connection where nothing is kept in memory', async () => {
+    const gone = await RedisProcess.start();
+    const options = { address: gone.address, fallbackEntries: 0 };
+    const caches = [redisCache(options), redisCache({ ...options, compute: { leaseMs: 0 } })];
+    opened.push(...caches);
+    await Promise.all(caches.map((each) => each.ping()));
+    await gone[Symbol.asyncDispose]();
+    expect(await Promise.all(caches.map((each) => each.getOrCompute('k', () => 'own')))).toEqual([
+      'own',
+      'own',
+    ]);
   });
 });
 
