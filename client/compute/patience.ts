@@ -3,22 +3,28 @@
  * hangs must not cost them what a suspicion takes. One timer for all that wait, running while there are some: a timer for each
  * would be a tenth of what a hit costs.
  *
- * Time is counted in its ticks. On a machine that is overloaded they come late, as Redis's answers do; and whoever is judged
- * has no answer lying in the socket, since this process may have been busy itself.
+ * Time is counted by its ticks, and a tick that came late counts for little: a process that had to stand still says nothing
+ * about Redis, whose answers on a machine that is overloaded are as late. Whoever is judged has none lying in the socket.
  */
+import { now } from '../connection/timing.ts';
+
 const TICK_MS = 10;
+/** The most that one tick counts for. */
+const TICK_MAX_MS = 2 * TICK_MS;
 /** Empty ticks after which the timer stops. */
 const IDLE_TICKS = 100;
 
 interface Waiting {
-  readonly untilTick: number;
+  readonly untilMs: number;
   readonly giveUp: () => void;
 }
 
 export class Patience {
   readonly #waiting = new Set<Waiting>();
   #timer: NodeJS.Timeout | undefined;
-  #ticks = 0;
+  /** What the ticks have counted. */
+  #countedMs = 0;
+  #tickedAt = 0;
   #idle = 0;
 
   /** The work's outcome, or `instead` once `ms` are over and a tick; what comes later goes to `late`. */
@@ -30,7 +36,7 @@ export class Patience {
   ): Promise<T> {
     return new Promise((resolve, reject) => {
       const waiting: Waiting = {
-        untilTick: this.#ticks + Math.ceil(ms / TICK_MS),
+        untilMs: this.#countedMs + ms,
         giveUp: () => resolve(instead()),
       };
       this.#waiting.add(waiting);
@@ -51,14 +57,17 @@ export class Patience {
 
   #start(): NodeJS.Timeout {
     this.#idle = 0;
+    this.#tickedAt = now();
     // After the poll phase, in which answers are read.
     return setInterval(() => setImmediate(() => this.#tick()), TICK_MS).unref();
   }
 
   #tick(): void {
-    this.#ticks += 1;
+    const at = now();
+    this.#countedMs += Math.min(at - this.#tickedAt, TICK_MAX_MS);
+    this.#tickedAt = at;
     for (const waiting of this.#waiting) {
-      if (this.#ticks <= waiting.untilTick) continue;
+      if (this.#countedMs < waiting.untilMs) continue;
       this.#waiting.delete(waiting);
       waiting.giveUp();
     }
