@@ -1,69 +1,181 @@
-/** The package as others get it: built, packed, installed alone, and run by the oldest Node that it supports. */
+/**
+ * The package as others get it: built and packed by its own scripts, installed into an empty folder by npm, run by the
+ * oldest Node that it supports and the ones after it against a real Redis, and compiled against by users of TypeScript.
+ */
 import { execFile } from 'node:child_process';
 import {
-  existsSync,
+  copyFileSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { installAlone, type Missing, nodeOf, packClient } from '../support/npm.ts';
 import { RedisProcess } from '../support/redis.ts';
 
 const run = promisify(execFile);
-const root = resolve(import.meta.dirname, '../..');
+const TOP = resolve(import.meta.dirname, '../..');
+const bin = (name: string) => join(TOP, 'node_modules/.bin', name);
 
-/** The system's own Node where there is one from 20 on, else the one that runs this. */
-async function oldestNode(): Promise<string> {
-  const folders = (process.env.PATH ?? '')
-    .split(delimiter)
-    .filter((folder) => !folder.includes('node_modules'));
-  for (const folder of folders) {
-    const node = join(folder, 'node');
-    if (!existsSync(node)) continue;
-    const version = await run(node, ['--version']).then(({ stdout }) => Number(/v(\d+)/.exec(stdout)?.[1]));
-    if (version >= 20) return node;
-  }
-  return process.execPath;
+/** The first of 20, the last known of 22, and the one that runs this. */
+const NODES = ['20.0.0', '22.23.3', process.versions.node];
+
+const dir = mkdtempSync(join(tmpdir(), 'kit-package-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+// Before the tests are named: where npm cannot be reached, their names say so.
+const tarball = await packClient(dir);
+const app = join(dir, 'app');
+const alone = await installAlone(tarball, app);
+const nodes = await Promise.all(NODES.map(async (version) => ({ version, path: await nodeOf(version) })));
+
+function describeWith(name: string, missing: Missing | undefined, body: () => void): void {
+  describe.runIf(!missing)(missing ? `${name} [skipped: ${missing.missing}]` : name, body);
 }
 
-describe('the built package', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'kit-package-'));
-  const home = join(dir, 'node_modules/@redis-cache-kit/client');
-  beforeAll(async () => {
-    mkdirSync(home, { recursive: true });
-    const tsc = join(root, 'node_modules/.bin/tsc');
-    await run(tsc, ['-p', join(root, 'client/tsconfig.build.json'), '--outDir', join(home, 'dist')]);
-    writeFileSync(join(home, 'package.json'), readFileSync(join(root, 'client/package.json')));
-    symlinkSync(join(root, 'node_modules/ioredis'), join(dir, 'node_modules/ioredis'));
-  });
-  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+/** Each file of the tarball, but those of `dist`. */
+async function contents(): Promise<{ readonly other: readonly string[]; readonly dist: readonly string[] }> {
+  const { stdout } = await run('tar', ['-tzf', tarball]);
+  const files = stdout
+    .trim()
+    .split('\n')
+    .map((path) => path.replace(/^package\//, ''));
+  return {
+    other: files.filter((path) => !path.startsWith('dist/')).sort(),
+    dist: files.filter((path) => path.startsWith('dist/')),
+  };
+}
 
-  it('works under the oldest Node that it supports, with types beside it', async () => {
-    await using redis = await RedisProcess.start();
-    const program = join(dir, 'program.mjs');
-    writeFileSync(
-      program,
-      `import { redisCache } from '@redis-cache-kit/client';
-       const cache = redisCache({ address: ${JSON.stringify(redis.address)} });
-       await cache.set('k', { a: 1 });
-       const value = await cache.get('k');
-       const loaded = await cache.getOrCompute('l', async () => 'loaded');
-       await cache.close();
-       console.log(JSON.stringify({ value, loaded, node: process.version }));`,
+describe('the tarball', () => {
+  it('holds JavaScript and types of every source, and nothing else but what a package has', async () => {
+    const { other, dist } = await contents();
+    expect(other).toEqual(['LICENSE', 'README.md', 'functions/redis_cache_kit.lua', 'package.json']);
+    const sources = readdirSync(join(TOP, 'client'), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts') && !/^(?:dist|node_modules)\//.test(path))
+      .map((path) => path.replace(/\.ts$/, ''));
+    expect([...dist].sort()).toEqual(
+      sources.flatMap((path) => [`dist/${path}.d.ts`, `dist/${path}.js`]).sort(),
     );
-    const { stdout } = await run(await oldestNode(), [program], { timeout: 20_000 });
-    expect(JSON.parse(stdout)).toMatchObject({ value: { a: 1 }, loaded: 'loaded' });
-    expect(existsSync(join(home, 'dist/index.d.ts'))).toBe(true);
   });
 
-  it('depends on ioredis and on nothing of the repository', () => {
-    const manifest: unknown = JSON.parse(readFileSync(join(root, 'client/package.json'), 'utf8'));
-    expect(Object.keys((manifest as { dependencies: object }).dependencies)).toEqual(['ioredis']);
+  it('has the license of the repository, and depends on ioredis alone', () => {
+    expect(readFileSync(join(TOP, 'client/LICENSE'), 'utf8')).toBe(
+      readFileSync(join(TOP, 'LICENSE'), 'utf8'),
+    );
+    const manifest: unknown = JSON.parse(readFileSync(join(TOP, 'client/package.json'), 'utf8'));
+    const { dependencies, peerDependencies, peerDependenciesMeta } = manifest as Record<string, object>;
+    expect(Object.keys(dependencies ?? {})).toEqual(['ioredis']);
+    expect(peerDependenciesMeta).toEqual(
+      Object.fromEntries(Object.keys(peerDependencies ?? {}).map((name) => [name, { optional: true }])),
+    );
+  });
+
+  it('is found without fault by publint', async () => {
+    const { stdout } = await run(bin('publint'), [tarball, '--strict']);
+    expect(stdout).toContain('All good!');
+  });
+
+  it('resolves to its types for every importer of ES modules', async () => {
+    const options = ['--profile', 'esm-only', '--exclude-entrypoints', 'functions.lua', '--format', 'json'];
+    const { stdout } = await run(bin('attw'), [tarball, ...options], { maxBuffer: 16_000_000 });
+    const { analysis, problems } = JSON.parse(stdout);
+    expect(Object.keys(analysis.entrypoints)).toEqual(['.', './package.json']);
+    // What is ignored by the profile is that a CommonJS module has to use import().
+    expect(Object.keys(problems ?? {})).toEqual(['CJSResolvesToESM']);
+  });
+});
+
+describeWith('installed alone', alone, () => {
+  it('brings at most nine packages beside itself, none of them of this repository', () => {
+    const names = readdirSync(join(app, 'node_modules')).filter((name) => !name.startsWith('.'));
+    expect(names).toContain('ioredis');
+    expect(names.length - 1).toBeLessThanOrEqual(9);
+    expect(readdirSync(join(app, 'node_modules/@redis-cache-kit'))).toEqual(['client']);
+    for (const peer of ['croner', 'prom-client', '@opentelemetry']) expect(names).not.toContain(peer);
+  });
+
+  for (const { version, path } of nodes)
+    describeWith(`under Node ${version}`, typeof path === 'string' ? undefined : path, () => {
+      it('does what its users do, against a real Redis', async () => {
+        await using redis = await RedisProcess.start();
+        const { host, port } = redis.address;
+        const program = join(app, 'program.mjs');
+        copyFileSync(join(import.meta.dirname, 'packed/program.mjs'), program);
+        const { stdout } = await run(String(path), [program, `${host}:${port}`], {
+          cwd: app,
+          timeout: 30_000,
+        });
+        expect(JSON.parse(stdout)).toEqual({
+          read: { a: 1 },
+          invalidated: true,
+          loads: 1,
+          rich: true,
+          tiered: { value: { b: 2 }, source: 'l1', frozen: true },
+          scheduled: expect.stringContaining('croner, which is not installed'),
+          memory: 0,
+          away: 'memory',
+          node: `v${version}`,
+        });
+      });
+    });
+
+  describe('for users of TypeScript', () => {
+    const source = `
+      import { type Cache, CacheError, ConfigurationError, redisCache, sentinelCache, tieredCache } from '@redis-cache-kit/client';
+      import type { SentinelCacheOptions } from '@redis-cache-kit/client';
+
+      const options: SentinelCacheOptions = {
+        sentinels: [{ host: '10.0.0.1', port: 26379 }],
+        serviceName: 'mymaster',
+        durability: { replicas: 1, timeoutMs: 1000 },
+        l1: { maxEntries: 10 },
+      };
+      export const cache: Cache = sentinelCache(options);
+      export async function user(id: number): Promise<{ name: string }> {
+        return cache.getOrCompute(\`user:\${id}\`, async ({ signal }) => ({ name: String(signal.aborted) }), {
+          ttlSeconds: 60, graceSeconds: 600, tags: ['users'],
+        });
+      }
+      export const name: Promise<string | undefined> = cache.get<string>('k');
+      export const isOurs = (error: unknown): boolean => error instanceof CacheError && error.retryable;
+      export const tiers: readonly Cache[] = [redisCache(), tieredCache({ url: 'redis://127.0.0.1' })];
+      // @ts-${'expect'}-error seconds are a number
+      export const bad = cache.set('k', 1, { ttlSeconds: '60' });
+      export { ConfigurationError };
+    `;
+
+    it.each([
+      { compiler: 'node_modules/.bin/tsc', module: 'nodenext', moduleResolution: 'nodenext' },
+      { compiler: 'node_modules/.bin/tsc', module: 'esnext', moduleResolution: 'bundler' },
+      {
+        compiler: 'tools/api-reference/node_modules/.bin/tsc',
+        module: 'nodenext',
+        moduleResolution: 'nodenext',
+      },
+    ])('compiles under $moduleResolution by $compiler', async ({ compiler, module, moduleResolution }) => {
+      const folder = join(app, `ts-${module}-${compiler.length}`);
+      mkdirSync(folder);
+      writeFileSync(join(folder, 'consumer.ts'), source);
+      const compilerOptions = {
+        ...{ module, moduleResolution, target: 'es2022', strict: true, noEmit: true, skipLibCheck: false },
+        // What a program on Node has anyway.
+        ...{ types: ['node'], typeRoots: [join(TOP, 'node_modules/@types')] },
+      };
+      writeFileSync(
+        join(folder, 'tsconfig.json'),
+        JSON.stringify({ compilerOptions, files: ['consumer.ts'] }),
+      );
+      const said = await run(join(TOP, compiler), ['-p', folder]).then(
+        () => '',
+        (error: { stdout: string }) => error.stdout,
+      );
+      expect(said).toBe('');
+    });
   });
 });

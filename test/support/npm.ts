@@ -1,0 +1,76 @@
+/**
+ * What tests take from npm, by its ordinary client: other Nodes, kept in `.kit/node` once they are there, and the client
+ * packed and installed alone. Where npm cannot be reached `Missing` says so, and what needs it is named as not run.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const TOP = resolve(import.meta.dirname, '../..');
+const UNREACHABLE = /\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|ETIMEDOUT|ENOTCACHED)\b/;
+
+export interface Missing {
+  readonly missing: string;
+}
+
+/** @throws what npm says, where it was reached and failed */
+async function npm(cwd: string, ...args: readonly string[]): Promise<Missing | undefined> {
+  try {
+    await run('npm', [...args, '--no-audit', '--no-fund', '--fetch-retries=0', '--prefer-offline'], {
+      cwd,
+      // npm of the system's Node, and not as a script of this package.
+      env: { ...process.env, npm_config_update_notifier: 'false' },
+      timeout: 120_000,
+    });
+    return undefined;
+  } catch (error) {
+    const said = String((error as { stderr?: unknown }).stderr);
+    const code = UNREACHABLE.exec(said)?.[0];
+    if (code === undefined) throw error;
+    return { missing: `npm cannot be reached: ${code}` };
+  }
+}
+
+/** The path of exactly this Node. */
+export async function nodeOf(version: string): Promise<string | Missing> {
+  if (process.version === `v${version}`) return process.execPath;
+  const home = join(TOP, '.kit/node', version);
+  const name = `node-${process.platform}-${process.arch}`;
+  const path = join(home, 'node_modules', name, 'bin/node');
+  if (existsSync(path)) return path;
+  mkdirSync(dirname(home), { recursive: true });
+  const making = mkdtempSync(`${home}-`);
+  try {
+    writeFileSync(join(making, 'package.json'), '{"private":true}');
+    const missing = await npm(making, 'install', `${name}@${version}`);
+    if (missing) return missing;
+    // Whoever is first keeps it; a half one is never seen.
+    if (!existsSync(path)) renameSync(making, home);
+    return path;
+  } finally {
+    rmSync(making, { recursive: true, force: true });
+  }
+}
+
+/** The client as `npm publish` would send it: built by its own script, then packed. */
+export async function packClient(into: string): Promise<string> {
+  // The tools of this package, whatever the shell has.
+  const PATH = [join(TOP, 'node_modules/.bin'), process.env.PATH].join(delimiter);
+  await run('npm', ['pack', '--workspace', 'client', '--pack-destination', into], {
+    cwd: TOP,
+    env: { ...process.env, PATH },
+    timeout: 60_000,
+  });
+  const tarball = readdirSync(into).find((name) => name.endsWith('.tgz'));
+  if (tarball === undefined) throw new Error(`npm pack left no tarball in ${into}`);
+  return join(into, tarball);
+}
+
+/** Into a folder that has nothing else. */
+export async function installAlone(tarball: string, folder: string): Promise<Missing | undefined> {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{"private":true,"type":"module"}');
+  return npm(folder, 'install', '--ignore-scripts', tarball);
+}
