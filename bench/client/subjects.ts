@@ -59,6 +59,7 @@ const kit: Open = async (target) => {
   return {
     name: 'kit',
     set: (key, value) => cache.set(key, value, { ttlSeconds: TTL_SECONDS }),
+    setTagged: (key, value, tags) => cache.set(key, value, { ttlSeconds: TTL_SECONDS, tags }),
     get: (key) => cache.get(key),
     getMany: (keys) => cache.getMany(keys),
     getOrCompute: (key, load) => cache.getOrCompute(key, load, { ttlSeconds: TTL_SECONDS }),
