@@ -1,9 +1,25 @@
 /**
- * A cache as the environment's variables say. The only reader of `process.env` in the client.
+ * A cache as the environment's variables say (`fromEnv` lists them). The only reader of `process.env` in the client.
+ */
+import { readFileSync } from 'node:fs';
+import { ConfigurationError } from './errors.ts';
+import { memoryCache, openCache, parseUrl } from './factories.ts';
+import type { Address, BreakerOptions, Cache, CacheOptions, RedisOptions, TlsOptions } from './types.ts';
+
+/** As `process.env`. */
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+/** What the variables ask for; `why` says why it is not Redis. */
+export type EnvironmentPlan =
+  | { readonly kind: 'memory'; readonly why: string; readonly cache: CacheOptions }
+  | { readonly kind: 'redis'; readonly cache: CacheOptions; readonly redis: RedisOptions };
+
+/**
+ * A cache as the environment's variables say: Redis only where `ENABLE_REDIS_CACHE` is `true`, else memory.
  *
  * | variable | meaning |
  * |---|---|
- * | `ENABLE_REDIS_CACHE` | `true`: use Redis. `false` or **unset: memory only**; Redis is off until somebody turns it on |
+ * | `ENABLE_REDIS_CACHE` | `true`: use Redis. `false` or unset: memory only |
  * | `REDIS_SENTINEL_HOSTS` | `host:port,host:port`; wins over `REDIS_URL` and `REDIS_HOST` |
  * | `REDIS_SERVICE_NAME` | the monitored master; default `mymaster` |
  * | `REDIS_URL` | `redis://user:password@host:port/db`; wins over the variables below |
@@ -13,23 +29,12 @@
  * | `REDIS_TLS` | `true`: TLS, with the CA of the file `REDIS_TLS_CA` where given; a CA alone means TLS too |
  * | `CACHE_DEFAULT_TTL`, `REDIS_TTL` | seconds; the first wins; default 3600 |
  * | `CACHE_NAMESPACE` | default `cache` |
- * | `CACHE_WARMING_ENABLED`, `CACHE_MONITORING_ENABLED` | for `featuresFromEnv`; default true |
  * | `CIRCUIT_BREAKER_ENABLED`, `CIRCUIT_BREAKER_THRESHOLD`, `CIRCUIT_BREAKER_TIMEOUT` | the last in seconds, at most 60 |
  *
  * With Redis on, `NODE_ENV=development` and none of the variables that name a Redis, it is a memory cache too.
+ *
+ * @throws ConfigurationError a variable is wrong; the message names it and quotes its value
  */
-import { readFileSync } from 'node:fs';
-import { ConfigurationError } from './errors.ts';
-import { memoryCache, openCache, parseUrl } from './factories.ts';
-import type { Address, BreakerOptions, Cache, CacheOptions, RedisOptions, TlsOptions } from './types.ts';
-
-export type Variables = Readonly<Record<string, string | undefined>>;
-
-export type EnvironmentPlan =
-  | { readonly kind: 'memory'; readonly why: string; readonly cache: CacheOptions }
-  | { readonly kind: 'redis'; readonly cache: CacheOptions; readonly redis: RedisOptions };
-
-/** @throws ConfigurationError a variable is wrong; the message names it and quotes its value */
 export function fromEnv(variables: Variables = process.env): Cache {
   const plan = planFromEnv(variables);
   return plan.kind === 'memory' ? memoryCache(plan.cache) : openCache({ ...plan.cache, ...plan.redis });

@@ -29,6 +29,10 @@ const CODEC = { json: 1, bytes: 2, nothing: 4 } as const;
 /** The header counts them in a byte; more than this is a mistake. */
 export const TAGS_MAX = 64;
 
+/**
+ * Why bytes are no value: not ours, a format of another version, damaged, written under another `schemaId`, or by a codec
+ * that is not known.
+ */
 export type DecodeFailure = 'foreign' | 'format' | 'corrupt' | 'schema' | 'codec';
 
 /** Until when a value needs no refresh, and what it cost: what early refresh and grace decide by. */
@@ -49,10 +53,13 @@ export interface TagStamp {
 export interface Codec {
   /** 3 is the binary codec's; an application's own from 5 to 15. It is written into each entry, so that it can be read whatever the key's codec is today. */
   readonly id: number;
+  /** The bytes of a value; throws where it would not read back the same. */
   encode(value: unknown): Uint8Array;
+  /** The value; throws on bytes that `encode` did not make. */
   decode(bytes: Buffer): unknown;
 }
 
+/** What bytes stood for, or why they are no value. */
 export type Decoded =
   | {
       readonly ok: true;
@@ -64,11 +71,15 @@ export type Decoded =
     }
   | { readonly ok: false; readonly reason: DecodeFailure };
 
+/** What an entry carries beside its value. */
 export interface EncodeOptions {
   /** Name of the value's shape, such as `user@3`; part of the envelope as a hash. Absent: none. */
   readonly schemaId?: string | undefined;
+  /** Default: JSON, and bytes as they are. */
   readonly codec?: Codec | undefined;
+  /** Default: fresh for as long as Redis keeps it. */
   readonly freshness?: Freshness | undefined;
+  /** At most 64; default: none. */
   readonly tags?: readonly TagStamp[] | undefined;
   /** Payloads of at least so many bytes are deflated, where that gains a tenth. Absent: none is. */
   readonly deflateAboveBytes?: number | undefined;
@@ -76,9 +87,11 @@ export interface EncodeOptions {
   readonly nothing?: boolean | undefined;
 }
 
+/** What a reader expects. */
 export interface DecodeOptions {
+  /** An entry that was written under another is refused; absent: any is taken. */
   readonly schemaId?: string | undefined;
-  /** By their ids. */
+  /** What else entries may be written with, by id; absent: JSON and bytes alone. */
   readonly codecs?: ReadonlyMap<number, Codec> | undefined;
 }
 
@@ -87,7 +100,7 @@ interface Payload {
   readonly bytes: string | Uint8Array;
 }
 
-/** @throws SerializationError the value would not read back as it is */
+/** The bytes that stand in Redis for a value. @throws SerializationError the value would not read back as it is */
 export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buffer {
   const { freshness, tags = [] } = options;
   if (tags.length > TAGS_MAX)

@@ -6,19 +6,26 @@
 /** `unknown`: the command was sent and not answered, so it may have been applied, or may still be. */
 export type Outcome = 'applied' | 'not-applied' | 'unknown';
 
-interface CacheErrorOptions {
+/** Of a `CacheError`. */
+export interface CacheErrorOptions {
+  /** Stable, for programs. */
   readonly code: string;
+  /** Repeating the same call is safe and may succeed. */
   readonly retryable: boolean;
+  /** What became of the command. */
   readonly outcome: Outcome;
+  /** What it came from. */
   readonly cause?: unknown;
 }
 
+/** What every error of the client is. */
 export class CacheError extends Error {
   override readonly name: string = 'CacheError';
   /** Stable, for programs: `NOT_SENT`, `OUTCOME_UNKNOWN`, or Redis's own first word (`WRONGTYPE`). */
   readonly code: string;
   /** Repeating the same call is safe and may succeed. */
   readonly retryable: boolean;
+  /** What became of the command. */
   readonly outcome: Outcome;
 
   constructor(message: string, options: CacheErrorOptions) {
@@ -122,7 +129,9 @@ export class CommandError extends CacheError {
 /** Fewer replicas than asked confirmed a write in time: the master has it, whether it survives a failover is unknown. */
 export class DurabilityError extends CacheError {
   override readonly name = 'DurabilityError';
+  /** Replicas that were asked for. */
   readonly required: number;
+  /** Replicas that confirmed in time. */
   readonly confirmed: number;
 
   constructor(required: number, confirmed: number, timeoutMs: number) {

@@ -17,6 +17,7 @@ import { isForeignType, type Remote } from './remote.ts';
 import type { ReadOptions, WriteOptions } from './types.ts';
 import type { Writer } from './writer.ts';
 
+/** A value with the time that is left to it. */
 export interface TimedEntry<T> {
   readonly value: T;
   /** Seconds left; null: no expiry. */

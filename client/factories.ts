@@ -15,6 +15,7 @@ import type {
   StandaloneOptions,
 } from './types.ts';
 
+/** One Redis by address or URL. */
 export interface RedisCacheOptions extends CacheOptions, Omit<StandaloneOptions, 'mode' | 'address'> {
   /** Default 127.0.0.1:6379. */
   readonly address?: StandaloneOptions['address'];
@@ -22,8 +23,10 @@ export interface RedisCacheOptions extends CacheOptions, Omit<StandaloneOptions,
   readonly url?: string;
 }
 
+/** A master that sentinels watch. */
 export interface SentinelCacheOptions extends CacheOptions, Omit<SentinelOptions, 'mode'> {}
 
+/** Redis Cluster. */
 export interface ClusterCacheOptions extends CacheOptions, Omit<ClusterOptions, 'mode'> {}
 
 /** One Redis by `address` or `url`, or any by `mode`. */
@@ -32,6 +35,7 @@ export type TieredCacheOptions = RedisCacheOptions | (CacheOptions & RedisOption
 /** Entries kept by a memory cache where `fallbackEntries` says nothing or 0. */
 const MEMORY_ENTRIES = 1000;
 
+/** A cache in one Redis. @throws ConfigurationError an option is wrong */
 export function redisCache(options: RedisCacheOptions = {}): Cache {
   const { url, address = { host: '127.0.0.1', port: 6379 }, ...rest } = options;
   const parsed: Partial<ReturnType<typeof parseUrl>> = url === undefined ? {} : parseUrl(url);
@@ -40,14 +44,17 @@ export function redisCache(options: RedisCacheOptions = {}): Cache {
   return openCache({ ...rest, mode: 'standalone', address, ...parsed, ...tls });
 }
 
+/** A cache in the master that sentinels name, wherever it moves. @throws ConfigurationError an option is wrong */
 export function sentinelCache(options: SentinelCacheOptions): Cache {
   return openCache({ ...options, mode: 'sentinel' });
 }
 
+/** A cache in a Redis Cluster. @throws ConfigurationError an option is wrong, or `db` is not 0 */
 export function clusterCache(options: ClusterCacheOptions): Cache {
   return openCache({ ...options, mode: 'cluster' });
 }
 
+/** A cache in this process alone, with the same interface. */
 export function memoryCache(options: CacheOptions = {}): Cache {
   const resolved = resolveCache(options);
   return new SupervisedCache(

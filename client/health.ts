@@ -10,14 +10,17 @@ import { now, within } from './connection/timing.ts';
 import { askInfo, number, type RedisInfo } from './redis-info.ts';
 import type { Address, BreakerState, Cache } from './types.ts';
 
+/** `unknown`: it is not there, or the user may not ask it. */
 export type CheckStatus = 'pass' | 'warn' | 'fail' | 'unknown';
 
-interface Check {
+/** One thing that was looked at. */
+export interface Check {
   readonly status: CheckStatus;
   /** Why it is not `pass`. */
   readonly reason?: string;
 }
 
+/** What `healthCheck` saw. */
 export interface Health {
   readonly status: 'healthy' | 'degraded' | 'unhealthy';
   /** ISO 8601. */
@@ -46,6 +49,7 @@ export interface Health {
   };
 }
 
+/** From when on a figure is a warning. */
 export interface HealthOptions {
   /** Ratio of used to largest memory from which there is a warning; default 0.8. */
   readonly memoryWarnRatio?: number;

@@ -13,6 +13,7 @@ export { estimateSavings, type Savings } from './analytics/savings.ts';
 export { binaryCodec, type CodecName, type CodecRule } from './codec/codec.ts';
 export { schemaIdOf } from './codec/schema.ts';
 export { connect } from './connection/index.ts';
+export type { SentinelStatus } from './connection/sentinels.ts';
 export { type EnvironmentPlan, featuresFromEnv, fromEnv, planFromEnv, type Variables } from './env.ts';
 export {
   type Codec,
@@ -27,6 +28,7 @@ export {
 } from './envelope.ts';
 export {
   CacheError,
+  type CacheErrorOptions,
   ClosedError,
   CommandError,
   ConfigurationError,
@@ -52,7 +54,14 @@ export {
   type TieredCacheOptions,
   tieredCache,
 } from './factories.ts';
-export { type CheckStatus, type Health, type HealthOptions, healthCheck, healthHandler } from './health.ts';
+export {
+  type Check,
+  type CheckStatus,
+  type Health,
+  type HealthOptions,
+  healthCheck,
+  healthHandler,
+} from './health.ts';
 export type { DomainPatterns } from './invalidation/domains.ts';
 export type { Invalidation, InvalidationReceipt, Mapping, Outdated } from './invalidation/invalidation.ts';
 export {
@@ -75,8 +84,20 @@ export { type LogRecord, logEvents } from './log.ts';
 export type { MetricFamily, MetricSample } from './metrics/exposition.ts';
 export { type PrometheusRegistry, registerMetrics } from './metrics/prom-client.ts';
 export { collectMetrics, type MetricSource } from './metrics/server.ts';
-export { SharedStatistics, type SharedStatisticsOptions, type SharedTotals } from './shared-statistics.ts';
-export { type TelemetryOptions, withTelemetry } from './telemetry.ts';
+export {
+  type Counter,
+  SharedStatistics,
+  type SharedStatisticsOptions,
+  type SharedTotals,
+} from './shared-statistics.ts';
+export {
+  type TelemetryAttributes,
+  type TelemetryMeter,
+  type TelemetryOptions,
+  type TelemetrySpan,
+  type TelemetryTracer,
+  withTelemetry,
+} from './telemetry.ts';
 export { readThrough, type ThroughOptions, type ThroughStore, writeThrough } from './through/read-write.ts';
 export type { Change, Sink, Source } from './through/source.ts';
 export {
@@ -89,7 +110,9 @@ export {
 export type * from './types.ts';
 export {
   type DefaultGenerators,
+  type DefaultRole,
   defaultStrategies,
+  type ResolvedStrategy,
   type WarmEntries,
   type WarmEntry,
   type WarmingStrategy,

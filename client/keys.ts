@@ -11,8 +11,9 @@ import type { StandardSchema } from './types.ts';
 const HASH_LENGTH = 16;
 const BATCH_HASH_LENGTH = 12;
 
+/** What stands in a key beside its domain and its hash. */
 export interface KeyOptions {
-  /** Default 1. */
+  /** Version of what is kept, a whole number from 1; default 1. */
   readonly version?: number;
   /** Name of the value's shape, which becomes part of the key: a process with another shape uses other keys. */
   readonly schemaId?: string | undefined;
@@ -55,10 +56,13 @@ export function buildResponseKey(prefix: string, parts: unknown): string {
   return `${segment('prefix', prefix)}:cache:${hashOf(parts, HASH_LENGTH)}`;
 }
 
+/** One search in a collection of vectors. */
 export interface VectorSearch {
   /** The collection that is searched. */
   readonly namespace: string;
+  /** What is searched for: at least one finite component. */
   readonly vector: readonly number[] | Float32Array | Float64Array;
+  /** Number of results, from 1. */
   readonly topK: number;
   /** Filters and whatever else changes the answer. */
   readonly params?: unknown;
@@ -77,7 +81,10 @@ export const VECTOR_DECIMALS = 4;
  */
 export function buildVectorKey(
   search: VectorSearch,
-  options: KeyOptions & { readonly decimals?: number } = {},
+  options: KeyOptions & {
+    /** Decimals kept of each component, 0 to 12; default 4. */
+    readonly decimals?: number;
+  } = {},
 ): string {
   const { decimals = VECTOR_DECIMALS, ...key } = options;
   if (!Number.isInteger(decimals) || decimals < 0 || decimals > 12)

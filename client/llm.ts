@@ -5,7 +5,9 @@
 import { buildResponseKey } from './keys.ts';
 import type { Cache, ComputeCallOptions, LoadContext } from './types.ts';
 
+/** What makes two questions the same. */
 export interface LlmRequest {
+  /** The model's name. */
   readonly model: string;
   /** A text, or messages: plain data. */
   readonly prompt: unknown;
@@ -13,6 +15,7 @@ export interface LlmRequest {
   readonly params?: unknown;
 }
 
+/** An answer as it is kept. */
 export interface LlmAnswer {
   readonly response: string;
   readonly model: string;
@@ -27,11 +30,13 @@ export interface LlmResult {
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
+/** How answers are kept: TTL, timeouts and the rest of `getOrCompute`. */
 export interface LlmCacheOptions extends Omit<ComputeCallOptions<LlmAnswer>, 'schema' | 'tags'> {
   /** First part of the keys, behind the namespace; default `llm`. */
   readonly prefix?: string;
 }
 
+/** Answers of language models, asked once. */
 export interface LlmCache {
   /** The cached answer, or the one that `call` gives; `cached` says which. An error of `call` is not stored. */
   ask(
@@ -40,13 +45,17 @@ export interface LlmCache {
   ): Promise<LlmAnswer & { readonly cached: boolean }>;
   /** undefined: not asked yet. */
   peek(request: LlmRequest): Promise<LlmAnswer | undefined>;
+  /** Removes one answer: true where there was one. */
   forget(request: LlmRequest): Promise<boolean>;
   /** All answers of a model are misses from now on. */
   invalidateModel(model: string): Promise<void>;
+  /** The logical key of an answer. */
   keyOf(request: LlmRequest): string;
+  /** The tag that all answers of a model carry. */
   tagOf(model: string): string;
 }
 
+/** A cache of answers over any cache. */
 export function llmCache(cache: Cache, options: LlmCacheOptions = {}): LlmCache {
   const { prefix = 'llm', ...access } = options;
   const name = (model: string): string => `${prefix}.${escaped(model)}`;

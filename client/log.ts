@@ -2,6 +2,7 @@
 import { namespaceOf } from './metrics/server.ts';
 import type { Cache, CacheEvent } from './types.ts';
 
+/** One event, ready to be written. */
 export interface LogRecord {
   readonly level: 'debug' | 'info' | 'warn';
   /** `cache.` and the event's type. */

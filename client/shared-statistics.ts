@@ -10,15 +10,27 @@ import { CacheError, ClosedError, ConfigurationError } from './errors.ts';
 import { namespaceOf } from './metrics/server.ts';
 import type { Cache } from './types.ts';
 
-const COUNTERS = ['hits', 'misses', 'errors', 'writes', 'deletes', 'purged', 'loads'] as const;
-type Counter = (typeof COUNTERS)[number];
+const COUNTERS = [
+  'hits',
+  'misses',
+  'errors',
+  'writes',
+  'deletes',
+  'purged',
+  'loads',
+] as const satisfies readonly Counter[];
+/** What is counted. */
+export type Counter = 'hits' | 'misses' | 'errors' | 'writes' | 'deletes' | 'purged' | 'loads';
+/** Counters of all processes; `hitRatio` is null before the first read. */
 export type SharedTotals = Readonly<Record<Counter, number>> & { readonly hitRatio: number | null };
 
+/** How often counters are sent. */
 export interface SharedStatisticsOptions {
-  /** Time between two flushes, in ms; default 10000. */
+  /** Time between two flushes, in ms, 10 to 3600000; default 10000. */
   readonly flushMs?: number;
 }
 
+/** Counters of all processes together, in Redis: an operation costs no command. */
 export class SharedStatistics {
   readonly #cache: Cache;
   readonly #sent: Record<Counter, number>;

@@ -5,37 +5,45 @@
 import { observed } from './observed.ts';
 import type { Cache } from './types.ts';
 
-type Attributes = Record<string, string | number | boolean>;
+/** Of the API's Attributes what is used here. */
+export type TelemetryAttributes = Record<string, string | number | boolean>;
 
-/** Of the API's Span, Tracer and Meter what is used here. */
+/** Of the API's Span what is used here. */
 export interface TelemetrySpan {
-  setAttributes(attributes: Attributes): unknown;
+  setAttributes(attributes: TelemetryAttributes): unknown;
   setStatus(status: { code: number; message?: string }): unknown;
   recordException(error: Error): void;
   end(): void;
 }
+/** Of the API's Tracer what is used here. */
 export interface TelemetryTracer {
   startActiveSpan<R>(
     name: string,
-    options: { readonly kind?: number; readonly attributes?: Attributes },
+    options: { readonly kind?: number; readonly attributes?: TelemetryAttributes },
     run: (span: TelemetrySpan) => R,
   ): R;
 }
+/** Of the API's Meter what is used here. */
 export interface TelemetryMeter {
   createHistogram(
     name: string,
     options: { readonly description: string; readonly unit: string },
-  ): { record(value: number, attributes?: Attributes): void };
+  ): { record(value: number, attributes?: TelemetryAttributes): void };
   createObservableCounter(
     name: string,
     options: { readonly description: string },
   ): {
-    addCallback(report: (result: { observe(value: number, attributes?: Attributes): void }) => void): void;
+    addCallback(
+      report: (result: { observe(value: number, attributes?: TelemetryAttributes): void }) => void,
+    ): void;
   };
 }
 
+/** What is reported to whom. */
 export interface TelemetryOptions {
+  /** Gets a span for each operation. Default: no spans. */
   readonly tracer?: TelemetryTracer;
+  /** Gets the statistics and a histogram of durations in seconds. Default: no metrics. */
   readonly meter?: TelemetryMeter;
   /** Put keys into spans (`cache.key`); default false: keys may hold what traces should not. */
   readonly keys?: boolean;
@@ -105,7 +113,11 @@ export function withTelemetry(cache: Cache, options: TelemetryOptions): Cache {
   });
 }
 
-function attributesOf(operation: string, keys: readonly string[], options: TelemetryOptions): Attributes {
+function attributesOf(
+  operation: string,
+  keys: readonly string[],
+  options: TelemetryOptions,
+): TelemetryAttributes {
   const [only] = keys;
   return {
     'db.system.name': 'redis',

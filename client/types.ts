@@ -17,17 +17,19 @@ import type { ConnectionEvent, Durability, SupervisedConnection } from './connec
 
 export type * from './connection/types.ts';
 
+/** When Redis is not asked any more because it keeps failing. */
 export interface BreakerOptions {
-  /** Default true. */
+  /** Off: every operation asks Redis, however often it failed; default true. */
   readonly enabled?: boolean;
   /** Consecutive failures that open it; default 5. */
   readonly threshold?: number;
   /** Longest time open, in ms, at most 60000 (default); a background probe that succeeds half-opens it at once. */
   readonly openMs?: number;
-  /** Default 500. */
+  /** Time between two probes of an open breaker, in ms; default 500. */
   readonly probeIntervalMs?: number;
 }
 
+/** `since` and `until` are Unix times in ms; `cause` is the last failure. */
 export type BreakerState =
   | { readonly kind: 'closed'; readonly failures: number }
   | { readonly kind: 'open'; readonly since: number; readonly until: number; readonly cause: string }
@@ -48,13 +50,15 @@ export interface L1Options {
   readonly boundMs?: number;
 }
 
+/** What every cache takes, whatever it is connected to. A bad value is quoted in a `ConfigurationError`. */
 export interface CacheOptions {
   /** A first tier in this process, coherent with Redis; values from it are frozen. Default: none (`tieredCache` has one). */
   readonly l1?: L1Options;
   /** First part of every key; default `cache`. */
   readonly namespace?: string;
-  /** Default 3600. */
+  /** TTL of writes that say none, in seconds, 0 to 315360000 (ten years); default 3600. */
   readonly defaultTtlSeconds?: number;
+  /** Default: opens after 5 consecutive failures, for at most 60000 ms. */
   readonly breaker?: BreakerOptions;
   /** Memory fallback while Redis is away: entries kept (LRU); 0 turns it off; default 1000. */
   readonly fallbackEntries?: number;
@@ -73,10 +77,11 @@ export interface CacheOptions {
   readonly deflateAboveBytes?: number;
   /** What `getOrCompute` does where a call says nothing. */
   readonly compute?: ComputeDefaults;
-  /** False: never asks Redis (seed 004's switch `ENABLE_REDIS_CACHE`); default true. */
+  /** False: never asks Redis (`fromEnv`: `ENABLE_REDIS_CACHE`); default true. */
   readonly enabled?: boolean;
 }
 
+/** How a value is judged when it is read. */
 export interface ReadOptions<T = unknown> {
   /** The value is validated on read; one that fails is purged and is a miss. */
   readonly schema?: StandardSchema<T>;
@@ -84,11 +89,13 @@ export interface ReadOptions<T = unknown> {
   readonly schemaId?: string;
 }
 
+/** How a value is kept. */
 export interface WriteOptions {
   /** Seconds; absent: the default; 0: do not store; null: no expiry; negative: an error. */
   readonly ttlSeconds?: number | null;
+  /** What an acknowledgement of this write promises; default: the cache's. */
   readonly durability?: Durability;
-  /** Name of the value's shape, kept beside the value. */
+  /** Name of the value's shape (`user@3`), kept beside the value. */
   readonly schemaId?: string;
   /** Invalidated with any of them (`invalidateTags`); at most 64. */
   readonly tags?: readonly string[];
@@ -137,11 +144,16 @@ export interface ComputeDefaults extends ComputeOptions {
   readonly leaseMs?: number;
 }
 
-export type ComputeCallOptions<T> = WriteOptions & ReadOptions<T> & ComputeOptions;
+/** Of one call of `getOrCompute`; what is left out is the cache's (`compute`, `defaultTtlSeconds`, `durability`). */
+export interface ComputeCallOptions<T> extends WriteOptions, ReadOptions<T>, ComputeOptions {
+  /** Name of the value's shape (`user@3`), kept beside the value; an entry written under another is purged and is a miss. */
+  readonly schemaId?: string;
+}
 
 /** Who took a write. `memory` means that Redis did not. */
 export interface WriteReceipt {
   readonly source: 'redis' | 'memory' | 'none';
+  /** Replicas that confirmed a durable write. */
   readonly replicas?: number;
 }
 
@@ -153,6 +165,7 @@ export type Lookup<T> =
   | { readonly found: true; readonly value: T; readonly source: 'l1' | 'redis' | 'memory' }
   | { readonly found: false; readonly source: 'l1' | 'redis' | 'memory' };
 
+/** A value with where it came from. */
 export interface Entry<T> {
   readonly value: T;
   readonly source: 'l1' | 'redis' | 'memory' | 'loader';
@@ -160,24 +173,35 @@ export interface Entry<T> {
   readonly stale?: true;
 }
 
+/** Counted in this process since the cache was opened. */
 export interface CacheStatistics {
+  /** Reads that found a valid value, of any tier. */
   readonly hits: number;
+  /** Reads that found none. */
   readonly misses: number;
+  /** Operations that Redis failed or refused. */
   readonly errors: number;
+  /** Values written, the memory fallback's included. */
   readonly writes: number;
+  /** Keys deleted. */
   readonly deletes: number;
+  /** Of `hits`, those that memory answered because Redis was away. */
   readonly fallbackHits: number;
   /** Of `hits`, those of this process's own tier. */
   readonly localHits: number;
   /** Payloads that failed validation and were purged. */
   readonly purged: number;
+  /** Calls of loaders. */
   readonly loads: number;
   /** hits / (hits + misses); null before the first read. */
   readonly hitRatio: number | null;
+  /** State of the circuit breaker now. */
   readonly breaker: BreakerState;
+  /** How often the breaker changed its state. */
   readonly breakerTransitions: number;
 }
 
+/** What happens to a cache and its connection, for logs and alerts (`cache.on`, `logEvents`). */
 export type CacheEvent =
   | ConnectionEvent
   | {
@@ -206,12 +230,28 @@ export interface Cache {
   getEntry<T>(key: string, options?: ReadOptions<T>): Promise<Entry<T> | undefined>;
   /** As `getEntry`, where a miss has a source too. */
   lookup<T>(key: string, options?: ReadOptions<T>): Promise<Lookup<T>>;
+  /**
+   * Stores the value; `undefined` cannot be stored.
+   *
+   * @throws SerializationError it would not read back the same
+   * @throws DurabilityError Redis has it, but fewer replicas confirmed it than `durability` asks
+   * @throws OutcomeUnknownError a durable write, or one with the fallback off, was sent and not answered
+   * @throws NotSentError the same, certainly not stored
+   */
   set<T>(key: string, value: T, options?: WriteOptions): Promise<WriteReceipt>;
+  /**
+   * Removes entries, and ends loads of them that are under way anywhere: they store nothing. With Redis away they are gone
+   * here at once, and in Redis before anything is read from it again.
+   *
+   * @returns how many there were; with Redis away, those that memory had
+   * @throws CacheError Redis did not take it, and the fallback is off or has no room to remember it
+   */
   delete(...keys: readonly string[]): Promise<number>;
   /** What was found of them; absent from the map: a miss. */
   getMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, T>>;
   /** As `getMany`, with an answer for every key, misses included, and where each came from. */
   lookupMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, Lookup<T>>>;
+  /** As `set`, all with the same options, sent together. */
   setMany<T>(entries: ReadonlyMap<string, T>, options?: WriteOptions): Promise<WriteReceipt>;
   /**
    * The value, or what `load` returns: one load a key at a time, in this process and, while Redis answers, in all. Who comes
@@ -259,6 +299,7 @@ export interface Cache {
   clear(): Promise<number>;
   /** Redis's answer time in ms. @throws CacheError when Redis does not answer */
   ping(): Promise<number>;
+  /** What was counted so far; asks nobody. */
   stats(): CacheStatistics;
   /** Prometheus text exposition (`cache_redis_hits_total`, …). */
   metrics(): string;
@@ -268,6 +309,8 @@ export interface Cache {
   physicalKey(key: string): string;
   /** The supervised connection; undefined for a memory cache. */
   readonly connection: SupervisedConnection | undefined;
+  /** Calls the listener for each event until the returned function is called. */
   on(listener: (event: CacheEvent) => void): () => void;
+  /** Ends connections and timers. Who calls the cache afterwards gets a `ClosedError`. */
   close(): Promise<void>;
 }

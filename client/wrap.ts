@@ -6,7 +6,9 @@ import { schemaIdOf } from './codec/schema.ts';
 import { buildKey } from './keys.ts';
 import type { Cache, ComputeCallOptions } from './types.ts';
 
+/** How results are kept, and what their keys are made of. */
 export interface WrapOptions<This, A extends unknown[], T> extends ComputeCallOptions<T> {
+  /** Where results are kept. */
   readonly cache: Cache;
   /** What the keys say that they hold; two functions with the same domain share entries. */
   readonly domain: string;
@@ -16,6 +18,7 @@ export interface WrapOptions<This, A extends unknown[], T> extends ComputeCallOp
   readonly parts?: (this: This, ...args: A) => unknown;
 }
 
+/** The function, cached. */
 export interface Wrapped<This, A extends unknown[], T> {
   (this: This, ...args: A): Promise<T>;
   /** The key of a call. */
@@ -24,6 +27,7 @@ export interface Wrapped<This, A extends unknown[], T> {
   forget(this: unknown, ...args: A): Promise<boolean>;
 }
 
+/** The function with its results cached. It throws what the function throws, and stores no error. */
 export function wrap<This, A extends unknown[], T>(
   fn: (this: This, ...args: A) => T | Promise<T>,
   options: WrapOptions<This, A, T>,

@@ -12,6 +12,7 @@ import { askInfo, number } from '../redis-info.ts';
 import type { Cache } from '../types.ts';
 import { estimateSavings, type Savings } from './savings.ts';
 
+/** What is sampled, how often, and when there is an alert. */
 export interface AnalyticsOptions {
   /** The group of a key; default: its domain (`v1:natal:3f…` is `natal`). */
   readonly groupOf?: (key: string) => string;
@@ -29,6 +30,7 @@ export interface AnalyticsOptions {
   readonly costPerCall?: number;
 }
 
+/** Counters of the keys of one group. */
 export interface GroupReport {
   readonly group: string;
   readonly hits: number;
@@ -40,14 +42,17 @@ export interface GroupReport {
   readonly loadMs: number | null;
 }
 
+/** How large the database was at one time. */
 export interface SizeSample {
   /** Unix time in ms. */
   readonly at: number;
   /** Keys of the database (all namespaces); null where it may not be asked. */
   readonly keys: number | null;
+  /** Memory that Redis uses, in bytes; null where it may not be asked. */
   readonly usedBytes: number | null;
 }
 
+/** What was seen since the analytics were opened. */
 export interface AnalyticsReport {
   readonly total: GroupReport;
   /** Most reads first. */
@@ -69,6 +74,7 @@ export interface AnalyticsReport {
   readonly perYear: Savings | null;
 }
 
+/** The hit ratio fell below `alertBelow`, or is above it again. */
 export type AnalyticsEvent =
   | {
       readonly type: 'low-hit-ratio';
@@ -89,6 +95,7 @@ const MS_AN_HOUR = 3_600_000;
 /** Groups that are told apart; the keys of further ones are counted as `other`. */
 const GROUPS_MAX = 1000;
 
+/** Counts what a cache is worth. Use `analytics.cache` in place of the cache: what goes past it is not counted. */
 export class CacheAnalytics {
   /** The same cache, counted. */
   readonly cache: Cache;
@@ -131,6 +138,7 @@ export class CacheAnalytics {
     this.#timer.unref();
   }
 
+  /** Calls the listener for each event until the returned function is called. */
   on(listener: (event: AnalyticsEvent) => void): () => void {
     return this.#events.on(listener);
   }
@@ -151,6 +159,7 @@ export class CacheAnalytics {
     return sample;
   }
 
+  /** What was counted so far; asks nobody. */
   report(): AnalyticsReport {
     const groups = [...this.#groups].map(([name, group]) => reportOf(name, group));
     const total = reportOf('total', this.#total());

@@ -4,15 +4,17 @@ import { ConfigurationError } from '../errors.ts';
 const HOURS_A_YEAR = 8760;
 const MS_AN_HOUR = 3_600_000;
 
+/** An estimate, with its arithmetic. */
 export interface Savings {
   readonly callsSavedPerDay: number;
   readonly computeHoursPerYear: number;
   /** Where a price was given. */
   readonly costSavedPerYear?: number;
+  /** How the figures came about, to be checked by hand. */
   readonly arithmetic: string;
 }
 
-/** Seed 001's estimate: 10,000 queries an hour, 80 % hits and 150 ms each are 2,920 hours a year. */
+/** What hits spare: 10,000 queries an hour, 80 % hits and 150 ms each are 2,920 hours a year. */
 export function estimateSavings(input: {
   readonly queriesPerHour: number;
   /** 0 to 1. */

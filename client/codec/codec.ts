@@ -8,11 +8,17 @@ import type { CodecChoice } from '../parts.ts';
 import { readBinary } from './binary-reader.ts';
 import { writeBinary } from './binary-writer.ts';
 
+/** `json`: JSON, and bytes as they are. `binary`: `binaryCodec`. */
 export type CodecName = 'json' | 'binary';
 
-/** `text`: the key contains it. With `*`: a pattern for the whole key. */
+/** The codec of some keys. */
 export interface CodecRule {
+  /**
+   * What keys it is for: a text that they contain, a pattern with `*` for the whole key, or a RegExp without flags `g`
+   * and `y`.
+   */
   readonly pattern: string | RegExp;
+  /** What their values are written with. */
   readonly codec: CodecName | Codec;
 }
 

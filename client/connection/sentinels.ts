@@ -24,11 +24,13 @@ export interface SentinelView {
 
 /** What the sentinels say; known without asking, because each is asked once a second. */
 export interface SentinelStatus {
+  /** Sentinels that the options name. */
   readonly configured: number;
   /** Of them, those that answered when they were last asked. */
   readonly answering: number;
   /** Of those, how many name the same master as the one that knows the last failover. */
   readonly agreeing: number;
+  /** The master that they name; undefined: none is known. */
   readonly master: Address | undefined;
   /** One of them believes the master down, or is replacing it. */
   readonly troubled: boolean;

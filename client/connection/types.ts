@@ -9,15 +9,21 @@ import type { SentinelStatus } from './sentinels.ts';
  */
 export type Durability = 'async' | { readonly replicas: number; readonly timeoutMs: number };
 
+/** Where a server listens. */
 export interface Address {
+  /** Name or IP address; default 127.0.0.1. */
   readonly host: string;
+  /** Default 6379. */
   readonly port: number;
 }
 
+/** With it, even empty, the connection is encrypted and the server's certificate verified. */
 export interface TlsOptions {
   /** PEM. Without it the system's roots are used. */
   readonly ca?: string;
+  /** PEM. The client's certificate, where the server asks for one. */
   readonly cert?: string;
+  /** PEM. The key of `cert`. */
   readonly key?: string;
   /** Name to verify the certificate against, where it is not the host that is connected to. */
   readonly serverName?: string;
@@ -25,16 +31,19 @@ export interface TlsOptions {
 
 /** Options of every connection. */
 export interface ConnectionOptions {
+  /** ACL user; default: Redis's `default`. */
   readonly username?: string;
+  /** Default: none is sent. */
   readonly password?: string;
-  /** Database number; default 0. */
+  /** Database number; default 0; a cluster has no other. */
   readonly db?: number;
+  /** Default: no TLS. For the sentinels too. */
   readonly tls?: TlsOptions;
-  /** At most 5000; default 1000. */
+  /** Longest time, in ms, to a connection that answers; at most 5000; default 1000. */
   readonly connectTimeoutMs?: number;
-  /** Deadline of one command, queue included; at most 5000; default 1000. */
+  /** Deadline of one command, in ms, queue included; at most 5000; default 1000. */
   readonly commandTimeoutMs?: number;
-  /** How long a connection may owe an answer before it is suspected of hanging and others are asked; default 150. */
+  /** How long a connection may owe an answer, in ms, before it is suspected of hanging and others are asked; default 150. */
   readonly hangSuspectedMs?: number;
   /** Commands that may be sent and not answered yet; one more is a `NotSentError`; default 50000. */
   readonly maxInFlight?: number;
@@ -44,8 +53,11 @@ export interface ConnectionOptions {
   readonly supervision?: boolean;
 }
 
+/** One server. */
 export interface StandaloneOptions extends ConnectionOptions {
+  /** Tells it from the other modes. */
   readonly mode: 'standalone';
+  /** The server. */
   readonly address: Address;
 }
 
@@ -55,12 +67,17 @@ export interface ReplicaReads {
   readonly maxStalenessMs?: number;
 }
 
+/** A master that sentinels watch and replace. */
 export interface SentinelOptions extends ConnectionOptions {
+  /** Tells it from the other modes. */
   readonly mode: 'sentinel';
+  /** All that are known; one that answers is enough. */
   readonly sentinels: readonly Address[];
   /** Name of the monitored master; default `mymaster`. */
   readonly serviceName?: string;
+  /** ACL user on the sentinels; default: none. */
   readonly sentinelUsername?: string;
+  /** Default: none is sent to sentinels. */
   readonly sentinelPassword?: string;
   /** Translates announced addresses (`ip:port`) to reachable ones. */
   readonly natMap?: Readonly<Record<string, Address>>;
@@ -68,7 +85,9 @@ export interface SentinelOptions extends ConnectionOptions {
   readonly replicaReads?: ReplicaReads;
 }
 
+/** Redis Cluster. */
 export interface ClusterOptions extends ConnectionOptions {
+  /** Tells it from the other modes. */
   readonly mode: 'cluster';
   /** Some of its nodes; the others are learned from them. A cluster has no databases but 0. */
   readonly nodes: readonly Address[];
@@ -78,8 +97,13 @@ export interface ClusterOptions extends ConnectionOptions {
   readonly replicaReads?: ReplicaReads;
 }
 
+/** What to connect to, by `mode`. */
 export type RedisOptions = StandaloneOptions | SentinelOptions | ClusterOptions;
 
+/**
+ * `since` is a Unix time in ms. `suspect`: it owes an answer for longer than `hangSuspectedMs`; others are asked
+ * meanwhile.
+ */
 export type ConnectionState =
   | { readonly kind: 'connecting'; readonly since: number; readonly attempt: number }
   | { readonly kind: 'ready'; readonly since: number; readonly master: Address }
@@ -93,6 +117,7 @@ export type ConnectionState =
  * A write that was sent and not answered is rejected with `OutcomeUnknownError`; it is never sent twice.
  */
 export interface SupervisedConnection {
+  /** As of now; `on` tells of changes. */
   readonly state: ConnectionState;
   /** What the sentinels say; undefined where there are none. */
   sentinels?(): SentinelStatus | undefined;
@@ -122,10 +147,13 @@ export interface SupervisedConnection {
    * that of one of its masters.
    */
   current(): Redis | undefined;
+  /** Calls the listener for each event until the returned function is called. */
   on(listener: (event: ConnectionEvent) => void): () => void;
+  /** Ends it; commands that wait are rejected with `ClosedError`. */
   close(): Promise<void>;
 }
 
+/** What happens to a connection. `outageMs`: how long there was none. */
 export type ConnectionEvent =
   | { readonly type: 'ready'; readonly master: Address; readonly outageMs: number }
   | { readonly type: 'suspect'; readonly master: Address; readonly reason: string }

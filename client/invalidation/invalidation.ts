@@ -11,12 +11,17 @@ import { type DomainPatterns, Domains } from './domains.ts';
 
 /** What an event makes outdated. Keys and patterns are logical ones. */
 export interface Outdated {
+  /** Logical keys. */
   readonly keys?: readonly string[];
+  /** Tags. */
   readonly tags?: readonly string[];
+  /** Redis's patterns of logical keys (`user:*`): found by SCAN. */
   readonly patterns?: readonly string[];
+  /** Domains of the option `domains`. */
   readonly domains?: readonly string[];
 }
 
+/** What an event's payload makes outdated. */
 export type Mapping<P = unknown> = (payload: P) => Outdated | Promise<Outdated>;
 
 /** `pending`: Redis was not reached for some of it; that holds here already, and for all once it is replayed. */
@@ -35,6 +40,7 @@ export interface InvalidationParts {
   readonly domains?: DomainPatterns | undefined;
 }
 
+/** `cache.invalidation`: makes entries misses by key, tag, pattern, domain, dependency and event. */
 export class Invalidation {
   readonly #parts: InvalidationParts;
   readonly #domains: Domains;
@@ -67,6 +73,7 @@ export class Invalidation {
     return { outcome, deleted };
   }
 
+  /** What carries one of the tags is a miss: one command. */
   tags(...tags: readonly string[]): Promise<InvalidationReceipt> {
     return this.invalidate({ tags });
   }

@@ -8,6 +8,7 @@ export interface MetricSample {
   readonly suffix?: string;
 }
 
+/** A metric with its samples, as Prometheus names the parts. */
 export interface MetricFamily {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram' | 'summary';

@@ -8,6 +8,7 @@ import { collectFamilies, type MetricSource, namespaceOf } from './server.ts';
 
 /** Of prom-client's Registry what is used here. */
 export interface PrometheusRegistry {
+  /** Takes a metric. */
   registerMetric(metric: never): void;
 }
 
@@ -26,6 +27,7 @@ const LATER: readonly Pick<MetricFamily, 'name' | 'type' | 'help'>[] = [
 /** Scrapes within this time share one answer: prom-client asks each metric by itself. */
 const SHARED_MS = 100;
 
+/** Registers the metrics of a cache, its server and further sources; prom-client asks for them at each scrape. */
 export async function registerMetrics(
   cache: Cache,
   registry: PrometheusRegistry,

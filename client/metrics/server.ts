@@ -19,6 +19,7 @@ const FIELDS = [
 
 /** Another source of metrics beside the cache: a warmer, for example. */
 export interface MetricSource {
+  /** Its metrics as of now. */
   families(): readonly MetricFamily[];
 }
 

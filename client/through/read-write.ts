@@ -10,17 +10,23 @@
 import type { Cache, ComputeCallOptions, WriteReceipt } from '../types.ts';
 import type { Change, Sink, Source } from './source.ts';
 
+/** How entries are kept, and what a write does to them. */
 export interface ThroughOptions<T> extends ComputeCallOptions<T> {
   /** What becomes of the entry when the sink has the new value; default `set`. */
   readonly afterStore?: 'set' | 'delete';
 }
 
+/** A source with a cache before it. */
 export interface ThroughStore<T> {
+  /** What the cache has, else what the source has, which is cached. */
   get(key: string): Promise<T | undefined>;
+  /** To the source, then to the cache. What the source throws is thrown, and the cache keeps what it had. */
   set(key: string, value: T): Promise<WriteReceipt>;
+  /** From the source, then from the cache. */
   delete(key: string): Promise<void>;
 }
 
+/** Reads of a source through a cache. */
 export function readThrough<T>(
   cache: Cache,
   source: Source<T>,
@@ -31,6 +37,7 @@ export function readThrough<T>(
   };
 }
 
+/** Reads and writes of a source through a cache. */
 export function writeThrough<T>(
   cache: Cache,
   source: Source<T> & Sink<T>,

@@ -1,5 +1,6 @@
 /** What stands behind a cache: where values are read from and written to. */
 
+/** Where values come from. */
 export interface Source<T> {
   /** undefined: there is none. */
   load(key: string): Promise<T | undefined> | T | undefined;
@@ -10,6 +11,7 @@ export type Change<T> =
   | { readonly kind: 'set'; readonly key: string; readonly value: T; readonly sequence: number }
   | { readonly kind: 'remove'; readonly key: string; readonly sequence: number };
 
+/** Where changes are stored. */
 export interface Sink<T> {
   /** All of them or an error. May be repeated with the same changes: it has to be idempotent. */
   store(changes: readonly Change<T>[]): Promise<void> | void;

@@ -15,6 +15,7 @@ import type { Cache, ComputeCallOptions, WriteReceipt } from '../types.ts';
 import { ChangeQueue } from './queue.ts';
 import type { Change, Sink, Source } from './source.ts';
 
+/** How long changes wait, how many, and how often a sink is asked. */
 export interface WriteBehindOptions<T> extends ComputeCallOptions<T> {
   /** Longest wait of a change before it is sent, in ms; default 1000. */
   readonly maxDelayMs?: number;
@@ -32,30 +33,41 @@ export interface WriteBehindOptions<T> extends ComputeCallOptions<T> {
   readonly closeTimeoutMs?: number;
 }
 
+/** Changes, counted since the store was opened. */
 export interface WriteBehindStatistics {
+  /** Keys that wait now. */
   readonly queued: number;
+  /** Changes that the sink has taken. */
   readonly stored: number;
   /** Changes that a later one of the same key made superfluous before they were sent. */
   readonly coalesced: number;
+  /** Times that a batch was sent again. */
   readonly retries: number;
+  /** Changes that were given up; the event `lost` names their keys. */
   readonly lost: number;
   /** Refused because the queue was full. */
   readonly refused: number;
 }
 
+/** What became of a batch. `ms`: how long the sink took. */
 export type WriteBehindEvent =
   | { readonly type: 'stored'; readonly changes: number; readonly ms: number }
   | { readonly type: 'retry'; readonly changes: number; readonly attempt: number; readonly reason: string }
   | { readonly type: 'lost'; readonly keys: readonly string[]; readonly reason: string };
 
+/** A cache whose changes reach the sink later, in batches. */
 export interface WriteBehindStore<T> {
   /** What waits to be stored, else the cache, else the source. */
   get(key: string): Promise<T | undefined>;
+  /** To the cache now, to the sink within `maxDelayMs`. @throws QueueFullError */
   set(key: string, value: T): Promise<WriteReceipt>;
+  /** From the cache now, from the sink within `maxDelayMs`. @throws QueueFullError */
   delete(key: string): Promise<void>;
   /** Sends what waits. Resolves when it was stored or lost. */
   flush(): Promise<void>;
+  /** What was counted so far. */
   stats(): WriteBehindStatistics;
+  /** Calls the listener for each event until the returned function is called. */
   on(listener: (event: WriteBehindEvent) => void): () => void;
   /** Takes no more changes and sends the rest. Does not close the cache. */
   close(): Promise<WriteBehindStatistics>;
@@ -63,6 +75,7 @@ export interface WriteBehindStore<T> {
 
 const BACKOFF_MAX_MS = 30_000;
 
+/** A write-behind store over a cache and a source. */
 export function writeBehind<T>(
   cache: Cache,
   source: Source<T> & Sink<T>,

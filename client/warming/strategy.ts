@@ -4,28 +4,32 @@ import { resolveTtl } from '../options.ts';
 
 /** A value, or a function that makes it. */
 export type WarmEntry = readonly [key: string, value: unknown];
+/** What a generator gives; an AsyncIterable is read batch by batch. */
 export type WarmEntries = Iterable<WarmEntry> | AsyncIterable<WarmEntry>;
 
+/** What is warmed, when and how. */
 export interface WarmingStrategy {
+  /** Tells strategies apart; registering one of the same name replaces it. */
   readonly name: string;
   /** 1 is first, 10 last; default 1. */
   readonly priority?: number;
-  /** Default true. */
+  /** False: it is known and never run; default true. */
   readonly enabled?: boolean;
   /** A cron expression (needs the package croner), such as every 15 minutes, `0,15,30,45 * * * *`. Default: none. */
   readonly schedule?: string;
   /** IANA name for `schedule`; default: the process's. */
   readonly timezone?: string;
-  /** Default true. */
+  /** Run by `start`; default true. */
   readonly onStartup?: boolean;
-  /** Default true. */
+  /** May be run by `run` and `runAll`; default true. */
   readonly onDemand?: boolean;
   /** Entries written at once; default 100. */
   readonly batchSize?: number;
   /** Pause between batches, in seconds, so that Redis serves others too; default 0.1. */
   readonly delaySeconds?: number;
-  /** Default 3600; null: no expiry. */
+  /** TTL of its entries, in seconds; null: no expiry; default 3600. */
   readonly ttlSeconds?: number | null;
+  /** Tags of its entries; default: none. */
   readonly tags?: readonly string[];
   /**
    * The entries. A value overwrites what is there. A function is called only where nothing is there, as a loader of
@@ -34,6 +38,7 @@ export interface WarmingStrategy {
   readonly generate: (signal: AbortSignal) => WarmEntries | Promise<WarmEntries>;
 }
 
+/** A strategy with its defaults. */
 export type ResolvedStrategy = Required<Omit<WarmingStrategy, 'schedule' | 'timezone'>> &
   Pick<WarmingStrategy, 'schedule' | 'timezone'>;
 
@@ -72,6 +77,14 @@ export function resolveStrategy(strategy: WarmingStrategy): ResolvedStrategy {
   };
 }
 
+/** The five usual strategies. */
+export type DefaultRole =
+  | 'criticalData'
+  | 'detectorModels'
+  | 'popularDatasets'
+  | 'apiResponses'
+  | 'userSessions';
+
 const DEFAULTS = {
   criticalData: {
     name: 'critical-application-data',
@@ -83,14 +96,15 @@ const DEFAULTS = {
   popularDatasets: { name: 'popular-datasets', priority: 3, ttlSeconds: 1800, tags: ['datasets'] },
   apiResponses: { name: 'api-responses', priority: 4, ttlSeconds: 600, tags: ['api'] },
   userSessions: { name: 'user-sessions', priority: 5, ttlSeconds: 1800, tags: ['sessions'] },
-} as const satisfies Readonly<Record<string, Partial<WarmingStrategy>>>;
+} as const satisfies Readonly<Record<DefaultRole, Partial<WarmingStrategy>>>;
 
-export type DefaultGenerators = Partial<Readonly<Record<keyof typeof DEFAULTS, WarmingStrategy['generate']>>>;
+/** What the usual strategies warm, by role. */
+export type DefaultGenerators = Partial<Readonly<Record<DefaultRole, WarmingStrategy['generate']>>>;
 
 /** The five usual strategies. What they warm is the application's to say: one without a generator is disabled. */
 export function defaultStrategies(generators: DefaultGenerators): readonly WarmingStrategy[] {
   return Object.entries(DEFAULTS).map(([role, strategy]) => {
-    const generate = generators[role as keyof typeof DEFAULTS];
+    const generate = generators[role as DefaultRole];
     return { ...strategy, enabled: generate !== undefined, generate: generate ?? (() => []) };
   });
 }

@@ -14,6 +14,7 @@ import type { Cache } from '../types.ts';
 import { type Schedule, scheduled } from './schedule.ts';
 import { type ResolvedStrategy, resolveStrategy, type WarmEntry, type WarmingStrategy } from './strategy.ts';
 
+/** One run of a strategy: entries warmed and failed, time in ms. */
 export interface WarmingReport {
   readonly strategy: string;
   readonly warmed: number;
@@ -23,11 +24,13 @@ export interface WarmingReport {
   readonly error?: Error;
 }
 
+/** Progress of runs: after each batch, and at the end. */
 export type WarmingEvent =
   | { readonly type: 'started'; readonly strategy: string }
   | { readonly type: 'progress'; readonly strategy: string; readonly warmed: number; readonly failed: number }
   | ({ readonly type: 'finished' } & WarmingReport);
 
+/** All runs of a strategy: entries warmed and failed, time in ms. */
 export interface WarmingStatistics {
   readonly strategy: string;
   readonly runs: number;
@@ -48,6 +51,7 @@ interface RunRecord {
   last: WarmingReport | undefined;
 }
 
+/** Runs strategies at start, by schedule and on demand. */
 export class CacheWarmer {
   readonly #cache: Cache;
   readonly #strategies = new Map<string, ResolvedStrategy>();
@@ -109,6 +113,7 @@ export class CacheWarmer {
     return this.#runAll(({ onDemand }) => onDemand);
   }
 
+  /** What was counted so far, by strategy. */
   stats(): readonly WarmingStatistics[] {
     return [...this.#records].map(([strategy, { successes, ...record }]) => ({
       strategy,
@@ -142,6 +147,7 @@ export class CacheWarmer {
     ];
   }
 
+  /** Calls the listener for each event until the returned function is called. */
   on(listener: (event: WarmingEvent) => void): () => void {
     return this.#events.on(listener);
   }

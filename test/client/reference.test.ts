@@ -1,0 +1,80 @@
+/** The reference of the client's API: what is committed is what its types and their comments say, and they say enough. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+/** Of typedoc's JSON what is looked at here. */
+interface Declaration {
+  readonly name: string;
+  readonly comment?: { readonly summary?: readonly { readonly text: string }[] };
+  readonly children?: readonly Declaration[];
+  readonly signatures?: readonly Declaration[];
+  readonly type?: { readonly declaration?: Declaration };
+  readonly flags?: { readonly isOptional?: true };
+  readonly inheritedFrom?: object;
+}
+
+const TOP = resolve(import.meta.dirname, '../..');
+const TOOL = join(TOP, 'tools/api-reference');
+const out = mkdtempSync(join(tmpdir(), 'kit-reference-'));
+let declared: readonly Declaration[];
+
+beforeAll(async () => {
+  const typedoc = join(TOOL, 'node_modules/typedoc/bin/typedoc');
+  const args = [typedoc, '--out', out, '--json', join(out, 'api.json')];
+  await promisify(execFile)(process.execPath, args, { cwd: TOOL, timeout: 60_000 });
+  declared = JSON.parse(readFileSync(join(out, 'api.json'), 'utf8')).children;
+});
+afterAll(() => rmSync(out, { recursive: true, force: true }));
+
+const text = ({ comment }: Declaration): string => comment?.summary?.map((part) => part.text).join('') ?? '';
+const signaturesOf = (of: Declaration): readonly Declaration[] =>
+  of.signatures ?? of.type?.declaration?.signatures ?? [];
+const isSaid = (of: Declaration): boolean => [of, ...signaturesOf(of)].some((each) => text(each) !== '');
+
+/** What callers fill in. */
+const isGiven = ({ name }: Declaration): boolean =>
+  /(?:Options|Defaults|Strategy|Request|Search|Address|Rule|Outdated)$/.test(name);
+/** Declared by others, and only named here. */
+const isForeign = ({ name }: Declaration): boolean => /^(?:Telemetry(?!Options)|Standard)/.test(name);
+
+it('is up to date: else run `npm run docs:api`', () => {
+  const committed = readFileSync(join(TOP, 'docs/client/api.md'), 'utf8');
+  expect(committed).toBe(readFileSync(join(out, 'api.md'), 'utf8'));
+});
+
+it('says of everything exported what it is', () => {
+  expect(declared.length).toBeGreaterThan(100);
+  expect(declared.filter((each) => !isSaid(each)).map(({ name }) => name)).toEqual([]);
+});
+
+it('says of every method what it does, and of every option what it is', () => {
+  const silent = declared
+    .filter((each) => !isForeign(each))
+    .flatMap((of) =>
+      (of.children ?? [])
+        .filter((member) => member.name !== 'constructor' && !isSaid(member))
+        .filter((member) => isGiven(of) || (signaturesOf(member).length > 0 && !member.inheritedFrom))
+        .map((member) => `${of.name}.${member.name}`),
+    );
+  expect(silent).toEqual([]);
+});
+
+it('says of every optional number its unit or scale, and its default', () => {
+  const numbers = declared
+    .filter(isGiven)
+    .flatMap((of) =>
+      (of.children ?? [])
+        .filter(({ flags, type }) => flags?.isOptional && /number/.test(JSON.stringify(type)))
+        .map((member) => ({ name: `${of.name}.${member.name}`, said: text(member) })),
+    );
+  expect(numbers.length).toBeGreaterThan(50);
+  const silent = numbers.filter(({ said }) => !/default|absent|where it is not|in any currency/i.test(said));
+  expect(silent.map(({ name, said }) => `${name}: ${said}`)).toEqual([]);
+  const times = numbers.filter(({ name }) => /(?:Ms|Seconds)$/.test(name));
+  const withoutUnit = times.filter(({ said }) => !/\bms\b|\bseconds\b/i.test(said));
+  expect(withoutUnit.map(({ name, said }) => `${name}: ${said}`)).toEqual([]);
+});
