@@ -26,7 +26,8 @@ export const hundredSets: Scenario = {
       const store = ({ set, setTagged }: Subject, i: number): Promise<unknown> | undefined =>
         setTagged ? setTagged(keyOf(i), value, [TAG]) : set?.(keyOf(i), value);
       const kit = subjects.find(({ name }) => name === 'kit');
-      if (kit) await store(kit, 0);
+      // Until it listens to the tag's version, which it asks for meanwhile.
+      for (let i = 0; kit && i < 200; i++) await store(kit, i);
       const sent = await bench.redis.commands(async () => kit && store(kit, 1));
       const measured = await inTurn(subjects, 4 + bench.effort, (subject) =>
         inFlight(5_000 * bench.effort, 100, async (i) => store(subject, i)),
