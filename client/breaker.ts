@@ -1,5 +1,6 @@
 /**
- * Circuit breaker: after `threshold` failures in a row Redis is left alone, and its callers are answered at once.
+ * Circuit breaker: after `threshold` failures in a row, or once too large a share of the calls fails (`sampling`), Redis is
+ * left alone, and its callers are answered at once.
  *
  *   closed ──failures──▶ open ──probe answers, or openMs is over──▶ half-open ──one success──▶ closed
  *                          ▲──────────────one failure──────────────────┘
@@ -9,16 +10,19 @@
  */
 import { CommandError, isConnectivityError } from './errors.ts';
 import type { Emitter } from './events.ts';
-import type { BreakerOptions, BreakerState, CacheEvent } from './types.ts';
+import { FailureWindow } from './failure-window.ts';
+import type { ResolvedBreaker } from './options.ts';
+import type { BreakerState, CacheEvent } from './types.ts';
 
 /** `trial`: the one call that decides a half-open breaker. */
 export type Permit = 'pass' | 'trial' | 'refused';
 
 export class Breaker {
-  readonly #options: Required<BreakerOptions>;
+  readonly #options: ResolvedBreaker;
   readonly #probe: () => Promise<unknown>;
   readonly #events: Emitter<CacheEvent>;
   readonly #now: () => number;
+  readonly #window: FailureWindow | undefined;
   #state: BreakerState = { kind: 'closed', failures: 0 };
   #trial = false;
   #transitions = 0;
@@ -28,7 +32,7 @@ export class Breaker {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
-    options: Required<BreakerOptions>,
+    options: ResolvedBreaker,
     probe: () => Promise<unknown>,
     events: Emitter<CacheEvent>,
     now: () => number = Date.now,
@@ -37,6 +41,7 @@ export class Breaker {
     this.#probe = probe;
     this.#events = events;
     this.#now = now;
+    this.#window = options.sampling && new FailureWindow(options.sampling, now);
   }
 
   get state(): BreakerState {
@@ -63,8 +68,10 @@ export class Breaker {
   success(permit: Permit): void {
     if (permit === 'trial') this.#trial = false;
     if (this.#state.kind === 'half-open' && permit === 'trial') this.#close();
-    else if (this.#state.kind === 'closed' && this.#state.failures > 0)
-      this.#state = { kind: 'closed', failures: 0 };
+    else if (this.#state.kind === 'closed') {
+      this.#window?.count(false);
+      if (this.#state.failures > 0) this.#state = { kind: 'closed', failures: 0 };
+    }
   }
 
   failure(permit: Permit, cause: string): void {
@@ -76,7 +83,8 @@ export class Breaker {
 
   #count(failures: number, cause: string): void {
     this.#state = { kind: 'closed', failures };
-    if (failures >= this.#options.threshold) this.#open(cause);
+    const tooMany = this.#window?.count(true) === true;
+    if (tooMany || failures >= this.#options.threshold) this.#open(cause);
   }
 
   /** Asks Redis now, when open: something suggests that it is back. */
@@ -116,6 +124,7 @@ export class Breaker {
   }
 
   #close(): void {
+    this.#window?.clear();
     this.#recoveries.count += 1;
     this.#recoveries.totalMs += this.#now() - this.#openedAt;
     this.#move({ kind: 'closed', failures: 0 }, 'a call was answered');

@@ -4,6 +4,7 @@
 import { CodecSelection } from './codec/codec.ts';
 import { type ResolvedCompute, resolveCompute } from './compute/options.ts';
 import { ConfigurationError } from './errors.ts';
+import type { FailureWindowOptions } from './failure-window.ts';
 import type { DomainPatterns } from './invalidation/domains.ts';
 import type { CodecChoice } from './parts.ts';
 import type {
@@ -42,15 +43,20 @@ export interface ResolvedConnection {
   readonly connectTimeoutMs: number;
   readonly commandTimeoutMs: number;
   readonly hangSuspectedMs: number;
+  readonly poolSize: number;
   readonly maxInFlight: number;
   readonly supervision: boolean;
   readonly replicaReads: Required<ReplicaReads> | undefined;
 }
 
+export type ResolvedBreaker = Required<Omit<BreakerOptions, 'sampling'>> & {
+  readonly sampling: FailureWindowOptions | undefined;
+};
+
 export interface ResolvedCache {
   readonly namespace: string;
   readonly defaultTtlSeconds: number | null;
-  readonly breaker: Required<BreakerOptions>;
+  readonly breaker: ResolvedBreaker;
   readonly fallbackEntries: number;
   readonly durability: Durability;
   readonly domains: DomainPatterns;
@@ -119,6 +125,13 @@ function database(options: RedisOptions): number {
   return db;
 }
 
+function poolSize(options: RedisOptions): number {
+  const size = integer('poolSize', options.poolSize, 1, 1, 16);
+  if (size > 1 && options.mode === 'cluster')
+    throw new ConfigurationError(`poolSize: ${size}, but a cluster has one connection a shard`);
+  return size;
+}
+
 function replicaReads(options: RedisOptions): Required<ReplicaReads> | undefined {
   const given = options.mode === 'standalone' ? undefined : options.replicaReads;
   return (
@@ -150,6 +163,7 @@ export function resolveConnection(options: RedisOptions): ResolvedConnection {
     natMap: options.mode === 'standalone' ? {} : (options.natMap ?? {}),
     connectTimeoutMs: integer('connectTimeoutMs', options.connectTimeoutMs, 1000, 1, LIMITS.timeoutMs),
     commandTimeoutMs: integer('commandTimeoutMs', options.commandTimeoutMs, 1000, 1, LIMITS.timeoutMs),
+    poolSize: poolSize(options),
     hangSuspectedMs: integer('hangSuspectedMs', options.hangSuspectedMs, 150, 10, LIMITS.timeoutMs),
     maxInFlight: integer('maxInFlight', options.maxInFlight, 50_000, 1, 10_000_000),
     supervision: supervised(options),
@@ -201,6 +215,20 @@ export function resolveDurability(
   };
 }
 
+function sampling(given: BreakerOptions['sampling']): FailureWindowOptions | undefined {
+  if (given === undefined) return undefined;
+  const { failureRatio = 0.5, minCalls, windowMs } = given;
+  if (typeof failureRatio !== 'number' || !(failureRatio > 0 && failureRatio <= 1))
+    throw new ConfigurationError(
+      `breaker.sampling.failureRatio: ${shown(failureRatio)} is not a number above 0 and up to 1`,
+    );
+  return {
+    failureRatio,
+    minCalls: integer('breaker.sampling.minCalls', minCalls, 20, 1, 1_000_000),
+    windowMs: integer('breaker.sampling.windowMs', windowMs, 10_000, 100, 600_000),
+  };
+}
+
 export function resolveCache(options: CacheOptions): ResolvedCache {
   const breaker = options.breaker ?? {};
   const namespace = text('namespace', options.namespace, 'cache');
@@ -214,6 +242,7 @@ export function resolveCache(options: CacheOptions): ResolvedCache {
       threshold: integer('breaker.threshold', breaker.threshold, 5, 1, 1000),
       openMs: integer('breaker.openMs', breaker.openMs, LIMITS.openMs, 1, LIMITS.openMs),
       probeIntervalMs: integer('breaker.probeIntervalMs', breaker.probeIntervalMs, 500, 10, LIMITS.openMs),
+      sampling: sampling(breaker.sampling),
     },
     fallbackEntries: integer('fallbackEntries', options.fallbackEntries, 1000, 0, 100_000_000),
     durability: resolveDurability('durability', options.durability, 'async'),

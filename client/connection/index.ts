@@ -5,6 +5,7 @@ import { ClusterConnection } from './cluster/connection.ts';
 import type { CallOptions } from './commands.ts';
 import { Dial } from './dial.ts';
 import type { Argument } from './link.ts';
+import { Pool } from './pool.ts';
 import { StockConnection } from './stock.ts';
 import { Supervisor } from './supervisor.ts';
 
@@ -22,6 +23,12 @@ export interface CacheConnection extends SupervisedConnection {
 }
 
 export function openConnection(options: ResolvedConnection): CacheConnection {
+  const first = openOne(options);
+  if (options.poolSize === 1) return first;
+  return new Pool([first, ...Array.from({ length: options.poolSize - 1 }, () => openOne(options))]);
+}
+
+function openOne(options: ResolvedConnection): CacheConnection {
   const events = new Emitter<ConnectionEvent>();
   if (!options.supervision) return new StockConnection(options, events);
   if (options.mode === 'cluster') return new ClusterConnection(options, events);

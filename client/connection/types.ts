@@ -45,6 +45,11 @@ export interface ConnectionOptions {
   readonly commandTimeoutMs?: number;
   /** How long a connection may owe an answer, in ms, before it is suspected of hanging and others are asked; default 150. */
   readonly hangSuspectedMs?: number;
+  /**
+   * Connections to the master, at most 16; default 1, which carries any number of commands at a time: more are for values so
+   * large that one socket is the bottleneck. Not in a cluster, which has one a shard.
+   */
+  readonly poolSize?: number;
   /** Commands that may be sent and not answered yet; one more is a `NotSentError`; default 50000. */
   readonly maxInFlight?: number;
   /**

@@ -2,16 +2,18 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Breaker } from '../../client/breaker.ts';
 import { CommandError } from '../../client/errors.ts';
 import { Emitter } from '../../client/events.ts';
-import type { BreakerOptions, CacheEvent } from '../../client/types.ts';
+import type { ResolvedBreaker } from '../../client/options.ts';
+import type { CacheEvent } from '../../client/types.ts';
 
-const options: Required<BreakerOptions> = {
+const options: ResolvedBreaker = {
   enabled: true,
   threshold: 3,
   openMs: 60_000,
   probeIntervalMs: 500,
+  sampling: undefined,
 };
 
-function breakerWith(probe: () => Promise<unknown>, change: Partial<BreakerOptions> = {}) {
+function breakerWith(probe: () => Promise<unknown>, change: Partial<ResolvedBreaker> = {}) {
   const events = new Emitter<CacheEvent>();
   const moves: string[] = [];
   events.on((event) => event.type === 'breaker' && moves.push(`${event.from} > ${event.to}`));
@@ -37,6 +39,33 @@ describe('the circuit breaker', () => {
     expect(breaker.state).toMatchObject({ kind: 'open', cause: 'timeout', until: Date.now() + 60_000 });
     expect(breaker.permit()).toBe('refused');
     expect(moves).toEqual(['closed > open']);
+    breaker.stop();
+  });
+
+  it('opens on the share of failures, where it is told to, although calls succeed in between', () => {
+    const sampling = { failureRatio: 0.5, minCalls: 10, windowMs: 1_000 };
+    const { breaker } = breakerWith(never, { sampling });
+    const one = (failed: boolean): void => {
+      if (failed) fail(breaker, 1);
+      else breaker.success(breaker.permit());
+    };
+    for (let i = 0; i < 9; i++) one(i % 2 === 0);
+    expect(breaker.state.kind).toBe('closed');
+    one(true);
+    expect(breaker.state.kind).toBe('open');
+    breaker.stop();
+  });
+
+  it('forgets what is older than its window', () => {
+    const sampling = { failureRatio: 0.5, minCalls: 4, windowMs: 1_000 };
+    const { breaker } = breakerWith(never, { sampling });
+    fail(breaker, 2);
+    vi.advanceTimersByTime(1_100);
+    breaker.success(breaker.permit());
+    breaker.success(breaker.permit());
+    breaker.success(breaker.permit());
+    fail(breaker, 2);
+    expect(breaker.state).toEqual({ kind: 'closed', failures: 2 });
     breaker.stop();
   });
 

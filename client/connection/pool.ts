@@ -1,0 +1,98 @@
+/**
+ * Several supervised connections to the same Redis behind one interface, for values so large that one socket is the bottleneck.
+ *
+ * Commands go by their key, so that what is asked of one key stays in the order in which it was asked. Each member watches
+ * and moves by itself; the pool's state and events are the first one's. Left out: Redis Cluster, which has a connection a shard.
+ */
+import type { Redis } from 'ioredis';
+import { addressKey } from '../address.ts';
+import type {
+  Address,
+  ConnectionEvent,
+  ConnectionState,
+  Durability,
+  SupervisedConnection,
+} from '../types.ts';
+import { slotOf } from './cluster/slot.ts';
+import type { CallOptions } from './commands.ts';
+import type { CacheConnection } from './index.ts';
+import type { Argument } from './link.ts';
+import type { SentinelStatus } from './sentinels.ts';
+
+/** Their first key stands behind the script and the number of keys. */
+const SCRIPTS = new Set(['EVAL', 'EVALSHA', 'FCALL', 'EVAL_RO', 'EVALSHA_RO', 'FCALL_RO']);
+
+export class Pool implements CacheConnection, SupervisedConnection {
+  readonly #members: readonly CacheConnection[];
+
+  constructor(members: readonly [CacheConnection, ...CacheConnection[]]) {
+    this.#members = members;
+  }
+
+  get state(): ConnectionState {
+    return this.#first.state;
+  }
+
+  request(command: string, args: readonly Argument[], options?: CallOptions): Promise<unknown> {
+    return this.#for(command, args).request(command, args, options);
+  }
+
+  get(key: string, impatient?: boolean): Promise<Buffer | null> {
+    return this.at(key).get(key, impatient);
+  }
+
+  call(command: string, ...args: readonly Argument[]): Promise<unknown> {
+    return this.#for(command, args).call(command, ...args);
+  }
+
+  callBuffer(command: string, ...args: readonly Argument[]): Promise<unknown> {
+    return this.#for(command, args).callBuffer(command, ...args);
+  }
+
+  callDurable(
+    durability: Exclude<Durability, 'async'>,
+    command: string,
+    ...args: readonly Argument[]
+  ): Promise<{ readonly reply: unknown; readonly replicas: number }> {
+    return this.#for(command, args).callDurable(durability, command, ...args);
+  }
+
+  at(key: string): CacheConnection {
+    return this.#members[slotOf(key) % this.#members.length] as CacheConnection;
+  }
+
+  /** A member may have moved before the others: all masters that commands may go to. */
+  masters(): readonly Address[] | undefined {
+    const masters = new Map<string, Address>();
+    for (const { state } of this.#members) {
+      if (state.kind !== 'ready' && state.kind !== 'suspect') return undefined;
+      masters.set(addressKey(state.master), state.master);
+    }
+    return [...masters.values()];
+  }
+
+  sentinels(): SentinelStatus | undefined {
+    return this.#first.sentinels?.();
+  }
+
+  current(): Redis | undefined {
+    return this.#first.current();
+  }
+
+  on(listener: (event: ConnectionEvent) => void): () => void {
+    return this.#first.on(listener);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#members.map((member) => member.close()));
+  }
+
+  get #first(): CacheConnection {
+    return this.#members[0] as CacheConnection;
+  }
+
+  #for(command: string, args: readonly Argument[]): CacheConnection {
+    const key = args[SCRIPTS.has(command.toUpperCase()) ? 2 : 0];
+    return key === undefined ? this.#first : this.at(String(key));
+  }
+}

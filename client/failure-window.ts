@@ -1,0 +1,57 @@
+/**
+ * Failures among the calls of the last moments, in ten slices of time: what opens a breaker that sees some calls succeed.
+ * A call counts in the slice in which it ended; a slice is forgotten as a whole.
+ */
+const SLICES = 10;
+
+interface Slice {
+  readonly number: number;
+  calls: number;
+  failures: number;
+}
+
+export interface FailureWindowOptions {
+  /** Share of failed calls from which it is too much, above 0 and up to 1. */
+  readonly failureRatio: number;
+  /** Calls in the window before anything is said of their share. */
+  readonly minCalls: number;
+  /** In ms. */
+  readonly windowMs: number;
+}
+
+export class FailureWindow {
+  readonly #options: FailureWindowOptions;
+  readonly #now: () => number;
+  #slices: Slice[] = [];
+
+  constructor(options: FailureWindowOptions, now: () => number) {
+    this.#options = options;
+    this.#now = now;
+  }
+
+  /** True when the share of failures is too much with this call. */
+  count(failed: boolean): boolean {
+    const { failureRatio, minCalls, windowMs } = this.#options;
+    const number = Math.floor((this.#now() / windowMs) * SLICES);
+    if (this.#slices[0] !== undefined && this.#slices[0].number <= number - SLICES)
+      this.#slices = this.#slices.filter((slice) => slice.number > number - SLICES);
+    let last = this.#slices.at(-1);
+    if (last?.number !== number) {
+      last = { number, calls: 0, failures: 0 };
+      this.#slices.push(last);
+    }
+    last.calls += 1;
+    if (!failed) return false;
+    last.failures += 1;
+    let [calls, failures] = [0, 0];
+    for (const slice of this.#slices) {
+      calls += slice.calls;
+      failures += slice.failures;
+    }
+    return calls >= minCalls && failures >= calls * failureRatio;
+  }
+
+  clear(): void {
+    this.#slices = [];
+  }
+}
