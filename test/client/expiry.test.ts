@@ -203,6 +203,27 @@ describe('a TTL', () => {
     ]).toEqual([5, null, null]);
   });
 
+  it('is what Redis keeps an entry for, to the millisecond, whatever it was', async () => {
+    const cache = kept(redisCache({ address: redis.address, namespace: 'ttl' }));
+    const seconds = fc.oneof(
+      fc.double({ min: 60, max: LIMITS.ttlSeconds, noNaN: true }),
+      fc.integer({ min: 60, max: LIMITS.ttlSeconds }),
+    );
+    await fc.assert(
+      fc.asyncProperty(seconds, fc.constantFrom('set', 'expire', 'setIfAbsent'), async (ttlSeconds, how) => {
+        await cache.delete('k');
+        const beganAt = Date.now();
+        if (how !== 'setIfAbsent') await cache.set('k', 1, { ttlSeconds: how === 'set' ? ttlSeconds : null });
+        if (how === 'setIfAbsent') await cache.setIfAbsent('k', 1, { ttlSeconds });
+        if (how === 'expire') await cache.expire('k', ttlSeconds);
+        const leftMs = await redis.admin().pttl('ttl:k');
+        expect(leftMs).toBeLessThanOrEqual(Math.ceil(ttlSeconds * 1000));
+        // Less what the commands took, by clocks of whole milliseconds.
+        expect(leftMs).toBeGreaterThanOrEqual(Math.floor(ttlSeconds * 1000) - (Date.now() - beganAt) - 2);
+      }),
+    );
+  });
+
   it('ends an entry in memory at its time and not before, whatever it was', async () => {
     await fc.assert(
       fc.asyncProperty(fc.double({ min: 0.002, max: 1e6, noNaN: true }), async (seconds) => {
