@@ -17,44 +17,68 @@ export interface TlsTexts {
 
 const DAY_MS = 86_400_000;
 /** Sentinel cannot load a new certificate while it runs: a deploy renews with this much time to spare. */
-const RENEW_DAYS = 30;
+export const RENEW_DAYS = 30;
 
 const tlsDir = (stateDir: string, name: string): string => join(environmentDir(stateDir, name), 'tls');
 
-/** @throws KitError where given certificates cannot serve this environment */
+/** For a deploy. @throws KitError where given certificates cannot serve this environment */
 export async function certificates(plan: DockerPlan, stateDir: string): Promise<TlsTexts> {
-  const { name, security } = plan.environment;
+  const { name } = plan.environment;
   const dir = tlsDir(stateDir, name);
-  const nodes = plan.nodes.map(({ address }) => address.host);
-  // From this host every node is reached by its published port, from the others by its own address.
-  const texts =
-    security.certificates === undefined
-      ? await made(name, dir, ['127.0.0.1', 'localhost', ...nodes])
-      : given(readCertificates(security.certificates, ['127.0.0.1', ...nodes]));
+  let texts = current(plan, stateDir);
+  if (texts === undefined || renewal(plan, stateDir) !== undefined) {
+    const fresh = await makeCertificates({ addresses: certified(plan), environment: name });
+    texts = { ca: fresh.ca, cert: fresh.cert, key: fresh.key.reveal() };
+    const kept: Kept = { addresses: certified(plan), notAfter: fresh.notAfter.toISOString(), ...texts };
+    writeSecret(madeFile(stateDir, name), `${JSON.stringify(kept)}\n`);
+  }
   writeSecret(join(dir, 'ca.crt'), texts.ca);
   writeSecret(join(dir, 'node.crt'), texts.cert);
   return texts;
 }
 
-const given = ({ ca, cert, key }: ReturnType<typeof readCertificates>): TlsTexts => ({
-  ca,
-  cert,
-  key: key.reveal(),
-});
-
-/** Made once, and again when the addresses change or the end is near. */
-async function made(name: string, dir: string, addresses: readonly string[]): Promise<TlsTexts> {
-  const path = join(dir, 'made.json');
-  if (existsSync(path)) {
-    const kept: { addresses: string[]; notAfter: string } & TlsTexts = JSON.parse(readFileSync(path, 'utf8'));
-    const daysLeft = (Date.parse(kept.notAfter) - Date.now()) / DAY_MS;
-    if (daysLeft > RENEW_DAYS && kept.addresses.join() === addresses.join()) return kept;
+/**
+ * Those that the last deploy used, however near their end; undefined where the next one makes the first, or others for other
+ * addresses. Looks only: a renewal here would tell clients of an authority that no node has heard of.
+ *
+ * @throws KitError where given certificates cannot serve this environment
+ */
+export function current(plan: DockerPlan, stateDir: string): TlsTexts | undefined {
+  const { name, security } = plan.environment;
+  if (security.certificates !== undefined) {
+    const addresses = certified(plan).filter((address) => address !== 'localhost');
+    const { ca, cert, key } = readCertificates(security.certificates, addresses);
+    return { ca, cert, key: key.reveal() };
   }
-  const fresh = await makeCertificates({ addresses, environment: name });
-  const texts: TlsTexts = { ca: fresh.ca, cert: fresh.cert, key: fresh.key.reveal() };
-  writeSecret(path, `${JSON.stringify({ addresses, notAfter: fresh.notAfter.toISOString(), ...texts })}\n`);
-  return texts;
+  const kept = readMade(stateDir, name);
+  return kept?.addresses.join() === certified(plan).join() ? kept : undefined;
 }
+
+/** Day on which made certificates end, where the next deploy renews them. */
+export function renewal({ environment }: DockerPlan, stateDir: string): string | undefined {
+  const { tls, certificates: given } = environment.security;
+  const kept = tls && given === undefined ? readMade(stateDir, environment.name) : undefined;
+  const late = kept !== undefined && Date.parse(kept.notAfter) - Date.now() <= RENEW_DAYS * DAY_MS;
+  return late ? kept.notAfter.slice(0, 10) : undefined;
+}
+
+interface Kept extends TlsTexts {
+  readonly addresses: readonly string[];
+  readonly notAfter: string;
+}
+
+const madeFile = (stateDir: string, name: string): string => join(tlsDir(stateDir, name), 'made.json');
+
+function readMade(stateDir: string, name: string): Kept | undefined {
+  const path = madeFile(stateDir, name);
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Kept) : undefined;
+}
+
+/** From this host every node is reached by its published port, from the others by its own address. */
+const certified = ({ nodes }: DockerPlan): readonly string[] => [
+  ...['127.0.0.1', 'localhost'],
+  ...nodes.map(({ address }) => address.host),
+];
 
 /** The CA that clients of an environment trust, if it has TLS and was rendered. */
 export function clientCa(stateDir: string, name: string): string | undefined {

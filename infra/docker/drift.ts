@@ -6,10 +6,19 @@
  * docker inspect, ls, diff ──────┴▶ findings, each with what the next apply would do. Looking changes nothing.
  */
 
+import { RENEW_DAYS, renewal } from './certificates.ts';
 import { type ContainerFacts, docker, inspectContainers, labelled, tryDocker } from './engine.ts';
 import { renderHashes } from './files.ts';
 import { chooseImages } from './images.ts';
-import { type DockerPlan, LABEL, type PlannedContainer, RUN_AS, servicesOf, volumesOf } from './plan.ts';
+import {
+  type DockerPlan,
+  LABEL,
+  PIDS_LIMIT,
+  type PlannedContainer,
+  RUN_AS,
+  servicesOf,
+  volumesOf,
+} from './plan.ts';
 import { idsIn, readState } from './state.ts';
 
 export type NextApply =
@@ -38,7 +47,7 @@ export interface DriftFinding {
 export async function findDrift(plan: DockerPlan, stateDir: string): Promise<readonly DriftFinding[]> {
   const label = `${LABEL.environment}=${plan.environment.name}`;
   const services = servicesOf(plan);
-  const { hashes, sums } = await renderHashes(plan, chooseImages(stateDir).facts, stateDir);
+  const { hashes, sums } = renderHashes(plan, chooseImages(stateDir).facts, stateDir);
   const [found, labels, images, networks, volumes, containers, files, state] = await Promise.all([
     inspectContainers([...services, plan.init, plan.ready].map(({ container }) => container)),
     labelled('container', label),
@@ -78,6 +87,7 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
     ...shortLived.map((name) => missing('container', name)),
     ...surplus.map(tooMany),
     ...files,
+    ...certificateRow(plan, stateDir),
   ];
 }
 
@@ -151,12 +161,16 @@ function networkRows(
 
 function settingRows(facts: ContainerFacts, { service, image, hash }: Expectation): readonly Row[] {
   const { Config, HostConfig } = facts;
+  const pids = String(HostConfig.PidsLimit ?? 'none');
+  const limitProcesses = `docker update --pids-limit ${PIDS_LIMIT} ${service.container}`;
   const megabytes = `${Math.round(HostConfig.Memory / 1024 ** 2)} MB`;
   const port = `${service.published.host}:${service.published.port}->${service.address.port}`;
   return [
     ['image', facts.Image, image ?? facts.Image, 'replaces it'],
     ['memory', megabytes, `${service.memoryMb} MB`, 'updates it in place'],
     ['restart', HostConfig.RestartPolicy.Name, 'unless-stopped', 'updates it in place'],
+    // Told to the engine after a replacement; Terraform never looks.
+    ['process-limit', pids, String(PIDS_LIMIT), 'leaves it as it is', limitProcesses],
     ['port', portsOf(facts), port, 'replaces it'],
     ['user', Config.User, RUN_AS, 'replaces it'],
     ['read-only', String(HostConfig.ReadonlyRootfs), 'true', 'replaces it'],
@@ -277,3 +291,19 @@ const tooMany = (name: string): DriftFinding => ({
   nextApply: 'leaves it as it is',
   remedy: `docker rm -f ${name}`,
 });
+
+/** Nothing on the engine is wrong yet, but the next apply would not leave it as it is. */
+function certificateRow(plan: DockerPlan, stateDir: string): readonly DriftFinding[] {
+  const end = renewal(plan, stateDir);
+  if (end === undefined) return [];
+  return [
+    {
+      what: plan.environment.name,
+      kind: 'certificate',
+      found: `ends on ${end}`,
+      expected: `${RENEW_DAYS} days to spare`,
+      nextApply: 'replaces it',
+      remedy: 'at a quiet time: every node with it',
+    },
+  ];
+}

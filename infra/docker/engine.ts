@@ -105,6 +105,24 @@ export async function labelled(
   return text === '' ? [] : text.split('\n').sort();
 }
 
+/** What carries a label, told apart where two have one name: networks may. */
+export async function labelledIds(
+  kind: 'container' | 'network',
+  label: string,
+): Promise<readonly { readonly kind: typeof kind; readonly id: string; readonly name: string }[]> {
+  const all = kind === 'container' ? ['--all'] : [];
+  const format = kind === 'container' ? '{{.ID}} {{.Names}}' : '{{.ID}} {{.Name}}';
+  const text = await docker([
+    ...[kind, 'ls', ...all, '--no-trunc', '--filter', `label=${label}`],
+    ...['--format', format],
+  ]);
+  const lines = text === '' ? [] : text.split('\n');
+  return lines.map((line) => {
+    const [id = '', name = ''] = line.split(' ');
+    return { kind, id, name };
+  });
+}
+
 export async function imageExists(tag: string): Promise<boolean> {
   return (await tryDocker(['image', 'inspect', '--format', '{{.Id}}', tag])).exitCode === 0;
 }

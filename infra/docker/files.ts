@@ -16,7 +16,7 @@ import { type BinaryFacts, renderRedisConf } from '../redis-conf.ts';
 import { renderSentinelConf } from '../sentinel-conf.ts';
 import type { Address, TopologyNode } from '../topology.ts';
 import { tarOf } from './archive.ts';
-import { certificates, type TlsTexts } from './certificates.ts';
+import { certificates, current, type TlsTexts } from './certificates.ts';
 import { NODE_IMAGE_DIR } from './images.ts';
 import type { DockerPlan, PlannedNode } from './plan.ts';
 import { environmentDir, kept, writeSecret } from './state-files.ts';
@@ -57,7 +57,8 @@ export async function renderFiles(
   facts: BinaryFacts,
   stateDir: string,
 ): Promise<RenderedFiles> {
-  const { texts, departures } = await renderTexts(plan, facts, stateDir);
+  const tls = plan.environment.security.tls ? await certificates(plan, stateDir) : undefined;
+  const { texts, departures } = renderTexts(plan, facts, stateDir, tls);
   const dir = environmentDir(stateDir, plan.environment.name);
   const files = [...texts].flatMap(([volume, entries]) =>
     [...entries].map(([path, text]) => ({ path: `${volume}/${path}`, text })),
@@ -69,34 +70,37 @@ export async function renderFiles(
   return { archive: { source, sha256: sha256(archive) }, hashes: hashesOf(texts), departures };
 }
 
-/** As `renderFiles` would, without writing: what the containers and their volumes would carry. */
-export async function renderHashes(
+/** What the containers and their volumes carry as they were deployed: as `renderFiles`, without writing and without new certificates. */
+export function renderHashes(
   plan: DockerPlan,
   facts: BinaryFacts,
   stateDir: string,
-): Promise<{
-  readonly hashes: RenderedFiles['hashes'];
+): Omit<RenderedFiles, 'archive'> & {
   /** By volume and path. */
   readonly sums: ReadonlyMap<string, ReadonlyMap<string, string>>;
-}> {
-  const { texts } = await renderTexts(plan, facts, stateDir);
+} {
+  const tls = plan.environment.security.tls ? (current(plan, stateDir) ?? UNMADE) : undefined;
+  const { texts, departures } = renderTexts(plan, facts, stateDir, tls);
   const sums = [...texts].map(
     ([volume, entries]) =>
       [volume, new Map([...entries].map(([path, text]) => [path, sha256(text)]))] as const,
   );
-  return { hashes: hashesOf(texts), sums: new Map(sums) };
+  return { hashes: hashesOf(texts), sums: new Map(sums), departures };
 }
+
+/** In the place of certificates that the next deploy makes: equal to none. */
+const UNMADE: TlsTexts = { ca: '', cert: '', key: '' };
 
 type Texts = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
-async function renderTexts(
+function renderTexts(
   plan: DockerPlan,
   facts: BinaryFacts,
   stateDir: string,
-): Promise<{ readonly texts: Texts; readonly departures: readonly string[] }> {
+  tls: TlsTexts | undefined,
+): { readonly texts: Texts; readonly departures: readonly string[] } {
   const { name } = plan.environment;
   const secrets = dockerSecrets(stateDir, name);
-  const tls = plan.environment.security.tls ? await certificates(plan, stateDir) : undefined;
   const departures = new Set<string>();
   const texts = new Map<string, ReadonlyMap<string, string>>();
   for (const node of plan.nodes) {

@@ -10,6 +10,9 @@ import { nodesOf } from '../topology.ts';
 /** Uid and gid of everything that serves; the published Redis image has the same. */
 export const RUN_AS = '999:999';
 
+/** Redis has below 10 threads and a fork, Commander's Node 11; a health check some more for a moment. */
+export const PIDS_LIMIT = 256;
+
 export const LABEL = {
   environment: 'redis-cache-kit.environment',
   node: 'redis-cache-kit.node',

@@ -61,22 +61,28 @@ export async function runApp(
 export async function runTerraform(
   args: readonly string[],
   cwd: string,
-  options: CallOptions,
+  { signal, program, input }: CallOptions & { readonly input?: string },
 ): Promise<ProgramRecord> {
-  const command = options.program ?? (await terraformProgram());
-  return await call(command, args, { cwd, variables: {} }, { signal: options.signal });
+  const command = program ?? (await terraformProgram());
+  return await call(command, args, { cwd, variables: {}, input }, { signal });
+}
+
+interface CallInput {
+  readonly cwd: string;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly input?: string | undefined;
 }
 
 async function call(
   command: string,
   args: readonly string[],
-  { cwd, variables }: { readonly cwd: string; readonly variables: Readonly<Record<string, string>> },
+  { cwd, variables, input = '' }: CallInput,
   { signal, sink }: CallOptions,
 ): Promise<ProgramRecord> {
   const folder = mkdtempSync(join(socketSafe(tmpdir()), 'kit-'));
   try {
     return await runProgram({
-      ...{ command, args, cwd, timeoutMs: DEPLOY_TIMEOUT_MS },
+      ...{ command, args, cwd, input, timeoutMs: DEPLOY_TIMEOUT_MS },
       env: { ...programEnv(), ...variables, TMPDIR: folder },
       ...(signal === undefined ? {} : { signal }),
       ...(sink === undefined ? {} : { sink }),

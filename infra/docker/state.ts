@@ -31,8 +31,21 @@ export async function readState(
   options: StateOptions,
 ): Promise<State> {
   if (docker.backend !== undefined) return await pullState(name, docker.backend, options);
-  const path = join(environmentDir(options.stateDir, name), 'terraform.tfstate');
+  const path = localState(name, options.stateDir);
   return existsSync(path) ? parse(readFileSync(path, 'utf8'), path) : {};
+}
+
+const localState = (name: string, stateDir: string): string =>
+  join(environmentDir(stateDir, name), 'terraform.tfstate');
+
+/** The file that Terraform keeps the state in; undefined where that is a backend's business. */
+export function stateFile(
+  { name, docker: { backend } }: Pick<EnvironmentConfig, 'name' | 'docker'>,
+  stateDir: string,
+): string | undefined {
+  if (backend === undefined) return localState(name, stateDir);
+  const { path } = absolute(backend, stackDir(stateDir, name)).settings;
+  return backend.type === 'local' && path !== undefined ? String(path) : undefined;
 }
 
 /** The outputs of the last deploy; undefined where nothing is deployed. */

@@ -10,15 +10,16 @@ import { isDeepStrictEqual } from 'node:util';
 import { KitError } from '../../config/errors.ts';
 import { loadEnvironment } from '../../config/load.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
+import { diskError, requireFreeSpace } from '../disk.ts';
 import type { Environment } from '../environment.ts';
 import type { ProgramSink } from '../process.ts';
 import type { ApplyOptions, DestroyReport, PlanStep, Substrate } from '../substrate.ts';
 import { planTopology, type Topology } from '../topology.ts';
 import { clientCa } from './certificates.ts';
-import { docker, engineVersion, inspectContainers, labelled } from './engine.ts';
+import { docker, engineVersion, inspectContainers, labelled, labelledIds } from './engine.ts';
 import { DockerEnvironment } from './environment.ts';
 import { unpauseNode } from './faults.ts';
-import { dockerSecrets, environmentDir, renderFiles, renderHashes } from './files.ts';
+import { dockerSecrets, environmentDir, renderHashes } from './files.ts';
 import { awaitWhole } from './health.ts';
 import { chooseImages, ORIGINS } from './images.ts';
 import { type Outputs, outputsOf } from './outputs.ts';
@@ -81,6 +82,7 @@ class DockerSubstrate implements Substrate {
       return environment;
     }
     const known = idsIn(await this.#state(plan.environment)).size > 0;
+    requireFreeSpace(this.#stateDir);
     try {
       await this.#sweep(plan.environment, progress);
       progress(ORIGINS[chooseImages(this.#stateDir).origin]);
@@ -96,8 +98,14 @@ class DockerSubstrate implements Substrate {
       // What stood before keeps its data, however the deploy ended; what is new leaves nothing.
       // Where another deploy holds the state, what is there is its own.
       const another = error instanceof KitError && error.code === 'STATE_LOCKED';
-      if (!known && !another) await this.#end(plan.environment, true);
-      throw error;
+      if (!known && !another) {
+        await this.#end(plan.environment, true).catch((cause: Error) =>
+          progress(
+            `the next deploy removes what this one left; now it could not be removed: ${cause.message}`,
+          ),
+        );
+      }
+      throw diskError(error, this.#stateDir);
     }
   }
 
@@ -160,7 +168,7 @@ class DockerSubstrate implements Substrate {
   async #changed(plan: DockerPlan): Promise<string | undefined> {
     const outputs = await this.#outputs(plan.environment);
     if (!isDeepStrictEqual(outputs?.nodes, outputsOf(plan, '').nodes)) return 'its nodes, addresses or ports';
-    const { hashes } = await renderHashes(plan, chooseImages(this.#stateDir).facts, this.#stateDir);
+    const { hashes } = renderHashes(plan, chooseImages(this.#stateDir).facts, this.#stateDir);
     const found = await inspectContainers(plan.nodes.map(({ container }) => container));
     const other = plan.nodes.filter(({ container, configVolume }) => {
       const label = found.get(container)?.Config.Labels?.[LABEL.config];
@@ -179,7 +187,7 @@ class DockerSubstrate implements Substrate {
   async #handle(plan: DockerPlan, owns: boolean): Promise<DockerEnvironment> {
     const { name } = plan.environment;
     const images = chooseImages(this.#stateDir);
-    const { departures } = await renderFiles(plan, images.facts, this.#stateDir);
+    const { departures } = renderHashes(plan, images.facts, this.#stateDir);
     const found = await inspectContainers([...plan.nodes, plan.exporter].map(({ container }) => container));
     const imageOf = (container: string) => found.get(container)?.Config.Image ?? 'unknown';
     return new DockerEnvironment({
@@ -234,15 +242,21 @@ class DockerSubstrate implements Substrate {
 
   /** Containers and networks of the environment that the state does not know: an interrupted deploy's. Volumes stay. */
   async #sweep(environment: EnvironmentConfig, progress: (line: string) => void): Promise<void> {
-    const { name } = environment;
-    const owned = idsIn(await this.#state(environment));
-    for (const kind of ['container', 'network'] as const) {
-      for (const each of await labelled(kind, `${LABEL.environment}=${name}`)) {
-        const id = await docker([kind, 'inspect', '--format', '{{.Id}}', each]);
-        if (owned.has(id)) continue;
-        progress(`removing ${kind} ${each}, which an interrupted deploy left`);
-        await docker(kind === 'container' ? ['rm', '--force', each] : ['network', 'rm', each]);
-      }
+    const label = `${LABEL.environment}=${environment.name}`;
+    const strangers = async () => {
+      const owned = idsIn(await this.#state(environment));
+      const all = [...(await labelledIds('container', label)), ...(await labelledIds('network', label))];
+      return all.filter(({ id }) => !owned.has(id));
+    };
+    const before = await strangers();
+    if (before.length === 0) return;
+    // A deploy that runs elsewhere has them in no state either, but it holds the lock. What was there before the lock was found free
+    // and is in no state after it, nobody will ever own.
+    await terraform.requireUnlocked(environment, this.#terraform());
+    const after = new Set((await strangers()).map(({ id }) => id));
+    for (const { kind, id, name } of before.filter((each) => after.has(each.id))) {
+      progress(`removing ${kind} ${name}, which an interrupted deploy left`);
+      await docker(kind === 'container' ? ['rm', '--force', id] : ['network', 'rm', id]);
     }
   }
 

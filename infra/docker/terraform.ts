@@ -7,11 +7,12 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { EXIT, KitError } from '../../config/errors.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
+import { diskError } from '../disk.ts';
 import type { ProgramRecord } from '../process.ts';
 import { environmentDir } from './files.ts';
 import { runApp, runCdktf, runTerraform, stackDir, synthesisDir } from './program.ts';
 import { dockerSettings } from './settings.ts';
-import { containerAddress, readState, type StateOptions } from './state.ts';
+import { containerAddress, readState, type StateOptions, stateFile } from './state.ts';
 
 export interface TerraformOptions extends StateOptions {
   /** May a protected environment be destroyed? */
@@ -38,8 +39,13 @@ async function cdktf(
   const record = await runCdktf(args, appEnv(environment, options), options);
   const text = stripVTControlCharacters(`${record.stdout}\n${record.stderr}`);
   const log = join(options.stateDir, 'docker', 'logs', `${name}-${verb}.log`);
-  mkdirSync(join(log, '..'), { recursive: true, mode: 0o700 });
-  writeFileSync(log, text, { mode: 0o600 });
+  try {
+    mkdirSync(join(log, '..'), { recursive: true, mode: 0o700 });
+    writeFileSync(log, text, { mode: 0o600 });
+  } catch (error) {
+    // A log that finds no room must not hide why there was something to say.
+    if (record.exitCode === 0) throw diskError(error, log);
+  }
   if (record.exitCode !== 0) throw explain(verb, name, text, log);
 }
 
@@ -83,6 +89,23 @@ export async function terraformPlan(
       : [];
   });
   return { changes: record.exitCode === 2, steps };
+}
+
+/**
+ * Takes the state's lock and gives it back: what a deploy made before this call was then made by one that has ended. The console
+ * is the command that locks and does nothing else; it takes a local state by its own argument only.
+ *
+ * @throws KitError `STATE_LOCKED` while another deploy runs
+ */
+export async function requireUnlocked(
+  environment: EnvironmentConfig,
+  options: TerraformOptions,
+): Promise<void> {
+  await synthesise(environment, options);
+  const cwd = await initialised(environment, options);
+  const file = stateFile(environment, options.stateDir);
+  const args = ['console', ...(file === undefined ? [] : [`-state=${file}`])];
+  must(await runTerraform(args, cwd, { ...options, input: '1\n' }), environment);
 }
 
 /** The stack's folder, with the plugin in place. */

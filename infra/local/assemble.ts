@@ -5,10 +5,11 @@
  * master and its replicas is then the true one (the next comes 10 s later). Nodes of a cluster start all at once.
  */
 import { loadSecrets } from '../../config/secrets.ts';
+import { requireFreeSpace } from '../disk.ts';
 import { nodesOf, type Topology } from '../topology.ts';
 import { type Block, claimBlock, releaseBlock } from './addresses.ts';
 import { findRedisBinary, type RedisBinary } from './binary.ts';
-import { environmentDir, makePrivateDir, requireFreeSpace } from './files.ts';
+import { environmentDir, makePrivateDir } from './files.ts';
 import { awaitAnswer, awaitCluster, awaitReplica, awaitSentinel, awaitWritable } from './health.ts';
 import { isAlive, ownProcess, signalProcess, stateOf } from './identity.ts';
 import { type Ledger, placementOf, updateLedger, writeLedger } from './ledger.ts';

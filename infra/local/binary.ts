@@ -8,9 +8,9 @@
 import { existsSync, mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { EXIT, KitError } from '../../config/errors.ts';
+import { diskError } from '../disk.ts';
 import { findProgram, type ProgramSink, runProgram } from '../process.ts';
 import type { BinaryFacts } from '../redis-conf.ts';
-import { diskError } from './files.ts';
 import { type InstallRequest, installRedisServer, lookAtHost, missingRedis } from './install.ts';
 
 export interface RedisBinary {

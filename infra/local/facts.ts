@@ -1,11 +1,11 @@
 /** What `kit doctor` wants to know of this substrate. Installs and starts nothing. */
 import { resolve } from 'node:path';
 import { KitError } from '../../config/errors.ts';
+import { freeBytes, REQUIRED_FREE_BYTES } from '../disk.ts';
 import type { SubstrateFacts } from '../doctor.ts';
 import { probeAddressing } from './addresses.ts';
 import { findRedisBinary } from './binary.ts';
 import { isLeftOver } from './end.ts';
-import { freeBytes, REQUIRED_FREE_BYTES } from './files.ts';
 import { listLedgers } from './ledger.ts';
 import type { LocalSubstrateOptions } from './substrate.ts';
 

@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EXIT, KitError } from '../../config/errors.ts';
-import { diskError } from './files.ts';
+import { diskError } from '../disk.ts';
 import { isAlive, ownProcess, type ProcessIdentity } from './identity.ts';
 
 export interface LockOptions {

@@ -6,9 +6,7 @@
 import type { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { DataResource } from 'cdktf';
 import { Construct } from 'constructs';
-
-/** Redis has below 10 threads and a fork, Commander's Node 11; a health check some more for a moment. */
-export const PIDS_LIMIT = 256;
+import { PIDS_LIMIT } from '../plan.ts';
 
 export class ProcessLimit extends Construct {
   constructor(scope: Construct, id: string, containers: readonly Container[]) {

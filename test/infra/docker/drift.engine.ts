@@ -34,7 +34,10 @@ async function drift(): Promise<readonly DriftFinding[]> {
 }
 const noDrift = () => until('no drift', async () => (await drift()).length === 0, 30_000);
 
-/** What Terraform plans, by what the findings call it; the wait at a deploy's end is nobody's drift. */
+/**
+ * What Terraform plans, by what the findings call it. Not drift: the wait at a deploy's end, and the limit of processes, which a
+ * replaced container is told again.
+ */
 const ACTIONS: Readonly<Record<string, NextApply>> = {
   create: 'creates it',
   replace: 'replaces it',
@@ -53,7 +56,7 @@ async function planned(): Promise<Readonly<Record<string, NextApply>>> {
     (address.includes('network_publish') ? networks.publish.name : address);
   return Object.fromEntries(
     steps
-      .filter(({ address }) => !address.includes('readiness_ready'))
+      .filter(({ address }) => !/readiness_ready|process-limit_pids/.test(address))
       .map(({ action, address }) => [nameOf(address), ACTIONS[action] ?? 'leaves it as it is']),
   );
 }
@@ -95,6 +98,11 @@ describeOnEngine('drift', () => {
       [['update', '--restart', 'no', container]],
       [['update', '--restart', 'unless-stopped', container]],
     ],
+    'process-limit': [
+      container,
+      [['update', '--pids-limit', '100', container]],
+      [['update', '--pids-limit', '256', container]],
+    ],
     'container-too-many': [
       'kit-drifting-stray',
       [['create', '--name', ...stray, 'IMAGE']],
@@ -104,12 +112,15 @@ describeOnEngine('drift', () => {
 
   it.each(Object.entries(DAMAGES))('names what is %s', async (kind, [what, damage, mend]) => {
     for (const args of damage) await docker(args.map((arg) => (arg === 'IMAGE' ? image() : arg)));
-    const found = await drift();
-    expect(kindsOf(found)).toEqual([`${what}: ${kind}`]);
-    expect(await planned()).toEqual(claimed(found));
-    // Looking twice, and Terraform's looking, changed nothing.
-    expect(await drift()).toEqual(found);
-    for (const args of mend) await docker(args);
+    try {
+      const found = await drift();
+      expect(kindsOf(found)).toEqual([`${what}: ${kind}`]);
+      expect(await planned()).toEqual(claimed(found));
+      // Looking twice, and Terraform's looking, changed nothing.
+      expect(await drift()).toEqual(found);
+    } finally {
+      for (const args of mend) await docker(args);
+    }
     await noDrift();
   });
 

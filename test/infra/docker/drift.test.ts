@@ -27,7 +27,7 @@ function container(change: (facts: Mutable) => unknown = () => {}): ContainerFac
     HostConfig: {
       Memory: service.memoryMb * 1024 ** 2,
       MemorySwap: service.memoryMb * 1024 ** 2,
-      PidsLimit: null,
+      PidsLimit: 256,
       ReadonlyRootfs: true,
       CapDrop: ['ALL'],
       SecurityOpt: [],
@@ -63,6 +63,7 @@ const DAMAGES: Readonly<Record<string, (facts: Mutable) => unknown>> = {
   'memory: updates it in place': ({ HostConfig }) => Object.assign(HostConfig, { Memory: 1 }),
   'restart: updates it in place': ({ HostConfig }) =>
     Object.assign(HostConfig, { RestartPolicy: { Name: 'no' } }),
+  'process-limit: leaves it as it is': ({ HostConfig }) => Object.assign(HostConfig, { PidsLimit: null }),
   'port: replaces it': ({ HostConfig }) => Object.assign(HostConfig, { PortBindings: null }),
   'user: replaces it': ({ Config }) => Object.assign(Config, { User: 'root' }),
   'read-only: replaces it': ({ HostConfig }) => Object.assign(HostConfig, { ReadonlyRootfs: false }),

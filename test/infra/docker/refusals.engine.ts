@@ -1,6 +1,6 @@
 /** What cannot be had ends in one clear error, and nothing is left that the next deploy would stumble over. */
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';
@@ -22,6 +22,8 @@ const substrate = dockerSubstrate({ stateDir: state.path });
 
 const apply = (environment: EnvironmentConfig = config, stateDir = state.path) =>
   dockerSubstrate({ stateDir }).apply(planTopology(environment), { ephemeral: false });
+
+const redisImage = (): string => String(JSON.parse(readFileSync(imagesFile(state.path), 'utf8')).redis);
 
 async function traces(): Promise<readonly string[]> {
   const label = `${LABEL.environment}=${config.name}`;
@@ -96,16 +98,23 @@ describeOnEngine('refusals', () => {
     const ended = new Promise((resolve) => waiting.once('exit', resolve));
     const lock = join(dirname(stateFile), '.terraform.tfstate.lock.info');
     await until('the lock', async () => existsSync(lock), 20_000);
+    // Made by the other deploy a moment ago: it is in no state yet.
+    const [node] = planDocker(planTopology(config)).nodes;
+    const fresh = ['--name', node?.container ?? '', '--label', `${LABEL.environment}=${config.name}`];
+    await docker(['create', ...fresh, redisImage()]);
     try {
       await expect(apply()).rejects.toMatchObject({
         code: 'STATE_LOCKED',
         hint: expect.stringContaining('force-unlock'),
       });
       expect(existsSync(lock)).toBe(true);
+      expect(await traces()).toEqual([node?.container]);
     } finally {
       waiting.stdin.end('no\n');
       await ended;
     }
+    // With the lock free it is nobody's.
+    await substrate.destroy(config.name);
     expect(await traces()).toEqual([]);
   });
 

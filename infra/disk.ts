@@ -1,0 +1,43 @@
+/** Room on the disk of a state directory, and an errno of the file system said as one clear error. */
+import { existsSync, statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { EXIT, KitError } from '../config/errors.ts';
+
+/** Least free space to start an environment with: logs, AOF and RDB of small data sets. */
+export const REQUIRED_FREE_BYTES = 64 * 1024 ** 2;
+
+/** @throws KitError `DISK_FULL` if the disk of that directory has too little room to start anything on */
+export function requireFreeSpace(dir: string): void {
+  if (freeBytes(dir) < REQUIRED_FREE_BYTES) throw diskFull(dir);
+}
+
+/** Free space for this user on the disk that holds (or will hold) the path. */
+export function freeBytes(path: string): number {
+  let existing = path;
+  while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
+  const { bavail, bsize } = statfsSync(existing);
+  return bavail * bsize;
+}
+
+export function diskFull(where: string): KitError {
+  return new KitError(
+    `the disk has ${Math.round(freeBytes(where) / 1024 ** 2)} MB free, an environment needs ${REQUIRED_FREE_BYTES / 1024 ** 2} MB`,
+    { code: 'DISK_FULL', where, hint: 'free some space, or name another state directory', exitCode: 3 },
+  );
+}
+
+/** An errno of the file system as the kit's error; anything else as it is. */
+export function diskError(error: unknown, path: string): unknown {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(path);
+  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM' || code === 'ENOTDIR' || code === 'EEXIST') {
+    return new KitError(`cannot write here (${code})`, {
+      code: 'STATE_UNWRITABLE',
+      exitCode: EXIT.UNKNOWN,
+      where: path,
+      hint: 'make the directory writable for this user, or name another state directory',
+      cause: error,
+    });
+  }
+  return error;
+}

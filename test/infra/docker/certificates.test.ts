@@ -1,0 +1,76 @@
+/** Certificates of an environment on Docker over time: kept, looked at, renewed by a deploy. */
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { clientCa, renewal } from '../../../infra/docker/certificates.ts';
+import { renderFiles, renderHashes } from '../../../infra/docker/files.ts';
+import { planDocker } from '../../../infra/docker/plan.ts';
+import { makeCertificates } from '../../../infra/tls.ts';
+import { planTopology } from '../../../infra/topology.ts';
+import { temporaryStateDir } from '../local/bench.ts';
+import { configuration } from './bench.ts';
+
+const state = temporaryStateDir();
+afterAll(() => state[Symbol.dispose]());
+const FACTS = { version: '7.0.15', activedefrag: false, tls: true };
+const planOf = (name: string, tls = true) =>
+  planDocker(planTopology(configuration(name, { security: { tls } })));
+const tlsDir = (name: string) => join(state.path, 'docker', name, 'tls');
+
+/** As a deploy left them that long ago. */
+async function madeWithDaysLeft(name: string, validDays: number): Promise<string> {
+  const path = join(tlsDir(name), 'made.json');
+  const addresses = ['127.0.0.1', 'localhost', ...planOf(name).nodes.map(({ address }) => address.host)];
+  const made = await makeCertificates({ addresses, environment: name, validDays });
+  const { ca, cert, key, notAfter } = made;
+  mkdirSync(tlsDir(name), { recursive: true });
+  writeFileSync(
+    path,
+    JSON.stringify({ addresses, notAfter: notAfter.toISOString(), ca, cert, key: key.reveal() }),
+  );
+  return path;
+}
+
+it('looking at certificates near their end leaves them as they are; a deploy renews them', async () => {
+  const plan = planOf('late');
+  const path = await madeWithDaysLeft('late', 29);
+  const before = readFileSync(path, 'utf8');
+  const looked = renderHashes(plan, FACTS, state.path);
+  expect(renderHashes(plan, FACTS, state.path).hashes).toEqual(looked.hashes);
+  expect(readFileSync(path, 'utf8')).toBe(before);
+  expect(clientCa(state.path, 'late')).toBeUndefined();
+  expect(renewal(plan, state.path)).toBe(JSON.parse(before).notAfter.slice(0, 10));
+
+  const rendered = await renderFiles(plan, FACTS, state.path);
+  expect(rendered.hashes).not.toEqual(looked.hashes);
+  expect(readFileSync(path, 'utf8')).not.toBe(before);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(renewal(plan, state.path)).toBeUndefined();
+  expect(renderHashes(plan, FACTS, state.path).hashes).toEqual(rendered.hashes);
+});
+
+it('certificates with time to spare are kept by a deploy, unless the addresses change', async () => {
+  const plan = planOf('early');
+  const path = await madeWithDaysLeft('early', 31);
+  const before = readFileSync(path, 'utf8');
+  const { hashes } = await renderFiles(plan, FACTS, state.path);
+  expect(readFileSync(path, 'utf8')).toBe(before);
+  expect(clientCa(state.path, 'early')).toBe(JSON.parse(before).ca);
+  const moved = planDocker(
+    planTopology({
+      ...plan.environment,
+      docker: { ...plan.environment.docker, subnet: '10.200.7.0/24' },
+    }),
+  );
+  expect(renderHashes(moved, FACTS, state.path).hashes).not.toEqual(hashes);
+  expect(readFileSync(path, 'utf8')).toBe(before);
+  await renderFiles(moved, FACTS, state.path);
+  expect(JSON.parse(readFileSync(path, 'utf8')).addresses).toContain('10.200.7.11');
+});
+
+it('looking at what was never deployed, or has no TLS, makes no certificate', () => {
+  renderHashes(planOf('never'), FACTS, state.path);
+  expect(existsSync(tlsDir('never'))).toBe(false);
+  expect(renewal(planOf('never'), state.path)).toBeUndefined();
+  expect(renewal(planOf('late', false), state.path)).toBeUndefined();
+});
