@@ -2,8 +2,8 @@
  * What Terraform remembers of an environment, wherever it does: in the local file, or in the backend that the environment names,
  * which is asked through Terraform itself (`state pull`), so that every backend works that Terraform has.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { EXIT, KitError } from '../../config/errors.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
@@ -46,6 +46,36 @@ export function stateFile(
   if (backend === undefined) return localState(name, stateDir);
   const { path } = absolute(backend, stackDir(stateDir, name)).settings;
   return backend.type === 'local' && path !== undefined ? String(path) : undefined;
+}
+
+/**
+ * Puts a local state aside that Terraform could not finish writing, as on a full disk, and takes the one before it, or none: by
+ * their labels the next deploy removes the containers that it does not know, and volumes with their data it takes as they are.
+ *
+ * @returns where the broken one is now; undefined where nothing was wrong, or another Terraform may be writing it at this moment
+ */
+export function mendState(
+  environment: Pick<EnvironmentConfig, 'name' | 'docker'>,
+  stateDir: string,
+): string | undefined {
+  const file = stateFile(environment, stateDir);
+  if (file === undefined || !existsSync(file) || isState(file)) return undefined;
+  if (existsSync(join(dirname(file), `.${basename(file)}.lock.info`))) return undefined;
+  const broken = `${file}.broken`;
+  renameSync(file, broken);
+  const before = `${file}.backup`;
+  // By its name alone: the disk may still be full.
+  if (existsSync(before) && isState(before)) renameSync(before, file);
+  return broken;
+}
+
+function isState(path: string): boolean {
+  try {
+    parse(readFileSync(path, 'utf8'), path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The outputs of the last deploy; undefined where nothing is deployed. */

@@ -26,7 +26,7 @@ import { type Outputs, outputsOf } from './outputs.ts';
 import { claim, ownership, release } from './owner.ts';
 import { type DockerPlan, LABEL, planDocker } from './plan.ts';
 import { dockerSettings } from './settings.ts';
-import { idsIn, outputsIn, readState, type State } from './state.ts';
+import { idsIn, mendState, outputsIn, readState, type State } from './state.ts';
 import * as terraform from './terraform.ts';
 
 export interface DockerSubstrateOptions {
@@ -73,6 +73,7 @@ class DockerSubstrate implements Substrate {
     const plan = planDocker(topology);
     const { name } = plan.environment;
     await engineVersion();
+    this.#mend(plan.environment, progress);
     await this.#endOrphan(plan.environment, progress);
     const before = await this.#running(plan);
     if (before) {
@@ -225,8 +226,14 @@ class DockerSubstrate implements Substrate {
     await this.#end(environment, true);
   }
 
+  #mend(environment: EnvironmentConfig, progress: (line: string) => void = () => {}): void {
+    const broken = mendState(environment, this.#stateDir);
+    if (broken !== undefined) progress(`Terraform's state was cut short; it is kept as ${broken}`);
+  }
+
   async #end(environment: EnvironmentConfig, allowDestroy: boolean): Promise<void> {
     const { name } = environment;
+    this.#mend(environment);
     // Terraform's business may be unfinished, the labels tell the rest.
     if (idsIn(await this.#state(environment)).size > 0) {
       await terraform.destroy(environment, { ...this.#terraform(), allowDestroy });

@@ -9,6 +9,7 @@ import { chooseImages } from './images.ts';
 import { planDocker } from './plan.ts';
 import type { DockerSettings } from './settings.ts';
 import { EnvironmentStack } from './stack.ts';
+import { mendState } from './state.ts';
 
 export async function addEnvironment(
   app: App,
@@ -17,6 +18,8 @@ export async function addEnvironment(
 ): Promise<EnvironmentStack> {
   const { name } = environment;
   const plan = planDocker(planTopology(environment));
+  // Here, so that plain `cdktf deploy` mends it, too.
+  mendState(environment, stateDir);
   const images = chooseImages(stateDir);
   const { archive, hashes } = await renderFiles(plan, images.facts, stateDir);
   // Terraform runs in the stack's folder; paths relative to it name no machine.

@@ -134,6 +134,27 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       expect(await environment.masterId()).not.toBe(master);
     });
 
+    it('has a paused master, back after a failover, acknowledge no write later than 1 s after its return', async () => {
+      await until('the sentinels to be done', async () => sentinelsAgree(environment));
+      const master = (await environment.masterId()) as string;
+      const index = topology.redis.findIndex(({ id }) => id === master);
+      // Connected before the pause: nobody tells such a client that there is another master.
+      const app = connect(environment, index);
+      await app.set('returning:before', 'value');
+      const heal = await pauseOf(environment)(master);
+      await until('a failover', async () => ![undefined, master].includes(await environment.masterId()));
+      const others = topology.redis.map(({ id }) => id).filter((id) => id !== master);
+      const successor = (await environment.masterId()) as string;
+      for (const id of others.filter((other) => other !== successor)) await inSync(environment, id);
+      // The sentinels give it a role only about 10 s after it is back.
+      const outcomes = await writesAcross(app, heal, () => inSync(environment, master, 30_000));
+      app.disconnect();
+      expect(outcomes.length).toBeGreaterThan(0);
+      const [first] = outcomes;
+      const late = outcomes.filter(({ ok, atMs }) => ok && atMs - (first?.atMs ?? 0) > 1_000);
+      expect(late).toEqual([]);
+    });
+
     it('starts a sentinel again with what it knew', async () => {
       const before = await (await environment.admin('sentinel-1')).call('SENTINEL', 'MYID');
       await environment.capabilities.kill?.('sentinel-1');
@@ -163,24 +184,51 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
 }
 
 /** A write of the app user on the bootstrap master, as a client would connect, confirmed by both replicas. */
-async function durably({ endpoints }: Environment, key: string): Promise<void> {
-  const [master] = endpoints.redis;
-  const app = new Redis({
-    ...master,
-    username: endpoints.app.username,
-    password: endpoints.app.password.reveal(),
-    ...(endpoints.tls === undefined ? {} : { tls: { ca: endpoints.tls.ca } }),
-  });
+async function durably(environment: Environment, key: string): Promise<void> {
+  const app = connect(environment, 0);
   await app.set(key, 'value');
   expect(await app.wait(2, 2_000)).toBe(2);
   app.disconnect();
 }
 
-async function inSync(environment: Environment, id: string): Promise<void> {
-  await until(`${id} in sync`, async () => {
+function connect({ endpoints }: Environment, index: number): Redis {
+  return new Redis({
+    ...endpoints.redis[index],
+    username: endpoints.app.username,
+    password: endpoints.app.password.reveal(),
+    ...(endpoints.tls === undefined ? {} : { tls: { ca: endpoints.tls.ca } }),
+  });
+}
+
+/** What a node answers to writes, from its return until something else holds; each write waits for the answer to the one before. */
+async function writesAcross(
+  app: Redis,
+  heal: () => Promise<void>,
+  done: () => Promise<void>,
+): Promise<readonly { readonly ok: boolean; readonly atMs: number }[]> {
+  const outcomes: { readonly ok: boolean; readonly atMs: number }[] = [];
+  let ended = false;
+  const writing = (async () => {
+    for (let i = 0; !ended; i += 1) {
+      const answer = await app.set(`returning:${i}`, 'value').catch((error: Error) => error);
+      outcomes.push({ ok: answer === 'OK', atMs: performance.now() });
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  })();
+  await heal();
+  await done().finally(() => {
+    ended = true;
+  });
+  await writing;
+  return outcomes;
+}
+
+async function inSync(environment: Environment, id: string, timeoutMs = 10_000): Promise<void> {
+  const synced = async () => {
     const info = await (await environment.admin(id)).info('replication');
     return info.includes('role:slave') && info.includes('master_link_status:up');
-  });
+  };
+  await until(`${id} in sync`, synced, timeoutMs);
 }
 
 async function sentinelsAgree(environment: Environment): Promise<boolean> {

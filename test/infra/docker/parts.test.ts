@@ -1,5 +1,5 @@
 /** Parts of the Docker room that need no engine: who owns an environment, settings, a machine without anything, a remote backend. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { App } from 'cdktf';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';
@@ -8,7 +8,7 @@ import { dockerChecks } from '../../../infra/docker/doctor.ts';
 import { claim, ownership, release } from '../../../infra/docker/owner.ts';
 import { terraformProgram } from '../../../infra/docker/program.ts';
 import { dockerSettings } from '../../../infra/docker/settings.ts';
-import { idsIn, outputsIn, readState } from '../../../infra/docker/state.ts';
+import { idsIn, mendState, outputsIn, readState, stateFile } from '../../../infra/docker/state.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import { addEnvironment } from '../../../infra/docker/synthesis.ts';
 import { replaceContainer } from '../../../infra/docker/terraform.ts';
@@ -82,4 +82,43 @@ it('nothing deployed: no outputs, nothing owned, nothing to replace', async () =
   ).rejects.toMatchObject({
     code: 'CONTAINER_UNKNOWN',
   });
+});
+
+it('a state that was cut short gives way to the one before it, or to none, and is kept', async () => {
+  const config = configuration('cut');
+  const file = join(state.path, 'docker', 'cut', 'terraform.tfstate');
+  const whole = JSON.stringify({ resources: [{ instances: [{ attributes: { id: 'kept' } }] }] });
+  mkdirSync(join(file, '..'), { recursive: true });
+  expect(mendState(config, state.path)).toBeUndefined();
+  writeFileSync(file, whole);
+  expect(mendState(config, state.path)).toBeUndefined();
+
+  writeFileSync(file, whole.slice(0, 20));
+  const lock = join(file, '..', '.terraform.tfstate.lock.info');
+  writeFileSync(lock, '{}');
+  expect(mendState(config, state.path)).toBeUndefined();
+  await expect(readState(config, { stateDir: state.path })).rejects.toMatchObject({
+    code: 'STATE_UNREADABLE',
+  });
+  rmSync(lock);
+  writeFileSync(`${file}.backup`, whole);
+  expect(mendState(config, state.path)).toBe(`${file}.broken`);
+  expect(readFileSync(`${file}.broken`, 'utf8')).toBe(whole.slice(0, 20));
+  expect([...idsIn(await readState(config, { stateDir: state.path }))]).toEqual(['kept']);
+
+  writeFileSync(file, '{');
+  writeFileSync(`${file}.backup`, '{');
+  expect(mendState(config, state.path)).toBe(`${file}.broken`);
+  expect(await readState(config, { stateDir: state.path })).toEqual({});
+});
+
+it('where the state is a file and where it is not, by the backend', () => {
+  const of = (backend: unknown) =>
+    stateFile(
+      environmentSchema.parse({ ...configuration('where'), docker: backend ? { backend } : {} }),
+      state.path,
+    );
+  expect(of(undefined)).toBe(join(state.path, 'docker', 'where', 'terraform.tfstate'));
+  expect(of({ type: 'local', settings: { path: '/states/where' } })).toBe('/states/where');
+  expect(of({ type: 's3', settings: { bucket: 'states', path: 'where' } })).toBeUndefined();
 });
