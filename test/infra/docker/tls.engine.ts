@@ -1,4 +1,4 @@
-/** An environment with TLS on every link, cut to pieces; and one node by itself. */
+/** The settings of `production` (TLS on every link, users of least privilege), cut to pieces; and one node by itself. */
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { sentinelCache } from '../../../client/index.ts';
 import { loadEnvironment } from '../../../config/load.ts';
 import { environmentSchema } from '../../../config/schema.ts';
 import { docker, labelled } from '../../../infra/docker/engine.ts';
-import { dockerSecrets } from '../../../infra/docker/files.ts';
+import { commanderPassword, dockerSecrets } from '../../../infra/docker/files.ts';
 import { LABEL, planDocker } from '../../../infra/docker/plan.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import type { Environment } from '../../../infra/environment.ts';
@@ -16,7 +16,13 @@ import { until } from '../../support/redis.ts';
 import { configuration, describeOnEngine, engineStateDir } from './bench.ts';
 
 const state = engineStateDir();
-const config = configuration('secure', { security: { tls: true } }, 27_600);
+const production = loadEnvironment('production', { 'redis.maxmemory': '64mb' });
+/** As it is, but small, on ports of its own, and for this test to end. */
+const config = environmentSchema.parse({
+  ...production,
+  name: 'secure',
+  docker: configuration('secure', {}, 27_600).docker,
+});
 const substrate = dockerSubstrate({ stateDir: state.path });
 
 describeOnEngine('an environment with TLS', () => {
@@ -88,6 +94,7 @@ describeOnEngine('an environment with TLS', () => {
     const key: string = JSON.parse(made).key;
     const secrets = [
       ...[...Object.values(redis), ...Object.values(sentinel)].map((secret) => secret.reveal()),
+      commanderPassword(state.path, config.name),
       // Each line of it: a text in JSON has the line ends escaped.
       ...key.split('\n').filter((line) => line.length > 20 && !line.startsWith('---')),
     ];
@@ -98,8 +105,10 @@ describeOnEngine('an environment with TLS', () => {
       readFileSync(join(state.path, 'docker/logs', `${config.name}-deploy.log`), 'utf8'),
       await docker(['inspect', ...names]),
       ...[...environment.logs.values()].map((path) => readFileSync(path, 'utf8')),
+      ...(await Promise.all(names.map((name) => docker(['logs', name])))),
     ];
     expect(secrets.length).toBeGreaterThan(9);
+    for (const secret of secrets) expect(secret.length).toBeGreaterThan(15);
     expect(names).toHaveLength(10);
     for (const text of texts) expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
   });
