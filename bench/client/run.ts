@@ -1,13 +1,16 @@
 /**
- * The client beside its peers: `npm run bench -- client [--effort n] [--json file] [scenario …]`.
+ * The client beside its peers: `npm run bench -- client [--effort n] [--save folder] [scenario …]`. `--save` writes `client.json` and
+ * `client.md`; `docs/results/` holds those of a full run.
  *
  * One Redis of its own, all clients in one process, each measured in turn in every round. Ratios are medians over the
  * rounds. It exits with 0 whether goals are met or not: it measures, tests judge.
  */
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
-import { dirname } from 'node:path';
+import { cpus, loadavg } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { markdown } from './markdown.ts';
 import { BenchRedis } from './redis.ts';
 import type { Outcome, Scenario } from './scenario.ts';
 import { scenarios } from './scenarios/index.ts';
@@ -15,7 +18,7 @@ import { installPeers, peerVersions } from './subjects.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { effort: { type: 'string', default: '2' }, json: { type: 'string' } },
+  options: { effort: { type: 'string', default: '2' }, save: { type: 'string' } },
 });
 const effort = Number(values.effort);
 const unknown = positionals.filter((id) => !scenarios.some((scenario) => scenario.id === id));
@@ -29,6 +32,8 @@ if (!Number.isInteger(effort) || effort < 1 || effort > 20 || unknown.length > 0
 
 await installPeers();
 const chosen = positionals.length > 0 ? scenarios.filter(({ id }) => positionals.includes(id)) : scenarios;
+/** What others did on the machine when it began. */
+const loadBefore = Number((loadavg()[0] ?? 0).toFixed(1));
 const machine = { cpu: cpus()[0]?.model ?? '?', cores: cpus().length, node: process.version };
 const results: { readonly scenario: Scenario; readonly outcome: Outcome }[] = [];
 for (const scenario of chosen) {
@@ -39,7 +44,7 @@ for (const scenario of chosen) {
   results.push({ scenario, outcome });
 }
 summary();
-if (values.json) save(values.json);
+if (values.save) save(values.save);
 
 function print({ title }: Scenario, { unit, rows, goals, notes = [] }: Outcome): void {
   const width = Math.max(...rows.map(({ name }) => name.length));
@@ -59,15 +64,17 @@ function summary(): void {
   );
 }
 
-function save(file: string): void {
+function save(folder: string): void {
   const record = {
     schema: 'bench/1',
     at: new Date().toISOString(),
+    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
     effort,
-    machine,
+    machine: { ...machine, loadBefore },
     peers: peerVersions(),
     scenarios: results.map(({ scenario: { id, title }, outcome }) => ({ id, title, ...outcome })),
   };
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify(record, null, 2)}\n`);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'client.json'), `${JSON.stringify(record, null, 2)}\n`);
+  writeFileSync(join(folder, 'client.md'), markdown(record));
 }
