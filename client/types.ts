@@ -153,6 +153,9 @@ export interface ComputeDefaults extends ComputeOptions {
   /** How long the others wait once a process that loads for them has died, in ms; renewed while it loads; 0: every process
    * loads for itself; default 2000. */
   readonly leaseMs?: number;
+  /** How long a connected Redis may take to answer before a process loads for itself and keeps the value in memory, in ms; five
+   * times the usual answer's time where that is longer; default 70. */
+  readonly patienceMs?: number;
 }
 
 /** Of one call of `getOrCompute`; what is left out is the cache's (`compute`, `defaultTtlSeconds`, `durability`). */

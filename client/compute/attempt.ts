@@ -25,9 +25,24 @@ export interface AttemptParts {
   readonly patience: Patience;
 }
 
-/** Answers within 100 ms while Redis hangs, with what a load of a few ms takes; a slow network is waited for all the same. */
-const PATIENCE_MS = 70;
+/** A slow network is waited for all the same. */
 const PATIENCE_FACTOR = 5;
+
+/** What Redis says, or `instead` when it takes too long. Until there is a connection its own time-outs hold. */
+export function patiently<T>(
+  { parts, patience }: AttemptParts,
+  answer: Promise<T>,
+  instead: () => T | Promise<T>,
+  late: () => void,
+): Promise<T> {
+  const { remote, connection, options } = parts;
+  if (!remote || connection?.state.kind !== 'ready') return answer;
+  const ms = Math.max(options.compute.patienceMs, remote.typicalMs * PATIENCE_FACTOR);
+  return patience.limit(answer, ms, instead, late);
+}
+
+/** What a read of many keys has just said of this one: it missed, or Redis did not answer. */
+export type ReadBefore = 'missed' | 'away' | undefined;
 
 /** Where a loaded value goes. */
 type Destination = 'leased' | 'unleased' | 'memory' | 'nowhere';
@@ -39,8 +54,7 @@ export class CacheAttempt<T> implements Attempt<T> {
   readonly #key: string;
   readonly #physical: string;
   readonly #options: WriteOptions & ReadOptions<T>;
-  /** A read has missed just before. */
-  #missed: boolean;
+  #before: ReadBefore;
   #claim: Claim | undefined;
   #destination: Destination = 'leased';
   #stamps: readonly TagStamp[] | undefined;
@@ -54,39 +68,44 @@ export class CacheAttempt<T> implements Attempt<T> {
     key: string,
     physical: string,
     options: WriteOptions & ReadOptions<T>,
-    missed = false,
+    before?: ReadBefore,
   ) {
     this.#cache = cache;
     this.#key = key;
     this.#physical = physical;
     this.#options = options;
-    this.#missed = missed;
+    this.#before = before;
   }
 
   fetch(): Promise<Known<T> | Turn> {
     const { remote, fallback } = this.#cache.parts;
-    if (!remote || fallback.isDirty(this.#physical)) return this.#fromMemory();
-    return this.#cache.patience.limit(
-      this.#ask(remote),
-      Math.max(PATIENCE_MS, remote.typicalMs * PATIENCE_FACTOR),
-      () => {
-        this.#destination = 'memory';
-        return ALONE;
-      },
-      // The lease came after all: others need not wait for it to run out.
-      () => void this.release('again').catch(() => {}),
-    );
+    const before = this.#before;
+    this.#before = undefined;
+    if (!remote || before === 'away' || fallback.isDirty(this.#physical)) return this.#fromMemory();
+    const answer = this.#ask(remote, before === 'missed');
+    return patiently(this.#cache, answer, () => this.#fromMemory(), this.#giveBack);
   }
 
+  take(waits: boolean): Promise<Turn> {
+    const instead = (): Turn => {
+      this.#destination = 'memory';
+      return ALONE;
+    };
+    return patiently(this.#cache, this.#take(waits), instead, this.#giveBack);
+  }
+
+  /** A lease that came too late: others need not wait for it to run out. */
+  readonly #giveBack = (): void => {
+    this.release('again').catch(() => {});
+  };
+
   /** Not async: most end with the first promise, and each further one is time that a caller waits. */
-  #ask(remote: Remote): Promise<Known<T> | Turn> {
+  #ask(remote: Remote, missed: boolean): Promise<Known<T> | Turn> {
     const { parts, reader, leases } = this.#cache;
     const { local } = parts;
     if (!leases) return this.#fromReader();
     // Where hits are the rule a plain read comes first: it costs a hit less, and a miss one command more.
     const readFirst = leases.hitsAreTheRule || remote.functions.absent || local?.get(this.#key);
-    const missed = this.#missed;
-    this.#missed = false;
     if (missed || !readFirst) return this.#fetchLeased(missed);
     return reader.read(this.#key, this.#options).then(
       (reading) => {
@@ -96,7 +115,7 @@ export class CacheAttempt<T> implements Attempt<T> {
         else if (reading.outdated && reading.source === 'redis') {
           // It is there to be replaced: its bytes are looked at once the lease is ours.
           this.#freshUntilMs = reading.outdated.freshness?.freshUntilMs;
-          return this.take(true);
+          return this.#take(true);
         }
         return known(reading) ?? (reading.source === 'memory' ? ALONE : this.#fetchLeased(true));
       },
@@ -122,10 +141,10 @@ export class CacheAttempt<T> implements Attempt<T> {
     }
     this.#seen = seenOf(fetched.payload);
     const reading = await reader.interpret(this.#key, fetched.payload, this.#options, fill);
-    return known(reading) ?? this.take(true);
+    return known(reading) ?? this.#take(true);
   }
 
-  async take(waits: boolean): Promise<Turn> {
+  async #take(waits: boolean): Promise<Turn> {
     if (this.#destination !== 'leased') return ALONE;
     try {
       const turn = await this.#lease().take(waits);
@@ -235,8 +254,12 @@ export class CacheAttempt<T> implements Attempt<T> {
   /** Without leases. */
   async #fromReader(): Promise<Known<T> | Turn> {
     this.#destination = 'unleased';
-    const reading = await this.#cache.reader.read(this.#key, this.#options);
-    return known(reading) ?? ALONE;
+    try {
+      return known(await this.#cache.reader.read(this.#key, this.#options)) ?? ALONE;
+    } catch (error) {
+      if (isConnectivityError(error)) return this.#fromMemory();
+      throw error;
+    }
   }
 
   #lease(): Claim {

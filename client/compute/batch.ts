@@ -1,6 +1,7 @@
 /**
  * Makes one call of a loader of many out of the loads of single keys: it waits until each key of the round has asked to be
- * loaded or passed (it was there, is loaded by somebody else, or is waited for). What asks later is loaded in further calls.
+ * loaded or passed (it was there, is loaded by somebody else, or is waited for). Keys that are refreshed with nobody waiting
+ * make a round of their own. What asks later still is loaded in further calls.
  */
 import type { LoadContext } from '../types.ts';
 
@@ -15,39 +16,67 @@ interface Wish<T> {
   readonly resolve: (value: T | PromiseLike<T>) => void;
 }
 
-/** Keys that ask late and together (refreshes) are loaded together. */
-const LATE_MS = 2;
+/** One call of the loader, once all of its keys are decided. */
+class Round<T> {
+  readonly undecided: Set<string>;
+  readonly #dispatch: (wishes: readonly Wish<T>[]) => void;
+  #wishes: Wish<T>[] = [];
+
+  constructor(keys: readonly string[], dispatch: (wishes: readonly Wish<T>[]) => void) {
+    this.undecided = new Set(keys);
+    this.#dispatch = dispatch;
+  }
+
+  /** False: the key is not of this round. */
+  decide(key: string, wish?: Wish<T>): boolean {
+    if (!this.undecided.delete(key)) return false;
+    if (wish) this.#wishes.push(wish);
+    if (this.undecided.size === 0) {
+      const wishes = this.#wishes;
+      this.#wishes = [];
+      if (wishes.length > 0) this.#dispatch(wishes);
+    }
+    return true;
+  }
+}
 
 export class Batch<T> {
   readonly #load: LoadMany<T>;
-  readonly #undecided: Set<string>;
-  #wishes: Wish<T>[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  readonly #asked: Round<T>;
+  readonly #refreshed: Round<T>;
 
   constructor(keys: readonly string[], load: LoadMany<T>) {
+    const dispatch = (wishes: readonly Wish<T>[]): void => this.#dispatch(wishes);
     this.#load = load;
-    this.#undecided = new Set(keys);
+    this.#asked = new Round(keys, dispatch);
+    this.#refreshed = new Round([], dispatch);
   }
 
   /** The loader of one key. A key that the loader of many leaves out has no value. */
   load(key: string, context: LoadContext): Promise<T> {
     return new Promise((resolve) => {
-      this.#wishes.push({ key, context, resolve });
-      if (this.#undecided.delete(key)) this.#dispatchWhenDecided();
-      else this.#timer ??= setTimeout(() => this.#dispatchWhenDecided(), LATE_MS);
+      const wish = { key, context, resolve };
+      if (!this.#asked.decide(key, wish) && !this.#refreshed.decide(key, wish)) this.#dispatch([wish]);
     });
   }
 
+  /** The caller has its answer, or waits for somebody else's. */
   pass(key: string): void {
-    if (this.#undecided.delete(key)) this.#dispatchWhenDecided();
+    this.#asked.decide(key);
   }
 
-  #dispatchWhenDecided(): void {
-    if (this.#undecided.size > 0) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const wishes = this.#wishes;
-    this.#wishes = [];
+  /** It may be loaded yet, with nobody waiting. */
+  defer(key: string): void {
+    this.#refreshed.undecided.add(key);
+    this.#asked.decide(key);
+  }
+
+  /** The refresh is over, or another's. */
+  settle(key: string): void {
+    this.#refreshed.decide(key);
+  }
+
+  #dispatch(wishes: readonly Wish<T>[]): void {
     const [first] = wishes;
     if (!first) return;
     const values = this.#call(

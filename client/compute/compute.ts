@@ -1,10 +1,11 @@
 /** `getOrCompute` and `getOrComputeMany` of a cache: the engine with the cache's parts around it. */
+import { isConnectivityError } from '../errors.ts';
 import { resolveTtl } from '../options.ts';
 import type { Parts } from '../parts.ts';
-import { isFresh, type Reader } from '../reader.ts';
+import { isFresh, type Reader, type Reading } from '../reader.ts';
 import type { ComputeCallOptions, Entry, Load } from '../types.ts';
 import type { Writer } from '../writer.ts';
-import { type AttemptParts, CacheAttempt } from './attempt.ts';
+import { type AttemptParts, CacheAttempt, patiently, type ReadBefore } from './attempt.ts';
 import { Batch, type LoadMany } from './batch.ts';
 import { Engine, type Job } from './engine.ts';
 import { Leases } from './lease.ts';
@@ -59,7 +60,7 @@ export class Compute {
   }
 
   entry<T>(key: string, load: Load<T>, options: ComputeCallOptions<T> = NO_OPTIONS): Promise<Entry<T>> {
-    return this.#engine.compute(this.#job(key, load, options, false));
+    return this.#engine.compute(this.#job(key, load, options, undefined));
   }
 
   async many<T>(
@@ -69,12 +70,13 @@ export class Compute {
   ): Promise<ReadonlyMap<string, T>> {
     const found = new Map<string, T>();
     const asked = [...new Set(keys)];
-    const rest = new Map<string, { readonly missed: boolean }>();
-    const readings = await this.#reader.readMany(asked, options);
-    for (const [i, reading] of readings.entries()) {
-      const key = asked[i] as string;
-      if (reading.kind === 'absent') rest.set(key, { missed: reading.outdated === undefined });
-      else if (!isFresh(reading.freshness)) rest.set(key, { missed: false });
+    const rest = new Map<string, ReadBefore>();
+    const readings = await this.#readMany(asked, options);
+    for (const [i, key] of asked.entries()) {
+      const reading = readings?.[i];
+      if (reading === undefined || reading.source === 'memory') rest.set(key, 'away');
+      else if (reading.kind === 'absent') rest.set(key, reading.outdated ? undefined : 'missed');
+      else if (!isFresh(reading.freshness)) rest.set(key, undefined);
       else {
         this.#parts.statistics.hits += 1;
         if (reading.source === 'l1') this.#parts.statistics.localHits += 1;
@@ -83,10 +85,12 @@ export class Compute {
     }
     const batch = new Batch([...rest.keys()], load);
     await Promise.all(
-      [...rest].map(async ([key, { missed }]) => {
-        const job = this.#job<T>(key, (context) => batch.load(key, context), options, missed);
+      [...rest].map(async ([key, before]) => {
+        const job = this.#job<T>(key, (context) => batch.load(key, context), options, before);
         const pass = (): void => batch.pass(key);
-        const { value } = await this.#engine.compute({ ...job, passes: pass }).finally(pass);
+        const refreshes = (what: 'pending' | 'settled'): void =>
+          what === 'pending' ? batch.defer(key) : batch.settle(key);
+        const { value } = await this.#engine.compute({ ...job, passes: pass, refreshes }).finally(pass);
         if (value !== undefined) found.set(key, value);
       }),
     );
@@ -96,9 +100,27 @@ export class Compute {
   close(): void {
     this.#parts.flights.overtakeAll();
     this.#attemptParts.leases?.close();
+    this.#attemptParts.patience.stop();
   }
 
-  #job<T>(key: string, load: Load<T>, options: ComputeCallOptions<T>, missed: boolean): Job<T> {
+  /** undefined: Redis does not answer. */
+  #readMany<T>(
+    keys: readonly string[],
+    options: ComputeCallOptions<T>,
+  ): Promise<readonly Reading<T>[] | undefined> {
+    const answer = this.#reader.readMany(keys, options).catch((error: unknown) => {
+      if (isConnectivityError(error)) return undefined;
+      throw error;
+    });
+    return patiently(
+      this.#attemptParts,
+      answer,
+      () => undefined,
+      () => {},
+    );
+  }
+
+  #job<T>(key: string, load: Load<T>, options: ComputeCallOptions<T>, before: ReadBefore): Job<T> {
     const { options: defaults } = this.#parts;
     const physical = this.#parts.physical(key);
     const { terms } = defaults.compute;
@@ -108,7 +130,7 @@ export class Compute {
       terms: options === NO_OPTIONS ? terms : resolveTerms(options, terms),
       ttlSeconds: resolveTtl('ttlSeconds', options.ttlSeconds, defaults.defaultTtlSeconds),
       tags: () => this.#parts.tags.namesOf(key, options.tags),
-      attempt: () => new CacheAttempt<T>(this.#attemptParts, key, physical, options, missed),
+      attempt: () => new CacheAttempt<T>(this.#attemptParts, key, physical, options, before),
     };
   }
 }

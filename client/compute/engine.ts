@@ -50,6 +50,8 @@ export interface Job<T> {
   readonly attempt: () => Attempt<T>;
   /** Called once it is known that the loader is not called now; may be called more than once. */
   readonly passes?: () => void;
+  /** Of a refresh with nobody waiting: it may call the loader (`pending`), or is done with. */
+  readonly refreshes?: (what: 'pending' | 'settled') => void;
 }
 
 export interface EngineHost {
@@ -126,10 +128,13 @@ export class Engine {
   #refresh<T>(job: Job<T>, attempt: Attempt<T>): void {
     const { flights } = this.#host;
     if (flights.isAlongside(job.key) || this.#backoff.isResting(job.key)) return;
+    job.refreshes?.('pending');
     const work = flights.alongside(job.key, async (flight) => {
       const turn = await attempt.take(false);
       return turn.kind === 'held' ? undefined : this.#load(job, attempt, flight);
     });
+    const settled = (): void => job.refreshes?.('settled');
+    work.then(settled, settled);
     this.#watch(job, work);
   }
 

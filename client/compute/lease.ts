@@ -11,6 +11,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Argument } from '../connection/link.ts';
+import { ClosedError } from '../errors.ts';
 import { ABSENT, type FunctionName } from '../functions/library.ts';
 import type { Command } from '../functions/transactions.ts';
 import type { Remote } from '../remote.ts';
@@ -208,7 +209,10 @@ export class Claim {
         if (this.#renewal === renewal) this.#renewInTime();
       };
       // No answer says nothing about the lease; a lease that is lost stays lost.
-      this.#renew().then((own) => own && again(), again);
+      this.#renew().then(
+        (own) => own && again(),
+        (error: unknown) => error instanceof ClosedError || again(),
+      );
     }, this.#leases.leaseMs / RENEWALS);
     renewal.unref();
     this.#renewal = renewal;

@@ -7,6 +7,7 @@ export interface ResolvedCompute {
   readonly terms: ComputeTerms;
   /** 0: every process loads for itself. */
   readonly leaseMs: number;
+  readonly patienceMs: number;
 }
 
 const YEAR_SECONDS = 31_536_000;
@@ -14,6 +15,8 @@ const DAY_MS = 86_400_000;
 /** So short a lease is lost to a pause of the garbage collector. */
 const LEASE_MIN_MS = 100;
 const LEASE_MS = 2000;
+/** A loader has the rest of 100 ms. */
+const PATIENCE_MS = 70;
 
 const DEFAULTS: ComputeTerms = Object.freeze({
   staleMs: 0,
@@ -29,7 +32,11 @@ const DEFAULTS: ComputeTerms = Object.freeze({
 export function resolveCompute(options: ComputeDefaults = {}): ResolvedCompute {
   const leaseMs =
     options.leaseMs === 0 ? 0 : number('compute.leaseMs', options.leaseMs, LEASE_MIN_MS, DAY_MS);
-  return { terms: resolveTerms(options, DEFAULTS, 'compute.'), leaseMs: leaseMs ?? LEASE_MS };
+  return {
+    terms: resolveTerms(options, DEFAULTS, 'compute.'),
+    leaseMs: leaseMs ?? LEASE_MS,
+    patienceMs: number('compute.patienceMs', options.patienceMs, 1, DAY_MS) ?? PATIENCE_MS,
+  };
 }
 
 /** @param defaults for what the options do not say */

@@ -125,6 +125,7 @@ export class Signals {
 
   #heard(event: ConnectionEvent): void {
     if (event.type === 'lost' || event.type === 'moved' || event.type === 'closed') this.#drop();
+    else if (event.type === 'suspect') this.#wakeAll();
   }
 
   #drop(): void {
@@ -132,6 +133,11 @@ export class Signals {
     this.#subscriber = undefined;
     subscriber?.disconnect();
     subscriber?.stream?.destroy();
+    this.#wakeAll();
+  }
+
+  /** To ask Redis, and hear that it is away. */
+  #wakeAll(): void {
     for (const waiters of [...this.#waiting.values()])
       for (const wake of [...waiters]) wake({ kind: 'silent' });
   }

@@ -6,7 +6,7 @@ import { KitError } from '../../config/errors.ts';
 import type { Environment } from '../../infra/environment.ts';
 import type { Clock } from '../clock.ts';
 import type { ScheduledFault, Target } from '../drills/drill.ts';
-import { type Injection, once } from '../faults/fault.ts';
+import { type Injection, once, stateOf } from '../faults/fault.ts';
 import { faultById } from '../faults/index.ts';
 import type { FaultEvent } from '../history.ts';
 import type { Recorder } from '../recorder.ts';
@@ -72,7 +72,7 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
     const heal = () => healed(injecting, undo, tell).then(() => void unhealed.delete(scheduled));
     unhealed.set(scheduled, once(heal));
     await injecting;
-    await lag?.drop();
+    await lag?.struck((await stateOf(environment, node ?? '')) === 'stopped');
   }
 
   async function runOne(scheduled: ScheduledFault, startUs: number): Promise<void> {

@@ -3,7 +3,8 @@
  *
  * on ─▶ every replica follows the master through a proxy that delays the stream by so much; what they confirm comes back at once
  * hold ─▶ nothing more arrives; the links stay up, so that the master goes on as if all were well
- * drop ─▶ the links are cut, with what was on its way
+ * struck ─▶ of a master that is gone the links are cut, with what was on its way; one that hangs keeps them, as it would without a proxy:
+ *            cut, it would know at its return that it has no replicas, and refuse what it should be caught acknowledging
  * end ─▶ where the master is still the same, the replicas follow it as before; where not, the sentinels see to them
  *
  * Sentinel corrects a replica that follows another address only after failover-timeout; a lag lasts less than that.
@@ -21,7 +22,7 @@ const LINK_BOUND_MS = 5_000;
 
 export interface Lag {
   hold(): Promise<void>;
-  drop(): Promise<void>;
+  struck(isGone: boolean): Promise<void>;
   /** Safe to call twice, and whatever was called before. */
   end(): Promise<void>;
 }
@@ -57,7 +58,11 @@ export function openLags({ environment, recorder, clock, progress, signal }: Lag
         const lagging = await lagReplicas(environment, { latencyMs: lag.latencyMs, signal });
         made.add(lagging);
         observe({ phase: 'on', latencyMs: lag.latencyMs });
-        return { ...lagging, drop: () => lagging.drop().then(() => observe({ phase: 'off' })) };
+        const struck = async (isGone: boolean) => {
+          await lagging.struck(isGone);
+          observe({ phase: 'off' });
+        };
+        return { ...lagging, struck };
       } catch (error) {
         signal.throwIfAborted();
         progress(
@@ -87,7 +92,9 @@ export async function lagReplicas(
   let ended: Promise<void> | undefined;
   const lag: Lag = {
     hold: () => proxy.add('hold', { type: 'timeout', timeoutMs: 0 }),
-    drop: () => proxy.down(),
+    struck: async (isGone) => {
+      if (isGone) await proxy.down();
+    },
     end() {
       ended ??= restore(environment, proxy, { masterId: master.id, announced, replicas });
       return ended;

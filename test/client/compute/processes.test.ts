@@ -74,7 +74,8 @@ for (const way of ['functions', 'plain commands'] as const) {
       await redis[Symbol.asyncDispose]();
     });
 
-    const start = (): Child => new Child(redis, { namespace: 'p', compute: { leaseMs: 400 } });
+    const start = (): Child =>
+      new Child(redis, { namespace: 'p', compute: { leaseMs: 400, patienceMs: 5000 } });
 
     const stored = (): Promise<unknown> => own.get('k');
 

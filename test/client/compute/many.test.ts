@@ -1,0 +1,137 @@
+/** One loader for many keys: what it is asked for, and what it shares with loads of single keys. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Cache, type RedisCacheOptions, redisCache } from '../../../client/index.ts';
+import { RedisProcess, until } from '../../support/redis.ts';
+import { commandsSent, loadLibrary } from './bench.ts';
+
+let redis: RedisProcess;
+let cache: Cache;
+const opened: Cache[] = [];
+
+beforeAll(async () => {
+  redis = await RedisProcess.start();
+  await loadLibrary(redis);
+});
+beforeEach(async () => {
+  await redis.admin().flushdb();
+  cache = await open();
+});
+afterEach(async () => {
+  for (const each of opened.splice(0)) await each.close();
+});
+afterAll(() => redis[Symbol.asyncDispose]());
+
+async function open(options: RedisCacheOptions = {}): Promise<Cache> {
+  // However busy the machine is: what is counted here is not how fast Redis is.
+  const compute = { patienceMs: 5000 };
+  const made = redisCache({ address: redis.address, namespace: 'c', compute, ...options });
+  opened.push(made);
+  await made.ping();
+  return made;
+}
+const after = <T>(ms: number, value: T): Promise<T> =>
+  new Promise((resolve) => setTimeout(() => resolve(value), ms));
+const stored = (key: string): Promise<void> =>
+  until(`${key} is stored`, async () => (await redis.admin().exists(`c:${key}`)) === 1);
+const noLease = (): Promise<void> =>
+  until('nobody holds a lease', async () => (await redis.admin().keys('c:~lease:*')).length === 0);
+const fail = (): never => {
+  throw new Error('no luck');
+};
+
+describe('getOrComputeMany', () => {
+  const upper = (keys: readonly string[]) => new Map(keys.map((key) => [key, key.toUpperCase()]));
+
+  it('calls the loader once, with what is missing, and answers in order', async () => {
+    await cache.set('b', 'B');
+    const load = vi.fn(upper);
+    const names = await commandsSent(redis.admin(), async () => {
+      expect([...(await cache.getOrComputeMany(['a', 'b', 'c', 'a'], load))]).toEqual([
+        ['a', 'A'],
+        ['b', 'B'],
+        ['c', 'C'],
+      ]);
+      await noLease();
+    });
+    expect(load.mock.calls.map(([keys]) => keys)).toEqual([['a', 'c']]);
+    expect(names.filter((name) => name !== 'KEYS')).toEqual(['MGET', ...Array(4).fill('FCALL')]);
+    expect(await cache.getOrComputeMany(['a', 'b', 'c'], fail)).toEqual(upper(['a', 'b', 'c']));
+    expect(await cache.getOrComputeMany([], fail)).toEqual(new Map());
+  });
+
+  it('shares loads with single calls, both ways', async () => {
+    const first = cache.getOrCompute('a', async () => 'single');
+    const load = vi.fn((keys: readonly string[]) => after(50, upper(keys)));
+    const many = cache.getOrComputeMany(['a', 'b'], load);
+    await until('the rest is being loaded', () => load.mock.calls.length === 1);
+    const second = cache.getOrCompute('b', fail);
+    expect(await first).toBe('single');
+    expect(await many).toEqual(
+      new Map([
+        ['a', 'single'],
+        ['b', 'B'],
+      ]),
+    );
+    expect(await second).toBe('B');
+    expect(load.mock.calls.map(([keys]) => keys)).toEqual([['b']]);
+  });
+
+  it('waits for what another process loads, and loads the rest meanwhile', async () => {
+    const other = await open();
+    let finish: (value: string) => void = () => {};
+    const theirs = other.getOrCompute('a', () => new Promise<string>((resolve) => (finish = resolve)));
+    await until('the other loads', () => other.stats().loads === 1);
+    const load = vi.fn(upper);
+    const many = cache.getOrComputeMany(['a', 'b'], load);
+    await until('the rest is loaded', () => load.mock.calls.length === 1);
+    finish('theirs');
+    expect(await many).toEqual(
+      new Map([
+        ['a', 'theirs'],
+        ['b', 'B'],
+      ]),
+    );
+    expect(await theirs).toBe('theirs');
+  });
+
+  it('has no value for what the loader leaves out, and remembers that where it is asked to', async () => {
+    const load = vi.fn(() => new Map<string, string>());
+    const options = { negativeTtlSeconds: 30 };
+    expect(await cache.getOrComputeMany(['a', 'b'], load, options)).toEqual(new Map());
+    await stored('a');
+    await stored('b');
+    expect(await cache.getOrComputeMany(['a', 'b'], fail, options)).toEqual(new Map());
+  });
+
+  it('gives the loader’s error where nothing stale stands in for a key', async () => {
+    await expect(cache.getOrComputeMany(['a', 'b'], fail)).rejects.toThrowError('no luck');
+    await noLease();
+    const options = { ttlSeconds: 0.1, graceSeconds: 60 };
+    await cache.getOrComputeMany(['a', 'b'], upper, options);
+    await stored('b');
+    await until('they are stale', async () => (await cache.getMany(['a', 'b'])).size === 0);
+    expect(await cache.getOrComputeMany(['a', 'b'], fail, options)).toEqual(upper(['a', 'b']));
+  });
+
+  it('refreshes what is stale in one load in the background', async () => {
+    const options = { ttlSeconds: 0.1, staleWhileRevalidateSeconds: 60 };
+    await cache.getOrComputeMany(['a', 'b'], upper, options);
+    await stored('b');
+    await until('they are stale', async () => (await cache.getMany(['a', 'b'])).size === 0);
+    const load = vi.fn((keys: readonly string[]) => new Map(keys.map((key) => [key, 'new'])));
+    expect(await cache.getOrComputeMany(['a', 'b'], load, { ...options, ttlSeconds: 60 })).toEqual(
+      upper(['a', 'b']),
+    );
+    await until('they are fresh', async () => (await cache.getMany(['a', 'b'])).size === 2);
+    expect(load.mock.calls.map(([keys]) => [...keys].sort())).toEqual([['a', 'b']]);
+  });
+
+  it('answers while Redis is away', async () => {
+    const away = await RedisProcess.start();
+    const own = redisCache({ address: away.address });
+    opened.push(own);
+    await own.ping();
+    await away[Symbol.asyncDispose]();
+    expect(await own.getOrComputeMany(['a', 'b'], upper)).toEqual(upper(['a', 'b']));
+  });
+});
