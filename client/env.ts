@@ -40,7 +40,8 @@ export function fromEnv(variables: Variables = process.env): Cache {
   return plan.kind === 'memory' ? memoryCache(plan.cache) : openCache({ ...plan.cache, ...plan.redis });
 }
 
-/** What an application starts beside the cache: a `CacheWarmer`, and metrics, logs or analytics. */
+/** What an application starts beside the cache: a `CacheWarmer`, and metrics, logs or analytics; by `CACHE_WARMING_ENABLED` and
+ * `CACHE_MONITORING_ENABLED`, both true where nothing is said. */
 export function featuresFromEnv(variables: Variables = process.env): {
   readonly warming: boolean;
   readonly monitoring: boolean;

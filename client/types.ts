@@ -27,11 +27,11 @@ export interface BreakerOptions {
    * Opens it, besides, when so large a share of the calls fails that Redis is of no use although some succeed. Default: off.
    */
   readonly sampling?: {
-    /** Above 0 and up to 1; default 0.5. */
+    /** Failures to calls, above 0 and up to 1; default 0.5. */
     readonly failureRatio?: number;
     /** Fewer calls in the window say nothing; default 20. */
     readonly minCalls?: number;
-    /** Default 10000. */
+    /** How far back calls count, in ms; default 10000. */
     readonly windowMs?: number;
   };
   /** Longest time open, in ms, at most 60000 (default); a background probe that succeeds half-opens it at once. */

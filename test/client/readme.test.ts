@@ -1,12 +1,14 @@
-/** The README's example of the client, as it stands there, against a real topology. */
+/** The examples of both READMEs, as they stand there, against a real Redis. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
-import { sentinelCache } from '../../client/index.ts';
+import { describe, expect, it } from 'vitest';
+import * as client from '../../client/index.ts';
+import { healthCheck, sentinelCache, tieredCache, wrap } from '../../client/index.ts';
 import { loadEnvironment } from '../../config/load.ts';
 import { localSubstrate } from '../../infra/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
+import { RedisProcess, startSentinelSet } from '../support/redis.ts';
 
 it('the example of the README does what the README says', async () => {
   const stateDir = await mkdtemp(join(tmpdir(), 'kit-readme-'));
@@ -51,4 +53,104 @@ it('the README shows exactly that example', async () => {
     await readFile('README.md', 'utf8'),
   )?.[1];
   expect(shown).toBe(region?.replace(/^ {4}/gm, ''));
+});
+
+describe("the client's README", () => {
+  const computed: number[][] = [];
+  const computeArea = async (a: number, b: number) => {
+    computed.push([a, b]);
+    return a * b;
+  };
+  const loadUser = async (id: number, signal: AbortSignal) => ({ id, aborted: signal.aborted });
+  const loadPrices = async (keys: readonly string[]) => new Map(keys.map((key, i) => [key, i]));
+  const order = { total: 12 };
+
+  it('opens a cache by sentinels, loads, invalidates and writes with a promise', async () => {
+    await using set = await startSentinelSet();
+    const password = 'secret';
+    for (const node of set.redis)
+      await node.admin().call('ACL', 'SETUSER', 'app', 'on', `>${password}`, '~*', '&*', '+@all');
+    const sentinels = set.sentinels.map(({ address }) => address);
+
+    // #region open
+    const cache = sentinelCache({ sentinels, username: 'app', password, namespace: 'shop' });
+
+    const user = await cache.getOrCompute('user:42', ({ signal }) => loadUser(42, signal), {
+      ttlSeconds: 300,
+      // Past the TTL: at once and refreshed in the background, then only while the loader fails.
+      staleWhileRevalidateSeconds: 60,
+      graceSeconds: 3600,
+      hardTimeoutMs: 2000,
+      tags: ['users'],
+    });
+    // One command, however many entries carry the tag.
+    await cache.invalidateTags('users');
+
+    // Acknowledged once a replica has it, or an error that says what is known.
+    await cache.set('order:7', order, { durability: { replicas: 1, timeoutMs: 1000 } });
+    await cache.close();
+    // #endregion
+
+    expect(user).toEqual({ id: 42, aborted: false });
+    const master = await set.master();
+    expect(await master.admin().exists('shop:order:7')).toBe(1);
+  });
+
+  it('keeps rich values over two tiers, loads many, wraps, and looks whether all is well', async () => {
+    await using redis = await RedisProcess.start();
+    const url = `redis://${redis.address.host}:${redis.address.port}`;
+
+    // #region tiers
+    const cache = tieredCache({
+      url,
+      // Date, Map, Set, typed arrays and bigint stay what they are; other keys are JSON.
+      codecs: [{ pattern: 'session:', codec: 'binary' }],
+      deflateAboveBytes: 1024,
+    });
+    await cache.set('session:1', { since: new Date(0), seen: new Set(['a']) }, { ttlSeconds: 600 });
+    const prices = await cache.getOrComputeMany(['price:1', 'price:2'], (missing) => loadPrices(missing), {
+      ttlSeconds: 60,
+    });
+    const area = wrap(computeArea, { cache, domain: 'area' });
+    const sum = (await area(2, 3)) + (await area(2, 3));
+    const { status } = await healthCheck(cache);
+    await cache.close();
+    // #endregion
+
+    expect([...prices]).toEqual([
+      ['price:1', 0],
+      ['price:2', 1],
+    ]);
+    expect([sum, computed, status]).toEqual([12, [[2, 3]], 'healthy']);
+    const again = tieredCache({ url });
+    expect(await again.get('session:1')).toEqual({ since: new Date(0), seen: new Set(['a']) });
+    await again.close();
+  });
+
+  it('shows exactly that', async () => {
+    const [readme, source] = await Promise.all([
+      readFile('client/README.md', 'utf8'),
+      readFile(import.meta.filename, 'utf8'),
+    ]);
+    const shown = [...readme.matchAll(/```ts\nimport .*\n\n([\s\S]*?)\n```/g)].map(([, text]) => text);
+    const regions = ['open', 'tiers'].map((name) =>
+      new RegExp(`// #region ${name}\\n([\\s\\S]*?)\\n *// #endregion`)
+        .exec(source)?.[1]
+        ?.replace(/^ {4}/gm, ''),
+    );
+    expect(shown).toEqual(regions);
+  });
+
+  it('lists nothing that is not there', async () => {
+    const readme = await readFile('client/README.md', 'utf8');
+    const table = /## What there is\n([\s\S]*?)\n## /.exec(readme)?.[1] ?? '';
+    const listed = [...table.matchAll(/^\|.*$/gm)].flatMap(([row]) => [...row.matchAll(/`([\w.-]+)`/g)]);
+    const cache = client.memoryCache();
+    const { peerDependencies } = JSON.parse(await readFile('client/package.json', 'utf8'));
+    const there = (name: string) => name in client || name in cache || name in peerDependencies;
+    const missing = listed.map(([, name]) => name ?? '').filter((name) => !there(name.replace('cache.', '')));
+    await cache.close();
+    expect(listed.length).toBeGreaterThan(40);
+    expect(missing).toEqual([]);
+  });
 });

@@ -41,6 +41,20 @@ const isGiven = ({ name }: Declaration): boolean =>
 /** Declared by others, and only named here. */
 const isForeign = ({ name }: Declaration): boolean => /^(?:Telemetry(?!Options)|Standard)/.test(name);
 
+/** Optional ones, those of options in options too. */
+function numbersOf(
+  members: readonly Declaration[],
+  path: string,
+): { readonly name: string; readonly said: string }[] {
+  return members.flatMap((member) => {
+    const name = `${path}.${member.name}`;
+    const nested = member.type?.declaration?.children;
+    if (nested) return numbersOf(nested, name);
+    const isNumber = member.flags?.isOptional && /"number"/.test(JSON.stringify(member.type));
+    return isNumber ? [{ name, said: text(member) }] : [];
+  });
+}
+
 it('is up to date: else run `npm run docs:api`', () => {
   const committed = readFileSync(join(TOP, 'docs/client/api.md'), 'utf8');
   expect(committed).toBe(readFileSync(join(out, 'api.md'), 'utf8'));
@@ -64,13 +78,7 @@ it('says of every method what it does, and of every option what it is', () => {
 });
 
 it('says of every optional number its unit or scale, and its default', () => {
-  const numbers = declared
-    .filter(isGiven)
-    .flatMap((of) =>
-      (of.children ?? [])
-        .filter(({ flags, type }) => flags?.isOptional && /number/.test(JSON.stringify(type)))
-        .map((member) => ({ name: `${of.name}.${member.name}`, said: text(member) })),
-    );
+  const numbers = declared.filter(isGiven).flatMap((of) => numbersOf(of.children ?? [], of.name));
   expect(numbers.length).toBeGreaterThan(50);
   const silent = numbers.filter(({ said }) => !/default|absent|where it is not|in any currency/i.test(said));
   expect(silent.map(({ name, said }) => `${name}: ${said}`)).toEqual([]);
