@@ -114,9 +114,9 @@ export async function terraformProgram(): Promise<string> {
 
 /**
  * The provider waits 2 s at each look at a network and at each removal of a network or volume. To remove what is there nobody
- * has to look first (what is gone already counts as removed), and all removals wait at the same time.
+ * has to look first (what is gone already counts as removed), and all removals run at the same time (`constructs/removal.ts`).
  */
-const DESTROY_ARGS = '-refresh=false -parallelism=32';
+const DESTROY_ARGS = '-refresh=false -parallelism=64';
 
 function programEnv(): Record<string, string> {
   const variables = readVariables();

@@ -36,7 +36,8 @@ async function cdktf(
 ): Promise<void> {
   const { name } = environment;
   const args = [verb, name, '--auto-approve', '--output', synthesisDir(options.stateDir)];
-  const record = await runCdktf(args, appEnv(environment, options), options);
+  const variables = { ...appEnv(environment, options), KIT_LEAVING: verb === 'destroy' ? name : '' };
+  const record = await runCdktf(args, variables, options);
   const text = stripVTControlCharacters(`${record.stdout}\n${record.stderr}`);
   const log = join(options.stateDir, 'docker', 'logs', `${name}-${verb}.log`);
   try {

@@ -14,13 +14,18 @@ afterAll(() => state[Symbol.dispose]());
 interface Synthesised {
   readonly resource: Readonly<Record<string, Readonly<Record<string, Resource>>>>;
   readonly output: Readonly<Record<string, { readonly value: unknown }>>;
+  readonly moved: readonly { readonly from: string; readonly to: string }[];
   readonly terraform: { readonly required_providers: { readonly docker: { readonly version: string } } };
 }
 type Resource = Readonly<Record<string, unknown>> & { readonly name: string };
 
-async function synthesise(config = configuration('synth'), allowDestroy?: string): Promise<string> {
+async function synthesise(
+  config = configuration('synth'),
+  allowDestroy?: string,
+  leaving?: string,
+): Promise<string> {
   const app = new App({ outdir: join(state.path, 'out') });
-  const stack = await addEnvironment(app, config, { stateDir: state.path, allowDestroy });
+  const stack = await addEnvironment(app, config, { stateDir: state.path, allowDestroy, leaving });
   return Testing.synth(stack);
 }
 
@@ -143,6 +148,28 @@ describe('the synthesised environment', () => {
       exporter_url: { value: 'http://127.0.0.1:27320/metrics' },
     });
   });
+});
+
+it('a destroy knows every resource by another name, so that none waits for another; a deploy knows the way back', async () => {
+  const addresses = ({ resource }: Synthesised) =>
+    Object.entries(resource)
+      .flatMap(([type, each]) => Object.keys(each).map((id) => `${type}.${id}`))
+      .sort();
+  const staying: Synthesised = JSON.parse(await synthesise());
+  const leavingText = await synthesise(configuration('synth'), undefined, 'synth');
+  const leaving: Synthesised = JSON.parse(leavingText);
+  expect(addresses(staying).length).toBeGreaterThan(25);
+  expect(leaving.moved.map(({ from }) => from).sort()).toEqual(addresses(staying));
+  expect(leaving.moved.map(({ to }) => to).sort()).toEqual(addresses(leaving));
+  expect(addresses(leaving).filter((address) => addresses(staying).includes(address))).toEqual([]);
+  expect(staying.moved).toEqual(leaving.moved.map(({ from, to }) => ({ from: to, to: from })));
+  // Expressions follow: none speaks of a name that is not there.
+  for (const { from, to } of staying.moved) {
+    const mentions = (address: string) => leavingText.split(new RegExp(`${address}(?![\\w-])`)).length - 1;
+    expect(mentions(to)).toBe(1);
+    expect(mentions(from)).toBeGreaterThanOrEqual(1);
+  }
+  expect(await synthesise(configuration('synth'), undefined, 'another')).toBe(await synthesise());
 });
 
 it('every environment that comes with the kit synthesises', async () => {
