@@ -10,7 +10,7 @@ import { environmentDir } from '../../../infra/docker/files.ts';
 import { imagesFile } from '../../../infra/docker/images.ts';
 import { LABEL, planDocker } from '../../../infra/docker/plan.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
-import { deploy } from '../../../infra/docker/terraform.ts';
+import { deploy, destroy, terraformPlan } from '../../../infra/docker/terraform.ts';
 import { runProgram } from '../../../infra/process.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { until } from '../../support/redis.ts';
@@ -175,6 +175,22 @@ describeOnEngine('refusals', () => {
       Array(6).fill('keep'),
     );
     await environment[Symbol.asyncDispose]();
+  });
+
+  it('a destroy interrupted in the middle: a deploy goes on over what it left, and a destroy leaves nothing', async () => {
+    await deploy(config, { stateDir: state.path });
+    const interruption = new AbortController();
+    const interrupted = destroy(config, {
+      ...{ stateDir: state.path, allowDestroy: true },
+      signal: interruption.signal,
+    });
+    const before = (await traces()).length;
+    await until('the destroy to be in the middle', async () => (await traces()).length < before, 60_000);
+    interruption.abort(new Error('as by Ctrl-C'));
+    await expect(interrupted).rejects.toThrow('as by Ctrl-C');
+    await deploy(config, { stateDir: state.path });
+    expect(await traces()).toHaveLength(before);
+    expect(await terraformPlan(config, { stateDir: state.path })).toEqual({ changes: false, steps: [] });
     await substrate.destroy(config.name);
     expect(await traces()).toEqual([]);
   });
