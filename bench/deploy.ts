@@ -19,7 +19,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { loadEnvironment } from '../config/load.ts';
 import { engineVersion } from '../infra/docker/engine.ts';
@@ -120,7 +120,11 @@ const median = (values: readonly number[]) =>
 const figures = (values: readonly number[]) =>
   `${median(values).toFixed(2)} (${values.map((value) => value.toFixed(2)).join(' ')})`;
 
+/** Of the last minute: other work on the machine makes both sides slower, and not by the same factor. */
+const load = () => (loadavg()[0] ?? 0).toFixed(1);
+
 await buildImages({ stateDir });
+const loadBefore = load();
 const ours: TerraformTimes[] = [];
 const theirs: Record<Configuration, Times[]> = { volumes: [], folders: [] };
 for (let round = 0; round < rounds; round += 1) {
@@ -129,7 +133,9 @@ for (let round = 0; round < rounds; round += 1) {
   theirs.folders.push(await composeRound('folders'));
 }
 const versions = `${await run('docker-compose', ['version', '--short'])} on Docker ${await engineVersion()}`;
-process.stdout.write(`compose ${versions}; ${rounds} rounds, medians in seconds\n`);
+process.stdout.write(
+  `compose ${versions}; ${rounds} rounds, medians in seconds, load ${loadBefore} before and ${load()} after\n`,
+);
 process.stdout.write(
   `start-up of the CDKTF command line ${figures(ours.flatMap(({ startUps }) => startUps))}\n`,
 );
