@@ -12,6 +12,8 @@ it.each([
   ['PLUGIN_MISSING', 'Error: Failed to query available provider packages'],
   ['IMAGE_MISSING', 'Error: unable to pull image redis-cache-kit/redis:1: pull access denied'],
   ['DISK_FULL', 'Error: write /var/lib/docker/tmp: no space left on device'],
+  ['CONTAINER_EXISTS', 'Error: Conflict. The container name "/kit-dev-redis-1" is already in use by 1a2b'],
+  ['DOCKER_NO_ENGINE', 'Error: Cannot connect to the Docker daemon at unix:///run/docker.sock'],
   ['PROTECTED', 'Error: Instance cannot be destroyed'],
   ['NOT_HEALTHY', 'Error: Resource postcondition failed: the environment did not become ready within 60 s'],
 ])('tells %s out of the output of a deploy, with what to do', (code, output) => {
@@ -24,6 +26,10 @@ it.each([
 it('gives Terraform’s own words where it knows no better', () => {
   const error = explain('deploy', 'dev', 'noise\nError: something new\nmore', 'deploy.log');
   expect(error).toMatchObject({ code: 'TERRAFORM_FAILED', message: "deploy of 'dev' failed: something new" });
+});
+
+it('gives the last line where nobody says Error', () => {
+  expect(explain('plan', 'dev', 'noise\nkilled\n', 'plan.log').message).toBe("plan of 'dev' failed: killed");
 });
 
 it('follows dependencies: the first of alternatives, nothing virtual', () => {
