@@ -23,7 +23,7 @@ export function integration(
   return {
     family: 'integration',
     needs: [],
-    topologies: ['single', 'sentinel'],
+    topologies: ['single', 'sentinel', 'cluster'],
     clients: ['kit'],
     workload: { name: drill.id, parameters: {} },
     faults: [],

@@ -4,7 +4,6 @@ export const observability = integration({
   id: 'observability',
   title: 'Counters and metrics tell what happened',
   source: 'seed 004 §3, observability; §4.6, Prometheus counters',
-  topologies: ['single', 'sentinel', 'cluster'],
   safeOutcome: 'statistics and metrics text equal the recorded history, operation by operation',
   attached: {},
   expectations: [

@@ -4,7 +4,6 @@ export const security = integration({
   id: 'security',
   title: 'Nobody gets in without a password, the app cannot destroy',
   source: 'seed 004 §3, security; seed 002, renamed commands',
-  topologies: ['single', 'sentinel', 'cluster'],
   safeOutcome:
     'no access without the right password, dangerous commands denied to the app, no secret on a command line',
   expectations: [

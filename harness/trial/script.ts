@@ -1,14 +1,14 @@
 /** The part of a trial in which a scripted workload runs, with what it opened closed after it, last opened first. */
 import type { Cache } from '../../client/index.ts';
-import { KitError } from '../../config/errors.ts';
-import { startProxy } from '../faults/proxy/index.ts';
 import type { TrialContext } from '../trial.ts';
 import { within } from '../until.ts';
-import { clientSpec } from '../workloads/adapter.ts';
-import { openKit } from '../workloads/kit.ts';
+import { type ClientSpec, clientSpec } from '../workloads/adapter.ts';
+import { type CacheOverrides, openKit } from '../workloads/kit.ts';
 import { seeded } from '../workloads/random.ts';
-import type { ScriptContext, ScriptedWorkload } from '../workloads/scripted.ts';
+import type { MasterProxy, ScriptContext, ScriptedWorkload } from '../workloads/scripted.ts';
 import { readAllNodes, removeKeys } from './final-read.ts';
+import { proxyBefore } from './master-proxy.ts';
+import { mastersOf, masterWithKey } from './masters.ts';
 import { awaitCaughtUp } from './wholeness.ts';
 
 const CAUGHT_UP_BOUND_MS = 15_000;
@@ -25,21 +25,16 @@ export async function runScript(context: TrialContext, workload: ScriptedWorkloa
     random: seeded(seed, workload.name),
     record: recorder.record,
     expect: (id, what, seen) => recorder.record({ type: 'expect', id, what, ...seen, atUs: clock.nowUs() }),
-    open(overrides = {}, at): Cache {
-      const on = at === undefined ? spec : { ...spec, mode: 'standalone' as const, redis: [at] };
-      // Its certificate is made out to the server and not to the proxy before it.
-      const [server] = spec.redis;
-      const proxied = at !== undefined && server !== undefined && at.host !== server.host && spec.tls;
-      const tls = proxied && { tls: { ...spec.tls, serverName: server.host } };
-      const cache = openKit(on, { ...tls, ...overrides });
+    open(overrides = {}, through): Cache {
+      const cache = openKit(through === undefined ? spec : behind(spec, through), {
+        ...(through !== undefined && serverName(spec, through)),
+        ...overrides,
+      });
       closers.push(() => cache.close());
       return cache;
     },
     async proxyBeforeMaster() {
-      const { address } = await masterStatus(context);
-      // An address of another machine cannot be listened on.
-      const isHere = environment.substrate !== 'attached' || address.host.startsWith('127.');
-      const proxy = await startProxy(address, isHere ? {} : { host: '127.0.0.1' });
+      const proxy = await proxyBefore(environment);
       closers.push(async () => proxy[Symbol.asyncDispose]());
       return proxy;
     },
@@ -48,7 +43,8 @@ export async function runScript(context: TrialContext, workload: ScriptedWorkloa
     },
     caughtUp: () => awaitCaughtUp(environment, { signal, boundMs: CAUGHT_UP_BOUND_MS }),
     readAllNodes: (written) => readAllNodes(environment, written, context),
-    master: async () => environment.admin((await masterStatus(context)).id),
+    masterOf: async (key) => environment.admin((await masterWithKey(environment, key)).id),
+    masters: async () => Promise.all((await mastersOf(environment)).map(({ id }) => environment.admin(id))),
   };
   try {
     await within(`the script ${workload.name}`, workload.run(script), { boundMs: drill.boundMs, signal });
@@ -62,9 +58,15 @@ export async function runScript(context: TrialContext, workload: ScriptedWorkloa
   }
 }
 
-async function masterStatus({ environment }: TrialContext) {
-  const master = await environment.masterId();
-  const status = (await environment.status()).find(({ id }) => id === master);
-  if (status === undefined) throw new KitError('there is no master to work on', { code: 'NO_MASTER' });
-  return status;
+/** A client that reaches the masters through the proxies alone. */
+function behind(spec: ClientSpec, { addresses, natMap }: MasterProxy): ClientSpec {
+  if (natMap === undefined) return { ...spec, mode: 'standalone', redis: addresses };
+  return { ...spec, redis: addresses, natMap: { ...spec.natMap, ...natMap } };
+}
+
+/** Where a proxy has another host than its server: the certificate is made out to the server. */
+function serverName(spec: ClientSpec, { addresses }: MasterProxy): CacheOverrides {
+  const [server] = spec.redis;
+  if (server === undefined || spec.tls === undefined || addresses[0]?.host === server.host) return {};
+  return { tls: { ...spec.tls, serverName: server.host } };
 }

@@ -35,18 +35,28 @@ export interface ScriptContext<P extends Parameters = Parameters> {
     what: string,
     seen: Pick<ExpectationEvent, 'relation' | 'expected' | 'actual' | 'unit'>,
   ): void;
-  /** The kit's client on the environment, or on one address of it; closed with the trial. */
-  open(overrides?: CacheOverrides, at?: Address): Cache;
-  /** A fault proxy before the master; ended with the trial. */
-  proxyBeforeMaster(): Promise<FaultProxy>;
+  /** The kit's client on the environment, or through a proxy before it; closed with the trial. */
+  open(overrides?: CacheOverrides, through?: MasterProxy): Cache;
+  /** A fault proxy before the master, of a cluster one before each that act as one; ended with the trial. */
+  proxyBeforeMaster(): Promise<MasterProxy>;
   /** Has these physical keys removed with the trial. */
   remember(...keys: readonly string[]): void;
   /** Waits until every replica has all that the master has. */
   caughtUp(): Promise<void>;
   /** Reads these keys from every raw node into the history. */
   readAllNodes(keys: readonly WrittenKey[]): Promise<void>;
-  /** An admin connection to the master of the moment. */
-  master(): Promise<Redis>;
+  /** An admin connection to the master of the moment, of a cluster the one that has this physical key. */
+  masterOf(key: string): Promise<Redis>;
+  /** Admin connections to every master: one, of a cluster one a shard. */
+  masters(): Promise<readonly Redis[]>;
+}
+
+/** What stands before every master that a client may be sent to. */
+export interface MasterProxy extends Pick<FaultProxy, 'add' | 'remove' | 'down' | 'reset' | 'traffic'> {
+  /** Where a client begins. */
+  readonly addresses: readonly Address[];
+  /** Which address that a cluster names is behind which of them. */
+  readonly natMap?: Readonly<Record<string, Address>>;
 }
 
 export interface ScriptedWorkload {

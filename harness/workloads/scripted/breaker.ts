@@ -3,13 +3,12 @@
  * `down`). Calls one after the other, so that the number of failures that opened it is exact.
  */
 import type { Cache, CacheEvent } from '../../../client/index.ts';
-import type { FaultProxy } from '../../faults/proxy/index.ts';
 import { until } from '../../until.ts';
 import type { Resolved } from '../parameters.ts';
-import type { ScriptContext } from '../scripted.ts';
+import type { MasterProxy, ScriptContext } from '../scripted.ts';
 import { equals, scripted } from '../scripted.ts';
 
-const OUTAGES: Readonly<Record<string, (proxy: FaultProxy) => Promise<void>>> = {
+const OUTAGES: Readonly<Record<string, (proxy: MasterProxy) => Promise<void>>> = {
   hang: (proxy) => proxy.add('hang', { type: 'timeout', timeoutMs: 0 }),
   down: (proxy) => proxy.down(),
 };
@@ -37,7 +36,7 @@ interface Outage {
 
 async function throughOutage(
   context: Context,
-  proxy: FaultProxy,
+  proxy: MasterProxy,
   name: string,
   strike: () => Promise<void>,
 ): Promise<void> {
@@ -45,7 +44,7 @@ async function throughOutage(
   const { breaker } = spec.settings;
   const cache = open(
     { commandTimeoutMs: parameters.commandTimeoutMs, breaker: { ...breaker, enabled: true } },
-    proxy.address,
+    proxy,
   );
   const outage: Outage = { name, cache, key: `breaker:${tag}:${name}` };
   remember(cache.physicalKey(outage.key));

@@ -50,9 +50,8 @@ const POISONS: Readonly<Record<string, (good: Buffer) => Buffer>> = {
 export const corruptPayload = scripted({
   name: 'corrupt-payload',
   defaults: { purgeBoundMs: 2_000 },
-  async run({ open, expect, remember, master, tag, parameters, signal }) {
+  async run({ open, expect, remember, masterOf, tag, parameters, signal }) {
     const cache = open();
-    const redis = await master();
     const reading = { schema: userSchema, schemaId: SCHEMA_ID };
     await cache.ping();
     const good = encodeEnvelope(GOOD, { schemaId: SCHEMA_ID });
@@ -61,6 +60,7 @@ export const corruptPayload = scripted({
       const key = `corrupt:${tag}:${poison}`;
       const physical = cache.physicalKey(key);
       remember(physical);
+      const redis = await masterOf(physical);
       const plant = () => redis.set(physical, spoil(good), 'EX', 60);
 
       await plant();

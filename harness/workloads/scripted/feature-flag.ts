@@ -3,9 +3,8 @@
  * are asked for their counters; before one that others use, too, a proxy counts what this client sends.
  */
 import type { Redis } from 'ioredis';
-import type { Address } from '../../../infra/topology.ts';
 import { parseInfo } from '../../redis-info.ts';
-import { equals, type ScriptContext, scripted } from '../scripted.ts';
+import { equals, type MasterProxy, type ScriptContext, scripted } from '../scripted.ts';
 
 /** What a cache sends. Others (INFO, PING, REPLCONF) are sent by samplers, sentinels and replicas all the time. */
 const COMMANDS = ['get', 'mget', 'set', 'setex', 'psetex', 'mset', 'del', 'unlink', 'wait', 'hello', 'auth'];
@@ -16,8 +15,8 @@ interface Footprint {
 }
 
 interface Watch {
-  /** Where the client is to connect to; undefined: as it would anyway. */
-  readonly at: Address | undefined;
+  /** What the client is to go through; undefined: it connects as it would anyway. */
+  readonly through: MasterProxy | undefined;
   readonly nodes: readonly string[];
   look(): Promise<readonly Footprint[]>;
 }
@@ -31,7 +30,7 @@ export const featureFlag = scripted({
     const watch = await (context.shared ? watchProxy(context) : watchNodes(context));
     const before = await watch.look();
 
-    const cache = open({ enabled: false }, watch.at);
+    const cache = open({ enabled: false }, watch.through);
     const key = `flag:${tag}`;
     remember(cache.physicalKey(key));
     let right = 0;
@@ -63,18 +62,19 @@ async function watchNodes({ environment, spec }: ScriptContext): Promise<Watch> 
   const nodes = environment.topology.redis.map(({ id }) => id);
   const connections = await Promise.all(nodes.map((id) => environment.admin(id)));
   return {
-    at: undefined,
+    through: undefined,
     nodes,
     look: () => Promise.all(connections.map((node) => footprint(node, spec.app.username))),
   };
 }
 
 /** By the bytes that pass a proxy, which nobody else knows of. */
-async function watchProxy({ environment, proxyBeforeMaster }: ScriptContext): Promise<Watch> {
+async function watchProxy({ proxyBeforeMaster }: ScriptContext): Promise<Watch> {
   const proxy = await proxyBeforeMaster();
   return {
-    at: proxy.address,
-    nodes: environment.topology.redis.map(({ id }) => id),
+    through: proxy,
+    // All that there is, as one.
+    nodes: ['redis-1'],
     look: async () => {
       const { connections, bytes } = await proxy.traffic();
       return [{ connections, commands: bytes }];

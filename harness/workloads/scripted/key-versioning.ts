@@ -5,9 +5,8 @@ import { equals, scripted } from '../scripted.ts';
 export const keyVersioning = scripted({
   name: 'key-versioning',
   defaults: {},
-  async run({ open, expect, remember, master, tag, spec, shared }) {
+  async run({ open, expect, remember, masterOf, masters, tag, spec, shared }) {
     const cache = open();
-    const redis = await master();
     const { namespace } = spec.settings;
     const first = buildKey('natal', { run: tag, latitude: 52.5 });
     const second = buildKey('natal', { run: tag, latitude: 52.5 }, 2);
@@ -21,7 +20,7 @@ export const keyVersioning = scripted({
     expect(
       'at-physical-key',
       'the value stands under its physical key',
-      equals(1, await redis.exists(physical)),
+      equals(1, await (await masterOf(physical)).exists(physical)),
     );
     expect('same-input', 'the same input in another order gives the same key', {
       ...equals(first, buildKey('natal', { latitude: 52.5, run: tag })),
@@ -33,10 +32,16 @@ export const keyVersioning = scripted({
     );
 
     if (shared) return;
-    expect('not-unprefixed', 'and not without the namespace', equals(0, await redis.exists(first)));
+    expect(
+      'not-unprefixed',
+      'and not without the namespace',
+      equals(0, await (await masterOf(first)).exists(first)),
+    );
     let strangers = 0;
-    for await (const keys of redis.scanStream({ count: 1_000 })) {
-      strangers += (keys as readonly string[]).filter((key) => !key.startsWith(`${namespace}:`)).length;
+    for (const redis of await masters()) {
+      for await (const keys of redis.scanStream({ count: 1_000 })) {
+        strangers += (keys as readonly string[]).filter((key) => !key.startsWith(`${namespace}:`)).length;
+      }
     }
     expect('no-strangers', 'no key in Redis is outside of the namespace', equals(0, strangers));
   },

@@ -13,7 +13,7 @@ export const timeoutFallback = scripted({
     const { slowness, calls, slackMs, recoveryBoundMs } = parameters;
     const { commandTimeoutMs } = spec.settings;
     const proxy = await proxyBeforeMaster();
-    const cache = open({}, proxy.address);
+    const cache = open({}, proxy);
     const key = (n: number | string) => {
       const logical = `timeout:${tag}:${n}`;
       remember(cache.physicalKey(logical));

@@ -8,15 +8,14 @@ export const ttlExpiry = scripted({
   name: 'ttl-expiry',
   defaults: { ttlSeconds: 1, expiryBoundMs: 3_000 },
   async run(context) {
-    const { open, expect, remember, master, tag, parameters, signal } = context;
+    const { open, expect, remember, masterOf, tag, parameters, signal } = context;
     const cache = open();
-    const redis = await master();
     const key = (name: string) => {
       const logical = `ttl:${tag}:${name}`;
       remember(cache.physicalKey(logical));
       return logical;
     };
-    const pttlMs = (logical: string) => redis.pttl(cache.physicalKey(logical));
+    const pttlMs = (logical: string) => remainingMs(context, cache.physicalKey(logical));
     const { ttlSeconds, expiryBoundMs } = parameters;
     await cache.ping();
 
@@ -30,7 +29,10 @@ export const ttlExpiry = scripted({
     );
     await until(
       'the short TTL to expire in Redis',
-      async () => (await redis.exists(cache.physicalKey(key('short')))) === 0,
+      async () => {
+        const physical = cache.physicalKey(key('short'));
+        return (await (await masterOf(physical)).exists(physical)) === 0;
+      },
       { boundMs: expiryBoundMs, signal },
     );
     expect(
@@ -63,14 +65,11 @@ export const ttlExpiry = scripted({
 });
 
 /** Jitter may shorten a TTL by some per cent, so that keys set together do not expire together. */
-async function expectDefaultTtl(
-  { expect, master, spec }: ScriptContext,
-  key: string,
-  cache: Cache,
-): Promise<void> {
+async function expectDefaultTtl(context: ScriptContext, key: string, cache: Cache): Promise<void> {
+  const { expect, spec } = context;
   const defaultMs = spec.settings.defaultTtlSeconds * 1_000;
   await cache.set(key, 'kept');
-  const actual = await (await master()).pttl(cache.physicalKey(key));
+  const actual = await remainingMs(context, cache.physicalKey(key));
   const most = { relation: 'at-most', expected: defaultMs, actual, unit: 'ms' } as const;
   expect('default-at-most', 'without a TTL the default holds', most);
   expect('default-at-least', 'and not much less', {
@@ -78,4 +77,9 @@ async function expectDefaultTtl(
     relation: 'at-least',
     expected: defaultMs * 0.8,
   });
+}
+
+/** As Redis itself says it; -2: there is no such key, -1: for ever. */
+async function remainingMs({ masterOf }: ScriptContext, physical: string): Promise<number> {
+  return (await masterOf(physical)).pttl(physical);
 }

@@ -1,0 +1,53 @@
+/**
+ * Fault proxies before every master, as one: what is done to it is done to each of them. A client of a cluster is led to them by
+ * its address map, whichever master a redirection names.
+ */
+import type { Environment, NodeStatus } from '../../infra/environment.ts';
+import { type FaultProxy, startProxy } from '../faults/proxy/index.ts';
+import type { MasterProxy } from '../workloads/scripted.ts';
+import { mastersOf } from './masters.ts';
+
+export async function proxyBefore(environment: Environment): Promise<MasterProxy & AsyncDisposable> {
+  const masters = await mastersOf(environment);
+  const proxies: FaultProxy[] = [];
+  const end = async () => void (await Promise.all(proxies.map((proxy) => proxy[Symbol.asyncDispose]())));
+  try {
+    for (const { address } of masters)
+      proxies.push(await startProxy(address, listening(environment, address)));
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  const each = async (act: (proxy: FaultProxy) => Promise<void>) =>
+    void (await Promise.all(proxies.map(act)));
+  return {
+    addresses: proxies.map(({ address }) => address),
+    ...(environment.cluster !== undefined && { natMap: mapOf(masters, proxies) }),
+    add: (name, toxic) => each((proxy) => proxy.add(name, toxic)),
+    remove: (name) => each((proxy) => proxy.remove(name)),
+    down: () => each((proxy) => proxy.down()),
+    reset: () => each((proxy) => proxy.reset()),
+    async traffic() {
+      const counted = await Promise.all(proxies.map((proxy) => proxy.traffic()));
+      return {
+        connections: counted.reduce((sum, { connections }) => sum + connections, 0),
+        bytes: counted.reduce((sum, { bytes }) => sum + bytes, 0),
+      };
+    },
+    [Symbol.asyncDispose]: end,
+  };
+}
+
+/** An address of another machine cannot be listened on. */
+function listening({ substrate }: Environment, { host }: NodeStatus['address']): { readonly host?: string } {
+  return substrate !== 'attached' || host.startsWith('127.') ? {} : { host: '127.0.0.1' };
+}
+
+function mapOf(masters: readonly NodeStatus[], proxies: readonly FaultProxy[]) {
+  return Object.fromEntries(
+    masters.map(({ address, announced = address }, i) => [
+      `${announced.host}:${announced.port}`,
+      (proxies[i] as FaultProxy).address,
+    ]),
+  );
+}

@@ -1,0 +1,29 @@
+/** Who takes writes at this moment: the one master, or of a cluster one of each shard. */
+import { KitError } from '../../config/errors.ts';
+import { keySlot } from '../../infra/cluster-slots.ts';
+import type { Environment, NodeStatus } from '../../infra/environment.ts';
+
+/** @throws KitError `NO_MASTER` */
+export async function mastersOf(environment: Environment): Promise<readonly NodeStatus[]> {
+  const shards = await environment.cluster?.shards();
+  return named(environment, shards?.map(({ master }) => master) ?? [await environment.masterId()]);
+}
+
+/** @throws KitError `NO_MASTER` of a cluster: nobody has the key's slot */
+export async function masterWithKey(environment: Environment, key: string): Promise<NodeStatus> {
+  const slot = keySlot(key);
+  const shards = await environment.cluster?.shards();
+  const owner = shards?.find(({ slots }) => slots.some(([first, last]) => first <= slot && slot <= last));
+  const id = shards === undefined ? await environment.masterId() : owner?.master;
+  const [master] = await named(environment, [id]);
+  return master as NodeStatus;
+}
+
+async function named(environment: Environment, ids: readonly (string | undefined)[]) {
+  const statuses = await environment.status();
+  const found = ids.map((id) => statuses.find((status) => status.id === id));
+  if (found.length === 0 || found.includes(undefined)) {
+    throw new KitError('there is no master to work on', { code: 'NO_MASTER' });
+  }
+  return found as NodeStatus[];
+}
