@@ -52,7 +52,7 @@ export class SupervisedCache implements Cache {
   readonly invalidation: Invalidation;
   /** Stores that nobody waits for. */
   readonly #background = new Set<Promise<unknown>>();
-  #closed = false;
+  #closing: Promise<void> | undefined;
 
   constructor(
     options: ResolvedCache,
@@ -78,7 +78,7 @@ export class SupervisedCache implements Cache {
       (keys) => remote?.replay(keys) ?? Promise.resolve(),
     );
     const flights = new Flights();
-    const { tags, invalidation } = composeInvalidation({
+    const { tags, invalidation, clearRemote } = composeInvalidation({
       options,
       connection,
       remote,
@@ -99,6 +99,7 @@ export class SupervisedCache implements Cache {
       connection,
       local: coherence && options.l1 && firstTier(coherence, options.namespace, options.l1),
       tags,
+      clearRemote,
       codecs: options.codecs,
       physical: (key) => this.physicalKey(key),
     };
@@ -297,9 +298,12 @@ export class SupervisedCache implements Cache {
   }
 
   /** Lets stores that are on their way arrive, for no longer than a command may take. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     const { local, fallback, connection } = this.#parts;
     local?.close();
     const patience = new AbortController();
@@ -307,11 +311,12 @@ export class SupervisedCache implements Cache {
     patience.abort();
     this.#breaker.stop();
     fallback.stop();
+    this.#compute.close();
     await connection?.close();
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw new ClosedError('The cache is closed');
+    if (this.#closing) throw new ClosedError('The cache is closed');
   }
 }
 

@@ -92,6 +92,9 @@ export class Expiry {
     statistics.writes += 1;
     flights.overtake(physical);
     local?.forget([key]);
+    if (remote) fallback.forget(physical);
+    const dependents = tags.changed([key]);
+    if (dependents) await dependents;
     return true;
   }
 
@@ -126,6 +129,7 @@ export class Expiry {
     try {
       const [payload, ttl] = await Promise.all([remote.get(physical), remote.pttl(physical)]);
       if (fallback.pending) fallback.recover();
+      if (fallback.isDirty(physical)) return inMemory();
       // One of them may have come after the entry's end: then there is none.
       const remainingMs = ttl === -2 ? undefined : ttl === -1 ? null : ttl;
       return { reading: await this.#reader.interpret(key, payload, options, undefined), remainingMs };

@@ -35,6 +35,8 @@ export interface Parts {
   readonly connection: CacheConnection | undefined;
   readonly local: LocalTier | undefined;
   readonly tags: Tags;
+  /** Deletes all that Redis has of the namespace; how many entries there were. */
+  readonly clearRemote: () => Promise<number>;
   readonly codecs: CodecChoice;
   /** Physical key of a logical one. @throws ConfigurationError not a key */
   readonly physical: (key: string) => string;

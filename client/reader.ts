@@ -173,6 +173,11 @@ export class Reader {
     return remote.get(physical).then(
       (payload) => {
         this.#answered();
+        // Asked before a failover, answered by a master that does not know of the deletion.
+        if (fallback.isDirty(physical)) {
+          fill?.end();
+          return this.fromMemory(key, options);
+        }
         return this.interpret(key, payload, options, fill);
       },
       (error: unknown) => {

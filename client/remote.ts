@@ -1,6 +1,6 @@
 /**
  * The cache's way to Redis: every operation passes the breaker, is timed and counted. The operations themselves are
- * those that a cache needs; each is one command, except the purge and the clearing.
+ * those that a cache needs; each is one command, except the purge.
  */
 import { createHash } from 'node:crypto';
 import type { Breaker } from './breaker.ts';
@@ -14,8 +14,6 @@ import { ABSENT, FunctionLibrary } from './functions/library.ts';
 import { type Command, Transactions } from './functions/transactions.ts';
 import type { Statistics } from './statistics.ts';
 import type { Durability } from './types.ts';
-
-const SCAN_COUNT = 500;
 
 export class Remote {
   readonly connection: CacheConnection;
@@ -115,13 +113,14 @@ export class Remote {
   }
 
   /**
-   * With each entry goes its lease, so that a load in flight anywhere stores nothing. Returns how many there were, where a
-   * load in flight counts as one.
+   * With each entry goes its lease, so that a load in flight anywhere stores nothing. Returns how many there were, at most
+   * one a key; what is not there but being loaded counts as one.
    */
   async delete(keys: readonly string[]): Promise<number> {
-    return Number(
-      await this.guarded('delete', () => this.connection.request('UNLINK', this.#withLeases(keys))),
+    const removed = await this.guarded('delete', () =>
+      this.connection.request('UNLINK', this.#withLeases(keys)),
     );
+    return Math.min(Number(removed), keys.length);
   }
 
   async ping(): Promise<number> {
@@ -145,22 +144,6 @@ export class Remote {
     return transactions.run([key], [['GET', key]], ([stored]) =>
       Buffer.isBuffer(stored) && stored.equals(read) ? [['UNLINK', key]] : undefined,
     );
-  }
-
-  /** By SCAN: complete for keys that were there from beginning to end, never blocking Redis for long. */
-  async clear(prefix: string): Promise<number> {
-    const pattern = `${prefix.replace(/[\\*?[\]]/g, '\\$&')}*`;
-    let cursor = '0';
-    let removed = 0;
-    do {
-      const [next, keys] = (await this.guarded('scan', () =>
-        this.connection.request('SCAN', [cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT]),
-      )) as [string, string[]];
-      if (keys.length > 0)
-        removed += Number(await this.guarded('delete', () => this.connection.request('UNLINK', keys)));
-      cursor = next;
-    } while (cursor !== '0');
-    return removed;
   }
 
   #withLeases(keys: readonly string[]): readonly string[] {

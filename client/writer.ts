@@ -29,8 +29,8 @@ export interface Encoded {
 
 export class Writer {
   readonly #parts: Parts;
-  /** Keys whose value waits for the versions of its tags. */
-  readonly #stamping = new Map<string, Promise<void>>();
+  /** Keys with a write that has not begun, and when the last of them has. */
+  readonly #turns = new Map<string, Promise<void>>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -40,28 +40,54 @@ export class Writer {
     const { flights, tags } = this.#parts;
     const physical = this.#parts.physical(key);
     flights.overtake(physical);
-    if (this.#stamping.size > 0) await this.#stamping.get(physical);
     const named = tags.namesOf(key, options.tags);
-    const stamps = named.length === 0 ? undefined : await this.#stamps(physical, named);
-    const receipt = await this.store(key, value, { ...options, stamps, outdates: true });
-    const dependents = tags.changed([key]);
-    if (dependents) await dependents;
-    return receipt;
+    const stamps = named.length === 0 ? undefined : () => tags.stamps(named);
+    try {
+      return await this.#inTurn([physical], stamps, (known) =>
+        this.store(key, value, { ...options, stamps: known, outdates: true }),
+      );
+    } finally {
+      // After a failure too: Redis may have taken it.
+      const dependents = tags.changed([key]);
+      if (dependents) await dependents;
+    }
   }
 
-  /** Sets and deletions of the key wait for it, so that they take effect in the order in which they were asked for. */
-  async #stamps(physical: string, tags: readonly string[]): Promise<readonly TagStamp[]> {
-    const stamping = this.#parts.tags.stamps(tags);
-    const settled = stamping.then(
-      () => {},
-      () => {},
-    );
-    this.#stamping.set(physical, settled);
+  /**
+   * A write that needs its tags' versions first begins later than it was asked for: what is asked for of its key meanwhile
+   * waits until it has begun, so that all take effect in the order in which they were asked for.
+   */
+  #inTurn<R>(
+    physical: readonly string[],
+    stamps: (() => Promise<readonly TagStamp[]>) | undefined,
+    write: (stamps: readonly TagStamp[] | undefined) => Promise<R>,
+  ): Promise<R> {
+    const turns = this.#turns;
+    const before = turns.size === 0 ? [] : physical.map((key) => turns.get(key)).filter((turn) => turn);
+    return before.length === 0 && !stamps ? write(undefined) : this.#queued(physical, before, stamps, write);
+  }
+
+  async #queued<R>(
+    physical: readonly string[],
+    before: readonly (Promise<void> | undefined)[],
+    stamps: (() => Promise<readonly TagStamp[]>) | undefined,
+    write: (stamps: readonly TagStamp[] | undefined) => Promise<R>,
+  ): Promise<R> {
+    const turns = this.#turns;
+    let written: Promise<R> | undefined;
+    const begun = Promise.all(before)
+      .then(() => stamps?.())
+      .then((known) => {
+        written = write(known);
+      });
+    const turn = begun.catch(() => {});
+    for (const key of physical) turns.set(key, turn);
     try {
-      return await stamping;
+      await begun;
     } finally {
-      if (this.#stamping.get(physical) === settled) this.#stamping.delete(physical);
+      for (const key of physical) if (turns.get(key) === turn) turns.delete(key);
     }
+    return written as Promise<R> | R;
   }
 
   async setMany<T>(entries: ReadonlyMap<string, T>, options: WriteOptions): Promise<WriteReceipt> {
@@ -125,40 +151,42 @@ export class Writer {
   }
 
   async delete(keys: readonly string[]): Promise<number> {
-    const { flights, remote, fallback, statistics, local } = this.#parts;
+    const { flights, statistics } = this.#parts;
     if (keys.length === 0) return 0;
     const physical = keys.map(this.#parts.physical);
     for (const key of physical) flights.overtake(key);
-    if (this.#stamping.size > 0) await Promise.all(physical.map((key) => this.#stamping.get(key)));
-    let removed: number;
-    try {
-      if (!remote) removed = this.#forget(physical);
-      else {
-        removed = await remote.delete(physical);
-        for (const key of physical) fallback.forget(key);
-        fallback.journal.acknowledged(physical);
-        if (fallback.pending) fallback.recover();
-      }
-    } catch (error) {
-      this.#toMemory('delete', error);
-      // Replayed when Redis is back; it cannot be known how many of them Redis has.
-      fallback.remember(physical);
-      removed = this.#forget(physical);
-    } finally {
-      local?.forget(keys);
-    }
+    const removed = await this.#inTurn(physical, undefined, () => this.#delete(keys, physical));
     statistics.deletes += removed;
     const dependents = this.#parts.tags.changed(keys);
     if (dependents) await dependents;
     return removed;
   }
 
+  async #delete(keys: readonly string[], physical: readonly string[]): Promise<number> {
+    const { remote, fallback, local } = this.#parts;
+    try {
+      if (!remote) return this.#forget(physical);
+      const removed = await remote.delete(physical);
+      for (const key of physical) fallback.forget(key);
+      fallback.journal.acknowledged(physical);
+      if (fallback.pending) fallback.recover();
+      return removed;
+    } catch (error) {
+      this.#toMemory('delete', error);
+      // Replayed when Redis is back; it cannot be known how many of them Redis has.
+      fallback.remember(physical);
+      return this.#forget(physical);
+    } finally {
+      local?.forget(keys);
+    }
+  }
+
   async clear(): Promise<number> {
-    const { flights, fallback, remote, local, options } = this.#parts;
+    const { flights, fallback, remote, local, clearRemote } = this.#parts;
     flights.overtakeAll();
     local?.clear();
     const kept = fallback.memory.clear();
-    return remote ? remote.clear(`${options.namespace}:`).finally(() => local?.clear()) : kept;
+    return remote ? clearRemote().finally(() => local?.clear()) : kept;
   }
 
   #failed(

@@ -134,6 +134,11 @@ export class CacheAttempt<T> implements Attempt<T> {
       return this.#without(error);
     }
     if (parts.fallback.pending) parts.fallback.recover();
+    if (fetched.kind === 'value' && parts.fallback.isDirty(this.#physical)) {
+      // Asked before a failover, answered by a master that does not know of the deletion.
+      fill?.end();
+      return this.#fromMemory();
+    }
     if (fetched.kind !== 'value') {
       fill?.end();
       this.#seen = NOTHING_SEEN;

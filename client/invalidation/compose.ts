@@ -6,7 +6,7 @@ import type { CoherenceOnDemand } from '../tiers/on-demand.ts';
 import type { DomainPatterns } from './domains.ts';
 import { compileGlob } from './glob.ts';
 import { Invalidation } from './invalidation.ts';
-import { deleteMatching, type PatternOptions } from './patterns.ts';
+import { deleteAll, deleteMatching, type PatternOptions } from './patterns.ts';
 
 export type InvalidationNeeds = Pick<Parts, 'remote' | 'connection' | 'fallback' | 'flights'> & {
   readonly options: Pick<Parts['options'], 'namespace' | 'fallbackEntries'>;
@@ -19,6 +19,7 @@ export type InvalidationNeeds = Pick<Parts, 'remote' | 'connection' | 'fallback'
 export interface Composed {
   readonly tags: CacheTags;
   readonly invalidation: Invalidation;
+  readonly clearRemote: () => Promise<number>;
 }
 
 export function composeInvalidation(needs: InvalidationNeeds): Composed {
@@ -62,7 +63,9 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
     namesOf: (key, names) => invalidation.tagsOf(key, names),
     changed: (keys) => invalidation.changed(keys),
   };
-  return { tags, invalidation };
+  const clearRemote = async (): Promise<number> =>
+    connection ? (await deleteAll(scanOf(needs, connection))).deleted : 0;
+  return { tags, invalidation, clearRemote };
 }
 
 function scanOf(

@@ -53,6 +53,11 @@ export class Dependencies {
     return keys.filter((key) => this.#dependents.has(key)).map(keyTag);
   }
 
+  /** As `changed`, for all keys that a pattern means. */
+  changedWhere(matches: (key: string) => boolean): readonly string[] {
+    return [...this.#dependents.keys()].filter(matches).map(keyTag);
+  }
+
   /** All that the key depends on, however indirectly. */
   #closure(key: string): ReadonlySet<string> {
     const found = new Set<string>();

@@ -8,6 +8,7 @@
 import { ConfigurationError } from '../errors.ts';
 import { Dependencies } from './dependencies.ts';
 import { type DomainPatterns, Domains } from './domains.ts';
+import { compileGlob } from './glob.ts';
 
 /** What an event makes outdated. Keys and patterns are logical ones. */
 export interface Outdated {
@@ -54,14 +55,14 @@ export class Invalidation {
 
   /** All at once; what fails does not hinder the rest, and is thrown when the rest is done. */
   async invalidate(outdated: Outdated): Promise<InvalidationReceipt> {
-    const { deleteKeys, invalidateTags, deleteMatching } = this.#parts;
+    const { deleteKeys, invalidateTags } = this.#parts;
     const { keys = [], patterns = [], domains = [] } = outdated;
     const own = (outdated.tags ?? []).map(assertTag);
     const tags = [...own, ...domains.map((name) => this.#domains.tagOf(name))];
     const results = await Promise.allSettled([
       keys.length > 0 ? deleteKeys(keys) : 0,
       tags.length > 0 ? invalidateTags(tags) : 'applied',
-      ...patterns.map(deleteMatching),
+      ...patterns.map((pattern) => this.#matching(pattern)),
     ]);
     let deleted = 0;
     let outcome: InvalidationReceipt['outcome'] = 'applied';
@@ -126,6 +127,14 @@ export class Invalidation {
     const dependencies = this.#dependencies.tagsOf(key);
     const own = tags.map(assertTag);
     return domains.length + dependencies.length === 0 ? own : [...own, ...domains, ...dependencies];
+  }
+
+  async #matching(pattern: string): Promise<number> {
+    const deleted = await this.#parts.deleteMatching(pattern);
+    const { matches } = compileGlob(pattern);
+    const dependents = this.#dependencies.changedWhere(matches);
+    if (dependents.length > 0) await this.#parts.invalidateTags(dependents);
+    return deleted;
   }
 
   /** To be called when keys were written or deleted: what depends on them becomes a miss. undefined: nothing does. */

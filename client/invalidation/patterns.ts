@@ -26,6 +26,11 @@ interface Page {
   readonly keys: readonly string[];
 }
 
+interface Pass {
+  readonly match: string;
+  readonly wanted: (key: string) => boolean;
+}
+
 export interface PatternOptions {
   readonly namespace: string;
   readonly connection: { on(listener: (event: ConnectionEvent) => void): () => void };
@@ -58,15 +63,31 @@ export async function deleteMatching(pattern: string, options: PatternOptions): 
   const { namespace } = options;
   const prefix = `${namespace}:`;
   const glob = compileGlob(pattern);
-  const passes = [
-    { match: `${escapeGlob(`${prefix}~lease:`)}*`, wanted: (key: string) => ofLease(namespace, key, glob) },
-    { match: `${escapeGlob(prefix)}${pattern}`, wanted: (key: string) => key[prefix.length] !== '~' },
-  ];
-  const scan = new Scan(options);
+  return deleteInPasses(options, now(), [
+    { match: `${escapeGlob(`${prefix}~lease:`)}*`, wanted: (key) => ofLease(namespace, key, glob) },
+    { match: `${escapeGlob(prefix)}${pattern}`, wanted: (key) => key[prefix.length] !== '~' },
+  ]);
+}
+
+/** As `deleteMatching`, for all that is in the namespace; the cache's own keys go too and are not counted. It waits once it has begun. */
+export function deleteAll(options: PatternOptions): Promise<PatternResult> {
+  const prefix = escapeGlob(`${options.namespace}:`);
+  const wanted = (): boolean => true;
+  return deleteInPasses(options, Number.NEGATIVE_INFINITY, [
+    { match: `${prefix}~lease:*`, wanted },
+    { match: `${prefix}*`, wanted },
+  ]);
+}
+
+async function deleteInPasses(
+  options: PatternOptions,
+  answeredAt: number,
+  passes: readonly Pass[],
+): Promise<PatternResult> {
+  const scan = new Scan(options, answeredAt);
   try {
     let deleted = 0;
-    // The first pass removes leases, which are no entries.
-    for (const { match, wanted } of passes) deleted = await scan.pass(match, wanted);
+    for (const pass of passes) deleted += await scan.pass(pass);
     return { deleted, restarts: scan.restarts };
   } finally {
     scan.close();
@@ -78,11 +99,12 @@ class Scan {
   readonly #unfollow: () => void;
   /** Counts the connections: a cursor is worth nothing on the next. */
   #generation = 0;
-  #answeredAt = now();
+  #answeredAt: number;
   restarts = 0;
 
-  constructor(options: PatternOptions) {
+  constructor(options: PatternOptions, answeredAt: number) {
     this.#options = options;
+    this.#answeredAt = answeredAt;
     this.#unfollow = options.connection.on(({ type }) => {
       if (type === 'lost' || type === 'moved') this.#generation += 1;
     });
@@ -92,7 +114,7 @@ class Scan {
     this.#unfollow();
   }
 
-  async pass(match: string, wanted: (key: string) => boolean): Promise<number> {
+  async pass({ match, wanted }: Pass): Promise<number> {
     const { signal } = this.#options;
     let deleted = 0;
     let cursor: string | undefined = '0';
@@ -133,11 +155,15 @@ class Scan {
   }
 
   async #unlink(keys: readonly string[]): Promise<number> {
-    const { send, slotOf, deleted, failed } = this.#options;
+    const { namespace, send, slotOf, deleted, failed } = this.#options;
+    const isOwn = (key: string): boolean => key[namespace.length + 1] === '~';
+    const entries = keys.filter((key) => !isOwn(key));
+    const own = keys.filter(isOwn);
     let removed = 0;
-    for (const group of bySlot(keys, (key) => key, slotOf)) {
+    for (const group of [...bySlot(own, nameOf, slotOf), ...bySlot(entries, nameOf, slotOf)]) {
       try {
-        removed += Number(await send('UNLINK', group));
+        const gone = Number(await send('UNLINK', group));
+        if (!isOwn(group[0] as string)) removed += gone;
         deleted(group);
       } catch (error) {
         if (!isConnectivityError(error)) throw error;
@@ -147,6 +173,8 @@ class Scan {
     return removed;
   }
 }
+
+const nameOf = (key: string): string => key;
 
 /** The lease belongs to a key that the pattern means. See `compute/lease-key.ts` for its name. */
 function ofLease(namespace: string, lease: string, glob: Glob): boolean {

@@ -55,6 +55,35 @@ describe.each(ways)('tagged entries %s', (_, open) => {
     await cache.close();
   });
 
+  it('that are followed by others of the same key leave the last one', async () => {
+    const cache = open();
+    const tags = [`order-${Math.random()}`];
+    await Promise.all([cache.set('p', 1, { tags }), cache.set('p', 2)]);
+    expect(await cache.get('p')).toBe(2);
+    const more = [`order-${Math.random()}`];
+    await Promise.all([
+      cache.set('q', 1, { tags: more }),
+      cache.set('q', 2, { tags: [`${more[0]}-b`] }),
+      cache.set('q', 3),
+      cache.delete('q'),
+      cache.set('q', 4),
+    ]);
+    expect(await cache.get('q')).toBe(4);
+    await cache.close();
+  });
+
+  it('that depend on a key are misses once it is set where nothing was, or deleted by pattern', async () => {
+    const cache = open();
+    cache.invalidation.depend('made', ['part:1']);
+    await cache.set('made', 'of nothing');
+    expect(await cache.setIfAbsent('part:1', 1)).toBe(true);
+    expect(await cache.get('made')).toBeUndefined();
+    await cache.set('made', 'of 1');
+    await cache.invalidation.pattern('part:*');
+    expect(await cache.get('made')).toBeUndefined();
+    await cache.close();
+  });
+
   it('refuse a name that the cache keeps for itself', async () => {
     const cache = open();
     await expect(cache.set('k', 1, { tags: ['~a'] })).rejects.toThrowError(/~a/);
