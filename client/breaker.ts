@@ -29,6 +29,7 @@ export class Breaker {
   readonly #recoveries = { count: 0, totalMs: 0 };
   #openedAt = 0;
   #probing = false;
+  #stopped = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -103,7 +104,9 @@ export class Breaker {
       });
   }
 
+  /** Nothing is probed any more. */
   stop(): void {
+    this.#stopped = true;
     clearInterval(this.#timer);
   }
 
@@ -113,6 +116,7 @@ export class Breaker {
     if (this.#state.kind === 'closed') this.#openedAt = since;
     this.#move({ kind: 'open', since, until: since + this.#options.openMs, cause }, cause);
     clearInterval(this.#timer);
+    if (this.#stopped) return;
     this.#timer = setInterval(() => this.probeNow(), this.#options.probeIntervalMs);
     this.#timer.unref();
   }

@@ -76,6 +76,7 @@ export class SupervisedCache implements Cache {
     const fallback = new Fallback(
       options.fallbackEntries,
       (keys) => remote?.replay(keys) ?? Promise.resolve(),
+      (key) => !connection?.slotOf || connection.at(key).state.kind === 'ready',
     );
     const flights = new Flights();
     const { tags, invalidation, clearRemote } = composeInvalidation({

@@ -8,21 +8,29 @@
 import { Journal, type JournalOptions } from './invalidation/journal.ts';
 import { MemoryStore } from './memory.ts';
 
+const REST_MS = 100;
+
 export class Fallback {
   readonly memory: MemoryStore;
   readonly journal: Journal;
+  #notBefore = 0;
+  readonly #reachable: (key: string) => boolean;
 
+  /** @param reachable of a Cluster: whether the key's shard answers, as others may while it is away */
   constructor(
     entries: number,
     replay: (keys: readonly string[]) => Promise<unknown>,
+    reachable: (key: string) => boolean = () => true,
     limits: Pick<JournalOptions, 'windowMs' | 'pendingMax' | 'recentMax'> = {},
   ) {
+    this.#reachable = reachable;
     this.memory = new MemoryStore(entries);
     this.journal = new Journal({
       ...limits,
       unlink: replay,
+      reachable,
       settled: (key) => {
-        if (key === undefined) this.memory.clear();
+        if (key === undefined) this.#drop();
         else this.memory.delete(key);
       },
     });
@@ -65,8 +73,15 @@ export class Fallback {
 
   /** Redis answers again: delete there what is outdated, drop what is kept here. Safe to call at any time. */
   recover(): void {
-    if (this.journal.pending > 0) this.journal.recover();
-    else this.memory.clear();
+    this.journal.recover();
+    this.#drop();
+  }
+
+  #drop(): void {
+    if (this.memory.size === 0 || performance.now() < this.#notBefore) return;
+    this.memory.deleteWhere((key) => this.#reachable(key) && !this.isDirty(key));
+    // What is left waits for the journal, or for a shard that is away: not looked through again with every answer.
+    if (this.memory.size > 0) this.#notBefore = performance.now() + REST_MS;
   }
 
   stop(): void {

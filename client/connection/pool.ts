@@ -92,7 +92,9 @@ export class Pool implements CacheConnection, SupervisedConnection {
   }
 
   #for(command: string, args: readonly Argument[]): CacheConnection {
-    const key = args[SCRIPTS.has(command.toUpperCase()) ? 2 : 0];
-    return key === undefined ? this.#first : this.at(String(key));
+    const name = command.toUpperCase();
+    const key = args[SCRIPTS.has(name) ? 2 : 0];
+    // A cursor is no key: all pages of a scan come from one member, whose events are the pool's.
+    return key === undefined || name === 'SCAN' ? this.#first : this.at(String(key));
   }
 }

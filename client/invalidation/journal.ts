@@ -27,6 +27,8 @@ const RETRY_MS = 250;
 export interface JournalOptions {
   /** Deletes the keys in Redis; resolves when Redis has answered. */
   readonly unlink: (keys: readonly string[]) => Promise<unknown>;
+  /** False: the key's shard is away, and its deletion waits without holding up the others. */
+  readonly reachable?: (key: string) => boolean;
   /** For how long an acknowledged deletion may be lost in a failover; more than the replication lag. Default 10000. */
   readonly windowMs?: number;
   /** Keys that may await their replay; default 10000. */
@@ -51,6 +53,8 @@ export class Journal {
   #changes = 0;
   /** Since when the connection has been in doubt. */
   #doubtSince: number | undefined;
+  /** All that is pending is out of reach: not looked through again with every answer. */
+  #notBefore = 0;
   #running = false;
   #closed = false;
   #retry: NodeJS.Timeout | undefined;
@@ -84,6 +88,7 @@ export class Journal {
     else if (event.type === 'moved') this.#moved();
     else if (event.type === 'ready') {
       this.#doubtSince = undefined;
+      this.#notBefore = 0;
       this.recover();
     }
   }
@@ -143,7 +148,7 @@ export class Journal {
 
   /** Redis answers again. Safe to call at any time. */
   recover(): void {
-    if (this.#running || this.#closed || this.#pending.size === 0) return;
+    if (this.#running || this.#closed || this.#pending.size === 0 || this.#now() < this.#notBefore) return;
     this.#running = true;
     clearTimeout(this.#retry);
     this.#replay()
@@ -170,9 +175,23 @@ export class Journal {
     this.#recent.clear();
   }
 
+  #batch(): readonly (readonly [key: string, change: number])[] {
+    const { reachable = () => true } = this.#options;
+    const batch: [string, number][] = [];
+    for (const [key, change] of this.#pending) {
+      if (batch.length === BATCH) break;
+      if (reachable(key)) batch.push([key, change]);
+    }
+    return batch;
+  }
+
   async #replay(): Promise<void> {
     while (this.#pending.size > 0 && !this.#closed) {
-      const batch = [...this.#pending].slice(0, BATCH);
+      const batch = this.#batch();
+      if (batch.length === 0) {
+        this.#notBefore = this.#now() + RETRY_MS;
+        throw new NotSentError('the shards of all that is pending are away');
+      }
       const keys = batch.map(([key]) => key);
       await this.#options.unlink(keys);
       const settled = batch.filter(([key, change]) => this.#pending.get(key) === change).map(([key]) => key);

@@ -213,7 +213,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     const { attempts } = this.#limits;
     for (let attempt = 1; ; attempt++) {
       const error = await this.#store(batch);
-      if (!error) return;
+      if (!error) return this.#removed(batch);
       if (this.#ended.signal.aborted || attempt >= attempts) return this.#oneByOne(batch, error);
       this.#counts.retries += 1;
       this.#events.emit({ type: 'retry', changes: batch.length, attempt, reason: error.message });
@@ -227,7 +227,14 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     for (const change of batch) {
       const own = this.#ended.signal.aborted ? error : await this.#store([change]);
       if (own) await this.#lose([change], own);
+      else await this.#removed([change]);
     }
+  }
+
+  /** Another process may have loaded meanwhile what the sink still had. */
+  async #removed(batch: readonly Change<T>[]): Promise<void> {
+    const keys = batch.filter(({ kind, key }) => kind === 'remove' && !this.#queue.find(key));
+    if (keys.length > 0) await this.#cache.delete(...keys.map(({ key }) => key)).catch(() => {});
   }
 
   async #store(batch: readonly Change<T>[]): Promise<Error | undefined> {

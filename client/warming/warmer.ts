@@ -74,6 +74,7 @@ export class CacheWarmer {
 
   /** Replaces one of the same name. After `start`, its schedule begins at once. */
   async register(strategy: WarmingStrategy): Promise<void> {
+    this.#assertOpen();
     const { name } = this.#add(strategy);
     this.#schedules.get(name)?.stop();
     this.#schedules.delete(name);
@@ -168,7 +169,11 @@ export class CacheWarmer {
   async #schedule(name: string): Promise<void> {
     const strategy = this.#strategies.get(name);
     if (!strategy?.enabled || strategy.schedule === undefined || this.#schedules.has(name)) return;
-    this.#schedules.set(name, await scheduled(strategy, () => void this.#run(strategy)));
+    const schedule = await scheduled(strategy, () => void this.#run(strategy));
+    // Closed, or registered once more, meanwhile.
+    if (this.#ended.signal.aborted || this.#strategies.get(name) !== strategy || this.#schedules.has(name))
+      schedule.stop();
+    else this.#schedules.set(name, schedule);
   }
 
   async #runAll(which: (strategy: ResolvedStrategy) => boolean): Promise<readonly WarmingReport[]> {

@@ -42,6 +42,14 @@ describe('the circuit breaker', () => {
     breaker.stop();
   });
 
+  it('probes nothing once it is stopped, whatever fails afterwards', () => {
+    const { breaker } = breakerWith(never);
+    breaker.stop();
+    fail(breaker, 3);
+    expect(breaker.state.kind).toBe('open');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('opens on the share of failures, where it is told to, although calls succeed in between', () => {
     const sampling = { failureRatio: 0.5, minCalls: 10, windowMs: 1_000 };
     const { breaker } = breakerWith(never, { sampling });

@@ -50,6 +50,24 @@ describe('a cache over Redis', () => {
     await cache.close();
   });
 
+  it('clears what it keeps beside its entries too, and counts the entries only', async () => {
+    const cache = open('all');
+    await cache.set('k', 1, { tags: ['t'] });
+    await redis.admin().set('all:~lease:{all:x}', 'token');
+    expect(await cache.clear()).toBe(1);
+    expect(await redis.admin().keys('all:*')).toEqual([]);
+    await cache.close();
+  });
+
+  it('is closed for both who close it when it is closed', async () => {
+    const cache = open('twice');
+    await cache.ping();
+    const first = cache.close();
+    await cache.close();
+    expect(cache.connection?.state.kind).toBe('closed');
+    await first;
+  });
+
   it('clears no other namespace, even one that its name would match as a pattern', async () => {
     const [cache, other] = [open('a*'), open('ab')];
     await cache.set('k', 1);

@@ -178,6 +178,31 @@ describe('the deletions that wait for Redis', () => {
     expect(() => fallback.remember(['one more'])).toThrowError(NotSentError);
   });
 
+  it('do not wait for each other where one shard of a cluster is away, and its entries stay', async () => {
+    const away = new Set(['a1', 'a2']);
+    const calls: (readonly string[])[] = [];
+    const fallback = new Fallback(
+      10,
+      async (keys) => void calls.push(keys),
+      (key) => !away.has(key),
+    );
+    fallback.memory.set('a1', Buffer.from('x'), null);
+    fallback.memory.set('b1', Buffer.from('x'), null);
+    fallback.remember(['a2', 'b2']);
+    fallback.recover();
+    await until('the other shard has its deletion', () => !fallback.isDirty('b2'));
+    expect([fallback.isDirty('a2'), calls]).toEqual([true, [['b2']]]);
+    expect([fallback.memory.get('a1')?.toString(), fallback.memory.size]).toEqual(['x', 1]);
+    away.clear();
+    fallback.journal.noticed({ type: 'ready', master: { host: '127.0.0.1', port: 1 }, outageMs: 1 });
+    await until('all are settled', () => {
+      fallback.recover();
+      return !fallback.pending;
+    });
+    expect(calls).toEqual([['b2'], ['a2']]);
+    fallback.stop();
+  });
+
   it('are tried again until Redis takes them, and not settled by an older replay', async () => {
     const calls: (readonly string[])[] = [];
     const fallback = new Fallback(10, async (keys) => {

@@ -159,6 +159,17 @@ describe('write-behind', () => {
     expect(await store.get('k')).toBe(1);
   });
 
+  it('removes again what was loaded elsewhere while the source still had it', async () => {
+    const { table, cache, store } = opened({ maxDelayMs: 60_000 });
+    table.rows.set('k', 'old');
+    await store.delete('k');
+    // Another process, which does not know of the removal.
+    expect(await cache.getOrCompute('k', () => table.load('k'))).toBe('old');
+    await store.flush();
+    expect(await store.get('k')).toBeUndefined();
+    await store.close();
+  });
+
   it('tries again, later and later, and then stores', async () => {
     const { table, store, events } = opened();
     let left = 3;
