@@ -61,9 +61,7 @@ export class SupervisedCache implements Cache {
   ) {
     const events = new Emitter<CacheEvent>();
     const statistics = new Statistics();
-    const probe = (): Promise<unknown> =>
-      connection?.request('PING', [], { impatient: true }) ?? Promise.resolve();
-    this.#breaker = new Breaker(options.breaker, probe, events);
+    this.#breaker = new Breaker(options.breaker, () => probe(connection), events);
     const remote =
       connection &&
       new Remote(
@@ -322,6 +320,10 @@ export class SupervisedCache implements Cache {
 }
 
 const TILDE = 0x7e;
+
+function probe(connection: CacheConnection | undefined): Promise<unknown> {
+  return connection?.request('PING', [], { impatient: true }) ?? Promise.resolve();
+}
 
 function firstTier(
   coherence: CoherenceOnDemand,

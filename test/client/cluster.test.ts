@@ -10,6 +10,7 @@ import {
   clusterCache,
   connect,
   NotSentError,
+  tieredCache,
 } from '../../client/index.ts';
 import { resolveConnection } from '../../client/options.ts';
 import type { ClusterOptions } from '../../client/types.ts';
@@ -204,4 +205,10 @@ describe('a cache over a cluster', () => {
       clusterCache({ nodes: [set.nodes[0]?.address as RedisProcess['address']], namespace: 'c' }),
     ),
   );
+  cacheContract('keeps it in two tiers', 'tiered', async () => {
+    const nodes = set.nodes.map(({ address }) => address);
+    const cache = tieredCache({ mode: 'cluster', nodes, namespace: 'ct' });
+    await cache.ping();
+    return cache;
+  });
 });

@@ -1,0 +1,31 @@
+/** The contract of every cache, where its entries are in the master that sentinels name, and where there is no Redis by will. */
+import { afterAll, beforeAll, describe } from 'vitest';
+import { memoryCache, redisCache, sentinelCache, tieredCache } from '../../client/index.ts';
+import { cacheContract } from '../contracts/cache.ts';
+import { type SentinelSet, startSentinelSet } from '../support/redis.ts';
+
+describe('a cache over sentinels', () => {
+  let set: SentinelSet;
+  beforeAll(async () => {
+    set = await startSentinelSet();
+  });
+  afterAll(() => set[Symbol.asyncDispose]());
+  const sentinels = () => set.sentinels.map(({ address }) => address);
+
+  cacheContract('keeps it', 'redis', async () => sentinelCache({ sentinels: sentinels(), namespace: 's' }));
+  cacheContract('keeps it in two tiers', 'tiered', async () => {
+    const cache = tieredCache({ mode: 'sentinel', sentinels: sentinels(), namespace: 'st' });
+    await cache.ping();
+    return cache;
+  });
+  cacheContract('keeps it without leases', 'redis', async () =>
+    sentinelCache({ sentinels: sentinels(), namespace: 'sl', compute: { leaseMs: 0 } }),
+  );
+});
+
+cacheContract('a cache that is not enabled', 'memory', async () =>
+  redisCache({ enabled: false, fallbackEntries: 0, address: { host: '127.0.0.1', port: 1 } }),
+);
+cacheContract('a memory cache whose options say nothing of its size', 'memory', async () =>
+  memoryCache({ fallbackEntries: 0, namespace: 'm' }),
+);
