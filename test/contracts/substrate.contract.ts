@@ -157,13 +157,6 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       expect(outcomes.length).toBeGreaterThan(0);
       const [first] = outcomes;
       const late = outcomes.filter(({ ok, atMs }) => ok && atMs - (first?.atMs ?? 0) > 1_000);
-      console.log(
-        'MEASURE',
-        outcomes.length,
-        outcomes.filter((o) => o.ok).length,
-        (outcomes.filter((o) => o.ok).at(-1)?.atMs ?? 0) - (first?.atMs ?? 0),
-        (outcomes.at(-1)?.atMs ?? 0) - (first?.atMs ?? 0),
-      );
       expect(late).toEqual([]);
     });
 
