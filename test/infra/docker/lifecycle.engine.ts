@@ -89,7 +89,9 @@ describeOnEngine('an environment on the engine', () => {
     await until(
       'the exporter to answer for the master',
       async () => {
-        const metrics = await (await fetch(`${url}/metrics`)).text();
+        // It was replaced a moment ago, and may not listen yet.
+        const answer = await fetch(`${url}/metrics`).catch(() => undefined);
+        const metrics = (await answer?.text()) ?? '';
         return /^redis_up 1$/m.test(metrics) && /^redis_instance_info.*role="master"/m.test(metrics);
       },
       30_000,
