@@ -34,8 +34,8 @@ interface Login {
 }
 
 export interface AttachTarget {
-  readonly mode: 'standalone' | 'sentinel';
-  /** The server, or the sentinels. */
+  readonly mode: 'standalone' | 'sentinel' | 'cluster';
+  /** The server, the sentinels, or any nodes of the cluster. */
   readonly addresses: readonly Address[];
   readonly serviceName: string;
   readonly db: number;
@@ -64,13 +64,13 @@ interface FromUrl {
 }
 
 /**
- * @throws KitError `ATTACH_INVALID` what is wrong, in which flag or variable; `ATTACH_UNSUPPORTED` a cluster
+ * @throws KitError `ATTACH_INVALID` what is wrong, in which flag or variable
  */
 export function attachTarget(flags: AttachFlags, variables: Variables = readVariables()): AttachTarget {
   const say = (name: string) => variables.get(name)?.text;
   const { mode, url, list, where } = chosen(flags, say);
   const db = number(say('REDIS_DB'), 'variable REDIS_DB');
-  if (mode === 'cluster') throw clusterRefusal(where, url?.db ?? db);
+  if (mode === 'cluster') requireDatabaseZero(where, url?.db ?? db);
   const password = passwordOf(
     say('REDIS_PASSWORD'),
     flags.passwordFile ?? say('REDIS_PASSWORD_FILE'),
@@ -152,7 +152,7 @@ function chosen(flags: AttachFlags, say: (name: string) => string | undefined): 
     throw invalid(
       'nothing says where the Redis is that is to be attached to',
       'command line',
-      'give --url redis://host:port or --sentinels host:port,…, or set REDIS_URL, REDIS_SENTINEL_HOSTS or REDIS_HOST',
+      'give --url redis://host:port, --sentinels host:port,… or --cluster host:port,…, or set REDIS_URL, REDIS_SENTINEL_HOSTS or REDIS_HOST',
     );
   }
   const port = number(say('REDIS_PORT'), 'variable REDIS_PORT') ?? REDIS_PORT;
@@ -235,19 +235,13 @@ function isOn(text: string | undefined): boolean {
   return ['true', '1', 'yes', 'on'].includes(text?.trim().toLowerCase() ?? '');
 }
 
-function clusterRefusal(where: string, db: number | undefined): KitError {
-  if (db !== undefined && db !== 0) {
-    return invalid(
-      `database ${db} of a cluster`,
-      where,
-      'a Redis Cluster has database 0 alone: leave the number out',
-    );
-  }
-  return new KitError('attaching to a Redis Cluster is not there yet', {
-    code: 'ATTACH_UNSUPPORTED',
+function requireDatabaseZero(where: string, db: number | undefined): void {
+  if (db === undefined || db === 0) return;
+  throw invalid(
+    `database ${db} of a cluster`,
     where,
-    hint: 'the client does not speak to a cluster yet; attach to a Redis with --url, or to sentinels with --sentinels',
-  });
+    'a Redis Cluster has database 0 alone: leave the number out',
+  );
 }
 
 function invalid(message: string, where: string, hint: string): KitError {

@@ -65,6 +65,8 @@ function shardOf({ id, shard }: RedisNode) {
 export interface ClusterLine {
   readonly id: string;
   readonly address: Address;
+  /** cluster-announce-hostname, where it is set. */
+  readonly hostname?: string;
   /** `myself`, `master`, `slave`, `fail?`, `fail`, … */
   readonly flags: readonly string[];
   /** Of a replica: the id of its master. */
@@ -83,12 +85,14 @@ export function parseClusterNodes(text: string): readonly ClusterLine[] {
     .filter(([id]) => /^[0-9a-f]{40}$/.test(id ?? ''))
     .map(([id = '', where = '', flags = '', master = '-', , , epoch = '0', , ...slots]) => {
       const address = where.split('@')[0] ?? '';
+      const hostname = where.split(',')[1];
       return {
         id,
         address: {
           host: address.slice(0, address.lastIndexOf(':')),
           port: Number(address.slice(address.lastIndexOf(':') + 1)),
         },
+        ...(hostname && { hostname }),
         flags: flags.split(','),
         master: master === '-' ? undefined : master,
         configEpoch: Number(epoch),

@@ -92,7 +92,7 @@ export interface Environment extends AsyncDisposable {
   status(): Promise<readonly NodeStatus[]>;
   /** The node that answers ROLE as master, if exactly one running node does. Undefined in a cluster: there are several. */
   masterId(): Promise<string | undefined>;
-  /** Who serves which slots, and what is missing; present where the topology is a cluster, and nowhere else. */
+  /** Who serves which slots, and what is missing; present where the clients speak to a cluster, and nowhere else. */
   readonly cluster?: ClusterView;
   /** Log files of the nodes, by node id: absolute paths, for the evidence. */
   readonly logs: ReadonlyMap<string, string>;

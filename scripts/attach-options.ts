@@ -34,7 +34,7 @@ export function addAttachOptions(command: Command): void {
 /**
  * Where to attach to; undefined on another substrate.
  *
- * @throws KitError `ATTACH_INVALID`, `ATTACH_UNSUPPORTED`
+ * @throws KitError `ATTACH_INVALID`
  */
 export function attachOf(
   options: AttachFlags & { readonly substrate: SubstrateName },

@@ -3,7 +3,7 @@
  * server sees in an attached run is one of these, on a key of the prefix.
  */
 import { isIPv4 } from 'node:net';
-import { ATTACHED_TTL_SECONDS } from '../../config/attach.ts';
+import { ATTACHED_TTL_SECONDS, type AttachTarget } from '../../config/attach.ts';
 import { EXIT, KitError } from '../../config/errors.ts';
 import type { Address } from '../topology.ts';
 
@@ -14,6 +14,8 @@ import type { Address } from '../topology.ts';
 const ON_KEYS = ['get', 'mget', 'set', 'unlink', 'exists', 'pttl', 'watch', 'fcall'] as const;
 /** Of the connection itself, and the questions that say who answers; INFO may be denied: then memory is not measured. */
 const ON_CONNECTION = ['multi', 'exec', 'unwatch', 'ping', 'role', 'info', 'client|setname'] as const;
+/** Of a cluster, besides: who has which slots; and what follows a key whose slot is being moved. */
+const ON_CLUSTER = ['cluster|nodes', 'asking'] as const;
 
 /** Of the busiest drill. Tests hold the drills' rates and what a server counts to it. */
 export const ATTACHED_LOAD = {
@@ -25,8 +27,9 @@ export const ATTACHED_LOAD = {
 } as const;
 
 /** A user that can be attached with, and nothing else. */
-export function aclRule(prefix: string): string {
-  const commands = [...ON_KEYS, ...ON_CONNECTION].map((command) => `+${command}`);
+export function aclRule(prefix: string, mode?: AttachTarget['mode']): string {
+  const asked = [...ON_KEYS, ...ON_CONNECTION, ...(mode === 'cluster' ? ON_CLUSTER : [])];
+  const commands = asked.map((command) => `+${command}`);
   return `resetkeys ~${prefix}* resetchannels -@all ${commands.join(' ')}`;
 }
 

@@ -1,15 +1,17 @@
-/** The handle to a Redis that somebody else runs: one node, the master of the moment, and no way to do anything to it. */
+/** The handle to a Redis that somebody else runs: the master of the moment, of a cluster its masters, and no way to do anything to them. */
 import type { Redis } from 'ioredis';
 import type { AttachTarget } from '../../config/attach.ts';
 import { Secret } from '../../config/secret.ts';
+import type { ClusterView } from '../cluster.ts';
 import type { ClientEndpoints, Environment, NodeStatus } from '../environment.ts';
-import type { Address, Topology } from '../topology.ts';
+import type { Topology } from '../topology.ts';
 import { charter } from './charter.ts';
+import type { ClusterMaster } from './cluster.ts';
 import { connectTo, trusted } from './connection.ts';
-import { type Found, masterOf } from './preflight.ts';
+import { type Found, found as findMasters } from './preflight.ts';
 
-/** Whoever is master: how many others there are is not known. */
-const MASTER = 'redis-1';
+/** Longer than one batch of direct reads, shorter than any failover. */
+const KNOWN_FOR_MS = 1_000;
 
 export class AttachedEnvironment implements Environment {
   readonly substrate = 'attached';
@@ -21,14 +23,17 @@ export class AttachedEnvironment implements Environment {
   readonly departures: readonly string[];
   /** Its logs are its owner's. */
   readonly logs: ReadonlyMap<string, string> = new Map();
+  readonly cluster?: ClusterView;
   readonly #target: AttachTarget;
-  #admin: Promise<Redis> | undefined;
+  readonly #admin = new Map<string, Promise<Redis>>();
+  #known: { readonly masters: Promise<readonly ClusterMaster[]>; readonly atMs: number } | undefined;
 
   constructor(topology: Topology, target: AttachTarget, found: Found) {
     this.#target = target;
-    this.topology = topology;
+    this.topology = target.mode === 'cluster' ? withMasters(topology, found.masters) : topology;
+    if (target.mode === 'cluster') this.cluster = this.#view();
     this.name = topology.environment.name;
-    this.endpoints = endpointsOf(target, found.master);
+    this.endpoints = endpointsOf(target, found.masters);
     const places = target.addresses.map(({ host, port }) => `${host}:${port}`).join(', ');
     this.provenance = {
       'redis-version': found.version,
@@ -41,41 +46,76 @@ export class AttachedEnvironment implements Environment {
     ];
   }
 
-  async admin(_nodeId: string): Promise<Redis> {
-    const open = this.#admin;
+  async admin(nodeId: string): Promise<Redis> {
+    const open = this.#admin.get(nodeId);
     if (open !== undefined) return open;
-    const opening = this.#open();
-    this.#admin = opening;
+    const opening = this.#open(nodeId);
+    this.#admin.set(nodeId, opening);
     const forget = () => {
-      if (this.#admin === opening) this.#admin = undefined;
+      if (this.#admin.get(nodeId) === opening) this.#admin.delete(nodeId);
     };
     opening.then((redis) => redis.on('end', forget), forget);
     return opening;
   }
 
   async status(): Promise<readonly NodeStatus[]> {
-    return [{ id: MASTER, address: await masterOf(this.#target), state: 'running' }];
+    return (await this.#masters()).map(({ id, address, announced }) => ({
+      id,
+      address,
+      announced,
+      state: 'running',
+    }));
   }
 
   async masterId(): Promise<string | undefined> {
-    return MASTER;
+    return this.cluster === undefined ? 'redis-1' : undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const open = this.#admin;
-    this.#admin = undefined;
-    await open?.then(
-      (redis) => redis.disconnect(),
-      () => undefined,
-    );
+    const open = [...this.#admin.values()];
+    this.#admin.clear();
+    const closed = open.map((opening) => opening.then((redis) => redis.disconnect()));
+    await Promise.allSettled(closed);
   }
 
-  async #open(): Promise<Redis> {
-    return connectTo(this.#target, await masterOf(this.#target));
+  async #open(nodeId: string): Promise<Redis> {
+    const master = (await this.#masters()).find(({ id }) => id === nodeId);
+    if (master === undefined) throw new Error(`${nodeId} is no master any more`);
+    return connectTo(this.#target, master.address);
+  }
+
+  /** A cluster is not asked again for every key. */
+  async #masters(): Promise<readonly ClusterMaster[]> {
+    const nowMs = performance.now();
+    if (this.#known === undefined || nowMs - this.#known.atMs > KNOWN_FOR_MS) {
+      this.#known = { masters: findMasters(this.#target), atMs: nowMs };
+    }
+    return this.#known.masters;
+  }
+
+  #view(): ClusterView {
+    return {
+      shards: async () =>
+        (await this.#masters()).map(({ id, slots }) => ({ master: id, slots, replicas: [] })),
+      // Finding the masters throws where a slot has none.
+      missing: async () => void (await this.#masters()),
+    };
   }
 }
 
-function endpointsOf(target: AttachTarget, master: Address): ClientEndpoints {
+/** The masters of a cluster in place of the one node that stands for any Redis. */
+function withMasters(topology: Topology, masters: readonly ClusterMaster[]): Topology {
+  const redis = masters.map(({ id, slots }, i) => ({
+    role: 'redis' as const,
+    id,
+    index: i + 1,
+    bootstrapMaster: true,
+    shard: { slots: slots[0] ?? ([0, 0] as const), master: id },
+  }));
+  return { ...topology, redis };
+}
+
+function endpointsOf(target: AttachTarget, masters: readonly ClusterMaster[]): ClientEndpoints {
   const plain = ({ username, password }: AttachTarget['app']) => ({
     // The user of a Redis that knows none.
     username: username ?? 'default',
@@ -86,7 +126,8 @@ function endpointsOf(target: AttachTarget, master: Address): ClientEndpoints {
     mode: target.mode,
     shared: true,
     serviceName: target.serviceName,
-    redis: [master],
+    // Of a cluster the nodes that were named: any of them tells the rest.
+    redis: target.mode === 'cluster' ? target.addresses : masters.map(({ address }) => address),
     sentinels: target.mode === 'sentinel' ? target.addresses : [],
     db: target.db,
     app: plain(target.app),

@@ -2,18 +2,21 @@
  * Before anything is made: is it a Redis, a master, by itself, and may this user do what the drills do? Each of the usual mistakes
  * has an error of its own.
  *
- * consent ─▶ sentinels name the master ─▶ connect ─▶ HELLO (mode, role, version) ─▶ one key written, read and removed
+ * consent ─▶ sentinels name the master, a cluster its masters ─▶ connect to each ─▶ HELLO (mode, role, version) ─▶ one key written, read and removed
  */
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { AttachTarget } from '../../config/attach.ts';
 import { EXIT, KitError } from '../../config/errors.ts';
-import type { Address } from '../topology.ts';
+import { keySlot } from '../cluster-slots.ts';
+import { type Address, CLUSTER_SLOTS, type SlotRange } from '../topology.ts';
 import { aclRule, requireConsent } from './charter.ts';
+import { type ClusterMaster, mastersOf } from './cluster.ts';
 import { connectTo } from './connection.ts';
 
 export interface Found {
-  readonly master: Address;
+  /** One, or of a cluster all by their first slot. */
+  readonly masters: readonly ClusterMaster[];
   readonly version: string;
   readonly server: string;
 }
@@ -23,16 +26,32 @@ const PROBE_TTL_MS = 10_000;
 /** @throws KitError `ATTACH_…` which mistake it was, where, and the remedy; nothing is left behind */
 export async function inspect(target: AttachTarget, prefix: string): Promise<Found> {
   requireConsent(target.addresses, target.confirmed, prefix);
-  const master = await masterOf(target);
-  requireConsent([master], target.confirmed, prefix);
-  const redis = await connectTo(target, master);
-  try {
-    const found = await greet(redis, master);
-    await requireRights(redis, master, prefix);
-    return found;
-  } finally {
-    redis.disconnect();
+  const masters = await found(target);
+  requireConsent(
+    masters.map(({ address }) => address),
+    target.confirmed,
+    prefix,
+  );
+  const who: { version: string; server: string }[] = [];
+  for (const { address, slots } of masters) {
+    const redis = await connectTo(target, address);
+    try {
+      who.push(await greet(redis, address, target.mode));
+      await requireRights(redis, address, prefix, target.mode, slots);
+    } finally {
+      redis.disconnect();
+    }
   }
+  const [first] = who;
+  if (first === undefined) throw new TypeError('somebody takes writes, or it has been said who does not');
+  return { masters, ...first };
+}
+
+/** Who takes writes now. */
+export async function found(target: AttachTarget): Promise<readonly ClusterMaster[]> {
+  if (target.mode === 'cluster') return mastersOf(target);
+  const address = await masterOf(target);
+  return [{ id: 'redis-1', address, announced: address, slots: [[0, CLUSTER_SLOTS - 1]] }];
 }
 
 /** The one server; with sentinels, who the first of them that answers names. */
@@ -73,7 +92,11 @@ export async function masterOf(target: AttachTarget): Promise<Address> {
 }
 
 /** HELLO is open to every user. */
-async function greet(redis: Redis, address: Address): Promise<Found> {
+async function greet(
+  redis: Redis,
+  address: Address,
+  mode: AttachTarget['mode'],
+): Promise<Omit<Found, 'masters'>> {
   const reply = await redis.call('HELLO', '2').catch((error: Error) => error);
   if (reply instanceof Error || !Array.isArray(reply)) {
     throw wrong('ATTACH_TOO_OLD', `does not answer HELLO: ${String(reply)}`, address, {
@@ -85,7 +108,7 @@ async function greet(redis: Redis, address: Address): Promise<Found> {
   if (field('mode') === 'sentinel') {
     throw wrong('ATTACH_SENTINEL', 'is a sentinel and holds no data', address, { hint: `--sentinels ${at}` });
   }
-  if (field('mode') === 'cluster') {
+  if (field('mode') === 'cluster' && mode !== 'cluster') {
     throw wrong(
       'ATTACH_CLUSTER',
       'is a node of a Redis Cluster: most keys would be MOVED to others',
@@ -100,12 +123,18 @@ async function greet(redis: Redis, address: Address): Promise<Found> {
       hint: 'give the master (INFO replication on this node names it), or its sentinels with --sentinels',
     });
   }
-  return { master: address, version: field('version'), server: field('server') };
+  return { version: field('version'), server: field('server') };
 }
 
 /** Does once what the drills do, on a key of its own: what is not allowed shows now, and all of it at once. */
-async function requireRights(redis: Redis, address: Address, prefix: string): Promise<void> {
-  const key = `${prefix}preflight:${randomBytes(8).toString('hex')}`;
+async function requireRights(
+  redis: Redis,
+  address: Address,
+  prefix: string,
+  mode: AttachTarget['mode'],
+  slots: readonly SlotRange[],
+): Promise<void> {
+  const key = keyWithin(slots, `${prefix}preflight:`);
   const denied: string[] = [];
   const failed: string[] = [];
   const ask = async (...[command, ...args]: readonly [string, ...(string | number)[]]) => {
@@ -128,7 +157,7 @@ async function requireRights(redis: Redis, address: Address, prefix: string): Pr
   await ask('UNLINK', key);
   if (denied.length > 0) {
     throw wrong('ATTACH_NOPERM', `does not let this user ${denied.join(', ')} on ${prefix}*`, address, {
-      hint: `ACL SETUSER kit on >… ${aclRule(prefix)}`,
+      hint: `ACL SETUSER kit on >… ${aclRule(prefix, mode)}`,
     });
   }
   const [first] = failed;
@@ -137,6 +166,15 @@ async function requireRights(redis: Redis, address: Address, prefix: string): Pr
       hint: 'mend that first; the drills would only measure it',
       exitCode: EXIT.UNKNOWN,
     });
+  }
+}
+
+/** A key of nobody else, in a slot that this server has. */
+function keyWithin(slots: readonly SlotRange[], start: string): string {
+  for (;;) {
+    const key = `${start}${randomBytes(8).toString('hex')}`;
+    const slot = keySlot(key);
+    if (slots.some(([first, last]) => first <= slot && slot <= last)) return key;
   }
 }
 

@@ -19,8 +19,8 @@ export function attachedSubstrate(target: AttachTarget): Substrate {
     async apply(topology: Topology, { progress }: ApplyOptions): Promise<Environment> {
       const prefix = `${topology.environment.client.namespace}:`;
       const found = await inspect(target, prefix);
-      const { host, port } = found.master;
-      progress?.(`attached to ${found.server} ${found.version} at ${host}:${port}: ${charter(prefix)}`);
+      const places = found.masters.map(({ address: { host, port } }) => `${host}:${port}`).join(', ');
+      progress?.(`attached to ${found.server} ${found.version} at ${places}: ${charter(prefix)}`);
       return new AttachedEnvironment(topology, target, found);
     },
     async open(topology: Topology): Promise<Environment | undefined> {

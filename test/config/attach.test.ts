@@ -159,12 +159,16 @@ describe('what is refused says where and what to do, and quotes no password', ()
     expect(error.hint).toBeTruthy();
     expect(inspect(error)).not.toContain('sesame');
   });
+});
 
-  it('a cluster, which the client does not speak to yet', () => {
-    expect(refusal(() => attachTarget({ cluster: 'h:7000,h:7001' }, none()))).toMatchObject({
-      code: 'ATTACH_UNSUPPORTED',
-      exitCode: 2,
-    });
+it('nodes of a cluster are any of them, in database 0', () => {
+  expect(attachTarget({ cluster: 'h:7000,h:7001' }, none())).toMatchObject({
+    mode: 'cluster',
+    addresses: [
+      { host: 'h', port: 7000 },
+      { host: 'h', port: 7001 },
+    ],
+    db: 0,
   });
 });
 

@@ -79,6 +79,7 @@ describe('the nodes.conf of a node', () => {
     expect(parseClusterNodes(text)).toEqual([
       {
         id,
+        hostname: 'host',
         address: { host: '10.0.0.1', port: 6379 },
         flags: ['myself', 'master'],
         master: undefined,

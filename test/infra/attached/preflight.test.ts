@@ -49,7 +49,7 @@ async function refusal(flags: AttachFlags, env: Readonly<Record<string, string>>
 describe('what can be attached to', () => {
   it('is a master, found by its address', async () => {
     expect(await inspect(target({ url: as('kit:right') }), PREFIX)).toMatchObject({
-      master: redis.address,
+      masters: [{ id: 'redis-1', address: redis.address }],
       server: 'redis',
     });
     expect(await redis.admin().dbsize()).toBe(0);
@@ -59,7 +59,7 @@ describe('what can be attached to', () => {
     const gone = `${HOST}:${await freePort(HOST)}`;
     const flags = { sentinels: `${gone},${at(sentinel)}`, serviceName: 'theirs', user: 'kit' };
     const found = await inspect(target(flags, { REDIS_PASSWORD: 'right' }), PREFIX);
-    expect(found.master).toEqual(redis.address);
+    expect(found.masters).toMatchObject([{ address: redis.address }]);
   });
 
   it('speaks TLS, with a CA of its own', async () => {
@@ -80,7 +80,9 @@ describe('what can be attached to', () => {
         ],
       });
       const url = `rediss://${HOST}:${port}`;
-      expect((await inspect(target({ url, tlsCa: `${dir}/ca` }), PREFIX)).master.port).toBe(port);
+      expect((await inspect(target({ url, tlsCa: `${dir}/ca` }), PREFIX)).masters[0]?.address.port).toBe(
+        port,
+      );
       expect(await refusal({ url })).toMatchObject({
         code: 'ATTACH_DENIED',
         hint: expect.stringMatching(/--tls-ca/),
@@ -173,6 +175,38 @@ describe('what cannot', () => {
     });
     const gone = `${HOST}:${await freePort(HOST)}`;
     expect(await refusal({ sentinels: gone })).toMatchObject({ code: 'ATTACH_UNREACHABLE', exitCode: 3 });
+  });
+
+  it('a Redis by itself given as a cluster, a cluster whose nodes are all away, one that does not serve every slot', async () => {
+    const login = { REDIS_PASSWORD: 'owner' };
+    expect(await refusal({ cluster: at(redis) }, login)).toMatchObject({
+      code: 'ATTACH_NO_CLUSTER',
+      exitCode: 2,
+      hint: `attach to it as it is: --url redis://${at(redis)}`,
+    });
+    const gone = `${HOST}:${await freePort(HOST)}`;
+    expect(await refusal({ cluster: gone })).toMatchObject({ code: 'ATTACH_UNREACHABLE', exitCode: 3 });
+    await using node = await RedisProcess.start({ conf: ['cluster-enabled yes'] });
+    await node.admin().call('CLUSTER', 'ADDSLOTSRANGE', 0, 99);
+    const error = await refusal({ cluster: `${gone},${at(node)}` });
+    expect(error).toMatchObject({ code: 'ATTACH_UNREACHABLE', exitCode: 3, where: gone });
+    expect(await refusal({ cluster: `${at(node)},${gone}` })).toMatchObject({
+      code: 'ATTACH_CLUSTER_DOWN',
+      exitCode: 3,
+      message: 'the cluster serves 100 of 16384 slots',
+      where: at(node),
+    });
+  });
+
+  it('a user of a cluster who may not ask who has which slots', async () => {
+    const conf = ['cluster-enabled yes', `user kit on >right ${aclRule(PREFIX)}`];
+    await using node = await RedisProcess.start({ conf });
+    const flags = { cluster: at(node), user: 'kit' };
+    expect(await refusal(flags, { REDIS_PASSWORD: 'right' })).toMatchObject({
+      code: 'ATTACH_NOPERM',
+      exitCode: 2,
+      hint: expect.stringContaining('+cluster|nodes'),
+    });
   });
 
   it('a master that takes no writes now', async () => {

@@ -1,0 +1,93 @@
+/**
+ * Somebody else's Redis Cluster, as its own nodes tell it: CLUSTER NODES of the first that answers, nothing else is asked. Its masters
+ * are numbered by their first slot; replicas are left alone.
+ */
+import type { AttachTarget } from '../../config/attach.ts';
+import { EXIT, KitError } from '../../config/errors.ts';
+import { parseClusterNodes } from '../cluster-nodes.ts';
+import { type Address, CLUSTER_SLOTS, type SlotRange } from '../topology.ts';
+import { connectTo } from './connection.ts';
+
+export interface ClusterMaster {
+  readonly id: string;
+  readonly address: Address;
+  /** As redirections name it. */
+  readonly announced: Address;
+  readonly slots: readonly SlotRange[];
+}
+
+/** @throws KitError `ATTACH_NO_CLUSTER`, `ATTACH_NOPERM`, `ATTACH_CLUSTER_DOWN`, or why none of the addresses answers */
+export async function mastersOf(target: AttachTarget): Promise<readonly ClusterMaster[]> {
+  let failure: unknown;
+  for (const address of target.addresses) {
+    try {
+      return await askedOf(target, address);
+    } catch (error) {
+      // A node that is away or has lost the others says nothing of them; a mistake is one on every node.
+      if (!(error instanceof KitError) || error.exitCode !== EXIT.UNKNOWN) throw error;
+      failure ??= error;
+    }
+  }
+  throw failure;
+}
+
+async function askedOf(target: AttachTarget, address: Address): Promise<readonly ClusterMaster[]> {
+  const redis = await connectTo(target, address);
+  const text = await redis.call('CLUSTER', 'NODES').then(String, (error: Error) => error);
+  redis.disconnect();
+  if (text instanceof Error) throw refusal(text, address);
+  const masters = parseClusterNodes(text)
+    .filter(({ flags, slots }) => flags.includes('master') && slots.length > 0)
+    .map((line) => {
+      // A node that does not know its own address yet shows none: it is where it was reached.
+      const { host: shown, port } = line.address;
+      const host = shown === '' ? address.host : shown;
+      // A certificate is made out to the name.
+      const name = target.tls === undefined ? undefined : line.hostname;
+      return { address: { host: name ?? host, port }, announced: { host, port }, line };
+    })
+    .sort((a, b) => (a.line.slots[0]?.[0] ?? 0) - (b.line.slots[0]?.[0] ?? 0));
+  const lost = masters.filter(({ line: { flags } }) => flags.includes('fail') || flags.includes('fail?'));
+  const served = masters
+    .filter((master) => !lost.includes(master))
+    .flatMap(({ line }) => line.slots)
+    .reduce((sum, [first, last]) => sum + last - first + 1, 0);
+  if (served < CLUSTER_SLOTS) {
+    throw new KitError(`the cluster serves ${served} of ${CLUSTER_SLOTS} slots`, {
+      code: 'ATTACH_CLUSTER_DOWN',
+      exitCode: EXIT.UNKNOWN,
+      where: `${address.host}:${address.port}`,
+      hint: 'mend that first (CLUSTER INFO, CLUSTER NODES on it); the drills would only measure it',
+    });
+  }
+  return masters.map(({ address: at, announced, line }, i) => ({
+    id: `redis-${i + 1}`,
+    address: at,
+    announced,
+    slots: line.slots,
+  }));
+}
+
+function refusal({ message }: Error, { host, port }: Address): KitError {
+  const where = `${host}:${port}`;
+  if (/cluster support disabled|unknown command/i.test(message)) {
+    return new KitError('the server is no node of a Redis Cluster', {
+      code: 'ATTACH_NO_CLUSTER',
+      where,
+      hint: `attach to it as it is: --url redis://${where}`,
+    });
+  }
+  if (!message.startsWith('NOPERM')) {
+    return new KitError(`the server does not say who has which slots: ${message}`, {
+      code: 'ATTACH_UNREACHABLE',
+      exitCode: EXIT.UNKNOWN,
+      where,
+      hint: 'look at the network between, and whether the server is loading still',
+    });
+  }
+  return new KitError(`the server does not say who has which slots: ${message}`, {
+    code: 'ATTACH_NOPERM',
+    where,
+    hint: 'the user needs +cluster|nodes (and +asking, for slots that are being moved)',
+  });
+}
