@@ -30,6 +30,7 @@ export class Statistics {
   localHits = 0;
   purged = 0;
   loads = 0;
+  stale = 0;
   readonly #latency = new Map<string, Histogram>();
 
   observe(operation: string, ms: number): void {
@@ -46,7 +47,7 @@ export class Statistics {
   }
 
   snapshot(breaker: BreakerState, breakerTransitions: number): CacheStatistics {
-    const { hits, misses, errors, writes, deletes, fallbackHits, localHits, purged, loads } = this;
+    const { hits, misses, errors, writes, deletes, fallbackHits, localHits, purged, loads, stale } = this;
     const reads = hits + misses;
     const hitRatio = reads === 0 ? null : hits / reads;
     return {
@@ -59,6 +60,7 @@ export class Statistics {
       localHits,
       purged,
       loads,
+      stale,
       hitRatio,
       breaker,
       breakerTransitions,
@@ -81,6 +83,7 @@ export class Statistics {
       single('local_hits_total', 'counter', "Hits of the process's own tier.", this.localHits),
       single('purged_total', 'counter', 'Invalid payloads purged.', this.purged),
       single('loads_total', 'counter', 'Calls of loaders.', this.loads),
+      single('stale_total', 'counter', 'Stale values returned.', this.stale),
       single(
         'breaker_state',
         'gauge',

@@ -61,6 +61,7 @@ const COUNTERS = {
   deletes: 'Keys deleted.',
   purged: 'Invalid payloads purged.',
   loads: 'Calls of loaders.',
+  stale: 'Stale values returned.',
 } as const;
 
 /** The same cache, reporting. Use what it returns instead of the cache. */

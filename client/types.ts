@@ -207,6 +207,8 @@ export interface CacheStatistics {
   readonly purged: number;
   /** Calls of loaders. */
   readonly loads: number;
+  /** Stale values that `getOrCompute` has returned (`staleWhileRevalidateSeconds`, `graceSeconds`). */
+  readonly stale: number;
   /** hits / (hits + misses); null before the first read. */
   readonly hitRatio: number | null;
   /** State of the circuit breaker now. */

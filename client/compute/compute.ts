@@ -48,7 +48,10 @@ export class Compute {
       loading: () => {
         statistics.loads += 1;
       },
-      stale: (key, reason) => events.emit({ type: 'stale', key, reason }),
+      stale: (key, reason) => {
+        statistics.stale += 1;
+        events.emit({ type: 'stale', key, reason });
+      },
     });
   }
 

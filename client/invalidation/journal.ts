@@ -15,7 +15,7 @@
  *
  * Left out: what was pending in a process that died; its entries live until their TTL.
  */
-import { NotSentError } from '../errors.ts';
+import { NotSentError, OutcomeUnknownError } from '../errors.ts';
 import type { ConnectionEvent } from '../types.ts';
 
 const WINDOW_MS = 10_000;
@@ -114,8 +114,10 @@ export class Journal {
    * They could not be deleted, or nobody knows whether they were.
    *
    * @throws NotSentError too many await it already
+   * @throws OutcomeUnknownError nobody will replay them
    */
   failed(keys: readonly string[]): void {
+    if (this.#closed) throw new OutcomeUnknownError('The cache was closed before Redis answered');
     const fresh = keys.filter((key) => !this.#pending.has(key));
     if (this.#pending.size + fresh.length > this.#pendingMax)
       throw new NotSentError(`Redis is away and ${this.#pendingMax} keys await their deletion already`);
@@ -124,7 +126,7 @@ export class Journal {
 
   /** As `failed`; false where it would throw. */
   tryFailed(key: string): boolean {
-    if (this.#pending.size >= this.#pendingMax && !this.#pending.has(key)) return false;
+    if (this.#closed || (this.#pending.size >= this.#pendingMax && !this.#pending.has(key))) return false;
     this.restore(key);
     return true;
   }

@@ -151,6 +151,16 @@ describe('while Redis is away', () => {
     await expect(cache.ping()).rejects.toThrowError(NotSentError);
   });
 
+  it('what is closed before Redis has answered is not said to be kept', async () => {
+    await open();
+    await cache.set('k', 1);
+    redis.pause();
+    const asked = [cache.set('k', 2), cache.delete('other'), cache.invalidateTags('t'), cache.expire('k', 9)];
+    await cache.close();
+    const outcomes = await Promise.allSettled(asked);
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected', 'rejected']);
+  });
+
   it('a write whose answer is lost is not repeated: its outcome is unknown', async () => {
     await open({ fallbackEntries: 0 });
     redis.pause();

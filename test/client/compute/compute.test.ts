@@ -95,6 +95,8 @@ describe('getOrCompute', () => {
       stale: true,
     });
     expect(events).toContainEqual({ type: 'stale', key: 'c:k', reason: 'failed' });
+    expect(cache.stats().stale).toBeGreaterThan(0);
+    expect(cache.metrics()).toMatch(/^cache_redis_stale_total\{[^}]*\} [1-9]/m);
     expect(await cache.getOrCompute('k', fail, options)).toBe('old');
     expect(events).toContainEqual({ type: 'stale', key: 'c:k', reason: 'resting' });
     await noLease();
