@@ -127,6 +127,8 @@ export class Compute {
     const { options: defaults } = this.#parts;
     const physical = this.#parts.physical(key);
     const { terms } = defaults.compute;
+    // A name that is refused is refused here, and not where another caller invalidates.
+    if (options.tags) this.#parts.tags.namesOf(key, options.tags);
     return {
       key: physical,
       load,

@@ -87,6 +87,11 @@ describe.each(ways)('tagged entries %s', (_, open) => {
   it('refuse a name that the cache keeps for itself', async () => {
     const cache = open();
     await expect(cache.set('k', 1, { tags: ['~a'] })).rejects.toThrowError(/~a/);
+    const load = (): Promise<number> => new Promise((resolve) => setImmediate(resolve, 1));
+    const refused = expect(cache.getOrCompute('l', load, { tags: [''] })).rejects.toThrowError(/empty/);
+    // Nobody else's invalidation fails by it.
+    expect(await cache.invalidateTags('other')).toMatchObject({ outcome: 'applied' });
+    await refused;
     await expect(cache.set('~k', 1)).rejects.toThrowError(/~k/);
     await cache.close();
   });
