@@ -68,6 +68,13 @@ describe('kit with a cluster', () => {
     });
   });
 
+  it('runs the scripts that read a master past the client, each key on the shard that has it', async () => {
+    const asked = ['hit-miss', 'ttl-expiry', 'key-versioning', 'feature-flag'];
+    const { exitCode, out } = await desk.kit('drill', ...asked, '--env', file, '--out', 'scripts');
+    expect(exitCode, out).toBe(EXIT.GO);
+    expect(desk.report('scripts').trials.map(({ status }) => status)).toEqual(asked.map(() => 'completed'));
+  });
+
   it('ends it, and leaves nothing', async () => {
     const { exitCode, out } = await desk.kit('down', '--env', file);
     expect(exitCode).toBe(EXIT.GO);
