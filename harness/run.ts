@@ -79,7 +79,7 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
 /** The run itself, the environment being this command's alone. */
 async function runAlone(request: RunRequest): Promise<RunOutcome> {
   // 1. Everything that can be wrong without starting anything.
-  const drills = drillsNamed(request.drills);
+  const drills = drillsOf(request);
   const topology = planTopology(request.environment);
   if (request.coverage !== undefined) requireFile(request.coverage);
   const { attach } = request;
@@ -156,6 +156,13 @@ async function openRunFolder(
     if (existsSync(stamp)) folder.addInput('coverageCommit', stamp);
   }
   return { draft, folder };
+}
+
+/** `all` of them are those that the topology can hold; of somebody else's Redis it is not known what that is. */
+function drillsOf({ drills, environment, substrate }: RunRequest): readonly Drill[] {
+  const named = drillsNamed(drills);
+  if (drills !== 'all' || substrate === 'attached') return named;
+  return named.filter(({ topologies }) => topologies.includes(environment.topology.kind));
 }
 
 async function runTrials(
