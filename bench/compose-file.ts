@@ -33,16 +33,15 @@ export function composeFile(plan: DockerPlan, options: ComposeOptions) {
   const filled = configuration === 'volumes';
   const conf = ({ configVolume }: Pick<PlannedContainer, 'configVolume'>) =>
     `${filled ? configVolume : join(dir, 'conf', configVolume)}:/kit:ro`;
-  const after = (parts: readonly PlannedNode[]) => ({
+  const after = (parts: readonly PlannedNode[] = []) => ({
     ...(filled ? { init: { condition: 'service_completed_successfully' } } : {}),
     ...Object.fromEntries(parts.map(({ id }) => [id, { condition: 'service_started' }])),
   });
-  const redis = nodes.filter(({ node }) => node.role === 'redis');
   const node = (part: PlannedNode) =>
     service(part, {
       image: tagOf(images.redis),
       volumes: [conf(part), `${part.dataVolume}:/data`],
-      depends_on: after(part.node.role === 'redis' ? [] : redis),
+      depends_on: after(),
     });
   const side = (part: PlannedContainer, image: ImageChoice, entrypoint: readonly string[]) =>
     service(part, {

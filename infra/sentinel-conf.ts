@@ -2,8 +2,9 @@
  * Renders the sentinel.conf of one sentinel: the documented base, with the environment and the node laid over it. Pure.
  *
  * It is a template for the first start: what Sentinel has learnt since (its id, epochs, who is master) stands in the file
- * that it rewrote, and whoever restarts it keeps that file.
+ * that it rewrote, and whoever restarts it keeps that file. `renderAcquaintances` is what it would have learnt of the others.
  */
+import { createHash } from 'node:crypto';
 import type { EnvironmentSecrets } from '../config/secrets.ts';
 import { type Change, layOver } from './conf-text.ts';
 import { addressOf, listener, type Rendered, type TlsPaths } from './redis-conf.ts';
@@ -60,4 +61,41 @@ export function renderSentinelConf(input: SentinelConfInput): Rendered {
     { name: 'sentinel announce-port', args: [self.port] },
   ];
   return { text: layOver(input.base, changes, `Of ${node.id} in ${environment.name}`), departures: [] };
+}
+
+export interface AcquaintancesInput {
+  readonly topology: Topology;
+  readonly node: SentinelNode;
+  readonly placement: Placement;
+  /** Who is master when it starts. */
+  readonly master: Address;
+  /** Drawn once an environment: sentinels of two environments that had the same ids would take each other for one. */
+  readonly groupId: string;
+}
+
+/**
+ * What Sentinel would write into its own file once it had met the others, for the end of its first one: a new environment is
+ * complete at once. Hellos go out every 2 s only (sentinel.c, SENTINEL_PUBLISH_PERIOD).
+ */
+export function renderAcquaintances({
+  topology,
+  node,
+  placement,
+  master,
+  groupId,
+}: AcquaintancesInput): string {
+  const service = topology.environment.topology.serviceName;
+  const idOf = (nodeId: string) => createHash('sha1').update(`${groupId}/${nodeId}`).digest('hex');
+  const known = (what: string, { host, port }: Address, ...rest: readonly string[]) =>
+    ['sentinel', what, service, host, port, ...rest].join(' ');
+  const replicas = topology.redis
+    .map(({ id }) => addressOf(placement, id))
+    .filter(({ host, port }) => host !== master.host || port !== master.port);
+  const others = topology.sentinels.filter(({ id }) => id !== node.id);
+  return [
+    `sentinel myid ${idOf(node.id)}`,
+    ...replicas.map((address) => known('known-replica', address)),
+    ...others.map(({ id }) => known('known-sentinel', addressOf(placement, id), idOf(id))),
+    '',
+  ].join('\n');
 }

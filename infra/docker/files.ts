@@ -13,7 +13,7 @@ import { LOADER, loaderPassword, renderRedisAcl, renderSentinelAcl } from '../ac
 import { NODES_FILE, renderClusterNodes } from '../cluster-nodes.ts';
 import { functionLibrary, LIBRARY_FILE } from '../functions.ts';
 import { type BinaryFacts, renderRedisConf } from '../redis-conf.ts';
-import { renderSentinelConf } from '../sentinel-conf.ts';
+import { renderAcquaintances, renderSentinelConf } from '../sentinel-conf.ts';
 import type { Address, TopologyNode } from '../topology.ts';
 import { tarOf } from './archive.ts';
 import { certificates, current, type TlsTexts } from './certificates.ts';
@@ -161,7 +161,7 @@ function nodeTexts(plan: DockerPlan, planned: PlannedNode, { facts, secrets, tls
     [node.role === 'redis' ? 'redis.conf' : 'sentinel.conf', conf],
     ['users.acl', acl],
     ['node.env', nodeEnv(plan, planned, tls)],
-    ...clusterTexts(plan, node, stateDir),
+    ...introductionTexts(plan, node, stateDir),
     ...authTexts(plan, secrets),
     ...tlsTexts(tls),
   ]);
@@ -173,15 +173,22 @@ function listenEverywhere(conf: string): string {
   return conf.replace(/^bind .*$/gm, 'bind 0.0.0.0').replace(/^pidfile .*\n/gm, '');
 }
 
-/** The template of a cluster's node: the entry point gives it to an empty volume, and never again. */
-function clusterTexts(
-  { topology, placement, environment }: DockerPlan,
+/** What a node would have learnt of the others: the entry point gives it to an empty volume, and never again. */
+function introductionTexts(
+  plan: DockerPlan,
   node: TopologyNode,
   stateDir: string,
 ): readonly (readonly [string, string])[] {
-  if (node.role !== 'redis' || node.shard === undefined) return [];
-  const path = join(environmentDir(stateDir, environment.name), 'cluster-id');
-  const clusterId = kept(path, () => randomBytes(20).toString('hex'));
+  const { topology, placement, environment } = plan;
+  const drawn = (name: string) =>
+    kept(join(environmentDir(stateDir, environment.name), name), () => randomBytes(20).toString('hex'));
+  if (node.role === 'sentinel') {
+    const master = bootstrapOf(plan).address;
+    const groupId = drawn('sentinels-id');
+    return [['acquaintances.conf', renderAcquaintances({ topology, placement, node, master, groupId })]];
+  }
+  if (node.shard === undefined) return [];
+  const clusterId = drawn('cluster-id');
   return [[NODES_FILE, renderClusterNodes({ topology, placement, clusterId, node })]];
 }
 

@@ -73,7 +73,7 @@ export class EnvironmentStack extends TerraformStack {
     });
     const parts: StackParts = { plan, network, images, configuration, hashes, allowDestroy };
     const redis = new RedisNodes(this, 'redis', parts);
-    const sentinels = new Sentinels(this, 'sentinels', parts, redis);
+    const sentinels = new Sentinels(this, 'sentinels', parts);
     const nodes = [...redis.nodes, ...sentinels.nodes];
     const { exporter, commander } = new Observability(this, 'observability', parts, nodes);
     new Readiness(

@@ -14,7 +14,7 @@ import { NODES_FILE, renderClusterNodes } from '../cluster-nodes.ts';
 import { diskFull, freeBytes } from '../disk.ts';
 import { type Daemon, startDaemon } from '../process.ts';
 import { renderRedisConf } from '../redis-conf.ts';
-import { renderSentinelConf } from '../sentinel-conf.ts';
+import { renderAcquaintances, renderSentinelConf } from '../sentinel-conf.ts';
 import type { Address, RedisNode, SentinelNode } from '../topology.ts';
 import { makePrivateDir, tailOf, writePrivate } from './files.ts';
 import { identify, type ProcessIdentity } from './identity.ts';
@@ -69,11 +69,13 @@ function introduce(site: Site, node: RedisNode): void {
   const path = join(nodeFiles(site, node.id).data, NODES_FILE);
   if (existsSync(path)) return;
   const { topology, placement } = site;
-  writePrivate(path, renderClusterNodes({ topology, placement, clusterId: clusterIdOf(site), node }));
+  const clusterId = drawn(site, 'cluster-id');
+  writePrivate(path, renderClusterNodes({ topology, placement, clusterId, node }));
 }
 
-function clusterIdOf(site: Site): string {
-  const path = join(site.dir, 'cluster-id');
+/** A random id, drawn once an environment: whoever asks first draws it. */
+function drawn(site: Site, name: string): string {
+  const path = join(site.dir, name);
   if (!existsSync(path)) writePrivate(path, randomBytes(20).toString('hex'));
   return readFileSync(path, 'utf8');
 }
@@ -98,40 +100,11 @@ export async function launchSentinel(site: Site, node: SentinelNode, master: Add
     });
     departures = rendered.departures;
     writePrivate(files.acl, renderSentinelAcl(secrets, binary.facts.version));
-    writePrivate(files.conf, `${rendered.text}\n${acquaintances(site, node, master)}`);
+    const groupId = drawn(site, 'sentinels-id');
+    const acquaintances = renderAcquaintances({ topology, node, placement, master, groupId });
+    writePrivate(files.conf, `${rendered.text}\n${acquaintances}`);
   }
   return launch(site, node.id, [files.conf, '--sentinel'], departures);
-}
-
-/**
- * What Sentinel would write into its own file once it had met the others. Given from the start, so that a new
- * environment is complete at once: hellos go out every 2 s only (sentinel.c, SENTINEL_PUBLISH_PERIOD).
- */
-function acquaintances(site: Site, node: SentinelNode, master: Address): string {
-  const service = site.topology.environment.topology.serviceName;
-  const others = site.topology.sentinels.filter(({ id }) => id !== node.id);
-  const replicas = site.topology.redis
-    .map(({ id }) => addressOf(site, id))
-    .filter(({ host, port }) => host !== master.host || port !== master.port);
-  const known = (what: string, { host, port }: Address, ...rest: string[]) =>
-    ['sentinel', what, service, host, port, ...rest].join(' ');
-  return [
-    `sentinel myid ${sentinelIdentity(site, node.id)}`,
-    ...replicas.map((address) => known('known-replica', address)),
-    ...others.map(({ id }) => known('known-sentinel', addressOf(site, id), sentinelIdentity(site, id))),
-    '',
-  ].join('\n');
-}
-
-/** A random run id a sentinel, drawn once an environment: whoever is asked first draws it. */
-function sentinelIdentity(site: Site, nodeId: string): string {
-  const { dir } = nodeFiles(site, nodeId);
-  const path = join(dir, 'myid');
-  if (!existsSync(path)) {
-    makePrivateDir(dir);
-    writePrivate(path, randomBytes(20).toString('hex'));
-  }
-  return readFileSync(path, 'utf8');
 }
 
 async function launch(

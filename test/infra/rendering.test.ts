@@ -10,7 +10,7 @@ import { renderRedisAcl, renderSentinelAcl } from '../../infra/acl.ts';
 import { lintConf } from '../../infra/conf-lint.ts';
 import { parseConf } from '../../infra/conf-text.ts';
 import { renderRedisConf } from '../../infra/redis-conf.ts';
-import { renderSentinelConf } from '../../infra/sentinel-conf.ts';
+import { renderAcquaintances, renderSentinelConf } from '../../infra/sentinel-conf.ts';
 import { planTopology } from '../../infra/topology.ts';
 import { atLeast, type BinaryFacts } from '../../infra/versions.ts';
 import { baseRedis, baseSentinel } from './rig.ts';
@@ -189,6 +189,34 @@ describe('the sentinel.conf of a sentinel', () => {
     expect(value(text, 'sentinel announce-ip')).toEqual(['127.1.0.4']);
     expect(value(text, 'sentinel deny-scripts-reconfig')).toEqual(['yes']);
     expect(text).not.toContain('mymaster');
+  });
+
+  it('knows the others and the replicas from its first start, by ids that differ between environments', () => {
+    const topology = planTopology(loadEnvironment('dev', {}, new Map()));
+    const addresses = [...topology.redis, ...topology.sentinels].map(({ id }, i) => ({
+      id,
+      host: `10.1.0.${i + 1}`,
+    }));
+    const all = new Map(addresses.map(({ id, host }) => [id, { host, port: 7000 }]));
+    const master = { host: '10.1.0.2', port: 7000 };
+    const idsOf = (groupId: string) => {
+      const texts = topology.sentinels.map((node) =>
+        renderAcquaintances({ topology, node, placement: all, master, groupId }),
+      );
+      const own = texts.map((text) => value(text, 'sentinel myid'));
+      for (const [i, text] of texts.entries()) {
+        expect(value(text, 'sentinel known-replica')).toEqual([
+          'mymaster 10.1.0.1 7000',
+          'mymaster 10.1.0.3 7000',
+        ]);
+        const others = own.flatMap(([id], k) => (k === i ? [] : [`mymaster 10.1.0.${k + 4} 7000 ${id}`]));
+        expect(value(text, 'sentinel known-sentinel')).toEqual(others);
+      }
+      return own.flat();
+    };
+    const ids = [...idsOf('one'), ...idsOf('another')];
+    expect(new Set(ids).size).toBe(6);
+    for (const id of ids) expect(id).toMatch(/^[0-9a-f]{40}$/);
   });
 
   it('has no error or warning of the lint, with and without TLS', () => {

@@ -12,7 +12,7 @@ const STOP_GRACE_SECONDS = 20;
 export class Node extends Construct {
   readonly container: Container;
 
-  constructor(scope: Construct, planned: PlannedNode, parts: StackParts, after: readonly Node[] = []) {
+  constructor(scope: Construct, planned: PlannedNode, parts: StackParts) {
     super(scope, planned.id);
     const { plan, network, configuration, images, hashes } = parts;
     const { name } = plan.environment;
@@ -46,7 +46,7 @@ export class Node extends Construct {
       stopTimeout: STOP_GRACE_SECONDS,
       destroyGraceSeconds: STOP_GRACE_SECONDS,
       labels: labels(name, planned.id, hashes.get(planned.configVolume)),
-      dependsOn: [configuration.init, ...after.map((node) => node.container)],
+      dependsOn: [configuration.init],
     });
   }
 }

@@ -14,6 +14,12 @@ umask 077
 
 say() { echo "kit-node: $*"; }
 
+# For that many seconds from its first call.
+patient() {
+  [ -n "${deadline:-}" ] || deadline=$(($(date +%s) + $1))
+  [ "$(date +%s)" -lt "$deadline" ]
+}
+
 # ask redis|sentinel|functions HOST PORT COMMAND…: one command, at most 2 s; prints nothing when there is no answer.
 ask() {
   who=$1 host=$2 port=$3
@@ -35,10 +41,18 @@ elected() {
   } | sort | uniq -c | sort -rn | awk -v need="$MAJORITY" 'NF == 3 && $1 >= need && $3 ~ /^[0-9]+$/ { print $2, $3; exit }'
 }
 
+# What a volume says, with the addresses of today: the last number is the node's, the others are the network's, which may have
+# been given another subnet since.
+readdressed() {
+  address=${SELF% *}
+  sed -E "s/(^|[^0-9.])([0-9]{1,3}\.){3}([0-9]{1,3})([^0-9.]|$)/\1${address%.*}.\3\4/g" "$1"
+}
+
 # What this node was when it was last told: Redis rewrites its file on every change of role.
 remembered() {
   [ -f /data/redis.conf ] || return 0
-  awk -v self="$SELF" '$1 == "replicaof" { print $2, $3; found = 1; exit } END { if (!found) print self }' /data/redis.conf
+  readdressed /data/redis.conf |
+    awk -v self="$SELF" '$1 == "replicaof" { print $2, $3; found = 1; exit } END { if (!found) print self }'
 }
 
 has_data() { [ -s /data/dump.rdb ] || [ -d /data/appendonlydir ] || [ -f /data/appendonly.aof ]; }
@@ -109,6 +123,10 @@ await_followers() {
 # nodes.conf is Redis's own: whoever has one comes back with it, and is told by the others what has changed since. Without
 # one it is new, or its volume was lost: then an empty master would wipe those who follow it.
 run_cluster() {
+  if [ -f /data/nodes.conf ]; then
+    readdressed /data/nodes.conf >/data/nodes.conf.next
+    mv /data/nodes.conf.next /data/nodes.conf
+  fi
   keep=no
   if has_data; then keep=yes; fi
   tries=0
@@ -143,7 +161,13 @@ run_cluster() {
   exec redis-server /data/redis.conf
 }
 
+# A replica that finds no master tries again a second later (replicationCron). A new one gives it a moment.
+await_master() {
+  while patient 3 && [ -z "$(ask redis "${1% *}" "${1#* }" PING)" ]; do sleep 0.1; done
+}
+
 start_redis() {
+  if [ "$1" != "$SELF" ] && ! has_data; then await_master "$1"; fi
   cp /kit/redis.conf /data/redis.conf.next
   [ "$1" = "$SELF" ] || echo "replicaof $1" >>/data/redis.conf.next
   mv /data/redis.conf.next /data/redis.conf
@@ -181,23 +205,23 @@ run_redis() {
   exit 1
 }
 
-# A sentinel that comes before the replicas sees them only with its next INFO, 10 s later.
+# A sentinel that comes before the replicas are in sync learns it with its next INFO, a second later.
 await_replicas() {
-  tries=0
-  while [ "$tries" -lt 60 ]; do
+  while patient 15; do
     seen=$(ask redis "${1% *}" "${1#* }" INFO replication | tr -d '\r' | grep -c '^slave[0-9].*state=online' || true)
     [ "$seen" -lt "$REPLICAS" ] || return 0
-    tries=$((tries + 1))
-    sleep 0.25
+    sleep 0.1
   done
 }
 
-# The template is the kit's, the state is Sentinel's: its id, its epochs, whom it watches and whom it knows.
+# The template is the kit's, the state is Sentinel's: its id, its epochs, whom it watches and whom it knows. A new one is told
+# of the others, and of the replicas of the first master.
 run_sentinel() {
   kept=/data/sentinel.conf
   monitored=
   if [ -f "$kept" ]; then
-    monitored=$(awk -v name="$SERVICE" '$1 == "sentinel" && $2 == "monitor" && $3 == name { print $4, $5; exit }' "$kept")
+    monitored=$(readdressed "$kept" |
+      awk -v name="$SERVICE" '$1 == "sentinel" && $2 == "monitor" && $3 == name { print $4, $5; exit }')
     source=volume
   fi
   if [ -z "$monitored" ]; then
@@ -212,8 +236,14 @@ run_sentinel() {
   {
     awk -v name="$SERVICE" -v address="$monitored" \
       '$1 == "sentinel" && $2 == "monitor" && $3 == name { print $1, $2, $3, address, $6; next } { print }' /kit/sentinel.conf
-    [ ! -f "$kept" ] ||
-      grep -E '^sentinel (myid|config-epoch|leader-epoch|current-epoch|known-replica|known-sentinel) ' "$kept" || true
+    if [ -f "$kept" ]; then
+      readdressed "$kept" |
+        grep -E '^sentinel (myid|config-epoch|leader-epoch|current-epoch|known-replica|known-sentinel) ' || true
+    elif [ "$monitored" = "$BOOTSTRAP" ]; then
+      cat /kit/acquaintances.conf
+    else
+      grep -v '^sentinel known-replica ' /kit/acquaintances.conf
+    fi
   } >/data/sentinel.conf.next
   mv /data/sentinel.conf.next "$kept"
   say "$NODE starts: watches $monitored, says the $source"
@@ -258,13 +288,11 @@ $wanted
 }
 
 ready_cluster() {
-  tries=0
   missing=
-  while [ "$tries" -lt 240 ]; do
+  while patient 60; do
     missing=$(for peer in $PEERS; do cluster_complaint "${peer%:*}" "${peer#*:}"; done)
     if [ -z "$missing" ]; then say 'ready: every slot is served and every master has its replicas'; return; fi
-    tries=$((tries + 1))
-    sleep 0.25
+    sleep 0.1
   done
   say "not ready after 60 s: $(echo "$missing" | head -n 1)"
   exit 1
@@ -287,9 +315,8 @@ load_functions() {
 ready() {
   [ -z "$CLUSTER" ] || { ready_cluster; return; }
   [ -n "$SENTINELS" ] || { ready_single; return; }
-  tries=0
   expected=
-  while [ "$tries" -lt 240 ]; do
+  while patient 60; do
     agreed=yes
     expected=
     for sentinel in $SENTINELS; do
@@ -301,19 +328,16 @@ ready() {
       esac
     done
     if [ "$agreed" = yes ]; then say "ready: master and sentinels agree ($expected)"; return; fi
-    tries=$((tries + 1))
-    sleep 0.25
+    sleep 0.1
   done
   say "not ready after 60 s: the last view was: address, other sentinels, flags, replicas in sync = $expected"
   exit 1
 }
 
 ready_single() {
-  tries=0
-  while [ "$tries" -lt 240 ]; do
+  while patient 60; do
     if (health); then say 'ready: the node answers'; return; fi
-    tries=$((tries + 1))
-    sleep 0.25
+    sleep 0.1
   done
   say 'not ready after 60 s: the node does not answer'
   exit 1

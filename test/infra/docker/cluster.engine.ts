@@ -133,4 +133,19 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     await until('the cluster to be whole', async () => (await missing()) === undefined, 60_000);
     expect((await shards())[1]).toMatchObject({ master: 'redis-5', replicas: ['redis-2'] });
   });
+
+  it('a deploy to another subnet keeps data and roles', async () => {
+    const before = (await shards()).map(({ master }) => master);
+    const elsewhere = { ...config, docker: { ...config.docker, subnet: '10.127.202.0/24' } };
+    await deploy(elsewhere, terraform);
+    const handle = (await substrate.open(planTopology(elsewhere))) as Environment;
+    try {
+      expect(await handle.cluster?.missing()).toBeUndefined();
+      const after = (await handle.cluster?.shards()) ?? [];
+      expect(after.map(({ master }) => master)).toEqual(before);
+      expect(await (await handle.admin(String(before[0]))).get('{06S}:kept')).toBe('value');
+    } finally {
+      await handle[Symbol.asyncDispose]();
+    }
+  });
 });

@@ -3,15 +3,19 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sentinelCache } from '../../../client/index.ts';
+import { secretsFile } from '../../../config/secrets.ts';
+import { filesBelow } from '../../../harness/evidence/files.ts';
+import { run } from '../../../harness/run.ts';
 import { findDrift } from '../../../infra/docker/drift.ts';
 import { docker, inspectContainers, labelled } from '../../../infra/docker/engine.ts';
 import { commanderPassword, dockerSecrets } from '../../../infra/docker/files.ts';
 import { LABEL, planDocker } from '../../../infra/docker/plan.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
-import { replaceContainer, terraformPlan } from '../../../infra/docker/terraform.ts';
+import { deploy, replaceContainer, terraformPlan } from '../../../infra/docker/terraform.ts';
 import type { Environment } from '../../../infra/environment.ts';
 import { switchover } from '../../../infra/switchover.ts';
 import { planTopology } from '../../../infra/topology.ts';
+import { passwordsIn } from '../../support/passwords.ts';
 import { until } from '../../support/redis.ts';
 import { configuration, describeOnEngine, engineStateDir } from './bench.ts';
 
@@ -182,6 +186,47 @@ describeOnEngine('an environment on the engine', () => {
     expect(acknowledged.length).toBeGreaterThan(100);
     expect(lost).toEqual([]);
     expect(await changes()).toBe(false);
+  });
+
+  it('no secret is in the evidence of a run on it', async () => {
+    const folder = join(state.path, 'run');
+    await run({
+      ...{ kind: 'drill', environment: config, substrate: 'docker', profile: 'quick', seed: 1, out: folder },
+      ...{ drills: ['security', 'replication', 'planned-switch'], trials: 1, argv: [], coverage: undefined },
+      ...{ stateDir: state.path, progress: () => {}, signal: new AbortController().signal },
+    });
+    const passwords = [
+      ...passwordsIn(secretsFile(config.name, join(state.path, 'docker'))),
+      commanderPassword(state.path, config.name),
+    ];
+    expect(passwords).toHaveLength(9);
+    const files = filesBelow(folder);
+    expect(files).toEqual(expect.arrayContaining(['report.html', 'logs/redis-1.log', 'logs/programs.jsonl']));
+    for (const path of files) {
+      const text = readFileSync(join(folder, path), 'latin1');
+      expect(
+        passwords.filter((password) => text.includes(password)),
+        path,
+      ).toEqual([]);
+    }
+  });
+
+  it('a deploy to another subnet keeps data and roles', async () => {
+    const before = (await environment.masterId()) as string;
+    if (before === 'redis-1') await switchover(environment);
+    const master = (await environment.masterId()) as string;
+    await (await environment.admin(master)).set('moved', 'with its volume');
+    const elsewhere = { ...config, docker: { ...config.docker, subnet: '10.127.201.0/24' } };
+    await deploy(elsewhere, terraform);
+    const handle = (await substrate.open(planTopology(elsewhere))) as Environment;
+    try {
+      await until('the environment to be whole', () => isWhole(handle).catch(() => false), 60_000);
+      expect(await handle.masterId()).toBe(master);
+      expect(await (await handle.admin(master)).get('moved')).toBe('with its volume');
+      expect((await terraformPlan(elsewhere, terraform)).changes).toBe(false);
+    } finally {
+      await handle[Symbol.asyncDispose]();
+    }
   });
 });
 

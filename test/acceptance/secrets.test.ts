@@ -1,0 +1,38 @@
+/** What a run leaves for others to read has no password in it: neither its folder nor what the command says. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { EXIT } from '../../config/errors.ts';
+import { secretsFile } from '../../config/secrets.ts';
+import { filesBelow } from '../../harness/evidence/files.ts';
+import { Desk } from '../support/desk.ts';
+import { passwordsIn } from '../support/passwords.ts';
+
+const desk = new Desk();
+let environment: string;
+
+beforeAll(async () => {
+  environment = desk.environment('secretive');
+  // Left up: a run's own environment takes its passwords with it.
+  expect((await desk.kit('up', '--env', environment)).exitCode).toBe(EXIT.GO);
+});
+afterAll(() => desk[Symbol.asyncDispose]());
+
+it('a run with a switch of masters, a crash and a stock client records no password', async () => {
+  const drills = ['security', 'observability', 'replication', 'planned-switch', 'master-crash'];
+  const run = await desk.kit('drill', ...drills, '--env', environment, '--out', 'run');
+  expect([EXIT.GO, EXIT.NO_GO, EXIT.UNKNOWN], run.err).toContain(run.exitCode);
+  const passwords = passwordsIn(secretsFile('secretive', join(desk.path, '.kit')));
+  expect(passwords).toHaveLength(8);
+  const folder = join(desk.path, 'run');
+  const files = filesBelow(folder);
+  expect(files).toEqual(expect.arrayContaining(['report.html', 'manifest.json', 'logs/redis-1.log']));
+  for (const path of files) {
+    const text = readFileSync(join(folder, path), 'latin1');
+    expect(
+      passwords.filter((password) => text.includes(password)),
+      path,
+    ).toEqual([]);
+  }
+  for (const password of passwords) expect(run.out + run.err).not.toContain(password);
+});
