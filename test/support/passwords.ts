@@ -1,5 +1,7 @@
-/** Every password of an environment, for tests that look for them where none may be. */
+/** Passwords of an environment, for tests that look for them where none may be. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { filesBelow } from '../../harness/evidence/files.ts';
 
 /** @param file `secrets.json` of an environment */
 export function passwordsIn(file: string): readonly string[] {
@@ -8,4 +10,12 @@ export function passwordsIn(file: string): readonly string[] {
     Readonly<Record<string, string>>
   >;
   return [...Object.values(redis), ...Object.values(sentinel)];
+}
+
+/** Files below the folder that hold one of them. */
+export function filesThatTell(folder: string, passwords: readonly string[]): readonly string[] {
+  return filesBelow(folder).filter((path) => {
+    const text = readFileSync(join(folder, path), 'latin1');
+    return passwords.some((password) => text.includes(password));
+  });
 }
