@@ -31,9 +31,9 @@ export interface ClusterNodesInput {
   readonly node: RedisNode;
 }
 
-/** 40 hex digits, as Redis draws them. */
-export function clusterNodeId(clusterId: string, nodeId: string): string {
-  return createHash('sha1').update(`${clusterId}/${nodeId}`).digest('hex');
+/** Of a node of a cluster, or of a sentinel: 40 hex digits, as Redis draws them. @param groupId drawn once an environment */
+export function redisNodeId(groupId: string, nodeId: string): string {
+  return createHash('sha1').update(`${groupId}/${nodeId}`).digest('hex');
 }
 
 export function renderClusterNodes({ topology, placement, clusterId, node }: ClusterNodesInput): string {
@@ -44,10 +44,10 @@ export function renderClusterNodes({ topology, placement, clusterId, node }: Clu
     const { host, port } = addressOf(placement, each.id);
     const role = each.bootstrapMaster ? 'master' : 'slave';
     return [
-      clusterNodeId(clusterId, each.id),
+      redisNodeId(clusterId, each.id),
       `${host}:${port}@${busAddress(environment, { host, port }).port}`,
       each.id === node.id ? `myself,${role}` : role,
-      each.bootstrapMaster ? '-' : clusterNodeId(clusterId, shard.master),
+      each.bootstrapMaster ? '-' : redisNodeId(clusterId, shard.master),
       // Never pinged, never answered; one epoch a master, so that none has to be drawn anew.
       ...[0, 0, masters.findIndex(({ id }) => id === shard.master) + 1, 'connected'],
       ...(each.bootstrapMaster ? [shard.slots.join('-')] : []),

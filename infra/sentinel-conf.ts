@@ -4,8 +4,8 @@
  * It is a template for the first start: what Sentinel has learnt since (its id, epochs, who is master) stands in the file
  * that it rewrote, and whoever restarts it keeps that file. `renderAcquaintances` is what it would have learnt of the others.
  */
-import { createHash } from 'node:crypto';
 import type { EnvironmentSecrets } from '../config/secrets.ts';
+import { redisNodeId } from './cluster-nodes.ts';
 import { type Change, layOver } from './conf-text.ts';
 import { addressOf, listener, type Rendered, type TlsPaths } from './redis-conf.ts';
 import type { Address, Placement, SentinelNode, Topology } from './topology.ts';
@@ -85,7 +85,7 @@ export function renderAcquaintances({
   groupId,
 }: AcquaintancesInput): string {
   const service = topology.environment.topology.serviceName;
-  const idOf = (nodeId: string) => createHash('sha1').update(`${groupId}/${nodeId}`).digest('hex');
+  const idOf = (nodeId: string) => redisNodeId(groupId, nodeId);
   const known = (what: string, { host, port }: Address, ...rest: readonly string[]) =>
     ['sentinel', what, service, host, port, ...rest].join(' ');
   const replicas = topology.redis
