@@ -5,7 +5,6 @@
  * that it rewrote, and whoever restarts it keeps that file. `renderAcquaintances` is what it would have learnt of the others.
  */
 import type { EnvironmentSecrets } from '../config/secrets.ts';
-import { redisNodeId } from './cluster-nodes.ts';
 import { type Change, layOver } from './conf-text.ts';
 import { addressOf, listener, type Rendered, type TlsPaths } from './redis-conf.ts';
 import type { Address, Placement, SentinelNode, Topology } from './topology.ts';
@@ -69,23 +68,16 @@ export interface AcquaintancesInput {
   readonly placement: Placement;
   /** Who is master when it starts. */
   readonly master: Address;
-  /** Drawn once an environment: sentinels of two environments that had the same ids would take each other for one. */
-  readonly groupId: string;
+  /** Run ids; other ones in every environment, or sentinels of two would take each other for one. */
+  readonly idOf: (nodeId: string) => string;
 }
 
 /**
  * What Sentinel would write into its own file once it had met the others, for the end of its first one: a new environment is
  * complete at once. Hellos go out every 2 s only (sentinel.c, SENTINEL_PUBLISH_PERIOD).
  */
-export function renderAcquaintances({
-  topology,
-  node,
-  placement,
-  master,
-  groupId,
-}: AcquaintancesInput): string {
+export function renderAcquaintances({ topology, node, placement, master, idOf }: AcquaintancesInput): string {
   const service = topology.environment.topology.serviceName;
-  const idOf = (nodeId: string) => redisNodeId(groupId, nodeId);
   const known = (what: string, { host, port }: Address, ...rest: readonly string[]) =>
     ['sentinel', what, service, host, port, ...rest].join(' ');
   const replicas = topology.redis

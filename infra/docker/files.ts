@@ -10,7 +10,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type EnvironmentSecrets, loadSecrets } from '../../config/secrets.ts';
 import { LOADER, loaderPassword, renderRedisAcl, renderSentinelAcl } from '../acl.ts';
-import { NODES_FILE, renderClusterNodes } from '../cluster-nodes.ts';
+import { NODES_FILE, redisNodeId, renderClusterNodes } from '../cluster-nodes.ts';
 import { functionLibrary, LIBRARY_FILE } from '../functions.ts';
 import { type BinaryFacts, renderRedisConf } from '../redis-conf.ts';
 import { renderAcquaintances, renderSentinelConf } from '../sentinel-conf.ts';
@@ -184,8 +184,8 @@ function introductionTexts(
     kept(join(environmentDir(stateDir, environment.name), name), () => randomBytes(20).toString('hex'));
   if (node.role === 'sentinel') {
     const master = bootstrapOf(plan).address;
-    const groupId = drawn('sentinels-id');
-    return [['acquaintances.conf', renderAcquaintances({ topology, placement, node, master, groupId })]];
+    const idOf = (nodeId: string) => redisNodeId(drawn('sentinels-id'), nodeId);
+    return [['acquaintances.conf', renderAcquaintances({ topology, placement, node, master, idOf })]];
   }
   if (node.shard === undefined) return [];
   const clusterId = drawn('cluster-id');

@@ -10,7 +10,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import { renderRedisAcl, renderSentinelAcl } from '../acl.ts';
-import { NODES_FILE, renderClusterNodes } from '../cluster-nodes.ts';
+import { NODES_FILE, redisNodeId, renderClusterNodes } from '../cluster-nodes.ts';
 import { diskFull, freeBytes } from '../disk.ts';
 import { type Daemon, startDaemon } from '../process.ts';
 import { renderRedisConf } from '../redis-conf.ts';
@@ -100,8 +100,8 @@ export async function launchSentinel(site: Site, node: SentinelNode, master: Add
     });
     departures = rendered.departures;
     writePrivate(files.acl, renderSentinelAcl(secrets, binary.facts.version));
-    const groupId = drawn(site, 'sentinels-id');
-    const acquaintances = renderAcquaintances({ topology, node, placement, master, groupId });
+    const idOf = (nodeId: string) => redisNodeId(drawn(site, 'sentinels-id'), nodeId);
+    const acquaintances = renderAcquaintances({ topology, node, placement, master, idOf });
     writePrivate(files.conf, `${rendered.text}\n${acquaintances}`);
   }
   return launch(site, node.id, [files.conf, '--sentinel'], departures);

@@ -7,6 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { loadEnvironment } from '../../config/load.ts';
 import { loadSecrets } from '../../config/secrets.ts';
 import { renderRedisAcl, renderSentinelAcl } from '../../infra/acl.ts';
+import { redisNodeId } from '../../infra/cluster-nodes.ts';
 import { lintConf } from '../../infra/conf-lint.ts';
 import { parseConf } from '../../infra/conf-text.ts';
 import { renderRedisConf } from '../../infra/redis-conf.ts';
@@ -201,7 +202,10 @@ describe('the sentinel.conf of a sentinel', () => {
     const master = { host: '10.1.0.2', port: 7000 };
     const idsOf = (groupId: string) => {
       const texts = topology.sentinels.map((node) =>
-        renderAcquaintances({ topology, node, placement: all, master, groupId }),
+        renderAcquaintances({
+          ...{ topology, node, placement: all, master },
+          idOf: (nodeId) => redisNodeId(groupId, nodeId),
+        }),
       );
       const own = texts.map((text) => value(text, 'sentinel myid'));
       for (const [i, text] of texts.entries()) {
