@@ -41,6 +41,9 @@ export function dockerSubstrate(options: DockerSubstrateOptions = {}): Substrate
   return new DockerSubstrate(options);
 }
 
+/** What a killed deploy had asked for is there after the first, as a rule. */
+const SWEEPS = 5;
+
 class DockerSubstrate implements Substrate {
   readonly name = 'docker';
   readonly #stateDir: string;
@@ -151,9 +154,13 @@ class DockerSubstrate implements Substrate {
   /** Deployed, as planned, and not all of it stopped. */
   async #running(plan: DockerPlan): Promise<boolean> {
     const { name } = plan.environment;
-    if ((await this.#outputs(plan.environment)) === undefined) return false;
+    const state = await this.#state(plan.environment);
+    if (outputsIn(state) === undefined) return false;
     const found = await inspectContainers(plan.nodes.map(({ container }) => container));
-    if (found.size < plan.nodes.length) return false;
+    // Of an interrupted deploy the state may have the outputs and not the containers: they are nobody's.
+    const owned = idsIn(state);
+    const ours = [...found.values()].filter(({ Id }) => owned.has(Id));
+    if (ours.length < plan.nodes.length) return false;
     const changed = await this.#changed(plan);
     if (changed !== undefined) {
       throw new KitError(`environment '${name}' runs with another configuration: ${changed}`, {
@@ -234,7 +241,8 @@ class DockerSubstrate implements Substrate {
   async #end(environment: EnvironmentConfig, allowDestroy: boolean): Promise<void> {
     const { name } = environment;
     this.#mend(environment);
-    // Terraform's business may be unfinished, the labels tell the rest.
+    // Terraform's business may be unfinished, the labels tell the rest: containers first, they hold what Terraform is to remove.
+    await this.#sweep(environment, () => {});
     if (idsIn(await this.#state(environment)).size > 0) {
       await terraform.destroy(environment, { ...this.#terraform(), allowDestroy });
     }
@@ -255,15 +263,18 @@ class DockerSubstrate implements Substrate {
       const all = [...(await labelledIds('container', label)), ...(await labelledIds('network', label))];
       return all.filter(({ id }) => !owned.has(id));
     };
-    const before = await strangers();
-    if (before.length === 0) return;
-    // A deploy that runs elsewhere has them in no state either, but it holds the lock. What was there before the lock was found free
-    // and is in no state after it, nobody will ever own.
-    await terraform.requireUnlocked(environment, this.#terraform());
-    const after = new Set((await strangers()).map(({ id }) => id));
-    for (const { kind, id, name } of before.filter((each) => after.has(each.id))) {
-      progress(`removing ${kind} ${name}, which an interrupted deploy left`);
-      await docker(kind === 'container' ? ['rm', '--force', id] : ['network', 'rm', id]);
+    // The engine may still be working off what a deploy that was killed had asked for: looked at again after each round.
+    for (let round = 0; round < SWEEPS; round += 1) {
+      const before = await strangers();
+      if (before.length === 0) return;
+      // A deploy that runs elsewhere has them in no state either, but it holds the lock. What was there before the lock was found free
+      // and is in no state after it, nobody will ever own.
+      await terraform.requireUnlocked(environment, this.#terraform());
+      const after = new Set((await strangers()).map(({ id }) => id));
+      for (const { kind, id, name } of before.filter((each) => after.has(each.id))) {
+        progress(`removing ${kind} ${name}, which an interrupted deploy left`);
+        await docker(kind === 'container' ? ['rm', '--force', id] : ['network', 'rm', id]);
+      }
     }
   }
 

@@ -161,7 +161,8 @@ describeOnEngine('refusals', () => {
     other[Symbol.dispose]();
   });
 
-  it('a deploy interrupted in the middle: the next one goes on over what it left', async () => {
+  /** Every node is made, and none is in the state yet. */
+  async function interruptDeploy(): Promise<void> {
     const interruption = new AbortController();
     const interrupted = deploy(config, { stateDir: state.path, signal: interruption.signal });
     const running = async () =>
@@ -169,6 +170,17 @@ describeOnEngine('refusals', () => {
     await until('the deploy to be in the middle', running, 60_000);
     interruption.abort(new Error('as by Ctrl-C'));
     await expect(interrupted).rejects.toThrow('as by Ctrl-C');
+  }
+
+  it('a deploy interrupted in the middle: a destroy leaves nothing of it', async () => {
+    await interruptDeploy();
+    expect(await traces()).not.toEqual([]);
+    await substrate.destroy(config.name);
+    expect(await traces()).toEqual([]);
+  });
+
+  it('a deploy interrupted in the middle: the next one goes on over what it left', async () => {
+    await interruptDeploy();
     const environment = await apply();
     expect(await environment.masterId()).toBe('redis-1');
     expect((await substrate.plan(planTopology(config))).map(({ action }) => action)).toEqual(
