@@ -91,6 +91,8 @@ export interface EncodeOptions {
 export interface DecodeOptions {
   /** An entry that was written under another is refused; absent: any is taken. */
   readonly schemaId?: string | undefined;
+  /** With a `schemaId`: an entry that was written under none is taken too; default false. */
+  readonly orNameless?: boolean | undefined;
   /** What else entries may be written with, by id; absent: JSON and bytes alone. */
   readonly codecs?: ReadonlyMap<number, Codec> | undefined;
 }
@@ -152,7 +154,8 @@ export function decodeEnvelope(envelope: Uint8Array, options: DecodeOptions = {}
   if (header > buffer.length || checksum(buffer) !== buffer.readUInt32LE(4))
     return { ok: false, reason: 'corrupt' };
   const schema = buffer.readUInt32LE(8);
-  if (options.schemaId !== undefined && schema !== schemaHash(options.schemaId))
+  const { schemaId } = options;
+  if (schemaId !== undefined && schema !== schemaHash(schemaId) && (schema !== 0 || !options.orNameless))
     return { ok: false, reason: 'schema' };
   const codec = kind & 0x0f;
   const foreign = options.codecs?.get(codec);

@@ -7,6 +7,7 @@
  * A payload that fails a check is purged, counted and a miss. What is past its freshness is a miss here, and a stale
  * value for `getOrCompute`, which reads by `read`.
  */
+import { expectedBy } from './codec/schema.ts';
 import { type Decoded, decodeEnvelope, type Freshness, isJson } from './envelope.ts';
 import { isConnectivityError } from './errors.ts';
 import type { Parts } from './parts.ts';
@@ -118,7 +119,7 @@ export class Reader {
       fill?.end();
       return { kind: 'absent', source: 'redis' };
     }
-    const decoded = decodeEnvelope(payload, { schemaId: options.schemaId, codecs: this.#parts.codecs.byId });
+    const decoded = decodeEnvelope(payload, expectedBy(options, this.#parts.codecs.byId));
     const end = (reading: Reading<T>): Reading<T> => {
       const held = reading.kind === 'value' && decoded.ok;
       fill?.end(held ? { payload, tags: decoded.tags, freshness: decoded.freshness } : undefined);
@@ -139,10 +140,7 @@ export class Reader {
     const known = entry.ready && entry.schema === options.schema && entry.schemaId === options.schemaId;
     if (known && !entry.tags)
       return { kind: 'value', value: entry.value as T, source, freshness: entry.freshness };
-    const decoded = decodeEnvelope(entry.payload, {
-      schemaId: options.schemaId,
-      codecs: this.#parts.codecs.byId,
-    });
+    const decoded = decodeEnvelope(entry.payload, expectedBy(options, this.#parts.codecs.byId));
     if (!decoded.ok) {
       // Another schema was asked for: Redis has the last word.
       this.#parts.local?.forget([key]);
@@ -215,7 +213,7 @@ export class Reader {
       if (reading.kind === 'value') statistics.fallbackHits += 1;
       return reading;
     }
-    const decoded = decodeEnvelope(payload, { schemaId: options.schemaId, codecs: codecs.byId });
+    const decoded = decodeEnvelope(payload, expectedBy(options, codecs.byId));
     const reading = await this.#checked(key, payload, decoded, 'memory', options);
     if (reading.kind === 'value' && remote) statistics.fallbackHits += 1;
     return reading;

@@ -94,9 +94,13 @@ export interface CacheOptions {
 
 /** How a value is judged when it is read. */
 export interface ReadOptions<T = unknown> {
-  /** The value is validated on read; one that fails is purged and is a miss. */
+  /**
+   * The value is validated on read; one that fails is purged and is a miss. So is an entry that was written under another
+   * shape, where the schema says its own (zod, arktype, joi: `schemaIdOf`); one that was written under none is validated.
+   */
   readonly schema?: StandardSchema<T>;
-  /** Name of the value's shape (`user@3`): an entry that was written under another is purged and is a miss. */
+  /** Name of the value's shape (`user@3`), instead of the schema's own: an entry under another, or under none, is purged and is
+   * a miss. */
   readonly schemaId?: string;
 }
 
@@ -106,7 +110,9 @@ export interface WriteOptions {
   readonly ttlSeconds?: number | null;
   /** What an acknowledgement of this write promises; default: the cache's. */
   readonly durability?: Durability;
-  /** Name of the value's shape (`user@3`), kept beside the value. */
+  /** Whose shape is kept beside the value, as a hash; the value is not validated here but on read. Default: none. */
+  readonly schema?: StandardSchema;
+  /** Name of the value's shape (`user@3`), kept beside the value instead of the schema's own. */
   readonly schemaId?: string;
   /** Invalidated with any of them (`invalidateTags`); at most 64. */
   readonly tags?: readonly string[];
@@ -160,7 +166,9 @@ export interface ComputeDefaults extends ComputeOptions {
 
 /** Of one call of `getOrCompute`; what is left out is the cache's (`compute`, `defaultTtlSeconds`, `durability`). */
 export interface ComputeCallOptions<T> extends WriteOptions, ReadOptions<T>, ComputeOptions {
-  /** Name of the value's shape (`user@3`), kept beside the value; an entry written under another is purged and is a miss. */
+  /** What is found is validated, and its shape is kept beside what is stored; an entry of another shape is purged and is a miss. */
+  readonly schema?: StandardSchema<T>;
+  /** Name of the value's shape (`user@3`), instead of the schema's own. */
   readonly schemaId?: string;
 }
 

@@ -2,7 +2,6 @@
  * A function whose results are cached: one key for equal arguments, one load at a time for each key, errors never stored.
  * `this` is passed on and not part of the key; put what counts of it into `parts`.
  */
-import { schemaIdOf } from './codec/schema.ts';
 import { buildKey } from './keys.ts';
 import type { Cache, ComputeCallOptions } from './types.ts';
 
@@ -33,14 +32,13 @@ export function wrap<This, A extends unknown[], T>(
   options: WrapOptions<This, A, T>,
 ): Wrapped<This, A, T> {
   const { cache, domain, version = 1, parts, ...rest } = options;
+  const { schema, schemaId } = rest;
   // The same name in key and envelope: an old shape is neither found nor, found elsewhere, believed.
-  const schemaId = schemaIdOf(rest.schema, rest.schemaId);
-  const access = schemaId === undefined ? rest : { ...rest, schemaId };
   const keyFor = (self: This, args: A): string =>
-    buildKey(domain, parts ? parts.apply(self, args) : args, { version, schemaId });
+    buildKey(domain, parts ? parts.apply(self, args) : args, { version, schema, schemaId });
   // A plain function and not an arrow: it has to see the caller's `this`. Async: a bad key is a rejection.
   async function cached(this: This, ...args: A): Promise<T> {
-    return cache.getOrCompute<T>(keyFor(this, args), () => fn.apply(this, args), access);
+    return cache.getOrCompute<T>(keyFor(this, args), () => fn.apply(this, args), rest);
   }
   return Object.assign(cached, {
     keyOf: (...args: A) => keyFor(undefined as This, args),

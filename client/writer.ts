@@ -3,6 +3,7 @@
  *
  * Whatever a write's outcome, what the first tier holds of the key is dropped with it; it is filled again by the next read.
  */
+import { schemaIdOf } from './codec/schema.ts';
 import { encodeEnvelope, type Freshness, type TagStamp } from './envelope.ts';
 import { DurabilityError, isConnectivityError } from './errors.ts';
 import { resolveDurability, resolveTtl } from './options.ts';
@@ -108,7 +109,7 @@ export class Writer {
     const ends = local && ttlSeconds !== null ? Date.now() + ttlSeconds * 1000 : undefined;
     const freshness = options.freshness ?? (ends ? { freshUntilMs: ends, loadMs: 0 } : undefined);
     const payload = encodeEnvelope(value, {
-      schemaId: options.schemaId,
+      schemaId: schemaIdOf(options.schema, options.schemaId),
       codec: codecs.of(key),
       freshness,
       tags: options.stamps,

@@ -161,8 +161,17 @@ describe('the name of a shape', () => {
     const silent: StandardSchema = {
       '~standard': { version: 1, vendor: 'mine', validate: (value) => ({ value }) },
     };
-    const unsayable = shape({ a: z.bigint() });
-    expect([schemaIdOf(silent), schemaIdOf(unsayable), schemaIdOf(undefined)]).toEqual([
+    const failing = {
+      '~standard': {
+        ...silent['~standard'],
+        jsonSchema: {
+          input: () => {
+            throw new Error('cannot be said');
+          },
+        },
+      },
+    } as StandardSchema;
+    expect([schemaIdOf(silent), schemaIdOf(failing), schemaIdOf(undefined)]).toEqual([
       undefined,
       undefined,
       undefined,
@@ -170,6 +179,21 @@ describe('the name of a shape', () => {
     expect(schemaIdOf(silent, 'user@1')).toBe('user@1');
     const arktype = Object.assign(() => {}, silent, { toJsonSchema: () => ({ type: 'string' }) });
     expect(schemaIdOf(arktype)).toMatch(/^mine:[0-9a-f]{16}$/);
+  });
+
+  it('covers what goes in and what comes out, and leaves out what has no JSON Schema', () => {
+    const coerced = shape({ a: z.coerce.number() });
+    const withDefault = shape({ a: z.number().default(1) });
+    const ids = [coerced, withDefault, shape({ a: z.string().transform(Number) })].map((each) =>
+      schemaIdOf(each),
+    );
+    expect(new Set(ids).size).toBe(3);
+    expect(schemaIdOf(shape({ a: z.string(), at: z.date() }))).toMatch(/^zod:/);
+    expect(schemaIdOf(shape({ a: z.string(), at: z.date() }))).toBe(
+      schemaIdOf(shape({ a: z.string(), at: z.bigint() })),
+    );
+    const refined = z.object({ a: z.string() }).refine(() => false) as unknown as StandardSchema;
+    expect(schemaIdOf(refined)).toBe(schemaIdOf(shape({ a: z.string() })));
   });
 
   it('becomes part of a key, behind the version', () => {
