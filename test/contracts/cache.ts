@@ -26,11 +26,15 @@ const throwing: StandardSchema = {
   },
 };
 
-/** `tiered`: written to Redis, read from whichever tier has it, and what is read is frozen. */
+/**
+ * `tiered`: written to Redis, read from whichever tier has it, and what is read is frozen. `shortTtlSeconds`: a TTL that is
+ * over soon, and not before the entry has been read once.
+ */
 export function cacheContract(
   name: string,
   kept: 'redis' | 'memory' | 'tiered',
   open: () => Promise<Cache>,
+  { shortTtlSeconds = 0.03 }: { readonly shortTtlSeconds?: number } = {},
 ): void {
   const source = kept === 'memory' ? 'memory' : 'redis';
   const readFrom: readonly string[] = kept === 'tiered' ? ['redis', 'l1'] : [source];
@@ -77,7 +81,7 @@ export function cacheContract(
     });
 
     it('forgets an entry when its TTL is over, stores nothing at 0 and refuses less', async () => {
-      await cache.set('k', 1, { ttlSeconds: 0.03 });
+      await cache.set('k', 1, { ttlSeconds: shortTtlSeconds });
       expect(await cache.get('k')).toBe(1);
       await until('the entry expires', async () => (await cache.get('k')) === undefined);
       expect(await cache.set('k', 1, { ttlSeconds: 0 })).toEqual({ source: 'none' });

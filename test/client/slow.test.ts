@@ -1,0 +1,215 @@
+/**
+ * A Redis that is slow: one that answers each question 20 to 40 ms later keeps the contract of every cache, in every mode; one
+ * that is slower than the command timeout is away, and is back when it is quicker.
+ */
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import {
+  type Cache,
+  type CacheOptions,
+  type ConnectionOptions,
+  clusterCache,
+  redisCache,
+  sentinelCache,
+  tieredCache,
+} from '../../client/index.ts';
+import { cacheContract } from '../contracts/cache.ts';
+import { startCluster } from '../support/cluster.ts';
+import { type Address, RedisProcess, startSentinelSet, until } from '../support/redis.ts';
+import { type Slowed, slowed } from '../support/slow.ts';
+import { loadLibrary } from './compute/bench.ts';
+
+/** What caches reach through the proxies alone, those of their listeners too. */
+interface Rig {
+  readonly proxies: Slowed;
+  /** The first of them. */
+  readonly address: Address;
+  /** Sentinels or nodes of a cluster. */
+  readonly others: readonly Address[];
+  /** Whether Redis has the key, not asked through a proxy. */
+  readonly has: (key: string) => Promise<boolean>;
+  readonly end: () => Promise<void>;
+}
+type Options = CacheOptions & ConnectionOptions;
+type Mode = readonly [name: string, kept: 'redis' | 'tiered', open: (rig: Rig, options: Options) => Cache];
+
+async function rigOf(
+  nodes: readonly RedisProcess[],
+  set: AsyncDisposable,
+  others: readonly RedisProcess[],
+  ofKey: (key: string) => Promise<RedisProcess>,
+): Promise<Rig> {
+  const proxies = await slowed(nodes.map(({ address }) => address));
+  return {
+    proxies,
+    address: proxies.addresses[0] as Address,
+    others: others.map(({ address }) => address),
+    has: async (key) => (await (await ofKey(key)).admin().exists(key)) === 1,
+    end: async () => {
+      await proxies[Symbol.asyncDispose]();
+      await set[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function alone(): Promise<Rig> {
+  const redis = await RedisProcess.start();
+  await loadLibrary(redis);
+  return rigOf([redis], redis, [], async () => redis);
+}
+
+async function withoutFunctions(): Promise<Rig> {
+  const redis = await RedisProcess.start();
+  return rigOf([redis], redis, [], async () => redis);
+}
+
+async function bySentinels(): Promise<Rig> {
+  const set = await startSentinelSet();
+  await loadLibrary(await set.master());
+  return rigOf(set.redis, set, set.sentinels, () => set.master());
+}
+
+async function ofCluster(): Promise<Rig> {
+  const set = await startCluster();
+  for (const node of set.nodes.slice(0, 3)) await loadLibrary(node);
+  return rigOf(set.nodes, set, set.nodes, async (key) => {
+    const slot = Number(await set.nodes[0]?.admin().cluster('KEYSLOT', key));
+    return set.owner(slot);
+  });
+}
+
+/** ioredis as it is waits for its answer for as long as that takes: there is no command timeout to be slower than. */
+const STOCK = 'a stock connection';
+
+const rigs: readonly (readonly [string, () => Promise<Rig>, readonly Mode[]])[] = [
+  [
+    'one Redis',
+    alone,
+    [
+      ['one tier', 'redis', ({ address }, options) => redisCache({ ...options, address })],
+      ['two tiers', 'tiered', ({ address }, options) => tieredCache({ ...options, address })],
+      [
+        'no leases',
+        'redis',
+        ({ address }, options) =>
+          redisCache({ ...options, address, compute: { ...options.compute, leaseMs: 0 } }),
+      ],
+      [
+        'three connections',
+        'redis',
+        ({ address }, options) => redisCache({ ...options, address, poolSize: 3 }),
+      ],
+      [
+        'two tiers over three connections',
+        'tiered',
+        ({ address }, options) => tieredCache({ ...options, address, poolSize: 3 }),
+      ],
+      [STOCK, 'redis', ({ address }, options) => redisCache({ ...options, address, supervision: false })],
+    ],
+  ],
+  [
+    'a Redis without functions',
+    withoutFunctions,
+    [['one tier', 'redis', ({ address }, options) => redisCache({ ...options, address })]],
+  ],
+  [
+    'the master of sentinels',
+    bySentinels,
+    [
+      [
+        'one tier',
+        'redis',
+        ({ proxies, others }, options) =>
+          sentinelCache({ ...options, sentinels: others, natMap: proxies.natMap }),
+      ],
+      [
+        'two tiers',
+        'tiered',
+        ({ proxies, others }, options) =>
+          tieredCache({ ...options, mode: 'sentinel', sentinels: others, natMap: proxies.natMap }),
+      ],
+    ],
+  ],
+  [
+    'a cluster',
+    ofCluster,
+    [
+      [
+        'one tier',
+        'redis',
+        ({ proxies, others }, options) => clusterCache({ ...options, nodes: others, natMap: proxies.natMap }),
+      ],
+      [
+        'two tiers',
+        'tiered',
+        ({ proxies, others }, options) =>
+          tieredCache({ ...options, mode: 'cluster', nodes: others, natMap: proxies.natMap }),
+      ],
+    ],
+  ],
+];
+
+describe.each(rigs)('%s that is slow', (_, start, modes) => {
+  let rig: Rig;
+  beforeAll(async () => {
+    rig = await start();
+  });
+  afterAll(() => rig.end());
+
+  describe('by 20 to 40 ms', () => {
+    beforeAll(() => rig.proxies.delay(30, 10));
+    afterAll(() => rig.proxies.delay(0));
+    for (const [name, kept, open] of modes)
+      cacheContract(
+        name,
+        kept,
+        async () => {
+          // Loads are counted there: a machine that is busy besides is no reason for one more.
+          const cache = open(rig, { namespace: name.replaceAll(' ', '-'), compute: { patienceMs: 5_000 } });
+          // Or the contract would be kept by a Redis that is not slow.
+          expect(await cache.ping()).toBeGreaterThanOrEqual(19);
+          return cache;
+        },
+        { shortTtlSeconds: 0.5 },
+      );
+  });
+
+  it.each(modes.filter(([name]) => name !== STOCK))(
+    'is away when it is slower than the command timeout, and comes back: %s',
+    async (name, __, open) => {
+      const namespace = `away-${name.replaceAll(' ', '-')}`;
+      const cache = open(rig, { namespace, commandTimeoutMs: 300, compute: { patienceMs: 100 } });
+      onTestFinished(() => cache.close());
+      onTestFinished(() => rig.proxies.delay(0));
+      const redisHas = (key: string): Promise<boolean> => rig.has(cache.physicalKey(key));
+      const takenByRedis = async (): Promise<boolean> => (await cache.set('probe', 1)).source === 'redis';
+      await until('Redis takes writes', takenByRedis);
+      for (const key of ['read', 'overwritten', 'deleted']) await cache.set(key, 'old');
+      const { errors } = cache.stats();
+
+      rig.proxies.delay(2_000);
+      const load = (): string => 'loaded';
+      const answers = await Promise.all(
+        Array.from({ length: 8 }, (_, i) => cache.getOrCompute(`new:${i}`, load)),
+      );
+      expect(new Set(answers)).toEqual(new Set(['loaded']));
+      expect(await cache.set('overwritten', 'new')).toEqual({ source: 'memory' });
+      expect(await cache.getEntry('overwritten')).toEqual({ value: 'new', source: 'memory' });
+      await cache.delete('deleted');
+      expect(await cache.lookup('deleted')).toEqual({ found: false, source: 'memory' });
+      expect((await cache.lookup('absent')).source).toBe('memory');
+      expect(cache.stats().errors).toBeGreaterThan(errors);
+
+      rig.proxies.delay(0);
+      await until('Redis takes writes again', takenByRedis, 20_000);
+      // What was written meanwhile is not taken back: what it replaced is gone in Redis too, and so is what was deleted.
+      await until('the old values are gone', async () => {
+        const left = await Promise.all([redisHas('overwritten'), redisHas('deleted')]);
+        return !left.includes(true);
+      });
+      expect(await cache.get('overwritten')).not.toBe('old');
+      expect(await cache.get('deleted')).toBeUndefined();
+      expect(await cache.get('read')).toBe('old');
+      expect(await cache.getOrCompute('read', load)).toBe('old');
+    },
+  );
+});

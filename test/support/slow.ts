@@ -1,0 +1,32 @@
+/** Redis nodes that can be made slow: the kit's fault proxy before each of them, in this process. */
+import { ProxyServer } from '../../harness/faults/proxy/server.ts';
+import type { Address } from './redis.ts';
+
+export interface Slowed extends AsyncDisposable {
+  /** The proxies, in the order of the nodes. */
+  readonly addresses: readonly Address[];
+  /** Leads a client of sentinels or a cluster to the proxies, whichever node it is told of. */
+  readonly natMap: Readonly<Record<string, Address>>;
+  /** Each reply comes so much later, from now on and on connections that exist too; 0: at once. */
+  delay(latencyMs: number, jitterMs?: number): void;
+}
+
+export async function slowed(nodes: readonly Address[]): Promise<Slowed> {
+  const proxies = await Promise.all(nodes.map((node) => ProxyServer.start(node)));
+  const addresses = proxies.map(({ address }) => address);
+  return {
+    addresses,
+    natMap: Object.fromEntries(
+      nodes.map(({ host, port }, i) => [`${host}:${port}`, addresses[i] as Address]),
+    ),
+    delay(latencyMs, jitterMs = 0) {
+      for (const proxy of proxies) {
+        if (latencyMs === 0) proxy.remove('slow');
+        else proxy.add('slow', { type: 'latency', latencyMs, jitterMs });
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(proxies.map((proxy) => proxy.close()));
+    },
+  };
+}
