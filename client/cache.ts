@@ -26,6 +26,7 @@ import { Remote } from './remote.ts';
 import { type Gauges, Statistics } from './statistics.ts';
 import { LocalTier } from './tiers/local.ts';
 import type { CoherenceOnDemand } from './tiers/on-demand.ts';
+import { Questions } from './tiers/questions.ts';
 import type {
   Cache,
   CacheEvent,
@@ -96,7 +97,7 @@ export class SupervisedCache implements Cache {
       fallback,
       remote,
       connection,
-      local: coherence && options.l1 && firstTier(coherence, options.namespace, options.l1),
+      local: coherence && options.l1 && firstTier(coherence, options.namespace, options.l1, remote),
       tags,
       clearRemote,
       codecs: options.codecs,
@@ -329,8 +330,16 @@ function firstTier(
   coherence: CoherenceOnDemand,
   namespace: string,
   { maxEntries, ttlSeconds }: NonNullable<ResolvedCache['l1']>,
+  remote: Remote | undefined,
 ): LocalTier {
-  return new LocalTier(coherence.open(), { maxEntries, ttlMs: ttlSeconds * 1000, prefix: `${namespace}:` });
+  const prefix = `${namespace}:`;
+  const questions = remote && new Questions((key) => remote.get(prefix + key));
+  return new LocalTier(coherence.open(), {
+    maxEntries,
+    ttlMs: ttlSeconds * 1000,
+    prefix,
+    ...(questions && { ask: (key) => questions.put(key) }),
+  });
 }
 
 function valueIn<T>({ value }: Entry<T>): T {

@@ -1,13 +1,14 @@
 /**
  * Writing: the value as an envelope to Redis, or to memory while Redis is away. A durable write never goes to memory.
  *
- * Whatever a write's outcome, what the first tier holds of the key is dropped with it; it is filled again by the next read.
+ * Whatever a write's outcome, what the first tier holds of the key is dropped with it; what Redis has taken is kept there.
  */
 import { schemaIdOf } from './codec/schema.ts';
 import { encodeEnvelope, type Freshness, type TagStamp } from './envelope.ts';
 import { DurabilityError, isConnectivityError } from './errors.ts';
 import { resolveDurability, resolveTtl } from './options.ts';
 import type { Parts } from './parts.ts';
+import type { Filling } from './tiers/local.ts';
 import type { Durability, WriteOptions, WriteReceipt } from './types.ts';
 
 export interface StoreOptions extends Omit<WriteOptions, 'tags'> {
@@ -26,6 +27,15 @@ export interface Encoded {
   readonly payload: Buffer;
   readonly ttlSeconds: number | null;
   readonly freshness: Freshness | undefined;
+}
+
+/** What the first tier keeps of it; "there is nothing" is left to Redis. */
+export function fillingOf(
+  value: unknown,
+  { payload, freshness }: Encoded,
+  { stamps }: Pick<StoreOptions, 'stamps'>,
+): Filling | undefined {
+  return value === undefined ? undefined : { payload, freshness, tags: stamps };
 }
 
 export class Writer {
@@ -130,8 +140,11 @@ export class Writer {
     if (!remote) return this.#keep(physical, payload, ttlSeconds);
     const wasDirty = fallback.isDirty(physical);
     fallback.forget(physical);
+    const write = local?.write(key);
+    let kept: Filling | undefined;
     try {
       const replicas = await remote.set(physical, payload, ttlSeconds, durability, !options.outdates);
+      kept = write && fillingOf(value, entry, options);
       statistics.writes += 1;
       if (replicas !== undefined) fallback.journal.supersede(physical);
       if (fallback.pending) fallback.recover();
@@ -139,8 +152,7 @@ export class Writer {
     } catch (error) {
       return this.#failed(key, entry, error, { durability, wasDirty, outdates: options.outdates });
     } finally {
-      // Kept by the next read: only that knows that nothing came after it.
-      local?.forget([key]);
+      write?.end(kept);
     }
   }
 

@@ -9,8 +9,9 @@ import { CommandError, isConnectivityError } from '../errors.ts';
 import type { Parts } from '../parts.ts';
 import type { Reader, Reading } from '../reader.ts';
 import { isForeignType, type Remote } from '../remote.ts';
+import type { Filling } from '../tiers/local.ts';
 import type { ReadOptions, WriteOptions } from '../types.ts';
-import type { StoreOptions, Writer } from '../writer.ts';
+import { fillingOf, type StoreOptions, type Writer } from '../writer.ts';
 import type { Attempt, Known, Turn, Woken } from './engine.ts';
 import { type Claim, type Fetched, type Held, type Leases, NOTHING_SEEN, seenOf } from './lease.ts';
 import type { Patience } from './patience.ts';
@@ -244,15 +245,19 @@ export class CacheAttempt<T> implements Attempt<T> {
     if (!entry) return claim.release('again');
     const { payload, ttlSeconds } = entry;
     const ttlMs = ttlSeconds === null ? null : Math.max(1, Math.round(ttlSeconds * 1000));
+    const write = local?.write(this.#key);
+    let kept: Filling | undefined;
     try {
-      if (await claim.store(payload, ttlMs, this.#seen)) statistics.writes += 1;
+      if (await claim.store(payload, ttlMs, this.#seen)) {
+        kept = write && fillingOf(value, entry, options);
+        statistics.writes += 1;
+      }
     } catch (error) {
       // Refused (a server that is full): who waits need not wait for the lease's end.
       if (error instanceof CommandError) await claim.release('again');
       throw error;
     } finally {
-      // Kept by the next read: only that knows that nothing came after it.
-      local?.forget([this.#key]);
+      write?.end(kept);
     }
   }
 

@@ -12,8 +12,9 @@
  * Use:
  *   read:   if (coherence.live) look into the first tier; else, and on a miss:
  *           const fill = coherence.begin(key); read Redis's master; if (fill.end()) keep it (`end` also when the read failed)
- *   write:  coherence.forget([key]) when the write is answered or has failed; keep nothing of one's own write: its
- *           invalidation comes as everybody's, and only the next read knows that nothing came after it
+ *   write:  coherence.forget([key]) when the write is answered or has failed; one's own write may be served until `boundMs` after
+ *           it was sent, and no longer: its invalidation may be another's too (the server tells once of all that changed a key in one
+ *           turn of its loop), and only a read that is asked after it knows that nothing came after the write
  *   events: 'invalidate' drop these keys; 'reset' drop all; 'lost' and 'live' for information
  *
  * 'reset' comes when it is live again after a gap, not when the gap begins: what is kept may serve as a fallback while
@@ -57,7 +58,8 @@ export interface CoherenceOptions {
 }
 
 export type CoherenceEvent =
-  | { readonly type: 'invalidate'; readonly keys: readonly string[] }
+  /** `here`: this process says so itself. */
+  | { readonly type: 'invalidate'; readonly keys: readonly string[]; readonly here: boolean }
   | { readonly type: 'reset'; readonly reason: string }
   | { readonly type: 'live' }
   | { readonly type: 'lost'; readonly reason: string };
@@ -107,12 +109,13 @@ export class Coherence {
 
   /** Before a key is read from its master; the fill counts if nothing about it comes until `end`. */
   begin(key: string): Fill {
-    if (!this.#whole || !this.#listed() || !this.#covers(key)) return this.#fills.refused();
+    if (!this.#whole || !this.#listed() || !this.covers(key)) return this.#fills.refused();
     const fill = this.#fills.begin(key);
     return { end: () => fill.end() && this.#listed() };
   }
 
-  #covers(key: string): boolean {
+  /** Whether changes of the key are told of. */
+  covers(key: string): boolean {
     const { prefixes } = this.#options;
     for (const prefix of prefixes) if (key.startsWith(prefix)) return true;
     return false;
@@ -120,8 +123,12 @@ export class Coherence {
 
   /** This process has changed the keys, or may have: dropped here at once, as if Redis had said so. */
   forget(keys: readonly string[]): void {
+    this.#changed(keys, true);
+  }
+
+  #changed(keys: readonly string[], here: boolean): void {
     for (const key of keys) this.#fills.overtake(key);
-    this.#events.emit({ type: 'invalidate', keys });
+    this.#events.emit({ type: 'invalidate', keys, here });
   }
 
   on(listener: (event: CoherenceEvent) => void): () => void {
@@ -221,7 +228,7 @@ export class Coherence {
 
   #heard(post: Post, keys: readonly string[] | undefined): void {
     if (post.left.signal.aborted) return;
-    if (keys) this.forget(keys);
+    if (keys) this.#changed(keys, false);
     else this.#reset('the keys were flushed');
   }
 

@@ -8,10 +8,15 @@
  * coherence is not live nothing is served as current, but what is held can still be asked for (`remembered`), for the
  * time in which Redis does not answer.
  *
+ * What this process has written is served from its acknowledgement on, but only until `boundMs` after it was sent: whoever
+ * overwrites it does so later than that, heard of or not. Its first read asks Redis behind the reader's back whether it still
+ * stands, and then it is an entry as any other. So the first read after a write costs a command, as ever, and no wait.
+ *
  * Eviction is SIEVE: a hit only sets a mark, and the hand passes marked entries over once (Zhang et al., NSDI 2024).
  * Left out: who invalidates (`coherence.ts`), and whether the tags of an entry are current (`reader.ts`).
  */
 
+import { now } from '../connection/timing.ts';
 import type { Freshness, TagStamp } from '../envelope.ts';
 import type { StandardSchema } from '../types.ts';
 import type { Coherence } from './coherence.ts';
@@ -29,8 +34,24 @@ export interface LocalEntry {
   schemaId: string | undefined;
 }
 
+/** Of a value that this process wrote, until Redis has been asked for it. */
+interface Own {
+  /** On the monotonic clock: nobody can have overwritten it longer than `boundMs` before. */
+  readonly untilMs: number;
+  /** The server has told of a change: of this write, as far as anybody can say. A second is somebody else's. */
+  told: boolean;
+  asked: boolean;
+}
+
+/** A write on its way. */
+interface Writing {
+  readonly untilMs: number;
+  told: number;
+}
+
 interface Slot extends LocalEntry {
   readonly key: string;
+  own: Own | undefined;
   visited: boolean;
   newer: Slot | undefined;
   older: Slot | undefined;
@@ -44,23 +65,36 @@ export interface LocalFill {
   end(entry?: Filling): void;
 }
 
+/** One write on its way. To be ended in any case, with what Redis has taken: that is kept unless others changed it meanwhile. */
+export interface LocalWrite {
+  end(entry?: Filling): void;
+}
+
 export interface LocalTierOptions {
   readonly maxEntries: number;
   /** Longest time an entry stays without being asked for again from Redis, in ms. */
   readonly ttlMs: number;
   /** What the physical keys begin with: `ns:`. */
   readonly prefix: string;
+  /** What the master has of the key, null for nothing. Absent: nothing that was written here is kept. */
+  readonly ask?: (key: string) => Promise<Buffer | null>;
+  /** Unix time in ms. */
   readonly now?: () => number;
+  /** The monotonic clock. */
+  readonly clock?: () => number;
 }
 
-export type Coherent = Pick<Coherence, 'live' | 'begin' | 'forget' | 'on' | 'close'>;
+export type Coherent = Pick<Coherence, 'live' | 'boundMs' | 'covers' | 'begin' | 'forget' | 'on' | 'close'>;
 
 export class LocalTier {
   readonly #options: LocalTierOptions;
   readonly #coherence: Coherent;
   readonly #now: () => number;
+  readonly #clock: () => number;
   /** By logical key. */
   readonly #slots = new Map<string, Slot>();
+  /** The last of each key. */
+  readonly #writes = new Map<string, Writing>();
   #newest: Slot | undefined;
   #oldest: Slot | undefined;
   #hand: Slot | undefined;
@@ -70,10 +104,11 @@ export class LocalTier {
     this.#coherence = coherence;
     this.#options = options;
     this.#now = options.now ?? Date.now;
+    this.#clock = options.clock ?? now;
     coherence.on((event) => {
       if (event.type === 'reset') this.clear();
       else if (event.type === 'invalidate')
-        for (const key of event.keys) this.#drop(key.slice(options.prefix.length));
+        for (const key of event.keys) this.#changed(key.slice(options.prefix.length), event.here);
     });
   }
 
@@ -94,6 +129,7 @@ export class LocalTier {
       this.#remove(slot);
       return undefined;
     }
+    if (slot.own && !this.#stands(slot, slot.own)) return undefined;
     slot.visited = true;
     return slot;
   }
@@ -113,6 +149,23 @@ export class LocalTier {
     };
   }
 
+  /** Before a key is written: whatever becomes of the write, what was held of the key is dropped with its end. */
+  write(key: string): LocalWrite {
+    const physical = this.#options.prefix + key;
+    const kept = this.#options.ask && this.#coherence.live && this.#coherence.covers(physical);
+    const writing = { untilMs: this.#clock() + this.#coherence.boundMs, told: 0 };
+    if (kept) this.#writes.set(key, writing);
+    return {
+      end: (entry) => {
+        // Another write, a deletion or a gap came in between where it is not there any more.
+        const undisturbed = this.#writes.get(key) === writing && writing.told <= 1;
+        this.#coherence.forget([physical]);
+        if (!entry || !undisturbed || !this.#coherence.live) return;
+        this.#put(key, entry).own = { untilMs: writing.untilMs, told: writing.told === 1, asked: false };
+      },
+    };
+  }
+
   /** This process changed the keys, or may have. */
   forget(keys: readonly string[]): void {
     this.#coherence.forget(keys.map((key) => this.#options.prefix + key));
@@ -120,6 +173,7 @@ export class LocalTier {
 
   clear(): void {
     this.#slots.clear();
+    this.#writes.clear();
     this.#newest = undefined;
     this.#oldest = undefined;
     this.#hand = undefined;
@@ -130,12 +184,41 @@ export class LocalTier {
     this.clear();
   }
 
-  #drop(key: string): void {
+  #changed(key: string, here: boolean): void {
     const slot = this.#slots.get(key);
-    if (slot) this.#remove(slot);
+    if (here) {
+      this.#writes.delete(key);
+      if (slot) this.#remove(slot);
+      return;
+    }
+    const writing = this.#writes.get(key);
+    if (writing) writing.told += 1;
+    if (slot?.own?.told === false) slot.own.told = true;
+    else if (slot) this.#remove(slot);
   }
 
-  #put(key: string, { payload, tags, freshness }: Filling): void {
+  /** Whether what was written here may be served still. Asked for the first time, Redis is asked too. */
+  #stands(slot: Slot, own: Own): boolean {
+    if (this.#clock() >= own.untilMs) return false;
+    // Asked before its own invalidation has come, the answer would be void.
+    if (own.told && !own.asked) this.#confirm(slot, own);
+    return true;
+  }
+
+  #confirm(slot: Slot, own: Own): void {
+    own.asked = true;
+    const fill = this.#coherence.begin(this.#options.prefix + slot.key);
+    this.#options.ask?.(slot.key).then(
+      (payload) => {
+        if (!fill.end() || this.#slots.get(slot.key) !== slot) return;
+        if (payload?.equals(slot.payload)) slot.own = undefined;
+        else this.#remove(slot);
+      },
+      () => fill.end(),
+    );
+  }
+
+  #put(key: string, { payload, tags, freshness }: Filling): Slot {
     const existing = this.#slots.get(key);
     if (existing) this.#remove(existing);
     const bound = this.#now() + this.#options.ttlMs;
@@ -147,6 +230,7 @@ export class LocalTier {
       tags,
       freshness,
       expiresAt,
+      own: undefined,
       value: undefined,
       ready: false,
       schema: undefined,
@@ -160,6 +244,7 @@ export class LocalTier {
     this.#oldest ??= slot;
     this.#slots.set(key, slot);
     if (this.#slots.size > this.#options.maxEntries) this.#evict();
+    return slot;
   }
 
   #evict(): void {

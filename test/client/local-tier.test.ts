@@ -3,10 +3,12 @@ import { encodeEnvelope } from '../../client/index.ts';
 import type { CoherenceEvent } from '../../client/tiers/coherence.ts';
 import { Fills } from '../../client/tiers/fills.ts';
 import { type Coherent, deepFreeze, LocalTier } from '../../client/tiers/local.ts';
+import { Questions } from '../../client/tiers/questions.ts';
 
 /** What a server says, said by the test. */
 class Told implements Coherent {
   live = true;
+  readonly boundMs = 500;
   readonly #fills = new Fills();
   #listener: (event: CoherenceEvent) => void = () => {};
   begin = (key: string) => (this.live ? this.#fills.begin(key) : this.#fills.refused());
@@ -15,10 +17,16 @@ class Told implements Coherent {
     return () => {};
   };
   close = () => {};
-  forget = (keys: readonly string[]): void => {
+  covers = (key: string) => !key.startsWith('ns:elsewhere');
+  forget = (keys: readonly string[]): void => this.#changed(keys, true);
+  /** The server says so. */
+  tell(...keys: readonly string[]): void {
+    this.#changed(keys, false);
+  }
+  #changed(keys: readonly string[], here: boolean): void {
     for (const key of keys) this.#fills.overtake(key);
-    this.#listener({ type: 'invalidate', keys });
-  };
+    this.#listener({ type: 'invalidate', keys, here });
+  }
   reset(): void {
     this.#fills.overtakeAll();
     this.#listener({ type: 'reset', reason: 'the test says so' });
@@ -59,7 +67,7 @@ describe('the first tier', () => {
     const tier = open();
     put(tier, 'k', 'old');
     const [first, second] = [tier.begin('k'), tier.begin('k')];
-    told.forget(['ns:k', 'ns:~tag:1']);
+    told.tell('ns:k', 'ns:~tag:1');
     expect(tier.get('k')).toBeUndefined();
     const third = tier.begin('k');
     first.end(entry('old'));
@@ -104,11 +112,166 @@ describe('the first tier', () => {
     expect(tier.size).toBe(1);
   });
 
+  describe('of what was written here', () => {
+    const stored = new Map<string, Buffer>();
+    let asked: string[] = [];
+    let answered: Promise<unknown> = Promise.resolve();
+    const openOwn = (): LocalTier => {
+      at = 1_000;
+      told = new Told();
+      stored.clear();
+      asked = [];
+      const ask = (key: string): Promise<Buffer | null> => {
+        asked.push(key);
+        const answer = Promise.resolve(stored.get(key) ?? null);
+        answered = answer.then(() => {});
+        return answer;
+      };
+      const clock = (): number => at;
+      return new LocalTier(told, { maxEntries: 100, ttlMs: 10_000, prefix: 'ns:', now: clock, clock, ask });
+    };
+    /** Written, acknowledged and told of. */
+    const written = (tier: LocalTier, value = 'own'): void => {
+      const write = tier.write('k');
+      stored.set('k', encodeEnvelope(value));
+      told.tell('ns:k');
+      write.end(entry(value));
+    };
+    const held = (tier: LocalTier): Buffer | undefined => tier.get('k')?.payload;
+
+    it('serves it at once, and for good when its first read has found it in Redis', async () => {
+      const tier = openOwn();
+      written(tier);
+      expect(asked).toEqual([]);
+      expect([held(tier), held(tier)]).toEqual([encodeEnvelope('own'), encodeEnvelope('own')]);
+      expect(asked).toEqual(['k']);
+      await answered;
+      at += 5_000;
+      expect(held(tier)).toEqual(encodeEnvelope('own'));
+      expect(asked).toEqual(['k']);
+      told.tell('ns:k');
+      expect(held(tier)).toBeUndefined();
+    });
+
+    it('drops it when something else is in Redis: the change came in one message with the own', async () => {
+      const tier = openOwn();
+      written(tier);
+      stored.set('k', encodeEnvelope('another'));
+      expect(held(tier)).toEqual(encodeEnvelope('own'));
+      await answered;
+      expect(held(tier)).toBeUndefined();
+      written(tier);
+      stored.delete('k');
+      held(tier);
+      await answered;
+      expect(held(tier)).toBeUndefined();
+    });
+
+    it('serves it no longer than the bound after it was sent, asked for or not', () => {
+      const tier = openOwn();
+      const write = tier.write('k');
+      at += 100;
+      write.end(entry('own'));
+      at += 399;
+      expect(held(tier)).toBeDefined();
+      at += 1;
+      expect([held(tier), asked]).toEqual([undefined, []]);
+      // Better than nothing while Redis is away.
+      expect(tier.remembered('k')).toBeDefined();
+    });
+
+    it('takes the first message for the own write’s, whenever it comes, and a second for another’s', () => {
+      const tier = openOwn();
+      const write = tier.write('k');
+      write.end(entry('own'));
+      expect([held(tier), asked]).toEqual([encodeEnvelope('own'), []]);
+      told.tell('ns:k');
+      expect([held(tier), asked]).toEqual([encodeEnvelope('own'), ['k']]);
+      told.tell('ns:k');
+      expect(held(tier)).toBeUndefined();
+      const overtaken = tier.write('k');
+      told.tell('ns:k');
+      told.tell('ns:k');
+      overtaken.end(entry('own'));
+      expect(held(tier)).toBeUndefined();
+    });
+
+    it.each<[string, (tier: LocalTier) => void]>([
+      ['a deletion here', (tier) => tier.forget(['k'])],
+      ['another write here', (tier) => tier.write('k').end()],
+      ['a deletion by pattern here', () => told.forget(['ns:k'])],
+      ['a clear', (tier) => tier.clear()],
+      ['a gap', () => told.reset()],
+      [
+        'coherence that is lost',
+        () => {
+          told.live = false;
+        },
+      ],
+    ])('keeps nothing after %s, on its way or written', (_, disturb) => {
+      for (const early of [true, false]) {
+        const tier = openOwn();
+        put(tier, 'k', 'old');
+        const write = tier.write('k');
+        if (early) disturb(tier);
+        write.end(entry('own'));
+        if (!early) disturb(tier);
+        expect(held(tier)).toBeUndefined();
+      }
+    });
+
+    it('keeps nothing of a write that failed, of a key that nobody tells of, or begun in a gap', () => {
+      const tier = openOwn();
+      put(tier, 'k', 'old');
+      tier.write('k').end();
+      expect(held(tier)).toBeUndefined();
+      tier.write('elsewhere').end(entry('own'));
+      expect(tier.get('elsewhere')).toBeUndefined();
+      told.live = false;
+      const early = tier.write('k');
+      told.live = true;
+      early.end(entry('own'));
+      expect([held(tier), tier.size]).toEqual([undefined, 0]);
+    });
+
+    it('lets no read that began before a write replace it, nor an answer from before another write confirm it', async () => {
+      const tier = openOwn();
+      const read = tier.begin('k');
+      written(tier);
+      read.end(entry('old'));
+      expect(held(tier)).toEqual(encodeEnvelope('own'));
+      told.tell('ns:k');
+      await answered;
+      expect([held(tier), tier.size]).toEqual([undefined, 0]);
+    });
+  });
+
   it('freezes a value through and through', () => {
     const value = deepFreeze({ list: [{ n: 1 }], none: null });
     expect(() => value.list.push({ n: 2 })).toThrowError(TypeError);
     expect(() => {
       (value.list[0] as { n: number }).n = 2;
     }).toThrowError(TypeError);
+  });
+});
+
+describe('questions that nobody waits for', () => {
+  it('go out together after the turn in which they came, each with its own answer', async () => {
+    const asked: string[] = [];
+    let ticks = 0;
+    const questions = new Questions((key) => {
+      asked.push(`${key} ${ticks}`);
+      process.nextTick(() => {
+        ticks += 1;
+      });
+      return key === 'bad' ? Promise.reject(new Error('refused')) : Promise.resolve(Buffer.from(key));
+    });
+    const all = Promise.allSettled(['a', 'bad', 'b'].map((key) => questions.put(key)));
+    await Promise.resolve();
+    expect(asked).toEqual([]);
+    expect((await all).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    // In one tick: a connection makes one command of them.
+    expect(asked).toEqual(['a 0', 'bad 0', 'b 0']);
+    expect(String(await questions.put('c'))).toBe('c');
   });
 });

@@ -1,6 +1,7 @@
 import type { Scenario } from '../scenario.ts';
 import { coherenceDelay, coherenceRaces, trackingCost } from './coherence.ts';
 import { outage } from './outage.ts';
+import { ownWrites } from './own-writes.ts';
 import { poison } from './poison.ts';
 import { computedHit, getMany, hundredGets, localHit, oneGet } from './reads.ts';
 import { stampede } from './stampede.ts';
@@ -19,6 +20,7 @@ export const scenarios: readonly Scenario[] = [
   tags,
   coherenceDelay,
   coherenceRaces,
+  ownWrites,
   trackingCost,
   outage,
   poison,

@@ -1,0 +1,23 @@
+/** Questions that nobody waits for: those of one turn of the event loop go out together, after what the turn had to answer. */
+export class Questions {
+  readonly #ask: (key: string) => Promise<Buffer | null>;
+  #waiting: (() => void)[] = [];
+
+  constructor(ask: (key: string) => Promise<Buffer | null>) {
+    this.#ask = ask;
+  }
+
+  put(key: string): Promise<Buffer | null> {
+    return new Promise((resolve, reject) => {
+      const first = this.#waiting.length === 0;
+      this.#waiting.push(() => this.#ask(key).then(resolve, reject));
+      if (first) setImmediate(() => this.#send());
+    });
+  }
+
+  #send(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const send of waiting) send();
+  }
+}
