@@ -54,7 +54,8 @@ export interface L1Options {
   readonly ttlSeconds?: number;
   /**
    * Keep only keys that begin with one of these; default: all. Redis tells every process with a first tier of every write to
-   * such keys: where most writes go to keys that nobody reads twice, this spares it that.
+   * such keys: where most writes go to keys that nobody reads twice, this spares it that. `['v']` is all that `wrap`, and
+   * `buildKey` without a `namespace`, make, and leaves out leases and shared statistics.
    */
   readonly prefixes?: readonly string[];
   /** Longest time, in ms, that an overwritten value may be served, whatever happens to a connection; default 500. */

@@ -1,0 +1,62 @@
+/** What a listener is told of a load, by what it listens to: the lease of a load lies below the namespace, as the entry does. */
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { linksBeside } from '../../../client/connection/beside.ts';
+import { buildKey, redisCache, SharedStatistics } from '../../../client/index.ts';
+import { resolveConnection } from '../../../client/options.ts';
+import { Listener } from '../../../client/tiers/listener.ts';
+import { RedisProcess } from '../../support/redis.ts';
+import { loadLibrary } from '../compute/bench.ts';
+
+let redis: RedisProcess;
+beforeAll(async () => {
+  redis = await RedisProcess.start();
+  await loadLibrary(redis);
+});
+afterAll(() => redis[Symbol.asyncDispose]());
+
+interface Ear {
+  readonly messages: (readonly string[])[];
+  /** Until all that was said before has come. */
+  readonly heard: () => Promise<void>;
+}
+
+async function listen(prefixes: readonly string[]): Promise<Ear> {
+  const { address } = redis;
+  const link = await linksBeside(resolveConnection({ mode: 'standalone', address }))(address);
+  const messages: (readonly string[])[] = [];
+  const listener = await Listener.arm(link, prefixes, (keys) => messages.push(keys ?? []), 5_000);
+  onTestFinished(() => listener.close('the test is over'));
+  const heard = (): Promise<void> => new Promise((resolve) => listener.beat(5_000, resolve));
+  return { messages, heard };
+}
+
+describe('a load', () => {
+  it('is two messages and three keys to who listens to the namespace, and one to who listens to built keys', async () => {
+    const cache = redisCache({
+      address: redis.address,
+      namespace: 'ns',
+      compute: { patienceMs: 5_000, leaseMs: 60_000 },
+    });
+    onTestFinished(() => cache.close());
+    await cache.ping();
+    // As a first tier does, without and with `l1.prefixes: ['v']`.
+    const all = await listen(['ns:']);
+    const built = await listen(['ns:~tag:', 'ns:v']);
+    const statistics = new SharedStatistics(cache);
+    const key = buildKey('user', 42);
+    // A turn of the server between the lease and the store.
+    await cache.getOrCompute(key, () => redis.admin().ping());
+    await statistics.close();
+    await cache.close();
+    await all.heard();
+    await built.heard();
+    const entry = cache.physicalKey(key);
+    const lease = `ns:~lease:{${entry}}`;
+    expect(all.messages.slice(0, 2).map((keys) => keys.toSorted())).toEqual([
+      [lease],
+      [entry, lease].toSorted(),
+    ]);
+    expect(all.messages.slice(2).flat()).toContain('ns:~stats:loads');
+    expect(built.messages).toEqual([[entry]]);
+  });
+});
