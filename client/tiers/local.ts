@@ -137,7 +137,9 @@ export class LocalTier {
   /** What was current when it was last known to be: better than no answer. */
   remembered(key: string): LocalEntry | undefined {
     const slot = this.#slots.get(key);
-    return slot !== undefined && slot.expiresAt > this.#now() ? slot : undefined;
+    if (slot === undefined || slot.expiresAt <= this.#now()) return undefined;
+    // Never found in Redis: nobody knows whether it was current at all.
+    return slot.own && this.#clock() >= slot.own.untilMs ? undefined : slot;
   }
 
   begin(key: string): LocalFill {
@@ -199,7 +201,10 @@ export class LocalTier {
 
   /** Whether what was written here may be served still. Asked for the first time, Redis is asked too. */
   #stands(slot: Slot, own: Own): boolean {
-    if (this.#clock() >= own.untilMs) return false;
+    if (this.#clock() >= own.untilMs) {
+      this.#remove(slot);
+      return false;
+    }
     // Asked before its own invalidation has come, the answer would be void.
     if (own.told && !own.asked) this.#confirm(slot, own);
     return true;
