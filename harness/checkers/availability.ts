@@ -2,8 +2,8 @@
  * The share of *scheduled* operations that were good: answered, with a right value, within the caller's deadline. What was
  * not sent, refused, unanswered, late or wrong is not good.
  *
- * A miss is a right answer of a cache; a value is right where it is one that was written to its key, or, for `getOrCompute`, what
- * the loader gives. `errors` is the share that did not complete as ok, whatever the value.
+ * A miss is a right answer of a cache; a value is right where it is one that was written to its key in this trial (keys carry the
+ * trial's name: one that nobody wrote has no value), or, for `getOrCompute`, what the loader gives. `errors` is the share that did not complete as ok, whatever the value.
  *
  * Without a fault an answer of the memory fallback is not good and counts as an error: Redis was there and did not serve. Under a fault
  * it is what the fallback is for.
@@ -80,7 +80,7 @@ function isWrong(
 ): boolean {
   if (kind !== 'get' && kind !== 'getOrCompute') return false;
   if (answer === null || answer === undefined) return kind === 'getOrCompute';
-  return right !== undefined && !right.has(answer);
+  return right?.has(answer) !== true;
 }
 
 /** Of a batch that was read: how many keys were answered, and how many of them rightly. A miss is right. */

@@ -17,8 +17,11 @@ const DENIED: readonly (readonly [string, ...string[]])[] = [
   ['ACL', 'LIST'],
 ];
 
-/** What must not be tried: where it is allowed by mistake it would do what it says. Redis is asked what it would answer. */
-const DESTRUCTIVE: ReadonlySet<string> = new Set(['FLUSHALL', 'FLUSHDB', 'SHUTDOWN']);
+/**
+ * What is not tried: where it is allowed by mistake it would do what it says. Redis is asked what it would answer. DEBUG is asked
+ * for as well: while it is switched off for everybody (enable-debug-command) it answers ERR, whoever may use it.
+ */
+const DRY_RUN: ReadonlySet<string> = new Set(['FLUSHALL', 'FLUSHDB', 'SHUTDOWN', 'DEBUG']);
 
 export const security = scripted({
   name: 'security',
@@ -59,13 +62,11 @@ async function isDenied(
   command: readonly [string, ...string[]],
 ): Promise<boolean> {
   const { environment, spec } = context;
-  if (DESTRUCTIVE.has(command[0])) {
+  if (DRY_RUN.has(command[0])) {
     const admin = await environment.admin(node.id);
     return String(await admin.call('ACL', 'DRYRUN', spec.app.username, ...command)) !== 'OK';
   }
-  const reply = await replyTo(context, node.address, command, spec.app);
-  // DEBUG is switched off for everybody (enable-debug-command), which Redis checks before the ACL.
-  return reply === 'NOPERM' || (command[0] === 'DEBUG' && reply === 'ERR');
+  return (await replyTo(context, node.address, command, spec.app)) === 'NOPERM';
 }
 
 /** The first word of the answer: an error's code, or what was not refused. */

@@ -145,11 +145,20 @@ describe('availability', () => {
       op({ at: 1, done: 2, key: 'k', value: 'b', outcome: 'info' }),
       op({ at: 5, done: 6, kind: 'get', key: 'k', answer: 'b' }),
       op({ at: 6, done: 7, kind: 'get', key: 'k', answer: null }),
-      op({ at: 7, done: 8, kind: 'get', key: 'written before the trial', answer: 'x' }),
       op({ at: 8, done: 9, kind: 'get', key: 'k', answer: 'c' }),
     );
-    expect(finding.figures.rightValues).toMatchObject({ successes: 5, n: 6 });
+    expect(finding.figures.rightValues).toMatchObject({ successes: 4, n: 5 });
     expect(finding.reasons.join()).toMatch(/get k \(wrong\)/);
+  });
+
+  it('takes a value under a key that nobody wrote for wrong: it is somebody else’s', () => {
+    const finding = check(
+      writes(0, 3, 1),
+      op({ at: 7, done: 8, kind: 'get', key: 'never written', answer: 'x' }),
+      op({ at: 8, done: 9, kind: 'get', key: 'never written', answer: null }),
+    );
+    expect(finding.figures.rightValues).toMatchObject({ successes: 4, n: 5 });
+    expect(finding.reasons.join()).toMatch(/get never written \(wrong\)/);
   });
 
   const computed = (at: number, source: 'redis' | 'memory' | 'loader') =>

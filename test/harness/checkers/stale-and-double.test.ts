@@ -203,6 +203,22 @@ describe('failovers', () => {
     });
   });
 
+  it('counts a change that no sentinel was heard to tell of: the nodes say who is master', () => {
+    const looks = [
+      sample('redis-1', 1000, { role: 'master' }),
+      sample('redis-2', 1000, { role: 'slave' }),
+      sample('redis-2', 5000, { role: 'master' }),
+      // It hung and is back: master still, until the sentinels make it a replica.
+      sample('redis-1', 5000, { role: 'master' }),
+      sample('redis-1', 6000, { role: 'slave' }),
+    ];
+    const finding = check(fault(2000, 2600), looks);
+    expect(finding.figures.failovers).toMatchObject({ value: 1 });
+    expect(finding.reasons).toEqual(['the master changed: redis-2 became master']);
+    const heard = change(2500, 'mymaster a b', 'sentinel-1');
+    expect(check(fault(2000, 2600), heard, looks).figures.failovers).toMatchObject({ value: 1 });
+  });
+
   it('does not know where nobody looked after the last fault', () => {
     const early = sample('redis-1', 2100, { role: 'master' });
     expect(check(fault(2000, 2600), early)).toMatchObject({ validity: 'unknown', figures: {} });

@@ -1,0 +1,61 @@
+/** What the security script sees of a Redis that lets the app do too much; of a sound one it is seen in trial and drills. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { security } from '../../../harness/workloads/scripted/security.ts';
+import type { ScriptContext } from '../../../harness/workloads/scripted.ts';
+import { RedisProcess } from '../../support/redis.ts';
+
+const APP = { username: 'app', password: 'app-password' };
+let redis: RedisProcess;
+
+beforeAll(async () => {
+  redis = await RedisProcess.start({ conf: ['enable-debug-command yes'] });
+});
+afterAll(() => redis[Symbol.asyncDispose]());
+
+/** What the script records of the commands that are closed to the app, by command. */
+async function recorded(...rules: readonly string[]): Promise<ReadonlyMap<string, unknown>> {
+  const admin = redis.admin();
+  await admin.call(
+    'ACL',
+    'SETUSER',
+    APP.username,
+    'reset',
+    'on',
+    `>${APP.password}`,
+    '~*',
+    '+@all',
+    ...rules,
+  );
+  const seen = new Map<string, unknown>();
+  const context: Partial<ScriptContext> = {
+    environment: {
+      admin: async () => admin,
+      status: async () => [{ id: 'redis-1', address: redis.address, state: 'running' }],
+    } as Partial<ScriptContext['environment']> as ScriptContext['environment'],
+    spec: { app: APP, sentinel: APP } as Partial<ScriptContext['spec']> as ScriptContext['spec'],
+    expect: (id, _what, { actual }) => void seen.set(id.replace('redis-1-', ''), actual),
+  };
+  await security.run(context as ScriptContext);
+  return seen;
+}
+
+const CLOSED = ['-flushall', '-flushdb', '-eval', '-config', '-keys', '-shutdown', '-acl'];
+
+it('says denied where the app may use none of them, also where DEBUG is switched on for who may', async () => {
+  const seen = await recorded(...CLOSED, '-debug');
+  expect([...seen].filter(([, actual]) => actual === 'denied')).toHaveLength(8);
+});
+
+it('says allowed where the app may use DEBUG, which answers ERR to a subcommand that it does not know', async () => {
+  const seen = await recorded(...CLOSED);
+  expect(seen.get('DEBUG')).toBe('allowed');
+  expect(seen.get('CONFIG')).toBe('denied');
+});
+
+it('says allowed of what would destroy, without doing it', async () => {
+  await redis.admin().set('kept', 'yes');
+  const seen = await recorded();
+  expect(seen.get('FLUSHALL')).toBe('allowed');
+  expect(seen.get('SHUTDOWN')).toBe('allowed');
+  expect(await redis.admin().get('kept')).toBe('yes');
+});
