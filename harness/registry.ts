@@ -8,6 +8,7 @@ import type { DriftFinding } from '../infra/docker/drift.ts';
 import type { BuildOptions, BuiltImage } from '../infra/docker/images.ts';
 import type { LockOptions, LockReport } from '../infra/docker/images-lock.ts';
 import { type DoctorCheck, doctor } from '../infra/doctor.ts';
+import type { Environment } from '../infra/environment.ts';
 import type { ProgramSink } from '../infra/process.ts';
 import type { Substrate } from '../infra/substrate.ts';
 import type { Topology } from '../infra/topology.ts';
@@ -77,9 +78,18 @@ export async function holdEnvironment(
         code: 'ENVIRONMENT_BUSY',
         exitCode: EXIT.UNKNOWN,
         where: stateDir,
-        hint: 'wait until it has finished, or use another state directory',
+        hint: 'wait until it has finished, or work in another checkout',
       }),
   });
+}
+
+/** What has just been started or mended may take as long to be seen by every sentinel. */
+const SETTLE_MS = 2_000;
+
+/** What keeps a running environment from being whole, in words (a replica without its master, a sentinel that sees less); undefined: nothing. */
+export async function missingOf(environment: Environment): Promise<string | undefined> {
+  const { missingAfter } = await import('./trial/wholeness.ts');
+  return missingAfter(environment, { boundMs: SETTLE_MS });
 }
 
 /** What `kit doctor` looks at. */

@@ -22,20 +22,28 @@ export function freeBytes(path: string): number {
 export function diskFull(where: string): KitError {
   return new KitError(
     `the disk has ${Math.round(freeBytes(where) / 1024 ** 2)} MB free, an environment needs ${REQUIRED_FREE_BYTES / 1024 ** 2} MB`,
-    { code: 'DISK_FULL', where, hint: 'free some space, or name another state directory', exitCode: 3 },
+    {
+      code: 'DISK_FULL',
+      where,
+      hint: 'free some space, or make .kit a link to a directory with room',
+      exitCode: 3,
+    },
   );
 }
+
+/** ENOENT: what Node's recursive mkdir says of a disk that is mounted read-only, where only EROFS would be true. */
+const UNWRITABLE: ReadonlySet<string> = new Set(['EACCES', 'EROFS', 'EPERM', 'ENOTDIR', 'EEXIST', 'ENOENT']);
 
 /** An errno of the file system as the kit's error; anything else as it is. */
 export function diskError(error: unknown, path: string): unknown {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(path);
-  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM' || code === 'ENOTDIR' || code === 'EEXIST') {
+  if (code !== undefined && UNWRITABLE.has(code)) {
     return new KitError(`cannot write here (${code})`, {
       code: 'STATE_UNWRITABLE',
       exitCode: EXIT.UNKNOWN,
       where: path,
-      hint: 'make the directory writable for this user, or name another state directory',
+      hint: 'make .kit a directory that this user may write, or a link to one',
       cause: error,
     });
   }

@@ -139,7 +139,7 @@ function openFilesCheck(limit: number | undefined): DoctorCheck {
 
 function diskCheck({ freeBytes, requiredFreeBytes, stateDir }: MachineFacts): DoctorCheck {
   const state = freeBytes < requiredFreeBytes ? 'fail' : freeBytes < COMFORTABLE_FREE_BYTES ? 'warn' : 'ok';
-  const remedy = 'free some space, or name another state directory';
+  const remedy = 'free some space, or make .kit a link to a directory with room';
   const found = `${Math.round(freeBytes / 1024 ** 2)} MB free for ${stateDir}`;
   return check('disk', state, found, { warn: remedy, fail: remedy });
 }

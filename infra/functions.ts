@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
+import { EXIT, KitError } from '../config/errors.ts';
 import type { Topology } from './topology.ts';
 
 export const LIBRARY_FILE = 'redis_cache_kit.lua';
@@ -14,7 +15,11 @@ export function functionLibrary(): string {
   return readFileSync(join(import.meta.dirname, '..', 'client', 'functions', LIBRARY_FILE), 'utf8');
 }
 
-/** Loads it on every master, in the place of an older one. */
+/**
+ * Loads it on every master, in the place of an older one.
+ *
+ * @throws KitError `FUNCTIONS_REFUSED` with what the node says
+ */
 export async function loadFunctions(
   topology: Topology,
   admin: (nodeId: string) => Promise<Redis>,
@@ -25,7 +30,13 @@ export async function loadFunctions(
       const redis = await admin(id);
       await redis.call('FUNCTION', 'LOAD', 'REPLACE', text).catch((error: Error) => {
         // A replica has it from its master.
-        if (!error.message.startsWith('READONLY')) throw error;
+        if (error.message.startsWith('READONLY')) return;
+        throw new KitError(`${id} does not take the client's functions: ${error.message}`, {
+          code: 'FUNCTIONS_REFUSED',
+          exitCode: EXIT.UNKNOWN,
+          hint: 'NOREPLICAS: see kit status; OOM: raise redis.maxmemory; the runbook has the others, under "Writes are refused"',
+          cause: error,
+        });
       });
     }),
   );

@@ -1,12 +1,18 @@
 /** A running environment as `kit up` and `kit status` show it: facts for programs, a table for people. No secrets. */
+import { missingOf } from '../harness/registry.ts';
 import type { Shard } from '../infra/cluster.ts';
 import type { Environment } from '../infra/environment.ts';
 
 export interface EnvironmentView {
   readonly environment: string;
   readonly running: true;
-  /** All nodes run and one Redis is master; of a cluster: every slot is served and every master has its replicas. */
+  /**
+   * All nodes run, one Redis is master, every other one is linked to it, and the sentinels see all of that; of a cluster: every slot
+   * is served and every master has its replicas.
+   */
   readonly healthy: boolean;
+  /** What keeps nodes that all run from being healthy, in words; null where nothing does. */
+  readonly missing: string | null;
   /** The one master; null where there is none, and in a cluster. */
   readonly master: string | null;
   /** Of a cluster: who serves which slots. */
@@ -27,14 +33,13 @@ export async function environmentView(environment: Environment): Promise<Environ
     environment.masterId(),
     environment.cluster?.shards(),
   ]);
-  const whole =
-    environment.cluster === undefined
-      ? master !== undefined
-      : (await environment.cluster.missing().catch(String)) === undefined;
+  const allRun = nodes.every(({ state }) => state === 'running');
+  const missing = allRun ? await missingOf(environment) : undefined;
   return {
     environment: environment.name,
     running: true,
-    healthy: whole && nodes.every(({ state }) => state === 'running'),
+    healthy: allRun && missing === undefined,
+    missing: missing ?? null,
     master: master ?? null,
     ...(shards && { shards }),
     nodes: nodes.map(({ id, address, state, pid }) => ({
@@ -70,6 +75,7 @@ export function environmentText(view: EnvironmentView): string {
       .join('  ')
       .trimEnd(),
   );
-  const head = `${view.environment}: ${view.healthy ? 'healthy' : 'NOT healthy'}`;
+  const why = view.missing === null ? '' : `: ${view.missing}`;
+  const head = `${view.environment}: ${view.healthy ? 'healthy' : `NOT healthy${why}`}`;
   return [head, ...table, ...view.departures.map((departure) => `departure: ${departure}`)].join('\n');
 }

@@ -7,12 +7,14 @@ import { environmentText, environmentView } from './environment-view.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';
 
-/** `kit status`: what runs. Ends 0 when all of it does and one node is master, else 1. */
+/** `kit status`: what runs. Ends 0 when all of it does and is of one mind, else 1. */
 export function status(program: Command, session: Session): void {
   program
     .command('status')
     .summary('what runs, where, and who is master')
-    .description('Shows the nodes of an environment. Exit 0: all run and one is master; 1: not so.')
+    .description(
+      'Shows the nodes of an environment. Exit 0: all run, one is master, the others follow it; 1: not so.',
+    )
     .addOption(common.environment())
     .addOption(common.substrate())
     .addOption(common.set())

@@ -9,7 +9,7 @@
  *
  * A folder without a seal, or whose manifest says `incomplete`, is never a GO.
  */
-import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import { canonicalJson } from './canonical-json.ts';
@@ -64,6 +64,13 @@ export interface RunFolder {
  * @throws KitError RUN_FOLDER_NOT_EMPTY, EVIDENCE_NOT_WRITTEN
  */
 export function createRunFolder(dir: string, manifest: Manifest): RunFolder {
+  if (existsSync(dir) && !statSync(dir).isDirectory()) {
+    throw new KitError('the folder for the run is a file', {
+      code: 'RUN_FOLDER_NOT_EMPTY',
+      where: dir,
+      hint: 'choose a new folder with --out',
+    });
+  }
   if (existsSync(dir) && readdirSync(dir).length > 0) {
     throw new KitError('the folder for the run is not empty; evidence of two runs must not mix', {
       code: 'RUN_FOLDER_NOT_EMPTY',

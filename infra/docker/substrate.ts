@@ -225,7 +225,7 @@ class DockerSubstrate implements Substrate {
       throw new KitError(`environment '${environment.name}' is in use by another run`, {
         code: 'ENVIRONMENT_BUSY',
         where: environmentDir(this.#stateDir, environment.name),
-        hint: 'wait until it has finished, or use another state directory',
+        hint: 'wait until it has finished, or work in another checkout',
       });
     }
     if (whose !== 'gone') return;

@@ -112,7 +112,7 @@ export async function probeBinary(
         code: 'REDIS_UNUSABLE',
         exitCode: EXIT.UNKNOWN,
         where: path,
-        hint: 'name a redis-server of 7.0 or newer',
+        hint: 'put a redis-server of 7.0 or newer first on the search path (PATH)',
       },
     );
   }
@@ -121,7 +121,7 @@ export async function probeBinary(
       code: 'REDIS_TOO_OLD',
       exitCode: EXIT.UNKNOWN,
       where: path,
-      hint: 'install a newer Redis, or name another redis-server',
+      hint: 'install a newer Redis, or put one first on the search path (PATH)',
     });
   }
   const accepts = async (directive: string) => {

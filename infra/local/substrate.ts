@@ -141,7 +141,7 @@ class LocalSubstrate implements Substrate {
         code: 'ENVIRONMENT_BUSY',
         exitCode: EXIT.UNKNOWN,
         where: stateDir,
-        hint: 'wait until it has finished, or use another state directory',
+        hint: 'wait until it has finished, or work in another checkout',
       });
     }
     requireSame(topology, ledger);

@@ -117,6 +117,18 @@ describe('a machine that cannot', () => {
   });
 
   describe.runIf(userInfo().uid === 0)('has a full disk (needs root, to mount a small one)', () => {
+    it('for the state, and it is mounted read-only: no defect of the kit', async () => {
+      await using disk = mountDisk('.kit', '2m', 'ro');
+      expect(disk.path).toContain(desk.path);
+      for (const args of [['up'], ['drill', 'hit-miss']]) {
+        await refused(args, {
+          exitCode: EXIT.UNKNOWN,
+          code: 'STATE_UNWRITABLE',
+          says: [/cannot write here/, /make \.kit a directory that this user may write/],
+        });
+      }
+    });
+
     it('for the state: nothing is started', async () => {
       await using disk = mountDisk('.kit', '2m');
       expect(disk.path).toContain(desk.path);
@@ -172,10 +184,14 @@ async function neverPasses(folder: string): Promise<void> {
   expect(JSON.parse(out)).not.toMatchObject({ verdict: { decision: 'GO' } });
 }
 
-function mountDisk(name: string, size: string): AsyncDisposable & { readonly path: string } {
+function mountDisk(
+  name: string,
+  size: string,
+  access: 'rw' | 'ro' = 'rw',
+): AsyncDisposable & { readonly path: string } {
   const path = join(desk.path, name);
   mkdirSync(path);
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', path]);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `${access},size=${size}`, 'tmpfs', path]);
   return { path, [Symbol.asyncDispose]: async () => void execFileSync('umount', ['--lazy', path]) };
 }
 

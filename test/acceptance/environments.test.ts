@@ -1,8 +1,12 @@
 /** `kit up`, `status` and `down` as they are typed: two environments beside each other, each command twice. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import type { EnvironmentView } from '../../scripts/environment-view.ts';
 import { Desk } from '../support/desk.ts';
+import { until } from '../support/redis.ts';
 
 describe('two environments side by side', () => {
   const desk = new Desk();
@@ -61,6 +65,43 @@ describe('two environments side by side', () => {
     expect(JSON.parse(out)).toEqual(views.right);
   });
 
+  it('are not healthy while no replica is linked to the master, and a run says that the master takes no writes', async () => {
+    await cutReplicas('right');
+    const { exitCode, out } = await desk.kit('status', '--env', files.right);
+    expect(exitCode, out).toBe(EXIT.NO_GO);
+    expect(out).toMatch(
+      /^right: NOT healthy: redis-[23] has no link to its master\nredis-1 .* running, master /,
+    );
+    const run = await desk.kit('drill', 'hit-miss', '--env', files.right, '--out', 'cut', '--json');
+    expect(run.exitCode, run.out).toBe(EXIT.UNKNOWN);
+    expect(JSON.parse(run.out)).toMatchObject({
+      error: { code: 'FUNCTIONS_REFUSED', message: expect.stringContaining('NOREPLICAS') },
+    });
+  });
+
+  /** Replicas that no longer know the password: their links are down, all nodes run, and the sentinels see the same master. */
+  async function cutReplicas(name: keyof typeof files): Promise<void> {
+    const secrets = join(desk.path, '.kit', 'environments', name, 'secrets.json');
+    const { redis } = JSON.parse(readFileSync(secrets, 'utf8')) as { redis: { admin: string } };
+    for (const { address } of views[name].nodes.filter(({ id }) => /redis-[23]/.test(id))) {
+      const [host = '', port = ''] = address.split(':');
+      const admin = new Redis({ host, port: Number(port), username: 'admin', password: redis.admin });
+      await admin.config('SET', 'masterauth', 'no longer');
+      await admin.call('CLIENT', 'KILL', 'TYPE', 'master');
+      await until('the link is down', async () =>
+        /master_link_status:down/.test(await admin.info('replication')),
+      );
+      admin.disconnect();
+    }
+    const { address = '' } = views[name].nodes.find(({ id }) => id === 'redis-1') ?? {};
+    const [host = '', port = ''] = address.split(':');
+    const master = new Redis({ host, port: Number(port), username: 'admin', password: redis.admin });
+    await until('the master counts none', async () =>
+      /min_slaves_good_slaves:0/.test(await master.info('replication')),
+    );
+    master.disconnect();
+  }
+
   it('end one without the other, and kit down a second time is not an error', async () => {
     const first = await desk.kit('down', '--env', files.left);
     expect(first).toMatchObject({ exitCode: EXIT.GO, err: '' });
@@ -71,7 +112,7 @@ describe('two environments side by side', () => {
       err: '',
     });
     expect(await desk.kit('status', '--env', files.left)).toMatchObject({ exitCode: EXIT.NO_GO });
-    expect((await desk.kit('status', '--env', files.right)).exitCode).toBe(EXIT.GO);
+    expect((await desk.kit('status', '--env', files.right)).out).toMatch(/^right: /);
     const ended = await desk.kit('down', '--env', files.right, '--json');
     expect(JSON.parse(ended.out)).toMatchObject({ environment: 'right', ended: { length: 6 } });
     await desk.nothingLeft(0);

@@ -90,6 +90,16 @@ describe('a run folder', () => {
     });
   });
 
+  it('refuses a file for a folder', () => {
+    const path = fresh();
+    writeFileSync(path, '');
+    expect(errorOf(() => createRunFolder(path, MANIFEST))).toMatchObject({
+      code: 'RUN_FOLDER_NOT_EMPTY',
+      where: path,
+      message: expect.stringContaining('is a file'),
+    });
+  });
+
   it('notices a configuration that does not belong to the manifest, even without a seal', () => {
     const folder = createRunFolder(fresh(), { ...MANIFEST, configSha256: 'other' });
     folder.writeConfig({});
