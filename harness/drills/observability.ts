@@ -10,6 +10,7 @@ export const observability = integration({
     'hits',
     'misses',
     'loads',
+    'errors-provoked',
     'errors',
     'ratio',
     'cache_redis_hits_total',

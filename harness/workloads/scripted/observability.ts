@@ -1,4 +1,7 @@
-/** Statistics and metrics beside the recorded history of the same operations: each counter equals what was seen. */
+/**
+ * Statistics and metrics beside the recorded history of the same operations: each counter equals what was seen. At last Redis is
+ * cut off and asked on, without fallback and breaker, so that there are errors to count: 0 equals 0 whatever is counted.
+ */
 import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../history.ts';
 import { Issuer, type PlannedOperation } from '../issuer.ts';
 import { adaptCache } from '../kit.ts';
@@ -7,7 +10,7 @@ import type { Resolved } from '../parameters.ts';
 import type { ScriptContext } from '../scripted.ts';
 import { equals, scripted } from '../scripted.ts';
 
-const defaults = { sets: 20, reads: 60, computes: 15 };
+const defaults = { sets: 20, reads: 60, computes: 15, refused: 2 };
 
 type Context = ScriptContext<Resolved<typeof defaults>>;
 
@@ -15,12 +18,17 @@ export const observability = scripted({
   name: 'observability',
   defaults,
   async run(context) {
-    const { open, expect } = context;
-    const cache = open();
+    const { open, expect, proxyBeforeMaster, parameters, spec } = context;
+    const proxy = await proxyBeforeMaster();
+    const breaker = { ...spec.settings.breaker, enabled: false };
+    const cache = open({ fallbackEntries: 0, breaker }, proxy);
     await cache.ping();
-    const events = await exercise(context, cache);
+    const events = await exercise(context, cache, () => proxy.down());
 
     const seen = tally(events);
+    expect('errors-provoked', 'reads of a Redis that is cut off end in errors', {
+      ...equals(parameters.refused, seen.errors),
+    });
     const stats = cache.stats();
     expect('hits', 'hits in the statistics are the hits in the history', equals(seen.hits, stats.hits));
     expect('misses', 'so are misses', equals(seen.misses, stats.misses));
@@ -43,12 +51,13 @@ export const observability = scripted({
   },
 });
 
-/** Runs a seeded mix one after the other and returns what the history recorded of it. */
+/** Runs a seeded mix one after the other, then reads what is cut off, and returns what the history recorded of it. */
 async function exercise(
   { record, clock, random, tag, remember, parameters }: Context,
   cache: ReturnType<ScriptContext['open']>,
+  cutOff: () => Promise<unknown>,
 ): Promise<readonly HistoryEvent[]> {
-  const { sets, reads, computes } = parameters;
+  const { sets, reads, computes, refused } = parameters;
   const events: HistoryEvent[] = [];
   const keep = (event: HistoryEvent) => {
     events.push(event);
@@ -74,6 +83,10 @@ async function exercise(
       const value = `v${n}`;
       const send = () => adapter.getOrCompute(key(n), async () => value);
       await run({ kind: 'getOrCompute', key: key(n), value, send });
+    }
+    await cutOff();
+    for (let n = 0; n < refused; n++) {
+      await run({ kind: 'get', key: key(n), send: () => adapter.get(key(n)) });
     }
   } finally {
     lateness.close();
