@@ -9,6 +9,9 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { bytes } from './units.ts';
 
+/** An empty Redis with its buffers; less is a unit forgotten (`512` is 512 bytes). */
+const LEAST_MAXMEMORY = 8 * 1024 ** 2;
+
 const durationMs = z.number().int().min(1).max(3_600_000);
 const port = z.number().int().min(1).max(65_535);
 const file = z
@@ -51,7 +54,7 @@ export const environmentSchema = z
     redis: z.strictObject({
       /** First port where every node has its own address; with one address for all, nodes count up from here. */
       port: port.default(6379),
-      maxmemory: bytes(),
+      maxmemory: bytes(LEAST_MAXMEMORY),
       maxmemoryPolicy: z.enum([
         'noeviction',
         'allkeys-lru',
@@ -81,8 +84,9 @@ export const environmentSchema = z
     }),
     sentinel: z.strictObject({
       port: port.default(26379),
-      downAfterMs: durationMs,
-      failoverTimeoutMs: durationMs,
+      /** Below 500 a moment's stall replaces the master; `5` is seconds meant. */
+      downAfterMs: durationMs.min(500),
+      failoverTimeoutMs: durationMs.min(1_000),
       parallelSyncs: z.number().int().min(1).max(5).default(1),
     }),
     /** Read only where `topology.kind` is `cluster`; every value has a default. */

@@ -34,14 +34,23 @@ export function formatBytes(size: number): string {
 
 const SIZE = 'a size above 0 with b, k, kb, m, mb, g or gb, such as 512mb';
 
-/** A schema for a size in bytes, written as redis.conf writes it. */
-export function bytes() {
+/**
+ * A schema for a size in bytes, written as redis.conf writes it.
+ *
+ * @param least fewer bytes are refused: mostly a unit was forgotten, and `512` is 512 bytes
+ */
+export function bytes(least = 1) {
   return z
     .union([z.string(), z.number().int().min(1)])
     .transform((value, context) => {
       const size = typeof value === 'number' ? value : parseBytes(value);
       if (size === undefined || size < 1) {
         context.addIssue({ code: 'custom', message: `'${value}' is not a size; allowed: ${SIZE}` });
+        return z.NEVER;
+      }
+      if (size < least) {
+        const message = `'${value}' is ${size} bytes; allowed: ${formatBytes(least)} or more, such as 512mb`;
+        context.addIssue({ code: 'custom', message });
         return z.NEVER;
       }
       return size;

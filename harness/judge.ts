@@ -76,7 +76,7 @@ export function judge(evidence: Evidence): Report {
   return rounded({
     schema: 'redis-cache-kit/report/1',
     run,
-    verdict: verdictOf(criteria, groups, inputs.environment, run.kind),
+    verdict: verdictOf(criteria, groups, inputs.environment, run),
     comparison: comparison(failovers, results),
     trials: trials.flatMap(({ view }) => (view === undefined ? [] : [view])),
     benchmarks: benchmarks(results),

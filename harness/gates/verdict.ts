@@ -19,7 +19,7 @@
  */
 import type { Gate } from '../../config/gates.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
-import type { RunKind } from '../evidence/manifest.ts';
+import type { Manifest, RunKind } from '../evidence/manifest.ts';
 import type { Action, Criterion, CriterionState, Verdict } from './gate.ts';
 
 export type Group = Gate['group'];
@@ -39,14 +39,14 @@ const DECISIONS = {
 
 /**
  * @param groups each gate's group, by id; what has none (the evidence itself) counts as `process`
- * @param kind only `readiness` asks enough to enable Redis
  * @param environment undefined where the evidence has lost its configuration
+ * @param run only `readiness` asks enough to enable Redis, and only of the environment and in the profile that it was asked of
  */
 export function verdictOf(
   criteria: readonly Criterion[],
   groups: ReadonlyMap<string, Group>,
   environment: EnvironmentConfig | undefined,
-  kind: RunKind,
+  run: { readonly kind: RunKind; readonly profile: Manifest['profile'] },
 ): Verdict {
   const inScope = criteria.filter(({ state }) => state !== 'OUT_OF_SCOPE');
   const decision = inScope.some(({ state }) => state === 'FAIL')
@@ -54,12 +54,12 @@ export function verdictOf(
     : inScope.length > 0 && inScope.every(passes)
       ? 'GO'
       : 'UNKNOWN';
-  const action = kind === 'readiness' ? actionOf(inScope, groups) : null;
+  const action = run.kind === 'readiness' ? actionOf(inScope, groups) : null;
   return {
     decision,
     exitCode: DECISIONS[decision],
     action,
-    advice: action === null ? ASKED[decision] : ADVICE[action](environment),
+    advice: action === null ? ASKED[decision] : ADVICE[action](environment, run.profile),
     counts: countsOf(criteria),
     criteria,
   };
@@ -81,8 +81,19 @@ function actionOf(inScope: readonly Criterion[], groups: ReadonlyMap<string, Gro
     : 'keep-disabled';
 }
 
-const ADVICE: Readonly<Record<Action, (environment: EnvironmentConfig | undefined) => readonly string[]>> = {
-  enable: () => ['Enable Redis in production: ENABLE_REDIS_CACHE=true.'],
+type Advise = (environment: EnvironmentConfig | undefined, profile: Manifest['profile']) => readonly string[];
+
+/** The environment that some gates ask alone (`scope.environments` of gates.yaml). */
+const PRODUCTION = 'production';
+
+const ADVICE: Readonly<Record<Action, Advise>> = {
+  enable: (environment, profile) =>
+    environment?.name === PRODUCTION && profile === 'full'
+      ? ['Enable Redis in production: ENABLE_REDIS_CACHE=true.']
+      : [
+          'Enable Redis: ENABLE_REDIS_CACHE=true.',
+          `Asked of ${environment?.name} in profile ${profile}. Before production: kit readiness --env ${PRODUCTION} --profile full.`,
+        ],
   'keep-disabled': () => [
     'Keep Redis disabled and rely on the memory cache: ENABLE_REDIS_CACHE=false.',
     'Mend what is not PASS, in the order of the report, and run again.',

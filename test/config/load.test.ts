@@ -189,6 +189,14 @@ describe('an error', () => {
     expect(error.hint).toBeDefined();
   });
 
+  it.each([
+    ['redis.maxmemory', '512', /^'512' is 512 bytes; allowed: 8mb or more, such as 512mb/],
+    ['sentinel.downAfterMs', '5', /^'5' is not allowed; allowed: a whole number from 500 to 3600000/],
+    ['sentinel.failoverTimeoutMs', '10', /^'10' is not allowed; allowed: a whole number from 1000 to/],
+  ])('of %s in the wrong unit says which are allowed', (path, value, message) => {
+    expect(errorOf(() => loadEnvironment('dev', { [path]: value }, none)).message).toMatch(message);
+  });
+
   it('of several bad values reports them together', () => {
     const text = minimal
       .replace('allkeys-lru', 'allkeys-lur')

@@ -96,7 +96,7 @@ function struckEvents(): Events {
   const counted = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`x:${i}`, '1']));
   return [
     failoverEvents({ counted, changes: [] }),
-    sample('redis-1', 7000, { usedMemory: 10, maxmemory: 100, evictedKeys: 0, role: 'master' }),
+    sample('redis-1', 7000, { usedMemory: 10, maxmemory: 100, evictedKeys: 0, role: 'replica' }),
   ];
 }
 
@@ -116,6 +116,7 @@ function failoverEvents(
 
 const steady: Events = [
   seen('workload', 'window', 0, { startUs: 0, endUs: 10_000_000 }, { client: 'kit' }),
+  Array.from({ length: 100 }, (_, i) => op({ at: 0, done: 1, key: `s:${i}`, value: 'x', phase: 'fill' })),
   Array.from({ length: 2000 }, (_, i) =>
     op({ at: i, done: i + 1, kind: 'get', key: `s:${i % 100}`, answer: 'x' }),
   ),

@@ -32,6 +32,8 @@ describe('targets', () => {
   });
 });
 
+const READINESS = { kind: 'readiness', profile: 'quick' } as const;
+
 describe('verdictOf', () => {
   const groups = new Map([
     ['safe', 'correctness'],
@@ -48,7 +50,7 @@ describe('verdictOf', () => {
       ),
       groups,
       environment(),
-      kind,
+      { kind, profile: 'quick' },
     );
 
   it.each([
@@ -80,9 +82,26 @@ describe('verdictOf', () => {
     expect(found.advice.join()).toMatch(advice);
   });
 
+  it('enables production by nothing but the full profile of production', () => {
+    const one = { ...judged(gate(), []), id: 'safe', state: 'PASS' } as Criterion;
+    const advice = (name: string, profile: 'quick' | 'full') =>
+      verdictOf([one], groups, { ...environment(), name }, { kind: 'readiness', profile }).advice;
+    expect(advice('production', 'full')).toEqual(['Enable Redis in production: ENABLE_REDIS_CACHE=true.']);
+    for (const [name, profile] of [
+      ['production', 'quick'],
+      ['dev', 'full'],
+      ['dev', 'quick'],
+    ] as const) {
+      expect(advice(name, profile)).toEqual([
+        'Enable Redis: ENABLE_REDIS_CACHE=true.',
+        `Asked of ${name} in profile ${profile}. Before production: kit readiness --env production --profile full.`,
+      ]);
+    }
+  });
+
   it('counts every state, and knows nothing from nothing', () => {
     expect(verdict({ safe: 'FAIL' }).counts).toMatchObject({ PASS: 3, FAIL: 1, OUT_OF_SCOPE: 0 });
-    expect(verdictOf([], groups, undefined, 'readiness')).toMatchObject({
+    expect(verdictOf([], groups, undefined, READINESS)).toMatchObject({
       decision: 'UNKNOWN',
       exitCode: 3,
       action: 'keep-disabled',
@@ -94,13 +113,13 @@ describe('verdictOf', () => {
       client: { defaultTtlSeconds: 20, breaker: { enabled: true, threshold: 2, openMs: 1500 } },
     });
     const one = { ...judged(gate(), []), id: 'fast', state: 'FAIL' } as Criterion;
-    expect(verdictOf([one], groups, tight, 'readiness').advice).toEqual(
+    expect(verdictOf([one], groups, tight, READINESS).advice).toEqual(
       expect.arrayContaining([
         'CIRCUIT_BREAKER_THRESHOLD=2',
         'CIRCUIT_BREAKER_TIMEOUT=2',
         'CACHE_DEFAULT_TTL=20',
       ]),
     );
-    expect(verdictOf([one], groups, undefined, 'readiness').advice).toHaveLength(1);
+    expect(verdictOf([one], groups, undefined, READINESS).advice).toHaveLength(1);
   });
 });
