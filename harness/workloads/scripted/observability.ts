@@ -3,6 +3,7 @@
  * cut off and asked on, without fallback and breaker, so that there are errors to count: 0 equals 0 whatever is counted.
  */
 import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../history.ts';
+import { until } from '../../until.ts';
 import { Issuer, type PlannedOperation } from '../issuer.ts';
 import { adaptCache } from '../kit.ts';
 import { latenessMeter } from '../lateness.ts';
@@ -18,12 +19,17 @@ export const observability = scripted({
   name: 'observability',
   defaults,
   async run(context) {
-    const { open, expect, proxyBeforeMaster, parameters, spec } = context;
+    const { open, expect, proxyBeforeMaster, parameters, spec, signal } = context;
     const proxy = await proxyBeforeMaster();
     const breaker = { ...spec.settings.breaker, enabled: false };
     const cache = open({ fallbackEntries: 0, breaker }, proxy);
     await cache.ping();
-    const events = await exercise(context, cache, () => proxy.down());
+    const events = await exercise(context, cache, async (loads) => {
+      // What was loaded is stored behind the caller's back; cut off meanwhile it would be an error that no history has.
+      const stored = () => cache.stats().writes >= parameters.sets + loads;
+      await until('what was loaded to be stored', stored, { boundMs: 5_000, signal });
+      await proxy.down();
+    });
 
     const seen = tally(events);
     expect('errors-provoked', 'reads of a Redis that is cut off end in errors', {
@@ -55,7 +61,7 @@ export const observability = scripted({
 async function exercise(
   { record, clock, random, tag, remember, parameters }: Context,
   cache: ReturnType<ScriptContext['open']>,
-  cutOff: () => Promise<unknown>,
+  cutOff: (loads: number) => Promise<unknown>,
 ): Promise<readonly HistoryEvent[]> {
   const { sets, reads, computes, refused } = parameters;
   const events: HistoryEvent[] = [];
@@ -84,7 +90,7 @@ async function exercise(
       const send = () => adapter.getOrCompute(key(n), async () => value);
       await run({ kind: 'getOrCompute', key: key(n), value, send });
     }
-    await cutOff();
+    await cutOff(tally(events).loads);
     for (let n = 0; n < refused; n++) {
       await run({ kind: 'get', key: key(n), send: () => adapter.get(key(n)) });
     }
