@@ -93,8 +93,13 @@ export const configuration: Checker = {
 
 function ofServer(environment: EnvironmentConfig) {
   return {
-    // An election without a winner is tried again only after twice the failover-timeout (sentinel.c).
-    electionRetryMs: value(2 * environment.sentinel.failoverTimeoutMs, 'ms', 1),
+    // From the crash: the master is down after down-after, and an election without a winner is tried again only after twice the
+    // failover-timeout (sentinel.c).
+    electionRetryMs: value(
+      environment.sentinel.downAfterMs + 2 * environment.sentinel.failoverTimeoutMs,
+      'ms',
+      1,
+    ),
     asyncLossWindowMs: value(environment.durability.asyncLossWindowMs, 'ms', 1),
   };
 }

@@ -164,7 +164,7 @@ function comparison(report: Report): string {
         literal(row.drill),
         literal(clientName(row.client)),
         formatNumber(row.trials),
-        formatGap(row.writeGapMs),
+        formatGap(row),
         formatNumber(row.acknowledged),
         formatLost(row.acknowledgedLost, row.durableLost),
         formatNumber(row.appliedTwice),

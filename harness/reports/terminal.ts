@@ -157,7 +157,7 @@ function comparison(report: Report, paint: Painter): readonly string[] {
     oneLine(row.drill),
     oneLine(row.client),
     formatNumber(row.trials),
-    formatGap(row.writeGapMs),
+    formatGap(row),
     `${formatLost(row.acknowledgedLost, row.durableLost)} of ${formatNumber(row.acknowledged)}`,
     formatNumber(row.appliedTwice),
     formatNumber(row.longerThan1s),
@@ -171,7 +171,7 @@ function comparison(report: Report, paint: Painter): readonly string[] {
     ...rest,
     paint(
       'dim',
-      '  ioredis: stock, on its defaults; gap: min / median / max; twice: applied; dead: for good',
+      '  ioredis: on its defaults; gap: min / median / max, ≥: still open; twice: applied; dead: for good',
     ),
   ];
 }

@@ -6,7 +6,7 @@
  * Left out: escaping for a format (each format's own) and the locale (never used: a report has the same bytes anywhere).
  */
 import type { Action, Bound, Criterion, CriterionState, Verdict } from '../gates/gate.ts';
-import type { Report, TrialView } from './report.ts';
+import type { ComparisonRow, Report, TrialView } from './report.ts';
 
 /** Worst first: the order in which a reader needs them. */
 export const STATES: readonly CriterionState[] = [
@@ -242,14 +242,17 @@ export function formatLost(lost: number, durableLost: number | null): string {
     : `${formatNumber(lost)} (durable ${formatNumber(durableLost)})`;
 }
 
-export function formatGap(
-  gap: { readonly min: number; readonly median: number; readonly max: number } | null,
-): string {
+/** The gap of a client that stayed dead was still open when the trial ended: the longest is at least as long. */
+export function formatGap({
+  writeGapMs: gap,
+  deadClients,
+}: Pick<ComparisonRow, 'writeGapMs' | 'deadClients'>): string {
   if (gap === null) return '–';
-  if (gap.min === gap.max) return formatMs(gap.max);
+  const open = deadClients > 0 ? '≥ ' : '';
+  if (gap.min === gap.max) return `${open}${formatMs(gap.max)}`;
   const [scale, unit] = gap.max < 1000 ? [1, 'ms'] : [1000, 's'];
-  const figures = [gap.min, gap.median, gap.max].map((ms) => formatNumber(ms / scale));
-  return `${figures.join(' / ')} ${unit}`;
+  const [min, median, max] = [gap.min, gap.median, gap.max].map((ms) => formatNumber(ms / scale));
+  return `${min} / ${median} / ${open}${max} ${unit}`;
 }
 
 /** Where the evidence lies; the run folder is named after the run. */

@@ -26,12 +26,12 @@ ${scrolling(
     },
   )}</table>`,
 )}
-<p class="note">Lost: acknowledged writes that no node holds after the heal. Twice: INCRs and APPENDs that took effect more than once. Over 1 s: operations that took longer than a second. <em>ioredis, defaults</em> is the stock client as it comes; it has no durable writes. Dead: clients that never answered again after the heal.</p>`;
+<p class="note">Lost: acknowledged writes that the master does not hold after the heal. Twice: INCRs and APPENDs that took effect more than once. Over 1 s: operations that took longer than a second. <em>ioredis, defaults</em> is the stock client as it comes; it has no durable writes. Dead: clients that never answered again after the heal; their gap (≥) was open when the trial ended.</p>`;
 }
 
 function cells(row: ComparisonRow, x: (value: number) => number): Markup {
   const bad = (count: number) => (count > 0 ? 'n bad' : 'n');
-  return html`<td class="client">${clientName(row.client)}</td><td class="n">${formatNumber(row.trials)}</td><td class="n gap">${formatGap(row.writeGapMs)}</td><td>${range(row, x)}</td><td class="n">${formatNumber(row.acknowledged)}</td><td class="${row.acknowledgedLost > 0 ? 'n some' : 'n'}">${formatNumber(row.acknowledgedLost)}</td><td class="${bad(row.durableLost ?? 0)}">${row.durableLost === null ? '–' : formatNumber(row.durableLost)}</td><td class="${bad(row.appliedTwice)}">${formatNumber(row.appliedTwice)}</td><td class="n">${formatNumber(row.longerThan1s)}</td><td class="${bad(row.deadClients)}">${formatNumber(row.deadClients)}</td>`;
+  return html`<td class="client">${clientName(row.client)}</td><td class="n">${formatNumber(row.trials)}</td><td class="n gap">${formatGap(row)}</td><td>${range(row, x)}</td><td class="n">${formatNumber(row.acknowledged)}</td><td class="${row.acknowledgedLost > 0 ? 'n some' : 'n'}">${formatNumber(row.acknowledgedLost)}</td><td class="${bad(row.durableLost ?? 0)}">${row.durableLost === null ? '–' : formatNumber(row.durableLost)}</td><td class="${bad(row.appliedTwice)}">${formatNumber(row.appliedTwice)}</td><td class="n">${formatNumber(row.longerThan1s)}</td><td class="${bad(row.deadClients)}">${formatNumber(row.deadClients)}</td>`;
 }
 
 function ruler(domain: readonly [number, number], x: (value: number) => number): Markup {

@@ -76,10 +76,14 @@ describe('numbers', () => {
   });
 
   it('shows a write gap in one unit', () => {
-    expect(formatGap({ min: 240, median: 264, max: 290 })).toBe('240 / 264 / 290 ms');
-    expect(formatGap({ min: 240, median: 1200, max: 7700 })).toBe('0.24 / 1.2 / 7.7 s');
-    expect(formatGap({ min: 264, median: 264, max: 264 })).toBe('264 ms');
-    expect(formatGap(null)).toBe('–');
+    const gap = (min: number, median: number, max: number, deadClients = 0) =>
+      formatGap({ writeGapMs: { min, median, max }, deadClients });
+    expect(gap(240, 264, 290)).toBe('240 / 264 / 290 ms');
+    expect(gap(240, 1200, 7700)).toBe('0.24 / 1.2 / 7.7 s');
+    expect(gap(264, 264, 264)).toBe('264 ms');
+    expect(gap(264, 264, 264, 1)).toBe('≥ 264 ms');
+    expect(gap(240, 1200, 7700, 2)).toBe('0.24 / 1.2 / ≥ 7.7 s');
+    expect(formatGap({ writeGapMs: null, deadClients: 0 })).toBe('–');
   });
 
   it('shows bytes as an operator thinks of them', () => {
