@@ -83,13 +83,13 @@ export async function holdEnvironment(
   });
 }
 
-/** What has just been started or mended may take as long to be seen by every sentinel. */
-const SETTLE_MS = 2_000;
-
-/** What keeps a running environment from being whole, in words (a replica without its master, a sentinel that sees less); undefined: nothing. */
-export async function missingOf(environment: Environment): Promise<string | undefined> {
+/**
+ * What keeps a running environment from being whole, in words (a replica without its master, a sentinel that sees less), if it is not
+ * within the bound; undefined: nothing.
+ */
+export async function missingOf(environment: Environment, boundMs: number): Promise<string | undefined> {
   const { missingAfter } = await import('./trial/wholeness.ts');
-  return missingAfter(environment, { boundMs: SETTLE_MS });
+  return missingAfter(environment, { boundMs });
 }
 
 /** What `kit doctor` looks at. */

@@ -27,14 +27,15 @@ export interface EnvironmentView {
   readonly departures: readonly string[];
 }
 
-export async function environmentView(environment: Environment): Promise<EnvironmentView> {
+/** @param settleMs how long what was just started or mended has to be seen by every sentinel */
+export async function environmentView(environment: Environment, settleMs: number): Promise<EnvironmentView> {
   const [nodes, master, shards] = await Promise.all([
     environment.status(),
     environment.masterId(),
     environment.cluster?.shards(),
   ]);
   const allRun = nodes.every(({ state }) => state === 'running');
-  const missing = allRun ? await missingOf(environment) : undefined;
+  const missing = allRun ? await missingOf(environment, settleMs) : undefined;
   return {
     environment: environment.name,
     running: true,

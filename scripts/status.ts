@@ -7,6 +7,9 @@ import { environmentText, environmentView } from './environment-view.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';
 
+/** A look and no wait, but for a sentinel that is just told of a change. */
+const SETTLE_MS = 1_000;
+
 /** `kit status`: what runs. Ends 0 when all of it does and is of one mind, else 1. */
 export function status(program: Command, session: Session): void {
   program
@@ -34,7 +37,7 @@ export function status(program: Command, session: Session): void {
         return;
       }
       try {
-        const view = await environmentView(environment);
+        const view = await environmentView(environment, SETTLE_MS);
         session.exitCode = view.healthy ? EXIT.GO : EXIT.NO_GO;
         answer(session, view, environmentText(view));
       } finally {

@@ -1,10 +1,14 @@
 import type { Command } from 'commander';
+import { EXIT } from '../config/errors.ts';
 import { loadEnvironment } from '../config/load.ts';
 import { holdEnvironment, type SubstrateName, substrateOf } from '../harness/registry.ts';
 import { planTopology, type Topology } from '../infra/topology.ts';
 import { environmentText, environmentView } from './environment-view.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';
+
+/** Sentinels hear of each other every 2 s, and of a replica with the next INFO. */
+const SETTLE_MS = 5_000;
 
 /** `kit up`: an environment that stays until `kit down`. */
 export function up(program: Command, session: Session): void {
@@ -38,7 +42,8 @@ async function bringUp(session: Session, name: SubstrateName, topology: Topology
     signal: session.signal,
   });
   try {
-    const view = await environmentView(environment);
+    const view = await environmentView(environment, SETTLE_MS);
+    session.exitCode = view.healthy ? EXIT.GO : EXIT.NO_GO;
     answer(session, view, environmentText(view));
   } finally {
     await environment[Symbol.asyncDispose]();
