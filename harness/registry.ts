@@ -57,12 +57,14 @@ export function substrateOf(name: SubstrateName, options: SubstrateOptions): Pro
  * Takes an environment for one command. A second one would heal the first one's faults, or mistake them for its own; disposing gives
  * it back, and a holder that died has given it back.
  *
+ * @param makesRoom the command removes things: on a full disk it goes ahead without being noted as the holder
  * @throws KitError ENVIRONMENT_BUSY with the pid of the command that has it
  */
 export async function holdEnvironment(
   substrate: SubstrateName,
   name: string,
   stateDir: string,
+  makesRoom = false,
 ): Promise<Disposable> {
   const [{ acquireLock }, { makePrivateDir }] = await Promise.all([
     import('../infra/local/lock.ts'),
@@ -73,6 +75,7 @@ export async function holdEnvironment(
   return acquireLock(join(dir, `${substrate}-${name}.lock`), {
     what: `environment '${name}'`,
     timeoutMs: 0,
+    makesRoom,
     refusal: (pid) =>
       new KitError(`environment '${name}' is in use by process ${pid ?? '?'}`, {
         code: 'ENVIRONMENT_BUSY',

@@ -1,10 +1,14 @@
 import type { Command } from 'commander';
 import { environmentNames, loadEnvironment } from '../config/load.ts';
-import { substrateOf } from '../harness/registry.ts';
+import { holdEnvironment, type SubstrateName, substrateOf } from '../harness/registry.ts';
+import type { DestroyReport } from '../infra/substrate.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';
 
-/** `kit down`: ends an environment and what a crashed run left of it. */
+/**
+ * `kit down`: ends an environment and what a crashed run left of it. Not what a run still has: that would be a Redis that failed,
+ * and a no-go which nobody measured.
+ */
 export function down(program: Command, session: Session): void {
   program
     .command('down')
@@ -19,12 +23,20 @@ export function down(program: Command, session: Session): void {
     .action(async (options: common.EnvironmentOptions) => {
       // by name alone: an environment whose YAML is broken now can still be ended
       const name = environmentNames().includes(options.env) ? options.env : loadEnvironment(options.env).name;
-      const substrate = await substrateOf(options.substrate, { stateDir: stateDir() });
-      const { ended, removed } = await substrate.destroy(name);
+      const { ended, removed } = await end(options.substrate, name);
       const text =
         ended.length + removed.length === 0
           ? `${name}: nothing to end`
           : `${name}: ended ${ended.length === 0 ? 'nothing' : ended.join(', ')}; removed ${removed.length} path(s)`;
       answer(session, { environment: name, ended, removed }, text);
     });
+}
+
+async function end(substrate: SubstrateName, name: string): Promise<DestroyReport> {
+  const held = await holdEnvironment(substrate, name, stateDir(), true);
+  try {
+    return await (await substrateOf(substrate, { stateDir: stateDir() })).destroy(name);
+  } finally {
+    held[Symbol.dispose]();
+  }
 }

@@ -48,7 +48,9 @@ async function subscribe(
       redis.on('end', retry);
       if (stopped) redis.disconnect();
     } catch {
+      // Once: while the sentinel is away there is no new one, and each call adds listeners to the old one's socket.
       subscriber?.disconnect();
+      subscriber = undefined;
       retry();
     }
   };

@@ -135,6 +135,11 @@ describe('two commands on one environment', () => {
     expect(JSON.parse(second.out)).toMatchObject({
       error: { code: 'ENVIRONMENT_BUSY', message: expect.stringContaining(String(first.pid)) },
     });
+    const third = await desk.kit('down', '--json');
+    expect(third.exitCode, third.out).toBe(EXIT.UNKNOWN);
+    expect(JSON.parse(third.out)).toMatchObject({
+      error: { code: 'ENVIRONMENT_BUSY', message: expect.stringContaining(String(first.pid)) },
+    });
     expect(await first.ended()).toMatchObject({ exitCode: EXIT.GO });
     await desk.nothingLeft(0);
     expect((await desk.kit('analyze', 'second')).exitCode).toBe(EXIT.UNKNOWN);
