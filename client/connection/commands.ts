@@ -10,8 +10,11 @@ const READS = new Set(
   ).split(' '),
 );
 
+/** Those that a cache sends by the thousand, known without being spelt anew. */
+const WRITES = new Set(['SET', 'UNLINK', 'FCALL', 'EVALSHA']);
+
 export function isRead(command: string): boolean {
-  return READS.has(command) || READS.has(command.toUpperCase());
+  return READS.has(command) || (!WRITES.has(command) && READS.has(command.toUpperCase()));
 }
 
 export interface CallOptions {

@@ -8,6 +8,7 @@
 import { Redis } from 'ioredis';
 import { addressKey } from '../address.ts';
 import type { Address, TlsOptions } from '../types.ts';
+import { readReplies } from './replies.ts';
 import { now, within } from './timing.ts';
 import { isPlain, WireCommand } from './wire.ts';
 
@@ -108,6 +109,7 @@ export class Link {
       await within(redis.connect(), options.timeoutMs, `connecting to ${addressKey(address)}`);
       // ioredis only reports a refused SELECT or AUTH and goes on, in database 0 or as nobody.
       if (failure) throw failure;
+      if (options.protocol === undefined) readReplies(redis);
       return link;
     } catch (error) {
       const cause = failure ?? (error as Error);

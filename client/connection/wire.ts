@@ -8,16 +8,19 @@ import type { Command } from 'ioredis';
 import type { Argument, Link, Receiver } from './link.ts';
 
 /** Commands with plain arguments and replies, to which ioredis would do nothing but decode strings. */
-const PLAIN = new Set(
-  (
-    'GET MGET GETEX GETDEL STRLEN EXISTS TTL PTTL SET SETNX DEL UNLINK EXPIRE PEXPIRE PERSIST ' +
-    'INCR INCRBY DECR DECRBY APPEND FCALL FCALL_RO EVALSHA EVALSHA_RO'
-  ).split(' '),
-);
+const PLAIN = (
+  'GET MGET GETEX GETDEL STRLEN EXISTS TTL PTTL SET SETNX DEL UNLINK EXPIRE PEXPIRE PERSIST ' +
+  'INCR INCRBY DECR DECRBY APPEND FCALL FCALL_RO EVALSHA EVALSHA_RO'
+).split(' ');
+
+const SCRIPTS = new Set(['fcall', 'fcall_ro', 'evalsha', 'evalsha_ro']);
+
+/** As ioredis looks them up, several times a command: it need not lower them each time. */
+const lowered = new Map(PLAIN.map((name) => [name, name.toLowerCase()]));
 
 /** Names in capitals only: ioredis treats `get` and `GET` differently, and so does this. */
 export function isPlain(command: string): boolean {
-  return PLAIN.has(command);
+  return lowered.has(command);
 }
 
 const names = new Map<string, string>();
@@ -33,14 +36,16 @@ function encodedName(name: string): string {
 
 /** RESP: text as far as there are only texts, one buffer otherwise. */
 export function encode(name: string, args: readonly Argument[]): string | Buffer {
-  let text = `*${args.length + 1}${encodedName(name)}`;
+  const head = `*${args.length + 1}${encodedName(name)}`;
+  let text = head;
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] as Argument;
-    if (typeof arg === 'string') text += `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`;
+    if (typeof arg === 'string') text += `$${arg.length}\r\n${arg}\r\n`;
     else if (typeof arg === 'number') text += encodedNumber(arg);
-    else return mixed(text, args, i);
+    else return mixed(head, args);
   }
-  return text;
+  // The lengths are right where each character is a byte: one look at all instead of one at each.
+  return Buffer.byteLength(text) === text.length ? text : mixed(head, args);
 }
 
 function encodedNumber(value: number): string {
@@ -48,11 +53,11 @@ function encodedNumber(value: number): string {
   return `$${digits.length}\r\n${digits}\r\n`;
 }
 
-function mixed(head: string, args: readonly Argument[], from: number): Buffer {
+/** Whatever the arguments are. */
+function mixed(head: string, args: readonly Argument[]): string | Buffer {
   const parts: (string | Buffer)[] = [];
   let text = head;
-  for (let i = from; i < args.length; i++) {
-    const arg = args[i] as Argument;
+  for (const arg of args) {
     if (typeof arg === 'string') text += `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`;
     else if (typeof arg === 'number') text += encodedNumber(arg);
     else {
@@ -60,6 +65,7 @@ function mixed(head: string, args: readonly Argument[], from: number): Buffer {
       text = '\r\n';
     }
   }
+  if (parts.length === 0) return text;
   parts.push(text);
   let length = 0;
   for (const part of parts) length += typeof part === 'string' ? Buffer.byteLength(part) : part.length;
@@ -89,6 +95,7 @@ export class WireCommand<T> {
   readonly inTransaction = false;
   /** ioredis traces its own commands only. */
   readonly isTraced = true;
+  readonly #command: string;
   readonly #link: Link;
   readonly #buffers: boolean;
   readonly #receiver: Receiver<T>;
@@ -106,7 +113,8 @@ export class WireCommand<T> {
     sentAt: number,
     patienceMs: number,
   ) {
-    this.name = name;
+    this.name = lowered.get(name) ?? name;
+    this.#command = name;
     this.args = args;
     this.#link = link;
     this.#buffers = buffers;
@@ -117,7 +125,7 @@ export class WireCommand<T> {
   }
 
   toWritable(): string | Buffer {
-    return encode(this.name, this.args);
+    return encode(this.#command, this.args);
   }
 
   setReplyContext(): void {}
@@ -136,6 +144,11 @@ export class WireCommand<T> {
   reject(error: Error): void {
     this.#link.settled(this.#sentAt, this.#patienceMs);
     this.#receiver.failed(this.#link, error, this.#of);
+  }
+
+  /** Its reply is a text, a number, a value or a list of these; that of a script may be anything. */
+  get flat(): boolean {
+    return !SCRIPTS.has(this.name);
   }
 
   /** The one place where the type says more than ioredis needs. */

@@ -1,4 +1,5 @@
 /** Gets that are sent together, and commands that go past ioredis's own class: the answers are those of one by one. */
+import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type CacheConnection, openConnection } from '../../client/connection/index.ts';
 import { encode } from '../../client/connection/wire.ts';
@@ -111,6 +112,36 @@ describe('gets of one tick', () => {
       c.call('MGET', 'order', 'absent'),
     ]);
     expect(answers).toEqual(['OK', '1', 'OK', 2, true, '23', ['23', null]]);
+  });
+});
+
+describe('replies of one connection', () => {
+  it('reach their commands in order, whoever sent them and however large they are', async () => {
+    const c = await open();
+    const redis = c.current() as Redis;
+    const large = Buffer.alloc(3_000_000, 'ü');
+    await c.call('SET', 'large', large);
+    await redis.hset('hash', 'a', '1');
+    const replies = await Promise.all([
+      c.callBuffer('GET', 'large'),
+      redis.hgetall('hash'),
+      c.call('GET', 'hash').catch((error: Error) => error.message),
+      c.call('INCR', 'count'),
+      redis.call('COMMAND', 'DOCS', 'get').then((docs) => Array.isArray(docs)),
+      c.call('MGET', 'count', 'absent', 'count'),
+      redis.ping(),
+      c.call('SET', 'count', 'x', 'GET'),
+    ]);
+    expect((replies[0] as Buffer).equals(large)).toBe(true);
+    expect(replies.slice(1)).toEqual([
+      { a: '1' },
+      expect.stringContaining('WRONGTYPE'),
+      1,
+      true,
+      ['1', null, '1'],
+      'PONG',
+      '1',
+    ]);
   });
 });
 
