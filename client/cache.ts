@@ -162,10 +162,7 @@ export class SupervisedCache implements Cache {
 
   async getMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, T>> {
     this.#assertOpen();
-    const lookups = await this.#reader.lookupMany(keys, options);
-    const found = new Map<string, T>();
-    for (const [i, lookup] of lookups.entries()) if (lookup.found) found.set(keys[i] as string, lookup.value);
-    return found;
+    return this.#reader.found(keys, options);
   }
 
   async lookupMany<T>(
@@ -177,9 +174,8 @@ export class SupervisedCache implements Cache {
     return new Map(lookups.map((lookup, i) => [keys[i] as string, lookup]));
   }
 
-  async set<T>(key: string, value: T, options: WriteOptions = {}): Promise<WriteReceipt> {
-    this.#assertOpen();
-    return this.#writer.set(key, value, options);
+  set<T>(key: string, value: T, options: WriteOptions = {}): Promise<WriteReceipt> {
+    return this.#closing ? Promise.reject(closed()) : this.#writer.set(key, value, options);
   }
 
   async setMany<T>(entries: ReadonlyMap<string, T>, options: WriteOptions = {}): Promise<WriteReceipt> {
@@ -316,11 +312,13 @@ export class SupervisedCache implements Cache {
   }
 
   #assertOpen(): void {
-    if (this.#closing) throw new ClosedError('The cache is closed');
+    if (this.#closing) throw closed();
   }
 }
 
 const TILDE = 0x7e;
+
+const closed = (): ClosedError => new ClosedError('The cache is closed');
 
 function probe(connection: CacheConnection | undefined): Promise<unknown> {
   return connection?.request('PING', [], { impatient: true }) ?? Promise.resolve();

@@ -177,6 +177,30 @@ export function decodeEnvelope(envelope: Uint8Array, options: DecodeOptions = {}
   }
 }
 
+/**
+ * Where the JSON of an entry begins that is nothing else, without tags and fresh, as nearly all are. 0: it is another, or
+ * damaged; `decodeEnvelope` says which. For who reads many: an object for each is time, and so is summing up one and parsing one in turn
+ * (together they take a tenth longer than all sums, then all values).
+ */
+export function plainAt(buffer: Buffer, nowMs: number): number {
+  if (buffer.length < HEADER || buffer[0] !== MAGIC || buffer[1] !== FORMAT || buffer[3] !== 0) return 0;
+  const kind = buffer[2];
+  const fresh = kind === (CODEC.json | FRESH);
+  if (kind !== CODEC.json && !fresh) return 0;
+  const header = fresh ? HEADER + FRESHNESS : HEADER;
+  if (header > buffer.length || checksum(buffer) !== buffer.readUInt32LE(4)) return 0;
+  return fresh && buffer.readUIntLE(HEADER, 6) <= nowMs ? 0 : header;
+}
+
+/** The value of such an entry; undefined: it is no JSON after all. */
+export function plainValue(buffer: Buffer, at: number): unknown {
+  try {
+    return JSON.parse(buffer.toString('utf8', at));
+  } catch {
+    return undefined;
+  }
+}
+
 /** Plain data, which can be frozen. Of a valid envelope. */
 export function isJson(envelope: Buffer): boolean {
   return ((envelope[2] as number) & 0x0f) === CODEC.json;

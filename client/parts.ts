@@ -14,6 +14,8 @@ import type { CacheEvent } from './types.ts';
 export interface Tags {
   /** The current stamps of these tags, made where there are none. */
   stamps(tags: readonly string[]): Promise<readonly TagStamp[]>;
+  /** `stamps` at once, where all versions are known here. */
+  stampsKnown(tags: readonly string[]): readonly TagStamp[] | undefined;
   /** At once where all versions are known here. */
   current(stamps: readonly TagStamp[]): boolean | Promise<boolean>;
   /** All entries that carry one of them are misses from now on. */

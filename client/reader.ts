@@ -8,7 +8,7 @@
  * value for `getOrCompute`, which reads by `read`.
  */
 import { expectedBy } from './codec/schema.ts';
-import { type Decoded, decodeEnvelope, type Freshness, isJson } from './envelope.ts';
+import { type Decoded, decodeEnvelope, type Freshness, isJson, plainAt, plainValue } from './envelope.ts';
 import { isConnectivityError } from './errors.ts';
 import type { Parts } from './parts.ts';
 import { isForeignType } from './remote.ts';
@@ -76,12 +76,48 @@ export class Reader {
     return (await this.readMany(keys, options)).map((reading) => this.#counted(reading));
   }
 
+  /** The values that are there, by key: `lookupMany` for who wants no more. */
+  async found<T>(
+    keys: readonly string[],
+    options: ReadOptions<T> = NO_OPTIONS,
+  ): Promise<ReadonlyMap<string, T>> {
+    const { local, fallback, statistics } = this.#parts;
+    const found = new Map<string, T>();
+    if (keys.length === 0) return found;
+    if (local || options.schema || options.schemaId !== undefined) {
+      const lookups = await this.lookupMany(keys, options);
+      for (const [i, lookup] of lookups.entries())
+        if (lookup.found) found.set(keys[i] as string, lookup.value);
+      return found;
+    }
+    const physical = keys.map((key) => this.#parts.physical(key));
+    const payloads = await this.#payloads(physical);
+    const nowMs = Date.now();
+    const plain = payloads?.map((payload, i) =>
+      payload && !fallback.isDirty(physical[i] as string) ? plainAt(payload, nowMs) : 0,
+    );
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as string;
+      const payload = payloads?.[i];
+      const at = plain?.[i];
+      const value = payload && at ? plainValue(payload, at) : undefined;
+      if (value !== undefined) {
+        statistics.hits += 1;
+        found.set(key, value as T);
+        continue;
+      }
+      const lookup = this.#counted(await this.#answer(key, physical[i] as string, payload, options));
+      if (lookup.found) found.set(key, lookup.value);
+    }
+    return found;
+  }
+
   /** In the order of the keys; those that the first tier lacks are asked for in one command. */
   async readMany<T>(
     keys: readonly string[],
     options: ReadOptions<T> = NO_OPTIONS,
   ): Promise<readonly Reading<T>[]> {
-    const { local, fallback } = this.#parts;
+    const { local } = this.#parts;
     const readings: Reading<T>[] = [];
     const missing: number[] = [];
     for (const [i, key] of keys.entries()) {
@@ -95,17 +131,26 @@ export class Reader {
     const fills = local && missing.map((i) => local.begin(keys[i] as string));
     const payloads = await this.#payloads(physical);
     for (const [n, i] of missing.entries()) {
-      const key = keys[i] as string;
-      const fill = fills?.[n];
-      let reading: Eventual<Reading<T>>;
-      if (payloads === undefined || fallback.isDirty(physical[n] as string)) {
-        fill?.end();
-        reading = this.fromMemory(key, options);
-      } else reading = this.interpret(key, payloads[n] ?? null, options, fill);
+      const payload = payloads && (payloads[n] ?? null);
+      const reading = this.#answer(keys[i] as string, physical[n] as string, payload, options, fills?.[n]);
       // Awaited only where there is something to wait for: a hundred turns of the loop are time.
       readings[i] = reading instanceof Promise ? await reading : reading;
     }
     return readings;
+  }
+
+  /** What one of many payloads says of its key; undefined: Redis is away. */
+  #answer<T>(
+    key: string,
+    physical: string,
+    payload: Buffer | null | undefined,
+    options: ReadOptions<T>,
+    fill?: LocalFill,
+  ): Eventual<Reading<T>> {
+    if (payload !== undefined && !this.#parts.fallback.isDirty(physical))
+      return this.interpret(key, payload, options, fill);
+    fill?.end();
+    return this.fromMemory(key, options);
   }
 
   /** A payload that Redis gave for the key, null for none, checked; fills the first tier. */

@@ -54,20 +54,20 @@ export class Remote {
     )) as (Buffer | null)[];
   }
 
-  /** Returns how many replicas confirmed; undefined where none was asked to. `impatient`: not worth waiting for. */
-  async set(
+  /** `impatient`: not worth waiting for. */
+  set(key: string, payload: Buffer, ttlSeconds: number | null, impatient: boolean): Promise<unknown> {
+    const args = setting(key, payload, ttlSeconds);
+    return this.guarded('set', () => this.connection.request('SET', args, { impatient }));
+  }
+
+  /** Returns how many replicas confirmed. */
+  async setDurable(
     key: string,
     payload: Buffer,
     ttlSeconds: number | null,
-    durability: Durability,
-    impatient: boolean,
-  ): Promise<number | undefined> {
-    const args: Argument[] = [key, payload];
-    if (ttlSeconds !== null) args.push('PX', Math.max(1, Math.round(ttlSeconds * 1000)));
-    if (durability === 'async') {
-      await this.guarded('set', () => this.connection.request('SET', args, { impatient }));
-      return undefined;
-    }
+    durability: Exclude<Durability, 'async'>,
+  ): Promise<number> {
+    const args = setting(key, payload, ttlSeconds);
     const { replicas } = await this.guarded('setDurable', () =>
       this.connection.callDurable(durability, 'SET', ...args),
     );
@@ -90,8 +90,7 @@ export class Remote {
     ttlSeconds: number | null,
     durability: Durability,
   ): Promise<boolean> {
-    const args: Argument[] = [key, payload, 'NX'];
-    if (ttlSeconds !== null) args.push('PX', Math.max(1, Math.round(ttlSeconds * 1000)));
+    const args = [...setting(key, payload, ttlSeconds), 'NX'];
     const reply = await this.guarded('setIfAbsent', async () =>
       durability === 'async'
         ? this.connection.request('SET', args)
@@ -176,6 +175,12 @@ export class Remote {
       },
     );
   }
+}
+
+function setting(key: string, payload: Buffer, ttlSeconds: number | null): readonly Argument[] {
+  return ttlSeconds === null
+    ? [key, payload]
+    : [key, payload, 'PX', Math.max(1, Math.round(ttlSeconds * 1000))];
 }
 
 /** The key holds something else than a string: not ours to read. */

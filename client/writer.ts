@@ -52,11 +52,15 @@ export class Writer {
     const physical = this.#parts.physical(key);
     flights.overtake(physical);
     const named = tags.namesOf(key, options.tags);
-    const stamps = named.length === 0 ? undefined : () => tags.stamps(named);
+    const store = (stamps: readonly TagStamp[] | undefined): Promise<WriteReceipt> =>
+      this.store(key, value, { ...options, stamps, outdates: true });
     try {
-      return await this.#inTurn([physical], stamps, (known) =>
-        this.store(key, value, { ...options, stamps: known, outdates: true }),
-      );
+      // The usual case goes at once: nobody to wait for, nothing to ask for.
+      const atOnce = this.#turns.size === 0;
+      const known = atOnce && named.length > 0 ? tags.stampsKnown(named) : undefined;
+      if (known || (atOnce && named.length === 0)) return await store(known);
+      const asked = named.length === 0 ? undefined : () => tags.stamps(named);
+      return await this.#inTurn([physical], asked, store);
     } finally {
       // After a failure too: Redis may have taken it.
       const dependents = tags.changed([key]);
@@ -143,7 +147,9 @@ export class Writer {
     const write = local?.write(key);
     let kept: Filling | undefined;
     try {
-      const replicas = await remote.set(physical, payload, ttlSeconds, durability, !options.outdates);
+      let replicas: number | undefined;
+      if (durability === 'async') await remote.set(physical, payload, ttlSeconds, !options.outdates);
+      else replicas = await remote.setDurable(physical, payload, ttlSeconds, durability);
       kept = write && fillingOf(value, entry, options);
       statistics.writes += 1;
       if (replicas !== undefined) fallback.journal.supersede(physical);

@@ -58,6 +58,7 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
   });
   const tags: CacheTags = {
     stamps: (names) => versions.stamps(names),
+    stampsKnown: (names) => versions.stampsKnown(names),
     current: (stamps) => versions.current(stamps),
     invalidate,
     namesOf: (key, names) => invalidation.tagsOf(key, names),

@@ -17,6 +17,10 @@ export class LocalTags {
   }
 
   async stamps(tags: readonly string[]): Promise<readonly TagStamp[]> {
+    return this.stampsKnown(tags);
+  }
+
+  stampsKnown(tags: readonly string[]): readonly TagStamp[] {
     return [...new Set(tags)].map((tag) => {
       const id = tagId(tag);
       return { id, version: this.#versions.get(id) ?? this.#create(id) };

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { crc32InScript } from '../../client/envelope.ts';
 import {
   type Cache,
   type CacheEvent,
@@ -97,6 +98,47 @@ describe('a cache over Redis', () => {
     expect(await redis.admin().keys('poison:*')).toEqual([]);
     expect(cache.stats().purged).toBe(poison.length);
     expect(events).toHaveLength(poison.length);
+    await cache.close();
+  });
+
+  it('reads many as it reads one: only what is whole, fresh and current', async () => {
+    const cache = open('mixed');
+    await cache.set('tagged', 'of a tag', { tags: ['t'] });
+    await cache.set('outdated', 'of another', { tags: ['o'] });
+    await cache.invalidateTags('o');
+    const later = { loadMs: 1, freshUntilMs: Date.now() + 60_000 };
+    const broken = encodeEnvelope('x');
+    broken[12] = '{'.charCodeAt(0);
+    // A sum that is right over what is no JSON: the seed is the first four bytes.
+    broken.writeUInt32LE(crc32InScript(broken.subarray(8), broken.readUInt32LE(0)), 4);
+    const stored = {
+      plain: encodeEnvelope({ a: ['ü'] }),
+      null: encodeEnvelope(null),
+      fresh: encodeEnvelope('fresh', { freshness: later }),
+      stale: encodeEnvelope('stale', { freshness: { loadMs: 1, freshUntilMs: 1 } }),
+      bytes: encodeEnvelope(Buffer.from([1])),
+      deflated: encodeEnvelope('long '.repeat(200), { deflateAboveBytes: 10 }),
+      nothing: encodeEnvelope(undefined, { nothing: true }),
+      broken,
+      cut: encodeEnvelope('fresh', { freshness: later }).subarray(0, 15),
+    };
+    for (const [key, payload] of Object.entries(stored)) await redis.admin().set(`mixed:${key}`, payload);
+    const keys = [...Object.keys(stored), 'tagged', 'outdated', 'absent', 'plain'];
+    const before = cache.stats();
+    const found = await cache.getMany(keys);
+    expect(Object.fromEntries(found)).toEqual({
+      plain: { a: ['ü'] },
+      null: null,
+      fresh: 'fresh',
+      bytes: Buffer.from([1]),
+      deflated: 'long '.repeat(200),
+      tagged: 'of a tag',
+    });
+    expect(await redis.admin().exists('mixed:broken', 'mixed:cut')).toBe(0);
+    const { hits, misses, purged } = cache.stats();
+    expect([hits - before.hits, misses - before.misses, purged - before.purged]).toEqual([7, 6, 2]);
+    const one = await Promise.all(keys.map((key) => cache.get(key)));
+    expect(one).toEqual(keys.map((key) => found.get(key)));
     await cache.close();
   });
 
