@@ -32,7 +32,7 @@ import { type Fill, Fills } from './fills.ts';
 import { Listener } from './listener.ts';
 
 const BOUND_MS = 500;
-/** Signs of life asked for within the bound: one may come late without harm. */
+/** How often within the bound a listener is looked after. */
 const BEATS = 4;
 const RETRY_MIN_MS = 10;
 const RETRY_MAX_MS = 500;

@@ -12,6 +12,9 @@ import { now, within } from '../connection/timing.ts';
 
 const CHANNEL = '__redis__:invalidate';
 
+/** The age of the last proof, as a share of the patience, from which on another is asked for. */
+const ASKED_AFTER = 0.4;
+
 export class Listener {
   readonly #link: Link;
   /** All that the node said before this moment has arrived. */
@@ -56,7 +59,7 @@ export class Listener {
     return this.#link.over;
   }
 
-  /** Asks for a sign of life; `proven` is called when it comes. Ends the connection when the last is overdue. */
+  /** Asks for a sign of life, unless there was one lately; `proven` is called when it comes. Ends the connection when the last is overdue. */
   beat(patienceMs: number, proven: () => void): void {
     const at = now();
     if (this.#askedAt !== undefined) {
@@ -64,6 +67,8 @@ export class Listener {
         this.close(`no answer to PING for ${Math.round(at - this.#askedAt)} ms`);
       return;
     }
+    // Each question is work for the server: half of the patience is enough for the answer.
+    if (at - this.provenAt < patienceMs * ASKED_AFTER) return;
     this.#askedAt = at;
     this.#link.redis.ping().then(
       () => {
