@@ -231,7 +231,7 @@ export class LocalTier {
     const older = this.#newest;
     const slot: Slot = {
       key,
-      payload,
+      payload: alone(payload),
       tags,
       freshness,
       expiresAt,
@@ -272,6 +272,14 @@ export class LocalTier {
     if (slot.older) slot.older.newer = slot.newer;
     else this.#oldest = slot.newer;
   }
+}
+
+/** A value lies in all that the socket delivered with it, up to 64 KB: none of that is held for one entry. */
+function alone(payload: Buffer): Buffer {
+  if (payload.length * 2 > payload.buffer.byteLength) return payload;
+  const copy = Buffer.allocUnsafeSlow(payload.length);
+  payload.copy(copy);
+  return copy;
 }
 
 /** Freezes plain data with all that it holds. What JSON gives has no cycles and nothing that cannot be frozen. */

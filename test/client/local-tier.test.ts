@@ -63,6 +63,16 @@ describe('the first tier', () => {
     expect(tier.size).toBe(0);
   });
 
+  it('holds an entry and not the buffer that it came in', () => {
+    const tier = open();
+    const { payload } = entry('small');
+    const delivered = Buffer.alloc(64 * 1024);
+    payload.copy(delivered, 1_000);
+    tier.begin('k').end({ ...entry('small'), payload: delivered.subarray(1_000, 1_000 + payload.length) });
+    expect(tier.get('k')?.payload).toEqual(payload);
+    expect(tier.get('k')?.payload.buffer.byteLength).toBe(payload.length);
+  });
+
   it('drops what anybody changes, and does not fill what was changed while Redis was asked', () => {
     const tier = open();
     put(tier, 'k', 'old');
