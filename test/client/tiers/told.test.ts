@@ -4,7 +4,7 @@ import { linksBeside } from '../../../client/connection/beside.ts';
 import { buildKey, redisCache, SharedStatistics } from '../../../client/index.ts';
 import { resolveConnection } from '../../../client/options.ts';
 import { Listener } from '../../../client/tiers/listener.ts';
-import { RedisProcess } from '../../support/redis.ts';
+import { RedisProcess, until } from '../../support/redis.ts';
 import { loadLibrary } from '../compute/bench.ts';
 
 let redis: RedisProcess;
@@ -45,6 +45,8 @@ describe('a load', () => {
     const key = buildKey('user', 42);
     // A turn of the server between the lease and the store.
     await cache.getOrCompute(key, () => redis.admin().ping());
+    // The store goes on behind the caller's back; the counters in its turn of the server would be in its message.
+    await until('the store to be told of', () => all.messages.length > 1);
     await statistics.close();
     await cache.close();
     await all.heard();
