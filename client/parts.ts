@@ -16,8 +16,10 @@ export interface Tags {
   stamps(tags: readonly string[]): Promise<readonly TagStamp[]>;
   /** `stamps` at once, where all versions are known here. */
   stampsKnown(tags: readonly string[]): readonly TagStamp[] | undefined;
-  /** At once where all versions are known here. */
-  current(stamps: readonly TagStamp[]): boolean | Promise<boolean>;
+  /** As `stamps` without asking Redis, for what is kept in this process alone. */
+  stampsHere(tags: readonly string[]): Promise<readonly TagStamp[]>;
+  /** At once where all versions are known here. `ofRedis`: the entry is not one that only this process has. */
+  current(stamps: readonly TagStamp[], ofRedis?: boolean): boolean | Promise<boolean>;
   /** All entries that carry one of them are misses from now on. */
   invalidate(tags: readonly string[]): Promise<unknown>;
   /** The tags that an entry of this key carries: those that the caller names, its domains', its dependencies'. */

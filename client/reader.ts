@@ -307,7 +307,7 @@ export class Reader {
     source: ReadSource,
   ): Promise<boolean> {
     try {
-      return await this.#parts.tags.current(stamps);
+      return await this.#parts.tags.current(stamps, source !== 'memory');
     } catch (error) {
       if (!isConnectivityError(error)) throw error;
       return source === 'memory';

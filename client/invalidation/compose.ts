@@ -59,7 +59,8 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
   const tags: CacheTags = {
     stamps: (names) => versions.stamps(names),
     stampsKnown: (names) => versions.stampsKnown(names),
-    current: (stamps) => versions.current(stamps),
+    stampsHere: (names) => versions.stampsHere(names),
+    current: (stamps, ofRedis) => versions.current(stamps, ofRedis),
     invalidate,
     namesOf: (key, names) => invalidation.tagsOf(key, names),
     changed: (keys) => invalidation.changed(keys),

@@ -27,7 +27,11 @@ export class LocalTags {
     });
   }
 
-  current(stamps: readonly TagStamp[]): boolean {
+  stampsHere(tags: readonly string[]): Promise<readonly TagStamp[]> {
+    return this.stamps(tags);
+  }
+
+  current(stamps: readonly TagStamp[], _ofRedis?: boolean): boolean {
     return stamps.every((stamp) => this.holds(stamp));
   }
 

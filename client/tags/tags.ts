@@ -93,6 +93,11 @@ export class Tags {
     }
   }
 
+  /** Without asking Redis, which is not waited for. */
+  async stampsHere(tags: readonly string[]): Promise<readonly TagStamp[]> {
+    return this.stampsKnown(tags) ?? this.#away.stamps(tags);
+  }
+
   async #stampsOfRedis(tags: readonly string[]): Promise<readonly TagStamp[]> {
     const ids = [...new Set(tags)].map(tagId);
     const live = this.#listening()?.live === true;
@@ -107,14 +112,17 @@ export class Tags {
     );
   }
 
-  /** Whether an entry with these stamps holds; a promise where Redis has to be asked. */
-  current(stamps: readonly TagStamp[]): boolean | Promise<boolean> {
+  /**
+   * Whether an entry with these stamps holds; a promise where Redis has to be asked. `ofRedis`: the entry is Redis's, or was.
+   * Versions that only this process knows hold nothing there: who invalidates the tag elsewhere cannot reach them.
+   */
+  current(stamps: readonly TagStamp[], ofRedis = false): boolean | Promise<boolean> {
     const { journal, prefix } = this.#options;
     const live = this.#listening()?.live === true;
     let unknown: string[] | undefined;
     for (const stamp of stamps) {
       const { id, version } = stamp;
-      if (this.#away.size > 0 && this.#away.holds(stamp)) continue;
+      if (!ofRedis && this.#away.size > 0 && this.#away.holds(stamp)) continue;
       if (journal.pending > 0 && journal.isPending(tagKey(prefix, id))) return false;
       if (live && this.#known.has(id)) {
         if (this.#known.get(id) !== version) return false;

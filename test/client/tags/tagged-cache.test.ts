@@ -245,4 +245,21 @@ describe('tags over Redis', () => {
     });
     expect(await cache.get('old')).toBeUndefined();
   });
+
+  it('that only this process knows hold nothing that Redis has taken: who invalidates them elsewhere could not reach it', async () => {
+    const own = await RedisProcess.start({ host: '127.61.24.1' });
+    const here = opened(redisCache({ address: own.address, namespace: 't', compute }));
+    const there = opened(redisCache({ address: own.address, namespace: 't', compute }));
+    await Promise.all([here.ping(), there.ping()]);
+    await own.kill();
+    await until('it knows', () => here.connection?.state.kind === 'connecting');
+    // Nobody can say the version of the tag; the write itself waits for Redis.
+    const written = here.set('k', 'old', { tags: ['x'] });
+    await own.start();
+    expect((await written).source).toBe('redis');
+    await there.invalidateTags('x');
+    expect(await here.get('k')).toBeUndefined();
+    expect(await here.getOrCompute('k', () => 'new', { tags: ['x'] })).toBe('new');
+    await own[Symbol.asyncDispose]();
+  });
 });
