@@ -12,7 +12,7 @@ import { type Decoded, decodeEnvelope, type Freshness, isJson, plainAt, plainVal
 import { isConnectivityError } from './errors.ts';
 import type { Parts } from './parts.ts';
 import { isForeignType } from './remote.ts';
-import { deepFreeze, type LocalEntry, type LocalFill } from './tiers/local.ts';
+import { deepFreeze, isPlainData, type LocalEntry, type LocalFill } from './tiers/local.ts';
 import type { Lookup, ReadOptions } from './types.ts';
 
 export type ReadSource = 'l1' | 'redis' | 'memory';
@@ -193,7 +193,8 @@ export class Reader {
     }
     const keep = (reading: Reading<T>): Reading<T> => {
       if (reading.kind !== 'value') this.#parts.local?.forget([key]);
-      else if (isJson(entry.payload)) {
+      // A schema may make of JSON what cannot be frozen: bytes, dates, instances, circles. It is asked for each hit then.
+      else if (isJson(entry.payload) && (!options.schema || isPlainData(reading.value))) {
         entry.value = deepFreeze(reading.value);
         entry.ready = true;
         entry.schema = options.schema;

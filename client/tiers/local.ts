@@ -288,3 +288,13 @@ export function deepFreeze<T>(value: T): T {
   for (const field of Object.values(value)) deepFreeze(field);
   return Object.freeze(value);
 }
+
+/** Nothing but what JSON gives: what can be frozen, and is the same for all who hold it then. */
+export function isPlainData(value: unknown, above: readonly object[] = []): boolean {
+  if (typeof value !== 'object' || value === null) return typeof value !== 'function';
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (!Array.isArray(value) && prototype !== Object.prototype && prototype !== null) return false;
+  if (above.includes(value)) return false;
+  const path = [...above, value];
+  return Object.values(value).every((field) => isPlainData(field, path));
+}

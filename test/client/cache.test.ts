@@ -9,6 +9,7 @@ import {
   encodeEnvelope,
   memoryCache,
   redisCache,
+  type StandardSchema,
   tieredCache,
 } from '../../client/index.ts';
 import { cacheContract } from '../contracts/cache.ts';
@@ -217,5 +218,39 @@ describe('a cache over Redis', () => {
     await cache.close();
     expect(await redis.admin().exists('close:k')).toBe(1);
     await expect(cache.get('k')).rejects.toThrowError(ClosedError);
+  });
+});
+
+describe('a schema that makes of JSON what cannot be frozen', () => {
+  const schemaOf = (make: (stored: unknown) => unknown) => ({
+    '~standard': {
+      version: 1 as const,
+      vendor: 'test',
+      validate: (value: unknown) => ({ value: make(value) }),
+    },
+  });
+
+  it('is answered from the first tier all the same, with a value of its own for each caller', async () => {
+    const cache = tieredCache({ address: redis.address, namespace: 'frozen' });
+    await cache.set('k', 'text');
+    await until('the first tier has it', async () => (await cache.lookup('k')).source === 'l1');
+    const bytes = schemaOf((text) => Buffer.from(String(text)));
+    const circle = schemaOf(() => {
+      const self: { self?: unknown } = {};
+      self.self = self;
+      return self;
+    });
+    const date = schemaOf(() => ({ at: new Date(0) })) as StandardSchema<{ at: Date }>;
+    for (let hit = 0; hit < 3; hit++) {
+      expect(await cache.lookup('k', { schema: bytes })).toMatchObject({
+        value: Buffer.from('text'),
+        source: 'l1',
+      });
+      expect((await cache.lookup('k', { schema: circle })).found).toBe(true);
+      const value = await cache.get('k', { schema: date });
+      expect(value?.at.getTime()).toBe(0);
+      value?.at.setTime(1);
+    }
+    await cache.close();
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeEnvelope } from '../../client/index.ts';
 import type { CoherenceEvent } from '../../client/tiers/coherence.ts';
 import { Fills } from '../../client/tiers/fills.ts';
-import { type Coherent, deepFreeze, LocalTier } from '../../client/tiers/local.ts';
+import { type Coherent, deepFreeze, isPlainData, LocalTier } from '../../client/tiers/local.ts';
 import { Questions } from '../../client/tiers/questions.ts';
 
 /** What a server says, said by the test. */
@@ -257,6 +257,16 @@ describe('the first tier', () => {
       await answered;
       expect([held(tier), tier.size]).toEqual([undefined, 0]);
     });
+  });
+
+  it('tells what can be frozen from what a schema may have made of it', () => {
+    const circle: Record<string, unknown> = {};
+    circle.self = circle;
+    const twice = { n: 1 };
+    for (const plain of [null, 0, 'x', [twice, { again: twice }], Object.create(null)])
+      expect(isPlainData(plain)).toBe(true);
+    for (const other of [circle, [new Date(0)], { bytes: Buffer.from('x') }, new Map(), () => 1])
+      expect(isPlainData(other)).toBe(false);
   });
 
   it('freezes a value through and through', () => {
