@@ -129,7 +129,10 @@ export class Reader {
     if (missing.length === 0) return readings;
     const physical = missing.map((i) => this.#parts.physical(keys[i] as string));
     const fills = local && missing.map((i) => local.begin(keys[i] as string));
-    const payloads = await this.#payloads(physical);
+    const payloads = await this.#payloads(physical).catch((error: unknown) => {
+      for (const fill of fills ?? []) fill.end();
+      throw error;
+    });
     for (const [n, i] of missing.entries()) {
       const payload = payloads && (payloads[n] ?? null);
       const reading = this.#answer(keys[i] as string, physical[n] as string, payload, options, fills?.[n]);
@@ -171,7 +174,11 @@ export class Reader {
       return reading;
     };
     const reading = this.#checked(key, payload, decoded, 'redis', options);
-    return reading instanceof Promise ? reading.then(end) : end(reading);
+    if (!(reading instanceof Promise)) return end(reading);
+    return reading.then(end, (error: unknown) => {
+      fill?.end();
+      throw error;
+    });
   }
 
   // --- first tier ---------------------------------------------------------------------------------------------------

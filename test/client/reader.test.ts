@@ -1,9 +1,40 @@
 import { describe, expect, it } from 'vitest';
 import { encodeEnvelope } from '../../client/envelope.ts';
+import { CommandError } from '../../client/errors.ts';
 import { Fallback } from '../../client/fallback.ts';
 import { resolveCache } from '../../client/options.ts';
 import type { Parts } from '../../client/parts.ts';
 import { Reader } from '../../client/reader.ts';
+
+describe('a read that fills the first tier', () => {
+  it('ends its fills when it fails, by whatever it fails', async () => {
+    let open = 0;
+    const fill = () => {
+      open += 1;
+      return {
+        end: () => {
+          open -= 1;
+        },
+      };
+    };
+    const refused = new CommandError('NOPERM no');
+    const tagged = encodeEnvelope(1, { tags: [{ id: '0'.repeat(16), version: '1'.repeat(16) }] });
+    let answer: () => Promise<(Buffer | null)[]> = () => Promise.reject(refused);
+    const parts = {
+      options: resolveCache({}),
+      fallback: new Fallback(10, () => new Promise(() => {})),
+      remote: { getMany: () => answer() },
+      local: { get: () => undefined, begin: fill },
+      tags: { current: () => Promise.reject(refused) },
+      codecs: resolveCache({}).codecs,
+      physical: (key: string) => `ns:${key}`,
+    } as unknown as Parts;
+    await expect(new Reader(parts).readMany(['a', 'b'])).rejects.toBe(refused);
+    answer = () => Promise.resolve([tagged]);
+    await expect(new Reader(parts).readMany(['a'])).rejects.toBe(refused);
+    expect(open).toBe(0);
+  });
+});
 
 describe('a read that was asked before a failover', () => {
   // Stubs: a real master answers it in a moment that no test can choose.
