@@ -7,7 +7,7 @@
  *   setIfAbsent         SET NX                              Redis away: throws; nobody knows whether it is absent
  *   expire              WATCH GET, MULTI SET/PEXPIRE EXEC   Redis away: in memory, and deleted in Redis on its return
  */
-import { decodeEnvelope, ENDLESS_MS, type Freshness, withFreshness } from './envelope.ts';
+import { decodeEnvelope, ENDLESS_MS, type Freshness, type TagStamp, withFreshness } from './envelope.ts';
 import { isConnectivityError, NotSentError } from './errors.ts';
 import type { Command } from './functions/transactions.ts';
 import { resolveDurability, resolveTtl } from './options.ts';
@@ -29,6 +29,11 @@ interface Look<T> {
   readonly reading: Reading<T>;
   /** null: no expiry; undefined: there is no entry. */
   readonly remainingMs: number | null | undefined;
+}
+
+interface Found {
+  readonly payload: Buffer;
+  readonly tags?: readonly TagStamp[] | undefined;
 }
 
 /** How often a change by others may come between. */
@@ -103,7 +108,7 @@ export class Expiry {
     const physical = this.#parts.physical(key);
     const ttl = resolveTtl('ttlSeconds', ttlSeconds, null);
     if (ttl === 0) return (await this.#writer.delete([key])) > 0;
-    if (!remote || fallback.isDirty(physical)) return this.#expireInMemory(physical, ttl);
+    if (!remote || fallback.isDirty(physical)) return await this.#expireInMemory(key, physical, ttl);
     try {
       return await this.#expire(remote, physical, ttl);
     } catch (error) {
@@ -112,7 +117,7 @@ export class Expiry {
       events.emit({ type: 'fallback', operation: 'expire', reason: (error as Error).message });
       // Redis may keep it for longer than was asked for: it is deleted there.
       fallback.remember([physical]);
-      return this.#expireInMemory(physical, ttl);
+      return await this.#expireInMemory(key, physical, ttl);
     } finally {
       local?.forget([key]);
     }
@@ -178,40 +183,51 @@ export class Expiry {
 
   /** True: it was there, and ends at its new time. */
   async #expire(remote: Remote, physical: string, ttlSeconds: number | null): Promise<boolean> {
+    /** Whose tags were found to be current: asked for between two looks, as WATCH is for a moment only. */
+    let tagged: Buffer | undefined;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      let there: boolean | undefined;
+      let found: Found | null | undefined;
       const done = await remote.change(physical, (stored) => {
-        const commands = stored && reset(physical, stored, ttlSeconds);
-        there = commands !== undefined;
-        return commands;
+        found = this.#found(stored);
+        if (!found || (found.tags && !tagged?.equals(found.payload))) return undefined;
+        return reset(physical, found.payload, ttlSeconds);
       });
-      if (done || there === false) return done;
+      if (done || found === null) return done;
+      if (found?.tags && !tagged?.equals(found.payload)) {
+        if (!(await this.#parts.tags.current(found.tags, true))) return false;
+        tagged = found.payload;
+      }
       // The connection was not there to look: wait for it as any command does, or fail as one.
-      if (there === undefined) await remote.get(physical);
+      if (found === undefined) await remote.get(physical);
     }
     throw new NotSentError(`expire: the entry or the connection changed ${ATTEMPTS} times in between`);
   }
 
-  #expireInMemory(physical: string, ttlSeconds: number | null): boolean {
+  async #expireInMemory(key: string, physical: string, ttlSeconds: number | null): Promise<boolean> {
     const { memory } = this.#parts.fallback;
-    const payload = memory.get(physical);
-    if (!payload || !fresh(payload)) return false;
+    const found = this.#found(memory.get(physical));
+    if (!found) return false;
+    if (found.tags && (await this.#reader.fromMemory(key, {})).kind !== 'value') return false;
+    const { payload } = found;
     return memory.set(physical, withFreshness(payload, endOf(ttlSeconds)) ?? payload, ttlSeconds);
+  }
+
+  /** null: nothing there, as far as the entry itself says. Whether its tags are current is another question. */
+  #found(payload: Buffer | undefined): Found | null {
+    const decoded = payload && decodeEnvelope(payload, { codecs: this.#parts.codecs.byId });
+    if (!payload || !decoded) return null;
+    // What only the codec of another process can read is there all the same.
+    if (!decoded.ok) return decoded.reason === 'codec' ? { payload } : null;
+    return decoded.value === undefined || !isFresh(decoded.freshness)
+      ? null
+      : { payload, tags: decoded.tags };
   }
 }
 
 const endOf = (ttlSeconds: number | null): number =>
   ttlSeconds === null ? ENDLESS_MS : Date.now() + ttlSeconds * 1000;
 
-function fresh(payload: Buffer): boolean {
-  const decoded = decodeEnvelope(payload);
-  // What only the codec of another key can read is there all the same.
-  return decoded.ok ? isFresh(decoded.freshness) : decoded.reason === 'codec';
-}
-
-/** undefined: nothing there that `get` would find. */
-function reset(physical: string, stored: Buffer, ttlSeconds: number | null): readonly Command[] | undefined {
-  if (!fresh(stored)) return undefined;
+function reset(physical: string, stored: Buffer, ttlSeconds: number | null): readonly Command[] {
   const ms = ttlSeconds === null ? undefined : Math.max(1, Math.round(ttlSeconds * 1000));
   const payload = withFreshness(stored, endOf(ttlSeconds));
   if (payload) return [['SET', physical, payload, ...(ms === undefined ? [] : ['PX', ms])]];

@@ -134,6 +134,18 @@ describe.each(caches)('an entry %s', (_, open) => {
     ])
       await expect(call).rejects.toThrowError(ClosedError);
   });
+
+  it('that get would not find has no time to change: its tags are outdated, or it says that there is nothing', async () => {
+    const cache = kept(open());
+    await cache.set('tagged', 1, { ttlSeconds: 100, tags: ['a', 'b'] });
+    expect(await cache.expire('tagged', 500)).toBe(true);
+    expect(await cache.ttl('tagged')).toBeGreaterThan(400);
+    await cache.invalidateTags('b');
+    expect([await cache.get('tagged'), await cache.expire('tagged', 50)]).toEqual([undefined, false]);
+    await cache.getOrCompute('nothing', () => undefined, { negativeTtlSeconds: 100 });
+    expect([await cache.get('nothing'), await cache.expire('nothing', 50)]).toEqual([undefined, false]);
+    await cache.clear();
+  });
 });
 
 describe('what is not ours', () => {
