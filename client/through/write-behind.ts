@@ -94,6 +94,8 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   readonly #counts = { stored: 0, retries: 0, lost: 0, refused: 0 };
   /** What the sink has not answered for yet. */
   readonly #sending = new Map<string, Change<T>>();
+  /** Changes that the cache has not taken yet. */
+  readonly #applying = new Set<Promise<unknown>>();
   readonly #ended = new AbortController();
   #sequence = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -163,6 +165,11 @@ class WriteBehind<T> implements WriteBehindStore<T> {
 
   async #close(): Promise<WriteBehindStatistics> {
     const deadline = setTimeout(() => this.#ended.abort(), this.#limits.closeTimeoutMs);
+    // What the cache takes in this moment is acknowledged, and has to be sent.
+    await Promise.race([
+      Promise.allSettled(this.#applying),
+      delay(this.#limits.closeTimeoutMs, this.#ended.signal),
+    ]);
     // Twice: a flush that was under way may have begun before the last changes.
     await this.flush();
     await this.flush();
@@ -181,14 +188,18 @@ class WriteBehind<T> implements WriteBehindStore<T> {
       this.#counts.refused += 1;
       throw error;
     }
+    const applied = apply();
+    this.#applying.add(applied);
     try {
-      const result = await apply();
+      const result = await applied;
       this.#queue.release(change);
       this.#schedule();
       return result;
     } catch (error) {
       this.#queue.withdraw(change);
       throw error;
+    } finally {
+      this.#applying.delete(applied);
     }
   }
 

@@ -239,6 +239,14 @@ describe('write-behind', () => {
     await expect(store.set('k', 1)).rejects.toThrowError(ClosedError);
   });
 
+  it('sends at close what the cache was just taking, and acknowledges nothing that is lost', async () => {
+    const { table, store } = opened({ maxDelayMs: 60_000 });
+    const [set, removed] = [store.set('a', 1), store.delete('b')];
+    expect(await store.close()).toMatchObject({ stored: 2, lost: 0 });
+    await Promise.all([set, removed]);
+    expect([...table.rows]).toEqual([['a', 1]]);
+  });
+
   it('takes a source that does not answer in time for one that failed', async () => {
     const { table, store, events } = opened({ storeTimeoutMs: 10, attempts: 3 });
     table.fails = () => (table.batches.length === 1 ? new Promise(() => {}) : undefined);
