@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigurationError } from './errors.ts';
 import { memoryCache, openCache, parseUrl } from './factories.ts';
+import { LIMITS, PORT_MAX } from './options.ts';
 import type { Address, BreakerOptions, Cache, CacheOptions, RedisOptions, TlsOptions } from './types.ts';
 
 /** As `process.env`. */
@@ -77,12 +78,12 @@ function redisOptions(variables: Variables): RedisOptions {
   const common = compact({
     username: said(variables, 'REDIS_USERNAME'),
     password: said(variables, 'REDIS_PASSWORD'),
-    db: integer(variables, 'REDIS_DB'),
+    db: integer(variables, 'REDIS_DB', 0, LIMITS.db),
     tls: tls(variables),
   });
   const sentinels = said(variables, 'REDIS_SENTINEL_HOSTS');
   const url = said(variables, 'REDIS_URL');
-  const fromUrl = url === undefined ? undefined : parseUrl(url);
+  const fromUrl = url === undefined ? undefined : parsedUrl(url);
   // A CA that is named by itself is kept: the URL can only say that there is TLS.
   const secure = fromUrl?.tls && common.tls ? { tls: common.tls } : {};
   if (sentinels !== undefined) {
@@ -101,7 +102,7 @@ function redisOptions(variables: Variables): RedisOptions {
     };
   }
   const host = said(variables, 'REDIS_HOST') ?? '127.0.0.1';
-  const port = integer(variables, 'REDIS_PORT') ?? 6379;
+  const port = integer(variables, 'REDIS_PORT', 1, PORT_MAX) ?? 6379;
   if (isCluster(variables)) {
     const { address: node, ...credentials } = fromUrl ?? { address: { host, port } };
     return { ...common, ...credentials, ...secure, mode: 'cluster', nodes: [node] };
@@ -114,16 +115,17 @@ function isCluster(variables: Variables): boolean {
 }
 
 function cacheOptions(variables: Variables): CacheOptions {
-  const breakerSeconds = integer(variables, 'CIRCUIT_BREAKER_TIMEOUT');
+  const breakerSeconds = integer(variables, 'CIRCUIT_BREAKER_TIMEOUT', 1, LIMITS.openMs / 1000);
+  const ttl = (name: string): number | undefined => integer(variables, name, 0, LIMITS.ttlSeconds);
   const breaker: BreakerOptions = compact({
     enabled: boolean(variables, 'CIRCUIT_BREAKER_ENABLED'),
-    threshold: integer(variables, 'CIRCUIT_BREAKER_THRESHOLD'),
+    threshold: integer(variables, 'CIRCUIT_BREAKER_THRESHOLD', 1, LIMITS.threshold),
     openMs: breakerSeconds === undefined ? undefined : breakerSeconds * 1000,
   });
   return {
     ...compact({
-      namespace: said(variables, 'CACHE_NAMESPACE'),
-      defaultTtlSeconds: integer(variables, 'CACHE_DEFAULT_TTL') ?? integer(variables, 'REDIS_TTL'),
+      namespace: namespace(variables),
+      defaultTtlSeconds: ttl('CACHE_DEFAULT_TTL') ?? ttl('REDIS_TTL'),
     }),
     breaker,
   };
@@ -147,12 +149,32 @@ function said(variables: Variables, name: string): string | undefined {
   return value === undefined || value.trim() === '' ? undefined : value.trim();
 }
 
-function integer(variables: Variables, name: string): number | undefined {
+function integer(variables: Variables, name: string, min: number, max: number): number | undefined {
   const value = said(variables, name);
   if (value === undefined) return undefined;
-  if (!/^\d+$/.test(value))
-    throw new ConfigurationError(`${name}: ${JSON.stringify(value)} is not a whole number`);
+  if (!/^\d+$/.test(value) || Number(value) < min || Number(value) > max)
+    throw new ConfigurationError(
+      `${name}: ${JSON.stringify(value)} is not a whole number from ${min} to ${max}`,
+    );
   return Number(value);
+}
+
+function namespace(variables: Variables): string | undefined {
+  const value = said(variables, 'CACHE_NAMESPACE');
+  if (value?.endsWith(':'))
+    throw new ConfigurationError(
+      `CACHE_NAMESPACE: ${JSON.stringify(value)} ends with ':', which is added by the cache`,
+    );
+  return value;
+}
+
+/** What is wrong is said of the variable. */
+function parsedUrl(url: string): ReturnType<typeof parseUrl> {
+  try {
+    return parseUrl(url);
+  } catch (error) {
+    throw new ConfigurationError((error as Error).message.replace(/^url/, 'REDIS_URL'));
+  }
 }
 
 function boolean(variables: Variables, name: string): boolean | undefined {
@@ -165,11 +187,10 @@ function boolean(variables: Variables, name: string): boolean | undefined {
 
 function address(name: string, text: string, defaultPort: number): Address {
   const match = /^(?:\[([^\]]+)\]|([^:\s]+))(?::(\d+))?$/.exec(text);
-  if (!match) throw new ConfigurationError(`${name}: ${JSON.stringify(text)} is not host:port`);
-  return {
-    host: (match[1] ?? match[2]) as string,
-    port: match[3] === undefined ? defaultPort : Number(match[3]),
-  };
+  const port = match?.[3] === undefined ? defaultPort : Number(match[3]);
+  if (!match || port < 1 || port > PORT_MAX)
+    throw new ConfigurationError(`${name}: ${JSON.stringify(text)} is not host:port`);
+  return { host: (match[1] ?? match[2]) as string, port };
 }
 
 type Compact<T> = { [K in keyof T]?: Exclude<T[K], undefined> };

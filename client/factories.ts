@@ -3,7 +3,7 @@ import { SupervisedCache } from './cache.ts';
 import { linksBeside } from './connection/beside.ts';
 import { openConnection } from './connection/index.ts';
 import { ConfigurationError } from './errors.ts';
-import { type ResolvedCache, resolveCache, resolveConnection } from './options.ts';
+import { LIMITS, type ResolvedCache, resolveCache, resolveConnection } from './options.ts';
 import { Coherence } from './tiers/coherence.ts';
 import { CoherenceOnDemand } from './tiers/on-demand.ts';
 import type {
@@ -108,17 +108,31 @@ export function parseUrl(
   if (!parsed || (parsed.protocol !== 'redis:' && parsed.protocol !== 'rediss:') || parsed.hostname === '')
     throw new ConfigurationError(`url: ${JSON.stringify(redacted(url))} is not redis://… or rediss://…`);
   const db = parsed.pathname.replace(/^\//, '');
-  if (!/^\d*$/.test(db)) throw new ConfigurationError(`url: ${JSON.stringify(db)} is not a database number`);
+  if (!/^\d*$/.test(db) || Number(db) > LIMITS.db)
+    // A password that is not escaped and has a slash in it ends up in the path.
+    throw new ConfigurationError(
+      `url: ${JSON.stringify(db.includes('@') ? redacted(url) : db)} is not a database number`,
+    );
   return {
     address: { host: parsed.hostname.replace(/^\[|\]$/g, ''), port: Number(parsed.port || 6379) },
-    ...(parsed.username === '' ? {} : { username: decodeURIComponent(parsed.username) }),
-    ...(parsed.password === '' ? {} : { password: decodeURIComponent(parsed.password) }),
+    ...(parsed.username === '' ? {} : { username: unescaped('user name', parsed.username) }),
+    ...(parsed.password === '' ? {} : { password: unescaped('password', parsed.password) }),
     ...(db === '' ? {} : { db: Number(db) }),
     ...(parsed.protocol === 'rediss:' ? { tls: {} } : {}),
   };
 }
 
-/** A URL that may be printed. */
+function unescaped(what: string, text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new ConfigurationError(
+      `url: a % in its ${what} stands before no two hexadecimal digits; write %25`,
+    );
+  }
+}
+
+/** A URL that may be printed: up to the last @, as a password that is not escaped may hold a slash or another @. */
 function redacted(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//[redacted]@');
+  return url.replace(/\/\/.*@/s, '//[redacted]@');
 }

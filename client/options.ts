@@ -26,7 +26,13 @@ export const LIMITS = {
   openMs: 60_000,
   /** The longest TTL, in seconds: ten years. */
   ttlSeconds: 315_360_000,
+  /** The most failures in a row that a breaker may wait for. */
+  threshold: 1000,
+  /** The highest number of a database. */
+  db: 1_000_000,
 } as const;
+
+export const PORT_MAX = 65_535;
 
 export interface ResolvedConnection {
   readonly mode: RedisOptions['mode'];
@@ -96,7 +102,7 @@ function address(path: string, value: Address | undefined): Address {
     throw new ConfigurationError(`${path}: ${shown(value)} is not an address { host, port }`);
   return Object.freeze({
     host: text(`${path}.host`, value.host, '127.0.0.1'),
-    port: integer(`${path}.port`, value.port, 6379, 1, 65_535),
+    port: integer(`${path}.port`, value.port, 6379, 1, PORT_MAX),
   });
 }
 
@@ -117,7 +123,7 @@ function addresses(path: string, given: readonly Address[], what: string): reado
 }
 
 function database(options: RedisOptions): number {
-  const db = integer('db', options.db, 0, 0, 1_000_000);
+  const db = integer('db', options.db, 0, 0, LIMITS.db);
   if (db !== 0 && options.mode === 'cluster')
     throw new ConfigurationError(
       `db: ${db}, but a cluster has only database 0; separate data by \`namespace\``,
@@ -239,7 +245,7 @@ export function resolveCache(options: CacheOptions): ResolvedCache {
     defaultTtlSeconds: resolveTtl('defaultTtlSeconds', options.defaultTtlSeconds, 3600),
     breaker: {
       enabled: flag('breaker.enabled', breaker.enabled, true),
-      threshold: integer('breaker.threshold', breaker.threshold, 5, 1, 1000),
+      threshold: integer('breaker.threshold', breaker.threshold, 5, 1, LIMITS.threshold),
       openMs: integer('breaker.openMs', breaker.openMs, LIMITS.openMs, 1, LIMITS.openMs),
       probeIntervalMs: integer('breaker.probeIntervalMs', breaker.probeIntervalMs, 500, 10, LIMITS.openMs),
       sampling: sampling(breaker.sampling),

@@ -145,8 +145,19 @@ describe('fromEnv', () => {
   it.each<[Variables, string]>([
     [{ ENABLE_REDIS_CACHE: 'perhaps' }, 'ENABLE_REDIS_CACHE: "perhaps" is neither true nor false'],
     [{ ...on, REDIS_PORT: 'x' }, 'REDIS_PORT: "x" is not a whole number'],
+    [{ ...on, REDIS_PORT: '65536' }, 'REDIS_PORT: "65536" is not a whole number from 1 to 65535'],
+    [{ ...on, REDIS_DB: '1000001' }, 'REDIS_DB: "1000001"'],
+    [{ ...on, REDIS_URL: 'redis://user:se/cret@h' }, 'REDIS_URL: "redis://[redacted]@h"'],
+    [{ ...on, REDIS_SENTINEL_HOSTS: 'a:65536' }, 'REDIS_SENTINEL_HOSTS: "a:65536"'],
+    [{ CACHE_NAMESPACE: 'shop:' }, 'CACHE_NAMESPACE: "shop:"'],
+    [{ CACHE_DEFAULT_TTL: '315360001' }, 'CACHE_DEFAULT_TTL: "315360001"'],
+    [
+      { CIRCUIT_BREAKER_THRESHOLD: '0' },
+      'CIRCUIT_BREAKER_THRESHOLD: "0" is not a whole number from 1 to 1000',
+    ],
+    [{ CIRCUIT_BREAKER_TIMEOUT: '61' }, 'CIRCUIT_BREAKER_TIMEOUT: "61" is not a whole number from 1 to 60'],
     [{ ...on, REDIS_SENTINEL_HOSTS: 'a b' }, 'REDIS_SENTINEL_HOSTS: "a b" is not host:port'],
-    [{ ...on, REDIS_URL: 'localhost' }, 'url: "localhost"'],
+    [{ ...on, REDIS_URL: 'localhost' }, 'REDIS_URL: "localhost"'],
     [
       { ...on, REDIS_CLUSTER_ENABLED: 'true', REDIS_SENTINEL_HOSTS: 'h' },
       'REDIS_CLUSTER_ENABLED: "true", but REDIS_SENTINEL_HOSTS',

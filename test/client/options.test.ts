@@ -105,4 +105,15 @@ describe('a Redis URL', () => {
     expect(message).not.toContain('secret');
     expect(complaint(() => redisCache({ url: 'redis://host/first' }))).toContain('"first"');
   });
+
+  it.each([
+    'redis://user:hid/den@host:6379',
+    'redis://user:12/hidden@host',
+    'redis://user:hid@den@host:port',
+    'http://user:hid/den@host',
+    'redis://user:hid%den@host',
+  ])('whose password is not escaped is not quoted with it: %s', (url) => {
+    expect(() => redisCache({ url })).toThrowError(ConfigurationError);
+    expect(complaint(() => redisCache({ url }))).not.toMatch(/hid|den/);
+  });
 });
