@@ -1,5 +1,6 @@
 /** `getOrCompute` and `getOrComputeMany` of a cache: the engine with the cache's parts around it. */
-import { isConnectivityError } from '../errors.ts';
+import { TAGS_MAX } from '../envelope.ts';
+import { isConnectivityError, SerializationError } from '../errors.ts';
 import { resolveTtl } from '../options.ts';
 import type { Parts } from '../parts.ts';
 import { isFresh, type Reader, type Reading } from '../reader.ts';
@@ -127,8 +128,8 @@ export class Compute {
     const { options: defaults } = this.#parts;
     const physical = this.#parts.physical(key);
     const { terms } = defaults.compute;
-    // A name that is refused is refused here, and not where another caller invalidates.
-    if (options.tags) this.#parts.tags.namesOf(key, options.tags);
+    // A name that is refused is refused here, and not where another caller invalidates; too many are, and not with the store.
+    if (options.tags) assertFew(this.#parts.tags.namesOf(key, options.tags));
     return {
       key: physical,
       load,
@@ -138,4 +139,10 @@ export class Compute {
       attempt: () => new CacheAttempt<T>(this.#attemptParts, key, physical, options, before),
     };
   }
+}
+
+function assertFew(tags: readonly string[]): void {
+  if (tags.length <= TAGS_MAX) return;
+  const { size } = new Set(tags);
+  if (size > TAGS_MAX) throw new SerializationError(`${size} tags on one entry; at most ${TAGS_MAX}`);
 }

@@ -167,6 +167,15 @@ describe('getOrCompute', () => {
     expect(await redis.admin().exists('c:k')).toBe(0);
   });
 
+  it('refuses more tags than an entry can carry before it loads, and counts each once', async () => {
+    const tags = Array.from({ length: 64 }, (_, i) => `t${i}`);
+    await expect(cache.getOrCompute('k', fail, { tags: [...tags, 'one more'] })).rejects.toThrowError(
+      '65 tags on one entry',
+    );
+    expect(await cache.getOrCompute('k', () => 1, { tags: [...tags, ...tags] })).toBe(1);
+    await stored();
+  });
+
   it('ends with the cache: what is loading is returned and not stored', async () => {
     const own = await open();
     let finish: (value: string) => void = () => {};
