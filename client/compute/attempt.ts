@@ -190,7 +190,14 @@ export class CacheAttempt<T> implements Attempt<T> {
     const versions = this.#cache.parts.tags;
     const tags = versions.namesOf(this.#key, this.#options.tags);
     if (tags.length === 0) return undefined;
-    return versions.stamps(tags).then(
+    // Redis was given up, or is now: the value stays here, and so do the versions.
+    const here = (): Promise<readonly TagStamp[]> => {
+      this.#destination = 'memory';
+      return versions.stampsHere(tags);
+    };
+    const stamps =
+      this.#destination === 'memory' ? here() : patiently(this.#cache, versions.stamps(tags), here, () => {});
+    return stamps.then(
       (stamps) => {
         this.#stamps = stamps;
       },
