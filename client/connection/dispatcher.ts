@@ -69,7 +69,9 @@ export class Dispatcher implements Receiver<Operation> {
   }
 
   submit(operation: Operation): void {
-    if (this.#inflight.size + this.#postponed.length < this.#maxInFlight) this.#place(operation);
+    // A sequence is taken whole: MULTI without its EXEC would swallow the answers of all who come after it.
+    if (operation.once || this.#inflight.size + this.#postponed.length < this.#maxInFlight)
+      this.#place(operation);
     else
       operation.reject(
         new NotSentError(

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { CacheConnection } from '../../client/connection/index.ts';
+import { Transactions } from '../../client/functions/transactions.ts';
 import {
   ClosedError,
   CommandError,
@@ -274,6 +276,19 @@ describe('the supervised connection to one server', () => {
     redis.resume();
     expect((await sent).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
     expect(await c.call('GET', 'd')).toBeNull();
+  });
+
+  it('takes a sequence whole at that bound: no MULTI is left without its EXEC', async () => {
+    const c = open({ maxInFlight: 20 }) as CacheConnection;
+    await c.call('SET', 'k', 'before');
+    let crowd: Promise<unknown> | undefined;
+    const written = new Transactions(c).run(['k'], [['GET', 'k']], () => {
+      crowd = Promise.allSettled(Array.from({ length: 18 }, () => c.call('PING')));
+      return [['SET', 'k', 'after']];
+    });
+    expect(await written).toBe(true);
+    await crowd;
+    expect(await c.call('GET', 'k')).toBe('after');
   });
 
   it('does not know what a script wrote before it failed', async () => {
