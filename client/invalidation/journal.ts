@@ -8,10 +8,10 @@
  * is deleted again at the successor. The window stops while the connection is in doubt: a master that hung for a minute
  * acknowledged its last deletion a minute ago.
  *
- * The bound: replay begins with the connection's `ready`, is tried again every 250 ms, 500 keys a command. A key is pending until
- * then, and this process must not believe what Redis has under it (`isPending`). Beyond `pendingMax` keys a deletion fails
- * with a typed error instead of being forgotten. A replay may delete a newer value: in a cache that is a miss; a value that
- * replicas confirmed is taken out with `supersede`.
+ * The bound: replay begins with the connection's `ready` or an answer of Redis, and is tried each 250 ms besides, 500 keys a
+ * command. A key is pending until then, and this process must not believe what Redis has under it (`isPending`). Beyond
+ * `pendingMax` keys a deletion fails with a typed error instead of being forgotten. A replay may delete a newer value: in a
+ * cache that is a miss; a value that replicas confirmed is taken out with `supersede`.
  *
  * Left out: what was pending in a process that died; its entries live until their TTL.
  */
@@ -135,6 +135,7 @@ export class Journal {
   restore(key: string): void {
     this.#changes += 1;
     this.#pending.set(key, this.#changes);
+    this.#recoverSoon();
   }
 
   /** A newer value is on its way to Redis: nothing is pending for the key unless that fails (`restore`). */
@@ -153,14 +154,24 @@ export class Journal {
     if (this.#running || this.#closed || this.#pending.size === 0 || this.#now() < this.#notBefore) return;
     this.#running = true;
     clearTimeout(this.#retry);
+    this.#retry = undefined;
     this.#replay()
-      .catch(() => {
-        this.#retry = setTimeout(() => this.recover(), RETRY_MS);
-        this.#retry.unref();
-      })
+      .catch(() => {})
       .finally(() => {
         this.#running = false;
+        if (this.#pending.size > 0) this.#recoverSoon();
       });
+  }
+
+  /** A connection that was never lost says no `ready`, and an answer may not come: who asks for what is pending asks not Redis. */
+  #recoverSoon(): void {
+    if (this.#running || this.#closed || this.#retry) return;
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      this.recover();
+      if (!this.#running && this.#pending.size > 0) this.#recoverSoon();
+    }, RETRY_MS);
+    this.#retry.unref();
   }
 
   /** @returns how many were never replayed */

@@ -98,6 +98,20 @@ describe('the journal of deletions', () => {
     expect(calls).toEqual([]);
   });
 
+  it('repeats them also where no connection says that it is ready, for as long as Redis refuses', async () => {
+    let refusals = 2;
+    open({
+      unlink: async (keys) => {
+        calls.push(keys);
+        refusals -= 1;
+        if (refusals >= 0) throw new NotSentError('a test');
+      },
+    });
+    journal.failed(['k']);
+    await done();
+    expect(calls).toEqual([['k'], ['k'], ['k']]);
+  });
+
   it('sends no more than 500 keys in a command', async () => {
     journal.failed(Array.from({ length: 1200 }, (_, i) => `k${i}`));
     journal.recover();
