@@ -45,7 +45,10 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
   };
   const invalidation = new Invalidation({
     domains,
-    deleteKeys,
+    deleteKeys: async (keys) => {
+      const deleted = await deleteKeys(keys);
+      return { deleted, pending: keys.some((key) => fallback.isDirty(prefix + key)) };
+    },
     invalidateTags: invalidate,
     deleteMatching: async (pattern) => {
       const glob = compileGlob(pattern);
@@ -53,7 +56,14 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
       needs.flights.overtakeWhere(matches);
       const kept = fallback.memory.deleteWhere(matches);
       if (!remote || !connection) return kept;
-      return (await deleteMatching(pattern, scanOf(needs, connection))).deleted;
+      const scan = scanOf(needs, connection);
+      let pending = false;
+      const failed = (keys: readonly string[]): void => {
+        pending = true;
+        scan.failed(keys);
+      };
+      const { deleted } = await deleteMatching(pattern, { ...scan, failed });
+      return { deleted, pending };
     },
   });
   const tags: CacheTags = {

@@ -32,12 +32,15 @@ export interface InvalidationReceipt {
   readonly deleted: number;
 }
 
+/** How many entries were deleted; a deletion that Redis has not taken is `pending`. */
+export type Deleted = number | { readonly deleted: number; readonly pending: boolean };
+
 export interface InvalidationParts {
   /** Deletes by logical keys. */
-  readonly deleteKeys: (keys: readonly string[]) => Promise<number>;
+  readonly deleteKeys: (keys: readonly string[]) => Promise<Deleted>;
   readonly invalidateTags: (tags: readonly string[]) => Promise<'applied' | 'pending'>;
   /** Deletes what matches. */
-  readonly deleteMatching: (pattern: string) => Promise<number>;
+  readonly deleteMatching: (pattern: string) => Promise<Deleted>;
   readonly domains?: DomainPatterns | undefined;
 }
 
@@ -68,8 +71,10 @@ export class Invalidation {
     let outcome: InvalidationReceipt['outcome'] = 'applied';
     for (const result of results) {
       if (result.status === 'rejected') throw result.reason;
-      if (typeof result.value === 'number') deleted += result.value;
-      else if (result.value === 'pending') outcome = 'pending';
+      const { value } = result;
+      if (typeof value === 'number') deleted += value;
+      else if (typeof value === 'object') deleted += value.deleted;
+      if (value === 'pending' || (typeof value === 'object' && value.pending)) outcome = 'pending';
     }
     return { outcome, deleted };
   }
@@ -129,7 +134,7 @@ export class Invalidation {
     return domains.length + dependencies.length === 0 ? own : [...own, ...domains, ...dependencies];
   }
 
-  async #matching(pattern: string): Promise<number> {
+  async #matching(pattern: string): Promise<Deleted> {
     const deleted = await this.#parts.deleteMatching(pattern);
     const { matches } = compileGlob(pattern);
     const dependents = this.#dependencies.changedWhere(matches);

@@ -236,6 +236,7 @@ describe('tags over Redis', () => {
     await cache.set('new', 2, { tags: ['y'] });
     expect(await cache.getEntry('new')).toEqual({ value: 2, source: 'memory' });
     expect((await cache.invalidateTags('x', 'y')).outcome).toBe('pending');
+    expect((await cache.invalidation.invalidate({ keys: ['old'] })).outcome).toBe('pending');
     expect([await cache.get('old'), await cache.get('new')]).toEqual([undefined, undefined]);
     redis.resume();
     await until('Redis answers', async () => (await cache.set('probe', 1)).source === 'redis');
