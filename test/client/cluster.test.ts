@@ -205,6 +205,27 @@ describe('a cache over a cluster', () => {
       clusterCache({ nodes: [set.nodes[0]?.address as RedisProcess['address']], namespace: 'c' }),
     ),
   );
+  it('answers reads and deletions of many keys while their slot is in two nodes, however long that lasts', async () => {
+    const cache = clusterCache({ nodes: set.nodes.map(({ address }) => address), namespace: 'split' });
+    for (const key of ['{m}1', '{m}2', '{m}3']) await cache.set(key, key);
+    const slot = slotOf('{m}');
+    const from = await set.owner(slot);
+    const to = set.nodes.find((node, i) => i < 3 && node !== from) as RedisProcess;
+    const id = (node: RedisProcess): string => set.ids[set.nodes.indexOf(node)] as string;
+    await to.admin().call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', id(from));
+    await from.admin().call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', id(to));
+    await from.admin().call('MIGRATE', to.address.host, to.address.port, 'split:{m}2', 0, 1000);
+    const values = new Map(['{m}1', '{m}2', '{m}3'].map((key) => [key, key]));
+    expect(await cache.getMany([...values.keys(), 'absent'])).toEqual(values);
+    expect(await cache.getOrComputeMany([...values.keys()], () => new Map())).toEqual(values);
+    expect(await cache.exists(...values.keys())).toBe(3);
+    // Each with its lease, which is in neither node.
+    expect([await cache.delete('{m}1', '{m}2'), await cache.delete('{m}3')]).toEqual([2, 1]);
+    expect(await cache.getMany([...values.keys()])).toEqual(new Map());
+    await from.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');
+    await to.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');
+    await cache.close();
+  });
   cacheContract('keeps it in two tiers', 'tiered', async () => {
     const nodes = set.nodes.map(({ address }) => address);
     const cache = tieredCache({ mode: 'cluster', nodes, namespace: 'ct' });

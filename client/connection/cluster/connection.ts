@@ -21,8 +21,8 @@ import type { Argument } from '../link.ts';
 import { Supervisor } from '../supervisor.ts';
 import { delay, jittered, now } from '../timing.ts';
 import { ClusterBoard } from './board.ts';
-import { type Redirection, redirectionOf } from './redirection.ts';
-import { routeOf } from './routes.ts';
+import { isSplit, type Redirection, redirectionOf } from './redirection.ts';
+import { apart, routeOf } from './routes.ts';
 import { scanned } from './scan.ts';
 import { slotOf } from './slot.ts';
 import { type Shard, Topology } from './topology.ts';
@@ -207,10 +207,18 @@ export class ClusterConnection implements CacheConnection {
 
   #failed(flight: Flight, shard: Shard, error: Error): void {
     const redirection = flight.options.once ? undefined : redirectionOf(error);
+    const single = redirection && isSplit(error) ? apart(flight.command, flight.args) : undefined;
     if (!redirection) flight.reject(error);
+    else if (single) this.#apart(flight, single);
     else if (redirection.kind === 'asking') this.#asking(flight, redirection, error);
     else if (this.#follows(redirection, shard)) this.#go(flight);
     else this.#later(flight, error);
+  }
+
+  #apart(flight: Flight, { parts, join }: NonNullable<ReturnType<typeof apart>>): void {
+    const { slot, command, options, startedAt, resolve, reject } = flight;
+    const sent = parts.map((args) => this.#send(slot, command, args, options, startedAt));
+    Promise.all(sent).then((replies) => resolve(join(replies)), reject);
   }
 
   /** The slot has another shard, as far as is known here. */

@@ -16,3 +16,8 @@ export function redirectionOf(error: unknown): Redirection | undefined {
   const to = { host, port: Number(port) };
   return { kind: code === 'MOVED' ? 'moved' : 'asking', slot: Number(slot), to };
 }
+
+/** The keys of one slot are in two nodes: it is being moved. */
+export function isSplit(error: unknown): boolean {
+  return error instanceof CommandError && error.code === 'TRYAGAIN';
+}

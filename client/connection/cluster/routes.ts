@@ -7,6 +7,8 @@ import { Command } from 'ioredis';
 import type { Argument } from '../link.ts';
 import { slotOf } from './slot.ts';
 
+type Join = (replies: readonly unknown[]) => unknown;
+
 export type Route =
   | { readonly to: 'slot'; readonly slot: number }
   | {
@@ -106,4 +108,19 @@ function gathered(keys: readonly Argument[]): Route {
     return values;
   };
   return { ...route, join };
+}
+
+/**
+ * The same with one key a command, for a slot whose keys are in two nodes at the moment: each is where it is, and only together
+ * they are nowhere. undefined: one key, or a command that is one for all of its keys.
+ */
+export function apart(
+  command: string,
+  args: readonly Argument[],
+): { readonly parts: readonly (readonly Argument[])[]; readonly join: Join } | undefined {
+  const name = command.toUpperCase();
+  if (args.length < 2) return undefined;
+  const parts = args.map((key) => [key]);
+  if (name === 'MGET') return { parts, join: (replies) => replies.flat() };
+  return SUMMED.has(name) ? { parts, join: sum } : undefined;
 }
