@@ -39,6 +39,8 @@ const LETTERS = { failed: 'f', nothing: 'n', again: 's' } as const;
 const RENEWALS = 3;
 /** Where nobody tells, Redis is asked in growing intervals, in ms. */
 const POLL = { first: 10, growth: 1.5, last: 250 } as const;
+/** How often a transaction is begun that somebody came between. */
+const ATTEMPTS = 3;
 /** Beyond the lease's end, so that it is over when it is asked for. */
 const MARGIN_MS = 5;
 /** Weight of the last read in the share of reads that hit. */
@@ -121,8 +123,10 @@ export class Claim {
 
   /** Until the holder's load is over, as far as can be known. `maxMs`: the caller's own patience. */
   async wait({ token, leftMs }: Held, maxMs: number, signal?: AbortSignal): Promise<Wake> {
-    const { signals } = this.#leases;
-    const limitMs = Math.max(0, Math.min(leftMs + MARGIN_MS, maxMs));
+    const { signals, remote } = this.#leases;
+    // A holder that uses functions tells those only who have put their mark on its lease, which takes a function.
+    const unheardMs = remote.functions.absent ? POLL.last : Number.POSITIVE_INFINITY;
+    const limitMs = Math.max(0, Math.min(leftMs + MARGIN_MS, maxMs, unheardMs));
     if (signals.listening) return await signals.wait(token, limitMs, signal);
     // What was said before anybody listened is not heard: Redis is asked again, at once.
     if (await signals.open()) return { kind: 'silent' };
@@ -239,19 +243,25 @@ export class Claim {
     return remote.guarded(name, () => remote.functions.call(name, keys, args, { impatient: true }));
   }
 
-  /** Writes while the lease is ours. */
-  #transact(
+  /** Writes while the lease is ours. What only touches the lease meanwhile (a renewal, a waiter's mark) is no reason not to. */
+  async #transact(
     look: Command | undefined,
     decide: (seen: unknown) => readonly Command[] | undefined,
   ): Promise<boolean> {
     const { remote } = this.#leases;
     const keys = look ? [this.#lease, this.#entry] : [this.#lease];
     const looks: Command[] = look ? [['GET', this.#lease], look] : [['GET', this.#lease]];
-    return remote.guarded('transaction', () =>
-      remote.transactions.run(keys, looks, ([lease, seen]) =>
-        this.#isOwn(lease) ? decide(seen) : undefined,
-      ),
-    );
+    for (let attempt = 1; ; attempt++) {
+      let decided = false;
+      const written = await remote.guarded('transaction', () =>
+        remote.transactions.run(keys, looks, ([lease, seen]) => {
+          const writes = this.#isOwn(lease) ? decide(seen) : undefined;
+          decided = writes !== undefined;
+          return writes;
+        }),
+      );
+      if (written || !decided || attempt === ATTEMPTS) return written;
+    }
   }
 }
 

@@ -167,6 +167,23 @@ describe('getOrCompute', () => {
     expect(await redis.admin().exists('c:k')).toBe(0);
   });
 
+  it('is not waited for until its lease is over by one who may call no function', async () => {
+    await redis.admin().call('ACL', 'SETUSER', 'plain', 'on', '>plain', '~*', '&*', '+@all', '-fcall');
+    const compute = { leaseMs: 60_000 };
+    const [holder, plain] = [
+      await open({ compute }),
+      await open({ compute, username: 'plain', password: 'plain' }),
+    ];
+    let end = (_: string): void => {};
+    const held = holder.getOrCompute('k', () => new Promise<string>((resolve) => (end = resolve)));
+    await until('it loads', () => holder.stats().loads === 1);
+    await redis.admin().config('RESETSTAT');
+    const waiting = plain.getOrCompute('k', fail);
+    await until('the other waits', async () => /cmdstat_set:/.test(await redis.admin().info('commandstats')));
+    end('loaded');
+    expect([await held, await waiting]).toEqual(['loaded', 'loaded']);
+  });
+
   it('refuses more tags than an entry can carry before it loads, and counts each once', async () => {
     const tags = Array.from({ length: 64 }, (_, i) => `t${i}`);
     await expect(cache.getOrCompute('k', fail, { tags: [...tags, 'one more'] })).rejects.toThrowError(

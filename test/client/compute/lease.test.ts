@@ -135,6 +135,22 @@ for (const way of ['functions', 'plain commands'] as const) {
       expect(await waiting.wait(held, way === 'functions' ? 5000 : 60)).toEqual({ kind: 'silent' });
     });
 
+    it('stores although a renewal was on its way', async () => {
+      const claim = await mine(first);
+      const { transactions, connection } = first.remote;
+      const run = transactions.run.bind(transactions);
+      let renewals = 0;
+      transactions.run = (keys, looks, decide) =>
+        run(keys, looks, (replies) => {
+          renewals += 1;
+          // Between WATCH and EXEC.
+          if (renewals === 1) void connection.request('PEXPIRE', [LEASE, 5_000]);
+          return decide(replies);
+        });
+      expect(await claim.store(payload, 60_000)).toBe(true);
+      expect(renewals).toBe(way === 'functions' ? 0 : 2);
+    });
+
     it('renews its lease while it loads, and no longer once it is somebody else’s', async () => {
       const short = new Party(redis, 600);
       try {
