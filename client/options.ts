@@ -97,8 +97,20 @@ function flag(path: string, value: unknown, fallback: boolean): boolean {
   return value;
 }
 
+/** Options of their own under one name. */
+function group<T extends object>(path: string, value: T | undefined): T | undefined {
+  if (value === undefined || (typeof value === 'object' && value !== null && !Array.isArray(value)))
+    return value;
+  throw new ConfigurationError(`${path}: ${shown(value)} is not an object with options`);
+}
+
+function list<T>(path: string, value: readonly T[] | undefined): readonly T[] | undefined {
+  if (value === undefined || Array.isArray(value)) return value;
+  throw new ConfigurationError(`${path}: ${shown(value)} is not a list`);
+}
+
 function address(path: string, value: Address | undefined): Address {
-  if (value === undefined || typeof value !== 'object')
+  if (typeof value !== 'object' || value === null)
     throw new ConfigurationError(`${path}: ${shown(value)} is not an address { host, port }`);
   return Object.freeze({
     host: text(`${path}.host`, value.host, '127.0.0.1'),
@@ -139,7 +151,7 @@ function poolSize(options: RedisOptions): number {
 }
 
 function replicaReads(options: RedisOptions): Required<ReplicaReads> | undefined {
-  const given = options.mode === 'standalone' ? undefined : options.replicaReads;
+  const given = options.mode === 'standalone' ? undefined : group('replicaReads', options.replicaReads);
   return (
     given && {
       maxStalenessMs: integer('replicaReads.maxStalenessMs', given.maxStalenessMs, 1000, 20, 60_000),
@@ -222,8 +234,9 @@ export function resolveDurability(
 }
 
 function sampling(given: BreakerOptions['sampling']): FailureWindowOptions | undefined {
-  if (given === undefined) return undefined;
-  const { failureRatio = 0.5, minCalls, windowMs } = given;
+  const options = group('breaker.sampling', given);
+  if (options === undefined) return undefined;
+  const { failureRatio = 0.5, minCalls, windowMs } = options;
   if (typeof failureRatio !== 'number' || !(failureRatio > 0 && failureRatio <= 1))
     throw new ConfigurationError(
       `breaker.sampling.failureRatio: ${shown(failureRatio)} is not a number above 0 and up to 1`,
@@ -236,7 +249,8 @@ function sampling(given: BreakerOptions['sampling']): FailureWindowOptions | und
 }
 
 export function resolveCache(options: CacheOptions): ResolvedCache {
-  const breaker = options.breaker ?? {};
+  const breaker = group('breaker', options.breaker) ?? {};
+  const l1 = group('l1', options.l1);
   const namespace = text('namespace', options.namespace, 'cache');
   if (namespace.endsWith(':'))
     throw new ConfigurationError(`namespace: ${shown(namespace)} ends with ':', which is added by the cache`);
@@ -253,14 +267,14 @@ export function resolveCache(options: CacheOptions): ResolvedCache {
     fallbackEntries: integer('fallbackEntries', options.fallbackEntries, 1000, 0, 100_000_000),
     durability: resolveDurability('durability', options.durability, 'async'),
     enabled: flag('enabled', options.enabled, true),
-    codecs: new CodecSelection(options.codecs, options.defaultCodec),
-    domains: options.domains ?? {},
-    compute: resolveCompute(options.compute),
-    l1: options.l1 && {
-      maxEntries: integer('l1.maxEntries', options.l1.maxEntries, 10_000, 1, 100_000_000),
-      ttlSeconds: integer('l1.ttlSeconds', options.l1.ttlSeconds, 60, 1, LIMITS.ttlSeconds),
-      boundMs: integer('l1.boundMs', options.l1.boundMs, 500, 50, 60_000),
-      prefixes: resolvePrefixes(options.l1.prefixes ?? []),
+    codecs: new CodecSelection(list('codecs', options.codecs), options.defaultCodec),
+    domains: group('domains', options.domains) ?? {},
+    compute: resolveCompute(group('compute', options.compute)),
+    l1: l1 && {
+      maxEntries: integer('l1.maxEntries', l1.maxEntries, 10_000, 1, 100_000_000),
+      ttlSeconds: integer('l1.ttlSeconds', l1.ttlSeconds, 60, 1, LIMITS.ttlSeconds),
+      boundMs: integer('l1.boundMs', l1.boundMs, 500, 50, 60_000),
+      prefixes: resolvePrefixes(list('l1.prefixes', l1.prefixes) ?? []),
     },
     deflateAboveBytes:
       options.deflateAboveBytes === undefined

@@ -60,7 +60,7 @@ export class Invalidation {
   async invalidate(outdated: Outdated): Promise<InvalidationReceipt> {
     const { deleteKeys, invalidateTags } = this.#parts;
     const { keys = [], patterns = [], domains = [] } = outdated;
-    const own = (outdated.tags ?? []).map(assertTag);
+    const own = assertTags(outdated.tags ?? []);
     const tags = [...own, ...domains.map((name) => this.#domains.tagOf(name))];
     const results = await Promise.allSettled([
       keys.length > 0 ? deleteKeys(keys) : 0,
@@ -130,7 +130,7 @@ export class Invalidation {
   tagsOf(key: string, tags: readonly string[] = []): readonly string[] {
     const domains = this.#domains.tagsOf(key);
     const dependencies = this.#dependencies.tagsOf(key);
-    const own = tags.map(assertTag);
+    const own = assertTags(tags);
     return domains.length + dependencies.length === 0 ? own : [...own, ...domains, ...dependencies];
   }
 
@@ -151,6 +151,11 @@ export class Invalidation {
 
 function unique(named: readonly Outdated[], field: keyof Outdated): readonly string[] {
   return [...new Set(named.flatMap((outdated) => outdated[field] ?? []))];
+}
+
+function assertTags(tags: readonly string[]): readonly string[] {
+  if (!Array.isArray(tags)) throw new ConfigurationError(`tags: ${JSON.stringify(tags)} is not a list`);
+  return tags.map(assertTag);
 }
 
 function assertTag(tag: string): string {

@@ -86,6 +86,13 @@ describe('cache options', () => {
     [{ durability: 'wait' as unknown as 'async' }, 'durability: "wait"'],
     [{ durability: { replicas: 0, timeoutMs: 10 } }, 'durability.replicas: 0'],
     [{ fallbackEntries: -1 }, 'fallbackEntries: -1'],
+    // As JavaScript that nobody has checked passes them.
+    [{ l1: false as unknown as object }, 'l1: false is not an object'],
+    [{ compute: null as unknown as object }, 'compute: null is not an object'],
+    [{ breaker: 5 as unknown as object }, 'breaker: 5 is not an object'],
+    [{ breaker: { sampling: true as unknown as object } }, 'breaker.sampling: true is not an object'],
+    [{ codecs: {} as unknown as [] }, 'codecs: [object Object] is not a list'],
+    [{ l1: { prefixes: 'a:' as unknown as [] } }, 'l1.prefixes: "a:" is not a list'],
   ])('quote the bad value: %o', (bad, expected) => {
     expect(complaint(() => memoryCache(bad))).toContain(expected);
   });

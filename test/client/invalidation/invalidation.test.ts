@@ -51,6 +51,12 @@ describe('invalidation by event, domain and dependency', () => {
     expect(await invalidation.emit('nobody listens')).toEqual({ outcome: 'applied', deleted: 0 });
   });
 
+  it('refuses tags that are no list of names', async () => {
+    for (const tags of ['sales', [''], ['~sales'], [7]] as unknown as string[][])
+      await expect(invalidation.invalidate({ tags })).rejects.toThrowError(ConfigurationError);
+    expect(done).toEqual([]);
+  });
+
   it('does nothing when a mapping throws, and everything else when one thing fails', async () => {
     invalidation.on('broken', () => {
       throw new Error('no such order');
