@@ -66,7 +66,7 @@ export interface L1Options {
 export interface CacheOptions {
   /** A first tier in this process, coherent with Redis; values from it are frozen. Default: none (`tieredCache` has one). */
   readonly l1?: L1Options;
-  /** First part of every key; default `cache`. */
+  /** First part of every key; default `cache`. Not another's first part: what clears `shop` clears `shop:eu` too. */
   readonly namespace?: string;
   /** TTL of writes that say none, in seconds, 0 to 315360000 (ten years); default 3600. */
   readonly defaultTtlSeconds?: number;
