@@ -134,15 +134,15 @@ export class Reader {
       throw error;
     });
     for (const [n, i] of missing.entries()) {
-      const payload = payloads && (payloads[n] ?? null);
-      const reading = this.#answer(keys[i] as string, physical[n] as string, payload, options, fills?.[n]);
+      const [key, place] = [keys[i] as string, physical[n] as string];
+      const reading = this.#answer(key, place, payloads?.[n], options, fills?.[n]);
       // Awaited only where there is something to wait for: a hundred turns of the loop are time.
       readings[i] = reading instanceof Promise ? await reading : reading;
     }
     return readings;
   }
 
-  /** What one of many payloads says of its key; undefined: Redis is away. */
+  /** What one of many payloads says of its key; undefined: Redis is away, or the shard of the key. */
   #answer<T>(
     key: string,
     physical: string,
@@ -240,8 +240,8 @@ export class Reader {
     );
   }
 
-  /** undefined: Redis is away. */
-  async #payloads(physical: readonly string[]): Promise<readonly (Buffer | null)[] | undefined> {
+  /** undefined: Redis is away, or the shard of the key. */
+  async #payloads(physical: readonly string[]): Promise<readonly (Buffer | null | undefined)[] | undefined> {
     const { remote } = this.#parts;
     if (!remote) return undefined;
     try {

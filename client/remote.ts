@@ -12,6 +12,7 @@ import { now } from './connection/timing.ts';
 import { CommandError, isConnectivityError, NotSentError } from './errors.ts';
 import { ABSENT, FunctionLibrary } from './functions/library.ts';
 import { type Command, Transactions } from './functions/transactions.ts';
+import { bySlot, type SlotOf } from './invalidation/slots.ts';
 import type { Statistics } from './statistics.ts';
 import type { Durability } from './types.ts';
 
@@ -48,10 +49,29 @@ export class Remote {
     return this.guarded('get', () => this.connection.get(key, this.#read.impatient));
   }
 
-  async getMany(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
+  /** undefined, in a cluster and where the memory answers for Redis: the key's shard is away, and another is not. */
+  async getMany(keys: readonly string[]): Promise<readonly (Buffer | null | undefined)[]> {
     return (await this.guarded('getMany', () =>
-      this.connection.request('MGET', keys, this.#read),
-    )) as (Buffer | null)[];
+      this.connection.slotOf && this.#read.impatient
+        ? this.#getBySlot(keys, this.connection.slotOf)
+        : this.connection.request('MGET', keys, this.#read),
+    )) as (Buffer | null | undefined)[];
+  }
+
+  async #getBySlot(keys: readonly string[], slotOf: SlotOf): Promise<readonly unknown[]> {
+    const values = new Array<unknown>(keys.length);
+    const groups = bySlot([...keys.keys()], (i) => keys[i] as string, slotOf);
+    const results = await Promise.allSettled(
+      groups.map(async (places) => {
+        const asked = places.map((i) => keys[i] as string);
+        const replies = (await this.connection.request('MGET', asked, this.#read)) as readonly unknown[];
+        for (const [n, i] of places.entries()) values[i] = replies[n];
+      }),
+    );
+    const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+    const refused = failures.find((error) => !isConnectivityError(error));
+    if (refused !== undefined || failures.length === groups.length) throw refused ?? failures[0];
+    return values;
   }
 
   /** `impatient`: not worth waiting for. */
@@ -169,8 +189,10 @@ export class Remote {
       },
       (error: unknown) => {
         this.#statistics.errors += 1;
-        if (isConnectivityError(error)) this.#breaker.failure(permit, (error as Error).message);
-        else this.#breaker.success(permit);
+        if (!isConnectivityError(error)) this.#breaker.success(permit);
+        // One shard of a cluster says nothing of the others: its own connection answers at once that it is away.
+        else if (!this.connection.serves?.()) this.#breaker.failure(permit, (error as Error).message);
+        else if (permit === 'trial') this.#breaker.success(permit);
         throw error;
       },
     );

@@ -18,6 +18,8 @@ export interface CacheConnection extends SupervisedConnection {
   at(key: string): CacheConnection;
   /** Of a cluster: the slot of a key. Commands with several keys may name those of one slot only, but for MGET, MSET, DEL, UNLINK, EXISTS and TOUCH. */
   slotOf?(key: string): number;
+  /** Of a cluster: some shard answers, whatever becomes of the others. */
+  serves?(): boolean;
   /** Of a cluster: the masters that commands may go to, before one goes there; undefined while one of them is not known. */
   masters?(): readonly Address[] | undefined;
 }

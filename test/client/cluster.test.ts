@@ -233,3 +233,24 @@ describe('a cache over a cluster', () => {
     return cache;
   });
 });
+
+describe('a cache over a cluster that has lost a shard', () => {
+  it('goes on with the others: their entries are read and written, one by one and together', async () => {
+    await using lost = await startCluster();
+    const nodes = lost.nodes.map(({ address }) => address);
+    const cache = clusterCache({ nodes, namespace: 'lost' });
+    const all = new Map(keys.map((key) => [key, key]));
+    await cache.setMany(all);
+    for (const i of [0, 3]) await lost.nodes[i]?.kill();
+    await until('it knows', () => cache.connection?.state.kind === 'connecting');
+    const there = keys.filter((key) => slotOf(cache.physicalKey(key)) > 5460);
+    const gone = keys.filter((key) => !there.includes(key));
+    // More in a row than open a breaker.
+    for (const key of gone) expect((await cache.lookup(key)).source).toBe('memory');
+    for (const key of there) expect(await cache.getEntry(key)).toEqual({ value: key, source: 'redis' });
+    expect(await cache.getMany(keys)).toEqual(new Map(there.map((key) => [key, key])));
+    expect((await cache.set(there[0] as string, 'new')).source).toBe('redis');
+    expect([cache.stats().breaker.kind, cache.stats().breakerTransitions]).toEqual(['closed', 0]);
+    await cache.close();
+  });
+});

@@ -147,6 +147,11 @@ export class ClusterConnection implements CacheConnection {
     return shard ? this.#member(shard).supervisor : this;
   }
 
+  serves(): boolean {
+    for (const { supervisor } of this.#members.values()) if (supervisor.state.kind === 'ready') return true;
+    return false;
+  }
+
   /** Of every shard that a command may go to; undefined while one of them has none. */
   masters(): readonly Address[] | undefined {
     const masters: Address[] = [];
