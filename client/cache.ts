@@ -321,8 +321,7 @@ const TILDE = 0x7e;
 const closed = (): ClosedError => new ClosedError('The cache is closed');
 
 function probe(connection: CacheConnection | undefined): Promise<unknown> {
-  // Of a cluster PING asks every master, and one that answers is enough.
-  if (connection?.serves?.()) return Promise.resolve();
+  if (connection?.probe) return connection.probe();
   return connection?.request('PING', [], { impatient: true }) ?? Promise.resolve();
 }
 

@@ -189,9 +189,10 @@ export class Remote {
       },
       (error: unknown) => {
         this.#statistics.errors += 1;
+        // A shard of a cluster that is known to be away says so at once, and nothing of the others.
+        const away = error instanceof NotSentError && this.connection.serves?.() === true;
         if (!isConnectivityError(error)) this.#breaker.success(permit);
-        // One shard of a cluster says nothing of the others: its own connection answers at once that it is away.
-        else if (!this.connection.serves?.()) this.#breaker.failure(permit, (error as Error).message);
+        else if (!away) this.#breaker.failure(permit, (error as Error).message);
         else if (permit === 'trial') this.#breaker.success(permit);
         throw error;
       },

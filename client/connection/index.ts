@@ -18,8 +18,10 @@ export interface CacheConnection extends SupervisedConnection {
   at(key: string): CacheConnection;
   /** Of a cluster: the slot of a key. Commands with several keys may name those of one slot only, but for MGET, MSET, DEL, UNLINK, EXISTS and TOUCH. */
   slotOf?(key: string): number;
-  /** Of a cluster: some shard answers, whatever becomes of the others. */
+  /** Of a cluster: every shard is there or has been away for as long as a command may take, and some are there. */
   serves?(): boolean;
+  /** Of a cluster: settles when every shard has answered that is not known to be away. @throws NotSentError, TimeoutError */
+  probe?(): Promise<unknown>;
   /** Of a cluster: the masters that commands may go to, before one goes there; undefined while one of them is not known. */
   masters?(): readonly Address[] | undefined;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { othersServe } from '../../client/connection/cluster/away.ts';
 import { type ClusterView, parseNodes } from '../../client/connection/cluster/nodes.ts';
 import { redirectionOf } from '../../client/connection/cluster/redirection.ts';
 import { routeOf } from '../../client/connection/cluster/routes.ts';
@@ -144,5 +145,22 @@ describe('SCAN over masters', () => {
     expect(await scanned(['a', 'b'], ['0'], scan)).toEqual(['1@0', ['k']]);
     expect(await scanned(['a', 'b'], ['1@0'], scan)).toEqual(['0', ['k']]);
     expect(await scanned(['a', 'b'], ['2@0'], scan)).toEqual(['0', []]);
+  });
+});
+
+describe('a shard that is away', () => {
+  const ready = { kind: 'ready', since: 0, master: address(1) } as const;
+  const suspect = { kind: 'suspect', since: 0, master: address(2), reason: 'no answer' } as const;
+  const awayFor = (ms: number) => ({ kind: 'connecting', since: 10_000 - ms, attempt: 1 }) as const;
+
+  it.each([
+    ['all are there', [ready, ready], true],
+    ['one stays away', [ready, awayFor(1_000)], true],
+    ['one was lost a moment ago', [ready, awayFor(999)], false],
+    ['one hangs', [ready, awayFor(5_000), suspect], false],
+    ['none is there', [awayFor(5_000), awayFor(5_000)], false],
+    ['none is known', [], false],
+  ])('says nothing of the others where %s: %#', (_, states, expected) => {
+    expect(othersServe(states, 1_000, 10_000)).toBe(expected);
   });
 });

@@ -238,11 +238,14 @@ describe('a cache over a cluster that has lost a shard', () => {
   it('goes on with the others: their entries are read and written, one by one and together', async () => {
     await using lost = await startCluster();
     const nodes = lost.nodes.map(({ address }) => address);
-    const cache = clusterCache({ nodes, namespace: 'lost' });
+    const cache = clusterCache({ nodes, namespace: 'lost', commandTimeoutMs: 300 });
     const all = new Map(keys.map((key) => [key, key]));
     await cache.setMany(all);
     for (const i of [0, 3]) await lost.nodes[i]?.kill();
-    await until('it knows', () => cache.connection?.state.kind === 'connecting');
+    await until('it to have been away for as long as a command may take', () => {
+      const state = cache.connection?.state;
+      return state?.kind === 'connecting' && Date.now() - state.since > 300;
+    });
     const there = keys.filter((key) => slotOf(cache.physicalKey(key)) > 5460);
     const gone = keys.filter((key) => !there.includes(key));
     // More in a row than open a breaker.

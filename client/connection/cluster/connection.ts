@@ -20,6 +20,7 @@ import type { CacheConnection } from '../index.ts';
 import type { Argument } from '../link.ts';
 import { Supervisor } from '../supervisor.ts';
 import { delay, jittered, now } from '../timing.ts';
+import { othersServe } from './away.ts';
 import { ClusterBoard } from './board.ts';
 import { isSplit, type Redirection, redirectionOf } from './redirection.ts';
 import { apart, routeOf } from './routes.ts';
@@ -148,8 +149,15 @@ export class ClusterConnection implements CacheConnection {
   }
 
   serves(): boolean {
-    for (const { supervisor } of this.#members.values()) if (supervisor.state.kind === 'ready') return true;
-    return false;
+    const states = [...this.#members.values()].map(({ supervisor }) => supervisor.state);
+    return othersServe(states, this.#options.commandTimeoutMs, Date.now());
+  }
+
+  async probe(): Promise<unknown> {
+    const supervisors = [...this.#members.values()].map(({ supervisor }) => supervisor);
+    const known = supervisors.filter(({ state }) => state.kind !== 'connecting');
+    if (known.length === 0) throw new NotSentError('every shard of the cluster is away');
+    return Promise.all(known.map((supervisor) => supervisor.request('PING', [], { impatient: true })));
   }
 
   /** Of every shard that a command may go to; undefined while one of them has none. */
