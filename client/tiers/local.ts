@@ -95,6 +95,8 @@ export class LocalTier {
   readonly #slots = new Map<string, Slot>();
   /** The last of each key. */
   readonly #writes = new Map<string, Writing>();
+  /** Since when nothing is served as current, on the monotonic clock. */
+  #lostAt: number | undefined;
   #newest: Slot | undefined;
   #oldest: Slot | undefined;
   #hand: Slot | undefined;
@@ -107,8 +109,9 @@ export class LocalTier {
     this.#clock = options.clock ?? now;
     coherence.on((event) => {
       if (event.type === 'reset') this.clear();
-      else if (event.type === 'invalidate')
-        for (const key of event.keys) this.#changed(key.slice(options.prefix.length), event.here);
+      else if (event.type === 'lost') this.#lostAt ??= this.#clock();
+      else if (event.type === 'live') this.#lostAt = undefined;
+      else for (const key of event.keys) this.#changed(key.slice(options.prefix.length), event.here);
     });
   }
 
@@ -138,8 +141,8 @@ export class LocalTier {
   remembered(key: string): LocalEntry | undefined {
     const slot = this.#slots.get(key);
     if (slot === undefined || slot.expiresAt <= this.#now()) return undefined;
-    // Never found in Redis: nobody knows whether it was current at all.
-    return slot.own && this.#clock() >= slot.own.untilMs ? undefined : slot;
+    // Written here and not found in Redis in time: nobody knows whether it was current at all.
+    return slot.own && (this.#lostAt ?? this.#clock()) >= slot.own.untilMs ? undefined : slot;
   }
 
   begin(key: string): LocalFill {

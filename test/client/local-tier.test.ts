@@ -27,6 +27,14 @@ class Told implements Coherent {
     for (const key of keys) this.#fills.overtake(key);
     this.#listener({ type: 'invalidate', keys, here });
   }
+  lose(): void {
+    this.live = false;
+    this.#listener({ type: 'lost', reason: 'the test says so' });
+  }
+  return(): void {
+    this.live = true;
+    this.#listener({ type: 'live' });
+  }
   reset(): void {
     this.#fills.overtakeAll();
     this.#listener({ type: 'reset', reason: 'the test says so' });
@@ -191,6 +199,17 @@ describe('the first tier', () => {
       // Not while Redis is away either: nobody knows whether it was current at all.
       expect(tier.remembered('k')).toBeUndefined();
       expect([held(tier), tier.size, asked]).toEqual([undefined, 0, []]);
+    });
+
+    it('stands in for a Redis that went away within the bound, however long that takes', () => {
+      const tier = openOwn();
+      written(tier);
+      at += 499;
+      told.lose();
+      at += 5_000;
+      expect([held(tier), tier.remembered('k')?.payload]).toEqual([undefined, encodeEnvelope('own')]);
+      told.return();
+      expect([tier.remembered('k'), held(tier)]).toEqual([undefined, undefined]);
     });
 
     it('takes the first message for the own write’s, whenever it comes, and a second for another’s', () => {
