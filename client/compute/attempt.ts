@@ -4,6 +4,8 @@
  * Redis away: what the memory has, and what is loaded goes there. Redis answers but gives no lease (full, too few replicas,
  * a key without a lease in its slot): loaded and stored as without one.
  */
+
+import { isSplit } from '../connection/cluster/redirection.ts';
 import { freshnessOf, type TagStamp } from '../envelope.ts';
 import { CommandError, isConnectivityError } from '../errors.ts';
 import type { Parts } from '../parts.ts';
@@ -269,8 +271,8 @@ export class CacheAttempt<T> implements Attempt<T> {
   }
 
   /** Without leases. */
-  async #fromReader(): Promise<Known<T> | Turn> {
-    this.#destination = 'unleased';
+  async #fromReader(destination: Destination = 'unleased'): Promise<Known<T> | Turn> {
+    this.#destination = destination;
     try {
       return known(await this.#cache.reader.read(this.#key, this.#options)) ?? ALONE;
     } catch (error) {
@@ -304,7 +306,8 @@ export class CacheAttempt<T> implements Attempt<T> {
       return this.#fromMemory();
     }
     if (!(error instanceof CommandError)) throw error;
-    return this.#fromReader();
+    // While the slot is moved there is no lease that a deletion elsewhere could take: what is loaded is not stored.
+    return this.#fromReader(isSplit(error) ? 'nowhere' : 'unleased');
   }
 }
 

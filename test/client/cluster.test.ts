@@ -222,6 +222,9 @@ describe('a cache over a cluster', () => {
     // Each with its lease, which is in neither node.
     expect([await cache.delete('{m}1', '{m}2'), await cache.delete('{m}3')]).toEqual([2, 1]);
     expect(await cache.getMany([...values.keys()])).toEqual(new Map());
+    // Loaded without a lease, and so not stored: somebody may be deleting it.
+    expect(await cache.getOrCompute('{m}4', () => 'loaded')).toBe('loaded');
+    expect(await cache.lookup('{m}4')).toEqual({ found: false, source: 'redis' });
     await from.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');
     await to.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');
     await cache.close();
