@@ -2,9 +2,8 @@
  * One flight's way to its entry, as the engine asks for it: first tier, Redis with its lease, or the memory fallback.
  *
  * Redis away: what the memory has, and what is loaded goes there. Redis answers but gives no lease (full, too few replicas,
- * a key without a lease in its slot): loaded and stored as without one.
+ * a key without a lease in its slot): loaded and stored as without one; while its slot moves: loaded and not stored.
  */
-
 import { isSplit } from '../connection/cluster/redirection.ts';
 import { freshnessOf, type TagStamp } from '../envelope.ts';
 import { CommandError, isConnectivityError } from '../errors.ts';

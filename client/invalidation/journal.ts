@@ -156,6 +156,7 @@ export class Journal {
     clearTimeout(this.#retry);
     this.#retry = undefined;
     this.#replay()
+      // What Redis did not take is pending still, and asked for again.
       .catch(() => {})
       .finally(() => {
         this.#running = false;
