@@ -34,6 +34,8 @@ export interface ProgramRequest {
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   readonly sink?: ProgramSink;
+  /** Hears standard output as it comes, in pieces of any length. */
+  readonly onOutput?: (piece: string) => void;
 }
 
 export interface DaemonRequest {
@@ -85,6 +87,8 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramRecord
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
     ...(request.env === undefined ? {} : { env: { ...$.env, ...request.env } }),
   })`${[command, ...args]}`;
+  const { onOutput } = request;
+  if (onOutput !== undefined) running.stdout.on('data', (piece: Buffer) => onOutput(piece.toString()));
   let late = false;
   const timer = setTimeout(() => {
     late = true;

@@ -19,6 +19,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Gets what the CDKTF command line said; Terraform's own answers are read and forgotten. */
   readonly sink?: ProgramSink | undefined;
+  /** Hears what the CDKTF command line says, as it says it. */
+  readonly onOutput?: ((piece: string) => void) | undefined;
   /** Terraform's program, where it is not the one of the search path. */
   readonly program?: string | undefined;
 }
@@ -77,7 +79,7 @@ async function call(
   command: string,
   args: readonly string[],
   { cwd, variables, input = '' }: CallInput,
-  { signal, sink }: CallOptions,
+  { signal, sink, onOutput }: CallOptions,
 ): Promise<ProgramRecord> {
   const folder = mkdtempSync(join(socketSafe(tmpdir()), 'kit-'));
   try {
@@ -86,6 +88,7 @@ async function call(
       env: { ...programEnv(), ...variables, TMPDIR: folder },
       ...(signal === undefined ? {} : { signal }),
       ...(sink === undefined ? {} : { sink }),
+      ...(onOutput === undefined ? {} : { onOutput }),
     });
   } finally {
     // What was killed may still be on its way out and write a last file.
@@ -112,11 +115,11 @@ export async function terraformProgram(): Promise<string> {
   });
 }
 
-/**
- * The provider waits 2 s at each look at a network and at each removal of a network or volume. To remove what is there nobody
- * has to look first (what is gone already counts as removed), and all removals run at the same time (`constructs/removal.ts`).
- */
+/** The provider waits 2 s at each look at a network. To remove what is there nobody has to look first: what is gone counts as removed. */
 const DESTROY_ARGS = '-refresh=false -parallelism=64';
+
+/** What `terraform destroy` is told by variable: the user's word, or the kit's. */
+export const destroyArgs = (): string => readVariables().get('TF_CLI_ARGS_destroy')?.text ?? DESTROY_ARGS;
 
 function programEnv(): Record<string, string> {
   const variables = readVariables();
@@ -130,7 +133,7 @@ function programEnv(): Record<string, string> {
     ...(localPlugin() === undefined ? {} : { CDKTF_SKIP_PROVIDER_LOCK: 'true' }),
     // A configuration file that does not exist is a warning on every line of output.
     ...(configFile !== undefined && !existsSync(configFile) ? { TF_CLI_CONFIG_FILE: '' } : {}),
-    TF_CLI_ARGS_destroy: variables.get('TF_CLI_ARGS_destroy')?.text ?? DESTROY_ARGS,
+    TF_CLI_ARGS_destroy: destroyArgs(),
   };
 }
 

@@ -3,14 +3,8 @@
  * works. What Terraform needs from other stacks is nothing: a cross-stack token would put absolute paths into the text.
  */
 import { DockerProvider } from '@cdktf/provider-docker/lib/provider/index.js';
-import {
-  LocalBackend,
-  type TerraformElement,
-  TerraformOutput,
-  TerraformResource,
-  TerraformStack,
-} from 'cdktf';
-import type { Construct, Node } from 'constructs';
+import { LocalBackend, TerraformOutput, TerraformStack } from 'cdktf';
+import type { Construct } from 'constructs';
 import { ConfiguredBackend } from './constructs/backend.ts';
 import { Configuration } from './constructs/configuration.ts';
 import { Images } from './constructs/images.ts';
@@ -19,7 +13,6 @@ import { Observability } from './constructs/observability.ts';
 import { ProcessLimit } from './constructs/process-limit.ts';
 import { Readiness } from './constructs/readiness.ts';
 import { RedisNodes } from './constructs/redis-nodes.ts';
-import { leavingId, movesOf } from './constructs/removal.ts';
 import { Sentinels } from './constructs/sentinels.ts';
 import type { Archive } from './files.ts';
 import type { ImageSet } from './images.ts';
@@ -39,8 +32,8 @@ export interface StackProps {
   readonly secretsPath: string;
   /** Whether a protected environment may be destroyed now. */
   readonly allowDestroy: boolean;
-  /** The text is a destroy's: see `constructs/removal.ts`. */
-  readonly leaving: boolean;
+  /** No state has anything of it yet: see `constructs/network.ts`. */
+  readonly cold: boolean;
 }
 
 /** What the constructs share. */
@@ -54,18 +47,15 @@ export interface StackParts {
 }
 
 export class EnvironmentStack extends TerraformStack {
-  readonly #leaving: boolean;
-
   constructor(scope: Construct, props: StackProps) {
     super(scope, props.plan.environment.name);
-    const { plan, hashes, allowDestroy, leaving } = props;
-    this.#leaving = leaving;
+    const { plan, hashes, allowDestroy, cold } = props;
     new DockerProvider(this, 'docker', {});
     this.addOverride('terraform.required_providers.docker.version', PROVIDER_VERSION);
     this.#backend(props);
 
     const images = new Images(this, 'images', props.images);
-    const network = new Network(this, 'network', plan);
+    const network = new Network(this, 'network', { plan, cold });
     const configuration = new Configuration(this, 'configuration', {
       plan,
       archive: props.archive,
@@ -89,12 +79,6 @@ export class EnvironmentStack extends TerraformStack {
     for (const [name, value] of Object.entries(outputsOf(plan, props.secretsPath))) {
       new TerraformOutput(this, name, { value, staticId: true });
     }
-    this.addOverride('moved', movesOf(this, leaving));
-  }
-
-  protected override allocateLogicalId(element: TerraformElement | Node): string {
-    const id = super.allocateLogicalId(element);
-    return this.#leaving && TerraformResource.isTerraformResource(element) ? leavingId(id) : id;
   }
 
   #backend({ plan, statePath }: StackProps): void {

@@ -2,7 +2,7 @@
  * What Terraform remembers of an environment, wherever it does: in the local file, or in the backend that the environment names,
  * which is asked through Terraform itself (`state pull`), so that every backend works that Terraform has.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { EXIT, KitError } from '../../config/errors.ts';
@@ -86,9 +86,55 @@ export function outputsIn({ outputs, resources }: State): Outputs | undefined {
 }
 
 /** Ids of all that the state knows: what else carries the environment's label was left by an interruption. */
-export function idsIn({ resources = [] }: State): ReadonlySet<string> {
-  const instances = resources.flatMap((resource) => resource.instances);
-  return new Set(instances.flatMap(({ attributes }) => attributes.id ?? []));
+export function idsIn(state: State): ReadonlySet<string> {
+  return new Set(knownIn(state).map(({ id }) => id));
+}
+
+/** What Terraform calls what it knows: all, or the resources of one type. */
+export function addressesIn(state: State, type?: string): readonly string[] {
+  return resourcesOf(state, type).map((resource) => `${resource.type}.${resource.name}`);
+}
+
+/** One thing that Terraform knows, as the engine has it: the id of a volume is its name. */
+export interface Known {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** What the engine has of it: all, or what is of one type. */
+export function knownIn(state: State, type?: string): readonly Known[] {
+  return resourcesOf(state, type).flatMap(({ instances }) =>
+    instances.flatMap(({ attributes: { id, name = '' } }) => (id === undefined ? [] : [{ id, name }])),
+  );
+}
+
+const resourcesOf = ({ resources = [] }: State, type?: string): readonly StateResource[] =>
+  resources.filter((resource) => type === undefined || resource.type === type);
+
+/**
+ * Makes Terraform forget everything of an environment of which nothing is there any more. In a folder without a plugin: Terraform
+ * would check its bytes several times.
+ *
+ * @returns whether it did
+ */
+export async function forgetAll(
+  environment: Pick<EnvironmentConfig, 'name' | 'docker'>,
+  options: StateOptions,
+): Promise<boolean> {
+  const addresses = addressesIn(await readState(environment, options));
+  if (addresses.length === 0) return true;
+  const { name } = environment;
+  const file = stateFile(environment, options.stateDir);
+  const dir =
+    file === undefined ? backendDir(options.stateDir, name) : environmentDir(options.stateDir, name);
+  const backup = join(environmentDir(options.stateDir, name), 'terraform.tfstate.forgotten');
+  const where = [...(file === undefined ? [] : [`-state=${file}`]), `-backup=${backup}`];
+  try {
+    const record = await runTerraform(['state', 'rm', ...where, ...addresses], dir, options);
+    return record.exitCode === 0;
+  } finally {
+    rmSync(backup, { force: true });
+  }
 }
 
 /** What Terraform calls a container. */
@@ -101,9 +147,12 @@ export function containerAddress({ resources = [] }: State, container: string): 
 
 type Backend = NonNullable<EnvironmentConfig['docker']['backend']>;
 
+const backendDir = (stateDir: string, name: string): string =>
+  join(environmentDir(stateDir, name), 'backend');
+
 /** In a folder that has nothing but the backend: no app, no plugin. */
 async function pullState(name: string, backend: Backend, options: StateOptions): Promise<State> {
-  const dir = join(environmentDir(options.stateDir, name), 'backend');
+  const dir = backendDir(options.stateDir, name);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const { type, settings } = absolute(backend, stackDir(options.stateDir, name));
   const text = JSON.stringify({ terraform: { backend: { [type]: settings } } });

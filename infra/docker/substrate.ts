@@ -255,13 +255,15 @@ class DockerSubstrate implements Substrate {
     rmSync(join(this.#stateDir, 'docker', 'environments', name), { recursive: true, force: true });
   }
 
-  /** Containers and networks of the environment that the state does not know: an interrupted deploy's. Volumes stay. */
+  /** Containers and networks of the environment that the state does not know, and what hangs on them: an interrupted deploy's. Volumes stay. */
   async #sweep(environment: EnvironmentConfig, progress: (line: string) => void): Promise<void> {
     const label = `${LABEL.environment}=${environment.name}`;
     const strangers = async () => {
       const owned = idsIn(await this.#state(environment));
-      const all = [...(await labelledIds('container', label)), ...(await labelledIds('network', label))];
-      return all.filter(({ id }) => !owned.has(id));
+      const networks = (await labelledIds('network', label)).filter(({ id }) => !owned.has(id));
+      const containers = await labelledIds('container', label);
+      // What hangs on a network that nobody owns goes with it, known or not: it would be in no network when it is deployed again.
+      return [...containers.filter(({ id }) => networks.length > 0 || !owned.has(id)), ...networks];
     };
     // The engine may still be working off what a deploy that was killed had asked for: looked at again after each round.
     for (let round = 0; round < SWEEPS; round += 1) {

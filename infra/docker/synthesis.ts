@@ -14,7 +14,7 @@ import { mendState } from './state.ts';
 export async function addEnvironment(
   app: App,
   environment: EnvironmentConfig,
-  { stateDir, allowDestroy, leaving }: Pick<DockerSettings, 'stateDir' | 'allowDestroy' | 'leaving'>,
+  { stateDir, allowDestroy, cold }: Pick<DockerSettings, 'stateDir' | 'allowDestroy' | 'cold'>,
 ): Promise<EnvironmentStack> {
   const { name } = environment;
   const plan = planDocker(planTopology(environment));
@@ -32,6 +32,6 @@ export async function addEnvironment(
     statePath: fromStack(join(environmentDir(stateDir, name), 'terraform.tfstate')),
     secretsPath: relative(join(stateDir, '..'), secretsFile(name, join(stateDir, 'docker'))),
     allowDestroy: allowDestroy === name,
-    leaving: leaving === name,
+    cold: cold === name,
   });
 }

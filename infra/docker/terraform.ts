@@ -10,9 +10,25 @@ import type { EnvironmentConfig } from '../../config/schema.ts';
 import { diskError } from '../disk.ts';
 import type { ProgramRecord } from '../process.ts';
 import { environmentDir } from './files.ts';
-import { runApp, runCdktf, runTerraform, stackDir, synthesisDir } from './program.ts';
+import {
+  type CallOptions,
+  destroyArgs,
+  runApp,
+  runCdktf,
+  runTerraform,
+  stackDir,
+  synthesisDir,
+} from './program.ts';
+import { removeUnused } from './removal.ts';
 import { dockerSettings } from './settings.ts';
-import { containerAddress, readState, type StateOptions, stateFile } from './state.ts';
+import {
+  addressesIn,
+  containerAddress,
+  forgetAll,
+  readState,
+  type StateOptions,
+  stateFile,
+} from './state.ts';
 
 export interface TerraformOptions extends StateOptions {
   /** May a protected environment be destroyed? */
@@ -24,9 +40,44 @@ export async function deploy(environment: EnvironmentConfig, options: TerraformO
   await cdktf('deploy', environment, options);
 }
 
-/** Removes all that Terraform owns. @throws KitError */
+/** Removes all that Terraform owns. @throws KitError `PROTECTED`, and what a deploy throws */
 export async function destroy(environment: EnvironmentConfig, options: TerraformOptions): Promise<void> {
-  await cdktf('destroy', environment, options);
+  const { name } = environment;
+  if (environment.docker.protected && options.allowDestroy !== true) {
+    throw explain('destroy', name, 'Error: Instance cannot be destroyed', name);
+  }
+  if (!(await destroyContainersFirst(environment, options))) await cdktf('destroy', environment, options);
+}
+
+/**
+ * The provider waits 2 s before it removes a network or a volume. So Terraform removes the containers, the engine what is free then, and
+ * Terraform forgets it. At each step the state knows at least what is there: an interruption leaves nothing that a destroy, plain
+ * `cdktf destroy` included, does not find.
+ *
+ * @returns false where a step failed: Terraform is to do it all, and says what is wrong
+ */
+async function destroyContainersFirst(
+  environment: EnvironmentConfig,
+  options: TerraformOptions,
+): Promise<boolean> {
+  const state = await readState(environment, options);
+  const containers = addressesIn(state, 'docker_container');
+  if (containers.length === 0) return false;
+  const targets = containers.map((address) => `-target=${address}`);
+  // As JSON, because the command line takes its time over the long text of a plan.
+  const variables = { TF_CLI_ARGS_destroy: [destroyArgs(), '-json', ...targets].join(' ') };
+  let removal: Promise<boolean> | undefined;
+  const removeRest = async () => (await removeUnused(state)) && (await forgetAll(environment, options));
+  let said = '';
+  const onOutput = (piece: string) => {
+    said = (said + piece).slice(-1_000);
+    if (removal !== undefined || !said.includes('Destroy complete!')) return;
+    // The command line still needs a moment to end by itself.
+    removal = removeRest();
+    removal.catch(() => {});
+  };
+  const record = await runVerb('destroy', environment, { ...options, onOutput }, variables);
+  return record.exitCode === 0 && (await (removal ?? removeRest()));
 }
 
 async function cdktf(
@@ -35,9 +86,8 @@ async function cdktf(
   options: TerraformOptions,
 ): Promise<void> {
   const { name } = environment;
-  const args = [verb, name, '--auto-approve', '--output', synthesisDir(options.stateDir)];
-  const variables = { ...appEnv(environment, options), KIT_LEAVING: verb === 'destroy' ? name : '' };
-  const record = await runCdktf(args, variables, options);
+  const cold = verb === 'deploy' && addressesIn(await readState(environment, options)).length === 0;
+  const record = await runVerb(verb, environment, options, { KIT_COLD: cold ? name : '' });
   const text = stripVTControlCharacters(`${record.stdout}\n${record.stderr}`);
   const log = join(options.stateDir, 'docker', 'logs', `${name}-${verb}.log`);
   try {
@@ -48,6 +98,17 @@ async function cdktf(
     if (record.exitCode === 0) throw diskError(error, log);
   }
   if (record.exitCode !== 0) throw explain(verb, name, text, log);
+}
+
+/** One verb of the CDKTF command line. */
+async function runVerb(
+  verb: 'deploy' | 'destroy',
+  environment: EnvironmentConfig,
+  options: TerraformOptions & Pick<CallOptions, 'onOutput'>,
+  variables: Readonly<Record<string, string>>,
+): Promise<ProgramRecord> {
+  const args = [verb, environment.name, '--auto-approve', '--output', synthesisDir(options.stateDir)];
+  return await runCdktf(args, { ...appEnv(environment, options), ...variables }, options);
 }
 
 /** Replaces one container, whatever it is like (`terraform apply -replace`), and leaves the others alone. */
@@ -149,6 +210,7 @@ function appEnv(environment: EnvironmentConfig, options: TerraformOptions): Reco
     KIT_STATE_DIR: options.stateDir,
     KIT_IMAGES_LOCK: dockerSettings().imagesLock,
     KIT_ALLOW_DESTROY: options.allowDestroy === true ? environment.name : '',
+    KIT_COLD: '',
   };
 }
 

@@ -46,7 +46,8 @@ export class Node extends Construct {
       stopTimeout: STOP_GRACE_SECONDS,
       destroyGraceSeconds: STOP_GRACE_SECONDS,
       labels: labels(name, planned.id, hashes.get(planned.configVolume)),
-      dependsOn: [configuration.init],
+      dependsOn: [...network.before, configuration.init],
+      lifecycle: { replaceTriggeredBy: network.replaceTriggeredBy },
     });
   }
 }

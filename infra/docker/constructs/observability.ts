@@ -62,7 +62,8 @@ export class Observability extends Construct {
       stopTimeout: 5,
       destroyGraceSeconds: 5,
       labels: labels(plan.environment.name, planned.id, hashes.get(planned.configVolume)),
-      dependsOn: [configuration.init, ...service.after.map((node) => node.container)],
+      dependsOn: [...network.before, configuration.init, ...service.after.map((node) => node.container)],
+      lifecycle: { replaceTriggeredBy: network.replaceTriggeredBy },
     });
   }
 }

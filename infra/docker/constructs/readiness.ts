@@ -30,7 +30,7 @@ export class Readiness extends Construct {
       logs: true,
       mustRun: false,
       labels: labels(plan.environment.name, 'ready', hashes.get(plan.ready.configVolume)),
-      networksAdvanced: [{ name: network.data.name, ipv4Address: plan.ready.address.host }],
+      networksAdvanced: network.attachments(plan.ready.address.host).slice(0, 1),
       volumes: [configuration.mount(plan.ready.configVolume)],
       dependsOn: [...nodes],
       lifecycle: {

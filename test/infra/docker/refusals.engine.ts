@@ -1,14 +1,16 @@
 /** What cannot be had ends in one clear error, and nothing is left that the next deploy would stumble over. */
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';
-import type { EnvironmentConfig } from '../../../config/schema.ts';
+import { loadEnvironment } from '../../../config/load.ts';
+import { type EnvironmentConfig, environmentSchema } from '../../../config/schema.ts';
 import { docker, engineTrouble, labelled } from '../../../infra/docker/engine.ts';
 import { environmentDir } from '../../../infra/docker/files.ts';
 import { imagesFile } from '../../../infra/docker/images.ts';
 import { LABEL, planDocker } from '../../../infra/docker/plan.ts';
+import { addressesIn, readState } from '../../../infra/docker/state.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import { deploy, destroy, terraformPlan } from '../../../infra/docker/terraform.ts';
 import { runProgram } from '../../../infra/process.ts';
@@ -161,32 +163,92 @@ describeOnEngine('refusals', () => {
     other[Symbol.dispose]();
   });
 
-  /** Every node is made, and none is in the state yet. */
-  async function interruptDeploy(): Promise<void> {
+  /** Nodes are made, and none is in the state yet. */
+  const someMade = async () =>
+    (await labelled('container', `${LABEL.environment}=${config.name}`)).length > 2;
+
+  /** Nodes are in the state, and the networks that they are in are not yet. */
+  const someKnown = async () => {
+    const known = await readState(config, { stateDir: state.path }).catch(() => ({}));
+    return addressesIn(known, 'docker_container').some((address) => address.includes('.redis_'));
+  };
+
+  async function interruptDeploy(inTheMiddle: () => Promise<boolean>): Promise<void> {
     const interruption = new AbortController();
     const interrupted = deploy(config, { stateDir: state.path, signal: interruption.signal });
-    const running = async () =>
-      (await labelled('container', `${LABEL.environment}=${config.name}`)).length > 2;
-    await until('the deploy to be in the middle', running, 60_000);
+    await until('the deploy to be in the middle', inTheMiddle, 60_000);
     interruption.abort(new Error('as by Ctrl-C'));
     await expect(interrupted).rejects.toThrow('as by Ctrl-C');
   }
 
   it('a deploy interrupted in the middle: a destroy leaves nothing of it', async () => {
-    await interruptDeploy();
+    await interruptDeploy(someMade);
     expect(await traces()).not.toEqual([]);
     await substrate.destroy(config.name);
     expect(await traces()).toEqual([]);
   });
 
-  it('a deploy interrupted in the middle: the next one goes on over what it left', async () => {
-    await interruptDeploy();
+  it.each([
+    ['nodes are made', someMade],
+    ['nodes are known and their networks are not', someKnown],
+  ])('a deploy interrupted when %s: the next one goes on over what it left', async (_, inTheMiddle) => {
+    await interruptDeploy(inTheMiddle);
     const environment = await apply();
     expect(await environment.masterId()).toBe('redis-1');
     expect((await substrate.plan(planTopology(config))).map(({ action }) => action)).toEqual(
       Array(6).fill('keep'),
     );
     await environment[Symbol.asyncDispose]();
+    await substrate.destroy(config.name);
+    expect(await traces()).toEqual([]);
+  });
+
+  it('a destroy whose last step was not reached: the next one finds what it left', async () => {
+    await deploy(config, { stateDir: state.path });
+    const file = join(environmentDir(state.path, config.name), 'terraform.tfstate');
+    const known = readFileSync(file);
+    await destroy(config, { stateDir: state.path });
+    expect(await traces()).toEqual([]);
+    expect(addressesIn(await readState(config, { stateDir: state.path }))).toEqual([]);
+    // Terraform knows it all, and nothing is there.
+    writeFileSync(file, known);
+    await destroy(config, { stateDir: state.path });
+    expect(addressesIn(await readState(config, { stateDir: state.path }))).toEqual([]);
+    expect(readdirSync(dirname(file)).filter((name) => name.includes('forgotten'))).toEqual([]);
+  });
+
+  it('a destroy while a stranger is in a network: says which network, and ends when it is free', async () => {
+    const { ports } = config.docker;
+    const single = environmentSchema.parse({
+      ...loadEnvironment('single'),
+      name: config.name,
+      docker: { ports },
+    });
+    const { data } = planDocker(planTopology(single)).networks;
+    await deploy(single, { stateDir: state.path });
+    const guest = ['run', '--detach', '--name', 'kit-test-guest', '--network', data.name];
+    await docker([...guest, '--entrypoint', 'sleep', redisImage(), '600']);
+    try {
+      await expect(destroy(single, { stateDir: state.path })).rejects.toMatchObject({
+        code: 'NETWORK_IN_USE',
+        where: `network ${data.name}`,
+        message: expect.stringContaining('kit-test-guest'),
+      });
+    } finally {
+      await docker(['rm', '--force', 'kit-test-guest']);
+    }
+    expect(await labelled('container', `${LABEL.environment}=${config.name}`)).toEqual([]);
+    await substrate.destroy(config.name);
+    expect(await traces()).toEqual([]);
+  });
+
+  it('a protected environment: refused before anything is stopped', async () => {
+    const guarded = environmentSchema.parse({ ...config, docker: { ...config.docker, protected: true } });
+    await expect(destroy(guarded, { stateDir: state.path })).rejects.toMatchObject({
+      code: 'PROTECTED',
+      where: config.name,
+      hint: expect.stringContaining('KIT_ALLOW_DESTROY'),
+    });
   });
 
   it('a destroy interrupted in the middle: a deploy goes on over what it left, and a destroy leaves nothing', async () => {

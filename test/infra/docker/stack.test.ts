@@ -14,7 +14,6 @@ afterAll(() => state[Symbol.dispose]());
 interface Synthesised {
   readonly resource: Readonly<Record<string, Readonly<Record<string, Resource>>>>;
   readonly output: Readonly<Record<string, { readonly value: unknown }>>;
-  readonly moved: readonly { readonly from: string; readonly to: string }[];
   readonly terraform: { readonly required_providers: { readonly docker: { readonly version: string } } };
 }
 type Resource = Readonly<Record<string, unknown>> & { readonly name: string };
@@ -22,10 +21,10 @@ type Resource = Readonly<Record<string, unknown>> & { readonly name: string };
 async function synthesise(
   config = configuration('synth'),
   allowDestroy?: string,
-  leaving?: string,
+  cold?: string,
 ): Promise<string> {
   const app = new App({ outdir: join(state.path, 'out') });
-  const stack = await addEnvironment(app, config, { stateDir: state.path, allowDestroy, leaving });
+  const stack = await addEnvironment(app, config, { stateDir: state.path, allowDestroy, cold });
   return Testing.synth(stack);
 }
 
@@ -95,7 +94,9 @@ describe('the synthesised environment', () => {
 
   it('limits the processes of every service, and again when one is a new one', () => {
     const { resource }: Synthesised = JSON.parse(text);
-    const [limit] = Object.values(resource.terraform_data ?? {}) as [Resource];
+    const [limit] = Object.entries(resource.terraform_data ?? {})
+      .filter(([id]) => id.startsWith('process-limit'))
+      .map(([, each]) => each) as [Resource];
     const [provisioner] = limit.provisioner as [{ 'local-exec': { command: string } }];
     const { command } = provisioner['local-exec'];
     expect(command).toMatch(/^docker update --pids-limit 256 /);
@@ -150,26 +151,46 @@ describe('the synthesised environment', () => {
   });
 });
 
-it('a destroy knows every resource by another name, so that none waits for another; a deploy knows the way back', async () => {
-  const addresses = ({ resource }: Synthesised) =>
-    Object.entries(resource)
-      .flatMap(([type, each]) => Object.keys(each).map((id) => `${type}.${id}`))
-      .sort();
-  const staying: Synthesised = JSON.parse(await synthesise());
-  const leavingText = await synthesise(configuration('synth'), undefined, 'synth');
-  const leaving: Synthesised = JSON.parse(leavingText);
-  expect(addresses(staying).length).toBeGreaterThan(25);
-  expect(leaving.moved.map(({ from }) => from).sort()).toEqual(addresses(staying));
-  expect(leaving.moved.map(({ to }) => to).sort()).toEqual(addresses(leaving));
-  expect(addresses(leaving).filter((address) => addresses(staying).includes(address))).toEqual([]);
-  expect(staying.moved).toEqual(leaving.moved.map(({ from, to }) => ({ from: to, to: from })));
-  // Expressions follow: none speaks of a name that is not there.
-  for (const { from, to } of staying.moved) {
-    const mentions = (address: string) => leavingText.split(new RegExp(`${address}(?![\\w-])`)).length - 1;
-    expect(mentions(to)).toBe(1);
-    expect(mentions(from)).toBeGreaterThanOrEqual(1);
+describe('the two networks', () => {
+  interface Joined extends Resource {
+    readonly depends_on: readonly string[];
+    readonly lifecycle?: { readonly replace_triggered_by?: readonly string[] };
   }
-  expect(await synthesise(configuration('synth'), undefined, 'another')).toBe(await synthesise());
+  const partsOf = async (cold?: string) => {
+    const { resource }: Synthesised = JSON.parse(await synthesise(configuration('synth'), undefined, cold));
+    const gates = Object.entries(resource.terraform_data ?? {}).filter(([id]) => id.startsWith('network_'));
+    return {
+      networks: Object.keys(resource.docker_network ?? {}).map((id) => `docker_network.${id}`),
+      gate: gates[0]?.[1] as Joined,
+      services: Object.values(resource.docker_container ?? {}).filter(
+        ({ restart }) => restart !== 'no',
+      ) as Joined[],
+    };
+  };
+
+  it('come before the containers and are the reason to make them anew', async () => {
+    const { networks, gate, services } = await partsOf();
+    expect(networks).toHaveLength(2);
+    expect(gate.depends_on).toEqual(networks);
+    for (const { depends_on: before, lifecycle } of services) {
+      expect(before).toEqual(expect.arrayContaining(networks));
+      expect(lifecycle?.replace_triggered_by).toEqual(networks.map((network) => `${network}.id`));
+    }
+  });
+
+  it('are awaited of the engine where nothing is deployed yet, and of nobody else', async () => {
+    const { networks, gate, services } = await partsOf('synth');
+    const text = await synthesise(configuration('synth'), undefined, 'synth');
+    for (const network of networks) expect(text).not.toContain(`"${network}`);
+    expect(gate.depends_on ?? []).toEqual([]);
+    expect(JSON.stringify(gate)).toContain('docker network inspect kit-synth-data kit-synth-publish');
+    for (const { depends_on: before } of services) {
+      expect(before).toEqual(
+        expect.arrayContaining([expect.stringMatching(/^terraform_data\.network_there_/)]),
+      );
+    }
+    expect(await synthesise(configuration('synth'), undefined, 'another')).toBe(await synthesise());
+  });
 });
 
 it('every environment that comes with the kit synthesises', async () => {
