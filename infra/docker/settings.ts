@@ -9,8 +9,6 @@ export interface DockerSettings {
   readonly stateDir: string;
   /** `KIT_ALLOW_DESTROY`: the one protected environment that may be destroyed. */
   readonly allowDestroy: string | undefined;
-  /** `KIT_COLD`: the one environment that no state has anything of yet; the kit's own calls set it. */
-  readonly cold: string | undefined;
   /** `KIT_IMAGE_REGISTRY`: where published images are had instead of the engine's own registry, such as a mirror. */
   readonly imageRegistry: string | undefined;
   /** `KIT_IMAGES_LOCK`; default `config/images.lock.yaml` of the project. */
@@ -27,7 +25,6 @@ export function dockerSettings(variables = readVariables()): DockerSettings {
       .map((name) => name.trim()),
     stateDir: resolve(text('KIT_STATE_DIR') ?? '.kit'),
     allowDestroy: text('KIT_ALLOW_DESTROY'),
-    cold: text('KIT_COLD'),
     imageRegistry: text('KIT_IMAGE_REGISTRY'),
     imagesLock: resolve(text('KIT_IMAGES_LOCK') ?? LOCK),
   };

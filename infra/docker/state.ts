@@ -69,6 +69,16 @@ export function mendState(
   return broken;
 }
 
+/** Whether there is nothing yet that Terraform could have to replace. Only a local state tells without being asked. */
+export function knowsNothing(
+  environment: Pick<EnvironmentConfig, 'name' | 'docker'>,
+  stateDir: string,
+): boolean {
+  const file = stateFile(environment, stateDir);
+  if (file === undefined) return false;
+  return !existsSync(file) || addressesIn(parse(readFileSync(file, 'utf8'), file)).length === 0;
+}
+
 function isState(path: string): boolean {
   try {
     parse(readFileSync(path, 'utf8'), path);

@@ -9,12 +9,12 @@ import { chooseImages } from './images.ts';
 import { planDocker } from './plan.ts';
 import type { DockerSettings } from './settings.ts';
 import { EnvironmentStack } from './stack.ts';
-import { mendState } from './state.ts';
+import { knowsNothing, mendState } from './state.ts';
 
 export async function addEnvironment(
   app: App,
   environment: EnvironmentConfig,
-  { stateDir, allowDestroy, cold }: Pick<DockerSettings, 'stateDir' | 'allowDestroy' | 'cold'>,
+  { stateDir, allowDestroy }: Pick<DockerSettings, 'stateDir' | 'allowDestroy'>,
 ): Promise<EnvironmentStack> {
   const { name } = environment;
   const plan = planDocker(planTopology(environment));
@@ -32,6 +32,6 @@ export async function addEnvironment(
     statePath: fromStack(join(environmentDir(stateDir, name), 'terraform.tfstate')),
     secretsPath: relative(join(stateDir, '..'), secretsFile(name, join(stateDir, 'docker'))),
     allowDestroy: allowDestroy === name,
-    cold: cold === name,
+    cold: knowsNothing(environment, stateDir),
   });
 }

@@ -86,8 +86,7 @@ async function cdktf(
   options: TerraformOptions,
 ): Promise<void> {
   const { name } = environment;
-  const cold = verb === 'deploy' && addressesIn(await readState(environment, options)).length === 0;
-  const record = await runVerb(verb, environment, options, { KIT_COLD: cold ? name : '' });
+  const record = await runVerb(verb, environment, options);
   const text = stripVTControlCharacters(`${record.stdout}\n${record.stderr}`);
   const log = join(options.stateDir, 'docker', 'logs', `${name}-${verb}.log`);
   try {
@@ -105,7 +104,7 @@ async function runVerb(
   verb: 'deploy' | 'destroy',
   environment: EnvironmentConfig,
   options: TerraformOptions & Pick<CallOptions, 'onOutput'>,
-  variables: Readonly<Record<string, string>>,
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<ProgramRecord> {
   const args = [verb, environment.name, '--auto-approve', '--output', synthesisDir(options.stateDir)];
   return await runCdktf(args, { ...appEnv(environment, options), ...variables }, options);
@@ -210,7 +209,6 @@ function appEnv(environment: EnvironmentConfig, options: TerraformOptions): Reco
     KIT_STATE_DIR: options.stateDir,
     KIT_IMAGES_LOCK: dockerSettings().imagesLock,
     KIT_ALLOW_DESTROY: options.allowDestroy === true ? environment.name : '',
-    KIT_COLD: '',
   };
 }
 

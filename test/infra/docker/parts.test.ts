@@ -41,11 +41,10 @@ it('settings are read from variables, with defaults', () => {
       new Map(Object.entries(entries).map(([key, text]) => [key, { text, origin: 'variable' }])),
     );
   expect(given({})).toMatchObject({ stacks: undefined, allowDestroy: undefined });
-  const all = { KIT_STACKS: 'dev, ./mine.yaml', KIT_ALLOW_DESTROY: 'dev', KIT_COLD: 'dev' };
+  const all = { KIT_STACKS: 'dev, ./mine.yaml', KIT_ALLOW_DESTROY: 'dev' };
   expect(given(all)).toMatchObject({
     stacks: ['dev', './mine.yaml'],
     allowDestroy: 'dev',
-    cold: 'dev',
   });
 });
 
@@ -67,7 +66,7 @@ it('a remote backend takes the place of the local state, by configuration', asyn
   const backend = { type: 's3', settings: { bucket: 'states', key: 'kit' } };
   const config = environmentSchema.parse({ ...configuration('remote'), docker: { backend } });
   const app = new App({ outdir: join(state.path, 'out') });
-  await addEnvironment(app, config, { stateDir: state.path, allowDestroy: undefined, cold: undefined });
+  await addEnvironment(app, config, { stateDir: state.path, allowDestroy: undefined });
   // As the command line does it: it is here that cdktf adds a local backend where it finds none.
   app.synth();
   const text = readFileSync(join(app.outdir, 'stacks', 'remote', 'cdk.tf.json'), 'utf8');

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { App, Testing } from 'cdktf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { environmentNames, loadEnvironment } from '../../../config/load.ts';
+import { environmentSchema } from '../../../config/schema.ts';
 import { dockerSecrets } from '../../../infra/docker/files.ts';
 import { addEnvironment } from '../../../infra/docker/synthesis.ts';
 import { temporaryStateDir } from '../local/bench.ts';
@@ -18,13 +19,9 @@ interface Synthesised {
 }
 type Resource = Readonly<Record<string, unknown>> & { readonly name: string };
 
-async function synthesise(
-  config = configuration('synth'),
-  allowDestroy?: string,
-  cold?: string,
-): Promise<string> {
+async function synthesise(config = configuration('synth'), allowDestroy?: string): Promise<string> {
   const app = new App({ outdir: join(state.path, 'out') });
-  const stack = await addEnvironment(app, config, { stateDir: state.path, allowDestroy, cold });
+  const stack = await addEnvironment(app, config, { stateDir: state.path, allowDestroy });
   return Testing.synth(stack);
 }
 
@@ -156,8 +153,8 @@ describe('the two networks', () => {
     readonly depends_on: readonly string[];
     readonly lifecycle?: { readonly replace_triggered_by?: readonly string[] };
   }
-  const partsOf = async (cold?: string) => {
-    const { resource }: Synthesised = JSON.parse(await synthesise(configuration('synth'), undefined, cold));
+  const parts = (text: string) => {
+    const { resource }: Synthesised = JSON.parse(text);
     const gates = Object.entries(resource.terraform_data ?? {}).filter(([id]) => id.startsWith('network_'));
     return {
       networks: Object.keys(resource.docker_network ?? {}).map((id) => `docker_network.${id}`),
@@ -167,29 +164,46 @@ describe('the two networks', () => {
       ) as Joined[],
     };
   };
+  /** As a deploy, or one that was interrupted, leaves it. */
+  const remember = (resources: readonly object[]) => {
+    const file = join(state.path, 'docker', 'synth', 'terraform.tfstate');
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, JSON.stringify({ resources }));
+  };
 
-  it('come before the containers and are the reason to make them anew', async () => {
-    const { networks, gate, services } = await partsOf();
+  it('are awaited of the engine where nothing is deployed yet, and of nobody else', async () => {
+    const text = await synthesise();
+    const { networks, gate, services } = parts(text);
     expect(networks).toHaveLength(2);
+    for (const network of networks) expect(text).not.toContain(`"${network}`);
+    expect(gate.depends_on ?? []).toEqual([]);
+    expect(JSON.stringify(gate)).toContain('docker network inspect kit-synth-data kit-synth-publish');
+    for (const { depends_on: before } of services) {
+      expect(before).toContainEqual(expect.stringMatching(/^terraform_data\.network_there_/));
+    }
+  });
+
+  it('come before the containers and are the reason to make them anew where Terraform knows something', async () => {
+    const fresh = await synthesise();
+    remember([{ type: 'docker_network', name: 'network_data', instances: [{ attributes: {} }] }]);
+    const { networks, gate, services } = parts(await synthesise());
     expect(gate.depends_on).toEqual(networks);
     for (const { depends_on: before, lifecycle } of services) {
       expect(before).toEqual(expect.arrayContaining(networks));
       expect(lifecycle?.replace_triggered_by).toEqual(networks.map((network) => `${network}.id`));
     }
+    // After a destroy.
+    remember([]);
+    expect(await synthesise()).toBe(fresh);
   });
 
-  it('are awaited of the engine where nothing is deployed yet, and of nobody else', async () => {
-    const { networks, gate, services } = await partsOf('synth');
-    const text = await synthesise(configuration('synth'), undefined, 'synth');
-    for (const network of networks) expect(text).not.toContain(`"${network}`);
-    expect(gate.depends_on ?? []).toEqual([]);
-    expect(JSON.stringify(gate)).toContain('docker network inspect kit-synth-data kit-synth-publish');
-    for (const { depends_on: before } of services) {
-      expect(before).toEqual(
-        expect.arrayContaining([expect.stringMatching(/^terraform_data\.network_there_/)]),
-      );
-    }
-    expect(await synthesise(configuration('synth'), undefined, 'another')).toBe(await synthesise());
+  it('come before the containers where a backend keeps the state', async () => {
+    const { docker, ...rest } = configuration('synth');
+    const backend = { type: 'http', settings: { address: 'http://127.0.0.1:1/state' } };
+    const { networks, gate } = parts(
+      await synthesise(environmentSchema.parse({ ...rest, docker: { ...docker, backend } })),
+    );
+    expect(gate.depends_on).toEqual(networks);
   });
 });
 
