@@ -105,15 +105,17 @@ export async function labelled(
   return text === '' ? [] : text.split('\n').sort();
 }
 
-/** What carries a label, told apart where two have one name: networks may. */
+/** What carries a label, told apart where two have one name: networks may. Containers of one network, where it is named. */
 export async function labelledIds(
   kind: 'container' | 'network',
   label: string,
+  network?: string,
 ): Promise<readonly { readonly kind: typeof kind; readonly id: string; readonly name: string }[]> {
   const all = kind === 'container' ? ['--all'] : [];
   const format = kind === 'container' ? '{{.ID}} {{.Names}}' : '{{.ID}} {{.Name}}';
   const text = await docker([
     ...[kind, 'ls', ...all, '--no-trunc', '--filter', `label=${label}`],
+    ...(network === undefined ? [] : ['--filter', `network=${network}`]),
     ...['--format', format],
   ]);
   const lines = text === '' ? [] : text.split('\n');

@@ -3,11 +3,13 @@ import { KitError } from '../../config/errors.ts';
 import { docker, tryDocker } from './engine.ts';
 import { type Known, knownIn, type State } from './state.ts';
 
+type Kind = 'network' | 'volume';
+
 /**
  * All at once, by what the engine calls them in the state.
  *
  * @returns false where something could not be removed, and nobody holds it
- * @throws KitError `NETWORK_IN_USE`, `VOLUME_IN_USE`: a container that is not the environment's
+ * @throws KitError `NETWORK_IN_USE`, `VOLUME_IN_USE`
  */
 export async function removeUnused(state: State): Promise<boolean> {
   const removed = await Promise.all([
@@ -15,29 +17,39 @@ export async function removeUnused(state: State): Promise<boolean> {
     // A volume that is gone already is no failure; of a network it is one.
     remove('volume', knownIn(state, 'docker_volume'), ['--force']),
   ]);
-  return removed.every((done) => done);
+  if (removed.every((done) => done)) return true;
+  await requireUnused(state);
+  return false;
 }
 
-async function remove(
-  kind: 'network' | 'volume',
-  known: readonly Known[],
-  force: readonly string[],
-): Promise<boolean> {
+async function remove(kind: Kind, known: readonly Known[], force: readonly string[]): Promise<boolean> {
   if (known.length === 0) return true;
-  const { exitCode } = await tryDocker([kind, 'rm', ...force, ...known.map(({ id }) => id)]);
-  if (exitCode !== 0) await requireUnused(kind, known);
-  return exitCode === 0;
+  const record = await tryDocker([kind, 'rm', ...force, ...known.map(({ id }) => id)]);
+  return record.exitCode === 0;
 }
 
-async function requireUnused(kind: 'network' | 'volume', known: readonly Known[]): Promise<void> {
-  for (const { id, name } of known) {
-    const text = await docker(['ps', '--all', '--filter', `${kind}=${id}`, '--format', '{{.Names}}']);
-    if (text === '') continue;
-    const holders = text.split('\n').join(' ');
-    throw new KitError(`a ${kind} of the environment is in use by what is not its own: ${holders}`, {
-      code: kind === 'network' ? 'NETWORK_IN_USE' : 'VOLUME_IN_USE',
-      where: `${kind} ${name}`,
-      hint: `docker rm --force ${holders}, then destroy again`,
-    });
+/** @throws KitError `NETWORK_IN_USE`, `VOLUME_IN_USE`: which, by whom, what to do */
+export async function requireUnused(state: State): Promise<void> {
+  for (const { id, name } of knownIn(state, 'docker_network')) {
+    const holders = await holdersOf('network', id);
+    const hint = holders.map((holder) => `docker network disconnect ${name} ${holder}`).join('; ');
+    if (holders.length > 0) throw inUse('network', name, holders, hint);
+  }
+  for (const { id } of knownIn(state, 'docker_volume')) {
+    const holders = await holdersOf('volume', id);
+    const hint = `docker rm --force ${holders.join(' ')}`;
+    if (holders.length > 0) throw inUse('volume', id, holders, hint);
   }
 }
+
+async function holdersOf(kind: Kind, id: string): Promise<readonly string[]> {
+  const text = await docker(['ps', '--all', '--filter', `${kind}=${id}`, '--format', '{{.Names}}']);
+  return text === '' ? [] : text.split('\n');
+}
+
+const inUse = (kind: Kind, name: string, holders: readonly string[], hint: string): KitError =>
+  new KitError(`a ${kind} cannot be removed while a container has it: ${holders.join(', ')}`, {
+    code: kind === 'network' ? 'NETWORK_IN_USE' : 'VOLUME_IN_USE',
+    where: `${kind} ${name}`,
+    hint: `${hint}; then destroy again`,
+  });

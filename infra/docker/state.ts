@@ -9,6 +9,7 @@ import { EXIT, KitError } from '../../config/errors.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { environmentDir } from './files.ts';
 import type { Outputs } from './outputs.ts';
+import { problem } from './problems.ts';
 import { type CallOptions, runTerraform, stackDir } from './program.ts';
 
 export interface StateOptions extends CallOptions {
@@ -60,7 +61,7 @@ export function mendState(
 ): string | undefined {
   const file = stateFile(environment, stateDir);
   if (file === undefined || !existsSync(file) || isState(file)) return undefined;
-  if (existsSync(join(dirname(file), `.${basename(file)}.lock.info`))) return undefined;
+  if (isLocked(file)) return undefined;
   const broken = `${file}.broken`;
   renameSync(file, broken);
   const before = `${file}.backup`;
@@ -69,15 +70,23 @@ export function mendState(
   return broken;
 }
 
-/** Whether there is nothing yet that Terraform could have to replace. Only a local state tells without being asked. */
+/**
+ * Whether there is nothing yet that Terraform could have to replace. Only a local state tells without being asked, and only one
+ * that nobody is writing.
+ */
 export function knowsNothing(
   environment: Pick<EnvironmentConfig, 'name' | 'docker'>,
   stateDir: string,
 ): boolean {
   const file = stateFile(environment, stateDir);
-  if (file === undefined) return false;
-  return !existsSync(file) || addressesIn(parse(readFileSync(file, 'utf8'), file)).length === 0;
+  if (file === undefined || isLocked(file)) return false;
+  if (!existsSync(file)) return true;
+  const text = readFileSync(file, 'utf8');
+  return text.trim() !== '' && isState(file) && addressesIn(parse(text, file)).length === 0;
 }
+
+/** Terraform is at it, or was killed at it. */
+const isLocked = (file: string): boolean => existsSync(join(dirname(file), `.${basename(file)}.lock.info`));
 
 function isState(path: string): boolean {
   try {
@@ -122,26 +131,39 @@ const resourcesOf = ({ resources = [] }: State, type?: string): readonly StateRe
   resources.filter((resource) => type === undefined || resource.type === type);
 
 /**
- * Makes Terraform forget everything of an environment of which nothing is there any more. In a folder without a plugin: Terraform
- * would check its bytes several times.
+ * Makes Terraform forget everything of an environment of which nothing is there any more, and its outputs. In a folder without a
+ * plugin: Terraform would check its bytes several times.
  *
  * @returns whether it did
+ * @throws KitError `STATE_LOCKED` where the state has containers: those are another deploy's, which has waited for this one
  */
 export async function forgetAll(
   environment: Pick<EnvironmentConfig, 'name' | 'docker'>,
   options: StateOptions,
 ): Promise<boolean> {
-  const addresses = addressesIn(await readState(environment, options));
-  if (addresses.length === 0) return true;
+  const state = await readState(environment, options);
+  if (addressesIn(state, 'docker_container').length > 0)
+    throw problem('STATE_LOCKED', `environment ${environment.name}`);
   const { name } = environment;
   const file = stateFile(environment, options.stateDir);
-  const dir =
-    file === undefined ? backendDir(options.stateDir, name) : environmentDir(options.stateDir, name);
-  const backup = join(environmentDir(options.stateDir, name), 'terraform.tfstate.forgotten');
-  const where = [...(file === undefined ? [] : [`-state=${file}`]), `-backup=${backup}`];
+  const at = file === undefined ? [] : [`-state=${file}`];
+  const home = environmentDir(options.stateDir, name);
+  const cwd = file === undefined ? backendDir(options.stateDir, name) : home;
+  const backup = join(home, 'terraform.tfstate.forgotten');
+  const call = async (args: readonly string[]) =>
+    (await runTerraform([...args], cwd, options)).exitCode === 0;
+  const addresses = addressesIn(state);
   try {
-    const record = await runTerraform(['state', 'rm', ...where, ...addresses], dir, options);
-    return record.exitCode === 0;
+    return (
+      (addresses.length === 0 || (await call(['state', 'rm', ...at, `-backup=${backup}`, ...addresses]))) &&
+      (await call([
+        'destroy',
+        '-auto-approve',
+        '-input=false',
+        ...at,
+        ...(file === undefined ? [] : ['-backup=-']),
+      ]))
+    );
   } finally {
     rmSync(backup, { force: true });
   }

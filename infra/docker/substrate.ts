@@ -85,7 +85,7 @@ class DockerSubstrate implements Substrate {
       await awaitWhole(environment, options.signal);
       return environment;
     }
-    const known = idsIn(await this.#state(plan.environment)).size > 0;
+    const known = await this.#known(plan.environment);
     requireFreeSpace(this.#stateDir);
     try {
       await this.#sweep(plan.environment, progress);
@@ -125,8 +125,16 @@ class DockerSubstrate implements Substrate {
     const label = `${LABEL.environment}=${environmentName}`;
     const containers = await labelled('container', label);
     const rest = [...(await labelled('volume', label)), ...(await labelled('network', label))];
-    const nodes = environment === undefined ? [] : planDocker(planTopology(environment)).nodes;
-    if (environment !== undefined) await this.#end(environment, this.#mayDestroy(environmentName));
+    if (environment === undefined) {
+      if (containers.length + rest.length === 0) return { ended: [], removed: [] };
+      throw new KitError(`what '${environmentName}' was deployed of is not known here`, {
+        code: 'ENVIRONMENT_UNKNOWN',
+        where: environmentDir(this.#stateDir, environmentName),
+        hint: `KIT_STACKS=FILE npx cdktf destroy ${environmentName}, with the YAML file that it was deployed of`,
+      });
+    }
+    const { nodes } = planDocker(planTopology(environment));
+    await this.#end(environment, this.#mayDestroy(environmentName));
     const others = containers.filter((name) => !nodes.some(({ container }) => container === name));
     return {
       ended: nodes.filter(({ container }) => containers.includes(container)).map(({ id }) => id),
@@ -240,6 +248,7 @@ class DockerSubstrate implements Substrate {
 
   async #end(environment: EnvironmentConfig, allowDestroy: boolean): Promise<void> {
     const { name } = environment;
+    terraform.requireDestroyable(environment, allowDestroy);
     this.#mend(environment);
     // Terraform's business may be unfinished, the labels tell the rest: containers first, they hold what Terraform is to remove.
     await this.#sweep(environment, () => {});
@@ -255,15 +264,19 @@ class DockerSubstrate implements Substrate {
     rmSync(join(this.#stateDir, 'docker', 'environments', name), { recursive: true, force: true });
   }
 
-  /** Containers and networks of the environment that the state does not know, and what hangs on them: an interrupted deploy's. Volumes stay. */
+  /**
+   * Containers and networks of the environment that the state does not know: an interrupted deploy's. With such a network the
+   * containers in it go, known or not: deployed again they would be in none. Volumes stay.
+   */
   async #sweep(environment: EnvironmentConfig, progress: (line: string) => void): Promise<void> {
     const label = `${LABEL.environment}=${environment.name}`;
     const strangers = async () => {
       const owned = idsIn(await this.#state(environment));
       const networks = (await labelledIds('network', label)).filter(({ id }) => !owned.has(id));
-      const containers = await labelledIds('container', label);
-      // What hangs on a network that nobody owns goes with it, known or not: it would be in no network when it is deployed again.
-      return [...containers.filter(({ id }) => networks.length > 0 || !owned.has(id)), ...networks];
+      const inThem = await Promise.all(networks.map(({ id }) => labelledIds('container', label, id)));
+      const unknown = (await labelledIds('container', label)).filter(({ id }) => !owned.has(id));
+      const all = [...unknown, ...inThem.flat(), ...networks];
+      return [...new Map(all.map((each) => [each.id, each])).values()];
     };
     // The engine may still be working off what a deploy that was killed had asked for: looked at again after each round.
     for (let round = 0; round < SWEEPS; round += 1) {
@@ -278,6 +291,12 @@ class DockerSubstrate implements Substrate {
         await docker(kind === 'container' ? ['rm', '--force', id] : ['network', 'rm', id]);
       }
     }
+  }
+
+  /** Something of it was there before: in Terraform's state, or data on volumes whose state was lost. */
+  async #known(environment: EnvironmentConfig): Promise<boolean> {
+    if (idsIn(await this.#state(environment)).size > 0) return true;
+    return (await labelled('volume', `${LABEL.environment}=${environment.name}`)).length > 0;
   }
 
   #state(environment: EnvironmentConfig): Promise<State> {

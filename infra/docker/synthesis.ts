@@ -14,7 +14,7 @@ import { knowsNothing, mendState } from './state.ts';
 export async function addEnvironment(
   app: App,
   environment: EnvironmentConfig,
-  { stateDir, allowDestroy }: Pick<DockerSettings, 'stateDir' | 'allowDestroy'>,
+  { stateDir, allowDestroy, ordered }: Pick<DockerSettings, 'stateDir' | 'allowDestroy' | 'ordered'>,
 ): Promise<EnvironmentStack> {
   const { name } = environment;
   const plan = planDocker(planTopology(environment));
@@ -32,6 +32,6 @@ export async function addEnvironment(
     statePath: fromStack(join(environmentDir(stateDir, name), 'terraform.tfstate')),
     secretsPath: relative(join(stateDir, '..'), secretsFile(name, join(stateDir, 'docker'))),
     allowDestroy: allowDestroy === name,
-    cold: knowsNothing(environment, stateDir),
+    cold: !ordered && knowsNothing(environment, stateDir),
   });
 }

@@ -5,11 +5,12 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { EXIT, KitError } from '../../config/errors.ts';
+import { KitError } from '../../config/errors.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { diskError } from '../disk.ts';
 import type { ProgramRecord } from '../process.ts';
 import { environmentDir } from './files.ts';
+import { explain, problem } from './problems.ts';
 import {
   type CallOptions,
   destroyArgs,
@@ -19,13 +20,14 @@ import {
   stackDir,
   synthesisDir,
 } from './program.ts';
-import { removeUnused } from './removal.ts';
+import { removeUnused, requireUnused } from './removal.ts';
 import { dockerSettings } from './settings.ts';
 import {
   addressesIn,
   containerAddress,
   forgetAll,
   readState,
+  type State,
   type StateOptions,
   stateFile,
 } from './state.ts';
@@ -40,13 +42,23 @@ export async function deploy(environment: EnvironmentConfig, options: TerraformO
   await cdktf('deploy', environment, options);
 }
 
-/** Removes all that Terraform owns. @throws KitError `PROTECTED`, and what a deploy throws */
+/** A protected environment goes only where the user said so. @throws KitError `PROTECTED` */
+export function requireDestroyable({ name, docker }: EnvironmentConfig, allowed: boolean | undefined): void {
+  if (docker.protected && allowed !== true) throw problem('PROTECTED', `environment ${name}`);
+}
+
+/** Removes all that Terraform owns. @throws KitError `PROTECTED`, `NETWORK_IN_USE`, `VOLUME_IN_USE`, and what a deploy throws */
 export async function destroy(environment: EnvironmentConfig, options: TerraformOptions): Promise<void> {
-  const { name } = environment;
-  if (environment.docker.protected && options.allowDestroy !== true) {
-    throw explain('destroy', name, 'Error: Instance cannot be destroyed', name);
+  requireDestroyable(environment, options.allowDestroy);
+  const state = await readState(environment, options);
+  if (await destroyContainersFirst(state, environment, options)) return;
+  try {
+    await cdktf('destroy', environment, options);
+  } catch (error) {
+    // It waited for what somebody else holds, and says only that.
+    await requireUnused(state);
+    throw error;
   }
-  if (!(await destroyContainersFirst(environment, options))) await cdktf('destroy', environment, options);
 }
 
 /**
@@ -57,10 +69,10 @@ export async function destroy(environment: EnvironmentConfig, options: Terraform
  * @returns false where a step failed: Terraform is to do it all, and says what is wrong
  */
 async function destroyContainersFirst(
+  state: State,
   environment: EnvironmentConfig,
   options: TerraformOptions,
 ): Promise<boolean> {
-  const state = await readState(environment, options);
   const containers = addressesIn(state, 'docker_container');
   if (containers.length === 0) return false;
   const targets = containers.map((address) => `-target=${address}`);
@@ -74,10 +86,13 @@ async function destroyContainersFirst(
     if (removal !== undefined || !said.includes('Destroy complete!')) return;
     // The command line still needs a moment to end by itself.
     removal = removeRest();
-    removal.catch(() => {});
   };
-  const record = await runVerb('destroy', environment, { ...options, onOutput }, variables);
-  return record.exitCode === 0 && (await (removal ?? removeRest()));
+  try {
+    const record = await runVerb('destroy', environment, { ...options, onOutput }, variables);
+    return record.exitCode === 0 && (await (removal ?? removeRest()));
+  } finally {
+    await removal?.catch(() => {});
+  }
 }
 
 async function cdktf(
@@ -85,21 +100,18 @@ async function cdktf(
   environment: EnvironmentConfig,
   options: TerraformOptions,
 ): Promise<void> {
-  const { name } = environment;
   const record = await runVerb(verb, environment, options);
-  const text = stripVTControlCharacters(`${record.stdout}\n${record.stderr}`);
-  const log = join(options.stateDir, 'docker', 'logs', `${name}-${verb}.log`);
-  try {
-    mkdirSync(join(log, '..'), { recursive: true, mode: 0o700 });
-    writeFileSync(log, text, { mode: 0o600 });
-  } catch (error) {
-    // A log that finds no room must not hide why there was something to say.
-    if (record.exitCode === 0) throw diskError(error, log);
-  }
-  if (record.exitCode !== 0) throw explain(verb, name, text, log);
+  if (record.exitCode !== 0)
+    throw explain(verb, environment.name, textOf(record), logOf(verb, environment, options));
 }
 
-/** One verb of the CDKTF command line. */
+const textOf = ({ stdout, stderr }: ProgramRecord): string =>
+  stripVTControlCharacters(`${stdout}\n${stderr}`);
+
+const logOf = (verb: string, { name }: EnvironmentConfig, { stateDir }: TerraformOptions): string =>
+  join(stateDir, 'docker', 'logs', `${name}-${verb}.log`);
+
+/** One verb of the CDKTF command line; what it said is kept. */
 async function runVerb(
   verb: 'deploy' | 'destroy',
   environment: EnvironmentConfig,
@@ -107,7 +119,16 @@ async function runVerb(
   variables: Readonly<Record<string, string>> = {},
 ): Promise<ProgramRecord> {
   const args = [verb, environment.name, '--auto-approve', '--output', synthesisDir(options.stateDir)];
-  return await runCdktf(args, { ...appEnv(environment, options), ...variables }, options);
+  const record = await runCdktf(args, { ...appEnv(environment, options), ...variables }, options);
+  const log = logOf(verb, environment, options);
+  try {
+    mkdirSync(join(log, '..'), { recursive: true, mode: 0o700 });
+    writeFileSync(log, textOf(record), { mode: 0o600 });
+  } catch (error) {
+    // A log that finds no room must not hide why there was something to say.
+    if (record.exitCode === 0) throw diskError(error, log);
+  }
+  return record;
 }
 
 /** Replaces one container, whatever it is like (`terraform apply -replace`), and leaves the others alone. */
@@ -190,12 +211,7 @@ async function synthesise(environment: EnvironmentConfig, options: TerraformOpti
 
 function must(record: ProgramRecord, environment: EnvironmentConfig): void {
   if (record.exitCode === 0) return;
-  throw explain(
-    'plan',
-    environment.name,
-    stripVTControlCharacters(`${record.stdout}\n${record.stderr}`),
-    environment.name,
-  );
+  throw explain('plan', environment.name, textOf(record), environment.name);
 }
 
 /** The environment as resolved, flags and variables included, for the app to read: its command line is `cdktf`'s. */
@@ -210,89 +226,6 @@ function appEnv(environment: EnvironmentConfig, options: TerraformOptions): Reco
     KIT_IMAGES_LOCK: dockerSettings().imagesLock,
     KIT_ALLOW_DESTROY: options.allowDestroy === true ? environment.name : '',
   };
-}
-
-const PROBLEMS: readonly {
-  readonly when: RegExp;
-  readonly code: string;
-  readonly what: string;
-  readonly hint: string;
-}[] = [
-  {
-    when: /port is already allocated|address already in use|bind for .* failed/i,
-    code: 'PORT_IN_USE',
-    what: 'a port that the environment publishes is taken',
-    hint: 'end what listens there (ss -ltnp), or set docker.ports in the environment',
-  },
-  {
-    when: /pool overlaps with other one|could not find an available.*address pool|all predefined address pools/i,
-    code: 'SUBNET_IN_USE',
-    what: 'the addresses of the data network are taken by another network',
-    hint: 'set docker.subnet in the environment to a free /24, or docker network prune',
-  },
-  {
-    when: /error acquiring the state lock/i,
-    code: 'STATE_LOCKED',
-    what: 'another deploy of this environment is running',
-    hint: 'wait until it has ended; after a crash: terraform force-unlock with the id that the log names',
-  },
-  {
-    when: /could not connect to|failed to query available provider packages|provider registry|Could not retrieve providers/i,
-    code: 'PLUGIN_MISSING',
-    what: "Terraform cannot get the Docker provider's plugin",
-    hint: 'kit doctor --substrate docker',
-  },
-  {
-    when: /unable to (read|find) docker image|pull access denied|no such image|unable to pull image|error pulling image/i,
-    code: 'IMAGE_MISSING',
-    what: 'an image is not here and cannot be pulled',
-    hint: 'kit images build (or kit bundle load FILE)',
-  },
-  {
-    when: /no space left on device/i,
-    code: 'DISK_FULL',
-    what: 'the disk is full',
-    hint: 'make room (docker system df), then deploy again: it goes on where it stopped',
-  },
-  {
-    when: /container name .* is already in use/i,
-    code: 'CONTAINER_EXISTS',
-    what: 'a container that Terraform did not make has the name of one that it is to make',
-    hint: 'kit drift names it; docker rm -f it, then deploy again',
-  },
-  {
-    when: /cannot be destroyed|prevent_destroy/i,
-    code: 'PROTECTED',
-    what: 'the environment is protected: its data would be destroyed',
-    hint: 'if that is what you want, set KIT_ALLOW_DESTROY to the name of the environment',
-  },
-  {
-    when: /cannot connect to the docker daemon/i,
-    code: 'DOCKER_NO_ENGINE',
-    what: 'no Docker engine answers',
-    hint: 'start one (sudo systemctl start docker; or: sudo dockerd &), or name it in DOCKER_HOST',
-  },
-  {
-    when: /did not become ready within/i,
-    code: 'NOT_HEALTHY',
-    what: 'the containers run, but the sentinels did not agree on a master in time',
-    hint: 'docker logs of the nodes; then deploy again',
-  },
-];
-
-/** One error out of pages of output. */
-export function explain(verb: string, name: string, output: string, log: string): KitError {
-  const problem = PROBLEMS.find(({ when }) => when.test(output));
-  const detail = /Error: (.*)/.exec(output)?.[1]?.trim() ?? output.trim().split('\n').at(-1) ?? '';
-  return new KitError(
-    problem === undefined ? `${verb} of '${name}' failed: ${detail}` : `${problem.what}: ${detail}`,
-    {
-      code: problem?.code ?? 'TERRAFORM_FAILED',
-      where: log,
-      hint: problem?.hint ?? 'the whole output is in that file; deploying again goes on where it stopped',
-      exitCode: problem === undefined ? EXIT.NO_GO : EXIT.USAGE,
-    },
-  );
 }
 
 interface PlanEvent {

@@ -30,7 +30,7 @@ export class Node extends Construct {
       image: images.idOf('redis'),
       // Reaps what health checks leave behind; the server would log every one of them.
       init: true,
-      networksAdvanced: network.attachments(planned.address.host),
+      networksAdvanced: network.published(planned.address.host),
       ports: [
         { internal: planned.address.port, external: planned.published.port, ip: planned.published.host },
       ],
@@ -46,7 +46,7 @@ export class Node extends Construct {
       stopTimeout: STOP_GRACE_SECONDS,
       destroyGraceSeconds: STOP_GRACE_SECONDS,
       labels: labels(name, planned.id, hashes.get(planned.configVolume)),
-      dependsOn: [...network.before, configuration.init],
+      dependsOn: [...network.dependencies, configuration.init],
       lifecycle: { replaceTriggeredBy: network.replaceTriggeredBy },
     });
   }

@@ -46,7 +46,7 @@ export class Observability extends Construct {
       entrypoint: service.entrypoint,
       ...(planned.env.length === 0 ? {} : { env: [...planned.env] }),
       ...(service.init === undefined ? {} : { init: service.init }),
-      networksAdvanced: network.attachments(planned.address.host),
+      networksAdvanced: network.published(planned.address.host),
       ports: [
         { internal: planned.address.port, external: planned.published.port, ip: planned.published.host },
       ],
@@ -62,7 +62,11 @@ export class Observability extends Construct {
       stopTimeout: 5,
       destroyGraceSeconds: 5,
       labels: labels(plan.environment.name, planned.id, hashes.get(planned.configVolume)),
-      dependsOn: [...network.before, configuration.init, ...service.after.map((node) => node.container)],
+      dependsOn: [
+        ...network.dependencies,
+        configuration.init,
+        ...service.after.map((node) => node.container),
+      ],
       lifecycle: { replaceTriggeredBy: network.replaceTriggeredBy },
     });
   }

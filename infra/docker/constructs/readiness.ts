@@ -30,7 +30,7 @@ export class Readiness extends Construct {
       logs: true,
       mustRun: false,
       labels: labels(plan.environment.name, 'ready', hashes.get(plan.ready.configVolume)),
-      networksAdvanced: network.attachments(plan.ready.address.host).slice(0, 1),
+      networksAdvanced: [network.inside(plan.ready.address.host)],
       volumes: [configuration.mount(plan.ready.configVolume)],
       dependsOn: [...nodes],
       lifecycle: {

@@ -8,7 +8,14 @@ import { dockerChecks } from '../../../infra/docker/doctor.ts';
 import { claim, ownership, release } from '../../../infra/docker/owner.ts';
 import { terraformProgram } from '../../../infra/docker/program.ts';
 import { dockerSettings } from '../../../infra/docker/settings.ts';
-import { idsIn, mendState, outputsIn, readState, stateFile } from '../../../infra/docker/state.ts';
+import {
+  idsIn,
+  knowsNothing,
+  mendState,
+  outputsIn,
+  readState,
+  stateFile,
+} from '../../../infra/docker/state.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import { addEnvironment } from '../../../infra/docker/synthesis.ts';
 import { replaceContainer } from '../../../infra/docker/terraform.ts';
@@ -40,12 +47,15 @@ it('settings are read from variables, with defaults', () => {
     dockerSettings(
       new Map(Object.entries(entries).map(([key, text]) => [key, { text, origin: 'variable' }])),
     );
-  expect(given({})).toMatchObject({ stacks: undefined, allowDestroy: undefined });
+  expect(given({})).toMatchObject({ stacks: undefined, allowDestroy: undefined, ordered: false });
   const all = { KIT_STACKS: 'dev, ./mine.yaml', KIT_ALLOW_DESTROY: 'dev' };
   expect(given(all)).toMatchObject({
     stacks: ['dev', './mine.yaml'],
     allowDestroy: 'dev',
+    ordered: false,
   });
+  expect(given({ TF_CLI_ARGS_apply: '-parallelism=1' }).ordered).toBe(true);
+  expect(given({ TF_CLI_ARGS: '-no-color -parallelism=2' }).ordered).toBe(true);
 });
 
 it('a machine without Docker and Terraform hears what to install, of the doctor and of a deploy', async () => {
@@ -66,7 +76,7 @@ it('a remote backend takes the place of the local state, by configuration', asyn
   const backend = { type: 's3', settings: { bucket: 'states', key: 'kit' } };
   const config = environmentSchema.parse({ ...configuration('remote'), docker: { backend } });
   const app = new App({ outdir: join(state.path, 'out') });
-  await addEnvironment(app, config, { stateDir: state.path, allowDestroy: undefined });
+  await addEnvironment(app, config, { stateDir: state.path, allowDestroy: undefined, ordered: false });
   // As the command line does it: it is here that cdktf adds a local backend where it finds none.
   app.synth();
   const text = readFileSync(join(app.outdir, 'stacks', 'remote', 'cdk.tf.json'), 'utf8');
@@ -83,6 +93,33 @@ it('nothing deployed: no outputs, nothing owned, nothing to replace', async () =
   ).rejects.toMatchObject({
     code: 'CONTAINER_UNKNOWN',
   });
+});
+
+it('a first deploy is one whose local state says so, and nothing less', () => {
+  const config = configuration('first');
+  const file = join(state.path, 'docker', 'first', 'terraform.tfstate');
+  const lock = join(file, '..', '.terraform.tfstate.lock.info');
+  const first = () => knowsNothing(config, state.path);
+  mkdirSync(join(file, '..'), { recursive: true });
+  expect(first()).toBe(true);
+  const texts = {
+    '{"resources":[]}': true,
+    // A destroy's leavings of old.
+    '{"outputs":{"tls":{"value":false}},"resources":[]}': true,
+    '{"resources":[{"type":"docker_network","name":"data","instances":[]}]}': false,
+    '{"resources":[{"type":"docker_n': false,
+    '': false,
+  };
+  for (const [text, expected] of Object.entries(texts)) {
+    writeFileSync(file, text);
+    expect(first(), text).toBe(expected);
+    // Somebody is writing it.
+    writeFileSync(lock, '{}');
+    expect(first(), `locked ${text}`).toBe(false);
+    rmSync(lock);
+  }
+  const backend = { type: 'http', settings: { address: 'http://127.0.0.1:1' } };
+  expect(knowsNothing({ name: 'first', docker: { ...config.docker, backend } }, state.path)).toBe(false);
 });
 
 it('a state that was cut short gives way to the one before it, or to none, and is kept', async () => {

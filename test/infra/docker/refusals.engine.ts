@@ -1,6 +1,14 @@
 /** What cannot be had ends in one clear error, and nothing is left that the next deploy would stumble over. */
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';
@@ -209,7 +217,7 @@ describeOnEngine('refusals', () => {
     const known = readFileSync(file);
     await destroy(config, { stateDir: state.path });
     expect(await traces()).toEqual([]);
-    expect(addressesIn(await readState(config, { stateDir: state.path }))).toEqual([]);
+    expect(await readState(config, { stateDir: state.path })).toMatchObject({ resources: [], outputs: {} });
     // Terraform knows it all, and nothing is there.
     writeFileSync(file, known);
     await destroy(config, { stateDir: state.path });
@@ -229,11 +237,15 @@ describeOnEngine('refusals', () => {
     const guest = ['run', '--detach', '--name', 'kit-test-guest', '--network', data.name];
     await docker([...guest, '--entrypoint', 'sleep', redisImage(), '600']);
     try {
-      await expect(destroy(single, { stateDir: state.path })).rejects.toMatchObject({
-        code: 'NETWORK_IN_USE',
-        where: `network ${data.name}`,
-        message: expect.stringContaining('kit-test-guest'),
-      });
+      // The second has no container left to remove: Terraform waits in vain, and it is said again.
+      for (let attempt = 0; attempt < 2; attempt += 1) {
+        await expect(destroy(single, { stateDir: state.path })).rejects.toMatchObject({
+          code: 'NETWORK_IN_USE',
+          where: `network ${data.name}`,
+          message: expect.stringContaining('kit-test-guest'),
+          hint: expect.stringContaining(`docker network disconnect ${data.name} kit-test-guest`),
+        });
+      }
     } finally {
       await docker(['rm', '--force', 'kit-test-guest']);
     }
@@ -242,13 +254,60 @@ describeOnEngine('refusals', () => {
     expect(await traces()).toEqual([]);
   });
 
-  it('a protected environment: refused before anything is stopped', async () => {
-    const guarded = environmentSchema.parse({ ...config, docker: { ...config.docker, protected: true } });
-    await expect(destroy(guarded, { stateDir: state.path })).rejects.toMatchObject({
-      code: 'PROTECTED',
-      where: config.name,
-      hint: expect.stringContaining('KIT_ALLOW_DESTROY'),
+  it('a protected environment: nothing of it is stopped, and a deploy that fails leaves its data', async () => {
+    const { ports } = config.docker;
+    const guarded = environmentSchema.parse({
+      ...{ ...loadEnvironment('single'), name: config.name, docker: { ports, protected: true } },
     });
+    const label = `${LABEL.environment}=${config.name}`;
+    const stateFile = join(environmentDir(state.path, config.name), 'terraform.tfstate');
+    const environment = await apply(guarded);
+    await environment[Symbol.asyncDispose]();
+    await docker(['network', 'create', '--label', label, 'kit-test-stray']);
+    try {
+      const before = await traces();
+      await expect(substrate.destroy(config.name)).rejects.toMatchObject({
+        code: 'PROTECTED',
+        where: `environment ${config.name}`,
+        hint: expect.stringContaining('KIT_ALLOW_DESTROY'),
+      });
+      expect(await traces()).toEqual(before);
+      // An empty network of nobody's goes with the next deploy, and nothing with it.
+      await docker(['stop', '--time', '1', 'kit-refusals-redis-1']);
+      const lines: string[] = [];
+      const again = await substrate.apply(planTopology(guarded), {
+        ephemeral: false,
+        progress: (line) => lines.push(line),
+      });
+      await again[Symbol.asyncDispose]();
+      expect(lines.filter((line) => line.startsWith('removing'))).toEqual([
+        'removing network kit-test-stray, which an interrupted deploy left',
+      ]);
+      // The state is lost, and the next deploy fails: it is no reason to remove volumes.
+      const volumes = await labelled('volume', label);
+      renameSync(stateFile, `${stateFile}.lost`);
+      await docker(['rm', '--force', ...(await labelled('container', label))]);
+      const server = createServer().listen(ports.redis, '127.0.0.1');
+      await expect(apply(guarded)).rejects.toMatchObject({ code: 'PORT_IN_USE' });
+      server.close();
+      expect(await labelled('volume', label)).toEqual(volumes);
+    } finally {
+      const allowed = dockerSubstrate({ stateDir: state.path, allowDestroy: true });
+      await allowed.destroy(config.name);
+    }
+    expect(await traces()).toEqual([]);
+  });
+
+  it('an environment of a file that is not here: says so, and claims nothing', async () => {
+    await docker(['volume', 'create', '--label', `${LABEL.environment}=unheard-of`, 'kit-unheard-of-data']);
+    try {
+      await expect(substrate.destroy('unheard-of')).rejects.toMatchObject({
+        code: 'ENVIRONMENT_UNKNOWN',
+        hint: expect.stringContaining('KIT_STACKS'),
+      });
+    } finally {
+      await docker(['volume', 'rm', 'kit-unheard-of-data']);
+    }
   });
 
   it('a destroy interrupted in the middle: a deploy goes on over what it left, and a destroy leaves nothing', async () => {

@@ -89,7 +89,7 @@ describeOnEngine('a state in a remote backend', () => {
 
   it('is empty after a destroy, nothing is left on the engine, and no call left a temporary file', async () => {
     await substrate.destroy(NAME);
-    expect(JSON.parse(server.state()).resources).toEqual([]);
+    expect(JSON.parse(server.state())).toMatchObject({ resources: [], outputs: {} });
     expect(await traces()).toEqual([]);
     expect(readdirSync(temporary).filter((name) => name !== 'node-compile-cache')).toEqual([]);
   });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { parseDependencies } from '../../../infra/docker/base-image.ts';
-import { explain } from '../../../infra/docker/terraform.ts';
+import { explain } from '../../../infra/docker/problems.ts';
 
 it.each([
   [
@@ -8,6 +8,11 @@ it.each([
     'Error: Unable to start container: driver failed: Bind for 127.0.0.1:6379 failed: port is already allocated',
   ],
   ['SUBNET_IN_USE', 'Error: Unable to create network: Pool overlaps with other one on this address space'],
+  ['NETWORK_EXISTS', 'Error: Unable to create network: network with name kit-dev-data already exists'],
+  [
+    'NETWORKS_LATE',
+    'Error: local-exec provisioner error\nOutput: the networks a and b were not there after 10 s',
+  ],
   ['STATE_LOCKED', 'Error: Error acquiring the state lock\nLock Info: ID: 1'],
   ['PLUGIN_MISSING', 'Error: Failed to query available provider packages'],
   ['IMAGE_MISSING', 'Error: unable to pull image redis-cache-kit/redis:1: pull access denied'],
