@@ -28,7 +28,7 @@ const PROBLEMS = [
     hint: 'kit down --substrate docker removes what an interrupted deploy left; a network of somebody else: docker network rm',
   },
   {
-    when: /networks .* were not there after/i,
+    when: /(?:\(local-exec\)|Output): the networks \S+ and \S+ were not there/i,
     code: 'NETWORKS_LATE',
     what: 'the engine did not make the networks in time',
     hint: 'deploy again: it waits for Terraform then, and no longer for the engine',
