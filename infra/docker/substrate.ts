@@ -86,15 +86,17 @@ class DockerSubstrate implements Substrate {
       return environment;
     }
     const known = await this.#known(plan.environment);
+    // One that stood before, and is stopped now, is nobody's to remove at the end of a run.
+    const owns = options.ephemeral && !known;
     requireFreeSpace(this.#stateDir);
     try {
       await this.#sweep(plan.environment, progress);
       progress(ORIGINS[chooseImages(this.#stateDir).origin]);
       progress(`cdktf deploy ${name}`);
       // Before the deploy: a crash in the middle of it has an owner, too.
-      if (options.ephemeral) claim(this.#stateDir, name);
+      if (owns) claim(this.#stateDir, name);
       await terraform.deploy(plan.environment, this.#terraform(options.signal));
-      const environment = await this.#handle(plan, options.ephemeral);
+      const environment = await this.#handle(plan, owns);
       progress('waiting until it is whole');
       await awaitWhole(environment, options.signal);
       return environment;

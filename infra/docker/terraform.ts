@@ -27,7 +27,6 @@ import {
   containerAddress,
   forgetAll,
   readState,
-  type State,
   type StateOptions,
   stateFile,
 } from './state.ts';
@@ -50,15 +49,7 @@ export function requireDestroyable({ name, docker }: EnvironmentConfig, allowed:
 /** Removes all that Terraform owns. @throws KitError `PROTECTED`, `NETWORK_IN_USE`, `VOLUME_IN_USE`, and what a deploy throws */
 export async function destroy(environment: EnvironmentConfig, options: TerraformOptions): Promise<void> {
   requireDestroyable(environment, options.allowDestroy);
-  const state = await readState(environment, options);
-  if (await destroyContainersFirst(state, environment, options)) return;
-  try {
-    await cdktf('destroy', environment, options);
-  } catch (error) {
-    // It waited for what somebody else holds, and says only that.
-    await requireUnused(state);
-    throw error;
-  }
+  if (!(await destroyContainersFirst(environment, options))) await cdktf('destroy', environment, options);
 }
 
 /**
@@ -69,12 +60,16 @@ export async function destroy(environment: EnvironmentConfig, options: Terraform
  * @returns false where a step failed: Terraform is to do it all, and says what is wrong
  */
 async function destroyContainersFirst(
-  state: State,
   environment: EnvironmentConfig,
   options: TerraformOptions,
 ): Promise<boolean> {
+  const state = await readState(environment, options);
   const containers = addressesIn(state, 'docker_container');
-  if (containers.length === 0) return false;
+  if (containers.length === 0) {
+    // Terraform would wait half a minute for whoever holds something, and not say who it is.
+    await requireUnused(state);
+    return false;
+  }
   const targets = containers.map((address) => `-target=${address}`);
   // As JSON, because the command line takes its time over the long text of a plan.
   const variables = { TF_CLI_ARGS_destroy: [destroyArgs(), '-json', ...targets].join(' ') };

@@ -237,7 +237,7 @@ describeOnEngine('refusals', () => {
     const guest = ['run', '--detach', '--name', 'kit-test-guest', '--network', data.name];
     await docker([...guest, '--entrypoint', 'sleep', redisImage(), '600']);
     try {
-      // The second has no container left to remove: Terraform waits in vain, and it is said again.
+      // The second has no container left to remove.
       for (let attempt = 0; attempt < 2; attempt += 1) {
         await expect(destroy(single, { stateDir: state.path })).rejects.toMatchObject({
           code: 'NETWORK_IN_USE',
@@ -272,14 +272,15 @@ describeOnEngine('refusals', () => {
         hint: expect.stringContaining('KIT_ALLOW_DESTROY'),
       });
       expect(await traces()).toEqual(before);
-      // An empty network of nobody's goes with the next deploy, and nothing with it.
+      // An empty network of nobody's goes with the next deploy, and nothing with it; what stood before stays after the run.
       await docker(['stop', '--time', '1', 'kit-refusals-redis-1']);
       const lines: string[] = [];
       const again = await substrate.apply(planTopology(guarded), {
-        ephemeral: false,
+        ephemeral: true,
         progress: (line) => lines.push(line),
       });
       await again[Symbol.asyncDispose]();
+      expect(await traces()).toEqual(before.filter((name) => name !== 'kit-test-stray'));
       expect(lines.filter((line) => line.startsWith('removing'))).toEqual([
         'removing network kit-test-stray, which an interrupted deploy left',
       ]);
