@@ -1,6 +1,6 @@
 /**
  * What differs between the environment as deployed and as it runs, read from the engine and not from Terraform: a plan sees
- * neither a paused container nor a lost network, and reads neither labels, variables nor health checks back.
+ * neither a paused container nor one that is out of its network, and reads neither labels, variables nor health checks back.
  *
  * plan + hashes ─▶ expectations ─┐
  * docker inspect, ls, diff ──────┴▶ findings, each with what the next apply would do. Looking changes nothing.

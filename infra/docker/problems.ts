@@ -85,15 +85,15 @@ const PROBLEMS = [
 
 /** One error out of pages of output. */
 export function explain(verb: string, name: string, output: string, log: string): KitError {
-  const problem = PROBLEMS.find(({ when }) => when.test(output));
+  const found = PROBLEMS.find(({ when }) => when.test(output));
   const detail = /Error: (.*)/.exec(output)?.[1]?.trim() ?? output.trim().split('\n').at(-1) ?? '';
   return new KitError(
-    problem === undefined ? `${verb} of '${name}' failed: ${detail}` : `${problem.what}: ${detail}`,
+    found === undefined ? `${verb} of '${name}' failed: ${detail}` : `${found.what}: ${detail}`,
     {
-      code: problem?.code ?? 'TERRAFORM_FAILED',
+      code: found?.code ?? 'TERRAFORM_FAILED',
       where: log,
-      hint: problem?.hint ?? 'the whole output is in that file; deploying again goes on where it stopped',
-      exitCode: problem === undefined ? EXIT.NO_GO : EXIT.USAGE,
+      hint: found?.hint ?? 'the whole output is in that file; deploying again goes on where it stopped',
+      exitCode: found === undefined ? EXIT.NO_GO : EXIT.USAGE,
     },
   );
 }

@@ -157,7 +157,8 @@ export async function forgetAll(
     return (
       (addresses.length === 0 || (await call(['state', 'rm', ...at, `-backup=${backup}`, ...addresses]))) &&
       (await call([
-        'destroy',
+        'apply',
+        '-destroy',
         '-auto-approve',
         '-input=false',
         ...at,

@@ -86,6 +86,7 @@ async function destroyContainersFirst(
     const record = await runVerb('destroy', environment, { ...options, onOutput }, variables);
     return record.exitCode === 0 && (await (removal ?? removeRest()));
   } finally {
+    // Its error is told above; here nothing of it may go on behind another one.
     await removal?.catch(() => {});
   }
 }

@@ -21,7 +21,7 @@ import { LABEL, planDocker } from '../../../infra/docker/plan.ts';
 import { addressesIn, readState } from '../../../infra/docker/state.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import { deploy, destroy, terraformPlan } from '../../../infra/docker/terraform.ts';
-import { runProgram } from '../../../infra/process.ts';
+import { type ProgramRecord, runProgram } from '../../../infra/process.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { until } from '../../support/redis.ts';
 import { configuration, describeOnEngine, engineStateDir } from './bench.ts';
@@ -175,7 +175,7 @@ describeOnEngine('refusals', () => {
   const someMade = async () =>
     (await labelled('container', `${LABEL.environment}=${config.name}`)).length > 2;
 
-  /** Nodes are in the state, and the networks that they are in are not yet. */
+  /** Nodes are in the state. */
   const someKnown = async () => {
     const known = await readState(config, { stateDir: state.path }).catch(() => ({}));
     return addressesIn(known, 'docker_container').some((address) => address.includes('.redis_'));
@@ -196,11 +196,19 @@ describeOnEngine('refusals', () => {
     expect(await traces()).toEqual([]);
   });
 
+  const file = () => join(environmentDir(state.path, config.name), 'terraform.tfstate');
+  /** As a kill leaves it that comes before the provider has looked at what it made. */
+  const forgetNetworks = () => {
+    const known: { resources: { type: string }[] } = JSON.parse(readFileSync(file(), 'utf8'));
+    const resources = known.resources.filter(({ type }) => type !== 'docker_network');
+    writeFileSync(file(), JSON.stringify({ ...known, resources }));
+  };
+
   it.each([
-    ['nodes are made', someMade],
-    ['nodes are known and their networks are not', someKnown],
-  ])('a deploy interrupted when %s: the next one goes on over what it left', async (_, inTheMiddle) => {
-    await interruptDeploy(inTheMiddle);
+    ['nodes are made', () => interruptDeploy(someMade)],
+    ['nodes are known and their networks are not', () => interruptDeploy(someKnown).then(forgetNetworks)],
+  ])('a deploy interrupted when %s: the next one goes on over what it left', async (_, interrupt) => {
+    await interrupt();
     const environment = await apply();
     expect(await environment.masterId()).toBe('redis-1');
     expect((await substrate.plan(planTopology(config))).map(({ action }) => action)).toEqual(
@@ -213,16 +221,18 @@ describeOnEngine('refusals', () => {
 
   it('a destroy whose last step was not reached: the next one finds what it left', async () => {
     await deploy(config, { stateDir: state.path });
-    const file = join(environmentDir(state.path, config.name), 'terraform.tfstate');
-    const known = readFileSync(file);
-    await destroy(config, { stateDir: state.path });
+    const known = readFileSync(file());
+    const calls: ProgramRecord[] = [];
+    await destroy(config, { stateDir: state.path, sink: (record) => calls.push(record) });
+    // Its steps went well: Terraform was not asked to do it all over again.
+    expect(calls.map(({ args: [verb], exitCode }) => [verb, exitCode])).toEqual([['destroy', 0]]);
     expect(await traces()).toEqual([]);
     expect(await readState(config, { stateDir: state.path })).toMatchObject({ resources: [], outputs: {} });
     // Terraform knows it all, and nothing is there.
-    writeFileSync(file, known);
+    writeFileSync(file(), known);
     await destroy(config, { stateDir: state.path });
     expect(addressesIn(await readState(config, { stateDir: state.path }))).toEqual([]);
-    expect(readdirSync(dirname(file)).filter((name) => name.includes('forgotten'))).toEqual([]);
+    expect(readdirSync(dirname(file())).filter((name) => name.includes('forgotten'))).toEqual([]);
   });
 
   it('a destroy while a stranger is in a network: says which network, and ends when it is free', async () => {
@@ -260,7 +270,6 @@ describeOnEngine('refusals', () => {
       ...{ ...loadEnvironment('single'), name: config.name, docker: { ports, protected: true } },
     });
     const label = `${LABEL.environment}=${config.name}`;
-    const stateFile = join(environmentDir(state.path, config.name), 'terraform.tfstate');
     const environment = await apply(guarded);
     await environment[Symbol.asyncDispose]();
     await docker(['network', 'create', '--label', label, 'kit-test-stray']);
@@ -286,11 +295,14 @@ describeOnEngine('refusals', () => {
       ]);
       // The state is lost, and the next deploy fails: it is no reason to remove volumes.
       const volumes = await labelled('volume', label);
-      renameSync(stateFile, `${stateFile}.lost`);
+      renameSync(file(), `${file()}.lost`);
       await docker(['rm', '--force', ...(await labelled('container', label))]);
       const server = createServer().listen(ports.redis, '127.0.0.1');
-      await expect(apply(guarded)).rejects.toMatchObject({ code: 'PORT_IN_USE' });
-      server.close();
+      try {
+        await expect(apply(guarded)).rejects.toMatchObject({ code: 'PORT_IN_USE' });
+      } finally {
+        server.close();
+      }
       expect(await labelled('volume', label)).toEqual(volumes);
     } finally {
       const allowed = dockerSubstrate({ stateDir: state.path, allowDestroy: true });
