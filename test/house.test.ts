@@ -18,6 +18,7 @@ const RECORDED = [
 /** The pure files of `infra/`: configuration and a plan in, texts and findings out. */
 const PURE_INFRA = [
   'infra/topology.ts',
+  'infra/server-version.ts',
   'infra/versions.ts',
   'infra/directives.ts',
   'infra/conf-text.ts',
