@@ -7,6 +7,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { KitError } from './errors.ts';
+import { PROMISES } from './schema.ts';
 import { validate } from './validate.ts';
 import { readYaml } from './yaml.ts';
 
@@ -27,8 +28,8 @@ const scopeSchema = z.strictObject({
   runs: z.array(z.enum(RUN_KINDS)).min(1).default(['readiness', 'drill', 'load']),
   /** In `quick` only where the run was given this input; in `full` always. */
   input: z.enum(['coverage']).optional(),
-  /** Only where the environment promises more than Redis's own durability. */
-  durability: z.literal('promised').optional(),
+  /** Only where the environment makes all of these promises (`promises`, `durability.durableWrites`). */
+  promises: z.array(z.enum(PROMISES)).min(1).optional(),
 });
 
 const sliSchema = z.strictObject({

@@ -124,6 +124,22 @@ export const environmentSchema = z
         })
         .prefault({}),
     }),
+    /**
+     * Promises that follow from the purpose: config/gates.yaml scopes criteria by them. A promise that the file leaves out is made,
+     * so that no criterion is lost by silence; a file that needs less writes `false`.
+     */
+    promises: z
+      .strictObject({
+        /** A node that restarts has its data: append-only file or snapshots, flushed. */
+        persistence: z.boolean().default(true),
+        /** The loss of one node does not end the service: quorum, promotable replicas, detection times. */
+        failover: z.boolean().default(true),
+        /** A full node evicts keys of the cache instead of refusing writes or growing without a limit. */
+        eviction: z.boolean().default(true),
+        /** Every link uses TLS, and no node accepts plain text. */
+        encryption: z.boolean().default(true),
+      })
+      .prefault({}),
     durability: z.strictObject({
       /** What a durable write of this environment promises; `async` where nobody asked for more. */
       durableWrites: durabilitySchema,
@@ -165,6 +181,16 @@ export const environmentSchema = z
 
 /** One environment, validated; frozen by `load.ts`. */
 export type EnvironmentConfig = z.infer<typeof environmentSchema>;
+
+/** The names that `scope.promises` of config/gates.yaml may use. */
+export const PROMISES = ['persistence', 'failover', 'eviction', 'encryption', 'durability'] as const;
+export type PromiseName = (typeof PROMISES)[number];
+
+/** Promises that an environment makes. `durability` is not stated twice: it is made where `durability.durableWrites` names replicas. */
+export function promisesOf({ promises, durability }: EnvironmentConfig): ReadonlySet<PromiseName> {
+  const stated = { ...promises, durability: typeof durability.durableWrites === 'object' };
+  return new Set(PROMISES.filter((name) => stated[name]));
+}
 
 /** What single values cannot show: settings that contradict each other so that the environment could never work. */
 function contradictions(env: EnvironmentConfig): readonly { path: readonly string[]; message: string }[] {

@@ -13,7 +13,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KitError } from '../config/errors.ts';
 import { type Gates, parseGates } from '../config/gates.ts';
-import { type EnvironmentConfig, environmentSchema } from '../config/schema.ts';
+import { type EnvironmentConfig, environmentSchema, PROMISES, promisesOf } from '../config/schema.ts';
 import { benchmarks } from './assembly/benchmarks.ts';
 import { comparison } from './assembly/comparison.ts';
 import { type DrillText, trialView } from './assembly/trial-view.ts';
@@ -245,7 +245,7 @@ function scopeOf({ manifest, seal, has }: Evidence, environment: EnvironmentConf
     // Without its configuration a run is asked everything, and answers nothing.
     // What stands behind somebody else's address is not known: it is asked everything, too.
     topology: manifest.substrate === 'attached' ? 'sentinel' : (environment?.topology.kind ?? 'sentinel'),
-    promisesDurability: environment === undefined || typeof environment.durability.durableWrites === 'object',
+    promises: environment === undefined ? new Set(PROMISES) : promisesOf(environment),
     inputs: new Set(given.map(([name]) => name)),
     asked: new Set(manifest.trials.map(({ drill }) => drill)),
   };

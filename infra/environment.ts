@@ -58,6 +58,14 @@ export interface NodeStatus {
   readonly pid?: number;
 }
 
+/** The files of a node as the kit renders them, secrets included: never written to evidence as they are. */
+export interface RenderedNode {
+  /** Text of redis.conf or sentinel.conf. */
+  readonly conf: string;
+  /** Text of the ACL file. */
+  readonly users: string;
+}
+
 /** What a substrate can do to its nodes. Each returns once the effect has been observed, within a bound. */
 export interface Capabilities {
   /** Ends the node as a crash would (SIGKILL, no grace). Its data stays. */
@@ -94,6 +102,8 @@ export interface Environment extends AsyncDisposable {
   masterId(): Promise<string | undefined>;
   /** Who serves which slots, and what is missing; present where the clients speak to a cluster, and nowhere else. */
   readonly cluster?: ClusterView;
+  /** Rendered files of every node, by node id; absent where the kit does not run the servers. */
+  rendered?(): Promise<ReadonlyMap<string, RenderedNode>>;
   /** Log files of the nodes, by node id: absolute paths, for the evidence. */
   readonly logs: ReadonlyMap<string, string>;
 }

@@ -1,5 +1,6 @@
 /** Whether a gate asks anything of a run. What it does not ask is listed with the reason, and not judged. */
 import type { Gate } from '../../config/gates.ts';
+import type { PromiseName } from '../../config/schema.ts';
 import type { Manifest } from '../evidence/manifest.ts';
 
 export interface RunScope {
@@ -8,8 +9,8 @@ export interface RunScope {
   readonly substrate: string;
   readonly profile: Manifest['profile'];
   readonly topology: 'single' | 'sentinel' | 'cluster';
-  /** Whether a durable write of this environment promises more than Redis's own. */
-  readonly promisesDurability: boolean;
+  /** Promises of the environment; all of them where its configuration is missing from the evidence. */
+  readonly promises: ReadonlySet<PromiseName>;
   /** Inputs that the run was given, by name; sealed, whether they are still there or not. */
   readonly inputs: ReadonlySet<string>;
   /** Drills that were asked for, run or not. */
@@ -22,6 +23,7 @@ const WITHOUT_TRIAL = new Set(['configuration', 'coverage']);
 /** Why the gate is out of scope; undefined where it is in scope. */
 export function outOfScope(gate: Gate, run: RunScope): string | undefined {
   const { scope } = gate;
+  const unpromised = (scope.promises ?? []).filter((name) => !run.promises.has(name));
   const reasons: readonly (string | false)[] = [
     !scope.runs.includes(run.kind) && `asked of ${scope.runs.join(' and ')} runs; this is a ${run.kind} run`,
     misses(scope.environments, run.environment) &&
@@ -30,9 +32,8 @@ export function outOfScope(gate: Gate, run: RunScope): string | undefined {
     misses(scope.profiles, run.profile) && `asked of profile ${list(scope.profiles)}; this is ${run.profile}`,
     misses(scope.topologies, run.topology) &&
       `asked of topology ${list(scope.topologies)}; this is ${run.topology}`,
-    scope.durability === 'promised' &&
-      !run.promisesDurability &&
-      'this environment promises nothing beyond async writes (durability.durableWrites)',
+    unpromised.length > 0 &&
+      `asked where ${unpromised.join(' and ')} is promised; this environment states otherwise (${unpromised.map(settingOf).join(', ')})`,
     scope.input !== undefined &&
       run.profile === 'quick' &&
       !run.inputs.has(scope.input) &&
@@ -53,6 +54,11 @@ export function isAsked(drill: string, run: RunScope): boolean {
 export function smallestN(gate: Gate, run: RunScope): number {
   const asked = gate.workload.filter((drill) => isAsked(drill, run)).length;
   return Math.ceil((gate.minN[run.profile] * asked) / gate.workload.length);
+}
+
+/** The setting that makes or withholds a promise. */
+function settingOf(name: PromiseName): string {
+  return name === 'durability' ? 'durability.durableWrites' : `promises.${name}`;
 }
 
 function misses(some: 'all' | readonly string[], name: string): boolean {

@@ -13,6 +13,7 @@ import {
   type Heal,
   MODE_OF,
   type NodeStatus,
+  type RenderedNode,
 } from '../environment.ts';
 import type { Topology } from '../topology.ts';
 import { type ContainerFacts, inspectContainers } from './engine.ts';
@@ -29,6 +30,8 @@ export interface DockerEnvironmentOptions {
   /** For helpers: an image with busybox. */
   readonly helperImage: string;
   readonly logDir: string;
+  /** The texts that the configuration volumes were filled with, by node id. */
+  readonly rendered: () => ReadonlyMap<string, RenderedNode>;
   /** Ends the environment; only the handle that owns it has this. */
   readonly end?: (() => Promise<void>) | undefined;
 }
@@ -104,6 +107,10 @@ export class DockerEnvironment implements Environment {
       const pid = state === 'stopped' ? {} : { pid: facts?.State.Pid ?? 0 };
       return { id, address: published, announced: address, state, ...pid };
     });
+  }
+
+  async rendered(): Promise<ReadonlyMap<string, RenderedNode>> {
+    return this.#options.rendered();
   }
 
   async masterId(): Promise<string | undefined> {

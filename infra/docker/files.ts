@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { type EnvironmentSecrets, loadSecrets } from '../../config/secrets.ts';
 import { LOADER, loaderPassword, renderRedisAcl, renderSentinelAcl } from '../acl.ts';
 import { NODES_FILE, redisNodeId, renderClusterNodes } from '../cluster-nodes.ts';
+import type { RenderedNode } from '../environment.ts';
 import { functionLibrary, LIBRARY_FILE } from '../functions.ts';
 import { type BinaryFacts, renderRedisConf } from '../redis-conf.ts';
 import { renderAcquaintances, renderSentinelConf } from '../sentinel-conf.ts';
@@ -24,6 +25,8 @@ import { environmentDir, kept, writeSecret } from './state-files.ts';
 export { environmentDir } from './state-files.ts';
 
 const PROJECT = join(import.meta.dirname, '../..');
+const CONF_OF = { redis: 'redis.conf', sentinel: 'sentinel.conf' } as const;
+const USERS = 'users.acl';
 const TLS_PATHS = { ca: '/kit/tls/ca.crt', cert: '/kit/tls/node.crt', key: '/kit/tls/node.key' };
 
 /** All configuration volumes in one tar file: a folder each. */
@@ -86,6 +89,23 @@ export function renderHashes(
       [volume, new Map([...entries].map(([path, text]) => [path, sha256(text)]))] as const,
   );
   return { hashes: hashesOf(texts), sums: new Map(sums), departures };
+}
+
+/** The configuration and the users of every node as they were deployed, by node id. */
+export function renderNodes(
+  plan: DockerPlan,
+  facts: BinaryFacts,
+  stateDir: string,
+): ReadonlyMap<string, RenderedNode> {
+  const tls = plan.environment.security.tls ? (current(plan, stateDir) ?? UNMADE) : undefined;
+  const input = { facts, secrets: dockerSecrets(stateDir, plan.environment.name), tls, stateDir };
+  return new Map(
+    plan.nodes.map((planned) => {
+      const { texts } = nodeTexts(plan, planned, input);
+      const conf = texts.get(CONF_OF[planned.node.role]) ?? '';
+      return [planned.id, { conf, users: texts.get(USERS) ?? '' }];
+    }),
+  );
 }
 
 /** In the place of certificates that the next deploy makes: equal to none. */
@@ -158,8 +178,8 @@ function nodeTexts(plan: DockerPlan, planned: PlannedNode, { facts, secrets, tls
       : renderSentinelAcl(secrets, facts.version);
   const conf = listenEverywhere(rendered.text);
   const texts = new Map([
-    [node.role === 'redis' ? 'redis.conf' : 'sentinel.conf', conf],
-    ['users.acl', acl],
+    [CONF_OF[node.role], conf],
+    [USERS, acl],
     ['node.env', nodeEnv(plan, planned, tls)],
     ...introductionTexts(plan, node, stateDir),
     ...authTexts(plan, secrets),

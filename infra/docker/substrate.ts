@@ -19,7 +19,7 @@ import { clientCa } from './certificates.ts';
 import { docker, engineVersion, inspectContainers, labelled, labelledIds } from './engine.ts';
 import { DockerEnvironment } from './environment.ts';
 import { unpauseNode } from './faults.ts';
-import { dockerSecrets, environmentDir, renderHashes } from './files.ts';
+import { dockerSecrets, environmentDir, renderHashes, renderNodes } from './files.ts';
 import { awaitWhole } from './health.ts';
 import { chooseImages, ORIGINS } from './images.ts';
 import { type Outputs, outputsOf } from './outputs.ts';
@@ -224,6 +224,7 @@ class DockerSubstrate implements Substrate {
       },
       helperImage: imageOf(plan.exporter.container),
       logDir: join(environmentDir(this.#stateDir, name), 'logs'),
+      rendered: () => renderNodes(plan, images.facts, this.#stateDir),
       end: owns ? () => this.#end(plan.environment, true) : undefined,
     });
   }

@@ -1,11 +1,12 @@
 /** The handle to an environment of local processes. */
 import type { Redis } from 'ioredis';
 import { type ClusterView, clusterView } from '../cluster.ts';
-import type { Capabilities, ClientEndpoints, Environment, NodeStatus } from '../environment.ts';
+import type { Capabilities, ClientEndpoints, Environment, NodeStatus, RenderedNode } from '../environment.ts';
 import { nodesOf, type Topology } from '../topology.ts';
 import { actingMaster } from './mastership.ts';
 import type { LocalNodes } from './nodes.ts';
 import { startNode } from './rejoin.ts';
+import { renderAll } from './rendering.ts';
 import { endpointsOf, nodeFiles } from './site.ts';
 
 export interface LocalEnvironmentOptions {
@@ -61,6 +62,10 @@ export class LocalEnvironment implements Environment {
 
   status(): Promise<readonly NodeStatus[]> {
     return this.#nodes.status();
+  }
+
+  async rendered(): Promise<ReadonlyMap<string, RenderedNode>> {
+    return renderAll(this.#nodes.site);
   }
 
   masterId(): Promise<string | undefined> {

@@ -6,19 +6,17 @@
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
-import { renderRedisAcl, renderSentinelAcl } from '../acl.ts';
 import { NODES_FILE, redisNodeId, renderClusterNodes } from '../cluster-nodes.ts';
 import { diskFull, freeBytes } from '../disk.ts';
 import { type Daemon, startDaemon } from '../process.ts';
-import { renderRedisConf } from '../redis-conf.ts';
-import { renderAcquaintances, renderSentinelConf } from '../sentinel-conf.ts';
+import { renderAcquaintances } from '../sentinel-conf.ts';
 import type { Address, RedisNode, SentinelNode } from '../topology.ts';
 import { makePrivateDir, tailOf, writePrivate } from './files.ts';
 import { identify, type ProcessIdentity } from './identity.ts';
 import { updateLedger } from './ledger.ts';
+import { renderRedis, renderSentinel, renderUsers } from './rendering.ts';
 import { addressOf, nodeFiles, type Site } from './site.ts';
 
 export interface Launched {
@@ -27,9 +25,7 @@ export interface Launched {
   readonly departures: readonly string[];
 }
 
-const ROOT = join(import.meta.dirname, '..', '..');
 const ROOM_FOR_A_LOG_BYTES = 1024 ** 2;
-const readBase = (name: string) => readFileSync(join(ROOT, name), 'utf8');
 
 /** Starts a Redis as a replica of that address, or as a master without one. Its data stays; its configuration is rendered anew. */
 export async function launchRedis(
@@ -39,27 +35,10 @@ export async function launchRedis(
 ): Promise<Launched> {
   const files = nodeFiles(site, node.id);
   makePrivateDir(files.data);
-  const { topology, placement, secrets, binary, tls } = site;
-  const rendered = renderRedisConf({
-    topology,
-    node,
-    placement,
-    base: readBase('redis-production.conf'),
-    facts: binary.facts,
-    cores: availableParallelism(),
-    secrets,
-    paths: { dir: files.data, aclfile: files.acl, pidfile: files.pid, ...(tls && { tls: tls.paths }) },
-    replicaOf,
-    bindSource: site.addressing === 'address-per-node',
-  });
+  const rendered = renderRedis(site, node, replicaOf);
   writePrivate(files.conf, rendered.text);
   // Kept on a restart: ACL SAVE may have rotated a password since.
-  if (!existsSync(files.acl)) {
-    writePrivate(
-      files.acl,
-      renderRedisAcl(secrets, topology.environment.client.namespace, binary.facts.version),
-    );
-  }
+  if (!existsSync(files.acl)) writePrivate(files.acl, renderUsers(site, node));
   if (node.shard !== undefined) introduce(site, node);
   return launch(site, node.id, [files.conf], rendered.departures);
 }
@@ -86,20 +65,10 @@ export async function launchSentinel(site: Site, node: SentinelNode, master: Add
   makePrivateDir(files.data);
   let departures: readonly string[] = [];
   if (!existsSync(files.conf)) {
-    const { topology, placement, secrets, binary, tls } = site;
-    const rendered = renderSentinelConf({
-      topology,
-      node,
-      placement,
-      base: readBase('sentinel.conf'),
-      facts: binary.facts,
-      secrets,
-      paths: { dir: files.data, aclfile: files.acl, pidfile: files.pid, ...(tls && { tls: tls.paths }) },
-      master,
-      bindSource: site.addressing === 'address-per-node',
-    });
+    const { topology, placement } = site;
+    const rendered = renderSentinel(site, node, master);
     departures = rendered.departures;
-    writePrivate(files.acl, renderSentinelAcl(secrets, binary.facts.version));
+    writePrivate(files.acl, renderUsers(site, node));
     const idOf = (nodeId: string) => redisNodeId(drawn(site, 'sentinels-id'), nodeId);
     const acquaintances = renderAcquaintances({ topology, node, placement, master, idOf });
     writePrivate(files.conf, `${rendered.text}\n${acquaintances}`);

@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readVariables } from '../../config/env.ts';
 import { KitError } from '../../config/errors.ts';
 import { environmentNames, loadEnvironment } from '../../config/load.ts';
+import { promisesOf } from '../../config/schema.ts';
 
 const none = new Map();
 const variables = (env: Record<string, string>) => readVariables({ env, directory: dir });
@@ -51,6 +52,15 @@ describe('the environments of the kit', () => {
     expect(environmentNames()).toEqual(['cluster', 'dev', 'production', 'single', 'staging']);
   });
 
+  it('state every promise, and only production promises encryption', () => {
+    for (const name of environmentNames()) {
+      const text = readFileSync(join('config/environments', `${name}.yaml`), 'utf8');
+      for (const promise of ['persistence', 'failover', 'eviction', 'encryption'])
+        expect(text, name).toMatch(new RegExp(`^  ${promise}: (true|false)$`, 'm'));
+      expect(promisesOf(loadEnvironment(name, {}, none)).has('encryption')).toBe(name === 'production');
+    }
+  });
+
   it.each(['cluster', 'dev', 'production', 'single', 'staging'])(
     '%s is valid, frozen and named after its file',
     (name) => {
@@ -88,6 +98,8 @@ describe('precedence', () => {
     expect(config.client).toMatchObject({ namespace: 'cache', defaultTtlSeconds: 3600, supervision: true });
     expect(config.client.breaker).toEqual({ enabled: true, threshold: 5, openMs: 60_000 });
     expect(config.redis.replBacklogSize).toBe(64 * 1024 ** 2);
+    // Silence withholds no promise; what durable writes promise is said by durableWrites alone.
+    expect(promisesOf(config)).toEqual(new Set(['persistence', 'failover', 'eviction', 'encryption']));
   });
 
   it('lets the YAML win over the default', () => {

@@ -55,6 +55,19 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       await durably(environment, 'contract:key');
     });
 
+    it('returns the rendered files of every node: the addresses, the users and the sizes that the node has', async () => {
+      const rendered = await environment.rendered?.();
+      expect([...(rendered ?? [])].map(([id]) => id)).toEqual(nodesOf(topology).map(({ id }) => id));
+      for (const [id, { conf, users }] of rendered ?? []) {
+        const admin = await environment.admin(id);
+        const named = users.split('\n').flatMap((line) => /^user (\S+)/.exec(line)?.[1] ?? []);
+        expect([...((await admin.call('ACL', 'USERS')) as string[])].sort(), id).toEqual(named.sort());
+        if (!id.startsWith('redis')) continue;
+        const [, aclfile] = (await admin.config('GET', 'aclfile')) as string[];
+        expect(conf, id).toContain(`\naclfile ${aclfile}\n`);
+      }
+    });
+
     it('has the client’s function library on every node', async () => {
       for (const { id } of topology.redis) {
         const admin = await environment.admin(id);

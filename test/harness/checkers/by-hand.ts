@@ -172,6 +172,7 @@ export function environment(
     },
     sentinel: { port: 26_379, downAfterMs: 1000, failoverTimeoutMs: 5000, parallelSyncs: 1 },
     security: { tls: false },
+    promises: { encryption: false },
     client: {
       namespace: 'cache',
       defaultTtlSeconds: 300,

@@ -1,5 +1,6 @@
 /** Gates and judged trials by hand. */
 import { type Gate, gatesSchema } from '../../../config/gates.ts';
+import { PROMISES } from '../../../config/schema.ts';
 import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
 import { evaluate, type GateContext, type JudgedTrial } from '../../../harness/gates/evaluate.ts';
 import type { Criterion } from '../../../harness/gates/gate.ts';
@@ -73,7 +74,7 @@ export function judged(
       substrate: 'local',
       profile: 'quick',
       topology: 'sentinel',
-      promisesDurability: true,
+      promises: new Set(PROMISES),
       inputs: new Set(),
       asked: new Set(['drill']),
       ...over,

@@ -191,6 +191,14 @@ describe('evaluate', () => {
     expect(one).toMatchObject({ measured: null, n: 0, evidence: [] });
   });
 
+  it('asks only where the environment makes every promise of the scope, and names the setting that withholds one', () => {
+    const one = gate({ scope: { promises: ['persistence', 'encryption'] } });
+    const withheld = judged(one, [trial(value(1))], { promises: new Set(['persistence']) });
+    expect(withheld.state).toBe('OUT_OF_SCOPE');
+    expect(withheld.because).toMatch(/asked where encryption is promised.*\(promises\.encryption\)/);
+    expect(judged(one, [trial(value(1))]).state).toBe('PASS');
+  });
+
   it('names the evidence once and in order', () => {
     const one = judged(gate(), [trial(value(1)), trial(value(2))]);
     expect(one.evidence).toEqual([{ path: 'trials/drill-1/kit.jsonl', sha256: 'a'.repeat(64) }]);
