@@ -8,6 +8,7 @@
  * While open a probe runs in the background, so that an outage of a second does not cost a minute. Failures are those
  * of the way to Redis; an error that Redis answers with is an answer.
  */
+import { now as monotonicNow } from './connection/timing.ts';
 import { CommandError, isConnectivityError } from './errors.ts';
 import type { Emitter } from './events.ts';
 import { FailureWindow } from './failure-window.ts';
@@ -28,15 +29,18 @@ export class Breaker {
   #transitions = 0;
   readonly #recoveries = { count: 0, totalMs: 0 };
   #openedAt = 0;
+  /** When an open breaker lets one call through; `until` of the state is the same time for people. */
+  #reopensAt = 0;
   #probing = false;
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
 
+  /** @param now monotonic, in ms: a step of the wall clock neither prolongs nor ends an open breaker */
   constructor(
     options: ResolvedBreaker,
     probe: () => Promise<unknown>,
     events: Emitter<CacheEvent>,
-    now: () => number = Date.now,
+    now: () => number = monotonicNow,
   ) {
     this.#options = options;
     this.#probe = probe;
@@ -60,7 +64,7 @@ export class Breaker {
 
   permit(): Permit {
     if (this.#state.kind === 'closed') return 'pass';
-    if (this.#state.kind === 'open' && this.#now() >= this.#state.until) this.#halfOpen('its time is over');
+    if (this.#state.kind === 'open' && this.#now() >= this.#reopensAt) this.#halfOpen('its time is over');
     if (this.#state.kind === 'open' || this.#trial) return 'refused';
     this.#trial = true;
     return 'trial';
@@ -111,9 +115,10 @@ export class Breaker {
   }
 
   #open(cause: string): void {
-    const since = this.#now();
+    const [at, since] = [this.#now(), Date.now()];
     // From the half-open state it is the same outage.
-    if (this.#state.kind === 'closed') this.#openedAt = since;
+    if (this.#state.kind === 'closed') this.#openedAt = at;
+    this.#reopensAt = at + this.#options.openMs;
     this.#move({ kind: 'open', since, until: since + this.#options.openMs, cause }, cause);
     clearInterval(this.#timer);
     if (this.#stopped) return;
@@ -124,7 +129,7 @@ export class Breaker {
   #halfOpen(cause: string): void {
     clearInterval(this.#timer);
     this.#trial = false;
-    this.#move({ kind: 'half-open', since: this.#now() }, cause);
+    this.#move({ kind: 'half-open', since: Date.now() }, cause);
   }
 
   #close(): void {

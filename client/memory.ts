@@ -13,7 +13,8 @@ export class MemoryStore {
   /** In the order of their last use. */
   readonly #slots = new Map<string, Slot>();
 
-  constructor(capacity: number, now: () => number = Date.now) {
+  /** @param now monotonic, in ms */
+  constructor(capacity: number, now: () => number = () => performance.now()) {
     this.#capacity = capacity;
     this.#now = now;
   }

@@ -5,6 +5,7 @@
  *
  * `analytics.cache` is the cache that is to be used: what goes past it is not counted. Counters are this process's.
  */
+import { now } from '../connection/timing.ts';
 import { ConfigurationError } from '../errors.ts';
 import { Emitter } from '../events.ts';
 import { observed } from '../observed.ts';
@@ -104,7 +105,8 @@ export class CacheAnalytics {
   readonly #samples: SizeSample[] = [];
   readonly #events = new Emitter<AnalyticsEvent>();
   readonly #timer: NodeJS.Timeout;
-  readonly #startedAt = Date.now();
+  /** On the monotonic clock. */
+  readonly #startedAt = now();
   #before = { hits: 0, misses: 0 };
   #low = false;
 
@@ -166,7 +168,7 @@ export class CacheAnalytics {
     const { costPerCall } = this.#options;
     const savedMsPerHit = this.#options.loadMs ?? total.loadMs ?? 0;
     const computeHours = (total.hits * savedMsPerHit) / MS_AN_HOUR;
-    const hours = Math.max(1, Date.now() - this.#startedAt) / MS_AN_HOUR;
+    const hours = Math.max(1, now() - this.#startedAt) / MS_AN_HOUR;
     const reads = total.hits + total.misses;
     return {
       total,

@@ -1,4 +1,5 @@
 /** `getOrCompute` and `getOrComputeMany` of a cache: the engine with the cache's parts around it. */
+import { now } from '../connection/timing.ts';
 import { TAGS_MAX } from '../envelope.ts';
 import { isConnectivityError, SerializationError } from '../errors.ts';
 import { resolveTtl } from '../options.ts';
@@ -40,6 +41,7 @@ export class Compute {
       flights,
       later,
       now: Date.now,
+      clock: now,
       random: Math.random,
       counted: (hit, source) => {
         if (hit) statistics.hits += 1;

@@ -56,7 +56,10 @@ export interface Job<T> {
 
 export interface EngineHost {
   readonly flights: Flights;
+  /** Unix time in ms: freshness is compared between processes. */
   readonly now: () => number;
+  /** Monotonic, in ms: for time-outs, and for how long something rests. */
+  readonly clock: () => number;
   readonly random: () => number;
   /** Of the answer that was found: hit or miss. */
   readonly counted: (hit: boolean, source: ReadSource | undefined) => void;
@@ -75,7 +78,7 @@ export class Engine {
 
   constructor(host: EngineHost) {
     this.#host = host;
-    this.#backoff = new Backoff(host.now);
+    this.#backoff = new Backoff(host.clock);
   }
 
   compute<T>(job: Job<T>): Promise<Entry<T>> {
@@ -172,7 +175,7 @@ export class Engine {
     replaceable = false,
   ): Promise<Entry<T>> {
     const { hardTimeoutMs } = job.terms;
-    const endMs = hardTimeoutMs === undefined ? Number.POSITIVE_INFINITY : this.#host.now() + hardTimeoutMs;
+    const endMs = hardTimeoutMs === undefined ? Number.POSITIVE_INFINITY : this.#host.clock() + hardTimeoutMs;
     let step: Known<T> | Turn | Woken<T> = first;
     let failed = false;
     for (;;) {
@@ -187,7 +190,7 @@ export class Engine {
         case 'held': {
           // Who has seen one load fail does not queue for the next: at worst every process loads once.
           if (failed) return this.#load(job, attempt, flight, endMs);
-          const leftMs = endMs - this.#host.now();
+          const leftMs = endMs - this.#host.clock();
           if (leftMs <= 0) throw new LoadTimeoutError(job.key, hardTimeoutMs as number);
           job.passes?.();
           step = await attempt.wait(step, leftMs);
@@ -209,8 +212,8 @@ export class Engine {
   }
 
   async #load<T>(job: Job<T>, attempt: Attempt<T>, flight: Flight, endMs?: number): Promise<Entry<T>> {
-    const { now, random, later, loading } = this.#host;
-    const startedMs = now();
+    const { now, clock, random, later, loading } = this.#host;
+    const startedMs = clock();
     if (job.tags) flight.tags = job.tags;
     const patience = new AbortController();
     const { hardTimeoutMs } = job.terms;
@@ -234,8 +237,7 @@ export class Engine {
       later(attempt.release('failed'));
       throw error;
     }
-    const endedMs = now();
-    const load = { endedMs, tookMs: endedMs - startedMs };
+    const load = { endedMs: now(), tookMs: clock() - startedMs };
     const keeping = flight.overtaken ? undefined : keepingOf(value, job.ttlSeconds, job.terms, load, random);
     if (keeping) later(attempt.store(value, keeping));
     else later(attempt.release(value === undefined && !flight.overtaken ? 'nothing' : 'again'));

@@ -16,6 +16,7 @@ import type {
 import type { CallOptions } from './commands.ts';
 import { isRead } from './commands.ts';
 import { type Argument, isReply, tlsOf } from './link.ts';
+import { now } from './timing.ts';
 
 function stockOptions(options: ResolvedConnection) {
   const { addresses, username, password, sentinelUsername, sentinelPassword, tls, db, connectTimeoutMs } =
@@ -51,18 +52,18 @@ export class StockConnection implements SupervisedConnection {
     this.#events = events;
     this.#redis = new Redis(stockOptions(options));
     this.#redis.on('error', () => {});
-    let lostAt = Date.now();
+    let lostAt = now();
     let master: Address = { host: '', port: 0 };
     this.#redis.on('ready', () => {
       const { remoteAddress, remotePort } = this.#redis.stream;
       master = { host: remoteAddress ?? '', port: remotePort ?? 0 };
       this.#state = { kind: 'ready', since: Date.now(), master };
-      events.emit({ type: 'ready', master, outageMs: Date.now() - lostAt });
+      events.emit({ type: 'ready', master, outageMs: Math.round(now() - lostAt) });
     });
     this.#redis.on('close', () => {
       if (this.#state.kind !== 'ready') return;
-      lostAt = Date.now();
-      this.#state = { kind: 'connecting', since: lostAt, attempt: 1 };
+      lostAt = now();
+      this.#state = { kind: 'connecting', since: Date.now(), attempt: 1 };
       events.emit({ type: 'lost', master, reason: 'the connection was closed' });
     });
   }

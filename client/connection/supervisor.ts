@@ -25,15 +25,16 @@ import { Dispatcher } from './dispatcher.ts';
 import { DurableChannel } from './durable.ts';
 import { Generation } from './generation.ts';
 import { Gets } from './gets.ts';
+import { Heartbeat } from './heartbeat.ts';
 import type { Argument, Link, Role } from './link.ts';
 import { Refusal } from './refusal.ts';
 import { Replicas } from './replicas.ts';
 import { type Found, Search } from './search.ts';
 import type { Board, SentinelStatus } from './sentinels.ts';
+import { Standing } from './standing.ts';
 import { now } from './timing.ts';
 
 const TICK_MS = 20;
-const HEARTBEAT_MS = 1000;
 /** Never more patient than this with a slow node, in ms. */
 const HANG_MAX_MS = 1000;
 
@@ -47,15 +48,15 @@ export class Supervisor implements SupervisedConnection {
   readonly #replicas: Replicas | undefined;
   readonly #generation: Generation;
   readonly #board: Board | undefined;
+  readonly #standing = new Standing();
   readonly #refusal = new Refusal();
+  readonly #heartbeat = new Heartbeat((link, role) => this.#beaten(link, role));
   readonly #timer: NodeJS.Timeout;
-  #state: ConnectionState;
   #link: Link | undefined;
   #search: Search | undefined;
   #outageSince = now();
   #lostAt = now();
   #silentSince: number | undefined;
-  #heartbeatAt = 0;
   /** When a suspected link was first seen to answer again. */
   #calmAt: number | undefined;
   #lastReason = 'not connected yet';
@@ -70,7 +71,6 @@ export class Supervisor implements SupervisedConnection {
     this.#options = options;
     this.#events = events;
     this.#dial = dial;
-    this.#state = { kind: 'connecting', since: Date.now(), attempt: 1 };
     this.#generation = new Generation(options.natMap);
     const why = (): string => this.#search?.failures || this.#lastReason;
     this.#dispatcher = new Dispatcher({
@@ -101,7 +101,12 @@ export class Supervisor implements SupervisedConnection {
   }
 
   get state(): ConnectionState {
-    return this.#state;
+    return this.#standing.state;
+  }
+
+  /** How long the state has lasted, in ms, on the monotonic clock. */
+  get stateForMs(): number {
+    return this.#standing.forMs;
   }
 
   sentinels(): SentinelStatus | undefined {
@@ -180,7 +185,7 @@ export class Supervisor implements SupervisedConnection {
 
   /** Something suggests that the node is no master any more: it is asked now. */
   recheck(): void {
-    if (this.#link && now() - this.#heartbeatAt > TICK_MS) this.#heartbeat(this.#link);
+    if (this.#link) this.#heartbeat.recheck(this.#link);
   }
 
   current(): Redis | undefined {
@@ -192,8 +197,8 @@ export class Supervisor implements SupervisedConnection {
   }
 
   async close(): Promise<void> {
-    if (this.#state.kind === 'closed') return;
-    this.#state = { kind: 'closed' };
+    if (this.state.kind === 'closed') return;
+    this.#standing.enter({ kind: 'closed' });
     clearInterval(this.#timer);
     this.#search?.stop();
     this.#board?.close();
@@ -209,13 +214,13 @@ export class Supervisor implements SupervisedConnection {
 
   /** The link is closed, or its node is no master: whatever comes next comes over another link. */
   #lost(link: Link, reason: string): void {
-    if (link !== this.#link || this.#state.kind === 'closed') return;
+    if (link !== this.#link || this.state.kind === 'closed') return;
     this.#link = undefined;
     this.#lastReason = reason;
     this.#lostAt = now();
     this.#outageSince = this.#silentSince ?? this.#lostAt;
     this.#silentSince = undefined;
-    this.#state = { kind: 'connecting', since: Date.now(), attempt: 1 };
+    this.#standing.enter({ kind: 'connecting', since: Date.now(), attempt: 1 });
     this.#replicas?.follow(undefined);
     this.#dispatcher.detach(reason, link.closed === undefined);
     this.#durable.detach(reason, link.closed === undefined);
@@ -275,7 +280,7 @@ export class Supervisor implements SupervisedConnection {
   // --- finding it --------------------------------------------------------------------------------------------------
 
   #found(found: Found): void {
-    if (this.#state.kind === 'closed') {
+    if (this.state.kind === 'closed') {
       found.link.destroy('closed');
       return;
     }
@@ -290,9 +295,8 @@ export class Supervisor implements SupervisedConnection {
     void found.link.over.then((reason) => this.#lost(found.link, reason));
     const outageMs = Math.round(now() - (this.#silentSince ?? this.#outageSince));
     this.#silentSince = undefined;
-    // The replicas are asked for soon: a master promoted a moment ago lists none yet.
-    this.#heartbeatAt = now() - HEARTBEAT_MS * 0.8;
-    this.#state = { kind: 'ready', since: Date.now(), master };
+    this.#heartbeat.begin();
+    this.#standing.enter({ kind: 'ready', since: Date.now(), master });
     if (from && found.learnedFrom !== 'same')
       this.#events.emit({ type: 'moved', from, to: master, learnedFrom: found.learnedFrom });
     this.#durable.attach(() => this.#dial.node(master, this.#options.connectTimeoutMs));
@@ -323,7 +327,7 @@ export class Supervisor implements SupervisedConnection {
     if (this.#silentSince === undefined) {
       if (owedMs > this.#toleratedMs(link))
         this.#suspect(link, `no answer for ${Math.round(owedMs)} ms`, at - owedMs);
-      else if (at - this.#heartbeatAt > HEARTBEAT_MS) this.#heartbeat(link);
+      else if (this.#heartbeat.isDue(at)) this.#heartbeat.ask(link);
       return;
     }
     if (owedMs < this.#toleratedMs(link)) this.#considerCalm();
@@ -342,7 +346,7 @@ export class Supervisor implements SupervisedConnection {
   #suspect(link: Link, reason: string, since: number): void {
     this.#silentSince = since;
     this.#calmAt = undefined;
-    this.#state = { kind: 'suspect', since: Date.now(), master: link.address, reason };
+    this.#standing.enter({ kind: 'suspect', since: Date.now(), master: link.address, reason });
     this.#dispatcher.hold();
     this.#durable.hold();
     this.#events.emit({ type: 'suspect', master: link.address, reason });
@@ -365,30 +369,23 @@ export class Supervisor implements SupervisedConnection {
     this.#calmAt = undefined;
     this.#silentSince = undefined;
     this.#stopSearch();
-    this.#state = { kind: 'ready', since: Date.now(), master: link.address };
+    this.#standing.enter({ kind: 'ready', since: Date.now(), master: link.address });
     this.#dispatcher.believe();
     this.#dispatcher.release();
     this.#durable.release();
     this.#events.emit({ type: 'ready', master: link.address, outageMs: Math.round(at - since) });
   }
 
-  /** Notices a node that hangs while nothing is asked of it, a demotion, and which replicas there are. */
-  #heartbeat(link: Link): void {
-    this.#heartbeatAt = now();
-    link.role().then(
-      (role) => {
-        if (link !== this.#link) return;
-        if (role.kind === 'master') this.#generation.seeReplicas(role.replicas);
-        else if (this.#board)
-          this.#refused(link, role.kind === 'replica' ? 'it is a replica now' : role.reason);
-      },
-      () => {},
-    );
+  /** The master has said what it is. */
+  #beaten(link: Link, role: Role): void {
+    if (link !== this.#link) return;
+    if (role.kind === 'master') this.#generation.seeReplicas(role.replicas);
+    else if (this.#board) this.#refused(link, role.kind === 'replica' ? 'it is a replica now' : role.reason);
   }
 
   /** What the sentinels say has changed. */
   #consult(): void {
-    if (this.#state.kind === 'closed') return;
+    if (this.state.kind === 'closed') return;
     const views = this.#board?.views() ?? [];
     this.#generation.confirm(views);
     this.#generation.rebase(views, this.#board?.count ?? 0);

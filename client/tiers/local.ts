@@ -25,7 +25,7 @@ export interface LocalEntry {
   readonly payload: Buffer;
   readonly tags: readonly TagStamp[] | undefined;
   readonly freshness: Freshness | undefined;
-  /** Unix time in ms. */
+  /** On the monotonic clock. */
   readonly expiresAt: number;
   /** The frozen value, as the schema (where one was asked for) gave it; void until `ready`. Bytes and rich values never are. */
   value: unknown;
@@ -128,7 +128,7 @@ export class LocalTier {
   get(key: string): LocalEntry | undefined {
     const slot = this.#slots.get(key);
     if (slot === undefined || !this.#coherence.live) return undefined;
-    if (slot.expiresAt <= this.#now()) {
+    if (slot.expiresAt <= this.#clock()) {
       this.#remove(slot);
       return undefined;
     }
@@ -140,7 +140,7 @@ export class LocalTier {
   /** What was current when it was last known to be: better than no answer. */
   remembered(key: string): LocalEntry | undefined {
     const slot = this.#slots.get(key);
-    if (slot === undefined || slot.expiresAt <= this.#now()) return undefined;
+    if (slot === undefined || slot.expiresAt <= this.#clock()) return undefined;
     // Written here and not found in Redis in time: nobody knows whether it was current at all.
     return slot.own && (this.#lostAt ?? this.#clock()) >= slot.own.untilMs ? undefined : slot;
   }
@@ -229,8 +229,10 @@ export class LocalTier {
   #put(key: string, { payload, tags, freshness }: Filling): Slot {
     const existing = this.#slots.get(key);
     if (existing) this.#remove(existing);
-    const bound = this.#now() + this.#options.ttlMs;
-    const expiresAt = freshness ? Math.min(bound, freshness.freshUntilMs) : bound;
+    const at = this.#clock();
+    const bound = at + this.#options.ttlMs;
+    // The entry says it in Unix time; from here on a step of the wall clock changes nothing.
+    const expiresAt = freshness ? Math.min(bound, at + freshness.freshUntilMs - this.#now()) : bound;
     const older = this.#newest;
     const slot: Slot = {
       key,

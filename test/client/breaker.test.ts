@@ -107,6 +107,26 @@ describe('the circuit breaker', () => {
     breaker.stop();
   });
 
+  it.each([3_600_000, -3_600_000])(
+    'is open for its time when the wall clock steps by %i ms',
+    async (step) => {
+      const { breaker } = breakerWith(never, {
+        openMs: 2000,
+        sampling: { failureRatio: 1, minCalls: 9, windowMs: 1000 },
+      });
+      fail(breaker, 3);
+      vi.setSystemTime(Date.now() + step);
+      await vi.advanceTimersByTimeAsync(1999);
+      expect(breaker.permit()).toBe('refused');
+      await vi.advanceTimersByTimeAsync(1);
+      const trial = breaker.permit();
+      expect(trial).toBe('trial');
+      breaker.success(trial);
+      expect(breaker.recoveries).toEqual({ count: 1, totalMs: 2000 });
+      breaker.stop();
+    },
+  );
+
   it('is not closed or opened by calls that began before it opened', () => {
     const { breaker } = breakerWith(never);
     const early = breaker.permit();

@@ -53,7 +53,7 @@ describe('the first tier', () => {
   const open = (maxEntries = 100): LocalTier => {
     at = 1_000;
     told = new Told();
-    return new LocalTier(told, { maxEntries, ttlMs: 500, prefix: 'ns:', now: () => at });
+    return new LocalTier(told, { maxEntries, ttlMs: 500, prefix: 'ns:', now: () => at, clock: () => at });
   };
   const put = (tier: LocalTier, key: string, value: unknown = key, freshUntilMs?: number): void =>
     tier.begin(key).end(entry(value, freshUntilMs));

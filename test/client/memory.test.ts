@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { MemoryStore } from '../../client/memory.ts';
 
 const payload = Buffer.from('x');
@@ -26,6 +26,18 @@ describe('the memory store', () => {
         expect(store.get('k')).toBeUndefined();
       }),
     );
+  });
+
+  it('counts the time of an entry by the monotonic clock', () => {
+    vi.useFakeTimers();
+    const store = new MemoryStore(10);
+    store.set('k', payload, 10);
+    vi.setSystemTime(Date.now() + 3_600_000);
+    expect(store.get('k')).toEqual(payload);
+    vi.setSystemTime(Date.now() - 7_200_000);
+    vi.advanceTimersByTime(10_000);
+    expect(store.get('k')).toBeUndefined();
+    vi.useRealTimers();
   });
 
   it('never holds more than its capacity', () => {

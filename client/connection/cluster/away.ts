@@ -5,10 +5,13 @@ import type { ConnectionState } from '../../types.ts';
  * Every shard is there or has been away for `settledMs`, and some are there. One that hangs, or was lost a moment ago, is
  * perhaps not alone: then what it fails by counts.
  *
- * @param nowMs Unix time, as the states have it
+ * @param shards the state of each, and for how long it has lasted, in ms
  */
-export function othersServe(states: readonly ConnectionState[], settledMs: number, nowMs: number): boolean {
-  const unsettled = (state: ConnectionState): boolean =>
-    state.kind === 'suspect' || (state.kind === 'connecting' && nowMs - state.since < settledMs);
-  return states.some(({ kind }) => kind === 'ready') && !states.some(unsettled);
+export function othersServe(
+  shards: readonly { readonly state: Pick<ConnectionState, 'kind'>; readonly stateForMs: number }[],
+  settledMs: number,
+): boolean {
+  const unsettled = ({ state: { kind }, stateForMs }: (typeof shards)[number]): boolean =>
+    kind === 'suspect' || (kind === 'connecting' && stateForMs < settledMs);
+  return shards.some(({ state }) => state.kind === 'ready') && !shards.some(unsettled);
 }

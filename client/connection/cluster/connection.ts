@@ -149,8 +149,8 @@ export class ClusterConnection implements CacheConnection {
   }
 
   serves(): boolean {
-    const states = [...this.#members.values()].map(({ supervisor }) => supervisor.state);
-    return othersServe(states, this.#options.commandTimeoutMs, Date.now());
+    const shards = [...this.#members.values()].map(({ supervisor }) => supervisor);
+    return othersServe(shards, this.#options.commandTimeoutMs);
   }
 
   async probe(): Promise<unknown> {

@@ -32,6 +32,7 @@ class Stage {
   readonly #engine = new Engine({
     flights: this.flights,
     now: Date.now,
+    clock: () => performance.now(),
     random: () => this.random,
     counted: (hit) => this.counted.push(hit),
     loading: () => {
@@ -87,7 +88,7 @@ class Stage {
 
 let stage: Stage;
 beforeEach(() => {
-  vi.useFakeTimers({ now: 1_800_000_000_000, toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  vi.useFakeTimers({ now: 1_800_000_000_000, toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] });
   stage = new Stage();
 });
 afterEach(() => {
@@ -220,6 +221,40 @@ it('gives a load up after the hard timeout: typed error, aborted signal, result 
   expect(stage.stored.map(({ value }) => value)).toEqual(['next']);
   expect(stage.released).toEqual(['failed']);
 });
+
+it.each([3_600_000, -3_600_000])(
+  'waits and rests for as long as it is told to when the wall clock steps by %i ms',
+  async (step) => {
+    stage.turns = [HELD];
+    const waiting = stage.compute(never, { hardTimeoutMs: 100 });
+    const refused = expect(waiting).rejects.toThrowError(LoadTimeoutError);
+    await pass(50);
+    vi.setSystemTime(Date.now() + step);
+    await pass(49);
+    for (const wake of stage.wakes.splice(0)) wake({ kind: 'again' });
+    await pass(0);
+    // Still waiting: it asked again and was told the same.
+    expect(stage.wakes).toHaveLength(1);
+    await pass(1);
+    for (const wake of stage.wakes.splice(0)) wake({ kind: 'again' });
+    await refused;
+
+    stage.turns = [{ kind: 'mine' }];
+    const load = vi.fn(fail);
+    const resting = async (): Promise<void> => {
+      stage.has('old', -1000);
+      await stage.compute(load, { graceSeconds: 7200, graceBackoffMs: 1000 });
+    };
+    await resting();
+    vi.setSystemTime(Date.now() + step);
+    await pass(999);
+    await resting();
+    expect(load).toHaveBeenCalledTimes(1);
+    await pass(1);
+    await resting();
+    expect(load).toHaveBeenCalledTimes(2);
+  },
+);
 
 it('returns the stale value after the hard timeout, too', async () => {
   stage.has('old', -1000);

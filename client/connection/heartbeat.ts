@@ -1,0 +1,39 @@
+/** Asks the master what it is: each second, and out of turn. Notices a hang while nothing is asked, a demotion, and which replicas there are. */
+import type { Link, Role } from './link.ts';
+import { now } from './timing.ts';
+
+const INTERVAL_MS = 1000;
+/** Between two questions out of turn. */
+const RECHECK_MS = 20;
+
+export class Heartbeat {
+  readonly #heard: (link: Link, role: Role) => void;
+  #askedAt = 0;
+
+  constructor(heard: (link: Link, role: Role) => void) {
+    this.#heard = heard;
+  }
+
+  isDue(at: number): boolean {
+    return at - this.#askedAt > INTERVAL_MS;
+  }
+
+  /** A master that was promoted a moment ago lists no replicas yet: it is asked again in 200 ms. */
+  begin(): void {
+    this.#askedAt = now() - INTERVAL_MS * 0.8;
+  }
+
+  /** Something suggests that the node is no master any more. */
+  recheck(link: Link): void {
+    if (now() - this.#askedAt > RECHECK_MS) this.ask(link);
+  }
+
+  ask(link: Link): void {
+    this.#askedAt = now();
+    link.role().then(
+      (role) => this.#heard(link, role),
+      // A connection that fails says so by itself.
+      () => {},
+    );
+  }
+}
