@@ -107,6 +107,12 @@ export function parseUrl(
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (!parsed || (parsed.protocol !== 'redis:' && parsed.protocol !== 'rediss:') || parsed.hostname === '')
     throw new ConfigurationError(`url: ${JSON.stringify(redacted(url))} is not redis://… or rediss://…`);
+  const [parameter] = parsed.searchParams.keys();
+  if (parameter !== undefined || parsed.hash !== '')
+    throw new ConfigurationError(
+      `url: ${parameter === undefined ? 'a fragment (#…)' : `the parameter ${JSON.stringify(parameter)}`} is not known; ` +
+        'a URL is redis://user:password@host:port/db (rediss:// for TLS), all else is an option beside it',
+    );
   const db = parsed.pathname.replace(/^\//, '');
   if (!/^\d*$/.test(db) || Number(db) > LIMITS.db)
     // A password that is not escaped and has a slash in it ends up in the path.

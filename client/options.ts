@@ -1,6 +1,8 @@
 /**
  * Options with their defaults, resolved once. A bad value is quoted in a `ConfigurationError`.
  */
+import { isIPv6 } from 'node:net';
+import { addressKey, parseKey } from './address.ts';
 import { CodecSelection } from './codec/codec.ts';
 import { type ResolvedCompute, resolveCompute } from './compute/options.ts';
 import { ConfigurationError } from './errors.ts';
@@ -113,9 +115,35 @@ function address(path: string, value: Address | undefined): Address {
   if (typeof value !== 'object' || value === null)
     throw new ConfigurationError(`${path}: ${shown(value)} is not an address { host, port }`);
   return Object.freeze({
-    host: text(`${path}.host`, value.host, '127.0.0.1'),
+    host: hostOf(`${path}.host`, value.host),
     port: integer(`${path}.port`, value.port, 6379, 1, PORT_MAX),
   });
+}
+
+/** In brackets, as in a URL, an IPv6 address is no name that resolves: they are left out. */
+function hostOf(path: string, value: unknown): string {
+  const host = text(path, value, '127.0.0.1').replace(/^\[(.+)\]$/, '$1');
+  if (/[[\]\s/@]/.test(host) || (host.includes(':') && !isIPv6(host)))
+    throw new ConfigurationError(
+      `${path}: ${shown(value)} is not a host name, an IPv4 address or an IPv6 address; the port is an option of its own`,
+    );
+  return host;
+}
+
+/** `[::1]:6379` and `::1:6379` are one announced address. */
+function natMapOf(given: Readonly<Record<string, Address>> | undefined): Readonly<Record<string, Address>> {
+  const entries = Object.entries(group('natMap', given) ?? {});
+  return Object.freeze(
+    Object.fromEntries(
+      entries.map(([announced, reachable]) => {
+        const { host, port } = parseKey(announced);
+        if (host === '' || !Number.isInteger(port) || port < 1 || port > PORT_MAX)
+          throw new ConfigurationError(`natMap: ${shown(announced)} is not an announced address 'host:port'`);
+        const key = addressKey({ host: hostOf(`natMap[${shown(announced)}]`, host), port });
+        return [key, address(`natMap[${shown(announced)}]`, reachable)];
+      }),
+    ),
+  );
 }
 
 function addressesOf(options: RedisOptions): readonly Address[] {
@@ -178,7 +206,7 @@ export function resolveConnection(options: RedisOptions): ResolvedConnection {
     sentinelPassword: sentinel?.sentinelPassword,
     db: database(options),
     tls: options.tls,
-    natMap: options.mode === 'standalone' ? {} : (options.natMap ?? {}),
+    natMap: natMapOf(options.mode === 'standalone' ? undefined : options.natMap),
     connectTimeoutMs: integer('connectTimeoutMs', options.connectTimeoutMs, 1000, 1, LIMITS.timeoutMs),
     commandTimeoutMs: integer('commandTimeoutMs', options.commandTimeoutMs, 1000, 1, LIMITS.timeoutMs),
     poolSize: poolSize(options),

@@ -65,6 +65,47 @@ describe('connection options', () => {
   });
 });
 
+describe('addresses', () => {
+  const hostOf = (host: string): string =>
+    resolveConnection({ mode: 'standalone', address: { host, port: 1 } }).addresses[0]?.host ?? '';
+
+  it('take an IPv6 address with and without brackets, wherever an address stands', () => {
+    expect([hostOf('[::1]'), hostOf('::1'), hostOf('[fe80::1%eth0]'), hostOf('redis.internal')]).toEqual([
+      '::1',
+      '::1',
+      'fe80::1%eth0',
+      'redis.internal',
+    ]);
+    const cluster = resolveConnection({
+      mode: 'cluster',
+      nodes: [{ host: '[::1]', port: 7000 }],
+      natMap: { '[2001:db8::1]:7000': { host: '[::1]', port: 7001 } },
+    });
+    expect(cluster.addresses).toEqual([{ host: '::1', port: 7000 }]);
+    expect(cluster.natMap).toEqual({ '2001:db8::1:7000': { host: '::1', port: 7001 } });
+  });
+
+  it.each(['localhost:6379', 'redis://h', 'user@h', 'two names', '[::1', '1:2'])(
+    'refuse what is no host: %s',
+    (host) => {
+      expect(complaint(() => redisCache({ address: { host, port: 1 } }))).toContain(
+        `address.host: ${JSON.stringify(host)} is not a host name`,
+      );
+    },
+  );
+
+  it('refuse a natMap of something else', () => {
+    const nodes = [{ host: 'h', port: 1 }];
+    const withMap = (natMap: unknown): string =>
+      complaint(() => connect({ mode: 'cluster', nodes, natMap } as RedisOptions));
+    expect(withMap({ h: { host: 'x', port: 1 } })).toContain(
+      'natMap: "h" is not an announced address \'host:port\'',
+    );
+    expect(withMap({ 'h:1': { host: 'x', port: 0 } })).toContain('natMap["h:1"].port: 0');
+    expect(withMap([])).toContain('natMap:');
+  });
+});
+
 describe('cache options', () => {
   it('have the documented defaults', () => {
     expect(resolveCache({})).toMatchObject({
@@ -111,6 +152,18 @@ describe('a Redis URL', () => {
     expect(message).toContain('http://[redacted]@host');
     expect(message).not.toContain('secret');
     expect(complaint(() => redisCache({ url: 'redis://host/first' }))).toContain('"first"');
+  });
+
+  it.each(['redis://h/1?protocol=3', 'rediss://h?ssl_cert_reqs=none', 'redis://h/0?db=2&timeout=1'])(
+    'with a parameter is refused, as nothing would come of it: %s',
+    (url) => {
+      const name = /\?(\w+)/.exec(url)?.[1];
+      expect(complaint(() => redisCache({ url }))).toContain(`the parameter "${name}" is not known`);
+    },
+  );
+
+  it('with a fragment is refused', () => {
+    expect(complaint(() => redisCache({ url: 'redis://h/0#prod' }))).toContain('a fragment');
   });
 
   it.each([
