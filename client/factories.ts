@@ -1,6 +1,7 @@
 /** Caches for the common cases. All options have defaults; see `types.ts`. */
 import { SupervisedCache } from './cache.ts';
 import { linksBeside } from './connection/beside.ts';
+import { Dial } from './connection/dial.ts';
 import { openConnection } from './connection/index.ts';
 import { ConfigurationError } from './errors.ts';
 import { LIMITS, type ResolvedCache, resolveCache, resolveConnection } from './options.ts';
@@ -78,13 +79,14 @@ export function openCache(options: CacheOptions & RedisOptions): Cache {
     throw new ConfigurationError(
       'l1: what a replica says may be older than the word that an entry has changed; leave out l1 or replicaReads',
     );
-  const connection = openConnection(target);
+  const dial = new Dial(target);
+  const connection = openConnection(target, dial);
   // Opened with the first tier, or with the first use of a tag.
   const coherence = new CoherenceOnDemand(
     () =>
       new Coherence(connection, {
         prefixes: listenedTo(resolved),
-        open: linksBeside(target),
+        open: linksBeside(target, dial),
         ...(resolved.l1 ? { boundMs: resolved.l1.boundMs } : {}),
       }),
   );

@@ -14,6 +14,7 @@ import type {
   BreakerOptions,
   CacheOptions,
   ConnectionOptions,
+  Credential,
   Durability,
   L1Options,
   RedisOptions,
@@ -41,10 +42,10 @@ export interface ResolvedConnection {
   /** Standalone: the one server. Sentinel: the sentinels. Cluster: some of its nodes. */
   readonly addresses: readonly Address[];
   readonly serviceName: string;
-  readonly username: string | undefined;
-  readonly password: string | undefined;
-  readonly sentinelUsername: string | undefined;
-  readonly sentinelPassword: string | undefined;
+  readonly username: Credential | undefined;
+  readonly password: Credential | undefined;
+  readonly sentinelUsername: Credential | undefined;
+  readonly sentinelPassword: Credential | undefined;
   readonly db: number;
   readonly tls: ConnectionOptions['tls'];
   readonly natMap: NonNullable<SentinelOptions['natMap']>;
@@ -187,6 +188,32 @@ function replicaReads(options: RedisOptions): Required<ReplicaReads> | undefined
   );
 }
 
+function credential(path: string, value: unknown): Credential | undefined {
+  if (value === undefined || typeof value === 'function') return value as Credential | undefined;
+  // The value is a secret: only its type is told.
+  if (typeof value !== 'string')
+    throw new ConfigurationError(
+      `${path}: a value of type ${typeof value} is neither a string nor a function`,
+    );
+  return value === '' ? undefined : value;
+}
+
+function credentials(options: RedisOptions) {
+  const sentinel = options.mode === 'sentinel' ? options : undefined;
+  const all = {
+    username: credential('username', options.username),
+    password: credential('password', options.password),
+    sentinelUsername: credential('sentinelUsername', sentinel?.sentinelUsername),
+    sentinelPassword: credential('sentinelPassword', sentinel?.sentinelPassword),
+  };
+  const asked = Object.entries(all).find(([, value]) => typeof value === 'function');
+  if (asked && options.supervision === false)
+    throw new ConfigurationError(
+      `${asked[0]}: a function, but with supervision: false ioredis connects again by itself with what it was first given`,
+    );
+  return all;
+}
+
 function supervised(options: RedisOptions): boolean {
   const supervision = flag('supervision', options.supervision, true);
   if (!supervision && options.mode === 'cluster')
@@ -200,10 +227,7 @@ export function resolveConnection(options: RedisOptions): ResolvedConnection {
     mode: options.mode,
     addresses: addressesOf(options),
     serviceName: text('serviceName', sentinel?.serviceName, 'mymaster'),
-    username: options.username,
-    password: options.password,
-    sentinelUsername: sentinel?.sentinelUsername,
-    sentinelPassword: sentinel?.sentinelPassword,
+    ...credentials(options),
     db: database(options),
     tls: options.tls,
     natMap: natMapOf(options.mode === 'standalone' ? undefined : options.natMap),

@@ -2,11 +2,11 @@
  * Wake-ups of those who wait for another process's load: one subscriber connection a process, opened when somebody waits
  * for the first time and kept.
  *
- * It speaks RESP2, is a copy of the cache's connection of the moment and goes when that one is lost: who waits is told that
- * the signals are away and asks Redis instead, as does everybody until there is a subscriber again.
+ * It uses RESP2, goes to the master of the moment and is closed when the cache's connection is lost: waiters are told that
+ * there are no signals and ask Redis instead, as does every caller until there is a subscriber again.
  */
-import type { Redis } from 'ioredis';
 import type { CacheConnection } from '../connection/index.ts';
+import type { Link } from '../connection/link.ts';
 import { now, within } from '../connection/timing.ts';
 import type { ConnectionEvent } from '../types.ts';
 
@@ -28,7 +28,7 @@ export class Signals {
   readonly #channel: string;
   readonly #unsubscribe: () => void;
   readonly #waiting = new Map<string, Set<(wake: Wake) => void>>();
-  #subscriber: Redis | undefined;
+  #subscriber: Link | undefined;
   #opening: Promise<boolean> | undefined;
   #failedAt = Number.NEGATIVE_INFINITY;
   #closed = false;
@@ -81,37 +81,29 @@ export class Signals {
   }
 
   async #open(): Promise<boolean> {
-    const model = this.#connection.current();
-    if (!model) return false;
-    const redis = model.duplicate({
-      protocol: 2,
-      lazyConnect: true,
-      // It is replaced, never reconnected: ioredis would return to where the master was.
-      retryStrategy: () => null,
-      enableOfflineQueue: false,
-      enableReadyCheck: false,
-      autoResubscribe: false,
-      maxRetriesPerRequest: null,
-      disconnectTimeout: 20,
-      // A name is a command more.
-      connectionName: undefined,
-    });
-    redis.on('error', () => {});
+    const connection = this.#connection;
+    const before = connection.current();
+    if (!before) return false;
+    const opening = connection.subscriber();
+    let subscriber: Link;
     try {
-      await within(redis.connect(), OPEN_TIMEOUT_MS, 'connecting a subscriber');
-      await within(redis.subscribe(this.#channel), OPEN_TIMEOUT_MS, `SUBSCRIBE ${this.#channel}`);
-      if (this.#closed || this.#connection.current() !== model)
-        throw new Error('the connection was replaced');
+      subscriber = await within(opening, OPEN_TIMEOUT_MS, 'connecting a subscriber');
+      await within(subscriber.redis.subscribe(this.#channel), OPEN_TIMEOUT_MS, `SUBSCRIBE ${this.#channel}`);
+      if (this.#closed || connection.current() !== before) throw new Error('the connection was replaced');
     } catch {
       this.#failedAt = now();
-      redis.disconnect();
+      // One that comes too late, too.
+      opening.then(
+        (link) => link.destroy('it cannot subscribe'),
+        () => {},
+      );
       return false;
     }
-    redis.on('messageBuffer', (_channel: Buffer, message: Buffer) => this.#told(message));
-    redis.once('close', () => {
-      if (this.#subscriber === redis) this.#drop();
+    subscriber.redis.on('messageBuffer', (_channel: Buffer, message: Buffer) => this.#told(message));
+    void subscriber.over.then(() => {
+      if (this.#subscriber === subscriber) this.#drop();
     });
-    this.#subscriber = redis;
+    this.#subscriber = subscriber;
     return true;
   }
 
@@ -131,8 +123,7 @@ export class Signals {
   #drop(): void {
     const subscriber = this.#subscriber;
     this.#subscriber = undefined;
-    subscriber?.disconnect();
-    subscriber?.stream?.destroy();
+    subscriber?.destroy('it is not needed any more');
     this.#wakeAll();
   }
 

@@ -1,18 +1,29 @@
 /** Opens links as the options say: to the nodes of Redis, and to the sentinels, which have users of their own. */
 import type { ResolvedConnection } from '../options.ts';
 import type { Address } from '../types.ts';
-import { Link } from './link.ts';
+import { Access } from './access.ts';
+import { isReply, Link, type LinkOptions } from './link.ts';
 import type { Patience } from './probe.ts';
 import { SentinelBoard } from './sentinels.ts';
 import { now } from './timing.ts';
 
 export class Dial {
   readonly #options: ResolvedConnection;
+  readonly #nodes: Access;
+  readonly #sentinels: Access;
   /** How quickly a node was reached, at best: what the network takes. */
   #quickestMs = Number.POSITIVE_INFINITY;
 
   constructor(options: ResolvedConnection) {
+    const { username, password, sentinelUsername, sentinelPassword, connectTimeoutMs: timeoutMs } = options;
     this.#options = options;
+    this.#nodes = new Access({ username, password, names: ['username', 'password'], timeoutMs });
+    this.#sentinels = new Access({
+      username: sentinelUsername,
+      password: sentinelPassword,
+      names: ['sentinelUsername', 'sentinelPassword'],
+      timeoutMs,
+    });
   }
 
   /** A connect takes two round trips or more, an answer one. */
@@ -21,32 +32,46 @@ export class Dial {
     return { minMs, maxMs: this.#options.connectTimeoutMs };
   }
 
-  async node(address: Address, timeoutMs: number): Promise<Link> {
-    const { username, password, db } = this.#options;
-    const startedAt = now();
-    const link = await this.#open({ address, username, password, db }, timeoutMs);
-    this.#quickestMs = Math.min(this.#quickestMs, now() - startedAt);
-    return link;
+  node(address: Address, timeoutMs: number): Promise<Link> {
+    return this.#node(address, { timeoutMs });
+  }
+
+  /** A RESP2 link for what a shared connection cannot do: subscriptions. `isNamed`: a command more, for `CLIENT LIST`. */
+  subscriber(address: Address, isNamed: boolean): Promise<Link> {
+    return this.#node(address, { timeoutMs: this.#options.connectTimeoutMs, protocol: 2, isNamed });
   }
 
   board(changed: () => void): SentinelBoard {
-    const { addresses, serviceName, sentinelUsername, sentinelPassword, connectTimeoutMs } = this.#options;
-    const [username, password] = [sentinelUsername, sentinelPassword];
+    const { addresses, serviceName, connectTimeoutMs } = this.#options;
     return new SentinelBoard({
-      count: addresses.length,
+      addresses,
       service: serviceName,
       patienceMaxMs: connectTimeoutMs,
-      open: (index, timeoutMs) =>
-        this.#open({ address: addresses[index] as Address, username, password, db: 0 }, timeoutMs),
+      open: (address, timeoutMs) => this.#open(this.#sentinels, address, { timeoutMs, db: 0 }),
       changed,
     });
   }
 
+  #node(address: Address, how: Pick<LinkOptions, 'timeoutMs' | 'protocol' | 'isNamed'>): Promise<Link> {
+    return this.#open(this.#nodes, address, { ...how, db: this.#options.db }, (tookMs) => {
+      this.#quickestMs = Math.min(this.#quickestMs, tookMs);
+    });
+  }
+
   #open(
-    to: { address: Address; username: string | undefined; password: string | undefined; db: number },
-    timeoutMs: number,
+    access: Access,
+    address: Address,
+    how: Pick<LinkOptions, 'timeoutMs' | 'db' | 'protocol' | 'isNamed'>,
+    reached: (tookMs: number) => void = () => {},
   ): Promise<Link> {
     const { tls, connectTimeoutMs } = this.#options;
-    return Link.open({ ...to, tls, timeoutMs: Math.min(timeoutMs, connectTimeoutMs) });
+    const connect = async (login: Pick<LinkOptions, 'username' | 'password'>): Promise<Link> => {
+      const startedAt = now();
+      const timeoutMs = Math.min(how.timeoutMs, connectTimeoutMs);
+      const link = await Link.open({ ...how, ...login, address, tls, timeoutMs });
+      reached(now() - startedAt);
+      return link;
+    };
+    return access.open(address, connect, isReply);
   }
 }

@@ -4,7 +4,7 @@ import type { Address, ConnectionEvent, RedisOptions, SupervisedConnection } fro
 import { ClusterConnection } from './cluster/connection.ts';
 import type { CallOptions } from './commands.ts';
 import { Dial } from './dial.ts';
-import type { Argument } from './link.ts';
+import type { Argument, Link } from './link.ts';
 import { Pool } from './pool.ts';
 import { StockConnection } from './stock.ts';
 import { Supervisor } from './supervisor.ts';
@@ -16,6 +16,8 @@ export interface CacheConnection extends SupervisedConnection {
   get(key: string, impatient?: boolean): Promise<Buffer | null>;
   /** The connection to the master that has this key: where one must stay on one connection (transactions). */
   at(key: string): CacheConnection;
+  /** A RESP2 link of its own, without a name, to the master of the moment, in a cluster to one of them. @throws why there is none */
+  subscriber(): Promise<Link>;
   /** Of a cluster: the slot of a key. Commands with several keys may name those of one slot only, but for MGET, MSET, DEL, UNLINK, EXISTS and TOUCH. */
   slotOf?(key: string): number;
   /** Of a cluster: every shard is there or has been away for as long as a command may take, and some are there. */
@@ -26,17 +28,17 @@ export interface CacheConnection extends SupervisedConnection {
   masters?(): readonly Address[] | undefined;
 }
 
-export function openConnection(options: ResolvedConnection): CacheConnection {
-  const first = openOne(options);
+/** @param dial shared, so that a server that refuses is not asked by each connection of a pool */
+export function openConnection(options: ResolvedConnection, dial = new Dial(options)): CacheConnection {
+  const first = openOne(options, dial);
   if (options.poolSize === 1) return first;
-  return new Pool([first, ...Array.from({ length: options.poolSize - 1 }, () => openOne(options))]);
+  return new Pool([first, ...Array.from({ length: options.poolSize - 1 }, () => openOne(options, dial))]);
 }
 
-function openOne(options: ResolvedConnection): CacheConnection {
+function openOne(options: ResolvedConnection, dial: Dial): CacheConnection {
   const events = new Emitter<ConnectionEvent>();
-  if (!options.supervision) return new StockConnection(options, events);
-  if (options.mode === 'cluster') return new ClusterConnection(options, events);
-  const dial = new Dial(options);
+  if (!options.supervision) return new StockConnection(options, events, dial);
+  if (options.mode === 'cluster') return new ClusterConnection(options, events, dial);
   const board = options.mode === 'sentinel' ? (changed: () => void) => dial.board(changed) : undefined;
   return new Supervisor(options, events, dial, board);
 }

@@ -24,6 +24,8 @@ export interface LinkOptions {
   readonly timeoutMs: number;
   /** 2: for subscriptions, whose messages ioredis drops in RESP3 where they are invalidations. Default 3. */
   readonly protocol?: 2;
+  /** False: it has no name in `CLIENT LIST`, which costs a command. Default true. */
+  readonly isNamed?: boolean;
 }
 
 export type Role =
@@ -95,7 +97,7 @@ export class Link {
       disconnectTimeout: 20,
       keepAlive: 5000,
       disableClientInfo: true,
-      connectionName: 'redis-cache-kit',
+      ...(options.isNamed === false ? {} : { connectionName: 'redis-cache-kit' }),
     });
     const link = new Link(address, redis);
     let failure: Error | undefined;

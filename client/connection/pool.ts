@@ -16,7 +16,7 @@ import type {
 import { slotOf } from './cluster/slot.ts';
 import type { CallOptions } from './commands.ts';
 import type { CacheConnection } from './index.ts';
-import type { Argument } from './link.ts';
+import type { Argument, Link } from './link.ts';
 import type { SentinelStatus } from './sentinels.ts';
 
 /** Their first key stands behind the script and the number of keys. */
@@ -77,6 +77,10 @@ export class Pool implements CacheConnection, SupervisedConnection {
 
   current(): Redis | undefined {
     return this.#first.current();
+  }
+
+  subscriber(): Promise<Link> {
+    return this.#first.subscriber();
   }
 
   on(listener: (event: ConnectionEvent) => void): () => void {

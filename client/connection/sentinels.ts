@@ -10,6 +10,8 @@ import { Watch } from './watch.ts';
 
 /** What a sentinel said that does not answer any more counts for so long while others answer. */
 const STALE_MS = 10_000;
+/** It answers, and knows no master of this name. */
+const NOT_MONITORED = 'it does not monitor this service';
 
 export interface SentinelView {
   readonly master: Address;
@@ -44,6 +46,8 @@ export interface Board {
   views(): readonly SentinelView[];
   /** Enough is known for a first decision: a majority has answered, or all have answered or failed. */
   decided(): boolean;
+  /** Why those do not answer that were asked; empty: all answer. */
+  readonly failures: string;
   /** Of sentinels only. */
   status?(): SentinelStatus;
   alert(on: boolean): void;
@@ -67,31 +71,38 @@ export class SentinelBoard implements Board {
   readonly #heard: boolean[];
   /** Whether the last question to it was answered. */
   readonly #answers: boolean[];
+  /** Why the last question to it was not. */
+  readonly #failures: (string | undefined)[];
+  readonly #addresses: readonly Address[];
 
   constructor(options: {
-    readonly count: number;
-    readonly open: (index: number, timeoutMs: number) => Promise<Link>;
+    readonly addresses: readonly Address[];
+    readonly open: (address: Address, timeoutMs: number) => Promise<Link>;
     readonly service: string;
     /** The longest that a connect or an answer may take. */
     readonly patienceMaxMs: number;
     readonly changed: () => void;
   }) {
-    this.#views = Array.from({ length: options.count }, () => undefined);
-    this.#heard = Array.from({ length: options.count }, () => false);
-    this.#answers = Array.from({ length: options.count }, () => false);
-    const report = (index: number, view: SentinelView | undefined): void => {
+    const { addresses } = options;
+    this.#addresses = addresses;
+    this.#views = addresses.map(() => undefined);
+    this.#heard = addresses.map(() => false);
+    this.#answers = addresses.map(() => false);
+    this.#failures = addresses.map(() => undefined);
+    const report = (index: number, view: SentinelView | undefined, failure = NOT_MONITORED): void => {
       this.#heard[index] = true;
       this.#answers[index] = view !== undefined;
+      this.#failures[index] = view ? undefined : failure;
       if (view) this.#see(index, view);
       options.changed();
     };
-    this.#watches = this.#views.map(
-      (_, index) =>
+    this.#watches = addresses.map(
+      (address, index) =>
         new Watch({
-          open: (timeoutMs) => options.open(index, timeoutMs),
+          open: (timeoutMs) => options.open(address, timeoutMs),
           prepare: listen,
           ask: async (link) => parseView(await link.send('SENTINEL', ['MASTER', options.service])),
-          report: (view) => report(index, view),
+          report: (view, failure) => report(index, view, failure),
           patienceMaxMs: options.patienceMaxMs,
         }),
     );
@@ -128,6 +139,14 @@ export class SentinelBoard implements Board {
 
   get count(): number {
     return this.#views.length;
+  }
+
+  get failures(): string {
+    return this.#addresses
+      .map((address, i) => ({ address, failure: this.#failures[i] }))
+      .filter(({ failure }) => failure !== undefined)
+      .map(({ address, failure }) => `sentinel ${addressKey(address)}: ${failure}`)
+      .join('; ');
   }
 
   decided(): boolean {

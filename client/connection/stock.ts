@@ -3,19 +3,21 @@
  * It reconnects, queues and resends as ioredis does, and has its failures.
  */
 import { Redis } from 'ioredis';
-import { CommandError, DurabilityError, OutcomeUnknownError, TimeoutError } from '../errors.ts';
+import { CommandError, DurabilityError, NotSentError, OutcomeUnknownError, TimeoutError } from '../errors.ts';
 import type { Emitter } from '../events.ts';
 import type { ResolvedConnection } from '../options.ts';
 import type {
   Address,
   ConnectionEvent,
   ConnectionState,
+  Credential,
   Durability,
   SupervisedConnection,
 } from '../types.ts';
 import type { CallOptions } from './commands.ts';
 import { isRead } from './commands.ts';
-import { type Argument, isReply, tlsOf } from './link.ts';
+import type { Dial } from './dial.ts';
+import { type Argument, isReply, type Link, tlsOf } from './link.ts';
 import { now } from './timing.ts';
 
 function stockOptions(options: ResolvedConnection) {
@@ -25,8 +27,7 @@ function stockOptions(options: ResolvedConnection) {
   return {
     db,
     connectTimeout: connectTimeoutMs,
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
+    ...fixed({ username, password }),
     ...(tls === undefined ? {} : { tls: tlsOf(tls) }),
     ...(options.mode === 'standalone'
       ? first
@@ -34,22 +35,29 @@ function stockOptions(options: ResolvedConnection) {
           sentinels: addresses.map((address) => ({ ...address })),
           name: options.serviceName,
           natMap: { ...options.natMap },
-          ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
-          ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+          ...fixed({ sentinelUsername, sentinelPassword }),
           ...(tls === undefined ? {} : { sentinelTLS: tlsOf(tls), enableTLSForSentinelMode: true }),
         }),
   };
 }
 
+/** Functions are refused with the options. */
+function fixed<K extends string>(credentials: Record<K, Credential | undefined>): Partial<Record<K, string>> {
+  const given = Object.entries(credentials).filter(([, value]) => typeof value === 'string');
+  return Object.fromEntries(given) as Partial<Record<K, string>>;
+}
+
 export class StockConnection implements SupervisedConnection {
   readonly #redis: Redis;
   readonly #events: Emitter<ConnectionEvent>;
+  readonly #dial: Dial;
   readonly #pending = new Set<() => void>();
   #durable: Redis | undefined;
   #state: ConnectionState = { kind: 'connecting', since: Date.now(), attempt: 1 };
 
-  constructor(options: ResolvedConnection, events: Emitter<ConnectionEvent>) {
+  constructor(options: ResolvedConnection, events: Emitter<ConnectionEvent>, dial: Dial) {
     this.#events = events;
+    this.#dial = dial;
     this.#redis = new Redis(stockOptions(options));
     this.#redis.on('error', () => {});
     let lostAt = now();
@@ -133,6 +141,11 @@ export class StockConnection implements SupervisedConnection {
 
   current(): Redis | undefined {
     return this.#redis;
+  }
+
+  async subscriber(): Promise<Link> {
+    if (this.#state.kind !== 'ready') throw new NotSentError('no connection');
+    return this.#dial.subscriber(this.#state.master, false);
   }
 
   on(listener: (event: ConnectionEvent) => void): () => void {

@@ -9,6 +9,7 @@
  * `adoption.ts` decides, `dispatcher.ts` and `durable.ts` carry the commands. A cluster has one for each shard (`cluster/`).
  */
 import type { Redis } from 'ioredis';
+import { NotSentError } from '../errors.ts';
 import type { Emitter } from '../events.ts';
 import type { ResolvedConnection } from '../options.ts';
 import type {
@@ -72,7 +73,7 @@ export class Supervisor implements SupervisedConnection {
     this.#events = events;
     this.#dial = dial;
     this.#generation = new Generation(options.natMap);
-    const why = (): string => this.#search?.failures || this.#lastReason;
+    const why = (): string => this.#search?.failures || this.#board?.failures || this.#lastReason;
     this.#dispatcher = new Dispatcher({
       refused: (link, reason) => this.#refused(link, reason),
       why,
@@ -192,6 +193,11 @@ export class Supervisor implements SupervisedConnection {
     return this.#link?.redis;
   }
 
+  async subscriber(): Promise<Link> {
+    if (!this.#link) throw new NotSentError(`no master (${this.#lastReason})`);
+    return this.#dial.subscriber(this.#link.address, false);
+  }
+
   on(listener: (event: ConnectionEvent) => void): () => void {
     return this.#events.on(listener);
   }
@@ -209,8 +215,6 @@ export class Supervisor implements SupervisedConnection {
     this.#durable.close();
     this.#events.emit({ type: 'closed' });
   }
-
-  // --- losing the master -------------------------------------------------------------------------------------------
 
   /** The link is closed, or its node is no master: whatever comes next comes over another link. */
   #lost(link: Link, reason: string): void {
@@ -277,8 +281,6 @@ export class Supervisor implements SupervisedConnection {
     this.#board?.alert(false);
   }
 
-  // --- finding it --------------------------------------------------------------------------------------------------
-
   #found(found: Found): void {
     if (this.state.kind === 'closed') {
       found.link.destroy('closed');
@@ -313,8 +315,6 @@ export class Supervisor implements SupervisedConnection {
     this.#dispatcher.detach(reason, !same);
     this.#durable.detach(reason, !same);
   }
-
-  // --- watching it -------------------------------------------------------------------------------------------------
 
   #tick(): void {
     const at = now();

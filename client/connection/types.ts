@@ -29,12 +29,19 @@ export interface TlsOptions {
   readonly serverName?: string;
 }
 
+/**
+ * A user or password: fixed, or a function that is asked at each connect (IAM and Entra tokens, rotated passwords), of every
+ * connection. What it throws, or that it returns nothing within `connectTimeoutMs`, is the reason that waiting commands are
+ * given; the next attempts rest, 250 ms at first, at most 5000.
+ */
+export type Credential = string | (() => string | Promise<string>);
+
 /** Options of every connection. */
 export interface ConnectionOptions {
   /** ACL user; default: Redis's `default`. */
-  readonly username?: string;
+  readonly username?: Credential;
   /** Default: none is sent. */
-  readonly password?: string;
+  readonly password?: Credential;
   /** Database number; default 0; a cluster has no other. */
   readonly db?: number;
   /** Default: no TLS. For the sentinels too. */
@@ -81,9 +88,9 @@ export interface SentinelOptions extends ConnectionOptions {
   /** Name of the monitored master; default `mymaster`. */
   readonly serviceName?: string;
   /** ACL user on the sentinels; default: none. */
-  readonly sentinelUsername?: string;
+  readonly sentinelUsername?: Credential;
   /** Default: none is sent to sentinels. */
-  readonly sentinelPassword?: string;
+  readonly sentinelPassword?: Credential;
   /** Translates announced addresses (`ip:port`) to reachable ones. */
   readonly natMap?: Readonly<Record<string, Address>>;
   /** Default: all reads are the master's. */

@@ -2,7 +2,7 @@
  * Asks one node the same question for ever, over a connection that is kept open, so that a hung or dead one delays nobody:
  * often while alert, else each second. What it cannot know is somebody else's view.
  */
-import type { Link } from './link.ts';
+import { isReply, type Link } from './link.ts';
 import { delay, jittered, within } from './timing.ts';
 
 const FIRST_TIMEOUT_MS = 500;
@@ -15,8 +15,8 @@ export interface WatchOptions<V> {
   /** Once for each connection; may call `wake` later to have the question asked at once. */
   readonly prepare?: (link: Link, wake: () => void, timeoutMs: number) => Promise<void>;
   readonly ask: (link: Link) => Promise<V | undefined>;
-  /** undefined: no answer. */
-  readonly report: (view: V | undefined) => void;
+  /** undefined: no answer, for the reason that is given. */
+  readonly report: (view: V | undefined, failure?: string) => void;
   /** The longest that a connect or an answer may take. */
   readonly patienceMaxMs: number;
 }
@@ -50,8 +50,21 @@ export class Watch<V> {
     this.ask();
   }
 
+  /** False: the node refuses to say it (its user may not ask, it does not know). The connection is none the worse for that. */
+  async #question(link: Link): Promise<boolean> {
+    const { ask, report } = this.#options;
+    try {
+      report(await within(ask(link), this.#timeoutMs, 'what it knows'));
+      return true;
+    } catch (error) {
+      if (!isReply(error)) throw error;
+      report(undefined, error.message);
+      return false;
+    }
+  }
+
   async #run(): Promise<void> {
-    const { open, prepare, ask, report, patienceMaxMs } = this.#options;
+    const { open, prepare, report, patienceMaxMs } = this.#options;
     while (!this.#ended.signal.aborted) {
       let link: Link | undefined;
       try {
@@ -59,11 +72,12 @@ export class Watch<V> {
         void link.over.then(() => this.ask());
         await prepare?.(link, () => this.ask(), this.#timeoutMs);
         while (!this.#ended.signal.aborted) {
-          report(await within(ask(link), this.#timeoutMs, 'what it knows'));
-          await delay(this.#alert ? ALERT_MS : CALM_MS, this.#wake.signal);
+          const answered = await this.#question(link);
+          const alertMs = answered ? ALERT_MS : ALERT_MS * 4;
+          await delay(this.#alert ? alertMs : CALM_MS, this.#wake.signal);
         }
-      } catch {
-        report(undefined);
+      } catch (error) {
+        report(undefined, error instanceof Error ? error.message : String(error));
         this.#timeoutMs = Math.min(this.#timeoutMs * 2, patienceMaxMs);
       }
       link?.destroy('it is asked anew');

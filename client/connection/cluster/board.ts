@@ -23,6 +23,8 @@ interface Asked {
   heard: boolean;
   failed: boolean;
   view: ClusterView | undefined;
+  /** Why the last question was not answered. */
+  failure: string | undefined;
   /** Of the last answer, but for what changes each second. */
   text: string;
 }
@@ -54,6 +56,14 @@ export class ClusterBoard {
     const since = now() - STALE_MS;
     const fresh = views.filter(({ at }) => at >= since);
     return fresh.length > 0 ? fresh : views;
+  }
+
+  /** Why those do not answer that were asked. */
+  get failures(): string {
+    return [...this.#asked]
+      .filter(([, { failure }]) => failure !== undefined)
+      .map(([key, { failure }]) => `${key}: ${failure}`)
+      .join('; ');
   }
 
   decided(): boolean {
@@ -113,11 +123,12 @@ export class ClusterBoard {
       heard: false,
       failed: false,
       view: undefined,
+      failure: undefined,
       text: '',
       watch: new Watch<string>({
         open: (timeoutMs) => this.#dial.node(address, timeoutMs),
         ask: async (link) => String(await link.send('CLUSTER', ['NODES'])),
-        report: (text) => this.#report(asked, text),
+        report: (text, failure) => this.#report(asked, text, failure),
         patienceMaxMs: this.#options.connectTimeoutMs,
       }),
     };
@@ -125,7 +136,8 @@ export class ClusterBoard {
     return asked;
   }
 
-  #report(asked: Asked, reply: string | undefined): void {
+  #report(asked: Asked, reply: string | undefined, failure: string | undefined): void {
+    asked.failure = failure;
     asked.heard = true;
     asked.failed = reply === undefined;
     if (reply === undefined) {

@@ -1,48 +1,35 @@
 /**
  * The connection to a cluster: one supervisor for each shard, and a router in front.
  *
- *   command ─▶ route (slots of its keys) ─▶ shard ─▶ its supervisor ─▶ answer
- *                    ▲                                   │ MOVED, ASK, TRYAGAIN, CLUSTERDOWN: not applied
- *                    └───────── again, until the deadline ┘
+ *   command ─▶ route (slots of its keys) ─▶ router ─▶ shard ─▶ its supervisor ─▶ answer
  *   nodes, asked side by side ─▶ board ─▶ topology ─▶ slots, and each supervisor's view of its master
  *
  * A shard's supervisor is that of a Sentinel connection, with the nodes' word in place of the sentinels': it suspects, asks
  * the replicas and moves by the same rules. Left out: transactions over slots, and subscriptions.
  */
 import type { Redis } from 'ioredis';
+import { addressKey } from '../../address.ts';
 import { ClosedError, CommandError, ConfigurationError, NotSentError } from '../../errors.ts';
 import { Emitter } from '../../events.ts';
 import type { ResolvedConnection } from '../../options.ts';
 import type { Address, ConnectionEvent, ConnectionState, Durability } from '../../types.ts';
 import type { CallOptions } from '../commands.ts';
-import { Dial } from '../dial.ts';
+import type { Dial } from '../dial.ts';
 import type { CacheConnection } from '../index.ts';
-import type { Argument } from '../link.ts';
+import type { Argument, Link } from '../link.ts';
 import { Supervisor } from '../supervisor.ts';
-import { delay, jittered, now } from '../timing.ts';
+import { delay, now } from '../timing.ts';
 import { othersServe } from './away.ts';
 import { ClusterBoard } from './board.ts';
-import { isSplit, type Redirection, redirectionOf } from './redirection.ts';
-import { apart, routeOf } from './routes.ts';
+import { Router } from './router.ts';
+import { routeOf } from './routes.ts';
 import { scanned } from './scan.ts';
 import { slotOf } from './slot.ts';
 import { type Shard, Topology } from './topology.ts';
 
 const RETRY_MS = 20;
-const WAITING_MAX = 10_000;
 /** They are a connection's, not a cluster's. */
 const BOUND = new Set(['MULTI', 'EXEC', 'DISCARD', 'WATCH', 'UNWATCH', 'SELECT', 'SUBSCRIBE', 'PSUBSCRIBE']);
-
-/** A command on its way to a slot. */
-interface Flight {
-  readonly slot: number;
-  readonly command: string;
-  readonly args: readonly Argument[];
-  readonly options: CallOptions;
-  readonly startedAt: number;
-  readonly resolve: (reply: unknown) => void;
-  readonly reject: (error: Error) => void;
-}
 
 interface Member {
   readonly supervisor: Supervisor;
@@ -57,17 +44,25 @@ export class ClusterConnection implements CacheConnection {
   readonly #dial: Dial;
   readonly #topology = new Topology();
   readonly #board: ClusterBoard;
+  readonly #router: Router;
   readonly #members = new Map<Shard, Member>();
   readonly #openedAt = Date.now();
-  #waiting = 0;
   #closed = false;
 
-  constructor(options: ResolvedConnection, events: Emitter<ConnectionEvent>) {
+  constructor(options: ResolvedConnection, events: Emitter<ConnectionEvent>, dial: Dial) {
     this.#options = options;
     this.#events = events;
-    this.#dial = new Dial(options);
+    this.#dial = dial;
     this.#board = new ClusterBoard(options, this.#dial, () => this.#update());
     this.#board.alert(this, true);
+    this.#router = new Router({
+      topology: this.#topology,
+      board: this.#board,
+      commandTimeoutMs: options.commandTimeoutMs,
+      supervisorOf: (shard) => this.#member(shard).supervisor,
+      isConnected: () => this.#members.size > 0,
+      why: (slot) => this.#why(slot),
+    });
   }
 
   /** That of the shard that is worst off. */
@@ -94,9 +89,11 @@ export class ClusterConnection implements CacheConnection {
     this.#refuse(command);
     if (command.toUpperCase() === 'SCAN') return this.#scan(args, options);
     const route = routeOf(command, args);
-    if (route.to === 'slot') return this.#send(route.slot, command, args, options, startedAt);
+    if (route.to === 'slot') return this.#router.send(route.slot, command, args, options, startedAt);
     if (route.to === 'slots') {
-      const sent = route.parts.map((part) => this.#send(part.slot, command, part.args, options, startedAt));
+      const sent = route.parts.map((part) =>
+        this.#router.send(part.slot, command, part.args, options, startedAt),
+      );
       return route.join(await Promise.all(sent));
     }
     const supervisors = await this.#supervisors();
@@ -112,7 +109,7 @@ export class ClusterConnection implements CacheConnection {
         if (error instanceof CommandError && error.code === 'WRONGTYPE') resolve(null);
         else reject(error);
       };
-      this.#go({
+      this.#router.go({
         slot: slotOf(key),
         command: 'GET',
         args: [key],
@@ -132,10 +129,10 @@ export class ClusterConnection implements CacheConnection {
     this.#refuse(command);
     const deadline = now() + this.#options.commandTimeoutMs;
     const route = routeOf(command, args);
-    if (route.to === 'slot') return this.#durable(route.slot, durability, command, args, deadline);
+    if (route.to === 'slot') return this.#router.durable(route.slot, durability, command, args, deadline);
     if (route.to !== 'slots') throw new ConfigurationError(`${command}: a durable write needs a key`);
     const results = await Promise.all(
-      route.parts.map((part) => this.#durable(part.slot, durability, command, part.args, deadline)),
+      route.parts.map((part) => this.#router.durable(part.slot, durability, command, part.args, deadline)),
     );
     return {
       reply: route.join(results.map(({ reply }) => reply)),
@@ -179,6 +176,10 @@ export class ClusterConnection implements CacheConnection {
     return undefined;
   }
 
+  async subscriber(): Promise<Link> {
+    return ready(await this.#supervisors()).subscriber();
+  }
+
   on(listener: (event: ConnectionEvent) => void): () => void {
     return this.#events.on(listener);
   }
@@ -186,128 +187,10 @@ export class ClusterConnection implements CacheConnection {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#router.close();
     this.#board.close();
     await Promise.all([...this.#members.values()].map(({ supervisor }) => supervisor.close()));
     this.#events.emit({ type: 'closed' });
-  }
-
-  // --- the way of a command ----------------------------------------------------------------------------------------
-
-  #send(
-    slot: number,
-    command: string,
-    args: readonly Argument[],
-    options: CallOptions,
-    startedAt: number,
-  ): Promise<unknown> {
-    return new Promise((resolve, reject) =>
-      this.#go({ slot, command, args, options, startedAt, resolve, reject }),
-    );
-  }
-
-  #go(flight: Flight): void {
-    const shard = this.#topology.owner(flight.slot);
-    if (this.#closed) flight.reject(new ClosedError());
-    else if (!shard) this.#later(flight, undefined);
-    else {
-      const { supervisor } = this.#member(shard);
-      const { command, args, options, startedAt, resolve } = flight;
-      supervisor.submit(command, args, options, startedAt, resolve, (error) =>
-        this.#failed(flight, shard, error),
-      );
-    }
-  }
-
-  #failed(flight: Flight, shard: Shard, error: Error): void {
-    const redirection = flight.options.once ? undefined : redirectionOf(error);
-    const single = redirection && isSplit(error) ? apart(flight.command, flight.args) : undefined;
-    if (!redirection) flight.reject(error);
-    else if (single) this.#apart(flight, single);
-    else if (redirection.kind === 'asking') this.#asking(flight, redirection, error);
-    else if (this.#follows(redirection, shard)) this.#go(flight);
-    else this.#later(flight, error);
-  }
-
-  #apart(flight: Flight, { parts, join }: NonNullable<ReturnType<typeof apart>>): void {
-    const { slot, command, options, startedAt, resolve, reject } = flight;
-    const sent = parts.map((args) => this.#send(slot, command, args, options, startedAt));
-    Promise.all(sent).then((replies) => resolve(join(replies)), reject);
-  }
-
-  /** The slot has another shard, as far as is known here. */
-  #follows(redirection: Redirection, shard: Shard): boolean {
-    this.#board.ask();
-    if (redirection.kind !== 'moved') return false;
-    const target = this.#topology.at(redirection.to);
-    if (target && target !== shard) {
-      this.#topology.redirect(redirection.slot, target);
-      return true;
-    }
-    // To another node of its own shard: it was deposed.
-    this.#member(shard).supervisor.recheck();
-    return false;
-  }
-
-  /** A key that has moved ahead of its slot: this one command only, on the same connection right behind ASKING. */
-  #asking(flight: Flight, redirection: Redirection & { kind: 'asking' }, error: Error): void {
-    const target = this.#topology.at(redirection.to);
-    if (!target) {
-      this.#board.ask();
-      this.#later(flight, error);
-      return;
-    }
-    const { supervisor } = this.#member(target);
-    const { command, args, startedAt, resolve } = flight;
-    const options = { ...flight.options, once: true };
-    supervisor.submit('ASKING', [], { once: true }, startedAt, ignore, ignore);
-    supervisor.submit(command, args, options, startedAt, resolve, (failure) => {
-      if (failure instanceof NotSentError) this.#later(flight, failure);
-      else this.#failed(flight, target, failure);
-    });
-  }
-
-  #later(flight: Flight, error: Error | undefined): void {
-    const { command, startedAt, options } = flight;
-    const waitMs = jittered(RETRY_MS);
-    const late = now() + waitMs >= startedAt + this.#options.commandTimeoutMs;
-    if (late || this.#waiting >= WAITING_MAX || (options.impatient && this.#members.size > 0) || options.once)
-      flight.reject(error ?? new NotSentError(`${command}: ${this.#why(flight.slot)}`));
-    else {
-      this.#waiting += 1;
-      setTimeout(() => {
-        this.#waiting -= 1;
-        this.#go(flight);
-      }, waitMs);
-    }
-  }
-
-  async #durable(
-    slot: number,
-    durability: Exclude<Durability, 'async'>,
-    command: string,
-    args: readonly Argument[],
-    deadline: number,
-  ): Promise<{ readonly reply: unknown; readonly replicas: number }> {
-    let asked: Shard | undefined;
-    for (;;) {
-      if (this.#closed) throw new ClosedError();
-      const shard = asked ?? this.#topology.owner(slot);
-      let failure: Error = new NotSentError(`${command}: ${this.#why(slot)}`);
-      if (shard) {
-        try {
-          const { supervisor } = this.#member(shard);
-          return await supervisor.durable(durability, command, args, deadline, asked !== undefined);
-        } catch (error) {
-          failure = error as Error;
-          const redirection = redirectionOf(failure);
-          if (!redirection) throw failure;
-          asked = redirection.kind === 'asking' ? this.#topology.at(redirection.to) : undefined;
-          if (asked || this.#follows(redirection, shard)) continue;
-        }
-      }
-      if (now() + RETRY_MS >= deadline) throw failure;
-      await delay(jittered(RETRY_MS));
-    }
   }
 
   /** Over all masters, one after the other; the cursor says which one it is at. */
@@ -339,7 +222,10 @@ export class ClusterConnection implements CacheConnection {
 
   #update(): void {
     if (this.#closed) return;
-    this.#topology.update(this.#board.views());
+    const views = this.#board.views();
+    // While every node that is asked refuses or is out of reach, what was known last holds.
+    if (views.length === 0) return;
+    this.#topology.update(views);
     this.#board.know(this.#topology.addresses);
     const { shards } = this.#topology;
     if (shards.size > 0) this.#board.alert(this, false);
@@ -375,6 +261,9 @@ export class ClusterConnection implements CacheConnection {
         count: 0,
         views: () => this.#topology.viewsOf(shard),
         decided: () => board.decided(),
+        get failures() {
+          return board.failures;
+        },
         alert: (on) => board.alert(shard, on),
         close: () => board.alert(shard, false),
       };
@@ -389,11 +278,11 @@ export class ClusterConnection implements CacheConnection {
   }
 
   get #addresses(): string {
-    return this.#options.addresses.map(({ host, port }) => `${host}:${port}`).join(', ');
+    const addresses = this.#options.addresses.map(addressKey).join(', ');
+    const { failures } = this.#board;
+    return failures === '' ? addresses : `${addresses}: ${failures}`;
   }
 }
-
-const ignore = (): void => {};
 
 function ready(supervisors: readonly Supervisor[]): Supervisor {
   return (supervisors.find(({ state }) => state.kind === 'ready') ?? supervisors[0]) as Supervisor;

@@ -1,0 +1,182 @@
+/**
+ * The way of a command to the shard of its slot, and of what the shard says to where it has to go instead.
+ *
+ *   slot ─▶ shard ─▶ its supervisor ─▶ answer
+ *    ▲                     │ MOVED, ASK, TRYAGAIN, CLUSTERDOWN: not applied
+ *    └─ again, until the deadline ┘
+ *
+ * Left out: which slots a command names (`routes.ts`), and the connections themselves (`connection.ts`).
+ */
+import { ClosedError, NotSentError } from '../../errors.ts';
+import type { Durability } from '../../types.ts';
+import type { CallOptions } from '../commands.ts';
+import type { Argument } from '../link.ts';
+import type { Supervisor } from '../supervisor.ts';
+import { delay, jittered, now } from '../timing.ts';
+import type { ClusterBoard } from './board.ts';
+import { isSplit, type Redirection, redirectionOf } from './redirection.ts';
+import { apart } from './routes.ts';
+import type { Shard, Topology } from './topology.ts';
+
+const RETRY_MS = 20;
+const WAITING_MAX = 10_000;
+
+/** A command on its way to a slot. */
+export interface Flight {
+  readonly slot: number;
+  readonly command: string;
+  readonly args: readonly Argument[];
+  readonly options: CallOptions;
+  readonly startedAt: number;
+  readonly resolve: (reply: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export interface RouterContext {
+  readonly topology: Topology;
+  readonly board: ClusterBoard;
+  readonly commandTimeoutMs: number;
+  readonly supervisorOf: (shard: Shard) => Supervisor;
+  /** Some shard is known. */
+  readonly isConnected: () => boolean;
+  /** Why the slot has no shard. */
+  readonly why: (slot: number) => string;
+}
+
+export class Router {
+  readonly #context: RouterContext;
+  #waiting = 0;
+  #closed = false;
+
+  constructor(context: RouterContext) {
+    this.#context = context;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  send(
+    slot: number,
+    command: string,
+    args: readonly Argument[],
+    options: CallOptions,
+    startedAt: number,
+  ): Promise<unknown> {
+    return new Promise((resolve, reject) =>
+      this.go({ slot, command, args, options, startedAt, resolve, reject }),
+    );
+  }
+
+  go(flight: Flight): void {
+    const shard = this.#context.topology.owner(flight.slot);
+    if (this.#closed) flight.reject(new ClosedError());
+    else if (!shard) this.#later(flight, undefined);
+    else {
+      const { command, args, options, startedAt, resolve } = flight;
+      this.#context
+        .supervisorOf(shard)
+        .submit(command, args, options, startedAt, resolve, (error) => this.#failed(flight, shard, error));
+    }
+  }
+
+  #failed(flight: Flight, shard: Shard, error: Error): void {
+    const redirection = flight.options.once ? undefined : redirectionOf(error);
+    const single = redirection && isSplit(error) ? apart(flight.command, flight.args) : undefined;
+    // The shard is no more: nothing of this was sent, or it only reads.
+    if (error instanceof ClosedError && !this.#closed && !flight.options.once) this.#later(flight, undefined);
+    else if (!redirection) flight.reject(error);
+    else if (single) this.#apart(flight, single);
+    else if (redirection.kind === 'asking') this.#asking(flight, redirection, error);
+    else if (this.#follows(redirection, shard)) this.go(flight);
+    else this.#later(flight, error);
+  }
+
+  #apart(flight: Flight, { parts, join }: NonNullable<ReturnType<typeof apart>>): void {
+    const { slot, command, options, startedAt, resolve, reject } = flight;
+    const sent = parts.map((args) => this.send(slot, command, args, options, startedAt));
+    Promise.all(sent).then((replies) => resolve(join(replies)), reject);
+  }
+
+  /** The slot has another shard, as far as is known here. */
+  #follows(redirection: Redirection, shard: Shard): boolean {
+    const { topology, board, supervisorOf } = this.#context;
+    board.ask();
+    if (redirection.kind !== 'moved') return false;
+    const target = topology.at(redirection.to);
+    if (target && target !== shard) {
+      topology.redirect(redirection.slot, target);
+      return true;
+    }
+    // To another node of its own shard: it was deposed.
+    supervisorOf(shard).recheck();
+    return false;
+  }
+
+  /** A key that has moved ahead of its slot: this one command only, on the same connection right behind ASKING. */
+  #asking(flight: Flight, redirection: Redirection & { kind: 'asking' }, error: Error): void {
+    const { topology, board, supervisorOf } = this.#context;
+    const target = topology.at(redirection.to);
+    if (!target) {
+      board.ask();
+      this.#later(flight, error);
+      return;
+    }
+    const supervisor = supervisorOf(target);
+    const { command, args, startedAt, resolve } = flight;
+    const options = { ...flight.options, once: true };
+    supervisor.submit('ASKING', [], { once: true }, startedAt, ignore, ignore);
+    supervisor.submit(command, args, options, startedAt, resolve, (failure) => {
+      if (failure instanceof NotSentError) this.#later(flight, failure);
+      else this.#failed(flight, target, failure);
+    });
+  }
+
+  #later(flight: Flight, error: Error | undefined): void {
+    const { commandTimeoutMs, isConnected, why } = this.#context;
+    const { command, startedAt, options } = flight;
+    const waitMs = jittered(RETRY_MS);
+    const late = now() + waitMs >= startedAt + commandTimeoutMs;
+    if (late || this.#waiting >= WAITING_MAX || (options.impatient && isConnected()) || options.once)
+      flight.reject(error ?? new NotSentError(`${command}: ${why(flight.slot)}`));
+    else {
+      this.#waiting += 1;
+      setTimeout(() => {
+        this.#waiting -= 1;
+        this.go(flight);
+      }, waitMs);
+    }
+  }
+
+  async durable(
+    slot: number,
+    durability: Exclude<Durability, 'async'>,
+    command: string,
+    args: readonly Argument[],
+    deadline: number,
+  ): Promise<{ readonly reply: unknown; readonly replicas: number }> {
+    const { topology, supervisorOf, why } = this.#context;
+    let asked: Shard | undefined;
+    for (;;) {
+      if (this.#closed) throw new ClosedError();
+      const shard = asked ?? topology.owner(slot);
+      let failure: Error = new NotSentError(`${command}: ${why(slot)}`);
+      if (shard) {
+        try {
+          return await supervisorOf(shard).durable(durability, command, args, deadline, asked !== undefined);
+        } catch (error) {
+          failure = error as Error;
+          const redirection = redirectionOf(failure);
+          const isGone = failure instanceof ClosedError && !this.#closed;
+          if (!redirection && !isGone) throw failure;
+          asked = redirection?.kind === 'asking' ? topology.at(redirection.to) : undefined;
+          if (asked || (redirection && this.#follows(redirection, shard))) continue;
+        }
+      }
+      if (now() + RETRY_MS >= deadline) throw failure;
+      await delay(jittered(RETRY_MS));
+    }
+  }
+}
+
+const ignore = (): void => {};
