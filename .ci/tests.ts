@@ -4,14 +4,10 @@
  * engine (`tests.ts FILE .engine.ts`) may be skipped where there is no engine, or Terraform has no plugin, others where npm cannot
  * be reached: each is named with that reason.
  *
- *   tests.ts <results> <suffix> [<second results>]              the count; a test that failed counts as it is in the second
- *   tests.ts <results> <suffix> <second results> --remarks      what could not run, and what passed only the second time
- *   tests.ts <results> <suffix> --failed                        the files of tests that failed, where nothing else is wrong
- *
- * The second run is of those files, one after the other: what is broken stays broken, what two files at a time on two cores
- * did passes, and is named in the last lines all the same.
+ *   tests.ts <results> <suffix>              the count
+ *   tests.ts <results> <suffix> --skipped    what could not run, with the reason
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 
 interface Results {
@@ -23,30 +19,25 @@ interface Results {
   }[];
 }
 
-const [first = '', suffix = '.test.ts', second = '', mode] = process.argv.slice(2);
+const [results = '', suffix = '.test.ts', mode] = process.argv.slice(2);
 
 function resultsOf(file: string): ReadonlyMap<string, Results['testResults'][number]> {
   const { testResults } = JSON.parse(readFileSync(file, 'utf8')) as Results;
   return new Map(testResults.map((each) => [relative(resolve('.'), each.name), each]));
 }
 
-const byFile = resultsOf(first);
-const again: ReturnType<typeof resultsOf> = existsSync(second) ? resultsOf(second) : new Map();
+const byFile = resultsOf(results);
 const expected = readdirSync('test', { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith(suffix))
   .map((path) => `test/${path}`);
 
 let passed = 0;
 const skipped: string[] = [];
-const unsteady: string[] = [];
 const problems: string[] = [];
-const failedFiles = new Set<string>();
-let missing = expected.length === 0;
 for (const path of expected) {
   const file = byFile.get(path);
   const tests = file?.assertionResults ?? [];
   if (tests.length === 0) {
-    missing = true;
     problems.push(
       file === undefined
         ? `${path}: did not run`
@@ -54,27 +45,19 @@ for (const path of expected) {
     );
   }
   for (const { status, fullName } of tests) {
-    const later = again.get(path)?.assertionResults.find((test) => test.fullName === fullName);
     if (status === 'passed') passed += 1;
     else if (fullName.includes(suffix === '.engine.ts' ? '[skipped: ' : '[skipped: npm cannot be reached'))
       skipped.push(`skipped: ${path}: ${fullName}`);
-    else if (later?.status === 'passed') {
-      passed += 1;
-      unsteady.push(`passed only the second time, by itself: ${path}: ${fullName}`);
-    } else {
-      failedFiles.add(path);
-      problems.push(`${path}: ${fullName}: ${status}`);
-    }
+    else problems.push(`${path}: ${fullName}: ${status}`);
   }
 }
 if (expected.length === 0) problems.push('test: no test files');
 
-if (second === '--failed') {
-  process.stdout.write(missing ? '' : [...failedFiles].join(' '));
-} else if (mode === '--remarks') {
-  for (const line of [...unsteady, ...skipped]) process.stdout.write(`${line}\n`);
+const skippedLines = skipped.map((line) => `${line}\n`).join('');
+if (mode === '--skipped') {
+  process.stdout.write(skippedLines);
 } else {
-  for (const line of [...unsteady, ...skipped]) process.stderr.write(`${line}\n`);
+  process.stderr.write(skippedLines);
   for (const problem of problems) process.stderr.write(`not ok: ${problem}\n`);
   process.stderr.write(`${expected.length} test files, ${passed} tests passed, ${skipped.length} skipped\n`);
   process.stdout.write(`${passed} ${problems.length}\n`);

@@ -4,9 +4,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { EXIT, KitError } from '../config/errors.ts';
-import type { Topology } from './topology.ts';
 
 export const LIBRARY_FILE = 'redis_cache_kit.lua';
 
@@ -15,29 +15,55 @@ export function functionLibrary(): string {
   return readFileSync(join(import.meta.dirname, '..', 'client', 'functions', LIBRARY_FILE), 'utf8');
 }
 
+export interface LoadOptions {
+  /** How long a master may lack the replicas that it needs for a write, as after a failover; default 0. */
+  readonly waitForReplicasMs?: number;
+  readonly progress?: ((line: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * Loads it on every master, in the place of an older one.
+ * Loads it on these masters, in the place of an older one.
  *
  * @throws KitError `FUNCTIONS_REFUSED` with what the node says
  */
 export async function loadFunctions(
-  topology: Topology,
+  masters: readonly string[],
   admin: (nodeId: string) => Promise<Redis>,
+  options: LoadOptions = {},
 ): Promise<void> {
   const text = functionLibrary();
-  await Promise.all(
-    topology.redis.map(async ({ id }) => {
-      const redis = await admin(id);
-      await redis.call('FUNCTION', 'LOAD', 'REPLACE', text).catch((error: Error) => {
-        // A replica has it from its master.
-        if (error.message.startsWith('READONLY')) return;
-        throw new KitError(`${id} does not take the client's functions: ${error.message}`, {
-          code: 'FUNCTIONS_REFUSED',
-          exitCode: EXIT.UNKNOWN,
-          hint: 'NOREPLICAS: see kit status; OOM: raise redis.maxmemory; the runbook has the others, under "Writes are refused"',
-          cause: error,
-        });
-      });
-    }),
-  );
+  await Promise.all(masters.map((id) => load(id, text, admin, options)));
+}
+
+async function load(
+  id: string,
+  text: string,
+  admin: (nodeId: string) => Promise<Redis>,
+  { waitForReplicasMs = 0, progress, signal }: LoadOptions,
+): Promise<void> {
+  const giveUpAt = performance.now() + waitForReplicasMs;
+  let said = false;
+  for (;;) {
+    signal?.throwIfAborted();
+    try {
+      await (await admin(id)).call('FUNCTION', 'LOAD', 'REPLACE', text);
+      return;
+    } catch (error) {
+      if (!(error instanceof Error) || error instanceof KitError) throw error;
+      if (!error.message.startsWith('NOREPLICAS') || performance.now() >= giveUpAt) throw refused(id, error);
+    }
+    if (!said) progress?.(`waiting until ${id} has the replicas that a write needs`);
+    said = true;
+    await delay(100);
+  }
+}
+
+function refused(id: string, cause: Error): KitError {
+  return new KitError(`${id} does not take the client's functions: ${cause.message}`, {
+    code: 'FUNCTIONS_REFUSED',
+    exitCode: EXIT.UNKNOWN,
+    hint: 'NOREPLICAS: see kit status; OOM: raise redis.maxmemory; the runbook has the others, under "Writes are refused"',
+    cause,
+  });
 }

@@ -10,6 +10,7 @@ export default defineConfig({
   test: {
     // The tests of the room that need no engine are here again, for the coverage.
     include: ['test/**/*.engine.ts', 'test/infra/docker/*.test.ts'],
+    setupFiles: ['test/support/unhandled-errors.ts'],
     globalSetup: ['test/support/engine-setup.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -27,6 +27,7 @@ const PURE_INFRA = [
   'infra/conf-lint.ts',
   'infra/cluster-conf.ts',
   'infra/cluster-slots.ts',
+  'infra/role-state.ts',
   'infra/lint/',
 ];
 

@@ -80,7 +80,7 @@ const kitTiered: Open = async (target) => {
 };
 
 const ioredis: Open = async (target) => {
-  const redis = new Redis({ ...target });
+  const redis = new Redis({ ...target }).on('error', () => undefined);
   await redis.ping();
   const parse = (text: string | null): unknown => (text === null ? undefined : JSON.parse(text));
   const get = async (key: string): Promise<unknown> => parse(await redis.get(`io:${key}`));
@@ -148,7 +148,7 @@ const bentocache: Open = async (target) => {
     'bentocache/drivers/memory',
   );
   const { redisDriver } = await load<{ redisDriver(options: object): unknown }>('bentocache/drivers/redis');
-  const redis = new Redis({ ...target });
+  const redis = new Redis({ ...target }).on('error', () => undefined);
   const layered = (
     bentostore().useL1Layer(memoryDriver({ maxItems: 10_000 })) as ReturnType<typeof bentostore>
   ).useL2Layer(redisDriver({ connection: redis }));
@@ -224,7 +224,7 @@ const dedupe: Open = async (target) => {
       fetch(key: string): Promise<unknown>;
     };
   }>('async-cache-dedupe');
-  const redis = new Redis({ ...target });
+  const redis = new Redis({ ...target }).on('error', () => undefined);
   const loads = new Map<string, () => Promise<unknown>>();
   const cache = createCache({
     ttl: TTL_SECONDS,

@@ -4,6 +4,8 @@
  */
 import { KitError } from '../../config/errors.ts';
 import type { Environment } from '../../infra/environment.ts';
+import { describeRoles } from '../../infra/role-state.ts';
+import { demote, lookAtRoles } from '../../infra/roles.ts';
 import type { Info } from '../redis-info.ts';
 import { infoNumber, parseInfo } from '../redis-info.ts';
 import { until } from '../until.ts';
@@ -79,12 +81,11 @@ export async function awaitCaughtUp(
 /** What keeps the topology from being whole, in words; empty when it is. */
 async function whatIsMissing(environment: Environment): Promise<string> {
   if (environment.cluster !== undefined) return (await environment.cluster.missing()) ?? '';
+  const state = await lookAtRoles(environment);
+  if (state.kind !== 'stable') return describeRoles(state);
   const nodes = await replicationOf(environment);
-  const masters = nodes.filter(({ info }) => info.role === 'master');
-  const [master] = masters;
-  if (masters.length !== 1 || master === undefined) {
-    return `${masters.length} masters (${masters.map(({ id }) => id).join(', ')})`;
-  }
+  const master = nodes.find(({ id }) => id === state.master);
+  if (master?.info.role !== 'master') return `${state.master} changed its role in between`;
   for (const { id, info } of nodes) {
     if (id === master.id) continue;
     if (info.master_link_status !== 'up') return `${id} has no link to its master`;
@@ -114,25 +115,10 @@ async function sentinelComplaint(environment: Environment, sentinelId: string): 
 
 /** Makes every master that the sentinels do not name a replica of the one they do. */
 async function fenceDeposed(environment: Environment): Promise<readonly string[]> {
-  const [sentinel] = environment.topology.sentinels;
-  if (sentinel === undefined) return [];
-  const named = await (await environment.admin(sentinel.id)).call(
-    'SENTINEL',
-    'GET-MASTER-ADDR-BY-NAME',
-    environment.endpoints.serviceName,
-  );
-  const [host = '', port = ''] = (named as readonly string[]) ?? [];
-  const masters = (await replicationOf(environment)).filter(({ info }) => info.role === 'master');
-  const fenced: string[] = [];
-  for (const { id, info } of masters) {
-    // The one with replicas is the one that the sentinels moved them to.
-    if (masters.length === 1 || infoNumber(info, 'connected_slaves') > 0) continue;
-    // As Sentinel does it (sentinelSendSlaveOf): clients are sent away, so that they ask who is master now.
-    const deposed = await environment.admin(id);
-    await deposed.multi().replicaof(host, Number(port)).call('CLIENT', 'KILL', 'TYPE', 'normal').exec();
-    fenced.push(id);
-  }
-  return fenced;
+  const state = await lookAtRoles(environment);
+  if (state.kind !== 'deposed-master') return [];
+  for (const id of state.deposed) await demote(environment, id, state.master);
+  return state.deposed;
 }
 
 async function replicationOf(environment: Environment): Promise<readonly { id: string; info: Info }[]> {

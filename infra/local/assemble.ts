@@ -5,15 +5,17 @@
  * master and its replicas is then the true one (the next comes 10 s later). Nodes of a cluster start all at once.
  */
 import { loadSecrets } from '../../config/secrets.ts';
+import { clusterView } from '../cluster.ts';
 import { requireFreeSpace } from '../disk.ts';
+import { lookAtRoles, settleRoles } from '../roles.ts';
 import { nodesOf, type Topology } from '../topology.ts';
 import { type Block, claimBlock, releaseBlock } from './addresses.ts';
 import { findRedisBinary, type RedisBinary } from './binary.ts';
 import { environmentDir, makePrivateDir } from './files.ts';
 import { awaitAnswer, awaitCluster, awaitReplica, awaitSentinel, awaitWritable } from './health.ts';
-import { isAlive, ownProcess, signalProcess, stateOf } from './identity.ts';
+import { ownProcess, signalProcess, stateOf } from './identity.ts';
 import { type Ledger, placementOf, updateLedger, writeLedger } from './ledger.ts';
-import { actingMaster, findMaster } from './mastership.ts';
+import { actingMaster, findMaster, roleSource } from './mastership.ts';
 import type { LocalNodes } from './nodes.ts';
 import { configHashOf } from './plan.ts';
 import { startNode } from './rejoin.ts';
@@ -124,37 +126,72 @@ export async function startAll(
   await awaitHealthy(nodes, first.id, signal);
 }
 
-/** Brings a kept environment back to what it should be: continues what is stopped, starts what is gone. */
+/**
+ * Brings a kept environment back to what it should be: continues what is stopped, starts what is gone, and waits until one
+ * node is master for all. @returns the masters
+ */
 export async function resumeAll(
   nodes: LocalNodes,
   progress: (line: string) => void,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<readonly string[]> {
+  const { gone, paused } = await continueAll(nodes);
+  if (paused.length > 0) progress(`continued ${paused.join(', ')}`);
+  if (gone.length > 0) progress(`starting again ${gone.join(', ')}`);
+  const cluster = clusterView({ topology: nodes.site.topology, admin: (nodeId) => nodes.admin.get(nodeId) });
+  if (cluster !== undefined) {
+    await Promise.all(gone.map((id) => startNode(nodes, id, signal)));
+    await awaitCluster(nodes.health(signal));
+    return (await cluster.shards()).map(({ master }) => master);
+  }
+  const before = await lookAtRoles(roleSource(nodes));
+  // Nothing to bring back. What is not healthy all the same is for the caller to report.
+  if (gone.length + paused.length === 0 && before.kind === 'stable') return [before.master];
+  if (gone.length > 0) {
+    const { nodeId: master } = await findMaster(nodes);
+    // The master first, if it is among them: it comes back as master only if no other can be promoted.
+    const order = [...gone].sort((a, b) => Number(b === master) - Number(a === master));
+    for (const id of order) await startNode(nodes, id, signal);
+  }
+  return [await awaitSettled(nodes, progress, signal)];
+}
+
+/** Continues the nodes that a run had paused when it was killed. */
+async function continueAll(
+  nodes: LocalNodes,
+): Promise<{ gone: readonly string[]; paused: readonly string[] }> {
   const processes = nodes.processes();
+  const gone: string[] = [];
   const paused: string[] = [];
-  for (const [id, identity] of processes) {
-    if ((await stateOf(identity)) !== 'stopped') continue;
-    // A run that was killed while it had paused the node.
+  for (const { id } of nodesOf(nodes.site.topology)) {
+    const identity = processes.get(id);
+    const state = identity === undefined ? 'gone' : await stateOf(identity);
+    if (state === 'gone') gone.push(id);
+    if (identity === undefined || state !== 'stopped') continue;
     await signalProcess(identity, 'SIGCONT');
     paused.push(id);
   }
-  const gone: string[] = [];
-  for (const { id } of nodesOf(nodes.site.topology)) {
-    const identity = processes.get(id);
-    if (identity === undefined || !(await isAlive(identity))) gone.push(id);
+  return { gone, paused };
+}
+
+/** Failovers that may come one after the other, such as a second one of the healthy new master by a sentinel with an old view. */
+const FAILOVERS_IN_A_ROW = 3;
+
+/** One master for all, healthy. Another failover in between begins it again. @returns the master */
+async function awaitSettled(
+  nodes: LocalNodes,
+  progress: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<string> {
+  for (let attempt = 1; ; attempt += 1) {
+    const master = await settleRoles(roleSource(nodes), { progress, signal });
+    try {
+      await awaitHealthy(nodes, master, signal);
+      return master;
+    } catch (error) {
+      if (attempt === FAILOVERS_IN_A_ROW || (await actingMaster(nodes)) === master) throw error;
+    }
   }
-  if (paused.length > 0) progress(`continued ${paused.join(', ')}`);
-  if (gone.length === 0 && paused.length === 0) return;
-  if (gone.length > 0) progress(`starting again ${gone.join(', ')}`);
-  if (nodes.site.topology.environment.topology.kind === 'cluster') {
-    await Promise.all(gone.map((id) => startNode(nodes, id, signal)));
-    return awaitCluster(nodes.health(signal));
-  }
-  const { nodeId: master } = await findMaster(nodes);
-  // The master first, if it is among them: it comes back as master only if no other can be promoted.
-  const order = [...gone].sort((a, b) => Number(b === master) - Number(a === master));
-  for (const id of order) await startNode(nodes, id, signal);
-  await awaitHealthy(nodes, (await actingMaster(nodes)) ?? master, signal);
 }
 
 /** All nodes at once: each knows from its nodes.conf who the others are, none has to be there first. */

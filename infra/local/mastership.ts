@@ -1,14 +1,17 @@
 /**
  * Which node is master, found without a role of one's own: a node that starts asks before it decides.
  *
- *   1. the running sentinels, if a majority of all agrees
- *   2. the running Redis nodes, if exactly one says ROLE master
+ *   1. the running sentinels, if a majority of all answers; the highest configuration epoch wins (`../role-state.ts`)
+ *   2. the running Redis nodes, if exactly one reports ROLE master
  *   3. what the sentinels last wrote to disk, the highest configuration epoch wins
  *   4. the plan's bootstrap master
  */
 import { readFileSync } from 'node:fs';
 import type { AdminConnections } from '../admin.ts';
-import { isAlive, type ProcessIdentity, stateOf } from './identity.ts';
+import type { NodeStatus } from '../environment.ts';
+import { masterOf, namedOf } from '../role-state.ts';
+import { lookAtRoles, type RoleSource } from '../roles.ts';
+import { isAlive, type ProcessIdentity } from './identity.ts';
 import { nodeAt, nodeFiles, type Site } from './site.ts';
 
 export interface Running {
@@ -16,6 +19,7 @@ export interface Running {
   readonly admin: AdminConnections;
   /** Recorded processes as of now, read from the ledger. */
   processes(): ReadonlyMap<string, ProcessIdentity>;
+  status(): Promise<readonly NodeStatus[]>;
 }
 
 export interface Mastership {
@@ -23,11 +27,22 @@ export interface Mastership {
   readonly learnedFrom: 'sentinels' | 'role' | 'disk' | 'plan';
 }
 
+/** The nodes as `../roles.ts` asks them. */
+export function roleSource({ site, admin, status }: Running): RoleSource {
+  return {
+    topology: site.topology,
+    admin: (nodeId) => admin.get(nodeId),
+    status,
+    reconnect: (nodeId) => admin.drop(nodeId),
+  };
+}
+
 export async function findMaster(running: Running): Promise<Mastership> {
   const { site } = running;
-  const named = await namedBySentinels(running);
+  const state = await lookAtRoles(roleSource(running));
+  const named = namedOf(state);
   if (named !== undefined) return { nodeId: named, learnedFrom: 'sentinels' };
-  const acting = await actingMaster(running);
+  const acting = masterOf(state);
   if (acting !== undefined) return { nodeId: acting, learnedFrom: 'role' };
   const remembered = rememberedMaster(site);
   if (remembered !== undefined) return { nodeId: remembered, learnedFrom: 'disk' };
@@ -35,63 +50,26 @@ export async function findMaster(running: Running): Promise<Mastership> {
   return { nodeId: bootstrap?.id ?? 'redis-1', learnedFrom: 'plan' };
 }
 
-/** The node that more than half of all sentinels name. */
+/** The node that the sentinels name, if a majority of them answers. */
 export async function namedBySentinels(running: Running): Promise<string | undefined> {
-  const { site } = running;
-  const service = site.topology.environment.topology.serviceName;
-  const votes = await askRunning(running, 'sentinel', async (id) => {
-    const redis = await running.admin.get(id);
-    const reply = await redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', service);
-    const [host, port] = (reply as readonly unknown[] | null) ?? [];
-    return nodeAt(site, String(host), Number(port));
-  });
-  const majority = Math.floor(site.topology.sentinels.length / 2) + 1;
-  return [...new Set(votes)].find(
-    (id) => id !== undefined && votes.filter((vote) => vote === id).length >= majority,
-  );
+  return namedOf(await lookAtRoles(roleSource(running)));
 }
 
-/** The node that says ROLE master, if exactly one does. */
+/** The node that takes writes; undefined where there is none, or where several claim it and no majority names one. */
 export async function actingMaster(running: Running): Promise<string | undefined> {
-  const roles = await askRunning(running, 'redis', async (id) => {
-    const redis = await running.admin.get(id);
-    const [role] = (await redis.call('ROLE')) as readonly unknown[];
-    return String(role) === 'master' ? id : undefined;
-  });
-  const masters = roles.filter((id) => id !== undefined);
-  return masters.length === 1 ? masters[0] : undefined;
+  return masterOf(await lookAtRoles(roleSource(running)));
 }
 
-/** The nodes of a role whose process is there, paused ones included. */
-export async function aliveNodes(running: Running, role: 'redis' | 'sentinel'): Promise<readonly string[]> {
+/** The Redis nodes whose process exists, paused ones included. */
+export async function aliveRedisNodes(running: Running): Promise<readonly string[]> {
   const processes = running.processes();
-  const nodes = role === 'redis' ? running.site.topology.redis : running.site.topology.sentinels;
   const alive = await Promise.all(
-    nodes.map(async ({ id }) => {
+    running.site.topology.redis.map(async ({ id }) => {
       const identity = processes.get(id);
       return identity !== undefined && (await isAlive(identity)) ? id : undefined;
     }),
   );
   return alive.filter((id) => id !== undefined);
-}
-
-/** Asks every running node of a role side by side; who does not answer has no say. */
-async function askRunning<T>(
-  running: Running,
-  role: 'redis' | 'sentinel',
-  ask: (nodeId: string) => Promise<T>,
-): Promise<readonly (T | undefined)[]> {
-  const processes = running.processes();
-  const answers = (await aliveNodes(running, role)).map(async (id) => {
-    const identity = processes.get(id);
-    if (identity === undefined || (await stateOf(identity)) !== 'running') return undefined;
-    // A sentinel that reconfigures a node cuts its clients off (CLIENT KILL TYPE normal), this one too: ask once more.
-    return ask(id).catch(() => {
-      running.admin.drop(id);
-      return ask(id).catch(() => undefined);
-    });
-  });
-  return Promise.all(answers);
 }
 
 function rememberedMaster(site: Site): string | undefined {

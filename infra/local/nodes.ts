@@ -108,7 +108,8 @@ export class LocalNodes implements Running, AsyncDisposable {
     await Promise.allSettled([...this.#heals].map((heal) => heal()));
   }
 
-  async status(): Promise<readonly NodeStatus[]> {
+  /** Bound to this handle, so that it can be passed on. */
+  readonly status = async (): Promise<readonly NodeStatus[]> => {
     const processes = this.processes();
     return Promise.all(
       nodesOf(this.site.topology).map(async ({ id }): Promise<NodeStatus> => {
@@ -119,7 +120,7 @@ export class LocalNodes implements Running, AsyncDisposable {
         return { id, address, state: seen === 'stopped' ? 'paused' : 'running', pid: identity.pid };
       }),
     );
-  }
+  };
 
   redisNode(nodeId: string): RedisNode {
     const node = nodeOf(this.site, nodeId);

@@ -10,11 +10,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, KitError } from '../../config/errors.ts';
 import { NODES_FILE } from '../cluster-nodes.ts';
+import { failoverBoundMs } from '../roles.ts';
 import { until } from '../wait.ts';
 import { awaitAnswer } from './health.ts';
 import { isAlive } from './identity.ts';
 import { hasData } from './launch.ts';
-import { aliveNodes, findMaster, namedBySentinels } from './mastership.ts';
+import { aliveRedisNodes, findMaster, namedBySentinels } from './mastership.ts';
 import type { LocalNodes } from './nodes.ts';
 import { nodeFiles, nodeOf } from './site.ts';
 
@@ -53,7 +54,7 @@ function requireNodesFile({ site }: LocalNodes, nodeId: string): void {
 async function masterFor(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<string> {
   const { nodeId: named, learnedFrom } = await findMaster(nodes);
   if (named !== nodeId) return named;
-  const others = (await aliveNodes(nodes, 'redis')).filter((id) => id !== nodeId);
+  const others = (await aliveRedisNodes(nodes)).filter((id) => id !== nodeId);
   if (others.length > 0 && learnedFrom === 'sentinels') return failedOver(nodes, nodeId, signal);
   const withData = nodes.site.topology.redis.filter(({ id }) => id !== nodeId && hasData(nodes.site, id));
   if (withData.length > 0 && !hasData(nodes.site, nodeId)) {
@@ -71,14 +72,11 @@ async function masterFor(nodes: LocalNodes, nodeId: string, signal?: AbortSignal
  * told to (SENTINEL FAILOVER): a sentinel takes that order while another one leads a failover, and both promote.
  */
 async function failedOver(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<string> {
-  const { environment } = nodes.site.topology;
-  const { downAfterMs, failoverTimeoutMs } = environment.sentinel;
   let successor: string | undefined;
   await until(
     {
       what: `the sentinels to name another master than ${nodeId}, which comes back without being one`,
-      // An election without a winner is tried again only after twice the failover timeout.
-      timeoutMs: downAfterMs + 2 * failoverTimeoutMs + 10_000,
+      timeoutMs: failoverBoundMs(nodes.site.topology),
       intervalMs: 50,
       signal,
     },

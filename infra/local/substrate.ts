@@ -46,6 +46,9 @@ export interface LocalSubstrateOptions {
   readonly addressing?: Addressing | undefined;
 }
 
+/** A replica that was told of a new master is in sync within a second or two; a busy machine takes longer. */
+const WAIT_FOR_REPLICAS_MS = 10_000;
+
 export function localSubstrate(options: LocalSubstrateOptions = {}): Substrate {
   return new LocalSubstrate(options);
 }
@@ -108,7 +111,8 @@ class LocalSubstrate implements Substrate {
       const reaperIdentity = await identify(reaper.pid);
       updateLedger(stateDir, name, (ledger) => ({ ...ledger, reaper: reaperIdentity }));
       await startAll(nodes, progress, signal);
-      await loadFunctions(topology, (id) => nodes.admin.get(id));
+      const masters = topology.redis.filter(({ bootstrapMaster }) => bootstrapMaster).map(({ id }) => id);
+      await loadFunctions(masters, (id) => nodes.admin.get(id));
       if (!ephemeral) nodes.keep();
       recordRunning(nodes, ephemeral ? await ownProcess() : undefined);
       if (!ephemeral) dismissReaper(reaper);
@@ -147,8 +151,12 @@ class LocalSubstrate implements Substrate {
     requireSame(topology, ledger);
     await keepBlock(ledger.block, topology, stateDir);
     const nodes = new LocalNodes(await siteOfLedger(topology, stateDir, ledger), ledger.owner !== undefined);
-    await resumeAll(nodes, progress, signal);
-    await loadFunctions(topology, (id) => nodes.admin.get(id));
+    const masters = await resumeAll(nodes, progress, signal);
+    await loadFunctions(masters, (id) => nodes.admin.get(id), {
+      waitForReplicasMs: WAIT_FOR_REPLICAS_MS,
+      progress,
+      signal,
+    });
     return new LocalEnvironment({ nodes, departures: ledger.departures });
   }
 

@@ -89,7 +89,8 @@ describe('two environments side by side', () => {
     const { redis } = JSON.parse(readFileSync(secrets, 'utf8')) as { redis: { admin: string } };
     const adminOf = ({ address }: EnvironmentView['nodes'][number]) => {
       const [host = '', port = ''] = address.split(':');
-      return new Redis({ host, port: Number(port), username: 'admin', password: redis.admin });
+      const admin = new Redis({ host, port: Number(port), username: 'admin', password: redis.admin });
+      return admin.on('error', () => undefined);
     };
     const saysOf = (admin: Redis, what: string) =>
       until(what, async () => (await admin.info('replication')).includes(what));

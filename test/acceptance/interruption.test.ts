@@ -76,6 +76,22 @@ describe('a kept environment', () => {
     await running.ended();
     expect((await desk.kit('up', '--env', file)).exitCode).toBe(EXIT.GO);
   });
+
+  it('interrupted after a failover is healthy after the next kit up, with the former master as a replica', async () => {
+    const file = desk.environment('kept');
+    await desk.kit('up', '--env', file);
+    const running = desk.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
+    await running.said(/pause redis-1/);
+    const master = async () => JSON.parse((await desk.kit('status', '--env', file, '--json')).out).master;
+    await until('a failover', async () => ![null, 'redis-1'].includes(await master()));
+    const successor = await master();
+    running.kill('SIGINT');
+    await running.ended();
+    const { exitCode, err } = await desk.kit('up', '--env', file);
+    expect(exitCode, err).toBe(EXIT.GO);
+    expect((await desk.kit('status', '--env', file)).exitCode).toBe(EXIT.GO);
+    expect(await master()).toBe(successor);
+  });
 });
 
 describe('SIGKILL while the master is paused', () => {

@@ -210,12 +210,14 @@ async function durably(environment: Environment, key: string): Promise<void> {
 }
 
 function connect({ endpoints }: Environment, index: number): Redis {
-  return new Redis({
+  const redis = new Redis({
     ...endpoints.redis[index],
     username: endpoints.app.username,
     password: endpoints.app.password.reveal(),
     ...(endpoints.tls === undefined ? {} : { tls: { ca: endpoints.tls.ca } }),
   });
+  // Its commands report it.
+  return redis.on('error', () => undefined);
 }
 
 /** What a node answers to writes, from its return until something else holds; each write waits for the answer to the one before. */

@@ -25,6 +25,8 @@ const KIT = resolve('scripts/kit.ts');
 const DEV = resolve('config/environments/dev.yaml');
 /** ESC: no output to a pipe has one. */
 const ESCAPE = '\x1b';
+/** What ioredis prints where a connection has an error and no listener. */
+const UNHANDLED = '[ioredis] Unhandled error event';
 
 export interface Answer {
   readonly exitCode: number | null;
@@ -172,6 +174,7 @@ export class Running {
     const [exitCode] = (await this.#exit) as [number | null];
     const [out, err] = await this.#output;
     if ((out + err).includes(ESCAPE)) throw new Error(`colour codes in a pipe: ${JSON.stringify(out + err)}`);
+    if (err.includes(UNHANDLED)) throw new Error(`a connection without an error listener: ${err}`);
     return { exitCode, out, err };
   }
 }
