@@ -51,7 +51,23 @@ export function loadSecrets(
   variables: Variables = readVariables(),
 ): EnvironmentSecrets {
   const file = secretsFile(environmentName, stateDir);
-  const stored = read(file) ?? create(file);
+  return withVariables(read(file) ?? create(file), variables);
+}
+
+/**
+ * Reads the passwords and makes none. @returns undefined where there is no file
+ * @throws KitError as `loadSecrets`
+ */
+export function readSecrets(
+  environmentName: string,
+  stateDir: string,
+  variables: Variables = readVariables(),
+): EnvironmentSecrets | undefined {
+  const stored = read(secretsFile(environmentName, stateDir));
+  return stored && withVariables(stored, variables);
+}
+
+function withVariables(stored: Stored, variables: Variables): EnvironmentSecrets {
   const pick = (program: 'REDIS' | 'SENTINEL', user: string, kept: string) =>
     new Secret(given(`KIT_${program}_${user.toUpperCase()}_PASSWORD`, variables) ?? kept);
   return Object.freeze({

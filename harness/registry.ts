@@ -10,6 +10,8 @@ import type { LockOptions, LockReport } from '../infra/docker/images-lock.ts';
 import { type DoctorCheck, doctor } from '../infra/doctor.ts';
 import type { Environment } from '../infra/environment.ts';
 import type { ProgramSink } from '../infra/process.ts';
+import { describeRoles } from '../infra/role-state.ts';
+import { lookAtRoles } from '../infra/roles.ts';
 import type { Substrate } from '../infra/substrate.ts';
 import type { Topology } from '../infra/topology.ts';
 import type { Drill } from './drills/drill.ts';
@@ -87,12 +89,19 @@ export async function holdEnvironment(
 }
 
 /**
- * What keeps a running environment from being whole, in words (a replica without its master, a sentinel that sees less), if it is not
- * within the bound; undefined: nothing.
+ * Reasons why an environment is not healthy, in words: nodes that do not run and what that means for the master; where all
+ * run, what they lack (a replica without its master, a sentinel that sees less) if they still do at the bound.
  */
-export async function missingOf(environment: Environment, boundMs: number): Promise<string | undefined> {
-  const { missingAfter } = await import('./trial/wholeness.ts');
-  return missingAfter(environment, { boundMs });
+export async function missingAfter(environment: Environment, boundMs: number): Promise<string | undefined> {
+  const down = (await environment.status()).filter(({ state }) => state !== 'running');
+  if (down.length === 0) {
+    const wholeness = await import('./trial/wholeness.ts');
+    return wholeness.missingAfter(environment, { boundMs });
+  }
+  const words = down.map(({ id, state }) => `${id} is ${state}`);
+  if (environment.cluster !== undefined) return words.join(', ');
+  const roles = await lookAtRoles(environment);
+  return [...words, ...(roles.kind === 'stable' ? [] : [describeRoles(roles)])].join(', ');
 }
 
 /** What `kit doctor` looks at. */

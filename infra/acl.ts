@@ -101,9 +101,22 @@ function join(parts: readonly string[]): string {
   return parts.filter((part) => part !== '').join(' ');
 }
 
+/** Whether an ACL file, as it was rendered or as ACL SAVE writes it, lets the user in with this password. */
+export function acceptsPassword(aclText: string, user: string, password: Secret): boolean {
+  return aclText
+    .split('\n')
+    .map((text) => text.trim().split(/\s+/))
+    .some(
+      ([word, name, ...rules]) => word === 'user' && name === user && rules.includes(`#${hashOf(password)}`),
+    );
+}
+
 function line(user: string, password: Secret, rules: string): string {
-  const hash = createHash('sha256').update(password.reveal()).digest('hex');
-  return `user ${user} on #${hash} ${rules}`;
+  return `user ${user} on #${hashOf(password)} ${rules}`;
+}
+
+function hashOf(password: Secret): string {
+  return createHash('sha256').update(password.reveal()).digest('hex');
 }
 
 /** No comments: Redis refuses an ACL file that has any line but users. */

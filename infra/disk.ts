@@ -49,3 +49,21 @@ export function diskError(error: unknown, path: string): unknown {
   }
   return error;
 }
+
+/** Whether the error of a read says that there is no such file. */
+export function isAbsent(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+/** An error of a read as the kit's error: what this user may not read is not absent. */
+export function readError(error: unknown, path: string): KitError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return new KitError(`cannot be read (${code ?? message})`, {
+    code: 'STATE_UNREADABLE',
+    exitCode: EXIT.UNKNOWN,
+    where: path,
+    hint: 'run the command as the user whose environment it is, or make the directory readable to this one',
+    cause: error,
+  });
+}

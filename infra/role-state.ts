@@ -136,7 +136,7 @@ export function masterOf(state: RoleState): string | undefined {
   }
 }
 
-/** The node that a majority of the sentinels names, whatever it reports itself; during a failover the promoted one. */
+/** The node that a majority of the sentinels names, even if it does not report master; during a failover the promoted one. */
 export function namedOf(state: RoleState): string | undefined {
   switch (state.kind) {
     case 'stable':

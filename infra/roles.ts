@@ -1,6 +1,6 @@
 /**
  * Asks an environment's nodes who is master, and waits until they agree. The same on every substrate: over the admin
- * connections of an `Environment`. What the answers mean is decided in `role-state.ts`.
+ * connections of an `Environment`. `role-state.ts` decides what the answers mean.
  */
 import type { Redis } from 'ioredis';
 import { EXIT, KitError } from '../config/errors.ts';
@@ -15,7 +15,7 @@ import {
 } from './role-state.ts';
 import { until } from './wait.ts';
 
-/** What is needed of an environment. */
+/** The part of an environment that is asked. */
 export type RoleSource = Pick<Environment, 'topology' | 'admin' | 'status'> & {
   /** Closes the admin connection of a node, so that the next `admin` opens a new one. */
   readonly reconnect?: (nodeId: string) => void;
@@ -28,7 +28,7 @@ export interface SettleOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** Time between a master's end and its successor, at most: an election that nobody won is repeated after twice the failover timeout. */
+/** Time between a master's end and its successor, at most: an election without a winner is repeated after twice the failover timeout. */
 export function failoverBoundMs({ environment: { sentinel } }: Environment['topology']): number {
   return sentinel.downAfterMs + 2 * sentinel.failoverTimeoutMs + 10_000;
 }

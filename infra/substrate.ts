@@ -25,6 +25,16 @@ export interface DestroyReport {
   readonly removed: readonly string[];
 }
 
+/** An environment that exists, as it was applied: its configuration and passwords may have changed since. */
+export interface FoundEnvironment {
+  /** Built from the configuration that was applied, so that `status` and `admin` fit what runs. */
+  readonly environment: Environment;
+  /** Differences from the configuration and the passwords of today, one sentence each; no secret is in them. */
+  readonly differences: readonly string[];
+  /** False where the passwords of today are not those of the nodes: `status` works, `admin` does not. */
+  readonly hasCredentials: boolean;
+}
+
 export interface Substrate {
   readonly name: Environment['substrate'];
   /** What `apply` would do now. Looks, changes nothing. */
@@ -38,6 +48,14 @@ export interface Substrate {
   apply(topology: Topology, options: ApplyOptions): Promise<Environment>;
   /** A handle to an environment that already runs, or undefined. */
   open(topology: Topology): Promise<Environment | undefined>;
+  /**
+   * Finds the environment of that name, although its configuration or its passwords have changed since it was applied.
+   * Looks, changes nothing.
+   *
+   * @param asked the configuration of today, to compare with; undefined where it cannot be read
+   * @returns undefined where nothing of that name runs
+   */
+  find(name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined>;
   /** Ends the environment of that name and removes its data. */
   destroy(environmentName: string): Promise<DestroyReport>;
 }

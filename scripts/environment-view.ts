@@ -1,18 +1,22 @@
 /** A running environment as `kit up` and `kit status` show it: facts for programs, a table for people. No secrets. */
-import { missingOf } from '../harness/registry.ts';
+import { missingAfter } from '../harness/registry.ts';
 import type { Shard } from '../infra/cluster.ts';
 import type { Environment } from '../infra/environment.ts';
+import type { FoundEnvironment } from '../infra/substrate.ts';
 
 export interface EnvironmentView {
   readonly environment: string;
+  readonly substrate: Environment['substrate'];
   readonly running: true;
   /**
    * All nodes run, one Redis is master, every other one is linked to it, and the sentinels see all of that; of a cluster: every slot
    * is served and every master has its replicas.
    */
   readonly healthy: boolean;
-  /** What keeps nodes that all run from being healthy, in words; null where nothing does. */
+  /** Why the environment is not healthy, in words; null where it is. */
   readonly missing: string | null;
+  /** Differences from the configuration and the passwords of today, one sentence each. */
+  readonly differences: readonly string[];
   /** The one master; null where there is none, and in a cluster. */
   readonly master: string | null;
   /** Of a cluster: who serves which slots. */
@@ -27,20 +31,26 @@ export interface EnvironmentView {
   readonly departures: readonly string[];
 }
 
-/** @param settleMs how long what was just started or mended has to be seen by every sentinel */
-export async function environmentView(environment: Environment, settleMs: number): Promise<EnvironmentView> {
+/** @param settleMs how long what was just started or healed has to be seen by every sentinel */
+export async function environmentView(
+  { environment, differences, hasCredentials }: FoundEnvironment,
+  settleMs: number,
+): Promise<EnvironmentView> {
   const [nodes, master, shards] = await Promise.all([
     environment.status(),
-    environment.masterId(),
-    environment.cluster?.shards(),
+    hasCredentials ? environment.masterId() : undefined,
+    hasCredentials ? environment.cluster?.shards() : undefined,
   ]);
-  const allRun = nodes.every(({ state }) => state === 'running');
-  const missing = allRun ? await missingOf(environment, settleMs) : undefined;
+  const missing = hasCredentials
+    ? await missingAfter(environment, settleMs)
+    : 'the nodes cannot be asked without their passwords';
   return {
     environment: environment.name,
+    substrate: environment.substrate,
     running: true,
-    healthy: allRun && missing === undefined,
+    healthy: missing === undefined,
     missing: missing ?? null,
+    differences,
     master: master ?? null,
     ...(shards && { shards }),
     nodes: nodes.map(({ id, address, state, pid }) => ({
@@ -77,6 +87,12 @@ export function environmentText(view: EnvironmentView): string {
       .trimEnd(),
   );
   const why = view.missing === null ? '' : `: ${view.missing}`;
-  const head = `${view.environment}: ${view.healthy ? 'healthy' : `NOT healthy${why}`}`;
-  return [head, ...table, ...view.departures.map((departure) => `departure: ${departure}`)].join('\n');
+  const where = view.substrate === 'local' ? '' : ` (${view.substrate})`;
+  const head = `${view.environment}${where}: ${view.healthy ? 'healthy' : `NOT healthy${why}`}`;
+  return [
+    head,
+    ...table,
+    ...view.departures.map((departure) => `departure: ${departure}`),
+    ...view.differences.map((difference) => `differs: ${difference}`),
+  ].join('\n');
 }

@@ -14,6 +14,12 @@ export const environment = () =>
 export const substrate = () =>
   new Option('--substrate <name>', 'where it runs').choices(OWN_SUBSTRATE_NAMES).default('local');
 
+/** For verbs that change nothing. */
+export const anywhere = () =>
+  new Option('--substrate <name>', 'where to look; absent: wherever it runs, local first').choices(
+    OWN_SUBSTRATE_NAMES,
+  );
+
 export const set = () =>
   new Option('--set <path=value>', 'a setting over the YAML and the variables; may be given again')
     .argParser(setting)

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import { EXIT } from '../config/errors.ts';
-import { loadEnvironment } from '../config/load.ts';
-import { substrateOf } from '../harness/registry.ts';
-import { planTopology } from '../infra/topology.ts';
+import { EXIT, KitError } from '../config/errors.ts';
+import { environmentNames, loadEnvironment } from '../config/load.ts';
+import { OWN_SUBSTRATE_NAMES, type OwnSubstrateName, substrateOf } from '../harness/registry.ts';
+import type { FoundEnvironment } from '../infra/substrate.ts';
+import { planTopology, type Topology } from '../infra/topology.ts';
 import { environmentText, environmentView } from './environment-view.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';
@@ -10,38 +11,92 @@ import { answer, examples, type Session, stateDir } from './session.ts';
 /** A look and no wait, but for a sentinel that is just told of a change. */
 const SETTLE_MS = 1_000;
 
-/** `kit status`: what runs. Ends 0 when all of it does and is of one mind, else 1. */
+type StatusOptions = Omit<common.EnvironmentOptions, 'substrate'> & { readonly substrate?: OwnSubstrateName };
+
+/** `kit status`: what runs. Ends 0 when all of it does and the nodes agree on it, else 1. */
 export function status(program: Command, session: Session): void {
   program
     .command('status')
     .summary('what runs, where, and who is master')
     .description(
-      'Shows the nodes of an environment. Exit 0: all run, one is master, the others follow it; 1: not so.',
+      'Shows the nodes of an environment as it was started, and what differs from its configuration of today.\nExit 0: all run, one is master, the others follow it; 1: not so.',
     )
     .addOption(common.environment())
-    .addOption(common.substrate())
+    .addOption(common.anywhere())
     .addOption(common.set())
     .addOption(common.json())
     .addHelpText('after', examples(['kit status', 'dev'], ['kit status --json | jq .nodes', 'for programs']))
-    .action(async (options: common.EnvironmentOptions) => {
-      const config = loadEnvironment(options.env, options.set);
-      const substrate = await substrateOf(options.substrate, { stateDir: stateDir() });
-      const environment = await substrate.open(planTopology(config));
-      if (environment === undefined) {
+    .action(async (options: StatusOptions) => {
+      const asked = askedFor(options);
+      const { found, notes } = await findAnywhere(options.substrate, asked);
+      const differences = asked.problem === undefined ? [] : [`configuration: ${asked.problem}`];
+      if (found === undefined) {
         session.exitCode = EXIT.NO_GO;
-        answer(
-          session,
-          { environment: config.name, running: false, nodes: [] },
-          `${config.name}: not running`,
-        );
+        const view = {
+          environment: asked.name,
+          running: false,
+          nodes: [],
+          notes: [...notes, ...differences],
+        };
+        answer(session, view, [`${asked.name}: not running`, ...view.notes].join('\n'));
         return;
       }
+      const { environment } = found;
       try {
-        const view = await environmentView(environment, SETTLE_MS);
+        const all = { ...found, differences: [...differences, ...found.differences] };
+        const view = await environmentView(all, SETTLE_MS);
         session.exitCode = view.healthy ? EXIT.GO : EXIT.NO_GO;
         answer(session, view, environmentText(view));
       } finally {
         await environment[Symbol.asyncDispose]();
       }
     });
+}
+
+interface Asked {
+  readonly name: string;
+  readonly topology: Topology | undefined;
+  /** Why the configuration of today cannot be read. */
+  readonly problem?: string;
+}
+
+/** Reads the configuration of today. An environment of the kit is shown by its name although its file is broken now. */
+function askedFor({ env, set }: StatusOptions): Asked {
+  try {
+    const config = loadEnvironment(env, set);
+    return { name: config.name, topology: planTopology(config) };
+  } catch (error) {
+    if (!(error instanceof KitError) || !environmentNames().includes(env)) throw error;
+    const where = error.where === undefined ? '' : `${error.where}: `;
+    return { name: env, topology: undefined, problem: `${where}${error.message}` };
+  }
+}
+
+/** On the named substrate, else on the first on which it runs. A substrate that cannot be asked is noted. */
+async function findAnywhere(
+  named: OwnSubstrateName | undefined,
+  { name, topology }: Asked,
+): Promise<{ readonly found?: FoundEnvironment; readonly notes: readonly string[] }> {
+  if (named !== undefined) return { ...(await findOn(named, name, topology)), notes: [] };
+  const notes: string[] = [];
+  for (const substrate of OWN_SUBSTRATE_NAMES) {
+    try {
+      const { found } = await findOn(substrate, name, topology);
+      if (found !== undefined) return { found, notes };
+    } catch (error) {
+      // The local substrate needs nothing, so its error is the answer; Docker may not be installed here.
+      if (!(error instanceof KitError) || substrate === 'local') throw error;
+      notes.push(`${substrate}: cannot be asked: ${error.message}`);
+    }
+  }
+  return { notes };
+}
+
+async function findOn(
+  substrate: OwnSubstrateName,
+  name: string,
+  topology: Topology | undefined,
+): Promise<{ readonly found?: FoundEnvironment }> {
+  const found = await (await substrateOf(substrate, { stateDir: stateDir() })).find(name, topology);
+  return found === undefined ? {} : { found };
 }

@@ -42,7 +42,7 @@ async function bringUp(session: Session, name: SubstrateName, topology: Topology
     signal: session.signal,
   });
   try {
-    const view = await environmentView(environment, SETTLE_MS);
+    const view = await environmentView({ environment, differences: [], hasCredentials: true }, SETTLE_MS);
     session.exitCode = view.healthy ? EXIT.GO : EXIT.NO_GO;
     answer(session, view, environmentText(view));
   } finally {

@@ -4,7 +4,7 @@
  */
 import type { AttachTarget } from '../../config/attach.ts';
 import type { Environment } from '../environment.ts';
-import type { ApplyOptions, DestroyReport, PlanStep, Substrate } from '../substrate.ts';
+import type { ApplyOptions, DestroyReport, FoundEnvironment, PlanStep, Substrate } from '../substrate.ts';
 import type { Topology } from '../topology.ts';
 import { charter } from './charter.ts';
 import { AttachedEnvironment } from './environment.ts';
@@ -17,18 +17,26 @@ export function attachedSubstrate(target: AttachTarget): Substrate {
       return redis.map(({ id }) => ({ action: 'keep', nodeId: id, detail: 'somebody else runs it' }));
     },
     async apply(topology: Topology, { progress }: ApplyOptions): Promise<Environment> {
-      const prefix = `${topology.environment.client.namespace}:`;
+      const prefix = prefixOf(topology);
       const found = await inspect(target, prefix);
       const places = found.masters.map(({ address: { host, port } }) => `${host}:${port}`).join(', ');
       progress?.(`attached to ${found.server} ${found.version} at ${places}: ${charter(prefix)}`);
       return new AttachedEnvironment(topology, target, found);
     },
     async open(topology: Topology): Promise<Environment | undefined> {
-      const prefix = `${topology.environment.client.namespace}:`;
-      return new AttachedEnvironment(topology, target, await inspect(target, prefix));
+      return new AttachedEnvironment(topology, target, await inspect(target, prefixOf(topology)));
+    },
+    async find(_name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined> {
+      if (asked === undefined) return undefined;
+      const environment = new AttachedEnvironment(asked, target, await inspect(target, prefixOf(asked)));
+      return { environment, differences: [], hasCredentials: true };
     },
     async destroy(): Promise<DestroyReport> {
       return { ended: [], removed: [] };
     },
   };
+}
+
+function prefixOf({ environment }: Topology): string {
+  return `${environment.client.namespace}:`;
 }

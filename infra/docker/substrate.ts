@@ -13,7 +13,7 @@ import type { EnvironmentConfig } from '../../config/schema.ts';
 import { diskError, requireFreeSpace } from '../disk.ts';
 import type { Environment } from '../environment.ts';
 import type { ProgramSink } from '../process.ts';
-import type { ApplyOptions, DestroyReport, PlanStep, Substrate } from '../substrate.ts';
+import type { ApplyOptions, DestroyReport, FoundEnvironment, PlanStep, Substrate } from '../substrate.ts';
 import { planTopology, type Topology } from '../topology.ts';
 import { clientCa } from './certificates.ts';
 import { docker, engineVersion, inspectContainers, labelled, labelledIds } from './engine.ts';
@@ -120,6 +120,11 @@ class DockerSubstrate implements Substrate {
     await engineVersion();
     if (ownership(this.#stateDir, plan.environment.name) === 'gone') return undefined;
     return (await this.#running(plan)) ? await this.#handle(plan, false) : undefined;
+  }
+
+  async find(_name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined> {
+    const environment = asked === undefined ? undefined : await this.open(asked);
+    return environment && { environment, differences: [], hasCredentials: true };
   }
 
   async destroy(environmentName: string): Promise<DestroyReport> {

@@ -228,7 +228,12 @@ async function takenBlocks(dir: string): Promise<ReadonlyMap<number, BlockClaim>
 }
 
 async function isHeld(claim: BlockClaim, number: number): Promise<boolean> {
-  if (readLedger(ledgerPath(claim.stateDir, claim.environment))?.block === number) return true;
+  try {
+    if (readLedger(ledgerPath(claim.stateDir, claim.environment))?.block === number) return true;
+  } catch {
+    // It cannot be read any more, so it may still run.
+    return true;
+  }
   return isAlive(claim.owner);
 }
 

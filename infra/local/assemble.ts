@@ -4,7 +4,7 @@
  * Start order: the master, which must answer; the replicas, each in sync; then the sentinels, whose first look at the
  * master and its replicas is then the true one (the next comes 10 s later). Nodes of a cluster start all at once.
  */
-import { loadSecrets } from '../../config/secrets.ts';
+import { type EnvironmentSecrets, loadSecrets } from '../../config/secrets.ts';
 import { clusterView } from '../cluster.ts';
 import { requireFreeSpace } from '../disk.ts';
 import { lookAtRoles, settleRoles } from '../roles.ts';
@@ -59,6 +59,7 @@ export async function prepareSite(request: AssembleRequest): Promise<Site> {
       phase: 'starting',
       owner: await ownProcess(),
       configHash: configHashOf(topology),
+      config: topology.environment,
       block: block.number,
       addressing: block.addressing,
       placement: Object.fromEntries(block.placement),
@@ -71,15 +72,18 @@ export async function prepareSite(request: AssembleRequest): Promise<Site> {
     await releaseBlock(block.number, stateDir, name);
     throw error;
   }
-  return siteOf(topology, stateDir, binary, block);
+  return siteOf(topology, stateDir, binary, block, loadSecrets(name, stateDir));
 }
 
-/** The site of an environment that its ledger describes. */
-export function siteOfLedger(topology: Topology, stateDir: string, ledger: Ledger): Promise<Site> {
-  return siteOf(topology, stateDir, ledger.binary, {
-    addressing: ledger.addressing,
-    placement: placementOf(ledger),
-  });
+/** The site of an environment that its ledger describes. @param secrets default: those of today */
+export function siteOfLedger(
+  topology: Topology,
+  stateDir: string,
+  ledger: Ledger,
+  secrets: EnvironmentSecrets = loadSecrets(ledger.environment, stateDir),
+): Promise<Site> {
+  const block = { addressing: ledger.addressing, placement: placementOf(ledger) };
+  return siteOf(topology, stateDir, ledger.binary, block, secrets);
 }
 
 async function siteOf(
@@ -87,6 +91,7 @@ async function siteOf(
   stateDir: string,
   binary: RedisBinary,
   block: Pick<Block, 'addressing' | 'placement'>,
+  secrets: EnvironmentSecrets,
 ): Promise<Site> {
   const { environment } = topology;
   const { name } = environment;
@@ -99,7 +104,7 @@ async function siteOf(
     placement: block.placement,
     addressing: block.addressing,
     binary,
-    secrets: loadSecrets(name, stateDir),
+    secrets,
     tls: environment.security.tls ? await provideTls(environment, dir, hosts) : undefined,
   };
 }
@@ -127,7 +132,7 @@ export async function startAll(
 }
 
 /**
- * Brings a kept environment back to what it should be: continues what is stopped, starts what is gone, and waits until one
+ * Repairs a kept environment: continues its stopped nodes, starts those that ended, and waits until one
  * node is master for all. @returns the masters
  */
 export async function resumeAll(
@@ -145,7 +150,7 @@ export async function resumeAll(
     return (await cluster.shards()).map(({ master }) => master);
   }
   const before = await lookAtRoles(roleSource(nodes));
-  // Nothing to bring back. What is not healthy all the same is for the caller to report.
+  // Nothing to repair here: the caller reports replicas without a link and the like.
   if (gone.length + paused.length === 0 && before.kind === 'stable') return [before.master];
   if (gone.length > 0) {
     const { nodeId: master } = await findMaster(nodes);

@@ -4,6 +4,8 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import { isAbsent, readError } from '../disk.ts';
 import type { BinaryFacts } from '../redis-conf.ts';
 import type { Address, Placement } from '../topology.ts';
 import type { Addressing } from './addresses.ts';
@@ -19,6 +21,8 @@ export interface Ledger {
   readonly owner: ProcessIdentity | undefined;
   /** SHA-256 of the configuration that was applied. */
   readonly configHash: string;
+  /** The configuration that was applied; ledgers of earlier versions have none. */
+  readonly config?: EnvironmentConfig;
   readonly block: number;
   readonly addressing: Addressing;
   readonly placement: Readonly<Record<string, Address>>;
@@ -33,13 +37,28 @@ export function ledgerPath(stateDir: string, environment: string): string {
   return join(environmentDir(stateDir, environment), 'ledger.json');
 }
 
-/** The ledger, or undefined where there is none (or one that this version cannot read). */
+/**
+ * The ledger, or undefined where there is none (or one that this version cannot read).
+ *
+ * @throws KitError `STATE_UNREADABLE` where it belongs to another user
+ */
 export function readLedger(path: string): Ledger | undefined {
+  const text = readState(path);
   try {
-    const ledger = JSON.parse(readFileSync(path, 'utf8')) as Ledger;
-    return ledger.schema === 1 ? ledger : undefined;
+    const ledger = JSON.parse(text ?? 'null') as Ledger | null;
+    return ledger?.schema === 1 ? ledger : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** A file of the state directory; undefined where there is none. A file that this user may not read is not absent. */
+function readState(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw readError(error, path);
   }
 }
 
@@ -57,13 +76,14 @@ export function updateLedger(
   if (ledger !== undefined) writeLedger(stateDir, change(ledger));
 }
 
-/** Ledgers of all environments of a state directory. */
+/** Ledgers of all environments of a state directory. @throws KitError `STATE_UNREADABLE` */
 export function listLedgers(stateDir: string): readonly Ledger[] {
   let names: string[];
   try {
     names = readdirSync(join(stateDir, 'environments'));
-  } catch {
-    return [];
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw readError(error, join(stateDir, 'environments'));
   }
   return names
     .map((name) => readLedger(ledgerPath(stateDir, name)))

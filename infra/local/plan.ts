@@ -6,8 +6,8 @@ import { isAlive } from './identity.ts';
 import type { Ledger } from './ledger.ts';
 
 /** A digest of the whole configuration: any difference means that what runs is not what is asked for. */
-export function configHashOf(topology: Topology): string {
-  return createHash('sha256').update(canonical(topology.environment)).digest('hex');
+export function configHashOf({ environment }: Pick<Topology, 'environment'>): string {
+  return createHash('sha256').update(canonical(environment)).digest('hex');
 }
 
 export async function planSteps(

@@ -8,10 +8,11 @@
  */
 import { resolve } from 'node:path';
 import { EXIT, KitError } from '../../config/errors.ts';
+import { secretsFile } from '../../config/secrets.ts';
 import type { Environment } from '../environment.ts';
 import { loadFunctions } from '../functions.ts';
 import type { ProgramSink } from '../process.ts';
-import type { ApplyOptions, DestroyReport, PlanStep, Substrate } from '../substrate.ts';
+import type { ApplyOptions, DestroyReport, FoundEnvironment, PlanStep, Substrate } from '../substrate.ts';
 import type { Topology } from '../topology.ts';
 import { type Addressing, keepBlock } from './addresses.ts';
 import {
@@ -24,12 +25,15 @@ import {
 } from './assemble.ts';
 import { endEnvironment, endLeftOvers, isLeftOver, lockEnvironment } from './end.ts';
 import { LocalEnvironment } from './environment.ts';
+import { environmentDir } from './files.ts';
+import { appliedOf, changedConfiguration, refusedPasswords } from './find.ts';
 import { identify, ownProcess } from './identity.ts';
 import { type Ledger, ledgerPath, readLedger, updateLedger } from './ledger.ts';
 import { holding } from './lock.ts';
 import { LocalNodes } from './nodes.ts';
 import { configHashOf, planSteps } from './plan.ts';
 import { dismissReaper, startReaper } from './reaper.ts';
+import type { Site } from './site.ts';
 
 export interface LocalSubstrateOptions {
   /** Where environments live; default `.kit` in the working directory. */
@@ -95,6 +99,19 @@ class LocalSubstrate implements Substrate {
     return new LocalEnvironment({ nodes, departures: ledger.departures });
   }
 
+  async find(name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined> {
+    const ledger = readLedger(ledgerPath(this.#stateDir, name));
+    if (ledger === undefined || (await isLeftOver(ledger))) return undefined;
+    const dir = environmentDir(this.#stateDir, name);
+    const applied = appliedOf(ledger, asked, { stateDir: this.#stateDir, dir });
+    const site = await siteOfLedger(applied.topology, this.#stateDir, ledger, applied.secrets);
+    const environment = new LocalEnvironment({
+      nodes: new LocalNodes(site, false),
+      departures: ledger.departures,
+    });
+    return { environment, differences: applied.differences, hasCredentials: applied.hasCredentials };
+  }
+
   async destroy(environmentName: string): Promise<DestroyReport> {
     return holding(lockEnvironment(this.#stateDir, environmentName, { makesRoom: true }), () =>
       endEnvironment(this.#stateDir, environmentName),
@@ -150,7 +167,9 @@ class LocalSubstrate implements Substrate {
     }
     requireSame(topology, ledger);
     await keepBlock(ledger.block, topology, stateDir);
-    const nodes = new LocalNodes(await siteOfLedger(topology, stateDir, ledger), ledger.owner !== undefined);
+    const site = await siteOfLedger(topology, stateDir, ledger);
+    requireSamePasswords(site);
+    const nodes = new LocalNodes(site, ledger.owner !== undefined);
     const masters = await resumeAll(nodes, progress, signal);
     await loadFunctions(masters, (id) => nodes.admin.get(id), {
       waitForReplicasMs: WAIT_FOR_REPLICAS_MS,
@@ -165,11 +184,19 @@ class LocalSubstrate implements Substrate {
   }
 }
 
-function requireSame(topology: Topology, ledger: Ledger): void {
-  if (ledger.configHash === configHashOf(topology)) return;
+function requireSame({ environment }: Topology, ledger: Ledger): void {
+  if (ledger.configHash === configHashOf({ environment })) return;
+  throw changedConfiguration(environment.name, ledger.config, environment);
+}
+
+/** Another password would be found out only by the first command, as "does not answer". */
+function requireSamePasswords({ topology, secrets, stateDir, dir }: Site): void {
+  const [refused, ...more] = refusedPasswords(topology, secrets, { dir });
+  if (refused === undefined) return;
   const { name } = topology.environment;
-  throw new KitError(`environment '${name}' runs with another configuration`, {
-    code: 'ENVIRONMENT_CHANGED',
-    hint: `end it first, with its data: kit down --env ${name}`,
+  throw new KitError(`the nodes do not accept today's password of ${[refused, ...more].join(', ')}`, {
+    code: 'SECRETS_CHANGED',
+    where: secretsFile(name, stateDir),
+    hint: `put the former secrets.json back, or unset KIT_…_PASSWORD; or end the environment with its data: kit down --env ${name}`,
   });
 }

@@ -200,7 +200,6 @@ async function writeAsStock(rig: Rig, key: string): Promise<string> {
     sentinelPassword: rig.secrets.sentinel.app.reveal(),
     ...(rig.tls === undefined ? {} : { tls: rig.tls, sentinelTLS: rig.tls, enableTLSForSentinelMode: true }),
     commandTimeout: 2000,
-    failoverDetector: true,
   });
   client.on('error', () => undefined);
   try {

@@ -1,4 +1,4 @@
-/** Who is master, from reports as nodes and sentinels give them in each phase of a failover. */
+/** The master, concluded from reports as nodes and sentinels give them in each phase of a failover. */
 import { describe, expect, it } from 'vitest';
 import {
   describeRoles,
@@ -57,7 +57,7 @@ describe('the master of a replication group', () => {
     expect(masterOf(state)).toBe('redis-2');
   });
 
-  it('is nobody while the leader has not promoted a replica', () => {
+  it('is none while the leader has not promoted a replica', () => {
     const state = stateOf({
       redis: [replica('redis-2', 'redis-1'), replica('redis-3', 'redis-1')],
       sentinels: [
@@ -81,7 +81,7 @@ describe('the master of a replication group', () => {
     expect(state).toEqual({ kind: 'failover', from: 'redis-1', to: 'redis-2' });
   });
 
-  it('is nobody where only a deposed one reports master and the named one does not answer', () => {
+  it('is none where only a deposed one reports master and the named one does not answer', () => {
     const state = stateOf({
       redis: [master('redis-1'), replica('redis-3', 'redis-2')],
       sentinels: [
@@ -101,7 +101,7 @@ describe('the master of a replication group', () => {
     );
   });
 
-  it('is nobody where all nodes are replicas', () => {
+  it('is none where all nodes are replicas', () => {
     const state = stateOf({
       redis: [replica('redis-1', 'redis-2'), replica('redis-2', 'redis-1')],
       sentinels: sentinels('redis-1'),

@@ -25,7 +25,7 @@ const KIT = resolve('scripts/kit.ts');
 const DEV = resolve('config/environments/dev.yaml');
 /** ESC: no output to a pipe has one. */
 const ESCAPE = '\x1b';
-/** What ioredis prints where a connection has an error and no listener. */
+/** ioredis prints this where a connection has an error and no listener. */
 const UNHANDLED = '[ioredis] Unhandled error event';
 
 export interface Answer {

@@ -1,0 +1,133 @@
+/**
+ * An environment as it was applied, found by its ledger: what was configured then, and what differs from today.
+ *
+ * The ledger keeps the configuration, and the nodes' ACL files the hashes of their passwords: neither needs the YAML or
+ * the secrets file of today. Reads, changes nothing.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { KitError } from '../../config/errors.ts';
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import { Secret } from '../../config/secret.ts';
+import {
+  type EnvironmentSecrets,
+  REDIS_USERS,
+  readSecrets,
+  SENTINEL_USERS,
+  secretsFile,
+} from '../../config/secrets.ts';
+import { acceptsPassword } from '../acl.ts';
+import { configDifferences } from '../config-differences.ts';
+import { nodesOf, planTopology, type Topology } from '../topology.ts';
+import type { Ledger } from './ledger.ts';
+import { nodeFiles } from './site.ts';
+
+export interface Applied {
+  readonly topology: Topology;
+  readonly secrets: EnvironmentSecrets;
+  readonly differences: readonly string[];
+  readonly hasCredentials: boolean;
+}
+
+/** @throws KitError `ENVIRONMENT_CHANGED` where a ledger of an earlier version does not say what was applied */
+export function appliedOf(
+  ledger: Ledger,
+  asked: Topology | undefined,
+  site: { readonly stateDir: string; readonly dir: string },
+): Applied {
+  const config = ledger.config ?? asked?.environment;
+  if (config === undefined) throw unknownConfiguration(ledger.environment);
+  const topology = planTopology(config);
+  const changed = asked === undefined ? [] : configDifferences(config, asked.environment);
+  const { secrets, problem } = secretsOf(ledger.environment, site.stateDir);
+  const refused = secrets === undefined ? [] : refusedPasswords(topology, secrets, site);
+  const passwords = refused.map(
+    (user) =>
+      `passwords: the nodes do not accept today's password of ${user} (${secretsFile(config.name, site.stateDir)}, or a variable KIT_…_PASSWORD)`,
+  );
+  return {
+    topology,
+    secrets: secrets ?? noSecrets(),
+    differences: [...changed, ...(problem === undefined ? passwords : [`passwords: ${problem}`])],
+    hasCredentials: secrets !== undefined && !refused.some((user) => user.endsWith("'admin'")),
+  };
+}
+
+/** Users whose password of today a node does not accept: `Redis user 'app'`. */
+export function refusedPasswords(
+  topology: Topology,
+  secrets: EnvironmentSecrets,
+  site: { readonly dir: string },
+): readonly string[] {
+  const refused = nodesOf(topology).flatMap(({ id, role }) => {
+    const acl = textOf(nodeFiles(site, id).acl);
+    // A node that was never started has no users yet.
+    if (acl === undefined) return [];
+    const refusedOf = <U extends string>(
+      program: string,
+      users: readonly U[],
+      passwords: Readonly<Record<U, Secret>>,
+    ) =>
+      users
+        .filter((user) => !acceptsPassword(acl, user, passwords[user]))
+        .map((user) => `${program} user '${user}'`);
+    return role === 'redis'
+      ? refusedOf('Redis', REDIS_USERS, secrets.redis)
+      : refusedOf('Sentinel', SENTINEL_USERS, secrets.sentinel);
+  });
+  return [...new Set(refused)];
+}
+
+function secretsOf(
+  name: string,
+  stateDir: string,
+): { readonly secrets: EnvironmentSecrets | undefined; readonly problem?: string } {
+  try {
+    const secrets = readSecrets(name, stateDir);
+    return secrets === undefined
+      ? { secrets, problem: `${secretsFile(name, stateDir)} does not exist` }
+      : { secrets };
+  } catch (error) {
+    if (!(error instanceof KitError)) throw error;
+    return { secrets: undefined, problem: `${error.where ?? secretsFile(name, stateDir)} ${error.message}` };
+  }
+}
+
+/** In the place of passwords that are not known: no node accepts them. */
+function noSecrets(): EnvironmentSecrets {
+  const none = <U extends string>(users: readonly U[]) =>
+    Object.fromEntries(users.map((user) => [user, new Secret(randomBytes(16).toString('hex'))])) as Record<
+      U,
+      Secret
+    >;
+  return { redis: none(REDIS_USERS), sentinel: none(SENTINEL_USERS) };
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The error where the applied configuration differs from the one that is asked for. */
+export function changedConfiguration(
+  name: string,
+  applied: EnvironmentConfig | undefined,
+  asked: EnvironmentConfig,
+): KitError {
+  const differences = applied === undefined ? [] : configDifferences(applied, asked);
+  const what = differences.length === 0 ? '' : `: ${differences.join('; ')}`;
+  return new KitError(`environment '${name}' runs with another configuration${what}`, {
+    code: 'ENVIRONMENT_CHANGED',
+    hint: `configure what runs, or end it first, with its data: kit down --env ${name}`,
+  });
+}
+
+function unknownConfiguration(name: string): KitError {
+  return new KitError(`environment '${name}' runs, and its configuration of today cannot be read`, {
+    code: 'ENVIRONMENT_CHANGED',
+    hint: `repair the configuration, or end it with its data: kit down --env ${name}`,
+  });
+}

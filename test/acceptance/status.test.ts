@@ -1,0 +1,116 @@
+/** `kit status` of an environment whose configuration or passwords have changed since, and in the middle of a failover. */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EXIT } from '../../config/errors.ts';
+import type { EnvironmentView } from '../../scripts/environment-view.ts';
+import { Desk } from '../support/desk.ts';
+import { until } from '../support/redis.ts';
+
+let desk: Desk;
+let file: string;
+let secrets: string;
+beforeAll(async () => {
+  desk = new Desk();
+  file = desk.environment('looked');
+  secrets = join(desk.path, '.kit', 'environments', 'looked', 'secrets.json');
+  const { exitCode, err } = await desk.kit('up', '--env', file);
+  expect(exitCode, err).toBe(EXIT.GO);
+});
+afterAll(() => desk[Symbol.asyncDispose]());
+
+async function viewOf(...args: string[]): Promise<EnvironmentView> {
+  return JSON.parse((await desk.kit('status', '--env', file, '--json', ...args)).out) as EnvironmentView;
+}
+
+describe('kit status', () => {
+  it('shows what runs and names every setting that differs from the configuration of today', async () => {
+    const { exitCode, out } = await desk.kit('status', '--env', file, '--set', 'redis.maxmemory=64mb');
+    expect(exitCode, out).toBe(EXIT.GO);
+    expect(out).toMatch(/^looked: healthy\nredis-1 .* running, master /);
+    expect(out).toMatch(/\ndiffers: redis\.maxmemory: runs with 268435456, configured: 67108864\n$/);
+  });
+
+  it('shows the nodes although the secrets file is gone, says so, and makes no other one', async () => {
+    renameSync(secrets, `${secrets}.away`);
+    try {
+      const view = await viewOf();
+      expect(view).toMatchObject({
+        healthy: false,
+        missing: 'the nodes cannot be asked without their passwords',
+      });
+      expect(view.nodes.map(({ state }) => state)).toEqual(Array(6).fill('running'));
+      expect(view.differences).toEqual([`passwords: ${secrets} does not exist`]);
+    } finally {
+      renameSync(`${secrets}.away`, secrets);
+    }
+    expect((await viewOf()).healthy).toBe(true);
+  });
+
+  it('names the users whose password is another one now, and kit up refuses them by name', async () => {
+    const before = readFileSync(secrets, 'utf8');
+    const changed = JSON.parse(before) as { redis: Record<string, string> };
+    changed.redis.app = 'another-password-of-the-app';
+    writeFileSync(secrets, JSON.stringify(changed));
+    try {
+      const view = await viewOf();
+      expect(view.healthy).toBe(true);
+      expect(view.differences).toEqual([expect.stringContaining("today's password of Redis user 'app'")]);
+      const up = await desk.kit('up', '--env', file, '--json');
+      expect(up.exitCode).toBe(EXIT.USAGE);
+      expect(JSON.parse(up.out)).toMatchObject({
+        error: {
+          code: 'SECRETS_CHANGED',
+          message: expect.stringContaining("Redis user 'app'"),
+          where: secrets,
+        },
+      });
+    } finally {
+      writeFileSync(secrets, before);
+    }
+  });
+
+  it('says what a failover has come to', async () => {
+    const { pid } = (await viewOf()).nodes[0] as EnvironmentView['nodes'][number];
+    process.kill(Number(pid), 'SIGSTOP');
+    const seen = new Set<string>();
+    try {
+      await until(
+        'a failover, and redis-1 as paused',
+        async () => {
+          const view = await viewOf();
+          expect(view.healthy).toBe(false);
+          expect(view.missing).toMatch(/^redis-1 is paused/);
+          seen.add(view.missing ?? '');
+          return view.master !== null;
+        },
+        30_000,
+      );
+    } finally {
+      process.kill(Number(pid), 'SIGCONT');
+    }
+    for (const words of seen) {
+      expect(words).toMatch(
+        /^redis-1 is paused($|, no master: redis-1, which the sentinels name, does not answer|, failover from redis-1 in progress)/,
+      );
+    }
+    await until(
+      'redis-1 to be a replica again',
+      async () => {
+        const view = await viewOf();
+        if (view.healthy) return true;
+        expect(view.missing).not.toMatch(/\d masters/);
+        return false;
+      },
+      40_000,
+    );
+  });
+});
+
+describe('kit status of what does not run', () => {
+  it('says so, and that another substrate cannot be asked where it cannot', async () => {
+    const { exitCode, out } = await desk.kit('status', '--env', 'single');
+    expect(exitCode).toBe(EXIT.NO_GO);
+    expect(out).toMatch(/^single: not running\n(docker: cannot be asked: .*\n)?$/);
+  });
+});
