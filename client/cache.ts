@@ -10,7 +10,8 @@ import { Breaker } from './breaker.ts';
 import type { LoadMany } from './compute/batch.ts';
 import { Compute } from './compute/compute.ts';
 import type { CacheConnection } from './connection/index.ts';
-import { delay } from './connection/timing.ts';
+import type { ConnectionPart } from './connection/part.ts';
+import { delay, now } from './connection/timing.ts';
 import { ClosedError, ConfigurationError } from './errors.ts';
 import { Emitter } from './events.ts';
 import { Expiry, type TimedEntry } from './expiry.ts';
@@ -31,6 +32,7 @@ import type {
   Cache,
   CacheEvent,
   CacheStatistics,
+  CloseReport,
   ComputeCallOptions,
   ConnectionEvent,
   Entry,
@@ -53,7 +55,7 @@ export class SupervisedCache implements Cache {
   readonly invalidation: Invalidation;
   /** Stores that nobody waits for. */
   readonly #background = new Set<Promise<unknown>>();
-  #closing: Promise<void> | undefined;
+  #closing: Promise<CloseReport> | undefined;
 
   constructor(
     options: ResolvedCache,
@@ -112,13 +114,13 @@ export class SupervisedCache implements Cache {
       writer: this.#writer,
       later: (work) => this.#later(work),
     });
-    connection?.on((event) => this.#noticed(event));
+    connection?.follow((event, part) => this.#noticed(event, part));
+    connection?.on((event) => events.emit(event));
   }
 
-  #noticed(event: ConnectionEvent): void {
-    const { fallback, events } = this.#parts;
-    fallback.journal.noticed(event);
-    events.emit(event);
+  #noticed(event: ConnectionEvent, part: ConnectionPart): void {
+    const { fallback } = this.#parts;
+    fallback.journal.noticed(event, part);
     if (event.type !== 'ready') return;
     this.#breaker.probeNow();
     fallback.recover();
@@ -293,22 +295,28 @@ export class SupervisedCache implements Cache {
     return this.#parts.events.on(listener);
   }
 
-  /** Lets stores that are on their way arrive, for no longer than a command may take. */
-  close(): Promise<void> {
+  /** Lets stores that are on their way arrive and replays pending deletions, together for no longer than a command may take. */
+  close(): Promise<CloseReport> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
-    const { local, fallback, connection } = this.#parts;
+  async #close(): Promise<CloseReport> {
+    const { local, fallback, connection, events } = this.#parts;
+    const until = now() + LIMITS.timeoutMs;
+    const before = fallback.journal.replayed;
     local?.close();
     const patience = new AbortController();
     await Promise.race([Promise.all(this.#background), delay(LIMITS.timeoutMs, patience.signal)]);
     patience.abort();
+    if (connection) await fallback.drain(Math.max(0, until - now()));
     this.#breaker.stop();
-    fallback.stop();
+    const lost = fallback.stop();
+    const reason = 'the cache was closed before Redis took the deletions';
+    if (lost.length > 0) events.emit({ type: 'deletions-lost', keys: lost, reason });
     this.#compute.close();
     await connection?.close();
+    return { replayed: fallback.journal.replayed - before, lost };
   }
 
   #assertOpen(): void {

@@ -1,14 +1,20 @@
 /** Listeners of one kind of events. A listener that throws does not disturb the others or the emitter. */
 export class Emitter<E> {
   readonly #listeners = new Set<(event: E) => void>();
+  readonly #first: ((event: E) => void)[] = [];
 
   on(listener: (event: E) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
+  /** As `on`, for good, and before all that `on` has added. */
+  first(listener: (event: E) => void): void {
+    this.#first.push(listener);
+  }
+
   emit(event: E): void {
-    for (const listener of this.#listeners) {
+    for (const listener of [...this.#first, ...this.#listeners]) {
       try {
         listener(event);
       } catch (error) {

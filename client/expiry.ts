@@ -10,11 +10,12 @@
 import { decodeEnvelope, ENDLESS_MS, type Freshness, type TagStamp, withFreshness } from './envelope.ts';
 import { isConnectivityError, NotSentError } from './errors.ts';
 import type { Command } from './functions/transactions.ts';
+import { writeDurably } from './invalidation/durable-write.ts';
 import { resolveDurability, resolveTtl } from './options.ts';
 import type { Parts } from './parts.ts';
 import { isFresh, type Reader, type Reading } from './reader.ts';
 import { isForeignType, type Remote } from './remote.ts';
-import type { ReadOptions, WriteOptions } from './types.ts';
+import type { Durability, ReadOptions, WriteOptions } from './types.ts';
 import type { Writer } from './writer.ts';
 
 /** A value with the time that is left to it. */
@@ -91,13 +92,12 @@ export class Expiry {
       );
     }
     const stored = remote
-      ? await this.#setIfAbsent(remote, key, payload, ttlSeconds, options)
+      ? await this.#setIfAbsentInOrder(remote, key, payload, ttlSeconds, options)
       : await this.#keepIfAbsent(key, payload, ttlSeconds);
     if (!stored) return false;
     statistics.writes += 1;
     flights.overtake(physical);
     local?.forget([key]);
-    if (remote) fallback.forget(physical);
     const dependents = tags.changed([key]);
     if (dependents) await dependents;
     return true;
@@ -147,15 +147,41 @@ export class Expiry {
     }
   }
 
-  async #setIfAbsent(
+  /** As one of this process's writes of the key. */
+  async #setIfAbsentInOrder(
     remote: Remote,
     key: string,
     payload: Buffer,
     ttlSeconds: number | null,
     options: WriteOptions,
   ): Promise<boolean> {
+    const { fallback, options: defaults } = this.#parts;
+    const { order } = fallback.journal;
     const physical = this.#parts.physical(key);
-    const durability = resolveDurability('durability', options.durability, this.#parts.options.durability);
+    const durability = resolveDurability('durability', options.durability, defaults.durability);
+    const send = (): Promise<boolean> => this.#setIfAbsent(remote, key, payload, ttlSeconds, durability);
+    const place = order.begin(physical);
+    try {
+      if (durability !== 'async') return await writeDurably(fallback, physical, place, send, Boolean);
+      const stored = await send();
+      if (stored) {
+        order.taken(physical, place);
+        fallback.settle(physical, place);
+      }
+      return stored;
+    } finally {
+      order.end(physical);
+    }
+  }
+
+  async #setIfAbsent(
+    remote: Remote,
+    key: string,
+    payload: Buffer,
+    ttlSeconds: number | null,
+    durability: Durability,
+  ): Promise<boolean> {
+    const physical = this.#parts.physical(key);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (await remote.setIfAbsent(physical, payload, ttlSeconds, durability)) return true;
       const there = await remote.get(physical);

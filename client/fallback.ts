@@ -5,10 +5,12 @@
  * have their old value in Redis: until the journal has deleted them there too, they are answered from here and never from
  * Redis. The same holds for deletions that a deposed master took with it.
  */
+import { delay, now } from './connection/timing.ts';
 import { Journal, type JournalOptions } from './invalidation/journal.ts';
 import { MemoryStore } from './memory.ts';
 
 const REST_MS = 100;
+const DRAIN_POLL_MS = 20;
 
 export class Fallback {
   readonly memory: MemoryStore;
@@ -50,25 +52,45 @@ export class Fallback {
    *
    * @throws NotSentError too many await it already
    */
-  remember(keys: readonly string[]): void {
-    this.journal.failed(keys);
+  remember(keys: readonly string[], place?: number): void {
+    this.journal.failed(keys, place);
   }
 
   /** As `remember`; false where it would throw. */
-  tryRemember(key: string): boolean {
-    return this.journal.tryFailed(key);
+  tryRemember(key: string, place: number): boolean {
+    return this.journal.tryFailed(key, place);
   }
 
   /** The write for which the key was forgotten has failed: Redis is as outdated as before. Never refused. */
-  restore(key: string): void {
-    this.journal.restore(key);
+  restore(key: string, place: number): void {
+    this.journal.restore(key, place);
   }
 
-  /** Redis takes a new value for the key, or has deleted it. */
+  /** A new value for the key is on its way to Redis, behind all replays. */
   forget(key: string): void {
     if (!this.pending) return;
     this.journal.forget(key);
     this.memory.delete(key);
+  }
+
+  /** Redis has taken a write of the key: all that was asked for before it is void. */
+  settle(key: string, place: number): void {
+    if (!this.pending) return;
+    this.journal.settle(key, place);
+    if (!this.isDirty(key)) this.memory.delete(key);
+  }
+
+  /** As `settle`, for a value that survives a failover. */
+  supersede(key: string, place: number): void {
+    this.journal.supersede(key, place);
+    if (!this.isDirty(key)) this.memory.delete(key);
+  }
+
+  /** Waits for up to `ms` until Redis has taken all pending deletions. */
+  async drain(ms: number): Promise<void> {
+    const until = now() + ms;
+    this.journal.recover();
+    while (this.journal.pending > 0 && now() < until) await delay(Math.min(DRAIN_POLL_MS, until - now()));
   }
 
   /** Redis answers again: delete there what is outdated, drop what is kept here. Safe to call at any time. */
@@ -78,14 +100,15 @@ export class Fallback {
   }
 
   #drop(): void {
-    if (this.memory.size === 0 || performance.now() < this.#notBefore) return;
+    if (this.memory.size === 0 || now() < this.#notBefore) return;
     this.memory.deleteWhere((key) => this.#reachable(key) && !this.isDirty(key));
     // What is left waits for the journal, or for a shard that is away: not looked through again with every answer.
-    if (this.memory.size > 0) this.#notBefore = performance.now() + REST_MS;
+    if (this.memory.size > 0) this.#notBefore = now() + REST_MS;
   }
 
-  stop(): void {
-    this.journal.close();
+  /** @returns the keys whose deletion Redis has not taken */
+  stop(): readonly string[] {
     this.memory.clear();
+    return this.journal.close();
   }
 }

@@ -19,6 +19,7 @@ const LEVELS: Readonly<Partial<Record<CacheEvent['type'], LogRecord['level']>>> 
   suspect: 'warn',
   breaker: 'warn',
   purged: 'warn',
+  'deletions-lost': 'warn',
   fallback: 'debug',
   stale: 'debug',
 };

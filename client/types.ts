@@ -173,6 +173,14 @@ export interface ComputeCallOptions<T> extends WriteOptions, ReadOptions<T>, Com
   readonly schemaId?: string;
 }
 
+/** The deletions that were pending when a cache was closed: those of an outage or a failover that Redis had not taken yet. */
+export interface CloseReport {
+  /** How many Redis has taken while the cache was closed. */
+  readonly replayed: number;
+  /** Physical keys, those of tags included, that Redis has not: other processes read their old value until its TTL. */
+  readonly lost: readonly string[];
+}
+
 /** Who took a write. `memory` means that Redis did not. */
 export interface WriteReceipt {
   readonly source: 'redis' | 'memory' | 'none';
@@ -242,7 +250,9 @@ export type CacheEvent =
       readonly key: string;
       readonly reason: 'revalidating' | 'slow' | 'failed' | 'resting';
     }
-  | { readonly type: 'fallback'; readonly operation: string; readonly reason: string };
+  | { readonly type: 'fallback'; readonly operation: string; readonly reason: string }
+  /** `close` could not replay the deletions of these physical keys: other processes read their old value until its TTL. */
+  | { readonly type: 'deletions-lost'; readonly keys: readonly string[]; readonly reason: string };
 
 /**
  * The cache. With the fallback on (default) reads and writes do not throw because Redis is away: they are answered from
@@ -336,6 +346,10 @@ export interface Cache {
   readonly connection: SupervisedConnection | undefined;
   /** Calls the listener for each event until the returned function is called. */
   on(listener: (event: CacheEvent) => void): () => void;
-  /** Ends connections and timers. Who calls the cache afterwards gets a `ClosedError`. */
-  close(): Promise<void>;
+  /**
+   * Lets stores that are on their way arrive, replays deletions that Redis has not taken yet, together for up to 5000 ms, and ends
+   * connections and timers. What is lost then is in the result and in the event `deletions-lost`. Calls of a closed cache throw
+   * `ClosedError`.
+   */
+  close(): Promise<CloseReport>;
 }

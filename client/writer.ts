@@ -5,7 +5,8 @@
  */
 import { schemaIdOf } from './codec/schema.ts';
 import { encodeEnvelope, type Freshness, type TagStamp } from './envelope.ts';
-import { DurabilityError, isConnectivityError } from './errors.ts';
+import { isConnectivityError } from './errors.ts';
+import { writeDurably } from './invalidation/durable-write.ts';
 import { resolveDurability, resolveTtl } from './options.ts';
 import type { Parts } from './parts.ts';
 import type { Filling } from './tiers/local.ts';
@@ -142,22 +143,30 @@ export class Writer {
     if (!entry) return { source: 'none' };
     const { payload, ttlSeconds } = entry;
     if (!remote) return this.#keep(physical, payload, ttlSeconds);
-    const wasDirty = fallback.isDirty(physical);
-    fallback.forget(physical);
+    const { order } = fallback.journal;
+    const place = order.begin(physical);
+    const wasDirty = durability === 'async' && fallback.isDirty(physical);
     const write = local?.write(key);
     let kept: Filling | undefined;
     try {
       let replicas: number | undefined;
-      if (durability === 'async') await remote.set(physical, payload, ttlSeconds, !options.outdates);
-      else replicas = await remote.setDurable(physical, payload, ttlSeconds, durability);
+      if (durability === 'async') {
+        fallback.forget(physical);
+        await remote.set(physical, payload, ttlSeconds, !options.outdates);
+        order.taken(physical, place);
+        fallback.settle(physical, place);
+      } else {
+        const send = (): Promise<number> => remote.setDurable(physical, payload, ttlSeconds, durability);
+        replicas = await writeDurably(fallback, physical, place, send);
+      }
       kept = write && fillingOf(value, entry, options);
       statistics.writes += 1;
-      if (replicas !== undefined) fallback.journal.supersede(physical);
       if (fallback.pending) fallback.recover();
       return replicas === undefined ? { source: 'redis' } : { source: 'redis', replicas };
     } catch (error) {
-      return this.#failed(key, entry, error, { durability, wasDirty, outdates: options.outdates });
+      return this.#failed(key, entry, error, { durability, wasDirty, outdates: options.outdates, place });
     } finally {
+      order.end(physical);
       write?.end(kept);
     }
   }
@@ -183,19 +192,22 @@ export class Writer {
 
   async #delete(keys: readonly string[], physical: readonly string[]): Promise<number> {
     const { remote, fallback, local } = this.#parts;
+    const { order } = fallback.journal;
+    const place = order.beginAll(physical);
     try {
       if (!remote) return this.#forget(physical);
       const removed = await remote.delete(physical);
-      for (const key of physical) fallback.forget(key);
-      fallback.journal.acknowledged(physical);
+      fallback.journal.acknowledged(physical, place);
+      for (const key of physical) fallback.settle(key, place);
       if (fallback.pending) fallback.recover();
       return removed;
     } catch (error) {
       this.#toMemory('delete', error);
       // Replayed when Redis is back; it cannot be known how many of them Redis has.
-      fallback.remember(physical);
-      return this.#forget(physical);
+      fallback.remember(physical, place);
+      return this.#forget(physical.filter((key) => !order.isOvertaken(key, place)));
     } finally {
+      order.endAll(physical);
       local?.forget(keys);
     }
   }
@@ -212,14 +224,23 @@ export class Writer {
     key: string,
     { payload, ttlSeconds }: Encoded,
     error: unknown,
-    write: { readonly durability: Durability; readonly wasDirty: boolean; readonly outdates: boolean },
+    write: {
+      readonly durability: Durability;
+      readonly wasDirty: boolean;
+      readonly outdates: boolean;
+      readonly place: number;
+    },
   ): WriteReceipt {
     const { fallback } = this.#parts;
+    const { place } = write;
     const physical = this.#parts.physical(key);
-    if (write.wasDirty && !(error instanceof DurabilityError)) fallback.restore(physical);
+    const isOvertaken = fallback.journal.order.isOvertaken(physical, place);
+    if (write.wasDirty && !isOvertaken) fallback.restore(physical, place);
     if (write.durability !== 'async') throw error;
     this.#toMemory('set', error);
-    if (write.outdates && !fallback.tryRemember(physical)) throw error;
+    // Redis has a value that was asked for later: this one is of no use any more.
+    if (isOvertaken) return { source: 'none' };
+    if (write.outdates && !fallback.tryRemember(physical, place)) throw error;
     return this.#keep(physical, payload, ttlSeconds);
   }
 

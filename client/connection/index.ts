@@ -5,6 +5,7 @@ import { ClusterConnection } from './cluster/connection.ts';
 import type { CallOptions } from './commands.ts';
 import { Dial } from './dial.ts';
 import type { Argument, Link } from './link.ts';
+import type { PartListener } from './part.ts';
 import { Pool } from './pool.ts';
 import { StockConnection } from './stock.ts';
 import { Supervisor } from './supervisor.ts';
@@ -18,6 +19,8 @@ export interface CacheConnection extends SupervisedConnection {
   at(key: string): CacheConnection;
   /** A RESP2 link of its own, without a name, to the master of the moment, in a cluster to one of them. @throws why there is none */
   subscriber(): Promise<Link>;
+  /** Calls the listener for each event of each connection, before the listeners of `on`. */
+  follow(listener: PartListener): void;
   /** Of a cluster: the slot of a key. Commands with several keys may name those of one slot only, but for MGET, MSET, DEL, UNLINK, EXISTS and TOUCH. */
   slotOf?(key: string): number;
   /** Of a cluster: every shard is there or has been away for as long as a command may take, and some are there. */

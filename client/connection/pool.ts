@@ -17,8 +17,11 @@ import { slotOf } from './cluster/slot.ts';
 import type { CallOptions } from './commands.ts';
 import type { CacheConnection } from './index.ts';
 import type { Argument, Link } from './link.ts';
+import type { PartListener } from './part.ts';
 import type { SentinelStatus } from './sentinels.ts';
 
+/** Their keys may go over several connections: the sum of the answers is the answer. */
+const SUMMED = new Set(['UNLINK', 'DEL', 'EXISTS', 'TOUCH']);
 /** Their first key stands behind the script and the number of keys. */
 const SCRIPTS = new Set(['EVAL', 'EVALSHA', 'FCALL', 'EVAL_RO', 'EVALSHA_RO', 'FCALL_RO']);
 
@@ -34,7 +37,10 @@ export class Pool implements CacheConnection, SupervisedConnection {
   }
 
   request(command: string, args: readonly Argument[], options?: CallOptions): Promise<unknown> {
-    return this.#for(command, args).request(command, args, options);
+    const parts = args.length > 1 ? this.#partsOf(command, args) : undefined;
+    if (!parts) return this.#for(command, args).request(command, args, options);
+    const sent = parts.members.map(([member, keys]) => member.request(command, keys, options));
+    return Promise.all(sent).then(parts.join);
   }
 
   get(key: string, impatient?: boolean): Promise<Buffer | null> {
@@ -42,11 +48,11 @@ export class Pool implements CacheConnection, SupervisedConnection {
   }
 
   call(command: string, ...args: readonly Argument[]): Promise<unknown> {
-    return this.#for(command, args).call(command, ...args);
+    return this.request(command, args, { replica: true });
   }
 
   callBuffer(command: string, ...args: readonly Argument[]): Promise<unknown> {
-    return this.#for(command, args).callBuffer(command, ...args);
+    return this.request(command, args, { buffers: true, replica: true });
   }
 
   callDurable(
@@ -59,6 +65,14 @@ export class Pool implements CacheConnection, SupervisedConnection {
 
   at(key: string): CacheConnection {
     return this.#members[slotOf(key) % this.#members.length] as CacheConnection;
+  }
+
+  /** Each member is a part, with the keys that go over it. */
+  follow(listener: PartListener): void {
+    for (const member of this.#members) {
+      const part = { covers: (key: string) => this.at(key) === member };
+      member.follow((event) => listener(event, part));
+    }
   }
 
   /** A member may have moved before the others: all masters that commands may go to. */
@@ -93,6 +107,43 @@ export class Pool implements CacheConnection, SupervisedConnection {
 
   get #first(): CacheConnection {
     return this.#members[0] as CacheConnection;
+  }
+
+  /**
+   * Each key over its own member, so that a command of many keys keeps its place among those of each. undefined: all are of
+   * one member, or the command is one for all of its keys.
+   */
+  #partsOf(
+    command: string,
+    keys: readonly Argument[],
+  ):
+    | {
+        readonly members: readonly (readonly [CacheConnection, readonly Argument[]])[];
+        readonly join: (replies: readonly unknown[]) => unknown;
+      }
+    | undefined {
+    const name = command.toUpperCase();
+    if (name !== 'MGET' && !SUMMED.has(name)) return undefined;
+    const places = new Map<CacheConnection, number[]>();
+    for (const [place, key] of keys.entries()) {
+      const member = this.at(String(key));
+      const own = places.get(member);
+      if (own) own.push(place);
+      else places.set(member, [place]);
+    }
+    if (places.size === 1) return undefined;
+    const members = [...places].map(
+      ([member, own]) => [member, own.map((i) => keys[i] as Argument)] as const,
+    );
+    if (name !== 'MGET')
+      return { members, join: (replies) => replies.reduce<number>((n, reply) => n + Number(reply), 0) };
+    const join = (replies: readonly unknown[]): unknown => {
+      const values = new Array<unknown>(keys.length);
+      for (const [part, own] of [...places.values()].entries())
+        for (const [n, place] of own.entries()) values[place] = (replies[part] as readonly unknown[])[n];
+      return values;
+    };
+    return { members, join };
   }
 
   #for(command: string, args: readonly Argument[]): CacheConnection {

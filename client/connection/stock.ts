@@ -18,6 +18,7 @@ import type { CallOptions } from './commands.ts';
 import { isRead } from './commands.ts';
 import type { Dial } from './dial.ts';
 import { type Argument, isReply, type Link, tlsOf } from './link.ts';
+import { followWhole, type PartListener } from './part.ts';
 import { now } from './timing.ts';
 
 function stockOptions(options: ResolvedConnection) {
@@ -137,6 +138,10 @@ export class StockConnection implements SupervisedConnection {
     } catch (error) {
       throw error instanceof DurabilityError ? error : mapped(command, error);
     }
+  }
+
+  follow(listener: PartListener): void {
+    followWhole(this.#events, listener);
   }
 
   current(): Redis | undefined {

@@ -28,6 +28,7 @@ import { Generation } from './generation.ts';
 import { Gets } from './gets.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Argument, Link, Role } from './link.ts';
+import { followWhole, type PartListener } from './part.ts';
 import { Refusal } from './refusal.ts';
 import { Replicas } from './replicas.ts';
 import { type Found, Search } from './search.ts';
@@ -110,9 +111,7 @@ export class Supervisor implements SupervisedConnection {
     return this.#standing.forMs;
   }
 
-  sentinels(): SentinelStatus | undefined {
-    return this.#board?.status?.();
-  }
+  sentinels = (): SentinelStatus | undefined => this.#board?.status?.();
 
   call(command: string, ...args: readonly Argument[]): Promise<unknown> {
     return this.request(command, args, { replica: true });
@@ -187,6 +186,10 @@ export class Supervisor implements SupervisedConnection {
   /** Something suggests that the node is no master any more: it is asked now. */
   recheck(): void {
     if (this.#link) this.#heartbeat.recheck(this.#link);
+  }
+
+  follow(listener: PartListener): void {
+    followWhole(this.#events, listener);
   }
 
   current(): Redis | undefined {

@@ -7,6 +7,7 @@ import type { DomainPatterns } from './domains.ts';
 import { compileGlob } from './glob.ts';
 import { Invalidation } from './invalidation.ts';
 import { deleteAll, deleteMatching, type PatternOptions } from './patterns.ts';
+import { ScanDeletion } from './scan-deletion.ts';
 
 export type InvalidationNeeds = Pick<Parts, 'remote' | 'connection' | 'fallback' | 'flights'> & {
   readonly options: Pick<Parts['options'], 'namespace' | 'fallbackEntries'>;
@@ -84,21 +85,28 @@ function scanOf(
   { remote, fallback, coherence, options }: InvalidationNeeds,
   connection: NonNullable<InvalidationNeeds['connection']>,
 ): PatternOptions {
+  const deletion = new ScanDeletion(fallback.journal.order);
   return {
     namespace: options.namespace,
     connection,
     slotOf: connection.slotOf,
     send: (command, args) => {
       const run = (): Promise<unknown> => connection.request(command, args);
-      return remote ? remote.guarded('pattern', run) : run();
+      const sent = remote ? remote.guarded('pattern', run) : run();
+      return command === 'UNLINK' ? deletion.follow(args as readonly string[], sent) : sent;
     },
     deleted: (keys) => {
-      fallback.journal.acknowledged(keys);
+      fallback.journal.acknowledged(keys, deletion.place);
+      deletion.end();
       coherence?.opened?.forget(keys);
     },
     failed: (keys) => {
       coherence?.opened?.forget(keys);
-      fallback.journal.failed(keys);
+      try {
+        fallback.journal.failed(keys, deletion.place);
+      } finally {
+        deletion.end();
+      }
     },
   };
 }

@@ -2,21 +2,25 @@
  * Keys whose old value must not come back: deletions, and invalidations of tags, which are deletions of tag keys.
  *
  *   acknowledged ─▶ recent (kept for `windowMs`) ──the master was replaced──▶ pending ─▶ replayed, forgotten
- *   failed (Redis is away, or the outcome is unknown) ─────────────────────────▲
+ *   failed (Redis is unreachable, or the outcome is unknown) ──────────────────▲
  *
  * A master that is deposed may have acknowledged what its successor never heard of; what it acknowledged in its last `windowMs`
  * is deleted again at the successor. The window stops while the connection is in doubt: a master that hung for a minute
- * acknowledged its last deletion a minute ago.
+ * acknowledged its last deletion a minute ago. A pool and a Cluster have several connections: each covers its own keys.
  *
- * The bound: replay begins with the connection's `ready` or an answer of Redis, and is tried each 250 ms besides, 500 keys a
- * command. A key is pending until then, and this process must not believe what Redis has under it (`isPending`). Beyond
- * `pendingMax` keys a deletion fails with a typed error instead of being forgotten. A replay may delete a newer value: in a
- * cache that is a miss; a value that replicas confirmed is taken out with `supersede`.
+ * The bound: replay begins with the connection's `ready` or an answer of Redis, and is tried each 250 ms besides, 500 keys per
+ * command. A key is pending until then, and this process must not use what Redis has under it (`isPending`). Beyond
+ * `pendingMax` keys a deletion fails with a typed error instead of being forgotten. A replay may delete a newer value that
+ * Redis took as an `async` write: in a cache that is a miss. It never deletes a durable one: `hold`, then `supersede`.
+ *
+ * A write has a place in the order of this process (`write-order.ts`), and settles only what was asked for before it.
  *
  * Left out: what was pending in a process that died; its entries live until their TTL.
  */
+import type { ConnectionPart } from '../connection/part.ts';
 import { NotSentError, OutcomeUnknownError } from '../errors.ts';
 import type { ConnectionEvent } from '../types.ts';
+import { WriteOrder } from '../write-order.ts';
 
 const WINDOW_MS = 10_000;
 const PENDING_MAX = 10_000;
@@ -27,7 +31,7 @@ const RETRY_MS = 250;
 export interface JournalOptions {
   /** Deletes the keys in Redis; resolves when Redis has answered. */
   readonly unlink: (keys: readonly string[]) => Promise<unknown>;
-  /** False: the key's shard is away, and its deletion waits without holding up the others. */
+  /** False: the key's shard is unreachable, and its deletion waits without holding up the others. */
   readonly reachable?: (key: string) => boolean;
   /** For how long an acknowledged deletion may be lost in a failover; more than the replication lag. Default 10000. */
   readonly windowMs?: number;
@@ -40,19 +44,37 @@ export interface JournalOptions {
   readonly now?: () => number;
 }
 
+interface Pending {
+  /** Of the last change, so that a replay does not settle a later one. */
+  readonly change: number;
+  /** The place of the write that it stands for. */
+  readonly place: number;
+}
+
+interface Recent {
+  readonly at: number;
+  readonly place: number;
+}
+
+/** The connection of a test, or of a journal that is told of one only. */
+const WHOLE: ConnectionPart = { covers: () => true };
+
 export class Journal {
+  readonly order = new WriteOrder();
   readonly #options: JournalOptions;
   readonly #now: () => number;
   readonly #windowMs: number;
   readonly #pendingMax: number;
   readonly #recentMax: number;
-  /** With the number of their last change, so that a replay does not settle a later one. */
-  readonly #pending = new Map<string, number>();
-  /** With the time of the acknowledgement, oldest first. */
-  readonly #recent = new Map<string, number>();
-  #changes = 0;
-  /** Since when the connection has been in doubt. */
-  #doubtSince: number | undefined;
+  readonly #pending = new Map<string, Pending>();
+  /** Oldest acknowledgement first. */
+  readonly #recent = new Map<string, Recent>();
+  /** Pending keys that a durable write is replacing, with how many: not replayed meanwhile. */
+  readonly #held = new Map<string, number>();
+  /** Since when each part of the connection has been in doubt. */
+  readonly #doubts = new Map<ConnectionPart, number>();
+  /** The keys that are being replayed now, and when that is over. */
+  #replaying: { readonly keys: ReadonlySet<string>; readonly done: Promise<unknown> } | undefined;
   /** All that is pending is out of reach: not looked through again with every answer. */
   #notBefore = 0;
   #running = false;
@@ -60,6 +82,8 @@ export class Journal {
   #retry: NodeJS.Timeout | undefined;
   /** Acknowledged keys that were pushed out of a full window: they would not be replayed. */
   dropped = 0;
+  /** Keys that were replayed so far. */
+  replayed = 0;
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -82,28 +106,46 @@ export class Journal {
     return this.#recent.size;
   }
 
-  /** To be called with each event of the connection, before anything else hears of it. */
-  noticed(event: ConnectionEvent): void {
-    if (event.type === 'lost' || event.type === 'suspect') this.#doubtSince ??= this.#now();
-    else if (event.type === 'moved') this.#moved();
-    else if (event.type === 'ready') {
-      this.#doubtSince = undefined;
-      this.#notBefore = 0;
-      this.recover();
+  /** To be called with each event of each part of the connection, before any other listener. */
+  noticed(event: ConnectionEvent, part: ConnectionPart = WHOLE): void {
+    switch (event.type) {
+      case 'lost':
+      case 'suspect':
+        if (!this.#doubts.has(part)) this.#doubts.set(part, this.#now());
+        return;
+      case 'moved':
+        this.#moved(part);
+        return;
+      case 'ready':
+        this.#doubts.delete(part);
+        this.#notBefore = 0;
+        this.recover();
+        return;
+      case 'closed':
+        this.#doubts.delete(part);
     }
   }
 
-  /** The master has deleted them. */
-  acknowledged(keys: readonly string[]): void {
+  /** The master has deleted them. @param place of the deletion in `order`; default: the latest */
+  acknowledged(keys: readonly string[], place = this.order.next()): void {
     const at = this.#now();
     for (const key of keys) {
-      this.#pending.delete(key);
-      this.#recent.delete(key);
-      this.#recent.set(key, at);
+      this.order.taken(key, place);
+      this.settle(key, place);
+      this.#remember(key, { at, place });
     }
-    const oldest = (this.#doubtSince ?? at) - this.#windowMs;
-    for (const [key, acknowledgedAt] of this.#recent) {
-      const late = acknowledgedAt < oldest;
+    this.#trim(at);
+  }
+
+  #remember(key: string, acknowledged: Recent): void {
+    this.#recent.delete(key);
+    this.#recent.set(key, acknowledged);
+  }
+
+  #trim(at: number): void {
+    const oldest = Math.min(at, ...this.#doubts.values()) - this.#windowMs;
+    for (const [key, acknowledged] of this.#recent) {
+      const late = acknowledged.at < oldest;
       if (!late && this.#recent.size <= this.#recentMax) return;
       if (!late) this.dropped += 1;
       this.#recent.delete(key);
@@ -111,42 +153,69 @@ export class Journal {
   }
 
   /**
-   * They could not be deleted, or nobody knows whether they were.
+   * They could not be deleted, or it is unknown whether they were; a key for which Redis has taken a later write is left out.
    *
+   * @param place of the deletion in `order`; default: the latest
    * @throws NotSentError too many await it already
-   * @throws OutcomeUnknownError nobody will replay them
+   * @throws OutcomeUnknownError nothing is replayed any more
    */
-  failed(keys: readonly string[]): void {
+  failed(keys: readonly string[], place = this.order.next()): void {
     if (this.#closed) throw new OutcomeUnknownError('The cache was closed before Redis answered');
-    const fresh = keys.filter((key) => !this.#pending.has(key));
+    const outdated = keys.filter((key) => !this.order.isOvertaken(key, place));
+    const fresh = outdated.filter((key) => !this.#pending.has(key));
     if (this.#pending.size + fresh.length > this.#pendingMax)
-      throw new NotSentError(`Redis is away and ${this.#pendingMax} keys await their deletion already`);
-    for (const key of keys) this.restore(key);
+      throw new NotSentError(
+        `Redis is unreachable and ${this.#pendingMax} keys await their deletion already`,
+      );
+    for (const key of outdated) this.restore(key, place);
   }
 
   /** As `failed`; false where it would throw. */
-  tryFailed(key: string): boolean {
+  tryFailed(key: string, place?: number): boolean {
     if (this.#closed || (this.#pending.size >= this.#pendingMax && !this.#pending.has(key))) return false;
-    this.restore(key);
+    this.failed([key], place);
     return true;
   }
 
   /** As `failed`, never refused: for a key that was pending a moment ago. */
-  restore(key: string): void {
-    this.#changes += 1;
-    this.#pending.set(key, this.#changes);
+  restore(key: string, place = this.order.next()): void {
+    this.#pending.set(key, { change: this.order.next(), place });
     this.#recoverSoon();
   }
 
-  /** A newer value is on its way to Redis: nothing is pending for the key unless that fails (`restore`). */
+  /** A newer value is on its way to Redis, behind all replays: nothing is pending for the key unless that fails (`restore`). */
   forget(key: string): void {
     this.#pending.delete(key);
   }
 
-  /** A newer value is in Redis and survives a failover. */
-  supersede(key: string): void {
-    this.#pending.delete(key);
-    this.#recent.delete(key);
+  /** Redis has taken a write of the key: nothing is pending that was asked for before it. True: something was. */
+  settle(key: string, place: number): boolean {
+    const pending = this.#pending.get(key);
+    return pending !== undefined && pending.place < place && this.#pending.delete(key);
+  }
+
+  /** As `settle`; the value survives a failover, too. */
+  supersede(key: string, place = this.order.next()): void {
+    this.settle(key, place);
+    const recent = this.#recent.get(key);
+    if (recent && recent.place < place) this.#recent.delete(key);
+  }
+
+  /**
+   * A durable value is about to be sent, on a connection of its own: the key stays pending, and is not replayed until `release`.
+   *
+   * @returns the end of a replay that is on its way and would delete the value; undefined: there is none
+   */
+  hold(key: string): Promise<unknown> | undefined {
+    this.#held.set(key, (this.#held.get(key) ?? 0) + 1);
+    return this.#replaying?.keys.has(key) ? this.#replaying.done : undefined;
+  }
+
+  release(key: string): void {
+    const others = (this.#held.get(key) ?? 1) - 1;
+    if (others > 0) this.#held.set(key, others);
+    else this.#held.delete(key);
+    if (this.#pending.size > 0) this.#recoverSoon();
   }
 
   /** Redis answers again. Safe to call at any time. */
@@ -164,7 +233,7 @@ export class Journal {
       });
   }
 
-  /** A connection that was never lost says no `ready`, and an answer may not come: who asks for what is pending asks not Redis. */
+  /** A connection that was never lost emits no `ready`, and an answer may not come: reads of pending keys do not ask Redis. */
   #recoverSoon(): void {
     if (this.#running || this.#closed || this.#retry) return;
     this.#retry = setTimeout(() => {
@@ -175,26 +244,29 @@ export class Journal {
     this.#retry.unref();
   }
 
-  /** @returns how many were never replayed */
-  close(): number {
+  /** Replays nothing any more. @returns the keys that were never replayed */
+  close(): readonly string[] {
     this.#closed = true;
     clearTimeout(this.#retry);
-    return this.#pending.size;
+    return [...this.#pending.keys()];
   }
 
   /** Another master: what the former one acknowledged lately, it may not know of. */
-  #moved(): void {
-    const oldest = (this.#doubtSince ?? this.#now()) - this.#windowMs;
-    for (const [key, at] of this.#recent) if (at >= oldest) this.restore(key);
-    this.#recent.clear();
+  #moved(part: ConnectionPart): void {
+    const oldest = (this.#doubts.get(part) ?? this.#now()) - this.#windowMs;
+    for (const [key, { at, place }] of this.#recent) {
+      if (!part.covers(key)) continue;
+      this.#recent.delete(key);
+      if (at >= oldest) this.restore(key, place);
+    }
   }
 
-  #batch(): readonly (readonly [key: string, change: number])[] {
+  #batch(): ReadonlyMap<string, number> {
     const { reachable = () => true } = this.#options;
-    const batch: [string, number][] = [];
-    for (const [key, change] of this.#pending) {
-      if (batch.length === BATCH) break;
-      if (reachable(key)) batch.push([key, change]);
+    const batch = new Map<string, number>();
+    for (const [key, { change }] of this.#pending) {
+      if (batch.size === BATCH) break;
+      if (!this.#held.has(key) && reachable(key)) batch.set(key, change);
     }
     return batch;
   }
@@ -202,17 +274,33 @@ export class Journal {
   async #replay(): Promise<void> {
     while (this.#pending.size > 0 && !this.#closed) {
       const batch = this.#batch();
-      if (batch.length === 0) {
+      if (batch.size === 0) {
         this.#notBefore = this.#now() + RETRY_MS;
-        throw new NotSentError('the shards of all that is pending are away');
+        throw new NotSentError('the shards of all that is pending are unreachable');
       }
-      const keys = batch.map(([key]) => key);
-      await this.#options.unlink(keys);
-      const settled = batch.filter(([key, change]) => this.#pending.get(key) === change).map(([key]) => key);
-      // The successor may be succeeded in its turn.
-      this.acknowledged(settled);
-      for (const key of settled) this.#options.settled?.(key);
+      const done = this.#options.unlink([...batch.keys()]);
+      this.#replaying = { keys: new Set(batch.keys()), done: done.catch(() => {}) };
+      try {
+        await done;
+      } finally {
+        this.#replaying = undefined;
+      }
+      this.#replayed(batch);
     }
     this.#options.settled?.(undefined);
+  }
+
+  #replayed(batch: ReadonlyMap<string, number>): void {
+    const at = this.#now();
+    for (const [key, change] of batch) {
+      const pending = this.#pending.get(key);
+      if (pending?.change !== change) continue;
+      this.#pending.delete(key);
+      // The successor may be succeeded in its turn.
+      this.#remember(key, { at, place: pending.place });
+      this.replayed += 1;
+      this.#options.settled?.(key);
+    }
+    this.#trim(at);
   }
 }

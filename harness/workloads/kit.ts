@@ -56,7 +56,7 @@ export function adaptCache(cache: Cache, onEvent: ClientEventSink): Adapter {
       return { source, value };
     },
     failure: kitFailure,
-    close: () => cache.close(),
+    close: async () => void (await cache.close()),
   };
 }
 

@@ -71,7 +71,7 @@ describe('a password that is rotated while the client runs', () => {
       namespace: 'rotated',
       ...more,
     });
-    onTestFinished(() => cache.close());
+    onTestFinished(async () => void (await cache.close()));
     const durability = { replicas: 1, timeoutMs: 1000 };
     const durable = async (): Promise<boolean> =>
       cache.set('durable', 1, { durability }).then(
@@ -113,7 +113,7 @@ describe('a password that is rotated while the client runs', () => {
       replicaReads: {},
       namespace: 'rotated',
     });
-    onTestFinished(() => cache.close());
+    onTestFinished(async () => void (await cache.close()));
     await until('Redis takes writes', async () => (await cache.set('w', 1)).source === 'redis');
     await until('all sentinels answer', () => cache.connection?.sentinels?.()?.answering === 3);
     await data.rotate('second');
@@ -144,7 +144,7 @@ describe('a password that is rotated while the client runs', () => {
       password: account.secret,
       namespace: 'rotated',
     });
-    onTestFinished(() => cache.close());
+    onTestFinished(async () => void (await cache.close()));
     const keys = Array.from({ length: 30 }, (_, i) => `k${i}`);
     const all = async (): Promise<boolean> =>
       (await Promise.all(keys.map((key) => cache.set(key, key)))).every(({ source }) => source === 'redis');
@@ -292,7 +292,7 @@ describe('a server that refuses the login', () => {
       poolSize: 4,
       commandTimeoutMs: 200,
     });
-    onTestFinished(() => cache.close());
+    onTestFinished(async () => void (await cache.close()));
     await until('two seconds', async () => performance.now() - startedAt > 2000);
     const attempts = (await refused()) - before;
     // Each of four connections at once, and then after 250, 750 and 1750 ms, less the jitter.
@@ -304,7 +304,7 @@ describe('a server that refuses the login', () => {
   it('is reached soon after it has the password', async () => {
     await using redis = await RedisProcess.start({ host, password: 'secret' });
     const connection = connect({ mode: 'standalone', address: redis.address, password: 'later' });
-    onTestFinished(() => connection.close());
+    onTestFinished(async () => void (await connection.close()));
     await expect(connection.call('GET', 'k')).rejects.toThrowError(/WRONGPASS/);
     await redis.admin().config('SET', 'requirepass', 'later');
     await until('it is connected', () => connection.state.kind === 'ready', 6000);

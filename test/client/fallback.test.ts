@@ -4,11 +4,13 @@ import {
   type Cache,
   type CacheEvent,
   encodeEnvelope,
+  memoryCache,
   NotSentError,
   OutcomeUnknownError,
   type RedisCacheOptions,
   redisCache,
 } from '../../client/index.ts';
+import { muted } from '../support/muted.ts';
 import { RedisProcess, until } from '../support/redis.ts';
 
 describe('while Redis is away', () => {
@@ -160,6 +162,78 @@ describe('while Redis is away', () => {
     const outcomes = await Promise.allSettled(asked);
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected', 'rejected']);
   });
+
+  it('what waits when the cache is closed is deleted in Redis first, if Redis comes back in time', async () => {
+    await open();
+    for (const key of ['set', 'deleted', 'kept']) await cache.set(key, 'old');
+    await redis.kill();
+    await cache.set('set', 'new');
+    await cache.delete('deleted');
+    await cache.invalidateTags('t');
+    const closing = cache.close();
+    await redis.start();
+    expect(await closing).toEqual({ replayed: 3, lost: [] });
+    expect(await redis.admin().exists('f:set', 'f:deleted')).toBe(0);
+    expect(await redis.admin().exists('f:kept')).toBe(1);
+    expect(events.map(({ type }) => type)).not.toContain('deletions-lost');
+  });
+
+  it('what is lost when the cache is closed is in its result and in an event', async () => {
+    await open();
+    for (const key of ['set', 'deleted']) await cache.set(key, 'old');
+    await redis.kill();
+    await cache.set('set', 'new');
+    await cache.delete('deleted');
+    const startedAt = performance.now();
+    const report = await cache.close();
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    expect(report).toEqual({ replayed: 0, lost: ['f:set', 'f:deleted'] });
+    expect(await cache.close()).toBe(report);
+    expect(events.filter(({ type }) => type === 'deletions-lost')).toMatchObject([{ keys: report.lost }]);
+  });
+
+  it('what is closed with nothing pending is closed at once, Redis or not', async () => {
+    await open();
+    await redis.kill();
+    await cache.get('k');
+    const startedAt = performance.now();
+    expect(await cache.close()).toEqual({ replayed: 0, lost: [] });
+    expect(performance.now() - startedAt).toBeLessThan(4000);
+    const memory = memoryCache();
+    await memory.set('k', 1);
+    await memory.delete('k');
+    expect(await memory.close()).toEqual({ replayed: 0, lost: [] });
+  });
+
+  it.each(['delete', 'set'] as const)(
+    'a %s whose answer does not come undoes no durable write that was asked for later',
+    async (operation) => {
+      await using relay = await muted(redis.address);
+      const durability = { replicas: 1, timeoutMs: 1000 };
+      const { host, port } = redis.address;
+      await using _replica = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });
+      // Silence of 600 ms is none yet: the connection is not given up.
+      await open({ address: relay.address, commandTimeoutMs: 600, hangSuspectedMs: 5000 });
+      await until('a replica confirms', () =>
+        cache.set('k', 'old', { durability }).then(
+          () => true,
+          () => false,
+        ),
+      );
+      // Everything but durable writes goes over the first connection.
+      relay.mute(0);
+      const failing = operation === 'delete' ? cache.delete('k') : cache.set('k', 'older');
+      const unanswered = failing.then((result) => result);
+      await cache.set('k', 'confirmed', { durability });
+      await unanswered;
+      expect(events.some((event) => event.type === 'fallback' && event.operation === operation)).toBe(true);
+      relay.unmute(0);
+      await until('Redis answers', async () => (await cache.lookup('k')).source === 'redis');
+      expect(await cache.get('k')).toBe('confirmed');
+      expect(await redis.admin().exists('f:k')).toBe(1);
+      await cache.close();
+    },
+  );
 
   it('a write whose answer is lost is not repeated: its outcome is unknown', async () => {
     await open({ fallbackEntries: 0 });

@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ConfigurationError, clusterCache, redisCache, tieredCache } from '../../client/index.ts';
+import type { CacheConnection } from '../../client/connection/index.ts';
+import { Pool } from '../../client/connection/pool.ts';
+import {
+  ConfigurationError,
+  type ConnectionEvent,
+  clusterCache,
+  redisCache,
+  type SupervisedConnection,
+  tieredCache,
+} from '../../client/index.ts';
 import { cacheContract } from '../contracts/cache.ts';
 import { RedisProcess, until } from '../support/redis.ts';
 
@@ -41,6 +50,46 @@ describe('a pool of connections', () => {
     await Promise.all(Array.from({ length: 50 }, (_, i) => cache.set(`k${i % 5}`, i)));
     for (let k = 0; k < 5; k++) expect(await cache.get(`k${k}`)).toBe(45 + k);
     await cache.close();
+  });
+
+  it('keeps it for commands of many keys, too, and gives their answers in the order of the keys', async () => {
+    const cache = redisCache({ address: redis.address, namespace: 'many', poolSize: 4 });
+    await cache.ping();
+    const keys = Array.from({ length: 60 }, (_, i) => `k${i}`);
+    for (let round = 0; round < 10; round++) {
+      const asked = [
+        cache.setMany(new Map(keys.map((key) => [key, `before ${round}`]))),
+        cache.delete(...keys),
+        ...keys.filter((_, i) => i % 2 === 0).map((key) => cache.set(key, `${key} ${round}`)),
+      ];
+      await Promise.all(asked);
+      const expected = keys.flatMap((key, i) => (i % 2 === 0 ? [[key, `${key} ${round}`] as const] : []));
+      expect(await cache.getMany(keys)).toEqual(new Map(expected));
+    }
+    const raw = cache.connection as SupervisedConnection;
+    expect(await raw.call('EXISTS', ...keys.map((key) => `many:${key}`))).toBe(30);
+    await cache.close();
+  });
+
+  it('tells of the events of each connection, with the keys that go over it', () => {
+    const members = Array.from({ length: 3 }, () => {
+      const listeners: ((event: ConnectionEvent) => void)[] = [];
+      const follow = (listener: (event: ConnectionEvent) => void): void => void listeners.push(listener);
+      const emit = (event: ConnectionEvent): void => {
+        for (const listen of listeners) listen(event);
+      };
+      return { follow, emit };
+    });
+    const [first, ...others] = members as unknown as CacheConnection[];
+    const pool = new Pool([first as CacheConnection, ...others]);
+    const heard: (readonly [string, readonly string[]])[] = [];
+    const keys = Array.from({ length: 30 }, (_, i) => `k${i}`);
+    pool.follow((event, part) => heard.push([event.type, keys.filter((key) => part.covers(key))]));
+    for (const { emit } of members) emit({ type: 'closed' });
+    expect(heard.map(([type]) => type)).toEqual(['closed', 'closed', 'closed']);
+    // Each key is one's.
+    expect(heard.flatMap(([, covered]) => covered).sort()).toEqual([...keys].sort());
+    expect(heard.every(([, covered]) => covered.length > 0)).toBe(true);
   });
 
   it('is refused where it has no meaning', () => {

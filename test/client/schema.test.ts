@@ -63,7 +63,7 @@ const modes: readonly [string, (options: CacheOptions) => Cache][] = [
 describe.each(modes)('a schema without a name of its own, %s', (_, make) => {
   const open = async (): Promise<{ cache: Cache; reasons: string[] }> => {
     const cache = make({ namespace: 'ns' });
-    onTestFinished(() => cache.close());
+    onTestFinished(async () => void (await cache.close()));
     const reasons: string[] = [];
     cache.on((event: CacheEvent) => event.type === 'purged' && reasons.push(event.reason));
     await cache.ping();

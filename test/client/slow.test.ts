@@ -178,7 +178,7 @@ describe.each(rigs)('%s that is slow', (_, start, modes) => {
     async (name, __, open) => {
       const namespace = `away-${name.replaceAll(' ', '-')}`;
       const cache = open(rig, { namespace, commandTimeoutMs: 300, compute: { patienceMs: 100 } });
-      onTestFinished(() => cache.close());
+      onTestFinished(async () => void (await cache.close()));
       onTestFinished(() => rig.proxies.delay(0));
       const redisHas = (key: string): Promise<boolean> => rig.has(cache.physicalKey(key));
       const takenByRedis = async (): Promise<boolean> => (await cache.set('probe', 1)).source === 'redis';

@@ -17,6 +17,7 @@ import type { CallOptions } from '../commands.ts';
 import type { Dial } from '../dial.ts';
 import type { CacheConnection } from '../index.ts';
 import type { Argument, Link } from '../link.ts';
+import type { PartListener } from '../part.ts';
 import { Supervisor } from '../supervisor.ts';
 import { delay, now } from '../timing.ts';
 import { othersServe } from './away.ts';
@@ -46,6 +47,7 @@ export class ClusterConnection implements CacheConnection {
   readonly #board: ClusterBoard;
   readonly #router: Router;
   readonly #members = new Map<Shard, Member>();
+  readonly #followers: PartListener[] = [];
   readonly #openedAt = Date.now();
   #closed = false;
 
@@ -176,6 +178,22 @@ export class ClusterConnection implements CacheConnection {
     return undefined;
   }
 
+  /** Each shard is a part; a key whose shard is not known is covered by all. */
+  follow(listener: PartListener): void {
+    this.#followers.push(listener);
+    for (const { supervisor } of this.#members.values()) this.#follow(listener, supervisor);
+  }
+
+  #follow(listener: PartListener, supervisor: Supervisor): void {
+    const part = {
+      covers: (key: string): boolean => {
+        const owner = this.at(key);
+        return owner === supervisor || owner === this;
+      },
+    };
+    supervisor.follow((event) => listener(event, part));
+  }
+
   async subscriber(): Promise<Link> {
     return ready(await this.#supervisors()).subscriber();
   }
@@ -268,6 +286,7 @@ export class ClusterConnection implements CacheConnection {
         close: () => board.alert(shard, false),
       };
     });
+    for (const listener of this.#followers) this.#follow(listener, supervisor);
     return { supervisor, changed: () => changed() };
   }
 

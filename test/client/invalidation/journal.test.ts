@@ -1,5 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { ConnectionPart } from '../../../client/connection/part.ts';
+import { Fallback } from '../../../client/fallback.ts';
 import { type Cache, NotSentError, sentinelCache } from '../../../client/index.ts';
+import { writeDurably } from '../../../client/invalidation/durable-write.ts';
 import { Journal, type JournalOptions } from '../../../client/invalidation/journal.ts';
 import type { ConnectionEvent } from '../../../client/types.ts';
 import { type RedisProcess, type SentinelSet, startSentinelSet, until } from '../../support/redis.ts';
@@ -26,6 +29,7 @@ describe('the journal of deletions', () => {
     calls = [];
     open();
   });
+  afterEach(() => void journal.close());
   const done = (): Promise<void> => until('all are replayed', () => journal.pending === 0);
 
   it('repeats at the new master what the former acknowledged in its last seconds, and no more', async () => {
@@ -78,6 +82,124 @@ describe('the journal of deletions', () => {
     expect(journal.pending).toBe(0);
   });
 
+  describe('of several connections', () => {
+    const part = (prefix: string): ConnectionPart => ({ covers: (key) => key.startsWith(prefix) });
+    const [a, b] = [part('a'), part('b')];
+
+    it('repeats what went over the one that has moved', async () => {
+      journal.acknowledged(['a:1', 'b:1']);
+      journal.noticed(moved, b);
+      journal.noticed(ready, b);
+      await done();
+      journal.noticed(moved, a);
+      journal.noticed(ready, a);
+      await done();
+      expect(calls).toEqual([['b:1'], ['a:1']]);
+    });
+
+    it('stops the window of one that is in doubt, whatever the others say', async () => {
+      journal.acknowledged(['a:1']);
+      at = 9_000;
+      journal.noticed(lost, a);
+      journal.noticed(lost, b);
+      journal.noticed(ready, b);
+      at = 60_000;
+      journal.acknowledged(['b:1']);
+      journal.noticed(moved, a);
+      journal.noticed(ready, a);
+      await done();
+      expect(calls).toEqual([['a:1']]);
+    });
+  });
+
+  describe('and writes of the same key', () => {
+    const order = () => journal.order;
+
+    it('repeats no deletion that failed after a later write was taken', () => {
+      const deletion = order().begin('k');
+      const write = order().begin('k');
+      order().taken('k', write);
+      journal.supersede('k', write);
+      order().end('k');
+      journal.failed(['k', 'other'], deletion);
+      order().end('k');
+      expect([journal.isPending('k'), journal.isPending('other')]).toEqual([false, true]);
+      // Nothing of it is remembered.
+      journal.failed(['k']);
+      expect(journal.isPending('k')).toBe(true);
+    });
+
+    it('repeats one that was asked for after the write', () => {
+      const write = order().begin('k');
+      const deletion = order().begin('k');
+      journal.failed(['k'], deletion);
+      journal.supersede('k', write);
+      expect(journal.isPending('k')).toBe(true);
+    });
+
+    it('leaves a key alone that a durable write is replacing, until that has failed', async () => {
+      const { promise, reject } = Promise.withResolvers<number>();
+      const fallback = new Fallback(10, async (keys) => void calls.push(keys));
+      fallback.remember(['k', 'other']);
+      const place = fallback.journal.order.begin('k');
+      const written = writeDurably(fallback, 'k', place, () => promise);
+      fallback.recover();
+      await until('the other is replayed', () => !fallback.isDirty('other'));
+      // Reads do not trust Redis meanwhile.
+      expect([fallback.isDirty('k'), calls]).toEqual([true, [['other']]]);
+      reject(new NotSentError('a test'));
+      await expect(written).rejects.toThrowError(NotSentError);
+      await until('it is replayed', () => !fallback.isDirty('k'));
+      expect(calls).toEqual([['other'], ['k']]);
+      fallback.stop();
+    });
+
+    it('waits with a durable write for the replay of its key, and replays it never again', async () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const steps: string[] = [];
+      const fallback = new Fallback(10, (keys) => {
+        steps.push(`replay ${keys}`);
+        return promise.then(() => void steps.push('replayed'));
+      });
+      fallback.memory.set('k', Buffer.from('older'), null);
+      fallback.remember(['k']);
+      fallback.recover();
+      const place = fallback.journal.order.begin('k');
+      const written = writeDurably(fallback, 'k', place, async () => void steps.push('written'));
+      await new Promise(setImmediate);
+      resolve();
+      await written;
+      expect(steps).toEqual(['replay k', 'replayed', 'written']);
+      expect([fallback.isDirty('k'), fallback.memory.size]).toEqual([false, 0]);
+      fallback.journal.noticed(moved);
+      expect(fallback.journal.pending).toBe(0);
+      fallback.stop();
+    });
+
+    it('does not repeat at a successor what a durable write has replaced while the master moved', () => {
+      journal.acknowledged(['k']);
+      const place = journal.order.begin('k');
+      journal.hold('k');
+      journal.noticed(moved);
+      expect(journal.isPending('k')).toBe(true);
+      journal.supersede('k', place);
+      journal.release('k');
+      expect(journal.isPending('k')).toBe(false);
+    });
+
+    it.each([
+      [true, false],
+      [false, true],
+    ])('keeps a key pending whose NX write was not made: %s', async (wrote, pending) => {
+      const fallback = new Fallback(10, () => Promise.reject(new NotSentError('a test')));
+      fallback.remember(['k']);
+      const place = fallback.journal.order.begin('k');
+      await writeDurably(fallback, 'k', place, async () => wrote, Boolean);
+      expect(fallback.isDirty('k')).toBe(pending);
+      fallback.stop();
+    });
+  });
+
   it('forgets after its window, and says how many it could not keep', () => {
     open({ recentMax: 3 });
     journal.acknowledged(['a', 'b', 'c', 'd']);
@@ -93,7 +215,7 @@ describe('the journal of deletions', () => {
     expect(() => journal.failed(['a', 'b'])).not.toThrow();
     expect(() => journal.failed(['c'])).toThrowError(NotSentError);
     expect([journal.tryFailed('a'), journal.tryFailed('c'), journal.pending]).toEqual([true, false, 2]);
-    expect(journal.close()).toBe(2);
+    expect(journal.close()).toEqual(['a', 'b']);
     journal.recover();
     expect(calls).toEqual([]);
   });
@@ -120,7 +242,7 @@ describe('the journal of deletions', () => {
   });
 });
 
-describe('a failover that lost a deletion', () => {
+describe.each([1, 4])('a failover that lost deletions, with %i connections', (poolSize) => {
   let set: SentinelSet;
   let cache: Cache;
 
@@ -130,6 +252,7 @@ describe('a failover that lost a deletion', () => {
     cache = sentinelCache({
       sentinels: set.sentinels.slice(0, 1).map(({ address }) => address),
       namespace: 'f',
+      poolSize,
     });
     await cache.ping();
   });
@@ -142,26 +265,41 @@ describe('a failover that lost a deletion', () => {
   it('brings nothing back: it is deleted again, and not believed until then', async () => {
     const former = await set.master();
     const next = set.redis.find((node) => node !== former) as RedisProcess;
-    for (const key of ['deleted', 'kept']) await cache.set(key, 'old');
-    await until('the replica has them', async () => (await next.admin().exists('f:deleted', 'f:kept')) === 2);
+    // Over all connections of a pool.
+    const deleted = Array.from({ length: 16 }, (_, i) => `deleted:${i}`);
+    const physical = deleted.map((key) => `f:${key}`);
+    for (const key of [...deleted, 'kept', 'confirmed']) await cache.set(key, 'old');
+    await until(
+      'the replica has them',
+      async () => (await next.admin().exists(...physical, 'f:kept')) === 17,
+    );
+    const durability = { replicas: 2, timeoutMs: 2000 };
+    await cache.delete('confirmed');
+    await cache.setIfAbsent('confirmed', 'new', { durability });
     // The replicas cannot follow any more: what comes now, they never hear of.
     for (const node of set.redis)
       if (node !== former) await node.admin().config('SET', 'masterauth', 'wrong');
     await former.admin().call('CLIENT', 'KILL', 'TYPE', 'REPLICA');
-    expect(await cache.delete('deleted')).toBe(1);
-    expect(await next.admin().exists('f:deleted')).toBe(1);
+    expect(await cache.delete(...deleted)).toBe(16);
+    expect(await next.admin().exists(...physical)).toBe(16);
     const moves: string[] = [];
     cache.on(({ type }) => moves.push(type));
     await former.kill();
     await next.admin().call('REPLICAOF', 'NO', 'ONE');
+    const expectNoneOld = async (): Promise<void> => {
+      expect(await cache.getMany(deleted)).toEqual(new Map());
+      for (const key of deleted) expect(await cache.get(key)).toBeUndefined();
+    };
     await until('the cache has moved', async () => {
-      expect(await cache.get('deleted')).toBeUndefined();
+      await expectNoneOld();
       return moves.includes('moved');
     });
-    await until('it is deleted again', async () => {
-      expect(await cache.get('deleted')).toBeUndefined();
-      return (await next.admin().exists('f:deleted')) === 0;
+    await until('all are deleted again', async () => {
+      await expectNoneOld();
+      return (await next.admin().exists(...physical)) === 0;
     });
     expect(await cache.get('kept')).toBe('old');
+    // Two replicas have confirmed it: the deletion before it is not repeated.
+    expect(await cache.getEntry('confirmed')).toEqual({ value: 'new', source: 'redis' });
   });
 });

@@ -31,7 +31,7 @@ async function open(boundMs = BOUND_MS, compute: ComputeDefaults = {}): Promise<
     // Nothing is loaded twice because the machine is busy.
     compute: { patienceMs: 5_000, ...compute },
   });
-  onTestFinished(() => cache.close());
+  onTestFinished(async () => void (await cache.close()));
   await until('the first tier answers', async () => {
     await cache.set('live', 1);
     return (await cache.getEntry('live'))?.source === 'l1';
@@ -141,7 +141,7 @@ describe('a value that this process has written', () => {
   it('that was overwritten in the same turn of the server is gone within the bound, read or not', async () => {
     const cache = await open();
     const observer = new Tier({ mode: 'standalone', address: redis.address });
-    onTestFinished(() => observer.close());
+    onTestFinished(async () => void (await observer.close()));
     await observer.live();
     let merged = 0;
     for (let round = 0; round < 10 || merged < 4; round++) {

@@ -36,7 +36,7 @@ describe('a load', () => {
       namespace: 'ns',
       compute: { patienceMs: 5_000, leaseMs: 60_000 },
     });
-    onTestFinished(() => cache.close());
+    onTestFinished(async () => void (await cache.close()));
     await cache.ping();
     // As a first tier does, without and with `l1.prefixes: ['v']`.
     const all = await listen(['ns:']);

@@ -1,0 +1,38 @@
+/**
+ * A durable write beside the journal of deletions: it is sent on a connection of its own, so that a replayed deletion of its
+ * key could reach Redis after it. Until it is taken the key stays pending, and no read trusts what Redis has.
+ */
+import { DurabilityError } from '../errors.ts';
+import type { Fallback } from '../fallback.ts';
+
+/**
+ * Sends the write once no replay of its key is on its way.
+ *
+ * @param place of the write in the journal's order
+ * @param wrote false: Redis answered and has written nothing (NX)
+ */
+export async function writeDurably<R>(
+  fallback: Fallback,
+  physical: string,
+  place: number,
+  send: () => Promise<R>,
+  wrote: (result: R) => boolean = () => true,
+): Promise<R> {
+  const { journal } = fallback;
+  try {
+    const replay = journal.hold(physical);
+    if (replay) await replay;
+    const result = await send();
+    if (wrote(result)) {
+      journal.order.taken(physical, place);
+      fallback.supersede(physical, place);
+    }
+    return result;
+  } catch (error) {
+    // The master has it, and what was pending is replaced there.
+    if (error instanceof DurabilityError) fallback.settle(physical, place);
+    throw error;
+  } finally {
+    journal.release(physical);
+  }
+}

@@ -1,0 +1,28 @@
+/** The deletion that a scan has under way, one at a time, as one of this process's writes of its keys. */
+import { isConnectivityError } from '../errors.ts';
+import type { WriteOrder } from '../write-order.ts';
+
+export class ScanDeletion {
+  readonly #order: WriteOrder;
+  #keys: readonly string[] = [];
+  place = 0;
+
+  constructor(order: WriteOrder) {
+    this.#order = order;
+  }
+
+  /** Begins with the command; `end` follows its outcome, except that a refusal by Redis ends it here. */
+  follow(keys: readonly string[], sent: Promise<unknown>): Promise<unknown> {
+    this.#keys = keys;
+    this.place = this.#order.beginAll(keys);
+    return sent.catch((error: unknown) => {
+      if (!isConnectivityError(error)) this.end();
+      throw error;
+    });
+  }
+
+  end(): void {
+    this.#order.endAll(this.#keys);
+    this.#keys = [];
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * The order in which this process asked for the writes of a key, kept while some of them are on their way: a write that fails
+ * late must not undo a write that was asked for later and that Redis has taken.
+ *
+ *   begin ─▶ taken, or failed and perhaps overtaken ─▶ end
+ */
+interface Running {
+  count: number;
+  /** The latest write that Redis has taken; 0: none. */
+  taken: number;
+}
+
+export class WriteOrder {
+  readonly #running = new Map<string, Running>();
+  #last = 0;
+
+  /** A number above all before it. */
+  next(): number {
+    this.#last += 1;
+    return this.#last;
+  }
+
+  /** The write's place among the others of this process; `end` has to follow. */
+  begin(key: string): number {
+    this.#add(key);
+    return this.next();
+  }
+
+  /** As `begin`, for one write of several keys. */
+  beginAll(keys: readonly string[]): number {
+    for (const key of keys) this.#add(key);
+    return this.next();
+  }
+
+  taken(key: string, place: number): void {
+    const running = this.#running.get(key);
+    if (running && running.taken < place) running.taken = place;
+  }
+
+  /** Redis has taken a write of the key that was asked for later. */
+  isOvertaken(key: string, place: number): boolean {
+    return (this.#running.get(key)?.taken ?? 0) > place;
+  }
+
+  endAll(keys: readonly string[]): void {
+    for (const key of keys) this.end(key);
+  }
+
+  #add(key: string): void {
+    const running = this.#running.get(key);
+    if (running) running.count += 1;
+    else this.#running.set(key, { count: 1, taken: 0 });
+  }
+
+  end(key: string): void {
+    const running = this.#running.get(key);
+    if (!running) return;
+    running.count -= 1;
+    if (running.count === 0) this.#running.delete(key);
+  }
+}
