@@ -162,8 +162,8 @@ function memoryCheck(answer: Answer, warnRatio: number): Health['checks']['memor
   const info = answer as RedisInfo;
   const usedBytes = number(info, 'used_memory');
   const maxBytes = number(info, 'maxmemory');
-  if (usedBytes === undefined) return unknown('INFO does not say it');
-  if (!maxBytes) return { status: 'pass', usedBytes };
+  if (usedBytes === undefined || maxBytes === undefined) return unknown('INFO does not say it');
+  if (maxBytes === 0) return { status: 'pass', usedBytes };
   const usageRatio = usedBytes / maxBytes;
   return usageRatio >= warnRatio
     ? { status: 'warn', usedBytes, maxBytes, usageRatio, reason: `at or above ${warnRatio} of maxmemory` }
@@ -180,18 +180,25 @@ function replicationCheck(answer: Answer, minReplicas: number): Health['checks']
     return info.get('master_link_status') === 'up'
       ? { status: 'pass', role }
       : { status: 'fail', role, reason: 'the replica has lost its master' };
-  const replicas = number(info, 'connected_slaves') ?? 0;
-  const offset = number(info, 'master_repl_offset') ?? 0;
-  const lags = Array.from(
-    { length: replicas },
-    (_, i) => /offset=(\d+)/.exec(info.get(`slave${i}`) ?? '')?.[1],
-  )
-    .filter((text) => text !== undefined)
-    .map((text) => Math.max(0, offset - Number(text)));
-  const seen = { role, replicas, ...(lags.length > 0 && { lagBytes: Math.max(...lags) }) };
+  const replicas = number(info, 'connected_slaves');
+  if (replicas === undefined) return unknown('INFO does not say it');
+  const lagBytes = longestLagBytes(info);
+  const seen = { role, replicas, ...(lagBytes !== undefined && { lagBytes }) };
   return replicas < minReplicas
     ? { status: 'warn', ...seen, reason: `${replicas} of ${minReplicas} replicas are connected` }
     : { status: 'pass', ...seen };
+}
+
+/** Of the replicas that the master counts; undefined where it does not say. */
+function longestLagBytes(info: RedisInfo): number | undefined {
+  const offset = number(info, 'master_repl_offset');
+  if (offset === undefined) return undefined;
+  let longest: number | undefined;
+  for (const [field, text] of info) {
+    const acknowledged = /^slave\d+$/.test(field) ? /offset=(\d+)/.exec(text)?.[1] : undefined;
+    if (acknowledged !== undefined) longest = Math.max(longest ?? 0, offset - Number(acknowledged));
+  }
+  return longest;
 }
 
 function sentinelCheck(cache: Cache): Health['checks']['sentinel'] {
@@ -211,10 +218,13 @@ function clusterCheck(answer: Answer): Health['checks']['cluster'] {
   const missing = without(answer);
   if (missing) return missing;
   const info = answer as RedisInfo;
-  const state = info.get('cluster_state') ?? 'unknown';
-  const slotsOk = number(info, 'cluster_slots_ok') ?? 0;
-  const seen = { state, slotsOk, nodes: number(info, 'cluster_known_nodes') ?? 0 };
+  const state = info.get('cluster_state');
+  if (state === undefined) return unknown('CLUSTER INFO does not say it');
+  const slotsOk = number(info, 'cluster_slots_ok');
+  const nodes = number(info, 'cluster_known_nodes');
+  const seen = { state, ...(slotsOk !== undefined && { slotsOk }), ...(nodes !== undefined && { nodes }) };
   if (state !== 'ok') return { status: 'fail', ...seen, reason: `cluster_state is ${state}` };
+  if (slotsOk === undefined) return { ...unknown('CLUSTER INFO does not say it'), ...seen };
   return slotsOk === SLOTS
     ? { status: 'pass', ...seen }
     : { status: 'warn', ...seen, reason: `${slotsOk} of ${SLOTS} slots` };

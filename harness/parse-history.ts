@@ -3,10 +3,15 @@
  * merges everything on the run's clock. Pure.
  *
  * A line that was cut off at the very end of a file is what a killed writer leaves: it is left out and named in `torn`. A
- * broken line anywhere else, an operation that completes twice or that was never invoked, is not a history at all:
- * KitError EVIDENCE_BROKEN with file and line, because judging the rest would be guessing.
+ * broken line anywhere else, a number out of its bounds, an operation that completes twice, before it was sent or that was
+ * never invoked, is not a history at all: KitError EVIDENCE_BROKEN with file and line, because judging the rest would be
+ * guessing.
  */
 import { EXIT, KitError } from '../config/errors.ts';
+import { excerpt, shorten } from './evidence/excerpt.ts';
+import { dataShapeOf, EVENT_SHAPES } from './evidence/history-shape.ts';
+import { MAX_FAULT_EVENTS, MAX_NODES, MAX_TIME_US } from './evidence/limits.ts';
+import { misshapen } from './evidence/shape.ts';
 import type {
   CompletionEvent,
   ExpectationEvent,
@@ -26,32 +31,19 @@ export interface HistoryText {
   readonly text: string;
 }
 
+/** A trial's beginning and end on the run's clock: nothing of it happens outside. */
+export interface TrialSpan {
+  readonly startedUs: number;
+  readonly endedUs: number;
+}
+
 export interface ParsedHistory {
   readonly history: History;
   /** Files whose last line was cut off. */
   readonly torn: readonly string[];
 }
 
-type Kind = 'string' | 'number' | 'array';
-
-/** The fields that judging leans on; what else a line carries is the writer's business. */
-const REQUIRED: Readonly<Record<HistoryEvent['type'], Readonly<Record<string, Kind>>>> = {
-  invoke: {
-    client: 'string',
-    op: 'number',
-    kind: 'string',
-    key: 'string',
-    intendedUs: 'number',
-    atUs: 'number',
-  },
-  ok: { client: 'string', op: 'number', atUs: 'number' },
-  fail: { client: 'string', op: 'number', atUs: 'number' },
-  info: { client: 'string', op: 'number', atUs: 'number' },
-  fault: { fault: 'string', phase: 'string', atUs: 'number' },
-  observe: { from: 'string', name: 'string', atUs: 'number' },
-  expect: { id: 'string', what: 'string', relation: 'string', atUs: 'number' },
-  final: { node: 'string', redisRole: 'string', atUs: 'number', entries: 'array' },
-};
+const ANY_TIME: TrialSpan = { startedUs: 0, endedUs: MAX_TIME_US };
 
 function broken(where: string, what: string): KitError {
   return new KitError(what, {
@@ -62,27 +54,29 @@ function broken(where: string, what: string): KitError {
   });
 }
 
-function kindOf(value: unknown): string {
-  return Array.isArray(value) ? 'array' : typeof value;
-}
-
-function asEvent(value: unknown, where: string): HistoryEvent {
-  const fields = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
-  const type = String(fields.type);
-  const required = Object.hasOwn(REQUIRED, type) ? REQUIRED[type as HistoryEvent['type']] : undefined;
-  if (required === undefined) {
-    throw broken(where, `'${type}' is no type of event; allowed: ${Object.keys(REQUIRED).join(', ')}`);
+function asEvent(value: unknown, { startedUs, endedUs }: TrialSpan, where: string): HistoryEvent {
+  const { type } = (typeof value === 'object' && value !== null ? value : {}) as { readonly type?: unknown };
+  const name = typeof type === 'string' ? type : excerpt(type);
+  if (!Object.hasOwn(EVENT_SHAPES, name)) {
+    const allowed = Object.keys(EVENT_SHAPES).join(', ');
+    throw broken(where, `'${shorten(name)}' is no type of event; allowed: ${allowed}`);
   }
-  for (const [name, kind] of Object.entries(required)) {
-    if (kindOf(fields[name]) !== kind) {
-      throw broken(where, `${type}.${name} must be ${kind}, not ${JSON.stringify(fields[name])}`);
-    }
+  const problem = misshapen(value, EVENT_SHAPES[name as HistoryEvent['type']]);
+  if (problem !== undefined) throw broken(where, `${name}.${problem}`);
+  const event = value as HistoryEvent;
+  const data = event.type === 'observe' ? dataShapeOf(event) : undefined;
+  const dataProblem = data && misshapen((event as ObservationEvent).data ?? {}, data);
+  if (dataProblem !== undefined) throw broken(where, `observe.data.${dataProblem}`);
+  const firstUs = event.type === 'invoke' ? Math.min(event.intendedUs, event.atUs) : event.atUs;
+  if (firstUs < startedUs || event.atUs > endedUs) {
+    const time = firstUs < startedUs ? firstUs : event.atUs;
+    throw broken(where, `${name} at ${time} us; the trial lasted from ${startedUs} to ${endedUs} us`);
   }
-  return value as HistoryEvent;
+  return event;
 }
 
 /** Whole lines as events; `torn` when the last one was cut off. */
-function parseLines({ path, text }: HistoryText): { events: HistoryEvent[]; torn: boolean } {
+function parseLines({ path, text }: HistoryText, span: TrialSpan): { events: HistoryEvent[]; torn: boolean } {
   const lines = text.split('\n');
   const events: HistoryEvent[] = [];
   for (const [index, line] of lines.entries()) {
@@ -94,9 +88,9 @@ function parseLines({ path, text }: HistoryText): { events: HistoryEvent[]; torn
     } catch {
       // Only the recorder's line feed makes a line whole: without it, and unreadable, it was cut off.
       if (isLast) return { events, torn: true };
-      throw broken(`${path}:${index + 1}`, `not a line of JSON: ${JSON.stringify(line.slice(0, 80))}`);
+      throw broken(`${path}:${index + 1}`, `not a line of JSON: ${excerpt(line)}`);
     }
-    events.push(asEvent(value, `${path}:${index + 1}`));
+    events.push(asEvent(value, span, `${path}:${index + 1}`));
   }
   return { events, torn: false };
 }
@@ -110,11 +104,24 @@ class OperationTable {
     const id = `${event.client} ${event.op}`;
     if (event.type === 'invoke') {
       if (this.#invokes.has(id)) throw broken(path, `operation ${id} is invoked twice`);
+      if (event.intendedUs > event.atUs) {
+        throw broken(
+          path,
+          `operation ${id} is sent before it was intended (${event.atUs}, ${event.intendedUs})`,
+        );
+      }
       this.#invokes.set(id, event);
       return;
     }
-    if (!this.#invokes.has(id)) throw broken(path, `operation ${id} completes without having been invoked`);
+    const invoke = this.#invokes.get(id);
+    if (invoke === undefined) throw broken(path, `operation ${id} completes without having been invoked`);
     if (this.#completions.has(id)) throw broken(path, `operation ${id} completes twice`);
+    if (event.atUs < invoke.atUs) {
+      throw broken(path, `operation ${id} completes before it was sent (${event.atUs}, ${invoke.atUs})`);
+    }
+    if (invoke.kind === 'getMany' && !isHitCount(event.value, invoke.batch ?? 1)) {
+      throw broken(path, `operation ${id} has ${excerpt(event.value)} hits of ${invoke.batch ?? 1} keys`);
+    }
     this.#completions.set(id, event);
   }
 
@@ -138,12 +145,19 @@ class OperationTable {
   }
 }
 
+/** Number of keys that a batch found, as its answer's text. */
+function isHitCount(value: string | null | undefined, keys: number): boolean {
+  if (value === null || value === undefined) return true;
+  return /^\d{1,9}$/.test(value) && Number(value) <= keys;
+}
+
 /**
  * Parses and merges the files of one trial.
  *
+ * @param span when the trial began and ended, as its record says; any time where it is left out
  * @throws KitError EVIDENCE_BROKEN, with file and line
  */
-export function parseHistory(texts: readonly HistoryText[]): ParsedHistory {
+export function parseHistory(texts: readonly HistoryText[], span: TrialSpan = ANY_TIME): ParsedHistory {
   const table = new OperationTable();
   const faults: FaultEvent[] = [];
   const observations: ObservationEvent[] = [];
@@ -151,7 +165,7 @@ export function parseHistory(texts: readonly HistoryText[]): ParsedHistory {
   const finals: FinalReadEvent[] = [];
   const torn: string[] = [];
   for (const text of texts) {
-    const parsed = parseLines(text);
+    const parsed = parseLines(text, span);
     if (parsed.torn) torn.push(text.path);
     for (const event of parsed.events) {
       if (event.type === 'fault') faults.push(event);
@@ -160,6 +174,11 @@ export function parseHistory(texts: readonly HistoryText[]): ParsedHistory {
       else if (event.type === 'final') finals.push(event);
       else table.add(event, text.path);
     }
+    if (faults.length > MAX_FAULT_EVENTS) {
+      throw broken(text.path, `${faults.length} fault events; at most ${MAX_FAULT_EVENTS} in one trial`);
+    }
+    const nodes = new Set(finals.map(({ node }) => node)).size;
+    if (nodes > MAX_NODES) throw broken(text.path, `${nodes} nodes were read back; at most ${MAX_NODES}`);
   }
   // Sorting is stable: events of one moment keep the order in which they were recorded.
   const byTime = (a: { readonly atUs: number }, b: { readonly atUs: number }) => a.atUs - b.atUs;

@@ -10,9 +10,11 @@ export function parseInfo(text: string): Info {
   return fields;
 }
 
-/** A numeric field, or 0 where it is absent. */
-export function infoNumber(info: Info, field: string): number {
-  return Number(info[field] ?? 0);
+/** A numeric field; null where it is absent or holds no number, which is not 0: `maxmemory:0` means that there is no limit. */
+export function infoNumber(info: Info, field: string): number | null {
+  const text = info[field]?.trim() ?? '';
+  const value = Number(text);
+  return text === '' || !Number.isFinite(value) ? null : value;
 }
 
 /** `slave0:ip=127.0.0.1,port=6380,state=online,offset=12,lag=0` and so on, as records. */

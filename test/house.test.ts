@@ -32,6 +32,11 @@ const PURE_INFRA = [
   'infra/lint/',
 ];
 
+/** The pure files of `harness/evidence/`: shapes and bounds of recorded data, and their texts. */
+const PURE_EVIDENCE = ['shape', 'limits', 'excerpt', 'history-shape'].map(
+  (name) => `harness/evidence/${name}.ts`,
+);
+
 /** How the acting side of the harness looks at the world. */
 const ACTING = [
   'infra/environment.ts',
@@ -140,8 +145,14 @@ const ROOMS: readonly rules.Room[] = [
   room(
     'harness/parse-history.ts',
     'pure: lines in, a history out',
-    ['harness/history.ts', 'config/errors.ts'],
+    ['harness/history.ts', 'config/errors.ts', ...PURE_EVIDENCE],
     { node: [] },
+  ),
+  ...PURE_EVIDENCE.map((at) =>
+    room(at, 'pure: what recorded data must look like', PURE_EVIDENCE, {
+      types: ['harness/history.ts'],
+      node: [],
+    }),
   ),
   room(
     'harness/evidence/',
@@ -157,7 +168,7 @@ const ROOMS: readonly rules.Room[] = [
   room(
     'harness/checkers/',
     'pure: history in, validity and figures out',
-    ['harness/history.ts', 'harness/statistics/'],
+    ['harness/history.ts', 'harness/statistics/', 'harness/evidence/excerpt.ts'],
     {
       types: ['config/', 'infra/topology.ts'],
       node: [],
@@ -166,7 +177,7 @@ const ROOMS: readonly rules.Room[] = [
   room(
     'harness/gates/',
     'pure: results in, states and verdict out',
-    ['harness/statistics/', 'config/errors.ts'],
+    ['harness/statistics/', 'config/errors.ts', 'harness/evidence/excerpt.ts'],
     {
       types: [...RECORDED, 'harness/evidence/', 'config/'],
       node: [],
@@ -175,7 +186,7 @@ const ROOMS: readonly rules.Room[] = [
   room(
     'harness/assembly/',
     'pure: histories and results in, the parts of a Report out',
-    ['harness/history.ts', 'harness/statistics/', 'harness/checkers/'],
+    ['harness/history.ts', 'harness/statistics/', 'harness/checkers/', 'harness/evidence/excerpt.ts'],
     { types: [...RECORDED, 'harness/reports/report.ts', 'harness/drills/drill.ts'], node: [] },
   ),
   room('harness/reports/', 'pure: one Report in, one text out', ['harness/evidence/canonical-json.ts'], {
@@ -183,16 +194,16 @@ const ROOMS: readonly rules.Room[] = [
     libraries: ['d3-scale', 'd3-shape'],
     node: [],
   }),
-  room('harness/judge.ts', 'reads a run folder and judges it; touches no environment', [
-    ...[
+  ...['harness/judge.ts', 'harness/judge/'].map((at) =>
+    room(at, 'reads a run folder and judges it; touches no environment', [
       'config/',
-      'harness/history.ts',
-      'harness/parse-history.ts',
-      'harness/evidence/',
-      'harness/statistics/',
-    ],
-    ...['harness/checkers/', 'harness/gates/', 'harness/reports/', 'harness/drills/', 'harness/assembly/'],
-  ]),
+      ...[
+        'history.ts',
+        'parse-history.ts',
+        ...['evidence/', 'statistics/', 'checkers/', 'gates/', 'reports/', 'drills/', 'assembly/', 'judge/'],
+      ].map((name) => `harness/${name}`),
+    ]),
+  ),
 
   // The composition root, and the command over it.
   room('harness/run.ts', 'the composition root', ['harness/', 'infra/', 'config/']),

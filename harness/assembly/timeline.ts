@@ -6,22 +6,25 @@ import { readsOf } from '../checkers/hit-ratio.ts';
 import { lastUs, operationsOf, US_PER_MS, wasSent } from '../checkers/selection.ts';
 import type { History, Operation } from '../history.ts';
 import type { TimelineBin } from '../reports/report.ts';
-import { ascending, quantile } from '../statistics/quantile.ts';
+import { ascending, quantile, smallest } from '../statistics/quantile.ts';
 
-/** Widths from which the smallest is taken that keeps a plot below `MOST_BINS`. */
+/** Widths from which the smallest is taken that keeps a plot below `MAX_BINS`; above them, whole minutes. */
 const WIDTHS_MS = [250, 500, 1_000, 2_500, 5_000, 10_000] as const;
-const MOST_BINS = 120;
+const MINUTE_MS = 60_000;
+const MAX_BINS = 120;
 
 /** Start of the trial's own time: the first intended operation, or the first thing seen where there is none. */
 export function originUs(history: History): number {
   const first = history.operations[0]?.invoke.intendedUs;
   const seen = [...history.faults, ...history.observations, ...history.expectations].map(({ atUs }) => atUs);
-  return first ?? (seen.length > 0 ? Math.min(...seen) : 0);
+  return first ?? (seen.length > 0 ? smallest(seen) : 0);
 }
 
+/** Width of a bin, so that a trial of any length has about `MAX_BINS` of them. */
 export function binWidthMs(history: History): number {
   const lastsMs = (lastUs(history) - originUs(history)) / US_PER_MS;
-  return WIDTHS_MS.find((width) => lastsMs / width <= MOST_BINS) ?? 60_000;
+  const width = WIDTHS_MS.find((each) => lastsMs / each <= MAX_BINS);
+  return width ?? Math.ceil(lastsMs / MAX_BINS / MINUTE_MS) * MINUTE_MS;
 }
 
 /** One series a client, without gaps, from the origin to its last operation. */

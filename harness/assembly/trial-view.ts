@@ -10,16 +10,19 @@ import {
   wasSent,
 } from '../checkers/selection.ts';
 import type { Drill } from '../drills/drill.ts';
+import { shorten } from '../evidence/excerpt.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
 import type { History } from '../history.ts';
 import type { TrialView } from '../reports/report.ts';
 import { histogram } from '../statistics/histogram.ts';
-import { summarize } from '../statistics/quantile.ts';
+import { smallest, summarize } from '../statistics/quantile.ts';
 import { binWidthMs, originUs, timeline } from './timeline.ts';
 
 /** What a report prints of a drill's definition, and what judging holds it to. */
 export type DrillText = Pick<Drill, 'id' | 'title' | 'family' | 'safeOutcome' | 'expectations' | 'attached'>;
 
+/** Of a recorded value, which may be of any size. */
+const MAX_SHOWN_CHARACTERS = 2_000;
 /** Three sentinels tell the same thing within moments: one mark is enough. */
 const SAME_EVENT_US = 2_000_000;
 /** A coordinated switch is observed when it is over: its time is from the asking to the observation. */
@@ -59,9 +62,9 @@ export function trialView(record: TrialRecord, drill: DrillText, history: Histor
     marks: marks(history, clients).map(({ label, atUs }) => ({ label, tMs: tMs(atUs) })),
     latencies: clients.flatMap((client) => latencies(history, client)),
     expectations: history.expectations.map((one) => ({
-      what: one.what,
-      expected: inWords(one),
-      actual: text(one.actual),
+      what: shorten(one.what, MAX_SHOWN_CHARACTERS),
+      expected: shorten(inWords(one), MAX_SHOWN_CHARACTERS),
+      actual: shorten(text(one.actual), MAX_SHOWN_CHARACTERS),
       held: holds(one),
     })),
   };
@@ -88,17 +91,17 @@ function marks(
     const before = found.findLast(({ label }) => label === name);
     if (before === undefined || atUs - before.atUs > SAME_EVENT_US) found.push({ label: name, atUs });
   }
+  const writes = clients.map(
+    (client) => [client, acknowledgedWrites(operationsOf(history, client))] as const,
+  );
   for (const fault of faultSpans(history)) {
     if (fault.fault === COORDINATED) continue;
-    for (const client of clients) {
-      const after = acknowledgedWrites(operationsOf(history, client))
+    for (const [client, acknowledged] of writes) {
+      const after = acknowledged
         .filter(({ invoke }) => invoke.intendedUs > fault.fromUs)
         .map(({ completion }) => completion.atUs);
       if (after.length > 0) {
-        found.push({
-          label: `first write after the fault (${client})`,
-          atUs: after.reduce((a, b) => Math.min(a, b)),
-        });
+        found.push({ label: `first write after the fault (${client})`, atUs: smallest(after) });
       }
     }
   }

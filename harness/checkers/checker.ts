@@ -25,6 +25,8 @@ export type Figure =
   | {
       readonly kind: 'distribution';
       readonly distribution: Distribution;
+      /** All samples, ascending: a claim bounds whichever quantile it names, at its own confidence. */
+      readonly samples: readonly number[];
       readonly unit: string;
       readonly n: number;
     };

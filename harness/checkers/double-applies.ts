@@ -49,7 +49,9 @@ export const doubleApplies: Checker = {
         `${unread.length} keys were not read back: ${examples(unread.map(({ invoke }) => invoke.key))}`,
       );
     }
-    const doubled = sent.filter((operation) => timesApplied(operation, state) > 1);
+    const garbled = sent.filter((operation) => !isCounter(operation, state));
+    if (garbled.length > 0) return unknown(`${garbled.length} counters hold no number: ${names(garbled)}`);
+    const doubled = new Set(sent.filter((operation) => timesApplied(operation, state) > 1));
     const judged = operations.filter(
       ({ invoke }) => invoke.kind === 'set' || invoke.kind === 'incr' || invoke.kind === 'append',
     );
@@ -59,7 +61,7 @@ export const doubleApplies: Checker = {
     const unanswered = sent.filter((operation) => operation.outcome !== 'ok' && isApplied(operation, state));
     const admitted = unanswered.filter(({ outcome }) => outcome === 'info');
     const reasons = [
-      ...(doubled.length > 0 ? [`${doubled.length} applied twice: ${names(doubled)}`] : []),
+      ...(doubled.size > 0 ? [`${doubled.size} applied twice: ${names([...doubled])}`] : []),
       ...(denied.length > 0 ? [`${denied.length} reported as not applied, yet there: ${names(denied)}`] : []),
     ];
     return {
@@ -68,13 +70,13 @@ export const doubleApplies: Checker = {
       figures: {
         ...present({
           tagged: value(sent.length, 'operations', sent.length),
-          doubleApplied: value(doubled.length, 'operations', sent.length),
+          doubleApplied: value(doubled.size, 'operations', sent.length),
           failedButApplied: value(denied.length, 'operations', judged.length),
           lostAnswersUnknown: proportion(admitted.length, unanswered.length),
         }),
         // Of none, too: that nothing was at stake is a finding, and not a missing one.
         exposedDoubleApplied: value(
-          exposed.filter((operation) => doubled.includes(operation)).length,
+          exposed.filter((operation) => doubled.has(operation)).length,
           'operations',
           exposed.length,
         ),
@@ -99,6 +101,14 @@ function wasExposed({ invoke, completion, outcome }: Operation, spans: readonly 
   if (outcome === 'fail') return false;
   const doneUs = completion?.atUs ?? Number.POSITIVE_INFINITY;
   return spans.some(({ startUs, endUs }) => invoke.atUs <= endUs && doneUs >= startUs);
+}
+
+/** What an INCR left and answered are whole numbers; anything else cannot be counted, and never reads as "once". */
+function isCounter(operation: Operation, state: FinalState): boolean {
+  if (operation.invoke.kind !== 'incr') return true;
+  return [state.finalOf(operation), operation.completion?.value].every(
+    (text) => text === null || text === undefined || /^-?\d{1,19}$/.test(text),
+  );
 }
 
 function timesApplied(operation: Operation, state: FinalState): number {

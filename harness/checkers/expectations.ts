@@ -5,6 +5,7 @@
  * Where the drill names the expectations that must be there, one that is missing was not checked: what did hold is then not given
  * as the whole (no `held`), while what did not hold still is.
  */
+import { shorten } from '../evidence/excerpt.ts';
 import type { ExpectationEvent, Json } from '../history.ts';
 import type { Checker, Figure } from './checker.ts';
 import { examples, proportion, unknown } from './selection.ts';
@@ -16,16 +17,15 @@ export const expectations: Checker = {
     const all = history.expectations;
     if (all.length === 0) return unknown('the drill recorded no expectation');
     const missed = all.filter((expectation) => !holds(expectation));
-    const figures: Record<string, Figure> = {};
-    for (const expectation of all) {
-      const before = figures[expectation.id];
-      const [held, n] = before?.kind === 'proportion' ? [before.successes, before.n] : [0, 0];
-      figures[expectation.id] = proportion(held + (holds(expectation) ? 1 : 0), n + 1);
-    }
-    const described = missed.map(
-      (one) => `${one.id}: ${one.what} (expected ${inWords(one)}, got ${text(one.actual)})`,
+    const byId = Map.groupBy(all, ({ id }) => id);
+    const figures: Readonly<Record<string, Figure>> = Object.fromEntries(
+      [...byId].map(([id, same]) => [id, proportion(same.filter(holds).length, same.length)]),
     );
-    const unseen = expected.filter((id) => !Object.hasOwn(figures, id));
+    const described = missed.map(
+      (one) =>
+        `${one.id}: ${shorten(one.what)} (expected ${shorten(inWords(one))}, got ${shorten(text(one.actual))})`,
+    );
+    const unseen = expected.filter((id) => !byId.has(id));
     if (unseen.length > 0 && missed.length === 0) {
       return unknown(
         `${unseen.length} of ${expected.length} expectations were not recorded: ${examples(unseen)}`,

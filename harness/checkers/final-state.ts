@@ -17,18 +17,22 @@ const WRITERS: ReadonlySet<OperationKind> = new Set([
 /** A write's effect, as the master's final read shows it. */
 export type Effect = 'present' | 'absent' | 'not-read';
 
+/** What is known of all writers of one key, so that judging a write does not look at every other one. */
+interface Writers {
+  count: number;
+  acknowledged: number;
+  /** By value: when the last write of it that may have been applied ended; Infinity where that is not known. */
+  readonly lastEndUs: Map<string, number>;
+}
+
 export class FinalState {
   readonly #entries: ReadonlyMap<string, string | null>;
-  readonly #writers = new Map<string, Operation[]>();
+  readonly #writers = new Map<string, Writers>();
+  readonly #tags = new Map<string, ReadonlyMap<string, number>>();
 
   constructor(entries: ReadonlyMap<string, string | null>, operations: readonly Operation[]) {
     this.#entries = entries;
-    for (const write of operations) {
-      if (!WRITERS.has(write.invoke.kind)) continue;
-      const writers = this.#writers.get(write.invoke.key);
-      if (writers === undefined) this.#writers.set(write.invoke.key, [write]);
-      else writers.push(write);
-    }
+    for (const write of operations) if (WRITERS.has(write.invoke.kind)) this.#add(write);
   }
 
   effectOf(write: Operation): Effect {
@@ -38,14 +42,17 @@ export class FinalState {
     if (write.invoke.kind === 'append') return this.tagCount(write) > 0 ? 'present' : 'absent';
     if (write.invoke.kind === 'incr')
       return Number(final) >= this.#acknowledgedOn(write) ? 'present' : 'absent';
-    return this.#couldBeLast(write).has(final) ? 'present' : 'absent';
+    return this.#couldBeLast(write, final) ? 'present' : 'absent';
   }
 
   /** How often an append's tag stands in the final value. */
-  tagCount(write: Operation): number {
-    const final = this.#entries.get(write.invoke.key) ?? '';
-    const tag = (write.invoke.value ?? '').replace(/^,/, '');
-    return final.split(',').filter((part) => part === tag).length;
+  tagCount({ invoke: { key, value = '' } }: Operation): number {
+    let tags = this.#tags.get(key);
+    if (tags === undefined) {
+      tags = countsOf((this.#entries.get(key) ?? '').split(','));
+      this.#tags.set(key, tags);
+    }
+    return tags.get(value.replace(/^,/, '')) ?? 0;
   }
 
   finalOf(write: Operation): string | null | undefined {
@@ -54,26 +61,34 @@ export class FinalState {
 
   /** Whether no other operation may have written the key. */
   isOnlyWriter(write: Operation): boolean {
-    return this.#writers.get(write.invoke.key)?.length === 1;
+    return this.#writers.get(write.invoke.key)?.count === 1;
+  }
+
+  #add({ invoke, completion, outcome }: Operation): void {
+    const writers = this.#writers.get(invoke.key) ?? { count: 0, acknowledged: 0, lastEndUs: new Map() };
+    this.#writers.set(invoke.key, writers);
+    writers.count++;
+    if (outcome === 'ok') writers.acknowledged++;
+    if (outcome === 'fail') return;
+    const value = invoke.value ?? '';
+    const endUs = outcome === 'info' ? Number.POSITIVE_INFINITY : (completion?.atUs ?? 0);
+    writers.lastEndUs.set(value, Math.max(endUs, writers.lastEndUs.get(value) ?? 0));
   }
 
   #acknowledgedOn(write: Operation): number {
-    return Math.max(
-      1,
-      this.#writers.get(write.invoke.key)?.filter((other) => other.outcome === 'ok').length ?? 1,
-    );
+    return Math.max(1, this.#writers.get(write.invoke.key)?.acknowledged ?? 1);
   }
 
-  /** Values that may rightly stand there after this write: its own, and those of writes that did not end before it began. */
-  #couldBeLast(write: Operation): ReadonlySet<string> {
-    const values = new Set<string>([write.invoke.value ?? '']);
-    for (const other of this.#writers.get(write.invoke.key) ?? []) {
-      const endedBefore =
-        other.completion !== undefined &&
-        other.outcome !== 'info' &&
-        other.completion.atUs < write.invoke.atUs;
-      if (!endedBefore && other.outcome !== 'fail') values.add(other.invoke.value ?? '');
-    }
-    return values;
+  /** Whether a value may rightly stand there after this write: its own, or that of a write that did not end before it began. */
+  #couldBeLast({ invoke }: Operation, final: string): boolean {
+    if (final === (invoke.value ?? '')) return true;
+    const lastEndUs = this.#writers.get(invoke.key)?.lastEndUs.get(final);
+    return lastEndUs !== undefined && lastEndUs >= invoke.atUs;
   }
+}
+
+function countsOf(parts: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const part of parts) counts.set(part, (counts.get(part) ?? 0) + 1);
+  return counts;
 }

@@ -30,9 +30,8 @@ export const hitRatio: Checker = {
     for (const { invoke } of single) perKey.set(invoke.key, (perKey.get(invoke.key) ?? 0) + 1);
     const frequent = single.filter(({ invoke }) => (perKey.get(invoke.key) ?? 0) >= FREQUENT_READS);
     const figures: Record<string, Figure> = { overall: figureOf(reads), frequent: figureOf(frequent) };
-    for (const phase of new Set(reads.map(({ invoke }) => invoke.phase))) {
-      if (phase !== undefined)
-        figures[`phase.${phase}`] = figureOf(reads.filter(({ invoke }) => invoke.phase === phase));
+    for (const [phase, ofPhase] of Map.groupBy(reads, ({ invoke }) => invoke.phase)) {
+      if (phase !== undefined) figures[`phase.${phase}`] = figureOf(ofPhase);
     }
     return { validity: 'valid', reasons: [], figures: present(figures) };
   },

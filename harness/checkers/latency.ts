@@ -3,16 +3,13 @@
  * must not improve them, and without a fault only Redis answers (a computed value: or its loader). An operation that never
  * completed counts up to the end of the history; one that was never sent has no wait. `longerThan1s` counts every wait, whatever came of it.
  *
- * `<kind>` are distributions; `operation` is all on a single key, but for computed values, whose time is the loader's. `<kind>.p95Upper95`
- * and `<kind>.p99Upper95` are order-statistic upper bounds at 95 %, where there are samples enough for one; samples of one trial are not
- * independent, so gates claim over trials where they can.
+ * `<kind>` are distributions; `operation` is all on a single key, but for computed values, whose time is the loader's.
  */
 
 import type { History, Operation } from '../history.ts';
-import { quantileUpperBound } from '../statistics/bounds.ts';
-import { summarize } from '../statistics/quantile.ts';
 import type { Checker, Figure } from './checker.ts';
 import {
+  distributionOf,
   isFaultless,
   lastUs,
   measuredOperations,
@@ -24,7 +21,6 @@ import {
   wasSent,
 } from './selection.ts';
 
-const CONFIDENCE = 0.95;
 /** Beyond this a caller has given up, whatever it gets. */
 const LONG_MS = 1_000;
 const BATCHES: ReadonlySet<string> = new Set(['getMany', 'setMany']);
@@ -49,9 +45,9 @@ export const latency: Checker = {
     const operation = [...waitsByKind(history, single).values()].flat();
     const figures: Record<string, Figure | undefined> = {
       longerThan1s: value(all.filter((ms) => ms > LONG_MS).length, 'operations', all.length),
-      ...figuresOf('operation', operation),
+      operation: distributionOf(operation, 'ms'),
     };
-    for (const [kind, samples] of waits) Object.assign(figures, figuresOf(kind, samples));
+    for (const [kind, samples] of waits) figures[kind] = distributionOf(samples, 'ms');
     return { validity: 'valid', reasons: [], figures: present(figures) };
   },
 };
@@ -70,19 +66,4 @@ export function waitsByKind(
     else samples.push(waited);
   }
   return waits;
-}
-
-function figuresOf(name: string, samples: readonly number[]): Record<string, Figure | undefined> {
-  const distribution = summarize(samples);
-  if (distribution === undefined) return {};
-  const n = samples.length;
-  const upper = (p: number) => {
-    const bound = quantileUpperBound(samples, p, CONFIDENCE);
-    return bound === undefined ? undefined : value(bound, 'ms', n);
-  };
-  return {
-    [name]: { kind: 'distribution', distribution, unit: 'ms', n },
-    [`${name}.p95Upper95`]: upper(0.95),
-    [`${name}.p99Upper95`]: upper(0.99),
-  };
 }

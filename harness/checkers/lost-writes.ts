@@ -89,6 +89,7 @@ function judge(
     ...reason(unconfirmed, 'durable writes acknowledged with fewer replicas than promised'),
   ];
   const exposed = exposedOf(history, durable, asyncLost);
+  const isLost = new Set<AcknowledgedWrite>(lost);
   const asyncCount = acknowledged.length - durable.length;
   const tooFew = durable.length < FEWEST_DURABLE && durableLost.length === 0;
   const promised = typeof context.environment.durability.durableWrites === 'object';
@@ -116,7 +117,7 @@ function judge(
       }),
       // Of none, too: that nothing was at stake is a finding, and not a missing one.
       durableExposedLost: value(
-        exposed.filter((write) => lost.includes(write)).length,
+        exposed.filter((write) => isLost.has(write)).length,
         'writes',
         exposed.length,
       ),

@@ -1,23 +1,29 @@
-/** The highest share of `maxmemory` that any node used in any sample, and how many keys it evicted. */
+/**
+ * The highest share of `maxmemory` that any node used in any sample, and how many keys it evicted. A node whose samples do not
+ * give both numbers was not measured: an absent number is not 0, and `maxmemory` 0 means that there is no limit.
+ */
+import { largest } from '../statistics/quantile.ts';
 import type { Checker } from './checker.ts';
-import { counterGrowth, present, unknown, value } from './selection.ts';
+import { counterGrowth, examples, present, unknown, value } from './selection.ts';
 
 export const memory: Checker = {
   id: 'memory',
   proves: 'memory stays below the limit, with room to spare',
   check(history) {
-    const ratios = history.observations.flatMap(({ from, name, data }) => {
+    const samples = history.observations.filter(({ from, name }) => from === 'info' && name === 'sample');
+    const measured = new Set<string | undefined>();
+    const ratios = samples.flatMap(({ node, data }) => {
       const { usedMemory, maxmemory } = data ?? {};
-      if (
-        from !== 'info' ||
-        name !== 'sample' ||
-        typeof usedMemory !== 'number' ||
-        typeof maxmemory !== 'number'
-      )
-        return [];
+      if (typeof usedMemory !== 'number' || typeof maxmemory !== 'number') return [];
+      measured.add(node);
       return [maxmemory > 0 ? usedMemory / maxmemory : Number.NaN];
     });
     if (ratios.length === 0) return unknown('memory was never sampled');
+    const silent = new Set(samples.map(({ node }) => node).filter((node) => !measured.has(node)));
+    if (silent.size > 0) {
+      const nodes = examples([...silent].map((node) => node ?? 'a node without a name'));
+      return unknown(`used_memory and maxmemory are not in the INFO of ${nodes}`);
+    }
     if (ratios.some(Number.isNaN)) {
       return {
         validity: 'invalid',
@@ -30,7 +36,7 @@ export const memory: Checker = {
       validity: 'valid',
       reasons: [],
       figures: present({
-        usedRatio: value(Math.max(...ratios), 'ratio', ratios.length),
+        usedRatio: value(largest(ratios), 'ratio', ratios.length),
         evictions: evictions === undefined ? undefined : value(evictions, 'keys', ratios.length),
       }),
     };

@@ -11,6 +11,7 @@
  * A client that never wrote again has no `recoveryMs`, and the finding is invalid: never is not a short time.
  */
 import type { History, Operation } from '../history.ts';
+import { largest, smallest } from '../statistics/quantile.ts';
 import type { Checker, Figure } from './checker.ts';
 import {
   type AcknowledgedWrite,
@@ -78,13 +79,13 @@ export const recovery: Checker = {
       reasons: [...lasting, ...(alive ? [] : ['the client did not answer the probe after the heal'])],
       figures: present({
         writeGapMs: value(
-          Math.max(...faults.map((fault) => writeGapUs(history, context.client, fault, struck(fault)))) /
+          largest(faults.map((fault) => writeGapUs(history, context.client, fault, struck(fault)))) /
             US_PER_MS,
           'ms',
           1,
         ),
         recoveryMs:
-          lasting.length > 0 ? undefined : value(Math.max(...recovered) / US_PER_MS, 'ms', recovered.length),
+          lasting.length > 0 ? undefined : value(largest(recovered) / US_PER_MS, 'ms', recovered.length),
         servedAfterRecovery:
           lasting.length > 0 ? undefined : servedAfter(faults, recoveries, operations.filter(wasSent)),
         deadClients: dead,
@@ -114,7 +115,7 @@ function recoveryOf(fault: FaultSpan, writes: readonly AcknowledgedWrite[]): Rec
   if (before.size === 0) {
     return first.size === 0
       ? { atUs: fault.fromUs, never: ['write'] }
-      : { atUs: Math.min(...first.values()), never: [] };
+      : { atUs: smallest([...first.values()]), never: [] };
   }
   const never = [...before].filter((kind) => !first.has(kind));
   return {

@@ -2,9 +2,9 @@
  * Replication lag: how long after its acknowledgement a write was readable on a replica, as the drill measured it
  * (`replication-lag`, one observation a write and replica), and the lag that the nodes themselves report.
  */
-import { summarize } from '../statistics/quantile.ts';
+import { largest } from '../statistics/quantile.ts';
 import type { Checker } from './checker.ts';
-import { present, unknown, value } from './selection.ts';
+import { distributionOf, present, unknown, value } from './selection.ts';
 
 export const replication: Checker = {
   id: 'replication',
@@ -17,15 +17,13 @@ export const replication: Checker = {
       });
     const measured = numbers('replication-lag', 'lagMs');
     const reported = numbers('sample', 'lagSeconds');
-    const distribution = summarize(measured);
-    if (distribution === undefined && reported.length === 0) return unknown('no lag was measured');
+    if (measured.length === 0 && reported.length === 0) return unknown('no lag was measured');
     return {
       validity: 'valid',
       reasons: [],
       figures: present({
-        lagMs: distribution && { kind: 'distribution', distribution, unit: 'ms', n: measured.length },
-        reportedLagSeconds:
-          reported.length > 0 ? value(Math.max(...reported), 's', reported.length) : undefined,
+        lagMs: distributionOf(measured, 'ms'),
+        reportedLagSeconds: reported.length > 0 ? value(largest(reported), 's', reported.length) : undefined,
       }),
     };
   },

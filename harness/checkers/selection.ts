@@ -1,5 +1,7 @@
 /** What several checkers pick out of a history, so that they all mean the same by "acknowledged", "window" and "promoted". */
+import { few } from '../evidence/excerpt.ts';
 import type { CompletionEvent, FaultEvent, History, Operation, OperationKind } from '../history.ts';
+import { ascending, summarize } from '../statistics/quantile.ts';
 import type { CheckResult, Figure } from './checker.ts';
 
 /** What a checker returns; who, where and which trial is added by the judge. */
@@ -47,6 +49,14 @@ export function proportion(successes: number, n: number): Figure {
   return { kind: 'proportion', successes, n, unit: 'ratio' };
 }
 
+/** Samples in any order; undefined where there are none. */
+export function distributionOf(samples: readonly number[], unit: string): Figure | undefined {
+  const sorted = ascending(samples);
+  const distribution = summarize(sorted);
+  if (distribution === undefined) return undefined;
+  return { kind: 'distribution', distribution, samples: sorted, unit, n: sorted.length };
+}
+
 /** The figures that exist: a figure on nothing is left out, because 0 of 0 is not a result. */
 export function present(figures: Readonly<Record<string, Figure | undefined>>): Record<string, Figure> {
   return Object.fromEntries(
@@ -56,10 +66,12 @@ export function present(figures: Readonly<Record<string, Figure | undefined>>): 
   );
 }
 
+/** A statement about an operation or an expectation. */
+const MAX_EXAMPLE_CHARACTERS = 500;
+
 /** The first three, in words. */
 export function examples(names: readonly string[]): string {
-  const more = names.length > 3 ? ` and ${names.length - 3} more` : '';
-  return `${names.slice(0, 3).join(', ')}${more}`;
+  return few(names, MAX_EXAMPLE_CHARACTERS);
 }
 
 export function operationsOf(history: History, client: string): readonly Operation[] {

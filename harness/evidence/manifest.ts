@@ -12,6 +12,14 @@
  *     seal.json         SHA-256 of every file above; written last, atomically: a folder without it is not evidence
  *     report.json …     derived: recomputed by `kit analyze`, compared by `kit verify`
  */
+import {
+  MAX_CLIENTS,
+  MAX_NAME_CHARACTERS,
+  MAX_TEXT_CHARACTERS,
+  MAX_TIME_US,
+  MAX_TRIAL_FILES,
+  MAX_TRIALS,
+} from './limits.ts';
 import type { Shape } from './shape.ts';
 
 export interface TrialRecord {
@@ -77,41 +85,64 @@ const KINDS = [
 ] as const satisfies readonly RunKind[];
 const STATUSES = ['completed', 'not-measured', 'failed'] as const satisfies readonly TrialRecord['status'][];
 
+const NAME: Shape = {
+  pattern: new RegExp(`^[A-Za-z0-9][A-Za-z0-9._-]{0,${MAX_NAME_CHARACTERS - 1}}$`),
+  what: `a name of 1 to ${MAX_NAME_CHARACTERS} letters, digits, dots, dashes and underscores`,
+};
+const TEXT: Shape = { text: MAX_TEXT_CHARACTERS };
+const SHA256: Shape = { pattern: /^[0-9a-f]{64}$/, what: 'a SHA-256 in hexadecimal' };
+const INSTANT: Shape = {
+  pattern: /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z$/,
+  what: 'a time such as 2030-01-31T12:00:00.000Z',
+};
+const TIME_US: Shape = { integer: [0, MAX_TIME_US] };
+const COUNT: Shape = { integer: [0, Number.MAX_SAFE_INTEGER] };
+
+/**
+ * A file within the run folder: relative, `/` between its parts, none of them empty, `.` or `..`. Anything else names no
+ * regular file of the folder.
+ */
+export const FILE_PATH: Shape = {
+  pattern: /^(?!\.{1,2}(?:\/|$))[^/\0]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[^/\0]{1,255}){0,31}$/,
+  what: 'the name of a regular file within the run folder',
+};
+
 /** A manifest as it must be read: everything that judging and the reports touch. */
 export const MANIFEST_SHAPE: Shape = {
   fields: {
     schema: { oneOf: ['redis-cache-kit/run/1'] },
-    runId: 'string',
+    runId: NAME,
     kind: { oneOf: KINDS },
-    kitVersion: 'string',
-    commit: { nullable: 'string' },
-    startedAt: 'string',
-    judgedAt: 'string',
-    environment: 'string',
-    substrate: 'string',
+    kitVersion: TEXT,
+    commit: { nullable: TEXT },
+    startedAt: INSTANT,
+    judgedAt: INSTANT,
+    environment: NAME,
+    substrate: NAME,
     profile: { oneOf: ['quick', 'full'] },
-    seed: 'number',
-    argv: { listOf: 'string' },
-    configSha256: 'string',
-    provenance: { mapOf: 'string' },
-    departures: { listOf: 'string' },
-    machine: { fields: { kernel: 'string', cpu: 'string', cores: 'number', memoryBytes: 'number' } },
+    seed: { integer: [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER] },
+    argv: { listOf: TEXT, maxItems: 1_000 },
+    configSha256: SHA256,
+    provenance: { mapOf: TEXT },
+    departures: { listOf: TEXT, maxItems: 1_000 },
+    machine: { fields: { kernel: TEXT, cpu: TEXT, cores: COUNT, memoryBytes: COUNT } },
     trials: {
       listOf: {
         fields: {
-          drill: 'string',
-          trial: 'number',
+          drill: NAME,
+          trial: { integer: [1, MAX_TRIALS] },
           status: { oneOf: STATUSES },
-          reason: { optional: 'string' },
-          seed: 'number',
-          clients: { listOf: 'string' },
-          files: { listOf: 'string' },
-          startedUs: 'number',
-          endedUs: 'number',
+          reason: { optional: TEXT },
+          seed: { integer: [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER] },
+          clients: { listOf: NAME, maxItems: MAX_CLIENTS },
+          files: { listOf: FILE_PATH, maxItems: MAX_TRIAL_FILES },
+          startedUs: TIME_US,
+          endedUs: TIME_US,
         },
       },
+      maxItems: MAX_TRIALS,
     },
-    incomplete: { optional: 'string' },
+    incomplete: { optional: TEXT },
   },
 };
 
@@ -123,6 +154,6 @@ export interface Seal {
 export const SEAL_SHAPE: Shape = {
   fields: {
     schema: { oneOf: ['redis-cache-kit/seal/1'] },
-    files: { listOf: { fields: { path: 'string', sha256: 'string', bytes: 'number' } } },
+    files: { listOf: { fields: { path: FILE_PATH, sha256: SHA256, bytes: COUNT } } },
   },
 };

@@ -1,20 +1,36 @@
 /**
  * Reads a run folder: manifest, seal, and which files are missing or differ from what was sealed.
  *
- * Opening says what is wrong and throws only where nothing could be judged at all, which is a folder without a readable
- * manifest. What a flaw means for a criterion is decided by the judge.
+ * Opening says what is wrong and throws only where nothing could be judged at all: a folder without a readable manifest, or one
+ * that holds or names anything but regular files. What a flaw means for a criterion is decided by the judge.
+ *
+ *   manifest ─▶ seal ─▶ walk (regular files only) ─▶ compare with the seal ─▶ Evidence
+ *
+ * `Evidence.read` is the only way to a file, and gives none that the seal does not name.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { EXIT, KitError } from '../../config/errors.ts';
+import type { KitError } from '../../config/errors.ts';
+import { type Accounting, accountFor } from './accounting.ts';
 import { canonicalJson } from './canonical-json.ts';
-import { digestFile, digestText, type FileDigest, filesBelow } from './files.ts';
-import { MANIFEST_SHAPE, type Manifest, SEAL_SHAPE, type Seal } from './manifest.ts';
-import { CONFIG, isDerived, MANIFEST, SEAL } from './run-folder.ts';
-import { misshapen } from './shape.ts';
+import { excerpt } from './excerpt.ts';
+import {
+  digestFile,
+  digestText,
+  type FileDigest,
+  filesBelow,
+  isThere,
+  readText,
+  sizeOf,
+  unreadable,
+} from './files.ts';
+import { MAX_JSON_BYTES } from './limits.ts';
+import { FILE_PATH, MANIFEST_SHAPE, type Manifest, SEAL_SHAPE, type Seal } from './manifest.ts';
+import { CONFIG, isDerived, MANIFEST, REQUIRED, SEAL } from './run-folder.ts';
+import { misshapen, picked } from './shape.ts';
 
 export interface Integrity {
-  /** Sealed, but not there any more. `seal.json` itself where there is none. */
+  /** Sealed or required, but not there any more. `seal.json` itself where there is none. */
   readonly missing: readonly string[];
   /** Differ from the seal. */
   readonly altered: readonly string[];
@@ -26,67 +42,96 @@ export interface Evidence {
   readonly manifest: Manifest;
   readonly seal: Seal | undefined;
   readonly integrity: Integrity;
+  readonly accounting: Accounting;
   /** SHA-256 of a file as it was sealed; of the file as it is where there is no seal, and of the seal itself. */
   sha256Of(path: string): string | undefined;
+  /** Whether a regular file of that path is in the folder. */
   has(path: string): boolean;
-  /** A file's text; undefined where it is missing. */
-  read(path: string): string | undefined;
+  /**
+   * A file's text; undefined where it is missing, or where there is a seal that does not name it.
+   *
+   * @throws KitError EVIDENCE_UNREADABLE where it is larger than `maxBytes`
+   */
+  read(path: string, maxBytes?: number): string | undefined;
 }
 
 /** @throws KitError EVIDENCE_UNREADABLE, exit 3 */
 export function openEvidence(dir: string): Evidence {
   if (!existsSync(dir) || !statSync(dir).isDirectory()) {
-    throw unreadable(dir, 'no such run folder', 'give the folder that a run printed at its end');
+    throw unreadable(dir, 'no such run folder', undefined, 'give the folder that a run printed at its end');
   }
-  const read = (path: string) =>
-    existsSync(join(dir, path)) ? readFileSync(join(dir, path), 'utf8') : undefined;
-  const manifest = parseManifest(join(dir, MANIFEST), read(MANIFEST));
-  const seal = parseSeal(read(SEAL));
+  const manifest = parseManifest(join(dir, MANIFEST));
+  const sealText = isThere(join(dir, SEAL)) ? readText(join(dir, SEAL), MAX_JSON_BYTES) : undefined;
+  const seal = parseSeal(join(dir, SEAL), sealText);
+  const paths = filesBelow(dir).filter((path) => !isDerived(path));
+  const present = new Set(paths);
+  const sealed = new Map(seal?.files.map((file) => [file.path, file]));
   const digests = new Map(
-    filesBelow(dir)
-      .filter((path) => !isDerived(path))
-      .map((path) => [path, digestFile(join(dir, path))]),
+    paths.flatMap((path) => {
+      const digest = digestAsSealed(join(dir, path), sealed.get(path));
+      return digest === undefined ? [] : [[path, digest] as const];
+    }),
   );
-  const sealed = new Map(seal?.files.map((file) => [file.path, file.sha256]));
-  const sealText = read(SEAL);
-  const sealSha256 = sealText === undefined ? undefined : digestText(sealText);
+  const isGiven = (path: string) => present.has(path) && (seal === undefined || sealed.has(path));
+  const read = (path: string, maxBytes = MAX_JSON_BYTES) =>
+    isGiven(path) ? readText(join(dir, path), maxBytes) : undefined;
   return {
     manifest,
     seal,
-    integrity: {
-      ...compare(seal, digests, manifest, read),
-      ...(seal === undefined && { missing: read(SEAL) === undefined ? [SEAL] : [] }),
-    },
+    integrity: compare({ manifest, seal, sealText, present, digests, config: read(CONFIG) }),
+    accounting: accountFor(manifest, seal),
     sha256Of: (path) => {
-      if (path === SEAL) return sealSha256;
-      return sealed.get(path) ?? (seal === undefined ? digests.get(path)?.sha256 : undefined);
+      if (path === SEAL) return sealText === undefined ? undefined : digestText(sealText);
+      if (seal !== undefined) return sealed.get(path)?.sha256;
+      return present.has(path) ? digestFile(join(dir, path)).sha256 : undefined;
     },
-    has: (path) => existsSync(join(dir, path)),
+    has: (path) => present.has(path),
     read,
   };
 }
 
-function compare(
-  seal: Seal | undefined,
-  digests: ReadonlyMap<string, FileDigest>,
-  manifest: Manifest,
-  read: (path: string) => string | undefined,
-): Integrity {
+/** Above this a file of another size than was sealed is not hashed: its size is proof enough. */
+const MAX_HASHED_ANYWAY_BYTES = 64 * 1024 ** 2;
+
+/** Undefined for a file that the seal does not name; without bytes in common with the seal where the sizes differ by much. */
+function digestAsSealed(path: string, file: Seal['files'][number] | undefined): FileDigest | undefined {
+  if (file === undefined) return undefined;
+  const bytes = sizeOf(path);
+  if (bytes !== file.bytes && bytes > MAX_HASHED_ANYWAY_BYTES) return { sha256: '', bytes };
+  return digestFile(path);
+}
+
+interface Found {
+  readonly manifest: Manifest;
+  readonly seal: Seal | undefined;
+  readonly sealText: string | undefined;
+  readonly present: ReadonlySet<string>;
+  readonly digests: ReadonlyMap<string, FileDigest>;
+  readonly config: string | undefined;
+}
+
+function compare({ manifest, seal, sealText, present, digests, config }: Found): Integrity {
   const files = seal?.files ?? [];
   const sealed = new Set(files.map(({ path }) => path));
-  const there = files.filter(({ path }) => digests.has(path));
   const altered = new Set(
-    there.filter(({ path, sha256 }) => digests.get(path)?.sha256 !== sha256).map(({ path }) => path),
+    files
+      .filter(({ path, sha256 }) => present.has(path) && digests.get(path)?.sha256 !== sha256)
+      .map(({ path }) => path),
   );
   // The manifest names the configuration's hash too, so that a folder without a seal still shows a changed one.
-  const config = read(CONFIG);
   if (config !== undefined && digestText(config) !== manifest.configSha256) altered.add(CONFIG);
-  if (isSealAltered(seal, read(SEAL), digests)) altered.add(SEAL);
+  if (isSealAltered(seal, sealText, digests)) altered.add(SEAL);
+  if (seal === undefined) {
+    return {
+      missing: sealText === undefined ? [SEAL] : [],
+      altered: [...altered].sort(byCodeUnit),
+      unsealed: [],
+    };
+  }
   return {
-    missing: [...sealed].filter((path) => !digests.has(path)),
+    missing: [...new Set([...sealed, ...REQUIRED])].filter((path) => !present.has(path)).sort(byCodeUnit),
     altered: [...altered].sort(byCodeUnit),
-    unsealed:
-      seal === undefined ? [] : [...digests.keys()].filter((path) => path !== SEAL && !sealed.has(path)),
+    unsealed: [...present].filter((path) => path !== SEAL && !sealed.has(path)),
   };
 }
 
@@ -106,31 +151,47 @@ function isSealAltered(
 
 const byCodeUnit = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
-function parseSeal(text: string | undefined): Seal | undefined {
+/**
+ * A seal that cannot be read is none.
+ *
+ * @throws KitError EVIDENCE_UNREADABLE where it names what is no regular file of the folder
+ */
+function parseSeal(where: string, text: string | undefined): Seal | undefined {
+  let seal: unknown;
   try {
-    const seal: unknown = JSON.parse(text ?? 'null');
-    return misshapen(seal, SEAL_SHAPE) === undefined && (seal as Seal).files.length > 0
-      ? (seal as Seal)
-      : undefined;
+    seal = JSON.parse(text ?? 'null');
   } catch {
     return undefined;
   }
+  for (const path of pathsNamedIn(seal)) {
+    if (misshapen(path, FILE_PATH) === undefined) continue;
+    throw unreadable(where, `not a regular file of the run folder: ${excerpt(path)}`);
+  }
+  const isSeal = misshapen(seal, SEAL_SHAPE) === undefined && (seal as Seal).files.length > 0;
+  return isSeal ? (picked(seal, SEAL_SHAPE) as Seal) : undefined;
 }
 
-function parseManifest(where: string, text: string | undefined): Manifest {
+/** Names in what may be a seal. */
+function pathsNamedIn(seal: unknown): readonly string[] {
+  const files = (seal as { readonly files?: unknown } | null)?.files;
+  if (!Array.isArray(files)) return [];
+  return files.flatMap((file: { readonly path?: unknown } | null) =>
+    typeof file?.path === 'string' ? [file.path] : [],
+  );
+}
+
+function parseManifest(where: string): Manifest {
   const hint = 'this is not the evidence of a run, or no longer; run again';
-  if (text === undefined) throw unreadable(where, 'the manifest is missing: nothing can be judged', hint);
+  const refused = (message: string, cause?: unknown): KitError => unreadable(where, message, cause, hint);
+  if (!isThere(where)) throw refused('the manifest is missing: nothing can be judged');
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(readText(where, MAX_JSON_BYTES));
   } catch (cause) {
-    throw unreadable(where, 'the manifest is not JSON', hint, cause);
+    if (cause instanceof SyntaxError) throw refused('the manifest is not JSON', cause);
+    throw cause;
   }
   const problem = misshapen(value, MANIFEST_SHAPE);
-  if (problem !== undefined) throw unreadable(where, problem, hint);
-  return value as Manifest;
-}
-
-function unreadable(where: string, message: string, hint: string, cause?: unknown): KitError {
-  return new KitError(message, { code: 'EVIDENCE_UNREADABLE', where, hint, exitCode: EXIT.UNKNOWN, cause });
+  if (problem !== undefined) throw refused(problem);
+  return picked(value, MANIFEST_SHAPE) as Manifest;
 }

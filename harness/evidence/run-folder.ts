@@ -21,8 +21,12 @@ export const CONFIG = 'config.json';
 export const GATES = 'gates.json';
 export const DRILLS = 'drills.json';
 export const SEAL = 'seal.json';
+/** Inputs without which nothing can be judged. */
+export const REQUIRED = [MANIFEST, CONFIG, GATES, DRILLS] as const;
+/** Folder of what is kept for a reader and never judged. */
+export const LOGS = 'logs';
 /** Outside programs: command, exit code and output of each, a line of JSON. */
-export const PROGRAMS = 'logs/programs.jsonl';
+export const PROGRAMS = `${LOGS}/programs.jsonl`;
 /** What the run was given besides its configuration, by name. */
 export const INPUTS = {
   coverage: 'inputs/coverage.json',
@@ -93,7 +97,7 @@ export function createRunFolder(dir: string, manifest: Manifest): RunFolder {
     sink: (record) => appendLine(join(dir, PROGRAMS), record),
     collectLogs: (logs) => {
       for (const [node, file] of logs) {
-        if (existsSync(file)) copyInto(file, join(dir, 'logs', `${basename(node)}.log`));
+        if (existsSync(file)) copyInto(file, join(dir, LOGS, `${basename(node)}.log`));
       }
     },
     seal: (final) => {

@@ -1,50 +1,191 @@
-/** What a JSON value must look like to be read as evidence, and the first thing in it that does not. */
+/**
+ * Shape of a JSON value that is read as evidence, and the first part of a value that does not have it.
+ *
+ * Everything that judging reads passes through a shape first: evidence may be broken or made by hand, and a number without
+ * a bound drives a loop or an allocation further down. JSON has more numbers than judging can use: `1e999` parses to Infinity.
+ */
+
+import { excerpt, shorten } from './excerpt.ts';
 
 export type Shape =
   | 'string'
+  /** Any finite number that a double holds exactly as an integer range: ±(2^53 - 1). */
   | 'number'
+  | 'boolean'
+  /** Any JSON value whose arrays and objects nest at most `MAX_JSON_DEPTH` deep, with finite numbers. */
+  | 'json'
+  /** A whole number in a range, both ends included. */
+  | { readonly integer: readonly [min: number, max: number] }
+  /** A finite number in a range, both ends included. */
+  | { readonly within: readonly [min: number, max: number] }
+  /** Text of at most that many characters. */
+  | { readonly text: number }
+  /** Text that matches; `what` says in words what is allowed. */
+  | { readonly pattern: RegExp; readonly what: string }
   /** One of these words. */
   | { readonly oneOf: readonly string[] }
-  | { readonly listOf: Shape }
+  | { readonly anyOf: readonly Shape[] }
+  | { readonly listOf: Shape; readonly maxItems?: number }
+  /** A list of exactly these. */
+  | { readonly tuple: readonly Shape[] }
   /** Any keys, values of one shape. */
   | { readonly mapOf: Shape }
   | { readonly optional: Shape }
   | { readonly nullable: Shape }
   | { readonly fields: Readonly<Record<string, Shape>> };
 
-/** `trials[2].status must be completed, not-measured or failed, not "complfted"`; undefined where all is well. */
-export function misshapen(value: unknown, shape: Shape, path = ''): string | undefined {
-  const must = (what: string) =>
-    `${path || 'it'} must be ${what}, not ${JSON.stringify(value)?.slice(0, 60)}`;
-  if (typeof shape === 'string') {
-    const right = typeof value === shape && (shape !== 'number' || Number.isFinite(value));
-    return right ? undefined : must(`a ${shape}`);
-  }
-  if ('oneOf' in shape) {
-    return shape.oneOf.some((word) => word === value) ? undefined : must(`one of ${shape.oneOf.join(', ')}`);
-  }
-  if ('optional' in shape) return value === undefined ? undefined : misshapen(value, shape.optional, path);
-  if ('nullable' in shape) return value === null ? undefined : misshapen(value, shape.nullable, path);
-  if ('listOf' in shape) {
-    if (!Array.isArray(value)) return must('a list');
-    return first(value, (item, index) => misshapen(item, shape.listOf, `${path}[${index}]`));
-  }
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return must('an object');
-  const below = (key: string) => (path === '' ? key : `${path}.${key}`);
-  if ('mapOf' in shape) {
-    return first(Object.entries(value), ([key, item]) => misshapen(item, shape.mapOf, below(key)));
-  }
-  const fields = value as Readonly<Record<string, unknown>>;
-  return first(Object.entries(shape.fields), ([key, inner]) => misshapen(fields[key], inner, below(key)));
+/** Recursive functions over a recorded value stay far below the stack's end. */
+export const MAX_JSON_DEPTH = 32;
+
+/** A part of a value, and what it must be instead. */
+interface Mismatch {
+  /** From the innermost key to the outermost. */
+  readonly path: (string | number)[];
+  readonly must: string;
+  readonly value: unknown;
 }
 
-function first<T>(
-  items: readonly T[],
-  problem: (item: T, index: number) => string | undefined,
-): string | undefined {
-  for (const [index, item] of items.entries()) {
-    const found = problem(item, index);
-    if (found !== undefined) return found;
+/** `trials[2].status must be completed, not-measured or failed, not "complfted"`; undefined where the value has the shape. */
+export function misshapen(value: unknown, shape: Shape): string | undefined {
+  const found = mismatch(value, shape);
+  if (found === undefined) return undefined;
+  const path = found.path
+    .reverse()
+    .map((part, i) => (typeof part === 'number' ? `[${part}]` : i === 0 ? part : `.${part}`))
+    .join('');
+  return `${shorten(path) || 'it'} must be ${found.must}, not ${excerpt(found.value)}`;
+}
+
+/** A value that has the shape, reduced to what the shape names: what else stands in it is not read any further. */
+export function picked(value: unknown, shape: Shape): unknown {
+  if (typeof shape === 'string' || value === undefined || value === null) return value;
+  if ('optional' in shape) return picked(value, shape.optional);
+  if ('nullable' in shape) return picked(value, shape.nullable);
+  if ('listOf' in shape) return (value as readonly unknown[]).map((item) => picked(item, shape.listOf));
+  if (!('fields' in shape)) return value;
+  const given = value as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(
+    Object.entries(shape.fields)
+      .filter(([key]) => given[key] !== undefined)
+      .map(([key, inner]) => [key, picked(given[key], inner)]),
+  );
+}
+
+function mismatch(value: unknown, shape: Shape): Mismatch | undefined {
+  if (typeof shape === 'string') return plain(value, shape);
+  if ('optional' in shape) return value === undefined ? undefined : mismatch(value, shape.optional);
+  if ('nullable' in shape) return value === null ? undefined : mismatch(value, shape.nullable);
+  if ('fields' in shape) return fields(value, shape.fields);
+  if ('listOf' in shape) return list(value, shape.listOf, shape.maxItems ?? Number.POSITIVE_INFINITY);
+  if ('mapOf' in shape) return map(value, shape.mapOf);
+  if ('tuple' in shape) return tuple(value, shape.tuple);
+  if ('anyOf' in shape) {
+    const found = shape.anyOf.map((each) => mismatch(value, each));
+    if (found.includes(undefined)) return undefined;
+    return wrong(value, found.map((each) => each?.must).join(' or '));
+  }
+  return leaf(value, shape);
+}
+
+type Leaf = Extract<
+  Shape,
+  { integer: unknown } | { within: unknown } | { pattern: unknown } | { text: unknown } | { oneOf: unknown }
+>;
+
+function leaf(value: unknown, shape: Leaf): Mismatch | undefined {
+  if ('oneOf' in shape) {
+    return shape.oneOf.some((word) => word === value)
+      ? undefined
+      : wrong(value, `one of ${shape.oneOf.join(', ')}`);
+  }
+  if ('pattern' in shape) {
+    return typeof value === 'string' && shape.pattern.test(value) ? undefined : wrong(value, shape.what);
+  }
+  if ('text' in shape) {
+    return typeof value === 'string' && value.length <= shape.text
+      ? undefined
+      : wrong(value, `text of at most ${shape.text} characters`);
+  }
+  const [min, max] = 'integer' in shape ? shape.integer : shape.within;
+  const isRight =
+    typeof value === 'number' &&
+    value >= min &&
+    value <= max &&
+    (!('integer' in shape) || Number.isInteger(value));
+  return isRight
+    ? undefined
+    : wrong(value, `${'integer' in shape ? 'an integer' : 'a number'} from ${min} to ${max}`);
+}
+
+function plain(value: unknown, shape: Extract<Shape, string>): Mismatch | undefined {
+  if (shape === 'json') {
+    return isPlainJson(value) ? undefined : wrong(value, `at most ${MAX_JSON_DEPTH} levels of finite values`);
+  }
+  const isRight = typeof value === shape && (shape !== 'number' || isSafe(value as number));
+  return isRight ? undefined : wrong(value, `a ${shape}`);
+}
+
+function fields(value: unknown, shapes: Readonly<Record<string, Shape>>): Mismatch | undefined {
+  if (!isObject(value)) return wrong(value, 'an object');
+  for (const key in shapes) {
+    const found = mismatch(Object.hasOwn(value, key) ? value[key] : undefined, shapes[key] as Shape);
+    if (found !== undefined) return below(key, found);
   }
   return undefined;
+}
+
+function map(value: unknown, shape: Shape): Mismatch | undefined {
+  if (!isObject(value)) return wrong(value, 'an object');
+  for (const key in value) {
+    const found = mismatch(value[key], shape);
+    if (found !== undefined) return below(key, found);
+  }
+  return undefined;
+}
+
+function list(value: unknown, shape: Shape, maxItems: number): Mismatch | undefined {
+  if (!Array.isArray(value)) return wrong(value, 'a list');
+  if (value.length > maxItems) return wrong(value, `a list of at most ${maxItems}`);
+  for (let i = 0; i < value.length; i++) {
+    const found = mismatch(value[i], shape);
+    if (found !== undefined) return below(i, found);
+  }
+  return undefined;
+}
+
+function tuple(value: unknown, shapes: readonly Shape[]): Mismatch | undefined {
+  if (!Array.isArray(value) || value.length !== shapes.length) {
+    return wrong(value, `a list of ${shapes.length}`);
+  }
+  for (const [i, shape] of shapes.entries()) {
+    const found = mismatch(value[i], shape);
+    if (found !== undefined) return below(i, found);
+  }
+  return undefined;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isSafe(value: number): boolean {
+  return Math.abs(value) <= Number.MAX_SAFE_INTEGER;
+}
+
+/** Bounded in depth before anything recursive sees it. */
+function isPlainJson(value: unknown, depth = 0): boolean {
+  if (depth > MAX_JSON_DEPTH) return false;
+  if (typeof value === 'number') return isSafe(value);
+  if (value === undefined) return false;
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.values(value).every((inner) => isPlainJson(inner, depth + 1));
+}
+
+function wrong(value: unknown, must: string): Mismatch {
+  return { path: [], must, value };
+}
+
+function below(key: string | number, found: Mismatch): Mismatch {
+  found.path.push(key);
+  return found;
 }

@@ -1,6 +1,7 @@
 /** Several trials' figures → one measurement and how many it stands on. */
 import type { Gate } from '../../config/gates.ts';
 import type { Figure } from '../checkers/checker.ts';
+import { largest, smallest } from '../statistics/quantile.ts';
 import type { EvidenceRef } from './gate.ts';
 
 /** What one trial says about one gate. */
@@ -9,7 +10,6 @@ export interface Reading {
   /** The trial, for messages: `master-crash #3`. */
   readonly name: string;
   readonly figure: Figure;
-  readonly upper: number | undefined;
   readonly reasons: readonly string[];
   readonly evidence: readonly EvidenceRef[];
 }
@@ -39,8 +39,8 @@ export function pooled(readings: readonly Reading[]): { readonly successes: numb
 }
 
 const OVER: Readonly<Record<Gate['sli']['over'], (gate: Gate, readings: readonly Reading[]) => number>> = {
-  max: (gate, readings) => Math.max(...numbers(gate, readings)),
-  min: (gate, readings) => Math.min(...numbers(gate, readings)),
+  max: (gate, readings) => largest(numbers(gate, readings)),
+  min: (gate, readings) => smallest(numbers(gate, readings)),
   sum: (gate, readings) => numbers(gate, readings).reduce((sum, x) => sum + x, 0),
   pool: (_gate, readings) => {
     const { successes, n } = pooled(readings);

@@ -9,6 +9,7 @@ import {
   quantileUpperBound,
   trialsNeeded,
 } from '../statistics/bounds.ts';
+import { largest } from '../statistics/quantile.ts';
 import { numbers, pooled, type Reading } from './aggregate.ts';
 import type { Bound } from './gate.ts';
 import { compare, inWords, largerIsWorse } from './target.ts';
@@ -46,15 +47,24 @@ function overTrials({ share, confidence }: ClaimOf<'trials'>, trials: number): C
 
 function overQuantile(gate: Gate, claim: ClaimOf<'quantile'>, readings: readonly Reading[]): Claimed {
   const { quantile, confidence } = claim;
+  const isUpper = largerIsWorse(gate.target);
+  // Where less is worse, the share `quantile` of all values has to be above: the same bound of the mirrored values.
+  const mirrored = isUpper ? 1 : -1;
+  const boundOn = (values: readonly number[]) =>
+    quantileUpperBound(
+      values.map((each) => mirrored * each),
+      quantile,
+      confidence,
+    );
   const p = `p${Number((quantile * 100).toPrecision(4))}`;
-  // A distribution inside a trial brings its own bound; values of trials are the sample themselves.
-  const inside = readings.every(({ figure }) => figure.kind === 'distribution');
-  const uppers = readings.map((reading) => reading.upper).filter((upper) => upper !== undefined);
-  const value = inside
-    ? uppers.length === readings.length
-      ? Math.max(...uppers)
-      : undefined
-    : quantileUpperBound(numbers(gate, readings), quantile, confidence);
+  // A distribution inside a trial is bounded trial by trial, the worst counts; values of trials are the sample themselves.
+  const distributions = readings.flatMap(({ figure }) => (figure.kind === 'distribution' ? [figure] : []));
+  const inside = distributions.length === readings.length;
+  const bounds = inside
+    ? distributions.map(({ samples }) => boundOn(samples))
+    : [boundOn(numbers(gate, readings))];
+  const known = bounds.filter((bound) => bound !== undefined);
+  const value = known.length === bounds.length ? mirrored * largest(known) : undefined;
   if (value === undefined) {
     const needed = trialsNeeded(quantile, confidence);
     const why = `too few to bound the ${p}: ${needed} ${inside ? 'observations a trial' : 'trials'} are needed`;
@@ -62,9 +72,11 @@ function overQuantile(gate: Gate, claim: ClaimOf<'quantile'>, readings: readonly
   }
   const holds = compare(value, gate.target);
   return {
-    bound: { kind: 'upper', value, confidence, method: 'order-statistic' },
+    bound: { kind: isUpper ? 'upper' : 'lower', value, confidence, method: 'order-statistic' },
     holds,
-    why: `the ${p} is at most ${inWords(value, gate.unit)} at ${inWords(confidence, 'ratio')} confidence`,
+    why: isUpper
+      ? `the ${p} is at most ${inWords(value, gate.unit)} at ${inWords(confidence, 'ratio')} confidence`
+      : `${inWords(quantile, 'ratio')} of all are at least ${inWords(value, gate.unit)} at ${inWords(confidence, 'ratio')} confidence`,
   };
 }
 

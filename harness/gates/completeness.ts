@@ -2,6 +2,7 @@
  * The one criterion that no file can leave out: is the evidence whole, and is it what was sealed? It stands before all
  * others, is in scope of every run, and cannot be waived.
  */
+import { few, shorten } from '../evidence/excerpt.ts';
 import type { Manifest } from '../evidence/manifest.ts';
 import type { Integrity } from '../evidence/open.ts';
 import type { Criterion, EvidenceRef } from './gate.ts';
@@ -26,13 +27,13 @@ export function evidenceComplete(found: Completeness): Criterion {
   const { missing, altered } = found.integrity;
   const invalid = [
     ...(found.sealed ? [] : ['the folder has no seal: nothing shows that it is what was recorded']),
-    ...(altered.length > 0 ? [`differs from the seal: ${altered.join(', ')}`] : []),
-    ...found.flaws,
+    ...(altered.length > 0 ? [`differs from the seal: ${few(altered)}`] : []),
+    ...listed(found.flaws),
   ];
   const absent = [
-    ...(missing.length > 0 ? [`missing: ${missing.join(', ')}`] : []),
+    ...(missing.length > 0 ? [`missing: ${few(missing)}`] : []),
     ...(found.incomplete === undefined ? [] : [found.incomplete]),
-    ...found.unmeasured,
+    ...listed(found.unmeasured),
   ];
   const state = invalid.length > 0 ? 'INVALID' : absent.length > 0 ? 'NOT_MEASURED' : 'PASS';
   return {
@@ -61,6 +62,14 @@ export function evidenceComplete(found: Completeness): Criterion {
     bound: null,
     evidence: found.seal === undefined ? [] : [found.seal],
   };
+}
+
+const MAX_LISTED = 10;
+
+/** The first of many flaws; a run of 200 trials may have as many. */
+function listed(flaws: readonly string[]): readonly string[] {
+  const shown = flaws.slice(0, MAX_LISTED).map((flaw) => shorten(flaw, 500));
+  return flaws.length > MAX_LISTED ? [...shown, `and ${flaws.length - MAX_LISTED} more`] : shown;
 }
 
 /**

@@ -11,7 +11,7 @@
  * write was ever acknowledged again: there is no time to compare).
  */
 import type { Gate, Waiver } from '../../config/gates.ts';
-import type { CheckResult, Figure } from '../checkers/checker.ts';
+import type { CheckResult } from '../checkers/checker.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
 import { aggregate, type Reading } from './aggregate.ts';
 import { boundOf } from './claim.ts';
@@ -30,6 +30,8 @@ export interface JudgedTrial {
   readonly missing: readonly string[];
   /** Files that were altered or cannot be parsed. */
   readonly broken: readonly string[];
+  /** Why nothing of the trial counts although its files are as sealed: "is listed twice in the manifest". */
+  readonly distrusted?: string;
   readonly results: readonly CheckResult[];
 }
 
@@ -171,6 +173,7 @@ function readTrial(gate: Gate, trial: JudgedTrial): Reading | Flaw {
   if (trial.broken.length > 0) {
     return absent(`${name}: ${trial.broken.join(', ')} was altered or is broken`, evidence, 'INVALID');
   }
+  if (trial.distrusted !== undefined) return absent(`${name} ${trial.distrusted}`, evidence, 'INVALID');
   if (trial.missing.length > 0) return absent(`${name}: ${trial.missing.join(', ')} is missing`, evidence);
   if (trial.status !== 'completed') {
     return absent(`${name} was not measured: ${trial.reason ?? trial.status}`, evidence);
@@ -204,7 +207,6 @@ function readResult(
     kind: 'figure',
     name,
     figure,
-    upper: upperOf(gate, result.figures),
     reasons: result.reasons,
     evidence,
   };
@@ -214,12 +216,6 @@ function readResult(
 function ownReasons(gate: Gate, { reasons, figures }: CheckResult): readonly string[] {
   const others = Object.keys(figures).filter((figure) => figure !== gate.sli.figure);
   return reasons.filter((reason) => !others.some((figure) => reason.startsWith(`${figure}: `)));
-}
-
-/** The figure's own upper bound at 95 %, where the checker gives one: `get.p99Upper95`. */
-function upperOf(gate: Gate, figures: Readonly<Record<string, Figure>>): number | undefined {
-  const upper = figures[`${gate.sli.figure}.${gate.sli.stat ?? ''}Upper95`];
-  return upper?.kind === 'value' ? upper.value : undefined;
 }
 
 /** Why a time measured in this trial says more about the generator than about Redis. */
@@ -251,10 +247,16 @@ function distrusted(outcome: Outcome, tainted: readonly string[]): Outcome {
 }
 
 function waived(gate: Gate, { waivers, judgedAt }: GateContext, outcome: Outcome): Outcome {
-  const waiver = waivers.find((candidate) => candidate.gate === gate.id);
+  const given = waivers.filter((candidate) => candidate.gate === gate.id);
+  const isValid = ({ expires }: Waiver) => expires >= judgedAt.slice(0, 10);
+  // The one that lasts longest: an expired one beside it says nothing.
+  const waiver = given.reduce<Waiver | undefined>(
+    (last, each) => (last === undefined || each.expires > last.expires ? each : last),
+    undefined,
+  );
   if (waiver === undefined || outcome.state === 'PASS') return outcome;
   const by = `waived by ${waiver.owner} until ${waiver.expires}: ${waiver.reason}`;
-  return waiver.expires >= judgedAt.slice(0, 10)
+  return isValid(waiver)
     ? { ...outcome, state: 'WAIVED', because: `${by} (${outcome.state}: ${outcome.because})` }
     : {
         ...outcome,

@@ -1,25 +1,26 @@
 /**
  * Criteria → decision, exit code, and one of seed 004's three actions (§8).
  *
- * Decision. Any FAIL: NO_GO, exit 1. Else any criterion in scope that is neither PASS nor an unexpired WAIVED: UNKNOWN, exit 3.
- * Else: GO, exit 0.
+ * Decision. Any FAIL: NO_GO, exit 1. Else any criterion in scope that is neither PASS nor an unexpired WAIVED: UNKNOWN, exit 3,
+ * and so is a run of which nothing was asked but that its evidence is whole. Else: GO, exit 0.
  *
  * Action, a table over the states of the criteria in scope (a waived criterion counts as passed):
  *
  * | correctness, configuration, process | performance | action | in the seed's words |
  * |---|---|---|---|
- * | all pass | all pass | `enable` | enhancements complete + tests green + load test stable |
- * | all pass | some FAIL, the others measured | `deploy-with-breaker` | frequent transient errors |
+ * | all pass, correctness asked | all pass, some asked | `enable` | enhancements complete + tests green + load test stable |
+ * | all pass, correctness asked | some FAIL, the others measured | `deploy-with-breaker` | frequent transient errors |
  * | anything else | | `keep-disabled` | partial implementation; rely on the memory cache |
  *
  * "Frequent transient errors" is thus exactly: errors, availability, latency or hit ratio miss their targets (the `performance`
  * group, with the threshold of errors in `transient-errors` of gates.yaml) while nothing was lost, doubled, stale or insecure. What was not
- * measured never enables anything, and neither does a run of another kind than `readiness`: it has a decision on what it was asked,
- * and no action.
+ * measured never enables anything, and neither does a run of another kind than `readiness` or one whose gates ask nothing of
+ * correctness or of performance: it has a decision on what it was asked, and no action.
  */
 import type { Gate } from '../../config/gates.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { Manifest, RunKind } from '../evidence/manifest.ts';
+import { EVIDENCE_COMPLETE } from './completeness.ts';
 import type { Action, Criterion, CriterionState, Verdict } from './gate.ts';
 
 export type Group = Gate['group'];
@@ -49,36 +50,51 @@ export function verdictOf(
   run: { readonly kind: RunKind; readonly profile: Manifest['profile'] },
 ): Verdict {
   const inScope = criteria.filter(({ state }) => state !== 'OUT_OF_SCOPE');
+  // That the evidence is whole is a condition of every answer, and no answer by itself.
+  const isAsked = inScope.some(({ id }) => id !== EVIDENCE_COMPLETE);
   const decision = inScope.some(({ state }) => state === 'FAIL')
     ? 'NO_GO'
-    : inScope.length > 0 && inScope.every(passes)
+    : isAsked && inScope.every(passes)
       ? 'GO'
       : 'UNKNOWN';
   const action = run.kind === 'readiness' ? actionOf(inScope, groups) : null;
+  const advice =
+    action === null ? withoutAction(run.kind, decision) : ADVICE[action](environment, run.profile);
   return {
     decision,
     exitCode: DECISIONS[decision],
     action,
-    advice: action === null ? ASKED[decision] : ADVICE[action](environment, run.profile),
+    advice: isAsked ? advice : [NOTHING_ASKED, ...advice],
     counts: countsOf(criteria),
     criteria,
   };
 }
 
+function withoutAction(kind: RunKind, decision: Verdict['decision']): readonly string[] {
+  return kind === 'readiness' ? [NOT_READINESS] : ASKED[decision];
+}
+
+const NOT_READINESS =
+  'What was asked holds, but the gates in scope ask nothing of correctness or nothing of performance: that enables nothing.';
+
+const NOTHING_ASKED =
+  'No gate asks anything of this run: see the reason beside each criterion that is out of scope.';
+
 function passes({ state }: Criterion): boolean {
   return state === 'PASS' || state === 'WAIVED';
 }
 
-function actionOf(inScope: readonly Criterion[], groups: ReadonlyMap<string, Group>): Action {
-  const isPerformance = ({ id }: Criterion) => groups.get(id) === 'performance';
-  const performance = inScope.filter(isPerformance);
-  if (inScope.length === 0 || !inScope.filter((criterion) => !isPerformance(criterion)).every(passes)) {
-    return 'keep-disabled';
-  }
-  if (performance.every(passes)) return 'enable';
-  return performance.every((criterion) => passes(criterion) || criterion.state === 'FAIL')
-    ? 'deploy-with-breaker'
-    : 'keep-disabled';
+/** Null where the criteria that readiness stands on were not asked, although those that were asked hold. */
+function actionOf(inScope: readonly Criterion[], groups: ReadonlyMap<string, Group>): Action | null {
+  const ofGroup = (group: Group) => inScope.filter(({ id }) => groups.get(id) === group);
+  const performance = ofGroup('performance');
+  const others = inScope.filter((criterion) => !performance.includes(criterion));
+  const isCorrectnessAsked = ofGroup('correctness').length > 0;
+  const isAnythingAsked = inScope.some(({ id }) => id !== EVIDENCE_COMPLETE);
+  if (!isAnythingAsked || !others.every(passes)) return 'keep-disabled';
+  if (performance.every(passes)) return isCorrectnessAsked && performance.length > 0 ? 'enable' : null;
+  const isMeasured = performance.every((criterion) => passes(criterion) || criterion.state === 'FAIL');
+  return isMeasured && isCorrectnessAsked ? 'deploy-with-breaker' : 'keep-disabled';
 }
 
 type Advise = (environment: EnvironmentConfig | undefined, profile: Manifest['profile']) => readonly string[];

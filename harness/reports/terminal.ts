@@ -250,5 +250,6 @@ function wrap(text: string, indent: number, hanging = indent): readonly string[]
 function pieces(word: string, width: number): readonly string[] {
   const symbols = [...word];
   if (symbols.length <= width) return [word];
-  return [symbols.slice(0, width).join(''), ...pieces(symbols.slice(width).join(''), width)];
+  const count = Math.ceil(symbols.length / width);
+  return Array.from({ length: count }, (_, i) => symbols.slice(i * width, (i + 1) * width).join(''));
 }

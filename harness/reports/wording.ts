@@ -53,7 +53,7 @@ export const DECISION_MEANING: Readonly<Record<Verdict['decision'], string>> = {
   GO: 'Every criterion in scope holds.',
   NO_GO: 'At least one criterion in scope does not hold.',
   UNKNOWN:
-    'No criterion failed, but something in scope could not be judged. What was not measured never passes.',
+    'No criterion failed, but not everything that a GO needs was judged. What was not measured never passes.',
 };
 
 const ACTION_LABEL: Readonly<Record<Action, string>> = {

@@ -39,8 +39,6 @@ export function sampleNodeInfo({ environment, clock, recorder }: SamplerContext)
 function fieldsOf(info: Info): Readonly<Record<string, string | number | boolean | null>> {
   const number = (field: string) => infoNumber(info, field);
   const isMaster = info.role === 'master';
-  const replicas = replicasOf(info);
-  const lags = replicas.map((replica) => Number(replica.lag ?? -1));
   return {
     role: info.role ?? null,
     usedMemory: number('used_memory'),
@@ -55,6 +53,12 @@ function fieldsOf(info: Info): Readonly<Record<string, string | number | boolean
     replicaOffset: isMaster ? null : number('slave_repl_offset'),
     linkStatus: isMaster ? null : (info.master_link_status ?? null),
     connectedReplicas: number('connected_slaves'),
-    lagSeconds: isMaster ? Math.max(0, ...lags) : number('master_last_io_seconds_ago'),
+    lagSeconds: isMaster ? longestLag(info) : number('master_last_io_seconds_ago'),
   };
+}
+
+/** Of a master's replicas, in seconds; null where it has none or does not say. */
+function longestLag(info: Info): number | null {
+  const lags = replicasOf(info).flatMap((replica) => infoNumber(replica, 'lag') ?? []);
+  return lags.length === 0 ? null : Math.max(0, ...lags);
 }

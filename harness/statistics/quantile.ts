@@ -60,3 +60,13 @@ export function summarize(samples: readonly number[]): Summary | undefined {
 export function median(samples: readonly number[]): number {
   return quantile(ascending(samples), 0.5);
 }
+
+/** The largest of any number of values, −Infinity of none. `Math.max(...values)` ends the process above about 100,000. */
+export function largest(values: readonly number[]): number {
+  return values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
+}
+
+/** The smallest of any number of values, Infinity of none. */
+export function smallest(values: readonly number[]): number {
+  return values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
+}

@@ -71,7 +71,7 @@ export async function awaitCaughtUp(
         const offsets = group.map(({ info }) =>
           infoNumber(info, info.role === 'master' ? 'master_repl_offset' : 'slave_repl_offset'),
         );
-        return new Set(offsets).size === 1;
+        return new Set(offsets).size === 1 && offsets[0] !== null;
       });
     },
     { ...options, everyMs: 20 },

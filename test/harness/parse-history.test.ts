@@ -128,16 +128,16 @@ describe('parseHistory', () => {
       'a field of the wrong kind',
       lines('{"type":"ok","client":"kit","op":"1","atUs":1}'),
       /:1/,
-      /ok\.op must be number, not "1"/,
+      /ok\.op must be an integer from 0 to \d+, not "1"/,
     ],
     [
       'a missing field',
       lines('{"type":"final","node":"a","redisRole":"master","atUs":1}'),
       /:1/,
-      /final\.entries must be array/,
+      /final\.entries must be a list, not undefined/,
     ],
     ['a completion of nothing', lines(ok(1, 3)), /kit\.jsonl/, /kit 1 completes without/],
-    ['two completions', lines(invoke(1, 0), ok(1, 3), ok(1, 4)), /kit\.jsonl/, /kit 1 completes twice/],
+    ['two completions', lines(invoke(1, 0), ok(1, 13), ok(1, 14)), /kit\.jsonl/, /kit 1 completes twice/],
     ['two invocations', lines(invoke(1, 0), invoke(1, 3)), /kit\.jsonl/, /kit 1 is invoked twice/],
   ])('refuses %s, with file and line', (_what, text, where, message) => {
     const error = errorOf(() => parseHistory([{ path: 'kit.jsonl', text }]));

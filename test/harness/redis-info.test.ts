@@ -8,7 +8,10 @@ it('reads fields, numbers and replicas out of INFO', () => {
   );
   expect(info.role).toBe('master');
   expect(infoNumber(info, 'master_repl_offset')).toBe(42);
-  expect(infoNumber(info, 'absent')).toBe(0);
+  expect(infoNumber(info, 'absent')).toBeNull();
+  expect(infoNumber(parseInfo('maxmemory:\r\n'), 'maxmemory')).toBeNull();
+  expect(infoNumber(parseInfo('maxmemory:no limit\r\n'), 'maxmemory')).toBeNull();
+  expect(infoNumber(parseInfo('maxmemory:0\r\n'), 'maxmemory')).toBe(0);
   expect(replicasOf(info).map(({ ip, offset }) => `${ip} ${offset}`)).toEqual([
     '127.0.0.2 42',
     '127.0.0.3 40',

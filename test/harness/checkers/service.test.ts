@@ -63,12 +63,11 @@ describe('latency', () => {
     expect(number(check(gaveUp, writes(0, 100)), 'longerThan1s')).toBe(1);
   });
 
-  it('does not count what was never sent, and gives an upper bound where there are samples enough', () => {
+  it('does not count what was never sent, and keeps every sample of what was', () => {
     const unsent = op({ at: 1, done: 1, kind: 'get', outcome: 'fail', code: 'IN_FLIGHT_BOUND' });
-    const finding = check(unsent, writes(0, 2990, 10));
+    const finding = check(unsent, writes(0, 20, 10), op({ at: 30, done: 30.5 }));
     expect(finding.figures.get).toBeUndefined();
-    expect(number(finding, 'set.p99Upper95')).toBe(1);
-    expect(check(writes(0, 2980, 10)).figures['set.p99Upper95']).toBeUndefined();
+    expect(finding.figures.set).toMatchObject({ n: 3, samples: [0.5, 1, 1] });
     expect(check(unsent).validity).toBe('unknown');
   });
 });
@@ -335,5 +334,13 @@ describe('memory', () => {
   it('is invalid without a limit, and does not know without a sample', () => {
     expect(check(sample('redis-1', 1, { usedMemory: 10, maxmemory: 0 })).validity).toBe('invalid');
     expect(check(writes(0, 1)).validity).toBe('unknown');
+  });
+
+  it('does not know of a node whose INFO has no such fields: absent is not 0', () => {
+    expect(check(sample('redis-1', 1, { usedMemory: 10, maxmemory: null })).validity).toBe('unknown');
+    const one = sample('redis-1', 1, { usedMemory: 10, maxmemory: 100 });
+    const silent = check(one, sample('redis-2', 1, { usedMemory: null, maxmemory: null }));
+    expect(silent).toMatchObject({ validity: 'unknown', figures: {} });
+    expect(silent.reasons.join()).toMatch(/not in the INFO of redis-2/);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { configuration } from '../../../harness/checkers/configuration.ts';
 import { consistency } from '../../../harness/checkers/consistency.ts';
 import { coverage } from '../../../harness/checkers/coverage.ts';
-import { expectations } from '../../../harness/checkers/expectations.ts';
+import { expectations, holds } from '../../../harness/checkers/expectations.ts';
 import { checkers } from '../../../harness/checkers/index.ts';
 import { replication } from '../../../harness/checkers/replication.ts';
 import type { ExpectationEvent } from '../../../harness/history.ts';
@@ -37,7 +37,9 @@ describe('expectations', () => {
   });
 
   it('never holds by a relation that it does not know', () => {
-    expect(held(expectation('toString' as 'above', 1, 2))).toBe(0);
+    const unknown = expectation('toString' as 'above', 1, 2);
+    expect(holds(unknown)).toBe(false);
+    expect(() => held(unknown)).toThrow(/expect\.relation must be one of equals/);
   });
 
   it('says what was expected and what was seen, and has a figure for each id', () => {

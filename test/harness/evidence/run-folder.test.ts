@@ -101,7 +101,7 @@ describe('a run folder', () => {
   });
 
   it('notices a configuration that does not belong to the manifest, even without a seal', () => {
-    const folder = createRunFolder(fresh(), { ...MANIFEST, configSha256: 'other' });
+    const folder = createRunFolder(fresh(), { ...MANIFEST, configSha256: 'a'.repeat(64) });
     folder.writeConfig({});
     expect(openEvidence(folder.dir).integrity.altered).toEqual(['config.json']);
   });

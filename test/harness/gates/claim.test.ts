@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { Figure } from '../../../harness/checkers/checker.ts';
+import { quantileUpperBound } from '../../../harness/statistics/bounds.ts';
 import { FULL, gate, judged, many, share, trial, value } from './by-hand.ts';
 
 describe('a claim in full', () => {
@@ -46,40 +48,83 @@ describe('a claim in full', () => {
     ).toMatchObject({ state: 'INSUFFICIENT', bound: null });
   });
 
-  it('takes the bound of a distribution from its checker, the worst of all trials', () => {
-    const p99 = gate({
-      sli: { checker: 'a-checker', figure: 'figure', stat: 'p99', over: 'max', count: 'observations' },
-      claim: { kind: 'quantile', quantile: 0.99, confidence: 0.95 },
+  const samples = (n: number, worst: number): Figure => {
+    const all = Array.from({ length: n }, (_, i) => (i === n - 1 ? worst : i / n));
+    const distribution = { min: 0, p50: 0.5, p95: 0.95, p99: 0.99, max: worst, mean: 1 };
+    return { kind: 'distribution', unit: 'ms', n, distribution, samples: all };
+  };
+  const within = (stat: string, claim: Record<string, unknown>) =>
+    gate({
+      sli: { checker: 'a-checker', figure: 'figure', stat, over: 'max', count: 'observations' },
+      claim: { kind: 'quantile', ...claim },
     });
-    const distribution = {
-      kind: 'distribution',
-      unit: 'ms',
-      n: 500,
-      distribution: { min: 1, p50: 2, p95: 3, p99: 4, max: 500, mean: 9 },
-    } as const;
-    const bounded = (upper?: number) =>
-      trial(
-        undefined,
-        {},
-        {
-          figures: {
-            figure: distribution,
-            ...(upper !== undefined && { 'figure.p99Upper95': value(upper) }),
-          },
-        },
-      );
-    expect(judged(p99, [bounded(7), bounded(9)], FULL)).toMatchObject({
+
+  it('bounds the quantile of a distribution in each trial, and takes the worst', () => {
+    const p99 = within('p99', { quantile: 0.99, confidence: 0.95 });
+    // 299 samples are the fewest whose largest bounds the p99 at 95 %.
+    expect(judged(p99, [trial(samples(299, 7)), trial(samples(299, 9))], FULL)).toMatchObject({
       state: 'PASS',
-      bound: { value: 9 },
+      bound: { kind: 'upper', value: 9, confidence: 0.95 },
     });
-    expect(judged(p99, [bounded(7), bounded(101)], FULL)).toMatchObject({
+    expect(judged(p99, [trial(samples(299, 7)), trial(samples(299, 101))], FULL)).toMatchObject({
       state: 'INSUFFICIENT',
       bound: { value: 101 },
     });
-    expect(judged(p99, [bounded(7), bounded()], FULL)).toMatchObject({
+    expect(judged(p99, [trial(samples(299, 7)), trial(samples(298, 7))], FULL)).toMatchObject({
+      state: 'INSUFFICIENT',
+      bound: null,
+      because: expect.stringContaining('299 observations a trial are needed'),
+    });
+  });
+
+  it('uses the quantile and the confidence that the claim names, whatever statistic is compared', () => {
+    const p95 = within('p99', { quantile: 0.95, confidence: 0.95 });
+    expect(judged(p95, [trial(samples(59, 7))], FULL)).toMatchObject({ state: 'PASS', bound: { value: 7 } });
+    const p50 = within('p99', { quantile: 0.5, confidence: 0.95 });
+    const half = judged(p50, [trial(samples(299, 7))], FULL);
+    expect(half.bound?.value).toBeCloseTo(
+      quantileUpperBound(
+        Array.from({ length: 299 }, (_, i) => i / 299),
+        0.5,
+        0.95,
+      ) ?? 0,
+      9,
+    );
+    expect(half.because).toContain('the p50 is at most');
+    const sure = within('p99', { quantile: 0.99, confidence: 0.99 });
+    expect(judged(sure, [trial(samples(299, 7))], FULL)).toMatchObject({
       state: 'INSUFFICIENT',
       bound: null,
     });
+    expect(judged(sure, [trial(samples(459, 7))], FULL)).toMatchObject({
+      state: 'PASS',
+      bound: { value: 7, confidence: 0.99 },
+    });
+  });
+
+  it('bounds from below where less is worse', () => {
+    const least = gate({
+      sli: { checker: 'a-checker', figure: 'figure', over: 'min', count: 'trials' },
+      target: { op: '>=', value: 5 },
+      claim: { kind: 'quantile', quantile: 0.9, confidence: 0.95 },
+    });
+    expect(
+      judged(
+        least,
+        many(29, (i) => value(5 + i)),
+        FULL,
+      ),
+    ).toMatchObject({
+      state: 'PASS',
+      bound: { kind: 'lower', value: 5 },
+    });
+    expect(
+      judged(
+        least,
+        many(28, (i) => value(5 + i)),
+        FULL,
+      ).state,
+    ).toBe('INSUFFICIENT');
   });
 
   it('bounds a share from the side of its target', () => {

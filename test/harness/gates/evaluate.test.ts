@@ -61,6 +61,7 @@ describe('evaluate', () => {
       unit: 'ms',
       n: 500,
       distribution: { min: 1, p50: 2, p95: 3, p99: 4, max: 500, mean: 9 },
+      samples: [],
     } as const;
     const p99 = gate({
       sli: { checker: 'a-checker', figure: 'figure', stat: 'p99', over: 'max', count: 'observations' },

@@ -56,7 +56,7 @@ describe('verdictOf', () => {
   it.each([
     [{}, 'GO', 0, 'enable'],
     [{ safe: 'WAIVED' }, 'GO', 0, 'enable'],
-    [{ safe: 'OUT_OF_SCOPE' }, 'GO', 0, 'enable'],
+    [{ set: 'OUT_OF_SCOPE' }, 'GO', 0, 'enable'],
     [{ fast: 'FAIL' }, 'NO_GO', 1, 'deploy-with-breaker'],
     [{ fast: 'INVALID' }, 'UNKNOWN', 3, 'keep-disabled'],
     [{ fast: 'INSUFFICIENT' }, 'UNKNOWN', 3, 'keep-disabled'],
@@ -73,6 +73,31 @@ describe('verdictOf', () => {
   });
 
   it.each([
+    [{ safe: 'OUT_OF_SCOPE' }, 'GO', null, /ask nothing of correctness or nothing of performance/],
+    [{ fast: 'OUT_OF_SCOPE' }, 'GO', null, /ask nothing of correctness or nothing of performance/],
+    [{ safe: 'OUT_OF_SCOPE', fast: 'OUT_OF_SCOPE' }, 'GO', null, /enables nothing/],
+    [{ safe: 'OUT_OF_SCOPE', fast: 'FAIL' }, 'NO_GO', 'keep-disabled', /Keep Redis disabled/],
+    [{ safe: 'OUT_OF_SCOPE', set: 'INVALID' }, 'UNKNOWN', 'keep-disabled', /Keep Redis disabled/],
+  ] as const)(
+    'enables nothing where the readiness criteria were not asked: over %j %s, %s',
+    (states, decision, action, advice) => {
+      const found = verdict(states);
+      expect(found).toMatchObject({ decision, action });
+      expect(found.advice.join()).toMatch(advice);
+    },
+  );
+
+  it.each(['readiness', 'drill'] as const)(
+    'does not know of a %s run of which nothing was asked but whole evidence, and says why',
+    (kind) => {
+      const found = verdict({ safe: 'OUT_OF_SCOPE', set: 'OUT_OF_SCOPE', fast: 'OUT_OF_SCOPE' }, kind);
+      expect(found).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
+      expect(found.action).not.toBe('enable');
+      expect(found.advice[0]).toMatch(/No gate asks anything of this run/);
+    },
+  );
+
+  it.each([
     [{}, 'GO', /What was asked for holds; kit readiness decides/],
     [{ safe: 'FAIL' }, 'NO_GO', /does not hold/],
     [{ fast: 'INVALID' }, 'UNKNOWN', /not known/],
@@ -83,9 +108,9 @@ describe('verdictOf', () => {
   });
 
   it('enables production by nothing but the full profile of production', () => {
-    const one = { ...judged(gate(), []), id: 'safe', state: 'PASS' } as Criterion;
+    const passed = ['safe', 'fast'].map((id) => ({ ...judged(gate(), []), id, state: 'PASS' }) as Criterion);
     const advice = (name: string, profile: 'quick' | 'full') =>
-      verdictOf([one], groups, { ...environment(), name }, { kind: 'readiness', profile }).advice;
+      verdictOf(passed, groups, { ...environment(), name }, { kind: 'readiness', profile }).advice;
     expect(advice('production', 'full')).toEqual(['Enable Redis in production: ENABLE_REDIS_CACHE=true.']);
     for (const [name, profile] of [
       ['production', 'quick'],
@@ -112,14 +137,17 @@ describe('verdictOf', () => {
     const tight = environment({
       client: { defaultTtlSeconds: 20, breaker: { enabled: true, threshold: 2, openMs: 1500 } },
     });
-    const one = { ...judged(gate(), []), id: 'fast', state: 'FAIL' } as Criterion;
-    expect(verdictOf([one], groups, tight, READINESS).advice).toEqual(
+    const states = { safe: 'PASS', fast: 'FAIL' };
+    const found = Object.entries(states).map(
+      ([id, state]) => ({ ...judged(gate(), []), id, state }) as Criterion,
+    );
+    expect(verdictOf(found, groups, tight, READINESS).advice).toEqual(
       expect.arrayContaining([
         'CIRCUIT_BREAKER_THRESHOLD=2',
         'CIRCUIT_BREAKER_TIMEOUT=2',
         'CACHE_DEFAULT_TTL=20',
       ]),
     );
-    expect(verdictOf([one], groups, undefined, READINESS).advice).toHaveLength(1);
+    expect(verdictOf(found, groups, undefined, READINESS).advice).toHaveLength(1);
   });
 });

@@ -1,0 +1,108 @@
+/**
+ * Inputs of judging as the run had them: configuration, gates and drills, each of them required, and whether they agree with
+ * the manifest. Pure in the evidence.
+ */
+import { type Gates, parseGates } from '../../config/gates.ts';
+import { type EnvironmentConfig, environmentSchema } from '../../config/schema.ts';
+import type { DrillText } from '../assembly/trial-view.ts';
+import { few, shorten } from '../evidence/excerpt.ts';
+import type { Manifest } from '../evidence/manifest.ts';
+import type { Evidence } from '../evidence/open.ts';
+import { CONFIG, DRILLS, GATES, MANIFEST, REQUIRED } from '../evidence/run-folder.ts';
+import { misshapen, picked, type Shape } from '../evidence/shape.ts';
+
+/** Undefined where a file is missing or cannot be read. */
+export interface Inputs {
+  readonly environment: EnvironmentConfig | undefined;
+  readonly gates: Gates | undefined;
+  /** By id. */
+  readonly drills: ReadonlyMap<string, DrillText> | undefined;
+  /** Drills that `drills.json` defines and the manifest has no trial of. */
+  readonly withoutTrial: readonly string[];
+  /** Files that cannot be read and statements that contradict each other, in words. */
+  readonly flaws: readonly string[];
+  /** Why no criterion of the run can be trusted; empty where each can. */
+  readonly tainted: readonly string[];
+}
+
+export function readInputs(evidence: Evidence): Inputs {
+  const { manifest, integrity } = evidence;
+  const unread: string[] = [];
+  const parsed = <T>(path: string, parse: (text: string) => T): T | undefined => {
+    try {
+      const text = evidence.read(path);
+      return text === undefined ? undefined : parse(text);
+    } catch (error) {
+      const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+      unread.push(`${path} cannot be read: ${shorten(why, 200)}`);
+      return undefined;
+    }
+  };
+  const environment = parsed(CONFIG, (text) => environmentSchema.parse(JSON.parse(text)));
+  const gates = parsed(GATES, (text) => parseGates(text, GATES));
+  const drills = parsed(DRILLS, parseDrills);
+  const contradictions = environment === undefined ? [] : otherEnvironment(manifest, environment);
+  return {
+    environment,
+    gates,
+    drills,
+    withoutTrial: drills === undefined ? [] : drillsWithoutTrial(manifest, drills),
+    flaws: [...unread, ...contradictions, ...(drills === undefined ? [] : undefinedDrills(manifest, drills))],
+    tainted: [
+      ...REQUIRED.filter((path) => integrity.altered.includes(path) || integrity.unsealed.includes(path)).map(
+        (path) => `${path} is not what was sealed: nothing that follows from it can be trusted`,
+      ),
+      ...contradictions,
+    ],
+  };
+}
+
+function otherEnvironment({ environment }: Manifest, { name }: EnvironmentConfig): readonly string[] {
+  return environment === name
+    ? []
+    : [`${MANIFEST} is of the environment '${environment}', ${CONFIG} of '${name}'`];
+}
+
+function undefinedDrills({ trials }: Manifest, drills: ReadonlyMap<string, DrillText>): readonly string[] {
+  const unknown = [...new Set(trials.map(({ drill }) => drill))].filter((drill) => !drills.has(drill));
+  return unknown.length === 0 ? [] : [`${DRILLS} does not define ${few(unknown)}`];
+}
+
+function drillsWithoutTrial({ trials }: Manifest, drills: ReadonlyMap<string, DrillText>): readonly string[] {
+  const run = new Set(trials.map(({ drill }) => drill));
+  return [...drills.keys()].filter((drill) => !run.has(drill));
+}
+
+const NAME: Shape = { pattern: /^[a-z0-9][a-z0-9-]{0,127}$/, what: 'lower-case letters, digits and dashes' };
+const NAMES: Shape = { listOf: 'string', maxItems: 1_000 };
+
+/** What judging and the reports take from the definition of a drill. */
+const DRILLS_SHAPE: Shape = {
+  listOf: {
+    fields: {
+      id: NAME,
+      title: 'string',
+      family: { oneOf: ['integration', 'failover', 'load'] },
+      safeOutcome: 'string',
+      expectations: { optional: NAMES },
+      attached: { optional: { fields: { except: { optional: NAMES } } } },
+    },
+  },
+  maxItems: 1_000,
+};
+
+function parseDrills(text: string): ReadonlyMap<string, DrillText> {
+  const value: unknown = JSON.parse(text);
+  const problem = misshapen(value, DRILLS_SHAPE);
+  if (problem !== undefined) throw new Error(problem);
+  const drills = picked(value, DRILLS_SHAPE) as readonly DrillText[];
+  const byId = new Map(drills.map((drill) => [drill.id, drill]));
+  if (byId.size < drills.length) throw new Error('a drill is defined twice');
+  for (const { id, family, expectations = [] } of drills) {
+    // Only what it names can be missed: without names a script that ends early would pass.
+    if (family === 'integration' && expectations.length === 0) {
+      throw new Error(`the drill ${id} names no expectations`);
+    }
+  }
+  return byId;
+}

@@ -1,0 +1,90 @@
+/** What is judged without a drill, as trials of their own: the configuration, and the inputs that the run was given. */
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import { runCheckers } from '../checkers/index.ts';
+import type { Evidence } from '../evidence/open.ts';
+import { CONFIG, INPUTS } from '../evidence/run-folder.ts';
+import { misshapen, type Shape } from '../evidence/shape.ts';
+import type { JudgedTrial } from '../gates/evaluate.ts';
+import type { History, ObservationEvent } from '../history.ts';
+import { check, refTo, type Unsound } from './trials.ts';
+
+const EMPTY: History = { operations: [], faults: [], observations: [], expectations: [], finals: [] };
+
+export function judgeRunInputs(
+  evidence: Evidence,
+  environment: EnvironmentConfig | undefined,
+  unsound: Unsound,
+): readonly JudgedTrial[] {
+  const coverage = readCoverage(evidence, unsound);
+  const sources = {
+    configuration: { path: CONFIG, history: EMPTY },
+    coverage: { path: INPUTS.coverage, history: coverage },
+  };
+  return runCheckers.flatMap((checker) => {
+    const id = checker.id as keyof typeof sources;
+    const { path, history } = sources[id];
+    const ref = refTo(evidence, path);
+    if (ref === undefined) return [];
+    const isGone = !evidence.has(path);
+    const broken = unsound.among([path]);
+    const isJudged = environment !== undefined && !isGone && broken.length === 0 && history !== undefined;
+    const context = { drill: id, trial: 0, client: 'kit', substrate: evidence.manifest.substrate };
+    return [
+      {
+        drill: id,
+        trial: 0,
+        status: 'completed' as const,
+        files: [ref],
+        missing: isGone ? [path] : [],
+        broken: history === undefined ? [path] : broken,
+        results: isJudged ? check([checker], history, { environment, ...context }) : [],
+      },
+    ];
+  });
+}
+
+const COUNT: Shape = { integer: [0, Number.MAX_SAFE_INTEGER] };
+const COUNTS_SHAPE: Shape = { fields: { covered: COUNT, total: COUNT } };
+
+/** A coverage summary (istanbul's json-summary) as the one observation that its checker reads; undefined where its numbers are none. */
+function readCoverage(evidence: Evidence, unsound: Unsound): History | undefined {
+  const summary = evidence.read(INPUTS.coverage);
+  if (summary === undefined) return EMPTY;
+  const data: Record<string, number | string | boolean | null> = {
+    runCommit: evidence.manifest.commit,
+    ...coverageStamp(evidence, unsound),
+  };
+  for (const [part, counts] of Object.entries(totalsOf(summary))) {
+    if (counts === undefined) continue;
+    if (misshapen(counts, COUNTS_SHAPE) !== undefined) return undefined;
+    const { covered, total } = counts as { readonly covered: number; readonly total: number };
+    if (covered > total) return undefined;
+    data[`${part}Covered`] = covered;
+    data[`${part}Total`] = total;
+  }
+  const observation: ObservationEvent = { type: 'observe', from: 'process', name: 'coverage', atUs: 0, data };
+  return { ...EMPTY, observations: [observation] };
+}
+
+/** Lines and branches of the summary; not JSON or without totals: the checker finds none and says so. */
+function totalsOf(summary: string): Readonly<Record<'lines' | 'branches', unknown>> {
+  try {
+    const { total } = JSON.parse(summary) as { readonly total?: Readonly<Record<string, unknown>> };
+    return { lines: total?.lines, branches: total?.branches };
+  } catch {
+    return { lines: undefined, branches: undefined };
+  }
+}
+
+/** What stands beside the summary: at which commit, and of which summary. */
+function coverageStamp(evidence: Evidence, unsound: Unsound): Record<string, string | boolean> {
+  const stamp = evidence.read(INPUTS.coverageCommit);
+  if (stamp === undefined || unsound.among([INPUTS.coverageCommit]).length > 0) return {};
+  try {
+    const { commit, summarySha256 } = JSON.parse(stamp) as Readonly<Record<string, unknown>>;
+    if (typeof commit !== 'string') return {};
+    return { ofCommit: commit, isOfSummary: summarySha256 === evidence.sha256Of(INPUTS.coverage) };
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,123 @@
+/** Histories of one trial → results of every checker, or why there is nothing to judge. Pure in the evidence. */
+import { KitError } from '../../config/errors.ts';
+import { type DrillText, trialView } from '../assembly/trial-view.ts';
+import type { CheckContext, Checker, CheckResult } from '../checkers/checker.ts';
+import { trialCheckers } from '../checkers/index.ts';
+import { MAX_HISTORY_BYTES } from '../evidence/limits.ts';
+import type { TrialRecord } from '../evidence/manifest.ts';
+import type { Evidence } from '../evidence/open.ts';
+import { CONFIG, DRILLS } from '../evidence/run-folder.ts';
+import type { JudgedTrial } from '../gates/evaluate.ts';
+import type { EvidenceRef } from '../gates/gate.ts';
+import type { History } from '../history.ts';
+import { parseHistory } from '../parse-history.ts';
+import type { TrialView } from '../reports/report.ts';
+import type { Inputs } from './inputs.ts';
+
+export interface JudgedHistory extends JudgedTrial {
+  readonly view: TrialView | undefined;
+  readonly flaws: readonly string[];
+}
+
+/** Which files of a run are not as they were sealed. */
+export class Unsound {
+  readonly #paths: ReadonlySet<string>;
+
+  constructor({ integrity }: Evidence) {
+    this.#paths = new Set([...integrity.altered, ...integrity.unsealed]);
+  }
+
+  among(paths: readonly string[]): readonly string[] {
+    return paths.filter((path) => this.#paths.has(path));
+  }
+}
+
+export function judgeTrial(
+  evidence: Evidence,
+  inputs: Inputs,
+  unsound: Unsound,
+  record: TrialRecord,
+): JudgedHistory {
+  // Checkers read windows and TTLs out of the configuration, and what must be there out of the drills.
+  const stoodOn = [...record.files, CONFIG, DRILLS];
+  const missing = stoodOn.filter((path) => !evidence.has(path));
+  const broken = unsound.among(record.files);
+  const definition = inputs.drills?.get(record.drill);
+  const drill = definition ?? unnamed(record.drill);
+  const distrusted = evidence.accounting.distrusted.get(record);
+  const { drill: id, trial, status } = record;
+  const base = {
+    drill: id,
+    trial,
+    status,
+    ...(record.reason !== undefined && { reason: record.reason }),
+    files: stoodOn.flatMap((path) => refTo(evidence, path) ?? []),
+    missing,
+  };
+  const unjudged = (more: Pick<JudgedHistory, 'broken' | 'flaws'>): JudgedHistory => ({
+    ...base,
+    ...more,
+    ...(distrusted !== undefined && { distrusted }),
+    results: [],
+    view: trialView(record, drill, undefined),
+  });
+  // What is left of a trial is not judged: nobody could tell what went with the rest.
+  if (missing.length > 0 || broken.length > 0 || distrusted !== undefined || status !== 'completed') {
+    return unjudged({ broken, flaws: [] });
+  }
+  if (definition === undefined) return unjudged({ broken: [DRILLS], flaws: [] });
+  try {
+    const { history, torn } = parseHistory(
+      record.files.map((path) => ({ path, text: evidence.read(path, MAX_HISTORY_BYTES) ?? '' })),
+      record,
+    );
+    return {
+      ...base,
+      broken: [],
+      results: resultsOf(evidence, inputs, record, drill, history),
+      view: trialView(record, drill, history),
+      flaws: torn.map((path) => `the last line of ${path} was cut off`),
+    };
+  } catch (error) {
+    if (!(error instanceof KitError)) throw error;
+    return unjudged({ broken: [...record.files], flaws: [`${error.where ?? id}: ${error.message}`] });
+  }
+}
+
+function unnamed(drill: string): DrillText {
+  return { id: drill, title: drill, family: 'integration', safeOutcome: '' };
+}
+
+function resultsOf(
+  { manifest: { substrate } }: Evidence,
+  { environment }: Inputs,
+  { clients, drill: id, trial }: TrialRecord,
+  { attached, expectations }: DrillText,
+  history: History,
+): readonly CheckResult[] {
+  if (environment === undefined) return [];
+  const except = substrate === 'attached' ? attached?.except : undefined;
+  const expected = expectations?.filter((each) => !except?.includes(each));
+  const subject = { drill: id, trial, substrate, ...(expected !== undefined && { expected }) };
+  return clients.flatMap((client) => check(trialCheckers, history, { environment, client, ...subject }));
+}
+
+export function check(
+  checkers: readonly Checker[],
+  history: History,
+  { trial, ...context }: CheckContext & Pick<TrialRecord, 'trial'>,
+): readonly CheckResult[] {
+  const { drill, client } = context;
+  return checkers.map((checker) => ({
+    checker: checker.id,
+    drill,
+    trial,
+    client,
+    ...checker.check(history, context),
+  }));
+}
+
+export function refTo(evidence: Evidence, path: string): EvidenceRef | undefined {
+  const sha256 = evidence.sha256Of(path);
+  return sha256 === undefined ? undefined : { path, sha256 };
+}
