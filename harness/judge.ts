@@ -93,7 +93,7 @@ function scopeOf({ manifest, seal, has }: Evidence, environment: Inputs['environ
     substrate: manifest.substrate,
     profile: manifest.profile,
     // Without its configuration a run is asked everything, and answers nothing.
-    // What stands behind somebody else's address is not known: it is asked everything, too.
+    // The topology of an attached Redis is not known: it is asked everything, too.
     topology: manifest.substrate === 'attached' ? 'sentinel' : (environment?.topology.kind ?? 'sentinel'),
     promises: environment === undefined ? new Set(PROMISES) : promisesOf(environment),
     inputs: new Set(given.map(([name]) => name)),

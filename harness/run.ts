@@ -5,7 +5,7 @@
  *
  * An environment that already runs is drilled and left up; one that the run stood up ends with it, whatever happens.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { cpus, release, type as systemName, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { AttachTarget } from '../config/attach.ts';
@@ -259,11 +259,13 @@ async function commitOf(directory: string, sink: ProgramSink): Promise<string | 
 
 /** Before anything is made: a run folder with half of its inputs would stand in the way of the next run. */
 function requireFile(path: string): void {
-  if (existsSync(path)) return;
-  throw new KitError('no such file', {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat?.isFile()) return;
+  // A FIFO would keep the run waiting for a writer.
+  throw new KitError(stat === undefined ? 'no such file' : 'not a regular file', {
     code: 'INPUT_NOT_FOUND',
     where: path,
-    hint: 'give a path that exists',
+    hint: 'give the path of a file that exists',
   });
 }
 

@@ -2,7 +2,7 @@
  * Reads a run folder: manifest, seal, and which files are missing or differ from what was sealed.
  *
  * Opening says what is wrong and throws only where nothing could be judged at all: a folder without a readable manifest, or one
- * that holds or names anything but regular files. What a flaw means for a criterion is decided by the judge.
+ * that holds or names anything but regular files. The judge decides how a flaw affects a criterion.
  *
  *   manifest ─▶ seal ─▶ walk (regular files only) ─▶ compare with the seal ─▶ Evidence
  *

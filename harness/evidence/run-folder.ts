@@ -23,7 +23,7 @@ export const DRILLS = 'drills.json';
 export const SEAL = 'seal.json';
 /** Inputs without which nothing can be judged. */
 export const REQUIRED = [MANIFEST, CONFIG, GATES, DRILLS] as const;
-/** Folder of what is kept for a reader and never judged. */
+/** Folder of logs: kept for readers, never judged. */
 export const LOGS = 'logs';
 /** Outside programs: command, exit code and output of each, a line of JSON. */
 export const PROGRAMS = `${LOGS}/programs.jsonl`;

@@ -75,7 +75,7 @@ function withoutAction(kind: RunKind, decision: Verdict['decision']): readonly s
 }
 
 const NOT_READINESS =
-  'What was asked holds, but the gates in scope ask nothing of correctness or nothing of performance: that enables nothing.';
+  'All criteria in scope hold, but none of them is about correctness, or none about performance: that enables nothing.';
 
 const NOTHING_ASKED =
   'No gate asks anything of this run: see the reason beside each criterion that is out of scope.';

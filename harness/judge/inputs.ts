@@ -76,7 +76,7 @@ function drillsWithoutTrial({ trials }: Manifest, drills: ReadonlyMap<string, Dr
 const NAME: Shape = { pattern: /^[a-z0-9][a-z0-9-]{0,127}$/, what: 'lower-case letters, digits and dashes' };
 const NAMES: Shape = { listOf: 'string', maxItems: 1_000 };
 
-/** What judging and the reports take from the definition of a drill. */
+/** Fields of a drill's definition that judging and the reports use. */
 const DRILLS_SHAPE: Shape = {
   listOf: {
     fields: {

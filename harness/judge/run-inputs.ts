@@ -1,4 +1,4 @@
-/** What is judged without a drill, as trials of their own: the configuration, and the inputs that the run was given. */
+/** Judges the configuration and the inputs that the run was given, which need no drill: each as a trial of its own. */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { runCheckers } from '../checkers/index.ts';
 import type { Evidence } from '../evidence/open.ts';
@@ -76,7 +76,7 @@ function totalsOf(summary: string): Readonly<Record<'lines' | 'branches', unknow
   }
 }
 
-/** What stands beside the summary: at which commit, and of which summary. */
+/** The stamp beside the summary: its commit, and whether it was written for this summary. */
 function coverageStamp(evidence: Evidence, unsound: Unsound): Record<string, string | boolean> {
   const stamp = evidence.read(INPUTS.coverageCommit);
   if (stamp === undefined || unsound.among([INPUTS.coverageCommit]).length > 0) return {};

@@ -61,7 +61,7 @@ export function judgeTrial(
     results: [],
     view: trialView(record, drill, undefined),
   });
-  // What is left of a trial is not judged: nobody could tell what went with the rest.
+  // A part of a trial is not judged: the lost part may hold the failure.
   if (missing.length > 0 || broken.length > 0 || distrusted !== undefined || status !== 'completed') {
     return unjudged({ broken, flaws: [] });
   }

@@ -57,7 +57,7 @@ function fieldsOf(info: Info): Readonly<Record<string, string | number | boolean
   };
 }
 
-/** Of a master's replicas, in seconds; null where it has none or does not say. */
+/** Longest lag of a master's replicas in seconds; null where it has none or INFO does not give it. */
 function longestLag(info: Info): number | null {
   const lags = replicasOf(info).flatMap((replica) => infoNumber(replica, 'lag') ?? []);
   return lags.length === 0 ? null : Math.max(0, ...lags);

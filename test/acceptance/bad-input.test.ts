@@ -65,6 +65,22 @@ describe('a configuration that is wrong ends with 2 before anything is started',
     });
   });
 
+  it('a coverage summary that is no file, which a run would wait for or find missing at its end', async () => {
+    const fifo = join(desk.path, 'summary');
+    execFileSync('mkfifo', [fifo]);
+    await refused(['readiness', '--coverage', fifo], {
+      exitCode: EXIT.USAGE,
+      code: 'INPUT_NOT_FOUND',
+      says: [/not a regular file/, /summary/],
+    });
+    await refused(['readiness', '--coverage', join(desk.path, 'nothing')], {
+      exitCode: EXIT.USAGE,
+      code: 'INPUT_NOT_FOUND',
+      says: [/no such file/],
+    });
+    expect(existsSync(join(desk.path, 'runs'))).toBe(false);
+  });
+
   it('broken YAML', async () => {
     const file = desk.file('broken.yaml', 'name: broken\ntopology:\n  kind: [sentinel\nredis: {}\n');
     await refused(['readiness', '--env', file], {

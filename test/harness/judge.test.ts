@@ -286,19 +286,23 @@ describe('what a run shows', () => {
   });
 
   it('lets a waived criterion through until the day, by the time of judging', () => {
-    const waive = (expires: string) =>
-      run({
+    const waive = (...days: readonly string[]) => {
+      const waiver = { gate: 'supervised-client', owner: 'Ada', reason: 'known and watched' };
+      return run({
         environment: environment({ client: { supervision: false } }),
-        gates: {
-          ...loadGates(),
-          waivers: [{ gate: 'supervised-client', owner: 'Ada', reason: 'known and watched', expires }],
-        },
+        gates: { ...loadGates(), waivers: days.map((expires) => ({ ...waiver, expires })) },
       });
+    };
     const waived = waive('2030-01-01');
     expect(waived.verdict).toMatchObject({ decision: 'GO', exitCode: 0 });
     expect(criterion(waived, 'supervised-client')).toMatchObject({
       state: 'WAIVED',
       because: expect.stringMatching(/Ada.*FAIL/),
+    });
+    const both = waive('2029-12-31', '2030-01-01');
+    expect(criterion(both, 'supervised-client')).toMatchObject({
+      state: 'WAIVED',
+      because: expect.stringContaining('until 2030-01-01'),
     });
     const expired = waive('2029-12-31');
     expect(expired.verdict.exitCode).toBe(1);

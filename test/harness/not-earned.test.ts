@@ -1,5 +1,6 @@
 /** A GO that would not be earned: whole runs in which all is well but for the one thing that a narrower judge would not notice. */
 import { afterAll, describe, expect, it } from 'vitest';
+import { loadGates } from '../../config/gates.ts';
 import { drills } from '../../harness/drills/index.ts';
 import { analyzeRun } from '../../harness/judge.ts';
 import { DURABLE, environment, op, seen, writes } from './checkers/by-hand.ts';
@@ -38,6 +39,27 @@ describe('a GO that is not earned', () => {
     expect(criterion(report, 'key-versioning').state).toBe('PASS');
     expect(criterion(report, 'persistence').state).toBe('OUT_OF_SCOPE');
     expect(report.verdict).toMatchObject({ decision: 'GO', action: null });
+  });
+
+  it('is not known of a run of which no gate asks anything, and nothing is enabled', () => {
+    const gates = loadGates();
+    const elsewhere = gates.gates.map((gate) => ({
+      ...gate,
+      scope: { ...gate.scope, environments: ['production'] },
+    }));
+    const report = run({ gates: { ...gates, gates: elsewhere } });
+    expect(criterion(report, 'evidence-complete').state).toBe('PASS');
+    expect(report.verdict.counts).toMatchObject({ PASS: 1, FAIL: 0, NOT_MEASURED: 0 });
+    expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3, action: 'keep-disabled' });
+    expect(report.verdict.advice[0]).toMatch(/No gate asks anything of this run/);
+  });
+
+  it.each(['correctness', 'performance'])('enables nothing where no gate asks for %s', (group) => {
+    const gates = loadGates();
+    const some = gates.gates.filter((gate) => gate.group !== group);
+    const report = run({ gates: { ...gates, gates: some } });
+    expect(report.verdict).toMatchObject({ decision: 'GO', action: null });
+    expect(report.verdict.advice.join()).toMatch(/enables nothing/);
   });
 
   it('is a no-go where the window that excuses lost async writes is wide', () => {

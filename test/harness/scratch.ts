@@ -1,10 +1,12 @@
 /** Runs in a scratch folder of a test file, and what tests ask of their reports. */
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import { canonicalJson } from '../../harness/evidence/canonical-json.ts';
-import type { RunFolder } from '../../harness/evidence/run-folder.ts';
+import { digestFile, filesBelow } from '../../harness/evidence/files.ts';
+import type { Manifest, Seal } from '../../harness/evidence/manifest.ts';
+import { isDerived, MANIFEST, type RunFolder, SEAL } from '../../harness/evidence/run-folder.ts';
 import type { Criterion } from '../../harness/gates/gate.ts';
 import { analyzeRun } from '../../harness/judge.ts';
 import type { Report } from '../../harness/reports/report.ts';
@@ -40,6 +42,26 @@ export class Scratch implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.dir, { recursive: true });
   }
+}
+
+/**
+ * Seals a folder again as it is now, as whoever edits evidence by hand would. Without a flush to the disk, which costs more
+ * than all the rest of a test.
+ */
+export function reseal(dir: string, change: (seal: Seal) => Seal = (seal) => seal): void {
+  const files = filesBelow(dir)
+    .filter((path) => !isDerived(path))
+    .map((path) => ({ path, ...digestFile(join(dir, path)) }));
+  const seal = change({ schema: 'redis-cache-kit/seal/1', files });
+  writeFileSync(join(dir, SEAL), canonicalJson(seal));
+}
+
+/** Changes the manifest of a folder and seals it again. */
+export function withManifest(dir: string, change: (manifest: Manifest) => object): void {
+  const path = join(dir, MANIFEST);
+  const manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest;
+  writeFileSync(path, canonicalJson(change(manifest)));
+  reseal(dir);
 }
 
 export function criterion(report: Report, id: string): Criterion {

@@ -118,6 +118,15 @@ describe('double-applies', () => {
     expect(finding.reasons.join()).toMatch(/append a/);
   });
 
+  it('does not know where a counter holds no number: that never reads as once', () => {
+    for (const garbled of ['1e9', 'two', '', '99999999999999999999999']) {
+      const finding = check(incr('i:1'), final([], { 'i:1': garbled }));
+      expect(finding).toMatchObject({ validity: 'unknown', figures: {} });
+      expect(finding.reasons.join()).toMatch(/hold no number: incr i:1/);
+    }
+    expect(check(incr('i:1', { answer: 'NaN' }), final([], { 'i:1': '1' })).validity).toBe('unknown');
+  });
+
   it('does not count an unknown outcome that was applied once or never', () => {
     const once = check(incr('i:1', { outcome: 'info' }), final([], { 'i:1': '1' }));
     const never = check(op({ at: 1, kind: 'incr', key: 'i:2', value: '1' }), final([], { 'i:2': null }));

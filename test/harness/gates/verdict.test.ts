@@ -73,8 +73,8 @@ describe('verdictOf', () => {
   });
 
   it.each([
-    [{ safe: 'OUT_OF_SCOPE' }, 'GO', null, /ask nothing of correctness or nothing of performance/],
-    [{ fast: 'OUT_OF_SCOPE' }, 'GO', null, /ask nothing of correctness or nothing of performance/],
+    [{ safe: 'OUT_OF_SCOPE' }, 'GO', null, /none of them is about correctness, or none about performance/],
+    [{ fast: 'OUT_OF_SCOPE' }, 'GO', null, /none of them is about correctness, or none about performance/],
     [{ safe: 'OUT_OF_SCOPE', fast: 'OUT_OF_SCOPE' }, 'GO', null, /enables nothing/],
     [{ safe: 'OUT_OF_SCOPE', fast: 'FAIL' }, 'NO_GO', 'keep-disabled', /Keep Redis disabled/],
     [{ safe: 'OUT_OF_SCOPE', set: 'INVALID' }, 'UNKNOWN', 'keep-disabled', /Keep Redis disabled/],

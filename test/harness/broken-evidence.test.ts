@@ -1,0 +1,222 @@
+/**
+ * Evidence that was sealed although it is broken: numbers without a bound, values of another kind. It is never judged, and never
+ * ends the judge: what would hang it runs into the time limit of its test.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { EXIT, KitError } from '../../config/errors.ts';
+import { drills } from '../../harness/drills/index.ts';
+import { MAX_FAULT_EVENTS } from '../../harness/evidence/limits.ts';
+import { type RunFolder, SEAL } from '../../harness/evidence/run-folder.ts';
+import { analyzeRun } from '../../harness/judge.ts';
+import { renderers } from '../../harness/reports/index.ts';
+import type { Report } from '../../harness/reports/report.ts';
+import { renderTerminal } from '../../harness/reports/terminal.ts';
+import { fault, final, seen } from './checkers/by-hand.ts';
+import { criterion, errorOf, reseal, Scratch } from './scratch.ts';
+
+const scratch = new Scratch();
+afterAll(() => scratch[Symbol.dispose]());
+
+const SOME = drills.filter(({ id }) => ['master-crash', 'batches', 'ttl-expiry', 'replication'].includes(id));
+const recorded = () => scratch.recorded({ drills: SOME, manifest: { kind: 'drill' } });
+const KIT = 'trials/master-crash-1/kit.jsonl';
+const EVENTS = 'trials/master-crash-1/events.jsonl';
+
+/** Changes a file of a run and seals the run again. */
+function resealed(
+  { dir }: RunFolder,
+  path: string,
+  change: (text: string) => string,
+): { readonly dir: string } {
+  const file = join(dir, path);
+  writeFileSync(file, change(readFileSync(file, 'utf8')));
+  reseal(dir);
+  return { dir };
+}
+
+/** The first line of a type with one field replaced by JSON text. */
+function withField(type: string, field: string, json: string): (text: string) => string {
+  return (text) => {
+    const lines = text.split('\n');
+    const index = lines.findIndex((line) => line.includes(`"type":"${type}"`));
+    const event = JSON.parse(lines[index] ?? '{}') as Record<string, unknown>;
+    lines[index] = JSON.stringify({ ...event, [field]: '<here>' }).replace('"<here>"', json);
+    return lines.join('\n');
+  };
+}
+
+const withLine = (event: object) => (text: string) => `${text}${JSON.stringify(event)}\n`;
+
+describe('a number out of its bounds', () => {
+  const huge = [
+    [KIT, 'ok', 'atUs', '9007199254740991', /ok\.atUs must be an integer from 0/],
+    [KIT, 'ok', 'atUs', '1e999', /ok\.atUs/],
+    [KIT, 'ok', 'atUs', '2600000000000', /ok at 2600000000000 us; the trial lasted from 0 to 120000000 us/],
+    [KIT, 'ok', 'atUs', '-1', /ok\.atUs/],
+    [KIT, 'ok', 'atUs', '1.5', /ok\.atUs/],
+    [KIT, 'invoke', 'intendedUs', '119000000', /sent before it was intended/],
+    [KIT, 'invoke', 'op', '-1', /invoke\.op/],
+    [KIT, 'invoke', 'deadlineMs', '1e300', /invoke\.deadlineMs/],
+    [KIT, 'invoke', 'durability', '{"replicas":1e308,"timeoutMs":1}', /invoke\.durability/],
+    [KIT, 'ok', 'replicas', '1e308', /ok\.replicas/],
+    [EVENTS, 'fault', 'atUs', '1e15', /fault\.atUs/],
+    [EVENTS, 'final', 'atUs', '1e15', /final\.atUs/],
+    [EVENTS, 'observe', 'atUs', '1e15', /observe\.atUs/],
+    ['trials/batches-1/kit.jsonl', 'invoke', 'batch', '1e12', /invoke\.batch/],
+    ['trials/ttl-expiry-1/events.jsonl', 'expect', 'atUs', '1e15', /expect\.atUs/],
+    ['trials/ttl-expiry-1/events.jsonl', 'expect', 'actual', '1e999', /expect\.actual/],
+  ] as const;
+
+  it.each(huge)('in %s makes the trial INVALID: %s.%s of %s', (path, type, field, json, why) => {
+    const { dir } = resealed(recorded(), path, withField(type, field, json));
+    const report = analyzeRun(dir);
+    expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: EXIT.UNKNOWN });
+    const complete = criterion(report, 'evidence-complete');
+    expect(complete.state).toBe('INVALID');
+    expect(complete.because).toContain(path);
+    expect(complete.because).toMatch(why);
+    const stoodOnIt = report.verdict.criteria.filter(
+      ({ id, evidence }) => id !== 'evidence-complete' && evidence.some((ref) => ref.path === path),
+    );
+    expect(stoodOnIt.length).toBeGreaterThan(0);
+    expect(new Set(stoodOnIt.map(({ state }) => state))).toEqual(new Set(['INVALID']));
+  });
+
+  it('in the data of an observation that is computed with makes the trial INVALID', () => {
+    const lateness = { p50Ms: -5, p99Ms: -5, maxMs: -5, n: 9 };
+    const line = seen('workload', 'lateness-total', 1, lateness, { client: 'kit' });
+    const { dir } = resealed(recorded(), KIT, withLine(line));
+    expect(criterion(analyzeRun(dir), 'evidence-complete').because).toMatch(
+      /observe\.data\.p50Ms must be a number from 0/,
+    );
+  });
+
+  it('of hits in a batch is no more than the keys of the batch', () => {
+    const { dir } = resealed(recorded(), 'trials/batches-1/kit.jsonl', (text) =>
+      text.replaceAll('"value":"100"', '"value":"1000"'),
+    );
+    expect(criterion(analyzeRun(dir), 'evidence-complete').because).toMatch(/"1000" hits of 100 keys/);
+  });
+
+  it('of faults or of nodes is refused before each is compared with every operation', () => {
+    const faults = Array.from({ length: MAX_FAULT_EVENTS }, (_, i) => fault(i + 1, i + 2)).flat();
+    const many = (text: string) => text + faults.map((line) => `${JSON.stringify(line)}\n`).join('');
+    const struck = resealed(recorded(), EVENTS, many);
+    expect(criterion(analyzeRun(struck.dir), 'evidence-complete').because).toMatch(/804 fault events/);
+    const finals = Array.from({ length: 100 }, (_, i) => final([], {}, `redis-${i}`, 'replica'));
+    const crowd = resealed(
+      recorded(),
+      EVENTS,
+      (text) => text + finals.map((line) => `${JSON.stringify(line)}\n`).join(''),
+    );
+    expect(criterion(analyzeRun(crowd.dir), 'evidence-complete').because).toMatch(/nodes were read back/);
+  });
+
+  it('in a coverage summary makes coverage INVALID', () => {
+    for (const [covered, total] of [
+      [1e9, 1000],
+      [-1, 1000],
+      [0.5, 1],
+    ]) {
+      const coverage = JSON.stringify({
+        total: { lines: { covered, total }, branches: { covered: 1, total: 1 } },
+      });
+      const { dir } = scratch.recorded({ drills: SOME, manifest: { kind: 'drill' }, coverage });
+      expect(criterion(analyzeRun(dir), 'coverage-lines')).toMatchObject({
+        state: 'INVALID',
+        because: expect.stringContaining('inputs/coverage.json'),
+      });
+    }
+  });
+
+  it.each([
+    ['seed', '1e999'],
+    ['judgedAt', '"9999"'],
+    ['startedAt', '"yesterday"'],
+    ['machine', '{"kernel":"a","cpu":"b","cores":-1,"memoryBytes":1}'],
+    ['configSha256', '"x"'],
+    ['argv', '[1]'],
+  ])('in the manifest is one clear error: %s of %s', (field, json) => {
+    const { dir } = recorded();
+    const manifest = JSON.parse(readFileSync(join(dir, 'manifest.json'), 'utf8')) as object;
+    const text = JSON.stringify({ ...manifest, [field]: '<here>' }).replace('"<here>"', json);
+    writeFileSync(join(dir, 'manifest.json'), text);
+    expect(errorOf(() => analyzeRun(dir))).toMatchObject({
+      code: 'EVIDENCE_UNREADABLE',
+      exitCode: EXIT.UNKNOWN,
+      message: expect.stringContaining(field),
+    });
+  });
+});
+
+describe('a value of another kind in any field', () => {
+  const NASTY = [
+    ...['null', '-1', '1e999', '0.5', '"\\u0000\\ud800"', '[5]', '{}', '{"__proto__":{"a":1}}'],
+    `"${'x'.repeat(300_000)}"`,
+    `${'['.repeat(20_000)}${']'.repeat(20_000)}`,
+  ];
+
+  /** A report in every format, or the error that stands for it; anything else is a defect of the judge. */
+  function outcome(dir: string): Report | KitError {
+    try {
+      const report = analyzeRun(dir);
+      for (const render of [...Object.values(renderers), renderTerminal]) render(report);
+      return report;
+    } catch (error) {
+      if (error instanceof KitError) return error;
+      throw error;
+    }
+  }
+
+  const fieldsIn = (text: string): readonly (readonly [type: string, field: string])[] => {
+    const fields = new Map<string, readonly [string, string]>();
+    for (const line of text.split('\n').filter((one) => one !== '')) {
+      const event = JSON.parse(line) as { readonly type: string };
+      for (const field of Object.keys(event)) fields.set(`${event.type}.${field}`, [event.type, field]);
+    }
+    return [...fields.values()];
+  };
+
+  it.each([KIT, EVENTS, 'trials/batches-1/kit.jsonl', 'trials/ttl-expiry-1/events.jsonl'])(
+    'of %s is a report or one clear error',
+    (path) => {
+      const folder = scratch.recorded({
+        drills: SOME.filter(({ id }) => path.includes(`/${id}-1/`)),
+        manifest: { kind: 'drill' },
+      });
+      const original = readFileSync(join(folder.dir, path), 'utf8');
+      const fields = fieldsIn(original);
+      expect(fields.length).toBeGreaterThan(5);
+      for (const [type, field] of fields) {
+        for (const json of NASTY) {
+          resealed(folder, path, () => withField(type, field, json)(original));
+          const found = outcome(folder.dir);
+          if (found instanceof KitError) expect(found.exitCode, `${type}.${field}`).toBe(EXIT.UNKNOWN);
+        }
+      }
+    },
+    60_000,
+  );
+
+  it.each(['manifest.json', 'config.json', 'gates.json', 'drills.json', SEAL])(
+    'of %s is a report or one clear error',
+    (path) => {
+      const { dir } = recorded();
+      const original = JSON.parse(readFileSync(join(dir, path), 'utf8')) as Record<string, unknown>;
+      for (const field of Array.isArray(original) ? ['0', '1'] : Object.keys(original)) {
+        for (const json of NASTY) {
+          const changed: object = Array.isArray(original)
+            ? original.with(Number(field), '<here>')
+            : { ...original, [field]: '<here>' };
+          writeFileSync(join(dir, path), JSON.stringify(changed).replace('"<here>"', json));
+          const found = outcome(dir);
+          const exitCode = found instanceof KitError ? found.exitCode : found.verdict.exitCode;
+          expect(exitCode, `${path}: ${field} = ${json.slice(0, 40)}`).toBe(EXIT.UNKNOWN);
+        }
+      }
+    },
+    60_000,
+  );
+});

@@ -1,0 +1,247 @@
+/** Runs that were edited and sealed again: the hashes match, and manifest, seal and folder do not account for each other. */
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { drills } from '../../../harness/drills/index.ts';
+import { canonicalJson } from '../../../harness/evidence/canonical-json.ts';
+import { digestText } from '../../../harness/evidence/files.ts';
+import type { Manifest, TrialRecord } from '../../../harness/evidence/manifest.ts';
+import { analyzeRun, verifyRun } from '../../../harness/judge.ts';
+import { criterion, reseal, Scratch, withManifest } from '../scratch.ts';
+
+const scratch = new Scratch();
+let healthy = '';
+beforeAll(() => {
+  const some = drills.filter(({ id }) => ['master-crash', 'hit-miss'].includes(id));
+  ({ dir: healthy } = scratch.reported({ drills: some, trials: 3, manifest: { kind: 'drill' } }));
+});
+afterAll(() => scratch[Symbol.dispose]());
+
+const KEPT = 'durable-kept-master-crash';
+
+/** The run after an edit; the reports are those of before. */
+function edited(edit: (dir: string) => void) {
+  const dir = scratch.copyOf(healthy);
+  edit(dir);
+  const report = analyzeRun(dir);
+  const kept = report.verdict.criteria.find(({ id }) => id === KEPT);
+  return { dir, report, complete: criterion(report, 'evidence-complete'), kept };
+}
+
+const trialsAs = (change: (trials: readonly TrialRecord[]) => readonly TrialRecord[]) => (dir: string) =>
+  withManifest(dir, (manifest: Manifest) => ({ ...manifest, trials: change(manifest.trials) }));
+
+const isCrash = (trial: number) => (record: TrialRecord) =>
+  record.drill === 'master-crash' && record.trial === trial;
+
+describe('everything judged is sealed', () => {
+  it('holds for the run before any edit', () => {
+    const report = analyzeRun(healthy);
+    expect(report.verdict).toMatchObject({ decision: 'GO', exitCode: 0 });
+    expect(verifyRun(healthy)).toEqual({ ok: true, problems: [] });
+  });
+
+  it.each(['config.json', 'gates.json', 'drills.json', 'manifest.json', 'trials/master-crash-1/kit.jsonl'])(
+    'withholds the GO where %s is in the folder and not in the seal',
+    (path) => {
+      const { dir, report, complete, kept } = edited((folder) =>
+        reseal(folder, (seal) => ({ ...seal, files: seal.files.filter((file) => file.path !== path) })),
+      );
+      expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
+      expect(complete).toMatchObject({ state: 'INVALID', because: expect.stringContaining(path) });
+      // Without its gates a run is asked nothing.
+      expect(kept?.state).toBe(path === 'gates.json' ? undefined : 'INVALID');
+      expect(verifyRun(dir).problems).toContain(`${path} is not in the seal: it was added later`);
+    },
+    30_000,
+  );
+
+  it('does not read an input that was added later', () => {
+    const summary = JSON.stringify({ total: { lines: { covered: 9, total: 9 } } });
+    const { dir, report } = edited((folder) => {
+      mkdirSync(join(folder, 'inputs'));
+      writeFileSync(join(folder, 'inputs/coverage.json'), summary);
+    });
+    expect(criterion(report, 'coverage-lines').state).toBe('OUT_OF_SCOPE');
+    expect(verifyRun(dir).ok).toBe(false);
+  });
+
+  it('does not believe a commit that was written beside a sealed summary later', () => {
+    const coverage = JSON.stringify({
+      total: { lines: { covered: 900, total: 1000 }, branches: { covered: 900, total: 1000 } },
+    });
+    const { dir } = scratch.recorded({
+      drills: drills.filter(({ id }) => id === 'hit-miss'),
+      manifest: { kind: 'drill' },
+      coverage,
+    });
+    reseal(dir, (seal) => ({
+      ...seal,
+      files: seal.files.filter(({ path }) => path !== 'inputs/coverage-commit.json'),
+    }));
+    expect(criterion(analyzeRun(dir), 'coverage-lines')).toMatchObject({
+      state: 'INVALID',
+      because: expect.stringContaining('at which commit'),
+    });
+  });
+});
+
+describe('everything sealed is accounted for', () => {
+  it.each([
+    ['trials/master-crash-4/kit.jsonl', /of no trial of the manifest: trials\/master-crash-4\/kit\.jsonl/],
+    [
+      'trials/master-crash-1/other.jsonl',
+      /of no trial of the manifest: trials\/master-crash-1\/other\.jsonl/,
+    ],
+    ['notes.txt', /not part of a run: notes\.txt/],
+    ['inputs/other.json', /not part of a run: inputs\/other\.json/],
+  ])('withholds the GO where %s is sealed', (path, why) => {
+    const { report, complete } = edited((dir) => {
+      mkdirSync(dirname(join(dir, path)), { recursive: true });
+      writeFileSync(join(dir, path), '{}\n');
+      reseal(dir);
+    });
+    expect(report.verdict.exitCode).toBe(3);
+    expect(complete).toMatchObject({ state: 'INVALID', because: expect.stringMatching(why) });
+  });
+
+  it('withholds the GO where a trial was taken out of the manifest and its history is still there', () => {
+    const { report, complete } = edited(trialsAs((trials) => trials.filter((one) => !isCrash(3)(one))));
+    expect(report.verdict.exitCode).toBe(3);
+    expect(complete.because).toMatch(/of no trial of the manifest: trials\/master-crash-3\//);
+  });
+
+  it('withholds the GO where a trial was taken out whole and left a gap in the numbers', () => {
+    const { report, complete } = edited((dir) => {
+      rmSync(join(dir, 'trials/master-crash-2'), { recursive: true });
+      trialsAs((trials) => trials.filter((one) => !isCrash(2)(one)))(dir);
+    });
+    expect(report.verdict.exitCode).toBe(3);
+    expect(complete.because).toBe('master-crash #2 is not in the manifest, master-crash #3 is');
+  });
+
+  it('withholds the GO where all trials of a drill were taken out', () => {
+    const { report, complete } = edited((dir) => {
+      for (const n of [1, 2, 3]) rmSync(join(dir, `trials/master-crash-${n}`), { recursive: true });
+      trialsAs((trials) => trials.filter(({ drill }) => drill !== 'master-crash'))(dir);
+    });
+    expect(report.verdict.exitCode).toBe(3);
+    expect(complete).toMatchObject({
+      state: 'NOT_MEASURED',
+      because: 'master-crash has no trial in the manifest',
+    });
+  });
+
+  it('withholds the GO where the seal names a file twice', () => {
+    const { report, complete } = edited((dir) =>
+      reseal(dir, (seal) => ({ ...seal, files: [...seal.files, ...seal.files.slice(0, 1)] })),
+    );
+    expect(report.verdict.exitCode).toBe(3);
+    expect(complete.because).toMatch(/the seal names config\.json twice/);
+  });
+});
+
+describe('a trial counts once', () => {
+  it.each([
+    [
+      'that is listed twice',
+      trialsAs((trials) => [...trials, ...trials.filter(isCrash(1))]),
+      /master-crash #1 is listed twice in the manifest/,
+    ],
+    [
+      'that shares a history with another',
+      trialsAs((trials) => {
+        const files = trials.find(isCrash(1))?.files ?? [];
+        return trials.map((one) => (isCrash(2)(one) ? { ...one, files } : one));
+      }),
+      /master-crash #[12] shares trials\/master-crash-1\/events\.jsonl with another trial/,
+    ],
+    [
+      'that has the history of another under its own name',
+      (dir: string) => {
+        cpSync(join(dir, 'trials/master-crash-1'), join(dir, 'trials/master-crash-2'), { recursive: true });
+        reseal(dir);
+      },
+      /master-crash #1 has the same history as another trial/,
+    ],
+    [
+      'that names the history of another drill',
+      (dir: string) => {
+        renameSync(join(dir, 'trials/master-crash-2'), join(dir, 'trials/other-2'));
+        trialsAs((trials) =>
+          trials.map((one) => ({
+            ...one,
+            files: one.files.map((path) => path.replace('master-crash-2', 'other-2')),
+          })),
+        )(dir);
+      },
+      /master-crash #2 names trials\/other-2\/events\.jsonl, which lies outside trials\/master-crash-2\//,
+    ],
+    [
+      'that names a client twice',
+      trialsAs((trials) => trials.map((one) => ({ ...one, clients: [...one.clients, 'kit'] }))),
+      /master-crash #1 names a client twice/,
+    ],
+    [
+      'that ends before it begins',
+      trialsAs((trials) => trials.map((one) => ({ ...one, startedUs: 9, endedUs: 8 }))),
+      /master-crash #1 ends at 8 us, before its start at 9 us/,
+    ],
+  ])('and is INVALID where it is one %s', (_what, edit, why) => {
+    const { report, complete, kept } = edited(edit);
+    expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
+    expect(complete).toMatchObject({ state: 'INVALID', because: expect.stringMatching(why) });
+    expect(kept).toMatchObject({ state: 'INVALID' });
+  });
+});
+
+describe('the drills', () => {
+  const drillsAs = (change: (defined: object[]) => unknown) => (dir: string) => {
+    const path = join(dir, 'drills.json');
+    writeFileSync(path, canonicalJson(change(JSON.parse(readFileSync(path, 'utf8')))));
+    reseal(dir);
+  };
+
+  it('are a required input: without them nothing of a trial is measured', () => {
+    const { dir, report, complete, kept } = edited((folder) => {
+      rmSync(join(folder, 'drills.json'));
+      reseal(folder);
+    });
+    expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
+    expect(complete.because).toMatch(/drills\.json/);
+    expect(kept).toMatchObject({ state: 'NOT_MEASURED', because: expect.stringContaining('drills.json') });
+    expect(verifyRun(dir).problems).toContain('drills.json is missing');
+  });
+
+  it.each([
+    ['empty', drillsAs(() => []), /drills\.json does not define hit-miss, master-crash/],
+    ['null', drillsAs(() => null), /drills\.json cannot be read: it must be a list/],
+    ['without one of them', drillsAs((all) => all.slice(1)), /does not define/],
+    [
+      'without the expectations of one',
+      drillsAs((all) => all.map((drill) => ({ ...drill, expectations: [] }))),
+      /names no expectations/,
+    ],
+    ['with one of them twice', drillsAs((all) => [...all, ...all]), /a drill is defined twice/],
+  ])('%s withhold the GO', (_what, edit, why) => {
+    const { report, complete } = edited(edit);
+    expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
+    expect(complete).toMatchObject({ state: 'INVALID', because: expect.stringMatching(why) });
+  });
+});
+
+describe('manifest and configuration', () => {
+  it('are of one environment', () => {
+    const { report, complete, kept } = edited((dir) => {
+      const path = join(dir, 'config.json');
+      const config = JSON.parse(readFileSync(path, 'utf8')) as object;
+      const text = canonicalJson({ ...config, name: 'production' });
+      writeFileSync(path, text);
+      withManifest(dir, (manifest) => ({ ...manifest, configSha256: digestText(text) }));
+    });
+    const why = "manifest.json is of the environment 'dev', config.json of 'production'";
+    expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
+    expect(complete).toMatchObject({ state: 'INVALID', because: why });
+    expect(kept).toMatchObject({ state: 'INVALID', because: why });
+  });
+});

@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest';
+import { openClock } from '../../../harness/clock.ts';
+import type { HistoryEvent } from '../../../harness/history.ts';
+import { sampleNodeInfo } from '../../../harness/samplers/node-info.ts';
+import type { SamplerContext } from '../../../harness/samplers/sampler.ts';
+
+/** A node that answers INFO with a text; a real server has all the fields whose absence is the case here. */
+async function sampleOf(text: string): Promise<Readonly<Record<string, unknown>>> {
+  const events: HistoryEvent[] = [];
+  const admin = { info: async () => text };
+  const context = {
+    environment: { topology: { redis: [{ id: 'redis-1' }] }, admin: async () => admin },
+    clock: openClock(),
+    recorder: { record: (event: HistoryEvent) => events.push(event) },
+  } as unknown as SamplerContext;
+  await sampleNodeInfo(context).stop();
+  const [event] = events;
+  return event?.type === 'observe' ? (event.data ?? {}) : {};
+}
+
+it('records what INFO does not say as null, which is not 0', async () => {
+  const data = await sampleOf('role:master\r\nused_memory:1000\r\nmaxmemory:\r\n');
+  expect(data).toMatchObject({ role: 'master', usedMemory: 1000, maxmemory: null, evictedKeys: null });
+  expect(data).toMatchObject({ lagSeconds: null, connectedReplicas: null });
+});
+
+it('records a 0 that INFO says, and the longest lag of a master’s replicas', async () => {
+  const slave = (lag: number) => `ip=127.0.0.2,port=1,state=online,offset=1,lag=${lag}`;
+  const data = await sampleOf(
+    `role:master\r\nmaxmemory:0\r\nevicted_keys:0\r\nconnected_slaves:2\r\nslave0:${slave(0)}\r\nslave1:${slave(3)}\r\n`,
+  );
+  expect(data).toMatchObject({ maxmemory: 0, evictedKeys: 0, connectedReplicas: 2, lagSeconds: 3 });
+});
