@@ -12,7 +12,7 @@ import { Compute } from './compute/compute.ts';
 import type { CacheConnection } from './connection/index.ts';
 import type { ConnectionPart } from './connection/part.ts';
 import { delay, now } from './connection/timing.ts';
-import { ClosedError, ConfigurationError } from './errors.ts';
+import { ClosedError, ConfigurationError, SerializationError } from './errors.ts';
 import { Emitter } from './events.ts';
 import { Expiry, type TimedEntry } from './expiry.ts';
 import { Fallback } from './fallback.ts';
@@ -221,7 +221,8 @@ export class SupervisedCache implements Cache {
     const tracked = work
       .catch((error: unknown) => {
         const reason = error instanceof Error ? error.message : String(error);
-        this.#parts.events.emit({ type: 'fallback', operation: 'store', reason });
+        if (error instanceof SerializationError) this.#parts.events.emit({ type: 'unstorable', reason });
+        else this.#parts.events.emit({ type: 'fallback', operation: 'store', reason });
       })
       .finally(() => this.#background.delete(tracked));
     this.#background.add(tracked);

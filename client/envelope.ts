@@ -3,7 +3,7 @@
  *
  *   0      magic 0xCE
  *   1      format version
- *   2      low half: codec (1 JSON, 2 bytes, 4 nothing, others by `codecs`); 0x10 deflated, 0x20 with freshness
+ *   2      low half: codec (0 Uint8Array, 1 JSON, 2 Buffer, 4 nothing, others by `codecs`); 0x10 deflated, 0x20 with freshness
  *   3      number of tags
  *   4-7    CRC-32 of what follows, begun with what precedes
  *   8-11   hash of the schema's name, 0 for none
@@ -15,7 +15,9 @@
  */
 import { createHash } from 'node:crypto';
 import zlib from 'node:zlib';
+import { BYTES_MAX, bytesOf } from './codec/binary-format.ts';
 import { deflated, inflated } from './codec/compression.ts';
+import { writeJson } from './codec/json.ts';
 import { SerializationError } from './errors.ts';
 
 const MAGIC = 0xce;
@@ -25,9 +27,13 @@ const FRESHNESS = 8;
 const TAG = 16;
 const DEFLATED = 0x10;
 const FRESH = 0x20;
-const CODEC = { json: 1, bytes: 2, nothing: 4 } as const;
-/** The header counts them in a byte; more than this is a mistake. */
+const CODEC = { array: 0, json: 1, buffer: 2, nothing: 4 } as const;
+/** True at the ids of codecs that the envelope itself decodes. */
+const IS_BUILT_IN = [true, true, true, false, true];
+/** The limit for writers and readers. The header counts tags in one byte. */
 export const TAGS_MAX = 64;
+/** Redis's default `proto-max-bulk-len`: the server closes a connection that sends a longer value. */
+const ENVELOPE_BYTES_MAX = 512 * 1024 * 1024;
 
 /**
  * Why bytes are no value: not ours, a format of another version, damaged, written under another `schemaId`, or by a codec
@@ -111,6 +117,8 @@ export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buf
   let length = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength;
   let flags = freshness ? FRESH : 0;
   if (options.deflateAboveBytes !== undefined && length >= options.deflateAboveBytes) {
+    // Readers inflate no more than this, so that a small entry cannot fill their memory.
+    if (length > BYTES_MAX) throw tooLarge(length, BYTES_MAX, 'with deflateAboveBytes');
     const smaller = deflated(bytes);
     if (smaller) {
       bytes = smaller;
@@ -119,6 +127,8 @@ export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buf
     }
   }
   const header = HEADER + (freshness ? FRESHNESS : 0) + TAG * tags.length;
+  if (header + length > ENVELOPE_BYTES_MAX)
+    throw tooLarge(length, ENVELOPE_BYTES_MAX - header, 'as one value of Redis');
   const envelope = Buffer.allocUnsafe(header + length);
   envelope[0] = MAGIC;
   envelope[1] = FORMAT;
@@ -131,8 +141,10 @@ export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buf
     at += FRESHNESS;
   }
   for (const { id, version } of tags) {
-    envelope.write(id, at, 8, 'hex');
-    envelope.write(version, at + 8, 8, 'hex');
+    if (envelope.write(id, at, 8, 'hex') + envelope.write(version, at + 8, 8, 'hex') !== TAG)
+      throw new SerializationError(
+        `tags: ${JSON.stringify({ id, version })} must be two texts of 16 hexadecimal digits`,
+      );
     at += TAG;
   }
   if (typeof bytes === 'string') envelope.write(bytes, header, 'utf8');
@@ -151,7 +163,7 @@ export function decodeEnvelope(envelope: Uint8Array, options: DecodeOptions = {}
   const kind = buffer[2] as number;
   const tagCount = buffer[3] as number;
   const header = HEADER + ((kind & FRESH) === 0 ? 0 : FRESHNESS) + TAG * tagCount;
-  if (header > buffer.length || checksum(buffer) !== buffer.readUInt32LE(4))
+  if (tagCount > TAGS_MAX || header > buffer.length || checksum(buffer) !== buffer.readUInt32LE(4))
     return { ok: false, reason: 'corrupt' };
   const schema = buffer.readUInt32LE(8);
   const { schemaId } = options;
@@ -159,8 +171,7 @@ export function decodeEnvelope(envelope: Uint8Array, options: DecodeOptions = {}
     return { ok: false, reason: 'schema' };
   const codec = kind & 0x0f;
   const foreign = options.codecs?.get(codec);
-  if (codec !== CODEC.json && codec !== CODEC.bytes && codec !== CODEC.nothing && foreign === undefined)
-    return { ok: false, reason: 'codec' };
+  if (IS_BUILT_IN[codec] !== true && foreign === undefined) return { ok: false, reason: 'codec' };
   try {
     const value = payloadValue(buffer, header, kind, foreign);
     if (kind <= 0x0f && tagCount === 0) return { ok: true, value, schema };
@@ -214,10 +225,29 @@ export function freshnessOf(envelope: Buffer): Freshness | undefined {
 
 function payloadOf(value: unknown, { codec, nothing }: EncodeOptions): Payload {
   if (value === undefined && nothing) return { codec: CODEC.nothing, bytes: '' };
-  if (value instanceof Uint8Array && codec === undefined) return { codec: CODEC.bytes, bytes: value };
-  if (codec === undefined) return { codec: CODEC.json, bytes: jsonOf(value) };
   if (value === undefined) throw new SerializationError('undefined cannot be stored: it means a miss');
-  return { codec: codec.id, bytes: codec.encode(value) };
+  if (codec === undefined) return rawBytes(value) ?? { codec: CODEC.json, bytes: writeJson(value) };
+  const bytes = codec.encode(value);
+  if (!(bytes instanceof Uint8Array))
+    throw new SerializationError(
+      `codec ${codec.id}: encode() must return a Uint8Array, got a ${typeof bytes}`,
+    );
+  return { codec: codec.id, bytes };
+}
+
+/** The payload of a Buffer or Uint8Array, which needs no codec. */
+function rawBytes(value: unknown): Payload | undefined {
+  if (!(value instanceof Uint8Array)) return undefined;
+  const bytes = bytesOf(value)?.content;
+  const { prototype } = Uint8Array;
+  const codec = Object.getPrototypeOf(value) === prototype ? CODEC.array : CODEC.buffer;
+  return bytes && { codec, bytes };
+}
+
+function tooLarge(bytes: number, maxBytes: number, how: string): SerializationError {
+  return new SerializationError(
+    `The value has ${bytes} bytes; at most ${maxBytes} can be stored ${how}. Store parts under keys of their own`,
+  );
 }
 
 function payloadValue(buffer: Buffer, header: number, kind: number, codec: Codec | undefined): unknown {
@@ -226,8 +256,10 @@ function payloadValue(buffer: Buffer, header: number, kind: number, codec: Codec
   switch (kind & 0x0f) {
     case CODEC.json:
       return JSON.parse(payload.toString('utf8'));
-    case CODEC.bytes:
+    case CODEC.buffer:
       return Buffer.from(payload);
+    case CODEC.array:
+      return new Uint8Array(payload);
     case CODEC.nothing:
       return undefined;
     default:
@@ -236,7 +268,7 @@ function payloadValue(buffer: Buffer, header: number, kind: number, codec: Codec
 }
 
 function writeFreshness(envelope: Buffer, at: number, { freshUntilMs, loadMs }: Freshness): void {
-  envelope.writeUIntLE(Math.max(0, Math.round(freshUntilMs)), at, 6);
+  envelope.writeUIntLE(Math.min(ENDLESS_MS, Math.max(0, Math.round(freshUntilMs))), at, 6);
   envelope.writeUInt16LE(Math.min(0xffff, Math.max(0, Math.round(loadMs))), at + 6);
 }
 
@@ -302,23 +334,4 @@ export function crc32InScript(data: Uint8Array, seed = 0): number {
   let crc = ~seed;
   for (const byte of data) crc = (table[(crc ^ byte) & 0xff] as number) ^ (crc >>> 8);
   return ~crc >>> 0;
-}
-
-/** JSON is the codec of plain data. What it would change silently at the top is refused. */
-function jsonOf(value: unknown): string {
-  if (value === undefined) throw new SerializationError('undefined cannot be stored: it means a miss');
-  if (typeof value === 'number' && !Number.isFinite(value))
-    throw new SerializationError(`${value} cannot be stored: JSON makes it null`);
-  if (value instanceof Map || value instanceof Set || value instanceof Date || ArrayBuffer.isView(value))
-    throw new SerializationError(
-      `A ${value.constructor.name} cannot be stored as JSON; store plain data or bytes`,
-    );
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(value);
-  } catch (error) {
-    throw new SerializationError(`The value cannot be stored: ${(error as Error).message}`, error);
-  }
-  if (text === undefined) throw new SerializationError(`A ${typeof value} cannot be stored`);
-  return text;
 }

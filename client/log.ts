@@ -20,6 +20,7 @@ const LEVELS: Readonly<Partial<Record<CacheEvent['type'], LogRecord['level']>>> 
   breaker: 'warn',
   purged: 'warn',
   'deletions-lost': 'warn',
+  unstorable: 'warn',
   fallback: 'debug',
   stale: 'debug',
 };

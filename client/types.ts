@@ -252,7 +252,9 @@ export type CacheEvent =
     }
   | { readonly type: 'fallback'; readonly operation: string; readonly reason: string }
   /** `close` could not replay the deletions of these physical keys: other processes read their old value until its TTL. */
-  | { readonly type: 'deletions-lost'; readonly keys: readonly string[]; readonly reason: string };
+  | { readonly type: 'deletions-lost'; readonly keys: readonly string[]; readonly reason: string }
+  /** A loader's value was returned but not stored: its codec cannot carry it. `reason` names the key and the part. */
+  | { readonly type: 'unstorable'; readonly reason: string };
 
 /**
  * The cache. With the fallback on (default) reads and writes do not throw because Redis is away: they are answered from
@@ -268,7 +270,8 @@ export interface Cache {
   /**
    * Stores the value; `undefined` cannot be stored.
    *
-   * @throws SerializationError it would not read back the same
+   * @throws SerializationError it would not read back the same: JSON carries plain data without `undefined`, the binary codec
+   *   rich values too, neither a class instance
    * @throws DurabilityError Redis has it, but fewer replicas confirmed it than `durability` asks
    * @throws OutcomeUnknownError a durable write, or one with the fallback off, was sent and not answered
    * @throws NotSentError the same, certainly not stored

@@ -4,8 +4,8 @@
  * Whatever a write's outcome, what the first tier holds of the key is dropped with it; what Redis has taken is kept there.
  */
 import { schemaIdOf } from './codec/schema.ts';
-import { encodeEnvelope, type Freshness, type TagStamp } from './envelope.ts';
-import { isConnectivityError } from './errors.ts';
+import { type EncodeOptions, encodeEnvelope, type Freshness, type TagStamp } from './envelope.ts';
+import { isConnectivityError, SerializationError } from './errors.ts';
 import { writeDurably } from './invalidation/durable-write.ts';
 import { resolveDurability, resolveTtl } from './options.ts';
 import type { Parts } from './parts.ts';
@@ -123,7 +123,7 @@ export class Writer {
     // The first tier must know when an entry ends, which GET does not say.
     const ends = local && ttlSeconds !== null ? Date.now() + ttlSeconds * 1000 : undefined;
     const freshness = options.freshness ?? (ends ? { freshUntilMs: ends, loadMs: 0 } : undefined);
-    const payload = encodeEnvelope(value, {
+    const payload = encoded(key, value, {
       schemaId: schemaIdOf(options.schema, options.schemaId),
       codec: codecs.of(key),
       freshness,
@@ -260,5 +260,15 @@ export class Writer {
     const { options, events } = this.#parts;
     if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;
     events.emit({ type: 'fallback', operation, reason: (error as Error).message });
+  }
+}
+
+/** @throws SerializationError also names the key */
+function encoded(key: string, value: unknown, options: EncodeOptions): Buffer {
+  try {
+    return encodeEnvelope(value, options);
+  } catch (error) {
+    if (!(error instanceof SerializationError)) throw error;
+    throw new SerializationError(`${key}: ${error.message}`, error.cause);
   }
 }

@@ -4,6 +4,9 @@
  * 0x80-0xff are the whole numbers 0 to 127. Objects are names and values in their own order. A value that occurs twice is
  * written twice, as in JSON; a cyclic one is refused.
  */
+import { isDeepStrictEqual, types } from 'node:util';
+import { hasOnlyNames } from './plain.ts';
+
 export const TAG = {
   null: 0,
   undefined: 1,
@@ -37,24 +40,26 @@ export const DEPTH_MAX = 500;
 /** The largest encoding, written or inflated. */
 export const BYTES_MAX = 64 * 1024 * 1024;
 
-type BinaryConstructor = new (buffer: ArrayBuffer) => ArrayBufferView;
+type BinaryConstructor = { readonly prototype: object } & (new (buffer: ArrayBuffer) => ArrayBufferView);
 
 export interface BinaryKind {
   readonly name: string;
+  readonly prototype: object;
   readonly width: 1 | 2 | 4 | 8;
   readonly of: (buffer: ArrayBuffer) => object;
 }
 
 const view = (type: BinaryConstructor, width: 1 | 2 | 4 | 8): BinaryKind => ({
   name: type.name,
+  prototype: type.prototype,
   width,
   of: (buffer) => new type(buffer),
 });
 
 /** The position is what is written: append only. */
 export const KINDS: readonly BinaryKind[] = [
-  { name: 'ArrayBuffer', width: 1, of: (buffer) => buffer },
-  { name: 'Buffer', width: 1, of: (buffer) => Buffer.from(buffer) },
+  { name: 'ArrayBuffer', prototype: ArrayBuffer.prototype, width: 1, of: (buffer) => buffer },
+  { name: 'Buffer', prototype: Buffer.prototype, width: 1, of: (buffer) => Buffer.from(buffer) },
   view(Uint8Array, 1),
   view(Uint8ClampedArray, 1),
   view(Int8Array, 1),
@@ -69,7 +74,35 @@ export const KINDS: readonly BinaryKind[] = [
   view(DataView, 1),
 ];
 
-export const KIND_BY_NAME: ReadonlyMap<string, number> = new Map(KINDS.map(({ name }, kind) => [name, kind]));
+/** By prototype and not by name: a subclass, or a class of another realm, would read back as one of these. */
+const KIND_BY_PROTOTYPE: ReadonlyMap<unknown, number> = new Map(
+  KINDS.map(({ prototype }, kind) => [prototype, kind]),
+);
+
+/**
+ * Returns the bytes of an ArrayBuffer, typed array or DataView. undefined: it is none of these, or it has more than its bytes: a
+ * subclass, properties of its own, a resizable length, memory that was transferred or is shared (SharedArrayBuffer).
+ */
+export function bytesOf(value: object): { readonly kind: number; readonly content: Uint8Array } | undefined {
+  const kind = KIND_BY_PROTOTYPE.get(Object.getPrototypeOf(value));
+  if (kind === undefined) return undefined;
+  try {
+    if (types.isTypedArray(value)) {
+      const content = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+      // Compares memory with itself, then named properties: JavaScript has no cheaper way to find these.
+      return isDeepStrictEqual(value, value.subarray()) ? { kind, content } : undefined;
+    }
+    if (!hasOnlyNames(value, 0)) return undefined;
+    if (types.isDataView(value))
+      return { kind, content: new Uint8Array(value.buffer, value.byteOffset, value.byteLength) };
+    return types.isArrayBuffer(value) && !value.resizable
+      ? { kind, content: new Uint8Array(value) }
+      : undefined;
+  } catch {
+    // The memory was transferred.
+    return undefined;
+  }
+}
 
 /** Of bytes that stand in the order of this machine, those that are written, and back. */
 export function littleEndian(bytes: Buffer, width: number): Buffer {

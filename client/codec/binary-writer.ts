@@ -2,9 +2,10 @@
  * Values to bytes, in the format of `binary-format.ts`. Nothing is lost silently: what would not read back the same
  * (functions, symbols, class instances, cycles) is refused with the path to it.
  */
-import { types } from 'node:util';
 import { SerializationError } from '../errors.ts';
-import { BYTES_MAX, DEPTH_MAX, KIND_BY_NAME, KINDS, littleEndian, SMALL, TAG } from './binary-format.ts';
+import { BYTES_MAX, bytesOf, DEPTH_MAX, KINDS, littleEndian, SMALL, TAG } from './binary-format.ts';
+import { hasOnlyElements, hasOnlyNames, isBareObject, isPlainArray, isPlainObject } from './plain.ts';
+import { isDate, isMap, isSet, nameOf, refusalOf, TOO_DEEP } from './refusal.ts';
 
 /** Texts up to here are copied by a loop, which beats the call into native code. */
 const SHORT = 24;
@@ -25,8 +26,8 @@ export function writeBinary(value: unknown, maxBytes = BYTES_MAX): Buffer {
     return writer.finish();
   } catch (error) {
     if (!(error instanceof SerializationError)) throw error;
-    const refused = offender(value, [], new Set(), new Set());
-    throw refused ? new SerializationError(`${refused.path}: ${refused.why}`) : error;
+    const refused = refusalOf(value, 'binary');
+    throw refused === undefined ? error : new SerializationError(refused);
   } finally {
     spare = writer.scratch();
   }
@@ -78,21 +79,33 @@ class Writer {
 
   #object(value: object, depth: number): void {
     if (depth > DEPTH_MAX) throw new SerializationError(TOO_DEEP);
-    if (isArray(value)) this.#array(value, depth);
-    else if (isPlain(value)) this.#fields(value, depth);
+    if (isPlainArray(value)) this.#array(value, depth);
+    else if (isPlainObject(value) || isBareObject(value)) this.#fields(value, depth);
     else if (isDate(value)) {
+      assertOnly(value);
       this.#byte(TAG.date);
       this.#float(value.getTime());
-    } else if (isMap(value)) {
-      this.#head(TAG.map, value.size);
-      for (const [key, entry] of value) {
-        this.value(key, depth);
-        this.value(entry, depth);
-      }
-    } else if (isSet(value)) {
-      this.#head(TAG.set, value.size);
-      for (const entry of value) this.value(entry, depth);
-    } else this.#bytes(value);
+    } else if (isMap(value)) this.#map(value, depth);
+    else if (isSet(value)) this.#set(value, depth);
+    else this.#bytes(value);
+  }
+
+  #map(value: ReadonlyMap<unknown, unknown>, depth: number): void {
+    assertOnly(value);
+    // A copy: a getter inside may change the Map while it is written.
+    const entries = [...value];
+    this.#head(TAG.map, entries.length);
+    for (const [key, entry] of entries) {
+      this.value(key, depth);
+      this.value(entry, depth);
+    }
+  }
+
+  #set(value: ReadonlySet<unknown>, depth: number): void {
+    assertOnly(value);
+    const elements = [...value];
+    this.#head(TAG.set, elements.length);
+    for (const element of elements) this.value(element, depth);
   }
 
   #bytes(value: object): void {
@@ -109,18 +122,26 @@ class Writer {
   }
 
   #array(value: readonly unknown[], depth: number): void {
-    this.#head(TAG.array, value.length);
+    const { length } = value;
+    let elements = 0;
+    this.#head(TAG.array, length);
     // A sparse giant ends at the size limit and not after its last index.
-    for (let i = 0; i < value.length; i++) {
+    for (let i = 0; i < length; i++) {
       const element = value[i];
       if (element === undefined && !(i in value)) this.#byte(TAG.hole);
-      else this.value(element, depth);
+      else {
+        elements += 1;
+        this.value(element, depth);
+      }
     }
+    if (!hasOnlyElements(value, elements))
+      throw new SerializationError('An array with named properties cannot be stored');
   }
 
   #fields(value: Record<string, unknown>, depth: number): void {
     const names = Object.keys(value);
-    this.#head(Object.getPrototypeOf(value) === null ? TAG.bareObject : TAG.object, names.length);
+    if (!hasOnlyNames(value, names.length)) throw new SerializationError(HIDDEN);
+    this.#head(isBareObject(value) ? TAG.bareObject : TAG.object, names.length);
     for (const name of names) {
       this.#text(name);
       this.value(value[name], depth);
@@ -217,78 +238,9 @@ class Writer {
   }
 }
 
-const TOO_DEEP = `Nested deeper than ${DEPTH_MAX} levels`;
+const HIDDEN = 'Hidden properties, and those with a symbol as name, cannot be stored';
 
-function nameOf(value: object): string {
-  const type: unknown = value.constructor;
-  return typeof type === 'function' && type.name !== '' ? type.name : 'class instance';
-}
-
-// By name where the prototype is another realm's. A subclass would come back as its base: it is none of these.
-const isArray = (value: object): value is unknown[] =>
-  Array.isArray(value) && (Object.getPrototypeOf(value) === Array.prototype || nameOf(value) === 'Array');
-const isMap = (value: object): value is Map<unknown, unknown> =>
-  types.isMap(value) && nameOf(value) === 'Map';
-const isSet = (value: object): value is Set<unknown> => types.isSet(value) && nameOf(value) === 'Set';
-const isDate = (value: object): value is Date => types.isDate(value) && nameOf(value) === 'Date';
-
-function isPlain(value: object): value is Record<string, unknown> {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return (
-    prototype === Object.prototype ||
-    prototype === null ||
-    (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'isPrototypeOf'))
-  );
-}
-
-/** undefined: nothing that is made of bytes. */
-function bytesOf(value: object): { readonly kind: number; readonly content: Uint8Array } | undefined {
-  const kind = KIND_BY_NAME.get(nameOf(value));
-  if (kind === undefined) return undefined;
-  if (ArrayBuffer.isView(value))
-    return { kind, content: new Uint8Array(value.buffer, value.byteOffset, value.byteLength) };
-  return types.isArrayBuffer(value) ? { kind, content: new Uint8Array(value) } : undefined;
-}
-
-/** The part that made the writing fail, looked for only then: its path, and whether it holds itself. */
-function offender(
-  value: unknown,
-  path: readonly string[],
-  above: ReadonlySet<object>,
-  cleared: Set<object>,
-): { readonly path: string; readonly why: string } | undefined {
-  const here = path.length === 0 ? 'The value' : `The value at ${path.slice(0, 8).join('')}`;
-  if (typeof value === 'function' || typeof value === 'symbol')
-    return { path: here, why: `a ${typeof value} cannot be stored` };
-  if (typeof value !== 'object' || value === null) return undefined;
-  if (above.has(value)) return { path: here, why: 'holds itself; a cyclic value cannot be stored' };
-  if (above.size >= DEPTH_MAX) return { path: here, why: TOO_DEEP };
-  // What is shared by many is looked at once.
-  if (cleared.has(value)) return undefined;
-  const parts = partsOf(value);
-  const inside = new Set(above).add(value);
-  for (const [step, part] of parts ?? []) {
-    const found = offender(part, [...path, step], inside, cleared);
-    if (found) return found;
-  }
-  cleared.add(value);
-  return parts || bytesOf(value) || isDate(value)
-    ? undefined
-    : { path: here, why: `a ${nameOf(value)} cannot be stored; store plain data` };
-}
-
-/** undefined: it has none, or is nothing that can be stored. */
-function partsOf(value: object): readonly (readonly [string, unknown])[] | undefined {
-  if (isArray(value))
-    return Array.from({ length: Math.min(value.length, 10_000) }, (_, i) => [`[${i}]`, value[i]]);
-  if (isMap(value))
-    return [...value].flatMap(
-      ([key, part]) =>
-        [
-          [' a key', key],
-          [' a value of the Map', part],
-        ] as const,
-    );
-  if (isSet(value)) return [...value].map((part) => [' an element of the Set', part]);
-  return isPlain(value) ? Object.keys(value).map((name) => [`.${name}`, value[name]]) : undefined;
+/** @throws SerializationError it has properties beside its entries */
+function assertOnly(value: object): void {
+  if (!hasOnlyNames(value, 0)) throw new SerializationError(HIDDEN);
 }

@@ -1,8 +1,9 @@
 /** Which codec a key gets, compression and its limits, and the names of shapes. */
-import { deflateRawSync } from 'node:zlib';
+import { crc32, deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { BYTES_MAX } from '../../../client/codec/binary-format.ts';
 import { CodecSelection } from '../../../client/codec/codec.ts';
 import { deflated, inflated } from '../../../client/codec/compression.ts';
 import {
@@ -140,9 +141,47 @@ describe('compression', () => {
   });
 
   it('makes an envelope with a bomb in it corrupt', () => {
-    const bomb = encodeEnvelope('x'.repeat(70_000_000), { deflateAboveBytes: 1000 });
+    const whole = encodeEnvelope('a'.repeat(1000), { deflateAboveBytes: 1 });
+    const bomb = Buffer.concat([whole.subarray(0, 12), deflateRawSync(Buffer.alloc(BYTES_MAX + 1, '1'))]);
+    bomb.writeUInt32LE(crc32(bomb.subarray(8), bomb.readUInt32LE(0)), 4);
     expect(bomb.length).toBeLessThan(1_000_000);
     expect(decodeEnvelope(bomb)).toEqual({ ok: false, reason: 'corrupt' });
+  });
+
+  it('refuses to write what readers refuse to inflate: one byte above 64 MiB', () => {
+    const options = { deflateAboveBytes: 1000 };
+    const largest = Buffer.alloc(BYTES_MAX, 'x');
+    const decoded = decodeEnvelope(encodeEnvelope(largest, options));
+    expect(decoded.ok && largest.equals(decoded.value as Buffer)).toBe(true);
+    expect(() => encodeEnvelope(Buffer.alloc(BYTES_MAX + 1), options)).toThrowError(
+      /^The value has 67108865 bytes; at most 67108864 can be stored with deflateAboveBytes/,
+    );
+    expect(() => encodeEnvelope(Buffer.alloc(BYTES_MAX + 1))).not.toThrow();
+  });
+});
+
+describe('an envelope', () => {
+  it('is refused above the largest value that Redis takes', () => {
+    expect(() => encodeEnvelope(Buffer.alloc(512 * 1024 * 1024))).toThrowError(
+      /at most 536870900 can be stored as one value of Redis/,
+    );
+  });
+
+  it('has as many tags as a reader takes, each of 16 hexadecimal digits', () => {
+    const stamp = { id: '0123456789abcdef', version: 'fedcba9876543210' };
+    const stamps = (count: number) => Array.from({ length: count }, () => stamp);
+    expect(() => encodeEnvelope(1, { tags: stamps(65) })).toThrowError('65 tags on one entry; at most 64');
+    const most = encodeEnvelope(1, { tags: stamps(64) });
+    expect(decodeEnvelope(most)).toMatchObject({ ok: true, tags: stamps(64) });
+    const more = Buffer.concat([most, Buffer.alloc(16)]);
+    more[3] = 65;
+    more.writeUInt32LE(crc32(more.subarray(8), more.readUInt32LE(0)), 4);
+    expect(decodeEnvelope(more)).toEqual({ ok: false, reason: 'corrupt' });
+    for (const bad of [
+      { ...stamp, id: '' },
+      { ...stamp, version: 'x'.repeat(16) },
+    ])
+      expect(() => encodeEnvelope(1, { tags: [bad] })).toThrowError(/tags: .* 16 hexadecimal digits/);
   });
 });
 
