@@ -83,10 +83,16 @@ export async function holdEnvironment(
         code: 'ENVIRONMENT_BUSY',
         exitCode: EXIT.UNKNOWN,
         where: stateDir,
-        hint: 'wait until it has finished, or work in another checkout',
+        hint: BUSY_HINTS[substrate],
       }),
   });
 }
+
+const BUSY_HINTS: Readonly<Record<SubstrateName, string>> = {
+  local: 'wait until it has finished, or work in another checkout',
+  docker: 'wait until it has finished: the Docker engine has one environment of this name, for all checkouts',
+  attached: 'wait until it has finished',
+};
 
 /**
  * Reasons why an environment is not healthy, in words: nodes that do not run and what that means for the master; where all

@@ -2,6 +2,7 @@
  * Where a topology is made real. One implementation a folder (`local/`, `docker/`, `attached/`), all held by the same
  * contract suite in `test/contracts/`.
  */
+import type { EnvironmentConfig } from '../config/schema.ts';
 import type { Environment } from './environment.ts';
 import type { Topology } from './topology.ts';
 
@@ -11,12 +12,34 @@ export interface ApplyOptions {
   /** Told in one line what is going on; called often, must not throw. */
   readonly progress?: (line: string) => void;
   readonly signal?: AbortSignal;
+  readonly adopt?: Adopt | undefined;
 }
+
+/** An environment of this name that another checkout owns. */
+export interface ForeignEnvironment {
+  readonly environment: string;
+  /** Id of the owner. */
+  readonly owner: string;
+  /** Where the owner works: host and path. */
+  readonly place: string;
+  readonly isProtected: boolean;
+  /** What there is of it, as `container NAME`. */
+  readonly parts: readonly string[];
+}
+
+/** Asked before an environment is taken over from its owner; absent: it is refused. */
+export type Adopt = (foreign: ForeignEnvironment) => Promise<boolean>;
 
 export interface PlanStep {
   readonly action: 'create' | 'keep' | 'replace' | 'remove';
   readonly nodeId: string;
   readonly detail: string;
+}
+
+export interface DestroyOptions {
+  /** The configuration that the user named, for an environment whose deployed one was not kept here. */
+  readonly configuration?: EnvironmentConfig | undefined;
+  readonly adopt?: Adopt | undefined;
 }
 
 /** What `destroy` ended and removed. Empty lists when there was nothing: destroying twice is not an error. */
@@ -57,5 +80,5 @@ export interface Substrate {
    */
   find(name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined>;
   /** Ends the environment of that name and removes its data. */
-  destroy(environmentName: string): Promise<DestroyReport>;
+  destroy(environmentName: string, options?: DestroyOptions): Promise<DestroyReport>;
 }

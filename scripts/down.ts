@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { environmentNames, loadEnvironment } from '../config/load.ts';
 import { holdEnvironment, type SubstrateName, substrateOf } from '../harness/registry.ts';
-import type { DestroyReport } from '../infra/substrate.ts';
+import type { DestroyOptions, DestroyReport } from '../infra/substrate.ts';
+import { type AdoptOption, adopt, adoptionOf } from './adopt.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';
 
@@ -18,12 +19,16 @@ export function down(program: Command, session: Session): void {
     )
     .addOption(common.environment())
     .addOption(common.substrate())
+    .addOption(adopt())
     .addOption(common.json())
     .addHelpText('after', examples(['kit down', 'dev'], ['kit down --env production', 'its data too']))
-    .action(async (options: common.EnvironmentOptions) => {
+    .action(async (options: common.EnvironmentOptions & { readonly adopt?: AdoptOption }) => {
+      const adoption = adoptionOf(options.adopt, options.substrate, session);
       // by name alone: an environment whose YAML is broken now can still be ended
-      const name = environmentNames().includes(options.env) ? options.env : loadEnvironment(options.env).name;
-      const { ended, removed } = await end(options.substrate, name);
+      const isKnown = environmentNames().includes(options.env);
+      const configuration = isKnown ? undefined : loadEnvironment(options.env);
+      const name = configuration?.name ?? options.env;
+      const { ended, removed } = await end(options.substrate, name, { adopt: adoption, configuration });
       const text =
         ended.length + removed.length === 0
           ? `${name}: nothing to end`
@@ -32,10 +37,10 @@ export function down(program: Command, session: Session): void {
     });
 }
 
-async function end(substrate: SubstrateName, name: string): Promise<DestroyReport> {
+async function end(substrate: SubstrateName, name: string, options: DestroyOptions): Promise<DestroyReport> {
   const held = await holdEnvironment(substrate, name, stateDir(), true);
   try {
-    return await (await substrateOf(substrate, { stateDir: stateDir() })).destroy(name);
+    return await (await substrateOf(substrate, { stateDir: stateDir() })).destroy(name, options);
   } finally {
     held[Symbol.dispose]();
   }

@@ -2,7 +2,9 @@ import type { Command } from 'commander';
 import { EXIT } from '../config/errors.ts';
 import { loadEnvironment } from '../config/load.ts';
 import { holdEnvironment, type SubstrateName, substrateOf } from '../harness/registry.ts';
+import type { Adopt } from '../infra/substrate.ts';
 import { planTopology, type Topology } from '../infra/topology.ts';
+import { type AdoptOption, adopt, adoptionOf } from './adopt.ts';
 import { environmentText, environmentView } from './environment-view.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';
@@ -21,25 +23,33 @@ export function up(program: Command, session: Session): void {
     .addOption(common.environment())
     .addOption(common.substrate())
     .addOption(common.set())
+    .addOption(adopt())
     .addOption(common.json())
     .addHelpText('after', examples(['kit up', 'dev'], ['kit up --env production', 'with TLS and ACL users']))
-    .action(async (options: common.EnvironmentOptions) => {
+    .action(async (options: common.EnvironmentOptions & { readonly adopt?: AdoptOption }) => {
+      const adoption = adoptionOf(options.adopt, options.substrate, session);
       const topology = planTopology(loadEnvironment(options.env, options.set));
       const held = await holdEnvironment(options.substrate, topology.environment.name, stateDir());
       try {
-        await bringUp(session, options.substrate, topology);
+        await bringUp(session, options.substrate, topology, adoption);
       } finally {
         held[Symbol.dispose]();
       }
     });
 }
 
-async function bringUp(session: Session, name: SubstrateName, topology: Topology): Promise<void> {
+async function bringUp(
+  session: Session,
+  name: SubstrateName,
+  topology: Topology,
+  adopt: Adopt | undefined,
+): Promise<void> {
   const substrate = await substrateOf(name, { stateDir: stateDir() });
   const environment = await substrate.apply(topology, {
     ephemeral: false,
     progress: (line) => session.terminal.progress(line),
     signal: session.signal,
+    adopt,
   });
   try {
     const view = await environmentView({ environment, differences: [], hasCredentials: true }, SETTLE_MS);

@@ -5,10 +5,10 @@
  * plan + secrets + images ─▶ texts (pure renderers) ─▶ `<state>/docker/<environment>/files/<node>/…` and `files.tar`
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { type EnvironmentSecrets, loadSecrets } from '../../config/secrets.ts';
+import { type EnvironmentSecrets, loadSecrets, secretsFile } from '../../config/secrets.ts';
 import { LOADER, loaderPassword, renderRedisAcl, renderSentinelAcl } from '../acl.ts';
 import { NODES_FILE, redisNodeId, renderClusterNodes } from '../cluster-nodes.ts';
 import type { RenderedNode } from '../environment.ts';
@@ -46,6 +46,10 @@ export interface RenderedFiles {
 /** Secrets of their own: a local environment of the same name is another environment. */
 export const dockerSecrets = (stateDir: string, name: string): EnvironmentSecrets =>
   loadSecrets(name, join(stateDir, 'docker'));
+
+/** Whether an environment has passwords already: it was deployed from here, or at least synthesised. */
+export const haveSecrets = (stateDir: string, name: string): boolean =>
+  existsSync(secretsFile(name, join(stateDir, 'docker')));
 
 /** Login of Redis Commander; made once. */
 export function commanderPassword(stateDir: string, name: string): string {

@@ -18,6 +18,11 @@ export const LABEL = {
   node: 'redis-cache-kit.node',
   /** SHA-256 over what was rendered for the node: a change replaces the container. */
   config: 'redis-cache-kit.config-sha256',
+  /** Id of the checkout that deployed it (`identity.ts`), and its place. */
+  owner: 'redis-cache-kit.owner',
+  place: 'redis-cache-kit.owner-place',
+  /** `yes` on the parts of a protected environment that no client waits for: a change of it replaces no node. */
+  protected: 'redis-cache-kit.protected',
 } as const;
 
 export interface PlannedContainer {

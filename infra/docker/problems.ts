@@ -64,6 +64,12 @@ const PROBLEMS = [
     hint: 'kit drift names it; docker rm -f it, then deploy again',
   },
   {
+    when: /environment '\S+' (on this Docker engine belongs to|was deployed from here)/,
+    code: 'ENVIRONMENT_FOREIGN',
+    what: 'the environment belongs to another checkout',
+    hint: 'kit up --env NAME --substrate docker --adopt takes it over',
+  },
+  {
     when: /cannot be destroyed|prevent_destroy/i,
     code: 'PROTECTED',
     what: 'the environment is protected: its data would be destroyed',

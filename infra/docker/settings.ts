@@ -9,6 +9,8 @@ export interface DockerSettings {
   readonly stateDir: string;
   /** `KIT_ALLOW_DESTROY`: the one protected environment that may be destroyed. */
   readonly allowDestroy: string | undefined;
+  /** `KIT_ALLOW_ADOPT`: the one protected environment that may be taken over from another checkout. */
+  readonly allowAdopt: string | undefined;
   /** `-parallelism` in Terraform's own variables: what waits outside of Terraform's order may then take the place of what it waits for. */
   readonly ordered: boolean;
   /** `KIT_IMAGE_REGISTRY`: where published images are had instead of the engine's own registry, such as a mirror. */
@@ -27,6 +29,7 @@ export function dockerSettings(variables = readVariables()): DockerSettings {
       .map((name) => name.trim()),
     stateDir: resolve(text('KIT_STATE_DIR') ?? '.kit'),
     allowDestroy: text('KIT_ALLOW_DESTROY'),
+    allowAdopt: text('KIT_ALLOW_ADOPT'),
     ordered: ['TF_CLI_ARGS', 'TF_CLI_ARGS_apply'].some((name) => text(name)?.includes('parallelism')),
     imageRegistry: text('KIT_IMAGE_REGISTRY'),
     imagesLock: resolve(text('KIT_IMAGES_LOCK') ?? LOCK),

@@ -13,8 +13,10 @@ import { Observability } from './constructs/observability.ts';
 import { ProcessLimit } from './constructs/process-limit.ts';
 import { Readiness } from './constructs/readiness.ts';
 import { RedisNodes } from './constructs/redis-nodes.ts';
+import { Refusal } from './constructs/refusal.ts';
 import { Sentinels } from './constructs/sentinels.ts';
 import type { Archive } from './files.ts';
+import type { Owner } from './identity.ts';
 import type { ImageSet } from './images.ts';
 import { outputsOf } from './outputs.ts';
 import type { DockerPlan } from './plan.ts';
@@ -22,6 +24,9 @@ import { PROVIDER_VERSION } from './provider.ts';
 
 export interface StackProps {
   readonly plan: DockerPlan;
+  readonly owner: Owner;
+  /** Why it must not be deployed from here, for one that another checkout owns. */
+  readonly refusal?: string | undefined;
   readonly images: ImageSet;
   /** With its source relative to the stack's folder. */
   readonly archive: Archive;
@@ -39,29 +44,34 @@ export interface StackProps {
 /** What the constructs share. */
 export interface StackParts {
   readonly plan: DockerPlan;
+  readonly owner: Owner;
   readonly network: Network;
   readonly images: Images;
   readonly configuration: Configuration;
   readonly hashes: ReadonlyMap<string, string>;
-  readonly allowDestroy: boolean;
+  /** Whether Terraform is to refuse the removal of a data volume. */
+  readonly keepsData: boolean;
 }
 
 export class EnvironmentStack extends TerraformStack {
   constructor(scope: Construct, props: StackProps) {
     super(scope, props.plan.environment.name);
-    const { plan, hashes, allowDestroy, cold } = props;
+    const { plan, owner, hashes, allowDestroy, cold } = props;
     new DockerProvider(this, 'docker', {});
     this.addOverride('terraform.required_providers.docker.version', PROVIDER_VERSION);
     this.#backend(props);
 
     const images = new Images(this, 'images', props.images);
-    const network = new Network(this, 'network', { plan, cold });
+    if (props.refusal !== undefined) new Refusal(this, 'refusal', props.refusal);
+    const network = new Network(this, 'network', { plan, owner, cold });
     const configuration = new Configuration(this, 'configuration', {
       plan,
+      owner,
       archive: props.archive,
       imageId: images.idOf('redis'),
     });
-    const parts: StackParts = { plan, network, images, configuration, hashes, allowDestroy };
+    const keepsData = props.refusal !== undefined || (plan.environment.docker.protected && !allowDestroy);
+    const parts: StackParts = { plan, owner, network, images, configuration, hashes, keepsData };
     const redis = new RedisNodes(this, 'redis', parts);
     const sentinels = new Sentinels(this, 'sentinels', parts);
     const nodes = [...redis.nodes, ...sentinels.nodes];

@@ -13,20 +13,39 @@ import type { EnvironmentConfig } from '../../config/schema.ts';
 import { diskError, requireFreeSpace } from '../disk.ts';
 import type { Environment } from '../environment.ts';
 import type { ProgramSink } from '../process.ts';
-import type { ApplyOptions, DestroyReport, FoundEnvironment, PlanStep, Substrate } from '../substrate.ts';
+import type {
+  ApplyOptions,
+  DestroyOptions,
+  DestroyReport,
+  FoundEnvironment,
+  PlanStep,
+  Substrate,
+} from '../substrate.ts';
 import { planTopology, type Topology } from '../topology.ts';
+import { adoptForeign } from './adoption.ts';
 import { clientCa } from './certificates.ts';
-import { docker, engineVersion, inspectContainers, labelled, labelledIds } from './engine.ts';
+import { engineVersion, inspectContainers } from './engine.ts';
 import { DockerEnvironment } from './environment.ts';
 import { unpauseNode } from './faults.ts';
 import { dockerSecrets, environmentDir, renderHashes, renderNodes } from './files.ts';
 import { awaitWhole } from './health.ts';
+import { findOwner } from './identity.ts';
 import { chooseImages, ORIGINS } from './images.ts';
 import { type Outputs, outputsOf } from './outputs.ts';
 import { claim, ownership, release } from './owner.ts';
 import { type DockerPlan, LABEL, planDocker } from './plan.ts';
+import {
+  divide,
+  type EnginePart,
+  foreignEnvironment,
+  foreignError,
+  type Possession,
+  partsOf,
+  possessionOf,
+} from './possession.ts';
 import { dockerSettings } from './settings.ts';
 import { idsIn, mendState, outputsIn, readState, type State } from './state.ts';
+import { removeParts, sweep } from './sweep.ts';
 import * as terraform from './terraform.ts';
 
 export interface DockerSubstrateOptions {
@@ -40,9 +59,6 @@ export interface DockerSubstrateOptions {
 export function dockerSubstrate(options: DockerSubstrateOptions = {}): Substrate {
   return new DockerSubstrate(options);
 }
-
-/** What a killed deploy had asked for is there after the first, as a rule. */
-const SWEEPS = 5;
 
 class DockerSubstrate implements Substrate {
   readonly name = 'docker';
@@ -77,6 +93,12 @@ class DockerSubstrate implements Substrate {
     const { name } = plan.environment;
     await engineVersion();
     this.#mend(plan.environment, progress);
+    const possession = await this.#possession(plan.environment);
+    await adoptForeign(plan.environment, this.#stateDir, possession, {
+      adopt: options.adopt,
+      verb: 'up',
+      progress,
+    });
     await this.#endOrphan(plan.environment, progress);
     const before = await this.#running(plan);
     if (before) {
@@ -90,7 +112,7 @@ class DockerSubstrate implements Substrate {
     const owns = options.ephemeral && !known;
     requireFreeSpace(this.#stateDir);
     try {
-      await this.#sweep(plan.environment, progress);
+      await sweep(plan.environment, this.#terraform(), progress);
       progress(ORIGINS[chooseImages(this.#stateDir).origin]);
       progress(`cdktf deploy ${name}`);
       // Before the deploy: a crash in the middle of it has an owner, too.
@@ -127,26 +149,41 @@ class DockerSubstrate implements Substrate {
     return environment && { environment, differences: [], hasCredentials: true };
   }
 
-  async destroy(environmentName: string): Promise<DestroyReport> {
-    const environment = this.#configOf(environmentName);
-    const label = `${LABEL.environment}=${environmentName}`;
-    const containers = await labelled('container', label);
-    const rest = [...(await labelled('volume', label)), ...(await labelled('network', label))];
+  async destroy(environmentName: string, options: DestroyOptions = {}): Promise<DestroyReport> {
+    const environment = this.#configOf(environmentName, options.configuration);
+    const parts = await partsOf(environmentName);
     if (environment === undefined) {
-      if (containers.length + rest.length === 0) return { ended: [], removed: [] };
-      throw new KitError(`what '${environmentName}' was deployed of is not known here`, {
-        code: 'ENVIRONMENT_UNKNOWN',
-        where: environmentDir(this.#stateDir, environmentName),
-        hint: `KIT_STACKS=FILE npx cdktf destroy ${environmentName}, with the YAML file that it was deployed of`,
-      });
+      if (parts.length === 0) return { ended: [], removed: [] };
+      throw this.#unknownError(environmentName, parts);
     }
+    const isAllowed = this.#mayDestroy(environmentName);
+    this.#mend(environment);
+    const possession = await this.#possession(environment);
+    if (options.adopt !== undefined) {
+      const isProtected = environment.docker.protected || possession.foreign.some((part) => part.isProtected);
+      terraform.requireDestroyable({ name: environmentName, docker: { protected: isProtected } }, isAllowed);
+    }
+    await adoptForeign(environment, this.#stateDir, possession, { adopt: options.adopt, verb: 'down' });
     const { nodes } = planDocker(planTopology(environment));
-    await this.#end(environment, this.#mayDestroy(environmentName));
-    const others = containers.filter((name) => !nodes.some(({ container }) => container === name));
+    await this.#end(environment, isAllowed);
+    const containers = parts.filter(({ kind }) => kind === 'container').map(({ name }) => name);
+    const rest = parts.filter(({ name }) => !nodes.some(({ container }) => container === name));
     return {
       ended: nodes.filter(({ container }) => containers.includes(container)).map(({ id }) => id),
-      removed: [...others, ...rest],
+      removed: rest.map(({ name }) => name),
     };
+  }
+
+  #unknownError(name: string, parts: readonly EnginePart[]): KitError {
+    const owner = findOwner({ docker: {} }, this.#stateDir)?.id;
+    const possession = divide(parts, { owner, known: new Set(), adopted: [] });
+    if (possession.foreign.length > 0)
+      return foreignError(foreignEnvironment(name, possession), this.#stateDir, 'down');
+    return new KitError(`the configuration that '${name}' was deployed with is not known here`, {
+      code: 'ENVIRONMENT_UNKNOWN',
+      where: environmentDir(this.#stateDir, name),
+      hint: `kit down --env FILE --substrate docker, with the YAML file that it was deployed with`,
+    });
   }
 
   /** A protected environment is destroyed only where the user named it. */
@@ -154,16 +191,17 @@ class DockerSubstrate implements Substrate {
     return this.#options.allowDestroy === true || dockerSettings().allowDestroy === name;
   }
 
-  /** As it was deployed, else as it is configured. */
-  #configOf(name: string): EnvironmentConfig | undefined {
-    for (const source of [join(environmentDir(this.#stateDir, name), 'environment.yaml'), name]) {
+  /** As it was deployed, else as the user named it, else as it is configured. */
+  #configOf(name: string, given?: EnvironmentConfig): EnvironmentConfig | undefined {
+    const load = (source: string) => {
       try {
         return loadEnvironment(source);
       } catch {
         // Not deployed by the kit, or an environment of a file that is gone.
+        return undefined;
       }
-    }
-    return undefined;
+    };
+    return load(join(environmentDir(this.#stateDir, name), 'environment.yaml')) ?? given ?? load(name);
   }
 
   /** Deployed, as planned, and not all of it stopped. */
@@ -241,7 +279,7 @@ class DockerSubstrate implements Substrate {
       throw new KitError(`environment '${environment.name}' is in use by another run`, {
         code: 'ENVIRONMENT_BUSY',
         where: environmentDir(this.#stateDir, environment.name),
-        hint: 'wait until it has finished, or work in another checkout',
+        hint: 'wait until it has finished: the Docker engine has one environment of this name, for all checkouts',
       });
     }
     if (whose !== 'gone') return;
@@ -258,53 +296,34 @@ class DockerSubstrate implements Substrate {
     const { name } = environment;
     terraform.requireDestroyable(environment, allowDestroy);
     this.#mend(environment);
+    const { own, foreign } = await this.#possession(environment);
+    if (foreign.length > 0) {
+      // Another checkout deployed it at the same moment: to Terraform, which goes by name, its volumes would be ours.
+      await removeParts(own.filter(({ kind }) => kind !== 'volume'));
+      throw foreignError(foreignEnvironment(name, { own, foreign }), this.#stateDir);
+    }
     // Terraform's business may be unfinished, the labels tell the rest: containers first, they hold what Terraform is to remove.
-    await this.#sweep(environment, () => {});
+    await sweep(environment, this.#terraform(), () => {});
     if (idsIn(await this.#state(environment)).size > 0) {
       await terraform.destroy(environment, { ...this.#terraform(), allowDestroy });
     }
-    await this.#sweep(environment, () => {});
-    for (const volume of await labelled('volume', `${LABEL.environment}=${name}`)) {
-      await docker(['volume', 'rm', '--force', volume]);
-    }
+    await sweep(environment, this.#terraform(), () => {});
+    const left = await this.#possession(environment);
+    await removeParts(left.own.filter(({ kind }) => kind === 'volume'));
     release(this.#stateDir, name);
     rmSync(environmentDir(this.#stateDir, name), { recursive: true, force: true });
     rmSync(join(this.#stateDir, 'docker', 'environments', name), { recursive: true, force: true });
   }
 
-  /**
-   * Containers and networks of the environment that the state does not know: an interrupted deploy's. With such a network the
-   * containers in it go, known or not: deployed again they would be in none. Volumes stay.
-   */
-  async #sweep(environment: EnvironmentConfig, progress: (line: string) => void): Promise<void> {
-    const label = `${LABEL.environment}=${environment.name}`;
-    const strangers = async () => {
-      const owned = idsIn(await this.#state(environment));
-      const networks = (await labelledIds('network', label)).filter(({ id }) => !owned.has(id));
-      const inThem = await Promise.all(networks.map(({ id }) => labelledIds('container', label, id)));
-      const unknown = (await labelledIds('container', label)).filter(({ id }) => !owned.has(id));
-      const all = [...unknown, ...inThem.flat(), ...networks];
-      return [...new Map(all.map((each) => [each.id, each])).values()];
-    };
-    // The engine may still be working off what a deploy that was killed had asked for: looked at again after each round.
-    for (let round = 0; round < SWEEPS; round += 1) {
-      const before = await strangers();
-      if (before.length === 0) return;
-      // A deploy that runs elsewhere has them in no state either, but it holds the lock. What was there before the lock was found free
-      // and is in no state after it, nobody will ever own.
-      await terraform.requireUnlocked(environment, this.#terraform());
-      const after = new Set((await strangers()).map(({ id }) => id));
-      for (const { kind, id, name } of before.filter((each) => after.has(each.id))) {
-        progress(`removing ${kind} ${name}, which an interrupted deploy left`);
-        await docker(kind === 'container' ? ['rm', '--force', id] : ['network', 'rm', id]);
-      }
-    }
+  /** What of it on the engine is this checkout's. */
+  #possession(environment: EnvironmentConfig): Promise<Possession> {
+    return possessionOf(environment, this.#stateDir, async () => idsIn(await this.#state(environment)));
   }
 
   /** Something of it was there before: in Terraform's state, or data on volumes whose state was lost. */
   async #known(environment: EnvironmentConfig): Promise<boolean> {
     if (idsIn(await this.#state(environment)).size > 0) return true;
-    return (await labelled('volume', `${LABEL.environment}=${environment.name}`)).length > 0;
+    return (await this.#possession(environment)).own.some(({ kind }) => kind === 'volume');
   }
 
   #state(environment: EnvironmentConfig): Promise<State> {

@@ -5,6 +5,7 @@ import type { EnvironmentConfig } from '../../config/schema.ts';
 import { secretsFile } from '../../config/secrets.ts';
 import { planTopology } from '../topology.ts';
 import { environmentDir, renderFiles } from './files.ts';
+import { ownerOf } from './identity.ts';
 import { chooseImages } from './images.ts';
 import { planDocker } from './plan.ts';
 import type { DockerSettings } from './settings.ts';
@@ -15,6 +16,7 @@ export async function addEnvironment(
   app: App,
   environment: EnvironmentConfig,
   { stateDir, allowDestroy, ordered }: Pick<DockerSettings, 'stateDir' | 'allowDestroy' | 'ordered'>,
+  refusal?: string,
 ): Promise<EnvironmentStack> {
   const { name } = environment;
   const plan = planDocker(planTopology(environment));
@@ -26,6 +28,8 @@ export async function addEnvironment(
   const fromStack = (path: string) => relative(join(app.outdir, 'stacks', name), path);
   return new EnvironmentStack(app, {
     plan,
+    owner: ownerOf(environment, stateDir),
+    refusal,
     images,
     archive: { ...archive, source: fromStack(archive.source) },
     hashes,

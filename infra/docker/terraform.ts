@@ -42,7 +42,10 @@ export async function deploy(environment: EnvironmentConfig, options: TerraformO
 }
 
 /** A protected environment goes only where the user said so. @throws KitError `PROTECTED` */
-export function requireDestroyable({ name, docker }: EnvironmentConfig, allowed: boolean | undefined): void {
+export function requireDestroyable(
+  { name, docker }: { readonly name: string; readonly docker: { readonly protected: boolean } },
+  allowed: boolean | undefined,
+): void {
   if (docker.protected && allowed !== true) throw problem('PROTECTED', `environment ${name}`);
 }
 

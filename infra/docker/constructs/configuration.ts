@@ -8,11 +8,17 @@ import { Volume } from '@cdktf/provider-docker/lib/volume/index.js';
 import { Construct } from 'constructs';
 import { UNPACK } from '../archive.ts';
 import type { Archive } from '../files.ts';
-import { configVolumesOf, type DockerPlan, LABEL } from '../plan.ts';
-import { labels, triggerOf } from './hardening.ts';
+import { configVolumesOf } from '../plan.ts';
+import {
+  containerLabels,
+  KEEPS_LABELS,
+  type Labelled,
+  ownLabels,
+  protectedLabels,
+  triggerOf,
+} from './hardening.ts';
 
-export interface ConfigurationProps {
-  readonly plan: DockerPlan;
+export interface ConfigurationProps extends Labelled {
   /** Its path is relative to the stack's folder: the synthesised text names no machine. */
   readonly archive: Archive;
   readonly imageId: string;
@@ -22,13 +28,13 @@ export class Configuration extends Construct {
   readonly init: Container;
   readonly #volumes: ReadonlyMap<string, Volume>;
 
-  constructor(scope: Construct, id: string, { plan, archive, imageId }: ConfigurationProps) {
+  constructor(scope: Construct, id: string, props: ConfigurationProps) {
     super(scope, id);
-    const { name } = plan.environment;
+    const { plan, archive, imageId } = props;
     this.#volumes = new Map(
       configVolumesOf(plan).map((volume) => [
         volume,
-        new Volume(this, volume, { name: volume, labels: [{ label: LABEL.environment, value: name }] }),
+        new Volume(this, volume, { name: volume, labels: ownLabels(props), lifecycle: KEEPS_LABELS }),
       ]),
     );
     const volumes = [...this.#volumes.values()];
@@ -48,7 +54,7 @@ export class Configuration extends Construct {
       attach: true,
       logs: true,
       mustRun: false,
-      labels: labels(name, 'init'),
+      labels: [...containerLabels(props, 'init'), ...protectedLabels(props)],
       volumes: volumes.map((volume) => ({
         volumeName: volume.name,
         containerPath: `/conf/${volume.nameInput}`,

@@ -2,8 +2,9 @@
  * What every long-running container of the kit has in common: the least that it needs and nothing more.
  */
 import type { ContainerConfig } from '@cdktf/provider-docker/lib/container/index.js';
-import type { TerraformResource } from 'cdktf';
-import { LABEL, RUN_AS } from '../plan.ts';
+import type { TerraformResource, TerraformResourceLifecycle } from 'cdktf';
+import type { Owner } from '../identity.ts';
+import { type DockerPlan, LABEL, RUN_AS } from '../plan.ts';
 
 /** Spread into a container's configuration. */
 export function hardened(memoryMb: number) {
@@ -23,14 +24,36 @@ export function hardened(memoryMb: number) {
   } satisfies Partial<ContainerConfig>;
 }
 
-/** Found again by the drift check and by whoever looks at `docker ps`. */
-export function labels(environment: string, node: string, configSha256?: string) {
+/** What labels are made of: the stack's parts have it. */
+export interface Labelled {
+  readonly plan: DockerPlan;
+  readonly owner: Owner;
+}
+
+/** On everything: by these the kit finds it again, and another checkout keeps its hands off. */
+export function ownLabels({ plan, owner }: Labelled) {
   return [
-    { label: LABEL.environment, value: environment },
+    { label: LABEL.environment, value: plan.environment.name },
+    { label: LABEL.owner, value: owner.id },
+    { label: LABEL.place, value: owner.place },
+  ];
+}
+
+/** On containers: found by the drift check and by whoever looks at `docker ps`. */
+export function containerLabels(labelled: Labelled, node: string, configSha256?: string) {
+  return [
+    ...ownLabels(labelled),
     { label: LABEL.node, value: node },
     ...(configSha256 === undefined ? [] : [{ label: LABEL.config, value: configSha256 }]),
   ];
 }
+
+/** Of a protected environment, that it is. */
+export const protectedLabels = ({ plan }: Labelled) =>
+  plan.environment.docker.protected ? [{ label: LABEL.protected, value: 'yes' }] : [];
+
+/** The engine cannot change the labels of a volume or a network: for other ones the provider would remove it, with its data. */
+export const KEEPS_LABELS = { ignoreChanges: ['labels'] } satisfies TerraformResourceLifecycle;
 
 /** A resource as `replace_triggered_by` wants it: an address in plain text, not an expression. */
 export const triggerOf = (resource: TerraformResource): string =>

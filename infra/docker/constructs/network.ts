@@ -9,8 +9,8 @@
 import { Network as DockerNetwork } from '@cdktf/provider-docker/lib/network/index.js';
 import { DataResource } from 'cdktf';
 import { Construct } from 'constructs';
-import { type DockerPlan, LABEL } from '../plan.ts';
-import { triggerOf } from './hardening.ts';
+import type { DockerPlan } from '../plan.ts';
+import { KEEPS_LABELS, type Labelled, ownLabels, triggerOf } from './hardening.ts';
 
 /** The engine makes one in some 0.2 s. What it refuses Terraform tells when this wait has ended. */
 const PATIENCE_SECONDS = 10;
@@ -22,20 +22,20 @@ export class Network extends Construct {
   readonly #awaited: DataResource;
   readonly #cold: boolean;
 
-  constructor(scope: Construct, id: string, { plan, cold }: { plan: DockerPlan; cold: boolean }) {
+  constructor(scope: Construct, id: string, props: Labelled & { readonly cold: boolean }) {
     super(scope, id);
+    const { plan, cold } = props;
     this.#cold = cold;
     this.#names = plan.networks;
-    const labels = [{ label: LABEL.environment, value: plan.environment.name }];
+    const common = { driver: 'bridge', labels: ownLabels(props), lifecycle: KEEPS_LABELS };
     const { data, publish } = plan.networks;
     this.#data = new DockerNetwork(this, 'data', {
+      ...common,
       name: data.name,
-      driver: 'bridge',
       internal: true,
       ipamConfig: [{ subnet: data.subnet }],
-      labels,
     });
-    this.#publish = new DockerNetwork(this, 'publish', { name: publish.name, driver: 'bridge', labels });
+    this.#publish = new DockerNetwork(this, 'publish', { ...common, name: publish.name });
     this.#awaited = new DataResource(this, 'awaited', {
       provisioners: [{ type: 'local-exec', command: awaitNetworks([data.name, publish.name]) }],
       dependsOn: cold ? [] : [this.#data, this.#publish],

@@ -2,9 +2,9 @@
 import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Volume } from '@cdktf/provider-docker/lib/volume/index.js';
 import { Construct } from 'constructs';
-import { LABEL, type PlannedNode } from '../plan.ts';
+import type { PlannedNode } from '../plan.ts';
 import type { StackParts } from '../stack.ts';
-import { hardened, labels } from './hardening.ts';
+import { containerLabels, hardened, KEEPS_LABELS, ownLabels, protectedLabels } from './hardening.ts';
 
 /** Redis waits this long for its replicas when it is told to stop (`shutdown-timeout`, 10 s), then saves. */
 const STOP_GRACE_SECONDS = 20;
@@ -14,14 +14,11 @@ export class Node extends Construct {
 
   constructor(scope: Construct, planned: PlannedNode, parts: StackParts) {
     super(scope, planned.id);
-    const { plan, network, configuration, images, hashes } = parts;
-    const { name } = plan.environment;
+    const { network, configuration, images, hashes } = parts;
     const data = new Volume(this, 'data', {
       name: planned.dataVolume,
-      labels: [{ label: LABEL.environment, value: name }],
-      ...(plan.environment.docker.protected && !parts.allowDestroy
-        ? { lifecycle: { preventDestroy: true } }
-        : {}),
+      labels: [...ownLabels(parts), ...protectedLabels(parts)],
+      lifecycle: { ...KEEPS_LABELS, ...(parts.keepsData ? { preventDestroy: true } : {}) },
     });
     this.container = new Container(this, 'container', {
       ...hardened(planned.memoryMb),
@@ -45,7 +42,7 @@ export class Node extends Construct {
       stopSignal: 'SIGTERM',
       stopTimeout: STOP_GRACE_SECONDS,
       destroyGraceSeconds: STOP_GRACE_SECONDS,
-      labels: labels(name, planned.id, hashes.get(planned.configVolume)),
+      labels: containerLabels(parts, planned.id, hashes.get(planned.configVolume)),
       dependsOn: [...network.dependencies, configuration.init],
       lifecycle: { replaceTriggeredBy: network.replaceTriggeredBy },
     });

@@ -2,7 +2,7 @@
 import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Construct } from 'constructs';
 import type { StackParts } from '../stack.ts';
-import { hardened, labels } from './hardening.ts';
+import { containerLabels, hardened, protectedLabels } from './hardening.ts';
 import type { Node } from './node.ts';
 
 export class Observability extends Construct {
@@ -36,7 +36,7 @@ export class Observability extends Construct {
       readonly init?: boolean;
     },
   ): Container {
-    const { plan, network, configuration, images, hashes } = parts;
+    const { network, configuration, images, hashes } = parts;
     const { planned } = service;
     return new Container(this, role, {
       ...hardened(planned.memoryMb),
@@ -61,7 +61,10 @@ export class Observability extends Construct {
       },
       stopTimeout: 5,
       destroyGraceSeconds: 5,
-      labels: labels(plan.environment.name, planned.id, hashes.get(planned.configVolume)),
+      labels: [
+        ...containerLabels(parts, planned.id, hashes.get(planned.configVolume)),
+        ...protectedLabels(parts),
+      ],
       dependsOn: [
         ...network.dependencies,
         configuration.init,

@@ -7,7 +7,7 @@ import { Op, TerraformSelf } from 'cdktf';
 import { Construct } from 'constructs';
 import { RUN_AS } from '../plan.ts';
 import type { StackParts } from '../stack.ts';
-import { labels, triggerOf } from './hardening.ts';
+import { containerLabels, protectedLabels, triggerOf } from './hardening.ts';
 
 export class Readiness extends Construct {
   constructor(scope: Construct, id: string, parts: StackParts, nodes: readonly Container[]) {
@@ -29,7 +29,10 @@ export class Readiness extends Construct {
       attach: true,
       logs: true,
       mustRun: false,
-      labels: labels(plan.environment.name, 'ready', hashes.get(plan.ready.configVolume)),
+      labels: [
+        ...containerLabels(parts, 'ready', hashes.get(plan.ready.configVolume)),
+        ...protectedLabels(parts),
+      ],
       networksAdvanced: [network.inside(plan.ready.address.host)],
       volumes: [configuration.mount(plan.ready.configVolume)],
       dependsOn: [...nodes],

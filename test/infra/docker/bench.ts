@@ -4,7 +4,9 @@ import { dirname, resolve } from 'node:path';
 import { describe, inject } from 'vitest';
 import { loadEnvironment } from '../../../config/load.ts';
 import { type EnvironmentConfig, environmentSchema } from '../../../config/schema.ts';
+import { ownerOf } from '../../../infra/docker/identity.ts';
 import { imagesFile } from '../../../infra/docker/images.ts';
+import { LABEL } from '../../../infra/docker/plan.ts';
 import { type StateDir, temporaryStateDir } from '../local/bench.ts';
 
 /** The images that the suite's setup built (or found) are used by every test. */
@@ -18,6 +20,15 @@ export function engineStateDir(): StateDir {
     cpSync(built, imagesFile(state.path));
   }
   return state;
+}
+
+/** As a deploy from that state directory labels what it makes; for `docker create`, `docker network create`. */
+export function labelsOfDeploy(environment: EnvironmentConfig, stateDir: string): readonly string[] {
+  const labels = [
+    `${LABEL.environment}=${environment.name}`,
+    `${LABEL.owner}=${ownerOf(environment, stateDir).id}`,
+  ];
+  return labels.flatMap((label) => ['--label', label]);
 }
 
 /** `dev` on ports that no other environment of this machine publishes. */

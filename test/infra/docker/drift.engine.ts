@@ -14,7 +14,7 @@ import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import { deploy, terraformPlan } from '../../../infra/docker/terraform.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { until } from '../../support/redis.ts';
-import { describeOnEngine, engineStateDir } from './bench.ts';
+import { describeOnEngine, engineStateDir, labelsOfDeploy } from './bench.ts';
 import { inVolume, remake } from './by-hand.ts';
 
 const state = engineStateDir();
@@ -81,7 +81,7 @@ describeOnEngine('drift', () => {
   const { container } = exporter;
   const data = networks.data.name;
   const limit = (memory: string) => ['update', '--memory', memory, '--memory-swap', memory, container];
-  const stray = ['kit-drifting-stray', '--label', `${LABEL.environment}=drifting`, '--entrypoint', 'true'];
+  const stray = ['kit-drifting-stray', ...labelsOfDeploy(config, state.path), '--entrypoint', 'true'];
 
   /** Each: how it is done, how it is undone by what the finding says, or by hand where the next apply would do it. */
   const DAMAGES: Readonly<Record<string, readonly [what: string, damage: string[][], mend: string[][]]>> = {

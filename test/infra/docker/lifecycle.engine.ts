@@ -17,7 +17,7 @@ import { switchover } from '../../../infra/switchover.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { filesThatTell, passwordsIn } from '../../support/passwords.ts';
 import { until } from '../../support/redis.ts';
-import { configuration, describeOnEngine, engineStateDir } from './bench.ts';
+import { configuration, describeOnEngine, engineStateDir, labelsOfDeploy } from './bench.ts';
 
 const state = engineStateDir();
 const config = configuration('lifecycle', {}, 27_400);
@@ -142,8 +142,8 @@ describeOnEngine('an environment on the engine', () => {
     await docker(['rm', '-f', second?.container ?? '']);
     await docker(['rm', '-f', third?.container ?? '']);
     // As an interruption leaves it: created, not started, and in no state.
-    const label = `${LABEL.environment}=${config.name}`;
-    await docker(['create', '--name', third?.container ?? '', '--label', label, imageOf('redis')]);
+    const labels = labelsOfDeploy(config, state.path);
+    await docker(['create', '--name', third?.container ?? '', ...labels, imageOf('redis')]);
     expect((await drift()).map(({ kind }) => kind)).toEqual(
       expect.arrayContaining(['stopped', 'container-missing', 'configuration']),
     );

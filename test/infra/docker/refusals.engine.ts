@@ -24,7 +24,7 @@ import { deploy, destroy, terraformPlan } from '../../../infra/docker/terraform.
 import { type ProgramRecord, runProgram } from '../../../infra/process.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { until } from '../../support/redis.ts';
-import { configuration, describeOnEngine, engineStateDir } from './bench.ts';
+import { configuration, describeOnEngine, engineStateDir, labelsOfDeploy } from './bench.ts';
 
 const state = engineStateDir();
 const config = configuration('refusals', {}, 27_500);
@@ -110,7 +110,7 @@ describeOnEngine('refusals', () => {
     await until('the lock', async () => existsSync(lock), 20_000);
     // Made by the other deploy a moment ago: it is in no state yet.
     const [node] = planDocker(planTopology(config)).nodes;
-    const fresh = ['--name', node?.container ?? '', '--label', `${LABEL.environment}=${config.name}`];
+    const fresh = ['--name', node?.container ?? '', ...labelsOfDeploy(config, state.path)];
     await docker(['create', ...fresh, redisImage()]);
     try {
       await expect(apply()).rejects.toMatchObject({
@@ -272,7 +272,7 @@ describeOnEngine('refusals', () => {
     const label = `${LABEL.environment}=${config.name}`;
     const environment = await apply(guarded);
     await environment[Symbol.asyncDispose]();
-    await docker(['network', 'create', '--label', label, 'kit-test-stray']);
+    await docker(['network', 'create', ...labelsOfDeploy(config, state.path), 'kit-test-stray']);
     try {
       const before = await traces();
       await expect(substrate.destroy(config.name)).rejects.toMatchObject({
@@ -312,11 +312,12 @@ describeOnEngine('refusals', () => {
   });
 
   it('an environment of a file that is not here: says so, and claims nothing', async () => {
-    await docker(['volume', 'create', '--label', `${LABEL.environment}=unheard-of`, 'kit-unheard-of-data']);
+    const labels = labelsOfDeploy({ ...config, name: 'unheard-of' }, state.path);
+    await docker(['volume', 'create', ...labels, 'kit-unheard-of-data']);
     try {
       await expect(substrate.destroy('unheard-of')).rejects.toMatchObject({
         code: 'ENVIRONMENT_UNKNOWN',
-        hint: expect.stringContaining('KIT_STACKS'),
+        hint: expect.stringContaining('kit down --env FILE'),
       });
     } finally {
       await docker(['volume', 'rm', 'kit-unheard-of-data']);

@@ -1,10 +1,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { App, Testing } from 'cdktf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { environmentNames, loadEnvironment } from '../../../config/load.ts';
 import { environmentSchema } from '../../../config/schema.ts';
 import { dockerSecrets } from '../../../infra/docker/files.ts';
+import { ownerOf } from '../../../infra/docker/identity.ts';
 import { addEnvironment } from '../../../infra/docker/synthesis.ts';
 import { temporaryStateDir } from '../local/bench.ts';
 import { configuration } from './bench.ts';
@@ -131,10 +133,27 @@ describe('the synthesised environment', () => {
     }
   });
 
-  it('names no path of this machine', () => {
-    expect(text).not.toContain(state.path);
-    expect(text).not.toContain(process.cwd());
-    expect(text).not.toMatch(/"(?:[^"]*\s)?\/(?:root|home|tmp|work|Users)\//);
+  it('names no path of this machine but the place of its owner, on labels', () => {
+    const place = JSON.stringify(`${hostname()}:${state.path}`);
+    expect(text).toContain(place);
+    const rest = text.replaceAll(place, '""');
+    expect(rest).not.toContain(state.path);
+    expect(rest).not.toContain(process.cwd());
+    expect(rest).not.toMatch(/"(?:[^"]*\s)?\/(?:root|home|tmp|work|Users)\//);
+  });
+
+  it('labels every container, network and volume with its owner, and keeps what is labelled otherwise', () => {
+    const { resource }: Synthesised = JSON.parse(text);
+    const { id } = ownerOf(configuration('synth'), state.path);
+    for (const type of ['docker_container', 'docker_network', 'docker_volume']) {
+      const parts = Object.values(resource[type] ?? {});
+      expect(parts.length).toBeGreaterThan(1);
+      for (const { labels, lifecycle } of parts) {
+        expect(labels).toContainEqual({ label: 'redis-cache-kit.owner', value: id });
+        // Of a volume or a network that an earlier version made, or another checkout: the provider would replace it.
+        if (type !== 'docker_container') expect(lifecycle).toMatchObject({ ignore_changes: ['labels'] });
+      }
+    }
   });
 
   it('is the same on every run', async () => {
@@ -221,11 +240,27 @@ it('every environment that comes with the kit synthesises', async () => {
   }
 });
 
+it('an environment of another checkout ends every plan, and keeps its data from a destroy', async () => {
+  const app = new App({ outdir: join(state.path, 'out') });
+  const settings = { stateDir: state.path, allowDestroy: undefined, ordered: false };
+  const reason = "environment 'synth' belongs to host:/elsewhere";
+  const { resource }: Synthesised = JSON.parse(
+    Testing.synth(await addEnvironment(app, configuration('synth'), settings, reason)),
+  );
+  const guards = Object.values(resource.terraform_data ?? {}).map(({ lifecycle }) => lifecycle);
+  expect(guards).toContainEqual({
+    precondition: [{ condition: expect.stringContaining('path.module == ""'), error_message: reason }],
+  });
+  const data = Object.values(resource.docker_volume ?? {}).filter(({ name }) => name.endsWith('-data'));
+  expect(data).toHaveLength(6);
+  for (const { lifecycle } of data) expect(lifecycle).toMatchObject({ prevent_destroy: true });
+});
+
 it('production has TLS on every link, and its data is protected until the user names it', async () => {
   const production = loadEnvironment('production');
   const isProtected = (text: string) =>
     Object.values((JSON.parse(text) as Synthesised).resource.docker_volume ?? {}).some(
-      ({ lifecycle }) => JSON.stringify(lifecycle ?? {}) === '{"prevent_destroy":true}',
+      ({ lifecycle }) => (lifecycle as { prevent_destroy?: boolean }).prevent_destroy === true,
     );
   expect(isProtected(await synthesise(production))).toBe(true);
   expect(isProtected(await synthesise(production, 'production'))).toBe(false);

@@ -1,0 +1,73 @@
+/**
+ * Command line of the `cdktf` process above this one. `cdktf` does not pass the requested stacks to the app. With them, the app makes
+ * passwords only for these, and refuses one that another checkout owns.
+ *
+ * Options are not parsed: any word equal to the name of an environment counts as a stack.
+ */
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { runProgram } from '../process.ts';
+
+export interface CdktfCall {
+  readonly verb: string;
+  /** The words after the verb. */
+  readonly words: readonly string[];
+}
+
+/** `npx`, `npm` and shells are between the two processes. */
+const MOST_ANCESTORS = 6;
+
+/** Undefined without such a process, or where the system does not list processes. */
+export async function cdktfCall(pid = process.ppid): Promise<CdktfCall | undefined> {
+  let current = pid;
+  for (let height = 0; height < MOST_ANCESTORS && current > 1; height += 1) {
+    const found = await processAt(current);
+    if (found === undefined) return undefined;
+    const call = parseCall(found.words);
+    if (call !== undefined) return call;
+    current = found.parent;
+  }
+  return undefined;
+}
+
+/** Pure. */
+export function parseCall(words: readonly string[]): CdktfCall | undefined {
+  const at = words.findIndex((word) => ['cdktf', 'cdktf.js'].includes(basename(word)));
+  const [verb, ...rest] = words.slice(at + 1).filter((word) => !word.startsWith('-'));
+  return at === -1 || verb === undefined ? undefined : { verb, words: rest };
+}
+
+/** Verbs that read or change the resources of an environment. The other verbs only write or list texts. */
+const ACTING = new Set(['deploy', 'apply', 'destroy', 'diff', 'plan', 'watch']);
+
+/** The names in the call; undefined where it has none of them, or a pattern. */
+export function namesIn(
+  call: CdktfCall | undefined,
+  names: readonly string[],
+): readonly string[] | undefined {
+  const named = names.filter((name) => call?.words.includes(name));
+  return named.length === 0 || call?.words.some((word) => /[*?[{!]/.test(word)) ? undefined : named;
+}
+
+export const isActing = (call: CdktfCall | undefined): boolean => ACTING.has(call?.verb ?? '');
+
+async function processAt(pid: number): Promise<{ words: readonly string[]; parent: number } | undefined> {
+  try {
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+      .split('\0')
+      .filter((word) => word !== '');
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name in field 2 may hold anything: counting starts behind it.
+    return { words, parent: Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) };
+  } catch {
+    return await processByPs(pid);
+  }
+}
+
+/** Where there is no /proc. */
+async function processByPs(pid: number): Promise<{ words: readonly string[]; parent: number } | undefined> {
+  const asked = { command: 'ps', args: ['-ww', '-o', 'ppid=,args=', '-p', String(pid)], timeoutMs: 5_000 };
+  const record = await runProgram(asked).catch(() => undefined);
+  const [parent, ...words] = record?.stdout.trim().split(/\s+/) ?? [];
+  return parent === undefined || words.length === 0 ? undefined : { words, parent: Number(parent) };
+}

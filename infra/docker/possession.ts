@@ -1,0 +1,162 @@
+/**
+ * Which parts of an environment on the engine belong to this checkout. The name alone does not tell: each checkout has a `dev`.
+ *
+ *   labelled with an owner       that owner's
+ *   without such a label         of whoever has its id in the state: an earlier version of the kit made it
+ *   a volume of another owner    of the checkout that has taken the environment over: the engine cannot change a volume's labels, so
+ *                                that `<state>/docker/<environment>/adopted.json` lists from whom
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { KitError } from '../../config/errors.ts';
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { ForeignEnvironment } from '../substrate.ts';
+import { docker } from './engine.ts';
+import { findOwner, placeHere } from './identity.ts';
+import { LABEL } from './plan.ts';
+import { environmentDir, writeSecret } from './state-files.ts';
+
+export type EngineKind = 'container' | 'network' | 'volume';
+
+/** One thing on the engine that carries the name of an environment. */
+export interface EnginePart {
+  readonly environment: string;
+  readonly kind: EngineKind;
+  readonly id: string;
+  readonly name: string;
+  /** Empty: no owner's label. */
+  readonly owner: string;
+  readonly place: string;
+  readonly isProtected: boolean;
+}
+
+export interface Possession {
+  readonly own: readonly EnginePart[];
+  readonly foreign: readonly EnginePart[];
+}
+
+type Environment = Pick<EnvironmentConfig, 'name' | 'docker'>;
+
+const KINDS: readonly EngineKind[] = ['container', 'network', 'volume'];
+
+/** All that carries the name of an environment; without a name, of any. */
+export async function partsOf(environment?: string): Promise<readonly EnginePart[]> {
+  const filter = environment === undefined ? LABEL.environment : `${LABEL.environment}=${environment}`;
+  return (await Promise.all(KINDS.map((kind) => partsOfKind(kind, filter)))).flat();
+}
+
+async function partsOfKind(kind: EngineKind, filter: string): Promise<readonly EnginePart[]> {
+  const label = (key: string) => `{{.Label "${key}"}}`;
+  const labels = [LABEL.environment, LABEL.owner, LABEL.place, LABEL.protected].map(label);
+  const format = [...LISTING[kind].fields, ...labels].join('\t');
+  const text = await docker([
+    kind,
+    'ls',
+    ...LISTING[kind].flags,
+    '--filter',
+    `label=${filter}`,
+    '--format',
+    format,
+  ]);
+  const lines = text === '' ? [] : text.split('\n');
+  return lines.map((line) => {
+    const [id = '', name = '', environment = '', owner = '', place = '', isProtected = ''] = line.split('\t');
+    return { environment, kind, id, name, owner, place, isProtected: isProtected === 'yes' };
+  });
+}
+
+/** Id and name as the engine lists them; the id of a volume is its name. */
+const LISTING: Readonly<
+  Record<EngineKind, { readonly flags: readonly string[]; readonly fields: readonly string[] }>
+> = {
+  container: { flags: ['--all', '--no-trunc'], fields: ['{{.ID}}', '{{.Names}}'] },
+  network: { flags: ['--no-trunc'], fields: ['{{.ID}}', '{{.Name}}'] },
+  volume: { flags: [], fields: ['{{.Name}}', '{{.Name}}'] },
+};
+
+/** Divides the parts of an environment by owner. Reads the state only for parts without an owner label. */
+export async function possessionOf(
+  environment: Environment,
+  stateDir: string,
+  knownIds: () => Promise<ReadonlySet<string>>,
+  allParts?: readonly EnginePart[],
+): Promise<Possession> {
+  const parts = (allParts ?? (await partsOf(environment.name))).filter(
+    (part) => part.environment === environment.name,
+  );
+  const owner = findOwner(environment, stateDir)?.id;
+  const known = parts.some((part) => part.owner === '') ? await knownIds() : new Set<string>();
+  return divide(parts, { owner, known, adopted: adoptedFrom(environment.name, stateDir) });
+}
+
+interface Claim {
+  readonly owner: string | undefined;
+  /** Ids in the state. */
+  readonly known: ReadonlySet<string>;
+  /** From whom the environment was taken over. */
+  readonly adopted: readonly string[];
+}
+
+/** Pure. */
+export function divide(parts: readonly EnginePart[], { owner, known, adopted }: Claim): Possession {
+  const isOwn = (part: EnginePart) =>
+    (part.kind === 'volume' && adopted.includes(part.owner)) ||
+    (part.owner === '' ? known.has(part.id) : part.owner === owner);
+  return { own: parts.filter(isOwn), foreign: parts.filter((part) => !isOwn(part)) };
+}
+
+const adoptedFile = (stateDir: string, name: string): string =>
+  join(environmentDir(stateDir, name), 'adopted.json');
+
+function adoptedFrom(name: string, stateDir: string): readonly string[] {
+  const file = adoptedFile(stateDir, name);
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : [];
+}
+
+/** Records the owners of the foreign parts: their volumes belong to this checkout from now on. */
+export function recordAdoption(name: string, stateDir: string, { foreign }: Possession): void {
+  const owners = new Set([...adoptedFrom(name, stateDir), ...foreign.map(({ owner }) => owner)]);
+  writeSecret(adoptedFile(stateDir, name), `${JSON.stringify([...owners])}\n`);
+}
+
+/** Describes the foreign parts, for the question and for the error. */
+export function foreignEnvironment(name: string, { foreign }: Possession): ForeignEnvironment {
+  const labelled = foreign.find(({ owner }) => owner !== '');
+  return {
+    environment: name,
+    owner: labelled?.owner ?? 'unlabelled',
+    place: labelled?.place ?? UNLABELLED_PLACE,
+    isProtected: foreign.some(({ isProtected }) => isProtected),
+    parts: foreign.map((part) => `${part.kind} ${part.name}`),
+  };
+}
+
+const UNLABELLED_PLACE =
+  'another checkout or a user: it has no owner label, as after a deploy by an earlier version of the kit';
+
+/** Refusal with the place of the owner. @param verb the command that was refused, and works with `--adopt` */
+export function foreignError(
+  { environment, owner, place, isProtected, parts }: ForeignEnvironment,
+  stateDir: string,
+  verb: 'up' | 'down' = 'up',
+): KitError {
+  const what =
+    existsSync(stateDir) && place === placeHere(stateDir)
+      ? `environment '${environment}' was deployed from here, and the state of that deploy is gone from ${stateDir}`
+      : `environment '${environment}' on this Docker engine belongs to ${place}`;
+  const variables = verb === 'up' ? ['KIT_ALLOW_ADOPT'] : ['KIT_ALLOW_ADOPT', 'KIT_ALLOW_DESTROY'];
+  const permission = isProtected ? variables.map((name) => `${name}=${environment} `) : [];
+  const command = `${permission.join('')}kit ${verb} --env ${environment} --substrate docker --adopt`;
+  const shown = parts.slice(0, SHOWN_PARTS).join(', ');
+  const more = parts.length - SHOWN_PARTS;
+  return new KitError(`${what} (owner ${owner})`, {
+    code: 'ENVIRONMENT_FOREIGN',
+    where: more > 0 ? `${shown} and ${more} more` : shown,
+    hint:
+      verb === 'up'
+        ? `work there; or take it over with its data, under your passwords: ${command}`
+        : `end it there; or here, with its data: ${command}`,
+  });
+}
+
+const SHOWN_PARTS = 3;

@@ -1,0 +1,69 @@
+/** `--adopt`: takes an environment over that another checkout owns. Asks at a terminal; a script names the owner instead. */
+import { createInterface } from 'node:readline/promises';
+import { Option } from 'commander';
+import { KitError } from '../config/errors.ts';
+import type { Adopt, ForeignEnvironment } from '../infra/substrate.ts';
+import { nonEmpty } from './options.ts';
+import type { Session } from './session.ts';
+
+/** As commander reads it: `true` without a value. */
+export type AdoptOption = string | true | undefined;
+
+export const adopt = () =>
+  new Option(
+    '--adopt [owner]',
+    'docker: take over an environment of another checkout; asks, unless the id of its owner is given',
+  ).argParser(nonEmpty);
+
+/**
+ * The question for a substrate; undefined without the option.
+ *
+ * @throws KitError `USAGE` where environments have no owners
+ */
+export function adoptionOf(option: AdoptOption, substrate: string, session: Session): Adopt | undefined {
+  if (option === undefined) return undefined;
+  if (substrate !== 'docker') {
+    throw new KitError(`--adopt is for --substrate docker; this is ${substrate}`, {
+      code: 'USAGE',
+      where: 'command line',
+      hint: 'add --substrate docker, or leave it out',
+    });
+  }
+  return async (foreign) => {
+    if (option === true) return await ask(foreign, session);
+    if (option === foreign.owner) return true;
+    throw new KitError(
+      `environment '${foreign.environment}' belongs to owner ${foreign.owner}, not to ${option}`,
+      {
+        code: 'ADOPTION_UNCONFIRMED',
+        where: foreign.place,
+        hint: `if you mean this one: --adopt=${foreign.owner}`,
+      },
+    );
+  };
+}
+
+async function ask(foreign: ForeignEnvironment, { json, terminal, signal }: Session): Promise<boolean> {
+  const { environment, owner, place, parts } = foreign;
+  if (json || !process.stdin.isTTY) {
+    throw new KitError(
+      `environment '${environment}' belongs to another checkout: taking it over has to be confirmed`,
+      {
+        code: 'ADOPTION_UNCONFIRMED',
+        where: place,
+        hint: `at a terminal the kit asks; without one: --adopt=${owner}`,
+      },
+    );
+  }
+  const containers = parts.filter((part) => part.startsWith('container '));
+  terminal.complain(
+    `'${environment}' belongs to ${place}.\nThese will be stopped and removed there: ${containers.join(', ')}\n`,
+  );
+  const dialogue = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await dialogue.question(`Type ${environment} to take it over: `, { signal });
+    return answer.trim() === environment;
+  } finally {
+    dialogue.close();
+  }
+}
