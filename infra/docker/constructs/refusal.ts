@@ -12,5 +12,4 @@ export class Refusal extends Construct {
 }
 
 /** Terraform takes no constant as a condition; the path of a module is never empty. */
-// biome-ignore lint/suspicious/noTemplateCurlyInString: an expression of Terraform
-const NEVER = '${path.module == ""}';
+const NEVER = `\${path.module == ""}`;
