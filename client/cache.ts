@@ -23,6 +23,7 @@ import type { MetricFamily } from './metrics/exposition.ts';
 import { LIMITS, type ResolvedCache } from './options.ts';
 import type { Parts } from './parts.ts';
 import { Reader } from './reader.ts';
+import { Refusals } from './refusals.ts';
 import { Remote } from './remote.ts';
 import { type Gauges, Statistics } from './statistics.ts';
 import { LocalTier } from './tiers/local.ts';
@@ -67,13 +68,7 @@ export class SupervisedCache implements Cache {
     this.#breaker = new Breaker(options.breaker, () => probe(connection), events);
     const remote =
       connection &&
-      new Remote(
-        connection,
-        this.#breaker,
-        statistics,
-        options.fallbackEntries > 0,
-        options.compute.leaseMs > 0 ? options.namespace : undefined,
-      );
+      new Remote(connection, this.#breaker, statistics, options.fallbackEntries > 0, options.scripting);
     const fallback = new Fallback(
       options.fallbackEntries,
       (keys) => remote?.replay(keys) ?? Promise.resolve(),
@@ -95,6 +90,7 @@ export class SupervisedCache implements Cache {
       options,
       events,
       statistics,
+      refusals: new Refusals(statistics, events),
       flights,
       fallback,
       remote,

@@ -149,6 +149,11 @@ export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buf
   }
   if (typeof bytes === 'string') envelope.write(bytes, header, 'utf8');
   else envelope.set(bytes, header);
+  return seal(envelope);
+}
+
+/** Writes the checksum into an envelope that is otherwise complete. */
+export function seal(envelope: Buffer): Buffer {
   envelope.writeUInt32LE(checksum(envelope), 4);
   return envelope;
 }
@@ -287,8 +292,7 @@ export function withFreshness(envelope: Buffer, freshUntilMs: number): Buffer | 
   if (((envelope[2] as number) & FRESH) === 0) return undefined;
   const changed = Buffer.from(envelope);
   writeFreshness(changed, HEADER, { ...readFreshness(envelope, HEADER), freshUntilMs });
-  changed.writeUInt32LE(checksum(changed), 4);
-  return changed;
+  return seal(changed);
 }
 
 function readTags(buffer: Buffer, at: number, count: number): readonly TagStamp[] {

@@ -177,7 +177,7 @@ export class QueueFullError extends CacheError {
 }
 
 /** Replies of nodes that do not serve, or not this key. */
-const AWAY = new Set(['LOADING', 'READONLY', 'CLUSTERDOWN', 'MOVED', 'ASK']);
+const AWAY = new Set(['LOADING', 'READONLY', 'BUSY', 'CLUSTERDOWN', 'MOVED', 'ASK']);
 
 /** True for failures of the way to Redis (no answer, no connection), false for what Redis or the caller decided. */
 export function isConnectivityError(error: unknown): boolean {

@@ -5,11 +5,10 @@
  *   getWithTtl, ttl     GET and PTTL, sent together         Redis away: the memory's answer
  *   exists              one MGET                            Redis away: the memory's answer
  *   setIfAbsent         SET NX                              Redis away: throws; nobody knows whether it is absent
- *   expire              WATCH GET, MULTI SET/PEXPIRE EXEC   Redis away: in memory, and deleted in Redis on its return
+ *   expire              GET, then an update if unchanged     Redis away: in memory, and deleted in Redis on its return
  */
 import { decodeEnvelope, ENDLESS_MS, type Freshness, type TagStamp, withFreshness } from './envelope.ts';
 import { isConnectivityError, NotSentError } from './errors.ts';
-import type { Command } from './functions/transactions.ts';
 import { writeDurably } from './invalidation/durable-write.ts';
 import { resolveDurability, resolveTtl } from './options.ts';
 import type { Parts } from './parts.ts';
@@ -209,24 +208,14 @@ export class Expiry {
 
   /** True: it was there, and ends at its new time. */
   async #expire(remote: Remote, physical: string, ttlSeconds: number | null): Promise<boolean> {
-    /** Whose tags were found to be current: asked for between two looks, as WATCH is for a moment only. */
-    let tagged: Buffer | undefined;
+    const ms = ttlSeconds === null ? null : Math.max(1, Math.round(ttlSeconds * 1000));
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      let found: Found | null | undefined;
-      const done = await remote.change(physical, (stored) => {
-        found = this.#found(stored);
-        if (!found || (found.tags && !tagged?.equals(found.payload))) return undefined;
-        return reset(physical, found.payload, ttlSeconds);
-      });
-      if (done || found === null) return done;
-      if (found?.tags && !tagged?.equals(found.payload)) {
-        if (!(await this.#parts.tags.current(found.tags, true))) return false;
-        tagged = found.payload;
-      }
-      // The connection was not there to look: wait for it as any command does, or fail as one.
-      if (found === undefined) await remote.get(physical);
+      const found = this.#found((await remote.getFromMaster(physical)) ?? undefined);
+      if (!found || (found.tags && !(await this.#parts.tags.current(found.tags, true)))) return false;
+      const { payload } = found;
+      if (await remote.update(physical, payload, ms, withFreshness(payload, endOf(ttlSeconds)))) return true;
     }
-    throw new NotSentError(`expire: the entry or the connection changed ${ATTEMPTS} times in between`);
+    throw new NotSentError(`expire: the entry changed ${ATTEMPTS} times in between`);
   }
 
   async #expireInMemory(key: string, physical: string, ttlSeconds: number | null): Promise<boolean> {
@@ -252,13 +241,6 @@ export class Expiry {
 
 const endOf = (ttlSeconds: number | null): number =>
   ttlSeconds === null ? ENDLESS_MS : Date.now() + ttlSeconds * 1000;
-
-function reset(physical: string, stored: Buffer, ttlSeconds: number | null): readonly Command[] {
-  const ms = ttlSeconds === null ? undefined : Math.max(1, Math.round(ttlSeconds * 1000));
-  const payload = withFreshness(stored, endOf(ttlSeconds));
-  if (payload) return [['SET', physical, payload, ...(ms === undefined ? [] : ['PX', ms])]];
-  return [ms === undefined ? ['PERSIST', physical] : ['PEXPIRE', physical, ms]];
-}
 
 /** What is left to the reader: until Redis drops it or it is past its freshness. undefined: not there. */
 function left(reading: Reading<unknown>, remainingMs: number | null | undefined): number | null | undefined {

@@ -21,6 +21,7 @@ const LEVELS: Readonly<Partial<Record<CacheEvent['type'], LogRecord['level']>>> 
   purged: 'warn',
   'deletions-lost': 'warn',
   unstorable: 'warn',
+  refused: 'warn',
   fallback: 'debug',
   stale: 'debug',
 };

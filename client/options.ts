@@ -7,6 +7,7 @@ import { CodecSelection } from './codec/codec.ts';
 import { type ResolvedCompute, resolveCompute } from './compute/options.ts';
 import { ConfigurationError } from './errors.ts';
 import type { FailureWindowOptions } from './failure-window.ts';
+import type { ScriptingTerms } from './functions/procedures.ts';
 import type { DomainPatterns } from './invalidation/domains.ts';
 import type { CodecChoice } from './parts.ts';
 import type {
@@ -74,6 +75,7 @@ export interface ResolvedCache {
   readonly deflateAboveBytes: number | undefined;
   readonly l1: Required<L1Options> | undefined;
   readonly compute: ResolvedCompute;
+  readonly scripting: ScriptingTerms;
 }
 
 const shown = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : String(value));
@@ -303,6 +305,7 @@ function sampling(given: BreakerOptions['sampling']): FailureWindowOptions | und
 export function resolveCache(options: CacheOptions): ResolvedCache {
   const breaker = group('breaker', options.breaker) ?? {};
   const l1 = group('l1', options.l1);
+  const scripting = group('scripting', options.scripting) ?? {};
   const namespace = text('namespace', options.namespace, 'cache');
   if (namespace.endsWith(':'))
     throw new ConfigurationError(`namespace: ${shown(namespace)} ends with ':', which is added by the cache`);
@@ -322,6 +325,10 @@ export function resolveCache(options: CacheOptions): ResolvedCache {
     codecs: new CodecSelection(list('codecs', options.codecs), options.defaultCodec),
     domains: group('domains', options.domains) ?? {},
     compute: resolveCompute(group('compute', options.compute)),
+    scripting: {
+      loadFunctions: flag('scripting.loadFunctions', scripting.loadFunctions, true),
+      evalScripts: flag('scripting.evalScripts', scripting.evalScripts, true),
+    },
     l1: l1 && {
       maxEntries: integer('l1.maxEntries', l1.maxEntries, 10_000, 1, 100_000_000),
       ttlSeconds: integer('l1.ttlSeconds', l1.ttlSeconds, 60, 1, LIMITS.ttlSeconds),

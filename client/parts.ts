@@ -5,6 +5,7 @@ import type { Emitter } from './events.ts';
 import type { Fallback } from './fallback.ts';
 import type { Flights } from './flights.ts';
 import type { ResolvedCache } from './options.ts';
+import type { Refusals } from './refusals.ts';
 import type { Remote } from './remote.ts';
 import type { Statistics } from './statistics.ts';
 import type { LocalTier } from './tiers/local.ts';
@@ -32,6 +33,7 @@ export interface Parts {
   readonly options: ResolvedCache;
   readonly events: Emitter<CacheEvent>;
   readonly statistics: Statistics;
+  readonly refusals: Refusals;
   readonly flights: Flights;
   readonly fallback: Fallback;
   /** undefined: a memory cache. */

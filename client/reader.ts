@@ -346,8 +346,9 @@ export class Reader {
 
   /** The memory answers for Redis, or the error is the caller's. */
   #toMemory(operation: string, error: unknown): void {
-    const { options, events } = this.#parts;
+    const { options, events, refusals } = this.#parts;
     if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;
+    refusals.note(operation, 'read', error);
     events.emit({ type: 'fallback', operation, reason: (error as Error).message });
   }
 

@@ -1,17 +1,17 @@
 /**
  * The cache's way to Redis: every operation passes the breaker, is timed and counted. The operations themselves are
- * those that a cache needs; each is one command, except the purge.
+ * those that a cache needs; each is one command where the server runs procedures (`functions/procedures.ts`).
  */
 import { createHash } from 'node:crypto';
 import type { Breaker } from './breaker.ts';
-import { leaseKey } from './compute/lease-key.ts';
 import type { CallOptions } from './connection/commands.ts';
 import type { CacheConnection } from './connection/index.ts';
 import type { Argument } from './connection/link.ts';
 import { now } from './connection/timing.ts';
 import { CommandError, isConnectivityError, NotSentError } from './errors.ts';
-import { ABSENT, FunctionLibrary } from './functions/library.ts';
-import { type Command, Transactions } from './functions/transactions.ts';
+import { ABSENT, Procedures, type ScriptingTerms } from './functions/procedures.ts';
+import { SetOrGet } from './functions/set-or-get.ts';
+import { Transactions } from './functions/transactions.ts';
 import { bySlot, type SlotOf } from './invalidation/slots.ts';
 import type { Statistics } from './statistics.ts';
 import type { Durability } from './types.ts';
@@ -20,26 +20,27 @@ export class Remote {
   readonly connection: CacheConnection;
   /** What an answer takes these days, in ms: a moving average. */
   typicalMs = 0;
-  readonly functions: FunctionLibrary;
+  readonly procedures: Procedures;
   readonly transactions: Transactions;
-  readonly #namespace: string | undefined;
+  readonly setOrGet: SetOrGet;
   readonly #breaker: Breaker;
   readonly #statistics: Statistics;
   /** Reads that have another answer (the memory) need not wait for a master. */
   readonly #read: CallOptions;
 
-  /** @param namespace of keys that have leases; undefined where none have */
   constructor(
     connection: CacheConnection,
     breaker: Breaker,
     statistics: Statistics,
     impatient: boolean,
-    namespace?: string,
+    scripting: ScriptingTerms,
   ) {
     this.connection = connection;
-    this.functions = new FunctionLibrary(connection);
+    this.procedures = new Procedures(connection, scripting);
     this.transactions = new Transactions(connection);
-    this.#namespace = namespace;
+    this.setOrGet = new SetOrGet((command, args) =>
+      connection.request(command, args, { buffers: true, impatient: true }),
+    );
     this.#breaker = breaker;
     this.#statistics = statistics;
     this.#read = { buffers: true, impatient, replica: true };
@@ -119,27 +120,41 @@ export class Remote {
     return reply !== null;
   }
 
-  /** Writes what `decide` makes of the entry, unless it changes meanwhile. False: nothing was written. */
-  change(
-    key: string,
-    decide: (stored: Buffer | undefined) => readonly Command[] | undefined,
-  ): Promise<boolean> {
-    return this.guarded('change', () =>
-      this.transactions.run([key], [['GET', key]], ([stored]) =>
-        decide(Buffer.isBuffer(stored) ? stored : undefined),
-      ),
-    );
+  /** From the master, whatever replicas may answer. */
+  async getFromMaster(key: string): Promise<Buffer | null> {
+    const call = { buffers: true, impatient: this.#read.impatient === true };
+    return (await this.guarded('get', () => this.connection.request('GET', [key], call))) as Buffer | null;
   }
 
   /**
-   * With each entry goes its lease, so that a load in flight anywhere stores nothing. Returns how many there were, at most
-   * one a key; what is not there but being loaded counts as one.
+   * Changes what is left to an entry that still is what was read. `payload`: its bytes from now on, where they change.
+   *
+   * @returns false: it is another, and nothing was written
+   */
+  async update(key: string, read: Buffer, ms: number | null, payload: Buffer | undefined): Promise<boolean> {
+    const { procedures, transactions } = this;
+    return this.guarded('expire', async () => {
+      const reply = await procedures.run('update', [key], [sha1(read), ms ?? 0, payload ?? '']);
+      if (reply !== ABSENT) return Number(reply) === 1;
+      const expiry = ms === null ? [] : ['PX', ms];
+      return transactions.run({
+        keys: [key],
+        looks: [['GET', key]],
+        decide: ([stored]) => {
+          if (!Buffer.isBuffer(stored) || !stored.equals(read)) return undefined;
+          if (payload) return [['SET', key, payload, ...expiry]];
+          return [ms === null ? ['PERSIST', key] : ['PEXPIRE', key, ms]];
+        },
+      });
+    });
+  }
+
+  /**
+   * Deletes entries; a load of them that is under way anywhere stores nothing. Returns how many there were; what is not there but
+   * being loaded counts as one.
    */
   async delete(keys: readonly string[]): Promise<number> {
-    const removed = await this.guarded('delete', () =>
-      this.connection.request('UNLINK', this.#withLeases(keys)),
-    );
-    return Math.min(Number(removed), keys.length);
+    return Number(await this.guarded('delete', () => this.connection.request('UNLINK', keys)));
   }
 
   async ping(): Promise<number> {
@@ -150,24 +165,20 @@ export class Remote {
 
   /** Deletes without asking the breaker: what recovery does before anything is read. */
   async replay(keys: readonly string[]): Promise<void> {
-    await this.connection.request('UNLINK', this.#withLeases(keys), { impatient: true });
+    await this.connection.request('UNLINK', keys, { impatient: true });
   }
 
   /** Deletes an entry if it still is what was read. */
   async purge(key: string, read: Buffer): Promise<boolean> {
-    const { connection, functions, transactions } = this;
+    const { connection, procedures, transactions } = this;
     if (connection.at(key).state.kind !== 'ready') return false;
-    const sum = createHash('sha1').update(read).digest('hex');
-    const reply = await functions.call('rck1_purge', [key], [sum], { once: true });
+    const reply = await procedures.run('purge', [key], [sha1(read)], { once: true });
     if (reply !== ABSENT) return Number(reply) === 1;
-    return transactions.run([key], [['GET', key]], ([stored]) =>
-      Buffer.isBuffer(stored) && stored.equals(read) ? [['UNLINK', key]] : undefined,
-    );
-  }
-
-  #withLeases(keys: readonly string[]): readonly string[] {
-    const namespace = this.#namespace;
-    return namespace === undefined ? keys : [...keys, ...keys.map((key) => leaseKey(namespace, key))];
+    return transactions.run({
+      keys: [key],
+      looks: [['GET', key]],
+      decide: ([stored]) => (Buffer.isBuffer(stored) && stored.equals(read) ? [['UNLINK', key]] : undefined),
+    });
   }
 
   /**
@@ -199,6 +210,8 @@ export class Remote {
     );
   }
 }
+
+const sha1 = (bytes: Buffer): string => createHash('sha1').update(bytes).digest('hex');
 
 function setting(key: string, payload: Buffer, ttlSeconds: number | null): readonly Argument[] {
   return ttlSeconds === null

@@ -31,6 +31,7 @@ export class Statistics {
   purged = 0;
   loads = 0;
   stale = 0;
+  refusals = 0;
   readonly #latency = new Map<string, Histogram>();
 
   observe(operation: string, ms: number): void {
@@ -47,13 +48,15 @@ export class Statistics {
   }
 
   snapshot(breaker: BreakerState, breakerTransitions: number): CacheStatistics {
-    const { hits, misses, errors, writes, deletes, fallbackHits, localHits, purged, loads, stale } = this;
+    const { hits, misses, errors, refusals, writes, deletes, fallbackHits, localHits, purged, loads, stale } =
+      this;
     const reads = hits + misses;
     const hitRatio = reads === 0 ? null : hits / reads;
     return {
       hits,
       misses,
       errors,
+      refusals,
       writes,
       deletes,
       fallbackHits,
@@ -77,6 +80,12 @@ export class Statistics {
       single('hits_total', 'counter', 'Reads that found a valid value.', this.hits),
       single('misses_total', 'counter', 'Reads that found none.', this.misses),
       single('errors_total', 'counter', 'Operations that Redis failed or refused.', this.errors),
+      single(
+        'refusals_total',
+        'counter',
+        'Refusals by Redis that a loader or the memory answered.',
+        this.refusals,
+      ),
       single('writes_total', 'counter', 'Values written.', this.writes),
       single('deletes_total', 'counter', 'Keys deleted.', this.deletes),
       single('fallback_hits_total', 'counter', 'Hits served from memory.', this.fallbackHits),

@@ -62,6 +62,17 @@ export interface L1Options {
   readonly boundMs?: number;
 }
 
+/**
+ * How steps that take more than one command run in Redis. The first of these that the server and the user allow is used: functions
+ * (FCALL, Redis 7.0 and later), one script (EVALSHA), plain commands (more of them for a load, with the same promises).
+ */
+export interface ScriptingOptions {
+  /** Load the function library `redis_cache_kit_2` (FUNCTION LOAD) into a server that lacks it; default true. */
+  readonly loadFunctions?: boolean;
+  /** Use a script (EVALSHA, EVAL, SCRIPT LOAD) where there are no functions; default true. */
+  readonly evalScripts?: boolean;
+}
+
 /** What every cache takes, whatever it is connected to. A bad value is quoted in a `ConfigurationError`. */
 export interface CacheOptions {
   /** A first tier in this process, coherent with Redis; values from it are frozen. Default: none (`tieredCache` has one). */
@@ -89,6 +100,8 @@ export interface CacheOptions {
   readonly deflateAboveBytes?: number;
   /** What `getOrCompute` does where a call says nothing. */
   readonly compute?: ComputeDefaults;
+  /** Default: functions, loaded where they are missing; else a script; else plain commands. */
+  readonly scripting?: ScriptingOptions;
   /** False: never asks Redis (`fromEnv`: `ENABLE_REDIS_CACHE`); default true. */
   readonly enabled?: boolean;
 }
@@ -212,6 +225,8 @@ export interface CacheStatistics {
   readonly misses: number;
   /** Operations that Redis failed or refused. */
   readonly errors: number;
+  /** Of `errors`, refusals by Redis (OOM, NOREPLICAS, BUSY, …) that were nobody's error: a loader or the memory answered. */
+  readonly refusals: number;
   /** Values written, the memory fallback's included. */
   readonly writes: number;
   /** Keys deleted. */
@@ -254,7 +269,20 @@ export type CacheEvent =
   /** `close` could not replay the deletions of these physical keys: other processes read their old value until its TTL. */
   | { readonly type: 'deletions-lost'; readonly keys: readonly string[]; readonly reason: string }
   /** A loader's value was returned but not stored: its codec cannot carry it. `reason` names the key and the part. */
-  | { readonly type: 'unstorable'; readonly reason: string };
+  | { readonly type: 'unstorable'; readonly reason: string }
+  /**
+   * Redis refused a part of an operation that had another answer, of a loader or from memory: the entry could not be read, its lease not
+   * taken, the versions of its tags not read, or the value not stored. `code`: the first word of the reply (`OOM`, `NOREPLICAS`,
+   * `NOPERM`, …). At most one event per second for each operation, step and code; `count`: refusals since the last one, this one included.
+   */
+  | {
+      readonly type: 'refused';
+      readonly operation: string;
+      readonly step: 'read' | 'lease' | 'tags' | 'store';
+      readonly code: string;
+      readonly reason: string;
+      readonly count: number;
+    };
 
 /**
  * The cache. With the fallback on (default) reads and writes do not throw because Redis is away: they are answered from

@@ -1,20 +1,22 @@
 /**
  * One flight's way to its entry, as the engine asks for it: first tier, Redis with its lease, or the memory fallback.
  *
- * Redis away: what the memory has, and what is loaded goes there. Redis answers but gives no lease (full, too few replicas,
- * a key without a lease in its slot): loaded and stored as without one; while its slot moves: loaded and not stored.
+ * Redis away: what the memory has, and what is loaded goes there. Redis refuses (full, too few replicas, no right): what it has is
+ * read all the same, what is loaded is returned and not stored. A refusal is an event and a counter, never the caller's error.
  */
-import { isSplit } from '../connection/cluster/redirection.ts';
+import { latencyOf } from '../connection/link.ts';
 import { freshnessOf, type TagStamp } from '../envelope.ts';
 import { CommandError, isConnectivityError } from '../errors.ts';
 import type { Parts } from '../parts.ts';
+import { isPlaceholder } from '../placeholder.ts';
 import type { Reader, Reading } from '../reader.ts';
+import type { RefusedStep } from '../refusals.ts';
 import { isForeignType, type Remote } from '../remote.ts';
-import type { Filling } from '../tiers/local.ts';
+import type { Filling, LocalClaim } from '../tiers/local.ts';
 import type { ReadOptions, WriteOptions } from '../types.ts';
 import { fillingOf, type StoreOptions, type Writer } from '../writer.ts';
 import type { Attempt, Known, Turn, Woken } from './engine.ts';
-import { type Claim, type Fetched, type Held, type Leases, NOTHING_SEEN, seenOf } from './lease.ts';
+import { type Claim, type Held, headOf, type Leases } from './lease.ts';
 import type { Patience } from './patience.ts';
 import type { Keeping } from './policy.ts';
 
@@ -39,8 +41,10 @@ export function patiently<T>(
 ): Promise<T> {
   const { remote, connection, options } = parts;
   if (!remote || connection?.state.kind !== 'ready') return answer;
-  const ms = Math.max(options.compute.patienceMs, remote.typicalMs * PATIENCE_FACTOR);
-  return patience.limit(answer, ms, instead, late);
+  const typicalMs = Math.max(remote.typicalMs, latencyOf(connection.current()));
+  const ms = Math.max(options.compute.patienceMs, typicalMs * PATIENCE_FACTOR);
+  // The first calls on a connection find out what the server allows: each of its answers is a sign of life.
+  return patience.limit(answer, ms, instead, late, () => remote.procedures.steps);
 }
 
 /** What a read of many keys has just said of this one: it missed, or Redis did not answer. */
@@ -50,6 +54,7 @@ export type ReadBefore = 'missed' | 'away' | undefined;
 type Destination = 'leased' | 'unleased' | 'memory' | 'nowhere';
 
 const ALONE: Turn = { kind: 'alone' };
+const REFUSED: Turn = { kind: 'refused' };
 
 export class CacheAttempt<T> implements Attempt<T> {
   readonly #cache: AttemptParts;
@@ -58,11 +63,12 @@ export class CacheAttempt<T> implements Attempt<T> {
   readonly #options: WriteOptions & ReadOptions<T>;
   #before: ReadBefore;
   #claim: Claim | undefined;
+  #localClaim: LocalClaim | undefined;
   #destination: Destination = 'leased';
   #stamps: readonly TagStamp[] | undefined;
-  /** How the entry began that is to be replaced; undefined: not known yet. */
+  /** How the entry began that is to be replaced; undefined: not known. */
   #seen: Buffer | undefined;
-
+  /** The same of an entry whose bytes were not kept. */
   #freshUntilMs: number | undefined;
 
   constructor(
@@ -103,87 +109,101 @@ export class CacheAttempt<T> implements Attempt<T> {
 
   /** Not async: most end with the first promise, and each further one is time that a caller waits. */
   #ask(remote: Remote, missed: boolean): Promise<Known<T> | Turn> {
-    const { parts, reader, leases } = this.#cache;
+    const { parts, leases } = this.#cache;
     const { local } = parts;
-    if (!leases) return this.#fromReader();
+    if (!leases) return this.#fromReader('unleased');
     // Where hits are the rule a plain read comes first: it costs a hit less, and a miss one command more.
-    const readFirst = leases.hitsAreTheRule || remote.functions.absent || local?.get(this.#key);
+    const readFirst = leases.hitsAreTheRule || remote.procedures.way === 'commands' || local?.get(this.#key);
     if (missed || !readFirst) return this.#fetchLeased(missed);
-    return reader.read(this.#key, this.#options).then(
-      (reading) => {
-        if (reading.source === 'redis') leases.saw(reading.kind !== 'absent');
-        if (reading.source === 'memory') this.#destination = 'memory';
-        if (reading.kind !== 'absent') this.#freshUntilMs = reading.freshness?.freshUntilMs;
-        else if (reading.outdated && reading.source === 'redis') {
-          // It is there to be replaced: its bytes are looked at once the lease is ours.
-          this.#freshUntilMs = reading.outdated.freshness?.freshUntilMs;
-          return this.#take(true);
-        }
-        return known(reading) ?? (reading.source === 'memory' ? ALONE : this.#fetchLeased(true));
-      },
+    return this.#cache.reader.read(this.#key, this.#options).then(
+      (reading) => this.#found(leases, reading),
       (error: unknown) => this.#without(error),
     );
+  }
+
+  #found(leases: Leases, reading: Reading<T>): Known<T> | Turn | Promise<Known<T> | Turn> {
+    const { source } = reading;
+    if (source === 'memory') {
+      this.#destination = 'memory';
+      return known(reading) ?? ALONE;
+    }
+    const found = known(reading);
+    if (source === 'redis') leases.saw(found !== undefined);
+    if (found) {
+      this.#freshUntilMs = found.freshness?.freshUntilMs;
+      return found;
+    }
+    if (reading.kind !== 'absent' || !reading.outdated || source !== 'redis') return this.#fetchLeased(true);
+    // It is there to be replaced.
+    this.#freshUntilMs = reading.outdated.freshness?.freshUntilMs;
+    return this.#take(true);
   }
 
   async #fetchLeased(missed: boolean): Promise<Known<T> | Turn> {
     const { parts, reader } = this.#cache;
     const fill = parts.local?.begin(this.#key);
-    let fetched: Fetched;
+    const claim = parts.local?.claim(this.#key);
     try {
-      fetched = await this.#lease().fetch(missed);
-    } catch (error) {
-      fill?.end();
-      return this.#without(error);
-    }
-    if (parts.fallback.pending) parts.fallback.recover();
-    if (fetched.kind === 'value' && parts.fallback.isDirty(this.#physical)) {
+      const fetched = await this.#lease().fetch(missed);
+      if (parts.fallback.pending) parts.fallback.recover();
+      if (fetched.kind === 'mine') this.#localClaim = claim;
+      if (fetched.kind !== 'value') return fetched;
       // Asked before a failover, answered by a master that does not know of the deletion.
+      if (parts.fallback.isDirty(this.#physical)) return this.#fromMemory();
+      this.#seen = headOf(fetched.payload);
+      const reading = await reader.interpret(this.#key, fetched.payload, this.#options, fill);
+      return known(reading) ?? this.#take(true);
+    } catch (error) {
+      return this.#without(error);
+    } finally {
       fill?.end();
-      return this.#fromMemory();
+      if (this.#localClaim !== claim) claim?.end();
     }
-    if (fetched.kind !== 'value') {
-      fill?.end();
-      this.#seen = NOTHING_SEEN;
-      return fetched;
-    }
-    this.#seen = seenOf(fetched.payload);
-    const reading = await reader.interpret(this.#key, fetched.payload, this.#options, fill);
-    return known(reading) ?? this.#take(true);
   }
 
   async #take(waits: boolean): Promise<Turn> {
+    if (this.#destination === 'nowhere') return REFUSED;
     if (this.#destination !== 'leased') return ALONE;
+    const claim = this.#lease();
     try {
-      const turn = await this.#lease().take(waits);
-      return turn.kind === 'mine' && this.#seen === undefined ? await this.#look() : turn;
+      const turn = await claim.take(waits);
+      if (turn.kind === 'held' || !turn.head || this.#isToBeReplaced(turn.head)) return turn;
+      // Another process was quicker: the next fetch returns what it stored.
+      await claim.release('again');
+      return { kind: 'held', token: '', leftMs: 0 };
     } catch (error) {
-      if (isConnectivityError(error)) this.#destination = 'memory';
-      else if (error instanceof CommandError) this.#destination = 'unleased';
-      else throw error;
-      return ALONE;
+      if (isConnectivityError(error)) {
+        this.#destination = 'memory';
+        return ALONE;
+      }
+      return this.#refused('lease', error);
     }
   }
 
-  /** The lease is ours for an entry whose bytes were not seen: are they still what has to be replaced? */
-  async #look(): Promise<Turn> {
-    const payload = (await this.#cache.parts.remote?.get(this.#physical)) ?? null;
-    this.#seen = payload ? seenOf(payload) : NOTHING_SEEN;
-    const freshUntilMs = payload ? freshnessOf(payload)?.freshUntilMs : undefined;
-    if (freshUntilMs === undefined || freshUntilMs === this.#freshUntilMs) return { kind: 'mine' };
-    // Somebody was quicker: fetched again, it is what they stored.
-    await this.release('again');
-    return { kind: 'held', token: '', leftMs: 0 };
+  /** Whether the entry that begins like this is the one that was found to be stale. */
+  #isToBeReplaced(head: Buffer): boolean {
+    if (this.#seen) return this.#seen.equals(head);
+    const freshUntilMs = freshnessOf(head)?.freshUntilMs;
+    return freshUntilMs === undefined || freshUntilMs === this.#freshUntilMs;
   }
 
   async wait(held: Held, maxMs: number): Promise<Woken<T>> {
+    // It has changed, and is not waited for.
+    if (held.token === '') return { kind: 'again' };
     const wake = (await this.#claim?.wait(held, maxMs)) ?? { kind: 'silent' };
     if (wake.kind === 'silent' || wake.outcome === 's') return { kind: 'again' };
     if (wake.outcome === 'f') return { kind: 'failed' };
     if (wake.outcome === 'n')
       return { kind: 'known', value: undefined as T, source: 'redis', freshness: undefined };
-    const { reader } = this.#cache;
-    const reading = await reader.interpret(this.#key, wake.payload, this.#options, undefined);
-    return known(reading) ?? { kind: 'again' };
+    try {
+      const { reader } = this.#cache;
+      const reading = await reader.interpret(this.#key, wake.payload, this.#options, undefined);
+      return known(reading) ?? { kind: 'again' };
+    } catch (error) {
+      // Versions of its tags could not be asked for: the way of every fetch says what then.
+      if (error instanceof CommandError || isConnectivityError(error)) return { kind: 'again' };
+      throw error;
+    }
   }
 
   /** The versions of its tags are taken before the load: one that is invalidated meanwhile makes the result a miss. */
@@ -203,8 +223,8 @@ export class CacheAttempt<T> implements Attempt<T> {
         this.#stamps = stamps;
       },
       (error: unknown) => {
-        if (!isConnectivityError(error)) throw error;
-        this.#destination = 'nowhere';
+        if (!isConnectivityError(error)) this.#refused('tags', error);
+        else this.#destination = 'nowhere';
       },
     );
   }
@@ -225,19 +245,27 @@ export class CacheAttempt<T> implements Attempt<T> {
         writer.keep(this.#key, value, options);
         return;
       case 'unleased':
-        await writer.store(this.#key, value, options);
+        await writer
+          .store(this.#key, value, options)
+          .catch((error: unknown) => this.#refused('store', error));
         return;
       case 'memory':
-        this.#claim?.abandon();
         writer.keep(this.#key, value, options);
-        return;
+        // Others need not wait for a lease whose value stays here.
+        return this.release('again').catch(() => {});
       case 'nowhere':
         return this.release('again');
     }
   }
 
   async release(outcome: 'failed' | 'nothing' | 'again'): Promise<void> {
-    if (this.#claim?.own) await this.#claim.release(outcome);
+    this.#localClaim?.end();
+    if (!this.#claim?.own) return;
+    try {
+      await this.#claim.release(outcome);
+    } catch (error) {
+      this.#refused('lease', error);
+    }
   }
 
   async #storeLeased(claim: Claim, value: T, options: StoreOptions): Promise<void> {
@@ -253,30 +281,33 @@ export class CacheAttempt<T> implements Attempt<T> {
     if (!entry) return claim.release('again');
     const { payload, ttlSeconds } = entry;
     const ttlMs = ttlSeconds === null ? null : Math.max(1, Math.round(ttlSeconds * 1000));
-    const write = local?.write(this.#key);
+    const write = local?.write(this.#key, this.#localClaim);
     let kept: Filling | undefined;
     try {
-      if (await claim.store(payload, ttlMs, this.#seen)) {
+      if (await claim.store(payload, ttlMs)) {
         kept = write && fillingOf(value, entry, options);
         statistics.writes += 1;
       }
     } catch (error) {
-      // Refused (a server that is full): who waits need not wait for the lease's end.
-      if (error instanceof CommandError) await claim.release('again');
-      throw error;
+      if (!(error instanceof CommandError)) throw error;
+      this.#refused('store', error);
+      // Release the lease now, so that waiters do not wait for it to expire.
+      await this.release('again');
     } finally {
+      this.#localClaim?.end();
       write?.end(kept);
     }
   }
 
-  /** Without leases. */
-  async #fromReader(destination: Destination = 'unleased'): Promise<Known<T> | Turn> {
+  /** A plain read. `destination`: of a value that is loaded after it. */
+  async #fromReader(destination: 'unleased' | 'nowhere'): Promise<Known<T> | Turn> {
     this.#destination = destination;
     try {
-      return known(await this.#cache.reader.read(this.#key, this.#options)) ?? ALONE;
+      const found = known(await this.#cache.reader.read(this.#key, this.#options));
+      return found ?? (destination === 'nowhere' ? REFUSED : ALONE);
     } catch (error) {
       if (isConnectivityError(error)) return this.#fromMemory();
-      throw error;
+      return this.#refused('read', error);
     }
   }
 
@@ -300,18 +331,28 @@ export class CacheAttempt<T> implements Attempt<T> {
       return ALONE;
     }
     if (isConnectivityError(error)) {
+      this.#cache.parts.refusals.note('getOrCompute', 'read', error);
       if (options.fallbackEntries > 0)
         events.emit({ type: 'fallback', operation: 'get', reason: (error as Error).message });
       return this.#fromMemory();
     }
+    this.#refused('lease', error);
+    // Full, it may have the value all the same.
+    return this.#fromReader('nowhere');
+  }
+
+  /** Counted and told; the caller gets what its loader returns. @throws what is no refusal by Redis */
+  #refused(step: RefusedStep, error: unknown): Turn {
     if (!(error instanceof CommandError)) throw error;
-    // While the slot is moved there is no lease that a deletion elsewhere could take: what is loaded is not stored.
-    return this.#fromReader(isSplit(error) ? 'nowhere' : 'unleased');
+    this.#cache.parts.refusals.note('getOrCompute', step, error);
+    this.#destination = 'nowhere';
+    return REFUSED;
   }
 }
 
+/** undefined: there is no entry, or only a lease in its place. */
 function known<T>(reading: Reading<T>): Known<T> | undefined {
-  if (reading.kind === 'absent') return undefined;
+  if (reading.kind === 'absent' || isPlaceholder(reading.freshness)) return undefined;
   const { source, freshness } = reading;
   return {
     kind: 'known',

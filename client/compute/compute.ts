@@ -1,9 +1,10 @@
 /** `getOrCompute` and `getOrComputeMany` of a cache: the engine with the cache's parts around it. */
 import { now } from '../connection/timing.ts';
 import { TAGS_MAX } from '../envelope.ts';
-import { isConnectivityError, SerializationError } from '../errors.ts';
+import { CommandError, isConnectivityError, SerializationError } from '../errors.ts';
 import { resolveTtl } from '../options.ts';
 import type { Parts } from '../parts.ts';
+import { isPlaceholder } from '../placeholder.ts';
 import { isFresh, type Reader, type Reading } from '../reader.ts';
 import type { ComputeCallOptions, Entry, Load } from '../types.ts';
 import type { Writer } from '../writer.ts';
@@ -79,9 +80,11 @@ export class Compute {
     const rest = new Map<string, ReadBefore>();
     const readings = await this.#readMany(asked, options);
     for (const [i, key] of asked.entries()) {
-      const reading = readings?.[i];
-      if (reading === undefined || reading.source === 'memory') rest.set(key, 'away');
+      const reading = readings === 'refused' ? 'refused' : readings?.[i];
+      if (reading === 'refused') rest.set(key, undefined);
+      else if (reading === undefined || reading.source === 'memory') rest.set(key, 'away');
       else if (reading.kind === 'absent') rest.set(key, reading.outdated ? undefined : 'missed');
+      else if (isPlaceholder(reading.freshness)) rest.set(key, 'missed');
       else if (!isFresh(reading.freshness)) rest.set(key, undefined);
       else {
         this.#parts.statistics.hits += 1;
@@ -109,16 +112,18 @@ export class Compute {
     this.#attemptParts.patience.stop();
   }
 
-  /** undefined: Redis does not answer. */
+  /** undefined: Redis does not answer. `refused`: each key is asked for by itself. */
   #readMany<T>(
     keys: readonly string[],
     options: ComputeCallOptions<T>,
-  ): Promise<readonly Reading<T>[] | undefined> {
+  ): Promise<readonly Reading<T>[] | 'refused' | undefined> {
     const answer = this.#reader.readMany(keys, options).catch((error: unknown) => {
-      if (isConnectivityError(error)) return undefined;
-      throw error;
+      const isAway = isConnectivityError(error);
+      if (!isAway && !(error instanceof CommandError)) throw error;
+      this.#parts.refusals.note('getOrComputeMany', 'read', error);
+      return isAway ? undefined : 'refused';
     });
-    return patiently(
+    return patiently<readonly Reading<T>[] | 'refused' | undefined>(
       this.#attemptParts,
       answer,
       () => undefined,

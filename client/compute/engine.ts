@@ -24,8 +24,11 @@ export interface Known<T> {
   readonly source: ReadSource;
   readonly freshness: { readonly freshUntilMs: number; readonly loadMs: number } | undefined;
 }
-/** Who loads: this flight, with the lease; the lease's holder; or this flight without one, because Redis cannot say. */
-export type Turn = { readonly kind: 'mine' } | { readonly kind: 'alone' } | Held;
+/**
+ * The flight that loads: this one with the lease (`mine`), the lease holder's, or this one without a lease, because Redis does not
+ * answer (`alone`) or refuses (`refused`: the value is stored nowhere).
+ */
+export type Turn = { readonly kind: 'mine' | 'alone' | 'refused' } | Held;
 export type Woken<T> = Known<T> | { readonly kind: 'again' } | { readonly kind: 'failed' };
 
 /** One flight's way to the entry of its key. */
@@ -134,6 +137,8 @@ export class Engine {
     job.refreshes?.('pending');
     const work = flights.alongside(job.key, async (flight) => {
       const turn = await attempt.take(false);
+      // A refresh that cannot be stored is useless to all: retried later.
+      if (turn.kind === 'refused') throw new Error('Redis refuses the lease');
       return turn.kind === 'held' ? undefined : this.#load(job, attempt, flight);
     });
     const settled = (): void => job.refreshes?.('settled');
@@ -206,6 +211,7 @@ export class Engine {
           break;
         case 'mine':
         case 'alone':
+        case 'refused':
           return this.#load(job, attempt, flight, endMs);
       }
     }

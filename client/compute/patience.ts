@@ -15,7 +15,10 @@ const TICK_MAX_MS = 2 * TICK_MS;
 const IDLE_TICKS = 100;
 
 interface Waiting {
-  readonly untilMs: number;
+  readonly ms: number;
+  readonly progress: (() => number) | undefined;
+  untilMs: number;
+  progressed: number;
   readonly giveUp: () => void;
 }
 
@@ -27,15 +30,23 @@ export class Patience {
   #tickedAt = 0;
   #idle = 0;
 
-  /** The work's outcome, or `instead` once `ms` are over and a tick; what comes later goes to `late`. */
+  /**
+   * The work's outcome, or `instead` once `ms` are over and a tick; what comes later goes to `late`.
+   *
+   * @param progress grows while the work comes nearer to its end: `ms` count from the last time that it did
+   */
   limit<T>(
     work: Promise<T>,
     ms: number,
     instead: () => T | Promise<T>,
     late: (result: T) => void,
+    progress?: () => number,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
       const waiting: Waiting = {
+        ms,
+        progress,
+        progressed: progress?.() ?? 0,
         untilMs: this.#countedMs + ms,
         giveUp: () => resolve(instead()),
       };
@@ -67,11 +78,19 @@ export class Patience {
     this.#countedMs += Math.min(at - this.#tickedAt, TICK_MAX_MS);
     this.#tickedAt = at;
     for (const waiting of this.#waiting) {
-      if (this.#countedMs < waiting.untilMs) continue;
+      if (this.#countedMs < waiting.untilMs || this.#hasProgressed(waiting)) continue;
       this.#waiting.delete(waiting);
       waiting.giveUp();
     }
     this.#idle = this.#waiting.size === 0 ? this.#idle + 1 : 0;
     if (this.#idle > IDLE_TICKS) this.stop();
+  }
+
+  #hasProgressed(waiting: Waiting): boolean {
+    const progressed = waiting.progress?.() ?? 0;
+    if (progressed === waiting.progressed) return false;
+    waiting.progressed = progressed;
+    waiting.untilMs = this.#countedMs + waiting.ms;
+    return true;
   }
 }

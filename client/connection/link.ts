@@ -52,6 +52,13 @@ const SETTLING: Receiver<{ resolve: (reply: unknown) => void; reject: (error: Er
   failed: (_, error, { reject }) => reject(error),
 };
 
+const links = new WeakMap<Redis, Link>();
+
+/** What an answer typically takes, in ms, on the link that this is; 0: not known. */
+export function latencyOf(redis: Redis | undefined): number {
+  return (redis && links.get(redis)?.latencyMs) ?? 0;
+}
+
 export class Link {
   readonly address: Address;
   readonly redis: Redis;
@@ -70,6 +77,7 @@ export class Link {
   private constructor(address: Address, redis: Redis) {
     this.address = address;
     this.redis = redis;
+    links.set(redis, this);
     this.over = new Promise((resolve) => {
       this.#end = resolve;
     });

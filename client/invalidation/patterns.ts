@@ -1,18 +1,16 @@
 /**
- * Deletion by pattern: SCAN in batches, each followed by its UNLINK, so that Redis is never blocked for long.
- *
- *   leases of matching keys ─▶ matching entries        (a load that is under way stores nothing without its lease)
+ * Deletion by pattern: SCAN in batches, each followed by its UNLINK, so that Redis is never blocked for long. A load that is under way
+ * has its lease in the place of its entry: it is deleted with it, and the load stores nothing.
  *
  * Complete for keys that are there from beginning to end. A cursor means something to the server that gave it only: after a
- * lost connection or a failover the scan begins again, a bounded number of times. Two passes over the keys, N / 500 SCANs each;
- * in a Cluster on every master.
+ * lost connection or a failover the scan begins again, a bounded number of times. One pass over the keys, N / 500 SCANs; in a
+ * Cluster on every master.
  */
-import { hashTagOf } from '../compute/lease-key.ts';
 import type { Argument } from '../connection/link.ts';
 import { delay, now } from '../connection/timing.ts';
 import { isConnectivityError, NotSentError } from '../errors.ts';
 import type { ConnectionEvent } from '../types.ts';
-import { compileGlob, escapeGlob, type Glob } from './glob.ts';
+import { escapeGlob } from './glob.ts';
 import { bySlot, type SlotOf } from './slots.ts';
 
 const BATCH = 500;
@@ -24,11 +22,6 @@ const RETRY_MS = 100;
 interface Page {
   readonly next: string | undefined;
   readonly keys: readonly string[];
-}
-
-interface Pass {
-  readonly match: string;
-  readonly wanted: (key: string) => boolean;
 }
 
 export interface PatternOptions {
@@ -59,36 +52,27 @@ export interface PatternResult {
  *
  * @throws NotSentError, TimeoutError Redis went away for longer than `patienceMs`; what was found by then is deleted or in the journal
  */
-export async function deleteMatching(pattern: string, options: PatternOptions): Promise<PatternResult> {
-  const { namespace } = options;
-  const prefix = `${namespace}:`;
-  const glob = compileGlob(pattern);
-  return deleteInPasses(options, now(), [
-    { match: `${escapeGlob(`${prefix}~lease:`)}*`, wanted: (key) => ofLease(namespace, key, glob) },
-    { match: `${escapeGlob(prefix)}${pattern}`, wanted: (key) => key[prefix.length] !== '~' },
-  ]);
+export function deleteMatching(pattern: string, options: PatternOptions): Promise<PatternResult> {
+  const prefix = `${options.namespace}:`;
+  const isWanted = (key: string): boolean => key[prefix.length] !== '~';
+  return scanAndDelete(options, now(), `${escapeGlob(prefix)}${pattern}`, isWanted);
 }
 
 /** As `deleteMatching`, for all that is in the namespace; the cache's own keys go too and are not counted. It waits once it has begun. */
 export function deleteAll(options: PatternOptions): Promise<PatternResult> {
-  const prefix = escapeGlob(`${options.namespace}:`);
-  const wanted = (): boolean => true;
-  return deleteInPasses(options, Number.NEGATIVE_INFINITY, [
-    { match: `${prefix}~lease:*`, wanted },
-    { match: `${prefix}*`, wanted },
-  ]);
+  const match = `${escapeGlob(`${options.namespace}:`)}*`;
+  return scanAndDelete(options, Number.NEGATIVE_INFINITY, match, () => true);
 }
 
-async function deleteInPasses(
+async function scanAndDelete(
   options: PatternOptions,
   answeredAt: number,
-  passes: readonly Pass[],
+  match: string,
+  isWanted: (key: string) => boolean,
 ): Promise<PatternResult> {
   const scan = new Scan(options, answeredAt);
   try {
-    let deleted = 0;
-    for (const pass of passes) deleted += await scan.pass(pass);
-    return { deleted, restarts: scan.restarts };
+    return { deleted: await scan.delete(match, isWanted), restarts: scan.restarts };
   } finally {
     scan.close();
   }
@@ -114,7 +98,7 @@ class Scan {
     this.#unfollow();
   }
 
-  async pass({ match, wanted }: Pass): Promise<number> {
+  async delete(match: string, isWanted: (key: string) => boolean): Promise<number> {
     const { signal } = this.#options;
     let deleted = 0;
     let cursor: string | undefined = '0';
@@ -122,7 +106,7 @@ class Scan {
     while (cursor !== undefined) {
       signal?.throwIfAborted();
       const page: Page | undefined = await this.#page(cursor, match);
-      if (page) deleted += await this.#unlink(page.keys.filter(wanted));
+      if (page) deleted += await this.#unlink(page.keys.filter(isWanted));
       if (page && generation === this.#generation) cursor = page.next;
       else {
         this.#restarted(match);
@@ -175,13 +159,3 @@ class Scan {
 }
 
 const nameOf = (key: string): string => key;
-
-/** The lease belongs to a key that the pattern means. See `compute/lease-key.ts` for its name. */
-function ofLease(namespace: string, lease: string, glob: Glob): boolean {
-  const name = lease.slice(`${namespace}:~lease:`.length);
-  if (hashTagOf(namespace) !== namespace) return glob.matches(name);
-  const whole = `{${namespace}:`;
-  if (name.startsWith(whole) && name.endsWith('}') && glob.matches(name.slice(whole.length, -1))) return true;
-  const tagged = /^\{[^}]*\}:(.*)$/s.exec(name)?.[1];
-  return tagged !== undefined && glob.matches(tagged);
-}

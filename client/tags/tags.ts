@@ -16,6 +16,7 @@
 import type { Argument } from '../connection/link.ts';
 import type { TagStamp } from '../envelope.ts';
 import { CommandError, isConnectivityError } from '../errors.ts';
+import { SetOrGet } from '../functions/set-or-get.ts';
 import type { Journal } from '../invalidation/journal.ts';
 import { bySlot, type SlotOf } from '../invalidation/slots.ts';
 import type { Coherence } from '../tiers/coherence.ts';
@@ -51,6 +52,7 @@ interface Lookup {
 export class Tags {
   readonly #options: TagOptions;
   readonly #knownMax: number;
+  readonly #setOrGet: SetOrGet;
   /** undefined: known to be missing. Only looked at while coherence is live. */
   readonly #known = new Map<string, string | undefined>();
   readonly #creating = new Map<string, Promise<string>>();
@@ -62,6 +64,7 @@ export class Tags {
   constructor(options: TagOptions) {
     this.#options = options;
     this.#knownMax = options.knownMax ?? KNOWN_MAX;
+    this.#setOrGet = new SetOrGet((command, args) => this.#send(command, args));
   }
 
   /** The physical keys of the tags' versions, to be deleted together with others. */
@@ -243,17 +246,16 @@ export class Tags {
 
   async #createAlone(id: string): Promise<string> {
     const { prefix, ttlSeconds = TTL_SECONDS } = this.#options;
-    const fresh = newVersion();
-    const args = [tagKey(prefix, id), fresh, 'EX', ttlSeconds];
+    const [key, fresh, expiry] = [tagKey(prefix, id), newVersion(), ['EX', ttlSeconds]];
     try {
-      const former = await this.#send('SET', [...args, 'NX', 'GET']);
+      const former = await this.#setOrGet.run(key, fresh, expiry);
       if (former === null) return fresh;
       if (isVersion(former)) return former;
     } catch (error) {
       if (!isForeign(error)) throw error;
     }
-    // Somebody else's value under our name: no version, whatever it is.
-    await this.#send('SET', args);
+    // Somebody else's value under our name, or one that is gone by now: no version, whatever it is.
+    await this.#send('SET', [key, fresh, ...expiry]);
     return fresh;
   }
 

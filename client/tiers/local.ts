@@ -49,6 +49,15 @@ interface Writing {
   told: number;
 }
 
+/**
+ * The lease of a load, in the place of its entry: the server reports it as a write, at the latest before it reports the stored value.
+ * To be ended in any case.
+ */
+export interface LocalClaim {
+  told: number;
+  end(): void;
+}
+
 interface Slot extends LocalEntry {
   readonly key: string;
   own: Own | undefined;
@@ -95,6 +104,7 @@ export class LocalTier {
   readonly #slots = new Map<string, Slot>();
   /** The last of each key. */
   readonly #writes = new Map<string, Writing>();
+  readonly #claims = new Map<string, LocalClaim>();
   /** Since when nothing is served as current, on the monotonic clock. */
   #lostAt: number | undefined;
   #newest: Slot | undefined;
@@ -154,11 +164,29 @@ export class LocalTier {
     };
   }
 
-  /** Before a key is written: whatever becomes of the write, what was held of the key is dropped with its end. */
-  write(key: string): LocalWrite {
+  /** Before the lease of an absent entry is asked for. */
+  claim(key: string): LocalClaim {
+    const claim: LocalClaim = {
+      told: 0,
+      end: () => {
+        if (this.#claims.get(key) === claim) this.#claims.delete(key);
+      },
+    };
+    this.#claims.set(key, claim);
+    return claim;
+  }
+
+  /**
+   * Before a key is written: whatever becomes of the write, what was held of the key is dropped with its end.
+   *
+   * @param claim in whose place the value comes
+   */
+  write(key: string, claim?: LocalClaim): LocalWrite {
     const physical = this.#options.prefix + key;
     const kept = this.#options.ask && this.#coherence.live && this.#coherence.covers(physical);
-    const writing = { untilMs: this.#clock() + this.#coherence.boundMs, told: 0 };
+    // A report on the lease that has not come yet is not about this write.
+    const told = claim?.told === 0 ? -1 : 0;
+    const writing = { untilMs: this.#clock() + this.#coherence.boundMs, told };
     if (kept) this.#writes.set(key, writing);
     return {
       end: (entry) => {
@@ -196,6 +224,8 @@ export class LocalTier {
       if (slot) this.#remove(slot);
       return;
     }
+    const claim = this.#claims.get(key);
+    if (claim) claim.told += 1;
     const writing = this.#writes.get(key);
     if (writing) writing.told += 1;
     if (slot?.own?.told === false) slot.own.told = true;

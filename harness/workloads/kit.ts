@@ -75,8 +75,11 @@ export function openKit(spec: ClientSpec, overrides: CacheOverrides = {}): Cache
     ...login,
     ...(tls && { tls }),
     ...(spec.db !== undefined && { db: spec.db }),
-    // Leases are keys and messages beside the cache's own.
-    ...(spec.shared && { compute: { leaseMs: 0 } }),
+    // Leases are keys and messages beside the cache's own; libraries and scripts are the server's, not of one prefix.
+    ...(spec.shared && {
+      compute: { leaseMs: 0 },
+      scripting: { loadFunctions: false, evalScripts: false },
+    }),
     ...overrides,
   };
   if (spec.mode === 'sentinel') {

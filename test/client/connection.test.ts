@@ -282,9 +282,13 @@ describe('the supervised connection to one server', () => {
     const c = open({ maxInFlight: 20 }) as CacheConnection;
     await c.call('SET', 'k', 'before');
     let crowd: Promise<unknown> | undefined;
-    const written = new Transactions(c).run(['k'], [['GET', 'k']], () => {
-      crowd = Promise.allSettled(Array.from({ length: 18 }, () => c.call('PING')));
-      return [['SET', 'k', 'after']];
+    const written = new Transactions(c).run({
+      keys: ['k'],
+      looks: [['GET', 'k']],
+      decide: () => {
+        crowd = Promise.allSettled(Array.from({ length: 18 }, () => c.call('PING')));
+        return [['SET', 'k', 'after']];
+      },
     });
     expect(await written).toBe(true);
     await crowd;

@@ -3,6 +3,7 @@
  */
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { encodePlaceholder } from '../../client/placeholder.ts';
 import { loadEnvironment } from '../../config/load.ts';
 import { LOADER, loaderPassword } from '../../infra/acl.ts';
 import { functionLibrary } from '../../infra/functions.ts';
@@ -89,19 +90,20 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
 
   it('let the loader load the function library, and nothing else; let the app user call it', async () => {
     const loader = rig.connect('redis-1', LOADER, { password: loaderPassword(rig.secrets).reveal() });
-    expect(await loader.call('FUNCTION', 'LOAD', 'REPLACE', functionLibrary())).toBe('redis_cache_kit');
+    expect(await loader.call('FUNCTION', 'LOAD', 'REPLACE', functionLibrary())).toBe('redis_cache_kit_2');
     for (const [command, ...args] of [
       ['GET', 'k'],
       ['FUNCTION', 'LIST'],
-      ['FCALL', 'rck1_renew', '0'],
+      ['FCALL', 'rck2_renew', '0'],
       ['INFO'],
     ] as const)
       await expect(loader.call(command, ...args), command).rejects.toThrow(/NOPERM/);
     const app = rig.connect('redis-1', 'app');
-    const [entry, lease, token] = ['cache:k', 'cache:~lease:{cache:k}', 'f'.repeat(16)];
-    expect(await app.fcall('rck1_fetch', 2, entry, lease, token, 1000)).toBeNull();
-    expect(await app.fcall('rck1_fetch', 2, entry, lease, '0'.repeat(16), 1000)).toHaveLength(2);
-    expect(await app.fcall('rck1_store', 2, entry, lease, token, 'v', 1000, '', 'cache:~ready')).toBe(1);
+    const [entry, token] = ['cache:k', 'f'.repeat(16)];
+    const fetch = (who: string) => app.fcall('rck2_fetch', 1, entry, encodePlaceholder(who), 1000);
+    expect(await fetch(token)).toBeNull();
+    expect(await fetch('0'.repeat(16))).toHaveLength(2);
+    expect(await app.fcall('rck2_store', 1, entry, token, 'v', 1000, '', 'cache:~ready')).toBe(1);
     await until('a replica has the library', async () => {
       const list = await rig.connect('redis-2', 'admin').call('FUNCTION', 'LIST');
       return JSON.stringify(list).includes('redis_cache_kit');

@@ -1,19 +1,33 @@
 /** A server with or without the function library, and parties that use it as separate processes would. */
-import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { Breaker } from '../../../client/breaker.ts';
 import { type Claim, Leases } from '../../../client/compute/lease.ts';
 import { type CacheConnection, openConnection } from '../../../client/connection/index.ts';
 import { Emitter } from '../../../client/events.ts';
+import type { ScriptingTerms, Way } from '../../../client/functions/procedures.ts';
+import { LIBRARY } from '../../../client/functions/source.ts';
 import { resolveCache, resolveConnection } from '../../../client/options.ts';
+import { isAwaited, tokenOf } from '../../../client/placeholder.ts';
 import { Remote } from '../../../client/remote.ts';
 import { Statistics } from '../../../client/statistics.ts';
 import type { RedisProcess } from '../../support/redis.ts';
 
-const LIBRARY = new URL('../../../client/functions/redis_cache_kit.lua', import.meta.url);
-
 export async function loadLibrary(redis: RedisProcess): Promise<void> {
-  await redis.admin().call('FUNCTION', 'LOAD', 'REPLACE', readFileSync(LIBRARY, 'utf8'));
+  await redis.admin().call('FUNCTION', 'LOAD', 'REPLACE', LIBRARY);
+}
+
+/** Options that lead to each way on a server without the library. */
+export const SCRIPTING: Readonly<Record<Way, ScriptingTerms>> = {
+  functions: { loadFunctions: true, evalScripts: true },
+  scripts: { loadFunctions: false, evalScripts: true },
+  commands: { loadFunctions: false, evalScripts: false },
+};
+
+export interface PartyOptions {
+  readonly leaseMs?: number;
+  readonly namespace?: string;
+  readonly way?: Way;
+  readonly username?: string;
 }
 
 /** One process's side: a connection, its leases, and claims that are let go at the end. */
@@ -23,11 +37,17 @@ export class Party implements AsyncDisposable {
   readonly leases: Leases;
   readonly #claims: Claim[] = [];
 
-  constructor(redis: RedisProcess, leaseMs = 2000, namespace = 'ns') {
-    this.connection = openConnection(resolveConnection({ mode: 'standalone', address: redis.address }));
+  constructor(
+    redis: RedisProcess,
+    { leaseMs = 2000, namespace = 'ns', way = 'functions', username }: PartyOptions = {},
+  ) {
+    const user = username === undefined ? {} : { username, password: username };
+    this.connection = openConnection(
+      resolveConnection({ mode: 'standalone', address: redis.address, ...user }),
+    );
     const statistics = new Statistics();
     const breaker = new Breaker(resolveCache({}).breaker, () => Promise.resolve(), new Emitter());
-    this.remote = new Remote(this.connection, breaker, statistics, true, namespace);
+    this.remote = new Remote(this.connection, breaker, statistics, true, SCRIPTING[way]);
     this.leases = new Leases(this.remote, { namespace, leaseMs });
   }
 
@@ -42,6 +62,25 @@ export class Party implements AsyncDisposable {
     this.leases.close();
     await this.connection.close();
   }
+}
+
+/** Tells an entry in Redis from a lease in its place. */
+export async function standing(
+  redis: RedisProcess,
+  key: string,
+): Promise<'absent' | 'lease' | 'awaited' | 'entry'> {
+  const value = await redis.admin().getBuffer(key);
+  if (value === null) return 'absent';
+  if (tokenOf(value) === undefined) return 'entry';
+  return isAwaited(value) ? 'awaited' : 'lease';
+}
+
+/** Physical keys that are leased: by a placeholder, or by a lease beside. */
+export async function leased(redis: RedisProcess, namespace: string): Promise<readonly string[]> {
+  const keys = await redis.admin().keys(`${namespace}:*`);
+  const states = await Promise.all(keys.map((key) => standing(redis, key)));
+  const beside = `${namespace}:~lease:`;
+  return keys.filter((key, i) => key.startsWith(beside) || states[i] === 'lease' || states[i] === 'awaited');
 }
 
 /** The names of the commands that clients send while `work` runs; what functions call inside the server is not among them. */

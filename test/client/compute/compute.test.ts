@@ -10,7 +10,7 @@ import {
   redisCache,
 } from '../../../client/index.ts';
 import { RedisProcess, until } from '../../support/redis.ts';
-import { commandsSent, loadLibrary } from './bench.ts';
+import { commandsSent, leased, loadLibrary, standing } from './bench.ts';
 
 let redis: RedisProcess;
 let cache: Cache;
@@ -38,18 +38,20 @@ async function open(options: RedisCacheOptions = {}): Promise<Cache> {
   return made;
 }
 const stored = (key = 'k'): Promise<void> =>
-  until(`${key} is stored`, async () => (await redis.admin().exists(`c:${key}`)) === 1);
+  until(`${key} is stored`, async () => (await standing(redis, `c:${key}`)) === 'entry');
 const noLease = (): Promise<void> =>
-  until('nobody holds a lease', async () => (await redis.admin().keys('c:~lease:*')).length === 0);
+  until('nobody holds a lease', async () => (await leased(redis, 'c')).length === 0);
 const decoded = async (key = 'k') => decodeEnvelope((await redis.admin().getBuffer(`c:${key}`)) as Buffer);
 const fail = (): never => {
   throw new Error('no luck');
 };
-const calls = (on: Cache, key: string, load: () => unknown, options = {}) =>
-  commandsSent(redis.admin(), async () => {
-    await on.getOrCompute(key, load, options);
-    await noLease();
-  }).then((names) => names.filter((name) => name !== 'KEYS'));
+const calls = async (on: Cache, key: string, load: () => unknown, options = {}) => {
+  const before = on.stats().writes;
+  return commandsSent(redis.admin(), async () => {
+    const { source } = await on.getOrComputeEntry(key, load, options);
+    if (source === 'loader') await until('it is stored', () => on.stats().writes > before);
+  });
+};
 
 describe('getOrCompute', () => {
   it('costs two commands for a cold miss, one for a hit, and a GET where hits are the rule', async () => {
@@ -201,7 +203,7 @@ describe('getOrCompute', () => {
     await own.close();
     finish('late');
     expect(await answer).toBe('late');
-    expect(await redis.admin().exists('c:k')).toBe(0);
+    expect(await standing(redis, 'c:k')).toBe('lease');
     await expect(own.getOrCompute('k', fail)).rejects.toThrowError('closed');
   });
 
@@ -253,11 +255,10 @@ describe('getOrCompute', () => {
       let finish: () => void = () => {};
       const gate = new Promise<void>((resolve) => (finish = resolve));
       const theirs = other.getOrCompute(key, () => gate.then(end)).catch((error: Error) => error.message);
-      await until('the other loads', async () => (await redis.admin().exists(`c:~lease:{c:${key}}`)) === 1);
+      await until('the other loads', async () => (await standing(redis, `c:${key}`)) === 'lease');
       const load = vi.fn(() => 'own');
       const answer = cache.getOrCompute(key, load);
-      // The mark of who waits is the 17th character of a lease.
-      await until('somebody waits', async () => (await redis.admin().strlen(`c:~lease:{c:${key}}`)) === 17);
+      await until('somebody waits', async () => (await standing(redis, `c:${key}`)) === 'awaited');
       await until('it is heard', async () => {
         return JSON.stringify(await redis.admin().pubsub('CHANNELS', 'c:~ready')) !== '[]';
       });
@@ -342,11 +343,7 @@ describe('getOrCompute, while Redis hangs', () => {
         expect(own.connection?.state.kind).toBe('ready');
         hung.resume();
         await own.ping();
-        await until(
-          'no lease is held',
-          async () => (await hung.admin().keys('c:~lease:*')).length === 0,
-          1500,
-        );
+        await until('no lease is held', async () => (await leased(hung, 'c')).length === 0, 1500);
         await own.close();
       }
     } finally {

@@ -1,117 +1,153 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Claim, seenOf } from '../../../client/compute/lease.ts';
+import { type Claim, headOf } from '../../../client/compute/lease.ts';
 import { hashTagOf, leaseKey } from '../../../client/compute/lease-key.ts';
-import { encodeEnvelope } from '../../../client/envelope.ts';
+import { decodeEnvelope, encodeEnvelope } from '../../../client/envelope.ts';
+import { encodePlaceholder, tokenOf } from '../../../client/placeholder.ts';
 import { RedisProcess, until } from '../../support/redis.ts';
-import { commandsSent, loadLibrary, Party } from './bench.ts';
+import { commandsSent, loadLibrary, Party, SCRIPTING } from './bench.ts';
 
 const payload = encodeEnvelope({ answer: 42 });
+const stale = encodeEnvelope('stale');
 const LEASE = leaseKey('ns', 'ns:k');
+const WAYS = Object.keys(SCRIPTING) as (keyof typeof SCRIPTING)[];
 
-/** The two ways to the same meaning. */
-for (const way of ['functions', 'plain commands'] as const) {
-  describe(`leases by ${way}`, () => {
-    let redis: RedisProcess;
-    let first: Party;
-    let second: Party;
+describe.each(WAYS)('leases by %s', (way) => {
+  let redis: RedisProcess;
+  let first: Party;
+  let second: Party;
 
-    beforeAll(async () => {
-      redis = await RedisProcess.start();
-      if (way === 'functions') await loadLibrary(redis);
-    });
-    beforeEach(async () => {
+  beforeAll(async () => {
+    redis = await RedisProcess.start();
+  });
+  beforeEach(async () => {
+    await redis.admin().flushdb();
+    first = new Party(redis, { way });
+    second = new Party(redis, { way });
+    await Promise.all([first.remote.ping(), second.remote.ping()]);
+  });
+  afterEach(async () => {
+    expect(first.remote.procedures.way ?? way).toBe(way);
+    await first[Symbol.asyncDispose]();
+    await second[Symbol.asyncDispose]();
+  });
+  afterAll(() => redis[Symbol.asyncDispose]());
+
+  const mine = async (party: Party): Promise<Claim> => {
+    const claim = party.claim('ns:k');
+    expect(await claim.fetch()).toEqual({ kind: 'mine' });
+    return claim;
+  };
+  /** The lease to replace an entry. */
+  const replacing = async (party: Party): Promise<Claim> => {
+    const claim = party.claim('ns:k');
+    expect(await claim.take(false)).toEqual({ kind: 'mine', head: headOf(stale) });
+    return claim;
+  };
+
+  it('gives an absent entry to one, and says who has it to the other', async () => {
+    await mine(first);
+    const held = await second.claim('ns:k').fetch();
+    expect(held).toMatchObject({ kind: 'held', token: expect.stringMatching(/^[0-9a-f]{16}$/) });
+    expect((held as { leftMs: number }).leftMs).toBeGreaterThan(1000);
+    expect(await second.claim('ns:k').take(true)).toMatchObject({ kind: 'held' });
+  });
+
+  it('are in the place of an absent entry, where a reader sees a miss that is no damage', async () => {
+    await mine(first);
+    const decoded = decodeEnvelope((await redis.admin().getBuffer('ns:k')) as Buffer);
+    expect(decoded).toMatchObject({ ok: true, value: undefined, freshness: { freshUntilMs: 0 } });
+    // A waiter marks it.
+    await second.claim('ns:k').fetch();
+    expect(decodeEnvelope((await redis.admin().getBuffer('ns:k')) as Buffer)).toEqual(decoded);
+    expect(await redis.admin().keys('*')).toEqual(['ns:k']);
+  });
+
+  it('gives the value where there is one', async () => {
+    await (await mine(first)).store(payload, 60_000);
+    expect(await second.claim('ns:k').fetch()).toEqual({ kind: 'value', payload });
+    const ttlMs = await redis.admin().pttl('ns:k');
+    expect(ttlMs).toBeGreaterThan(59_000);
+    expect(ttlMs).toBeLessThanOrEqual(60_000);
+  });
+
+  it('stores for ever where no expiry is asked for', async () => {
+    expect(await (await mine(first)).store(payload, null)).toBe(true);
+    expect(await redis.admin().pttl('ns:k')).toBe(-1);
+  });
+
+  it('recognises its own lease when the answer was lost', async () => {
+    const claim = await mine(first);
+    expect(await claim.fetch()).toEqual({ kind: 'mine' });
+    await redis.admin().set('ns:k', stale);
+    const again = await replacing(first);
+    expect(await again.take(false)).toEqual({ kind: 'mine', head: headOf(stale) });
+  });
+
+  it.each([
+    ['deleted', () => redis.admin().unlink('ns:k')],
+    ['flushed', () => redis.admin().flushdb()],
+    ['overwritten', () => redis.admin().set('ns:k', 'newer')],
+    ['overwritten by what is gone', () => overwriteForAMoment()],
+    ['taken over', () => takeOver()],
+  ])('stores nothing once the entry was %s', async (_, change) => {
+    for (const take of [mine, replacing]) {
       await redis.admin().flushdb();
-      first = new Party(redis);
-      second = new Party(redis);
-      await Promise.all([first.remote.ping(), second.remote.ping()]);
-    });
-    afterEach(async () => {
-      await first[Symbol.asyncDispose]();
-      await second[Symbol.asyncDispose]();
-    });
-    afterAll(() => redis[Symbol.asyncDispose]());
+      if (take === replacing) await redis.admin().set('ns:k', stale, 'PX', 60_000);
+      const claim = await take(first);
+      await change();
+      const before = await redis.admin().getBuffer('ns:k');
+      expect(await claim.store(payload, 60_000)).toBe(false);
+      expect(await redis.admin().getBuffer('ns:k')).toEqual(before);
+    }
+  });
+  const overwriteForAMoment = async (): Promise<void> => {
+    await redis.admin().set('ns:k', 'newer', 'PX', 1);
+    await until('it expires', async () => (await redis.admin().exists('ns:k')) === 0);
+  };
+  const takeOver = async (): Promise<void> => {
+    if ((await redis.admin().unlink(LEASE)) === 0) await redis.admin().unlink('ns:k');
+    expect(await second.claim('ns:k').take(false)).toMatchObject({ kind: 'mine' });
+  };
 
-    const mine = async (party: Party): Promise<Claim> => {
-      const claim = party.claim('ns:k');
-      expect(await claim.fetch()).toEqual({ kind: 'mine' });
-      return claim;
-    };
+  it('gives back only what is its own', async () => {
+    const slow = await mine(first);
+    await redis.admin().unlink('ns:k');
+    const quick = await mine(second);
+    await slow.release('failed');
+    expect(tokenOf((await redis.admin().getBuffer('ns:k')) as Buffer)).toBeDefined();
+    await quick.release('nothing');
+    expect(await redis.admin().exists('ns:k')).toBe(0);
+  });
 
-    it('gives an absent entry to one, and says who has it to the other', async () => {
-      await mine(first);
-      const held = await second.claim('ns:k').fetch();
-      expect(held).toMatchObject({ kind: 'held', token: expect.stringMatching(/^[0-9a-f]{16}$/) });
-      expect((held as { leftMs: number }).leftMs).toBeGreaterThan(1000);
-    });
+  it('replaces the stale value that was seen, beside which the lease is', async () => {
+    await redis.admin().set('ns:k', stale);
+    const claim = await replacing(first);
+    expect(await second.claim('ns:k').take(false)).toMatchObject({ kind: 'held' });
+    expect(await redis.admin().exists(LEASE)).toBe(1);
+    expect(await claim.store(payload, 60_000)).toBe(true);
+    expect(await redis.admin().getBuffer('ns:k')).toEqual(payload);
+    expect(await redis.admin().exists(LEASE)).toBe(0);
+  });
 
-    it('gives the value where there is one', async () => {
-      await (await mine(first)).store(payload, 60_000);
-      expect(await second.claim('ns:k').fetch()).toEqual({ kind: 'value', payload });
-      expect(await redis.admin().exists(LEASE)).toBe(0);
-      const ttlMs = await redis.admin().pttl('ns:k');
-      expect(ttlMs).toBeGreaterThan(59_000);
-      expect(ttlMs).toBeLessThanOrEqual(60_000);
-    });
+  it('takes an entry that has gone meanwhile as an absent one', async () => {
+    const claim = first.claim('ns:k');
+    expect(await claim.take(true)).toEqual({ kind: 'mine' });
+    expect(await claim.store(payload, 60_000)).toBe(true);
+  });
 
-    it('stores for ever where no expiry is asked for', async () => {
-      expect(await (await mine(first)).store(payload, null)).toBe(true);
-      expect(await redis.admin().pttl('ns:k')).toBe(-1);
-    });
-
-    it('recognises its own lease when the answer was lost', async () => {
-      const claim = await mine(first);
-      expect(await claim.fetch()).toEqual({ kind: 'mine' });
-    });
-
-    it('stores nothing once the lease was deleted, taken over or the entry set', async () => {
-      const deleted = await mine(first);
-      await redis.admin().unlink('ns:k', LEASE);
-      expect(await deleted.store(payload, 60_000)).toBe(false);
-
-      const slow = await mine(first);
-      await redis.admin().unlink(LEASE);
-      const quick = await mine(second);
-      expect(await slow.store(payload, 60_000)).toBe(false);
-      await slow.release('failed');
-      expect(await redis.admin().exists(LEASE)).toBe(1);
-      await quick.release('nothing');
-      expect(await redis.admin().exists(LEASE)).toBe(0);
-
-      const overtaken = await mine(first);
-      await redis.admin().set('ns:k', 'newer');
-      expect(await overtaken.store(payload, 60_000)).toBe(false);
-      expect(await redis.admin().get('ns:k')).toBe('newer');
-    });
-
-    it('replaces the stale value that was seen, and no other', async () => {
-      const stale = encodeEnvelope('stale');
-      await redis.admin().set('ns:k', stale);
-      const claim = first.claim('ns:k');
-      expect(await claim.take(false)).toEqual({ kind: 'mine' });
-      expect(await second.claim('ns:k').take(false)).toMatchObject({ kind: 'held' });
-      expect(await claim.store(payload, 60_000, seenOf(stale))).toBe(true);
-      expect(await claim.take(false)).toEqual({ kind: 'mine' });
-      expect(await claim.store(stale, 60_000, seenOf(stale))).toBe(false);
-      expect(await redis.admin().getBuffer('ns:k')).toEqual(payload);
-    });
-
-    it('replaces a stale value that expired meanwhile', async () => {
-      const claim = first.claim('ns:k');
-      await claim.take(false);
-      expect(await claim.store(payload, 60_000, seenOf(encodeEnvelope('stale')))).toBe(true);
-    });
-
-    it('tells who waits that the value is there, that there is none, or that the load failed', async () => {
-      await second.leases.signals.open();
+  it('tells who waits that the value is there, that there is none, or that the load failed', async () => {
+    await second.leases.signals.open();
+    for (const begin of [mine, replacing]) {
       for (const [end, outcomes] of [
         [(claim: Claim) => claim.store(payload, 60_000), ['v', 's']],
         [(claim: Claim) => claim.release('nothing'), ['n']],
         [(claim: Claim) => claim.release('failed'), ['f']],
       ] as const) {
         await redis.admin().flushdb();
-        const claim = await mine(first);
+        if (begin === replacing) await redis.admin().set('ns:k', stale);
+        const claim = await begin(first);
         const waiting = second.claim('ns:k');
-        const held = await waiting.fetch();
+        const held = await waiting.take(true);
         if (held.kind !== 'held') throw new Error(`it is ${held.kind}`);
         const woken = waiting.wait(held, 5000);
         await end(claim);
@@ -122,99 +158,101 @@ for (const way of ['functions', 'plain commands'] as const) {
         });
         if (wake.kind === 'told' && wake.outcome === 'v') expect(wake.payload).toEqual(payload);
       }
-    });
-
-    it('hears nothing of another lease, and is told by the time that its own is over', async () => {
-      await second.leases.signals.open();
-      await mine(first);
-      const waiting = second.claim('ns:k');
-      await redis.admin().pexpire(LEASE, 60);
-      const held = await waiting.fetch();
-      if (held.kind !== 'held') throw new Error(`it is ${held.kind}`);
-      await redis.admin().publish('ns:~ready', `${'0'.repeat(16)}f`);
-      expect(await waiting.wait(held, way === 'functions' ? 5000 : 60)).toEqual({ kind: 'silent' });
-    });
-
-    it('stores although a renewal was on its way', async () => {
-      const claim = await mine(first);
-      const { transactions, connection } = first.remote;
-      const run = transactions.run.bind(transactions);
-      let renewals = 0;
-      transactions.run = (keys, looks, decide) =>
-        run(keys, looks, (replies) => {
-          renewals += 1;
-          // Between WATCH and EXEC.
-          if (renewals === 1) void connection.request('PEXPIRE', [LEASE, 5_000]);
-          return decide(replies);
-        });
-      expect(await claim.store(payload, 60_000)).toBe(true);
-      expect(renewals).toBe(way === 'functions' ? 0 : 2);
-    });
-
-    it('renews its lease while it loads, and no longer once it is somebody else’s', async () => {
-      const short = new Party(redis, 600);
-      try {
-        const claim = short.claim('ns:k');
-        await claim.fetch();
-        const startedAt = Date.now();
-        await until('three leases have passed', () => Date.now() - startedAt > 1_800);
-        expect(await claim.store(payload, 60_000)).toBe(true);
-        await redis.admin().flushdb();
-        await claim.fetch();
-        await redis.admin().set(LEASE, 'f'.repeat(16), 'PX', 1_000);
-        await until('the other lease runs out', async () => (await redis.admin().exists(LEASE)) === 0);
-      } finally {
-        await short[Symbol.asyncDispose]();
-      }
-    });
-
-    it('takes over the lease of a holder that is dead', async () => {
-      const dead = new Party(redis, 100);
-      await dead.claim('ns:k').fetch();
-      await dead[Symbol.asyncDispose]();
-      const waiting = second.claim('ns:k');
-      const held = await waiting.fetch();
-      expect(held.kind).toBe('held');
-      await until('the lease is free', async () => (await waiting.fetch()).kind === 'mine', 1000);
-    });
-
-    it('purges an entry only while it is what was read', async () => {
-      await redis.admin().set('ns:k', 'poison');
-      expect(await first.remote.purge('ns:k', Buffer.from('other'))).toBe(false);
-      expect(await first.remote.purge('ns:k', Buffer.from('poison'))).toBe(true);
-      expect(await first.remote.purge('ns:k', Buffer.from('poison'))).toBe(false);
-    });
-
-    it('needs so many commands', async () => {
-      const expected =
-        way === 'functions'
-          ? { cold: ['FCALL', 'FCALL'], hit: ['FCALL'] }
-          : {
-              cold: 'GET SET WATCH GET MGET MULTI SET UNLINK PUBLISH EXEC'.split(' '),
-              hit: ['GET'],
-            };
-      // One function call that is in vain tells a connection that there is no library.
-      await first.claim('ns:other').fetch();
-      const cold = async () => (await mine(first)).store(payload, 60_000);
-      expect(await commandsSent(redis.admin(), cold)).toEqual(expected.cold);
-      expect(await commandsSent(redis.admin(), () => first.claim('ns:k').fetch())).toEqual(expected.hit);
-    });
+    }
   });
-}
+
+  it('hears nothing of another lease, and is told by the time that its own is over', async () => {
+    await second.leases.signals.open();
+    await mine(first);
+    const waiting = second.claim('ns:k');
+    await redis.admin().pexpire('ns:k', 60);
+    const held = await waiting.fetch();
+    if (held.kind !== 'held') throw new Error(`it is ${held.kind}`);
+    await redis.admin().publish('ns:~ready', `${'0'.repeat(16)}f`);
+    expect(await waiting.wait(held, way === 'commands' ? 60 : 5000)).toEqual({ kind: 'silent' });
+  });
+
+  it('renews its lease until it has stored, and no longer once it is somebody else’s', async () => {
+    await using short = new Party(redis, { leaseMs: 600, way });
+    for (const begin of [mine, replacing]) {
+      await redis.admin().flushdb();
+      // Its own end would come before that of the load.
+      if (begin === replacing) await redis.admin().set('ns:k', stale, 'PX', way === 'commands' ? 5000 : 900);
+      const claim = await begin(short);
+      const startedAt = Date.now();
+      await until('three leases have passed', () => Date.now() - startedAt > 1_800);
+      expect(await claim.store(payload, 60_000)).toBe(true);
+    }
+    await redis.admin().flushdb();
+    await mine(short);
+    await redis.admin().set('ns:k', encodePlaceholder('f'.repeat(16)), 'PX', 1_000);
+    await until('the other lease expires', async () => (await redis.admin().exists('ns:k')) === 0);
+  });
+
+  it('takes over the lease of a holder that is dead', async () => {
+    const dead = new Party(redis, { leaseMs: 100, way });
+    await dead.claim('ns:k').fetch();
+    await dead[Symbol.asyncDispose]();
+    const waiting = second.claim('ns:k');
+    const held = await waiting.fetch();
+    expect(held.kind).toBe('held');
+    await until('the lease is free', async () => (await waiting.fetch()).kind === 'mine', 1000);
+  });
+
+  it('purges an entry only while it is what was read', async () => {
+    await redis.admin().set('ns:k', 'poison');
+    expect(await first.remote.purge('ns:k', Buffer.from('other'))).toBe(false);
+    expect(await first.remote.purge('ns:k', Buffer.from('poison'))).toBe(true);
+    expect(await first.remote.purge('ns:k', Buffer.from('poison'))).toBe(false);
+  });
+
+  it('changes what is left to an entry only while it is what was read', async () => {
+    const { remote } = first;
+    await redis.admin().set('ns:k', payload);
+    expect(await remote.update('ns:k', stale, 60_000, undefined)).toBe(false);
+    expect(await remote.update('ns:k', payload, 60_000, undefined)).toBe(true);
+    expect(await redis.admin().pttl('ns:k')).toBeGreaterThan(59_000);
+    expect(await remote.update('ns:k', payload, null, undefined)).toBe(true);
+    expect(await redis.admin().pttl('ns:k')).toBe(-1);
+    expect(await remote.update('ns:k', payload, 60_000, stale)).toBe(true);
+    expect(await redis.admin().getBuffer('ns:k')).toEqual(stale);
+    expect(await remote.update('ns:k', stale, null, payload)).toBe(true);
+    expect(await redis.admin().pttl('ns:k')).toBe(-1);
+  });
+
+  it('needs so many commands', async () => {
+    const procedure = { functions: 'FCALL', scripts: 'EVALSHA', commands: '' }[way];
+    const transaction = (looks: string, writes: string): string[] =>
+      `WATCH ${looks} MULTI ${writes} EXEC`.split(' ');
+    const expected =
+      way === 'commands'
+        ? {
+            hit: ['GET'],
+            cold: ['GET', 'SET', ...transaction('GETRANGE', 'SET'), 'PUBLISH'],
+            failed: ['GET', 'SET', ...transaction('GETRANGE', 'UNLINK'), 'PUBLISH'],
+            replaced: ['GETRANGE', 'SET', ...transaction('GETRANGE GETRANGE', 'SET UNLINK'), 'PUBLISH'],
+          }
+        : {
+            hit: [procedure],
+            cold: [procedure, procedure],
+            failed: [procedure, procedure],
+            replaced: [procedure, procedure],
+          };
+    // The first call on a connection finds out which way is open.
+    await first.claim('ns:other').fetch();
+    const sent = (work: () => Promise<unknown>) => commandsSent(redis.admin(), work);
+    expect(await sent(async () => (await mine(first)).store(payload, 60_000))).toEqual(expected.cold);
+    expect(await sent(() => first.claim('ns:k').fetch())).toEqual(expected.hit);
+    await redis.admin().flushdb();
+    expect(await sent(async () => (await mine(first)).release('failed'))).toEqual(expected.failed);
+    await redis.admin().set('ns:k', stale);
+    expect(await sent(async () => (await replacing(first)).store(payload, 60_000))).toEqual(
+      expected.replaced,
+    );
+  });
+});
 
 describe('leases', () => {
-  it('try the functions again after a reconnect', async () => {
-    await using redis = await RedisProcess.start();
-    await using party = new Party(redis);
-    await party.claim('ns:a').fetch();
-    expect(party.remote.functions.absent).toBe(true);
-    await loadLibrary(redis);
-    await redis.admin().call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-    await until('it is connected again', () => !party.remote.functions.absent);
-    await party.claim('ns:b').fetch();
-    expect(party.remote.functions.absent).toBe(false);
-  });
-
   it('wait by asking when there is no subscriber, and by the subscriber again after it was lost', async () => {
     await using redis = await RedisProcess.start();
     await loadLibrary(redis);

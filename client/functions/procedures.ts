@@ -1,0 +1,227 @@
+/**
+ * The procedures of `redis_cache_kit.lua`, by the first way that the server and the user allow:
+ *
+ *   functions   FCALL; where the library is missing the client loads it (FUNCTION LOAD), if it may
+ *   scripts     EVALSHA; where the script is missing it is sent once with its text (EVAL, or SCRIPT LOAD)
+ *   commands    neither: `run` says so, and its caller uses plain commands
+ *
+ * The first call on a connection finds the way, calls that come meanwhile wait for it. A reconnect repeats the search, except that
+ * functions are tried at once. A command that is denied, renamed or unknown closes its way; an error of the server's state (OOM,
+ * NOREPLICAS, BUSY) is the caller's and closes none.
+ */
+import type { CallOptions } from '../connection/commands.ts';
+import type { CacheConnection } from '../connection/index.ts';
+import type { Argument } from '../connection/link.ts';
+import { CommandError } from '../errors.ts';
+import { LIBRARY, SCRIPT, SCRIPT_SHA1 } from './source.ts';
+
+export type Procedure = 'fetch' | 'take' | 'store' | 'renew' | 'release' | 'purge' | 'update';
+
+/** Plain commands have to do. */
+export const ABSENT = Symbol('no procedures');
+
+export type Way = 'functions' | 'scripts' | 'commands';
+
+export interface ScriptingTerms {
+  /** The client loads the library where it is missing. */
+  readonly loadFunctions: boolean;
+  /** Scripts are used where there are no functions. */
+  readonly evalScripts: boolean;
+}
+
+interface Call {
+  readonly name: Procedure;
+  /** All in one slot. */
+  readonly keys: readonly string[];
+  readonly args: readonly Argument[];
+  readonly options: CallOptions;
+}
+
+const UNAVAILABLE = Symbol('unavailable');
+
+export class Procedures {
+  readonly #connection: CacheConnection;
+  readonly #terms: ScriptingTerms;
+  #way: Way | undefined;
+  #search: Promise<unknown> | undefined;
+  #searches = 0;
+  /** The script is on its way to a server that lacks it. */
+  #sending: Promise<unknown> | undefined;
+  #isEvalClosed = false;
+  /** FCALL is there, and the library is not. */
+  #isMissing = false;
+  /** Answers of the server to the search for a way: while they come, it is alive. */
+  steps = 0;
+
+  constructor(connection: CacheConnection, terms: ScriptingTerms) {
+    this.#connection = connection;
+    this.#terms = terms;
+    connection.on((event) => {
+      if (event.type !== 'ready') return;
+      this.#isEvalClosed = false;
+      if (this.#way !== 'functions') this.#way = undefined;
+    });
+  }
+
+  /** undefined: not known yet. */
+  get way(): Way | undefined {
+    return this.#way;
+  }
+
+  /** The reply, with Buffers; `ABSENT` where only plain commands are left. */
+  run(
+    name: Procedure,
+    keys: readonly string[],
+    args: readonly Argument[],
+    options: CallOptions = {},
+  ): Promise<unknown> {
+    return this.#run({ name, keys, args, options: { ...options, buffers: true } });
+  }
+
+  #run(call: Call): Promise<unknown> {
+    if (this.#way === 'commands') return Promise.resolve(ABSENT);
+    if (this.#way === undefined) return this.#afterSearch(call);
+    const searches = this.#searches;
+    const reply = this.#way === 'functions' ? this.#callFunction(call) : this.#callScript(call);
+    return reply.catch((error: unknown) => {
+      if (!isUnavailable(error)) throw error;
+      // Unless another call has found the next way meanwhile.
+      if (searches === this.#searches) this.#way = undefined;
+      return this.#run(call);
+    });
+  }
+
+  async #afterSearch(call: Call): Promise<unknown> {
+    if (this.#search) {
+      await this.#search.catch((error: unknown) => {
+        // The server did not answer, and would not answer the others.
+        if (this.#way === undefined) throw error;
+      });
+      return this.#run(call);
+    }
+    const search = this.#find(call);
+    this.#search = search;
+    try {
+      return await search;
+    } finally {
+      this.#search = undefined;
+      this.#searches += 1;
+    }
+  }
+
+  /** Runs the call by the first way that is open, which is the connection's from then on. */
+  async #find(call: Call): Promise<unknown> {
+    const { loadFunctions, evalScripts } = this.#terms;
+    let reply = await this.#try('functions', () => this.#callFunction(call));
+    if (reply === UNAVAILABLE && this.#isMissing && loadFunctions && (await this.#loadLibrary()))
+      reply = await this.#try('functions', () => this.#callFunction(call));
+    // With its text at once: the server has hardly seen it before.
+    if (reply === UNAVAILABLE && evalScripts)
+      reply = await this.#try('scripts', () => this.#sendScript(call));
+    if (reply !== UNAVAILABLE) return reply;
+    this.#way = 'commands';
+    return ABSENT;
+  }
+
+  async #try(way: Way, attempt: () => Promise<unknown>): Promise<unknown> {
+    try {
+      const reply = await attempt();
+      this.#way = way;
+      return reply;
+    } catch (error) {
+      if (!isUnavailable(error)) {
+        // It has run: the way is open, although this call was refused.
+        if (error instanceof CommandError && PASSED_ON.test(error.message)) this.#way = way;
+        throw error;
+      }
+      this.#isMissing = /function not found/i.test((error as Error).message);
+      return UNAVAILABLE;
+    } finally {
+      this.steps += 1;
+    }
+  }
+
+  /** False: the user may not, or the server takes nothing at the moment. */
+  async #loadLibrary(): Promise<boolean> {
+    try {
+      await this.#load('FUNCTION', 'LOAD', 'REPLACE', LIBRARY);
+      return true;
+    } catch (error) {
+      if (error instanceof CommandError) return false;
+      throw error;
+    } finally {
+      this.steps += 1;
+    }
+  }
+
+  #callFunction({ name, keys, args, options }: Call): Promise<unknown> {
+    return this.#connection.request('FCALL', [`rck2_${name}`, keys.length, ...keys, ...args], options);
+  }
+
+  async #callScript(call: Call): Promise<unknown> {
+    try {
+      return await this.#callBySum(call);
+    } catch (error) {
+      if (!isNoScript(error)) throw error;
+    }
+    // Whoever comes second finds it there, unless it is in another node.
+    if (this.#sending) {
+      await this.#sending;
+      try {
+        return await this.#callBySum(call);
+      } catch (error) {
+        if (!isNoScript(error)) throw error;
+      }
+    }
+    const sent = this.#sendScript(call);
+    this.#sending = sent.catch(() => {});
+    try {
+      return await sent;
+    } finally {
+      this.#sending = undefined;
+    }
+  }
+
+  #callBySum({ name, keys, args, options }: Call): Promise<unknown> {
+    return this.#connection.request('EVALSHA', [SCRIPT_SHA1, keys.length, ...keys, ...args, name], options);
+  }
+
+  /** Calls it with its text, from then on known to the server; where EVAL is closed SCRIPT LOAD may be open. */
+  async #sendScript(call: Call): Promise<unknown> {
+    const { name, keys, args, options } = call;
+    if (!this.#isEvalClosed) {
+      try {
+        return await this.#connection.request('EVAL', [SCRIPT, keys.length, ...keys, ...args, name], options);
+      } catch (error) {
+        if (!isUnavailable(error)) throw error;
+        this.#isEvalClosed = true;
+      }
+    }
+    try {
+      return await this.#callBySum(call);
+    } catch (error) {
+      if (!isNoScript(error)) throw error;
+    }
+    await this.#load('SCRIPT', 'LOAD', SCRIPT);
+    return this.#callBySum(call);
+  }
+
+  #load(command: string, ...args: readonly string[]): Promise<unknown> {
+    return this.#connection.request(command, args, { impatient: true });
+  }
+}
+
+const isNoScript = (error: unknown): boolean => error instanceof CommandError && error.code === 'NOSCRIPT';
+
+/** Errors that a script passes on, which Redis 6.2 puts behind a text of its own. */
+const PASSED_ON = /(^|[\s:-])(OOM|NOREPLICAS|MISCONF|READONLY|WRONGTYPE) /;
+/** A right to a key, not to a command, in the words of 6.2, 7.0, 7.2 and scripts. */
+const ABOUT_KEYS = /(permissions? to access|can't access).*\bkeys?\b/i;
+
+/** The command is denied, renamed or unknown, or lacks what it calls: the same call never succeeds on this connection. */
+function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof CommandError)) return false;
+  const { code, message } = error;
+  if (code !== 'ERR' && code !== 'NOPERM' && code !== 'NOSCRIPT') return false;
+  return !PASSED_ON.test(message) && !ABOUT_KEYS.test(message);
+}

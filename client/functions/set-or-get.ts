@@ -1,0 +1,34 @@
+/**
+ * Sets a key where there is none, or says what it holds: `SET … NX GET` is one command from Redis 7.0 on; before it is a syntax
+ * error, and SET NX and GET do the same.
+ */
+import type { Argument } from '../connection/link.ts';
+import { CommandError } from '../errors.ts';
+
+/** Sends one command; replies to `GET` and `SET` as Buffers or as text, which is what `run` gives then. */
+export type Send = (command: string, args: readonly Argument[]) => Promise<unknown>;
+
+export class SetOrGet {
+  readonly #send: Send;
+  /** The server is older than 7.0. */
+  #isOld = false;
+
+  constructor(send: Send) {
+    this.#send = send;
+  }
+
+  /** null: the key was set; undefined: what it held is gone by now; else what it holds. `expiry`: `PX` or `EX`, and how long. */
+  async run(key: string, value: Argument, expiry: readonly Argument[]): Promise<unknown> {
+    if (!this.#isOld) {
+      try {
+        return await this.#send('SET', [key, value, 'NX', 'GET', ...expiry]);
+      } catch (error) {
+        if (!(error instanceof CommandError && /syntax error/i.test(error.message))) throw error;
+        this.#isOld = true;
+      }
+    }
+    const reply = await this.#send('SET', [key, value, 'NX', ...expiry]);
+    if (reply !== null) return null;
+    return (await this.#send('GET', [key])) ?? undefined;
+  }
+}

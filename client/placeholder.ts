@@ -1,0 +1,40 @@
+/**
+ * The placeholder of an absent entry while a process loads it: an envelope that says "nothing" and was fresh until 1970. A reader
+ * that has no notion of leases sees a miss and does not purge it.
+ *
+ *   0   header and checksum as of any envelope (`envelope.ts`)
+ *   20  token of the lease, 16 characters
+ *   36  1 once a process waits for the load, else 0
+ *
+ * `functions/redis_cache_kit.lua` makes and compares the same bytes.
+ */
+import { encodeEnvelope, type Freshness, seal } from './envelope.ts';
+
+export const TOKEN_LENGTH = 16;
+const TOKEN_AT = 20;
+export const PLACEHOLDER_BYTES = TOKEN_AT + TOKEN_LENGTH + 1;
+
+const BLANK = Buffer.concat([
+  encodeEnvelope(undefined, { nothing: true, freshness: { freshUntilMs: 0, loadMs: 0 } }),
+  Buffer.alloc(PLACEHOLDER_BYTES - TOKEN_AT),
+]);
+
+export function encodePlaceholder(token: string): Buffer {
+  const placeholder = Buffer.from(BLANK);
+  placeholder.write(token, TOKEN_AT, 'latin1');
+  return seal(placeholder);
+}
+
+/** The token of the lease whose placeholder begins like this; undefined: the bytes are an entry. */
+export function tokenOf(head: Buffer): string | undefined {
+  if (head.length !== PLACEHOLDER_BYTES) return undefined;
+  const isBlank =
+    BLANK.compare(head, 0, 4, 0, 4) === 0 && BLANK.compare(head, 8, TOKEN_AT, 8, TOKEN_AT) === 0;
+  return isBlank ? head.toString('latin1', TOKEN_AT, TOKEN_AT + TOKEN_LENGTH) : undefined;
+}
+
+/** Whether a process waits for the load of this placeholder. */
+export const isAwaited = (placeholder: Buffer): boolean => placeholder[PLACEHOLDER_BYTES - 1] === 1;
+
+/** Whether an entry that says "nothing" is a placeholder: no loader's answer was fresh until 1970. */
+export const isPlaceholder = (freshness: Freshness | undefined): boolean => freshness?.freshUntilMs === 0;

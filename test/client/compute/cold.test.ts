@@ -1,0 +1,115 @@
+/**
+ * Cold keys on servers without the library: every key is stored, by few commands, at any distance and for any user. Commands are
+ * counted; no time is measured.
+ */
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { type Cache, type CacheEvent, type RedisCacheOptions, redisCache } from '../../../client/index.ts';
+import { type Far, far } from '../../support/far.ts';
+import { RedisProcess, until } from '../../support/redis.ts';
+import { commandsSent, standing } from './bench.ts';
+
+const KEYS = 400;
+let redis: RedisProcess;
+/** The same server, 20 ms away and back. */
+let distant: Far;
+beforeAll(async () => {
+  redis = await RedisProcess.start();
+  distant = await far(redis.address, 10);
+});
+afterAll(async () => {
+  await distant[Symbol.asyncDispose]();
+  await redis[Symbol.asyncDispose]();
+});
+
+async function open(options: RedisCacheOptions = {}): Promise<Cache> {
+  const cache = redisCache({ address: distant.address, namespace: 'cold', ...options });
+  onTestFinished(async () => {
+    await cache.close();
+  });
+  await cache.ping();
+  return cache;
+}
+
+/** Loads so many keys at once, and returns the commands sent until all are stored. */
+async function load(cache: Cache, keys: number): Promise<readonly string[]> {
+  const names = Array.from({ length: keys }, (_, i) => `k${i}`);
+  const sent = await commandsSent(redis.admin(), async () => {
+    const values = await Promise.all(names.map((name) => cache.getOrCompute(name, () => `v ${name}`)));
+    expect(values).toEqual(names.map((name) => `v ${name}`));
+    await until(`${keys} keys are stored`, () => cache.stats().writes === keys);
+    // Wake-ups come behind what they tell of.
+    await cache.connection?.call('PING');
+  });
+  const states = await Promise.all(names.map((name) => standing(redis, `cold:${name}`)));
+  expect(states).toEqual(names.map(() => 'entry'));
+  return sent;
+}
+
+async function allow(
+  user: string,
+  ...rules: readonly string[]
+): Promise<{ username: string; password: string }> {
+  await redis.admin().call('ACL', 'SETUSER', user, 'reset', 'on', `>${user}`, ...rules);
+  return { username: user, password: user };
+}
+
+const withoutScripting = ['~*', '&*', '+@all', '-@scripting'];
+
+describe('400 cold keys at once, 20 ms from a server without the library, are all stored', () => {
+  it.each([
+    { user: 'the default user', by: 'FCALL', perMiss: 2 },
+    {
+      user: 'one without rights to channels',
+      rules: ['~*', 'resetchannels', '+@all'],
+      by: 'FCALL',
+      perMiss: 2,
+    },
+    {
+      user: 'one who may load no functions',
+      rules: ['~*', '&*', '+@all', '-function|load'],
+      by: 'EVALSHA',
+      perMiss: 2,
+    },
+    {
+      user: 'one who may call no functions',
+      rules: ['~*', '&*', '+@all', '-fcall'],
+      by: 'EVALSHA',
+      perMiss: 2,
+    },
+    {
+      user: 'one who may only load scripts',
+      rules: ['~*', '&*', '+@all', '-fcall', '-eval'],
+      by: 'EVALSHA',
+      perMiss: 2,
+    },
+    { user: 'one without scripting', rules: withoutScripting, by: 'SET', perMiss: 5 },
+    {
+      user: 'one without scripting and channels',
+      rules: [...withoutScripting, 'resetchannels'],
+      by: 'SET',
+      perMiss: 5,
+    },
+    {
+      user: 'one with the bare commands',
+      rules: ['~*', '-@all', '+get', '+getrange', '+set', '+unlink', '+ping'],
+      by: 'SET',
+      perMiss: 4,
+    },
+  ])('for $user, by $by: $perMiss commands each', async ({ rules, by, perMiss }) => {
+    await redis.admin().flushall();
+    await redis.admin().call('FUNCTION', 'FLUSH');
+    await redis.admin().script('FLUSH');
+    const cache = await open(rules && (await allow('limited', ...rules)));
+    const events: CacheEvent[] = [];
+    cache.on((event) => events.push(event));
+    const sent = await load(cache, KEYS);
+    const counts = new Map<string, number>();
+    for (const name of sent) counts.set(name, (counts.get(name) ?? 0) + 1);
+    const [most] = [...counts].toSorted(([, a], [, b]) => b - a);
+    expect([most?.[0], events]).toEqual([by, []]);
+    // Further commands: the search for a way, and those that are sent once for many keys.
+    const extra = sent.length - perMiss * KEYS;
+    expect([Object.fromEntries(counts), extra <= 30]).toEqual([Object.fromEntries(counts), true]);
+    expect(cache.stats()).toMatchObject({ writes: KEYS, loads: KEYS, refusals: 0 });
+  });
+});

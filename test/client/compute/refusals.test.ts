@@ -1,0 +1,184 @@
+/**
+ * A Redis that answers and refuses: what getOrCompute returns is its loader's value, and the refusal is counted and told. With and
+ * without tags, for one key and many, for absent, stale and graced values, by each way of running the steps.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type Cache, type CacheEvent, type RedisCacheOptions, redisCache } from '../../../client/index.ts';
+import { RedisProcess, until } from '../../support/redis.ts';
+import { leased, SCRIPTING } from './bench.ts';
+
+type Refused = Extract<CacheEvent, { type: 'refused' }>;
+
+let redis: RedisProcess;
+const opened: Cache[] = [];
+beforeAll(async () => {
+  redis = await RedisProcess.start({ conf: ['busy-reply-threshold 10'] });
+});
+afterEach(async () => {
+  for (const cache of opened.splice(0)) await cache.close();
+  await redis.admin().flushall();
+});
+afterAll(() => redis[Symbol.asyncDispose]());
+
+interface Told {
+  readonly cache: Cache;
+  readonly refused: Refused[];
+}
+
+async function open(options: RedisCacheOptions = {}): Promise<Told> {
+  const refused: Refused[] = [];
+  const cache = redisCache({
+    address: redis.address,
+    namespace: 'r',
+    compute: { patienceMs: 5000 },
+    ...options,
+  });
+  cache.on((event) => {
+    if (event.type === 'refused') refused.push(event);
+  });
+  opened.push(cache);
+  await cache.ping();
+  return { cache, refused };
+}
+
+/** How a server comes to refuse, by the word that it says. Each returns how that ends. */
+const STATES = {
+  async OOM() {
+    await redis.admin().config('SET', 'maxmemory', '1');
+    return () => redis.admin().config('SET', 'maxmemory', '0');
+  },
+  async NOREPLICAS() {
+    await redis.admin().config('SET', 'min-replicas-to-write', '1');
+    return () => redis.admin().config('SET', 'min-replicas-to-write', '0');
+  },
+  /** Its snapshot cannot be written, because a folder is in the place of the file. */
+  async MISCONF() {
+    const [, dir] = (await redis.admin().config('GET', 'dir')) as [string, string];
+    mkdirSync(join(dir, 'dump.rdb'), { recursive: true });
+    await redis.admin().config('SET', 'save', '3600 1');
+    // Unless the server has begun by itself.
+    await redis
+      .admin()
+      .bgsave()
+      .catch(() => {});
+    await until('the snapshot fails', async () =>
+      /rdb_last_bgsave_status:err/.test(await redis.admin().info('persistence')),
+    );
+    return () => redis.admin().config('SET', 'save', '');
+  },
+  /** A script that does not end. */
+  async BUSY() {
+    const other = new Redis({ ...redis.address, protocol: 2 });
+    const running = other.call('EVAL', 'while true do end', '0').catch(() => {});
+    await until('it is busy', () =>
+      redis
+        .admin()
+        .ping()
+        .then(
+          () => false,
+          (error: Error) => error.message.startsWith('BUSY'),
+        ),
+    );
+    return async () => {
+      await redis.admin().call('SCRIPT', 'KILL');
+      await running;
+      other.disconnect();
+    };
+  },
+} as const;
+
+const many = (value: string) => (keys: readonly string[]) => new Map(keys.map((key) => [key, value]));
+const fail = (): never => {
+  throw new Error('no luck');
+};
+const STALE = { ttlSeconds: 0.05, staleWhileRevalidateSeconds: 600 };
+const GRACED = { ttlSeconds: 0.05, graceSeconds: 600 };
+
+describe.each(Object.keys(STATES) as (keyof typeof STATES)[])('a Redis that says %s', (code) => {
+  it.each(Object.keys(SCRIPTING) as (keyof typeof SCRIPTING)[])(
+    'is answered by the loader, by %s',
+    async (way) => {
+      const { cache, refused } = await open({ scripting: SCRIPTING[way] });
+      await cache.getOrCompute('stale', () => 'old', STALE);
+      await cache.getOrCompute('stale:tagged', () => 'old', { ...STALE, tags: ['t'] });
+      await cache.getOrCompute('graced', () => 'old', GRACED);
+      await cache.getOrCompute('there', () => 'there');
+      await until('all are stored', () => cache.stats().writes === 4);
+      await until('they are stale', async () => (await cache.getMany(['stale', 'graced'])).size === 0);
+      const end = await STATES[code]();
+      try {
+        const load = () => 'loaded';
+        expect(await cache.getOrCompute('absent', load)).toBe('loaded');
+        expect(await cache.getOrCompute('absent:tagged', load, { tags: ['t', 'u'] })).toBe('loaded');
+        expect(await cache.getOrComputeMany(['a', 'b'], many('loaded'))).toEqual(many('loaded')(['a', 'b']));
+        const tagged = { tags: ['t'] };
+        expect((await cache.getOrComputeMany(['c', 'd'], many('loaded'), tagged)).size).toBe(2);
+        // An entry is read where Redis still answers reads.
+        const isRead = code !== 'BUSY';
+        const stale = isRead ? 'old' : 'loaded';
+        expect(await cache.getOrCompute('stale', load, STALE)).toBe(stale);
+        expect(await cache.getOrCompute('stale:tagged', load, { ...STALE, tags: ['t'] })).toBe(stale);
+        expect(await cache.getOrCompute('there', load)).toBe(isRead ? 'there' : 'loaded');
+        if (isRead) expect(await cache.getOrCompute('graced', fail, GRACED)).toBe('old');
+        expect(await cache.getOrCompute('expired', load, { ttlSeconds: 1 })).toBe('loaded');
+        await expect(cache.getOrCompute('failing', fail)).rejects.toThrowError('no luck');
+        await until('it is counted', () => cache.stats().refusals >= (isRead ? 6 : 3));
+        expect(new Set(refused.map((event) => event.code))).toEqual(new Set([code]));
+        // One event a second for each kind, whatever their number.
+        expect(refused.length).toBeLessThanOrEqual(8);
+        expect(cache.metrics()).toMatch(/^cache_redis_refusals_total\{[^}]*\} [1-9]/m);
+      } finally {
+        await end();
+      }
+      // And as ever when it takes writes again.
+      const { cache: next } = await open();
+      expect(await next.getOrCompute('after', () => 'v')).toBe('v');
+      await until('it is stored', async () => (await next.get('after')) === 'v');
+      await until('no lease is left', async () => (await leased(redis, 'r')).length === 0);
+    },
+  );
+});
+
+describe('a user whom Redis denies', () => {
+  it.each([
+    ['the keys', ['~other:*', '&*', '+@all'], 'lease'],
+    ['to write', ['~*', '&*', '+@all', '-@write', '-@scripting'], 'lease'],
+    ['the versions of tags', ['~r:k*', '&*', '+@all'], 'tags'],
+  ] as const)('%s gets what its loader returns', async (_, rules, step) => {
+    await redis.admin().call('ACL', 'SETUSER', 'denied', 'reset', 'on', '>denied', ...rules);
+    const { cache, refused } = await open({ username: 'denied', password: 'denied' });
+    expect(await cache.getOrCompute('k', () => 'v', { tags: ['t'] })).toBe('v');
+    expect(await cache.getOrComputeMany(['k1', 'k2'], many('v'), { tags: ['t'] })).toEqual(
+      many('v')(['k1', 'k2']),
+    );
+    await until('it is told', () => refused.some((event) => event.step === step));
+    expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(['NOPERM']));
+  });
+
+  it('is told of each kind once a second, with how often it happened', async () => {
+    await redis.admin().call('ACL', 'SETUSER', 'denied', 'reset', 'on', '>denied', '~other:*', '+@all');
+    const { cache, refused } = await open({ username: 'denied', password: 'denied' });
+    await until('the second event of a kind', async () => {
+      await cache.getOrCompute('k', () => 'v');
+      return refused.some(({ count }) => count > 1);
+    });
+    const reported = refused.reduce((sum, { count }) => sum + count, 0);
+    expect(reported).toBeLessThanOrEqual(cache.stats().refusals);
+    expect(cache.stats().errors).toBeGreaterThanOrEqual(cache.stats().refusals);
+  });
+});
+
+describe('a server that is no master any more', () => {
+  it('is answered by the loader', async () => {
+    await using lone = await RedisProcess.start();
+    const cache = redisCache({ address: lone.address, namespace: 'r', commandTimeoutMs: 300 });
+    opened.push(cache);
+    await cache.ping();
+    await lone.admin().replicaof('127.0.0.1', '1');
+    expect(await cache.getOrCompute('k', () => 'v', { tags: ['t'] })).toBe('v');
+    expect(await cache.getOrComputeMany(['a'], many('v'), { tags: ['t'] })).toEqual(many('v')(['a']));
+  });
+});
