@@ -17,6 +17,7 @@ import { Emitter } from './events.ts';
 import { Expiry, type TimedEntry } from './expiry.ts';
 import { Fallback } from './fallback.ts';
 import { Flights } from './flights.ts';
+import { assertName } from './identity.ts';
 import { composeInvalidation } from './invalidation/compose.ts';
 import type { Invalidation, InvalidationReceipt } from './invalidation/invalidation.ts';
 import type { MetricFamily } from './metrics/exposition.ts';
@@ -127,8 +128,7 @@ export class SupervisedCache implements Cache {
   }
 
   physicalKey(key: string): string {
-    if (typeof key !== 'string' || key === '')
-      throw new ConfigurationError(`key: ${String(key)} is not a text that is not empty`);
+    assertName('key', key);
     // What begins with it is the cache's own: versions of tags, leases, statistics.
     if (key.charCodeAt(0) === TILDE)
       throw new ConfigurationError(

@@ -19,6 +19,7 @@ import { BYTES_MAX, bytesOf } from './codec/binary-format.ts';
 import { deflated, inflated } from './codec/compression.ts';
 import { writeJson } from './codec/json.ts';
 import { SerializationError } from './errors.ts';
+import { assertName } from './identity.ts';
 
 const MAGIC = 0xce;
 const FORMAT = 2;
@@ -311,6 +312,7 @@ function schemaHash(schemaId: string | undefined): number {
   if (schemaId === undefined) return 0;
   let hash = hashes.get(schemaId);
   if (hash === undefined) {
+    assertName('schemaId', schemaId);
     // 0 means none.
     hash = createHash('sha256').update(schemaId).digest().readUInt32LE(0) || 1;
     if (hashes.size < 10_000) hashes.set(schemaId, hash);

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { schemaIdOf } from './codec/schema.ts';
 import { ConfigurationError } from './errors.ts';
+import { assertName } from './identity.ts';
 import { normalize } from './normalize.ts';
 import type { StandardSchema } from './types.ts';
 
@@ -111,8 +112,7 @@ function cellOf(component: number, decimals: number, i: number): number {
 
 /** Eight hex digits of a shape's name. */
 function schemaPart(schemaId: string): string {
-  if (typeof schemaId !== 'string' || schemaId === '')
-    throw new ConfigurationError(`schemaId: ${JSON.stringify(schemaId)} is not a text that is not empty`);
+  assertName('schemaId', schemaId);
   return createHash('sha256').update(schemaId).digest('hex').slice(0, 8);
 }
 
@@ -127,9 +127,8 @@ function versionPart(version: number): string {
 }
 
 function segment(name: string, text: string): string {
-  if (typeof text !== 'string' || !/^[^\s:*?[\]{}]+$/.test(text))
-    throw new ConfigurationError(
-      `${name}: ${JSON.stringify(text)} is empty or holds one of space : * ? [ ] { }`,
-    );
+  assertName(name, text);
+  if (/[\s:*?[\]{}]/.test(text))
+    throw new ConfigurationError(`${name}: ${JSON.stringify(text)} holds one of space : * ? [ ] { }`);
   return text;
 }

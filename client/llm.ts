@@ -2,6 +2,7 @@
  * Answers of language models: who asks the same model the same thing with the same parameters gets the same answer, and
  * the model is asked once. Kept with model, time and metadata; all answers of a model are invalidated by one command.
  */
+import { assertName } from './identity.ts';
 import { buildResponseKey } from './keys.ts';
 import type { Cache, ComputeCallOptions, LoadContext } from './types.ts';
 
@@ -85,6 +86,7 @@ export function llmCache(cache: Cache, options: LlmCacheOptions = {}): LlmCache 
 
 /** Models are named `llama3:8b` and `org/model`; keys and patterns have a meaning for `:`, `*` and others. */
 function escaped(model: string): string {
+  assertName('model', model);
   return encodeURIComponent(model).replace(
     /[*!'()]/g,
     (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,

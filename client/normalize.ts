@@ -4,6 +4,8 @@
  * Inputs that mean the same give the same text: properties in any order, Unicode in any composition, -0 and 0, a property
  * that is undefined and one that is absent. Inputs that differ in type differ in text (`1`, `'1'`, `1n`).
  */
+import { types } from 'node:util';
+import { isBareObject, isPlainObject } from './codec/plain.ts';
 import { ConfigurationError } from './errors.ts';
 
 /** A letter before each type keeps different types apart. */
@@ -28,11 +30,10 @@ export function normalize(value: unknown): string {
 }
 
 function normalizeObject(value: object): string {
-  if (Array.isArray(value)) return `[${value.map(normalize).join(',')}]`;
-  if (value instanceof Date) return `d${normalize(value.getTime())}`;
-  if (value instanceof Uint8Array) return `b${Buffer.from(value).toString('hex')}`;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null)
+  if (Array.isArray(value)) return `[${Array.from(value, normalize).join(',')}]`;
+  if (types.isDate(value)) return `d${normalize(value.getTime())}`;
+  if (types.isUint8Array(value)) return `b${Buffer.from(value).toString('hex')}`;
+  if (!isPlainObject(value) && !isBareObject(value))
     throw new ConfigurationError(
       `A ${value.constructor?.name ?? 'class'} cannot be part of a key; pass plain data`,
     );

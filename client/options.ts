@@ -8,6 +8,7 @@ import { type ResolvedCompute, resolveCompute } from './compute/options.ts';
 import { ConfigurationError } from './errors.ts';
 import type { FailureWindowOptions } from './failure-window.ts';
 import type { ScriptingTerms } from './functions/procedures.ts';
+import { assertName } from './identity.ts';
 import type { DomainPatterns } from './invalidation/domains.ts';
 import type { CodecChoice } from './parts.ts';
 import type {
@@ -90,8 +91,7 @@ function integer(path: string, value: unknown, fallback: number, min: number, ma
 
 function text(path: string, value: unknown, fallback: string): string {
   if (value === undefined) return fallback;
-  if (typeof value !== 'string' || value === '')
-    throw new ConfigurationError(`${path}: ${shown(value)} is not a text that is not empty`);
+  assertName(path, value);
   return value;
 }
 
@@ -246,7 +246,8 @@ export function resolveConnection(options: RedisOptions): ResolvedConnection {
 /** Redis refuses to be asked for a prefix and for a longer one beside it. */
 function resolvePrefixes(prefixes: readonly string[]): readonly string[] {
   for (const prefix of prefixes) {
-    if (typeof prefix !== 'string' || prefix === '' || prefix.startsWith('~'))
+    assertName('l1.prefixes', prefix);
+    if (prefix.startsWith('~'))
       throw new ConfigurationError(`l1.prefixes: ${shown(prefix)} is not the beginning of a key`);
     const longer = prefixes.find((other) => other !== prefix && other.startsWith(prefix));
     if (longer !== undefined)

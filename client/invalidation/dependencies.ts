@@ -7,6 +7,7 @@
  */
 import { TAGS_MAX } from '../envelope.ts';
 import { ConfigurationError } from '../errors.ts';
+import { assertName } from '../identity.ts';
 
 const DECLARED_MAX = 100_000;
 
@@ -26,6 +27,7 @@ export class Dependencies {
    * @throws ConfigurationError it would depend on itself, on too many keys, or too many keys have dependencies
    */
   declare(key: string, on: readonly string[]): void {
+    for (const name of [key, ...on]) assertName('dependencies', name);
     if (!this.#on.has(key) && this.#on.size >= this.#max)
       throw new ConfigurationError(`dependencies: ${this.#max} keys have some already`);
     const former = this.#on.get(key);

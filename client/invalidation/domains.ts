@@ -5,6 +5,7 @@
  * What was stored before the domain was named carries no tag of it and is not reached.
  */
 import { ConfigurationError } from '../errors.ts';
+import { assertName } from '../identity.ts';
 import { compileGlob, type Glob } from './glob.ts';
 
 /** A domain's logical keys, as Redis's patterns: `{ catalogue: ['product:*', 'category:*'] }`. */
@@ -16,6 +17,7 @@ export class Domains {
   constructor(domains: DomainPatterns = {}) {
     this.#globs = new Map(
       Object.entries(domains).map(([name, patterns]) => {
+        assertName('domains', name);
         if (!Array.isArray(patterns) || patterns.length === 0)
           throw new ConfigurationError(`domains.${name}: ${String(patterns)} names no pattern of keys`);
         return [name, patterns.map(compileGlob)];

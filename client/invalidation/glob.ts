@@ -3,6 +3,8 @@
  * last star only, so that no pattern takes longer than pattern times text. Left out: ranges with characters beyond ASCII, of
  * which Redis makes different things on different platforms.
  */
+import { assertName } from '../identity.ts';
+
 type Token =
   | { readonly kind: 'star' }
   | { readonly kind: 'one'; readonly matches: (byte: number) => boolean };
@@ -14,7 +16,9 @@ export interface Glob {
 
 const STAR: Token = { kind: 'star' };
 
+/** @throws ConfigurationError not a text, or empty */
 export function compileGlob(pattern: string): Glob {
+  assertName('pattern', pattern);
   const tokens = tokensOf(Buffer.from(pattern));
   return { source: pattern, matches: (text) => matches(tokens, Buffer.from(text)) };
 }

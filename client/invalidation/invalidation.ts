@@ -6,6 +6,7 @@
  * Left out: how each is done (`writer.ts`, `tags/`, `patterns.ts`), and which stamps an entry is stored with: `tagsOf` says whose.
  */
 import { ConfigurationError } from '../errors.ts';
+import { assertName } from '../identity.ts';
 import { Dependencies } from './dependencies.ts';
 import { type DomainPatterns, Domains } from './domains.ts';
 import { compileGlob } from './glob.ts';
@@ -159,9 +160,10 @@ function assertTags(tags: readonly string[]): readonly string[] {
 }
 
 function assertTag(tag: string): string {
-  if (typeof tag !== 'string' || tag === '' || tag.startsWith('~'))
+  assertName('tag', tag);
+  if (tag.startsWith('~'))
     throw new ConfigurationError(
-      `tag: ${JSON.stringify(tag)} is empty or begins with '~', which the cache keeps`,
+      `tag: ${JSON.stringify(tag)} begins with '~', which the cache keeps for itself`,
     );
   return tag;
 }

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildBatchKey, buildKey, buildResponseKey, ConfigurationError } from '../../client/index.ts';
@@ -26,6 +27,15 @@ describe('buildKey', () => {
     expect(buildKey('d', { a: 1, b: [{ c: 2, d: undefined }] })).toBe(buildKey('d', { b: [{ c: 2 }], a: 1 }));
     expect(buildKey('d', 'e\u0301')).toBe(buildKey('d', '\u00e9'));
     expect(buildKey('d', -0)).toBe(buildKey('d', 0));
+  });
+
+  it('takes plain data of another realm, and gives it the same key', () => {
+    const foreign: unknown = runInNewContext(
+      '({ a: 1, b: [{ c: "x" }], d: new Date(5), e: Object.create(null) })',
+    );
+    expect(buildKey('d', foreign)).toBe(buildKey('d', { a: 1, b: [{ c: 'x' }], d: new Date(5), e: {} }));
+    expect(() => buildKey('d', runInNewContext('new (class Point {})()'))).toThrowError('A Point cannot be');
+    expect(() => buildKey('d', runInNewContext('new Map()'))).toThrowError('A Map cannot be');
   });
 
   it('differs where inputs differ in type', () => {

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import {
@@ -102,6 +103,15 @@ describe('a wrapped function', () => {
     await until('the first result is stored', async () => (await cache.get(first.keyOf())) !== undefined);
     expect([await first.forget(), await first.forget()]).toEqual([true, false]);
     expect(await first()).toEqual({ n: 4 });
+  });
+
+  it('takes plain arguments of another realm', async () => {
+    const cache = kept(memoryCache());
+    let calls = 0;
+    const counted = wrap(async (_: unknown) => ++calls, { cache, domain: 'realm' });
+    await counted({ a: [1] });
+    await counted(runInNewContext('({ a: [1] })'));
+    expect(calls).toBe(1);
   });
 
   it('rejects arguments that make no key instead of sharing one', async () => {
