@@ -1,22 +1,33 @@
 /**
- * Says what a redis.conf or sentinel.conf gets wrong: line, reason with its source, remedy. Pure: it sees the text alone,
- * so that what an `include` or an ACL file adds is outside its view.
+ * Says what a redis.conf, valkey.conf or sentinel.conf gets wrong: line, reason with its source, remedy. Pure: it sees the
+ * text alone, so that what an `include` or an ACL file adds, and what only the machine knows, is outside its view.
  *
- * text ─▶ Conf ─▶ syntax rules + the rules of its kind ─▶ findings, worst first on each line
+ * text + servers ─▶ lines ─▶ start rules (does each server start?) ─▶ rules of its kind over the lines that are accepted
+ *                                                                  ─▶ findings by line, worst first on each
  */
+import { canonicalName } from './conf-grammar/index.ts';
+import { type ConfLine, parseConf } from './conf-text.ts';
 import { Conf } from './lint/conf.ts';
 import type { Finding, Severity } from './lint/finding.ts';
+import { detectFamily, type LintTarget, serversOf } from './lint/known-servers.ts';
 import { redisRules } from './lint/redis-rules.ts';
 import { sentinelRules } from './lint/sentinel-rules.ts';
+import type { Mode } from './lint/start/index.ts';
+import { startRules } from './lint/start-rules.ts';
 import { syntaxRules } from './lint/syntax-rules.ts';
+import { checkText } from './lint/text-rules.ts';
 
 export type { Finding, Severity } from './lint/finding.ts';
+export { type LintTarget, parseTarget } from './lint/known-servers.ts';
 
 export interface LintOptions {
   /** Default: `sentinel` where the text has a `sentinel` line. */
   readonly kind?: 'redis' | 'sentinel';
-  /** The version that it is for; without it, all from 7.0 to 8.x. */
-  readonly version?: string;
+  /**
+   * The server that it is for. Without a version: every one that the kit supports. Without a target: Valkey where a line
+   * is of Valkey alone, else Redis.
+   */
+  readonly target?: LintTarget;
   /** Cores of the machine that it is for; without it io-threads is not judged. */
   readonly cores?: number;
 }
@@ -24,15 +35,35 @@ export interface LintOptions {
 const ORDER: Readonly<Record<Severity, number>> = { error: 0, warning: 1, info: 2 };
 
 export function lintConf(text: string, options: LintOptions = {}): Finding[] {
-  const conf = new Conf(text);
-  const kind = options.kind ?? confKind(conf);
-  const rules = kind === 'sentinel' ? sentinelRules(conf) : redisRules(conf, options.cores);
-  return [...syntaxRules(conf, options.version), ...rules].sort(
+  const lines = parseConf(text).filter((line) => line.name !== undefined);
+  const mode = options.kind === undefined ? detectMode(lines) : MODES[options.kind];
+  const servers = serversOf(options.target ?? { family: detectFamily(lines) });
+  const binary = checkText(text, lines, servers, mode);
+  if (binary !== undefined) return [binary];
+  const start = startRules(lines, servers, mode);
+  return [...start.findings, ...rulesOf(start.invalidLines)].sort(
     (a, b) =>
       a.line - b.line || ORDER[a.severity] - ORDER[b.severity] || a.directive.localeCompare(b.directive),
   );
+
+  function rulesOf(invalid: ReadonlySet<number>): readonly Finding[] {
+    const conf = new Conf(lines.filter(({ line }) => !invalid.has(line)));
+    const names = new Set(
+      lines.filter(({ line }) => invalid.has(line)).map(({ name }) => canonicalName(name ?? '')),
+    );
+    const found = [
+      ...syntaxRules(conf, servers),
+      ...(mode === 'sentinel'
+        ? sentinelRules(conf, servers)
+        : redisRules(conf, { servers, cores: options.cores })),
+    ];
+    // That a line is missing is no finding where it is there and refused.
+    return found.filter(({ line, directive }) => line !== 0 || !names.has(directive));
+  }
 }
 
-function confKind(conf: Conf): 'redis' | 'sentinel' {
-  return conf.lines.some((line) => line.name?.startsWith('sentinel') === true) ? 'sentinel' : 'redis';
+const MODES = { redis: 'server', sentinel: 'sentinel' } as const;
+
+function detectMode(lines: readonly ConfLine[]): Mode {
+  return lines.some(({ name }) => name?.startsWith('sentinel ') === true) ? 'sentinel' : 'server';
 }

@@ -7,42 +7,86 @@ export interface ConfLine {
   /** 1-based. */
   readonly line: number;
   readonly raw: string;
-  /** Lower case; `sentinel down-after-milliseconds` for Sentinel's own; undefined for a comment or an empty line. */
+  /** Lower case; `sentinel down-after-milliseconds` for options of Sentinel; undefined for a comment or an empty line. */
   readonly name: string | undefined;
   readonly args: readonly string[];
   /** Set where the quotes do not balance: Redis refuses to start. */
   readonly broken?: string;
 }
 
+/** Bytes that the server reads of a file at once (CONFIG_READ_LEN). */
+const READ_MAX_BYTES = 1024;
+
 export function parseConf(text: string): readonly ConfLine[] {
-  return text
-    .replace(/\n$/, '')
-    .split('\n')
-    .map((raw, index) => parseLine(raw, index + 1));
+  const lines = text.replace(/\n$/, '').split('\n');
+  const numbered = lines.map((raw, index) => ({ raw, line: index + 1 }));
+  const read = text.includes('\0') ? dropAfterZeroBytes(numbered) : numbered;
+  return read.map(({ raw, line }) => parseLine(raw, line));
+}
+
+interface NumberedLine {
+  readonly raw: string;
+  readonly line: number;
+}
+
+/** Lines as the server keeps them: a zero byte drops the rest of its line and the line break, so the next line is appended. */
+function dropAfterZeroBytes(lines: readonly NumberedLine[]): readonly NumberedLine[] {
+  const kept: { raw: string; line: number }[] = [];
+  let isContinued = false;
+  for (const { raw, line } of lines) {
+    const end = raw.indexOf('\0');
+    const part = end === -1 ? raw : raw.slice(0, end) + laterPieces(raw, end);
+    const last = kept.at(-1);
+    if (isContinued && last !== undefined) last.raw += part;
+    else kept.push({ raw: part, line });
+    isContinued = end !== -1;
+  }
+  return kept;
+}
+
+/** A long line is read in pieces: the server keeps the pieces after the one with the zero byte. */
+function laterPieces(raw: string, end: number): string {
+  const next = (Math.floor(end / READ_MAX_BYTES) + 1) * READ_MAX_BYTES;
+  if (next >= raw.length) return '';
+  const rest = raw.slice(next);
+  const zero = rest.indexOf('\0');
+  return zero === -1 ? rest : rest.slice(0, zero) + laterPieces(rest, zero);
 }
 
 function parseLine(raw: string, line: number): ConfLine {
-  const text = raw.trim();
+  // sdstrim: not every white space of Unicode, nor every one of C.
+  const text = raw.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
   if (text === '' || text.startsWith('#')) return { line, raw, name: undefined, args: [] };
   const words = splitArguments(text);
   if (words === undefined) {
-    const name = text.split(/\s/)[0]?.toLowerCase() ?? '';
+    const name = asciiLowerCase(text.split(/[ \t]/)[0] ?? '');
     return { line, raw, name, args: [], broken: 'quotes do not balance' };
   }
   const [first = '', ...rest] = words;
-  const name = first.toLowerCase();
+  if (words.length === 0) return { line, raw, name: undefined, args: [] };
+  const name = asciiLowerCase(first);
   if (name !== 'sentinel') return { line, raw, name, args: rest };
-  return { line, raw, name: `sentinel ${(rest[0] ?? '').toLowerCase()}`.trim(), args: rest.slice(1) };
+  return { line, raw, name: `sentinel ${asciiLowerCase(rest[0] ?? '')}`.trim(), args: rest.slice(1) };
+}
+
+/** `tolower` of C: letters of ASCII only, so that no sign of Unicode becomes one. */
+export function asciiLowerCase(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', a: '\x07' };
 
-/** Words of a line; quoted ones may hold spaces. undefined where quotes do not balance. */
+/** `isspace` of C: the separators of words. */
+const isBlank = (char: string | undefined) => char !== undefined && /[ \t\n\v\f\r]/.test(char);
+/** Fewer characters end a word than separate two: a `\v` inside a word belongs to the word. */
+const endsWord = (char: string | undefined) => char === undefined || /[ \t\n\r]/.test(char);
+
+/** Words of a line (`sdssplitargs`); quoted ones may hold spaces. undefined where quotes do not balance. */
 export function splitArguments(text: string): readonly string[] | undefined {
   const words: string[] = [];
   let at = 0;
   while (at < text.length) {
-    if (/\s/.test(text[at] ?? '')) {
+    if (isBlank(text[at])) {
       at += 1;
       continue;
     }
@@ -57,19 +101,16 @@ export function splitArguments(text: string): readonly string[] | undefined {
 function readWord(text: string, start: number): { text: string; end: number } | undefined {
   let out = '';
   let at = start;
-  while (at < text.length && !/\s/.test(text[at] ?? '')) {
+  while (!endsWord(text[at])) {
     const char = text[at] ?? '';
     if (char === '"' || char === "'") {
       const quoted = char === '"' ? readDouble(text, at + 1) : readSingle(text, at + 1);
-      if (quoted === undefined) return undefined;
-      out += quoted.text;
-      at = quoted.end;
-      // Redis takes nothing but white space after a closing quote.
-      if (at < text.length && !/\s/.test(text[at] ?? '')) return undefined;
-    } else {
-      out += char;
-      at += 1;
+      // Nothing but white space may follow a closing quote.
+      if (quoted === undefined || (quoted.end < text.length && !isBlank(text[quoted.end]))) return undefined;
+      return { text: out + quoted.text, end: quoted.end };
     }
+    out += char;
+    at += 1;
   }
   return { text: out, end: at };
 }
@@ -79,7 +120,7 @@ function readDouble(text: string, start: number): { text: string; end: number } 
   for (let at = start; at < text.length; at += 1) {
     const char = text[at] ?? '';
     if (char === '"') return { text: out, end: at + 1 };
-    const hex = /^\\x([0-9a-fA-F]{2})/.exec(text.slice(at, at + 4))?.[1];
+    const hex = char === '\\' ? /^\\x([0-9a-fA-F]{2})/.exec(text.slice(at, at + 4))?.[1] : undefined;
     if (hex !== undefined) {
       out += String.fromCharCode(Number.parseInt(hex, 16));
       at += 3;

@@ -8,10 +8,10 @@ import type { EnvironmentConfig } from '../config/schema.ts';
 import type { EnvironmentSecrets } from '../config/secrets.ts';
 import { formatBytes } from '../config/units.ts';
 import { clusterSettings } from './cluster-conf.ts';
+import { describeServersWith, hasDirective } from './conf-grammar/index.ts';
 import { type Change, layOver, splitArguments } from './conf-text.ts';
-import { introducedIn } from './directives.ts';
 import type { Address, Placement, RedisNode, Topology } from './topology.ts';
-import { assertCapable, atLeast, type BinaryFacts } from './versions.ts';
+import { assertCapable, type BinaryFacts } from './versions.ts';
 
 export type { BinaryFacts } from './versions.ts';
 
@@ -101,10 +101,10 @@ function defragmentation({ topology, facts }: RedisConfInput, departures: string
 
 function extras({ topology, facts }: RedisConfInput, departures: string[]): readonly Change[] {
   return Object.entries(topology.environment.redis.extra).flatMap(([name, value]): Change[] => {
-    const since = introducedIn(name);
-    if (since !== undefined && !atLeast(facts.version, since)) {
-      departures.push(`${name} is left out: it came with Redis ${since}, this is ${facts.version}`);
-      return [{ name, leaveOut: `it came with Redis ${since}` }];
+    const where = describeServersWith(name);
+    if (where !== undefined && !hasDirective(name, { family: 'redis', version: facts.version })) {
+      departures.push(`${name} is left out: it is in ${where}, this is Redis ${facts.version}`);
+      return [{ name, leaveOut: `it is in ${where}` }];
     }
     return [{ name, args: splitArguments(value) ?? [value] }];
   });

@@ -1,28 +1,40 @@
-import { readFileSync } from 'node:fs';
-import { type Command, Option } from 'commander';
-import { EXIT, KitError } from '../config/errors.ts';
-import { type LintOptions, lintConf } from '../infra/conf-lint.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { EXIT } from '../config/errors.ts';
+import { type LintOptions, type LintTarget, lintConf, parseTarget } from '../infra/conf-lint.ts';
+import { identifyServer } from '../infra/server-binary.ts';
+import { readConfFile } from './conf-file.ts';
 import { findingsText } from './findings-text.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session } from './session.ts';
 
-/** `kit conf lint`: what a redis.conf or sentinel.conf gets wrong. Ends 1 when an error is among it. */
+interface ConfLintOptions extends Pick<LintOptions, 'kind' | 'cores'> {
+  readonly server?: LintTarget | string;
+  readonly redisVersion?: string;
+}
+
+/** `kit conf lint`: what a redis.conf, valkey.conf or sentinel.conf gets wrong. Exit code 1 if there is an error. */
 export function conf(program: Command, session: Session): void {
   program
     .command('conf')
     .summary('lint: what a redis.conf or sentinel.conf gets wrong')
-    .description('Works on configuration files of Redis and Sentinel.')
+    .description('Works on configuration files of Redis, Valkey and Sentinel.')
     .command('lint')
     .summary('what a file gets wrong: line, reason, remedy')
     .description(
-      'Says what a redis.conf or sentinel.conf gets wrong. Exit 0: no error (there may be warnings); 1: an error.',
+      'Says what a redis.conf, valkey.conf or sentinel.conf gets wrong. Exit 0: no error (there may be warnings); 1: an error.',
     )
-    .argument('<file>', 'redis.conf or sentinel.conf')
+    .argument('<file>', 'redis.conf, valkey.conf or sentinel.conf')
     .addOption(new Option('--kind <kind>', 'absent: told by what is in it').choices(['redis', 'sentinel']))
     .addOption(
-      new Option('--redis-version <v>', 'such as 7.0.15; absent: all from 7.0 to 8.x').argParser(
-        common.redisVersion,
-      ),
+      new Option(
+        '--server <server>',
+        'redis@7.0, valkey@8, a family, or the path of a server; absent: every supported version of the family',
+      ).argParser(serverOption),
+    )
+    .addOption(
+      new Option('--redis-version <v>', 'the same as --server redis@<v>')
+        .argParser(common.redisVersion)
+        .conflicts('server'),
     )
     .addOption(
       new Option('--cores <n>', 'of the machine it is for; absent: io-threads is not judged').argParser(
@@ -34,26 +46,35 @@ export function conf(program: Command, session: Session): void {
       'after',
       examples(
         ['kit conf lint redis-production.conf', 'ours'],
-        ['kit conf lint /etc/redis/redis.conf --cores 4', 'theirs'],
+        ['kit conf lint /etc/redis/redis.conf --server /usr/bin/redis-server', 'theirs, for that binary'],
+        ['kit conf lint valkey.conf --server valkey@8', 'every Valkey 8'],
       ),
     )
-    .action((file: string, options: Omit<LintOptions, 'version'> & { readonly redisVersion?: string }) => {
-      const { redisVersion: version, ...rest } = options;
-      const findings = lintConf(textOf(file), { ...rest, ...(version === undefined ? {} : { version }) });
+    .action(async (file: string, options: ConfLintOptions) => {
+      const { server, redisVersion, ...rest } = options;
+      const target = await targetOf(server, redisVersion);
+      const text = readConfFile(file);
+      const findings = lintConf(text, { ...rest, ...(target === undefined ? {} : { target }) });
       session.exitCode = findings.some(({ severity }) => severity === 'error') ? EXIT.NO_GO : EXIT.GO;
       answer(session, { file, findings }, findingsText(file, findings, session.terminal));
     });
 }
 
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new KitError('cannot be read', {
-      code: 'FILE_UNREADABLE',
-      where: file,
-      hint: 'give the path of a file',
-      cause,
-    });
-  }
+/** A version, or what may be a program: with a slash, or a name such as valkey-server. */
+function serverOption(text: string): LintTarget | string {
+  const target = parseTarget(text);
+  if (target !== undefined) return target;
+  if (text.includes('/') || /^[a-z][\w.-]*server[\w.-]*$/.test(text)) return text;
+  throw new InvalidArgumentError(
+    'Allowed: redis@7.0, valkey@8 (from redis@6.2 and valkey@7.2 on), redis, valkey, or the path of a server.',
+  );
+}
+
+async function targetOf(
+  server: LintTarget | string | undefined,
+  redisVersion: string | undefined,
+): Promise<LintTarget | undefined> {
+  if (typeof server === 'string') return identifyServer(server);
+  if (server !== undefined) return server;
+  return redisVersion === undefined ? undefined : { family: 'redis', version: redisVersion };
 }

@@ -21,6 +21,7 @@ const PURE_INFRA = [
   'infra/server-version.ts',
   'infra/versions.ts',
   'infra/directives.ts',
+  'infra/conf-grammar/',
   'infra/conf-text.ts',
   'infra/redis-conf.ts',
   'infra/sentinel-conf.ts',
@@ -67,6 +68,9 @@ const ROOMS: readonly rules.Room[] = [
 
   // Infrastructure: pure plans and texts, thin shells over them.
   ...PURE_INFRA.map((at) => room(at, 'pure', ['config/', ...PURE_INFRA], { node: [] })),
+  room('infra/lint/start/user-rules.ts', 'pure, but for the hash of a password', PURE_INFRA, {
+    node: ['node:crypto'],
+  }),
   room('infra/acl.ts', 'pure, but for the hash of a password', ['config/', ...PURE_INFRA], {
     node: ['node:crypto'],
   }),
@@ -216,6 +220,7 @@ const ROOMS: readonly rules.Room[] = [
       ...['run', 'registry', 'judge', 'reports/index', 'drills/drill'].map((name) => `harness/${name}.ts`),
       ...PURE_INFRA,
       'infra/doctor.ts',
+      'infra/server-binary.ts',
     ],
     { types: ['infra/', ...RECORDED], libraries: ['commander'] },
   ),
@@ -232,6 +237,7 @@ const ROOMS: readonly rules.Room[] = [
   room('bench/', 'comparisons, run by hand', ['infra/', 'config/', 'client/index.ts'], {
     libraries: ['ioredis'],
   }),
+  room('tools/lint-truth/', 'the lint beside real servers, run by hand', ['infra/']),
   room('test/', 'tests may look anywhere', ['*']),
   room(
     '.ci/',

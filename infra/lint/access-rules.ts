@@ -1,6 +1,10 @@
-/** Who may reach Redis and do what: the same questions for a redis.conf and, in part, a sentinel.conf. */
+/** Passwords, users and renamed commands of a redis.conf; who reaches it at all is in `network-rules.ts`. */
+import type { ConfLine } from '../conf-text.ts';
+import type { ServerVersion } from '../server-version.ts';
 import type { Conf } from './conf.ts';
 import { type Finding, finding } from './finding.ts';
+import { networkRules } from './network-rules.ts';
+import { defaultUserLine, effectOf } from './user-effect.ts';
 
 const REDIS_CONF = 'redis.conf of Redis 7.0';
 const ACL_DOCS = 'Redis documentation, ACL';
@@ -10,9 +14,9 @@ const SENTINEL_NEEDS = new Set(
   'config replicaof slaveof multi exec info ping publish subscribe role client script'.split(' '),
 );
 
-export function accessRules(conf: Conf): readonly Finding[] {
+export function accessRules(conf: Conf, servers: readonly ServerVersion[]): readonly Finding[] {
   return [
-    ...networkRules(conf, true),
+    ...networkRules(conf, { isProtectedByDefault: true, servers }),
     ...passwordRules(conf),
     ...userRules(conf),
     ...renamedCommands(conf),
@@ -20,73 +24,18 @@ export function accessRules(conf: Conf): readonly Finding[] {
   ];
 }
 
-function hasUsers(conf: Conf): boolean {
-  return conf.value('aclfile', '') !== '' || conf.has('user');
-}
-
-/** Also for a sentinel.conf, where protected mode is off unless the file says otherwise (initSentinelConfig). */
-export function networkRules(conf: Conf, protectedByDefault: boolean): readonly Finding[] {
-  const guarded = hasUsers(conf) || conf.value('requirepass', '') !== '';
-  const everywhere = conf
-    .value('bind', '* -::*')
-    .split(' ')
-    .some((each) => /^-?(\*|0\.0\.0\.0|::\*?|::)$/.test(each));
-  const protectedMode = conf.on('protected-mode', protectedByDefault);
-  if (!guarded && !protectedMode && everywhere) {
-    return [
-      finding(
-        'error',
-        conf.place('protected-mode'),
-        'it stands open: all addresses, no password, protected mode off',
-        'redis.io, security',
-        'set protected-mode yes, bind one address, and add users (aclfile)',
-      ),
-    ];
-  }
-  if (!guarded && !protectedMode) {
-    const reason = 'whoever reaches the address may do everything: no password, protected mode off';
-    return [
-      finding(
-        'error',
-        conf.place('protected-mode'),
-        reason,
-        'redis.io, security',
-        'set protected-mode yes, and add users (aclfile)',
-      ),
-    ];
-  }
-  const found: Finding[] = [];
-  if (everywhere) {
-    const reason = 'it listens on every address of the machine, those of the internet too';
-    found.push(
-      finding('warning', conf.place('bind'), reason, REDIS_CONF, 'bind the addresses that clients use'),
-    );
-  }
-  if (!protectedMode) {
-    const reason = 'it is the net below: should the users be lost, everybody is let in';
-    found.push(finding('info', conf.place('protected-mode'), reason, REDIS_CONF, 'set protected-mode yes'));
-  }
-  if (!guarded) {
-    const reason = 'without users everybody on this machine may do everything';
-    found.push(
-      finding(
-        'warning',
-        conf.place('aclfile'),
-        reason,
-        ACL_DOCS,
-        'add users of least privilege: aclfile, default off',
-      ),
-    );
-  }
-  return found;
+/** Whether the default user is defined by rules, which a requirepass does not change. */
+function hasOwnDefault(conf: Conf): boolean {
+  return conf.value('aclfile', '') !== '' || defaultUserLine(conf) !== undefined;
 }
 
 function passwordRules(conf: Conf): readonly Finding[] {
   const password = conf.last('requirepass')?.args[0];
   if (password === undefined || password === '') return [];
   const at = conf.place('requirepass');
-  if (hasUsers(conf)) {
-    const reason = 'dead text where users are set and `default` is off: the right password gives WRONGPASS';
+  if (hasOwnDefault(conf)) {
+    const reason =
+      'dead text where the rules of `default` are set: they replace it, and the right password gives WRONGPASS';
     return [
       finding('warning', at, reason, 'measured on 7.0.15', 'remove it; give each user a password in the ACL'),
     ];
@@ -119,28 +68,13 @@ function passwordRules(conf: Conf): readonly Finding[] {
 }
 
 function userRules(conf: Conf): readonly Finding[] {
-  const found: Finding[] = [];
-  const users = conf.all('user');
-  const [first] = users;
-  if (first !== undefined && conf.value('aclfile', '') !== '') {
-    const reason = 'users in this file and an aclfile exclude each other: the server does not start';
-    found.push(
-      finding(
-        'error',
-        { line: first.line, directive: 'user' },
-        reason,
-        'src/acl.c',
-        'keep the users in the aclfile',
-      ),
-    );
-  }
-  found.push(...users.flatMap((user) => rightsOf(user, conf)), ...replicaLogin(conf));
-  return found;
+  return [...conf.all('user').flatMap((user) => rightsOf(user, conf)), ...replicaLogin(conf)];
 }
 
 function replicaLogin(conf: Conf): readonly Finding[] {
   const found: Finding[] = [];
-  const guarded = hasUsers(conf) || conf.value('requirepass', '') !== '';
+  const guarded =
+    conf.value('aclfile', '') !== '' || conf.has('user') || conf.value('requirepass', '') !== '';
   if (conf.has('replicaof') && guarded && conf.value('masterauth', '') === '') {
     const reason = 'a master that asks for a password refuses this replica';
     found.push(
@@ -161,20 +95,19 @@ function replicaLogin(conf: Conf): readonly Finding[] {
   return found;
 }
 
-function rightsOf(user: ReturnType<Conf['all']>[number], conf: Conf): readonly Finding[] {
+function rightsOf(user: ConfLine, conf: Conf): readonly Finding[] {
   const found: Finding[] = [];
   const at = { line: user.line, directive: 'user' };
   const rules = user.args.slice(1);
-  const off = user.args[0] === 'default' && rules.includes('off');
-  const all =
-    (rules.includes('~*') || rules.includes('allkeys')) &&
-    (rules.includes('+@all') || rules.includes('allcommands'));
-  if (off && !all && conf.on('appendonly', false)) {
+  const isDefault = user.args[0] === 'default';
+  const effect = effectOf(user);
+  const all = effect.hasAllKeys && effect.hasAllCommands;
+  if (isDefault && !effect.isOn && !all && conf.on('appendonly', false)) {
     const reason =
       'the AOF is replayed as `default`: without rights MULTI, Lua and function data is silently dropped at a restart';
     found.push(finding('error', at, reason, 'redis/redis#14541', 'write: user default off ~* &* +@all'));
   }
-  if (user.args[0] !== 'default' && rules.includes('nopass') && all) {
+  if (!isDefault && effect.isOn && effect.isNoPass && all) {
     found.push(
       finding(
         'error',
@@ -249,39 +182,4 @@ function openDoors(conf: Conf): readonly Finding[] {
         `set ${name} no, or local`,
       ),
     );
-}
-
-/** Also for a sentinel.conf. */
-export function tlsRules(conf: Conf): readonly Finding[] {
-  if (conf.number('tls-port', 0) === 0) {
-    if (!conf.on('tls-replication', false) || conf.has('tls-cert-file')) return [];
-    return [
-      finding(
-        'error',
-        conf.place('tls-replication'),
-        'there is no certificate to speak TLS with',
-        'redis.conf, TLS',
-        'set tls-cert-file, tls-key-file and tls-ca-cert-file',
-      ),
-    ];
-  }
-  const found: Finding[] = [];
-  const missing = ['tls-cert-file', 'tls-key-file'].filter((name) => !conf.has(name));
-  if (!conf.has('tls-ca-cert-file') && !conf.has('tls-ca-cert-dir')) missing.push('tls-ca-cert-file');
-  if (missing.length > 0) {
-    const reason = `tls-port needs ${missing.join(', ')}: the server does not start`;
-    found.push(finding('error', conf.place('tls-port'), reason, 'src/tls.c', `set ${missing.join(', ')}`));
-  }
-  if (conf.number('port', 6379) !== 0) {
-    const reason = 'the plain port stays open beside the TLS port';
-    found.push(finding('warning', conf.place('port'), reason, 'redis.conf, TLS', 'set port 0'));
-  }
-  if (!conf.on('tls-replication', false)) {
-    const reason =
-      'connections that this process opens (to a master, to other nodes) go in plain text, or fail where only TLS answers';
-    found.push(
-      finding('warning', conf.place('tls-replication'), reason, 'redis.conf, TLS', 'set tls-replication yes'),
-    );
-  }
-  return found;
 }

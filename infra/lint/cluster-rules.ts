@@ -1,4 +1,4 @@
-/** What a redis.conf gets wrong as that of a node of a cluster. Defaults are those of 7.0. */
+/** Rules for a redis.conf of a node of a cluster. Defaults are those of 7.0. */
 import type { Conf } from './conf.ts';
 import { type Finding, finding, type Severity } from './finding.ts';
 
@@ -7,7 +7,7 @@ const REDIS_CONF = 'redis.conf of Redis 7.0';
 
 export function clusterRules(conf: Conf): readonly Finding[] {
   if (!conf.on('cluster-enabled', false)) return withoutEffect(conf);
-  return [...startRules(conf), ...failoverRules(conf), ...serviceRules(conf)];
+  return [...busRules(conf), ...failoverRules(conf), ...serviceRules(conf)];
 }
 
 function withoutEffect(conf: Conf): readonly Finding[] {
@@ -20,45 +20,11 @@ function withoutEffect(conf: Conf): readonly Finding[] {
   return [finding('info', at, reason, REDIS_CONF, 'set cluster-enabled yes, or remove the lines')];
 }
 
-/** With which the server does not start, or is not found. */
-function startRules(conf: Conf): readonly Finding[] {
-  const say = sayer(conf);
-  const port = conf.number('tls-port', 0) || conf.number('port', 6379);
-  return [
-    ...(conf.has('replicaof')
-      ? [
-          say(
-            'error',
-            'replicaof',
-            'the server does not start with it: a cluster shares out its roles itself',
-            'src/config.c',
-            'remove it; CLUSTER REPLICATE makes a replica',
-          ),
-        ]
-      : []),
-    ...(conf.number('cluster-port', 0) === 0 && port > 55_535
-      ? [
-          say(
-            'error',
-            'port',
-            `the bus would be at ${port + 10_000}: the server does not start`,
-            CLUSTER_C,
-            'choose a port up to 55535, or set cluster-port',
-          ),
-        ]
-      : []),
-    ...(conf.number('tls-port', 0) > 0 && !conf.on('tls-cluster', false)
-      ? [
-          say(
-            'warning',
-            'tls-cluster',
-            'clients speak TLS, the bus plain text: whoever reaches it can speak on it, it has no password',
-            REDIS_CONF,
-            'set tls-cluster yes',
-          ),
-        ]
-      : []),
-  ];
+function busRules(conf: Conf): readonly Finding[] {
+  if (conf.number('tls-port', 0) === 0 || conf.on('tls-cluster', false)) return [];
+  const reason =
+    'clients speak TLS, the bus plain text: whoever reaches it can speak on it, it has no password';
+  return [sayer(conf)('warning', 'tls-cluster', reason, REDIS_CONF, 'set tls-cluster yes')];
 }
 
 function failoverRules(conf: Conf): readonly Finding[] {

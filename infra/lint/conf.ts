@@ -1,24 +1,24 @@
 import { parseBytes } from '../../config/units.ts';
-import { type ConfLine, parseConf } from '../conf-text.ts';
-import { REDIS_DIRECTIVES } from '../directives.ts';
+import { canonicalName, entriesNamed } from '../conf-grammar/index.ts';
+import { type ConfLine, splitArguments } from '../conf-text.ts';
 
-/** A conf file as rules ask it: by canonical name, the last line winning as it does in Redis. */
+/** A conf file as rules ask it: by canonical name, the last line winning as it does in the servers. */
 export class Conf {
   readonly lines: readonly ConfLine[];
 
-  constructor(text: string) {
-    this.lines = parseConf(text).filter((line) => line.name !== undefined);
+  constructor(lines: readonly ConfLine[]) {
+    this.lines = lines.map(withSplitList);
   }
 
   all(name: string): readonly ConfLine[] {
-    return this.lines.filter((line) => canonical(line.name) === name);
+    return this.lines.filter((line) => line.name !== undefined && canonicalName(line.name) === name);
   }
 
   last(name: string): ConfLine | undefined {
     return this.all(name).at(-1);
   }
 
-  /** The value in force: what the file says last, else Redis's default. */
+  /** The value in force: what the file says last, else the default of the server. */
   value(name: string, byDefault: string): string {
     return this.last(name)?.args.join(' ') ?? byDefault;
   }
@@ -46,6 +46,10 @@ export class Conf {
   }
 }
 
-function canonical(name: string | undefined): string | undefined {
-  return name === undefined ? undefined : (REDIS_DIRECTIVES.get(name)?.aliasOf ?? name);
+/** A list in one quoted word, `save "900 1"`, as its words. */
+function withSplitList(line: ConfLine): ConfLine {
+  const [only, ...more] = line.args;
+  const isList = entriesNamed(line.name ?? '').some(({ directive }) => directive.value.kind === 'list');
+  if (!isList || only === undefined || only === '' || more.length > 0) return line;
+  return { ...line, args: splitArguments(only) ?? [] };
 }

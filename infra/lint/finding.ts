@@ -9,6 +9,8 @@ export interface Finding {
   readonly line: number;
   readonly directive: string;
   readonly severity: Severity;
+  /** Whether no server that the file is for starts with it. */
+  readonly refusesStart: boolean;
   readonly reason: string;
   /** Where the reason comes from: Redis's documents or source, an issue, a measurement of the kit. */
   readonly source: string;
@@ -29,5 +31,13 @@ export function finding(
   source: string,
   remedy: string,
 ): Finding {
-  return { line: place.line, directive: place.directive, severity, reason, source, remedy };
+  return {
+    line: place.line,
+    directive: place.directive,
+    severity,
+    refusesStart: false,
+    reason,
+    source,
+    remedy,
+  };
 }

@@ -1,23 +1,32 @@
 /**
- * What a redis.conf for a cache that must survive failovers gets wrong, though Redis would take it.
+ * Rules for a redis.conf of a cache that must survive failovers: settings that Redis accepts and that cause harm.
  *
  * Defaults are those of 7.0: what a file does not say is judged as much as what it says.
  */
-import { accessRules, tlsRules } from './access-rules.ts';
+import type { ServerVersion } from '../server-version.ts';
+import { accessRules } from './access-rules.ts';
 import { clusterRules } from './cluster-rules.ts';
 import type { Conf } from './conf.ts';
 import { type Finding, finding } from './finding.ts';
+import { tlsRules } from './network-rules.ts';
+import { replicationRules } from './replication-rules.ts';
 
 const REDIS_CONF = 'redis.conf of Redis 7.0';
 
-export function redisRules(conf: Conf, cores: number | undefined): readonly Finding[] {
+export interface RedisRuleOptions {
+  readonly servers: readonly ServerVersion[];
+  /** Cores of the machine that it is for; undefined: io-threads is not judged. */
+  readonly cores: number | undefined;
+}
+
+export function redisRules(conf: Conf, { servers, cores }: RedisRuleOptions): readonly Finding[] {
   return [
     ...memoryRules(conf),
     ...defragRules(conf),
     ...persistenceRules(conf),
     ...durabilityRules(conf),
     ...replicationRules(conf),
-    ...accessRules(conf),
+    ...accessRules(conf, servers),
     ...tlsRules(conf),
     ...threadRules(conf, cores),
     ...operationRules(conf),
@@ -93,7 +102,7 @@ function defragRules(conf: Conf): readonly Finding[] {
 function persistenceRules(conf: Conf): readonly Finding[] {
   const found: Finding[] = [];
   const aof = conf.on('appendonly', false);
-  const rdb = !(conf.has('save') && conf.value('save', '') === '');
+  const rdb = savePoints(conf) > 0;
   if (!aof && !rdb) {
     found.push(
       finding(
@@ -116,23 +125,17 @@ function persistenceRules(conf: Conf): readonly Finding[] {
       ),
     );
   }
-  const points = conf.all('save').flatMap((line) => line.args);
-  if (points.join('') !== '' && (points.length % 2 !== 0 || points.some((point) => !/^\d+$/.test(point)))) {
-    const reason = `'${points.join(' ')}' is not allowed: the server does not start`;
-    found.push(
-      finding(
-        'error',
-        conf.place('save'),
-        reason,
-        'src/config.c',
-        'allowed: pairs of seconds and changes, or ""',
-      ),
-    );
-  }
   return found;
 }
 
-/** What a file may say to make persistence less than it looks. */
+/** Save points in force: `save ""` drops those of the lines before it; without any line the defaults hold. */
+function savePoints(conf: Conf): number {
+  const lines = conf.all('save');
+  const last = lines.findLastIndex(({ args }) => args.join('') === '');
+  return lines.length === 0 ? 3 : lines.length - 1 - last;
+}
+
+/** Settings that make persistence weaker than it looks. */
 function durabilityRules(conf: Conf): readonly Finding[] {
   const found: Finding[] = [];
   const aof = conf.on('appendonly', false);
@@ -162,66 +165,6 @@ function durabilityRules(conf: Conf): readonly Finding[] {
         reason,
         REDIS_CONF,
         'set it to yes, or watch rdb_last_bgsave_status',
-      ),
-    );
-  }
-  return found;
-}
-
-function replicationRules(conf: Conf): readonly Finding[] {
-  const found: Finding[] = [];
-  const guarded = conf.number('min-replicas-to-write', 0) > 0 && conf.number('min-replicas-max-lag', 10) > 0;
-  // A node of a cluster stops by itself: cluster-rules.ts says when.
-  if (!guarded && !conf.on('cluster-enabled', false)) {
-    found.push(
-      finding(
-        'warning',
-        conf.place('min-replicas-to-write'),
-        'a master that is cut off from its replicas goes on acknowledging writes that the failover throws away',
-        'Jepsen 2013; measured: 303 and more acknowledged writes lost',
-        'where it has replicas set min-replicas-to-write 1 and min-replicas-max-lag 3; writes that must survive: WAIT',
-      ),
-    );
-  } else if (guarded && conf.number('min-replicas-max-lag', 10) >= 10) {
-    const reason = `a cut-off master acknowledges for ${conf.number('min-replicas-max-lag', 10)} s more`;
-    found.push(
-      finding('info', conf.place('min-replicas-max-lag'), reason, REDIS_CONF, 'set min-replicas-max-lag 3'),
-    );
-  }
-  if (conf.bytes('repl-backlog-size', 2 ** 20) <= 2 ** 20) {
-    const reason = '1 MB of missed writes and a replica needs a full copy, which costs the master a fork';
-    found.push(
-      finding('warning', conf.place('repl-backlog-size'), reason, REDIS_CONF, 'set repl-backlog-size 64mb'),
-    );
-  }
-  if (conf.number('repl-diskless-sync-delay', 5) > 0 && conf.on('repl-diskless-sync', true)) {
-    const reason =
-      'a full copy waits that many seconds for more replicas before it starts: a returning master is away longer';
-    found.push(
-      finding(
-        'info',
-        conf.place('repl-diskless-sync-delay'),
-        reason,
-        'measured: 5 s of a resync of 15 s',
-        'set repl-diskless-sync-delay 0',
-      ),
-    );
-  }
-  if (!conf.on('replica-read-only', true)) {
-    const reason = 'what clients write to a replica is lost at its next synchronisation';
-    found.push(
-      finding('warning', conf.place('replica-read-only'), reason, REDIS_CONF, 'set replica-read-only yes'),
-    );
-  }
-  if (conf.number('repl-timeout', 60) <= conf.number('repl-ping-replica-period', 10)) {
-    const reason = 'the link times out between two pings: replicas reconnect for ever';
-    found.push(
-      finding(
-        'warning',
-        conf.place('repl-timeout'),
-        reason,
-        REDIS_CONF,
-        'make repl-timeout several times repl-ping-replica-period',
       ),
     );
   }
@@ -287,18 +230,6 @@ function operationRules(conf: Conf): readonly Finding[] {
         `what stands in ${line.args[0]} is not seen here`,
         REDIS_CONF,
         'check that file too',
-      ),
-    );
-  }
-  for (const name of ['list-max-ziplist-entries', 'list-max-ziplist-value', 'lua-replicate-commands']) {
-    if (!conf.has(name)) continue;
-    found.push(
-      finding(
-        'warning',
-        conf.place(name),
-        'it is accepted and without effect',
-        'src/config.c',
-        'remove the line',
       ),
     );
   }

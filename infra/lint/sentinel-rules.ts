@@ -1,9 +1,12 @@
-/** What a sentinel.conf gets wrong, though Sentinel would take it. */
+/** Rules for a sentinel.conf: settings that Sentinel accepts and that cause harm. */
+
+import { entriesNamed } from '../conf-grammar/index.ts';
+import { atoi } from '../conf-grammar/numbers.ts';
 import type { ConfLine } from '../conf-text.ts';
-import { REDIS_DIRECTIVES, SENTINEL_DIRECTIVES } from '../directives.ts';
-import { networkRules, tlsRules } from './access-rules.ts';
+import type { ServerVersion } from '../server-version.ts';
 import type { Conf } from './conf.ts';
 import { type Finding, finding } from './finding.ts';
+import { networkRules, tlsRules } from './network-rules.ts';
 
 const SENTINEL_CONF = 'sentinel.conf of Redis 7.0';
 const SENTINEL_C = 'src/sentinel.c';
@@ -20,17 +23,16 @@ const SHARED = new Set(
   ),
 );
 
-export function sentinelRules(conf: Conf): readonly Finding[] {
+export function sentinelRules(conf: Conf, servers: readonly ServerVersion[]): readonly Finding[] {
   const masters = conf.all('sentinel monitor');
   return [
     ...masters.flatMap((line) => masterRules(conf, line)),
     ...(masters.length === 0 ? [nothingWatched()] : []),
-    ...unknownMasters(conf, new Set(masters.map((line) => line.args[0] ?? ''))),
     ...nameRules(conf),
     ...scriptRules(conf),
     ...loginRules(conf),
     ...foreignDirectives(conf),
-    ...networkRules(conf, false),
+    ...networkRules(conf, { isProtectedByDefault: false, servers }),
     ...tlsRules(conf),
   ];
 }
@@ -47,10 +49,9 @@ function nothingWatched(): Finding {
 }
 
 function masterRules(conf: Conf, monitor: ConfLine): readonly Finding[] {
-  const [name = '', host = '', , quorum = ''] = monitor.args;
+  const [name = '', , , quorum = ''] = monitor.args;
   return [
-    ...quorumRules(conf, monitor, name, Number(quorum)),
-    ...addressRules(conf, monitor, host),
+    ...quorumRules(conf, monitor, name, atoi(quorum)),
     ...timingRules(conf, name),
     finding(
       'info',
@@ -117,21 +118,11 @@ function majority(sentinels: number): number {
   return Math.floor(sentinels / 2) + 1;
 }
 
-function addressRules(conf: Conf, monitor: ConfLine, host: string): readonly Finding[] {
-  const isAddress = /^\d{1,3}(\.\d{1,3}){3}$/.test(host) || host.includes(':');
-  if (isAddress || conf.on('sentinel resolve-hostnames', false)) return [];
-  const reason = `'${host}' is a name, and names are off (resolve-hostnames no): Sentinel does not start`;
-  const remedy = 'write the address: resolving a stopped machine’s name can block Sentinel for 40 s';
-  return [
-    finding('error', { line: monitor.line, directive: 'sentinel monitor' }, reason, SENTINEL_C, remedy),
-  ];
-}
-
 function timingRules(conf: Conf, name: string): readonly Finding[] {
   const setting = (option: string, byDefault: number) => {
     const line = conf.all(`sentinel ${option}`).findLast((each) => each.args[0] === name);
     return {
-      ms: Number(line?.args[1] ?? byDefault),
+      ms: line === undefined ? byDefault : atoi(line.args[1] ?? ''),
       at: { line: line?.line ?? 0, directive: `sentinel ${option}` },
     };
   };
@@ -175,28 +166,11 @@ function timingRules(conf: Conf, name: string): readonly Finding[] {
   if (parallel.ms > 1) {
     const reason = `${parallel.ms} replicas copy at once and answer no reads meanwhile`;
     found.push(finding('info', parallel.at, reason, SENTINEL_CONF, 'set parallel-syncs 1'));
+  } else if (parallel.ms < 1) {
+    const reason = 'no replica follows the new master before failover-timeout has passed';
+    found.push(finding('warning', parallel.at, reason, SENTINEL_C, 'set parallel-syncs 1'));
   }
   return found;
-}
-
-function unknownMasters(conf: Conf, masters: ReadonlySet<string>): readonly Finding[] {
-  return conf.lines.flatMap((line): Finding[] => {
-    const option = line.name?.startsWith('sentinel ') ? line.name.slice(9) : '';
-    const directive = SENTINEL_DIRECTIVES.get(option);
-    const master = line.args[0] ?? '';
-    if (directive?.ofMaster !== true || option === 'monitor' || masters.has(master)) return [];
-    const at = { line: line.line, directive: line.name ?? '' };
-    const reason = `'${master}' is no master that it watches: Sentinel does not start`;
-    return [
-      finding(
-        'error',
-        at,
-        reason,
-        SENTINEL_C,
-        `allowed: ${[...masters].join(', ') || 'none is watched yet'}`,
-      ),
-    ];
-  });
 }
 
 function nameRules(conf: Conf): readonly Finding[] {
@@ -261,7 +235,7 @@ function loginRules(conf: Conf): readonly Finding[] {
 function foreignDirectives(conf: Conf): readonly Finding[] {
   return conf.lines.flatMap((line): Finding[] => {
     const name = line.name ?? '';
-    if (!REDIS_DIRECTIVES.has(name) || SHARED.has(name) || name.startsWith('tls-')) return [];
+    if (entriesNamed(name).length === 0 || SHARED.has(name) || name.startsWith('tls-')) return [];
     const at = { line: line.line, directive: name };
     return [
       finding(

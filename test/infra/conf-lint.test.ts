@@ -159,9 +159,50 @@ describe('the lint of a redis.conf', () => {
     expect(of('x'.repeat(32))).toEqual(['info requirepass']);
   });
 
-  it('calls a server that stands open an error', () => {
-    expect(lintConf('protected-mode no\n').map(brief)).toContain('error protected-mode');
-    expect(lintConf('protected-mode no\nbind 10.0.0.1\n').map(brief)).toContain('error protected-mode');
+  it.each([
+    ['replica-priority 0', 'warning replica-priority', 'set replica-priority 100'],
+    ['slave-priority 0', 'warning replica-priority', 'set replica-priority 100'],
+    ['client-output-buffer-limit replica 32mb 64mb 60', 'warning client-output-buffer-limit', 'or more'],
+    ['client-output-buffer-limit slave 256mb 16mb 60', 'warning client-output-buffer-limit', 'or more'],
+    ['client-output-buffer-limit "replica 1mb 1mb 60"', 'warning client-output-buffer-limit', 'or more'],
+    ['repl-backlog-size 512mb', 'warning client-output-buffer-limit', 'or more'],
+  ])('warns of %j', (line, found, remedy) => {
+    const match = lint(line).filter((each) => brief(each) === found);
+    expect(match.map((each) => each.remedy).join()).toContain(remedy);
+  });
+
+  it.each([
+    'replica-priority 10',
+    'cluster-enabled yes\nreplica-priority 0',
+    'client-output-buffer-limit replica 0 0 0',
+    'client-output-buffer-limit replica 256mb 64mb 60',
+    'client-output-buffer-limit normal 1mb 1mb 60',
+    'client-output-buffer-limit replica 1mb 1mb 60\nclient-output-buffer-limit replica 0 0 0',
+  ])('does not warn of %j', (lines) => {
+    const found = lines.split('\n').reduce((text, line) => `${text}${line}\n`, sound);
+    expect(
+      lintConf(found).filter(({ directive }) =>
+        /^(?:replica-priority|client-output-buffer-limit)$/.test(directive),
+      ),
+    ).toEqual([]);
+  });
+
+  it('counts save points by what is in force', () => {
+    const persistence = (lines: string) =>
+      lintConf(`${replaced(sound, 'appendonly no')}${lines}`).filter(
+        ({ directive }) => directive === 'appendonly',
+      )[0]?.reason;
+    expect(persistence('save 60 1\nsave ""\n')).toMatch(/^nothing survives a restart/);
+    expect(persistence('save ""\nsave 60 1\n')).toMatch(/^a crash loses/);
+    expect(persistence('save ""\nsave "60 1"\n')).toMatch(/^a crash loses/);
+    expect(persistence('')).toMatch(/^a crash loses/);
+  });
+
+  it('says nothing about a value that is refused but that it is', () => {
+    const of = (line: string) => lint(line).map(brief);
+    expect(of('maxmemory 2 gb')).toEqual(['error maxmemory']);
+    expect(of('repl-backlog-size none')).toEqual(['error repl-backlog-size']);
+    expect(of('min-replicas-to-write one')).toEqual(['error min-replicas-to-write']);
   });
 
   it('judges io-threads by the cores that it is told', () => {
@@ -172,8 +213,9 @@ describe('the lint of a redis.conf', () => {
 
   it('knows what came later: fatal for an older server, worth a warning where the version is open', () => {
     const line = 'set-max-listpack-entries 128';
-    expect(lint(line, { version: '7.0.15' }).map(brief)).toEqual(['error set-max-listpack-entries']);
-    expect(lint(line, { version: '7.2.4' })).toEqual([]);
+    const version = (text: string): LintOptions => ({ target: { family: 'redis', version: text } });
+    expect(lint(line, version('7.0.15')).map(brief)).toEqual(['error set-max-listpack-entries']);
+    expect(lint(line, version('7.2.4'))).toEqual([]);
     expect(lint(line).map(brief)).toEqual(['warning set-max-listpack-entries']);
     expect(refuses(line)).toBe(!atLeast(installedVersion, '7.2'));
   });
@@ -249,7 +291,8 @@ describe('the lint of a sentinel.conf', () => {
     ['sentinel resolve-hostnames yes', 'warning sentinel resolve-hostnames', 'no'],
     ['sentinel deny-scripts-reconfig no', 'warning sentinel deny-scripts-reconfig', 'yes'],
     ['sentinel auth-user m sentinel', 'error sentinel auth-user', 'sentinel auth-pass'],
-    ['sentinel myid 0123', 'warning sentinel myid', 'remove the line'],
+    [`sentinel myid ${'0'.repeat(40)}`, 'warning sentinel myid', 'remove the line'],
+    ['sentinel parallel-syncs m 0', 'warning sentinel parallel-syncs', '1'],
     ['maxmemory 1gb', 'warning maxmemory', 'redis.conf'],
     ['bind 0.0.0.0', 'warning bind', 'addresses'],
   ])('of %s says %s', (line, found, remedy) => {
@@ -276,11 +319,55 @@ describe('the lint of a sentinel.conf', () => {
     expect(of(2, 2)).toEqual(['error 2 of 2', 'warning 2 sentinels survive no more losses than 1']);
   });
 
+  it.each([
+    ['sentinel parallel-syncs m one', '0 replicas at once'],
+    ['sentinel down-after-milliseconds m 5s', '5 milliseconds'],
+    ['sentinel failover-timeout m 10000ms', '10000 milliseconds'],
+    ['sentinel monitor m 10.0.0.1 6379x 2', '6379 as the port'],
+    ['sentinel monitor m 10.0.0.1 6379 2nd', '2 as the quorum'],
+    ['sentinel down-after-milliseconds m 4294967301', '5 milliseconds'],
+    ['sentinel announce-port abc', '0 as the port'],
+  ])('says what Sentinel takes for %j: %s', (line, taken) => {
+    const [found] = lintSentinel(line).filter(({ reason }) => reason.includes('not a whole number'));
+    expect(found).toMatchObject({ severity: 'warning', refusesStart: false });
+    expect(found?.reason).toContain(`Sentinel starts and takes ${taken}`);
+  });
+
+  it('judges no quorum that Sentinel refuses, and blames no line for it', () => {
+    const found = lintSentinel('sentinel monitor m 10.0.0.1 6379 two');
+    expect(found.map(brief)).toEqual(['error sentinel monitor']);
+    expect(JSON.stringify(found)).not.toContain('NaN');
+  });
+
   it('says that one which watches nobody is of no use', () => {
     expect(lintConf('port 26379\n', { kind: 'sentinel' }).map(brief)).toContain('error sentinel monitor');
   });
 
   it('knows that Sentinel is open unless its file says otherwise', () => {
     expect(lintConf('sentinel monitor m 10.0.0.1 6379 2\n').map(brief)).toContain('error protected-mode');
+  });
+});
+
+describe('the lint of what is no text', () => {
+  const elf = '\x7fELF\x02\x01\x01\0\0\0';
+
+  it('is one finding', () => {
+    const found = lintConf(`${elf}${'\0 port 1\n'.repeat(1000)}`);
+    expect(found).toMatchObject([{ severity: 'error', refusesStart: true, line: 1 }]);
+    expect(found[0]?.reason).toMatch(/^not a text file/);
+    expect(lintConf('\ufffd\ufffdp\0o\0r\0t\0').map(({ remedy }) => remedy)).toEqual([
+      'save it as UTF-8 (this may be UTF-16)',
+    ]);
+  });
+
+  it('is a warning where the server starts all the same', () => {
+    expect(lintConf('port 1\n# a\0b\n').map(brief)).toEqual(['warning ']);
+  });
+
+  it('ends after a hundred lines', () => {
+    const random = Array.from({ length: 20_000 }, (_, i) => `word${i} ${i}`).join('\n');
+    const found = lintConf(random).filter(({ line }) => line > 0);
+    expect(found).toHaveLength(101);
+    expect(found.at(-1)?.reason).toBe('19900 more lines from here on are refused');
   });
 });

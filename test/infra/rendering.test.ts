@@ -137,7 +137,7 @@ describe('the redis.conf of a node', () => {
     const old = redis('dev', { flags });
     expect(value(old.text, 'set-max-listpack-entries')).toEqual([]);
     expect(old.departures).toEqual([
-      'set-max-listpack-entries is left out: it came with Redis 7.2, this is 7.0.15',
+      'set-max-listpack-entries is left out: it is in Redis 7.2 and newer, Valkey, this is Redis 7.0.15',
     ]);
     expect(value(old.text, 'hz')).toEqual(['20']);
     expect(value(old.text, 'client-output-buffer-limit')).toEqual(['pubsub 1mb 1mb 60']);
@@ -169,7 +169,7 @@ describe('the redis.conf of a node', () => {
     'of %s has no error or warning of the lint but what the environment means',
     (name) => {
       const found = lintConf(redis(name, { tls: name === 'production' }).text, {
-        version: '7.0.15',
+        target: { family: 'redis', version: '7.0.15' },
         cores: 4,
       });
       const meant = name === 'single' ? ['repl-backlog-size', 'min-replicas-to-write'] : [];

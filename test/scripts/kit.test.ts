@@ -1,13 +1,17 @@
 /** The command line without a run: help, usage errors, output for programs. In this process, with streams of its own. */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Command } from 'commander';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import { kit, programOf } from '../../scripts/program.ts';
 import { Terminal } from '../../scripts/terminal.ts';
 import { recording } from '../support/streams.ts';
 
 const signal = new AbortController().signal;
+const dir = mkdtempSync(join(tmpdir(), 'kit-cli-'));
+afterAll(() => rmSync(dir, { recursive: true }));
 const VERBS = [
   'readiness',
   'up',
@@ -149,6 +153,49 @@ describe('kit conf lint', () => {
       findings: { severity: string }[];
     };
     expect(findings.some(({ severity }) => severity === 'error')).toBe(true);
+  });
+
+  const refused = async (text: string, ...options: string[]) => {
+    const file = join(mkdtempSync(join(dir, 'conf-')), 'a.conf');
+    writeFileSync(file, text);
+    const { findings } = JSON.parse((await call('conf', 'lint', file, '--json', ...options)).out) as {
+      findings: { refusesStart: boolean }[];
+    };
+    return findings.some(({ refusesStart }) => refusesStart);
+  };
+
+  it('judges for a version, a family, a major version, or the version of a program', async () => {
+    const text = 'loglevel nothing\n';
+    expect(await refused(text, '--server', 'redis@7.0')).toBe(true);
+    expect(await refused(text, '--redis-version', '7.0.15')).toBe(true);
+    expect(await refused(text, '--server', 'redis@7.2')).toBe(false);
+    expect(await refused(text, '--server', 'valkey')).toBe(false);
+    expect(await refused('primaryauth x\n', '--server', 'valkey@8')).toBe(false);
+    expect(await refused('primaryauth x\n', '--server', 'redis-server')).toBe(true);
+  });
+
+  it.each([
+    ['redis@5', 'Allowed: redis@7.0'],
+    ['mysql@8', 'Allowed: redis@7.0'],
+    ['./no-such-server', 'cannot be run'],
+    ['/bin/true', 'does not report a version'],
+  ])('refuses the server %s', async (server, message) => {
+    const { exitCode, err } = await call('conf', 'lint', 'sentinel.conf', '--server', server);
+    expect(exitCode).toBe(EXIT.USAGE);
+    expect(err).toContain(message);
+  });
+
+  it('tells what is no configuration at once, and reads no more than 8 MiB', async () => {
+    const program = await call('conf', 'lint', process.execPath);
+    expect(program.exitCode).toBe(EXIT.NO_GO);
+    expect(program.out).toContain('not a text file');
+    expect(program.out.split('\n').length).toBeLessThan(10);
+    const file = join(dir, 'large.conf');
+    writeFileSync(file, '# comment\n'.repeat(900_000));
+    const large = await call('conf', 'lint', file);
+    expect(large.exitCode).toBe(EXIT.USAGE);
+    expect(large.err).toContain('is larger than 8388608 bytes');
+    expect((await call('conf', 'lint', dir)).err).toContain('cannot be read');
   });
 });
 

@@ -1,0 +1,33 @@
+/**
+ * Why a server does not start with a file, in the order of its lines. Pure: what only the machine knows (paths, ports that
+ * are taken, how the server was built) is left out.
+ *
+ * lines + server ─▶ each line by itself, Sentinel's options, users, renamed commands ─▶ what several lines exclude
+ */
+
+import type { Reading, Refusal } from './refusal.ts';
+import { renameRefusals } from './renamed-commands.ts';
+import { sentinelRefusals } from './sentinel.ts';
+import { settingRefusals } from './settings.ts';
+import { combinationRefusals } from './together.ts';
+import { userRefusals, userSourceRefusals } from './users.ts';
+
+export type { Mode, Reading, Refusal } from './refusal.ts';
+
+/** At most one refusal for each line: the server stops at the first. */
+export function refusalsOf(reading: Reading): readonly Refusal[] {
+  const single = [
+    ...settingRefusals(reading),
+    ...(reading.mode === 'sentinel' ? sentinelRefusals(reading) : []),
+    ...renameRefusals(reading),
+    ...userRefusals(reading),
+  ];
+  const refused = new Set(single.map(({ line }) => line));
+  const accepted = { ...reading, lines: reading.lines.filter(({ line }) => !refused.has(line)) };
+  const together = [...userSourceRefusals(accepted), ...combinationRefusals(accepted)];
+  const all = [...single, ...together.map((each) => ({ ...each, isOfLine: false }))];
+  const lines = new Set<number>();
+  return all
+    .toSorted((a, b) => a.line - b.line)
+    .filter(({ line }) => line === 0 || (!lines.has(line) && lines.add(line)));
+}

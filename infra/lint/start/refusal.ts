@@ -1,0 +1,47 @@
+/** Why one server does not start with a file. A leaf: the checks of `start/` return it, `start-rules.ts` reports it. */
+import type { ConfLine } from '../../conf-text.ts';
+import type { ServerVersion } from '../../server-version.ts';
+
+export interface Refusal {
+  /** 1-based; 0 where the fault is that something is missing. */
+  readonly line: number;
+  readonly directive: string;
+  readonly reason: string;
+  readonly source: string;
+  readonly remedy: string;
+  /** Whether the line by itself is refused, and not because of other lines. */
+  readonly isOfLine: boolean;
+  /** False where a module, or a server newer than those that were measured, may know the word. */
+  readonly isCertain: boolean;
+}
+
+/** Whether a redis.conf or a sentinel.conf is judged. */
+export type Mode = 'server' | 'sentinel';
+
+/** A file as one server reads it. */
+export interface Reading {
+  readonly lines: readonly ConfLine[];
+  readonly server: ServerVersion;
+  readonly mode: Mode;
+  /** Whether the file loads modules or further files, which may bring directives and commands. */
+  readonly isOpenEnded: boolean;
+}
+
+export const CONFIG_C = 'src/config.c';
+export const ACL_C = 'src/acl.c';
+export const SENTINEL_C = 'src/sentinel.c';
+
+export function refusal(
+  line: ConfLine,
+  reason: string,
+  remedy: string,
+  more: { readonly source?: string; readonly isCertain?: boolean } = {},
+): Refusal {
+  const { source = CONFIG_C, isCertain = true } = more;
+  return { line: line.line, directive: line.name ?? '', reason, remedy, source, isOfLine: true, isCertain };
+}
+
+/** The last line of a directive that has a value, under any of its names. */
+export function lastOf(lines: readonly ConfLine[], isNamed: (name: string) => boolean): ConfLine | undefined {
+  return lines.findLast((line) => line.name !== undefined && isNamed(line.name));
+}

@@ -1,0 +1,88 @@
+/** Each line by itself: quotes, the name, the number of arguments, the value. */
+import { didYouMean } from '../../../config/spelling.ts';
+import { isAvailable } from '../../conf-grammar/availability.ts';
+import { describeServersWith, directiveNames, entryFor, STATEMENTS } from '../../conf-grammar/index.ts';
+import { checkValue, listWords, type Problem } from '../../conf-grammar/value.ts';
+import type { ConfLine } from '../../conf-text.ts';
+import { atLeast, formatServer, type ServerVersion } from '../../server-version.ts';
+import { isNewerThanMeasured } from '../known-servers.ts';
+import { type Reading, type Refusal, refusal } from './refusal.ts';
+
+/** Unknown names that are compared with every known one; a file with more is something else. */
+const GUESSES_MAX = 20;
+
+export function settingRefusals(reading: Reading): readonly Refusal[] {
+  let guesses = 0;
+  const guess = (name: string) => {
+    guesses += 1;
+    const isWord = name.length <= NAME_MAX_LENGTH && guesses <= GUESSES_MAX;
+    return isWord ? didYouMean(name, directiveNames()) : '';
+  };
+  return reading.lines.flatMap((line) => {
+    const found = checkLine(line, reading, guess);
+    return found === undefined ? [] : [found];
+  });
+}
+
+type Guess = (name: string) => string;
+
+function checkLine(line: ConfLine, reading: Reading, guess: Guess): Refusal | undefined {
+  const { server, mode } = reading;
+  const name = line.name ?? '';
+  if (line.broken !== undefined) return refusal(line, line.broken, 'close the quote, or escape it');
+  if (name === 'sentinel') return undefined;
+  if (name.startsWith('sentinel ')) {
+    if (mode === 'sentinel') return undefined;
+    const reason = 'an option of Sentinel in the file of a server';
+    return refusal(line, reason, 'move it to the sentinel.conf, or start with --sentinel');
+  }
+  const entry = entryFor(name, server);
+  if (entry !== undefined) {
+    return fromProblem(line, checkValue(entry.directive.value, line.args, server));
+  }
+  const statement = STATEMENTS.get(name);
+  if (statement !== undefined) return fromProblem(line, statement(line.args, server));
+  return unknownName(line, reading, guess);
+}
+
+function fromProblem(line: ConfLine, found: Problem | undefined): Refusal | undefined {
+  return found === undefined ? undefined : refusal(line, found.reason, `allowed: ${found.allowed}`);
+}
+
+/** Names longer than this are not compared with the known ones: no directive is half as long. */
+const NAME_MAX_LENGTH = 80;
+
+function unknownName(line: ConfLine, reading: Reading, guess: Guess): Refusal | undefined {
+  const { server, mode } = reading;
+  const name = line.name ?? '';
+  // A sentinel never asks whether a module took the setting.
+  if (mode === 'sentinel' && line.args.length > 0 && queuesUnknown(name, server)) return undefined;
+  const where = describeServersWith(name);
+  const title = formatServer(server);
+  if (where !== undefined) {
+    return refusal(line, `${title} does not have '${name}'; it is in ${where}`, `remove it, or run ${where}`);
+  }
+  const shown = name.length > NAME_MAX_LENGTH ? `${name.slice(0, NAME_MAX_LENGTH)}…` : name;
+  const isOfModule = name.includes('.') && line.args.length > 0;
+  const reason = isOfModule
+    ? `'${shown}' is a setting of a module, and no module is loaded`
+    : `'${shown}' is not a directive of ${title}${guess(name)}`;
+  const remedy = isOfModule
+    ? 'add the loadmodule line, or remove this one'
+    : 'correct the name, or remove the line';
+  const isCertain = !reading.isOpenEnded && !isNewerThanMeasured(server);
+  return refusal(line, reason, remedy, { isCertain });
+}
+
+/** Whether an unknown name is kept for a module: with a dot since 7.0, any since Redis 8. */
+function queuesUnknown(name: string, { family, version }: ServerVersion): boolean {
+  if (family === 'redis' && atLeast(version, '8.0')) return true;
+  return name.includes('.') && (family === 'valkey' || atLeast(version, '7.0'));
+}
+
+/** The words of a value for one server: a quoted one-word list is split. */
+export function valueWords(line: ConfLine, server: ServerVersion): readonly string[] {
+  const entry = entryFor(line.name ?? '', server);
+  const isList = entry?.directive.value.kind === 'list' && isAvailable(entry.name.availability, server);
+  return isList ? listWords(line.args, server) : line.args;
+}

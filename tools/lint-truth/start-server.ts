@@ -1,0 +1,102 @@
+/**
+ * Starts one server with one file and says what became of it. It cannot reach, or be reached from, anything else:
+ * namespaces of its own give it an empty network with loopback alone, a scratch directory holds what it writes, its memory is
+ * limited, and it is killed by its pid as soon as it takes connections, or at the time limit.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { endedOutcome, isReady, messageOf, type Outcome } from './outcome.ts';
+
+export interface StartRequest {
+  readonly binary: string;
+  readonly bytes: Buffer;
+  readonly mode: 'server' | 'sentinel';
+}
+
+const LIMIT_MS = 10_000;
+/** Of virtual memory: a server with default settings uses about 100 MB of it, its threads reserve more. */
+const MEMORY_KIB = 6_000_000;
+const OUTPUT_MAX_BYTES = 200_000;
+
+/** Last, so that they win: the process stays in the foreground and its log comes to us. */
+const OVERRIDES = [
+  '--daemonize',
+  'no',
+  '--supervised',
+  'no',
+  '--logfile',
+  '',
+  '--loglevel',
+  'notice',
+  '--syslog-enabled',
+  'no',
+];
+
+/** Whether this system gives an unprivileged process namespaces of its own. */
+export function canIsolate(): boolean {
+  return spawnSync('unshare', ISOLATION, { stdio: 'ignore' }).status === 0;
+}
+
+const ISOLATION = ['--user', '--map-root-user', '--net', 'sh', '-c', 'ip link set lo up'];
+
+export async function startServer({ binary, bytes, mode }: StartRequest): Promise<Outcome> {
+  const scratch = mkdtempSync(join(tmpdir(), 'lint-truth-'));
+  try {
+    const file = join(scratch, 'probe.conf');
+    writeFileSync(file, withLocalPaths(bytes, scratch));
+    const script = `ip link set lo up && ulimit -v ${MEMORY_KIB} && exec "$@"`;
+    const args = [binary, file, ...(mode === 'sentinel' ? ['--sentinel'] : []), ...OVERRIDES];
+    const child = spawn(
+      'unshare',
+      ['--user', '--map-root-user', '--net', 'sh', '-c', script, 'sh', ...args],
+      {
+        cwd: scratch,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    return await watch(child);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Waits for the first of: the line that says it is ready, its end, the time limit. */
+function watch(child: ChildProcess): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    let output = '';
+    let outcome: Outcome | undefined;
+    const settle = (found: Outcome) => {
+      outcome ??= found;
+      child.kill('SIGKILL');
+    };
+    const timer = setTimeout(() => settle({ kind: 'unknown', message: messageOf(output) }), LIMIT_MS);
+    const collect = (chunk: Buffer) => {
+      if (output.length < OUTPUT_MAX_BYTES) output += chunk.toString('latin1');
+      if (isReady(output)) settle({ kind: 'started' });
+    };
+    child.stdout?.on('data', collect);
+    child.stderr?.on('data', collect);
+    child.once('error', reject);
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      resolve(outcome ?? endedOutcome(output, code));
+    });
+  });
+}
+
+const PATHS =
+  /^([ \t]*(?:dir|aclfile|logfile|pidfile|unixsocket|cluster-config-file)[ \t]+)("?)(\/[^\s"]*)\2[ \t\r]*$/gim;
+
+/** The same text with absolute paths moved below the scratch directory, where directories and an empty ACL file exist. */
+export function withLocalPaths(bytes: Buffer, scratch: string): Buffer {
+  const text = bytes.toString('latin1').replace(PATHS, (_, start: string, quote: string, path: string) => {
+    const local = join(scratch, 'root', path);
+    const isDirectory = /^\s*dir\s/i.test(start);
+    mkdirSync(isDirectory ? local : dirname(local), { recursive: true });
+    if (/^\s*aclfile\s/i.test(start)) writeFileSync(local, '', { flag: 'a' });
+    return `${start}${quote}${local}${quote}`;
+  });
+  return Buffer.from(text, 'latin1');
+}
