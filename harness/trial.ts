@@ -16,6 +16,7 @@ import { startSamplers } from './samplers/index.ts';
 import { runLoad } from './trial/load.ts';
 import { runScript } from './trial/script.ts';
 import { missingAfter } from './trial/wholeness.ts';
+import { writeGapLines } from './trial/write-gaps.ts';
 import { workloadByName } from './workloads/index.ts';
 import { resolveParameters } from './workloads/parameters.ts';
 
@@ -88,7 +89,9 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
     await act(request, { recorder, signal: bound.signal, historyPath });
     // 5. Close the history: what could not be written was not measured.
     await recorder.close();
-    return record('completed');
+    const completed = record('completed');
+    for (const line of writeGapLines(request, completed)) request.progress?.(line);
+    return completed;
   } catch (error) {
     const cause: unknown = bound.signal.aborted ? bound.signal.reason : error;
     const reason = cause instanceof Error ? cause.message : String(cause);

@@ -151,8 +151,8 @@ async function recovered(options: FaultScheduleOptions, injectedUs: number): Pro
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
   const again = generators.map(async (generator) => {
-    const atUs = await generator.recoveredAfter(injectedUs);
-    progress(`${generator.client} writes again after ${Math.round((atUs - injectedUs) / 1_000)} ms`);
+    await generator.recoveredAfter(injectedUs);
+    progress(`${generator.client} writes again`);
   });
   const waits = [
     Promise.all(again),

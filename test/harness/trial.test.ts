@@ -8,11 +8,13 @@ import type { Checker } from '../../harness/checkers/checker.ts';
 import { doubleApplies } from '../../harness/checkers/double-applies.ts';
 import { failovers } from '../../harness/checkers/failovers.ts';
 import { lostWrites } from '../../harness/checkers/lost-writes.ts';
+import { recovery } from '../../harness/checkers/recovery.ts';
 import { openClock } from '../../harness/clock.ts';
 import type { Drill } from '../../harness/drills/drill.ts';
 import { drills } from '../../harness/drills/index.ts';
 import type { ExpectationEvent } from '../../harness/history.ts';
 import { parseHistory } from '../../harness/parse-history.ts';
+import { formatMs } from '../../harness/reports/wording.ts';
 import { lagReplicas } from '../../harness/trial/lag.ts';
 import { proxied } from '../../harness/trial/proxied.ts';
 import { runTrial, type TrialRequest } from '../../harness/trial.ts';
@@ -135,7 +137,14 @@ describe('a failover drill', () => {
 
     const roles = new Map(history.finals.map(({ node, redisRole }) => [node, redisRole]));
     expect([...roles.values()].toSorted()).toEqual(['master', 'replica', 'replica']);
-    expect(said.some((line) => line.startsWith('kit writes again after'))).toBe(true);
+    expect(said).toContain('kit writes again');
+    const gaps = recovery.check(history, { environment: config, drill: drill.id, client: 'kit' });
+    const gap = gaps.figures.writeGapMs;
+    if (gap?.kind !== 'value') throw new Error('no write gap was measured');
+    expect(said).toContain(`kit: write gap ${formatMs(gap.value)}`);
+    expect(said.filter((line) => / ms\b| s$/.test(line)).every((line) => line.includes('write gap'))).toBe(
+      true,
+    );
 
     expect(await states()).toEqual(['running', 'running', 'running', 'running', 'running', 'running']);
     await keysBack(0);

@@ -1,0 +1,34 @@
+/**
+ * The write gaps of a trial that has just ended, as progress: by the checker, the table and the words of the report, so that both
+ * show one figure.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { KitError } from '../../config/errors.ts';
+import { comparison } from '../assembly/comparison.ts';
+import { recovery } from '../checkers/recovery.ts';
+import type { TrialRecord } from '../evidence/manifest.ts';
+import { parseHistory } from '../parse-history.ts';
+import { formatGap } from '../reports/wording.ts';
+import type { TrialRequest } from '../trial.ts';
+
+/** One line per client of a failover drill; none where the history cannot be read, which the judge reports. */
+export function writeGapLines(
+  { drill, environment, dir }: TrialRequest,
+  record: TrialRecord,
+): readonly string[] {
+  if (drill.family !== 'failover') return [];
+  try {
+    const texts = record.files.map((path) => ({ path, text: readFileSync(join(dir, path), 'utf8') }));
+    const { history } = parseHistory(texts, record);
+    const context = { environment: environment.topology.environment, drill: drill.id };
+    const results = record.clients.map((client) => ({
+      ...{ checker: recovery.id, drill: drill.id, trial: record.trial, client },
+      ...recovery.check(history, { ...context, client }),
+    }));
+    return comparison([drill.id], results).map((row) => `${row.client}: write gap ${formatGap(row)}`);
+  } catch (error) {
+    if (error instanceof KitError) return [];
+    throw error;
+  }
+}
