@@ -123,7 +123,7 @@ const asSecondsInMs: Parse = (text) => {
 };
 
 /** In order of precedence: a later, more specific one wins. */
-const ENVIRONMENT_SETTINGS: readonly { name: string; path: string; parse: Parse }[] = [
+export const ENVIRONMENT_SETTINGS: readonly { name: string; path: string; parse: Parse }[] = [
   { name: 'CACHE_NAMESPACE', path: 'client.namespace', parse: asText },
   { name: 'REDIS_TTL', path: 'client.defaultTtlSeconds', parse: asNumber },
   { name: 'CACHE_DEFAULT_TTL', path: 'client.defaultTtlSeconds', parse: asNumber },

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { KitError } from './errors.ts';
 import { PROMISES } from './schema.ts';
+import { means } from './settings.ts';
 import { validate } from './validate.ts';
 import { readYaml } from './yaml.ts';
 
@@ -20,89 +21,142 @@ const some = <T extends z.ZodType>(name: T) => z.union([z.literal('all'), z.arra
 const RUN_KINDS = ['readiness', 'drill', 'load', 'capacity', 'canary', 'rehearsal'] as const;
 
 const scopeSchema = z.strictObject({
-  environments: some(z.string()).default('all'),
-  substrates: some(z.enum(['local', 'docker', 'attached'])).default('all'),
-  profiles: some(z.enum(['quick', 'full'])).default('all'),
-  topologies: some(z.enum(['single', 'sentinel', 'cluster'])).default('all'),
-  /** Kinds of run that ask the question. `capacity`, `canary` and `rehearsal` runs do not exist yet: what they ask is listed. */
-  runs: z.array(z.enum(RUN_KINDS)).min(1).default(['readiness', 'drill', 'load']),
-  /** In `quick` only where the run was given this input; in `full` always. */
-  input: z.enum(['coverage']).optional(),
-  /** Only where the environment makes all of these promises (`promises`, `durability.durableWrites`). */
-  promises: z.array(z.enum(PROMISES)).min(1).optional(),
+  environments: some(z.string()).default('all').meta(means('Environments, by name.')),
+  substrates: some(z.enum(['local', 'docker', 'attached']))
+    .default('all')
+    .meta(means('Substrates.')),
+  profiles: some(z.enum(['quick', 'full']))
+    .default('all')
+    .meta(means('Profiles.')),
+  topologies: some(z.enum(['single', 'sentinel', 'cluster']))
+    .default('all')
+    .meta(means('Topologies.')),
+  // `capacity`, `canary` and `rehearsal` runs do not exist yet: their gates are listed.
+  runs: z
+    .array(z.enum(RUN_KINDS))
+    .min(1)
+    .default(['readiness', 'drill', 'load'])
+    .meta(means('Kinds of run that ask the question.')),
+  input: z
+    .enum(['coverage'])
+    .optional()
+    .meta(means('In profile quick only where the run was given this input; in full always.')),
+  promises: z
+    .array(z.enum(PROMISES))
+    .min(1)
+    .optional()
+    .meta(
+      means(
+        'Only where the environment makes all of these promises (`promises`, `durability.durableWrites`).',
+      ),
+    ),
 });
 
 const sliSchema = z.strictObject({
-  checker: id,
-  figure: z.string().min(1),
-  /** Of a distribution; a proportion is its ratio, a value itself. */
-  stat: z.enum(['min', 'p50', 'p95', 'p99', 'max', 'mean']).optional(),
-  /** Over trials: the worst (`max`, `min`), all observations in one (`pool`, proportions), the total (`sum`). */
-  over: z.enum(['max', 'min', 'sum', 'pool']),
-  /** What `n` counts: trials, because failures of one trial are not independent, or the observations in them. */
-  count: z.enum(['trials', 'observations']),
+  checker: id.meta(means('Checker that gives the figure.')),
+  figure: z.string().min(1).meta(means('Name of the figure.')),
+  stat: z
+    .enum(['min', 'p50', 'p95', 'p99', 'max', 'mean'])
+    .optional()
+    .meta(means('Statistic of a distribution; a proportion is its ratio, a value itself.')),
+  over: z
+    .enum(['max', 'min', 'sum', 'pool'])
+    .meta(
+      means(
+        'How trials become one number: the worst (max, min), the total (sum), all observations in one (pool, for proportions).',
+      ),
+    ),
+  count: z
+    .enum(['trials', 'observations'])
+    .meta(
+      means(
+        'Meaning of n: trials, as failures of one trial are not independent, or the observations in them.',
+      ),
+    ),
 });
 
-/** What `full` claims beyond "n of n observed". */
+const confidence = z.number().gt(0).lt(1);
+
 const claimSchema = z.discriminatedUnion('kind', [
-  /** At least `share` of all trials would meet the target (Clopper-Pearson over trials, none of which may miss it). */
-  z.strictObject({
-    kind: z.literal('trials'),
-    share: z.number().gt(0).lt(1),
-    confidence: z.number().gt(0).lt(1),
-  }),
-  /** The quantile over trials meets the target (order statistic). */
-  z.strictObject({
-    kind: z.literal('quantile'),
-    quantile: z.number().gt(0).lt(1),
-    confidence: z.number().gt(0).lt(1),
-  }),
-  /** The pooled proportion meets the target (Clopper-Pearson over observations). */
-  z.strictObject({ kind: z.literal('proportion'), confidence: z.number().gt(0).lt(1) }),
+  // Clopper-Pearson over trials, none of which may miss the target.
+  z.strictObject({ kind: z.literal('trials'), share: z.number().gt(0).lt(1), confidence }),
+  // Order statistic: over trials, or in each trial where the figure is a distribution.
+  z.strictObject({ kind: z.literal('quantile'), quantile: z.number().gt(0).lt(1), confidence }),
+  // Clopper-Pearson over observations.
+  z.strictObject({ kind: z.literal('proportion'), confidence }),
 ]);
 
 const gateSchema = z.strictObject({
-  id,
-  title: z.string().min(5),
-  /** Mission row or seed section. */
-  source: z.string().min(2),
-  /** What a miss means for seed 004's three actions: see `harness/gates/verdict.ts`. */
-  group: z.enum(['correctness', 'performance', 'configuration', 'process']),
-  scope: scopeSchema.prefault({}),
-  /** Drills whose trials are judged, all of them; `configuration` and `coverage` are judged without a trial. */
-  workload: z.array(id).min(1),
-  /** A stock client's results are for comparison: only the kit's own are gated. */
-  client: z.literal('kit').default('kit'),
-  sli: sliSchema,
-  target: z.strictObject({ op: z.enum(['<', '<=', '>', '>=', '==']), value: z.number() }),
-  unit: z.string().min(1),
-  minN: z.strictObject({ quick: z.number().int().min(1), full: z.number().int().min(1) }),
-  claim: claimSchema.optional(),
-  /**
-   * `false`: holds however late the generator was. Else the p99 of its lateness above which a measured time says more about
-   * this machine than about Redis: INVALID. A gap is one moment, which a single stall of the machine makes as well as Redis
-   * does: `latenessMaxMs` bounds the generator's worst send too.
-   */
-  timing: z.union([
-    z.literal(false),
-    z.strictObject({ latenessP99MaxMs: z.number().gt(0), latenessMaxMs: z.number().gt(0).optional() }),
-  ]),
-  /** What to change when it is not PASS; names the setting where there is one. */
-  remedy: z.string().min(10),
+  id: id.meta(means('Name of the criterion in every report.')),
+  title: z.string().min(5).meta(means('The criterion as a statement.')),
+  source: z.string().min(2).meta(means('Mission row or seed section.')),
+  group: z
+    .enum(['correctness', 'performance', 'configuration', 'process'])
+    .meta(means('Decides how a miss affects the action: see harness/gates/verdict.ts.')),
+  scope: scopeSchema.prefault({}).meta(means('Runs that the gate is asked of; left out means all.')),
+  workload: z
+    .array(id)
+    .min(1)
+    .meta(
+      means(
+        'Drills whose trials are judged, all of them; configuration and coverage are judged without a trial.',
+      ),
+    ),
+  client: z
+    .literal('kit')
+    .default('kit')
+    .meta(means('Client that is judged; the results of a stock client are for comparison.')),
+  sli: sliSchema.meta(means('Measured figure.')),
+  target: z
+    .strictObject({ op: z.enum(['<', '<=', '>', '>=', '==']), value: z.number() })
+    .meta(means('Target of the figure.', '{ op: <, <=, >, >= or ==, value: a number }')),
+  unit: z.string().min(1).meta(means('Unit of the figure: ms, ratio, writes, …')),
+  minN: z
+    .strictObject({ quick: z.number().int().min(1), full: z.number().int().min(1) })
+    .meta(means('Fewer trials or observations are INSUFFICIENT.', '{ quick: from 1, full: from 1 }')),
+  claim: claimSchema
+    .optional()
+    .meta(
+      means(
+        'Claim of the profile full beyond "n of n observed": that a share of all trials would meet the target, that a quantile does, or that the pooled proportion does.',
+        '{ kind: trials, share, confidence }, { kind: quantile, quantile, confidence } or { kind: proportion, confidence }, each between 0 and 1',
+      ),
+    ),
+  // A gap is one moment, which a single stall of the machine makes as well as Redis does: `latenessMaxMs` bounds the worst send too.
+  timing: z
+    .union([
+      z.literal(false),
+      z.strictObject({ latenessP99MaxMs: z.number().gt(0), latenessMaxMs: z.number().gt(0).optional() }),
+    ])
+    .meta(
+      means(
+        'false: holds however late the generator was. Else the lateness above which a measured time is INVALID.',
+        'false, or { latenessP99MaxMs, latenessMaxMs } in milliseconds',
+      ),
+    ),
+  remedy: z
+    .string()
+    .min(10)
+    .meta(means('Advice where the criterion fails; names the setting where there is one.')),
 });
 export type Gate = z.infer<typeof gateSchema>;
 
 const waiverSchema = z.strictObject({
-  gate: id,
-  owner: z.string().min(2),
-  reason: z.string().min(10),
-  /** Last day on which it counts, UTC. */
-  expires: z.iso.date('a date such as 2030-12-31'),
+  gate: id.meta(means('The gate that is waived, by its id.')),
+  owner: z.string().min(2).meta(means('Person or team that answers for it.')),
+  reason: z.string().min(10).meta(means('Reason of the waiver, for whoever reads a report.')),
+  expires: z.iso.date('a date such as 2030-12-31').meta(means('Last day on which it counts, UTC.')),
 });
 export type Waiver = z.infer<typeof waiverSchema>;
 
 export const gatesSchema = z
-  .strictObject({ gates: z.array(gateSchema).min(1), waivers: z.array(waiverSchema).default([]) })
+  .strictObject({
+    gates: z.array(gateSchema).min(1).meta(means('Criteria of a go or no-go.')),
+    waivers: z
+      .array(waiverSchema)
+      .default([])
+      .meta(means('Criteria that are known not to hold, and accepted.')),
+  })
   .superRefine(({ gates, waivers }, context) => {
     const known = new Set<string>();
     for (const [index, gate] of gates.entries()) {

@@ -42,7 +42,8 @@ export function validate<S extends z.ZodType>(
 }
 
 function configError(problems: readonly Problem[], file: string): KitError {
-  const hint = 'config/schema.ts says what every key means; the files in config/environments/ are examples';
+  const hint =
+    'docs/settings.md says what every setting means; the files in config/environments/ are examples';
   const [only] = problems;
   if (problems.length === 1 && only !== undefined) {
     return new KitError(only.message, {
@@ -101,7 +102,7 @@ function explain(
 }
 
 /** What a schema takes, in words, where it is a plain kind of value. */
-function allowed(schema: z.ZodType | undefined): string | undefined {
+export function allowed(schema: z.ZodType | undefined): string | undefined {
   if (schema === undefined) return undefined;
   if (schema.description !== undefined) return schema.description;
   if (schema instanceof z.ZodNumber) {
