@@ -54,6 +54,8 @@ export interface CheckResult {
   readonly validity: 'valid' | 'invalid' | 'unknown';
   /** Why invalid or unknown, with examples (first three). One that concerns a single figure begins with `<figure>: `. */
   readonly reasons: readonly string[];
+  /** What to do so that the next history shows it; only where it is `unknown`. Left out: run the drill again. */
+  readonly remedy?: string;
   readonly figures: Readonly<Record<string, Figure>>;
 }
 

@@ -9,6 +9,9 @@ import { present, proportion, unknown } from './selection.ts';
 /** As the manifest marks a commit from which files differ. */
 const DIRTY = '-dirty';
 
+const REMEDY =
+  'Run `npm test` at the commit of the run, without local changes, and give its summary: --coverage coverage/coverage-summary.json.';
+
 export const coverage: Checker = {
   id: 'coverage',
   proves: 'the tests of the kit reach enough of its lines and branches',
@@ -22,9 +25,11 @@ export const coverage: Checker = {
     };
     const figures = present({ lines: figure('lines'), branches: figure('branches') });
     if (Object.keys(figures).length < 2)
-      return unknown('the coverage summary has no totals of lines and branches');
+      return unknown('the coverage summary has no totals of lines and branches', { remedy: REMEDY });
     const doubt = doubtOf(data);
-    return doubt === undefined ? { validity: 'valid', reasons: [], figures } : unknown(doubt, figures);
+    return doubt === undefined
+      ? { validity: 'valid', reasons: [], figures }
+      : unknown(doubt, { figures, remedy: REMEDY });
   },
 };
 

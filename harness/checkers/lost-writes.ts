@@ -26,10 +26,11 @@ import {
   operationsOf,
   present,
   promotionAfter,
+  remedyOf,
   US_PER_MS,
   unknown,
   value,
-  vanishingReasons,
+  vanishingDoubts,
 } from './selection.ts';
 
 const FEWEST_DURABLE = 20;
@@ -82,7 +83,7 @@ function judge(
     const promised = typeof invoke.durability === 'object' ? invoke.durability.replicas : 0;
     return (completion.replicas ?? 0) < promised;
   });
-  const doubts = vanishingReasons(history, context.environment.client.defaultTtlSeconds);
+  const doubts = vanishingDoubts(history, context.environment.client.defaultTtlSeconds);
   const violations = [
     ...reason(durableLost, 'durable writes lost'),
     ...reason(beyond, 'async writes lost outside the stated window'),
@@ -96,7 +97,7 @@ function judge(
   return {
     validity: doubts.length > 0 ? 'unknown' : violations.length > 0 ? 'invalid' : 'valid',
     reasons: [
-      ...doubts,
+      ...doubts.map(({ reason }) => reason),
       ...violations,
       ...reason(asyncLost, 'async writes lost'),
       ...(tooFew && promised
@@ -105,6 +106,7 @@ function judge(
           ]
         : []),
     ],
+    ...remedyOf(doubts),
     figures: {
       ...present({
         acknowledged: value(acknowledged.length, 'writes', acknowledged.length),

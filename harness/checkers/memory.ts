@@ -22,7 +22,9 @@ export const memory: Checker = {
     const silent = new Set(samples.map(({ node }) => node).filter((node) => !measured.has(node)));
     if (silent.size > 0) {
       const nodes = examples([...silent].map((node) => node ?? 'a node without a name'));
-      return unknown(`used_memory and maxmemory are not in the INFO of ${nodes}`);
+      return unknown(`used_memory and maxmemory are not in the INFO of ${nodes}`, {
+        remedy: 'Let the user that the kit asks with run INFO with all its sections, and run again.',
+      });
     }
     if (ratios.some(Number.isNaN)) {
       return {

@@ -34,23 +34,25 @@ import {
 /** What a client that has just moved may still settle. */
 const SETTLING_US = 1_000_000;
 
+const FAULT_REMEDY =
+  'The fault did not take effect, or did not end, as it should: kit doctor names what the machine cannot do, logs/ in the run folder what the node did. Run again.';
+
 export const recovery: Checker = {
   id: 'recovery',
   proves: 'writes go on after a fault, within a measured time, and no client stays dead',
   check(history, context) {
     const dead = deadClients(history, context.client);
+    const figures = present({ deadClients: dead });
     const faults = faultSpans(history);
-    if (faults.length === 0) return unknown('no fault was injected', present({ deadClients: dead }));
+    if (faults.length === 0) return unknown('no fault was injected', { figures });
     const unobserved = faults.find((fault) => !fault.observed);
     if (unobserved !== undefined) {
-      return unknown(`${unobserved.fault} was never seen to take effect`, present({ deadClients: dead }));
+      return unknown(`${unobserved.fault} was never seen to take effect`, { figures, remedy: FAULT_REMEDY });
     }
     const unhealed = faults.find((fault) => fault.toUs === undefined);
     if (unhealed !== undefined) {
-      return unknown(
-        `${unhealed.fault} of ${unhealed.node} was never seen to heal`,
-        present({ deadClients: dead }),
-      );
+      const reason = `${unhealed.fault} of ${unhealed.node} was never seen to heal`;
+      return unknown(reason, { figures, remedy: FAULT_REMEDY });
     }
     const operations = operationsOf(history, context.client);
     const writes = acknowledgedWrites(operations);
@@ -58,7 +60,7 @@ export const recovery: Checker = {
       return {
         validity: 'invalid',
         reasons: ['no write was acknowledged at all'],
-        figures: present({ deadClients: dead }),
+        figures,
       };
     }
     const final = finalMaster(history);

@@ -37,8 +37,13 @@ export interface FaultSpan {
 
 export type AcknowledgedWrite = Operation & { readonly completion: CompletionEvent };
 
-export function unknown(reason: string, figures: Readonly<Record<string, Figure>> = {}): Finding {
-  return { validity: 'unknown', reasons: [reason], figures };
+/** @param more figures that stand all the same, and a remedy where running the drill again is none */
+export function unknown(
+  reason: string,
+  more: { readonly figures?: Readonly<Record<string, Figure>>; readonly remedy?: string } = {},
+): Finding {
+  const { figures = {}, remedy } = more;
+  return { validity: 'unknown', reasons: [reason], figures, ...(remedy !== undefined && { remedy }) };
 }
 
 export function value(amount: number, unit: string, n: number): Figure {
@@ -244,19 +249,34 @@ export function counterGrowth(history: History, field: string): number | undefin
   return last.size === 0 ? undefined : growth;
 }
 
+/** A reason not to trust a figure, and what to do about it. */
+export interface Doubt {
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+/** The remedies of all doubts in one, for a finding. */
+export function remedyOf(doubts: readonly Doubt[]): Pick<CheckResult, 'remedy'> {
+  return doubts.length === 0 ? {} : { remedy: doubts.map(({ remedy }) => remedy).join(' ') };
+}
+
 /** Why keys may be gone without having been lost: then a count of lost writes is not one. */
-export function vanishingReasons(history: History, defaultTtlSeconds: number): readonly string[] {
-  const reasons: string[] = [];
+export function vanishingDoubts(history: History, defaultTtlSeconds: number): readonly Doubt[] {
+  const doubts: Doubt[] = [];
   const evicted = counterGrowth(history, 'evictedKeys');
   if (evicted !== undefined && evicted > 0) {
-    reasons.push(`${evicted} keys were evicted during the trial: an absent key may be an evicted one`);
+    doubts.push({
+      reason: `${evicted} keys were evicted during the trial: an absent key may be an evicted one`,
+      remedy: 'Raise redis.maxmemory so that nothing is evicted while the drill runs, and run again.',
+    });
   }
   const read = history.finals.at(-1)?.atUs;
   const written = history.operations[0]?.invoke.atUs;
   if (read !== undefined && written !== undefined && (read - written) / 1e6 >= defaultTtlSeconds) {
-    reasons.push(
-      `the trial lasted longer than the TTL of ${defaultTtlSeconds} s: an absent key may be an expired one`,
-    );
+    doubts.push({
+      reason: `the trial lasted longer than the TTL of ${defaultTtlSeconds} s: an absent key may be an expired one`,
+      remedy: 'Raise client.defaultTtlSeconds above the length of a trial, and run again.',
+    });
   }
-  return reasons;
+  return doubts;
 }

@@ -15,9 +15,10 @@ import {
   operationsOf,
   present,
   promotionAfter,
+  remedyOf,
   unknown,
   value,
-  vanishingReasons,
+  vanishingDoubts,
 } from './selection.ts';
 
 export const staleAcks: Checker = {
@@ -42,14 +43,15 @@ export const staleAcks: Checker = {
     const reads = judgedReads(operations, state);
     const staleReads = reads.filter(({ read, write }) => read.completion?.value !== write.invoke.value);
     const stale = [...staleWrites, ...staleReads.map(({ read }) => read)];
-    const doubts = vanishingReasons(history, context.environment.client.defaultTtlSeconds);
+    const doubts = vanishingDoubts(history, context.environment.client.defaultTtlSeconds);
     const name = ({ invoke }: Operation) => `${invoke.kind} ${invoke.key}`;
     return {
       validity: doubts.length > 0 ? 'unknown' : stale.length > 0 ? 'invalid' : 'valid',
       reasons: [
-        ...doubts,
+        ...doubts.map(({ reason }) => reason),
         ...(stale.length > 0 ? [`${stale.length} stale acknowledgements: ${examples(stale.map(name))}`] : []),
       ],
+      ...remedyOf(doubts),
       figures: present({ staleAcknowledged: value(stale.length, 'operations', late.length + reads.length) }),
     };
   },

@@ -12,10 +12,12 @@
  */
 import type { Gate, Waiver } from '../../config/gates.ts';
 import type { CheckResult } from '../checkers/checker.ts';
+import { few } from '../evidence/excerpt.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
 import { aggregate, type Reading } from './aggregate.ts';
 import { boundOf } from './claim.ts';
 import type { Criterion, CriterionState, EvidenceRef } from './gate.ts';
+import { GENERATOR_ENDED, IDLE_MACHINE, moreTrials, runAgain, SOUND_COPY } from './remedies.ts';
 import { isAsked, outOfScope, type RunScope, smallestN } from './scope.ts';
 import { compare, inWords } from './target.ts';
 
@@ -47,6 +49,9 @@ export interface GateContext {
 interface Outcome {
   readonly state: CriterionState;
   readonly because: string;
+  /** Advice that fits the state; the gate's own remedy where it is left out. */
+  readonly remedy?: string;
+  readonly waiver?: Criterion['waiver'];
   readonly measured?: number;
   readonly n?: number;
   readonly bound?: Criterion['bound'];
@@ -66,7 +71,8 @@ export function evaluate(gate: Gate, context: GateContext): Criterion {
     source: gate.source,
     state: outcome.state,
     because: outcome.because,
-    remedy: gate.remedy,
+    remedy: outcome.remedy ?? gate.remedy,
+    ...(outcome.waiver !== undefined && { waiver: outcome.waiver }),
     scope: {
       environments: names(gate.scope.environments),
       substrates: names(gate.scope.substrates),
@@ -89,8 +95,8 @@ function judge(gate: Gate, context: GateContext): Outcome {
   const readings = wanted.flatMap((drill) => {
     const trials = context.trials.filter((trial) => trial.drill === drill);
     return trials.length === 0
-      ? [absent(`${drill} was not run`, [])]
-      : trials.map((trial) => readTrial(gate, trial));
+      ? [absent(`${drill} was not run`, [], runAgain(drill, context.run))]
+      : trials.map((trial) => readTrial(gate, context.run, trial));
   });
   const evidence = readings.flatMap((reading) => reading.evidence);
   const figures = readings.flatMap((reading) => (reading.kind === 'figure' ? [reading] : []));
@@ -118,7 +124,9 @@ function judge(gate: Gate, context: GateContext): Outcome {
   }
   for (const state of ['INVALID', 'NOT_MEASURED'] as const) {
     const found = flaws.filter((flaw) => flaw.state === state);
-    if (found.length > 0) return { ...base, state, because: sentence(found.map(text)) };
+    if (found.length === 0) continue;
+    const remedy = [...new Set(found.map((flaw) => flaw.remedy))].slice(0, 3).join(' ');
+    return { ...base, state, because: sentence(found.map(text)), remedy };
   }
   if (sum === undefined) return { ...base, state: 'NOT_MEASURED', because: 'nothing was measured' };
   return passOrInsufficient(gate, context, figures, base, sum);
@@ -139,6 +147,7 @@ function passOrInsufficient(
       ...measured,
       state: 'INSUFFICIENT',
       because: `${sum.n} ${unit}; ${minN} are the fewest that count`,
+      remedy: moreTrials(gate, run, minN),
     };
   }
   const claim = `${inWords(sum.measured, gate.unit)}, target ${target(gate)}`;
@@ -148,48 +157,59 @@ function passOrInsufficient(
     return { ...measured, state: 'PASS', because: `${claim}; ${observed}` };
   }
   const { bound, holds, why } = boundOf(gate, gate.claim, figures, sum.n);
-  return { ...measured, bound, state: holds ? 'PASS' : 'INSUFFICIENT', because: `${claim}; ${why}` };
+  const because = `${claim}; ${why}`;
+  if (holds) return { ...measured, bound, state: 'PASS', because };
+  return { ...measured, bound, state: 'INSUFFICIENT', because, remedy: moreTrials(gate, run, minN) };
 }
 
 type Flaw = {
   readonly kind: 'flaw';
   readonly state: 'FAIL' | 'INVALID' | 'NOT_MEASURED';
   readonly because: string;
+  readonly remedy: string;
   readonly evidence: readonly EvidenceRef[];
 };
 
 function absent(
   because: string,
   evidence: readonly EvidenceRef[],
+  remedy: string,
   state: Flaw['state'] = 'NOT_MEASURED',
 ): Flaw {
-  return { kind: 'flaw', state, because, evidence };
+  return { kind: 'flaw', state, because, remedy, evidence };
 }
 
-function readTrial(gate: Gate, trial: JudgedTrial): Reading | Flaw {
+function readTrial(gate: Gate, run: RunScope, trial: JudgedTrial): Reading | Flaw {
   // A trial's history is one: its files are judged together or not at all.
   const evidence = trial.files;
   const name = trial.trial === 0 ? trial.drill : `${trial.drill} #${trial.trial}`;
   if (trial.broken.length > 0) {
-    return absent(`${name}: ${trial.broken.join(', ')} was altered or is broken`, evidence, 'INVALID');
+    const because = `${name}: ${few(trial.broken)} was altered or is broken`;
+    return absent(because, evidence, SOUND_COPY, 'INVALID');
   }
-  if (trial.distrusted !== undefined) return absent(`${name} ${trial.distrusted}`, evidence, 'INVALID');
-  if (trial.missing.length > 0) return absent(`${name}: ${trial.missing.join(', ')} is missing`, evidence);
+  if (trial.distrusted !== undefined) {
+    return absent(`${name} ${trial.distrusted}`, evidence, SOUND_COPY, 'INVALID');
+  }
+  if (trial.missing.length > 0) {
+    return absent(`${name}: ${few(trial.missing)} is missing`, evidence, SOUND_COPY);
+  }
+  const again = runAgain(trial.drill, run);
   if (trial.status !== 'completed') {
-    return absent(`${name} was not measured: ${trial.reason ?? trial.status}`, evidence);
+    return absent(`${name} was not measured: ${trial.reason ?? trial.status}`, evidence, again);
   }
   const result = trial.results.find(
     ({ checker, client }) => checker === gate.sli.checker && client === gate.client,
   );
-  if (result === undefined)
-    return absent(`${name} has nothing of ${gate.client} for ${gate.sli.checker}`, evidence);
-  return readResult(gate, trial, name, result, evidence);
+  if (result === undefined) {
+    return absent(`${name} has nothing of ${gate.client} for ${gate.sli.checker}`, evidence, again);
+  }
+  return readResult(gate, trial, { name, again }, result, evidence);
 }
 
 function readResult(
   gate: Gate,
   trial: JudgedTrial,
-  name: string,
+  { name, again }: { readonly name: string; readonly again: string },
   result: CheckResult,
   evidence: readonly EvidenceRef[],
 ): Reading | Flaw {
@@ -197,12 +217,15 @@ function readResult(
   const said = ownReasons(gate, result);
   const reasons = said.length > 0 ? said.join('; ') : `no figure '${gate.sli.figure}'`;
   if (figure === undefined) {
-    return absent(`${name}: ${reasons}`, evidence, result.validity === 'invalid' ? 'FAIL' : 'NOT_MEASURED');
+    const state = result.validity === 'invalid' ? 'FAIL' : 'NOT_MEASURED';
+    return absent(`${name}: ${reasons}`, evidence, result.remedy ?? again, state);
   }
   // Keys that may have been evicted are neither lost nor kept: the count is no measurement, whatever it says.
-  if (result.validity === 'unknown') return absent(`${name}: ${reasons}`, evidence, 'INVALID');
+  if (result.validity === 'unknown') {
+    return absent(`${name}: ${reasons}`, evidence, result.remedy ?? again, 'INVALID');
+  }
   const late = lateness(gate, trial);
-  if (late !== undefined) return absent(`${name}: ${late}`, evidence, 'INVALID');
+  if (late !== undefined) return absent(`${name}: ${late.because}`, evidence, late.remedy, 'INVALID');
   return {
     kind: 'figure',
     name,
@@ -219,7 +242,7 @@ function ownReasons(gate: Gate, { reasons, figures }: CheckResult): readonly str
 }
 
 /** Why a time measured in this trial says more about the generator than about Redis. */
-function lateness(gate: Gate, trial: JudgedTrial): string | undefined {
+function lateness(gate: Gate, trial: JudgedTrial): Pick<Flaw, 'because' | 'remedy'> | undefined {
   if (gate.timing === false) return undefined;
   const sound = trial.results.find(
     ({ checker, client }) => checker === 'generator' && client === gate.client,
@@ -230,9 +253,12 @@ function lateness(gate: Gate, trial: JudgedTrial): string | undefined {
     ['at worst', sound?.figures.latenessMaxMs, latenessMaxMs],
   ] as const;
   for (const [what, figure, most] of bounds) {
-    if (figure?.kind !== 'value') return 'how late the generator was is not recorded';
-    if (figure.value > most)
-      return `the generator was late itself: ${what} ${inWords(figure.value, 'ms')}, at most ${most} ms for this criterion`;
+    if (figure?.kind !== 'value') {
+      return { because: 'how late the generator was is not recorded', remedy: GENERATOR_ENDED };
+    }
+    if (figure.value <= most) continue;
+    const late = `${what} ${inWords(figure.value, 'ms')}, at most ${most} ms for this criterion`;
+    return { because: `the generator was late itself: ${late}`, remedy: IDLE_MACHINE };
   }
   return undefined;
 }
@@ -243,7 +269,8 @@ function meets(gate: Gate, reading: Reading): boolean {
 }
 
 function distrusted(outcome: Outcome, tainted: readonly string[]): Outcome {
-  return tainted.length === 0 ? outcome : { ...outcome, state: 'INVALID', because: sentence(tainted) };
+  if (tainted.length === 0) return outcome;
+  return { ...outcome, state: 'INVALID', because: sentence(tainted), remedy: SOUND_COPY };
 }
 
 function waived(gate: Gate, { waivers, judgedAt }: GateContext, outcome: Outcome): Outcome {
@@ -255,13 +282,10 @@ function waived(gate: Gate, { waivers, judgedAt }: GateContext, outcome: Outcome
     undefined,
   );
   if (waiver === undefined || outcome.state === 'PASS') return outcome;
-  const by = `waived by ${waiver.owner} until ${waiver.expires}: ${waiver.reason}`;
-  return isValid(waiver)
-    ? { ...outcome, state: 'WAIVED', because: `${by} (${outcome.state}: ${outcome.because})` }
-    : {
-        ...outcome,
-        because: `${outcome.because}; the waiver of ${waiver.owner} expired on ${waiver.expires}`,
-      };
+  const { owner, reason, expires } = waiver;
+  const found = { ...outcome, waiver: { owner, reason, expires } };
+  if (!isValid(waiver)) return found;
+  return { ...found, state: 'WAIVED', because: `${outcome.state}: ${outcome.because}` };
 }
 
 /** What the checker says of the trials, and of the gate's own figure alone where it says that. */

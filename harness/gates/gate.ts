@@ -34,8 +34,15 @@ export interface Criterion {
   readonly state: CriterionState;
   /** In words, why the state is what it is; for PASS the claim: "20 of 20 observed". */
   readonly because: string;
-  /** What to change when it is not PASS. */
+  /** What to do about the state: change a setting where it is FAIL, measure again where it could not be judged. */
   readonly remedy: string;
+  /** Given for the criterion: it counts where the state is WAIVED, and has expired elsewhere. */
+  readonly waiver?: {
+    readonly owner: string;
+    readonly reason: string;
+    /** Last day on which it counts, UTC: `2030-12-31`. */
+    readonly expires: string;
+  };
   readonly scope: {
     readonly environments: readonly string[];
     readonly substrates: readonly string[];

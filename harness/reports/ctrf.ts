@@ -11,6 +11,7 @@ import {
   formatMeasured,
   formatTarget,
   oneLine,
+  reasonWithWaiver,
   STATE_LABEL,
   shortSha,
   sourceOf,
@@ -87,7 +88,7 @@ function test(criterion: Criterion) {
     rawStatus: state,
     duration: 0,
     suite: [sourceOf(criterion).id, oneLine(criterion.source)],
-    message: `${STATE_LABEL[state]}: ${oneLine(criterion.because)}`,
+    message: `${STATE_LABEL[state]}: ${oneLine(reasonWithWaiver(criterion))}`,
     ...(state === 'PASS' || criterion.remedy === '' ? {} : { trace: `remedy: ${oneLine(criterion.remedy)}` }),
     tags: [...workloadsOf(criterion), criterion.scope.sli].map(oneLine).filter((tag) => tag !== ''),
     attachments: evidence.map((ref) => ({
@@ -101,6 +102,7 @@ function test(criterion: Criterion) {
       n: criterion.n,
       minN: criterion.minN,
       bound: formatBound(criterion.bound, criterion.unit),
+      ...(criterion.waiver === undefined ? {} : { waiver: criterion.waiver }),
     },
   };
 }

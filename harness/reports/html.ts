@@ -9,7 +9,7 @@ import { html, Markup } from './html/markup.ts';
 import { provenanceSection } from './html/provenance.ts';
 import { stateSymbols } from './html/states.ts';
 import { STYLE } from './html/style.ts';
-import { blockers, verdictHeader } from './html/verdict.ts';
+import { blockers, verdictHeader, waivers } from './html/verdict.ts';
 import type { Report } from './report.ts';
 import { DECISION_LABEL, oneLine } from './wording.ts';
 
@@ -20,6 +20,7 @@ export function renderHtml(report: Report): string {
   const { run, verdict } = report;
   const sections: readonly (readonly [string, string, Markup | null])[] = [
     ['blockers', 'What holds it back', blockers(report)],
+    ['waivers', 'Waived', waivers(report)],
     ['failover', 'Failover', failoverSection(report)],
     ['load', 'Load', loadSection(report)],
     ['criteria', 'Criteria', criteriaSection(report)],

@@ -23,9 +23,11 @@ import {
   formatTarget,
   oneLine,
   provenanceOf,
+  reasonWithWaiver,
   runFolder,
   STATE_LABEL,
   shortSha,
+  waivedCriteria,
 } from './wording.ts';
 
 const LIMIT = 60_000;
@@ -43,7 +45,7 @@ const STATE_SIGN: Readonly<Record<CriterionState, string>> = {
 };
 
 export function renderMarkdown(report: Report): string {
-  const always = [head(report), problems(report), blocking(report)];
+  const always = [head(report), problems(report), blocking(report), waivers(report)];
   const folded = [
     comparison(report),
     criteriaTable(report),
@@ -99,10 +101,29 @@ function blocking(report: Report): string {
       named(criterion),
       literal(formatMeasured(criterion)),
       literal(formatTarget(criterion)),
-      literal(criterion.because),
+      literal(reasonWithWaiver(criterion)),
       literal(criterion.remedy),
     ]),
     'lllrll',
+  );
+}
+
+function waivers(report: Report): string {
+  const waived = waivedCriteria(report);
+  if (waived.length === 0) return '';
+  return table(
+    ['', 'criterion', 'measured', 'target', 'why', 'owner', 'until', 'reason'],
+    waived.map(([criterion, { owner, reason, expires }]) => [
+      `${STATE_SIGN.WAIVED} ${STATE_LABEL.WAIVED}`,
+      named(criterion),
+      literal(formatMeasured(criterion)),
+      literal(formatTarget(criterion)),
+      literal(criterion.because),
+      literal(owner),
+      literal(expires),
+      literal(reason),
+    ]),
+    'lllrllll',
   );
 }
 

@@ -20,12 +20,14 @@ import {
   formatMeasured,
   formatNumber,
   formatTarget,
+  formatWaiver,
   oneLine,
   runFolder,
   runLine,
   STATE_GLYPH,
   STATE_LABEL,
   versionLine,
+  waivedCriteria,
 } from './wording.ts';
 
 export interface TerminalOptions {
@@ -64,6 +66,7 @@ export function renderTerminal(report: Report, options: TerminalOptions = {}): s
     head(report, paint),
     problems(report, paint),
     blocking(report, paint),
+    waivers(report, paint),
     criteriaTable(report, paint),
     comparison(report, paint),
     benchmarks(report, paint),
@@ -116,10 +119,28 @@ function blocking(report: Report, paint: Painter): readonly string[] {
       ...wrap(oneLine(criterion.title), 4),
       ...wrap(measurement(criterion), 4),
       ...(criterion.because === '' ? [] : wrap(`why     ${oneLine(criterion.because)}`, 4, 12)),
+      ...(criterion.waiver === undefined ? [] : wrap(`waiver  ${formatWaiver(criterion)}`, 4, 12)),
       ...(criterion.remedy === '' ? [] : wrap(`remedy  ${oneLine(criterion.remedy)}`, 4, 12)),
     ].join('\n'),
   );
   return [heading('What holds it back', paint), blocks.join('\n\n')];
+}
+
+function waivers(report: Report, paint: Painter): readonly string[] {
+  const waived = waivedCriteria(report);
+  if (waived.length === 0) return [];
+  const blocks = waived.map(([criterion, { owner, reason, expires }]) =>
+    [
+      paint(STATE_PAINT.WAIVED, clip(`${STATE_GLYPH.WAIVED} WAIVED  ${oneLine(criterion.id)}`, WIDTH)),
+      ...wrap(oneLine(criterion.title), 4),
+      ...wrap(measurement(criterion), 4),
+      ...wrap(`why     ${oneLine(criterion.because)}`, 4, 12),
+      ...wrap(`owner   ${oneLine(owner)}`, 4, 12),
+      ...wrap(`until   ${oneLine(expires)}`, 4, 12),
+      ...wrap(`reason  ${oneLine(reason)}`, 4, 12),
+    ].join('\n'),
+  );
+  return [heading('Waived', paint), blocks.join('\n\n')];
 }
 
 function measurement(criterion: Criterion): string {

@@ -265,6 +265,31 @@ export function claimOf(criterion: Criterion): string {
   return oneLine(criterion.because).replace(/^[^;]*, target [^;]*; /, '');
 }
 
+/** Criteria that a waiver lets through, with the waiver. */
+export function waivedCriteria(report: Report): readonly (readonly [criterion: Criterion, waiver: Waiver])[] {
+  return report.verdict.criteria.flatMap((criterion) =>
+    criterion.state === 'WAIVED' && criterion.waiver !== undefined
+      ? [[criterion, criterion.waiver] as const]
+      : [],
+  );
+}
+
+type Waiver = NonNullable<Criterion['waiver']>;
+
+/** `waived by Ada until 2030-12-31: known and watched`; of one that has expired, that it did. */
+export function formatWaiver({ state, waiver }: Pick<Criterion, 'state' | 'waiver'>): string {
+  if (waiver === undefined) return '';
+  const { owner, reason, expires } = waiver;
+  const until =
+    state === 'WAIVED' ? `waived by ${owner} until ${expires}` : `waiver of ${owner} expired on ${expires}`;
+  return oneLine(`${until}: ${reason}`);
+}
+
+/** The reason of a state with the waiver, for formats that have one text per criterion. */
+export function reasonWithWaiver(criterion: Criterion): string {
+  return [criterion.because, formatWaiver(criterion)].filter((text) => text !== '').join('; ');
+}
+
 /** Several drills may stand behind one criterion. */
 export function workloadsOf(criterion: Criterion): readonly string[] {
   return criterion.scope.workload.split(', ').filter((name) => name !== '');

@@ -131,6 +131,7 @@ describe('what a run shows', () => {
     expect(criterion(report, 'durable-kept-master-crash')).toMatchObject({
       state: 'INVALID',
       because: expect.stringContaining('evicted'),
+      remedy: expect.stringMatching(/^Raise redis\.maxmemory so that nothing is evicted/),
     });
   });
 
@@ -147,6 +148,7 @@ describe('what a run shows', () => {
     expect(criterion(report, 'get-latency')).toMatchObject({
       state: 'INVALID',
       because: expect.stringContaining('p99 400 ms'),
+      remedy: expect.stringContaining('Run again with nothing else on the machine'),
     });
     expect(criterion(report, 'durable-kept-master-crash').state).toBe('PASS');
     expect(criterion(report, 'failover-time-master-crash').state).toBe('PASS');
@@ -297,18 +299,19 @@ describe('what a run shows', () => {
     expect(waived.verdict).toMatchObject({ decision: 'GO', exitCode: 0 });
     expect(criterion(waived, 'supervised-client')).toMatchObject({
       state: 'WAIVED',
-      because: expect.stringMatching(/Ada.*FAIL/),
+      because: expect.stringMatching(/^FAIL: .*client\.supervision is false/),
+      waiver: { owner: 'Ada', reason: 'known and watched', expires: '2030-01-01' },
     });
     const both = waive('2029-12-31', '2030-01-01');
     expect(criterion(both, 'supervised-client')).toMatchObject({
       state: 'WAIVED',
-      because: expect.stringContaining('until 2030-01-01'),
+      waiver: { expires: '2030-01-01' },
     });
     const expired = waive('2029-12-31');
     expect(expired.verdict.exitCode).toBe(1);
     expect(criterion(expired, 'supervised-client')).toMatchObject({
       state: 'FAIL',
-      because: expect.stringContaining('expired on 2029-12-31'),
+      waiver: { owner: 'Ada', reason: 'known and watched', expires: '2029-12-31' },
     });
   });
 

@@ -12,7 +12,7 @@ import { allowed } from '../../config/validate.ts';
 export interface Setting {
   /** `redis.maxmemory`, `gates[].id`. */
   readonly path: string;
-  /** Undefined: nobody has written it, which a test refuses. */
+  /** Undefined where it is missing; a test refuses that. */
   readonly meaning: string | undefined;
   readonly allowed: string;
   /** In JSON; undefined where the setting must be given. */

@@ -9,6 +9,7 @@ import {
   formatMeasured,
   formatNumber,
   formatTarget,
+  formatWaiver,
   oneLine,
   STATE_LABEL,
   shortSha,
@@ -67,7 +68,7 @@ function row(criterion: Criterion, drills: ReadonlySet<string>): Markup {
 <th scope="row">${oneLine(criterion.title)}<small><code>${oneLine(criterion.id)}</code>${about}</small><small>${where.join(' · ')}</small></th>
 <td class="n m" data-label="measured">${formatMeasured(criterion)}</td><td class="b">${bullet(criterion)}</td><td class="t" data-label="target">${formatTarget(criterion)}</td>
 <td class="n" data-label="n">${formatNumber(criterion.n)}</td>
-<td class="c" data-label="claim">${criterion.bound === null ? claimOf(criterion) : html`${formatBound(criterion.bound, criterion.unit)}<small>${claimOf(criterion)}</small>`}</td>
+<td class="c" data-label="claim">${criterion.bound === null ? claimOf(criterion) : html`${formatBound(criterion.bound, criterion.unit)}<small>${claimOf(criterion)}</small>`}${criterion.waiver !== undefined && html`<small>${formatWaiver(criterion)}</small>`}</td>
 <td class="e" data-label="evidence">${evidence(criterion.evidence)}</td></tr>`;
 }
 

@@ -15,11 +15,13 @@ import {
   formatMeasured,
   formatNumber,
   formatTarget,
+  formatWaiver,
   oneLine,
   redisVersion,
   STATE_LABEL,
   STATES,
   shortSha,
+  waivedCriteria,
 } from '../wording.ts';
 import { html, type Markup, slug } from './markup.ts';
 import { sign, stateWord } from './states.ts';
@@ -70,6 +72,19 @@ function counts(verdict: Verdict): Markup {
   )}</ul>`;
 }
 
+/** Waived criteria, each with owner, reason and expiry. */
+export function waivers(report: Report): Markup | null {
+  const waived = waivedCriteria(report);
+  if (waived.length === 0) return null;
+  return html`<section id="waivers"><h2>Waived</h2><ol class="blockers">${waived.map(
+    ([criterion, { owner, reason, expires }]) =>
+      html`<li class="${slug(STATE_LABEL.WAIVED)}"><h3>${stateWord('WAIVED')} <a href="#c-${slug(criterion.id)}">${oneLine(criterion.title)}</a></h3>
+<p class="figures"><b>${formatMeasured(criterion)}</b> measured · target ${formatTarget(criterion)} · n ${formatNumber(criterion.n)}</p>
+<p>${oneLine(criterion.because)}</p>
+<dl class="facts"><div><dt>owner</dt><dd>${oneLine(owner)}</dd></div><div><dt>until</dt><dd>${oneLine(expires)}</dd></div><div><dt>reason</dt><dd>${oneLine(reason)}</dd></div></dl></li>`,
+  )}</ol></section>`;
+}
+
 export function blockers(report: Report): Markup | null {
   const criteria = byUrgency(report.verdict.criteria).filter(({ state }) => BLOCKING.includes(state));
   const problems = [
@@ -88,6 +103,7 @@ ${problems.length > 0 && html`<div class="notice"><h3>The evidence is not whole<
     ) => html`<li class="${slug(STATE_LABEL[criterion.state])}"><h3>${stateWord(criterion.state)} <a href="#c-${slug(criterion.id)}">${oneLine(criterion.title)}</a></h3>
 <p class="figures"><b>${formatMeasured(criterion)}</b> measured · target ${formatTarget(criterion)} · n ${formatNumber(criterion.n)}${criterion.n < criterion.minN && html` of at least ${formatNumber(criterion.minN)}`}${criterion.bound !== null && html` · bound ${formatBound(criterion.bound, criterion.unit)}`}</p>
 ${criterion.because !== '' && html`<p>${oneLine(criterion.because)}</p>`}
+${criterion.waiver !== undefined && html`<p>${formatWaiver(criterion)}</p>`}
 ${criterion.remedy !== '' && html`<p class="remedy"><span>Remedy</span> ${oneLine(criterion.remedy)}</p>`}</li>`,
   )}</ol></section>`;
 }

@@ -66,6 +66,7 @@ export function judged(
   one: Gate,
   trials: readonly JudgedTrial[],
   over: Partial<GateContext['run']> = {},
+  context: Partial<GateContext> = {},
 ): Criterion {
   return evaluate(one, {
     run: {
@@ -83,6 +84,7 @@ export function judged(
     trials,
     waivers: [],
     tainted: [],
+    ...context,
   });
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
-import { gate, judged, many, share, trial, value } from './by-hand.ts';
+import type { JudgedTrial } from '../../../harness/gates/evaluate.ts';
+import { FULL, gate, judged, many, share, trial, value } from './by-hand.ts';
 
 describe('evaluate', () => {
   it('takes the worst trial', () => {
@@ -110,6 +111,86 @@ describe('evaluate', () => {
     ],
   ] as const)('is %s with %s', (state, _what, trials) => {
     expect(judged(gate(), trials).state).toBe(state);
+  });
+
+  describe('the remedy', () => {
+    const timed = gate({ timing: { latenessP99MaxMs: 5 } });
+    const late = (): JudgedTrial => {
+      const one = trial(value(999));
+      const generator = {
+        ...(one.results[0] as CheckResult),
+        checker: 'generator',
+        figures: { latenessP99Ms: value(50), latenessMaxMs: value(50) },
+      };
+      return { ...one, results: [...one.results, generator] };
+    };
+
+    it('is the setting of the gate where the criterion fails', () => {
+      expect(judged(gate(), [trial(value(999))]).remedy).toBe('change something');
+      expect(judged(gate(), [trial(undefined, {}, { validity: 'invalid' })]).remedy).toBe('change something');
+    });
+
+    it.each([
+      ['a late generator', timed, late(), 'INVALID', /Run again with nothing else on the machine/],
+      [
+        'no recorded lateness',
+        timed,
+        trial(value(1)),
+        'INVALID',
+        /generator ended before it wrote its lateness/,
+      ],
+      ['an altered file', gate(), trial(value(1), { broken: ['x'] }), 'INVALID', /unchanged copy of the run/],
+      [
+        'a missing file',
+        gate(),
+        trial(value(1), { missing: ['x'] }),
+        'NOT_MEASURED',
+        /unchanged copy of the run/,
+      ],
+      [
+        'a trial that is listed twice',
+        gate(),
+        trial(value(1), { distrusted: 'is listed twice' }),
+        'INVALID',
+        /unchanged copy of the run/,
+      ],
+      [
+        'evicted keys',
+        gate(),
+        trial(value(1), {}, { validity: 'unknown', remedy: 'Raise redis.maxmemory.' }),
+        'INVALID',
+        /^Raise redis\.maxmemory\.$/,
+      ],
+      [
+        'a trial that was not measured',
+        gate(),
+        trial(undefined, { status: 'not-measured', reason: 'no pause' }),
+        'NOT_MEASURED',
+        /Run it: kit drill drill --env dev\./,
+      ],
+    ] as const)('is about the measurement with %s', (_what, one, found, state, remedy) => {
+      const answer = judged(one, [found]);
+      expect(answer.state).toBe(state);
+      expect(answer.remedy).toMatch(remedy);
+      expect(answer.remedy).not.toContain('change something');
+    });
+
+    it('is the number of trials that are missing', () => {
+      const few = gate({ minN: { quick: 3, full: 3 } });
+      expect(judged(few, [trial(value(1))]).remedy).toBe('Run more trials: 3 are needed (--trials).');
+      const claim = gate({ claim: { kind: 'trials', share: 0.95, confidence: 0.95 } });
+      expect(judged(claim, [trial(value(1))], FULL).remedy).toBe(
+        'Run more trials: 59 are needed (--trials).',
+      );
+    });
+
+    it('is an unchanged copy where no criterion can be trusted', () => {
+      const context = { tainted: ['config.json is not what was sealed'] };
+      expect(judged(gate(), [trial(value(1))], {}, context)).toMatchObject({
+        state: 'INVALID',
+        remedy: expect.stringContaining('unchanged copy'),
+      });
+    });
   });
 
   it('is INSUFFICIENT with fewer than the smallest n, however good', () => {

@@ -172,7 +172,12 @@ export function noGoReport(): Report {
     'memory-headroom': {
       state: 'WAIVED',
       measured: 0.83,
-      because: 'waived by ops@example.org until 2026-12-31: the bigger nodes come in December',
+      because: 'FAIL: measured 83 %, target < 80 %',
+      waiver: {
+        owner: 'ops@example.org',
+        reason: 'the bigger nodes come in December',
+        expires: '2026-12-31',
+      },
       remedy: 'Raise redis.maxmemory.',
     },
     'crash-write-gap': {

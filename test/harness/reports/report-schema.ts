@@ -69,7 +69,17 @@ const criterion = z.strictObject({
       'FAIL: no-go. INSUFFICIENT (too few trials for the claim), INVALID (generator, machine or workload unsound) and NOT_MEASURED: not known. Only PASS and an unexpired WAIVED let a GO through. OUT_OF_SCOPE is not judged',
     ),
   because: text('Why the state is what it is; for PASS the claim'),
-  remedy: text('What to change when it is not PASS'),
+  remedy: text(
+    'What to do about the state: another setting where it is FAIL, another measurement where it could not be judged',
+  ),
+  waiver: z
+    .strictObject({
+      owner: text('Person or team that answers for it'),
+      reason: text('Why the criterion is waived'),
+      expires: text('Last day on which it counts, UTC'),
+    })
+    .describe('Counts where the state is WAIVED; elsewhere it has expired')
+    .exactOptional(),
   scope: z.strictObject({
     environments: z.array(z.string()),
     substrates: z.array(z.string()),

@@ -158,6 +158,33 @@ describe('a drill that holds', () => {
   });
 });
 
+describe('a waiver', () => {
+  const DETAILS = ['ops@example.org', 'the bigger nodes come in December', '2026-12-31'];
+  const shown = (text: string) => text.replaceAll('&#64;', '@').replace(/\s+/g, ' ');
+
+  it.each([...Object.entries(renderers), ['the terminal', renderTerminal] as const])(
+    'is in %s with owner, reason and expiry, and with what would be without it',
+    (_format, render) => {
+      const text = shown(render(noGoReport()));
+      for (const detail of DETAILS) expect(text).toContain(detail);
+      expect(text).toMatch(/FAIL: measured 83/);
+    },
+  );
+
+  it.each([...Object.entries(renderers), ['the terminal', renderTerminal] as const])(
+    'that has expired is in %s beside the state that it no longer changes',
+    (_format, render) => {
+      const base = noGoReport();
+      const criteria = base.verdict.criteria.map((one) =>
+        one.state === 'WAIVED' ? { ...one, state: 'FAIL' as const } : one,
+      );
+      const text = shown(render({ ...base, verdict: { ...base.verdict, criteria } }));
+      for (const detail of DETAILS) expect(text).toContain(detail);
+      if (!text.startsWith('{ "schema"')) expect(text).toMatch(/expired on 2026-12-31/);
+    },
+  );
+});
+
 describe('Markdown', () => {
   it('opens with the decision and shows every state that occurs', () => {
     const text = renderers['report.md'](noGoReport());

@@ -1,0 +1,39 @@
+/**
+ * Advice for a criterion that is not PASS, by its state. The gate's own remedy is about Redis and its settings, so that it fits
+ * FAIL alone: a criterion that could not be judged needs another measurement, not another setting.
+ */
+import type { Gate } from '../../config/gates.ts';
+import { trialsNeeded } from '../statistics/bounds.ts';
+import type { RunScope } from './scope.ts';
+
+/** For evidence that is missing, altered, broken or not accounted for. */
+export const SOUND_COPY =
+  'Judge an unchanged copy of the run folder, or run again: lost or changed evidence cannot be measured later.';
+
+/** For a time measured while the load generator was late itself. */
+export const IDLE_MACHINE =
+  'The load generator did not send on time, so that its own delay is in every time it measured. Run again with nothing else on the machine, or on one with more cores.';
+
+/** For a trial in which the lateness of the generator was not recorded. */
+export const GENERATOR_ENDED =
+  'The load generator ended before it wrote its lateness. The logs and the trial’s events in the run folder show why; run again.';
+
+/** For a drill without a result. */
+export function runAgain(drill: string, { environment }: RunScope): string {
+  return `Run it: kit drill ${drill} --env ${environment}. The reason above and logs/ in the run folder show what was missing.`;
+}
+
+/** For too few trials or observations: how many more, and how to get them. */
+export function moreTrials(gate: Gate, run: RunScope, minN: number): string {
+  const claimed = run.profile === 'full' && gate.claim !== undefined ? claimNeeds(gate.claim) : 0;
+  const needed = Math.max(minN, claimed);
+  const drills = gate.workload.length === 1 ? '' : ', over all its drills';
+  return gate.sli.count === 'trials'
+    ? `Run more trials: ${needed} are needed${drills} (--trials).`
+    : `Run more trials (--trials) until ${needed} observations count${drills}. ${gate.remedy}`;
+}
+
+function claimNeeds(claim: NonNullable<Gate['claim']>): number {
+  if (claim.kind === 'trials') return trialsNeeded(claim.share, claim.confidence);
+  return claim.kind === 'quantile' ? trialsNeeded(claim.quantile, claim.confidence) : 0;
+}
