@@ -52,21 +52,30 @@ interface StartOptions {
   readonly conf?: readonly string[];
   readonly sentinel?: boolean;
   readonly password?: string;
+  /** Path of the program; default: `redis-server` of the PATH. */
+  readonly binary?: string;
 }
 
 export class RedisProcess implements AsyncDisposable {
   readonly address: Address;
   readonly #dir: string;
   readonly #args: readonly string[];
+  readonly #binary: string;
   readonly #password: string | undefined;
   #process: ChildProcess | undefined;
   #admin: Redis | undefined;
   #paused = false;
 
-  private constructor(address: Address, dir: string, args: readonly string[], password: string | undefined) {
+  private constructor(
+    address: Address,
+    dir: string,
+    args: readonly string[],
+    { password, binary = 'redis-server' }: StartOptions,
+  ) {
     this.address = address;
     this.#dir = dir;
     this.#args = args;
+    this.#binary = binary;
     this.#password = password;
   }
 
@@ -79,7 +88,7 @@ export class RedisProcess implements AsyncDisposable {
     if (!sentinel) lines.push('repl-diskless-sync-delay 0');
     if (password !== undefined) lines.push(`requirepass ${password}`, `masterauth ${password}`);
     writeFileSync(conf, [...lines, ...(options.conf ?? [])].join('\n'));
-    const node = new RedisProcess({ host, port }, dir, [conf, ...(sentinel ? ['--sentinel'] : [])], password);
+    const node = new RedisProcess({ host, port }, dir, [conf, ...(sentinel ? ['--sentinel'] : [])], options);
     try {
       await node.start();
     } catch (error) {
@@ -94,12 +103,12 @@ export class RedisProcess implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
-    const child = spawn('redis-server', this.#args, { stdio: 'ignore' });
+    const child = spawn(this.#binary, this.#args, { stdio: 'ignore' });
     this.#process = child;
     running.add(child);
     child.once('exit', () => running.delete(child));
     await until(`Redis on ${this.address.host}:${this.address.port} answers`, async () => {
-      if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`);
+      if (child.exitCode !== null) throw new Error(`${this.#binary} ended with ${child.exitCode}`);
       return (
         (await this.admin()
           .ping()

@@ -43,6 +43,25 @@ describe('patience', () => {
     expect(late).toBe('instead of this');
   });
 
+  it('counts from the last progress of the work', async () => {
+    const patience = new Patience();
+    let [steps, asked] = [0, 0];
+    const answer = await patience.limit(
+      new Promise(() => {}),
+      1,
+      () => steps,
+      () => {},
+      () => {
+        asked += 1;
+        // Three times in a row, then no more.
+        if (asked > 1 && steps < 3) steps += 1;
+        return steps;
+      },
+    );
+    expect([answer, asked]).toEqual([3, 5]);
+    patience.stop();
+  });
+
   it('ends with the hang of a Redis: every getOrCompute is answered by its loader meanwhile', async () => {
     await using redis = await RedisProcess.start({});
     const cache = redisCache({ address: redis.address, namespace: 'hang' });

@@ -1,0 +1,47 @@
+/**
+ * Servers beside the one of the PATH that the client is tested with: `KIT_TEST_SERVERS` is a list of programs, separated as a PATH is.
+ * The oldest and the newest version of each family are named as not run where the list has none of them.
+ */
+import { execFile } from 'node:child_process';
+import { delimiter } from 'node:path';
+import { promisify } from 'node:util';
+import { atLeast, formatServer, parseBanner, type ServerVersion } from '../../infra/server-version.ts';
+
+const run = promisify(execFile);
+
+export interface TestServer extends ServerVersion {
+  readonly path: string;
+  /** `Redis 6.2.14`. */
+  readonly name: string;
+}
+
+/** Minor versions that the client promises to work with, at both ends. */
+const WANTED: readonly ServerVersion[] = [
+  { family: 'redis', version: '6.2' },
+  { family: 'redis', version: '8.2' },
+  { family: 'valkey', version: '9' },
+];
+
+/** @throws Error a path of the variable is no server program */
+export async function listedServers(variable = process.env.KIT_TEST_SERVERS): Promise<readonly TestServer[]> {
+  const paths = (variable ?? '').split(delimiter).filter((path) => path !== '');
+  return Promise.all(
+    paths.map(async (path) => {
+      const { stdout } = await run(path, ['--version']);
+      const server = parseBanner(stdout);
+      if (!server) throw new Error(`KIT_TEST_SERVERS: ${path} --version prints ${JSON.stringify(stdout)}`);
+      return { ...server, path, name: formatServer(server) };
+    }),
+  );
+}
+
+/** The wanted versions of which the list has no server. */
+export function missingServers(listed: readonly ServerVersion[]): readonly string[] {
+  const isOf = ({ family, version }: ServerVersion, wanted: ServerVersion): boolean =>
+    family === wanted.family && version.startsWith(`${wanted.version}.`);
+  return WANTED.filter((wanted) => !listed.some((server) => isOf(server, wanted))).map(formatServer);
+}
+
+/** FUNCTION and `SET NX GET` came with Redis 7.0, from which Valkey forked. */
+export const hasFunctions = ({ family, version }: ServerVersion): boolean =>
+  family === 'valkey' || atLeast(version, '7.0');
