@@ -35,11 +35,20 @@ export async function listedServers(variable = process.env.KIT_TEST_SERVERS): Pr
   );
 }
 
-/** The wanted versions of which the list has no server. */
-export function missingServers(listed: readonly ServerVersion[]): readonly string[] {
-  const isOf = ({ family, version }: ServerVersion, wanted: ServerVersion): boolean =>
-    family === wanted.family && version.startsWith(`${wanted.version}.`);
-  return WANTED.filter((wanted) => !listed.some((server) => isOf(server, wanted))).map(formatServer);
+export interface WantedServer {
+  /** `Redis 6.2`. */
+  readonly name: string;
+  /** undefined: the list has none. */
+  readonly server: TestServer | undefined;
+}
+
+export function wantedServers(listed: readonly TestServer[]): readonly WantedServer[] {
+  return WANTED.map((wanted) => ({
+    name: formatServer(wanted),
+    server: listed.find(
+      ({ family, version }) => family === wanted.family && version.startsWith(`${wanted.version}.`),
+    ),
+  }));
 }
 
 /** FUNCTION and `SET NX GET` came with Redis 7.0, from which Valkey forked. */
