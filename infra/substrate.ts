@@ -4,6 +4,7 @@
  */
 import type { EnvironmentConfig } from '../config/schema.ts';
 import type { Environment } from './environment.ts';
+import type { Choice, NodeData } from './recovery/choose.ts';
 import type { Topology } from './topology.ts';
 
 export interface ApplyOptions {
@@ -13,6 +14,11 @@ export interface ApplyOptions {
   readonly progress?: (line: string) => void;
   readonly signal?: AbortSignal;
   readonly adopt?: Adopt | undefined;
+  /**
+   * The node whose data becomes the master's, whatever the others have; for an environment whose Redis nodes are down.
+   * Their data is set aside. Absent: the node with the most recent good data, if that is proven.
+   */
+  readonly recoverFrom?: string | undefined;
 }
 
 /** An environment of this name that another checkout owns. */
@@ -58,6 +64,14 @@ export interface FoundEnvironment {
   readonly hasCredentials: boolean;
 }
 
+/** The data of the nodes of an environment, and what `apply` would start from. */
+export interface DataInspection {
+  /** Node that the sentinels name as master. */
+  readonly named: string;
+  readonly nodes: readonly NodeData[];
+  readonly choice: Choice;
+}
+
 export interface Substrate {
   readonly name: Environment['substrate'];
   /** What `apply` would do now. Looks, changes nothing. */
@@ -79,6 +93,14 @@ export interface Substrate {
    * @returns undefined where nothing of that name runs
    */
   find(name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined>;
+  /**
+   * Reads the data of an environment whose Redis nodes are all down, and chooses the node to start from. Changes nothing.
+   * Absent where the substrate cannot read the data of nodes that are down.
+   *
+   * @returns undefined where nothing of that name exists
+   * @throws KitError `RECOVERY_REFUSED` while a Redis node runs
+   */
+  inspectData?(topology: Topology): Promise<DataInspection | undefined>;
   /** Ends the environment of that name and removes its data. */
   destroy(environmentName: string, options?: DestroyOptions): Promise<DestroyReport>;
 }

@@ -16,6 +16,7 @@ import { explain, type Failure, failureText } from './failure.ts';
 import { images } from './images.ts';
 import { load } from './load.ts';
 import { readiness } from './readiness.ts';
+import { recover } from './recover.ts';
 import { examples, type Session } from './session.ts';
 import { status } from './status.ts';
 import { type Streams, Terminal } from './terminal.ts';
@@ -28,6 +29,7 @@ const VERBS = [
   up,
   down,
   status,
+  recover,
   drill,
   load,
   analyze,

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { EXIT } from '../config/errors.ts';
 import { loadEnvironment } from '../config/load.ts';
 import { holdEnvironment, type SubstrateName, substrateOf } from '../harness/registry.ts';
-import type { Adopt } from '../infra/substrate.ts';
+import type { ApplyOptions } from '../infra/substrate.ts';
 import { planTopology, type Topology } from '../infra/topology.ts';
 import { type AdoptOption, adopt, adoptionOf } from './adopt.ts';
 import { environmentText, environmentView } from './environment-view.ts';
@@ -31,25 +31,25 @@ export function up(program: Command, session: Session): void {
       const topology = planTopology(loadEnvironment(options.env, options.set));
       const held = await holdEnvironment(options.substrate, topology.environment.name, stateDir());
       try {
-        await bringUp(session, options.substrate, topology, adoption);
+        await bringUp(session, options.substrate, topology, { adopt: adoption });
       } finally {
         held[Symbol.dispose]();
       }
     });
 }
 
-async function bringUp(
+export async function bringUp(
   session: Session,
   name: SubstrateName,
   topology: Topology,
-  adopt: Adopt | undefined,
+  options: Pick<ApplyOptions, 'adopt' | 'recoverFrom'>,
 ): Promise<void> {
   const substrate = await substrateOf(name, { stateDir: stateDir() });
   const environment = await substrate.apply(topology, {
     ephemeral: false,
     progress: (line) => session.terminal.progress(line),
     signal: session.signal,
-    adopt,
+    ...options,
   });
   try {
     const view = await environmentView({ environment, differences: [], hasCredentials: true }, SETTLE_MS);

@@ -30,6 +30,7 @@ const PURE_INFRA = [
   'infra/cluster-slots.ts',
   'infra/role-state.ts',
   'infra/config-differences.ts',
+  'infra/recovery/',
   'infra/lint/',
 ];
 
@@ -71,6 +72,10 @@ const ROOMS: readonly rules.Room[] = [
   room('infra/lint/start/user-rules.ts', 'pure, but for the hash of a password', PURE_INFRA, {
     node: ['node:crypto'],
   }),
+  room('infra/recovery/read.ts', 'reads data directories for the pure files beside it', [
+    'config/',
+    ...PURE_INFRA,
+  ]),
   room('infra/acl.ts', 'pure, but for the hash of a password', ['config/', ...PURE_INFRA], {
     node: ['node:crypto'],
   }),

@@ -18,6 +18,7 @@ import { type Ledger, placementOf, updateLedger, writeLedger } from './ledger.ts
 import { actingMaster, findMaster, roleSource } from './mastership.ts';
 import type { LocalNodes } from './nodes.ts';
 import { configHashOf } from './plan.ts';
+import { endForRecovery, startFromBest } from './recover.ts';
 import { startNode } from './rejoin.ts';
 import type { Site } from './site.ts';
 import type { LocalSubstrateOptions } from './substrate.ts';
@@ -29,6 +30,7 @@ export interface AssembleRequest {
   readonly options: LocalSubstrateOptions;
   readonly progress: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
+  readonly recoverFrom?: string | undefined;
 }
 
 /** Everything up to the first process: binary, directories, addresses, credentials, certificates, the ledger. */
@@ -139,24 +141,29 @@ export async function resumeAll(
   nodes: LocalNodes,
   progress: (line: string) => void,
   signal?: AbortSignal,
+  recoverFrom?: string,
 ): Promise<readonly string[]> {
+  if (recoverFrom !== undefined) await endForRecovery(nodes, progress);
   const { gone, paused } = await continueAll(nodes);
   if (paused.length > 0) progress(`continued ${paused.join(', ')}`);
   if (gone.length > 0) progress(`starting again ${gone.join(', ')}`);
   const cluster = clusterView({ topology: nodes.site.topology, admin: (nodeId) => nodes.admin.get(nodeId) });
   if (cluster !== undefined) {
-    await Promise.all(gone.map((id) => startNode(nodes, id, signal)));
+    await Promise.all(gone.map((id) => startNode(nodes, id, { progress, signal })));
     await awaitCluster(nodes.health(signal));
     return (await cluster.shards()).map(({ master }) => master);
   }
   const before = await lookAtRoles(roleSource(nodes));
   // Nothing to repair here: the caller reports replicas without a link and the like.
   if (gone.length + paused.length === 0 && before.kind === 'stable') return [before.master];
-  if (gone.length > 0) {
+  const { redis } = nodes.site.topology;
+  if (redis.length > 1 && redis.every(({ id }) => gone.includes(id))) {
+    await startFromBest(nodes, { from: recoverFrom, progress, signal });
+  } else if (gone.length > 0) {
     const { nodeId: master } = await findMaster(nodes);
     // The master first, if it is among them: it comes back as master only if no other can be promoted.
     const order = [...gone].sort((a, b) => Number(b === master) - Number(a === master));
-    for (const id of order) await startNode(nodes, id, signal);
+    for (const id of order) await startNode(nodes, id, { progress, signal });
   }
   return [await awaitSettled(nodes, progress, signal)];
 }

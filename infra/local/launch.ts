@@ -5,7 +5,7 @@
  * pid with its start time is on disk before anything else happens.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import { NODES_FILE, redisNodeId, renderClusterNodes } from '../cluster-nodes.ts';
@@ -97,16 +97,18 @@ async function launch(
 export function diedAtStart(site: Site, nodeId: string): KitError {
   const { host, port } = addressOf(site, nodeId);
   if (freeBytes(site.dir) < ROOM_FOR_A_LOG_BYTES) return diskFull(site.dir);
-  return new KitError(`${nodeId} ended before it answered; ${tailOf(nodeFiles(site, nodeId).log)}`, {
+  const log = tailOf(nodeFiles(site, nodeId).log);
+  return new KitError(`${nodeId} ended before it answered; ${log}`, {
     code: 'NODE_DIED',
     where: `${host}:${port}`,
+    ...(couldNotLoad(log) && { hint: 'docs/runbook.md, "Damaged or lost data"' }),
     exitCode: 3,
   });
 }
 
-/** Whether a Redis has anything on disk to come back with. */
-export function hasData(site: Site, nodeId: string): boolean {
-  const { data } = nodeFiles(site, nodeId);
-  if (!existsSync(data)) return false;
-  return readdirSync(data, { recursive: true }).some((name) => /\.(rdb|aof)$/.test(String(name)));
+/** Whether the log of a server says that it ended because of its data (aof.c, rdb.c, server.c). */
+export function couldNotLoad(log: string): boolean {
+  return /reading the append only file|Error reading the RDB base file|Fatal error loading the DB|Wrong RDB checksum|Short read or OOM loading DB|Error loading the append only file/i.test(
+    log,
+  );
 }

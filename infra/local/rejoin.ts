@@ -14,13 +14,22 @@ import { failoverBoundMs } from '../roles.ts';
 import { until } from '../wait.ts';
 import { awaitAnswer } from './health.ts';
 import { isAlive } from './identity.ts';
-import { hasData } from './launch.ts';
 import { aliveRedisNodes, findMaster, namedBySentinels } from './mastership.ts';
 import type { LocalNodes } from './nodes.ts';
+import { inspectData, startReplica } from './recover.ts';
 import { nodeFiles, nodeOf } from './site.ts';
 
+export interface StartOptions {
+  readonly progress?: ((line: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Starts the node and returns when it answers. Starting what runs is an error. */
-export async function startNode(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<void> {
+export async function startNode(
+  nodes: LocalNodes,
+  nodeId: string,
+  { progress = () => {}, signal }: StartOptions = {},
+): Promise<void> {
   const node = nodeOf(nodes.site, nodeId);
   const recorded = nodes.processes().get(nodeId);
   if (recorded !== undefined && (await isAlive(recorded))) {
@@ -34,6 +43,8 @@ export async function startNode(nodes: LocalNodes, nodeId: string, signal?: Abor
   }
   const master =
     node.role === 'sentinel' ? (await findMaster(nodes)).nodeId : await masterFor(nodes, nodeId, signal);
+  if (node.role === 'redis' && master !== nodeId)
+    return startReplica(nodes, node, master, { progress, signal });
   await nodes.launch(node, master);
   await awaitAnswer(nodes.health(signal), nodeId);
 }
@@ -56,15 +67,21 @@ async function masterFor(nodes: LocalNodes, nodeId: string, signal?: AbortSignal
   if (named !== nodeId) return named;
   const others = (await aliveRedisNodes(nodes)).filter((id) => id !== nodeId);
   if (others.length > 0 && learnedFrom === 'sentinels') return failedOver(nodes, nodeId, signal);
-  const withData = nodes.site.topology.redis.filter(({ id }) => id !== nodeId && hasData(nodes.site, id));
-  if (withData.length > 0 && !hasData(nodes.site, nodeId)) {
-    throw new KitError(`${nodeId} is named master and has no data, while ${withData[0]?.id} has some`, {
-      code: 'EMPTY_MASTER',
-      hint: `start ${withData.map(({ id }) => id).join(' and ')} and a majority of the sentinels first: one of them is promoted`,
-      exitCode: EXIT.UNKNOWN,
-    });
-  }
+  await requireMostRecent(nodes, nodeId, signal);
   return nodeId;
+}
+
+/** Replicas copy what the master has: it does not start with less than another node. */
+async function requireMostRecent({ site }: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<void> {
+  if (site.topology.redis.length === 1) return;
+  const { choice } = await inspectData(site, nodeId, { signal });
+  if (choice.kind === 'start' && choice.nodeId === nodeId) return;
+  const { name } = site.topology.environment;
+  throw new KitError(`${nodeId} does not start as master: ${choice.reason}`, {
+    code: 'STALE_MASTER',
+    hint: `kit up --env ${name} starts from the node with the most recent data, kit recover --env ${name} shows what each node has`,
+    exitCode: EXIT.UNKNOWN,
+  });
 }
 
 /**

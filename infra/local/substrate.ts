@@ -12,7 +12,14 @@ import { secretsFile } from '../../config/secrets.ts';
 import type { Environment } from '../environment.ts';
 import { loadFunctions } from '../functions.ts';
 import type { ProgramSink } from '../process.ts';
-import type { ApplyOptions, DestroyReport, FoundEnvironment, PlanStep, Substrate } from '../substrate.ts';
+import type {
+  ApplyOptions,
+  DataInspection,
+  DestroyReport,
+  FoundEnvironment,
+  PlanStep,
+  Substrate,
+} from '../substrate.ts';
 import type { Topology } from '../topology.ts';
 import { type Addressing, keepBlock } from './addresses.ts';
 import {
@@ -30,9 +37,11 @@ import { appliedOf, changedConfiguration, refusedPasswords } from './find.ts';
 import { identify, ownProcess } from './identity.ts';
 import { type Ledger, ledgerPath, readLedger, updateLedger } from './ledger.ts';
 import { holding } from './lock.ts';
+import { findMaster } from './mastership.ts';
 import { LocalNodes } from './nodes.ts';
 import { configHashOf, planSteps } from './plan.ts';
 import { dismissReaper, startReaper } from './reaper.ts';
+import { inspectData, requireDown } from './recover.ts';
 import type { Site } from './site.ts';
 
 export interface LocalSubstrateOptions {
@@ -82,6 +91,7 @@ class LocalSubstrate implements Substrate {
       options: this.#options,
       progress,
       signal: options.signal,
+      recoverFrom: options.recoverFrom,
     };
     return holding(lockEnvironment(this.#stateDir, name, { signal: options.signal }), async () => {
       const ledger = this.#ledger(topology);
@@ -110,6 +120,18 @@ class LocalSubstrate implements Substrate {
       departures: ledger.departures,
     });
     return { environment, differences: applied.differences, hasCredentials: applied.hasCredentials };
+  }
+
+  async inspectData(topology: Topology): Promise<DataInspection | undefined> {
+    const ledger = this.#ledger(topology);
+    if (ledger === undefined || (await isLeftOver(ledger))) return undefined;
+    const nodes = new LocalNodes(await siteOfLedger(topology, this.#stateDir, ledger), false);
+    try {
+      await requireDown(nodes);
+      return await inspectData(nodes.site, (await findMaster(nodes)).nodeId);
+    } finally {
+      await nodes[Symbol.asyncDispose]();
+    }
   }
 
   async destroy(environmentName: string): Promise<DestroyReport> {
@@ -170,7 +192,7 @@ class LocalSubstrate implements Substrate {
     const site = await siteOfLedger(topology, stateDir, ledger);
     requireSamePasswords(site);
     const nodes = new LocalNodes(site, ledger.owner !== undefined);
-    const masters = await resumeAll(nodes, progress, signal);
+    const masters = await resumeAll(nodes, progress, signal, request.recoverFrom);
     await loadFunctions(masters, (id) => nodes.admin.get(id), {
       waitForReplicasMs: WAIT_FOR_REPLICAS_MS,
       progress,

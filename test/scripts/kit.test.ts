@@ -17,6 +17,7 @@ const VERBS = [
   'up',
   'down',
   'status',
+  'recover',
   'drill',
   'load',
   'analyze',

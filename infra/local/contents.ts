@@ -1,0 +1,113 @@
+/**
+ * Compares data by its content, where positions do not tell: a server by itself loads a copy of it and digests all keys.
+ *
+ * The copy is read by a replica of an address where nothing listens: it loads everything, expires nothing, takes no
+ * writes, and listens on a socket file alone. The original is not touched.
+ */
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { EXIT, KitError } from '../../config/errors.ts';
+import { freeBytes, REQUIRED_FREE_BYTES } from '../disk.ts';
+import { startDaemon } from '../process.ts';
+import type { Content } from '../recovery/choose.ts';
+import type { DataNames } from '../recovery/read.ts';
+import { infoOf } from '../reply.ts';
+import { until } from '../wait.ts';
+import { endProcess, identify } from './identity.ts';
+import { nodeFiles, type Site } from './site.ts';
+
+/** Loading and digesting what fits a local environment takes a second or two. */
+const LOAD_TIMEOUT_MS = 60_000;
+const END_GRACE_MS = 500;
+
+/** @returns undefined where the copy has no room, or the server does not load it */
+export async function contentOf(
+  site: Site,
+  nodeId: string,
+  names: DataNames,
+  bytes: number,
+  signal?: AbortSignal,
+): Promise<Content | undefined> {
+  if (freeBytes(tmpdir()) < bytes + REQUIRED_FREE_BYTES) return undefined;
+  // The path of a socket has 107 characters at most: not below the state directory.
+  const dir = mkdtempSync(join(tmpdir(), 'kit-compare-'));
+  try {
+    cpSync(nodeFiles(site, nodeId).data, join(dir, 'data'), { recursive: true });
+    return await loadedContent(site, dir, names, signal);
+  } catch {
+    signal?.throwIfAborted();
+    return undefined;
+  } finally {
+    rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+async function loadedContent(
+  site: Site,
+  dir: string,
+  names: DataNames,
+  signal?: AbortSignal,
+): Promise<Content> {
+  const socket = join(dir, 'socket');
+  writeFileSync(join(dir, 'redis.conf'), confOf(dir, socket, names));
+  const daemon = startDaemon({
+    command: site.binary.path,
+    args: [join(dir, 'redis.conf')],
+    cwd: dir,
+    logPath: join(dir, 'log'),
+  });
+  const identity = await identify(daemon.pid);
+  let redis: Redis | undefined;
+  try {
+    const what = 'a copy of the data to be loaded';
+    await until({ what, timeoutMs: LOAD_TIMEOUT_MS, intervalMs: 50, signal }, async () => {
+      if (!daemon.running)
+        throw new KitError('its server ended', { code: 'NODE_DIED', exitCode: EXIT.UNKNOWN });
+      redis ??= await connect(socket);
+      return (await infoOf(redis, 'persistence')).get('loading') === '0' ? undefined : 'it is loading';
+    });
+    if (redis === undefined) throw new TypeError('connected, or the wait has ended otherwise');
+    const keyspace = [...(await infoOf(redis, 'keyspace')).values()];
+    const keys = keyspace.reduce((sum, text) => sum + Number(/keys=(\d+)/.exec(text)?.[1] ?? 0), 0);
+    return { keys, digest: String(await redis.call('DEBUG', 'DIGEST')) };
+  } finally {
+    redis?.disconnect();
+    if (identity !== undefined) await endProcess(identity, END_GRACE_MS);
+  }
+}
+
+/** One attempt: the socket exists only once the server listens. */
+async function connect(path: string): Promise<Redis> {
+  const redis = new Redis({
+    path,
+    protocol: 2,
+    lazyConnect: true,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    retryStrategy: null,
+  });
+  redis.on('error', () => undefined);
+  await redis.connect();
+  return redis;
+}
+
+function confOf(dir: string, socket: string, names: DataNames): string {
+  const lines = [
+    'port 0',
+    `unixsocket ${socket}`,
+    'unixsocketperm 700',
+    `dir ${join(dir, 'data')}`,
+    `appendonly ${names.appendonly ? 'yes' : 'no'}`,
+    `appenddirname ${names.appenddirname}`,
+    `appendfilename ${names.appendfilename}`,
+    `dbfilename ${names.dbfilename}`,
+    'auto-aof-rewrite-percentage 0',
+    'save ""',
+    // The discard port: nothing is listening there, and a replica does not expire keys.
+    'replicaof 127.0.0.1 9',
+    'enable-debug-command yes',
+  ];
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,258 @@
+/**
+ * The start of an environment whose Redis nodes are all down: from the node with the most recent good data.
+ *
+ *   read every node's data ─▶ choose (`../recovery/choose.ts`) ─▶ start that node alone ─▶ where the sentinels name
+ *   another one, wait until they have promoted it ─▶ start the others, which copy from it
+ *
+ * The sentinels decide on offsets, which a server does not keep over a restart: so the other nodes are held back until
+ * the chosen one is master. Data that would stop a server from starting is set aside, never deleted.
+ */
+import { existsSync, renameSync } from 'node:fs';
+import { EXIT, KitError } from '../../config/errors.ts';
+import { diskError } from '../disk.ts';
+import { type Choice, chooseSource, describeData, type NodeData } from '../recovery/choose.ts';
+import { dataNames, readNodeData } from '../recovery/read.ts';
+import { fieldsOf } from '../reply.ts';
+import { failoverBoundMs } from '../roles.ts';
+import type { DataInspection } from '../substrate.ts';
+import type { RedisNode } from '../topology.ts';
+import { until } from '../wait.ts';
+import { contentOf } from './contents.ts';
+import { tailOf } from './files.ts';
+import { awaitAnswer } from './health.ts';
+import { endProcess, isAlive } from './identity.ts';
+import { couldNotLoad, diedAtStart } from './launch.ts';
+import { actingMaster, aliveRedisNodes, findMaster, type Mastership } from './mastership.ts';
+import type { LocalNodes } from './nodes.ts';
+import { nodeFiles, nodeOf, type Site } from './site.ts';
+
+export interface RecoverOptions {
+  /** The node whose data is taken, whatever the others have. */
+  readonly from?: string | undefined;
+  readonly progress: (line: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Reads the data of all Redis nodes and chooses. Changes nothing. @param died nodes whose server ended while it loaded */
+export async function inspectData(
+  site: Site,
+  named: string,
+  options: { readonly died?: ReadonlyMap<string, string>; readonly signal?: AbortSignal | undefined } = {},
+): Promise<DataInspection> {
+  const names = dataNames(site.topology.environment.redis);
+  const read = site.topology.redis.map(async ({ id }): Promise<NodeData> => {
+    const problem = options.died?.get(id);
+    if (problem !== undefined)
+      return { nodeId: id, state: 'damaged', file: nodeFiles(site, id).data, problem };
+    return readNodeData(id, nodeFiles(site, id).data, names);
+  });
+  const nodes = await Promise.all(read);
+  const choice = chooseSource({ named, nodes });
+  if (choice.kind !== 'ask') return { named, nodes, choice };
+  const compared = nodes
+    .filter((node) => node.state === 'usable' && choice.candidates.includes(node.nodeId))
+    .map(async (node) => {
+      const bytes = node.state === 'usable' ? node.bytes : 0;
+      return [node.nodeId, await contentOf(site, node.nodeId, names, bytes, options.signal)] as const;
+    });
+  const contents = new Map(
+    (await Promise.all(compared)).flatMap(([id, content]) => (content ? [[id, content]] : [])),
+  );
+  return { named, nodes, choice: chooseSource({ named, nodes, contents }) };
+}
+
+/** Starts all nodes that are down, the chosen Redis node first. The Redis nodes are all down. */
+export async function startFromBest(nodes: LocalNodes, options: RecoverOptions): Promise<void> {
+  const { site } = nodes;
+  const mastership = await findMaster(nodes);
+  const died = new Map<string, string>();
+  for (;;) {
+    const inspection = await inspectData(site, mastership.nodeId, { died, signal: options.signal });
+    const first = sourceOf(inspection, options.from, site.topology.environment.name);
+    const replaced = inspection.nodes.filter(({ nodeId, state }) => {
+      return nodeId !== first && (state === 'damaged' || (options.from !== undefined && state === 'usable'));
+    });
+    if (first !== mastership.nodeId || replaced.length > 0) {
+      options.progress(`starting from the data of ${first}: ${reasonOf(inspection.choice, options.from)}`);
+    }
+    try {
+      await startAlone(nodes, first, mastership, options);
+    } catch (error) {
+      if (!(error instanceof KitError) || error.code !== 'NODE_DIED' || died.has(first)) throw error;
+      died.set(first, 'its server ended while it loaded the data');
+      options.progress(error.message);
+      continue;
+    }
+    for (const { nodeId } of replaced) setAside(site, nodeId, options.progress);
+    return startOthers(nodes, first, options);
+  }
+}
+
+/** @throws KitError `RECOVERY_REFUSED` while a Redis node runs: what it has on disk changes as it is read */
+export async function requireDown(nodes: LocalNodes): Promise<void> {
+  const running = await aliveRedisNodes(nodes);
+  if (running.length === 0) return;
+  throw new KitError(`${running.join(', ')} of '${nodes.name}' ${running.length === 1 ? 'runs' : 'run'}`, {
+    code: 'RECOVERY_REFUSED',
+    hint: `data is compared where all Redis nodes are down; kit up --env ${nodes.name} starts those that are`,
+  });
+}
+
+/** Ends what still runs of an environment without a master, so that its data can be compared. @throws KitError `RECOVERY_REFUSED` */
+export async function endForRecovery(nodes: LocalNodes, progress: (line: string) => void): Promise<void> {
+  const master = await actingMaster(nodes);
+  if (master !== undefined) {
+    throw new KitError(`${master} is master and runs: its replicas have its data`, {
+      code: 'RECOVERY_REFUSED',
+      hint: `kit status --env ${nodes.name} shows what is missing; recovery is for an environment without a master`,
+    });
+  }
+  for (const { id } of nodes.site.topology.redis) {
+    const identity = nodes.processes().get(id);
+    if (identity === undefined || !(await isAlive(identity))) continue;
+    progress(`ending ${id}, to read its data`);
+    nodes.admin.drop(id);
+    await endProcess(identity, END_GRACE_MS);
+  }
+}
+
+/** An orderly end writes the last of the append-only file. */
+const END_GRACE_MS = 10_000;
+
+function sourceOf({ choice, nodes }: DataInspection, from: string | undefined, environment: string): string {
+  if (from !== undefined) {
+    const data = nodes.find(({ nodeId }) => nodeId === from);
+    if (data?.state === 'usable') return from;
+    throw new KitError(`cannot start from ${from}: ${describeData(data, from)}`, {
+      code: 'RECOVERY_REFUSED',
+      hint: `name a node with usable data; kit recover --env ${environment} lists what each has`,
+    });
+  }
+  if (choice.kind === 'start') return choice.nodeId;
+  if (choice.kind === 'ask') {
+    throw new KitError(choice.reason, {
+      code: 'RECOVERY_UNDECIDED',
+      exitCode: EXIT.UNKNOWN,
+      where: `environment '${environment}'`,
+      hint: `nothing was started; kit recover --env ${environment} --from ${choice.candidates.join(' or ')} takes the data of that node, and sets that of the others aside`,
+    });
+  }
+  throw new KitError(`no node has usable data: ${choice.reason}`, {
+    code: 'DATA_DAMAGED',
+    exitCode: EXIT.UNKNOWN,
+    where: `environment '${environment}'`,
+    hint: 'nothing was started or removed; docs/runbook.md, "Damaged or lost data"',
+  });
+}
+
+function reasonOf(choice: Choice, from: string | undefined): string {
+  return from === undefined ? choice.reason : 'as asked';
+}
+
+/** The chosen node, without another Redis node: as master, or promoted by the sentinels where they name another one. */
+async function startAlone(
+  nodes: LocalNodes,
+  first: string,
+  { nodeId: named, learnedFrom }: Mastership,
+  { progress, signal }: RecoverOptions,
+): Promise<void> {
+  const node = nodeOf(nodes.site, first);
+  // Sentinels that know nothing yet take what they are started with.
+  if (first === named || learnedFrom === 'plan') {
+    await nodes.launch(node, first);
+    await awaitAnswer(nodes.health(signal), first);
+    return awaitSeenUp(nodes, signal);
+  }
+  await nodes.launch(node, named);
+  await awaitAnswer(nodes.health(signal), first);
+  await startSentinels(nodes, named, signal);
+  progress(`waiting until the sentinels promote ${first}`);
+  const what = `the sentinels to promote ${first}`;
+  await until({ what, timeoutMs: failoverBoundMs(nodes.site.topology), intervalMs: 50, signal }, async () => {
+    const identity = nodes.processes().get(first);
+    if (identity === undefined || !(await isAlive(identity))) throw diedAtStart(nodes.site, first);
+    return (await actingMaster(nodes)) === first
+      ? undefined
+      : `${(await findMaster(nodes)).nodeId} is the one they name`;
+  });
+}
+
+/** A sentinel that still holds the master for down may promote a replica as soon as there is one. */
+async function awaitSeenUp(nodes: LocalNodes, signal?: AbortSignal): Promise<void> {
+  const { topology } = nodes.site;
+  const what = 'the running sentinels to see that the master is up';
+  await until({ what, timeoutMs: failoverBoundMs(topology), intervalMs: 50, signal }, async () => {
+    for (const { id, state } of await nodes.status()) {
+      if (state !== 'running' || nodeOf(nodes.site, id).role !== 'sentinel') continue;
+      const sentinel = await nodes.admin.get(id);
+      const reply = await sentinel.call('SENTINEL', 'MASTER', topology.environment.topology.serviceName);
+      const flags = fieldsOf(reply).get('flags');
+      if (flags !== 'master') return `${id} reports its flags as ${flags}`;
+    }
+    return undefined;
+  });
+}
+
+async function startOthers(
+  nodes: LocalNodes,
+  master: string,
+  { progress, signal }: RecoverOptions,
+): Promise<void> {
+  for (const node of nodes.site.topology.redis.filter(({ id }) => id !== master)) {
+    await startReplica(nodes, node, master, { progress, signal });
+  }
+  await startSentinels(nodes, master, signal);
+}
+
+async function startSentinels(nodes: LocalNodes, master: string, signal?: AbortSignal): Promise<void> {
+  const processes = nodes.processes();
+  for (const node of nodes.site.topology.sentinels) {
+    const identity = processes.get(node.id);
+    if (identity !== undefined && (await isAlive(identity))) continue;
+    await nodes.launch(node, master);
+    await awaitAnswer(nodes.health(signal), node.id);
+  }
+}
+
+/**
+ * Starts a replica of a master that has the data. Its own data is replaced anyway: where its server does not load it, it is
+ * set aside, and the replica starts without.
+ */
+export async function startReplica(
+  nodes: LocalNodes,
+  node: RedisNode,
+  master: string,
+  { progress, signal }: Pick<RecoverOptions, 'progress' | 'signal'>,
+): Promise<void> {
+  const { site } = nodes;
+  const { data, log } = nodeFiles(site, node.id);
+  const own = await readNodeData(node.id, data, dataNames(site.topology.environment.redis));
+  if (own.state === 'damaged') {
+    progress(describeData(own));
+    setAside(site, node.id, progress);
+  }
+  const start = async () => {
+    await nodes.launch(node, master);
+    await awaitAnswer(nodes.health(signal), node.id);
+  };
+  await start().catch(async (error: unknown) => {
+    const isData = error instanceof KitError && error.code === 'NODE_DIED' && couldNotLoad(tailOf(log));
+    if (!isData) throw error;
+    progress(error.message);
+    setAside(site, node.id, progress);
+    await start();
+  });
+}
+
+/** Keeps a node's data under another name; the node starts without any and copies from the master. */
+export function setAside(site: Site, nodeId: string, progress: (line: string) => void): void {
+  const { data } = nodeFiles(site, nodeId);
+  if (!existsSync(data)) return;
+  const kept = `${data}.${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
+  try {
+    renameSync(data, kept);
+  } catch (error) {
+    throw diskError(error, data);
+  }
+  progress(`the data of ${nodeId} is kept as ${kept}; it copies that of the master`);
+}

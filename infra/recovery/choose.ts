@@ -1,0 +1,118 @@
+/**
+ * Which node's data an environment starts from, where all its Redis nodes are down. Pure, the same on every substrate.
+ *
+ * data of each node (`read.ts`) ─▶ `chooseSource` ─▶ start from that node │ ask, with what is known │ no usable copy
+ *
+ * The node that the sentinels name is master, unless another one is proven to have more. A node without usable data is
+ * never master while another one has some. Without proof the user is asked: a replica copies its master and forgets the rest.
+ */
+import { comparePositions, type Order, type Position } from './compare.ts';
+
+export type NodeData =
+  /** The server would start without a key. */
+  | { readonly nodeId: string; readonly state: 'empty'; readonly note?: string }
+  /** The server would not start, or not with all of it. */
+  | { readonly nodeId: string; readonly state: 'damaged'; readonly file: string; readonly problem: string }
+  | {
+      readonly nodeId: string;
+      readonly state: 'usable';
+      readonly source: 'append-only file' | 'snapshot';
+      readonly bytes: number;
+      readonly position: Position;
+      /** The last command was cut off: the server drops it. */
+      readonly isTruncated: boolean;
+    };
+
+/** Keys in all databases and DEBUG DIGEST of a server that has loaded the data: equal content is equal data. */
+export interface Content {
+  readonly keys: number;
+  readonly digest: string;
+}
+
+export interface ChoiceInput {
+  /** Node that the sentinels name, by what they last wrote; the plan's first master where they know none. */
+  readonly named: string;
+  readonly nodes: readonly NodeData[];
+  /** Of nodes whose positions could not be compared. */
+  readonly contents?: ReadonlyMap<string, Content>;
+}
+
+export type Choice =
+  | { readonly kind: 'start'; readonly nodeId: string; readonly reason: string }
+  /** It is not proven which of these nodes has the most recent data. */
+  | { readonly kind: 'ask'; readonly candidates: readonly string[]; readonly reason: string }
+  /** Some node has data, and none of it is usable. */
+  | { readonly kind: 'none'; readonly reason: string };
+
+export function chooseSource(input: ChoiceInput): Choice {
+  const { named, nodes } = input;
+  const usable = nodes.filter((node) => node.state === 'usable');
+  const own = nodes.find(({ nodeId }) => nodeId === named);
+  const damaged = nodes.filter((node) => node.state === 'damaged');
+  if (usable.length === 0) {
+    if (damaged.length > 0)
+      return { kind: 'none', reason: damaged.map((node) => describeData(node)).join('; ') };
+    return { kind: 'start', nodeId: named, reason: 'no node has data' };
+  }
+  const order = (a: string, b: string) => orderBetween(input, a, b);
+  const ids = usable.map(({ nodeId }) => nodeId);
+  const latest = ids.filter((id) => !ids.some((other) => order(other, id) === 'ahead'));
+  if (latest.includes(named)) return amongLatest(input, named, latest);
+  const why = own?.state === 'usable' ? `${latest.join(' and ')} has more` : describeData(own, named);
+  const [first, ...more] = latest as [string, ...string[]];
+  const others = more.filter((id) => order(first, id) !== 'same');
+  if (others.length > 0) {
+    const reason = `${why}; it is not proven which of ${latest.join(' and ')} has more${contentsOf(input, latest)}`;
+    return { kind: 'ask', candidates: latest, reason };
+  }
+  return { kind: 'start', nodeId: first, reason: `${named} is named master; ${why}` };
+}
+
+/** No node is proven to have more than the named one. */
+function amongLatest(input: ChoiceInput, named: string, latest: readonly string[]): Choice {
+  const open = latest.filter((id) => id !== named && orderBetween(input, named, id) === 'unknown');
+  if (open.length === 0)
+    return { kind: 'start', nodeId: named, reason: `${named} is named master, and no node has more` };
+  const candidates = [named, ...open];
+  const reason = `${named} is named master; it is not proven that it has all that ${open.join(' and ')} has${contentsOf(input, candidates)}`;
+  return { kind: 'ask', candidates, reason };
+}
+
+function orderBetween({ nodes, contents }: ChoiceInput, a: string, b: string): Order {
+  const [one, other] = [a, b].map((id) => nodes.find(({ nodeId }) => nodeId === id));
+  if (one?.state !== 'usable' || other?.state !== 'usable') return 'unknown';
+  const order = comparePositions(one.position, other.position);
+  if (order !== 'unknown') return order;
+  const [mine, theirs] = [contents?.get(a), contents?.get(b)];
+  if (mine === undefined || theirs === undefined) return 'unknown';
+  return mine.digest === theirs.digest && mine.keys === theirs.keys ? 'same' : 'unknown';
+}
+
+/** Pairs whose order their positions do not show: their contents are worth a comparison. */
+export function undecidedNodes(choice: Choice): readonly string[] {
+  return choice.kind === 'ask' ? choice.candidates : [];
+}
+
+/** One phrase, such as "redis-1 is damaged: appendonly.aof.1.incr.aof: …". */
+export function describeData(data: NodeData | undefined, nodeId = data?.nodeId ?? 'a node'): string {
+  if (data === undefined) return `${nodeId} has no data directory`;
+  if (data.state === 'empty')
+    return `${nodeId} has no data${data.note === undefined ? '' : ` (${data.note})`}`;
+  if (data.state === 'damaged') return `${nodeId} is damaged: ${data.file}: ${data.problem}`;
+  const cut = data.isTruncated ? ', its last command cut off' : '';
+  return `${nodeId} has ${data.bytes} bytes in its ${data.source}${placeOf(data.position)}${cut}`;
+}
+
+function placeOf(position: Position): string {
+  if (position.kind === 'offset')
+    return `, at offset ${position.offset} of ${position.replicationId.slice(0, 8)}`;
+  return position.kind === 'commands' ? `, ${position.digests.length} commands since its last rewrite` : '';
+}
+
+function contentsOf({ contents }: ChoiceInput, ids: readonly string[]): string {
+  const known = ids.flatMap((id) => {
+    const content = contents?.get(id);
+    return content === undefined ? [] : [`${id}: ${content.keys} keys`];
+  });
+  return known.length === 0 ? '' : ` (${known.join(', ')})`;
+}

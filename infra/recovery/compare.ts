@@ -1,0 +1,131 @@
+/**
+ * Which of two nodes has more of the same history. Pure.
+ *
+ * Every node executes the commands of one replication stream in the same order. The data on a node's disk is therefore a
+ * position in it: as replication id and offset (a snapshot), or as the commands themselves (an append-only file). Two
+ * lists of commands are two windows on one stream: where they overlap, their ends tell which node has more.
+ */
+
+/** Position of a node's data in the replication stream. */
+export type Position =
+  | { readonly kind: 'offset'; readonly replicationId: string; readonly offset: number }
+  | {
+      readonly kind: 'commands';
+      /** Digests of the commands since the last rewrite of the file (`aof.ts`). */
+      readonly digests: Uint32Array;
+      /** The file began without a key: these are all the commands that made the data. */
+      readonly isComplete: boolean;
+    }
+  | { readonly kind: 'unknown' };
+
+/** `a` relative to `b`. */
+export type Order = 'same' | 'ahead' | 'behind' | 'unknown';
+
+export function comparePositions(a: Position, b: Position): Order {
+  if (a.kind === 'offset' && b.kind === 'offset') {
+    return a.replicationId === b.replicationId ? orderOf(a.offset - b.offset) : 'unknown';
+  }
+  if (a.kind === 'commands' && b.kind === 'commands') {
+    const complete = a.isComplete && b.isComplete ? compareComplete(a.digests, b.digests) : 'unknown';
+    return complete === 'unknown' ? compareWindows(a.digests, b.digests) : complete;
+  }
+  return 'unknown';
+}
+
+/** Both begin without a key: one is the other's prefix, however short. */
+function compareComplete(a: Uint32Array, b: Uint32Array): Order {
+  const common = Math.min(a.length, b.length);
+  for (let i = 0; i < common; i += 1) if (a[i] !== b[i]) return 'unknown';
+  return orderOf(a.length - b.length);
+}
+
+/**
+ * Tries every way to lay the two windows over each other in which all that overlaps is equal. Several fit where commands
+ * repeat (INCR of one key, one library loaded at each start): those whose overlap is not negligible beside the longest
+ * must give the same order, and the longest must be no chance: long and varied, or with commands that carry a time.
+ * Else it is not known.
+ */
+export function compareWindows(a: Uint32Array, b: Uint32Array): Order {
+  const overlaps = a.length === 0 || b.length === 0 ? [] : overlapsOf(a, b);
+  const longest = overlaps.reduce((most, each) => (each.overlap > most.overlap ? each : most), NO_OVERLAP);
+  if (!isNoChance(a, Math.max(0, longest.shift), longest.overlap)) return 'unknown';
+  const orders = new Set(
+    overlaps
+      .filter(({ overlap }) => overlap * NEGLIGIBLE_RATIO >= longest.overlap)
+      .map(({ shift }) => orderOf(a.length - (b.length + shift))),
+  );
+  const [only, ...more] = orders;
+  return only === undefined || more.length > 0 ? 'unknown' : only;
+}
+
+/** A few commands may come again by chance: hot keys are written with the same values. */
+const LEAST_OVERLAP = 24;
+/** Commands with a time in ms: the same key with the same value at the same moment is the same command. */
+const LEAST_TIMED = 2;
+/** Different commands in an overlap. */
+const LEAST_DISTINCT = 6;
+/** An overlap of one command beside one of hundreds is chance. */
+const NEGLIGIBLE_RATIO = 10;
+
+interface Overlap {
+  /** Index in `a` at which `b` begins; negative where `b` begins first. */
+  readonly shift: number;
+  readonly overlap: number;
+}
+
+const NO_OVERLAP: Overlap = { shift: 0, overlap: 0 };
+
+function overlapsOf(a: Uint32Array, b: Uint32Array): readonly Overlap[] {
+  // Where b begins within a, and where a begins within b; both have the shift 0.
+  const within = startsWithin(a, b);
+  const before = startsWithin(b, a).filter(({ shift }) => shift > 0);
+  return [...within, ...before.map(({ shift, overlap }) => ({ shift: -shift, overlap }))];
+}
+
+/** Every index of `text` from which it equals `pattern`, to the end of the shorter one (Knuth, Morris and Pratt). */
+function startsWithin(text: Uint32Array, pattern: Uint32Array): readonly Overlap[] {
+  const border = bordersOf(pattern);
+  const found: Overlap[] = [];
+  let matched = 0;
+  for (let i = 0; i < text.length; i += 1) {
+    if (matched === pattern.length) matched = border[matched - 1] as number;
+    while (matched > 0 && pattern[matched] !== text[i]) matched = border[matched - 1] as number;
+    if (pattern[matched] === text[i]) matched += 1;
+    if (matched === pattern.length) found.push({ shift: i + 1 - matched, overlap: matched });
+  }
+  // Partial matches at the end of the text, longest first.
+  let rest = matched === pattern.length ? (border[matched - 1] as number) : matched;
+  for (; rest > 0; rest = border[rest - 1] as number)
+    found.push({ shift: text.length - rest, overlap: rest });
+  return found;
+}
+
+/** For each prefix the length of its longest proper border (a prefix that is a suffix too). */
+function bordersOf(pattern: Uint32Array): Uint32Array {
+  const border = new Uint32Array(pattern.length);
+  let matched = 0;
+  for (let i = 1; i < pattern.length; i += 1) {
+    while (matched > 0 && pattern[matched] !== pattern[i]) matched = border[matched - 1] as number;
+    if (pattern[matched] === pattern[i]) matched += 1;
+    border[i] = matched;
+  }
+  return border;
+}
+
+function isNoChance(digests: Uint32Array, from: number, count: number): boolean {
+  const different = new Set<number>();
+  let timed = 0;
+  for (let i = from; i < from + count; i += 1) {
+    const digest = digests[i] as number;
+    different.add(digest);
+    timed += digest & 1;
+    if (timed >= LEAST_TIMED) return true;
+    if (count >= LEAST_OVERLAP && different.size >= LEAST_DISTINCT) return true;
+  }
+  return false;
+}
+
+function orderOf(difference: number): Order {
+  if (difference === 0) return 'same';
+  return difference > 0 ? 'ahead' : 'behind';
+}

@@ -1,0 +1,103 @@
+import { type Command, Option } from 'commander';
+import { EXIT, KitError } from '../config/errors.ts';
+import { loadEnvironment } from '../config/load.ts';
+import { holdEnvironment, type OwnSubstrateName, substrateOf } from '../harness/registry.ts';
+import { describeData } from '../infra/recovery/choose.ts';
+import type { DataInspection } from '../infra/substrate.ts';
+import { planTopology, type Topology } from '../infra/topology.ts';
+import * as common from './options.ts';
+import { answer, examples, type Session, stateDir } from './session.ts';
+import { bringUp } from './up.ts';
+
+type RecoverOptions = common.EnvironmentOptions & { readonly from?: string };
+
+/** `kit recover`: an environment whose Redis nodes are all down, and whose master has lost its data or has less than another node. */
+export function recover(program: Command, session: Session): void {
+  program
+    .command('recover')
+    .summary('show what data each node has; --from starts from one of them')
+    .description(
+      'Reads the data of an environment whose Redis nodes are all down, and names the node to start from. Changes nothing.\nWith --from: starts the environment from that node. The data of the others is set aside, not deleted.\nExit: 0: kit up starts from the named node by itself, or it has been started; 1: --from has to say it.',
+    )
+    .addOption(common.environment())
+    .addOption(common.substrate())
+    .addOption(common.set())
+    .addOption(new Option('--from <node>', 'node whose data becomes the master’s').argParser(common.nonEmpty))
+    .addOption(common.json())
+    .addHelpText(
+      'after',
+      examples(
+        ['kit recover', 'what each node has'],
+        ['kit recover --from redis-2', 'its data, whatever the others have'],
+      ),
+    )
+    .action(async (options: RecoverOptions) => {
+      const topology = planTopology(loadEnvironment(options.env, options.set));
+      const { name } = topology.environment;
+      const held = await holdEnvironment(options.substrate, name, stateDir());
+      try {
+        if (options.from === undefined) await show(session, options.substrate, topology);
+        else
+          await bringUp(session, options.substrate, topology, {
+            recoverFrom: requireNode(topology, options.from),
+          });
+      } finally {
+        held[Symbol.dispose]();
+      }
+    });
+}
+
+async function show(session: Session, substrate: OwnSubstrateName, topology: Topology): Promise<void> {
+  const target = await substrateOf(substrate, { stateDir: stateDir() });
+  if (target.inspectData === undefined) throw notThere(substrate);
+  const found = await target.inspectData(topology);
+  const { name } = topology.environment;
+  if (found === undefined) {
+    throw new KitError(`nothing of environment '${name}' is there to recover`, {
+      code: 'ENVIRONMENT_NOT_FOUND',
+      hint: `kit up --env ${name} starts a new one`,
+    });
+  }
+  session.exitCode = found.choice.kind === 'start' ? EXIT.GO : EXIT.NO_GO;
+  answer(session, view(name, found), text(name, found));
+}
+
+function notThere(substrate: OwnSubstrateName): KitError {
+  return new KitError(`the data of nodes that are down cannot be read on ${substrate}`, {
+    code: 'RECOVERY_REFUSED',
+    hint: 'docs/runbook.md, "Damaged or lost data"',
+  });
+}
+
+function view(environment: string, { named, nodes, choice }: DataInspection) {
+  // The commands of an append-only file are counted, not listed.
+  const plain = nodes.map((node) =>
+    node.state === 'usable' && node.position.kind === 'commands'
+      ? { ...node, position: { kind: 'commands', count: node.position.digests.length } }
+      : node,
+  );
+  return { environment, named, nodes: plain, choice };
+}
+
+function text(name: string, { named, nodes, choice }: DataInspection): string {
+  const lines = nodes.map(
+    (node) => `  ${describeData(node)}${node.nodeId === named ? ' (named master)' : ''}`,
+  );
+  const next: Readonly<Record<typeof choice.kind, string>> = {
+    start: `kit up --env ${name} starts from it`,
+    ask: `kit recover --env ${name} --from NODE decides`,
+    none: 'docs/runbook.md, "Damaged or lost data"',
+  };
+  const head = choice.kind === 'start' ? `start from ${choice.nodeId}: ${choice.reason}` : choice.reason;
+  return [`${name}: ${head}`, ...lines, `do: ${next[choice.kind]}`].join('\n');
+}
+
+function requireNode({ redis }: Topology, id: string): string {
+  const ids = redis.map((node) => node.id);
+  if (ids.includes(id)) return id;
+  throw new KitError(`'${id}' is not a Redis node of the environment; allowed: ${ids.join(', ')}`, {
+    code: 'NODE_UNKNOWN',
+    where: 'command line: --from',
+    hint: 'name one of these',
+  });
+}
