@@ -86,6 +86,11 @@ export class Breaker {
     else if (this.#state.kind === 'closed') this.#count(this.#state.failures + 1, cause);
   }
 
+  /** The call says nothing of Redis: it did not get that far. The next one decides a half-open breaker. */
+  abstain(permit: Permit): void {
+    if (permit === 'trial') this.#trial = false;
+  }
+
   #count(failures: number, cause: string): void {
     this.#state = { kind: 'closed', failures };
     const tooMany = this.#window?.count(true) === true;

@@ -56,11 +56,19 @@ export class SerializationError extends CacheError {
 
 /** No master took the command within its deadline, or too many are on their way already: certainly not applied. */
 export class NotSentError extends CacheError {
-  override readonly name = 'NotSentError';
+  override readonly name: string = 'NotSentError';
 
   constructor(message: string, cause?: unknown) {
     super(message, { code: 'NOT_SENT', retryable: true, outcome: 'not-applied', cause });
   }
+}
+
+/**
+ * A bound of this process refused the command, and not the server: `maxInFlight`, a full or slow local queue. Certainly not
+ * applied. It never counts as a failure of Redis.
+ */
+export class ClientLimitError extends NotSentError {
+  override readonly name = 'ClientLimitError';
 }
 
 /** A read that was not answered within its deadline. Reads change nothing. */
@@ -177,7 +185,16 @@ export class QueueFullError extends CacheError {
 }
 
 /** Replies of nodes that do not serve, or not this key. */
-const AWAY = new Set(['LOADING', 'READONLY', 'BUSY', 'CLUSTERDOWN', 'MOVED', 'ASK']);
+const AWAY = new Set(['LOADING', 'READONLY', 'BUSY', 'CLUSTERDOWN', 'MOVED', 'ASK', 'TRYAGAIN']);
+
+/** A cluster that moves a slot: the key is served, elsewhere or in a moment. */
+const REDIRECTIONS = new Set(['MOVED', 'ASK', 'TRYAGAIN']);
+
+/** True for failures that count against the server: those of the way to Redis, without limits of this process and redirections of a cluster. */
+export function isServerFailure(error: unknown): boolean {
+  if (error instanceof ClientLimitError) return false;
+  return isConnectivityError(error) && !(error instanceof CommandError && REDIRECTIONS.has(error.code));
+}
 
 /** True for failures of the way to Redis (no answer, no connection), false for what Redis or the caller decided. */
 export function isConnectivityError(error: unknown): boolean {

@@ -29,6 +29,7 @@ export {
 export {
   CacheError,
   type CacheErrorOptions,
+  ClientLimitError,
   ClosedError,
   CommandError,
   ConfigurationError,

@@ -8,7 +8,13 @@ import type { CallOptions } from './connection/commands.ts';
 import type { CacheConnection } from './connection/index.ts';
 import type { Argument } from './connection/link.ts';
 import { now } from './connection/timing.ts';
-import { CommandError, isConnectivityError, NotSentError } from './errors.ts';
+import {
+  ClientLimitError,
+  CommandError,
+  isConnectivityError,
+  isServerFailure,
+  NotSentError,
+} from './errors.ts';
 import { ABSENT, Procedures, type ScriptingTerms } from './functions/procedures.ts';
 import { SetOrGet } from './functions/set-or-get.ts';
 import { Transactions } from './functions/transactions.ts';
@@ -199,10 +205,11 @@ export class Remote {
         return result;
       },
       (error: unknown) => {
-        this.#statistics.errors += 1;
+        if (!(error instanceof ClientLimitError)) this.#statistics.errors += 1;
         // A shard of a cluster that is known to be away says so at once, and nothing of the others.
         const away = error instanceof NotSentError && this.connection.serves?.() === true;
-        if (!isConnectivityError(error)) this.#breaker.success(permit);
+        if (error instanceof ClientLimitError) this.#breaker.abstain(permit);
+        else if (!isServerFailure(error)) this.#breaker.success(permit);
         else if (!away) this.#breaker.failure(permit, (error as Error).message);
         else if (permit === 'trial') this.#breaker.success(permit);
         throw error;

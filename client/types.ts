@@ -174,7 +174,8 @@ export interface ComputeDefaults extends ComputeOptions {
    * loads for itself; default 2000. */
   readonly leaseMs?: number;
   /** How long a connected Redis may take to answer before a process loads for itself and keeps the value in memory, in ms; five
-   * times the usual answer's time where that is longer; default 70. */
+   * times the usual answer's time where that is longer; default 70. While a large value is arriving, or being sent, it counts from
+   * the last part of it. */
   readonly patienceMs?: number;
 }
 

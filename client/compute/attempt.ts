@@ -32,19 +32,29 @@ export interface AttemptParts {
 /** A slow network is waited for all the same. */
 const PATIENCE_FACTOR = 5;
 
-/** What Redis says, or `instead` when it takes too long. Until there is a connection its own time-outs hold. */
+/**
+ * Redis's answer, or `instead` when it takes too long. Until there is a connection its own time-outs hold.
+ *
+ * @param physical the one key that is asked for; undefined: several
+ */
 export function patiently<T>(
   { parts, patience }: AttemptParts,
   answer: Promise<T>,
   instead: () => T | Promise<T>,
   late: () => void,
+  physical?: string,
 ): Promise<T> {
   const { remote, connection, options } = parts;
   if (!remote || connection?.state.kind !== 'ready') return answer;
   const typicalMs = Math.max(remote.typicalMs, latencyOf(connection.current()));
   const ms = Math.max(options.compute.patienceMs, typicalMs * PATIENCE_FACTOR);
-  // The first calls on a connection find out what the server allows: each of its answers is a sign of life.
-  return patience.limit(answer, ms, instead, late, () => remote.procedures.steps);
+  // The first calls on a connection find out what the server allows: each of its answers is a sign of life. So is a part of a large
+  // value that arrives, be it another's before this one.
+  const progress = (): number => {
+    const { pieces = 0 } = physical === undefined ? connection : connection.at(physical);
+    return remote.procedures.steps + pieces;
+  };
+  return patience.limit(answer, ms, instead, late, progress);
 }
 
 /** What a read of many keys has just said of this one: it missed, or Redis did not answer. */
@@ -91,7 +101,7 @@ export class CacheAttempt<T> implements Attempt<T> {
     this.#before = undefined;
     if (!remote || before === 'away' || fallback.isDirty(this.#physical)) return this.#fromMemory();
     const answer = this.#ask(remote, before === 'missed');
-    return patiently(this.#cache, answer, () => this.#fromMemory(), this.#giveBack);
+    return patiently(this.#cache, answer, () => this.#fromMemory(), this.#giveBack, this.#physical);
   }
 
   take(waits: boolean): Promise<Turn> {
@@ -99,7 +109,7 @@ export class CacheAttempt<T> implements Attempt<T> {
       this.#destination = 'memory';
       return ALONE;
     };
-    return patiently(this.#cache, this.#take(waits), instead, this.#giveBack);
+    return patiently(this.#cache, this.#take(waits), instead, this.#giveBack, this.#physical);
   }
 
   /** A lease that came too late: others need not wait for it to run out. */

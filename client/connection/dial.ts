@@ -64,11 +64,11 @@ export class Dial {
     how: Pick<LinkOptions, 'timeoutMs' | 'db' | 'protocol' | 'isNamed'>,
     reached: (tookMs: number) => void = () => {},
   ): Promise<Link> {
-    const { tls, connectTimeoutMs } = this.#options;
+    const { tls, connectTimeoutMs, commandTimeoutMs: sendMaxMs } = this.#options;
     const connect = async (login: Pick<LinkOptions, 'username' | 'password'>): Promise<Link> => {
       const startedAt = now();
       const timeoutMs = Math.min(how.timeoutMs, connectTimeoutMs);
-      const link = await Link.open({ ...how, ...login, address, tls, timeoutMs });
+      const link = await Link.open({ ...how, ...login, address, tls, timeoutMs, sendMaxMs });
       reached(now() - startedAt);
       return link;
     };

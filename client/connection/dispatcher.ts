@@ -4,7 +4,14 @@
  * While the link is held (its node owes an answer) new commands wait here instead of behind the stuck ones: they would
  * not be served earlier there, and here they can still be sent to another master, or be known as not sent.
  */
-import { ClosedError, CommandError, NotSentError, OutcomeUnknownError, TimeoutError } from '../errors.ts';
+import {
+  ClientLimitError,
+  ClosedError,
+  CommandError,
+  NotSentError,
+  OutcomeUnknownError,
+  TimeoutError,
+} from '../errors.ts';
 import { type Argument, isReply, type Link, type Receiver, UnsentError } from './link.ts';
 import { now } from './timing.ts';
 
@@ -18,7 +25,7 @@ export interface Operation {
   /** Sent now or not at all: never postponed, kept for the next master, or sent again. */
   readonly once: boolean;
   readonly startedAt: number;
-  readonly deadline: number;
+  deadline: number;
   readonly resolve: (reply: unknown) => void;
   readonly reject: (error: Error) => void;
   /** The link that owes the answer; undefined while waiting and when settled. */
@@ -74,7 +81,7 @@ export class Dispatcher implements Receiver<Operation> {
       this.#place(operation);
     else
       operation.reject(
-        new NotSentError(
+        new ClientLimitError(
           `${operation.command}: ${this.#maxInFlight} commands are unanswered already (maxInFlight)`,
         ),
       );
@@ -145,6 +152,12 @@ export class Dispatcher implements Receiver<Operation> {
     }
     if (drain && this.#owes(link)) this.#retired.set(link, { until: now() + DRAIN_MS, reason });
     else link.destroy(reason);
+  }
+
+  /** This process stood still for so long until now: what was asked for before gets that time back. */
+  forgive(ms: number, at: number): void {
+    const all = [...this.#inflight, ...this.#waiting, ...this.#postponed.map(({ operation }) => operation)];
+    for (const operation of all) operation.deadline += Math.max(0, Math.min(ms, at - operation.startedAt));
   }
 
   /** Ends what is past its deadline, and links that owe nothing any more. */
@@ -262,7 +275,7 @@ export class Dispatcher implements Receiver<Operation> {
     else if (this.#waiting.length < WAITING_MAX) this.#waiting.push(operation);
     else
       operation.reject(
-        new NotSentError(`${operation.command}: ${WAITING_MAX} commands wait for a master already`),
+        new ClientLimitError(`${operation.command}: ${WAITING_MAX} commands wait for a master already`),
       );
   }
 

@@ -5,10 +5,18 @@
  * form the next batch. Different promises have different connections ("lanes"), so that one that cannot be met delays
  * no other. A write is acknowledged when enough replicas confirmed it *and* its node is still the master.
  */
-import { ClosedError, CommandError, DurabilityError, NotSentError, OutcomeUnknownError } from '../errors.ts';
+import {
+  ClientLimitError,
+  ClosedError,
+  CommandError,
+  DurabilityError,
+  NotSentError,
+  OutcomeUnknownError,
+} from '../errors.ts';
 import type { Durability } from '../types.ts';
 import { DRAIN_MS, isPassing, isRefusal } from './dispatcher.ts';
 import { type Argument, isReply, type Link, UnsentError } from './link.ts';
+import type { Progress } from './progress.ts';
 import { delay, jittered, now, within } from './timing.ts';
 
 const BATCH_MAX = 1000;
@@ -24,7 +32,7 @@ export interface DurableWrite {
   readonly command: string;
   readonly args: readonly Argument[];
   /** To be sent and answered by. The WAIT comes on top, with the promise's own limit. */
-  readonly deadline: number;
+  deadline: number;
   readonly asking?: boolean;
   readonly resolve: (result: { readonly reply: unknown; readonly replicas: number }) => void;
   readonly reject: (error: Error) => void;
@@ -35,8 +43,6 @@ interface Lane {
   /** undefined while it is opened. */
   link: Link | undefined;
   busy: boolean;
-  /** Since when answers to the batch's writes are owed; undefined during the WAIT itself. */
-  owedSince: number | undefined;
   idleSince: number;
 }
 
@@ -61,6 +67,7 @@ export class DurableChannel {
   #session: Session | undefined;
   #used = false;
   #held = false;
+  #isDoubted = false;
   /** Batches that wait for the verdict on their node. */
   readonly #doubtful: (() => void)[] = [];
   #closed = false;
@@ -79,7 +86,7 @@ export class DurableChannel {
     this.#used = true;
     if (this.#closed) write.reject(new ClosedError());
     else if (this.#waiting + this.#deferred >= WAITING_MAX)
-      write.reject(new NotSentError(`${write.command}: ${WAITING_MAX} durable writes wait already`));
+      write.reject(new ClientLimitError(`${write.command}: ${WAITING_MAX} durable writes wait already`));
     else {
       this.#queue(write);
       // Writers of one tick share the batch.
@@ -91,6 +98,7 @@ export class DurableChannel {
   attach(open: () => Promise<Link>): void {
     this.#session = { open, lanes: new Set(), running: new Set(), left: false };
     this.#held = false;
+    this.#isDoubted = false;
     this.#decide();
     if (this.#used) void this.#open(this.#session);
   }
@@ -113,17 +121,39 @@ export class DurableChannel {
     this.#held = true;
   }
 
+  /** Confirmations are not believed until `release`. */
+  doubt(): void {
+    this.#isDoubted = true;
+  }
+
   release(): void {
     this.#held = false;
+    this.#isDoubted = false;
     this.#decide();
     this.#pump();
   }
 
+  /** For how long the node has owed an answer on one of its connections; what a WAIT may take does not count. */
   owedMs(at: number): number {
-    let owedMs = 0;
-    for (const { owedSince } of this.#session?.lanes ?? [])
-      if (owedSince !== undefined) owedMs = Math.max(owedMs, at - owedSince);
-    return owedMs;
+    return this.#longest((progress) => progress.owedMs(at));
+  }
+
+  silentMs(at: number): number {
+    return this.#longest((progress) => progress.silentMs(at));
+  }
+
+  #longest(measure: (progress: Progress) => number): number {
+    let longestMs = 0;
+    for (const { link } of this.#session?.lanes ?? [])
+      if (link && link.closed === undefined) longestMs = Math.max(longestMs, measure(link.progress));
+    return longestMs;
+  }
+
+  /** This process stood still for so long until now. */
+  forgive(ms: number, at: number): void {
+    for (const { link } of this.#session?.lanes ?? []) link?.progress.forgive(ms, at);
+    for (const writes of this.#groups.values())
+      for (const write of writes) write.deadline = Math.min(write.deadline + ms, at + this.#commandTimeoutMs);
   }
 
   get busy(): boolean {
@@ -141,17 +171,21 @@ export class DurableChannel {
         key,
         writes.filter((write) => at < write.deadline),
       );
-      const why = this.#whyNotSent(key);
-      for (const write of late) write.reject(new NotSentError(`${write.command}: not sent in time (${why})`));
+      for (const write of late) write.reject(this.#notSent(write, key));
     }
   }
 
-  #whyNotSent(key: string): string {
+  /** Its own queue, or the way to the master. */
+  #notSent({ command }: DurableWrite, key: string): NotSentError {
     const session = this.#session;
-    if (!session || this.#held) return this.#why();
-    if (session.running.has(key)) return 'earlier writes with the same promise still wait for their replicas';
-    if (session.running.size >= LANES_MAX) return `${LANES_MAX} other promises still wait for their replicas`;
-    return this.#why();
+    const late = `${command}: not sent in time`;
+    if (session && !this.#held && session.running.has(key))
+      return new ClientLimitError(
+        `${late} (earlier writes with the same promise still wait for their replicas)`,
+      );
+    if (session && !this.#held && session.running.size >= LANES_MAX)
+      return new ClientLimitError(`${late} (${LANES_MAX} other promises still wait for their replicas)`);
+    return new NotSentError(`${late} (${this.#why()})`);
   }
 
   #closeIdle(at: number): void {
@@ -178,7 +212,8 @@ export class DurableChannel {
    * follows it confirms all the same. Known at `release` (it is the master) or at `detach` (it is not: `session.left`).
    */
   #verdict(): Promise<void> {
-    return this.#held ? new Promise((resolve) => this.#doubtful.push(resolve)) : Promise.resolve();
+    if (!this.#held && !this.#isDoubted) return Promise.resolve();
+    return new Promise((resolve) => this.#doubtful.push(resolve));
   }
 
   #decide(): void {
@@ -225,7 +260,7 @@ export class DurableChannel {
   }
 
   async #open(session: Session): Promise<void> {
-    const lane: Lane = { link: undefined, busy: false, owedSince: undefined, idleSince: now() };
+    const lane: Lane = { link: undefined, busy: false, idleSince: now() };
     session.lanes.add(lane);
     try {
       lane.link = await session.open();
@@ -242,7 +277,7 @@ export class DurableChannel {
   async #conduct(session: Session, lane: Lane, key: string, batch: readonly DurableWrite[]): Promise<void> {
     lane.busy = true;
     session.running.add(key);
-    await this.#run(session, lane, lane.link as Link, batch);
+    await this.#run(session, lane.link as Link, batch);
     session.running.delete(key);
     lane.busy = false;
     lane.idleSince = now();
@@ -250,16 +285,11 @@ export class DurableChannel {
     this.#pump();
   }
 
-  async #run(session: Session, lane: Lane, link: Link, batch: readonly DurableWrite[]): Promise<void> {
+  async #run(session: Session, link: Link, batch: readonly DurableWrite[]): Promise<void> {
     const { replicas, timeoutMs } = (batch[0] as DurableWrite).durability;
     const answers = batch.map((write) => {
       if (write.asking) link.send('ASKING', []).catch(() => {});
       return link.send(write.command, write.args);
-    });
-    // A write that has timed out is still owed its answer: the node hangs until it comes.
-    lane.owedSince ??= now();
-    void Promise.allSettled(answers).then(() => {
-      lane.owedSince = undefined;
     });
     const confirmation = link.send('WAIT', [replicas, timeoutMs], false, timeoutMs);
     confirmation.catch(() => {});

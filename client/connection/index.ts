@@ -17,6 +17,11 @@ export interface CacheConnection extends SupervisedConnection {
   get(key: string, impatient?: boolean): Promise<Buffer | null>;
   /** The connection to the master that has this key: where one must stay on one connection (transactions). */
   at(key: string): CacheConnection;
+  /**
+   * Changes while a part of an answer arrives, or a large command is on its way to the server: a command that waits behind it is not
+   * hung. Of a pool and a Cluster the sum; of one key: `at(key).pieces`.
+   */
+  readonly pieces?: number;
   /** A RESP2 link of its own, without a name, to the master of the moment, in a cluster to one of them. @throws why there is none */
   subscriber(): Promise<Link>;
   /** Calls the listener for each event of each connection, before the listeners of `on`. */

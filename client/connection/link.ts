@@ -8,6 +8,7 @@
 import { Redis } from 'ioredis';
 import { addressKey } from '../address.ts';
 import type { Address, TlsOptions } from '../types.ts';
+import { Progress } from './progress.ts';
 import { readReplies } from './replies.ts';
 import { now, within } from './timing.ts';
 import { isPlain, WireCommand } from './wire.ts';
@@ -22,6 +23,8 @@ export interface LinkOptions {
   readonly tls: TlsOptions | undefined;
   /** For TCP, TLS and the handshake together. */
   readonly timeoutMs: number;
+  /** Longest that a large command may be on its way; default: no limit. */
+  readonly sendMaxMs?: number;
   /** 2: for subscriptions, whose messages ioredis drops in RESP3 where they are invalidations. Default 3. */
   readonly protocol?: 2;
   /** False: it has no name in `CLIENT LIST`, which costs a command. Default true. */
@@ -64,20 +67,16 @@ export class Link {
   readonly redis: Redis;
   /** Why it closed; resolves once. */
   readonly over: Promise<string>;
-  #pending = 0;
-  /** Since when the node owes the answer that is due now. */
-  #owedSince = 0;
-  /** Until when a blocking command (WAIT) may keep the node silent. */
-  #patientUntil = 0;
-  #latencyMs = 0;
+  readonly #progress: Progress;
   #corked = false;
   #closed: string | undefined;
   #end: (reason: string) => void = () => {};
 
-  private constructor(address: Address, redis: Redis) {
+  private constructor(address: Address, redis: Redis, sendMaxMs: number) {
     this.address = address;
     this.redis = redis;
     links.set(redis, this);
+    this.#progress = new Progress(sendMaxMs);
     this.over = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -107,7 +106,7 @@ export class Link {
       disableClientInfo: true,
       ...(options.isNamed === false ? {} : { connectionName: 'redis-cache-kit' }),
     });
-    const link = new Link(address, redis);
+    const link = new Link(address, redis, options.sendMaxMs ?? Number.POSITIVE_INFINITY);
     let failure: Error | undefined;
     redis.on('error', (error: Error) => {
       failure ??= error;
@@ -120,6 +119,7 @@ export class Link {
       // ioredis only reports a refused SELECT or AUTH and goes on, in database 0 or as nobody.
       if (failure) throw failure;
       if (options.protocol === undefined) readReplies(redis);
+      redis.stream.prependListener('data', () => link.#progress.heard());
       return link;
     } catch (error) {
       const cause = failure ?? (error as Error);
@@ -132,16 +132,14 @@ export class Link {
     return this.#closed;
   }
 
-  /** Typical time of an answer: what is slow but alive is not hung. */
+  /** Typical time to the first bytes of an answer. */
   get latencyMs(): number {
-    return this.#latencyMs;
+    return this.#progress.latencyMs;
   }
 
-  /** How long the node has owed an answer; 0 when it owes none. Answers that keep coming are progress. */
-  owedMs(at: number): number {
-    return this.#pending === 0 || at < this.#patientUntil
-      ? 0
-      : at - Math.max(this.#owedSince, this.#patientUntil);
+  /** How long the node has owed an answer: see `progress.ts`. */
+  get progress(): Progress {
+    return this.#progress;
   }
 
   /** Sends at once or rejects with `UnsentError`. `patienceMs`: how long the server may rightly stay silent. */
@@ -167,16 +165,16 @@ export class Link {
       return;
     }
     const sentAt = now();
-    if (patienceMs > 0) this.#patientUntil = Math.max(this.#patientUntil, sentAt + patienceMs);
-    if (this.#pending === 0) this.#owedSince = sentAt;
     // One that is alone goes out at once.
-    else this.#cork();
-    this.#pending += 1;
-    const call = new WireCommand(this, command, args, buffers, receiver, of, sentAt, patienceMs);
+    if (!this.#progress.isIdle) this.#cork();
+    this.#progress.began(sentAt, patienceMs);
+    const call = new WireCommand(this, command, args, buffers, receiver, of, sentAt);
     if (isPlain(command)) {
       redis.sendCommand(call.asCommand);
+      this.#progress.sized(call.bytes);
       return;
     }
+    this.#progress.sized(sizeOf(args));
     const answer = buffers ? redis.callBuffer(command, ...args) : redis.call(command, ...args);
     answer.then(
       (reply) => call.settle(reply),
@@ -185,12 +183,8 @@ export class Link {
   }
 
   /** An answer has come, or will not. */
-  settled(sentAt: number, patienceMs: number): void {
-    this.#pending -= 1;
-    this.#owedSince = now();
-    if (patienceMs > 0) this.#patientUntil = 0;
-    else if (this.#latencyMs === 0) this.#latencyMs = this.#owedSince - sentAt;
-    else this.#latencyMs += (this.#owedSince - sentAt - this.#latencyMs) / 8;
+  settled(sentAt: number): void {
+    this.#progress.settled(sentAt);
   }
 
   /** What is sent in one tick goes out in one write: a caller alone does not notice, a hundred do. */
@@ -237,6 +231,10 @@ export class Link {
     this.redis.stream?.destroy();
     this.#end(reason);
   }
+}
+
+function sizeOf(args: readonly Argument[]): number {
+  return args.reduce<number>((bytes, arg) => bytes + (typeof arg === 'number' ? 1 : arg.length), 0);
 }
 
 export function tlsOf(tls: TlsOptions): Record<string, string> {

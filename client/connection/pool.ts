@@ -75,6 +75,10 @@ export class Pool implements CacheConnection, SupervisedConnection {
     }
   }
 
+  get pieces(): number {
+    return this.#members.reduce((all, { pieces = 0 }) => all + pieces, 0);
+  }
+
   /** A member may have moved before the others: all masters that commands may go to. */
   masters(): readonly Address[] | undefined {
     const masters = new Map<string, Address>();

@@ -32,7 +32,6 @@ interface Read {
   readonly replica: Replica;
   /** The answer holds everything that was acknowledged before. */
   readonly freshAsOf: number;
-  readonly sentAt: number;
 }
 
 interface Replica {
@@ -48,6 +47,7 @@ export class Replicas implements Receiver<Read> {
   readonly #dial: Dial;
   readonly #known: () => ReadonlySet<string>;
   readonly #toMaster: (operation: Operation) => void;
+  readonly #toleratedMs: (latencyMs: number) => number;
   readonly #replicas = new Map<string, Replica>();
   readonly #reads = new Set<Read>();
   readonly #ended = new AbortController();
@@ -64,6 +64,8 @@ export class Replicas implements Receiver<Read> {
       /** Addresses of the replicas of the moment. */
       readonly known: () => ReadonlySet<string>;
       readonly toMaster: (operation: Operation) => void;
+      /** For how long a node may owe an answer that usually takes `latencyMs`. */
+      readonly toleratedMs: (latencyMs: number) => number;
     },
   ) {
     this.#options = options;
@@ -71,6 +73,7 @@ export class Replicas implements Receiver<Read> {
     this.#dial = dial;
     this.#known = context.known;
     this.#toMaster = context.toMaster;
+    this.#toleratedMs = context.toleratedMs;
     void this.#run();
   }
 
@@ -92,7 +95,7 @@ export class Replicas implements Receiver<Read> {
     const at = now();
     const replica = this.#pick(at);
     if (!replica?.link) return false;
-    const read: Read = { operation, replica, freshAsOf: replica.freshAsOf, sentAt: at };
+    const read: Read = { operation, replica, freshAsOf: replica.freshAsOf };
     this.#reads.add(read);
     replica.link.dispatch(operation.command, operation.args, operation.buffers, this, read);
     return true;
@@ -114,12 +117,29 @@ export class Replicas implements Receiver<Read> {
 
   /** A replica that hangs is left; what it owes is asked of the master. */
   tick(at: number): void {
-    for (const read of this.#reads) {
-      if (at - read.sentAt < this.#options.hangSuspectedMs) continue;
-      this.#reads.delete(read);
-      read.replica.link?.destroy('it owes an answer');
-      this.#toMaster(read.operation);
+    for (const replica of this.#replicas.values()) {
+      const { link } = replica;
+      if (!link || link.closed !== undefined) continue;
+      if (link.progress.owedMs(at) <= this.#toleratedMs(link.latencyMs)) continue;
+      link.destroy('it owes an answer');
+      for (const read of this.#reads) {
+        if (read.replica !== replica) continue;
+        this.#reads.delete(read);
+        this.#toMaster(read.operation);
+      }
     }
+  }
+
+  /** This process stood still for so long until now. */
+  forgive(ms: number, at: number): void {
+    for (const { link } of this.#replicas.values()) link?.progress.forgive(ms, at);
+  }
+
+  /** Changes while a part of an answer arrives. */
+  get pieces(): number {
+    let pieces = 0;
+    for (const { link } of this.#replicas.values()) pieces += link?.progress.pieces ?? 0;
+    return pieces;
   }
 
   close(): void {
@@ -203,12 +223,14 @@ export class Replicas implements Receiver<Read> {
   async #open(replica: Replica): Promise<void> {
     replica.opening = true;
     replica.freshAsOf = Number.NEGATIVE_INFINITY;
+    let link: Link | undefined;
     try {
-      const link = await this.#dial.node(replica.address, this.#options.connectTimeoutMs);
+      link = await this.#dial.node(replica.address, this.#options.connectTimeoutMs);
       if (this.#options.mode === 'cluster') await link.send('READONLY', []);
       if (this.#ended.signal.aborted) link.destroy('closed');
       else replica.link = link;
     } catch {
+      link?.destroy('it is of no use for reads');
       await delay(jittered(RECONNECT_MS), this.#ended.signal);
     }
     replica.opening = false;

@@ -6,7 +6,8 @@
  *
  * There is no state without a way on: a loss starts the search in the same call, the search ends only by finding the
  * master, and a failure inside it is one more failed probe. `generation.ts` keeps what is known about the nodes,
- * `adoption.ts` decides, `dispatcher.ts` and `durable.ts` carry the commands. A cluster has one for each shard (`cluster/`).
+ * `adoption.ts` decides, `silence.ts` judges a master that owes an answer, `traffic.ts` carries the commands. A cluster has one for
+ * each shard (`cluster/`).
  */
 import type { Redis } from 'ioredis';
 import { NotSentError } from '../errors.ts';
@@ -19,35 +20,30 @@ import type {
   Durability,
   SupervisedConnection,
 } from '../types.ts';
-import { DOUBT_MS } from './adoption.ts';
-import { type CallOptions, isRead } from './commands.ts';
+import type { CallOptions } from './commands.ts';
 import type { Dial } from './dial.ts';
-import { Dispatcher } from './dispatcher.ts';
-import { DurableChannel } from './durable.ts';
 import { Generation } from './generation.ts';
-import { Gets } from './gets.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Argument, Link, Role } from './link.ts';
 import { followWhole, type PartListener } from './part.ts';
 import { Refusal } from './refusal.ts';
-import { Replicas } from './replicas.ts';
 import { type Found, Search } from './search.ts';
 import type { Board, SentinelStatus } from './sentinels.ts';
+import { Silence } from './silence.ts';
+import { Stalls } from './stalls.ts';
 import { Standing } from './standing.ts';
 import { now } from './timing.ts';
+import { Traffic } from './traffic.ts';
 
 const TICK_MS = 20;
-/** Never more patient than this with a slow node, in ms. */
-const HANG_MAX_MS = 1000;
 
 export class Supervisor implements SupervisedConnection {
   readonly #options: ResolvedConnection;
   readonly #events: Emitter<ConnectionEvent>;
   readonly #dial: Dial;
-  readonly #dispatcher: Dispatcher;
-  readonly #durable: DurableChannel;
-  readonly #gets: Gets;
-  readonly #replicas: Replicas | undefined;
+  readonly #traffic: Traffic;
+  readonly #silence: Silence;
+  readonly #stalls = new Stalls(TICK_MS);
   readonly #generation: Generation;
   readonly #board: Board | undefined;
   readonly #standing = new Standing();
@@ -58,9 +54,6 @@ export class Supervisor implements SupervisedConnection {
   #search: Search | undefined;
   #outageSince = now();
   #lostAt = now();
-  #silentSince: number | undefined;
-  /** When a suspected link was first seen to answer again. */
-  #calmAt: number | undefined;
   #lastReason = 'not connected yet';
 
   /** `board`: who says who is master; without one it is the one address of the options. */
@@ -74,29 +67,16 @@ export class Supervisor implements SupervisedConnection {
     this.#events = events;
     this.#dial = dial;
     this.#generation = new Generation(options.natMap);
-    const why = (): string => this.#search?.failures || this.#board?.failures || this.#lastReason;
-    this.#dispatcher = new Dispatcher({
+    this.#silence = new Silence(options);
+    this.#traffic = new Traffic(options, dial, {
       refused: (link, reason) => this.#refused(link, reason),
-      why,
-      maxInFlight: options.maxInFlight,
+      why: () => this.#search?.failures || this.#board?.failures || this.#lastReason,
+      replicas: () => this.#generation.knowledge.replicas,
+      toleratedMs: (latencyMs) => this.#silence.toleratedMs(latencyMs),
+      hasBeenReady: () => this.#generation.number > 0,
     });
-    this.#durable = new DurableChannel({
-      commandTimeoutMs: options.commandTimeoutMs,
-      refused: (reason) => this.#link && this.#refused(this.#link, reason),
-      why,
-    });
-    this.#gets = new Gets(
-      (command, args, impatient, resolve, reject) =>
-        this.submit(command, args, { buffers: true, impatient, replica: true }, now(), resolve, reject),
-      () => !this.#dispatcher.busy && !this.#replicas?.busy,
-    );
-    if (options.replicaReads)
-      this.#replicas = new Replicas(options, options.replicaReads.maxStalenessMs, dial, {
-        known: () => this.#generation.knowledge.replicas,
-        toMaster: (operation) => this.#dispatcher.submit(operation),
-      });
     this.#board = board?.(() => this.#consult());
-    // After the poll phase: when this process was busy, answers that lie in the socket are read before anybody is judged.
+    // After the poll phase: when this process was busy, answers that lie in the socket are read before the node is judged.
     this.#timer = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
     this.#timer.unref();
     this.#startSearch();
@@ -111,7 +91,9 @@ export class Supervisor implements SupervisedConnection {
     return this.#standing.forMs;
   }
 
-  sentinels = (): SentinelStatus | undefined => this.#board?.status?.();
+  sentinels(): SentinelStatus | undefined {
+    return this.#board?.status?.();
+  }
 
   call(command: string, ...args: readonly Argument[]): Promise<unknown> {
     return this.request(command, args, { replica: true });
@@ -128,7 +110,7 @@ export class Supervisor implements SupervisedConnection {
 
   /** GET, together with the others of this tick. */
   get(key: string, impatient = false): Promise<Buffer | null> {
-    return this.#gets.get(key, impatient);
+    return this.#traffic.get(key, impatient);
   }
 
   /** `request` without a promise of its own, for who sends it on again. `startedAt`: when its time began. */
@@ -140,21 +122,7 @@ export class Supervisor implements SupervisedConnection {
     resolve: (reply: unknown) => void,
     reject: (error: Error) => void,
   ): void {
-    const operation = {
-      command,
-      args,
-      buffers: options.buffers === true,
-      read: isRead(command),
-      impatient: options.impatient === true && this.#generation.number > 0,
-      once: options.once === true,
-      startedAt,
-      deadline: startedAt + this.#options.commandTimeoutMs,
-      resolve,
-      reject,
-      link: undefined,
-    };
-    if (options.replica && this.#replicas?.takes(operation)) return;
-    this.#dispatcher.submit(operation);
+    this.#traffic.submit(command, args, options, startedAt, resolve, reject);
   }
 
   callDurable(
@@ -173,14 +141,17 @@ export class Supervisor implements SupervisedConnection {
     deadline: number,
     asking = false,
   ): Promise<{ readonly reply: unknown; readonly replicas: number }> {
-    return new Promise((resolve, reject) =>
-      this.#durable.submit({ durability, command, args, deadline, asking, resolve, reject }),
-    );
+    return this.#traffic.durable(durability, command, args, deadline, asking);
   }
 
   /** The one connection there is serves all keys. */
   at(): this {
     return this;
+  }
+
+  /** Changes while a part of an answer arrives, or a large command is on its way: see `CacheConnection`. */
+  get pieces(): number {
+    return this.#traffic.pieces;
   }
 
   /** Something suggests that the node is no master any more: it is asked now. */
@@ -212,10 +183,7 @@ export class Supervisor implements SupervisedConnection {
     this.#search?.stop();
     this.#board?.close();
     this.#link = undefined;
-    this.#gets.flush();
-    this.#replicas?.close();
-    this.#dispatcher.close();
-    this.#durable.close();
+    this.#traffic.close();
     this.#events.emit({ type: 'closed' });
   }
 
@@ -225,12 +193,10 @@ export class Supervisor implements SupervisedConnection {
     this.#link = undefined;
     this.#lastReason = reason;
     this.#lostAt = now();
-    this.#outageSince = this.#silentSince ?? this.#lostAt;
-    this.#silentSince = undefined;
+    this.#outageSince = this.#silence.since ?? this.#lostAt;
+    this.#silence.end();
     this.#standing.enter({ kind: 'connecting', since: Date.now(), attempt: 1 });
-    this.#replicas?.follow(undefined);
-    this.#dispatcher.detach(reason, link.closed === undefined);
-    this.#durable.detach(reason, link.closed === undefined);
+    this.#traffic.detach(reason, link.closed === undefined);
     this.#events.emit({ type: 'lost', master: link.address, reason });
     this.#startSearch();
   }
@@ -254,10 +220,10 @@ export class Supervisor implements SupervisedConnection {
       situation: () => ({
         at: now(),
         kind: this.#link ? 'suspect' : 'lost',
-        since: this.#silentSince ?? this.#lostAt,
-        owedMs: this.#owedMs(now()),
-        replaceAfterMs: Math.min(this.#options.commandTimeoutMs, HANG_MAX_MS),
-        silentMs: this.#silentSince === undefined ? 0 : (this.#calmAt ?? now()) - this.#silentSince,
+        since: this.#silence.since ?? this.#lostAt,
+        owedMs: this.#traffic.owedMs(now()),
+        replaceAfterMs: this.#silence.replacedAfterMs,
+        silentMs: this.#silence.ms,
         troubled: this.#generation.troubled(this.#board?.views() ?? []),
         refused:
           !this.#link && this.#refusal.since(this.#lostAt - 1, this.#generation.knowledge.current?.address),
@@ -298,15 +264,13 @@ export class Supervisor implements SupervisedConnection {
     this.#link = found.link;
     const master = found.link.address;
     void found.link.over.then((reason) => this.#lost(found.link, reason));
-    const outageMs = Math.round(now() - (this.#silentSince ?? this.#outageSince));
-    this.#silentSince = undefined;
+    const outageMs = Math.round(now() - (this.#silence.since ?? this.#outageSince));
+    this.#silence.end();
     this.#heartbeat.begin();
     this.#standing.enter({ kind: 'ready', since: Date.now(), master });
     if (from && found.learnedFrom !== 'same')
       this.#events.emit({ type: 'moved', from, to: master, learnedFrom: found.learnedFrom });
-    this.#durable.attach(() => this.#dial.node(master, this.#options.connectTimeoutMs));
-    this.#dispatcher.attach(found.link);
-    this.#replicas?.follow(found.link);
+    this.#traffic.attach(found.link);
     this.#events.emit({ type: 'ready', master, outageMs });
     this.#consult();
   }
@@ -315,68 +279,70 @@ export class Supervisor implements SupervisedConnection {
     const same = found.learnedFrom === 'same';
     const reason = same ? 'the node answers, but not on this connection' : 'another node is master';
     this.#events.emit({ type: 'lost', master: old.address, reason });
-    this.#dispatcher.detach(reason, !same);
-    this.#durable.detach(reason, !same);
+    this.#traffic.detach(reason, !same);
   }
 
   #tick(): void {
     const at = now();
-    this.#replicas?.tick(at);
-    this.#dispatcher.tick(at);
-    this.#durable.tick(at);
+    this.#traffic.tick(at, this.#stalls.tick(at));
     const link = this.#link;
     if (!link) return;
-    const owedMs = this.#owedMs(at);
-    if (this.#silentSince === undefined) {
-      if (owedMs > this.#toleratedMs(link))
-        this.#suspect(link, `no answer for ${Math.round(owedMs)} ms`, at - owedMs);
-      else if (this.#heartbeat.isDue(at)) this.#heartbeat.ask(link);
-      return;
-    }
-    if (owedMs < this.#toleratedMs(link)) this.#considerCalm();
-    else if (at - this.#silentSince > DOUBT_MS) this.#dispatcher.doubt();
+    const { since, isSuspected } = this.#silence;
+    const owedMs = this.#traffic.owedMs(at);
+    if (!isSuspected && owedMs > this.#silence.toleratedMs(link.latencyMs))
+      this.#suspect(link, `no answer for ${Math.round(owedMs)} ms`, at - owedMs);
+    else if (since === undefined) this.#watchFor(link, at);
+    else if (this.#isSilent(link, at)) this.#doubtAfterLong(at);
+    else this.#considerCalm();
   }
 
-  /** For how long this node may owe an answer: what is slow but alive is not hung. */
-  #toleratedMs(link: Link): number {
-    return Math.min(Math.max(this.#options.hangSuspectedMs, link.latencyMs * 4), HANG_MAX_MS);
+  /** Nothing is wrong so far. */
+  #watchFor(link: Link, at: number): void {
+    const silentMs = this.#traffic.silentMs(at);
+    if (silentMs > this.#silence.doubtedAfterMs(link.latencyMs)) {
+      this.#silence.begin(at - silentMs, false);
+      this.#traffic.doubt();
+      this.#startSearch();
+    } else if (this.#heartbeat.isDue(at)) this.#heartbeat.ask(link);
   }
 
-  #owedMs(at: number): number {
-    return Math.max(this.#link?.owedMs(at) ?? 0, this.#durable.owedMs(at));
+  #doubtAfterLong(at: number): void {
+    if (this.#silence.isLong(at)) this.#traffic.doubt();
+  }
+
+  /** Still, by the measure by which the silence began to count. */
+  #isSilent({ latencyMs }: Link, at: number): boolean {
+    return this.#silence.isSuspected
+      ? this.#traffic.owedMs(at) >= this.#silence.toleratedMs(latencyMs)
+      : this.#traffic.silentMs(at) >= this.#silence.doubtedAfterMs(latencyMs);
   }
 
   #suspect(link: Link, reason: string, since: number): void {
-    this.#silentSince = since;
-    this.#calmAt = undefined;
+    this.#silence.begin(since, true);
     this.#standing.enter({ kind: 'suspect', since: Date.now(), master: link.address, reason });
-    this.#dispatcher.hold();
-    this.#durable.hold();
+    this.#traffic.hold();
     this.#events.emit({ type: 'suspect', master: link.address, reason });
     this.#startSearch();
   }
 
-  /** A suspected link answers again. After a long silence the replicas are heard first: one may have been promoted. */
+  /** A silent link answers again. After a long silence the replicas are heard first: one may have been promoted. */
   #considerCalm(): void {
     const link = this.#link;
-    const since = this.#silentSince;
+    const { since, isSuspected } = this.#silence;
     if (!link || since === undefined) return;
     const at = now();
-    const owing = this.#owedMs(at) >= this.#toleratedMs(link);
-    if (owing || this.#generation.contested(this.#board?.views() ?? [])) {
-      this.#calmAt = undefined;
+    if (this.#isSilent(link, at) || this.#generation.contested(this.#board?.views() ?? [])) {
+      this.#silence.resume();
       return;
     }
-    this.#calmAt ??= at;
-    if (this.#calmAt - since > DOUBT_MS && this.#search?.replicasHeard(this.#calmAt) === false) return;
-    this.#calmAt = undefined;
-    this.#silentSince = undefined;
+    const calmAt = this.#silence.calm(at);
+    if (this.#silence.isLong(at) && this.#search?.replicasHeard(calmAt) === false) return;
+    this.#silence.end();
     this.#stopSearch();
-    this.#standing.enter({ kind: 'ready', since: Date.now(), master: link.address });
-    this.#dispatcher.believe();
-    this.#dispatcher.release();
-    this.#durable.release();
-    this.#events.emit({ type: 'ready', master: link.address, outageMs: Math.round(at - since) });
+    if (isSuspected) this.#standing.enter({ kind: 'ready', since: Date.now(), master: link.address });
+    this.#traffic.release();
+    if (isSuspected)
+      this.#events.emit({ type: 'ready', master: link.address, outageMs: Math.round(at - since) });
   }
 
   /** The master has said what it is. */
@@ -393,8 +359,7 @@ export class Supervisor implements SupervisedConnection {
     this.#generation.confirm(views);
     this.#generation.rebase(views, this.#board?.count ?? 0);
     this.#search?.refresh();
-    if (!this.#link || this.#search) return;
-    if (this.#generation.contested(views) && this.#silentSince === undefined)
+    if (this.#link && this.#generation.contested(views) && !this.#silence.isSuspected)
       this.#suspect(this.#link, 'the sentinels name another master', now());
   }
 }

@@ -48,16 +48,23 @@ export interface ConnectionOptions {
   readonly tls?: TlsOptions;
   /** Longest time, in ms, to a connection that answers; at most 5000; default 1000. */
   readonly connectTimeoutMs?: number;
-  /** Deadline of one command, in ms, queue included; at most 5000; default 1000. */
+  /**
+   * Deadline of one command, in ms, queue included; at most 5000; default 1000. Time in which this process stood still (a blocked
+   * event loop) does not count.
+   */
   readonly commandTimeoutMs?: number;
-  /** How long a connection may owe an answer, in ms, before it is suspected of hanging and others are asked; default 150. */
+  /**
+   * How long a connection may be silent while it owes an answer, in ms, before it is suspected of hanging and others are asked; at most
+   * 5000; default 150, and four times the usual answer's time where that is longer. Bytes that arrive end the silence; a command of
+   * more than 16 kB may take a millisecond per 1000 bytes longer.
+   */
   readonly hangSuspectedMs?: number;
   /**
    * Connections to the master, at most 16; default 1, which carries any number of commands at a time: more are for values so
    * large that one socket is the bottleneck. Not in a cluster, which has one a shard.
    */
   readonly poolSize?: number;
-  /** Commands that may be sent and not answered yet; one more is a `NotSentError`; default 50000. */
+  /** Commands that may be sent and not answered yet; one more is a `ClientLimitError`; default 50000. */
   readonly maxInFlight?: number;
   /**
    * Watch the connection and move it (default true). Off: a stock ioredis connection, for comparison only.

@@ -101,7 +101,8 @@ export class WireCommand<T> {
   readonly #receiver: Receiver<T>;
   readonly #of: T;
   readonly #sentAt: number;
-  readonly #patienceMs: number;
+  /** Of what was sent; 0 until then. */
+  bytes = 0;
 
   constructor(
     link: Link,
@@ -111,7 +112,6 @@ export class WireCommand<T> {
     receiver: Receiver<T>,
     of: T,
     sentAt: number,
-    patienceMs: number,
   ) {
     this.name = lowered.get(name) ?? name;
     this.#command = name;
@@ -121,11 +121,12 @@ export class WireCommand<T> {
     this.#receiver = receiver;
     this.#of = of;
     this.#sentAt = sentAt;
-    this.#patienceMs = patienceMs;
   }
 
   toWritable(): string | Buffer {
-    return encode(this.#command, this.args);
+    const encoded = encode(this.#command, this.args);
+    this.bytes = encoded.length;
+    return encoded;
   }
 
   setReplyContext(): void {}
@@ -137,12 +138,12 @@ export class WireCommand<T> {
 
   /** The reply as it was asked for. */
   settle(reply: unknown): void {
-    this.#link.settled(this.#sentAt, this.#patienceMs);
+    this.#link.settled(this.#sentAt);
     this.#receiver.answered(this.#link, reply, this.#of);
   }
 
   reject(error: Error): void {
-    this.#link.settled(this.#sentAt, this.#patienceMs);
+    this.#link.settled(this.#sentAt);
     this.#receiver.failed(this.#link, error, this.#of);
   }
 

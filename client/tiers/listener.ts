@@ -63,8 +63,9 @@ export class Listener {
   beat(patienceMs: number, proven: () => void): void {
     const at = now();
     if (this.#askedAt !== undefined) {
-      if (at - this.#askedAt > patienceMs)
-        this.close(`no answer to PING for ${Math.round(at - this.#askedAt)} ms`);
+      // Messages that keep arriving are in front of the answer: what is slow is not hung, and only serves nothing meanwhile.
+      const silentMs = at - Math.max(this.#askedAt, this.#link.progress.heardAt);
+      if (silentMs > patienceMs) this.close(`no answer to PING for ${Math.round(silentMs)} ms`);
       return;
     }
     // Each question is work for the server: half of the patience is enough for the answer.

@@ -1,6 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Breaker } from '../../client/breaker.ts';
-import { CommandError } from '../../client/errors.ts';
+import {
+  ClientLimitError,
+  CommandError,
+  isServerFailure,
+  NotSentError,
+  TimeoutError,
+} from '../../client/errors.ts';
 import { Emitter } from '../../client/events.ts';
 import type { ResolvedBreaker } from '../../client/options.ts';
 import type { CacheEvent } from '../../client/types.ts';
@@ -135,6 +141,35 @@ describe('the circuit breaker', () => {
     breaker.failure(early, 'late');
     expect(breaker.state.kind).toBe('open');
     breaker.stop();
+  });
+
+  it('is neither opened nor closed by a call that did not get as far as Redis', () => {
+    const { breaker } = breakerWith(never, { openMs: 1000 });
+    for (let i = 0; i < 10; i++) breaker.abstain(breaker.permit());
+    expect(breaker.state).toEqual({ kind: 'closed', failures: 0 });
+    fail(breaker, 3);
+    vi.advanceTimersByTime(1000);
+    breaker.abstain(breaker.permit());
+    expect(breaker.state.kind).toBe('half-open');
+    // The next call decides.
+    const trial = breaker.permit();
+    expect(trial).toBe('trial');
+    breaker.success(trial);
+    expect(breaker.state.kind).toBe('closed');
+  });
+
+  it.each<[string, unknown, boolean]>([
+    ['no answer', new TimeoutError('GET'), true],
+    ['no master', new NotSentError('GET'), true],
+    ['a node that loads', new CommandError('LOADING Redis is loading the dataset in memory'), true],
+    ['a cluster that is down', new CommandError('CLUSTERDOWN The cluster is down'), true],
+    ['a limit of the client', new ClientLimitError('GET'), false],
+    ['a slot that is elsewhere', new CommandError('MOVED 1 h:1'), false],
+    ['a key that is elsewhere', new CommandError('ASK 1 h:1'), false],
+    ['keys that are in two nodes', new CommandError('TRYAGAIN Multiple keys request'), false],
+    ['a refusal', new CommandError('OOM command not allowed'), false],
+  ])('counts what speaks against Redis: %s', (_, error, counts) => {
+    expect(isServerFailure(error)).toBe(counts);
   });
 
   it('asks once at a time', async () => {

@@ -144,8 +144,9 @@ describe('the supervised connection over sentinels', () => {
     await knowsReplicas();
     for (const sentinel of set.sentinels) sentinel.pause();
     for (let i = 0; i < 20; i++) {
-      const seen = writer.acknowledged;
       await (await set.master()).admin().call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      await until('the loss is noticed', () => events.filter(({ type }) => type === 'lost').length > i);
+      const seen = writer.acknowledged;
       await until('writes go on', () => writer.acknowledged > seen + 5);
     }
     const result = await writer.stop();

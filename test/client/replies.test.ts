@@ -67,7 +67,7 @@ it('gives each reply to its reader, whole and in order, wherever the chunks end'
             // A refusal of one of ours is read by ioredis too.
             command:
               reply.ours || reply.bytes[0] === 0x2d
-                ? new WireCommand(LINK, 'GET', [], true, receiver, undefined, 0, 0)
+                ? new WireCommand(LINK, 'GET', [], true, receiver, undefined, 0)
                 : {},
           }));
         const foreign = replies.filter((reply) => !reply.ours);

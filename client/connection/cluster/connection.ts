@@ -194,6 +194,12 @@ export class ClusterConnection implements CacheConnection {
     supervisor.follow((event) => listener(event, part));
   }
 
+  get pieces(): number {
+    let pieces = 0;
+    for (const { supervisor } of this.#members.values()) pieces += supervisor.pieces;
+    return pieces;
+  }
+
   async subscriber(): Promise<Link> {
     return ready(await this.#supervisors()).subscriber();
   }

@@ -7,12 +7,12 @@
  *
  * Left out: which slots a command names (`routes.ts`), and the connections themselves (`connection.ts`).
  */
-import { ClosedError, NotSentError } from '../../errors.ts';
+import { ClientLimitError, ClosedError, NotSentError } from '../../errors.ts';
 import type { Durability } from '../../types.ts';
 import type { CallOptions } from '../commands.ts';
 import type { Argument } from '../link.ts';
 import type { Supervisor } from '../supervisor.ts';
-import { delay, jittered, now } from '../timing.ts';
+import { delay, jittered, now, STALL_MS } from '../timing.ts';
 import type { ClusterBoard } from './board.ts';
 import { isSplit, type Redirection, redirectionOf } from './redirection.ts';
 import { apart } from './routes.ts';
@@ -27,7 +27,8 @@ export interface Flight {
   readonly command: string;
   readonly args: readonly Argument[];
   readonly options: CallOptions;
-  readonly startedAt: number;
+  /** When its time began; moved on by a stall of this process. */
+  startedAt: number;
   readonly resolve: (reply: unknown) => void;
   readonly reject: (error: Error) => void;
 }
@@ -137,12 +138,17 @@ export class Router {
     const { command, startedAt, options } = flight;
     const waitMs = jittered(RETRY_MS);
     const late = now() + waitMs >= startedAt + commandTimeoutMs;
-    if (late || this.#waiting >= WAITING_MAX || (options.impatient && isConnected()) || options.once)
+    if (this.#waiting >= WAITING_MAX)
+      flight.reject(new ClientLimitError(`${command}: ${WAITING_MAX} commands wait for their slot already`));
+    else if (late || (options.impatient && isConnected()) || options.once)
       flight.reject(error ?? new NotSentError(`${command}: ${why(flight.slot)}`));
     else {
       this.#waiting += 1;
+      const dueAt = now() + waitMs;
       setTimeout(() => {
         this.#waiting -= 1;
+        const lateMs = now() - dueAt;
+        if (lateMs > STALL_MS) flight.startedAt += lateMs;
         this.go(flight);
       }, waitMs);
     }

@@ -1,0 +1,183 @@
+/**
+ * All ways of a command to the master, behind one face: shared (`dispatcher.ts`), durable (`durable.ts`), gathered reads (`gets.ts`)
+ * and reads of replicas (`replicas.ts`). The supervisor says which link there is, and whether it is trusted.
+ */
+import type { ResolvedConnection } from '../options.ts';
+import type { Address, Durability } from '../types.ts';
+import { type CallOptions, isRead } from './commands.ts';
+import type { Dial } from './dial.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { DurableChannel } from './durable.ts';
+import { Gets } from './gets.ts';
+import type { Argument, Link } from './link.ts';
+import { Replicas } from './replicas.ts';
+import { now } from './timing.ts';
+
+export interface TrafficContext {
+  /** The node refuses commands: it is no master, or not ready. */
+  readonly refused: (link: Link, reason: string) => void;
+  /** Why there is no master, for those who waited for one. */
+  readonly why: () => string;
+  /** Addresses of the replicas of the moment. */
+  readonly replicas: () => ReadonlySet<string>;
+  /** For how long a node may owe an answer that usually takes `latencyMs`. */
+  readonly toleratedMs: (latencyMs: number) => number;
+  /** There has been a master. */
+  readonly hasBeenReady: () => boolean;
+}
+
+export class Traffic {
+  readonly #options: ResolvedConnection;
+  readonly #dial: Dial;
+  readonly #context: TrafficContext;
+  readonly #dispatcher: Dispatcher;
+  readonly #durable: DurableChannel;
+  readonly #gets: Gets;
+  readonly #replicas: Replicas | undefined;
+  #link: Link | undefined;
+
+  constructor(options: ResolvedConnection, dial: Dial, context: TrafficContext) {
+    const { commandTimeoutMs, maxInFlight, replicaReads } = options;
+    const { refused, why } = context;
+    this.#options = options;
+    this.#dial = dial;
+    this.#context = context;
+    this.#dispatcher = new Dispatcher({ refused, why, maxInFlight });
+    this.#durable = new DurableChannel({
+      commandTimeoutMs,
+      refused: (reason) => this.#link && refused(this.#link, reason),
+      why,
+    });
+    this.#gets = new Gets(
+      (command, args, impatient, resolve, reject) =>
+        this.submit(command, args, { buffers: true, impatient, replica: true }, now(), resolve, reject),
+      () => !this.#dispatcher.busy && !this.#replicas?.busy,
+    );
+    if (replicaReads)
+      this.#replicas = new Replicas(options, replicaReads.maxStalenessMs, dial, {
+        known: context.replicas,
+        toMaster: (operation) => this.#dispatcher.submit(operation),
+        toleratedMs: context.toleratedMs,
+      });
+  }
+
+  /** GET, together with the others of this tick. */
+  get(key: string, impatient: boolean): Promise<Buffer | null> {
+    return this.#gets.get(key, impatient);
+  }
+
+  /** Calls one of the two, once. `startedAt`: when the command's time began. */
+  submit(
+    command: string,
+    args: readonly Argument[],
+    options: CallOptions,
+    startedAt: number,
+    resolve: (reply: unknown) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const operation = {
+      command,
+      args,
+      buffers: options.buffers === true,
+      read: isRead(command),
+      impatient: options.impatient === true && this.#context.hasBeenReady(),
+      once: options.once === true,
+      startedAt,
+      deadline: startedAt + this.#options.commandTimeoutMs,
+      resolve,
+      reject,
+      link: undefined,
+    };
+    if (options.replica && this.#replicas?.takes(operation)) return;
+    this.#dispatcher.submit(operation);
+  }
+
+  /** `asking`: the key is being moved here, by a cluster that redirected the command. */
+  durable(
+    durability: Exclude<Durability, 'async'>,
+    command: string,
+    args: readonly Argument[],
+    deadline: number,
+    asking: boolean,
+  ): Promise<{ readonly reply: unknown; readonly replicas: number }> {
+    return new Promise((resolve, reject) =>
+      this.#durable.submit({ durability, command, args, deadline, asking, resolve, reject }),
+    );
+  }
+
+  /** From now on commands go over this link, and durable ones over further links to the same node. */
+  attach(link: Link): void {
+    const master: Address = link.address;
+    this.#link = link;
+    this.#durable.attach(() => this.#dial.node(master, this.#options.connectTimeoutMs));
+    this.#dispatcher.attach(link);
+    this.#replicas?.follow(link);
+  }
+
+  /** The link is no longer the master's. `drain`: the node may still refuse what it owes. */
+  detach(reason: string, drain: boolean): void {
+    this.#link = undefined;
+    this.#replicas?.follow(undefined);
+    this.#dispatcher.detach(reason, drain);
+    this.#durable.detach(reason, drain);
+  }
+
+  /** The link is suspected: new commands wait. */
+  hold(): void {
+    this.#dispatcher.hold();
+    this.#durable.hold();
+  }
+
+  /** The node may have been deposed while it was silent: answers to writes are kept until `release` or `detach`. */
+  doubt(): void {
+    this.#dispatcher.doubt();
+    this.#durable.doubt();
+  }
+
+  /** The link is trusted again. */
+  release(): void {
+    this.#dispatcher.believe();
+    this.#dispatcher.release();
+    this.#durable.release();
+  }
+
+  /** @param stalledMs for how long this process stood still until now */
+  tick(at: number, stalledMs: number): void {
+    if (stalledMs > 0) this.#forgive(stalledMs, at);
+    this.#replicas?.tick(at);
+    this.#dispatcher.tick(at);
+    this.#durable.tick(at);
+  }
+
+  #forgive(stalledMs: number, at: number): void {
+    this.#link?.progress.forgive(stalledMs, at);
+    this.#replicas?.forgive(stalledMs, at);
+    this.#dispatcher.forgive(stalledMs, at);
+    this.#durable.forgive(stalledMs, at);
+  }
+
+  /** For how long the master has owed an answer, on any of its links. */
+  owedMs(at: number): number {
+    return Math.max(this.#link?.progress.owedMs(at) ?? 0, this.#durable.owedMs(at));
+  }
+
+  /** As `owedMs`, where a large command that is being sent is silence too. */
+  silentMs(at: number): number {
+    return Math.max(this.#link?.progress.silentMs(at) ?? 0, this.#durable.silentMs(at));
+  }
+
+  /** Changes while a part of an answer arrives, or a large command is on its way to the server. */
+  get pieces(): number {
+    const { progress } = this.#link ?? {};
+    const own = progress?.isSending(now()) ? now() : (progress?.pieces ?? 0);
+    return own + (this.#replicas?.pieces ?? 0);
+  }
+
+  close(): void {
+    this.#link = undefined;
+    this.#gets.flush();
+    this.#replicas?.close();
+    this.#dispatcher.close();
+    this.#durable.close();
+  }
+}

@@ -1,0 +1,297 @@
+/** Slow is not hung: values that are large for their line, and processes that stand still. */
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { openConnection } from '../../client/connection/index.ts';
+import {
+  type Cache,
+  type CacheEvent,
+  connect,
+  OutcomeUnknownError,
+  type RedisCacheOptions,
+  redisCache,
+} from '../../client/index.ts';
+import { resolveConnection } from '../../client/options.ts';
+import { ProxyServer } from '../../harness/faults/proxy/server.ts';
+import { RedisProcess, startSentinelSet, until } from '../support/redis.ts';
+
+const host = '127.61.0.10';
+/** 400 ms at 5 MB/s. */
+const LARGE = 'x'.repeat(2_000_000);
+
+interface Line {
+  readonly cache: Cache;
+  readonly events: readonly CacheEvent[];
+  readonly redis: RedisProcess;
+  readonly proxy: ProxyServer;
+}
+
+/** A cache behind a proxy that carries 5 MB/s in each direction. */
+async function narrow(options: RedisCacheOptions = {}): Promise<Line> {
+  const redis = await RedisProcess.start({ host });
+  const proxy = await ProxyServer.start(redis.address);
+  for (const stream of ['upstream', 'downstream'] as const)
+    proxy.add(stream, { type: 'bandwidth', kilobytesPerSecond: 5000, stream });
+  const cache = redisCache({ address: proxy.address, namespace: 'line', ...options });
+  const events: CacheEvent[] = [];
+  cache.on((event) => events.push(event));
+  onTestFinished(async () => {
+    await cache.close();
+    await proxy.close();
+    await redis[Symbol.asyncDispose]();
+  });
+  await cache.ping();
+  return { cache, events, redis, proxy };
+}
+
+const troubles = (events: readonly CacheEvent[]): readonly string[] =>
+  events.map(({ type }) => type).filter((type) => ['suspect', 'lost', 'breaker', 'fallback'].includes(type));
+
+/** Reads a small key again and again until the work is done; what was found. */
+async function beside<T>(
+  cache: Cache,
+  work: Promise<T>,
+): Promise<{ readonly result: T; readonly sources: readonly string[] }> {
+  let isDone = false;
+  const end = (): void => {
+    isDone = true;
+  };
+  work.then(end, end);
+  const reads: Promise<string>[] = [];
+  while (!isDone) {
+    reads.push(cache.lookup('small').then(({ found, source }) => `${found} ${source}`));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return { result: await work, sources: await Promise.all(reads) };
+}
+
+describe('a value that takes 400 ms on its line', () => {
+  it('is read, and small reads beside it do not miss', async () => {
+    const { cache, events } = await narrow();
+    expect(await cache.set('large', LARGE)).toEqual({ source: 'redis' });
+    await cache.set('small', 1);
+    const startedAt = performance.now();
+    const { result, sources } = await beside(cache, cache.getEntry<string>('large'));
+    // Or the line was not slow.
+    expect(performance.now() - startedAt).toBeGreaterThan(300);
+    expect(result?.source).toBe('redis');
+    expect(result?.value.length).toBe(LARGE.length);
+    expect(sources.length).toBeGreaterThan(10);
+    expect(new Set(sources)).toEqual(new Set(['true redis']));
+    expect(troubles(events)).toEqual([]);
+    expect(cache.stats()).toMatchObject({ errors: 0, breakerTransitions: 0 });
+  });
+
+  it('is not loaded by getOrCompute, alone and together with others, where Redis has it', async () => {
+    const { cache, events } = await narrow();
+    await cache.set('large', LARGE);
+    await cache.set('small', 1);
+    let loads = 0;
+    const load = (): string => {
+      loads += 1;
+      return 'loaded';
+    };
+    for (let i = 0; i < 3; i++) {
+      const asked = [cache.getOrComputeEntry('large', load), cache.getOrComputeEntry('small', load)] as const;
+      const [large, small] = await Promise.all(asked);
+      expect([large.source, small.source]).toEqual(['redis', 'redis']);
+    }
+    const many = await cache.getOrComputeMany(['large', 'small'], () => {
+      loads += 1;
+      return new Map();
+    });
+    expect(many.size).toBe(2);
+    expect(loads).toBe(0);
+    expect(troubles(events)).toEqual([]);
+  });
+
+  it('is written, async and durably, and small reads beside it do not miss', async () => {
+    const { cache, events, redis } = await narrow({ commandTimeoutMs: 3000 });
+    const { port } = redis.address;
+    await using _replica = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });
+    await until('the replica is in sync', async () =>
+      /slave0:.*state=online/.test(await redis.admin().info('replication')),
+    );
+    await cache.set('small', 1);
+    for (const durability of ['async', { replicas: 1, timeoutMs: 1000 }] as const) {
+      const startedAt = performance.now();
+      const { result, sources } = await beside(cache, cache.set('large', LARGE, { durability }));
+      expect(performance.now() - startedAt).toBeGreaterThan(300);
+      expect(result.source).toBe('redis');
+      expect(new Set(sources)).toEqual(new Set(['true redis']));
+    }
+    const writing = cache.set('large', LARGE);
+    const entry = await cache.getOrComputeEntry('small', () => 'loaded');
+    expect(entry).toEqual({ value: 1, source: 'redis' });
+    await writing;
+    expect(troubles(events)).toEqual([]);
+    expect(cache.stats().breakerTransitions).toBe(0);
+  });
+
+  it('is read from a replica, whose connection is kept', async () => {
+    const set = await startSentinelSet();
+    const proxies = await Promise.all(set.redis.map(({ address }) => ProxyServer.start(address)));
+    const natMap = Object.fromEntries(
+      set.redis.map(({ address }, i) => [
+        `${address.host}:${address.port}`,
+        (proxies[i] as ProxyServer).address,
+      ]),
+    );
+    const connection = openConnection(
+      resolveConnection({
+        mode: 'sentinel',
+        sentinels: set.sentinels.map(({ address }) => address),
+        natMap,
+        replicaReads: { maxStalenessMs: 5000 },
+        commandTimeoutMs: 5000,
+      }),
+    );
+    onTestFinished(async () => {
+      await connection.close();
+      for (const proxy of proxies) await proxy.close();
+      await set[Symbol.asyncDispose]();
+    });
+    await connection.call('SET', 'large', LARGE);
+    const received = async (node: RedisProcess): Promise<number> =>
+      Number(/total_connections_received:(\d+)/.exec(await node.admin().info('stats'))?.[1]);
+    const reads = async (node: RedisProcess): Promise<number> =>
+      Number(/cmdstat_get:calls=(\d+)/.exec(await node.admin().info('commandstats'))?.[1] ?? 0);
+    const replicas = set.redis.slice(1);
+    const read = (): Promise<unknown> => connection.call('GET', 'large');
+    await until('replicas are read from', async () => {
+      await read();
+      const counts = await Promise.all(replicas.map(reads));
+      return counts.every((count) => count > 0);
+    });
+    for (const proxy of proxies) proxy.add('narrow', { type: 'bandwidth', kilobytesPerSecond: 5000 });
+    const before = await Promise.all(replicas.map(received));
+    for (let i = 0; i < 4; i++) expect(await read()).toBe(LARGE);
+    expect(await Promise.all(replicas.map(received))).toEqual(before);
+  });
+});
+
+describe('a hang', () => {
+  it('is noticed in the middle of an answer, too', async () => {
+    const { cache, events, proxy } = await narrow({ commandTimeoutMs: 3000 });
+    await cache.set('large', LARGE);
+    const reading = cache.lookup('large');
+    await until('a part has come', () => (cache.connection as { pieces?: number }).pieces !== 0);
+    const stoppedAt = performance.now();
+    proxy.add('stopped', { type: 'timeout', timeoutMs: 0 });
+    await until('it is suspected', () => events.some(({ type }) => type === 'suspect'), 1500);
+    expect(performance.now() - stoppedAt).toBeLessThan(1500);
+    expect((await reading).source).toBe('memory');
+  });
+
+  it.each([1500, 3000])(
+    'is suspected after a hangSuspectedMs of %i, and not before',
+    async (hangSuspectedMs) => {
+      await using redis = await RedisProcess.start({ host });
+      const connection = connect({
+        mode: 'standalone',
+        address: redis.address,
+        hangSuspectedMs,
+        commandTimeoutMs: 5000,
+      });
+      onTestFinished(() => connection.close());
+      await connection.call('SET', 'k', 1);
+      redis.pause();
+      const pausedAt = performance.now();
+      const answer = connection.call('GET', 'k');
+      await until('three quarters of it', () => {
+        expect(connection.state.kind).toBe('ready');
+        return performance.now() - pausedAt > hangSuspectedMs * 0.75;
+      });
+      redis.resume();
+      // Slow, and not hung.
+      expect(await answer).toBe('1');
+      redis.pause();
+      const write = connection.call('GET', 'k').catch(() => {});
+      await until('it is suspected', () => connection.state.kind === 'suspect');
+      expect(connection.state).toMatchObject({
+        reason: expect.stringMatching(new RegExp(`no answer for ${String(hangSuspectedMs)[0]}[0-9]{3} ms`)),
+      });
+      redis.resume();
+      await write;
+    },
+  );
+
+  it('that is not suspected yet is doubted: a deposed master acknowledges nothing durable', async () => {
+    await using set = await startSentinelSet({ downAfterMs: 60_000 });
+    const [former, promoted] = set.redis;
+    const sentinels = set.sentinels.map(({ address }) => address);
+    const connection = connect({
+      mode: 'sentinel',
+      sentinels,
+      hangSuspectedMs: 5000,
+      commandTimeoutMs: 5000,
+    });
+    onTestFinished(() => connection.close());
+    const durability = { replicas: 1, timeoutMs: 1000 };
+    await connection.callDurable(durability, 'SET', 'warm', 1);
+    former.pause();
+    const pausedAt = performance.now();
+    const write = connection.callDurable(durability, 'SET', 'k', 1).catch((error: unknown) => error);
+    const plain = connection.call('SET', 'p', 1).catch((error: unknown) => error);
+    await until('a silence that is long enough for a failover', () => performance.now() - pausedAt > 800);
+    expect(connection.state.kind).toBe('ready');
+    await promoted.admin().replicaof('NO', 'ONE');
+    former.resume();
+    expect(await write).toBeInstanceOf(OutcomeUnknownError);
+    // It is not believed either, or was sent to the new master.
+    const outcome = await plain;
+    if (!(outcome instanceof OutcomeUnknownError)) expect(await promoted.admin().get('p')).toBe('1');
+    await until('the connection has moved', () => {
+      const { state } = connection;
+      return state.kind === 'ready' && state.master.host === promoted.address.host;
+    });
+  }, 40_000);
+});
+
+/** Nothing else runs in this process meanwhile. */
+function standStill(ms: number): void {
+  const until = performance.now() + ms;
+  while (performance.now() < until);
+}
+
+describe('a process that stands still', () => {
+  it('does not blame Redis for commands that have not left, or whose answers it has not read', async () => {
+    const { cache, events, proxy } = await narrow({ commandTimeoutMs: 300 });
+    proxy.remove('upstream');
+    proxy.remove('downstream');
+    for (let i = 0; i < 20; i++) await cache.set(`k${i}`, i);
+    for (let round = 0; round < 3; round++) {
+      const reads = Array.from({ length: 20 }, (_, i) => cache.lookup(`k${i}`));
+      const writes = Array.from({ length: 20 }, (_, i) => cache.set(`w${i}`, i));
+      const load = cache.getOrComputeEntry('k1', () => 'loaded');
+      standStill(1200);
+      expect(new Set((await Promise.all(reads)).map(({ found, source }) => `${found} ${source}`))).toEqual(
+        new Set(['true redis']),
+      );
+      expect(new Set((await Promise.all(writes)).map(({ source }) => source))).toEqual(new Set(['redis']));
+      expect((await load).source).toBe('redis');
+    }
+    expect(troubles(events)).toEqual([]);
+    expect(cache.stats()).toMatchObject({ errors: 0, breakerTransitions: 0 });
+  });
+
+  it('still notices a hang', async () => {
+    const { cache, events, redis } = await narrow({ commandTimeoutMs: 300 });
+    await cache.set('k', 1);
+    redis.pause();
+    const answers = Array.from({ length: 5 }, () => cache.lookup('k'));
+    standStill(500);
+    expect(new Set((await Promise.all(answers)).map(({ source }) => source))).toEqual(new Set(['memory']));
+    expect(events.some(({ type }) => type === 'suspect')).toBe(true);
+    redis.resume();
+  });
+});
+
+describe('a bound of this process', () => {
+  it('that is reached is no failure of Redis', async () => {
+    const { cache, events } = await narrow({ maxInFlight: 20 });
+    const writes = await Promise.all(Array.from({ length: 200 }, (_, i) => cache.set(`k${i}`, i)));
+    // Those beyond it are kept in memory.
+    expect(new Set(writes.map(({ source }) => source))).toEqual(new Set(['redis', 'memory']));
+    expect(cache.stats()).toMatchObject({ errors: 0, breakerTransitions: 0 });
+    expect(events.some((event) => event.type === 'fallback' && /maxInFlight/.test(event.reason))).toBe(true);
+  });
+});
