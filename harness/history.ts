@@ -76,10 +76,13 @@ export interface FaultEvent {
   readonly detail?: string;
 }
 
-/** Something seen: `sentinel` events, `info` and `process` samples, `client` events, `workload` marks (lateness, phases). */
+/**
+ * Something seen: `sentinel` events, `info` and `process` samples, `client` events, `workload` marks (lateness, phases), and what a
+ * `node` says of its own configuration.
+ */
 export interface ObservationEvent {
   readonly type: 'observe';
-  readonly from: 'sentinel' | 'info' | 'process' | 'client' | 'workload' | 'drill';
+  readonly from: 'sentinel' | 'info' | 'process' | 'client' | 'workload' | 'drill' | 'node';
   readonly name: string;
   readonly node?: string;
   readonly client?: string;

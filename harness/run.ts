@@ -16,6 +16,7 @@ import type { Environment } from '../infra/environment.ts';
 import { type ProgramRecord, type ProgramSink, runProgram } from '../infra/process.ts';
 import { planTopology } from '../infra/topology.ts';
 import { type Clock, openClock } from './clock.ts';
+import { configuration } from './drills/configuration.ts';
 import type { Drill } from './drills/drill.ts';
 import { canonicalJson } from './evidence/canonical-json.ts';
 import { digestText } from './evidence/files.ts';
@@ -31,6 +32,7 @@ import {
 } from './registry.ts';
 import { renderers } from './reports/index.ts';
 import type { Report } from './reports/report.ts';
+import { openConfigurationTrial } from './trial/configuration.ts';
 import { runTrial } from './trial.ts';
 
 export interface RunRequest {
@@ -79,7 +81,7 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
 /** The run itself, the environment being this command's alone. */
 async function runAlone(request: RunRequest): Promise<RunOutcome> {
   // 1. Everything that can be wrong without starting anything.
-  const drills = drillsOf(request);
+  const drills = withConfiguration(drillsOf(request), request);
   const topology = planTopology(request.environment);
   if (request.coverage !== undefined) requireFile(request.coverage);
   const { attach } = request;
@@ -165,6 +167,16 @@ function drillsOf({ drills, environment, substrate }: RunRequest): readonly Dril
   return named.filter(({ topologies }) => topologies.includes(environment.topology.kind));
 }
 
+/** Every run asks the nodes for their configuration, but for a few drills on servers that the kit does not run. */
+function asksNodes({ kind, substrate }: RunRequest): boolean {
+  return substrate !== 'attached' || kind === 'readiness';
+}
+
+function withConfiguration(drills: readonly Drill[], request: RunRequest): readonly Drill[] {
+  if (!asksNodes(request)) return drills;
+  return [configuration, ...drills.filter(({ spansRun }) => spansRun !== true)];
+}
+
 async function runTrials(
   request: RunRequest,
   drills: readonly Drill[],
@@ -173,14 +185,21 @@ async function runTrials(
   clock: Clock,
   trials: TrialRecord[],
 ): Promise<void> {
+  const { signal, seed } = request;
   const planned = drills.flatMap((drill) =>
-    Array.from({ length: request.trials ?? drill.trials[request.profile] }, (_, i) => ({
-      drill,
-      trial: i + 1,
-    })),
+    drill.spansRun === true && asksNodes(request)
+      ? []
+      : Array.from({ length: request.trials ?? drill.trials[request.profile] }, (_, i) => ({
+          drill,
+          trial: i + 1,
+        })),
   );
+  const spanning = asksNodes(request)
+    ? await openConfigurationTrial({ environment, dir: folder.dir, clock, seed, signal })
+    : undefined;
   for (const [position, { drill, trial }] of planned.entries()) {
-    if (request.signal.aborted) return;
+    if (signal.aborted) return;
+    if (position > 0) await spanning?.takeBetween();
     const label = `[${position + 1}/${planned.length}] ${drill.id}${trial > 1 ? ` #${trial}` : ''}`;
     request.progress(label);
     trials.push(
@@ -189,14 +208,15 @@ async function runTrials(
         trial,
         environment,
         dir: folder.dir,
-        seed: request.seed + position,
+        seed: seed + position,
         clock,
         profile: request.profile,
-        signal: request.signal,
+        signal,
         progress: (line) => request.progress(`${label}: ${line}`),
       }),
     );
   }
+  if (spanning !== undefined) trials.unshift(await spanning.end());
 }
 
 async function draftManifest(

@@ -33,6 +33,11 @@ function membership(environment: EnvironmentConfig, self: Address): readonly Cha
       'Masters and slots are shared out by nodes.conf; replicaof would be refused.',
     ),
     set(
+      'databases',
+      1,
+      'A cluster has database 0 alone; servers from 7.2 on report 1 whatever the file says.',
+    ),
+    set(
       'cluster-config-file',
       'nodes.conf',
       'In dir, so on the disk of the node: a restart keeps its epoch and slots.',

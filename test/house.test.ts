@@ -22,6 +22,8 @@ const PURE_INFRA = [
   'infra/versions.ts',
   'infra/directives.ts',
   'infra/conf-grammar/',
+  'infra/directive-defaults.ts',
+  'infra/directive-values.ts',
   'infra/conf-text.ts',
   'infra/redis-conf.ts',
   'infra/sentinel-conf.ts',
@@ -117,9 +119,12 @@ const ROOMS: readonly rules.Room[] = [
   room('harness/until.ts', 'bounded waiting', ['config/errors.ts']),
   room('harness/redis-info.ts', 'pure: a text of Redis in, fields out', [], { node: [] }),
   room('harness/recorder.ts', 'a passive sink that streams to disk', ['harness/history.ts', 'config/']),
-  room('harness/samplers/', 'look at an Environment, write to the recorder', ACTING, {
-    libraries: ['ioredis'],
-  }),
+  room(
+    'harness/samplers/',
+    'look at an Environment, write to the recorder',
+    [...ACTING, 'infra/directive-values.ts'],
+    { libraries: ['ioredis'] },
+  ),
   room(
     'harness/faults/',
     'act on an Environment, whatever carries it',
@@ -182,6 +187,15 @@ const ROOMS: readonly rules.Room[] = [
       types: ['config/', 'infra/topology.ts'],
       node: [],
     },
+  ),
+  room(
+    'harness/checkers/nodes/',
+    'pure: what nodes say of themselves against what was rendered for them',
+    [
+      ...['harness/history.ts', 'harness/checkers/', 'infra/directive-values.ts', 'infra/cluster-nodes.ts'],
+      'infra/topology.ts',
+    ],
+    { types: ['config/', 'infra/'], node: [] },
   ),
   room(
     'harness/gates/',

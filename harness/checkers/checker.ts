@@ -56,6 +56,8 @@ export interface CheckResult {
   readonly reasons: readonly string[];
   /** What to do so that the next history shows it; only where it is `unknown`. Left out: run the drill again. */
   readonly remedy?: string;
+  /** What puts it right, with the node and both values (first three); they stand before the gate's own remedy. */
+  readonly remedies?: readonly string[];
   readonly figures: Readonly<Record<string, Figure>>;
 }
 

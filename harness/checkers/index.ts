@@ -13,8 +13,10 @@ import { hitRatio } from './hit-ratio.ts';
 import { latency } from './latency.ts';
 import { lostWrites } from './lost-writes.ts';
 import { memory } from './memory.ts';
+import { nodeCheckers } from './nodes/index.ts';
 import { recovery } from './recovery.ts';
 import { replication } from './replication.ts';
+import { replicationBuffers } from './replication-buffers.ts';
 import { staleAcks } from './stale-acks.ts';
 
 /** Judge the history of a trial. */
@@ -30,12 +32,21 @@ export const trialCheckers: readonly Checker[] = [
   benchmark,
   expectations,
   replication,
+  replicationBuffers,
   consistency,
   generator,
   memory,
 ];
 
-/** Judge what a run was given, without a trial. */
-export const runCheckers: readonly Checker[] = [configuration, coverage];
+/** Judge the facts of the nodes, and the configuration that they should have. */
+const configurationCheckers: readonly Checker[] = [configuration, ...nodeCheckers];
 
-export const checkers: readonly Checker[] = [...trialCheckers, ...runCheckers];
+/** Judge what a run was given, without a trial. */
+export const runCheckers: readonly Checker[] = [coverage];
+
+/** The trial of the drill `configuration` spans a run and holds facts of nodes; all others hold operations. */
+export function checkersOf(drill: string): readonly Checker[] {
+  return drill === configuration.id ? configurationCheckers : trialCheckers;
+}
+
+export const checkers: readonly Checker[] = [...trialCheckers, ...configurationCheckers, ...runCheckers];

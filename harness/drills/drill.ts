@@ -46,6 +46,8 @@ export interface Drill {
   readonly proxied?: boolean;
   /** Which clients run side by side, each in a generator of its own. */
   readonly clients: readonly ('kit' | 'ioredis')[];
+  /** The run itself records this one, around all other trials; it has one trial, and its workload is not looked up. */
+  readonly spansRun?: true;
   readonly workload: WorkloadSpec;
   readonly faults: readonly ScheduledFault[];
   readonly checkers: readonly string[];

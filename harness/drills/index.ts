@@ -3,6 +3,7 @@ import { batches } from './batches.ts';
 import { breaker } from './breaker.ts';
 import { clusterMasterCrash } from './cluster-master-crash.ts';
 import { clusterSlotMigration } from './cluster-slot-migration.ts';
+import { configuration } from './configuration.ts';
 import { consistency } from './consistency.ts';
 import { corruptPayload } from './corrupt-payload.ts';
 import type { Drill } from './drill.ts';
@@ -24,6 +25,7 @@ import { ttlExpiry } from './ttl-expiry.ts';
 import { zipf100 } from './zipf-100.ts';
 
 export const drills: readonly Drill[] = [
+  configuration,
   hitMiss,
   ttlExpiry,
   corruptPayload,

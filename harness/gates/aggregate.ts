@@ -11,6 +11,7 @@ export interface Reading {
   readonly name: string;
   readonly figure: Figure;
   readonly reasons: readonly string[];
+  readonly remedies: readonly string[];
   readonly evidence: readonly EvidenceRef[];
 }
 

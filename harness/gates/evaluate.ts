@@ -120,6 +120,7 @@ function judge(gate: Gate, context: GateContext): Outcome {
         ...failed.map(text),
         ...reasonsOf(gate, missed.length > 0 ? missed : figures),
       ]),
+      remedy: [...distinctRemedies(gate, missed.length > 0 ? missed : figures), gate.remedy].join(' '),
     };
   }
   for (const state of ['INVALID', 'NOT_MEASURED'] as const) {
@@ -231,6 +232,7 @@ function readResult(
     name,
     figure,
     reasons: result.reasons,
+    remedies: result.remedies ?? [],
     evidence,
   };
 }
@@ -296,6 +298,19 @@ function reasonsOf(gate: Gate, readings: readonly Reading[]): readonly string[] 
     return said.length > 0 ? [`${name}: ${said.join('; ')}`] : [];
   });
 }
+
+/** Of the gate's own figure alone, where the checker says which of its figures a remedy is for. */
+function distinctRemedies(gate: Gate, readings: readonly Reading[]): readonly string[] {
+  const prefix = `${gate.sli.figure}: `;
+  const all = readings.flatMap(({ remedies }) => {
+    const own = remedies.filter((remedy) => remedy.startsWith(prefix));
+    return own.length > 0 ? own.map((remedy) => remedy.slice(prefix.length)) : remedies;
+  });
+  return [...new Set(all)].slice(0, MOST_REMEDIES);
+}
+
+/** Three nodes of an environment, as a rule; the evidence names the rest. */
+const MOST_REMEDIES = 4;
 
 function text(flaw: Flaw): string {
   return flaw.because;

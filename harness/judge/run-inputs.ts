@@ -1,8 +1,8 @@
-/** Judges the configuration and the inputs that the run was given, which need no drill: each as a trial of its own. */
+/** Judges the inputs that the run was given, which need no drill: each as a trial of its own. */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { runCheckers } from '../checkers/index.ts';
 import type { Evidence } from '../evidence/open.ts';
-import { CONFIG, INPUTS } from '../evidence/run-folder.ts';
+import { INPUTS } from '../evidence/run-folder.ts';
 import { misshapen, type Shape } from '../evidence/shape.ts';
 import type { JudgedTrial } from '../gates/evaluate.ts';
 import type { History, ObservationEvent } from '../history.ts';
@@ -16,10 +16,7 @@ export function judgeRunInputs(
   unsound: Unsound,
 ): readonly JudgedTrial[] {
   const coverage = readCoverage(evidence, unsound);
-  const sources = {
-    configuration: { path: CONFIG, history: EMPTY },
-    coverage: { path: INPUTS.coverage, history: coverage },
-  };
+  const sources = { coverage: { path: INPUTS.coverage, history: coverage } };
   return runCheckers.flatMap((checker) => {
     const id = checker.id as keyof typeof sources;
     const { path, history } = sources[id];

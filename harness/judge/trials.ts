@@ -2,7 +2,7 @@
 import { KitError } from '../../config/errors.ts';
 import { type DrillText, trialView } from '../assembly/trial-view.ts';
 import type { CheckContext, Checker, CheckResult } from '../checkers/checker.ts';
-import { trialCheckers } from '../checkers/index.ts';
+import { checkersOf } from '../checkers/index.ts';
 import { MAX_HISTORY_BYTES } from '../evidence/limits.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
 import type { Evidence } from '../evidence/open.ts';
@@ -99,7 +99,7 @@ function resultsOf(
   const except = substrate === 'attached' ? attached?.except : undefined;
   const expected = expectations?.filter((each) => !except?.includes(each));
   const subject = { drill: id, trial, substrate, ...(expected !== undefined && { expected }) };
-  return clients.flatMap((client) => check(trialCheckers, history, { environment, client, ...subject }));
+  return clients.flatMap((client) => check(checkersOf(id), history, { environment, client, ...subject }));
 }
 
 export function check(

@@ -1,6 +1,7 @@
 import { sampleClusterRoles } from './cluster-roles.ts';
 import { sampleNodeInfo } from './node-info.ts';
 import { sampleProcess } from './process-usage.ts';
+import { sampleReplicationBuffers } from './replication-buffers.ts';
 import type { Sampler, SamplerContext } from './sampler.ts';
 import { sampleSentinelEvents } from './sentinel-events.ts';
 
@@ -10,6 +11,7 @@ export async function startSamplers(context: SamplerContext): Promise<Sampler> {
     sampleProcess(context),
     sampleNodeInfo(context),
     sampleClusterRoles(context),
+    await sampleReplicationBuffers(context),
     await sampleSentinelEvents(context),
   ];
   return {

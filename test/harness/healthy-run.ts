@@ -7,6 +7,7 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Gates, loadGates } from '../../config/gates.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
+import { configuration } from '../../harness/drills/configuration.ts';
 import type { Drill } from '../../harness/drills/drill.ts';
 import { drills } from '../../harness/drills/index.ts';
 import type { Manifest, TrialRecord } from '../../harness/evidence/manifest.ts';
@@ -25,6 +26,7 @@ import {
   switched,
   writes,
 } from './checkers/by-hand.ts';
+import { healthyNodes, type Planted, sharedNode } from './checkers/nodes/by-hand.ts';
 
 export interface RunOptions {
   readonly environment?: EnvironmentConfig;
@@ -35,6 +37,8 @@ export interface RunOptions {
   readonly extra?: Readonly<Record<string, Events>>;
   /** Replaces a drill's client file. */
   readonly instead?: Readonly<Record<string, Events>>;
+  /** Facts of nodes that are not as in a healthy environment. */
+  readonly planted?: readonly Planted[];
   readonly coverage?: string;
   /** What stands beside the summary; left out: that it is of the run's commit. */
   readonly coverageCommit?: string;
@@ -43,9 +47,21 @@ export interface RunOptions {
 
 const lateness = (client: string, p99Ms = 1) =>
   seen('workload', 'lateness-total', 9999, { p50Ms: 0.1, p99Ms, maxMs: 5, n: 2000 }, { client });
-const memory = Array.from({ length: 30 }, (_, i) =>
-  sample('redis-1', i * 100, { usedMemory: 10, maxmemory: 100, evictedKeys: 0, role: 'replica' }),
-);
+const memory = [
+  seen(
+    'info',
+    'buffers',
+    0,
+    { 'repl-backlog-size': '16777216', 'client-output-buffer-limit': 'slave 0 0 0' },
+    { node: 'redis-1' },
+  ),
+  ...Array.from({ length: 30 }, (_, i) =>
+    sample('redis-1', i * 1000, {
+      ...{ usedMemory: 10, maxmemory: 100, evictedKeys: 0, role: 'replica' },
+      masterReplOffset: i * 100_000,
+    }),
+  ),
+];
 const answer = (
   at: number,
   source: 'redis' | 'loader',
@@ -150,7 +166,13 @@ const LOADS: Readonly<Record<string, Events>> = {
   'zipf-100': [queries(100, 5, 0, 'cached'), lateness('kit')],
 };
 
-function filesOf(drill: Drill): Readonly<Record<string, Events>> {
+function filesOf(
+  drill: Drill,
+  { environment, planted, manifest }: RunOptions,
+): Readonly<Record<string, Events>> {
+  if (drill.spansRun === true) {
+    return { events: manifest?.substrate === 'attached' ? sharedNode() : healthyNodes(environment, planted) };
+  }
   if (['short-stall', 'replies-lost'].includes(drill.id)) {
     const both = (client: string) => [failover(client), struck(client)];
     return { events: struckEvents(), kit: both('kit'), ioredis: both('ioredis') };
@@ -198,7 +220,7 @@ function filesOf(drill: Drill): Readonly<Record<string, Events>> {
 }
 
 function record(folder: RunFolder, drill: Drill, trial: number, options: RunOptions): TrialRecord {
-  const files = Object.entries(filesOf(drill)).map(([name, events]) => {
+  const files = Object.entries(filesOf(drill, options)).map(([name, events]) => {
     const path = `trials/${drill.id}-${trial}/${name}.jsonl`;
     mkdirSync(dirname(join(folder.dir, path)), { recursive: true });
     const key = `${drill.id}/${name}`;
@@ -242,9 +264,18 @@ export const MANIFEST: Manifest = {
   trials: [],
 };
 
+/** As a run does it: every run asks the nodes, but for a few drills on somebody else's. */
+function withConfiguration(asked: readonly Drill[], { manifest }: RunOptions): readonly Drill[] {
+  const isAsked = manifest?.substrate !== 'attached' || (manifest.kind ?? 'readiness') === 'readiness';
+  return isAsked && !asked.includes(configuration) ? [configuration, ...asked] : asked;
+}
+
 /** Writes and seals the run; returns its folder, with `report.json` not yet in it. */
 export function healthyRun(dir: string, options: RunOptions = {}): RunFolder {
-  const asked = options.drills ?? drills.filter(({ topologies }) => topologies.includes('sentinel'));
+  const asked = withConfiguration(
+    options.drills ?? drills.filter(({ topologies }) => topologies.includes('sentinel')),
+    options,
+  );
   const folder = createRunFolder(dir, { ...MANIFEST, ...options.manifest });
   const configSha256 = folder.writeConfig(options.environment ?? environment());
   folder.writeGates(options.gates ?? loadGates());

@@ -1,0 +1,126 @@
+/**
+ * Rules of an ACL user as what they allow. Pure.
+ *
+ * A server prints a user's rules in another order and by other categories than they were given in (Redis 7.0 rebuilds them from a
+ * bitmap), so texts cannot be compared. Both sides are applied here, rule by rule, to the commands that the server itself counts to
+ * each category, and the results are compared.
+ */
+
+export interface AclUser {
+  readonly isOn: boolean;
+  readonly isPasswordless: boolean;
+  readonly passwords: ReadonlySet<string>;
+  readonly keys: ReadonlySet<string>;
+  readonly channels: ReadonlySet<string>;
+  /** Rules on commands, in order. */
+  readonly commands: readonly string[];
+  /** Rules in parentheses: further sets of permissions, each with keys, channels and commands. */
+  readonly selectors: readonly string[];
+  /** Payloads of RESTORE are taken unchecked. */
+  readonly skipsSanitizing: boolean;
+}
+
+export type Classes = ReadonlyMap<string, readonly string[]>;
+
+/** @param rules what stands behind `user <name>` */
+export function parseUser(rules: string): AclUser {
+  const user = {
+    isOn: false,
+    isPasswordless: false,
+    skipsSanitizing: false,
+    passwords: new Set<string>(),
+    keys: new Set<string>(),
+    channels: new Set<string>(),
+    commands: [] as string[],
+    selectors: [] as string[],
+  };
+  const words: Readonly<Record<string, () => void>> = {
+    on: () => (user.isOn = true),
+    off: () => (user.isOn = false),
+    nopass: () => (user.isPasswordless = true),
+    resetpass: () => {
+      user.isPasswordless = false;
+      user.passwords.clear();
+    },
+    allkeys: () => user.keys.add('~*'),
+    resetkeys: () => user.keys.clear(),
+    allchannels: () => user.channels.add('&*'),
+    resetchannels: () => user.channels.clear(),
+    allcommands: () => user.commands.push('+@all'),
+    nocommands: () => user.commands.push('-@all'),
+    clearselectors: () => (user.selectors.length = 0),
+    'skip-sanitize-payload': () => (user.skipsSanitizing = true),
+    'sanitize-payload': () => (user.skipsSanitizing = false),
+  };
+  for (const rule of rules.match(/\([^)]*\)|\S+/g) ?? []) {
+    if (Object.hasOwn(words, rule)) words[rule]?.();
+    else if (rule.startsWith('(')) user.selectors.push(rule.slice(1, -1).trim());
+    else if (/^[#>]/.test(rule)) user.passwords.add(rule);
+    else if (/^[~%]/.test(rule)) user.keys.add(rule.replace(/^%(RW|WR)~/i, '~'));
+    else if (rule.startsWith('&')) user.channels.add(rule);
+    else if (/^[+-]/.test(rule)) user.commands.push(rule.toLowerCase());
+  }
+  return user;
+}
+
+/** Every command that the user may run, with subcommands as `config|get`, by any of its sets of permissions. */
+export function allowedCommands(user: AclUser, classes: Classes): ReadonlySet<string> {
+  const sets = [user.commands, ...user.selectors.map((rules) => parseUser(rules).commands)];
+  return new Set(sets.flatMap((rules) => [...applied(rules, classes)]));
+}
+
+function applied(rules: readonly string[], classes: Classes): ReadonlySet<string> {
+  const known = new Set([...classes.values()].flat());
+  const allowed = new Set<string>();
+  for (const rule of rules) {
+    const name = rule.slice(1);
+    const commands =
+      name === '@all' ? known : name.startsWith('@') ? classes.get(name.slice(1)) : named(name, known);
+    for (const command of commands ?? []) {
+      if (rule.startsWith('+')) allowed.add(command);
+      else allowed.delete(command);
+    }
+  }
+  return allowed;
+}
+
+/** A command with all of its subcommands; one that no category has (a first argument such as `select|0`) by itself. */
+function named(name: string, known: ReadonlySet<string>): readonly string[] {
+  const found = [...known].filter((command) => command === name || command.startsWith(`${name}|`));
+  return found.length > 0 ? found : [name];
+}
+
+/** In words, what of a user is not as it was rendered; empty where nothing is. */
+export function differences(live: AclUser, rendered: AclUser, classes: Classes): readonly string[] {
+  const found: string[] = [];
+  if (live.isOn !== rendered.isOn) found.push(live.isOn ? 'is on' : 'is off');
+  if (live.isPasswordless !== rendered.isPasswordless) {
+    found.push(live.isPasswordless ? 'needs no password' : 'needs a password');
+  }
+  if (live.skipsSanitizing !== rendered.skipsSanitizing) found.push('restores payloads unchecked');
+  if (!same(live.passwords, rendered.passwords)) found.push('has other passwords');
+  const mine = allowedCommands(live, classes);
+  const wanted = allowedCommands(rendered, classes);
+  const extra = [...mine].filter((command) => !wanted.has(command));
+  const lacking = [...wanted].filter((command) => !mine.has(command));
+  if (extra.length > 0) found.push(`may also run ${listed(extra)}`);
+  if (lacking.length > 0) found.push(`may not run ${listed(lacking)}`);
+  if (!same(live.keys, rendered.keys)) found.push(`has the keys ${listed([...live.keys])}`);
+  if (!same(live.channels, rendered.channels)) found.push(`has the channels ${listed([...live.channels])}`);
+  if (live.selectors.length !== rendered.selectors.length)
+    found.push(`has ${live.selectors.length} selectors`);
+  return found;
+}
+
+function same(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && [...a].every((each) => b.has(each));
+}
+
+const MOST_LISTED = 4;
+
+export function listed(names: readonly string[]): string {
+  if (names.length === 0) return 'none';
+  const sorted = [...names].sort();
+  const more = sorted.length > MOST_LISTED ? ` and ${sorted.length - MOST_LISTED} more` : '';
+  return `${sorted.slice(0, MOST_LISTED).join(', ')}${more}`;
+}

@@ -1,0 +1,102 @@
+/** Rules about single directives of Redis nodes: what a value must be, why, and how to put it right. Pure. */
+import { canonicalValue, defaultValue } from '../../../infra/directive-values.ts';
+import type { Checker } from '../checker.ts';
+import { familyOf, type NodeView } from './facts.ts';
+import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.ts';
+
+export interface Demand {
+  /** Canonical name of the directive. */
+  readonly directive: string;
+  /** The setting of an environment's file that it is rendered from. */
+  readonly setting: string;
+  /** What it must be, in words. */
+  readonly wanted: string;
+  /** A value that would hold, for the remedy, where the rendered one does not. */
+  readonly value: string;
+  readonly because: string;
+  /** @param value in canonical form */
+  holds(value: string, about: RuleContext): boolean;
+}
+
+/** A checker of directives, each asked of every Redis node. */
+export function directiveRule(
+  id: string,
+  proves: string,
+  demands: readonly Demand[],
+  applies: (view: NodeView, about: RuleContext) => boolean = () => true,
+): Checker {
+  return nodeRule({
+    id,
+    proves,
+    of: 'redis',
+    judge(view, about) {
+      if (view.config === undefined) return unanswered(about);
+      if (!applies(view, about)) return { wrong: [], checked: 1 };
+      return together(demands.map((demand) => judgeDirective(view, about, demand)));
+    },
+  });
+}
+
+/** What is said of a node that reported no directive. */
+export function unanswered({ substrate }: RuleContext): Judged {
+  const why = substrate === 'attached' ? ', which is not sent to a server that the kit does not run,' : '';
+  return { wrong: [], checked: 0, missing: `CONFIG GET${why}` };
+}
+
+export function judgeDirective(view: NodeView, about: RuleContext, demand: Demand): Judged {
+  const live = view.config?.get(demand.directive);
+  if (live === undefined) return { wrong: [], checked: 0, missing: `CONFIG GET ${demand.directive}` };
+  if (demand.holds(live, about)) return { wrong: [], checked: 1 };
+  return { wrong: [wrongDirective(view, about, demand, live)], checked: 1 };
+}
+
+export function wrongDirective(
+  view: NodeView,
+  about: RuleContext,
+  { directive, setting, wanted, value, because }: Omit<Demand, 'holds'>,
+  live: string,
+): Wrong {
+  const rendered = renderedValue(view, about, directive);
+  return {
+    node: view.id,
+    what: directive,
+    live,
+    wanted,
+    rendered,
+    because: `${because} (${setting})`,
+    remedy: correction({ directive, setting, value, live, rendered }),
+  };
+}
+
+/** A difference from the file is put right on the node, a value of the file in the file. */
+export function correction(of: {
+  readonly directive: string;
+  readonly setting: string;
+  readonly value: string;
+  readonly live: string;
+  readonly rendered: string | undefined;
+}): string {
+  const { directive, setting, value, live, rendered } = of;
+  if (rendered !== undefined && rendered !== live) {
+    return `${directive} is '${live}', rendered '${rendered}': CONFIG SET ${directive} "${rendered}".`;
+  }
+  return `${directive} is '${live}', as rendered: set ${setting} so that it becomes '${value}'.`;
+}
+
+/** The value that the rendered file gives the node, in canonical form; the server's default where the file says nothing. */
+export function renderedValue(view: NodeView, { facts }: RuleContext, directive: string): string | undefined {
+  const directives = facts.rendered.get(view.id)?.directives;
+  if (directives === undefined) return undefined;
+  const written = directives.get(directive);
+  return written === undefined ? defaultValue(directive, familyOf(view)) : canonicalValue(directive, written);
+}
+
+/** Several judgements of one node as one. */
+export function together(judged: readonly Judged[]): Judged {
+  const missing = judged.flatMap((one) => one.missing ?? []);
+  return {
+    wrong: judged.flatMap(({ wrong }) => wrong),
+    checked: judged.reduce((sum, { checked }) => sum + checked, 0),
+    ...(missing.length > 0 && { missing: missing.join(', ') }),
+  };
+}

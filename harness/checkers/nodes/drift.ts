@@ -1,0 +1,166 @@
+/**
+ * What runs against what was rendered: every directive that a node reports, every setting of a sentinel, every user. A directive that
+ * the file does not name must have the server's default; one that the table of defaults does not know must be the same on all nodes.
+ */
+import { canonicalValue, defaultValue, STATE_DIRECTIVES } from '../../../infra/directive-values.ts';
+import { differences, parseUser } from './acl.ts';
+import { together } from './directive.ts';
+import { type Fields, familyOf, type NodeView } from './facts.ts';
+import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.ts';
+import { renderedOption, watchedMaster } from './sentinel.ts';
+
+export const drift = nodeRule({
+  id: 'drift',
+  proves: 'every node runs what the kit rendered for it: directives, settings of sentinels, users',
+  of: 'all',
+  judge: (view, about) =>
+    together([
+      view.id.startsWith('redis') ? directives(view, about) : sentinel(view, about),
+      users(view, about),
+    ]),
+});
+
+function difference(view: NodeView, what: string, live: string, rendered: string, remedy: string): Wrong {
+  return {
+    node: view.id,
+    what,
+    live,
+    wanted: 'as rendered',
+    rendered,
+    because: 'the node does not run what the environment’s file says',
+    remedy,
+  };
+}
+
+function directives(view: NodeView, about: RuleContext): Judged {
+  const files = about.facts.rendered.get(view.id)?.directives;
+  const { config } = view;
+  if (config === undefined || files === undefined) return { wrong: [], checked: 0, missing: 'CONFIG GET' };
+  const unreported = [...files.keys()].filter(
+    (name) => !config.has(name) && !STATE_DIRECTIVES.has(name) && !UNREPORTED.has(name),
+  );
+  const wrong: Wrong[] = [];
+  let checked = 0;
+  for (const [name, live] of config) {
+    if (STATE_DIRECTIVES.has(name)) continue;
+    const rendered = renderedOf(view, about, files, name);
+    if (rendered === undefined) continue;
+    checked += 1;
+    if (live === rendered) continue;
+    const remedy = `${name} is '${live}', rendered '${rendered}': CONFIG SET ${name} "${rendered}", or restart it with its rendered file.`;
+    wrong.push(difference(view, name, live, rendered, remedy));
+  }
+  return {
+    wrong,
+    checked,
+    ...(unreported.length > 0 && { missing: `CONFIG GET ${unreported.slice(0, 3).join(' ')}` }),
+  };
+}
+
+/** Directives of a file that CONFIG GET does not report. */
+const UNREPORTED: ReadonlySet<string> = new Set(['include', 'loadmodule', 'rename-command', 'user']);
+
+function renderedOf(view: NodeView, about: RuleContext, files: Fields, name: string): string | undefined {
+  const written = files.get(name);
+  if (written !== undefined) return canonicalValue(name, written);
+  return defaultValue(name, familyOf(view)) ?? sharedValue(about, name);
+}
+
+/** Of a directive that the table of defaults does not have: what most nodes report, at any time. */
+function sharedValue({ facts }: RuleContext, name: string): string | undefined {
+  const counts = new Map<string, number>();
+  for (const { nodes } of facts.takings) {
+    for (const { config } of nodes.values()) {
+      const value = config?.get(name);
+      if (value !== undefined) counts.set(value, (counts.get(value) ?? 0) + 1);
+    }
+  }
+  return [...counts].toSorted(([, a], [, b]) => b - a)[0]?.[0];
+}
+
+/** Options of a master that SENTINEL SET changes and SENTINEL MASTERS reports. */
+const OPTIONS = ['quorum', 'down-after-milliseconds', 'failover-timeout', 'parallel-syncs'] as const;
+/** Reported only where they are set; the kit renders none. */
+const SCRIPTS = ['notification-script', 'client-reconfig-script'] as const;
+
+function sentinel(view: NodeView, about: RuleContext): Judged {
+  const files = about.facts.rendered.get(view.id)?.directives;
+  const { masters, sentinelConfig } = view;
+  if (files === undefined || masters === undefined || sentinelConfig === undefined) {
+    return { wrong: [], checked: 0, missing: 'SENTINEL MASTERS and SENTINEL CONFIG GET' };
+  }
+  const service = about.environment.topology.serviceName;
+  const master = watchedMaster(view, about);
+  const strangers = masters.map((each) => each.get('name') ?? '').filter((name) => name !== service);
+  const compared: (readonly [what: string, live: string, rendered: string, remedy: string])[] = [
+    ...OPTIONS.map((option) => {
+      const rendered = renderedOption(view, about, option) ?? '';
+      return [
+        option,
+        master?.get(option) ?? 'absent',
+        rendered,
+        `SENTINEL SET ${service} ${option} ${rendered}`,
+      ] as const;
+    }),
+    ...SCRIPTS.map((option) => {
+      const rendered = renderedOption(view, about, option) ?? '';
+      return [
+        option,
+        master?.get(option) ?? '',
+        rendered,
+        `SENTINEL SET ${service} ${option} "${rendered}"`,
+      ] as const;
+    }),
+    ...[...sentinelConfig].map(([name, live]) => {
+      const rendered = files.get(`sentinel ${name}`) ?? files.get(name) ?? SENTINEL_DEFAULTS[name] ?? '';
+      return [`sentinel ${name}`, live, rendered, `SENTINEL CONFIG SET ${name} "${rendered}"`] as const;
+    }),
+    [
+      'sentinel monitor',
+      ['', ...strangers].join(' ').trim() || service,
+      service,
+      `SENTINEL REMOVE ${strangers.join(' ')}`,
+    ],
+  ];
+  const wrong = compared
+    .filter(([, live, rendered]) => live !== rendered)
+    .map(([what, live, rendered, remedy]) =>
+      difference(view, what, live, rendered, `${what} is '${live}', rendered '${rendered}': ${remedy}.`),
+    );
+  return { wrong, checked: compared.length };
+}
+
+const SENTINEL_DEFAULTS: Readonly<Record<string, string>> = {
+  'resolve-hostnames': 'no',
+  'announce-hostnames': 'no',
+  'announce-port': '0',
+  loglevel: 'notice',
+};
+
+function users(view: NodeView, about: RuleContext): Judged {
+  const rendered = about.facts.rendered.get(view.id)?.users;
+  const classes = view.classes ?? classesOf(view, about);
+  if (view.users === undefined || rendered === undefined)
+    return { wrong: [], checked: 0, missing: 'ACL LIST' };
+  if (classes === undefined) return { wrong: [], checked: 0, missing: 'ACL CAT' };
+  const names = new Set([...view.users.keys(), ...rendered.keys()]);
+  const wrong = [...names].flatMap((name): Wrong[] => {
+    const live = view.users?.get(name);
+    const written = rendered.get(name);
+    if (live === undefined || written === undefined) {
+      const [is, was] = live === undefined ? ['absent', 'present'] : ['present', 'absent'];
+      const remedy = `user ${name} is ${is}, rendered ${was}: ACL LOAD, which takes the users of the file again.`;
+      return [difference(view, `user ${name}`, is, was, remedy)];
+    }
+    const found = differences(parseUser(live), parseUser(written), classes);
+    if (found.length === 0) return [];
+    const remedy = `user ${name} ${found.join(', ')}: ACL LOAD, which takes the users of the file again.`;
+    return [difference(view, `user ${name}`, found.join(', '), 'without that', remedy)];
+  });
+  return { wrong, checked: names.size };
+}
+
+/** Classes are asked at the start and at the end; a node that runs on has the same between. */
+function classesOf({ id }: NodeView, { facts }: RuleContext): NodeView['classes'] {
+  return facts.takings.findLast(({ nodes }) => nodes.get(id)?.classes !== undefined)?.nodes.get(id)?.classes;
+}

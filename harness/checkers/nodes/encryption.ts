@@ -1,0 +1,99 @@
+/** Whether every node speaks TLS and refuses plain text, and whether what it opens itself is encrypted too. */
+import { type Demand, judgeDirective, together } from './directive.ts';
+import type { NodeView } from './facts.ts';
+import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.ts';
+
+export const encryption = nodeRule({
+  id: 'encryption',
+  proves: 'every link is encrypted: nodes accept TLS and no plain text, replication and cluster bus use TLS',
+  of: 'all',
+  judge: (view, about) =>
+    about.substrate === 'attached'
+      ? clientLink(view, about)
+      : together([
+          ...(view.id.startsWith('redis') ? [directives(view, about)] : []),
+          ...(about.taking.when === 'between' ? [] : [ports(view)]),
+        ]),
+});
+
+const PLAIN_PORT: Demand = {
+  directive: 'port',
+  setting: 'security.tls',
+  wanted: "'0'",
+  value: '0',
+  because: 'passwords and data cross the network in clear text',
+  holds: (value) => value === '0',
+};
+
+const REPLICATION: Demand = {
+  directive: 'tls-replication',
+  setting: 'security.tls',
+  wanted: "'yes'",
+  value: 'yes',
+  because: 'a replica sends its password to its master, and receives all data, in clear text',
+  holds: (value) => value === 'yes',
+};
+
+const BUS: Demand = {
+  directive: 'tls-cluster',
+  setting: 'security.tls',
+  wanted: "'yes'",
+  value: 'yes',
+  because: 'the cluster bus has no password: in clear text every host of the network may speak on it',
+  holds: (value) => value === 'yes',
+};
+
+function directives(view: NodeView, about: RuleContext): Judged {
+  if (view.config === undefined) return { wrong: [], checked: 0, missing: 'CONFIG GET' };
+  const { kind } = about.environment.topology;
+  const demands = kind === 'cluster' ? [PLAIN_PORT, REPLICATION, BUS] : [PLAIN_PORT, REPLICATION];
+  return together(demands.map((demand) => judgeDirective(view, about, demand)));
+}
+
+/** All that is known of servers that the kit does not run: how its own client connects. */
+function clientLink({ id }: NodeView, { environment }: RuleContext): Judged {
+  if (environment.security.tls) return { wrong: [], checked: 1 };
+  const wrong: Wrong = {
+    node: id,
+    what: 'the link of the client',
+    live: 'plain text',
+    wanted: 'TLS',
+    because: 'passwords and data cross the network in clear text (security.tls)',
+    remedy: 'connect with TLS: a rediss:// URL, or --tls-ca.',
+  };
+  return { wrong: [wrong], checked: 1 };
+}
+
+function ports({ id, ports: seen }: NodeView): Judged {
+  if (seen === undefined) return { wrong: [], checked: 0, missing: 'a connection to its port' };
+  const wrong: Wrong[] = [];
+  for (const [name, where] of [
+    ['plain', 'its port'],
+    ['besides', 'a plain port beside the one with TLS'],
+  ] as const) {
+    if (seen.get(name)?.startsWith('accepted') !== true) continue;
+    wrong.push({
+      node: id,
+      what: `plain text on ${where}`,
+      live: 'accepted',
+      wanted: 'refused',
+      because: 'passwords and data cross the network in clear text (security.tls)',
+      remedy: `it accepts plain text on ${where}: set security.tls, and port 0 in its rendered file.`,
+    });
+  }
+  const isServed = ['TLSv1.2', 'TLSv1.3'].some(
+    (version) => seen.get(version)?.startsWith('accepted') === true,
+  );
+  if (!isServed && wrong.length === 0) {
+    wrong.push({
+      node: id,
+      what: 'TLS 1.2 or 1.3',
+      live: 'refused',
+      wanted: 'accepted',
+      because: 'no client can connect with a version of TLS that is still in use (security.tls)',
+      remedy:
+        'it accepts neither TLS 1.2 nor TLS 1.3: look at tls-protocols and tls-ciphers of its rendered file.',
+    });
+  }
+  return { wrong, checked: 2 };
+}

@@ -1,0 +1,48 @@
+/** Whether a full Redis node evicts keys of the cache: a limit, and a policy that may take any key. */
+import type { Demand } from './directive.ts';
+import { judgeDirective, together } from './directive.ts';
+import type { NodeView } from './facts.ts';
+import { nodeRule } from './finding.ts';
+
+const DEMANDS: readonly Demand[] = [
+  {
+    directive: 'maxmemory-policy',
+    setting: 'redis.maxmemoryPolicy',
+    wanted: 'an allkeys policy',
+    value: 'allkeys-lru',
+    because: 'a full cache refuses writes (noeviction), or evicts only keys that have a TTL (volatile)',
+    holds: (value) => value.startsWith('allkeys-'),
+  },
+  {
+    directive: 'maxmemory',
+    setting: 'redis.maxmemory',
+    wanted: 'above 0',
+    value: '2gb',
+    because: 'without a limit nothing is evicted, and the system ends the process when the memory is used up',
+    holds: (value) => Number(value) > 0,
+  },
+];
+
+export const eviction = nodeRule({
+  id: 'eviction',
+  proves: 'a full Redis node evicts keys instead of refusing writes or growing without a limit',
+  of: 'redis',
+  judge(view, about) {
+    const seen = { ...view, config: view.config ?? fromInfo(view) };
+    if (seen.config === undefined) return { wrong: [], checked: 0, missing: 'CONFIG GET and INFO' };
+    return together(
+      DEMANDS.map((demand) => judgeDirective({ ...seen, config: seen.config ?? new Map() }, about, demand)),
+    );
+  },
+});
+
+/** INFO reports both, and may be asked where CONFIG may not. */
+function fromInfo({ info }: NodeView): ReadonlyMap<string, string> | undefined {
+  const policy = info?.get('maxmemory_policy');
+  const limit = info?.get('maxmemory');
+  if (policy === undefined || limit === undefined) return undefined;
+  return new Map([
+    ['maxmemory-policy', policy],
+    ['maxmemory', limit],
+  ]);
+}

@@ -1,0 +1,86 @@
+/** Whether a node lets in no more than it was rendered to: protected mode, addresses, ports, and the doors that Redis keeps closed. */
+import { canonicalValue } from '../../../infra/directive-values.ts';
+import { type Demand, judgeDirective, renderedValue, together, unanswered } from './directive.ts';
+import type { NodeView } from './facts.ts';
+import { type Judged, nodeRule, type RuleContext } from './finding.ts';
+
+export const exposure = nodeRule({
+  id: 'exposure',
+  proves: 'every node listens on the rendered addresses and ports alone, in protected mode',
+  of: 'all',
+  judge: (view, about) =>
+    together([...(view.id.startsWith('redis') ? [directives(view, about)] : []), listening(view, about)]),
+});
+
+const CLOSED: readonly Demand[] = [
+  'enable-debug-command',
+  'enable-module-command',
+  'enable-protected-configs',
+].map((directive) => ({
+  directive,
+  setting: 'redis.extra',
+  wanted: "'no'",
+  value: 'no',
+  because: 'it opens to connections what Redis keeps closed',
+  holds: (value) => value === 'no',
+}));
+
+const DEMANDS: readonly Demand[] = [
+  {
+    directive: 'protected-mode',
+    setting: 'redis.extra',
+    wanted: "'yes'",
+    value: 'yes',
+    because: 'if the users are lost, every client that reaches the address is let in',
+    holds: (value) => value === 'yes',
+  },
+  {
+    directive: 'unixsocket',
+    setting: 'redis.extra',
+    wanted: 'empty',
+    value: '',
+    because: 'a socket in the file system is a second way in',
+    holds: (value) => value === '',
+  },
+  ...CLOSED,
+];
+
+function directives(view: NodeView, about: RuleContext): Judged {
+  if (view.config === undefined) return unanswered(about);
+  const asRendered = ['bind', 'port', 'tls-port'].map((directive): Demand => {
+    const rendered = renderedValue(view, about, directive);
+    return {
+      directive,
+      setting: directive === 'bind' ? 'redis.extra' : 'redis.port, security.tls',
+      wanted: rendered === undefined ? 'as rendered' : `'${rendered}'`,
+      value: rendered ?? '',
+      because: 'the node is reached where it was not meant to be',
+      holds: (value) => value === rendered,
+    };
+  });
+  return together([...DEMANDS, ...asRendered].map((demand) => judgeDirective(view, about, demand)));
+}
+
+/** The port by INFO, which sentinels report too: of a plain port beside the one with TLS it is the plain one. */
+function listening(view: NodeView, { facts }: RuleContext): Judged {
+  const files = facts.rendered.get(view.id)?.directives;
+  const live = view.info?.get('tcp_port');
+  if (files === undefined || live === undefined) return { wrong: [], checked: 0, missing: 'INFO tcp_port' };
+  const plain = canonicalValue('port', files.get('port') ?? '0');
+  const rendered = plain === '0' ? canonicalValue('tls-port', files.get('tls-port') ?? '0') : plain;
+  if (live === rendered) return { wrong: [], checked: 1 };
+  return {
+    wrong: [
+      {
+        node: view.id,
+        what: 'tcp_port',
+        live,
+        wanted: `'${rendered}'`,
+        rendered,
+        because: 'the node listens on a port that the kit did not render',
+        remedy: `it listens on port ${live}, rendered ${rendered}: restart it with its rendered file.`,
+      },
+    ],
+    checked: 1,
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * The observations of the node-facts sampler, put together: what was rendered for each node, and each taking with what every node
+ * said of itself then. Pure.
+ *
+ * A run has a taking at its start and one at its end, and takings between trials. What the two outer ones do not show is not known;
+ * the inner ones add what they saw.
+ */
+import { reportedDirectives } from '../../../infra/directive-values.ts';
+import type { ServerFamily } from '../../../infra/server-version.ts';
+import { nodesOf, planTopology } from '../../../infra/topology.ts';
+import type { History, ObservationEvent } from '../../history.ts';
+import type { CheckContext } from '../checker.ts';
+
+/** Fields of one observation, as text. */
+export type Fields = ReadonlyMap<string, string>;
+
+/** What one node said of itself in one taking. A fact that is absent was not answered. */
+export interface NodeView {
+  readonly id: string;
+  /** Directives by canonical name, values in canonical form. */
+  readonly config?: Fields;
+  /** Rules by user. */
+  readonly users?: Fields;
+  /** Commands by category of the ACL. */
+  readonly classes?: ReadonlyMap<string, readonly string[]>;
+  readonly info?: Fields;
+  readonly role?: Fields;
+  readonly ports?: Fields;
+  readonly clusterNodes?: Fields;
+  readonly sentinelConfig?: Fields;
+  /** Masters that a sentinel watches, the replicas and the other sentinels that it knows. */
+  readonly masters?: readonly Fields[];
+  readonly replicas?: readonly Fields[];
+  readonly peers?: readonly Fields[];
+}
+
+export interface Taking {
+  readonly when: 'start' | 'between' | 'end';
+  readonly number: number;
+  readonly nodes: ReadonlyMap<string, NodeView>;
+}
+
+/** Directives and users of a node's rendered files, as written there. */
+export interface RenderedView {
+  readonly directives: Fields;
+  readonly users: Fields;
+}
+
+export interface NodeFacts {
+  readonly rendered: ReadonlyMap<string, RenderedView>;
+  readonly takings: readonly Taking[];
+}
+
+/** Ids of the nodes that the environment has. Somebody else's nodes are those that were asked. */
+export function nodeIds(
+  role: 'redis' | 'sentinel',
+  { environment, substrate }: CheckContext,
+  facts: NodeFacts,
+) {
+  if (substrate === 'attached') {
+    const asked = facts.takings.flatMap(({ nodes }) => [...nodes.keys()]);
+    return [...new Set(asked)].filter((id) => id.startsWith(role));
+  }
+  return nodesOf(planTopology(environment))
+    .filter((node) => node.role === role)
+    .map(({ id }) => id);
+}
+
+export function nodeFacts({ observations }: History): NodeFacts {
+  const rendered = new Map<string, RenderedView>();
+  const takings: { when: Taking['when']; number: number; nodes: Map<string, NodeView> }[] = [];
+  for (const seen of observations) {
+    if (seen.from !== 'node') continue;
+    const data = fieldsOf(seen);
+    const { node } = seen;
+    if (seen.name === 'taking') {
+      takings.push({ when: timeOf(data.get('when')), number: Number(data.get('number')), nodes: new Map() });
+    } else if (node !== undefined && (seen.name === 'rendered' || seen.name === 'rendered-users')) {
+      const before = rendered.get(node) ?? { directives: new Map(), users: new Map() };
+      rendered.set(node, {
+        ...before,
+        ...(seen.name === 'rendered' ? { directives: data } : { users: data }),
+      });
+    } else if (node !== undefined) {
+      const nodes = takings.at(-1)?.nodes;
+      nodes?.set(node, withFact(nodes.get(node) ?? { id: node }, seen.name, data));
+    }
+  }
+  return { rendered, takings };
+}
+
+function timeOf(when: string | undefined): Taking['when'] {
+  return when === 'start' || when === 'end' ? when : 'between';
+}
+
+function fieldsOf({ data = {} }: ObservationEvent): Fields {
+  return new Map(Object.entries(data).map(([name, value]) => [name, String(value)]));
+}
+
+/** Names of observations that are one fact each. */
+const SINGLE: Readonly<Record<string, keyof NodeView>> = {
+  users: 'users',
+  info: 'info',
+  role: 'role',
+  ports: 'ports',
+  'cluster-nodes': 'clusterNodes',
+  'sentinel-config': 'sentinelConfig',
+};
+
+/** Names of observations that are one entry of a list; `…-count` comes before them, so that an empty list is known as one. */
+const LISTS: Readonly<Record<string, 'masters' | 'replicas' | 'peers'>> = {
+  'sentinel-master': 'masters',
+  'sentinel-replica': 'replicas',
+  'sentinel-peer': 'peers',
+};
+
+function withFact(view: NodeView, name: string, data: Fields): NodeView {
+  if (name === 'config') return { ...view, config: reportedDirectives(data) };
+  if (name === 'classes') {
+    return { ...view, classes: new Map([...data].map(([category, names]) => [category, names.split(' ')])) };
+  }
+  const single = SINGLE[name];
+  if (single !== undefined) return { ...view, [single]: data };
+  const counted = LISTS[name.replace(/-count$/, '')];
+  if (counted === undefined) return view;
+  return { ...view, [counted]: name.endsWith('-count') ? [] : [...(view[counted] ?? []), data] };
+}
+
+/** Of a server by what it says of itself; Redis where it does not. */
+export function familyOf({ info }: NodeView): ServerFamily {
+  return info?.has('valkey_version') === true || info?.get('server_name') === 'valkey' ? 'valkey' : 'redis';
+}
+
+/** A moment in words. */
+export function timeInWords({ when, number }: Pick<Taking, 'when' | 'number'>): string {
+  if (when === 'start') return 'at the start of the run';
+  return when === 'end' ? 'at the end of the run' : `after trial ${number - 1}`;
+}

@@ -1,0 +1,104 @@
+/**
+ * The times of a failover as the nodes have them: how soon a master counts as down, and when an election that nobody won is tried
+ * again. Figures `detectionMs` (the shortest) and `electionRetryMs` (the longest, from the loss of the master).
+ */
+import type { CheckContext, Checker } from '../checker.ts';
+import { type Finding, unknown, value } from '../selection.ts';
+import { type NodeFacts, type NodeView, nodeFacts, nodeIds, type Taking, timeInWords } from './facts.ts';
+import { renderedOption, watchedMaster } from './sentinel.ts';
+
+/** `sentinelStartFailoverIfNeeded` (sentinel.c) and `clusterHandleSlaveFailover` (cluster.c). */
+const RETRIES_AFTER = { failoverTimeouts: 2, nodeTimeouts: 4 } as const;
+
+interface Times {
+  readonly detectionMs: number;
+  readonly electionRetryMs: number;
+  /** The directives with their live and rendered values. */
+  readonly words: string;
+  readonly remedy: string;
+}
+
+export const failureDetection: Checker = {
+  id: 'failure-detection',
+  proves:
+    'a lost master is detected neither by a moment’s stall nor too late, and a lost election is tried again soon',
+  check(history, context) {
+    const facts = nodeFacts(history);
+    const isCluster = context.environment.topology.kind === 'cluster';
+    const ids = nodeIds(isCluster ? 'redis' : 'sentinel', context, facts);
+    const seen = facts.takings.flatMap((taking) =>
+      ids.map((id) => {
+        const view = taking.nodes.get(id) ?? { id };
+        const times = (isCluster ? clusterTimes : sentinelTimes)(view, { ...context, facts, taking });
+        return { id, taking, times };
+      }),
+    );
+    return findingOf(seen, absent(facts, seen));
+  },
+};
+
+type Seen = { readonly id: string; readonly taking: Taking; readonly times: Times | undefined };
+type Context = CheckContext & { readonly facts: NodeFacts; readonly taking: Taking };
+
+function absent({ takings }: NodeFacts, seen: readonly Seen[]): readonly string[] {
+  const outer = (['start', 'end'] as const).filter((when) => !takings.some((taking) => taking.when === when));
+  return [
+    ...outer.map((when) => `the nodes were not asked at the ${when} of the run`),
+    ...seen
+      .filter(({ times, taking }) => times === undefined && taking.when !== 'between')
+      .map(({ id, taking }) => `${id} did not report its times ${timeInWords(taking)}`),
+  ];
+}
+
+function findingOf(seen: readonly Seen[], missing: readonly string[]): Finding {
+  const known = seen.flatMap(({ times, id, taking }) =>
+    times === undefined ? [] : [{ ...times, id, taking }],
+  );
+  if (missing.length > 0) return unknown(missing.slice(0, 3).join('; '));
+  const slowest = known.toSorted((a, b) => b.electionRetryMs - a.electionRetryMs)[0];
+  const fastest = known.toSorted((a, b) => a.detectionMs - b.detectionMs)[0];
+  if (slowest === undefined || fastest === undefined) return unknown('no node reports its times');
+  const said = (one: typeof slowest) => `${one.id}: ${one.words} ${timeInWords(one.taking)}`;
+  return {
+    validity: 'valid',
+    reasons: [`electionRetryMs: ${said(slowest)}`, `detectionMs: ${said(fastest)}`],
+    remedies: [
+      `electionRetryMs: ${slowest.id}: ${slowest.remedy}`,
+      `detectionMs: ${fastest.id}: ${fastest.remedy}`,
+    ],
+    figures: {
+      electionRetryMs: value(slowest.electionRetryMs, 'ms', known.length),
+      detectionMs: value(fastest.detectionMs, 'ms', known.length),
+    },
+  };
+}
+
+function sentinelTimes(view: NodeView, context: Context): Times | undefined {
+  const master = watchedMaster(view, context);
+  const down = master?.get('down-after-milliseconds');
+  const failover = master?.get('failover-timeout');
+  if (down === undefined || failover === undefined) return undefined;
+  const told = (option: string, live: string) =>
+    `${option} is '${live}', rendered '${renderedOption(view, context, option) ?? 'unknown'}'`;
+  const words = `${told('down-after-milliseconds', down)}, ${told('failover-timeout', failover)}`;
+  const service = context.environment.topology.serviceName;
+  return {
+    detectionMs: Number(down),
+    electionRetryMs: Number(down) + RETRIES_AFTER.failoverTimeouts * Number(failover),
+    words: `${words} (sentinel.downAfterMs, sentinel.failoverTimeoutMs)`,
+    remedy: `${words}: SENTINEL SET ${service} with the rendered value, or another sentinel.downAfterMs and sentinel.failoverTimeoutMs.`,
+  };
+}
+
+function clusterTimes({ id, config }: NodeView, { facts }: Context): Times | undefined {
+  const live = config?.get('cluster-node-timeout');
+  if (live === undefined) return undefined;
+  const rendered = facts.rendered.get(id)?.directives.get('cluster-node-timeout') ?? 'unknown';
+  const words = `cluster-node-timeout is '${live}', rendered '${rendered}'`;
+  return {
+    detectionMs: Number(live),
+    electionRetryMs: (1 + RETRIES_AFTER.nodeTimeouts) * Number(live),
+    words: `${words} (cluster.nodeTimeoutMs)`,
+    remedy: `${words}: CONFIG SET cluster-node-timeout ${rendered}, or another cluster.nodeTimeoutMs.`,
+  };
+}

@@ -1,0 +1,27 @@
+/** How soon a write that an append-only file promises to keep is on disk. */
+import { directiveRule } from './directive.ts';
+
+export const flush = directiveRule(
+  'flush',
+  'an append-only file is flushed to disk at least once a second',
+  [
+    {
+      directive: 'appendfsync',
+      setting: 'redis.appendfsync',
+      wanted: "'everysec' or 'always'",
+      value: 'everysec',
+      because: 'the operating system decides when a write reaches the disk, typically after 30 s',
+      holds: (value) => value === 'everysec' || value === 'always',
+    },
+    {
+      directive: 'no-appendfsync-on-rewrite',
+      setting: 'redis.extra',
+      wanted: "'no'",
+      value: 'no',
+      because: 'while the file is rewritten nothing is flushed, typically for 30 s',
+      holds: (value) => value === 'no',
+    },
+  ],
+  // Without an append-only file there is nothing to flush: `persistence` judges that.
+  ({ config }) => config?.get('appendonly') !== 'no',
+);

@@ -1,0 +1,41 @@
+/**
+ * How long a master that is cut off from its replicas goes on acknowledging writes: at most until its successor can be elected, and
+ * then for the window that a loss of asynchronous writes may have.
+ */
+import { judgeDirective, unanswered } from './directive.ts';
+import { nodeRule, type RuleContext } from './finding.ts';
+
+export const lagBound = nodeRule({
+  id: 'lag-bound',
+  proves: 'a master that is cut off stops taking writes before more than the promised window is lost',
+  of: 'redis',
+  judge(view, about) {
+    if (view.config === undefined) return unanswered(about);
+    // Without a guard the lag has no effect: `write-guard` judges that.
+    if (Number(view.config.get('min-replicas-to-write') ?? 0) < 1) return { wrong: [], checked: 1 };
+    const { ms, parts } = boundOf(about);
+    const most = Math.max(1, Math.floor(ms / 1000));
+    return judgeDirective(view, about, {
+      directive: 'min-replicas-max-lag',
+      setting: 'redis.minReplicasMaxLagSeconds',
+      wanted: `1 to ${most} (${parts})`,
+      value: String(Math.min(2, most)),
+      because:
+        'a cut-off master acknowledges writes for that many seconds, and the failover throws away more than the promised window',
+      holds: (value) => Number(value) >= 1 && Number(value) <= most,
+    });
+  },
+});
+
+function boundOf({ environment }: RuleContext): { readonly ms: number; readonly parts: string } {
+  const { sentinel, cluster, durability, topology } = environment;
+  const [name, detectionMs] =
+    topology.kind === 'cluster'
+      ? (['cluster.nodeTimeoutMs', cluster.nodeTimeoutMs] as const)
+      : (['sentinel.downAfterMs', sentinel.downAfterMs] as const);
+  const { asyncLossWindowMs } = durability;
+  return {
+    ms: detectionMs + asyncLossWindowMs,
+    parts: `${name} ${detectionMs} + durability.asyncLossWindowMs ${asyncLossWindowMs}`,
+  };
+}

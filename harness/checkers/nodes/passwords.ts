@@ -1,0 +1,37 @@
+/** Users that need no password. One of them may exist: a health check that can do nothing but PING. */
+
+import { allowedCommands, listed, parseUser } from './acl.ts';
+import { nodeRule, type Wrong } from './finding.ts';
+
+const HARMLESS: ReadonlySet<string> = new Set(['ping']);
+
+export const passwords = nodeRule({
+  id: 'passwords',
+  proves: 'a user without a password can do nothing but PING, on every node',
+  of: 'all',
+  judge({ id, users, classes }, { taking }) {
+    if (users === undefined) return { wrong: [], checked: 0, missing: 'ACL LIST' };
+    if (classes === undefined) {
+      return taking.when === 'between'
+        ? { wrong: [], checked: 0 }
+        : { wrong: [], checked: 0, missing: 'ACL CAT' };
+    }
+    const wrong = [...users].flatMap(([name, rules]): Wrong[] => {
+      const user = parseUser(rules);
+      if (!user.isOn || !user.isPasswordless) return [];
+      const open = [...allowedCommands(user, classes)].filter((command) => !HARMLESS.has(command));
+      if (open.length === 0) return [];
+      return [
+        {
+          node: id,
+          what: `user ${name}`,
+          live: 'no password',
+          wanted: 'a password, or no command but PING',
+          because: `whoever reaches the port may run ${listed(open)}`,
+          remedy: `ACL SETUSER ${name} resetpass, give it a password, and ACL SAVE.`,
+        },
+      ];
+    });
+    return { wrong, checked: users.size };
+  },
+});

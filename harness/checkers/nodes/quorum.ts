@@ -1,0 +1,65 @@
+/** Whether the sentinels fail over while one of them is unreachable, and never by one sentinel's word alone. */
+import { type Judged, nodeRule, type Wrong } from './finding.ts';
+import { watchedMaster, wrongOption } from './sentinel.ts';
+
+/** An environment that a single further loss must not stop needs this many sentinels. */
+const FEWEST_SENTINELS = 3;
+
+export const quorum = nodeRule({
+  id: 'quorum',
+  proves: 'every sentinel knows all others, and their quorum survives the loss of one of them',
+  of: 'sentinel',
+  judge(view, about): Judged {
+    const master = watchedMaster(view, about);
+    const { topology } = about.environment;
+    if (master === undefined) {
+      const watches = view.masters === undefined ? undefined : unwatched(view.id, topology.serviceName);
+      return watches ?? { wrong: [], checked: 0, missing: 'SENTINEL MASTERS' };
+    }
+    const live = master.get('quorum') ?? '';
+    const others = Number(master.get('num-other-sentinels'));
+    const wrong: Wrong[] = [];
+    const flaw = quorumFlaw(topology.sentinels, Number(live));
+    if (flaw !== undefined) {
+      const setting = 'topology.quorum, topology.sentinels';
+      const wanted = `2 to ${Math.max(2, topology.sentinels - 1)} of ${Math.max(FEWEST_SENTINELS, topology.sentinels)} sentinels`;
+      wrong.push(wrongOption(view, about, { option: 'quorum', live, wanted, setting, because: flaw }));
+    }
+    // Between trials a sentinel may not have met one yet that has just been started again.
+    if (about.taking.when !== 'between' && others !== topology.sentinels - 1) {
+      wrong.push({
+        node: view.id,
+        what: 'num-other-sentinels',
+        live: String(others),
+        wanted: String(topology.sentinels - 1),
+        because: 'it counts other votes than there are sentinels (topology.sentinels)',
+        remedy: `it knows ${others} other sentinels, rendered are ${topology.sentinels - 1}: SENTINEL RESET ${topology.serviceName} while all of them run.`,
+      });
+    }
+    return { wrong, checked: 2 };
+  },
+});
+
+function unwatched(node: string, service: string): Judged {
+  return {
+    wrong: [
+      {
+        node,
+        what: 'sentinel monitor',
+        live: 'absent',
+        wanted: service,
+        because:
+          'the sentinel does not watch the master and has no vote in a failover (topology.serviceName)',
+        remedy: `it does not watch ${service}: restart it with its rendered file.`,
+      },
+    ],
+    checked: 1,
+  };
+}
+
+function quorumFlaw(sentinels: number, quorum: number): string | undefined {
+  if (sentinels < FEWEST_SENTINELS)
+    return 'fewer than three sentinels cannot lose one and still have a majority';
+  if (quorum >= sentinels) return 'the loss of one sentinel ends all failovers';
+  return quorum >= 2 ? undefined : 'one sentinel that is cut off deposes a healthy master';
+}

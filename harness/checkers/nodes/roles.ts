@@ -1,0 +1,151 @@
+/**
+ * Whether the nodes play the roles of a healthy topology at the start and at the end of a run: one master, all others its replicas
+ * with their links up, every sentinel of the same view; of a cluster one master a shard with its replicas, and every slot served.
+ */
+import { parseClusterNodes, slotOwners } from '../../../infra/cluster-nodes.ts';
+import { CLUSTER_SLOTS } from '../../../infra/topology.ts';
+import type { Checker } from '../checker.ts';
+import { type NodeView, nodeFacts, nodeIds } from './facts.ts';
+import { findingOf, type RuleContext, type Wrong } from './finding.ts';
+import { watchedMaster } from './sentinel.ts';
+
+export const roles: Checker = {
+  id: 'roles',
+  proves:
+    'there is one master for each set of slots, every other node is its replica, and all sentinels name the same master',
+  check(history, context) {
+    const facts = nodeFacts(history);
+    const outer = facts.takings.filter(({ when }) => when !== 'between');
+    const judged = outer.map((taking) => {
+      const about = { ...context, facts, taking };
+      const views = nodeIds('redis', context, facts).map((id): NodeView => taking.nodes.get(id) ?? { id });
+      const sentinels = nodeIds('sentinel', context, facts).map(
+        (id): NodeView => taking.nodes.get(id) ?? { id },
+      );
+      return { taking, ...judge(views, sentinels, about) };
+    });
+    const absent = (['start', 'end'] as const).filter(
+      (when) => !outer.some((taking) => taking.when === when),
+    );
+    return findingOf(
+      judged.flatMap(({ wrong, taking }) => wrong.map((each) => ({ ...each, taking }))),
+      judged.reduce((sum, { checked }) => sum + checked, 0),
+      [
+        ...absent.map((when) => `the nodes were not asked at the ${when} of the run`),
+        ...judged.flatMap(({ missing, taking }) => missing.map((what) => `${what} (${taking.when})`)),
+      ],
+    );
+  },
+};
+
+interface JudgedRoles {
+  readonly wrong: readonly Wrong[];
+  readonly missing: readonly string[];
+  readonly checked: number;
+}
+
+function judge(views: readonly NodeView[], sentinels: readonly NodeView[], about: RuleContext): JudgedRoles {
+  const missing = [
+    ...views.filter(({ role }) => role === undefined).map(({ id }) => `${id} did not answer ROLE`),
+    ...sentinels
+      .filter(({ masters }) => masters === undefined)
+      .map(({ id }) => `${id} did not answer SENTINEL MASTERS`),
+  ];
+  const { topology } = about.environment;
+  const wrong = [
+    ...masters(views, topology.kind === 'cluster' ? topology.masters : 1),
+    ...links(views),
+    ...(topology.kind === 'cluster' ? slots(views) : namedMasters(sentinels, about)),
+  ];
+  return { wrong, missing, checked: views.length + sentinels.length };
+}
+
+function masters(views: readonly NodeView[], wanted: number): readonly Wrong[] {
+  const found = views.filter(({ role }) => role?.get('role') === 'master').map(({ id }) => id);
+  const known = views.filter(({ role }) => role !== undefined);
+  // With a node that did not answer, one master too few may be that node.
+  if (found.length === wanted || (found.length < wanted && known.length < views.length)) return [];
+  return [
+    {
+      node: found.join(' and ') || 'no node',
+      what: 'ROLE',
+      live: `${found.length} masters`,
+      wanted: `${wanted}`,
+      because: 'what one of two masters takes is lost when the other prevails',
+      remedy: `${found.length} nodes report ROLE master, ${wanted} must: REPLICAOF on those that the sentinels do not name (docs/runbook.md).`,
+    },
+  ];
+}
+
+function links(views: readonly NodeView[]): readonly Wrong[] {
+  return views.flatMap(({ id, role }): Wrong[] => {
+    const link = role?.get('link');
+    if (link === undefined || link === 'connected') return [];
+    return [
+      {
+        node: id,
+        what: 'the link to its master',
+        live: link,
+        wanted: 'connected',
+        because: 'it falls behind, and a failover to it loses what it does not have',
+        remedy: `its link to the master is '${link}': look at masteruser, masterauth and the log of the node.`,
+      },
+    ];
+  });
+}
+
+function namedMasters(sentinels: readonly NodeView[], about: RuleContext): readonly Wrong[] {
+  const named = sentinels.flatMap((view) => {
+    const master = watchedMaster(view, about);
+    return master === undefined
+      ? []
+      : [
+          {
+            id: view.id,
+            address: `${master.get('ip')}:${master.get('port')}`,
+            flags: master.get('flags') ?? '',
+          },
+        ];
+  });
+  const [first] = named;
+  return named.flatMap(({ id, address, flags }): Wrong[] => {
+    const same = address === first?.address;
+    if (same && flags === 'master') return [];
+    return [
+      {
+        node: id,
+        what: 'its master',
+        live: `${address} (${flags})`,
+        wanted: `${first?.address} (master)`,
+        because:
+          'sentinels that see another master, or a master that is down, send clients to the wrong node',
+        remedy: `it names ${address} (${flags}): wait for the failover to end, or restart it with its rendered file.`,
+      },
+    ];
+  });
+}
+
+function slots(views: readonly NodeView[]): readonly Wrong[] {
+  return views.flatMap(({ id, clusterNodes }): Wrong[] => {
+    if (clusterNodes === undefined) return [];
+    // The sampler keeps a line's fields without the two of its pings.
+    const text = [...clusterNodes].map(([node, rest]) => {
+      const [address, flags, master, epoch, link, ...ranges] = rest.split(' ');
+      return [node, address, flags, master, 0, 0, epoch, link, ...ranges].join(' ');
+    });
+    const served = slotOwners(parseClusterNodes(text.join('\n'))).filter(
+      (owner) => owner !== undefined,
+    ).length;
+    if (served === CLUSTER_SLOTS) return [];
+    return [
+      {
+        node: id,
+        what: 'slots with an owner',
+        live: String(served),
+        wanted: String(CLUSTER_SLOTS),
+        because: 'keys of the other slots can neither be read nor written',
+        remedy: `it knows owners of ${served} slots, ${CLUSTER_SLOTS} must have one: CLUSTER NODES shows which are without.`,
+      },
+    ];
+  });
+}

@@ -1,0 +1,63 @@
+/** Versions of TLS and ciphers that a node must refuse, by its directives and by handshakes that were tried. */
+import { type Demand, judgeDirective, together } from './directive.ts';
+import type { NodeView } from './facts.ts';
+import { type Judged, nodeRule, type RuleContext } from './finding.ts';
+
+export const tlsVersions = nodeRule({
+  id: 'tls-versions',
+  proves: 'no node accepts TLS before 1.2, or a cipher without encryption or without a certificate',
+  of: 'all',
+  judge: (view, about) =>
+    together([
+      ...(view.id.startsWith('redis') ? [directive(view, about)] : []),
+      ...(about.taking.when === 'between' ? [] : [handshakes(view)]),
+    ]),
+});
+
+/** RFC 8996 forbids TLS 1.0 and 1.1. Without the directive OpenSSL's own configuration decides. */
+const PROTOCOLS: Demand = {
+  directive: 'tls-protocols',
+  setting: 'security.tls',
+  wanted: 'TLSv1.2, TLSv1.3 or both',
+  value: 'TLSv1.2 TLSv1.3',
+  because: 'TLS 1.0 and 1.1 are broken (RFC 8996), and without the directive the system decides',
+  holds: (value) =>
+    value !== '' && value.split(' ').every((version) => ['tlsv1.2', 'tlsv1.3'].includes(version)),
+};
+
+const CIPHERS: Demand = {
+  directive: 'tls-ciphers',
+  setting: 'redis.extra',
+  wanted: 'without NULL, EXPORT, RC4, 3DES, MD5 and a lower security level',
+  value: '',
+  because: 'these ciphers can be broken',
+  holds: (value) =>
+    !/(?<![!-])\b(e?NULL|aNULL|EXPORT|EXP|RC4|3?DES|MD5|LOW|ADH|AECDH)\b|SECLEVEL=[01]/i.test(value),
+};
+
+function directive(view: NodeView, about: RuleContext): Judged {
+  if (view.config === undefined) return { wrong: [], checked: 0, missing: 'CONFIG GET' };
+  return together([PROTOCOLS, CIPHERS].map((demand) => judgeDirective(view, about, demand)));
+}
+
+const REFUSED = ['TLSv1', 'TLSv1.1', 'worthless-ciphers'] as const;
+
+function handshakes({ id, ports }: NodeView): Judged {
+  if (ports === undefined) return { wrong: [], checked: 0, missing: 'a connection to its port' };
+  const tried = REFUSED.flatMap((name) => {
+    const live = ports.get(name);
+    return live === undefined ? [] : [{ name, live }];
+  });
+  // Without TLS there is no handshake: `encryption` judges that.
+  const wrong = tried
+    .filter(({ live }) => live.startsWith('accepted'))
+    .map(({ name, live }) => ({
+      node: id,
+      what: `a handshake with ${name}`,
+      live,
+      wanted: 'refused',
+      because: 'the link can be read or changed by others (security.tls)',
+      remedy: `it accepts ${name} (${live}): set tls-protocols "TLSv1.2 TLSv1.3" and leave tls-ciphers to OpenSSL.`,
+    }));
+  return { wrong, checked: tried.length };
+}

@@ -1,0 +1,24 @@
+/** Whether a master that is cut off from its replicas stops taking writes, and how soon. */
+import { directiveRule } from './directive.ts';
+import type { RuleContext } from './finding.ts';
+
+/**
+ * A master of a cluster that is cut off stops by itself, once it has seen no majority for cluster-node-timeout: there the guard is
+ * not demanded.
+ */
+const isCluster = ({ environment }: RuleContext) => environment.topology.kind === 'cluster';
+
+export const writeGuard = directiveRule(
+  'write-guard',
+  'a master that is cut off from its replicas refuses writes',
+  [
+    {
+      directive: 'min-replicas-to-write',
+      setting: 'redis.minReplicasToWrite',
+      wanted: 'at least 1',
+      value: '1',
+      because: 'a master that is cut off goes on acknowledging writes that the failover throws away',
+      holds: (value, about) => Number(value) >= 1 || isCluster(about),
+    },
+  ],
+);

@@ -1,0 +1,90 @@
+/**
+ * For how many seconds of the measured writes a master keeps the stream for a replica that is unreachable (the backlog), or that
+ * copies the data (the output buffer of a replica's connection). Below the time of a restart every such replica copies everything.
+ *
+ * The rate is the fastest second of the trial, of any node. A limit on the output buffer below the backlog has no effect
+ * (`checkClientOutputBufferLimits`, networking.c), and 0 is none.
+ */
+import type { History, ObservationEvent } from '../history.ts';
+import type { Checker } from './checker.ts';
+import { unknown, value } from './selection.ts';
+
+const REPLICA_LIMITS = /(?:slave|replica) (\d+) (\d+) (\d+)/;
+
+interface Held {
+  readonly node: string;
+  readonly directive: string;
+  readonly live: string;
+  readonly seconds: number;
+}
+
+export const replicationBuffers: Checker = {
+  id: 'replication-buffers',
+  proves: 'backlog and output buffer hold the measured writes for as long as a replica may be unreachable',
+  check(history) {
+    const buffers = history.observations.filter(({ from, name }) => from === 'info' && name === 'buffers');
+    const { bytesPerSecond, samples } = fastestSecond(history);
+    if (buffers.length === 0) return unknown('no node reported its backlog and its output buffer');
+    if (samples === 0) return unknown('the growth of the replication stream was not sampled');
+    if (bytesPerSecond === 0)
+      return unknown('nothing was written: there is no rate to compare the buffers with');
+    const held = buffers.flatMap((seen) => heldBy(seen, bytesPerSecond));
+    const [least] = held.toSorted((a, b) => a.seconds - b.seconds);
+    if (least === undefined) return unknown('no node reported a size of its backlog');
+    const { node, directive, live, seconds } = least;
+    const rate = `${Math.round(bytesPerSecond / 1024)} KB/s`;
+    return {
+      validity: 'valid',
+      reasons: [
+        `${node}: ${directive} is '${live}', ${seconds.toFixed(1)} s of the fastest second (${rate})`,
+      ],
+      remedies: [
+        `${node}: ${directive} is '${live}': it must hold 10 s of ${rate}, which is ${Math.ceil(10 * bytesPerSecond)} bytes.`,
+      ],
+      figures: { heldSeconds: value(seconds, 's', samples) },
+    };
+  },
+};
+
+/** Growth of the replication stream over the fastest of all intervals between two samples. */
+function fastestSecond({ observations }: History): {
+  readonly bytesPerSecond: number;
+  readonly samples: number;
+} {
+  const last = new Map<string, { readonly offset: number; readonly atUs: number }>();
+  let bytesPerSecond = 0;
+  let samples = 0;
+  for (const { from, name, node = '', atUs, data } of observations) {
+    const offset = data?.masterReplOffset;
+    if (from !== 'info' || name !== 'sample' || typeof offset !== 'number') continue;
+    const before = last.get(node);
+    last.set(node, { offset, atUs });
+    // Of a node that was started again, or took over, the offset is another one's.
+    if (before === undefined || offset < before.offset || atUs - before.atUs < SHORTEST_US) continue;
+    samples += 1;
+    bytesPerSecond = Math.max(bytesPerSecond, ((offset - before.offset) / (atUs - before.atUs)) * 1e6);
+  }
+  return { bytesPerSecond, samples };
+}
+
+/** Two samples that are closer (the last of a trial comes at once) show the noise of their times. */
+const SHORTEST_US = 500_000;
+
+function heldBy({ node = '', data = {} }: ObservationEvent, bytesPerSecond: number): readonly Held[] {
+  const backlog = Number(data['repl-backlog-size']);
+  if (!Number.isFinite(backlog) || backlog <= 0) return [];
+  const limits = String(data['client-output-buffer-limit'] ?? '');
+  const [, hard = '0', soft = '0', softSeconds = '0'] = REPLICA_LIMITS.exec(limits) ?? [];
+  const held = [
+    { node, directive: 'repl-backlog-size', live: String(backlog), seconds: backlog / bytesPerSecond },
+  ];
+  const output = (bytes: number, more: number) => {
+    if (bytes === 0) return;
+    const seconds = Math.max(bytes, backlog) / bytesPerSecond + more;
+    held.push({ node, directive: 'client-output-buffer-limit', live: limits, seconds });
+  };
+  output(Number(hard), 0);
+  // A soft limit counts only once it has been exceeded for that long.
+  output(Number(soft), Number(softSeconds));
+  return held;
+}

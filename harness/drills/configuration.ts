@@ -1,0 +1,24 @@
+import type { Drill } from './drill.ts';
+
+export const configuration: Drill = {
+  id: 'configuration',
+  title: 'Every node runs as the kit rendered it',
+  family: 'integration',
+  source: 'seed 004 §3, configuration and security; mission A7, A8',
+  safeOutcome:
+    'directives, users, ports and roles of every node are as rendered, before the first trial, between trials and after the last',
+  needs: [],
+  topologies: ['single', 'sentinel', 'cluster'],
+  clients: ['kit'],
+  spansRun: true,
+  workload: { name: 'node-facts', parameters: {} },
+  faults: [],
+  checkers: [
+    ...['drift', 'roles', 'persistence', 'flush', 'eviction', 'write-guard', 'lag-bound', 'promotable'],
+    ...['read-only-replicas', 'quorum', 'failure-detection', 'parallel-syncs', 'encryption', 'tls-versions'],
+    ...['exposure', 'users', 'passwords', 'commands', 'configuration'],
+  ],
+  // The nodes are asked within seconds; a run lasts as long as its trials.
+  boundMs: 30_000,
+  trials: { quick: 1, full: 1 },
+};

@@ -1,0 +1,96 @@
+/**
+ * The facts of every node: what the kit rendered for it and what it says of itself, so that criteria judge what runs and not what a
+ * file asks for. Looks, and changes nothing; no password and no hash of one is recorded (`redaction.ts`).
+ *
+ *   open ─▶ the rendered files, once ─▶ take('start'), take('between') after trials, take('end')
+ *
+ * Each taking begins with the observation `taking`; the facts behind it belong to it. A node that does not answer is the fact
+ * `unanswered`. Where somebody else runs the servers, only INFO and ROLE are asked.
+ */
+import type { Environment } from '../../../infra/environment.ts';
+import { nodesOf, type TopologyNode } from '../../../infra/topology.ts';
+import type { SamplerContext } from '../sampler.ts';
+import { plainText, portFields } from './ports.ts';
+import { Redaction } from './redaction.ts';
+import { type Asking, type Fact, redisFacts, sharedFacts } from './redis.ts';
+import { type Fields, renderedDirectives, userFields } from './rendered.ts';
+import { sentinelFacts } from './sentinel.ts';
+
+/** When the facts were taken. Ports and classes of commands are asked at the start and at the end alone. */
+export type TakingTime = 'start' | 'between' | 'end';
+
+export interface NodeFacts {
+  /** Asks every node once. Never throws: what cannot be asked is recorded as such. */
+  take(when: TakingTime): Promise<void>;
+}
+
+export async function openNodeFacts({ environment, clock, recorder }: SamplerContext): Promise<NodeFacts> {
+  const redaction = new Redaction();
+  const record = (node: string | undefined, { name, data }: Fact) =>
+    recorder.record({
+      type: 'observe',
+      from: 'node',
+      name,
+      ...(node !== undefined && { node }),
+      atUs: clock.nowUs(),
+      data,
+    });
+  for (const [node, files] of (await environment.rendered?.()) ?? []) {
+    record(node, { name: 'rendered', data: renderedDirectives(files, redaction) });
+    record(node, { name: 'rendered-users', data: userFields(files.users.split('\n'), redaction) });
+  }
+  let takings = 0;
+  return {
+    async take(when) {
+      takings += 1;
+      record(undefined, { name: 'taking', data: { when, number: takings } });
+      const asking: Asking = {
+        redaction,
+        isWhole: when !== 'between',
+        isCluster: environment.cluster !== undefined,
+      };
+      const facts = await Promise.all(
+        nodesOf(environment.topology).map(async (node) => ({
+          node: node.id,
+          facts: await factsOfNode(environment, node, asking),
+        })),
+      );
+      for (const { node, facts: found } of facts) for (const fact of found) record(node, fact);
+      if (!asking.isWhole || environment.substrate === 'attached') return;
+      const configs = new Map(
+        facts.map(({ node, facts: found }) => [node, found.find(({ name }) => name === 'config')?.data]),
+      );
+      for (const { node, fact } of await portFacts(environment, configs)) record(node, fact);
+    },
+  };
+}
+
+async function factsOfNode(
+  environment: Environment,
+  node: TopologyNode,
+  asking: Asking,
+): Promise<readonly Fact[]> {
+  try {
+    const admin = await environment.admin(node.id);
+    if (environment.substrate === 'attached') return await sharedFacts(admin);
+    return node.role === 'redis'
+      ? await redisFacts(admin, asking)
+      : await sentinelFacts(admin, environment.endpoints.serviceName, asking);
+  } catch (error) {
+    return [{ name: 'unanswered', data: { error: error instanceof Error ? error.message : String(error) } }];
+  }
+}
+
+/** The port of each node, and the plain port beside it where a node with TLS has one: CONFIG SET port opens it in a running server. */
+async function portFacts(environment: Environment, configs: ReadonlyMap<string, Fields | undefined>) {
+  const isTls = environment.endpoints.tls !== undefined;
+  const nodes = await environment.status().catch(() => []);
+  return Promise.all(
+    nodes.map(async ({ id, address }) => {
+      const data = { ...(await portFields(address, isTls)) };
+      const beside = Number(configs.get(id)?.port ?? 0);
+      if (isTls && beside > 0) data.besides = await plainText({ host: address.host, port: beside });
+      return { node: id, fact: { name: 'ports', data } };
+    }),
+  );
+}

@@ -1,0 +1,69 @@
+/**
+ * What a port accepts: plain text, and each version of TLS by itself, with the cipher that was agreed on. Handshakes only; no
+ * command is sent but PING, which a node refuses without a user.
+ */
+import { connect as connectPlain } from 'node:net';
+import { connect as connectTls, type SecureVersion } from 'node:tls';
+import type { Address } from '../../../infra/topology.ts';
+
+/** Enough for a handshake on a busy machine; a port that drops packets costs it once. */
+const BOUND_MS = 2_000;
+
+const VERSIONS: readonly SecureVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
+
+/** Offered with the security level of OpenSSL off, so that the server's own limits are seen and not this client's. */
+const ANY_CIPHER = 'ALL:@SECLEVEL=0';
+/** Without encryption, or without a certificate: nobody has to break them. */
+const WORTHLESS_CIPHERS = 'eNULL:aNULL:@SECLEVEL=0';
+
+/** Fields: `plain`, and with TLS one for each version and `worthless-ciphers`; values `refused`, `accepted …` or `no answer`. */
+export async function portFields(address: Address, isTls: boolean): Promise<Record<string, string>> {
+  const probes: readonly (readonly [string, Promise<string>])[] = [
+    ['plain', plainText(address)],
+    ...(isTls
+      ? [
+          ...VERSIONS.map((version) => [version, handshake(address, version, version, ANY_CIPHER)] as const),
+          ['worthless-ciphers', handshake(address, 'TLSv1', 'TLSv1.2', WORTHLESS_CIPHERS)] as const,
+        ]
+      : []),
+  ];
+  return Object.fromEntries(
+    await Promise.all(probes.map(async ([name, probe]) => [name, await probe] as const)),
+  );
+}
+
+/** Whether a server replies to a line of text. A TLS port closes the connection instead. */
+export function plainText({ host, port }: Address): Promise<string> {
+  return settled((settle) => {
+    const socket = connectPlain({ host, port }, () => socket.write('PING\r\n'));
+    socket.on('data', (data) => settle(/^[+-]/.test(data.toString('latin1')) ? 'accepted' : 'refused'));
+    socket.on('close', () => settle('refused'));
+    socket.on('error', () => settle('refused'));
+    return socket;
+  });
+}
+
+function handshake(
+  { host, port }: Address,
+  minVersion: SecureVersion,
+  maxVersion: SecureVersion,
+  ciphers: string,
+): Promise<string> {
+  return settled((settle) => {
+    const options = { host, port, minVersion, maxVersion, ciphers, rejectUnauthorized: false };
+    const socket = connectTls(options, () => settle(`accepted ${socket.getCipher().name}`));
+    socket.on('close', () => settle('refused'));
+    socket.on('error', () => settle('refused'));
+    return socket;
+  });
+}
+
+function settled(open: (settle: (outcome: string) => void) => { destroy(): void }): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const timer = setTimeout(() => resolve('no answer'), BOUND_MS);
+  const socket = open(resolve);
+  return promise.finally(() => {
+    clearTimeout(timer);
+    socket.destroy();
+  });
+}

@@ -1,0 +1,125 @@
+/** Facts of a Redis node: every directive, every user, the classes of commands, its role, and its place in a cluster. */
+import type { Redis } from 'ioredis';
+import { SECRET_DIRECTIVES } from '../../../infra/directive-values.ts';
+import { parseInfo } from '../../redis-info.ts';
+import type { Redaction } from './redaction.ts';
+import { type Fields, userFields } from './rendered.ts';
+import { type Command, pairsOf, type Reply, repliesOf, wordsOf } from './replies.ts';
+
+/** One fact of a node: the name of the observation, and its fields. */
+export interface Fact {
+  readonly name: string;
+  readonly data: Fields;
+}
+
+/** Fields of INFO that criteria read, and those that name the server. Others are counters, which the trials sample. */
+const INFO_FIELDS = new Set(
+  `redis_version valkey_version server_name redis_mode run_id tcp_port uptime_in_seconds role maxclients used_memory
+  maxmemory maxmemory_policy mem_allocator loading aof_enabled aof_last_write_status aof_last_bgrewrite_status
+  rdb_last_bgsave_status master_replid master_repl_offset repl_backlog_active repl_backlog_size connected_slaves
+  min_slaves_good_slaves master_link_status master_host master_port slave_priority slave_read_only replica_announced
+  cluster_enabled listener0 listener1 listener2`.split(/\s+/),
+);
+
+export interface Asking {
+  readonly redaction: Redaction;
+  /** The whole record, or what may change between two trials. */
+  readonly isWhole: boolean;
+  readonly isCluster: boolean;
+}
+
+/** @throws the error of the connection; a command that is refused becomes the fact `refused` */
+export async function redisFacts(redis: Redis, asking: Asking): Promise<readonly Fact[]> {
+  const { redaction, isCluster } = asking;
+  const commands: readonly Command[] = [
+    ['CONFIG', 'GET', '*'],
+    ['ACL', 'LIST'],
+    ['INFO'],
+    ['ROLE'],
+    ...(isCluster ? ([['CLUSTER', 'NODES']] as const) : []),
+  ];
+  const facts = await factsOf(redis, commands, (command, value) => {
+    if (command === 'CONFIG GET') return { name: 'config', data: configFields(pairsOf(value), redaction) };
+    if (command === 'ACL LIST') return { name: 'users', data: userFields(wordsOf(value), redaction) };
+    if (command === 'INFO') return { name: 'info', data: infoFields(String(value)) };
+    if (command === 'ROLE') return { name: 'role', data: roleFields(value) };
+    return { name: 'cluster-nodes', data: clusterFields(String(value)) };
+  });
+  return asking.isWhole ? [...facts, ...(await commandClasses(redis))] : facts;
+}
+
+/** What anybody may ask who may use the node at all: its INFO and its ROLE. */
+export async function sharedFacts(redis: Redis): Promise<readonly Fact[]> {
+  return factsOf(redis, [['INFO'], ['ROLE']], (command, value) =>
+    command === 'INFO'
+      ? { name: 'info', data: infoFields(String(value)) }
+      : { name: 'role', data: roleFields(value) },
+  );
+}
+
+/** Asks, and makes a fact of each reply. */
+export async function factsOf(
+  redis: Redis,
+  commands: readonly Command[],
+  factOf: (command: string, value: unknown) => Fact | readonly Fact[],
+): Promise<readonly Fact[]> {
+  const replies = await repliesOf(redis, commands);
+  const named = commands.map((command) => command.slice(0, 2).join(' '));
+  return replies.flatMap((reply: Reply, i): Fact | readonly Fact[] => {
+    const command = named[i] ?? '';
+    if (reply.ok) return factOf(command, reply.value);
+    return { name: 'refused', data: { command, error: reply.error } };
+  });
+}
+
+/** Commands by category of the ACL, as this server has them. */
+export async function commandClasses(redis: Redis): Promise<readonly Fact[]> {
+  const [categories] = await repliesOf(redis, [['ACL', 'CAT']]);
+  if (categories === undefined || !categories.ok) return [];
+  const names = wordsOf(categories.value);
+  const replies = await repliesOf(
+    redis,
+    names.map((name) => ['ACL', 'CAT', name] as const),
+  );
+  const data: Record<string, string> = {};
+  for (const [i, name] of names.entries()) {
+    const reply = replies[i];
+    if (reply?.ok === true) data[name] = [...wordsOf(reply.value)].sort().join(' ');
+  }
+  return [{ name: 'classes', data }];
+}
+
+export function infoFields(text: string): Fields {
+  return Object.fromEntries(Object.entries(parseInfo(text)).filter(([field]) => INFO_FIELDS.has(field)));
+}
+
+function configFields(pairs: readonly (readonly [string, string])[], redaction: Redaction): Fields {
+  return Object.fromEntries(
+    pairs.map(([name, value]) => [name, isSecret(name) ? redaction.digest(value) : value]),
+  );
+}
+
+/** `primaryauth` is Valkey's name for masterauth. */
+function isSecret(name: string): boolean {
+  return SECRET_DIRECTIVES.has(name) || name === 'primaryauth';
+}
+
+/** `[master, offset, replicas]` or `[slave, host, port, state, offset]`. */
+function roleFields(value: unknown): Fields {
+  const [role, ...rest] = Array.isArray(value) ? (value as readonly unknown[]) : [];
+  if (role === 'master') return { role: 'master', replicas: wordsOf(rest[1]).length };
+  const [host, port, link] = rest.map(String);
+  return { role: String(role), host: host ?? '', port: Number(port), link: link ?? '' };
+}
+
+/** Lines of CLUSTER NODES by node id. Ping times are left out. */
+function clusterFields(text: string): Fields {
+  const fields: Record<string, string> = {};
+  for (const line of text.split('\n')) {
+    const [id = '', address = '', flags = '', master = '', , , epoch = '', link = '', ...slots] = line
+      .trim()
+      .split(' ');
+    if (id !== '') fields[id] = [address, flags, master, epoch, link, ...slots].join(' ');
+  }
+  return fields;
+}

@@ -1,0 +1,30 @@
+/** The files that the kit renders for a node, as fields of an observation: directives by name, users by name. No passwords. */
+import { directivesOf, SECRET_DIRECTIVES } from '../../../infra/directive-values.ts';
+import type { RenderedNode } from '../../../infra/environment.ts';
+import type { Redaction } from './redaction.ts';
+
+export type Fields = Readonly<Record<string, string | number | boolean | null>>;
+
+export function renderedDirectives({ conf }: RenderedNode, redaction: Redaction): Fields {
+  const fields: Record<string, string> = {};
+  for (const [name, value] of directivesOf(conf)) {
+    fields[name] = SECRET_DIRECTIVES.has(name) ? redactLast(value, redaction) : value;
+  }
+  return fields;
+}
+
+/** `sentinel auth-pass mymaster secret`: the password is the last argument. */
+function redactLast(value: string, redaction: Redaction): string {
+  const space = value.lastIndexOf(' ');
+  return value.slice(0, space + 1) + redaction.digest(value.slice(space + 1));
+}
+
+/** The lines `user <name> <rules>` of an ACL file, or of the reply to ACL LIST. */
+export function userFields(lines: readonly string[], redaction: Redaction): Fields {
+  const fields: Record<string, string> = {};
+  for (const line of lines) {
+    const [, name, rules] = /^user (\S+) ?(.*)$/.exec(line.trim()) ?? [];
+    if (name !== undefined && rules !== undefined) fields[name] = redaction.rules(rules);
+  }
+  return fields;
+}

@@ -1,0 +1,33 @@
+/** Several commands to one node in one round trip; each reply for itself, so that a command that is denied costs no other fact. */
+import type { Redis } from 'ioredis';
+
+export type Command = readonly [string, ...string[]];
+
+export type Reply =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: string };
+
+export async function repliesOf(redis: Redis, commands: readonly Command[]): Promise<readonly Reply[]> {
+  const pipeline = redis.pipeline();
+  for (const [command, ...args] of commands) pipeline.call(command, ...args);
+  const replies = (await pipeline.exec()) ?? [];
+  return commands.map((_command, i): Reply => {
+    const [error, value] = replies[i] ?? [new Error('no reply'), undefined];
+    return error === null ? { ok: true, value } : { ok: false, error: error.message };
+  });
+}
+
+/** A flat RESP2 list of names and values. */
+export function pairsOf(value: unknown): readonly (readonly [string, string])[] {
+  const flat = Array.isArray(value) ? value.map(String) : [];
+  return flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1] ?? ''] as const] : []));
+}
+
+/** A list of RESP2 lists of names and values: SENTINEL REPLICAS and its like. */
+export function recordsOf(value: unknown): readonly (readonly (readonly [string, string])[])[] {
+  return Array.isArray(value) ? value.map(pairsOf) : [];
+}
+
+export function wordsOf(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.map(String) : [];
+}

@@ -1,0 +1,67 @@
+/** Facts of a sentinel: every master that it watches, with the replicas and sentinels it knows, its own settings and users. */
+import type { Redis } from 'ioredis';
+import type { Redaction } from './redaction.ts';
+import { type Asking, commandClasses, type Fact, factsOf, infoFields } from './redis.ts';
+import { type Fields, userFields } from './rendered.ts';
+import { pairsOf, recordsOf, wordsOf } from './replies.ts';
+
+/** Moving figures of SENTINEL MASTER and its like: they differ at every look and say nothing of the configuration. */
+const MOVING =
+  /^(last-|info-refresh|link-|role-reported-time|voted-|slave-repl-offset|replica-repl-offset|s-down-time|o-down-time)/;
+
+export async function sentinelFacts(
+  redis: Redis,
+  service: string,
+  { redaction, isWhole }: Asking,
+): Promise<readonly Fact[]> {
+  const facts = await factsOf(
+    redis,
+    [
+      ['SENTINEL', 'MASTERS'],
+      ['SENTINEL', 'REPLICAS', service],
+      ['SENTINEL', 'SENTINELS', service],
+      ['SENTINEL', 'CONFIG', 'GET', '*'],
+      ['SENTINEL', 'CKQUORUM', service],
+      ['ACL', 'LIST'],
+      ['INFO'],
+    ],
+    factOfReply(redaction),
+  );
+  return isWhole ? [...facts, ...(await commandClasses(redis))] : facts;
+}
+
+function factOfReply(redaction: Redaction) {
+  const each = (name: string, value: unknown): readonly Fact[] => {
+    const records = recordsOf(value).map((pairs) => ({ name, data: steady(pairs) }));
+    // A list without an entry is a fact as well: the sentinel knows none.
+    return [{ name: `${name}-count`, data: { count: records.length } }, ...records];
+  };
+  return (command: string, value: unknown): Fact | readonly Fact[] => {
+    switch (command) {
+      case 'SENTINEL MASTERS':
+        return each('sentinel-master', value);
+      case 'SENTINEL REPLICAS':
+        return each('sentinel-replica', value);
+      case 'SENTINEL SENTINELS':
+        return each('sentinel-peer', value);
+      case 'SENTINEL CONFIG':
+        return { name: 'sentinel-config', data: settings(pairsOf(value), redaction) };
+      case 'SENTINEL CKQUORUM':
+        return { name: 'sentinel-quorum', data: { reply: String(value) } };
+      case 'ACL LIST':
+        return { name: 'users', data: userFields(wordsOf(value), redaction) };
+      default:
+        return { name: 'info', data: infoFields(String(value)) };
+    }
+  };
+}
+
+function steady(pairs: readonly (readonly [string, string])[]): Fields {
+  return Object.fromEntries(pairs.filter(([name]) => !MOVING.test(name)));
+}
+
+function settings(pairs: readonly (readonly [string, string])[], redaction: Redaction): Fields {
+  return Object.fromEntries(
+    pairs.map(([name, value]) => [name, name === 'sentinel-pass' ? redaction.digest(value) : value]),
+  );
+}

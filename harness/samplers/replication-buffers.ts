@@ -1,0 +1,27 @@
+/** Sizes of what a Redis node keeps for its replicas, once at the start of a trial; `replication-buffers` compares them with the writes. */
+import type { Sampler, SamplerContext } from './sampler.ts';
+
+const DIRECTIVES = ['repl-backlog-size', 'client-output-buffer-limit'] as const;
+
+/** Resolves when every node has answered, or has not. Somebody else's nodes are not asked: CONFIG is not sent to them. */
+export async function sampleReplicationBuffers({
+  environment,
+  clock,
+  recorder,
+}: SamplerContext): Promise<Sampler> {
+  const ask = async (node: string) => {
+    try {
+      const flat = (await (await environment.admin(node)).call('CONFIG', 'GET', ...DIRECTIVES)) as string[];
+      const data = Object.fromEntries(
+        flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1] ?? '']] : [])),
+      );
+      recorder.record({ type: 'observe', from: 'info', name: 'buffers', node, atUs: clock.nowUs(), data });
+    } catch {
+      // Down or hung: the gap is the sample.
+    }
+  };
+  if (environment.substrate !== 'attached') {
+    await Promise.all(environment.topology.redis.map(({ id }) => ask(id)));
+  }
+  return { stop: async () => undefined };
+}

@@ -1,0 +1,72 @@
+/**
+ * The trial that spans a run: the nodes are asked for their configuration before the first of the other trials, after each, and after
+ * the last. Every run has it, whatever drills were asked for; `kit drill configuration` has no other.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Environment } from '../../infra/environment.ts';
+import type { Clock } from '../clock.ts';
+import { configuration } from '../drills/configuration.ts';
+import type { TrialRecord } from '../evidence/manifest.ts';
+import { openRecorder } from '../recorder.ts';
+import { openNodeFacts } from '../samplers/node-facts/index.ts';
+import { missingAfter } from './wholeness.ts';
+
+/** As before any other trial. What is not whole by then is recorded as it is, and judged. */
+const WHOLE_BOUND_MS = 15_000;
+
+export interface ConfigurationTrialRequest {
+  readonly environment: Environment;
+  /** The run folder. */
+  readonly dir: string;
+  readonly clock: Clock;
+  readonly seed: number;
+  readonly signal: AbortSignal;
+}
+
+export interface ConfigurationTrial {
+  /** Asks the nodes between two trials. */
+  takeBetween(): Promise<void>;
+  /** Asks them a last time and closes the history. */
+  end(): Promise<TrialRecord>;
+}
+
+/** Asks the nodes a first time. */
+export async function openConfigurationTrial(
+  request: ConfigurationTrialRequest,
+): Promise<ConfigurationTrial> {
+  const { environment, dir, clock, seed, signal } = request;
+  const startedUs = clock.nowUs();
+  const file = `trials/${configuration.id}-1/events.jsonl`;
+  const recorder = openRecorder(join(dir, file));
+  const record = (status: TrialRecord['status'], reason?: string): TrialRecord => ({
+    drill: configuration.id,
+    trial: 1,
+    status,
+    ...(reason !== undefined && { reason }),
+    seed,
+    clients: configuration.clients,
+    files: existsSync(join(dir, file)) ? [file] : [],
+    startedUs,
+    endedUs: clock.nowUs(),
+  });
+  const facts = await openNodeFacts({ environment, clock, recorder });
+  await facts.take('start');
+  return {
+    takeBetween: () => facts.take('between'),
+    async end() {
+      try {
+        // After the last fault the sentinels may still be at work: what the nodes are then is no configuration.
+        if (environment.topology.environment.topology.kind !== 'single') {
+          await missingAfter(environment, { boundMs: WHOLE_BOUND_MS, signal });
+        }
+        await facts.take('end');
+        await recorder.close();
+        return record('completed');
+      } catch (error) {
+        await recorder.close().catch(() => undefined);
+        return record('failed', error instanceof Error ? error.message : String(error));
+      }
+    },
+  };
+}

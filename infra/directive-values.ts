@@ -1,0 +1,120 @@
+/**
+ * Directives in one form, so that the value in a file and the value that CONFIG GET reports can be compared. Pure.
+ *
+ *   `maxmemory 2gb`              → `2147483648`
+ *   `tls-protocols "TLSv1.3 TLSv1.2"` → `tlsv1.2 tlsv1.3`
+ *   `slave-priority 0`           → `replica-priority`, `0`
+ *
+ * Left out: whether a value is allowed (the lint says that).
+ */
+import { parseBytes } from '../config/units.ts';
+import { parseConf } from './conf-text.ts';
+import { DIRECTIVE_DEFAULTS } from './directive-defaults.ts';
+import { REDIS_DIRECTIVES } from './directives.ts';
+import type { ServerFamily } from './server-version.ts';
+
+/** Names that newer servers report beside the one that the files use. */
+const LATER_NAMES: Readonly<Record<string, string>> = {
+  primaryauth: 'masterauth',
+  primaryuser: 'masteruser',
+  'commandlog-execution-slower-than': 'slowlog-log-slower-than',
+  'commandlog-slow-execution-max-len': 'slowlog-max-len',
+  aof_rewrite_cpulist: 'aof-rewrite-cpulist',
+  bgsave_cpulist: 'bgsave-cpulist',
+  bio_cpulist: 'bio-cpulist',
+  server_cpulist: 'server-cpulist',
+};
+
+/** Directives whose value is a state of the running system: who follows whom is not configuration. */
+export const STATE_DIRECTIVES: ReadonlySet<string> = new Set(['replicaof']);
+
+/** Directives of redis.conf and sentinel.conf whose last argument is a password. */
+export const SECRET_DIRECTIVES: ReadonlySet<string> = new Set([
+  'masterauth',
+  'requirepass',
+  'tls-key-file-pass',
+  'tls-client-key-file-pass',
+  'sentinel auth-pass',
+  'sentinel sentinel-pass',
+]);
+
+/** The one name of a directive that has several. */
+export function canonicalName(name: string): string {
+  const lower = name.toLowerCase();
+  return LATER_NAMES[lower] ?? REDIS_DIRECTIVES.get(lower)?.aliasOf ?? lower;
+}
+
+/** A value in one form: sizes in bytes, switches and choices in lower case, lists in one order. @param name canonical */
+export function canonicalValue(name: string, value: string): string {
+  const words = value
+    .trim()
+    .split(/\s+/)
+    .filter((word) => word !== '' && word !== '""');
+  if (name === 'client-output-buffer-limit') return outputBufferLimits(words);
+  if (name === 'notify-keyspace-events') return [...value.replace('A', 'g$lshzxetd')].sort().join('');
+  if (SORTED.has(name))
+    return words
+      .map((word) => word.toLowerCase())
+      .sort()
+      .join(' ');
+  const isPath = REDIS_DIRECTIVES.get(name)?.value.kind === 'text';
+  return words.map((word) => inBytes(word) ?? (isPath ? word : word.toLowerCase())).join(' ');
+}
+
+/** Lists whose order means nothing. */
+const SORTED: ReadonlySet<string> = new Set(['tls-protocols', 'bind']);
+
+/** A word with a unit in bytes; undefined where it has none. */
+function inBytes(word: string): string | undefined {
+  if (!/^\d+[a-z]+$/i.test(word)) return undefined;
+  const size = parseBytes(word);
+  return size === undefined ? undefined : String(size);
+}
+
+/** Class, hard limit, soft limit, seconds; a class that is not named keeps its default. */
+function outputBufferLimits(words: readonly string[]): string {
+  const limits = new Map<string, string>();
+  const byDefault = DIRECTIVE_DEFAULTS.redis.get('client-output-buffer-limit')?.split(' ') ?? [];
+  for (const all of [byDefault, words]) {
+    for (let i = 0; i + 3 < all.length; i += 4) {
+      const [kind = '', ...numbers] = all.slice(i, i + 4);
+      const canonical = kind.toLowerCase() === 'slave' ? 'replica' : kind.toLowerCase();
+      limits.set(canonical, numbers.map((word) => inBytes(word) ?? word).join(' '));
+    }
+  }
+  return [...limits]
+    .map(([kind, numbers]) => `${kind} ${numbers}`)
+    .sort()
+    .join(' ');
+}
+
+/** The value without a line in the file; undefined for a directive that the table does not have. @param name canonical */
+export function defaultValue(name: string, family: ServerFamily): string | undefined {
+  const value = DIRECTIVE_DEFAULTS[family].get(name);
+  return value === undefined ? undefined : canonicalValue(name, value);
+}
+
+/** Directives of a file by canonical name, with their arguments as one text. Repeated lines of a list are one list. */
+export function directivesOf(conf: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const { name, args } of parseConf(conf)) {
+    if (name === undefined) continue;
+    const canonical = canonicalName(name);
+    const value = args.join(' ');
+    const before = REDIS_DIRECTIVES.get(canonical)?.repeatable === true ? found.get(canonical) : undefined;
+    found.set(canonical, before === undefined || value === '' ? value : `${before} ${value}`.trim());
+  }
+  return found;
+}
+
+/** What CONFIG GET reports, by canonical name. Several names of one directive have one value. */
+export function reportedDirectives(
+  reported: Iterable<readonly [string, string]>,
+): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const [name, value] of reported) {
+    const canonical = canonicalName(name);
+    found.set(canonical, canonicalValue(canonical, value));
+  }
+  return found;
+}

@@ -1,0 +1,239 @@
+import { describe, expect, it } from 'vitest';
+import type { EnvironmentConfig } from '../../../../config/schema.ts';
+import { nodeCheckers } from '../../../../harness/checkers/nodes/index.ts';
+import type { Finding } from '../../../../harness/checkers/selection.ts';
+import { context, environment, history, number } from '../by-hand.ts';
+import { healthyNodes, type Planted } from './by-hand.ts';
+import { CLUSTER, config, ENCRYPTED, master, type Over, RED, SINGLE } from './planted.ts';
+
+/** Asked only of topologies that have replicas: config/gates.yaml. */
+const REPLICATION_RULES = new Set(['quorum', 'parallel-syncs', 'failure-detection', 'roles', 'write-guard']);
+
+function check(id: string, planted: readonly Planted[] = [], over: Over = {}): Finding {
+  return checked(id, environment(over), healthyNodes(environment(over), planted));
+}
+
+function checked(id: string, config: EnvironmentConfig, events: ReturnType<typeof healthyNodes>): Finding {
+  const checker = nodeCheckers.find((one) => one.id === id);
+  if (checker === undefined) throw new Error(`no checker ${id}`);
+  return checker.check(history(events), context({ environment: config, drill: 'configuration' }));
+}
+
+const figureOf = (id: string) => (id === 'failure-detection' ? 'electionRetryMs' : 'wrong');
+
+describe('the facts of a healthy environment', () => {
+  it.each(nodeCheckers.map(({ id }) => id))('have nothing that %s finds wrong', (id) => {
+    for (const [name, over] of Object.entries({
+      sentinel: {},
+      encrypted: ENCRYPTED,
+      cluster: CLUSTER,
+      single: SINGLE,
+    })) {
+      // Asked only where the kind of topology has them, or where encryption is promised: config/gates.yaml.
+      if (name !== 'encrypted' && (id === 'encryption' || id === 'tls-versions')) continue;
+      if (name === 'single' && REPLICATION_RULES.has(id)) continue;
+      if (name === 'cluster' && (id === 'quorum' || id === 'parallel-syncs')) continue;
+      const finding = check(id, [], over);
+      expect(finding, `${id} on ${name}`).toMatchObject({ validity: 'valid' });
+      if (figureOf(id) === 'wrong') expect(number(finding, 'wrong'), `${id} on ${name}`).toBe(0);
+    }
+  });
+});
+
+describe('a value on a node that is not as it must be', () => {
+  it.each(RED.map(([id, planted, reason, remedy, over]) => ({ id, planted, reason, remedy, over })))(
+    'turns $id: $planted.node $planted.name $planted.data',
+    ({ id, planted, reason, remedy, over }) => {
+      const finding = check(id, [planted], over);
+      expect(finding.validity).toBe('invalid');
+      expect(number(finding, 'wrong')).toBeGreaterThanOrEqual(1);
+      expect(finding.reasons.join('\n')).toMatch(reason);
+      expect(finding.remedies?.join('\n')).toMatch(remedy);
+    },
+  );
+
+  it('counts once although every taking shows it, and names the first', () => {
+    const finding = check('flush', [config({ appendfsync: 'no' })]);
+    expect(number(finding, 'wrong')).toBe(1);
+    expect(finding.reasons).toEqual([expect.stringContaining('at the start of the run')]);
+  });
+
+  it('counts where only a taking between two trials shows it', () => {
+    const finding = check('flush', [{ ...config({ appendfsync: 'no' }), when: 'between' }]);
+    expect(finding.reasons).toEqual([expect.stringContaining('after trial 1')]);
+  });
+
+  it('is the longest retry and the shortest detection of all sentinels', () => {
+    const slow = check('failure-detection', [master({ 'failover-timeout': '60000' })]);
+    expect(number(slow, 'electionRetryMs')).toBe(121_000);
+    expect(slow.reasons.join()).toMatch(
+      /electionRetryMs: sentinel-2: .*failover-timeout is '60000', rendered '5000'/,
+    );
+    expect(slow.remedies?.join()).toMatch(/electionRetryMs: sentinel-2: .*SENTINEL SET mymaster/);
+    const fast = check('failure-detection', [master({ 'down-after-milliseconds': '100' })]);
+    expect(number(fast, 'detectionMs')).toBe(100);
+    expect(number(fast, 'electionRetryMs')).toBe(11_000);
+    const cluster = check('failure-detection', [config({ 'cluster-node-timeout': '15000' })], CLUSTER);
+    expect(number(cluster, 'electionRetryMs')).toBe(75_000);
+    expect(cluster.remedies?.join()).toMatch(/cluster-node-timeout is '15000', rendered '5000'/);
+  });
+
+  it('is a directive that no table knows and that one node has otherwise than the others', () => {
+    const on = (node: string, value: string) => config({ 'a-later-directive': value }, node);
+    const same = ['redis-1', 'redis-2', 'redis-3'].map((node) => on(node, '1'));
+    expect(check('drift', same).validity).toBe('valid');
+    const finding = check('drift', [...same, on('redis-2', '2')]);
+    expect(finding.reasons).toEqual([
+      expect.stringMatching(/redis-2: a-later-directive is '2'.*rendered '1'/),
+    ]);
+  });
+
+  it('is wrong in the rendered file as well, and then the file is named', () => {
+    const rendered: readonly (readonly [string, Over, RegExp])[] = [
+      [
+        'persistence',
+        { redis: { appendonly: false, save: [] } },
+        /as rendered: set redis\.appendonly, redis\.save/,
+      ],
+      ['persistence', { redis: { extra: { appendonly: 'no', save: '""' } } }, /redis\.appendonly/],
+      ['flush', { redis: { appendfsync: 'no' } }, /as rendered: set redis\.appendfsync/],
+      [
+        'eviction',
+        { redis: { extra: { 'maxmemory-policy': 'noeviction' } } },
+        /as rendered: set redis\.maxmemoryPolicy/,
+      ],
+      ['write-guard', { redis: { minReplicasToWrite: 0 } }, /as rendered: set redis\.minReplicasToWrite/],
+      [
+        'lag-bound',
+        { redis: { minReplicasMaxLagSeconds: 60 } },
+        /as rendered: set redis\.minReplicasMaxLagSeconds/,
+      ],
+      ['promotable', { redis: { extra: { 'replica-priority': '0' } } }, /as rendered: set redis\.extra/],
+      ['quorum', { topology: { quorum: 3 } }, /as rendered: set topology\.quorum/],
+      ['quorum', { topology: { sentinels: 2, quorum: 2 } }, /topology\.sentinels/],
+      ['parallel-syncs', { sentinel: { parallelSyncs: 3 } }, /as rendered: set sentinel\.parallelSyncs/],
+      ['encryption', { promises: { encryption: true } }, /port is '6379', as rendered: set security\.tls/],
+    ];
+    for (const [id, over, remedy] of rendered) {
+      const finding = check(id, [], over);
+      expect(finding.validity, id).toBe('invalid');
+      expect(finding.remedies?.join(' '), id).toMatch(remedy);
+      expect(check('drift', [], over).validity, `${id}: the node runs what was rendered`).toBe('valid');
+    }
+  });
+
+  it('is none where durable writes are backed by the majority of a cluster, or by snapshots alone', () => {
+    expect(check('write-guard', [], CLUSTER).validity).toBe('valid');
+    expect(check('persistence', [], { redis: { appendonly: false } }).validity).toBe('valid');
+  });
+});
+
+/** The fact that each checker stands on, on a node whose silence it must notice. */
+const STANDS_ON: Readonly<Record<string, readonly Pick<Planted, 'node' | 'name'>[]>> = {
+  drift: [
+    { node: 'redis-2', name: 'config' },
+    { node: 'redis-2', name: 'users' },
+    { node: 'sentinel-2', name: 'sentinel-master-count' },
+    { node: 'sentinel-2', name: 'sentinel-config' },
+  ],
+  roles: [{ node: 'redis-2', name: 'role' }],
+  persistence: [
+    { node: 'redis-2', name: 'config' },
+    { node: 'redis-2', name: 'info' },
+  ],
+  flush: [{ node: 'redis-2', name: 'config' }],
+  eviction: [{ node: 'redis-2', name: 'config' }],
+  'write-guard': [{ node: 'redis-2', name: 'config' }],
+  'lag-bound': [{ node: 'redis-2', name: 'config' }],
+  promotable: [{ node: 'redis-2', name: 'config' }],
+  'read-only-replicas': [{ node: 'redis-2', name: 'config' }],
+  quorum: [{ node: 'sentinel-2', name: 'sentinel-master-count' }],
+  'failure-detection': [{ node: 'sentinel-2', name: 'sentinel-master-count' }],
+  'parallel-syncs': [{ node: 'sentinel-2', name: 'sentinel-master-count' }],
+  encryption: [
+    { node: 'redis-2', name: 'ports' },
+    { node: 'sentinel-2', name: 'ports' },
+    { node: 'redis-2', name: 'config' },
+  ],
+  'tls-versions': [{ node: 'redis-2', name: 'ports' }],
+  exposure: [
+    { node: 'redis-2', name: 'config' },
+    { node: 'sentinel-2', name: 'info' },
+  ],
+  users: [{ node: 'sentinel-2', name: 'users' }],
+  passwords: [
+    { node: 'redis-2', name: 'users' },
+    { node: 'redis-2', name: 'classes' },
+  ],
+  commands: [
+    { node: 'redis-2', name: 'users' },
+    { node: 'redis-2', name: 'classes' },
+  ],
+};
+
+describe('a fact that is not there', () => {
+  const over = ENCRYPTED;
+  /** Without the count, the entries of the list do not come either. */
+  const gone = (fact: Pick<Planted, 'node' | 'name'>): readonly Planted[] =>
+    fact.name === 'sentinel-master-count' ? [fact, { ...fact, name: 'sentinel-master' }] : [fact];
+
+  it.each(nodeCheckers.map(({ id }) => id))('leaves %s without a figure', (id) => {
+    for (const fact of STANDS_ON[id] ?? []) {
+      for (const when of ['start', 'end'] as const) {
+        const finding = check(
+          id,
+          gone(fact).map((one) => ({ ...one, when })),
+          over,
+        );
+        expect(finding, `${id} without ${fact.name} at the ${when}`).toMatchObject({
+          validity: 'unknown',
+          figures: {},
+        });
+      }
+    }
+    expect(STANDS_ON[id]?.length, id).toBeGreaterThan(0);
+  });
+
+  it.each(nodeCheckers.map(({ id }) => id))(
+    'leaves %s without a figure where a run was not asked at its end',
+    (id) => {
+      const config = environment(over);
+      const events = healthyNodes(config);
+      const last = events.findLastIndex((event) => event.type === 'observe' && event.name === 'taking');
+      expect(checked(id, config, events.slice(0, last))).toMatchObject({ validity: 'unknown', figures: {} });
+      expect(checked(id, config, [])).toMatchObject({ validity: 'unknown', figures: {} });
+    },
+  );
+
+  it('does not hide what another node shows', () => {
+    const finding = check('flush', [{ node: 'redis-1', name: 'config' }, config({ appendfsync: 'no' })]);
+    expect(finding.validity).toBe('invalid');
+  });
+
+  it('is excused between two trials, where a node may just be starting', () => {
+    for (const { id } of nodeCheckers) {
+      const silent = ['redis-2', 'sentinel-2'].flatMap((node) =>
+        [
+          'config',
+          'users',
+          'info',
+          'role',
+          'sentinel-master-count',
+          'sentinel-master',
+          'sentinel-config',
+        ].map((name) => ({
+          node,
+          name,
+          when: 'between' as const,
+        })),
+      );
+      expect(check(id, silent, over).validity, id).toBe('valid');
+    }
+  });
+
+  it('is a directive of the file that a node does not report', () => {
+    const finding = check('drift', [{ node: 'redis-2', name: 'config', data: { maxmemory: null } }]);
+    expect(finding).toMatchObject({ validity: 'unknown', figures: {} });
+    expect(finding.reasons.join()).toMatch(/redis-2 did not answer CONFIG GET maxmemory/);
+  });
+});
