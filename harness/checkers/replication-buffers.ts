@@ -1,15 +1,18 @@
 /**
- * For how many seconds of the measured writes a master keeps the stream for a replica that is unreachable (the backlog), or that
- * copies the data (the output buffer of a replica's connection). Below the time of a restart every such replica copies everything.
+ * Seconds of the measured writes for which a master keeps the stream of a replica that is unreachable (the backlog), or that copies
+ * the data (the output buffer of a replica's connection). A replica that is unreachable for longer copies the whole data set.
  *
- * The rate is the fastest second of the trial, of any node. A limit on the output buffer below the backlog has no effect
+ * The rate is the fastest second of the measured window, of any node. A limit on the output buffer below the backlog has no effect
  * (`checkClientOutputBufferLimits`, networking.c), and 0 is none.
  */
 import type { History, ObservationEvent } from '../history.ts';
 import type { Checker } from './checker.ts';
-import { unknown, value } from './selection.ts';
+import { unknown, value, windowOf } from './selection.ts';
 
 const REPLICA_LIMITS = /(?:slave|replica) (\d+) (\d+) (\d+)/;
+
+/** As long as a failover may take: the target of config/gates.yaml. */
+const HELD_SECONDS = 30;
 
 interface Held {
   readonly node: string;
@@ -21,9 +24,9 @@ interface Held {
 export const replicationBuffers: Checker = {
   id: 'replication-buffers',
   proves: 'backlog and output buffer hold the measured writes for as long as a replica may be unreachable',
-  check(history) {
+  check(history, { client }) {
     const buffers = history.observations.filter(({ from, name }) => from === 'info' && name === 'buffers');
-    const { bytesPerSecond, samples } = fastestSecond(history);
+    const { bytesPerSecond, samples } = fastestSecond(history, client);
     if (buffers.length === 0) return unknown('no node reported its backlog and its output buffer');
     if (samples === 0) return unknown('the growth of the replication stream was not sampled');
     if (bytesPerSecond === 0)
@@ -39,24 +42,30 @@ export const replicationBuffers: Checker = {
         `${node}: ${directive} is '${live}', ${seconds.toFixed(1)} s of the fastest second (${rate})`,
       ],
       remedies: [
-        `${node}: ${directive} is '${live}': it must hold 10 s of ${rate}, which is ${Math.ceil(10 * bytesPerSecond)} bytes.`,
+        `${node}: ${directive} is '${live}': it must hold ${HELD_SECONDS} s of ${rate}, which is ${Math.ceil(HELD_SECONDS * bytesPerSecond)} bytes.`,
       ],
       figures: { heldSeconds: value(seconds, 's', samples) },
     };
   },
 };
 
-/** Growth of the replication stream over the fastest of all intervals between two samples. */
-function fastestSecond({ observations }: History): {
+/** Growth of the replication stream over the fastest of all intervals between two samples of the measured window. */
+function fastestSecond(
+  history: History,
+  client: string,
+): {
   readonly bytesPerSecond: number;
   readonly samples: number;
 } {
   const last = new Map<string, { readonly offset: number; readonly atUs: number }>();
+  const { startUs, endUs } = windowOf(history, client) ?? { startUs: 0, endUs: Number.POSITIVE_INFINITY };
   let bytesPerSecond = 0;
   let samples = 0;
-  for (const { from, name, node = '', atUs, data } of observations) {
+  for (const { from, name, node = '', atUs, data } of history.observations) {
     const offset = data?.masterReplOffset;
     if (from !== 'info' || name !== 'sample' || typeof offset !== 'number') continue;
+    // Before the window the data set is filled as fast as it goes.
+    if (atUs < startUs || atUs > endUs) continue;
     const before = last.get(node);
     last.set(node, { offset, atUs });
     // Of a node that was started again, or took over, the offset is another one's.

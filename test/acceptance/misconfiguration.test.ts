@@ -29,6 +29,25 @@ const PLANTED = [
     criterion: 'supervised-client',
     change: 'client.supervision',
   },
+  {
+    // Asked by the promise and not by the name `production`.
+    name: 'plain-text',
+    settings: { 'promises.encryption': true },
+    criterion: 'tls',
+    change: 'security.tls',
+  },
+  {
+    name: 'never-promoted',
+    settings: { 'redis.extra': { 'replica-priority': '0' } },
+    criterion: 'promotion',
+    change: 'replica-priority',
+  },
+  {
+    name: 'wide-lag',
+    settings: { 'redis.minReplicasMaxLagSeconds': 60 },
+    criterion: 'lag-bound',
+    change: 'redis.minReplicasMaxLagSeconds',
+  },
 ] as const;
 
 describe('a planted misconfiguration', () => {

@@ -37,6 +37,8 @@ const CIPHERS: Demand = {
 
 function directive(view: NodeView, about: RuleContext): Judged {
   if (view.config === undefined) return { wrong: [], checked: 0, missing: 'CONFIG GET' };
+  // Without TLS there is no version: `encryption` judges that.
+  if (view.config.get('tls-port') === '0') return { wrong: [], checked: 1 };
   return together([PROTOCOLS, CIPHERS].map((demand) => judgeDirective(view, about, demand)));
 }
 
@@ -48,7 +50,6 @@ function handshakes({ id, ports }: NodeView): Judged {
     const live = ports.get(name);
     return live === undefined ? [] : [{ name, live }];
   });
-  // Without TLS there is no handshake: `encryption` judges that.
   const wrong = tried
     .filter(({ live }) => live.startsWith('accepted'))
     .map(({ name, live }) => ({

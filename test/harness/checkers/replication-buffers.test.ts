@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { replicationBuffers } from '../../../harness/checkers/replication-buffers.ts';
+import { context, type Events, history, number, sample, seen } from './by-hand.ts';
+
+const check = (...events: readonly Events[]) => replicationBuffers.check(history(...events), context());
+
+/** A sample a second, the stream growing by so many bytes in each. */
+const growing = (...bytes: readonly number[]): Events =>
+  [0, ...bytes].map((_grown, i) =>
+    sample('redis-1', i * 1000, { masterReplOffset: bytes.slice(0, i).reduce((sum, each) => sum + each, 0) }),
+  );
+const buffers = (backlog: number, limits = 'slave 0 0 0', node = 'redis-1'): Events =>
+  seen(
+    'info',
+    'buffers',
+    0,
+    { 'repl-backlog-size': String(backlog), 'client-output-buffer-limit': limits },
+    { node },
+  );
+
+describe('replication-buffers', () => {
+  it('holds the backlog against the fastest second', () => {
+    const finding = check(buffers(10_000), growing(100, 500, 100));
+    expect(number(finding, 'heldSeconds')).toBe(20);
+    expect(finding.figures.heldSeconds).toMatchObject({ n: 3 });
+  });
+
+  it('takes the smallest buffer of all nodes and names node, directive and value', () => {
+    const finding = check(buffers(1_000_000), buffers(1000, 'slave 0 0 0', 'redis-3'), growing(500));
+    expect(number(finding, 'heldSeconds')).toBe(2);
+    expect(finding.reasons).toEqual([expect.stringMatching(/^redis-3: repl-backlog-size is '1000', 2\.0 s/)]);
+    expect(finding.remedies).toEqual([
+      expect.stringMatching(/^redis-3: repl-backlog-size is '1000': it must hold 30 s/),
+    ]);
+  });
+
+  it('counts an output buffer that is smaller than the seconds of the backlog only as far as the server does', () => {
+    const held = (limits: string) => number(check(buffers(1000, limits), growing(100)), 'heldSeconds');
+    expect(held('normal 0 0 0 slave 0 0 0 pubsub 1 1 1')).toBe(10);
+    // The server takes the size of the backlog where the limit is below it.
+    expect(held('normal 0 0 0 slave 500 0 0')).toBe(10);
+    expect(held('slave 5000 800 60')).toBe(10);
+    expect(number(check(buffers(100_000, 'replica 200000 0 0'), growing(100)), 'heldSeconds')).toBe(1000);
+  });
+
+  it('leaves out what was written before the measured window', () => {
+    const window = seen('workload', 'window', 0, { startUs: 1_500_000, endUs: 9_000_000 }, { client: 'kit' });
+    expect(number(check(buffers(1000), window, growing(100_000, 100, 100, 100)), 'heldSeconds')).toBe(10);
+  });
+
+  it('does not count a node whose offset went back: it was started again', () => {
+    const restarted = [
+      sample('redis-1', 0, { masterReplOffset: 1_000_000 }),
+      sample('redis-1', 1000, { masterReplOffset: 10 }),
+    ];
+    expect(check(buffers(1000), restarted)).toMatchObject({ validity: 'unknown', figures: {} });
+  });
+
+  it.each([
+    ['no node reported its buffers', [growing(100)], /no node reported its backlog/],
+    ['the stream was not sampled', [buffers(1000)], /was not sampled/],
+    ['nothing was written', [buffers(1000), growing(0, 0)], /nothing was written/],
+  ] as const)('does not know where %s', (_what, events, reason) => {
+    const finding = check(...events);
+    expect(finding).toMatchObject({ validity: 'unknown', figures: {} });
+    expect(finding.reasons.join()).toMatch(reason);
+  });
+});
