@@ -39,7 +39,7 @@ export const trialCheckers: readonly Checker[] = [
 ];
 
 /** Judge the facts of the nodes, and the configuration that they should have. */
-const configurationCheckers: readonly Checker[] = [configuration, ...nodeCheckers];
+const configurationCheckers: readonly Checker[] = [configuration, expectations, ...nodeCheckers];
 
 /** Judge what a run was given, without a trial. */
 export const runCheckers: readonly Checker[] = [coverage];
@@ -49,4 +49,6 @@ export function checkersOf(drill: string): readonly Checker[] {
   return drill === configuration.id ? configurationCheckers : trialCheckers;
 }
 
-export const checkers: readonly Checker[] = [...trialCheckers, ...configurationCheckers, ...runCheckers];
+export const checkers: readonly Checker[] = [
+  ...new Set([...trialCheckers, ...configurationCheckers, ...runCheckers]),
+];

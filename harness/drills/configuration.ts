@@ -16,8 +16,9 @@ export const configuration: Drill = {
   checkers: [
     ...['drift', 'roles', 'persistence', 'flush', 'eviction', 'write-guard', 'lag-bound', 'promotable'],
     ...['read-only-replicas', 'quorum', 'failure-detection', 'parallel-syncs', 'encryption', 'tls-versions'],
-    ...['exposure', 'users', 'passwords', 'commands', 'configuration'],
+    ...['exposure', 'users', 'passwords', 'commands', 'configuration', 'expectations'],
   ],
+  expectations: ['answered-at-start', 'answered-at-end'],
   // The nodes are asked within seconds; a run lasts as long as its trials.
   boundMs: 30_000,
   trials: { quick: 1, full: 1 },

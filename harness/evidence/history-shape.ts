@@ -3,7 +3,7 @@
  * they are the writer's business, apart from `data`, whose values are bounded whatever their names.
  */
 import type { HistoryEvent, InvokeEvent, ObservationEvent } from '../history.ts';
-import { MAX_BATCH, MAX_NAME_CHARACTERS, MAX_TIME_MS, MAX_TIME_US } from './limits.ts';
+import { MAX_BATCH, MAX_NAME_CHARACTERS, MAX_TIME_MS, MAX_TIME_US, MAX_TRIALS } from './limits.ts';
 import type { Shape } from './shape.ts';
 
 const NAME: Shape = {
@@ -82,7 +82,7 @@ export const EVENT_SHAPES: Readonly<Record<HistoryEvent['type'], Shape>> = {
   },
   observe: {
     fields: {
-      from: { oneOf: ['sentinel', 'info', 'process', 'client', 'workload', 'drill'] },
+      from: { oneOf: ['sentinel', 'info', 'process', 'client', 'workload', 'drill', 'node'] },
       name: 'string',
       node: optional('string'),
       client: optional('string'),
@@ -126,10 +126,12 @@ const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
   'workload/window': { startUs: TIME, endUs: TIME },
   'workload/replication-lag': { lagMs: absent(DURATION_MS) },
   'workload/final-probe': { alive: 'boolean' },
+  'node/taking': { when: { oneOf: ['start', 'between', 'end'] }, number: { integer: [1, MAX_TRIALS + 1] } },
   'info/sample': {
     usedMemory: absent(AMOUNT),
     maxmemory: absent(AMOUNT),
     evictedKeys: absent(AMOUNT),
+    masterReplOffset: absent(AMOUNT),
     lagSeconds: absent({ within: [-1, MAX_TIME_MS / 1_000] }),
   },
 };

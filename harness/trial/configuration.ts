@@ -10,6 +10,7 @@ import { configuration } from '../drills/configuration.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
 import { openRecorder } from '../recorder.ts';
 import { openNodeFacts } from '../samplers/node-facts/index.ts';
+import { equals } from '../workloads/scripted.ts';
 import { missingAfter } from './wholeness.ts';
 
 /** As before any other trial. What is not whole by then is recorded as it is, and judged. */
@@ -51,16 +52,26 @@ export async function openConfigurationTrial(
     endedUs: clock.nowUs(),
   });
   const facts = await openNodeFacts({ environment, clock, recorder });
-  await facts.take('start');
+  const takeAll = async (when: 'start' | 'end') => {
+    const silent = await facts.take(when);
+    recorder.record({
+      type: 'expect',
+      id: `answered-at-${when}`,
+      what: `every node answers at the ${when} of the run`,
+      ...equals([], silent),
+      atUs: clock.nowUs(),
+    });
+  };
+  await takeAll('start');
   return {
-    takeBetween: () => facts.take('between'),
+    takeBetween: async () => void (await facts.take('between')),
     async end() {
       try {
         // After the last fault the sentinels may still be at work: what the nodes are then is no configuration.
         if (environment.topology.environment.topology.kind !== 'single') {
           await missingAfter(environment, { boundMs: WHOLE_BOUND_MS, signal });
         }
-        await facts.take('end');
+        await takeAll('end');
         await recorder.close();
         return record('completed');
       } catch (error) {

@@ -166,12 +166,16 @@ const LOADS: Readonly<Record<string, Events>> = {
   'zipf-100': [queries(100, 5, 0, 'cached'), lateness('kit')],
 };
 
+const held = (id: string) =>
+  ({ type: 'expect', id, what: 'it works', relation: 'equals', expected: 1, actual: 1, atUs: 5 }) as const;
+
 function filesOf(
   drill: Drill,
   { environment, planted, manifest }: RunOptions,
 ): Readonly<Record<string, Events>> {
   if (drill.spansRun === true) {
-    return { events: manifest?.substrate === 'attached' ? sharedNode() : healthyNodes(environment, planted) };
+    const facts = manifest?.substrate === 'attached' ? sharedNode() : healthyNodes(environment, planted);
+    return { events: [facts, (drill.expectations ?? []).map(held)] };
   }
   if (['short-stall', 'replies-lost'].includes(drill.id)) {
     const both = (client: string) => [failover(client), struck(client)];
@@ -192,18 +196,7 @@ function filesOf(
     return { events: failoverEvents(), kit: failover('kit'), ioredis: failover('ioredis') };
   }
   if (drill.family === 'load') return { events: memory, kit: LOADS[drill.id] ?? [] };
-  const steps = (drill.expectations ?? ['step']).map(
-    (id) =>
-      ({
-        type: 'expect',
-        id,
-        what: 'it works',
-        relation: 'equals',
-        expected: 1,
-        actual: 1,
-        atUs: 5,
-      }) as const,
-  );
+  const steps = (drill.expectations ?? ['step']).map(held);
   const written = writes(0, 1000, 10);
   const lags = Array.from({ length: 40 }, (_, i) =>
     seen('workload', 'replication-lag', i, { lagMs: 2 }, { node: 'redis-2' }),

@@ -73,11 +73,16 @@ function findingOf(seen: readonly Seen[], missing: readonly string[]): Finding {
   };
 }
 
+/** Milliseconds as a server prints them. Anything else is no time, and is not computed with. */
+function isTime(text: string | undefined): text is string {
+  return text !== undefined && /^\d{1,12}$/.test(text);
+}
+
 function sentinelTimes(view: NodeView, context: Context): Times | undefined {
   const master = watchedMaster(view, context);
   const down = master?.get('down-after-milliseconds');
   const failover = master?.get('failover-timeout');
-  if (down === undefined || failover === undefined) return undefined;
+  if (!isTime(down) || !isTime(failover)) return undefined;
   const told = (option: string, live: string) =>
     `${option} is '${live}', rendered '${renderedOption(view, context, option) ?? 'unknown'}'`;
   const words = `${told('down-after-milliseconds', down)}, ${told('failover-timeout', failover)}`;
@@ -92,7 +97,7 @@ function sentinelTimes(view: NodeView, context: Context): Times | undefined {
 
 function clusterTimes({ id, config }: NodeView, { facts }: Context): Times | undefined {
   const live = config?.get('cluster-node-timeout');
-  if (live === undefined) return undefined;
+  if (!isTime(live)) return undefined;
   const rendered = facts.rendered.get(id)?.directives.get('cluster-node-timeout') ?? 'unknown';
   const words = `cluster-node-timeout is '${live}', rendered '${rendered}'`;
   return {

@@ -8,7 +8,8 @@ export const parallelSyncs = nodeRule({
   of: 'sentinel',
   judge(view, about) {
     const live = watchedMaster(view, about)?.get('parallel-syncs');
-    if (live === undefined) return { wrong: [], checked: 0, missing: 'SENTINEL MASTERS' };
+    if (live === undefined || !/^\d+$/.test(live))
+      return { wrong: [], checked: 0, missing: 'SENTINEL MASTERS' };
     const most = Math.max(1, about.environment.topology.replicas - 1);
     if (Number(live) <= most) return { wrong: [], checked: 1 };
     const because = `${live} replicas copy from the new master at once, and none is left to answer reads`;

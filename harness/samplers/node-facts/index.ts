@@ -20,8 +20,8 @@ import { sentinelFacts } from './sentinel.ts';
 export type TakingTime = 'start' | 'between' | 'end';
 
 export interface NodeFacts {
-  /** Asks every node once. Never throws: what cannot be asked is recorded as such. */
-  take(when: TakingTime): Promise<void>;
+  /** Asks every node once and returns those that did not answer. Never throws: what cannot be asked is recorded as such. */
+  take(when: TakingTime): Promise<readonly string[]>;
 }
 
 export async function openNodeFacts({ environment, clock, recorder }: SamplerContext): Promise<NodeFacts> {
@@ -56,11 +56,13 @@ export async function openNodeFacts({ environment, clock, recorder }: SamplerCon
         })),
       );
       for (const { node, facts: found } of facts) for (const fact of found) record(node, fact);
-      if (!asking.isWhole || environment.substrate === 'attached') return;
+      const silent = facts.filter(({ facts: found }) => found.some(({ name }) => name === 'unanswered'));
+      if (!asking.isWhole || environment.substrate === 'attached') return silent.map(({ node }) => node);
       const configs = new Map(
         facts.map(({ node, facts: found }) => [node, found.find(({ name }) => name === 'config')?.data]),
       );
       for (const { node, fact } of await portFacts(environment, configs)) record(node, fact);
+      return silent.map(({ node }) => node);
     },
   };
 }

@@ -214,7 +214,7 @@ describe('the drills', () => {
   });
 
   it.each([
-    ['empty', drillsAs(() => []), /drills\.json does not define hit-miss, master-crash/],
+    ['empty', drillsAs(() => []), /drills\.json does not define configuration, hit-miss, master-crash/],
     ['null', drillsAs(() => null), /drills\.json cannot be read: it must be a list/],
     ['without one of them', drillsAs((all) => all.slice(1)), /does not define/],
     [
