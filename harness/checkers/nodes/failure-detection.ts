@@ -5,6 +5,7 @@
 import type { CheckContext, Checker } from '../checker.ts';
 import { type Finding, unknown, value } from '../selection.ts';
 import { type NodeFacts, type NodeView, nodeFacts, nodeIds, type Taking, timeInWords } from './facts.ts';
+import { advised } from './finding.ts';
 import { renderedOption, watchedMaster } from './sentinel.ts';
 
 /** `sentinelStartFailoverIfNeeded` (sentinel.c) and `clusterHandleSlaveFailover` (cluster.c). */
@@ -33,7 +34,7 @@ export const failureDetection: Checker = {
         return { id, taking, times };
       }),
     );
-    return findingOf(seen, absent(facts, seen));
+    return advised(findingOf(seen, absent(facts, seen)), context);
   },
 };
 

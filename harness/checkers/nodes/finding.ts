@@ -45,6 +45,16 @@ export interface RuleContext extends CheckContext {
 
 const MOST_IN_WORDS = 3;
 
+const ATTACHED_REMEDY =
+  'The kit sends neither CONFIG nor ACL to an attached server: ask its operator. Once it is known to be right, waive the criterion in config/gates.yaml with owner, reason and expiry.';
+
+/** What is not known of servers that somebody else runs, another run does not tell either. */
+export function advised(finding: Finding, { substrate }: CheckContext): Finding {
+  return finding.validity === 'unknown' && substrate === 'attached'
+    ? { ...finding, remedy: ATTACHED_REMEDY }
+    : finding;
+}
+
 /** A checker that asks the same question of every node, in every taking. Its figure is `wrong`. */
 export function nodeRule(rule: NodeRule): Checker {
   return {
@@ -61,11 +71,12 @@ export function nodeRule(rule: NodeRule): Checker {
           ...rule.judge(taking.nodes.get(id) ?? { id }, { ...context, facts, taking }),
         })),
       );
-      return findingOf(
+      const finding = findingOf(
         judged.flatMap(({ wrong, taking }) => wrong.map((each) => ({ ...each, taking }))),
         judged.reduce((sum, { checked }) => sum + checked, 0),
         [...absentTakings(facts, nodes), ...missingIn(judged)],
       );
+      return advised(finding, context);
     },
   };
 }

@@ -6,7 +6,7 @@ import { parseClusterNodes, slotOwners } from '../../../infra/cluster-nodes.ts';
 import { CLUSTER_SLOTS } from '../../../infra/topology.ts';
 import type { Checker } from '../checker.ts';
 import { type NodeView, nodeFacts, nodeIds } from './facts.ts';
-import { findingOf, type RuleContext, type Wrong } from './finding.ts';
+import { advised, findingOf, type RuleContext, type Wrong } from './finding.ts';
 import { watchedMaster } from './sentinel.ts';
 
 export const roles: Checker = {
@@ -27,7 +27,7 @@ export const roles: Checker = {
     const absent = (['start', 'end'] as const).filter(
       (when) => !outer.some((taking) => taking.when === when),
     );
-    return findingOf(
+    const finding = findingOf(
       judged.flatMap(({ wrong, taking }) => wrong.map((each) => ({ ...each, taking }))),
       judged.reduce((sum, { checked }) => sum + checked, 0),
       [
@@ -35,6 +35,7 @@ export const roles: Checker = {
         ...judged.flatMap(({ missing, taking }) => missing.map((what) => `${what} (${taking.when})`)),
       ],
     );
+    return advised(finding, context);
   },
 };
 
