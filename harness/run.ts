@@ -199,7 +199,7 @@ async function runTrials(
     : undefined;
   for (const [position, { drill, trial }] of planned.entries()) {
     if (signal.aborted) return;
-    if (position > 0) await spanning?.takeBetween();
+    if (position > 0) await spanning?.probeBetween();
     const label = `[${position + 1}/${planned.length}] ${drill.id}${trial > 1 ? ` #${trial}` : ''}`;
     request.progress(label);
     trials.push(

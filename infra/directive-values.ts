@@ -5,7 +5,7 @@
  *   `tls-protocols "TLSv1.3 TLSv1.2"` → `tlsv1.2 tlsv1.3`
  *   `slave-priority 0`           → `replica-priority`, `0`
  *
- * Left out: whether a value is allowed (the lint says that).
+ * Left out: whether a value is allowed (the lint judges that).
  */
 import { parseBytes } from '../config/units.ts';
 import { parseConf } from './conf-text.ts';
@@ -25,7 +25,7 @@ const LATER_NAMES: Readonly<Record<string, string>> = {
   server_cpulist: 'server-cpulist',
 };
 
-/** Directives whose value is a state of the running system: who follows whom is not configuration. */
+/** Directives whose value is a state of the running system and not configuration. */
 export const STATE_DIRECTIVES: ReadonlySet<string> = new Set(['replicaof']);
 
 /** Directives of redis.conf and sentinel.conf whose last argument is a password. */
@@ -107,7 +107,7 @@ export function directivesOf(conf: string): ReadonlyMap<string, string> {
   return found;
 }
 
-/** What CONFIG GET reports, by canonical name. Several names of one directive have one value. */
+/** Reply to CONFIG GET by canonical name. Several names of one directive have one value. */
 export function reportedDirectives(
   reported: Iterable<readonly [string, string]>,
 ): ReadonlyMap<string, string> {

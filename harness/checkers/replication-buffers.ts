@@ -68,7 +68,7 @@ function fastestSecond(
     if (atUs < startUs || atUs > endUs) continue;
     const before = last.get(node);
     last.set(node, { offset, atUs });
-    // Of a node that was started again, or took over, the offset is another one's.
+    // A node that was restarted, or took over, continues another stream.
     if (before === undefined || offset < before.offset || atUs - before.atUs < SHORTEST_US) continue;
     samples += 1;
     bytesPerSecond = Math.max(bytesPerSecond, ((offset - before.offset) / (atUs - before.atUs)) * 1e6);

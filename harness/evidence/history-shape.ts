@@ -126,7 +126,7 @@ const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
   'workload/window': { startUs: TIME, endUs: TIME },
   'workload/replication-lag': { lagMs: absent(DURATION_MS) },
   'workload/final-probe': { alive: 'boolean' },
-  'node/taking': { when: { oneOf: ['start', 'between', 'end'] }, number: { integer: [1, MAX_TRIALS + 1] } },
+  'node/probe': { when: { oneOf: ['start', 'between', 'end'] }, number: { integer: [1, MAX_TRIALS + 1] } },
   'info/sample': {
     usedMemory: absent(AMOUNT),
     maxmemory: absent(AMOUNT),

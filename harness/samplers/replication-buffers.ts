@@ -1,9 +1,9 @@
-/** Sizes of what a Redis node keeps for its replicas, once at the start of a trial; `replication-buffers` compares them with the writes. */
+/** Sizes of the buffers that a Redis node keeps for its replicas, once at the start of a trial; `replication-buffers` compares them with the writes. */
 import type { Sampler, SamplerContext } from './sampler.ts';
 
 const DIRECTIVES = ['repl-backlog-size', 'client-output-buffer-limit'] as const;
 
-/** Resolves when every node has answered, or has not. Somebody else's nodes are not asked: CONFIG is not sent to them. */
+/** Resolves when every node has replied or failed. Attached servers are not asked: CONFIG is not sent to them. */
 export async function sampleReplicationBuffers({
   environment,
   clock,

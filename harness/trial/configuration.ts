@@ -13,7 +13,7 @@ import { openNodeFacts } from '../samplers/node-facts/index.ts';
 import { equals } from '../workloads/scripted.ts';
 import { missingAfter } from './wholeness.ts';
 
-/** As before any other trial. What is not whole by then is recorded as it is, and judged. */
+/** As before any other trial. A topology that is not whole by then is recorded as it is, and judged. */
 const WHOLE_BOUND_MS = 15_000;
 
 export interface ConfigurationTrialRequest {
@@ -27,7 +27,7 @@ export interface ConfigurationTrialRequest {
 
 export interface ConfigurationTrial {
   /** Asks the nodes between two trials. */
-  takeBetween(): Promise<void>;
+  probeBetween(): Promise<void>;
   /** Asks them a last time and closes the history. */
   end(): Promise<TrialRecord>;
 }
@@ -52,8 +52,8 @@ export async function openConfigurationTrial(
     endedUs: clock.nowUs(),
   });
   const facts = await openNodeFacts({ environment, clock, recorder });
-  const takeAll = async (when: 'start' | 'end') => {
-    const silent = await facts.take(when);
+  const probeAll = async (when: 'start' | 'end') => {
+    const silent = await facts.probe(when);
     recorder.record({
       type: 'expect',
       id: `answered-at-${when}`,
@@ -62,16 +62,16 @@ export async function openConfigurationTrial(
       atUs: clock.nowUs(),
     });
   };
-  await takeAll('start');
+  await probeAll('start');
   return {
-    takeBetween: async () => void (await facts.take('between')),
+    probeBetween: async () => void (await facts.probe('between')),
     async end() {
       try {
         // After the last fault the sentinels may still be at work: what the nodes are then is no configuration.
         if (environment.topology.environment.topology.kind !== 'single') {
           await missingAfter(environment, { boundMs: WHOLE_BOUND_MS, signal });
         }
-        await takeAll('end');
+        await probeAll('end');
         await recorder.close();
         return record('completed');
       } catch (error) {

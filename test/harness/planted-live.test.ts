@@ -24,7 +24,7 @@ interface Case {
   plant(environment: Environment): Promise<Heal>;
   /** The criterion that fails for it, beside `configuration-drift`. */
   readonly criterion: string;
-  /** What its remedy names. */
+  /** Node, directive and values in its remedy. */
   readonly remedy: RegExp;
 }
 
@@ -118,7 +118,7 @@ const SENTINEL_CASES: readonly Case[] = [
   directive('promotion', { 'replica-announced': 'no' }, 'yes', 'redis-3'),
   directive('replicas-read-only', { 'replica-read-only': 'no' }, 'yes'),
   directive('network-exposure', { 'protected-mode': 'no' }, 'yes'),
-  // Nobody asks for these by a criterion of their own: every directive is compared.
+  // Without a criterion of their own: every directive is compared.
   directive(DRIFT, { maxclients: '128' }, '10000'),
   directive(DRIFT, { maxmemory: '300000000' }, '268435456'),
   directive(DRIFT, { 'repl-backlog-size': '16384' }, '16777216'),

@@ -22,7 +22,7 @@ export interface AclUser {
 
 export type Classes = ReadonlyMap<string, readonly string[]>;
 
-/** @param rules what stands behind `user <name>` */
+/** @param rules the rules of an ACL line, without `user <name>` */
 export function parseUser(rules: string): AclUser {
   const user = {
     isOn: false,

@@ -45,11 +45,11 @@ export const commands = nodeRule({
   proves:
     'no user but the admin may run an @admin, @dangerous or @scripting command that its work does not need',
   of: 'all',
-  judge(view, { taking }) {
+  judge(view, { probe }) {
     const { users, classes } = view;
     if (users === undefined) return { wrong: [], checked: 0, missing: 'ACL LIST' };
     if (classes === undefined) {
-      return taking.when === 'between'
+      return probe.when === 'between'
         ? { wrong: [], checked: 0 }
         : { wrong: [], checked: 0, missing: 'ACL CAT' };
     }

@@ -1,4 +1,4 @@
-/** Rules about single directives of Redis nodes: what a value must be, why, and how to put it right. Pure. */
+/** Rules about single directives of Redis nodes: what a value must be, why, and how to correct it. Pure. */
 import { canonicalValue, defaultValue } from '../../../infra/directive-values.ts';
 import type { Checker } from '../checker.ts';
 import { familyOf, type NodeView } from './facts.ts';
@@ -9,7 +9,7 @@ export interface Demand {
   readonly directive: string;
   /** The setting of an environment's file that it is rendered from. */
   readonly setting: string;
-  /** What it must be, in words. */
+  /** The demand in words. */
   readonly wanted: string;
   /** A value that would hold, for the remedy, where the rendered one does not. */
   readonly value: string;
@@ -37,7 +37,7 @@ export function directiveRule(
   });
 }
 
-/** What is said of a node that reported no directive. */
+/** Judgement of a node that reported no directive. */
 export function unanswered({ substrate }: RuleContext): Judged {
   const why = substrate === 'attached' ? ', which is not sent to a server that the kit does not run,' : '';
   return { wrong: [], checked: 0, missing: `CONFIG GET${why}` };
@@ -68,7 +68,7 @@ export function wrongDirective(
   };
 }
 
-/** A difference from the file is put right on the node, a value of the file in the file. */
+/** A difference from the file is corrected on the node, a wrong value of the file in the file. */
 export function correction(of: {
   readonly directive: string;
   readonly setting: string;
@@ -83,7 +83,7 @@ export function correction(of: {
   return `${directive} is '${live}', as rendered: set ${setting} so that it becomes '${value}'.`;
 }
 
-/** The value that the rendered file gives the node, in canonical form; the server's default where the file says nothing. */
+/** The value that the rendered file gives the node, in canonical form; the server's default where the file has no line. */
 export function renderedValue(view: NodeView, { facts }: RuleContext, directive: string): string | undefined {
   const directives = facts.rendered.get(view.id)?.directives;
   if (directives === undefined) return undefined;

@@ -1,6 +1,6 @@
 /**
- * What runs against what was rendered: every directive that a node reports, every setting of a sentinel, every user. A directive that
- * the file does not name must have the server's default; one that the table of defaults does not know must be the same on all nodes.
+ * Compares running nodes with their rendered files: every directive, every setting of a sentinel, every user. A directive that the
+ * file does not name must have the server's default; one that the table of defaults does not have must be the same on all nodes.
  */
 import { canonicalValue, defaultValue, STATE_DIRECTIVES } from '../../../infra/directive-values.ts';
 import { differences, parseUser } from './acl.ts';
@@ -27,7 +27,7 @@ function difference(view: NodeView, what: string, live: string, rendered: string
     live,
     wanted: 'as rendered',
     rendered,
-    because: 'the node does not run what the environment’s file says',
+    because: 'the node does not run the rendered configuration',
     remedy,
   };
 }
@@ -66,10 +66,10 @@ function renderedOf(view: NodeView, about: RuleContext, files: Fields, name: str
   return defaultValue(name, familyOf(view)) ?? sharedValue(about, name);
 }
 
-/** Of a directive that the table of defaults does not have: what most nodes report, at any time. */
+/** Most frequent value of a directive that the table of defaults does not have, over all nodes and probes. */
 function sharedValue({ facts }: RuleContext, name: string): string | undefined {
   const counts = new Map<string, number>();
-  for (const { nodes } of facts.takings) {
+  for (const { nodes } of facts.probes) {
     for (const { config } of nodes.values()) {
       const value = config?.get(name);
       if (value !== undefined) counts.set(value, (counts.get(value) ?? 0) + 1);
@@ -162,5 +162,5 @@ function users(view: NodeView, about: RuleContext): Judged {
 
 /** Classes are asked at the start and at the end; a node that runs on has the same between. */
 function classesOf({ id }: NodeView, { facts }: RuleContext): NodeView['classes'] {
-  return facts.takings.findLast(({ nodes }) => nodes.get(id)?.classes !== undefined)?.nodes.get(id)?.classes;
+  return facts.probes.findLast(({ nodes }) => nodes.get(id)?.classes !== undefined)?.nodes.get(id)?.classes;
 }

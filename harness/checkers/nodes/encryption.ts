@@ -12,7 +12,7 @@ export const encryption = nodeRule({
       ? clientLink(view, about)
       : together([
           ...(view.id.startsWith('redis') ? [directives(view, about)] : []),
-          ...(about.taking.when === 'between' ? [] : [ports(view)]),
+          ...(about.probe.when === 'between' ? [] : [ports(view)]),
         ]),
 });
 

@@ -1,9 +1,9 @@
 /**
- * The observations of the node-facts sampler, put together: what was rendered for each node, and each taking with what every node
- * said of itself then. Pure.
+ * Observations of the node-facts sampler, put together: the rendered files of each node, and each probe with the replies of every
+ * node. Pure.
  *
- * A run has a taking at its start and one at its end, and takings between trials. What the two outer ones do not show is not known;
- * the inner ones add what they saw.
+ * A run has a probe at its start, one at its end, and probes between trials. A fact that the first or the last probe lacks is not
+ * known; the probes between them add wrong values and excuse silence, since a node may just be starting.
  */
 import { reportedDirectives } from '../../../infra/directive-values.ts';
 import type { ServerFamily } from '../../../infra/server-version.ts';
@@ -14,7 +14,7 @@ import type { CheckContext } from '../checker.ts';
 /** Fields of one observation, as text. */
 export type Fields = ReadonlyMap<string, string>;
 
-/** What one node said of itself in one taking. A fact that is absent was not answered. */
+/** Replies of one node in one probe. A fact that is absent was not answered. */
 export interface NodeView {
   readonly id: string;
   /** Directives by canonical name, values in canonical form. */
@@ -34,7 +34,7 @@ export interface NodeView {
   readonly peers?: readonly Fields[];
 }
 
-export interface Taking {
+export interface Probe {
   readonly when: 'start' | 'between' | 'end';
   readonly number: number;
   readonly nodes: ReadonlyMap<string, NodeView>;
@@ -48,17 +48,17 @@ export interface RenderedView {
 
 export interface NodeFacts {
   readonly rendered: ReadonlyMap<string, RenderedView>;
-  readonly takings: readonly Taking[];
+  readonly probes: readonly Probe[];
 }
 
-/** Ids of the nodes that the environment has. Somebody else's nodes are those that were asked. */
+/** Ids of the nodes that the environment has; of attached servers those that were asked. */
 export function nodeIds(
   role: 'redis' | 'sentinel',
   { environment, substrate }: CheckContext,
   facts: NodeFacts,
 ) {
   if (substrate === 'attached') {
-    const asked = facts.takings.flatMap(({ nodes }) => [...nodes.keys()]);
+    const asked = facts.probes.flatMap(({ nodes }) => [...nodes.keys()]);
     return [...new Set(asked)].filter((id) => id.startsWith(role));
   }
   return nodesOf(planTopology(environment))
@@ -68,13 +68,13 @@ export function nodeIds(
 
 export function nodeFacts({ observations }: History): NodeFacts {
   const rendered = new Map<string, RenderedView>();
-  const takings: { when: Taking['when']; number: number; nodes: Map<string, NodeView> }[] = [];
+  const probes: { when: Probe['when']; number: number; nodes: Map<string, NodeView> }[] = [];
   for (const seen of observations) {
     if (seen.from !== 'node') continue;
     const data = fieldsOf(seen);
     const { node } = seen;
-    if (seen.name === 'taking') {
-      takings.push({ when: timeOf(data.get('when')), number: Number(data.get('number')), nodes: new Map() });
+    if (seen.name === 'probe') {
+      probes.push({ when: timeOf(data.get('when')), number: Number(data.get('number')), nodes: new Map() });
     } else if (node !== undefined && (seen.name === 'rendered' || seen.name === 'rendered-users')) {
       const before = rendered.get(node) ?? { directives: new Map(), users: new Map() };
       rendered.set(node, {
@@ -82,14 +82,14 @@ export function nodeFacts({ observations }: History): NodeFacts {
         ...(seen.name === 'rendered' ? { directives: data } : { users: data }),
       });
     } else if (node !== undefined) {
-      const nodes = takings.at(-1)?.nodes;
+      const nodes = probes.at(-1)?.nodes;
       nodes?.set(node, withFact(nodes.get(node) ?? { id: node }, seen.name, data));
     }
   }
-  return { rendered, takings };
+  return { rendered, probes };
 }
 
-function timeOf(when: string | undefined): Taking['when'] {
+function timeOf(when: string | undefined): Probe['when'] {
   return when === 'start' || when === 'end' ? when : 'between';
 }
 
@@ -126,13 +126,13 @@ function withFact(view: NodeView, name: string, data: Fields): NodeView {
   return { ...view, [counted]: name.endsWith('-count') ? [] : [...(view[counted] ?? []), data] };
 }
 
-/** Of a server by what it says of itself; Redis where it does not. */
+/** Family of the server by its INFO; Redis where INFO does not name it. */
 export function familyOf({ info }: NodeView): ServerFamily {
   return info?.has('valkey_version') === true || info?.get('server_name') === 'valkey' ? 'valkey' : 'redis';
 }
 
 /** A moment in words. */
-export function timeInWords({ when, number }: Pick<Taking, 'when' | 'number'>): string {
+export function timeInWords({ when, number }: Pick<Probe, 'when' | 'number'>): string {
   if (when === 'start') return 'at the start of the run';
   return when === 'end' ? 'at the end of the run' : `after trial ${number - 1}`;
 }

@@ -1,10 +1,9 @@
 /**
- * The times of a failover as the nodes have them: how soon a master counts as down, and when an election that nobody won is tried
- * again. Figures `detectionMs` (the shortest) and `electionRetryMs` (the longest, from the loss of the master).
+ * Times of a failover as the nodes have them: how soon a master counts as down, and when an election without a winner is retried. Figures `detectionMs` (the shortest) and `electionRetryMs` (the longest, from the loss of the master).
  */
 import type { CheckContext, Checker } from '../checker.ts';
 import { type Finding, unknown, value } from '../selection.ts';
-import { type NodeFacts, type NodeView, nodeFacts, nodeIds, type Taking, timeInWords } from './facts.ts';
+import { type NodeFacts, type NodeView, nodeFacts, nodeIds, type Probe, timeInWords } from './facts.ts';
 import { advised } from './finding.ts';
 import { renderedOption, watchedMaster } from './sentinel.ts';
 
@@ -27,39 +26,39 @@ export const failureDetection: Checker = {
     const facts = nodeFacts(history);
     const isCluster = context.environment.topology.kind === 'cluster';
     const ids = nodeIds(isCluster ? 'redis' : 'sentinel', context, facts);
-    const seen = facts.takings.flatMap((taking) =>
+    const seen = facts.probes.flatMap((probe) =>
       ids.map((id) => {
-        const view = taking.nodes.get(id) ?? { id };
-        const times = (isCluster ? clusterTimes : sentinelTimes)(view, { ...context, facts, taking });
-        return { id, taking, times };
+        const view = probe.nodes.get(id) ?? { id };
+        const times = (isCluster ? clusterTimes : sentinelTimes)(view, { ...context, facts, probe });
+        return { id, probe, times };
       }),
     );
     return advised(findingOf(seen, absent(facts, seen)), context);
   },
 };
 
-type Seen = { readonly id: string; readonly taking: Taking; readonly times: Times | undefined };
-type Context = CheckContext & { readonly facts: NodeFacts; readonly taking: Taking };
+type Seen = { readonly id: string; readonly probe: Probe; readonly times: Times | undefined };
+type Context = CheckContext & { readonly facts: NodeFacts; readonly probe: Probe };
 
-function absent({ takings }: NodeFacts, seen: readonly Seen[]): readonly string[] {
-  const outer = (['start', 'end'] as const).filter((when) => !takings.some((taking) => taking.when === when));
+function absent({ probes }: NodeFacts, seen: readonly Seen[]): readonly string[] {
+  const outer = (['start', 'end'] as const).filter((when) => !probes.some((probe) => probe.when === when));
   return [
     ...outer.map((when) => `the nodes were not asked at the ${when} of the run`),
     ...seen
-      .filter(({ times, taking }) => times === undefined && taking.when !== 'between')
-      .map(({ id, taking }) => `${id} did not report its times ${timeInWords(taking)}`),
+      .filter(({ times, probe }) => times === undefined && probe.when !== 'between')
+      .map(({ id, probe }) => `${id} did not report its times ${timeInWords(probe)}`),
   ];
 }
 
 function findingOf(seen: readonly Seen[], missing: readonly string[]): Finding {
-  const known = seen.flatMap(({ times, id, taking }) =>
-    times === undefined ? [] : [{ ...times, id, taking }],
+  const known = seen.flatMap(({ times, id, probe }) =>
+    times === undefined ? [] : [{ ...times, id, probe }],
   );
   if (missing.length > 0) return unknown(missing.slice(0, 3).join('; '));
   const slowest = known.toSorted((a, b) => b.electionRetryMs - a.electionRetryMs)[0];
   const fastest = known.toSorted((a, b) => a.detectionMs - b.detectionMs)[0];
   if (slowest === undefined || fastest === undefined) return unknown('no node reports its times');
-  const said = (one: typeof slowest) => `${one.id}: ${one.words} ${timeInWords(one.taking)}`;
+  const said = (one: typeof slowest) => `${one.id}: ${one.words} ${timeInWords(one.probe)}`;
   return {
     validity: 'valid',
     reasons: [`electionRetryMs: ${said(slowest)}`, `detectionMs: ${said(fastest)}`],

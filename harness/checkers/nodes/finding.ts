@@ -1,10 +1,10 @@
 /**
- * Wrong values of nodes as a finding: a figure `wrong` that counts them, one reason and one remedy for each, and no figure at all
- * where a node was not heard. Pure.
+ * Wrong values of nodes as a finding: a figure `wrong` that counts them, one reason and one remedy for each, and no figure where a
+ * node did not reply. Pure.
  */
 import type { CheckContext, Checker } from '../checker.ts';
 import { type Finding, unknown, value } from '../selection.ts';
-import { type NodeFacts, type NodeView, nodeFacts, nodeIds, type Taking, timeInWords } from './facts.ts';
+import { type NodeFacts, type NodeView, nodeFacts, nodeIds, type Probe, timeInWords } from './facts.ts';
 
 /** A value that is not as it must be. */
 export interface Wrong {
@@ -12,21 +12,21 @@ export interface Wrong {
   /** The directive, user or port that has it. */
   readonly what: string;
   readonly live: string;
-  /** What it must be, in words: `yes`, `at least 1`. */
+  /** The demand in words: `yes`, `at least 1`. */
   readonly wanted: string;
   /** As the kit rendered it; undefined where it renders nothing of the kind. */
   readonly rendered?: string | undefined;
   /** Why it must be so, with the setting of the environment that it comes from. */
   readonly because: string;
-  /** The command or the change that puts it right on this node. */
+  /** The command or the change that corrects it on this node. */
   readonly remedy: string;
 }
 
-/** What a rule says of one node in one taking: what is wrong, how many values it looked at, and what it could not see. */
+/** Judgement of one node in one probe: wrong values, the number of values that were judged, and the reply that was missing. */
 export interface Judged {
   readonly wrong: readonly Wrong[];
   readonly checked: number;
-  /** What was not answered, in words: `CONFIG GET`. */
+  /** Command without a reply: `CONFIG GET`. */
   readonly missing?: string;
 }
 
@@ -34,13 +34,13 @@ export interface NodeRule {
   readonly id: string;
   readonly proves: string;
   readonly of: 'redis' | 'sentinel' | 'all';
-  /** Takings that must show it. Default: those at the start and at the end. */
+  /** Probes that must show it. Default: those at the start and at the end. */
   judge(view: NodeView, about: RuleContext): Judged;
 }
 
 export interface RuleContext extends CheckContext {
   readonly facts: NodeFacts;
-  readonly taking: Taking;
+  readonly probe: Probe;
 }
 
 const MOST_IN_WORDS = 3;
@@ -48,14 +48,14 @@ const MOST_IN_WORDS = 3;
 const ATTACHED_REMEDY =
   'The kit sends neither CONFIG nor ACL to an attached server: ask its operator. Once it is known to be right, waive the criterion in config/gates.yaml with owner, reason and expiry.';
 
-/** What is not known of servers that somebody else runs, another run does not tell either. */
+/** Adds the advice that fits attached servers: another run would not measure more. */
 export function advised(finding: Finding, { substrate }: CheckContext): Finding {
   return finding.validity === 'unknown' && substrate === 'attached'
     ? { ...finding, remedy: ATTACHED_REMEDY }
     : finding;
 }
 
-/** A checker that asks the same question of every node, in every taking. Its figure is `wrong`. */
+/** A checker that asks the same question of every node, in every probe. Its figure is `wrong`. */
 export function nodeRule(rule: NodeRule): Checker {
   return {
     id: rule.id,
@@ -64,44 +64,44 @@ export function nodeRule(rule: NodeRule): Checker {
       const facts = nodeFacts(history);
       const ids = rule.of === 'all' ? (['redis', 'sentinel'] as const) : ([rule.of] as const);
       const nodes = ids.flatMap((role) => nodeIds(role, context, facts));
-      const judged = facts.takings.flatMap((taking) =>
+      const judged = facts.probes.flatMap((probe) =>
         nodes.map((id) => ({
           id,
-          taking,
-          ...rule.judge(taking.nodes.get(id) ?? { id }, { ...context, facts, taking }),
+          probe,
+          ...rule.judge(probe.nodes.get(id) ?? { id }, { ...context, facts, probe }),
         })),
       );
       const finding = findingOf(
-        judged.flatMap(({ wrong, taking }) => wrong.map((each) => ({ ...each, taking }))),
+        judged.flatMap(({ wrong, probe }) => wrong.map((each) => ({ ...each, probe }))),
         judged.reduce((sum, { checked }) => sum + checked, 0),
-        [...absentTakings(facts, nodes), ...missingIn(judged)],
+        [...absentProbes(facts, nodes), ...missingIn(judged)],
       );
       return advised(finding, context);
     },
   };
 }
 
-/** Takings without which a run says nothing. */
-function absentTakings({ takings }: NodeFacts, nodes: readonly string[]): readonly string[] {
+/** Probes without which nothing is known. */
+function absentProbes({ probes }: NodeFacts, nodes: readonly string[]): readonly string[] {
   if (nodes.length === 0) return ['no node was asked'];
   return (['start', 'end'] as const)
-    .filter((when) => !takings.some((taking) => taking.when === when))
+    .filter((when) => !probes.some((probe) => probe.when === when))
     .map((when) => `the nodes were not asked at the ${when} of the run`);
 }
 
 function missingIn(
-  judged: readonly (Judged & { readonly id: string; readonly taking: Taking })[],
+  judged: readonly (Judged & { readonly id: string; readonly probe: Probe })[],
 ): readonly string[] {
-  return judged.flatMap(({ missing, id, taking }) =>
-    missing === undefined || taking.when === 'between'
+  return judged.flatMap(({ missing, id, probe }) =>
+    missing === undefined || probe.when === 'between'
       ? []
-      : [`${id} did not answer ${missing} ${timeInWords(taking)}`],
+      : [`${id} did not answer ${missing} ${timeInWords(probe)}`],
   );
 }
 
-/** A wrong value in several takings counts once, by the first. */
+/** A wrong value in several probes counts once, by the first. */
 export function findingOf(
-  wrong: readonly (Wrong & { readonly taking: Taking })[],
+  wrong: readonly (Wrong & { readonly probe: Probe })[],
   checked: number,
   absent: readonly string[],
 ): Finding {
@@ -128,10 +128,10 @@ function inWords({
   wanted,
   rendered,
   because,
-  taking,
-}: Wrong & { readonly taking: Taking }): string {
+  probe,
+}: Wrong & { readonly probe: Probe }): string {
   const asRendered = rendered === undefined ? '' : `, rendered ${quoted(rendered)}`;
-  return `${node}: ${what} is ${quoted(live)} ${timeInWords(taking)}, must be ${wanted}${asRendered}: ${because}`;
+  return `${node}: ${what} is ${quoted(live)} ${timeInWords(probe)}, must be ${wanted}${asRendered}: ${because}`;
 }
 
 export function quoted(text: string): string {

@@ -9,10 +9,10 @@ export const passwords = nodeRule({
   id: 'passwords',
   proves: 'a user without a password can do nothing but PING, on every node',
   of: 'all',
-  judge({ id, users, classes }, { taking }) {
+  judge({ id, users, classes }, { probe }) {
     if (users === undefined) return { wrong: [], checked: 0, missing: 'ACL LIST' };
     if (classes === undefined) {
-      return taking.when === 'between'
+      return probe.when === 'between'
         ? { wrong: [], checked: 0 }
         : { wrong: [], checked: 0, missing: 'ACL CAT' };
     }

@@ -26,7 +26,7 @@ export const quorum = nodeRule({
       wrong.push(wrongOption(view, about, { option: 'quorum', live, wanted, setting, because: flaw }));
     }
     // Between trials a sentinel may not have met one yet that has just been started again.
-    if (about.taking.when !== 'between' && others !== topology.sentinels - 1) {
+    if (about.probe.when !== 'between' && others !== topology.sentinels - 1) {
       wrong.push({
         node: view.id,
         what: 'num-other-sentinels',

@@ -15,24 +15,22 @@ export const roles: Checker = {
     'there is one master for each set of slots, every other node is its replica, and all sentinels name the same master',
   check(history, context) {
     const facts = nodeFacts(history);
-    const outer = facts.takings.filter(({ when }) => when !== 'between');
-    const judged = outer.map((taking) => {
-      const about = { ...context, facts, taking };
-      const views = nodeIds('redis', context, facts).map((id): NodeView => taking.nodes.get(id) ?? { id });
+    const outer = facts.probes.filter(({ when }) => when !== 'between');
+    const judged = outer.map((probe) => {
+      const about = { ...context, facts, probe };
+      const views = nodeIds('redis', context, facts).map((id): NodeView => probe.nodes.get(id) ?? { id });
       const sentinels = nodeIds('sentinel', context, facts).map(
-        (id): NodeView => taking.nodes.get(id) ?? { id },
+        (id): NodeView => probe.nodes.get(id) ?? { id },
       );
-      return { taking, ...judge(views, sentinels, about) };
+      return { probe, ...judge(views, sentinels, about) };
     });
-    const absent = (['start', 'end'] as const).filter(
-      (when) => !outer.some((taking) => taking.when === when),
-    );
+    const absent = (['start', 'end'] as const).filter((when) => !outer.some((probe) => probe.when === when));
     const finding = findingOf(
-      judged.flatMap(({ wrong, taking }) => wrong.map((each) => ({ ...each, taking }))),
+      judged.flatMap(({ wrong, probe }) => wrong.map((each) => ({ ...each, probe }))),
       judged.reduce((sum, { checked }) => sum + checked, 0),
       [
         ...absent.map((when) => `the nodes were not asked at the ${when} of the run`),
-        ...judged.flatMap(({ missing, taking }) => missing.map((what) => `${what} (${taking.when})`)),
+        ...judged.flatMap(({ missing, probe }) => missing.map((what) => `${what} (${probe.when})`)),
       ],
     );
     return advised(finding, context);

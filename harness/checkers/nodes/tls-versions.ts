@@ -10,7 +10,7 @@ export const tlsVersions = nodeRule({
   judge: (view, about) =>
     together([
       ...(view.id.startsWith('redis') ? [directive(view, about)] : []),
-      ...(about.taking.when === 'between' ? [] : [handshakes(view)]),
+      ...(about.probe.when === 'between' ? [] : [handshakes(view)]),
     ]),
 });
 

@@ -1,11 +1,11 @@
 /**
- * The facts of every node: what the kit rendered for it and what it says of itself, so that criteria judge what runs and not what a
- * file asks for. Looks, and changes nothing; no password and no hash of one is recorded (`redaction.ts`).
+ * Facts of every node: its rendered files and its replies, so that criteria judge the running server and not the file. Reads, and
+ * changes nothing; no password and no hash of one is recorded (`redaction.ts`).
  *
- *   open ─▶ the rendered files, once ─▶ take('start'), take('between') after trials, take('end')
+ *   open ─▶ the rendered files, once ─▶ probe('start'), probe('between') after trials, probe('end')
  *
- * Each taking begins with the observation `taking`; the facts behind it belong to it. A node that does not answer is the fact
- * `unanswered`. Where somebody else runs the servers, only INFO and ROLE are asked.
+ * Each probe begins with the observation `probe`; the facts behind it belong to it. A node that does not answer is the fact
+ * `unanswered`. Attached servers are asked for INFO and ROLE alone.
  */
 import type { Environment } from '../../../infra/environment.ts';
 import { nodesOf, type TopologyNode } from '../../../infra/topology.ts';
@@ -17,11 +17,11 @@ import { type Fields, renderedDirectives, userFields } from './rendered.ts';
 import { sentinelFacts } from './sentinel.ts';
 
 /** When the facts were taken. Ports and classes of commands are asked at the start and at the end alone. */
-export type TakingTime = 'start' | 'between' | 'end';
+export type ProbeTime = 'start' | 'between' | 'end';
 
 export interface NodeFacts {
   /** Asks every node once and returns those that did not answer. Never throws: what cannot be asked is recorded as such. */
-  take(when: TakingTime): Promise<readonly string[]>;
+  probe(when: ProbeTime): Promise<readonly string[]>;
 }
 
 export async function openNodeFacts({ environment, clock, recorder }: SamplerContext): Promise<NodeFacts> {
@@ -39,11 +39,11 @@ export async function openNodeFacts({ environment, clock, recorder }: SamplerCon
     record(node, { name: 'rendered', data: renderedDirectives(files, redaction) });
     record(node, { name: 'rendered-users', data: userFields(files.users.split('\n'), redaction) });
   }
-  let takings = 0;
+  let probes = 0;
   return {
-    async take(when) {
-      takings += 1;
-      record(undefined, { name: 'taking', data: { when, number: takings } });
+    async probe(when) {
+      probes += 1;
+      record(undefined, { name: 'probe', data: { when, number: probes } });
       const asking: Asking = {
         redaction,
         isWhole: when !== 'between',

@@ -1,5 +1,5 @@
 /**
- * What a port accepts: plain text, and each version of TLS by itself, with the cipher that was agreed on. Handshakes only; no
+ * Protocols that a port accepts: plain text, and each version of TLS by itself, with the negotiated cipher. Handshakes only; no
  * command is sent but PING, which a node refuses without a user.
  */
 import { connect as connectPlain } from 'node:net';
@@ -13,7 +13,7 @@ const VERSIONS: readonly SecureVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv
 
 /** Offered with the security level of OpenSSL off, so that the server's own limits are seen and not this client's. */
 const ANY_CIPHER = 'ALL:@SECLEVEL=0';
-/** Without encryption, or without a certificate: nobody has to break them. */
+/** Without encryption, or without a certificate. */
 const WORTHLESS_CIPHERS = 'eNULL:aNULL:@SECLEVEL=0';
 
 /** Fields: `plain`, and with TLS one for each version and `worthless-ciphers`; values `refused`, `accepted …` or `no answer`. */

@@ -48,7 +48,7 @@ export async function redisFacts(redis: Redis, asking: Asking): Promise<readonly
   return asking.isWhole ? [...facts, ...(await commandClasses(redis))] : facts;
 }
 
-/** What anybody may ask who may use the node at all: its INFO and its ROLE. */
+/** INFO and ROLE, which every user of an attached server needs. */
 export async function sharedFacts(redis: Redis): Promise<readonly Fact[]> {
   return factsOf(redis, [['INFO'], ['ROLE']], (command, value) =>
     command === 'INFO'

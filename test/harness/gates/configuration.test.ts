@@ -49,7 +49,7 @@ const buffers = (backlogBytes: number) => [
 interface Fixture {
   readonly red: RunOptions;
   readonly absent: RunOptions;
-  /** What the remedy of the red one names: node, directive and both values, where the nodes have it. */
+  /** Node, directive and both values in the remedy of the red one; the setting where no node has it. */
   readonly remedy: RegExp;
 }
 

@@ -67,11 +67,11 @@ export interface Planted {
   readonly name: string;
   /** Changed fields; null takes a field away. Absent: the whole fact is taken away. */
   readonly data?: Readonly<Record<string, string | null>>;
-  /** Default: in all takings. */
+  /** Default: in all probes. */
   readonly when?: 'start' | 'between' | 'end';
 }
 
-/** Everything that the sampler records in a run: the rendered files, a taking at the start, one between trials, one at the end. */
+/** Everything that the sampler records in a run: the rendered files, a probe at the start, one between trials, one at the end. */
 export function healthyNodes(
   environment: EnvironmentConfig = smallEnvironment(),
   planted: readonly Planted[] = [],
@@ -93,7 +93,7 @@ export function healthyNodes(
     seen('rendered-users', users, id),
   ]);
   for (const [i, when] of (['start', 'between', 'end'] as const).entries()) {
-    events.push(seen('taking', { when, number: i + 1 }));
+    events.push(seen('probe', { when, number: i + 1 }));
     for (const node of nodesOf(topology)) {
       const found = files.get(node.id);
       const facts = found === undefined ? [] : factsOf(topology, node, placement, found, when !== 'between');
@@ -115,7 +115,7 @@ export function healthyNodes(
   return events;
 }
 
-/** What a server says that the kit does not run: INFO and ROLE alone, and nothing is known of its files. */
+/** Replies of an attached server: INFO and ROLE alone, without rendered files. */
 export function sharedNode(
   info: Fields = { maxmemory: '1073741824', maxmemory_policy: 'allkeys-lru' },
 ): readonly HistoryEvent[] {
@@ -128,7 +128,7 @@ export function sharedNode(
     data,
   });
   return (['start', 'end'] as const).flatMap((when, i) => [
-    seen(i * 10, 'taking', { when, number: i + 1 }),
+    seen(i * 10, 'probe', { when, number: i + 1 }),
     seen(i * 10 + 1, 'info', info, 'redis-1'),
     seen(i * 10 + 2, 'role', { role: 'master', replicas: 0 }, 'redis-1'),
   ]);

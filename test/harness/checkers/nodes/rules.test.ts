@@ -52,13 +52,13 @@ describe('a value on a node that is not as it must be', () => {
     },
   );
 
-  it('counts once although every taking shows it, and names the first', () => {
+  it('counts once although every probe shows it, and names the first', () => {
     const finding = check('flush', [config({ appendfsync: 'no' })]);
     expect(number(finding, 'wrong')).toBe(1);
     expect(finding.reasons).toEqual([expect.stringContaining('at the start of the run')]);
   });
 
-  it('counts where only a taking between two trials shows it', () => {
+  it('counts where only a probe between two trials shows it', () => {
     const finding = check('flush', [{ ...config({ appendfsync: 'no' }), when: 'between' }]);
     expect(finding.reasons).toEqual([expect.stringContaining('after trial 1')]);
   });
@@ -199,7 +199,7 @@ describe('a fact that is not there', () => {
     (id) => {
       const config = environment(over);
       const events = healthyNodes(config);
-      const last = events.findLastIndex((event) => event.type === 'observe' && event.name === 'taking');
+      const last = events.findLastIndex((event) => event.type === 'observe' && event.name === 'probe');
       expect(checked(id, config, events.slice(0, last))).toMatchObject({ validity: 'unknown', figures: {} });
       expect(checked(id, config, [])).toMatchObject({ validity: 'unknown', figures: {} });
     },
