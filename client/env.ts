@@ -2,6 +2,7 @@
  * A cache as the environment's variables say (`fromEnv` lists them). The only reader of `process.env` in the client.
  */
 import { readFileSync } from 'node:fs';
+import { addressKey } from './address.ts';
 import { ConfigurationError } from './errors.ts';
 import { memoryCache, openCache, parseUrl } from './factories.ts';
 import { LIMITS, PORT_MAX } from './options.ts';
@@ -27,6 +28,7 @@ export type EnvironmentPlan =
  * | `REDIS_HOST`, `REDIS_PORT`, `REDIS_USERNAME`, `REDIS_PASSWORD`, `REDIS_DB` | the parts by themselves |
  * | `REDIS_CLUSTER_ENABLED` | `true`: the Redis that is named is one node of a cluster |
  * | `REDIS_SENTINEL_USERNAME`, `REDIS_SENTINEL_PASSWORD` | for the sentinels |
+ * | `REDIS_NAT_MAP` | `announced=reachable`, comma-separated: `10.0.0.1:6379=127.0.0.1:7001`; where nodes of sentinels or of a cluster announce addresses that this process cannot reach |
  * | `REDIS_TLS` | `true`: TLS, with the CA of the file `REDIS_TLS_CA` where given; a CA alone means TLS too |
  * | `CACHE_DEFAULT_TTL`, `REDIS_TTL` | seconds; the first wins; default 3600 |
  * | `CACHE_NAMESPACE` | default `cache` |
@@ -98,6 +100,7 @@ function redisOptions(variables: Variables): RedisOptions {
         serviceName: said(variables, 'REDIS_SERVICE_NAME'),
         sentinelUsername: said(variables, 'REDIS_SENTINEL_USERNAME'),
         sentinelPassword: said(variables, 'REDIS_SENTINEL_PASSWORD'),
+        natMap: natMap(variables),
       }),
     };
   }
@@ -105,8 +108,13 @@ function redisOptions(variables: Variables): RedisOptions {
   const port = integer(variables, 'REDIS_PORT', 1, PORT_MAX) ?? 6379;
   if (isCluster(variables)) {
     const { address: node, ...credentials } = fromUrl ?? { address: { host, port } };
-    return { ...common, ...credentials, ...secure, mode: 'cluster', nodes: [node] };
+    const translated = compact({ natMap: natMap(variables) });
+    return { ...common, ...credentials, ...secure, mode: 'cluster', nodes: [node], ...translated };
   }
+  if (natMap(variables) !== undefined)
+    throw new ConfigurationError(
+      'REDIS_NAT_MAP: given, but neither REDIS_SENTINEL_HOSTS nor REDIS_CLUSTER_ENABLED is: one Redis by its address announces none',
+    );
   return { ...common, mode: 'standalone', address: { host, port }, ...fromUrl, ...secure };
 }
 
@@ -191,6 +199,25 @@ function address(name: string, text: string, defaultPort: number): Address {
   if (!match || port < 1 || port > PORT_MAX)
     throw new ConfigurationError(`${name}: ${JSON.stringify(text)} is not host:port`);
   return { host: (match[1] ?? match[2]) as string, port };
+}
+
+/** `announced=reachable` pairs, both `host:port`, IPv6 hosts in brackets. */
+function natMap(variables: Variables): Readonly<Record<string, Address>> | undefined {
+  const name = 'REDIS_NAT_MAP';
+  const text = said(variables, name);
+  if (text === undefined) return undefined;
+  const map = new Map<string, Address>();
+  for (const pair of text.split(',').map((each) => each.trim())) {
+    const [announced = '', reachable = '', ...more] = pair.split('=').map((each) => each.trim());
+    if (more.length > 0 || !/:\d+$/.test(announced) || !/:\d+$/.test(reachable))
+      throw new ConfigurationError(
+        `${name}: ${JSON.stringify(pair)} is not announced=reachable, such as 10.0.0.1:6379=127.0.0.1:7001`,
+      );
+    const key = addressKey(address(name, announced, 0));
+    if (map.has(key)) throw new ConfigurationError(`${name}: ${JSON.stringify(announced)} is given twice`);
+    map.set(key, address(name, reachable, 0));
+  }
+  return Object.fromEntries(map);
 }
 
 type Compact<T> = { [K in keyof T]?: Exclude<T[K], undefined> };

@@ -54,6 +54,11 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
   },
   REDIS_SENTINEL_HOSTS: { serves: 'connection', meaning: 'host:port of every sentinel, comma-separated' },
   REDIS_SERVICE_NAME: { serves: 'connection', meaning: 'name of the master that the sentinels watch' },
+  REDIS_NAT_MAP: {
+    serves: 'connection',
+    meaning:
+      'announced=reachable addresses of nodes, comma-separated: 10.0.0.1:6379=127.0.0.1:7001; applications only',
+  },
   REDIS_SENTINEL_USERNAME: { serves: 'connection', meaning: 'user on the sentinels' },
   REDIS_SENTINEL_PASSWORD: { serves: 'connection', meaning: 'password on the sentinels' },
   REDIS_SENTINEL_PASSWORD_FILE: { serves: 'connection', meaning: 'file that holds it; attached runs only' },

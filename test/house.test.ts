@@ -252,6 +252,7 @@ const ROOMS: readonly rules.Room[] = [
       libraries: ['<computed>'],
     },
   ),
+  room('tools/client-entry/', 'completes the build of the client', []),
   room('tools/settings/', 'writes docs/settings.md out of the schemas', ['config/'], { libraries: ['zod'] }),
   room('examples/', 'programs of users: the public client and nothing else', ['client/index.ts']),
   room('bench/', 'comparisons, run by hand', ['infra/', 'config/', 'client/index.ts'], {

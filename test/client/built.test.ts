@@ -26,6 +26,9 @@ const bin = (name: string) => join(TOP, 'node_modules/.bin', name);
 /** The first of 20, the last known of 22, and the one that runs this. */
 const NODES = ['20.0.0', '22.23.3', process.versions.node];
 
+/** Of 2026, for the tests of users: it is installed where the package is, and is no dependency of the house. */
+const JEST = '30.5.2';
+
 const dir = mkdtempSync(join(tmpdir(), 'kit-package-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -33,6 +36,8 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 const tarball = await packClient(dir);
 const app = join(dir, 'app');
 const alone = await installAlone(tarball, app);
+const jestApp = join(dir, 'jest');
+const withJest = await installAlone(tarball, jestApp, `jest@${JEST}`);
 const nodes = await Promise.all(NODES.map(async (version) => ({ version, path: await nodeOf(version) })));
 
 function describeWith(name: string, missing: Missing | undefined, body: () => void): void {
@@ -59,8 +64,9 @@ describe('the tarball', () => {
     const sources = readdirSync(join(TOP, 'client'), { recursive: true, encoding: 'utf8' })
       .filter((path) => path.endsWith('.ts') && !/^(?:dist|node_modules)\//.test(path))
       .map((path) => path.replace(/\.ts$/, ''));
+    const entry = ['dist/index.d.mts', 'dist/index.mjs', 'dist/package.json'];
     expect([...dist].sort()).toEqual(
-      sources.flatMap((path) => [`dist/${path}.d.ts`, `dist/${path}.js`]).sort(),
+      [...entry, ...sources.flatMap((path) => [`dist/${path}.d.ts`, `dist/${path}.js`])].sort(),
     );
   });
 
@@ -81,13 +87,12 @@ describe('the tarball', () => {
     expect(stdout).toContain('All good!');
   });
 
-  it('resolves to its types for every importer of ES modules', async () => {
-    const options = ['--profile', 'esm-only', '--exclude-entrypoints', 'functions.lua', '--format', 'json'];
+  it('resolves to its types for every importer, of CommonJS and of ES modules', async () => {
+    const options = ['--profile', 'strict', '--exclude-entrypoints', 'functions.lua', '--format', 'json'];
     const { stdout } = await run(bin('attw'), [tarball, ...options], { maxBuffer: 16_000_000 });
     const { analysis, problems } = JSON.parse(stdout);
     expect(Object.keys(analysis.entrypoints)).toEqual(['.', './package.json']);
-    // What is ignored by the profile is that a CommonJS module has to use import().
-    expect(Object.keys(problems ?? {})).toEqual(['CJSResolvesToESM']);
+    expect(problems ?? {}).toEqual({});
   });
 });
 
@@ -102,6 +107,26 @@ describeWith('installed alone', alone, () => {
 
   for (const { version, path } of nodes)
     describeWith(`under Node ${version}`, typeof path === 'string' ? undefined : path, () => {
+      it('is loaded by require and by import as one and the same, against a real Redis', async () => {
+        await using redis = await RedisProcess.start();
+        const { host, port } = redis.address;
+        const program = join(app, 'program.cjs');
+        copyFileSync(join(import.meta.dirname, 'packed/program.cjs'), program);
+        const { stdout } = await run(String(path), [program, `${host}:${port}`], {
+          cwd: app,
+          timeout: 30_000,
+        });
+        expect(JSON.parse(stdout)).toEqual({
+          read: { a: 1 },
+          refused: true,
+          same: true,
+          instanceofImported: true,
+          names: true,
+          cron: expect.stringContaining('croner, which is not installed'),
+          node: `v${version}`,
+        });
+      });
+
       it('does what its users do, against a real Redis', async () => {
         await using redis = await RedisProcess.start();
         const { host, port } = redis.address;
@@ -150,17 +175,20 @@ describeWith('installed alone', alone, () => {
       export { ConfigurationError };
     `;
 
+    const NEWEST = 'node_modules/.bin/tsc';
+    const OLDER = 'tools/api-reference/node_modules/.bin/tsc';
     it.each([
-      { compiler: 'node_modules/.bin/tsc', module: 'nodenext', moduleResolution: 'nodenext' },
-      { compiler: 'node_modules/.bin/tsc', module: 'esnext', moduleResolution: 'bundler' },
-      {
-        compiler: 'tools/api-reference/node_modules/.bin/tsc',
-        module: 'nodenext',
-        moduleResolution: 'nodenext',
-      },
-    ])('compiles under $moduleResolution by $compiler', async ({ compiler, module, moduleResolution }) => {
-      const folder = join(app, `ts-${module}-${compiler.length}`);
+      { type: 'module', compiler: NEWEST, module: 'nodenext', moduleResolution: 'nodenext' },
+      { type: 'module', compiler: NEWEST, module: 'esnext', moduleResolution: 'bundler' },
+      { type: 'module', compiler: OLDER, module: 'nodenext', moduleResolution: 'nodenext' },
+      { type: 'commonjs', compiler: NEWEST, module: 'node16', moduleResolution: 'node16' },
+      { type: 'commonjs', compiler: OLDER, module: 'node16', moduleResolution: 'node16' },
+      { type: 'commonjs', compiler: NEWEST, module: 'commonjs', moduleResolution: 'bundler' },
+    ])('compiles as $type with module $module by $compiler', async (asked) => {
+      const { type, compiler, module, moduleResolution } = asked;
+      const folder = join(app, `ts-${type}-${module}-${compiler.length}`);
       mkdirSync(folder);
+      writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type }));
       writeFileSync(join(folder, 'consumer.ts'), source);
       const compilerOptions = {
         ...{ module, moduleResolution, target: 'es2022', strict: true, noEmit: true, skipLibCheck: false },
@@ -178,4 +206,17 @@ describeWith('installed alone', alone, () => {
       expect(said).toBe('');
     });
   });
+});
+
+describeWith('installed beside Jest', withJest, () => {
+  it('runs the tests of a CommonJS project, against a real Redis', async () => {
+    await using redis = await RedisProcess.start();
+    const { host, port } = redis.address;
+    writeFileSync(join(jestApp, 'package.json'), '{"private":true,"type":"commonjs"}');
+    copyFileSync(join(import.meta.dirname, 'packed/jest.test.js'), join(jestApp, 'client.test.js'));
+    const options = { cwd: jestApp, env: { ...process.env, TEST_REDIS: `${host}:${port}` }, timeout: 60_000 };
+    const jest = join(jestApp, 'node_modules/jest/bin/jest.js');
+    const { stdout } = await run(process.execPath, [jest, '--json', '--detectOpenHandles'], options);
+    expect(JSON.parse(stdout)).toMatchObject({ success: true, numPassedTests: 3, openHandles: [] });
+  }, 90_000);
 });

@@ -9,6 +9,7 @@ import {
   planFromEnv,
   type Variables,
 } from '../../client/index.ts';
+import { RedisProcess, startSentinelSet } from '../support/redis.ts';
 
 const on = { ENABLE_REDIS_CACHE: 'true' };
 
@@ -142,7 +143,63 @@ describe('fromEnv', () => {
     });
   });
 
+  it('translates announced addresses, of sentinels and of a cluster', () => {
+    const REDIS_NAT_MAP = '10.0.0.1:6379=127.0.0.1:7001, [fd00::2]:6379 = [::1]:7002';
+    const natMap = {
+      '10.0.0.1:6379': { host: '127.0.0.1', port: 7001 },
+      'fd00::2:6379': { host: '::1', port: 7002 },
+    };
+    expect(planFromEnv({ ...on, REDIS_NAT_MAP, REDIS_SENTINEL_HOSTS: 's' })).toMatchObject({
+      redis: { mode: 'sentinel', natMap },
+    });
+    const cluster = { REDIS_CLUSTER_ENABLED: 'true', REDIS_HOST: 'h' };
+    expect(planFromEnv({ ...on, REDIS_NAT_MAP, ...cluster })).toMatchObject({
+      redis: { mode: 'cluster', natMap },
+    });
+    expect(planFromEnv({ ...on, ...cluster })).not.toHaveProperty('redis.natMap');
+  });
+
+  it('writes to the reachable address of the master that the sentinels announce', async () => {
+    await using set = await startSentinelSet();
+    // Another master, so that the key shows which address was used.
+    await using reachable = await RedisProcess.start();
+    const pairs = set.redis.map(
+      ({ address }) => `${address.host}:${address.port}=${reachable.address.host}:${reachable.address.port}`,
+    );
+    const hosts = set.sentinels.map(({ address }) => `${address.host}:${address.port}`);
+    const cache = fromEnv({
+      ...on,
+      REDIS_SENTINEL_HOSTS: hosts.join(','),
+      REDIS_NAT_MAP: pairs.join(', '),
+    });
+    expect((await cache.set('k', 1)).source).toBe('redis');
+    expect(await reachable.admin().exists('cache:k')).toBe(1);
+    expect(await Promise.all(set.redis.map((node) => node.admin().exists('cache:k')))).toEqual([0, 0, 0]);
+    await cache.close();
+  });
+
   it.each<[Variables, string]>([
+    [
+      { ...on, REDIS_CLUSTER_ENABLED: 'true', REDIS_NAT_MAP: 'a:1' },
+      'REDIS_NAT_MAP: "a:1" is not announced=reachable',
+    ],
+    [
+      { ...on, REDIS_CLUSTER_ENABLED: 'true', REDIS_NAT_MAP: 'a=b:1' },
+      'REDIS_NAT_MAP: "a=b:1" is not announced=',
+    ],
+    [
+      { ...on, REDIS_CLUSTER_ENABLED: 'true', REDIS_NAT_MAP: 'a:1=b:65536' },
+      'REDIS_NAT_MAP: "b:65536" is not host:port',
+    ],
+    [
+      { ...on, REDIS_CLUSTER_ENABLED: 'true', REDIS_NAT_MAP: 'a:1=b:2,a:1=c:3' },
+      'REDIS_NAT_MAP: "a:1" is given twice',
+    ],
+    [{ ...on, REDIS_SENTINEL_HOSTS: 's', REDIS_NAT_MAP: 'a:1=b:2,' }, 'REDIS_NAT_MAP: "" is not announced='],
+    [
+      { ...on, REDIS_HOST: 'h', REDIS_NAT_MAP: 'a:1=b:2' },
+      'REDIS_NAT_MAP: given, but neither REDIS_SENTINEL_HOSTS',
+    ],
     [{ ENABLE_REDIS_CACHE: 'perhaps' }, 'ENABLE_REDIS_CACHE: "perhaps" is neither true nor false'],
     [{ ...on, REDIS_PORT: 'x' }, 'REDIS_PORT: "x" is not a whole number'],
     [{ ...on, REDIS_PORT: '65536' }, 'REDIS_PORT: "65536" is not a whole number from 1 to 65535'],

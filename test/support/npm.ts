@@ -68,9 +68,13 @@ export async function packClient(into: string): Promise<string> {
   return join(into, tarball);
 }
 
-/** Into a folder that has nothing else. */
-export async function installAlone(tarball: string, folder: string): Promise<Missing | undefined> {
+/** Into a folder that has nothing else but the packages that are named. */
+export async function installAlone(
+  tarball: string,
+  folder: string,
+  ...packages: readonly string[]
+): Promise<Missing | undefined> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{"private":true,"type":"module"}');
-  return npm(folder, 'install', '--ignore-scripts', tarball);
+  return npm(folder, 'install', '--ignore-scripts', tarball, ...packages);
 }

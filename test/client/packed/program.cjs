@@ -1,0 +1,30 @@
+// A CommonJS program of a user; prints what it saw. Its Redis is the argument.
+const client = require('@redis-cache-kit/client');
+
+async function main() {
+  const [host, port] = process.argv[2].split(':');
+  const cache = client.redisCache({ address: { host, port: Number(port) }, namespace: 'cjs' });
+  await cache.set('k', { a: 1 }, { ttlSeconds: 60, tags: ['t'] });
+  const read = await cache.get('k');
+  const refused = await cache.set('k', () => 1).catch((error) => error);
+  // Of ES modules in the same process: a framework, a test runner.
+  const imported = await import('@redis-cache-kit/client');
+  const said = {
+    read,
+    refused: refused instanceof client.SerializationError,
+    // One implementation, whichever way it was loaded.
+    same: Object.keys(client).every((name) => imported[name] === client[name]),
+    instanceofImported: refused instanceof imported.CacheError,
+    names: Object.keys(imported).length === Object.keys(client).length,
+    cron: await new client.CacheWarmer(client.memoryCache(), [
+      { name: 'nightly', schedule: '0 3 * * *', generate: () => [] },
+    ])
+      .start()
+      .catch((error) => error.message),
+    node: process.version,
+  };
+  await cache.close();
+  console.log(JSON.stringify(said));
+}
+
+main();
