@@ -6,7 +6,8 @@
  *                                                                  ─▶ findings by line, worst first on each
  */
 import { canonicalName } from './conf-grammar/index.ts';
-import { type ConfLine, parseConf } from './conf-text.ts';
+import { quoteOptions } from './conf-grammar/value.ts';
+import { type ConfLine, parseConf, type QuoteOptions } from './conf-text.ts';
 import { Conf } from './lint/conf.ts';
 import type { Finding, Severity } from './lint/finding.ts';
 import { detectFamily, type LintTarget, serversOf } from './lint/known-servers.ts';
@@ -16,6 +17,7 @@ import type { Mode } from './lint/start/index.ts';
 import { startRules } from './lint/start-rules.ts';
 import { syntaxRules } from './lint/syntax-rules.ts';
 import { checkText } from './lint/text-rules.ts';
+import type { ServerVersion } from './server-version.ts';
 
 export type { Finding, Severity } from './lint/finding.ts';
 export { type LintTarget, parseTarget } from './lint/known-servers.ts';
@@ -35,18 +37,25 @@ export interface LintOptions {
 const ORDER: Readonly<Record<Severity, number>> = { error: 0, warning: 1, info: 2 };
 
 export function lintConf(text: string, options: LintOptions = {}): Finding[] {
-  const lines = parseConf(text).filter((line) => line.name !== undefined);
-  const mode = options.kind === undefined ? detectMode(lines) : MODES[options.kind];
-  const servers = serversOf(options.target ?? { family: detectFamily(lines) });
-  const binary = checkText(text, lines, servers, mode);
+  const read = (quotes: QuoteOptions) => parseConf(text, quotes).filter((line) => line.name !== undefined);
+  const strict = read({});
+  const mode = options.kind === undefined ? detectMode(strict) : MODES[options.kind];
+  const servers = serversOf(options.target ?? { family: detectFamily(strict) });
+  const binary = checkText(text, strict, servers, mode);
   if (binary !== undefined) return [binary];
-  const start = startRules(lines, servers, mode);
+  const mixed = servers.some((server) => quoteOptions(server).allowsMixedWords === true)
+    ? read({ allowsMixedWords: true })
+    : strict;
+  const linesFor = (server: ServerVersion) =>
+    quoteOptions(server).allowsMixedWords === true ? mixed : strict;
+  const start = startRules(linesFor, servers, mode);
   return [...start.findings, ...rulesOf(start.invalidLines)].sort(
     (a, b) =>
       a.line - b.line || ORDER[a.severity] - ORDER[b.severity] || a.directive.localeCompare(b.directive),
   );
 
   function rulesOf(invalid: ReadonlySet<number>): readonly Finding[] {
+    const lines = mixed;
     const conf = new Conf(lines.filter(({ line }) => !invalid.has(line)));
     const names = new Set(
       lines.filter(({ line }) => invalid.has(line)).map(({ name }) => canonicalName(name ?? '')),

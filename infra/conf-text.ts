@@ -17,11 +17,17 @@ export interface ConfLine {
 /** Bytes that the server reads of a file at once (CONFIG_READ_LEN). */
 const READ_MAX_BYTES = 1024;
 
-export function parseConf(text: string): readonly ConfLine[] {
+/** How quotes are read. */
+export interface QuoteOptions {
+  /** Quoted and other text may form one word, `a"b"c`: Valkey 9.0 and newer. Default: it is an error. */
+  readonly allowsMixedWords?: boolean;
+}
+
+export function parseConf(text: string, options: QuoteOptions = {}): readonly ConfLine[] {
   const lines = text.replace(/\n$/, '').split('\n');
   const numbered = lines.map((raw, index) => ({ raw, line: index + 1 }));
   const read = text.includes('\0') ? dropAfterZeroBytes(numbered) : numbered;
-  return read.map(({ raw, line }) => parseLine(raw, line));
+  return read.map((line) => parseLine(line, options));
 }
 
 interface NumberedLine {
@@ -53,11 +59,11 @@ function laterPieces(raw: string, end: number): string {
   return zero === -1 ? rest : rest.slice(0, zero) + laterPieces(rest, zero);
 }
 
-function parseLine(raw: string, line: number): ConfLine {
+function parseLine({ raw, line }: NumberedLine, options: QuoteOptions): ConfLine {
   // sdstrim: not every white space of Unicode, nor every one of C.
   const text = raw.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
   if (text === '' || text.startsWith('#')) return { line, raw, name: undefined, args: [] };
-  const words = splitArguments(text);
+  const words = splitArguments(text, options);
   if (words === undefined) {
     const name = asciiLowerCase(text.split(/[ \t]/)[0] ?? '');
     return { line, raw, name, args: [], broken: 'quotes do not balance' };
@@ -66,7 +72,13 @@ function parseLine(raw: string, line: number): ConfLine {
   if (words.length === 0) return { line, raw, name: undefined, args: [] };
   const name = asciiLowerCase(first);
   if (name !== 'sentinel') return { line, raw, name, args: rest };
-  return { line, raw, name: `sentinel ${asciiLowerCase(rest[0] ?? '')}`.trim(), args: rest.slice(1) };
+  const [option] = rest;
+  return {
+    line,
+    raw,
+    name: option === undefined ? name : `sentinel ${asciiLowerCase(option)}`,
+    args: rest.slice(1),
+  };
 }
 
 /** `tolower` of C: letters of ASCII only, so that no sign of Unicode becomes one. */
@@ -82,7 +94,7 @@ const isBlank = (char: string | undefined) => char !== undefined && /[ \t\n\v\f\
 const endsWord = (char: string | undefined) => char === undefined || /[ \t\n\r]/.test(char);
 
 /** Words of a line (`sdssplitargs`); quoted ones may hold spaces. undefined where quotes do not balance. */
-export function splitArguments(text: string): readonly string[] | undefined {
+export function splitArguments(text: string, options: QuoteOptions = {}): readonly string[] | undefined {
   const words: string[] = [];
   let at = 0;
   while (at < text.length) {
@@ -90,7 +102,7 @@ export function splitArguments(text: string): readonly string[] | undefined {
       at += 1;
       continue;
     }
-    const word = readWord(text, at);
+    const word = readWord(text, at, options.allowsMixedWords === true);
     if (word === undefined) return undefined;
     words.push(word.text);
     at = word.end;
@@ -98,16 +110,23 @@ export function splitArguments(text: string): readonly string[] | undefined {
   return words;
 }
 
-function readWord(text: string, start: number): { text: string; end: number } | undefined {
+function readWord(
+  text: string,
+  start: number,
+  allowsMixedWords: boolean,
+): { text: string; end: number } | undefined {
   let out = '';
   let at = start;
   while (!endsWord(text[at])) {
     const char = text[at] ?? '';
     if (char === '"' || char === "'") {
       const quoted = char === '"' ? readDouble(text, at + 1) : readSingle(text, at + 1);
-      // Nothing but white space may follow a closing quote.
-      if (quoted === undefined || (quoted.end < text.length && !isBlank(text[quoted.end]))) return undefined;
-      return { text: out + quoted.text, end: quoted.end };
+      if (quoted === undefined) return undefined;
+      out += quoted.text;
+      at = quoted.end;
+      if (allowsMixedWords) continue;
+      // Only white space may follow a closing quote.
+      return at === text.length || isBlank(text[at]) ? { text: out, end: at } : undefined;
     }
     out += char;
     at += 1;

@@ -20,6 +20,8 @@ export interface Directive {
   readonly isRepeatable: boolean;
   /** Not in CONFIG GET *: meant for the tests of the servers. */
   readonly isHidden: boolean;
+  /** Read by a module that is part of the server. */
+  readonly isOfModule: boolean;
 }
 
 export interface DirectiveOptions {
@@ -30,6 +32,7 @@ export interface DirectiveOptions {
   readonly also?: readonly [name: string, availability: Availability];
   readonly isRepeatable?: boolean;
   readonly isHidden?: boolean;
+  readonly isOfModule?: boolean;
 }
 
 export function directive(name: string, value: ValueKind, options: DirectiveOptions = {}): Directive {
@@ -41,8 +44,8 @@ export function directive(name: string, value: ValueKind, options: DirectiveOpti
     const [other, availability] = options.also;
     names.push({ name: other, availability, isOld: false });
   }
-  const { isRepeatable = false, isHidden = false } = options;
-  return { name, names, value, isRepeatable, isHidden };
+  const { isRepeatable = false, isHidden = false, isOfModule = false } = options;
+  return { name, names, value, isRepeatable, isHidden, isOfModule };
 }
 
 export const words = (text: string): readonly string[] => text.trim().split(/\s+/);

@@ -44,7 +44,7 @@ const SWITCHES = [
   directive('hide-user-data-from-log', d.SWITCH, { in: since('7.4', '8.0') }),
   directive('cluster-slot-stats-enabled', d.SWITCH, { in: since('8.2', '8.0') }),
   // A setting of the vector set module, which is part of the server.
-  directive('vset-force-single-threaded-execution', d.SWITCH, { in: onlyRedis('8.0') }),
+  directive('vset-force-single-threaded-execution', d.SWITCH, { in: onlyRedis('8.0'), isOfModule: true }),
   directive('repl-rdb-channel', d.SWITCH, { in: onlyRedis('8.0'), ...hidden }),
   directive('lazyexpire-nested-arbitrary-keys', d.SWITCH, { in: onlyRedis('8.0'), ...hidden }),
   // Added by the fix of CVE-2025-46817, also in the 7.0.15 of Debian.

@@ -12,13 +12,16 @@ export function byteLength(text: string): number {
 /** `pathIsBaseName`. */
 const isFileName = (text: string) => !/[/\\]/.test(text);
 
+/** Directories that every directory has. */
+const isDirectory = (text: string) => /^\.\.?$/.test(text);
+
 const valkeyFrom = ({ family, version }: ServerVersion, wanted: string) =>
   family === 'valkey' && atLeast(version, wanted);
 
-/** dbfilename: in the directory of `dir`; Valkey 8 and newer also refuse an empty one. */
+/** dbfilename: a file in the directory of `dir`; Valkey 8 and newer also refuse an empty one. */
 export const snapshotFile: Check = ([word = ''], server) => {
   const text = cString(word);
-  const isRefused = !isFileName(text) || (text === '' && valkeyFrom(server, '8.0'));
+  const isRefused = !isFileName(text) || isDirectory(text) || (text === '' && valkeyFrom(server, '8.0'));
   return isRefused ? problem(text, 'a file name without a path; set the path with dir') : undefined;
 };
 
@@ -98,10 +101,12 @@ export const directory: Check = ([text = '']) =>
 const SOCKET_PATH_MAX_BYTES = 107;
 
 /** Up to 6.2 a longer path is cut. */
-export const socketPath: Check = ([text = ''], server) =>
-  byteLength(cString(text)) > SOCKET_PATH_MAX_BYTES && splitsQuotedLists(server)
-    ? problem(shorten(text), `a path of up to ${SOCKET_PATH_MAX_BYTES} bytes`)
+export const socketPath: Check = ([text = ''], server) => {
+  const isLong = byteLength(cString(text)) > SOCKET_PATH_MAX_BYTES && splitsQuotedLists(server);
+  return isLong || isDirectory(text)
+    ? problem(shorten(text), `a path of up to ${SOCKET_PATH_MAX_BYTES} bytes that is not a directory`)
     : undefined;
+};
 
 const HASH_SEED_MAX_BYTES = 256;
 

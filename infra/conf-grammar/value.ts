@@ -2,7 +2,7 @@
  * Kinds of values and the check of one value against its kind, as `config.c` of the servers does it.
  * Left out: what several lines together decide (`infra/lint/start/`), and what only a machine knows (paths, ports).
  */
-import { splitArguments } from '../conf-text.ts';
+import { type QuoteOptions, splitArguments } from '../conf-text.ts';
 import { atLeast, type ServerVersion } from '../server-version.ts';
 import { parseInteger, parseMemory, parsePrefix } from './numbers.ts';
 
@@ -48,6 +48,11 @@ export function problem(said: string, allowed: string): Problem {
   return { reason: `${quote(said)} is not allowed`, allowed };
 }
 
+/** Valkey 9.0 reads `a"b"c` as one word (valkey-io/valkey#2098). */
+export function quoteOptions({ family, version }: ServerVersion): QuoteOptions {
+  return { allowsMixedWords: family === 'valkey' && atLeast(version, '9.0') };
+}
+
 /** Whether a single quoted word is split into a list: since 7.0 (MULTI_ARG_CONFIG). */
 export function splitsQuotedLists({ family, version }: ServerVersion): boolean {
   return family === 'valkey' || atLeast(version, '7.0');
@@ -81,7 +86,7 @@ export function checkValue(
 export function listWords(args: readonly string[], server: ServerVersion): readonly string[] {
   const [only, ...more] = args;
   if (only === undefined || only === '' || more.length > 0 || !splitsQuotedLists(server)) return args;
-  return splitArguments(only) ?? [];
+  return splitArguments(only, quoteOptions(server)) ?? [];
 }
 
 function wrongCount(value: ValueKind, args: readonly string[], server: ServerVersion): Problem {

@@ -15,14 +15,16 @@ export interface StartFindings {
   readonly invalidLines: ReadonlySet<number>;
 }
 
+/** @param linesFor the lines as a server reads them */
 export function startRules(
-  lines: readonly ConfLine[],
+  linesFor: (server: ServerVersion) => readonly ConfLine[],
   servers: readonly ServerVersion[],
   mode: Mode,
 ): StartFindings {
-  const isOpenEnded = lines.some(({ name }) => name === 'loadmodule' || name === 'include');
   const byPlace = new Map<string, Refused[]>();
   for (const server of servers) {
+    const lines = linesFor(server);
+    const isOpenEnded = lines.some(({ name }) => name === 'loadmodule' || name === 'include');
     for (const refusal of refusalsOf({ lines, server, mode, isOpenEnded })) {
       const place = `${refusal.line} ${refusal.directive}`;
       byPlace.set(place, [...(byPlace.get(place) ?? []), { server, refusal }]);

@@ -23,7 +23,7 @@ export function checkText(
       ? UTF_16
       : 'give a redis.conf, valkey.conf or sentinel.conf';
   const line = text.slice(0, zero).split('\n').length;
-  const [refused] = startRules(lines.slice(0, LINES_MAX), servers, mode).findings.filter(
+  const [refused] = startRules(() => lines.slice(0, LINES_MAX), servers, mode).findings.filter(
     (each) => each.refusesStart,
   );
   const place = { line: refused?.line ?? line, directive: '' };

@@ -29,7 +29,8 @@ const OF_MACHINE: readonly RegExp[] = [
   /compiled with a modified Jemalloc/,
   /Failed finding TLS support|TLS support not|without TLS/i,
   // Up to 7.0 a build without TLS does not have the directives at all.
-  />>> '\s*"?tls-[^/]* \/ Bad directive/,
+  />>> '\s*"?tls-.* \/ Bad directive/,
+  /Failed find(?:ing)? (?:connection )?listener/,
   /Failed to load certificate|Failed to load private key|Failed to configure CA certificate/,
   /Name or service not known|Temporary failure in name resolution|No address associated/,
   /Cannot assign requested address|EADDRNOTAVAIL/,

@@ -11,7 +11,7 @@ export interface Refusal {
   readonly remedy: string;
   /** Whether the line by itself is refused, and not because of other lines. */
   readonly isOfLine: boolean;
-  /** False where a module, or a server newer than those that were measured, may know the word. */
+  /** False if a module, or a server newer than the measured ones, may define the word. */
   readonly isCertain: boolean;
 }
 

@@ -1,8 +1,9 @@
 /** `rename-command` lines, one after the other: each changes the table of commands that the next one sees. */
 import { commandNames } from '../../conf-grammar/commands.ts';
+import { isNewerThanMeasured } from '../known-servers.ts';
 import { type Reading, type Refusal, refusal } from './refusal.ts';
 
-export function renameRefusals({ lines, server, mode, isOpenEnded }: Reading): readonly Refusal[] {
+export function renameRefusals({ lines, server, mode }: Reading): readonly Refusal[] {
   const all = commandNames(server, mode);
   const table = new Set([...all].filter((name) => !name.includes('|')));
   const found: Refusal[] = [];
@@ -14,7 +15,8 @@ export function renameRefusals({ lines, server, mode, isOpenEnded }: Reading): r
       const reason = isSubcommand
         ? `'${line.args[0]}' is a subcommand; only whole commands can be renamed`
         : `'${line.args[0]}' is not a command of this server, or is already renamed`;
-      const isCertain = !isOpenEnded || isSubcommand;
+      // Modules are loaded later: their commands cannot be renamed.
+      const isCertain = isSubcommand || !isNewerThanMeasured(server);
       found.push(refusal(line, reason, 'correct the name, or remove the line', { isCertain }));
       continue;
     }

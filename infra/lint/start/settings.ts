@@ -37,6 +37,7 @@ function checkLine(line: ConfLine, reading: Reading, guess: Guess): Refusal | un
     return refusal(line, reason, 'move it to the sentinel.conf, or start with --sentinel');
   }
   const entry = entryFor(name, server);
+  if (entry?.directive.isOfModule === true && isDroppedBySentinel(line, reading)) return undefined;
   if (entry !== undefined) {
     return fromProblem(line, checkValue(entry.directive.value, line.args, server));
   }
@@ -53,10 +54,9 @@ function fromProblem(line: ConfLine, found: Problem | undefined): Refusal | unde
 const NAME_MAX_LENGTH = 80;
 
 function unknownName(line: ConfLine, reading: Reading, guess: Guess): Refusal | undefined {
-  const { server, mode } = reading;
+  const { server } = reading;
   const name = line.name ?? '';
-  // A sentinel never asks whether a module took the setting.
-  if (mode === 'sentinel' && line.args.length > 0 && queuesUnknown(name, server)) return undefined;
+  if (isDroppedBySentinel(line, reading)) return undefined;
   const where = describeServersWith(name);
   const title = formatServer(server);
   if (where !== undefined) {
@@ -70,8 +70,14 @@ function unknownName(line: ConfLine, reading: Reading, guess: Guess): Refusal | 
   const remedy = isOfModule
     ? 'add the loadmodule line, or remove this one'
     : 'correct the name, or remove the line';
-  const isCertain = !reading.isOpenEnded && !isNewerThanMeasured(server);
+  const isKept = reading.isOpenEnded && line.args.length > 0 && queuesUnknown(name, server);
+  const isCertain = !isKept && !isNewerThanMeasured(server);
   return refusal(line, reason, remedy, { isCertain });
+}
+
+/** A sentinel keeps the settings of modules too, and does not check whether a module read them. */
+function isDroppedBySentinel(line: ConfLine, { server, mode }: Reading): boolean {
+  return mode === 'sentinel' && line.args.length > 0 && queuesUnknown(line.name ?? '', server);
 }
 
 /** Whether an unknown name is kept for a module: with a dot since 7.0, any since Redis 8. */

@@ -5,6 +5,8 @@
 import { createHash } from 'node:crypto';
 import { type Availability, isAvailable, sincePatches } from '../../conf-grammar/availability.ts';
 import { CATEGORIES } from '../../conf-grammar/commands.ts';
+import { INT_MAX, parsePrefix } from '../../conf-grammar/numbers.ts';
+import { quoteOptions } from '../../conf-grammar/value.ts';
 import { splitArguments } from '../../conf-text.ts';
 import { atLeast, type ServerVersion } from '../../server-version.ts';
 
@@ -95,7 +97,7 @@ function applyPassword(user: User, rule: string): RuleFault | undefined {
 
 function checkSelector(text: string, context: RuleContext): RuleFault | undefined {
   const selector = newSelector(context);
-  for (const rule of splitArguments(text) ?? []) {
+  for (const rule of splitArguments(text, quoteOptions(context.server)) ?? []) {
     const fault = applyToSelector(selector, rule, context);
     if (fault !== undefined) return fault;
   }
@@ -202,10 +204,16 @@ function addedCommand(name: string, context: RuleContext): RuleFault | undefined
   return isContainer ? command(name, context) : undefined;
 }
 
-/** Databases of a user, new in Valkey 9.1. */
+/** Databases of a user, since Valkey 9.1: numbers from 0 to 2^31 - 1. */
 function databases(word: string): RuleFault | undefined {
   if (word === 'alldbs' || word === 'resetdbs') return undefined;
-  const isList = /^db=\d+(?:,\d+)*$/.test(word);
+  const isList = word
+    .slice('db='.length)
+    .split(',')
+    .every((text) => {
+      const { value, rest } = parsePrefix(text);
+      return text !== '' && rest === '' && value >= 0n && value <= INT_MAX;
+    });
   return isList
     ? undefined
     : syntax(`${quoted(word)} is not a list of databases`, 'db=0,1, alldbs or resetdbs');

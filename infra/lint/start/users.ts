@@ -5,6 +5,7 @@
 import { commandNames } from '../../conf-grammar/commands.ts';
 import type { ConfLine } from '../../conf-text.ts';
 import { atLeast, type ServerVersion } from '../../server-version.ts';
+import { isNewerThanMeasured } from '../known-servers.ts';
 import { ACL_C, type Reading, type Refusal, refusal } from './refusal.ts';
 import { faultsOf, type RuleContext } from './user-rules.ts';
 
@@ -44,7 +45,7 @@ function ruleRefusals(line: ConfLine, context: RuleContext, reading: Reading): r
   return faultsOf(merged, context).map(({ kind, reason, allowed }) =>
     refusal(line, reason, `allowed: ${allowed}`, {
       source: ACL_C,
-      isCertain: kind === 'syntax' || !reading.isOpenEnded,
+      isCertain: kind === 'syntax' || !(reading.isOpenEnded || isNewerThanMeasured(server)),
     }),
   );
 }
