@@ -8,22 +8,10 @@
  * Left out: whether a value is allowed (the lint judges that).
  */
 import { parseBytes } from '../config/units.ts';
-import { parseConf } from './conf-text.ts';
+import { entriesNamed, isRepeatable, canonicalName as nameInGrammar } from './conf-grammar/index.ts';
+import { asciiLowerCase, parseConf } from './conf-text.ts';
 import { DIRECTIVE_DEFAULTS } from './directive-defaults.ts';
-import { REDIS_DIRECTIVES } from './directives.ts';
 import type { ServerFamily } from './server-version.ts';
-
-/** Names that newer servers report beside the one that the files use. */
-const LATER_NAMES: Readonly<Record<string, string>> = {
-  primaryauth: 'masterauth',
-  primaryuser: 'masteruser',
-  'commandlog-execution-slower-than': 'slowlog-log-slower-than',
-  'commandlog-slow-execution-max-len': 'slowlog-max-len',
-  aof_rewrite_cpulist: 'aof-rewrite-cpulist',
-  bgsave_cpulist: 'bgsave-cpulist',
-  bio_cpulist: 'bio-cpulist',
-  server_cpulist: 'server-cpulist',
-};
 
 /** Directives whose value is a state of the running system and not configuration. */
 export const STATE_DIRECTIVES: ReadonlySet<string> = new Set(['replicaof']);
@@ -40,8 +28,7 @@ export const SECRET_DIRECTIVES: ReadonlySet<string> = new Set([
 
 /** The one name of a directive that has several. */
 export function canonicalName(name: string): string {
-  const lower = name.toLowerCase();
-  return LATER_NAMES[lower] ?? REDIS_DIRECTIVES.get(lower)?.aliasOf ?? lower;
+  return nameInGrammar(asciiLowerCase(name));
 }
 
 /** A value in one form: sizes in bytes, switches and choices in lower case, lists in one order. @param name canonical */
@@ -57,7 +44,7 @@ export function canonicalValue(name: string, value: string): string {
       .map((word) => word.toLowerCase())
       .sort()
       .join(' ');
-  const isPath = REDIS_DIRECTIVES.get(name)?.value.kind === 'text';
+  const isPath = ['text', 'list'].includes(entriesNamed(name)[0]?.directive.value.kind ?? '');
   return words.map((word) => inBytes(word) ?? (isPath ? word : word.toLowerCase())).join(' ');
 }
 
@@ -101,7 +88,7 @@ export function directivesOf(conf: string): ReadonlyMap<string, string> {
     if (name === undefined) continue;
     const canonical = canonicalName(name);
     const value = args.join(' ');
-    const before = REDIS_DIRECTIVES.get(canonical)?.repeatable === true ? found.get(canonical) : undefined;
+    const before = isRepeatable(canonical) ? found.get(canonical) : undefined;
     found.set(canonical, before === undefined || value === '' ? value : `${before} ${value}`.trim());
   }
   return found;

@@ -20,7 +20,6 @@ const PURE_INFRA = [
   'infra/topology.ts',
   'infra/server-version.ts',
   'infra/versions.ts',
-  'infra/directives.ts',
   'infra/conf-grammar/',
   'infra/directive-defaults.ts',
   'infra/directive-values.ts',

@@ -36,6 +36,11 @@ export function canonicalName(name: string): string {
   return ENTRIES.get(name)?.[0]?.directive.name ?? name;
 }
 
+/** Whether every line of the directive counts, and not only the last one. */
+export function isRepeatable(name: string): boolean {
+  return STATEMENTS.has(name) || ENTRIES.get(name)?.[0]?.directive.isRepeatable === true;
+}
+
 export function directiveNames(): readonly string[] {
   return [...ENTRIES.keys()];
 }

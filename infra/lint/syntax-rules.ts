@@ -1,5 +1,5 @@
 /** Lines that a server accepts and reads differently from what they look like: old names, overridden lines, dropped words. */
-import { canonicalName, entriesNamed, entryFor, STATEMENTS } from '../conf-grammar/index.ts';
+import { canonicalName, entriesNamed, entryFor, isRepeatable } from '../conf-grammar/index.ts';
 import { atoi, parsePrefix } from '../conf-grammar/numbers.ts';
 import { SENTINEL_OPTIONS } from '../conf-grammar/sentinel-options.ts';
 import { splitsQuotedLists } from '../conf-grammar/value.ts';
@@ -113,7 +113,5 @@ function keyOf(line: ConfLine): string | undefined {
     if (option.isRepeatable) return undefined;
     return option.isOfMaster ? `${name} ${line.args[0]}` : name;
   }
-  const [entry] = entriesNamed(name);
-  if (entry === undefined || STATEMENTS.has(name) || entry.directive.isRepeatable) return undefined;
-  return canonicalName(name);
+  return entriesNamed(name).length === 0 || isRepeatable(name) ? undefined : canonicalName(name);
 }
