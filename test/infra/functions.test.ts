@@ -1,6 +1,8 @@
 /** Loading the client's functions where a master takes no writes. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { loadFunctions } from '../../infra/functions.ts';
+import { functionLibrary, loadFunctions } from '../../infra/functions.ts';
 import { RedisProcess } from '../support/redis.ts';
 
 it.each([
@@ -13,4 +15,12 @@ it.each([
     message: expect.stringMatching(new RegExp(`^redis-1 does not take the client's functions: ${reply} `)),
     hint: expect.stringContaining('kit status'),
   });
+});
+
+it('lets a container expect the name that the library has today', () => {
+  const script = readFileSync('infra/docker/image/node.sh', 'utf8');
+  const [, read] = /library=\$\((sed .*) \/kit\/redis_cache_kit\.lua\)/.exec(script) ?? [];
+  const name = execFileSync('sh', ['-c', read ?? 'false'], { input: functionLibrary(), encoding: 'utf8' });
+  expect(functionLibrary()).toMatch(new RegExp(`^#!lua name=${name.trim()}\n`));
+  expect(script).toContain('"$library") loaded=yes');
 });

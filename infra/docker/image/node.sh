@@ -301,10 +301,12 @@ ready_cluster() {
 # The cache client's functions, on every master; replicas say READONLY and have them from there.
 load_functions() {
   loaded=
+  # The reply to FUNCTION LOAD is the name of the library, which its first line gives.
+  library=$(sed -n '1s/^#!lua name=//p' /kit/redis_cache_kit.lua)
   for peer in $PEERS; do
     answer=$(ask functions "${peer%:*}" "${peer#*:}" -x FUNCTION LOAD REPLACE </kit/redis_cache_kit.lua)
     case $answer in
-      redis_cache_kit) loaded=yes ;;
+      "$library") loaded=yes ;;
       READONLY*) ;;
       *) say "functions: ${peer%:*} says ${answer:-nothing}"; exit 1 ;;
     esac
