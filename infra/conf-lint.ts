@@ -41,7 +41,7 @@ export function lintConf(text: string, options: LintOptions = {}): Finding[] {
   const strict = read({});
   const mode = options.kind === undefined ? detectMode(strict) : MODES[options.kind];
   const servers = serversOf(options.target ?? { family: detectFamily(strict) });
-  const binary = checkText(text, strict, servers, mode);
+  const binary = checkText(text, servers, mode);
   if (binary !== undefined) return [binary];
   const mixed = servers.some((server) => quoteOptions(server).allowsMixedWords === true)
     ? read({ allowsMixedWords: true })

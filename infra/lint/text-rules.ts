@@ -1,40 +1,56 @@
 /** Detects a binary file: it is one finding instead of thousands. */
-import type { ConfLine } from '../conf-text.ts';
+import { parseConf } from '../conf-text.ts';
 import type { ServerVersion } from '../server-version.ts';
 import { type Finding, finding } from './finding.ts';
 import type { Mode } from './start/index.ts';
 import { startRules } from './start-rules.ts';
 
 const SOURCE = 'src/config.c, loadServerConfig';
-/** Lines of a file with zero bytes that are looked at: the server stops at the first that it refuses. */
+/** Characters that are examined. */
+const EXAMINED_MAX = 65_536;
+/** Lines of a binary file that are judged: the server stops at the first one that it refuses. */
 const LINES_MAX = 20;
+/** Random bytes have 10 % of control characters; a text has none, except in rare passwords. */
+const CONTROL_CHARACTERS_MAX_SHARE = 0.02;
 
-/** A finding where the text has zero bytes, with the first line that a server refuses; undefined where it is a text. */
-export function checkText(
-  text: string,
-  lines: readonly ConfLine[],
-  servers: readonly ServerVersion[],
-  mode: Mode,
-): Finding | undefined {
-  const zero = text.indexOf('\0');
-  if (zero === -1) return undefined;
+/** A finding for a binary file, at the first line that the servers refuse; undefined for a text. */
+export function checkText(text: string, servers: readonly ServerVersion[], mode: Mode): Finding | undefined {
+  const start = text.slice(0, EXAMINED_MAX);
+  const sign = binarySign(text.indexOf('\0') === -1 ? start : text);
+  if (sign === undefined) return undefined;
   const remedy =
-    text.startsWith('\ufffd') || text.charCodeAt(1) === 0
-      ? UTF_16
+    text.startsWith('\ufffd\ufffd') || text.charCodeAt(1) === 0
+      ? 'save it as UTF-8 (this may be UTF-16)'
       : 'give a redis.conf, valkey.conf or sentinel.conf';
-  const line = text.slice(0, zero).split('\n').length;
-  const [refused] = startRules(() => lines.slice(0, LINES_MAX), servers, mode).findings.filter(
-    (each) => each.refusesStart,
-  );
-  const place = { line: refused?.line ?? line, directive: '' };
-  if (refused === undefined) {
-    const reason =
-      'a zero byte: the server drops it and the rest of the line, and reads the next line as part of it';
-    return finding('warning', place, reason, SOURCE, remedy);
+  const lines = parseConf(start)
+    .filter(({ name }) => name !== undefined)
+    .slice(0, LINES_MAX);
+  const [refused] = startRules(() => lines, servers, mode).findings.filter((each) => each.refusesStart);
+  if (refused !== undefined) {
+    const who = mode === 'sentinel' ? 'Sentinel' : 'the server';
+    const reason = `not a text file, it has ${sign}: ${who} does not start`;
+    const place = { line: refused.line, directive: '' };
+    return { ...finding('error', place, reason, SOURCE, remedy), refusesStart: true };
   }
-  const who = mode === 'sentinel' ? 'Sentinel' : 'the server';
-  const reason = `not a text file, it has zero bytes: ${who} does not start`;
-  return { ...finding('error', place, reason, SOURCE, remedy), refusesStart: true };
+  const at = text.indexOf('\0');
+  if (at === -1) return undefined;
+  const reason = 'a zero byte: the server drops it and the rest of the line, and appends the next line';
+  return finding(
+    'warning',
+    { line: text.slice(0, at).split('\n').length, directive: '' },
+    reason,
+    SOURCE,
+    remedy,
+  );
 }
 
-const UTF_16 = 'save it as UTF-8 (this may be UTF-16)';
+function binarySign(text: string): string | undefined {
+  if (text.includes('\0')) return 'zero bytes';
+  const controls = [...text].filter(isControl).length;
+  return controls > text.length * CONTROL_CHARACTERS_MAX_SHARE ? 'control characters' : undefined;
+}
+
+/** A control character that is not white space. */
+function isControl(character: string): boolean {
+  return (character < ' ' && !/[\t\n\v\f\r]/.test(character)) || character === '\x7f';
+}

@@ -361,6 +361,14 @@ describe('the lint of what is no text', () => {
     ]);
   });
 
+  it('is told by its control characters too', () => {
+    const bytes = Array.from({ length: 4096 }, (_, i) => String.fromCharCode(1 + ((i * 7919) % 255))).join(
+      '',
+    );
+    expect(lintConf(bytes)).toMatchObject([{ severity: 'error', refusesStart: true, line: 1 }]);
+    expect(lintConf('port 1\nrequirepass "\x01\x02\x03\x04\x05\x06"\n').length).toBeGreaterThan(1);
+  });
+
   it('is a warning where the server starts all the same', () => {
     expect(lintConf('port 1\n# a\0b\n').map(brief)).toEqual(['warning ']);
   });
@@ -369,6 +377,6 @@ describe('the lint of what is no text', () => {
     const random = Array.from({ length: 20_000 }, (_, i) => `word${i} ${i}`).join('\n');
     const found = lintConf(random).filter(({ line }) => line > 0);
     expect(found).toHaveLength(101);
-    expect(found.at(-1)?.reason).toBe('19900 more lines from here on are refused');
+    expect(found.at(-1)?.reason).toBe('more lines from here on are refused');
   });
 });

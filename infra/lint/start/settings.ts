@@ -18,11 +18,17 @@ export function settingRefusals(reading: Reading): readonly Refusal[] {
     const isWord = name.length <= NAME_MAX_LENGTH && guesses <= GUESSES_MAX;
     return isWord ? didYouMean(name, directiveNames()) : '';
   };
-  return reading.lines.flatMap((line) => {
-    const found = checkLine(line, reading, guess);
-    return found === undefined ? [] : [found];
-  });
+  const found: Refusal[] = [];
+  for (const line of reading.lines) {
+    const refused = checkLine(line, reading, guess);
+    if (refused !== undefined) found.push(refused);
+    if (found.length >= REFUSALS_MAX) break;
+  }
+  return found;
 }
+
+/** The server stops at the first one; a file with more is not read to its end. */
+const REFUSALS_MAX = 1000;
 
 type Guess = (name: string) => string;
 
@@ -50,8 +56,8 @@ function fromProblem(line: ConfLine, found: Problem | undefined): Refusal | unde
   return found === undefined ? undefined : refusal(line, found.reason, `allowed: ${found.allowed}`);
 }
 
-/** Names longer than this are not compared with the known ones: no directive is half as long. */
-const NAME_MAX_LENGTH = 80;
+/** Longer names are not compared with the known ones: the longest directive has 41 letters. */
+const NAME_MAX_LENGTH = 60;
 
 function unknownName(line: ConfLine, reading: Reading, guess: Guess): Refusal | undefined {
   const { server } = reading;
