@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario.ts';
 import { coherenceDelay, coherenceRaces, trackingCost } from './coherence.ts';
+import { cold } from './cold.ts';
 import { outage } from './outage.ts';
 import { ownWrites } from './own-writes.ts';
 import { poison } from './poison.ts';
@@ -17,6 +18,7 @@ export const scenarios: readonly Scenario[] = [
   getMany,
   storedBytes,
   stampede,
+  cold,
   tags,
   coherenceDelay,
   coherenceRaces,
