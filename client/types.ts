@@ -63,8 +63,8 @@ export interface L1Options {
 }
 
 /**
- * How steps that take more than one command run in Redis. The first of these that the server and the user allow is used: functions
- * (FCALL, Redis 7.0 and later), one script (EVALSHA), plain commands (more of them for a load, with the same promises).
+ * How steps that take more than one command run in Redis, which is 6.2 or later, or Valkey 8 or later. The first of these that the
+ * server and the user allow is used: functions (FCALL, Redis 7.0 and later), one script (EVALSHA), plain commands (more of them per load).
  */
 export interface ScriptingOptions {
   /** Load the function library `redis_cache_kit_2` (FUNCTION LOAD) into a server that lacks it; default true. */

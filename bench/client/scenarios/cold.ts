@@ -1,6 +1,6 @@
 /**
- * Cold keys on a stock server: no library, the default user, 20 ms from the caller. Commands per miss, and how many of the loaded values a
- * second process finds afterwards.
+ * Cold keys on a stock server: no library, the default user, 20 ms from the caller. Commands per miss, and the loaded values that a second
+ * process finds afterwards.
  */
 import { atDistance } from '../distance.ts';
 import type { Row } from '../measure.ts';
@@ -11,7 +11,7 @@ import { total } from '../with-subjects.ts';
 
 const KEYS = 400;
 const ROUND_TRIP_MS = 20;
-/** Longest time in which what was loaded has to be stored, in ms. */
+/** Longest time until the loaded values are stored, in ms. */
 const STORED_WITHIN_MS = 5_000;
 const QUIET_MS = 200;
 
