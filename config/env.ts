@@ -2,11 +2,12 @@
  * The only reader of `process.env` in the kit, besides `client/env.ts`; it reads `.env` of the working directory too,
  * a variable of the process winning over a line of the file. An empty variable counts as unset.
  *
- * The variables serve three kinds of reader, and no other:
+ * The variables serve four kinds of reader, and no other:
  *   environment   settings of an environment in `config/environments/`, laid over its YAML (`environmentOverrides`)
  *   connection    where an application's Redis is: `fromEnv()` of the client, and a Redis that somebody else runs.
  *                 They never touch an environment: an exported REDIS_URL cannot redirect a drill.
  *   application   switches of an application that uses the client
+ *   kit           where the kit keeps its state, and which programs it starts
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -24,7 +25,7 @@ export interface Variable {
 export type Variables = ReadonlyMap<string, Variable>;
 
 export interface VariableDescription {
-  readonly serves: 'environment' | 'connection' | 'application';
+  readonly serves: 'environment' | 'connection' | 'application' | 'kit';
   readonly meaning: string;
 }
 
@@ -65,6 +66,14 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
   CACHE_WARMING_ENABLED: { serves: 'application', meaning: 'warm the cache at start' },
   CACHE_MONITORING_ENABLED: { serves: 'application', meaning: 'serve metrics' },
   ENABLE_REDIS_CACHE: { serves: 'application', meaning: 'false: the cache never asks Redis' },
+  KIT_STATE_DIR: {
+    serves: 'kit',
+    meaning: 'directory of environments, their data and secrets; default .kit',
+  },
+  KIT_SERVER: {
+    serves: 'kit',
+    meaning: 'redis-server or valkey-server of local environments: a path, or a name on the search path',
+  },
   ENABLE_PATTERN_CACHE: { serves: 'application', meaning: 'canary flag of the pattern cache' },
 };
 

@@ -14,7 +14,10 @@ const DEFAULT_USER = 'user default off resetpass ~* &* +@all';
 /** A probe needs no secret and can do nothing else. */
 const HEALTH_USER = 'user health on nopass resetchannels -@all +ping';
 
-/** @param namespace whose channels the app may use; its keys are `~*`, since the namespace is the client's to choose */
+/**
+ * @param namespace whose channels the app may use; its keys are `~*`, since the namespace is the client's to choose
+ * @param version of Redis, or the one whose commands the server has (`redisCompatibility`)
+ */
 export function renderRedisAcl(secrets: EnvironmentSecrets, namespace: string, version: string): string {
   const rules: Readonly<Record<RedisUser, string>> = {
     admin: '~* &* +@all',

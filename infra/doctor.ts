@@ -7,7 +7,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { KitError } from '../config/errors.ts';
-import type { BinaryFacts } from './versions.ts';
+import { formatServer } from './server-version.ts';
+import { type BinaryFacts, serverOf } from './versions.ts';
 
 export interface DoctorCheck {
   /** Stable: `redis-server`, `overcommit-memory`, … */
@@ -86,7 +87,8 @@ function redisCheck(redis: MachineFacts['redis']): DoctorCheck {
     const where = redis.where === undefined ? '' : `${redis.where} `;
     return { id: 'redis-server', state: 'fail', found: `${where}${redis.message}`, remedy: redis.hint ?? '' };
   }
-  return { id: 'redis-server', state: 'ok', found: `${redis.facts.version} at ${redis.path}`, remedy: '' };
+  const found = `${formatServer(serverOf(redis.facts))} at ${redis.path}`;
+  return { id: 'redis-server', state: 'ok', found, remedy: '' };
 }
 
 function featureChecks(redis: MachineFacts['redis']): readonly DoctorCheck[] {

@@ -10,8 +10,9 @@ import { formatBytes } from '../config/units.ts';
 import { clusterSettings } from './cluster-conf.ts';
 import { describeServersWith, hasDirective } from './conf-grammar/index.ts';
 import { type Change, layOver, splitArguments } from './conf-text.ts';
+import { formatServer } from './server-version.ts';
 import type { Address, Placement, RedisNode, Topology } from './topology.ts';
-import { assertCapable, type BinaryFacts } from './versions.ts';
+import { assertCapable, type BinaryFacts, serverOf } from './versions.ts';
 
 export type { BinaryFacts } from './versions.ts';
 
@@ -94,7 +95,7 @@ function defragmentation({ topology, facts }: RedisConfInput, departures: string
   if (!topology.environment.redis.activedefrag) return [{ name: 'activedefrag', args: ['no'] }];
   if (facts.activedefrag) return [{ name: 'activedefrag', args: ['yes'] }];
   departures.push(
-    `activedefrag is left out: redis-server ${facts.version} was built with the system's allocator and refuses to start with it`,
+    `activedefrag is left out: ${formatServer(serverOf(facts))} was built with the system's allocator and refuses to start with it`,
   );
   return [{ name: 'activedefrag', leaveOut: 'this binary was built with the allocator of the system' }];
 }
@@ -102,8 +103,8 @@ function defragmentation({ topology, facts }: RedisConfInput, departures: string
 function extras({ topology, facts }: RedisConfInput, departures: string[]): readonly Change[] {
   return Object.entries(topology.environment.redis.extra).flatMap(([name, value]): Change[] => {
     const where = describeServersWith(name);
-    if (where !== undefined && !hasDirective(name, { family: 'redis', version: facts.version })) {
-      departures.push(`${name} is left out: it is in ${where}, this is Redis ${facts.version}`);
+    if (where !== undefined && !hasDirective(name, serverOf(facts))) {
+      departures.push(`${name} is left out: it is in ${where}, this is ${formatServer(serverOf(facts))}`);
       return [{ name, leaveOut: `it is in ${where}` }];
     }
     return [{ name, args: splitArguments(value) ?? [value] }];

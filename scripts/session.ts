@@ -1,5 +1,6 @@
 /** What every verb gets, and how it says what it has to say. */
 import { resolve } from 'node:path';
+import { readVariables } from '../config/env.ts';
 import type { ExitCode } from '../config/errors.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -13,9 +14,9 @@ export interface Session {
   exitCode: ExitCode;
 }
 
-/** Where environments keep processes, data and secrets: beside the checkout they belong to, ignored by git. */
+/** Where environments keep processes, data and secrets: `KIT_STATE_DIR`, else `.kit` in the working directory. */
 export function stateDir(): string {
-  return resolve('.kit');
+  return resolve(readVariables().get('KIT_STATE_DIR')?.text ?? '.kit');
 }
 
 /** The result: for a program one JSON value, for a person the text. */

@@ -1,16 +1,18 @@
 /**
- * Which redis-server runs, and what it can do.
+ * Which server program runs, Redis or Valkey, and what it can do.
  *
- * found: named by the caller, on the search path, or as `redis-check-rdb` (the same program under another name, which
- * Debian ships in redis-tools); else installed (`install.ts`). Probed, not assumed: a distribution's build may lack
- * active defragmentation (system jemalloc) or TLS, and both are fatal in a configuration that asks for them.
+ * found: named by the caller or by `KIT_SERVER`, on the search path, or as `redis-check-rdb` (the same program under
+ * another name, which Debian ships in redis-tools); else installed (`install.ts`). Probed, not assumed: a build may lack
+ * active defragmentation (system's allocator) or TLS, and both are fatal in a configuration that asks for them.
  */
 import { existsSync, mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { readVariables } from '../../config/env.ts';
 import { EXIT, KitError } from '../../config/errors.ts';
 import { diskError } from '../disk.ts';
-import { findProgram, type ProgramSink, runProgram } from '../process.ts';
-import type { BinaryFacts } from '../redis-conf.ts';
+import { findProgram, type ProgramRequest, type ProgramSink, runProgram } from '../process.ts';
+import { formatServer, isSupported, parseBanner } from '../server-version.ts';
+import { type BinaryFacts, SUPPORTED_SERVERS } from '../versions.ts';
 import { type InstallRequest, installRedisServer, lookAtHost, missingRedis } from './install.ts';
 
 export interface RedisBinary {
@@ -21,7 +23,7 @@ export interface RedisBinary {
 }
 
 export interface BinaryRequest extends Pick<InstallRequest, 'host' | 'run'> {
-  /** Path or name given by the user; nothing else is tried then. */
+  /** Path or name given by the user, else `KIT_SERVER`; nothing else is tried then. */
   readonly named?: string | undefined;
   readonly stateDir: string;
   readonly progress?: ((line: string) => void) | undefined;
@@ -32,9 +34,6 @@ export interface BinaryRequest extends Pick<InstallRequest, 'host' | 'run'> {
   /** How programs are looked up; for tests. */
   readonly find?: typeof findProgram;
 }
-
-/** listpack names, ACL selectors, `replica-*` and multi-part AOF: what the two .conf files lean on. */
-const OLDEST_MAJOR = 7;
 
 /** @throws KitError `REDIS_NOT_FOUND`, `REDIS_TOO_OLD`, `REDIS_UNUSABLE` */
 export async function findRedisBinary(request: BinaryRequest): Promise<RedisBinary> {
@@ -48,7 +47,7 @@ export async function findRedisBinary(request: BinaryRequest): Promise<RedisBina
   if (installed === undefined) {
     throw new KitError('apt-get installed redis-tools, but it holds no usable redis-server', {
       code: 'REDIS_NOT_FOUND',
-      hint: 'install Redis 7.0 or newer by hand and put redis-server on the search path',
+      hint: `install ${SUPPORTED_SERVERS} and put its server on the search path, or name it with KIT_SERVER`,
       exitCode: 3,
     });
   }
@@ -56,19 +55,18 @@ export async function findRedisBinary(request: BinaryRequest): Promise<RedisBina
 }
 
 async function locate(request: BinaryRequest): Promise<string | undefined> {
-  if (request.named !== undefined) {
-    const named = request.named.includes('/')
-      ? resolve(request.named)
-      : await (request.find ?? findProgram)(request.named);
-    if (named === undefined || !existsSync(named)) {
-      throw new KitError(`'${request.named}' is not there`, {
-        code: 'REDIS_NOT_FOUND',
-        hint: 'name an executable redis-server, or none to have it looked up',
-      });
-    }
-    return named;
+  const variable = readVariables().get('KIT_SERVER');
+  const name = request.named ?? variable?.text;
+  if (name === undefined) return lookUp(request);
+  const named = name.includes('/') ? resolve(name) : await (request.find ?? findProgram)(name);
+  if (named === undefined || !existsSync(named)) {
+    throw new KitError(`'${name}' does not exist`, {
+      code: 'REDIS_NOT_FOUND',
+      ...(request.named === undefined && { where: `${variable?.origin} KIT_SERVER` }),
+      hint: 'name an executable redis-server or valkey-server, or none to have one looked up',
+    });
   }
-  return lookUp(request);
+  return named;
 }
 
 async function lookUp(request: BinaryRequest): Promise<string | undefined> {
@@ -76,7 +74,8 @@ async function lookUp(request: BinaryRequest): Promise<string | undefined> {
   const found = await find('redis-server');
   if (found !== undefined) return found;
   const checkRdb = await find('redis-check-rdb');
-  return checkRdb === undefined ? undefined : linkTo(checkRdb, request.stateDir);
+  const linked = checkRdb === undefined ? undefined : await linkTo(checkRdb, request.stateDir);
+  return linked ?? find('valkey-server');
 }
 
 /**
@@ -93,7 +92,7 @@ async function linkTo(checkRdb: string, stateDir: string): Promise<string | unde
     throw diskError(error, link);
   }
   const answer = await runProgram({ command: link, args: ['--version'], timeoutMs: 5_000 });
-  return parseVersion(answer.stdout) === undefined ? undefined : link;
+  return parseBanner(answer.stdout) === undefined ? undefined : link;
 }
 
 /** Asks the binary what it is and what it can do. */
@@ -104,45 +103,62 @@ export async function probeBinary(
   const { sink, signal } = options;
   const common = { command: path, timeoutMs: 10_000, ...(sink && { sink }), ...(signal && { signal }) };
   const answer = await runProgram({ ...common, args: ['--version'] });
-  const version = parseVersion(answer.stdout);
-  if (version === undefined) {
+  const server = parseBanner(answer.stdout);
+  if (server === undefined) {
     throw new KitError(
-      `does not say that it is a redis-server: '${firstLine(answer.stdout || answer.stderr)}'`,
+      `does not report a version of Redis or Valkey: '${firstLine(answer.stdout || answer.stderr)}'`,
       {
         code: 'REDIS_UNUSABLE',
         exitCode: EXIT.UNKNOWN,
         where: path,
-        hint: 'put a redis-server of 7.0 or newer first on the search path (PATH)',
+        hint: `put a server of ${SUPPORTED_SERVERS} first on the search path (PATH), or name it with KIT_SERVER`,
       },
     );
   }
-  if (Number.parseInt(version, 10) < OLDEST_MAJOR) {
-    throw new KitError(`is Redis ${version}; ${OLDEST_MAJOR}.0 or newer is needed`, {
+  if (!isSupported(server)) {
+    throw new KitError(`is ${formatServer(server)}; needed: ${SUPPORTED_SERVERS}`, {
       code: 'REDIS_TOO_OLD',
       exitCode: EXIT.UNKNOWN,
       where: path,
-      hint: 'install a newer Redis, or put one first on the search path (PATH)',
+      hint: 'install a newer one and name it with KIT_SERVER, or put it first on the search path (PATH)',
     });
   }
-  const accepts = async (directive: string) => {
-    const probe = await runProgram({ ...common, args: ['-'], input: `${directive}\n${END_LINE}\n` });
-    return acceptedDirective(`${probe.stdout}\n${probe.stderr}`);
-  };
-  const [activedefrag, tls] = await Promise.all([accepts('activedefrag yes'), accepts('tls-port 0')]);
-  return { path, facts: { version, activedefrag, tls }, provenance: firstLine(answer.stdout) };
+  const [activedefrag, tls] = await Promise.all([acceptsDefragmentation(common), hasTls(common)]);
+  return { path, facts: { ...server, activedefrag, tls }, provenance: firstLine(answer.stdout) };
 }
 
-/** A directive that no Redis knows: the probe always ends here at the latest, before anything is opened or bound. */
+/** A directive that no server knows: the probe always ends here at the latest, before anything is opened or bound. */
 const END_LINE = 'kit-probe-ends-here yes';
 
-/** Redis reads line by line and names the first bad one: was it ours, the line before it was accepted. */
+async function acceptsDefragmentation(common: ProgramRequest): Promise<boolean> {
+  const probe = await runProgram({ ...common, args: ['-'], input: `activedefrag yes\n${END_LINE}\n` });
+  return acceptedDirective(`${probe.stdout}\n${probe.stderr}`);
+}
+
+/** Servers read line by line and name the first bad one: was it ours, the line before it was accepted. */
 export function acceptedDirective(output: string): boolean {
   return output.includes(`>>> '${END_LINE}'`);
 }
 
-/** The version out of `Redis server v=7.0.15 sha=… malloc=… bits=64 build=…`. */
-export function parseVersion(text: string): string | undefined {
-  return /^Redis server v=(\d+\.\d+\.\d+)/.exec(text)?.[1];
+/**
+ * Starts the server with a TLS port and a certificate that does not exist. With TLS it ends because it cannot load the
+ * certificate, without TLS because it cannot listen with TLS (both before it binds a port). Whether it knows the
+ * directives shows nothing: a Redis 8 that was built without TLS accepts them.
+ */
+async function hasTls(common: ProgramRequest): Promise<boolean> {
+  const nowhere = join('/', 'nonexistent', 'kit-probe.pem');
+  const conf = [
+    'port 0',
+    'bind 127.0.0.1',
+    'tls-port 1',
+    `tls-cert-file ${nowhere}`,
+    `tls-key-file ${nowhere}`,
+    `tls-ca-cert-file ${nowhere}`,
+    'save ""',
+    'daemonize no',
+  ];
+  const probe = await runProgram({ ...common, args: ['-'], input: `${conf.join('\n')}\n` });
+  return /Failed to load certificate|Failed to configure TLS/.test(`${probe.stdout}\n${probe.stderr}`);
 }
 
 function firstLine(text: string): string {

@@ -88,7 +88,7 @@ async function endUnrecorded(dir: string): Promise<void> {
 function isNodeIn(dir: string, pid: string): boolean {
   try {
     const inside = readlinkSync(`/proc/${pid}/cwd`).startsWith(`${dir}/`);
-    return inside && readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('redis');
+    return inside && /^(redis|valkey)/.test(readFileSync(`/proc/${pid}/comm`, 'utf8'));
   } catch {
     // Gone meanwhile, or another user's.
     return false;

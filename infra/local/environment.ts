@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { type ClusterView, clusterView } from '../cluster.ts';
 import type { Capabilities, ClientEndpoints, Environment, NodeStatus, RenderedNode } from '../environment.ts';
 import { nodesOf, type Topology } from '../topology.ts';
+import { serverOf } from '../versions.ts';
 import { actingMaster } from './mastership.ts';
 import type { LocalNodes } from './nodes.ts';
 import { startNode } from './rejoin.ts';
@@ -49,6 +50,7 @@ export class LocalEnvironment implements Environment {
     this.provenance = {
       'redis-server': site.binary.provenance,
       'redis-version': site.binary.facts.version,
+      'server-family': serverOf(site.binary.facts).family,
       'redis-activedefrag': String(site.binary.facts.activedefrag),
       'redis-tls': String(site.binary.facts.tls),
       addressing: site.addressing,

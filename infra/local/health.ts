@@ -82,14 +82,18 @@ export async function awaitSentinel(context: HealthContext, nodeId: string, mast
       if (linked.length < site.topology.redis.length - 1) return `${linked.length} replicas linked`;
       const peers = await listed(redis.call('SENTINEL', 'SENTINELS', service));
       // 0 only once a PING was answered with PONG: an AUTH that failed leaves it counting (sentinel.c, act_ping_time).
-      const reached = peers.filter(
-        (it) => it.get('flags') === 'sentinel' && it.get('last-ping-sent') === '0',
-      );
+      const reached = peers.filter((it) => isReachable(it.get('flags')) && it.get('last-ping-sent') === '0');
       if (reached.length < site.topology.sentinels.length - 1) return `${reached.length} sentinels reached`;
       const quorum = String(await redis.call('SENTINEL', 'CKQUORUM', service));
       return quorum.startsWith('OK') ? undefined : quorum;
     },
   );
+}
+
+/** `master_down` is what that sentinel said about a former master; Valkey 9 shows it long after the failover. */
+function isReachable(flags = ''): boolean {
+  const all = flags.split(',');
+  return all.includes('sentinel') && !all.includes('s_down') && !all.includes('disconnected');
 }
 
 /** Every slot is served, every master has its replicas in sync, and all nodes are of one mind. */

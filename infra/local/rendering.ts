@@ -9,7 +9,9 @@ import { renderRedisAcl, renderSentinelAcl } from '../acl.ts';
 import type { RenderedNode } from '../environment.ts';
 import { type Rendered, renderRedisConf } from '../redis-conf.ts';
 import { renderSentinelConf } from '../sentinel-conf.ts';
+import { redisCompatibility } from '../server-version.ts';
 import { type Address, nodesOf, type RedisNode, type SentinelNode, type TopologyNode } from '../topology.ts';
+import { serverOf } from '../versions.ts';
 import { addressOf, nodeFiles, type Site } from './site.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -39,9 +41,10 @@ export function renderSentinel(site: Site, node: SentinelNode, master: Address):
 
 export function renderUsers(site: Site, node: TopologyNode): string {
   const { secrets, binary, topology } = site;
+  const version = redisCompatibility(serverOf(binary.facts));
   return node.role === 'redis'
-    ? renderRedisAcl(secrets, topology.environment.client.namespace, binary.facts.version)
-    : renderSentinelAcl(secrets, binary.facts.version);
+    ? renderRedisAcl(secrets, topology.environment.client.namespace, version)
+    : renderSentinelAcl(secrets, version);
 }
 
 /** Every node as it is started. Roles are left out: who is master is a state of the running system. */

@@ -1,9 +1,26 @@
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { acceptedDirective, findRedisBinary, parseVersion } from '../../../infra/local/binary.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { acceptedDirective, findRedisBinary } from '../../../infra/local/binary.ts';
 import { type HostKind, installRedisServer, lookAtHost, missingRedis } from '../../../infra/local/install.ts';
 import { findProgram, type ProgramRecord, type ProgramRequest } from '../../../infra/process.ts';
 import { temporaryStateDir } from './bench.ts';
+
+/** A program that prints the banner, and these words when it is to start with TLS. */
+function program(dir: string, banner: string, startWords: string): string {
+  const path = join(dir, 'a-server');
+  const script = [
+    '#!/bin/sh',
+    `[ "$1" = --version ] && { echo '${banner}'; exit 0; }`,
+    'input=$(cat)',
+    `case $input in *tls-port*) cat <<'WORDS'\n${startWords}\nWORDS`,
+    ';; *) echo "nothing";; esac',
+    'exit 1',
+  ];
+  writeFileSync(path, `${script.join('\n')}\n`);
+  chmodSync(path, 0o700);
+  return path;
+}
 
 describe('the redis-server that is found', () => {
   it('is asked for its version and probed for what it can do, every program kept for the evidence', async () => {
@@ -13,6 +30,7 @@ describe('the redis-server that is found', () => {
     expect(Number.parseInt(binary.facts.version, 10)).toBeGreaterThanOrEqual(7);
     expect(binary.provenance).toContain(`v=${binary.facts.version}`);
     expect(kept.map(({ args }) => args[0])).toEqual(['--version', '-', '-']);
+    expect(binary.facts.family).toBe('redis');
   });
 
   it('is a link to redis-check-rdb where only redis-tools is there, made again when it is asked again', async () => {
@@ -25,11 +43,55 @@ describe('the redis-server that is found', () => {
     }
   });
 
-  it('says its version in the form that is parsed', () => {
-    expect(parseVersion('Redis server v=8.0.3 sha=00000000:1 malloc=jemalloc-5.3.0 bits=64 build=x')).toBe(
-      '8.0.3',
-    );
-    expect(parseVersion('redis-cli 7.0.15')).toBeUndefined();
+  it('has TLS only if it ends because of a certificate, whatever directives it accepts', async () => {
+    using state = temporaryStateDir();
+    for (const [words, tls] of [
+      ['Failed to load certificate: /nonexistent/kit-probe.pem', true],
+      // Redis 8.2.3 without TLS accepts `tls-port 0`.
+      ['Missing implement of connection type tls\nFailed finding TLS support.', false],
+      ["FATAL CONFIG FILE ERROR\n>>> 'tls-port 1'\nBad directive or wrong number of arguments", false],
+    ] as const) {
+      const path = program(state.path, 'Redis server v=8.2.3 malloc=libc bits=64 build=1', words);
+      expect((await findRedisBinary({ stateDir: state.path, named: path })).facts.tls, words).toBe(tls);
+    }
+  });
+
+  it('is Redis 7.0 or newer, or Valkey 8 or newer; others are refused with what is needed', async () => {
+    using state = temporaryStateDir();
+    const found = (banner: string) =>
+      findRedisBinary({ stateDir: state.path, named: program(state.path, banner, '') });
+    const valkey = await found('Valkey server v=8.0.1 sha=00000000:1 malloc=jemalloc-5.3.0 bits=64 build=x');
+    expect(valkey.facts).toMatchObject({ family: 'valkey', version: '8.0.1' });
+    for (const banner of ['Redis server v=6.2.14', 'Valkey server v=7.2.5']) {
+      await expect(found(banner)).rejects.toMatchObject({
+        code: 'REDIS_TOO_OLD',
+        message: expect.stringContaining('needed: Redis 7.0 or newer, or Valkey 8.0 or newer'),
+        hint: expect.stringContaining('KIT_SERVER'),
+      });
+    }
+    await expect(found('redis-cli 7.0.15')).rejects.toMatchObject({ code: 'REDIS_UNUSABLE' });
+  });
+
+  it('is the one that KIT_SERVER names, by path or by a name on the search path', async () => {
+    using state = temporaryStateDir();
+    const path = program(state.path, 'Valkey server v=9.1.2 malloc=libc bits=64 build=1', '');
+    vi.stubEnv('KIT_SERVER', path);
+    expect((await findRedisBinary({ stateDir: state.path })).path).toBe(path);
+    vi.stubEnv('KIT_SERVER', 'redis-server');
+    expect((await findRedisBinary({ stateDir: state.path })).facts.family).toBe('redis');
+    vi.stubEnv('KIT_SERVER', '/nowhere/redis-server');
+    await expect(findRedisBinary({ stateDir: state.path })).rejects.toMatchObject({
+      code: 'REDIS_NOT_FOUND',
+      where: 'variable KIT_SERVER',
+    });
+    vi.unstubAllEnvs();
+  });
+
+  it('is valkey-server where there is no Redis', async () => {
+    using state = temporaryStateDir();
+    const path = program(state.path, 'Valkey server v=9.1.2 malloc=libc bits=64 build=1', '');
+    const find = async (name: string) => (name === 'valkey-server' ? path : undefined);
+    expect((await findRedisBinary({ stateDir: state.path, find })).path).toBe(path);
   });
 
   it('accepts a directive when the first bad line is the one planted after it', () => {
