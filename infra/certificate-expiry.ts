@@ -1,6 +1,7 @@
 /** When the certificates of a substrate's environments end, for the doctor: nodes do not say, and clients only on the day. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isAbsent, readError } from './disk.ts';
 import type { DoctorCheck } from './doctor.ts';
 import { endOf } from './given-certificates.ts';
 
@@ -10,8 +11,15 @@ const WARN_DAYS = 30;
 
 /** @param root holds a folder an environment, with `tls/node.crt` where it has TLS */
 export function certificateChecks(root: string, now = new Date()): readonly DoctorCheck[] {
-  if (!existsSync(root)) return [];
-  return readdirSync(root)
+  let names: readonly string[];
+  try {
+    names = readdirSync(root);
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    const { where = root, message, hint = '' } = readError(error, root);
+    return [{ id: 'certificates', state: 'fail', found: `${where} ${message}`, remedy: hint }];
+  }
+  return names
     .map((name) => ({ name, path: join(root, name, 'tls', 'node.crt') }))
     .filter(({ path }) => existsSync(path))
     .map(({ name, path }): DoctorCheck => {

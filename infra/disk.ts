@@ -1,5 +1,5 @@
 /** Room on the disk of a state directory, and an errno of the file system said as one clear error. */
-import { existsSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { EXIT, KitError } from '../config/errors.ts';
 
@@ -25,7 +25,7 @@ export function diskFull(where: string): KitError {
     {
       code: 'DISK_FULL',
       where,
-      hint: 'free some space, or make .kit a link to a directory with room',
+      hint: 'free some space, or name a state directory with room with KIT_STATE_DIR',
       exitCode: 3,
     },
   );
@@ -43,11 +43,24 @@ export function diskError(error: unknown, path: string): unknown {
       code: 'STATE_UNWRITABLE',
       exitCode: EXIT.UNKNOWN,
       where: path,
-      hint: 'make .kit a directory that this user may write, or a link to one',
+      hint: 'make the state directory one that this user may write, or name another one with KIT_STATE_DIR',
       cause: error,
     });
   }
   return error;
+}
+
+/** Why this user cannot write to the directory, or to the one that will hold it; undefined where it can. Writes nothing. */
+export function unwritableBecause(dir: string): string | undefined {
+  let existing = dir;
+  while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
+  try {
+    if (!statSync(existing).isDirectory()) return `${existing} is no directory`;
+    accessSync(existing, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return `${existing} cannot be written to (${(error as NodeJS.ErrnoException).code ?? String(error)})`;
+  }
 }
 
 /** Whether the error of a read says that there is no such file. */

@@ -26,8 +26,11 @@ export interface SubstrateFacts {
   readonly requiredFreeBytes: number;
   readonly addressing: 'address-per-node' | 'port-per-node';
   readonly redis: { readonly path: string; readonly facts: BinaryFacts } | KitError;
-  /** Environments that run, and those of runs that did not finish. */
-  readonly environments: readonly { readonly name: string; readonly leftOver: boolean }[];
+  /** Environments that run, and those of runs that did not finish; or why that cannot be read. */
+  readonly environments: readonly { readonly name: string; readonly leftOver: boolean }[] | KitError;
+  /** Why this user cannot write there; undefined where it can. */
+  readonly stateDirProblem: string | undefined;
+  readonly temporaryDirProblem: string | undefined;
 }
 
 export interface MachineFacts extends SubstrateFacts {
@@ -69,6 +72,8 @@ export function examine(facts: MachineFacts): readonly DoctorCheck[] {
     overcommitCheck(facts.overcommitMemory),
     hugePagesCheck(facts.transparentHugePages),
     openFilesCheck(facts.openFilesLimit),
+    writableCheck('state-directory', facts.stateDir, facts.stateDirProblem, 'KIT_STATE_DIR'),
+    writableCheck('temporary-directory', 'for temporary files', facts.temporaryDirProblem, 'TMPDIR'),
     diskCheck(facts),
     leftOverCheck(facts.environments),
   ];
@@ -141,12 +146,22 @@ function openFilesCheck(limit: number | undefined): DoctorCheck {
 
 function diskCheck({ freeBytes, requiredFreeBytes, stateDir }: MachineFacts): DoctorCheck {
   const state = freeBytes < requiredFreeBytes ? 'fail' : freeBytes < COMFORTABLE_FREE_BYTES ? 'warn' : 'ok';
-  const remedy = 'free some space, or make .kit a link to a directory with room';
+  const remedy = 'free some space, or name a state directory with room with KIT_STATE_DIR';
   const found = `${Math.round(freeBytes / 1024 ** 2)} MB free for ${stateDir}`;
   return check('disk', state, found, { warn: remedy, fail: remedy });
 }
 
+function writableCheck(id: string, what: string, problem: string | undefined, variable: string): DoctorCheck {
+  return check(id, problem === undefined ? 'ok' : 'fail', problem ?? `${what}: can be written to`, {
+    fail: `name a directory that this user may write with ${variable}`,
+  });
+}
+
 function leftOverCheck(environments: MachineFacts['environments']): DoctorCheck {
+  if (environments instanceof KitError) {
+    const found = `${environments.where ?? ''} ${environments.message}`.trim();
+    return { id: 'environments', state: 'fail', found, remedy: environments.hint ?? '' };
+  }
   const left = environments.filter(({ leftOver }) => leftOver).map(({ name }) => name);
   const running = environments.filter(({ leftOver }) => !leftOver).map(({ name }) => name);
   const found = [

@@ -25,7 +25,7 @@ export function serverOf({ family = 'redis', version }: BinaryFacts): ServerVers
   return { family, version };
 }
 
-/** What is needed of a server program, such as "Redis 7.0 or newer, Valkey 8.0 or newer". */
+/** Supported servers for messages: "Redis 7.0 or newer, or Valkey 8.0 or newer". */
 export const SUPPORTED_SERVERS = `Redis ${OLDEST_SUPPORTED.redis} or newer, or Valkey ${OLDEST_SUPPORTED.valkey} or newer`;
 
 /** @throws KitError `REDIS_TOO_OLD` or `REDIS_WITHOUT_TLS` */

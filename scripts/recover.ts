@@ -34,13 +34,11 @@ export function recover(program: Command, session: Session): void {
     .action(async (options: RecoverOptions) => {
       const topology = planTopology(loadEnvironment(options.env, options.set));
       const { name } = topology.environment;
+      if (options.from === undefined) return show(session, options.substrate, topology);
+      const recoverFrom = requireNode(topology, options.from);
       const held = await holdEnvironment(options.substrate, name, stateDir());
       try {
-        if (options.from === undefined) await show(session, options.substrate, topology);
-        else
-          await bringUp(session, options.substrate, topology, {
-            recoverFrom: requireNode(topology, options.from),
-          });
+        await bringUp(session, options.substrate, topology, { recoverFrom });
       } finally {
         held[Symbol.dispose]();
       }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { EXIT } from '../config/errors.ts';
+import { EXIT, KitError } from '../config/errors.ts';
 import { loadEnvironment } from '../config/load.ts';
 import { holdEnvironment, type SubstrateName, substrateOf } from '../harness/registry.ts';
 import type { ApplyOptions } from '../infra/substrate.ts';
@@ -52,10 +52,36 @@ export async function bringUp(
     ...options,
   });
   try {
-    const view = await environmentView({ environment, differences: [], hasCredentials: true }, SETTLE_MS);
+    const found = { environment, differences: [], hasCredentials: true };
+    const view = await unlessInterrupted(
+      environmentView(found, SETTLE_MS),
+      session,
+      topology.environment.name,
+    );
     session.exitCode = view.healthy ? EXIT.GO : EXIT.NO_GO;
     answer(session, view, environmentText(view));
   } finally {
     await environment[Symbol.asyncDispose]();
+  }
+}
+
+/** Ctrl-C after the start ends the look at the environment, not the environment: that is said. */
+async function unlessInterrupted<T>(look: Promise<T>, { signal }: Session, name: string): Promise<T> {
+  look.catch(() => undefined);
+  const { promise: interruption, reject } = Promise.withResolvers<never>();
+  const stop = () =>
+    reject(
+      new KitError(`interrupted; '${name}' is up and keeps running`, {
+        code: 'INTERRUPTED',
+        exitCode: EXIT.INTERRUPTED,
+        hint: `kit status --env ${name} shows it, kit down --env ${name} ends it`,
+      }),
+    );
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([look, interruption]);
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }

@@ -13,6 +13,7 @@ import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { EXIT, KitError } from '../../config/errors.ts';
+import { unwritableBecause } from '../disk.ts';
 import {
   type Address,
   busAddress,
@@ -186,7 +187,20 @@ function registryDir(): string {
   return join(tmpdir(), `redis-cache-kit-${userInfo().uid}`, 'blocks');
 }
 
+/** @throws KitError `TMPDIR_UNUSABLE` */
+function requireTemporaryDir(): void {
+  const because = unwritableBecause(tmpdir());
+  if (because === undefined) return;
+  throw new KitError(`the directory for temporary files cannot be used: ${because}`, {
+    code: 'TMPDIR_UNUSABLE',
+    exitCode: EXIT.UNKNOWN,
+    where: tmpdir(),
+    hint: 'set TMPDIR to a directory that this user may write',
+  });
+}
+
 async function lockRegistry(dir: string, makesRoom = false): Promise<Disposable> {
+  requireTemporaryDir();
   makePrivateDir(dir);
   return acquireLock(join(dir, 'lock'), {
     what: 'address blocks of this user',

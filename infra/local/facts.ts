@@ -1,7 +1,8 @@
 /** What `kit doctor` wants to know of this substrate. Installs and starts nothing. */
+import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { KitError } from '../../config/errors.ts';
-import { freeBytes, REQUIRED_FREE_BYTES } from '../disk.ts';
+import { freeBytes, REQUIRED_FREE_BYTES, unwritableBecause } from '../disk.ts';
 import type { SubstrateFacts } from '../doctor.ts';
 import { probeAddressing } from './addresses.ts';
 import { findRedisBinary } from './binary.ts';
@@ -20,16 +21,28 @@ export async function localFacts(options: LocalSubstrateOptions = {}): Promise<S
     if (error instanceof KitError) return error;
     throw error;
   });
-  const environments = listLedgers(stateDir).map(async (ledger) => ({
-    name: ledger.environment,
-    leftOver: await isLeftOver(ledger),
-  }));
   return {
     stateDir,
     freeBytes: freeBytes(stateDir),
     requiredFreeBytes: REQUIRED_FREE_BYTES,
     addressing: await probeAddressing(),
     redis,
-    environments: await Promise.all(environments),
+    environments: await environmentsIn(stateDir),
+    stateDirProblem: unwritableBecause(stateDir),
+    temporaryDirProblem: unwritableBecause(tmpdir()),
   };
+}
+
+async function environmentsIn(stateDir: string): Promise<SubstrateFacts['environments']> {
+  try {
+    const environments = listLedgers(stateDir).map(async (ledger) => ({
+      name: ledger.environment,
+      leftOver: await isLeftOver(ledger),
+    }));
+    return await Promise.all(environments);
+  } catch (error) {
+    // Another user's.
+    if (error instanceof KitError) return error;
+    throw error;
+  }
 }

@@ -90,7 +90,7 @@ export async function awaitSentinel(context: HealthContext, nodeId: string, mast
   );
 }
 
-/** `master_down` is what that sentinel said about a former master; Valkey 9 shows it long after the failover. */
+/** `master_down` is that sentinel's report about a former master; Valkey 9 shows it long after the failover. */
 function isReachable(flags = ''): boolean {
   const all = flags.split(',');
   return all.includes('sentinel') && !all.includes('s_down') && !all.includes('disconnected');

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   closeSync,
   existsSync,
   mkdirSync,
@@ -124,13 +125,53 @@ describe('a machine that cannot', () => {
     writeFileSync(old, '#!/bin/sh\necho "Redis server v=6.2.0 sha=00000000:0 malloc=libc bits=64 build=0"\n');
     chmodSync(old, 0o755);
     const env = { PATH: [bin, process.env.PATH].join(delimiter) };
-    const says = [/is Redis 6\.2\.0; 7\.0 or newer is needed/, new RegExp(old)];
+    const says = [/is Redis 6\.2\.0; needed: Redis 7\.0 or newer, or Valkey 8\.0 or newer/, new RegExp(old)];
     const expected = { exitCode: EXIT.UNKNOWN, code: 'REDIS_TOO_OLD', says };
     await refused(['up'], expected, env);
     const run = await desk.start(['readiness', '--out', 'run'], { env }).ended();
     expect(run.exitCode).toBe(EXIT.UNKNOWN);
     await neverPasses('run');
   });
+
+  it('has a file in the place of the directory for temporary files', async () => {
+    const env = { TMPDIR: desk.file('no-directory', '') };
+    await refused(
+      ['up'],
+      {
+        exitCode: EXIT.UNKNOWN,
+        code: 'TMPDIR_UNUSABLE',
+        says: [/no-directory is no directory/, /set TMPDIR to a directory/],
+      },
+      env,
+    );
+    const { exitCode, out } = await desk.start(['doctor'], { env }).ended();
+    expect(exitCode).toBe(EXIT.NO_GO);
+    expect(out).toMatch(/fail {2}temporary-directory .*no-directory is no directory/);
+  });
+
+  it.runIf(userInfo().uid === 0)(
+    'runs an environment of another user: it is not called absent (needs root)',
+    async () => {
+      await desk.kit('up', '--env', 'single');
+      const state = join(desk.path, '.kit');
+      chownSync(join(state, 'environments'), 4711, 4711);
+      chmodSync(desk.path, 0o755);
+      chownSync(state, 4712, 4712);
+      for (const args of [
+        ['status', '--env', 'single'],
+        ['recover', '--env', 'single'],
+      ]) {
+        const { exitCode, out } = await desk.start([...args, '--json'], { uid: 4712 }).ended();
+        expect(exitCode).toBe(EXIT.UNKNOWN);
+        expect(JSON.parse(out)).toMatchObject({
+          error: { code: 'STATE_UNREADABLE', hint: expect.stringContaining('the user whose') },
+        });
+      }
+      const doctor = await desk.start(['doctor'], { uid: 4712 }).ended();
+      expect(doctor).toMatchObject({ exitCode: EXIT.NO_GO, err: '' });
+      expect(doctor.out).toMatch(/fail {2}environments +\S+environments cannot be read \(EACCES\)/);
+    },
+  );
 
   describe.runIf(userInfo().uid === 0)('has a full disk (needs root, to mount a small one)', () => {
     it('for the state, and it is mounted read-only: no defect of the kit', async () => {
@@ -140,9 +181,19 @@ describe('a machine that cannot', () => {
         await refused(args, {
           exitCode: EXIT.UNKNOWN,
           code: 'STATE_UNWRITABLE',
-          says: [/cannot write here/, /make \.kit a directory that this user may write/],
+          says: [/cannot write here/, /make the state directory one that this user may write/],
         });
       }
+    });
+
+    it('for the state, and it is mounted read-only: the doctor says so and ends with 1', async () => {
+      await using disk = mountDisk('.kit', '2m', 'ro');
+      expect(disk.path).toContain(desk.path);
+      const { exitCode, out, err } = await desk.kit('doctor');
+      expect({ exitCode, err }).toEqual({ exitCode: EXIT.NO_GO, err: '' });
+      expect(out).toMatch(
+        /fail {2}state-directory +.*\.kit cannot be written to \(EROFS\)\n +do: .*KIT_STATE_DIR/,
+      );
     });
 
     it('for the state: nothing is started', async () => {

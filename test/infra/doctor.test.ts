@@ -15,6 +15,8 @@ const sound: MachineFacts = {
   addressing: 'address-per-node',
   redis: { path: '/usr/bin/redis-server', facts: { version: '7.4.1', tls: true, activedefrag: true } },
   environments: [{ name: 'dev', leftOver: false }],
+  stateDirProblem: undefined,
+  temporaryDirProblem: undefined,
   overcommitMemory: '1',
   transparentHugePages: 'always [madvise] never',
   openFilesLimit: 65_536,
@@ -54,6 +56,13 @@ describe('the doctor', () => {
     ['disk', 'warn', { freeBytes: 500 * 1024 ** 2 }],
     ['disk', 'fail', { freeBytes: 5 * 1024 ** 2 }],
     ['environments', 'warn', { environments: [{ name: 'dev', leftOver: true }] }],
+    [
+      'environments',
+      'fail',
+      { environments: new KitError('cannot be read (EACCES)', { code: 'STATE_UNREADABLE' }) },
+    ],
+    ['state-directory', 'fail', { stateDirProblem: '/ cannot be written to (EROFS)' }],
+    ['temporary-directory', 'fail', { temporaryDirProblem: '/tmp/file is no directory' }],
   ] as const)('finds what is wrong with %s: %s', (id, state, change) => {
     const wrong = examine({ ...sound, ...change } as MachineFacts).filter((check) => check.state !== 'ok');
     expect(wrong).toHaveLength(1);
@@ -84,7 +93,7 @@ describe('the doctor', () => {
     const without = await doctor(() => localFacts({ stateDir: state.path, redisServer: missing }));
     expect(without.find(({ id }) => id === 'redis-server')).toMatchObject({
       state: 'fail',
-      found: `'${missing}' is not there`,
+      found: `'${missing}' does not exist`,
     });
   });
 });

@@ -1,12 +1,15 @@
 /** The command as a process: signals, closed pipes, what is left. On a real environment in a folder of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
+import { nodeOf } from '../support/npm.ts';
+import { until } from '../support/redis.ts';
 
 const KIT = resolve('scripts/kit.ts');
 let directory: string;
@@ -40,7 +43,9 @@ describe('kit up, status, down', () => {
     expect(status.exitCode).toBe(EXIT.GO);
     expect(JSON.parse(status.out)).toMatchObject({ environment: 'dev', healthy: true, master: 'redis-1' });
     expect((await ended(start('down'))).out).toContain('ended redis-1');
-    expect(await ended(start('status'))).toMatchObject({ exitCode: EXIT.NO_GO, out: 'dev: not running\n' });
+    const without = await ended(start('status'));
+    expect(without.exitCode).toBe(EXIT.NO_GO);
+    expect(without.out).toMatch(/^dev: not running\n/);
   });
 });
 
@@ -53,7 +58,7 @@ describe('Ctrl-C', () => {
     const { exitCode, err } = await ended(child);
     expect(exitCode).toBe(EXIT.INTERRUPTED);
     expect(err).toContain('interrupted');
-    expect((await ended(start('status'))).out).toBe('dev: not running\n');
+    expect((await ended(start('status'))).out).toMatch(/^dev: not running\n/);
     expect((await ended(start('down'))).out).toBe('dev: nothing to end\n');
   });
 });
@@ -68,3 +73,66 @@ describe('a closed pipe', () => {
     expect(err).toBe('');
   });
 });
+
+describe('Ctrl-C after kit up has started everything', () => {
+  it('says that the environment keeps running, and it does', async () => {
+    const child = start('up');
+    const ledger = join(directory, '.kit/environments/dev/ledger.json');
+    await until('the environment to be kept', () => readOptional(ledger).includes('"phase": "running"'));
+    child.kill('SIGINT');
+    const { exitCode, err } = await ended(child);
+    // It may have come to its end just before.
+    if (exitCode !== EXIT.GO) {
+      expect(exitCode, err).toBe(EXIT.INTERRUPTED);
+      expect(err).toContain("interrupted; 'dev' is up and keeps running");
+      expect(err).toContain('kit down --env dev ends it');
+    }
+    expect(err).not.toContain('ending what was started');
+    expect((await ended(start('status'))).exitCode).toBe(EXIT.GO);
+  });
+});
+
+describe('standard output on a full disk', () => {
+  const onFullDisk = async (...args: string[]) => {
+    const words = [process.execPath, KIT, ...args].map((word) => `"${word}"`).join(' ');
+    const child = spawn('sh', ['-c', `${words} > /dev/full`], { cwd: directory });
+    const err = text(child.stderr);
+    const [exitCode] = (await once(child, 'exit')) as [number | null];
+    return { exitCode, err: await err };
+  };
+
+  it('is reported in one line, and what would have been 0 is not known', async () => {
+    const { exitCode, err } = await onFullDisk('drill', '--list');
+    expect(err).toMatch(/^kit: the result could not be written to standard output: ENOSPC[^\n]*\n$/);
+    expect(exitCode).toBe(EXIT.UNKNOWN);
+  });
+
+  it('leaves a no-go a no-go', async () => {
+    const file = join(directory, 'bad.conf');
+    writeFileSync(file, 'maxmemory-policy no-such-policy\n');
+    const { exitCode, err } = await onFullDisk('conf', 'lint', file);
+    expect(err).toMatch(/^kit: the result could not be written to standard output: ENOSPC/);
+    expect(exitCode).toBe(EXIT.NO_GO);
+  });
+});
+
+const tooOld = await nodeOf('20.19.0');
+
+describe('a Node that is too old for TypeScript', () => {
+  const title = 'is told which one is needed, in plain words';
+  const missing = typeof tooOld === 'string' ? undefined : tooOld.missing;
+  it.runIf(missing === undefined)(
+    missing === undefined ? title : `${title} [skipped: ${missing}]`,
+    async () => {
+      const child = spawn(String(tooOld), [KIT, 'status'], { cwd: directory });
+      const err = text(child.stderr);
+      const [exitCode] = (await once(child, 'exit')) as [number | null];
+      expect(exitCode).toBe(EXIT.USAGE);
+      expect(await err).toMatch(/^kit: needs Node 22\.18 or newer; this is 20\.19\.0\n {2}do .*npm run kit/);
+    },
+  );
+});
+
+function readOptional(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+}

@@ -38,6 +38,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A process group of its own, as a shell gives every command. */
   readonly group?: boolean;
+  /** Another user; needs root. */
+  readonly uid?: number;
 }
 
 export class Desk implements AsyncDisposable {
@@ -131,11 +133,12 @@ export class Running {
   readonly #output: Promise<readonly [string, string]>;
   #said = '';
 
-  constructor(cwd: string, args: readonly string[], { env = {}, group = false }: StartOptions) {
+  constructor(cwd: string, args: readonly string[], { env = {}, group = false, uid }: StartOptions) {
     const child = spawn(process.execPath, [KIT, ...args], {
       cwd,
       env: { ...process.env, ...env },
       detached: group,
+      ...(uid !== undefined && { uid, gid: uid }),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;

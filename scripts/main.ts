@@ -1,0 +1,52 @@
+/**
+ * The process around `kit()`. Signals become one AbortSignal, a closed pipe ends quietly, output that cannot be written is
+ * reported, and the exit code is one of `config/errors.ts`. `kit.mjs` starts it.
+ */
+import { EXIT, type ExitCode, KitError } from '../config/errors.ts';
+import { kit } from './program.ts';
+
+/** A Ctrl-C under `npm run` arrives twice, from the terminal and from npm: what follows this closely is the same one. */
+const SAME_KEYPRESS_MS = 500;
+/** After the last word, an open handle may not keep the process for longer. */
+const LINGER_MS = 2_000;
+
+const interruption = new AbortController();
+let interruptedAt = 0;
+/** Set when the command has ended: then there is nothing left to interrupt. */
+let ended: ExitCode | undefined;
+let outputFailure: Error | undefined;
+
+function interrupt(signal: NodeJS.Signals): void {
+  if (ended !== undefined) process.exit(codeOf(ended));
+  if (interruption.signal.aborted) {
+    if (performance.now() - interruptedAt > SAME_KEYPRESS_MS) process.exit(EXIT.INTERRUPTED);
+    return;
+  }
+  interruptedAt = performance.now();
+  interruption.abort(
+    new KitError(`interrupted by ${signal}`, { code: 'INTERRUPTED', exitCode: EXIT.INTERRUPTED }),
+  );
+  process.stderr.write('\nkit: interrupted; finishing what must not stay half done. Again to force.\n');
+}
+
+/** A result that was not written is not known; a no-go stays one. */
+function codeOf(code: ExitCode): ExitCode {
+  return outputFailure !== undefined && code === EXIT.GO ? EXIT.UNKNOWN : code;
+}
+
+function lostOutput(error: NodeJS.ErrnoException): void {
+  // The reader of a pipe, such as `head`, has seen enough.
+  if (error.code === 'EPIPE' || outputFailure !== undefined) return;
+  outputFailure = error;
+  process.stderr.write(`kit: the result could not be written to standard output: ${error.message}\n`);
+  if (ended !== undefined) process.exitCode = codeOf(ended);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+process.stdout.on('error', lostOutput);
+// There is no other place to say it.
+process.stderr.on('error', () => undefined);
+
+ended = await kit(process.argv.slice(2), process, interruption.signal);
+process.exitCode = codeOf(ended);
+setTimeout(() => process.exit(), LINGER_MS).unref();
