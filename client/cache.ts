@@ -6,7 +6,9 @@
  *
  * Without a connection it is a memory cache with the same meaning.
  */
+import { type Names, namesIn } from './batches.ts';
 import { Breaker } from './breaker.ts';
+import { getMany, lookupMany, setMany } from './bulk.ts';
 import type { LoadMany } from './compute/batch.ts';
 import { Compute } from './compute/compute.ts';
 import type { CacheConnection } from './connection/index.ts';
@@ -160,7 +162,7 @@ export class SupervisedCache implements Cache {
 
   async getMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, T>> {
     this.#assertOpen();
-    return this.#reader.found(keys, options);
+    return getMany(this.#reader, keys, options);
   }
 
   async lookupMany<T>(
@@ -168,8 +170,7 @@ export class SupervisedCache implements Cache {
     options?: ReadOptions<T>,
   ): Promise<ReadonlyMap<string, Lookup<T>>> {
     this.#assertOpen();
-    const lookups = await this.#reader.lookupMany(keys, options);
-    return new Map(lookups.map((lookup, i) => [keys[i] as string, lookup]));
+    return lookupMany(this.#reader, keys, options);
   }
 
   set<T>(key: string, value: T, options: WriteOptions = {}): Promise<WriteReceipt> {
@@ -178,12 +179,12 @@ export class SupervisedCache implements Cache {
 
   async setMany<T>(entries: ReadonlyMap<string, T>, options: WriteOptions = {}): Promise<WriteReceipt> {
     this.#assertOpen();
-    return this.#writer.setMany(entries, options);
+    return setMany(this.#writer, entries, options);
   }
 
-  async delete(...keys: readonly string[]): Promise<number> {
+  async delete(...keys: Names): Promise<number> {
     this.#assertOpen();
-    return this.#writer.delete(keys);
+    return this.#writer.delete(namesIn(keys));
   }
 
   getOrCompute<T>(key: string, load: Load<T>, options?: ComputeCallOptions<T>): Promise<T> {
@@ -224,9 +225,9 @@ export class SupervisedCache implements Cache {
     this.#background.add(tracked);
   }
 
-  async invalidateTags(...tags: readonly string[]): Promise<InvalidationReceipt> {
+  async invalidateTags(...tags: Names): Promise<InvalidationReceipt> {
     this.#assertOpen();
-    return this.invalidation.tags(...tags);
+    return this.invalidation.tags(namesIn(tags));
   }
 
   async getWithTtl<T>(key: string, options?: ReadOptions<T>): Promise<TimedEntry<T> | undefined> {
@@ -239,9 +240,9 @@ export class SupervisedCache implements Cache {
     return this.#expiry.ttl(key);
   }
 
-  async exists(...keys: readonly string[]): Promise<number> {
+  async exists(...keys: Names): Promise<number> {
     this.#assertOpen();
-    return this.#expiry.exists(keys);
+    return this.#expiry.exists(namesIn(keys));
   }
 
   async setIfAbsent<T>(key: string, value: T, options: WriteOptions = {}): Promise<boolean> {

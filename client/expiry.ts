@@ -7,6 +7,7 @@
  *   setIfAbsent         SET NX                              Redis away: throws; nobody knows whether it is absent
  *   expire              GET, then an update if unchanged     Redis away: in memory, and deleted in Redis on its return
  */
+import { inBatches } from './batches.ts';
 import { decodeEnvelope, ENDLESS_MS, type Freshness, type TagStamp, withFreshness } from './envelope.ts';
 import { isConnectivityError, NotSentError } from './errors.ts';
 import { writeDurably } from './invalidation/durable-write.ts';
@@ -71,9 +72,17 @@ export class Expiry {
 
   async exists(keys: readonly string[]): Promise<number> {
     if (keys.length === 0) return 0;
-    const readings = await this.#reader.readMany([...new Set(keys)]);
-    return [...readings.values()].filter((reading) => reading.kind === 'value' && isFresh(reading.freshness))
-      .length;
+    // Of those that are there: a set of all keys would take more memory than the keys.
+    const found = new Set<string>();
+    await inBatches(
+      keys,
+      (batch) => this.#reader.readMany(batch),
+      (readings, batch) => {
+        for (const [i, reading] of readings.entries())
+          if (reading.kind === 'value' && isFresh(reading.freshness)) found.add(batch[i] as string);
+      },
+    );
+    return found.size;
   }
 
   async setIfAbsent<T>(key: string, value: T, options: WriteOptions): Promise<boolean> {

@@ -39,8 +39,9 @@ export class Flights {
 
   /** As `overtake` for all keys that carry one of the tags: what is loading was begun before their invalidation. */
   overtakeTagged(tags: readonly string[]): void {
+    const invalidated = new Set(tags);
     for (const [key, { tags: carried }] of this.#all())
-      if (carried?.().some((tag) => tags.includes(tag))) this.overtake(key);
+      if (carried?.().some((tag) => invalidated.has(tag))) this.overtake(key);
   }
 
   overtakeAll(): void {

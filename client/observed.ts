@@ -2,6 +2,7 @@
  * A cache that is watched: the same cache, whose reads, writes and loads are reported. What is not named here goes to the
  * cache as it is, so that a new method of it needs nothing from this file.
  */
+import { namesIn } from './batches.ts';
 import { now } from './connection/timing.ts';
 import type { Cache, ComputeCallOptions, Entry, Load, LoadContext } from './types.ts';
 
@@ -54,7 +55,7 @@ export function observed(cache: Cache, observer: Observer): Cache {
     set: (key, value, options) => watch('set', [key], () => cache.set(key, value, options)),
     setMany: (entries, options) =>
       watch('setMany', [...entries.keys()], () => cache.setMany(entries, options)),
-    delete: (...keys) => watch('delete', keys, () => cache.delete(...keys)),
+    delete: (...keys) => watch('delete', namesIn(keys), () => cache.delete(namesIn(keys))),
     clear: () => watch('clear', [], () => cache.clear()),
   };
   return new Proxy(cache, {

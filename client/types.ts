@@ -11,7 +11,10 @@ import type { Invalidation, InvalidationReceipt } from './invalidation/invalidat
 import type { MetricFamily } from './metrics/exposition.ts';
 import type { StandardSchema } from './standard-schema.ts';
 
+export type { Names } from './batches.ts';
 export type { StandardResult, StandardSchema } from './standard-schema.ts';
+
+import type { Names } from './batches.ts';
 
 import type { ConnectionEvent, Durability, SupervisedConnection } from './connection/types.ts';
 
@@ -310,15 +313,18 @@ export interface Cache {
    * Removes entries, and ends loads of them that are under way anywhere: they store nothing. With Redis away they are gone
    * here at once, and in Redis before anything is read from it again.
    *
+   * Several keys as arguments or as one list; a list is needed above about 100,000. More than 500 keys are deleted in batches of
+   * 500: a value that is set before its batch is sent is deleted too.
+   *
    * @returns how many there were; with Redis away, those that memory had
    * @throws CacheError Redis did not take it, and the fallback is off or has no room to remember it
    */
-  delete(...keys: readonly string[]): Promise<number>;
-  /** What was found of them; absent from the map: a miss. */
+  delete(...keys: Names): Promise<number>;
+  /** What was found of them; absent from the map: a miss. One command per 500 keys. */
   getMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, T>>;
   /** As `getMany`, with an answer for every key, misses included, and where each came from. */
   lookupMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, Lookup<T>>>;
-  /** As `set`, all with the same options, sent together. */
+  /** As `set`, all with the same options, sent together in batches of 500. The receipt is that of the worst entry. */
   setMany<T>(entries: ReadonlyMap<string, T>, options?: WriteOptions): Promise<WriteReceipt>;
   /**
    * The value, or what `load` returns: one load a key at a time, in this process and, while Redis answers, in all. Who comes
@@ -332,8 +338,8 @@ export interface Cache {
   /** As `getOrCompute`, with where the answer came from. */
   getOrComputeEntry<T>(key: string, load: Load<T>, options?: ComputeCallOptions<T>): Promise<Entry<T>>;
   /**
-   * As `getOrCompute` for many: `load` is called once, with the keys that neither Redis nor another load has, and returns
-   * what it finds. A key that it leaves out has no value. In the order of the keys.
+   * As `getOrCompute` for many: `load` is called once per 500 keys, with those that neither Redis nor another load has, and
+   * returns what it finds. A key that it leaves out has no value. In the order of the keys.
    */
   getOrComputeMany<T>(
     keys: readonly string[],
@@ -343,8 +349,8 @@ export interface Cache {
     ) => Promise<ReadonlyMap<string, T>> | ReadonlyMap<string, T>,
     options?: ComputeCallOptions<T>,
   ): Promise<ReadonlyMap<string, T>>;
-  /** What carries one of the tags is a miss from now on, however many entries that are: one command. */
-  invalidateTags(...tags: readonly string[]): Promise<InvalidationReceipt>;
+  /** What carries one of the tags is a miss from now on, however many entries that are: one command for up to 500 tags. */
+  invalidateTags(...tags: Names): Promise<InvalidationReceipt>;
   /** By tags, pattern, domain, dependency and event. */
   readonly invalidation: Invalidation;
   /** As `getEntry`, with the seconds that are left to it; null: no expiry. */
@@ -352,7 +358,7 @@ export interface Cache {
   /** Seconds that are left; null: no expiry; undefined: `get` would find nothing. */
   ttl(key: string): Promise<number | null | undefined>;
   /** How many of the keys `get` would find; each counts once. */
-  exists(...keys: readonly string[]): Promise<number>;
+  exists(...keys: Names): Promise<number>;
   /**
    * True: it was absent, and now it is this. While Redis is away nobody knows: it never answers from memory.
    *

@@ -3,6 +3,7 @@
  *
  * Whatever a write's outcome, what the first tier holds of the key is dropped with it; what Redis has taken is kept there.
  */
+import { BATCH_KEYS, inBatches } from './batches.ts';
 import { schemaIdOf } from './codec/schema.ts';
 import { type EncodeOptions, encodeEnvelope, type Freshness, type TagStamp } from './envelope.ts';
 import { isConnectivityError, SerializationError } from './errors.ts';
@@ -106,15 +107,6 @@ export class Writer {
     return written as Promise<R> | R;
   }
 
-  async setMany<T>(entries: ReadonlyMap<string, T>, options: WriteOptions): Promise<WriteReceipt> {
-    const receipts = await Promise.all([...entries].map(([key, value]) => this.set(key, value, options)));
-    const worst =
-      receipts.find(({ source }) => source === 'none') ?? receipts.find(({ source }) => source === 'memory');
-    if (worst || receipts.length === 0) return worst ?? { source: 'none' };
-    const confirmed = receipts.flatMap(({ replicas }) => (replicas === undefined ? [] : [replicas]));
-    return confirmed.length > 0 ? { source: 'redis', replicas: Math.min(...confirmed) } : { source: 'redis' };
-  }
-
   /** The entry's bytes and how long Redis keeps them; undefined: not to be stored. @throws SerializationError */
   encode<T>(key: string, value: T, options: StoreOptions): Encoded | undefined {
     const { options: resolved, codecs, local } = this.#parts;
@@ -179,8 +171,21 @@ export class Writer {
   }
 
   async delete(keys: readonly string[]): Promise<number> {
+    // A bad key is refused before anything is deleted.
+    if (keys.length > BATCH_KEYS) for (const key of keys) this.#parts.physical(key);
+    let removed = 0;
+    await inBatches(
+      keys,
+      (batch) => this.#deleteBatch(batch),
+      (count) => {
+        removed += count;
+      },
+    );
+    return removed;
+  }
+
+  async #deleteBatch(keys: readonly string[]): Promise<number> {
     const { flights, statistics } = this.#parts;
-    if (keys.length === 0) return 0;
     const physical = keys.map(this.#parts.physical);
     for (const key of physical) flights.overtake(key);
     const removed = await this.#inTurn(physical, undefined, () => this.#delete(keys, physical));

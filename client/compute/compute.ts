@@ -1,4 +1,5 @@
 /** `getOrCompute` and `getOrComputeMany` of a cache: the engine with the cache's parts around it. */
+import { BATCH_KEYS, inBatches } from '../batches.ts';
 import { now } from '../connection/timing.ts';
 import { TAGS_MAX } from '../envelope.ts';
 import { CommandError, isConnectivityError, SerializationError } from '../errors.ts';
@@ -75,8 +76,25 @@ export class Compute {
     load: LoadMany<T>,
     options: ComputeCallOptions<T> = NO_OPTIONS,
   ): Promise<ReadonlyMap<string, T>> {
-    const found = new Map<string, T>();
     const asked = [...new Set(keys)];
+    if (asked.length <= BATCH_KEYS) return this.#many(asked, load, options);
+    const found = new Map<string, T>();
+    await inBatches(
+      asked,
+      (batch) => this.#many(batch, load, options),
+      (values) => {
+        for (const [key, value] of values) found.set(key, value);
+      },
+    );
+    return found;
+  }
+
+  async #many<T>(
+    asked: readonly string[],
+    load: LoadMany<T>,
+    options: ComputeCallOptions<T>,
+  ): Promise<ReadonlyMap<string, T>> {
+    const found = new Map<string, T>();
     const rest = new Map<string, ReadBefore>();
     const readings = await this.#readMany(asked, options);
     for (const [i, key] of asked.entries()) {

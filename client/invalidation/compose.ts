@@ -1,4 +1,5 @@
 /** Tags and invalidation of one cache, put together from its parts; a memory cache has the same, in memory. */
+import { inBatches } from '../batches.ts';
 import type { Tags as CacheTags, Parts } from '../parts.ts';
 import { LocalTags } from '../tags/local.ts';
 import { Tags } from '../tags/tags.ts';
@@ -40,9 +41,19 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
           },
         })
       : new LocalTags();
-  const invalidate: typeof versions.invalidate = (names) => {
-    needs.flights.overtakeTagged(names);
-    return versions.invalidate(names);
+  const invalidate = async (names: readonly string[]): Promise<'applied' | 'pending'> => {
+    let outcome: 'applied' | 'pending' = 'applied';
+    await inBatches(
+      names,
+      (batch) => {
+        needs.flights.overtakeTagged(batch);
+        return versions.invalidate(batch);
+      },
+      (result) => {
+        if (result === 'pending') outcome = result;
+      },
+    );
+    return outcome;
   };
   const invalidation = new Invalidation({
     domains,

@@ -5,6 +5,7 @@
  *
  * Left out: how each is done (`writer.ts`, `tags/`, `patterns.ts`), and which stamps an entry is stored with: `tagsOf` says whose.
  */
+import { type Names, namesIn } from '../batches.ts';
 import { ConfigurationError } from '../errors.ts';
 import { assertName } from '../identity.ts';
 import { Dependencies } from './dependencies.ts';
@@ -80,9 +81,9 @@ export class Invalidation {
     return { outcome, deleted };
   }
 
-  /** What carries one of the tags is a miss: one command. */
-  tags(...tags: readonly string[]): Promise<InvalidationReceipt> {
-    return this.invalidate({ tags });
+  /** Entries with one of the tags are misses: one command for up to 500 tags. */
+  tags(...tags: Names): Promise<InvalidationReceipt> {
+    return this.invalidate({ tags: namesIn(tags) });
   }
 
   /** Redis's patterns: `user:*`. */

@@ -1,16 +1,18 @@
 /** Commands with many keys, where a Cluster takes only those of one slot at a time. */
 
+import { BATCH_KEYS } from '../batches.ts';
+
 /** The slot of a key in a Cluster; absent where there is one master. */
 export type SlotOf = ((key: string) => number) | undefined;
 
-/** The keys in groups that one command may name. Without slots: all in one. */
+/** The keys in groups that one command may name: of one slot each where there are slots, and of at most `BATCH_KEYS`. */
 export function bySlot<K>(
   keys: readonly K[],
   nameOf: (key: K) => string,
   slotOf: SlotOf,
 ): readonly (readonly K[])[] {
   if (keys.length === 0) return [];
-  if (!slotOf) return [keys];
+  if (!slotOf) return bounded(keys);
   const groups = new Map<number, K[]>();
   for (const key of keys) {
     const slot = slotOf(nameOf(key));
@@ -18,5 +20,12 @@ export function bySlot<K>(
     if (group) group.push(key);
     else groups.set(slot, [key]);
   }
-  return [...groups.values()];
+  return [...groups.values()].flatMap(bounded);
+}
+
+function bounded<K>(keys: readonly K[]): readonly (readonly K[])[] {
+  if (keys.length <= BATCH_KEYS) return [keys];
+  const groups: (readonly K[])[] = [];
+  for (let at = 0; at < keys.length; at += BATCH_KEYS) groups.push(keys.slice(at, at + BATCH_KEYS));
+  return groups;
 }

@@ -245,7 +245,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   /** Another process may have loaded meanwhile what the sink still had. */
   async #removed(batch: readonly Change<T>[]): Promise<void> {
     const keys = batch.filter(({ kind, key }) => kind === 'remove' && !this.#queue.find(key));
-    if (keys.length > 0) await this.#cache.delete(...keys.map(({ key }) => key)).catch(() => {});
+    if (keys.length > 0) await this.#cache.delete(keys.map(({ key }) => key)).catch(() => {});
   }
 
   async #store(batch: readonly Change<T>[]): Promise<Error | undefined> {
@@ -276,7 +276,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     this.#events.emit({ type: 'lost', keys, reason: error.message });
     // A later change of the same key stays: the cache shows that one.
     const outdated = keys.filter((key) => !this.#queue.find(key));
-    if (outdated.length > 0) await this.#cache.delete(...outdated).catch(() => {});
+    if (outdated.length > 0) await this.#cache.delete(outdated).catch(() => {});
   }
 
   #backoffMs(attempt: number): number {

@@ -23,7 +23,7 @@ export interface WarmingStrategy {
   readonly onStartup?: boolean;
   /** May be run by `run` and `runAll`; default true. */
   readonly onDemand?: boolean;
-  /** Entries written at once; default 100. */
+  /** Entries written between two pauses; default 100. Above 500 they are written in parts of 500. */
   readonly batchSize?: number;
   /** Pause between batches, in seconds, so that Redis serves others too; default 0.1. */
   readonly delaySeconds?: number;

@@ -6,6 +6,7 @@
  * One run of a strategy at a time; who asks for a second joins the first. A generator that fails ends its own run and no
  * other. A value that only the memory fallback took is not warmed: it counts as failed.
  */
+import { inBatches } from '../batches.ts';
 import { delay, now } from '../connection/timing.ts';
 import { ClosedError, ConfigurationError } from '../errors.ts';
 import { Emitter } from '../events.ts';
@@ -231,24 +232,28 @@ export class CacheWarmer {
     tally: { warmed: number; failed: number; error: Error | undefined },
   ): Promise<void> {
     const options = { ttlSeconds, ...(tags.length > 0 && { tags }) };
-    const results = await Promise.allSettled(
-      batch.map(async ([key, value]) => {
-        if (typeof value === 'function') {
-          await this.#cache.getOrCompute(key, value as () => unknown, options);
-          return;
-        }
-        const { source } = await this.#cache.set(key, value, options);
-        if (source === 'memory' && this.#cache.connection)
-          throw new Error(`${key}: Redis is away, only this process has it`);
-      }),
-    );
-    for (const result of results) {
-      if (result.status === 'fulfilled') tally.warmed += 1;
-      else {
-        tally.failed += 1;
-        tally.error ??= asError(result.reason);
+    const write = async ([key, value]: WarmEntry): Promise<void> => {
+      if (typeof value === 'function') {
+        await this.#cache.getOrCompute(key, value as () => unknown, options);
+        return;
       }
-    }
+      const { source } = await this.#cache.set(key, value, options);
+      if (source === 'memory' && this.#cache.connection)
+        throw new Error(`${key}: Redis is away, only this process has it`);
+    };
+    await inBatches(
+      batch,
+      (entries) => Promise.allSettled(entries.map(write)),
+      (results) => {
+        for (const result of results) {
+          if (result.status === 'fulfilled') tally.warmed += 1;
+          else {
+            tally.failed += 1;
+            tally.error ??= asError(result.reason);
+          }
+        }
+      },
+    );
   }
 
   #note(report: WarmingReport): void {
