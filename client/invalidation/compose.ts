@@ -41,20 +41,11 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
           },
         })
       : new LocalTags();
-  const invalidate = async (names: readonly string[]): Promise<'applied' | 'pending'> => {
-    let outcome: 'applied' | 'pending' = 'applied';
-    await inBatches(
-      names,
-      (batch) => {
-        needs.flights.overtakeTagged(batch);
-        return versions.invalidate(batch);
-      },
-      (result) => {
-        if (result === 'pending') outcome = result;
-      },
-    );
-    return outcome;
-  };
+  const invalidate = (names: readonly string[]): Promise<'applied' | 'pending'> =>
+    invalidateTags(names, (batch) => {
+      needs.flights.overtakeTagged(batch);
+      return versions.invalidate(batch);
+    });
   const invalidation = new Invalidation({
     domains,
     deleteKeys: async (keys) => {
@@ -90,6 +81,17 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
   const clearRemote = async (): Promise<number> =>
     connection ? (await deleteAll(scanOf(needs, connection))).deleted : 0;
   return { tags, invalidation, clearRemote };
+}
+
+async function invalidateTags(
+  names: readonly string[],
+  invalidate: (batch: readonly string[]) => Promise<'applied' | 'pending'>,
+): Promise<'applied' | 'pending'> {
+  let outcome: 'applied' | 'pending' = 'applied';
+  await inBatches(names, invalidate, (result) => {
+    if (result === 'pending') outcome = result;
+  });
+  return outcome;
 }
 
 function scanOf(
