@@ -313,7 +313,8 @@ export class SupervisedCache implements Cache {
     const reason = 'the cache was closed before Redis took the deletions';
     if (lost.length > 0) events.emit({ type: 'deletions-lost', keys: lost, reason });
     this.#compute.close();
-    await connection?.close();
+    if (connection) await connection.close();
+    else events.emit({ type: 'closed' });
     return { replayed: fallback.journal.replayed - before, lost };
   }
 

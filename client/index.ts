@@ -84,7 +84,7 @@ export {
 export { type LogRecord, logEvents } from './log.ts';
 export type { MetricFamily, MetricSample } from './metrics/exposition.ts';
 export { type PrometheusRegistry, registerMetrics } from './metrics/prom-client.ts';
-export { collectMetrics, type MetricSource } from './metrics/server.ts';
+export { type CacheWithSources, collectMetrics, type MetricSource, renderMetrics } from './metrics/server.ts';
 export {
   type Counter,
   SharedStatistics,

@@ -1,13 +1,15 @@
 /**
- * A cache that is watched: the same cache, whose reads, writes and loads are reported. What is not named here goes to the
- * cache as it is, so that a new method of it needs nothing from this file.
+ * A cache that is watched: the same cache, whose operations and loads are reported. Every method is an operation unless
+ * `NOT_OPERATIONS` names it, so that a new one of the cache is reported without a line here. Methods that differ only in the
+ * form of their answer share a name (`getEntry` and `lookup` are `get`).
  */
-import { namesIn } from './batches.ts';
+import { type Names, namesIn } from './batches.ts';
 import { now } from './connection/timing.ts';
+import type { Invalidation } from './invalidation/invalidation.ts';
 import type { Cache, ComputeCallOptions, Entry, Load, LoadContext } from './types.ts';
 
 export interface Observation {
-  /** The method's name. */
+  /** The method's name, that of its simplest form where several have one answer; `invalidation.pattern` of `cache.invalidation`. */
   readonly operation: string;
   readonly keys: readonly string[];
   readonly startedAt: number;
@@ -40,6 +42,32 @@ type Found = Pick<Observation, 'hits' | 'misses' | 'source'>;
 
 const NOTHING: Found = { hits: [], misses: [] };
 
+/** Members that answer at once from what is known here. */
+const NOT_OPERATIONS: ReadonlySet<PropertyKey> = new Set<keyof Cache>([
+  'stats',
+  'metrics',
+  'metricFamilies',
+  'physicalKey',
+  'on',
+]);
+
+/** The same of `cache.invalidation`: declarations, and what the cache itself calls. */
+const NOT_INVALIDATIONS: ReadonlySet<PropertyKey> = new Set<keyof Invalidation>([
+  'depend',
+  'on',
+  'tagsOf',
+  'changed',
+]);
+
+/** Keys among the arguments, of operations that `methodsOf` does not have. */
+const KEYS: Readonly<Partial<Record<keyof Cache, (args: readonly unknown[]) => readonly string[]>>> = {
+  ttl: ([key]) => [String(key)],
+  expire: ([key]) => [String(key)],
+  setIfAbsent: ([key]) => [String(key)],
+  delete: (keys) => namesIn(keys as Names),
+  exists: (keys) => namesIn(keys as Names),
+};
+
 type Watch = <R>(
   operation: string,
   keys: readonly string[],
@@ -47,23 +75,59 @@ type Watch = <R>(
   found?: (result: R) => Found,
 ) => Promise<R>;
 
+const innermost = new WeakMap<Cache, Cache>();
+
+/** The cache behind all that watch it; a cache that is not watched is its own. */
+export function unobserved(cache: Cache): Cache {
+  return innermost.get(cache) ?? cache;
+}
+
 export function observed(cache: Cache, observer: Observer): Cache {
   const watch = watchOf(observer);
-  const methods: Partial<Cache> = {
-    ...readsOf(cache, watch),
-    ...loadsOf(cache, watch, observer),
-    set: (key, value, options) => watch('set', [key], () => cache.set(key, value, options)),
-    setMany: (entries, options) =>
-      watch('setMany', [...entries.keys()], () => cache.setMany(entries, options)),
-    delete: (...keys) => watch('delete', namesIn(keys), () => cache.delete(namesIn(keys))),
-    clear: () => watch('clear', [], () => cache.clear()),
+  const proxy = watched(
+    cache,
+    NOT_OPERATIONS,
+    {
+      ...readsOf(cache, watch),
+      ...loadsOf(cache, watch, observer),
+      set: (key, value, options) => watch('set', [key], () => cache.set(key, value, options)),
+      setMany: (entries, options) =>
+        watch('setMany', [...entries.keys()], () => cache.setMany(entries, options)),
+      invalidation: watched(cache.invalidation, NOT_INVALIDATIONS, {}, (name, call) =>
+        watch(`invalidation.${name}`, [], call),
+      ),
+    } satisfies Partial<Cache>,
+    (name, call, args) => watch(name, KEYS[name as keyof Cache]?.(args) ?? [], call),
+  );
+  innermost.set(proxy, unobserved(cache));
+  return proxy;
+}
+
+/**
+ * @param members that stand in for the target's
+ * @param call reports a call of any other operation
+ */
+function watched<T extends object>(
+  target: T,
+  notOperations: ReadonlySet<PropertyKey>,
+  members: Partial<T>,
+  call: (name: string, run: () => Promise<unknown>, args: readonly unknown[]) => Promise<unknown>,
+): T {
+  const made = new Map<PropertyKey, unknown>(Object.entries(members));
+  const make = (name: PropertyKey, method: Method): Method => {
+    // Private fields are the target's: its methods have to be called on it.
+    const bound = method.bind(target) as (...args: readonly unknown[]) => unknown;
+    if (typeof name !== 'string' || notOperations.has(name)) return bound;
+    return (...args: readonly unknown[]) => call(name, async () => bound(...args), args);
   };
-  return new Proxy(cache, {
-    get(target, name) {
-      if (Object.hasOwn(methods, name)) return methods[name as keyof Cache];
+  return new Proxy(target, {
+    get(_, name) {
+      if (made.has(name)) return made.get(name);
       const member: unknown = Reflect.get(target, name, target);
-      // Private fields are the target's: its methods have to be called on it.
-      return typeof member === 'function' ? (member as Method).bind(target) : member;
+      if (typeof member !== 'function') return member;
+      const method = make(name, member as Method);
+      made.set(name, method);
+      return method;
     },
   });
 }
@@ -111,6 +175,13 @@ function readsOf(cache: Cache, watch: Watch): Partial<Cache> {
         'get',
         [key],
         () => cache.getEntry(key, options),
+        (entry) => one(key, entry !== undefined, entry?.source),
+      ) as never,
+    getWithTtl: (key, options) =>
+      watch(
+        'getWithTtl',
+        [key],
+        () => cache.getWithTtl(key, options),
         (entry) => one(key, entry !== undefined, entry?.source),
       ) as never,
     lookup: (key, options) =>

@@ -95,7 +95,7 @@ export class Remote {
     durability: Exclude<Durability, 'async'>,
   ): Promise<number> {
     const args = setting(key, payload, ttlSeconds);
-    const { replicas } = await this.guarded('setDurable', () =>
+    const { replicas } = await this.guarded('set', () =>
       this.connection.callDurable(durability, 'SET', ...args),
     );
     return replicas;

@@ -2,44 +2,20 @@
  * OpenTelemetry: a span for each operation, and the statistics as metrics. The tracer and the meter are the user's, from
  * `@opentelemetry/api`; nothing is imported here, and what is not given is not reported.
  */
-import { observed } from './observed.ts';
+import { reportOn } from './metrics/meter.ts';
+import { namespaceOf } from './metrics/server.ts';
+import { type Observer, observed, unobserved } from './observed.ts';
+import type { TelemetryAttributes, TelemetryMeter, TelemetryTracer } from './telemetry-api.ts';
 import type { Cache } from './types.ts';
 
-/** Of the API's Attributes what is used here. */
-export type TelemetryAttributes = Record<string, string | number | boolean>;
+export type {
+  TelemetryAttributes,
+  TelemetryMeter,
+  TelemetrySpan,
+  TelemetryTracer,
+} from './telemetry-api.ts';
 
-/** Of the API's Span what is used here. */
-export interface TelemetrySpan {
-  setAttributes(attributes: TelemetryAttributes): unknown;
-  setStatus(status: { code: number; message?: string }): unknown;
-  recordException(error: Error): void;
-  end(): void;
-}
-/** Of the API's Tracer what is used here. */
-export interface TelemetryTracer {
-  startActiveSpan<R>(
-    name: string,
-    options: { readonly kind?: number; readonly attributes?: TelemetryAttributes },
-    run: (span: TelemetrySpan) => R,
-  ): R;
-}
-/** Of the API's Meter what is used here. */
-export interface TelemetryMeter {
-  createHistogram(
-    name: string,
-    options: { readonly description: string; readonly unit: string },
-  ): { record(value: number, attributes?: TelemetryAttributes): void };
-  createObservableCounter(
-    name: string,
-    options: { readonly description: string },
-  ): {
-    addCallback(
-      report: (result: { observe(value: number, attributes?: TelemetryAttributes): void }) => void,
-    ): void;
-  };
-}
-
-/** What is reported to whom. */
+/** Receivers of spans and metrics. */
 export interface TelemetryOptions {
   /** Gets a span for each operation. Default: no spans. */
   readonly tracer?: TelemetryTracer;
@@ -53,65 +29,75 @@ export interface TelemetryOptions {
 const CLIENT = 2;
 const ERROR = 2;
 
-const COUNTERS = {
-  hits: 'Reads that found a valid value.',
-  misses: 'Reads that found none.',
-  errors: 'Operations that Redis failed or refused.',
-  writes: 'Values written.',
-  deletes: 'Keys deleted.',
-  purged: 'Invalid payloads purged.',
-  loads: 'Calls of loaders.',
-  stale: 'Stale values returned.',
-} as const;
+/** Meters and tracers that a watched cache reports to already: watched twice, it would count twice. */
+const sinks = new WeakMap<Cache, ReadonlySet<object>>();
 
-/** The same cache, reporting. Use what it returns instead of the cache. */
+/**
+ * The same cache, reporting. Use what it returns instead of the cache. Every operation of the cache and of `cache.invalidation` has a
+ * span and a duration, named `cache.<method>` (`getEntry` and `lookup` are `get`). Several caches may share a meter: `cache.namespace`
+ * tells them apart, and those of one namespace are added up.
+ */
 export function withTelemetry(cache: Cache, options: TelemetryOptions): Cache {
-  const { tracer, meter } = options;
-  const duration = meter?.createHistogram('cache.operation.duration', {
-    description: 'Time to the answer, by operation.',
-    unit: 's',
-  });
-  for (const [name, description] of Object.entries(COUNTERS))
-    meter?.createObservableCounter(`cache.${name}`, { description }).addCallback((result) => {
-      result.observe(cache.stats()[name as keyof typeof COUNTERS]);
-    });
-  return observed(cache, {
-    observe: (observation) => {
-      duration?.record(observation.ms / 1000, {
-        'cache.operation': observation.operation,
-        ...(observation.error !== undefined && { 'error.type': typeOf(observation.error) }),
+  const known = sinks.get(cache) ?? new Set<object>();
+  const tracer = options.tracer && !known.has(options.tracer) ? options.tracer : undefined;
+  const meter = options.meter && !known.has(options.meter) ? options.meter : undefined;
+  const namespace = namespaceOf(cache);
+  const report = meter && reportOn(meter);
+  const own = unobserved(cache);
+  report?.add(own, namespace);
+  const stop = cache.on(({ type }) => type === 'closed' && ended());
+  const ended = (): void => {
+    stop();
+    report?.closed(own, namespace);
+  };
+  const watched = observed(cache, {
+    observe: ({ operation, ms, error }) => {
+      if (operation === 'close' && error === undefined) ended();
+      report?.duration.record(ms / 1000, {
+        'cache.operation': operation,
+        'cache.namespace': namespace,
+        ...(error !== undefined && { 'error.type': typeOf(error) }),
       });
     },
-    ...(tracer && {
-      around: (operation, keys, run) =>
-        tracer.startActiveSpan(
-          `cache.${operation}`,
-          { kind: CLIENT, attributes: attributesOf(operation, keys, options) },
-          async (span) => {
-            try {
-              const { result, observation } = await run();
-              const { hits, misses, source } = observation;
-              if (hits.length + misses.length > 0)
-                span.setAttributes({
-                  'cache.hits': hits.length,
-                  'cache.misses': misses.length,
-                  ...(source && { 'cache.source': source }),
-                });
-              return result;
-            } catch (error) {
-              span.recordException(error instanceof Error ? error : new Error(String(error)));
-              span.setStatus({
-                code: ERROR,
-                message: error instanceof Error ? error.message : String(error),
-              });
-              throw error;
-            } finally {
-              span.end();
-            }
-          },
-        ),
-    }),
+    ...(tracer && { around: spansOf(tracer, namespace, options) }),
   });
+  sinks.set(watched, new Set([...known, ...[tracer, meter].filter((sink) => sink !== undefined)]));
+  return watched;
+}
+
+type Around = NonNullable<Observer['around']>;
+
+function spansOf(tracer: TelemetryTracer, namespace: string, options: TelemetryOptions): Around {
+  return (operation, keys, run) =>
+    tracer.startActiveSpan(
+      `cache.${operation}`,
+      {
+        kind: CLIENT,
+        attributes: { ...attributesOf(operation, keys, options), 'cache.namespace': namespace },
+      },
+      async (span) => {
+        try {
+          const { result, observation } = await run();
+          const { hits, misses, source } = observation;
+          if (hits.length + misses.length > 0)
+            span.setAttributes({
+              'cache.hits': hits.length,
+              'cache.misses': misses.length,
+              ...(source && { 'cache.source': source }),
+            });
+          return result;
+        } catch (error) {
+          span.recordException(error instanceof Error ? error : new Error(String(error)));
+          span.setStatus({
+            code: ERROR,
+            message: error instanceof Error ? error.message : String(error),
+          });
+          throw error;
+        } finally {
+          span.end();
+        }
+      },
+    );
 }
 
 function attributesOf(

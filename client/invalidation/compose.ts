@@ -35,9 +35,12 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
           coherence: coherence && (() => coherence.open()),
           slotOf: connection.slotOf,
           send: (command, args) => {
+            const invalidates = command === 'UNLINK';
             // A reader has another answer; an invalidation has none, and waits for a master.
-            const impatient = command !== 'UNLINK' && options.fallbackEntries > 0;
-            return remote.guarded('tags', () => connection.request(command, args, { impatient }));
+            const impatient = !invalidates && options.fallbackEntries > 0;
+            return remote.guarded(invalidates ? 'invalidateTags' : 'get', () =>
+              connection.request(command, args, { impatient }),
+            );
           },
         })
       : new LocalTags();
@@ -59,7 +62,7 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
       needs.flights.overtakeWhere(matches);
       const kept = fallback.memory.deleteWhere(matches);
       if (!remote || !connection) return kept;
-      const scan = scanOf(needs, connection);
+      const scan = scanOf(needs, connection, 'invalidation.pattern');
       let pending = false;
       const failed = (keys: readonly string[]): void => {
         pending = true;
@@ -79,7 +82,7 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
     changed: (keys) => invalidation.changed(keys),
   };
   const clearRemote = async (): Promise<number> =>
-    connection ? (await deleteAll(scanOf(needs, connection))).deleted : 0;
+    connection ? (await deleteAll(scanOf(needs, connection, 'clear'))).deleted : 0;
   return { tags, invalidation, clearRemote };
 }
 
@@ -97,6 +100,7 @@ async function invalidateTags(
 function scanOf(
   { remote, fallback, coherence, options }: InvalidationNeeds,
   connection: NonNullable<InvalidationNeeds['connection']>,
+  operation: string,
 ): PatternOptions {
   const deletion = new ScanDeletion(fallback.journal.order);
   return {
@@ -105,7 +109,7 @@ function scanOf(
     slotOf: connection.slotOf,
     send: (command, args) => {
       const run = (): Promise<unknown> => connection.request(command, args);
-      const sent = remote ? remote.guarded('pattern', run) : run();
+      const sent = remote ? remote.guarded(operation, run) : run();
       return command === 'UNLINK' ? deletion.follow(args as readonly string[], sent) : sent;
     },
     deleted: (keys) => {

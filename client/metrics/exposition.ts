@@ -1,5 +1,7 @@
 /** Metrics as data, and as the text that Prometheus reads. */
+import { ConfigurationError } from '../errors.ts';
 
+/** One sample of a metric. */
 export interface MetricSample {
   /** `name="value"` pairs, escaped, without braces. */
   readonly labels: string;
@@ -14,6 +16,12 @@ export interface MetricFamily {
   readonly type: 'counter' | 'gauge' | 'histogram' | 'summary';
   readonly help: string;
   readonly samples: readonly MetricSample[];
+}
+
+/** Families of one namespace: of a cache, its server and its sources. */
+export interface NamespaceFamilies {
+  readonly namespace: string;
+  readonly families: readonly MetricFamily[];
 }
 
 export function labelsOf(labels: Readonly<Record<string, string>>): string {
@@ -42,4 +50,35 @@ export function exposition(
       ].join('\n'),
     )
     .join('');
+}
+
+/**
+ * Families of several namespaces as one: each metric once, its samples told apart by the label `namespace`. Two texts of
+ * `exposition` one after the other are no exposition: Prometheus takes each metric in one group.
+ *
+ * @throws ConfigurationError two of one namespace: their samples could not be told apart
+ */
+export function merged(groups: readonly NamespaceFamilies[]): readonly MetricFamily[] {
+  const seen = new Set<string>();
+  const families = new Map<string, MetricFamily>();
+  for (const { namespace, families: own } of groups) {
+    if (seen.has(namespace)) throw sameNamespace(namespace);
+    seen.add(namespace);
+    const label = labelsOf({ namespace });
+    for (const family of own) {
+      const before = families.get(family.name);
+      const samples = family.samples.map((sample) => ({
+        ...sample,
+        labels: sample.labels === '' ? label : `${label},${sample.labels}`,
+      }));
+      families.set(family.name, { ...(before ?? family), samples: [...(before?.samples ?? []), ...samples] });
+    }
+  }
+  return [...families.values()];
+}
+
+export function sameNamespace(namespace: string): ConfigurationError {
+  return new ConfigurationError(
+    `namespace: ${JSON.stringify(namespace)} is that of two caches; their metrics are told apart by it, so give each its own`,
+  );
 }

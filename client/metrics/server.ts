@@ -4,7 +4,7 @@
  */
 import { askInfo, number, type RedisInfo } from '../redis-info.ts';
 import type { Cache } from '../types.ts';
-import { exposition, type MetricFamily } from './exposition.ts';
+import { exposition, type MetricFamily, merged } from './exposition.ts';
 
 const FIELDS = [
   ['evictions_total', 'counter', 'evicted_keys', 'Keys that Redis evicted for lack of memory.'],
@@ -43,9 +43,46 @@ export async function collectFamilies(
   return info === 'denied' ? own : [...own, ...serverFamilies(info)];
 }
 
-/** Prometheus text of `collectFamilies`. `cache.metrics()` has the cache's own, without a command. */
-export async function collectMetrics(cache: Cache, sources: readonly MetricSource[] = []): Promise<string> {
-  return exposition(await collectFamilies(cache, sources), { namespace: namespaceOf(cache) });
+/** A cache with further sources of its own, such as its warmer. */
+export interface CacheWithSources {
+  readonly cache: Cache;
+  readonly sources: readonly MetricSource[];
+}
+
+/**
+ * Prometheus text of a cache, its server and further sources; of several caches as one exposition, told apart by the label
+ * `namespace`. `cache.metrics()` has the cache's own, without a command.
+ *
+ * @throws ConfigurationError two caches of one namespace
+ */
+export async function collectMetrics(
+  caches: Cache | readonly (Cache | CacheWithSources)[],
+  sources: readonly MetricSource[] = [],
+): Promise<string> {
+  const all = Array.isArray(caches) ? caches.map(withSources) : [{ cache: caches as Cache, sources }];
+  const groups = await Promise.all(
+    all.map(async (each) => ({
+      namespace: namespaceOf(each.cache),
+      families: await collectFamilies(each.cache, each.sources),
+    })),
+  );
+  return exposition(merged(groups));
+}
+
+/**
+ * Prometheus text of several caches as one exposition, told apart by the label `namespace`; without a command, as
+ * `cache.metrics()` of one. Two such texts one after the other are not valid.
+ *
+ * @throws ConfigurationError two caches of one namespace
+ */
+export function renderMetrics(caches: readonly Cache[]): string {
+  return exposition(
+    merged(caches.map((cache) => ({ namespace: namespaceOf(cache), families: cache.metricFamilies() }))),
+  );
+}
+
+function withSources(given: Cache | CacheWithSources): CacheWithSources {
+  return 'cache' in given ? given : { cache: given, sources: [] };
 }
 
 const PROBE = 'x';
