@@ -35,12 +35,10 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
           coherence: coherence && (() => coherence.open()),
           slotOf: connection.slotOf,
           send: (command, args) => {
-            const invalidates = command === 'UNLINK';
+            const operation = command === 'UNLINK' ? 'invalidateTags' : 'get';
             // A reader has another answer; an invalidation has none, and waits for a master.
-            const impatient = !invalidates && options.fallbackEntries > 0;
-            return remote.guarded(invalidates ? 'invalidateTags' : 'get', () =>
-              connection.request(command, args, { impatient }),
-            );
+            const impatient = operation === 'get' && options.fallbackEntries > 0;
+            return remote.guarded(operation, () => connection.request(command, args, { impatient }));
           },
         })
       : new LocalTags();
