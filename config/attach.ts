@@ -177,7 +177,7 @@ function parseUrl(text: string, where: string): FromUrl {
       text.includes('@') && shown === text ? 'its text (not shown: it holds an @)' : `'${shown}'`;
     throw invalid(`${quoted} is not an address`, where, 'allowed: redis://host:port or rediss://host:port');
   }
-  const db = parsed.pathname.replace(/^\//, '');
+  const db = databaseOf(parsed, where);
   const password = decoded(parsed.password, where);
   return {
     address: { host: parsed.hostname.replace(/^\[|\]$/g, ''), port: Number(parsed.port || REDIS_PORT) },
@@ -186,6 +186,24 @@ function parseUrl(text: string, where: string): FromUrl {
     db: db === '' ? undefined : number(db, `${where}: the database after the port`),
     tls: parsed.protocol === 'rediss:',
   };
+}
+
+/** `/2` or `?db=2`, as other clients write it. Nothing else of a query is known: what is ignored is not honoured. */
+function databaseOf({ pathname, searchParams, hash }: URL, where: string): string {
+  const unknown = [...searchParams.keys()].filter((name) => name !== 'db');
+  if (unknown.length > 0 || hash !== '') {
+    const what = unknown.length > 0 ? `parameter '${unknown[0]}'` : "the text after '#'";
+    throw invalid(
+      `${what} of the address is not known`,
+      where,
+      'allowed: redis://user:password@host:port/db, or ?db=NUMBER in the place of /db; everything else has a flag or a variable',
+    );
+  }
+  const given = [pathname.replace(/^\//, ''), ...searchParams.getAll('db')].filter((db) => db !== '');
+  if (new Set(given).size > 1) {
+    throw invalid(`databases ${given.join(' and ')} in one address`, where, 'give one of them');
+  }
+  return given[0] ?? '';
 }
 
 function decoded(part: string, where: string): string | undefined {

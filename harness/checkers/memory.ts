@@ -1,10 +1,14 @@
 /**
  * The highest share of `maxmemory` that any node used in any sample, and how many keys it evicted. A node whose samples do not
- * give both numbers was not measured: an absent number is not 0, and `maxmemory` 0 means that there is no limit.
+ * give both numbers was not measured: an absent number is not 0. `maxmemory` 0 means that there is no limit: then there is no
+ * share of it, while the number of evicted keys is one all the same.
  */
 import { largest } from '../statistics/quantile.ts';
 import type { Checker } from './checker.ts';
 import { counterGrowth, examples, present, unknown, value } from './selection.ts';
+
+const NO_LIMIT =
+  'usedRatio: a node has no maxmemory, so there is no share of it; it grows until the system kills it';
 
 export const memory: Checker = {
   id: 'memory',
@@ -26,19 +30,16 @@ export const memory: Checker = {
         remedy: 'Let the user that the kit asks with run INFO with all its sections, and run again.',
       });
     }
-    if (ratios.some(Number.isNaN)) {
-      return {
-        validity: 'invalid',
-        reasons: ['a node has no maxmemory: it grows until the system kills it'],
-        figures: {},
-      };
-    }
+    const hasLimit = !ratios.some(Number.isNaN);
     const evictions = counterGrowth(history, 'evictedKeys');
     return {
       validity: 'valid',
-      reasons: [],
+      reasons: hasLimit ? [] : [NO_LIMIT],
+      ...(!hasLimit && {
+        remedy: 'Set maxmemory on every node, or leave this criterion to its owner by a waiver.',
+      }),
       figures: present({
-        usedRatio: value(largest(ratios), 'ratio', ratios.length),
+        usedRatio: hasLimit ? value(largest(ratios), 'ratio', ratios.length) : undefined,
         evictions: evictions === undefined ? undefined : value(evictions, 'keys', ratios.length),
       }),
     };

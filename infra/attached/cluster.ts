@@ -2,11 +2,12 @@
  * Somebody else's Redis Cluster, as its own nodes tell it: CLUSTER NODES of the first that answers, nothing else is asked. Its masters
  * are numbered by their first slot; replicas are left alone.
  */
+import type { Redis } from 'ioredis';
 import type { AttachTarget } from '../../config/attach.ts';
 import { EXIT, KitError } from '../../config/errors.ts';
 import { parseClusterNodes } from '../cluster-nodes.ts';
 import { type Address, CLUSTER_SLOTS, type SlotRange } from '../topology.ts';
-import { connectTo } from './connection.ts';
+import { connectTo, failureOf, lacksCommand } from './connection.ts';
 
 export interface ClusterMaster {
   readonly id: string;
@@ -18,24 +19,25 @@ export interface ClusterMaster {
 
 /** @throws KitError `ATTACH_NO_CLUSTER`, `ATTACH_NOPERM`, `ATTACH_CLUSTER_DOWN`, or why none of the addresses answers */
 export async function mastersOf(target: AttachTarget): Promise<readonly ClusterMaster[]> {
-  let failure: unknown;
+  const failures: KitError[] = [];
   for (const address of target.addresses) {
     try {
       return await askedOf(target, address);
     } catch (error) {
-      // A node that is away or has lost the others says nothing of them; a mistake is one on every node.
+      // A node that is unreachable or has lost the others says nothing of them; a mistake is one on every node.
       if (!(error instanceof KitError) || error.exitCode !== EXIT.UNKNOWN) throw error;
-      failure ??= error;
+      failures.push(error);
     }
   }
-  throw failure;
+  throw failureOf(failures);
 }
 
 async function askedOf(target: AttachTarget, address: Address): Promise<readonly ClusterMaster[]> {
   const redis = await connectTo(target, address);
   const text = await redis.call('CLUSTER', 'NODES').then(String, (error: Error) => error);
+  const isNode = text instanceof Error && (await modeOf(redis)) === 'cluster';
   redis.disconnect();
-  if (text instanceof Error) throw refusal(text, address);
+  if (text instanceof Error) throw refusal(text, address, isNode);
   const masters = parseClusterNodes(text)
     .filter(({ flags, slots }) => flags.includes('master') && slots.length > 0)
     .map((line) => {
@@ -68,8 +70,22 @@ async function askedOf(target: AttachTarget, address: Address): Promise<readonly
   }));
 }
 
-function refusal({ message }: Error, { host, port }: Address): KitError {
+/** What HELLO says, where it is answered. */
+async function modeOf(redis: Redis): Promise<string | undefined> {
+  const hello = await redis.call('HELLO', '2').catch(() => []);
+  const fields = Array.isArray(hello) ? hello.map(String) : [];
+  return fields[fields.indexOf('mode') + 1];
+}
+
+function refusal({ message }: Error, { host, port }: Address, isNode: boolean): KitError {
   const where = `${host}:${port}`;
+  if (isNode && lacksCommand(message)) {
+    return new KitError('the server does not have CLUSTER under its own name', {
+      code: 'ATTACH_COMMAND',
+      where,
+      hint: 'it was renamed or removed there (rename-command); without it nobody can ask for the slots',
+    });
+  }
   if (/cluster support disabled|unknown command/i.test(message)) {
     return new KitError('the server is no node of a Redis Cluster', {
       code: 'ATTACH_NO_CLUSTER',

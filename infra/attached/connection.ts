@@ -17,11 +17,7 @@ export function trusted(target: AttachTarget): { readonly ca: string } | undefin
 }
 
 /** @throws KitError `ATTACH_UNREACHABLE`, `ATTACH_DENIED`, `ATTACH_NOT_REDIS` */
-export async function connectTo(
-  target: AttachTarget,
-  address: Address,
-  as: 'app' | 'sentinel' = 'app',
-): Promise<Redis> {
+export async function connectTo(target: AttachTarget, address: Address, as: Login = 'app'): Promise<Redis> {
   const { username, password } = target[as];
   const tls = trusted(target);
   const redis = new Redis({
@@ -55,7 +51,7 @@ export async function connectTo(
     return redis;
   } catch (error) {
     redis.disconnect();
-    throw explained(failure ?? (error as Error), address, target.tls !== undefined);
+    throw explained(failure ?? (error as Error), address, target.tls !== undefined, as);
   } finally {
     clearTimeout(timer);
   }
@@ -65,22 +61,30 @@ interface Mistake {
   readonly sign: RegExp;
   readonly code: string;
   readonly message: string;
-  readonly hint: string;
+  readonly hint: string | ((login: Login) => string);
   readonly exitCode?: 2 | 3;
 }
+
+type Login = 'app' | 'sentinel';
+
+/** Where the credentials of a login come from: the sentinels have their own. */
+const CREDENTIALS: Readonly<Record<Login, string>> = {
+  app: 'the URL, --user, --password-file, or REDIS_USERNAME, REDIS_PASSWORD and REDIS_PASSWORD_FILE',
+  sentinel: 'REDIS_SENTINEL_USERNAME, and REDIS_SENTINEL_PASSWORD or REDIS_SENTINEL_PASSWORD_FILE',
+};
 
 const MISTAKES: readonly Mistake[] = [
   {
     sign: /^(WRONGPASS|ERR invalid password)/,
     code: 'ATTACH_DENIED',
     message: 'refuses user and password',
-    hint: 'look at the user and the password: in the URL, REDIS_USERNAME, REDIS_PASSWORD or --password-file',
+    hint: (login) => `correct the user and the password; they come from ${CREDENTIALS[login]}`,
   },
   {
     sign: /^(NOAUTH|ERR AUTH)/,
     code: 'ATTACH_DENIED',
     message: 'wants other credentials than were given',
-    hint: 'give them in the URL, by REDIS_USERNAME and REDIS_PASSWORD, or by --user and --password-file; or leave them out where none are set',
+    hint: (login) => `give them by ${CREDENTIALS[login]}; or leave them out where none are set`,
   },
   {
     sign: /DB index is out of range|SELECT is not allowed/,
@@ -108,12 +112,14 @@ const MISTAKES: readonly Mistake[] = [
   },
 ];
 
-function explained(error: Error, { host, port }: Address, isTls: boolean): KitError {
+function explained(error: Error, { host, port }: Address, isTls: boolean, login: Login): KitError {
   const where = `${host}:${port}`;
   const mistake = MISTAKES.find(({ sign }) => sign.test(error.message));
   if (mistake !== undefined) {
-    const { code, message, hint } = mistake;
-    return new KitError(`the server ${message}`, { code, where, hint, exitCode: EXIT.USAGE, cause: error });
+    const { code, message } = mistake;
+    const hint = typeof mistake.hint === 'string' ? mistake.hint : mistake.hint(login);
+    const who = login === 'sentinel' ? 'the sentinel' : 'the server';
+    return new KitError(`${who} ${message}`, { code, where, hint, exitCode: EXIT.USAGE, cause: error });
   }
   return new KitError(`no answer: ${error.message}`, {
     code: 'ATTACH_UNREACHABLE',
@@ -122,5 +128,30 @@ function explained(error: Error, { host, port }: Address, isTls: boolean): KitEr
     hint: isTls
       ? 'look at host, port and network; a Redis without TLS needs redis://'
       : 'look at host, port and network; a Redis with TLS needs rediss://',
+  });
+}
+
+/** Whether a reply says that the server does not have the command: of another version, renamed, or removed by its owner. */
+export function lacksCommand(message: string): boolean {
+  return /unknown (sub)?command|command .*(not (allowed|supported|available)|disabled)/i.test(message);
+}
+
+/**
+ * The error of several addresses of which none could be used: all of them with their reasons. A mistake in what was given
+ * (exit 2) explains more than an address that does not answer, and an answer more than none.
+ */
+export function failureOf(failures: readonly KitError[]): KitError {
+  const rank = ({ exitCode, code }: KitError) =>
+    exitCode === EXIT.USAGE ? 0 : code === 'ATTACH_UNREACHABLE' ? 2 : 1;
+  const [first, ...others] = [...failures].sort((a, b) => rank(a) - rank(b));
+  if (first === undefined) throw new TypeError('an address was asked, or there was none');
+  if (others.length === 0) return first;
+  const rest = others.map(({ where, message }) => `${where}: ${message}`).join('; ');
+  return new KitError(`${first.message} (and ${rest})`, {
+    code: first.code,
+    exitCode: first.exitCode,
+    cause: first.cause,
+    ...(first.where !== undefined && { where: first.where }),
+    ...(first.hint !== undefined && { hint: first.hint }),
   });
 }

@@ -12,7 +12,7 @@ import { keySlot } from '../cluster-slots.ts';
 import { type Address, CLUSTER_SLOTS, type SlotRange } from '../topology.ts';
 import { aclRule, requireConsent } from './charter.ts';
 import { type ClusterMaster, mastersOf } from './cluster.ts';
-import { connectTo } from './connection.ts';
+import { connectTo, failureOf, lacksCommand } from './connection.ts';
 
 export interface Found {
   /** One, or of a cluster all by their first slot. */
@@ -59,13 +59,14 @@ export async function masterOf(target: AttachTarget): Promise<Address> {
   const { addresses, mode, serviceName } = target;
   const [first] = addresses as readonly [Address];
   if (mode === 'standalone') return first;
-  let failure: unknown;
+  const failures: KitError[] = [];
   for (const address of addresses) {
     let sentinel: Redis;
     try {
       sentinel = await connectTo(target, address, 'sentinel');
     } catch (error) {
-      failure ??= error;
+      if (!(error instanceof KitError)) throw error;
+      failures.push(error);
       continue;
     }
     try {
@@ -88,7 +89,7 @@ export async function masterOf(target: AttachTarget): Promise<Address> {
       sentinel.disconnect();
     }
   }
-  throw failure;
+  throw failureOf(failures);
 }
 
 /** HELLO is open to every user. */
@@ -100,7 +101,7 @@ async function greet(
   const reply = await redis.call('HELLO', '2').catch((error: Error) => error);
   if (reply instanceof Error || !Array.isArray(reply)) {
     throw wrong('ATTACH_TOO_OLD', `does not answer HELLO: ${String(reply)}`, address, {
-      hint: 'the kit needs Redis 6 or newer, or what behaves like it',
+      hint: 'the kit needs Redis 6 or newer, or what behaves like it, with HELLO under its own name',
     });
   }
   const field = (name: string) => String(reply[reply.indexOf(name) + 1]);
@@ -136,13 +137,16 @@ async function requireRights(
 ): Promise<void> {
   const key = keyWithin(slots, `${prefix}preflight:`);
   const denied: string[] = [];
+  const absent: string[] = [];
   const failed: string[] = [];
   const ask = async (...[command, ...args]: readonly [string, ...(string | number)[]]) => {
     try {
       await redis.call(command, ...args);
     } catch (error) {
       const { message } = error as Error;
-      (message.startsWith('NOPERM') ? denied : failed).push(message.startsWith('NOPERM') ? command : message);
+      if (message.startsWith('NOPERM')) denied.push(command);
+      else if (lacksCommand(message)) absent.push(command);
+      else failed.push(message);
     }
   };
   await ask('SET', key, 'preflight', 'PX', PROBE_TTL_MS);
@@ -159,6 +163,16 @@ async function requireRights(
     throw wrong('ATTACH_NOPERM', `does not let this user ${denied.join(', ')} on ${prefix}*`, address, {
       hint: `ACL SETUSER kit on >… ${aclRule(prefix, mode)}`,
     });
+  }
+  if (absent.length > 0) {
+    throw wrong(
+      'ATTACH_COMMAND',
+      `does not have ${absent.join(', ')} under ${absent.length === 1 ? 'its own name' : 'their own names'}`,
+      address,
+      {
+        hint: 'renamed or removed there (rename-command), or of another server: the cache client and the drills need it; docs/attached.md lists what is sent',
+      },
+    );
   }
   const [first] = failed;
   if (first !== undefined) {

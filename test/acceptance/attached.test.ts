@@ -13,7 +13,7 @@ import { ATTACHED_LOAD, aclRule } from '../../infra/attached/charter.ts';
 import { keySlot } from '../../infra/cluster-slots.ts';
 import { type ClusterSet, startCluster } from '../support/cluster.ts';
 import { Desk } from '../support/desk.ts';
-import { RedisProcess, startSentinelSet, until } from '../support/redis.ts';
+import { freePort, RedisProcess, startSentinelSet, until } from '../support/redis.ts';
 
 const PREFIX = 'redis-cache-kit:';
 const PASSWORD = 'attached-secret-7f3a';
@@ -214,6 +214,15 @@ describe('a run on somebody else’s Redis Cluster', () => {
     expect(left.flat()).toEqual(['theirs']);
     expect(out + err + textOf(join(desk.path, 'run'))).not.toContain(PASSWORD);
   }, 90_000);
+
+  it('uses the nodes that answer of those that were named', async () => {
+    await using cluster = await startCluster();
+    const host = '127.62.0.1';
+    const gone = `${host}:${await freePort(host)}`;
+    const args = attach('drill', 'hit-miss', '--cluster', `${gone},${seed(cluster, 1)}`);
+    const { exitCode, out, err } = await desk.start(args).ended();
+    expect(exitCode, out + err).toBe(EXIT.GO);
+  });
 
   it('removes its keys from every master on Ctrl-C', async () => {
     await using cluster = await startCluster();

@@ -332,7 +332,13 @@ describe('memory', () => {
   });
 
   it('is invalid without a limit, and does not know without a sample', () => {
-    expect(check(sample('redis-1', 1, { usedMemory: 10, maxmemory: 0 })).validity).toBe('invalid');
+    const unlimited = check(sample('redis-1', 1, { usedMemory: 10, maxmemory: 0, evictedKeys: 0 }));
+    expect(unlimited).toMatchObject({
+      validity: 'valid',
+      reasons: [expect.stringMatching(/^usedRatio: a node has no maxmemory/)],
+      figures: { evictions: { value: 0 } },
+    });
+    expect(unlimited.figures).not.toHaveProperty('usedRatio');
     expect(check(writes(0, 1)).validity).toBe('unknown');
   });
 

@@ -126,6 +126,78 @@ describe('what cannot', () => {
     expect(await redis.admin().dbsize()).toBe(0);
   });
 
+  it('an address with a parameter that is not known, or with two databases', () => {
+    const refused = (url: string) => {
+      try {
+        return target({ url });
+      } catch (error) {
+        return error;
+      }
+    };
+    for (const [url, says] of [
+      ['redis://h:1?db=2&timeout=5', "parameter 'timeout' of the address is not known"],
+      ['redis://h:1/1?db=2', 'databases 1 and 2 in one address'],
+      ['redis://h:1#2', "the text after '#' of the address is not known"],
+      ['redis://h:1?db=two', "'two' is not a whole number"],
+    ] as const) {
+      expect(refused(url), url).toMatchObject({
+        code: 'ATTACH_INVALID',
+        message: says,
+        where: expect.stringContaining('--url'),
+      });
+    }
+    expect(target({ url: 'redis://h:1?db=2' }).db).toBe(2);
+    expect(target({ url: 'redis://h:1/2?db=2' }).db).toBe(2);
+  });
+
+  it('a database that does not exist, also as ?db=', async () => {
+    expect(await refusal({ url: `redis://:owner@${at(redis)}?db=99` })).toMatchObject({
+      code: 'ATTACH_DENIED',
+      message: 'the server does not have that database',
+    });
+  });
+
+  it('sentinels that refuse the login: the variables of the sentinels are named, and no others', async () => {
+    await using guarded = await RedisProcess.start({ sentinel: true, password: 'secret', conf: [] });
+    for (const [env, code] of [
+      [{}, 'ATTACH_DENIED'],
+      [{ REDIS_SENTINEL_PASSWORD: 'wrong' }, 'ATTACH_DENIED'],
+    ] as const) {
+      const error = await refusal({ sentinels: at(guarded) }, env);
+      expect(error).toMatchObject({
+        code,
+        where: at(guarded),
+        message: expect.stringMatching(/^the sentinel /),
+      });
+      expect(error.hint).toContain('REDIS_SENTINEL_PASSWORD');
+      expect(error.hint).not.toMatch(/REDIS_PASSWORD|--password-file|URL/);
+    }
+    // A mistake in what was given explains more than an address that does not answer.
+    const gone = `${HOST}:${await freePort(HOST)}`;
+    const both = await refusal({ sentinels: `${gone},${at(guarded)}` });
+    expect(both).toMatchObject({ code: 'ATTACH_DENIED', exitCode: 2, where: at(guarded) });
+    expect(both.message).toContain(gone);
+  });
+
+  it('a server on which a command was renamed: it is not called a refusal of writes', async () => {
+    await using renamed = await RedisProcess.start({
+      conf: ['rename-command UNLINK ""', 'rename-command PTTL hidden'],
+    });
+    const error = await refusal({ url: `redis://${at(renamed)}` });
+    expect(error).toMatchObject({
+      code: 'ATTACH_COMMAND',
+      exitCode: 2,
+      message: 'the server does not have PTTL, UNLINK under their own names',
+    });
+    await using node = await RedisProcess.start({
+      conf: ['cluster-enabled yes', 'rename-command CLUSTER ""'],
+    });
+    expect(await refusal({ cluster: at(node) })).toMatchObject({
+      code: 'ATTACH_COMMAND',
+      message: 'the server does not have CLUSTER under its own name',
+    });
+  });
+
   it('a database that is not there', async () => {
     const error = await refusal({ url: `redis://:owner@${at(redis)}/99` });
     expect(error).toMatchObject({ code: 'ATTACH_DENIED', exitCode: 2 });
@@ -188,14 +260,14 @@ describe('what cannot', () => {
     expect(await refusal({ cluster: gone })).toMatchObject({ code: 'ATTACH_UNREACHABLE', exitCode: 3 });
     await using node = await RedisProcess.start({ conf: ['cluster-enabled yes'] });
     await node.admin().call('CLUSTER', 'ADDSLOTSRANGE', 0, 99);
-    const error = await refusal({ cluster: `${gone},${at(node)}` });
-    expect(error).toMatchObject({ code: 'ATTACH_UNREACHABLE', exitCode: 3, where: gone });
-    expect(await refusal({ cluster: `${at(node)},${gone}` })).toMatchObject({
-      code: 'ATTACH_CLUSTER_DOWN',
-      exitCode: 3,
-      message: 'the cluster serves 100 of 16384 slots',
-      where: at(node),
-    });
+    for (const cluster of [`${gone},${at(node)}`, `${at(node)},${gone}`]) {
+      const error = await refusal({ cluster });
+      expect(error).toMatchObject({ code: 'ATTACH_CLUSTER_DOWN', exitCode: 3, where: at(node) });
+      expect(error.message).toMatch(
+        /^the cluster serves 100 of 16384 slots \(and .*: no answer: .*ECONNREFUSED/,
+      );
+      expect(error.message).toContain(gone);
+    }
   });
 
   it('a user of a cluster who may not ask who has which slots', async () => {
