@@ -142,11 +142,14 @@ export class DurabilityError extends CacheError {
   /** Replicas that confirmed in time. */
   readonly confirmed: number;
 
-  constructor(required: number, confirmed: number, timeoutMs: number) {
-    super(`${confirmed} of ${required} replicas confirmed the write within ${timeoutMs} ms`, {
+  /** @param refusal the server's reply to WAIT, where it refuses that */
+  constructor(required: number, confirmed: number, timeoutMs: number, refusal?: Error) {
+    const reason = refusal ? `: WAIT is refused: ${refusal.message}` : '';
+    super(`${confirmed} of ${required} replicas confirmed the write within ${timeoutMs} ms${reason}`, {
       code: 'DURABILITY',
       retryable: false,
       outcome: 'applied',
+      cause: refusal,
     });
     this.required = required;
     this.confirmed = confirmed;

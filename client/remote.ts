@@ -7,6 +7,7 @@ import type { Breaker } from './breaker.ts';
 import type { CallOptions } from './connection/commands.ts';
 import type { CacheConnection } from './connection/index.ts';
 import type { Argument } from './connection/link.ts';
+import { isUnavailable } from './connection/reply-error.ts';
 import { now } from './connection/timing.ts';
 import {
   ClientLimitError,
@@ -165,7 +166,12 @@ export class Remote {
 
   async ping(): Promise<number> {
     const startedAt = now();
-    await this.connection.call('PING');
+    try {
+      await this.connection.call('PING');
+    } catch (error) {
+      // A refusal is an answer that takes as long.
+      if (!isUnavailable(error)) throw error;
+    }
     return now() - startedAt;
   }
 
@@ -193,8 +199,11 @@ export class Remote {
    */
   guarded<T>(operation: string, run: () => Promise<T>): Promise<T> {
     const permit = this.#breaker.permit();
-    if (permit === 'refused')
-      return Promise.reject(new NotSentError(`${operation}: the circuit breaker is open`));
+    if (permit === 'refused') {
+      const { state } = this.#breaker;
+      const reason = state.kind === 'open' ? ` (${state.cause})` : '';
+      return Promise.reject(new NotSentError(`${operation}: the circuit breaker is open${reason}`));
+    }
     const startedAt = now();
     return run().then(
       (result) => {

@@ -2,8 +2,9 @@
 import type { ResolvedConnection } from '../options.ts';
 import type { Address } from '../types.ts';
 import { Access } from './access.ts';
-import { isReply, Link, type LinkOptions } from './link.ts';
+import { Link, type LinkOptions } from './link.ts';
 import type { Patience } from './probe.ts';
+import { isReply } from './reply-error.ts';
 import { SentinelBoard } from './sentinels.ts';
 import { now } from './timing.ts';
 

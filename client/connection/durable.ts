@@ -15,8 +15,9 @@ import {
 } from '../errors.ts';
 import type { Durability } from '../types.ts';
 import { DRAIN_MS, isPassing, isRefusal } from './dispatcher.ts';
-import { type Argument, isReply, type Link, UnsentError } from './link.ts';
+import { type Argument, type Link, UnsentError } from './link.ts';
 import type { Progress } from './progress.ts';
+import { isReply } from './reply-error.ts';
 import { delay, jittered, now, within } from './timing.ts';
 
 const BATCH_MAX = 1000;
@@ -302,8 +303,9 @@ export class DurableChannel {
       confirmed = Number(await within(confirmation, timeoutMs + this.#commandTimeoutMs, 'WAIT'));
       await within(this.#verdict(), this.#commandTimeoutMs, 'whether the node is still master');
     } catch (error) {
-      for (const { write } of applied) write.reject(unknown(write, error));
-      if (!isReply(error)) link.destroy('WAIT was not answered');
+      const refusal = isReply(error) ? new DurabilityError(replicas, 0, timeoutMs, error) : undefined;
+      for (const { write } of applied) write.reject(refusal ?? unknown(write, error));
+      if (!refusal) link.destroy('WAIT was not answered');
       return;
     }
     for (const { write, reply } of applied) {

@@ -2,8 +2,8 @@
  * The GETs of one tick, sent together: one alone as GET, more as MGET. A hundred readers cost one command and one reply
  * instead of a hundred, and each still has its own answer.
  *
- * A key that holds something else than a string reads as null, alone and in company. An error of the whole MGET (a key or
- * the command that the user may not read) is nobody's answer: each is asked for by itself then.
+ * A key that holds something else than a string reads as null, alone and in company. An error of the whole MGET (a key that the
+ * user may not read) is no reader's answer: each key is asked for by itself then. For a user without MGET see `substitutes.ts`.
  */
 import { CommandError } from '../errors.ts';
 import type { Argument } from './link.ts';
@@ -32,8 +32,6 @@ export class Gets {
   readonly #flush = (): void => this.flush();
   #readers: Reader[] = [];
   #impatient = false;
-  /** The user may not use MGET. */
-  #alone = false;
 
   /** `idle`: no answer is owed. */
   constructor(send: SendRead, idle: () => boolean) {
@@ -60,8 +58,9 @@ export class Gets {
     const readers = this.#readers;
     if (readers.length === 0) return;
     this.#readers = [];
-    if (this.#alone || readers.length === 1) {
-      for (const reader of readers) this.#one(reader, this.#impatient);
+    const [first, second] = readers;
+    if (first && !second) {
+      this.#one(first, this.#impatient);
       return;
     }
     for (let i = 0; i < readers.length; i += KEYS_MAX)
@@ -83,10 +82,7 @@ export class Gets {
     };
     this.#send('MGET', keys, impatient, resolve, (error) => {
       if (!(error instanceof CommandError)) for (const { reject } of readers) reject(error);
-      else {
-        if (error.code === 'NOPERM' && /'mget'/i.test(error.message)) this.#alone = true;
-        for (const reader of readers) this.#one(reader, impatient);
-      }
+      else for (const reader of readers) this.#one(reader, impatient);
     });
   }
 }

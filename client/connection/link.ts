@@ -10,6 +10,7 @@ import { addressKey } from '../address.ts';
 import type { Address, TlsOptions } from '../types.ts';
 import { Progress } from './progress.ts';
 import { readReplies } from './replies.ts';
+import { isReply, isUnavailable } from './reply-error.ts';
 import { now, within } from './timing.ts';
 import { isPlain, WireCommand } from './wire.ts';
 
@@ -34,15 +35,12 @@ export interface LinkOptions {
 export type Role =
   | { readonly kind: 'master'; readonly replicas: readonly Address[] }
   | { readonly kind: 'replica'; readonly of: Address }
-  | { readonly kind: 'unready'; readonly reason: string };
+  | { readonly kind: 'unready'; readonly reason: string }
+  /** It answers, and no command that would tell is open to this user. */
+  | { readonly kind: 'untold'; readonly reason: string };
 
 /** The command did not leave this process. */
 export class UnsentError extends Error {}
-
-/** True for an error that the server answered, false for a connection that failed. */
-export function isReply(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'ReplyError';
-}
 
 /** Who is told of an answer, or that there will be none; `of` is what it was sent for. */
 export interface Receiver<T> {
@@ -204,23 +202,15 @@ export class Link {
   /** Asks the node what it is, and whether it serves (a loading node says master, and refuses). */
   async role(): Promise<Role> {
     const [role, ping] = await Promise.allSettled([this.send('ROLE', []), this.send('PING', [])]);
-    // A node that cannot save refuses PING with MISCONF, and serves reads.
-    if (ping.status === 'rejected' && !(isReply(ping.reason) && ping.reason.message.startsWith('MISCONF'))) {
-      if (isReply(ping.reason)) return { kind: 'unready', reason: ping.reason.message };
-      throw ping.reason;
+    if (ping.status === 'rejected') {
+      if (!isReply(ping.reason)) throw ping.reason;
+      // A node that cannot save refuses PING with MISCONF, and serves reads; a user without PING learns nothing by it.
+      if (!ping.reason.message.startsWith('MISCONF') && !isUnavailable(ping.reason))
+        return { kind: 'unready', reason: ping.reason.message };
     }
     if (role.status === 'fulfilled') return parseRole(role.value);
-    if (isReply(role.reason) && role.reason.message.startsWith('NOPERM')) return this.#roleByHello();
+    if (isUnavailable(role.reason)) return roleWithout(this, role.reason.message);
     throw role.reason;
-  }
-
-  /** HELLO is open to every user; it does not list the replicas. */
-  async #roleByHello(): Promise<Role> {
-    const reply = await this.send('HELLO', []);
-    const fields = Array.isArray(reply) ? reply.map(String) : [];
-    return fields[fields.indexOf('role') + 1] === 'master'
-      ? { kind: 'master', replicas: [] }
-      : { kind: 'replica', of: { host: '', port: 0 } };
   }
 
   /** Closes at once, without waiting for a node that may hang. What is pending is rejected by ioredis. */
@@ -244,6 +234,50 @@ export function tlsOf(tls: TlsOptions): Record<string, string> {
     ...(tls.key === undefined ? {} : { key: tls.key }),
     ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
   };
+}
+
+/**
+ * The role of a node that does not tell it by ROLE. HELLO is open to every user, where it is not renamed; it does not list the
+ * replicas, as INFO does.
+ */
+async function roleWithout(link: Link, reason: string): Promise<Role> {
+  try {
+    const reply = await link.send('HELLO', []);
+    const fields = Array.isArray(reply) ? reply.map(String) : [];
+    return fields[fields.indexOf('role') + 1] === 'master'
+      ? { kind: 'master', replicas: [] }
+      : { kind: 'replica', of: { host: '', port: 0 } };
+  } catch (error) {
+    if (!isReply(error)) throw error;
+  }
+  try {
+    return parseReplication(String(await link.send('INFO', ['replication'])));
+  } catch (error) {
+    if (!isReply(error)) throw error;
+    return { kind: 'untold', reason: `${reason}; neither HELLO nor INFO tells the role: ${error.message}` };
+  }
+}
+
+/** `INFO replication`. */
+export function parseReplication(text: string): Role {
+  const fields = new Map(
+    text.split(/\r?\n/).map((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon), line.slice(colon + 1)];
+    }),
+  );
+  const role = fields.get('role');
+  if (role === 'slave')
+    return {
+      kind: 'replica',
+      of: { host: fields.get('master_host') ?? '', port: Number(fields.get('master_port') ?? 0) },
+    };
+  if (role !== 'master') return { kind: 'unready', reason: `the role is ${String(role)}` };
+  const replicas = [...fields].flatMap(([name, value]) => {
+    const match = /^slave\d+$/.test(name) ? /^ip=([^,]+),port=(\d+)/.exec(value) : undefined;
+    return match ? [{ host: match[1] as string, port: Number(match[2]) }] : [];
+  });
+  return { kind: 'master', replicas };
 }
 
 export function parseRole(reply: unknown): Role {

@@ -83,7 +83,7 @@ export class Probe {
         const role = await within(this.#link.role(), answerMs, 'ROLE');
         if (this.#stopped.signal.aborted) return;
         retryMs = RETRY_MIN_MS;
-        this.failure = role.kind === 'unready' ? role.reason : undefined;
+        this.failure = 'reason' in role ? role.reason : undefined;
         this.heardAt = startedAt;
         this.role = role;
         this.#heard(this, role);

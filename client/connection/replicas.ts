@@ -13,7 +13,8 @@ import type { ResolvedConnection } from '../options.ts';
 import type { Address } from '../types.ts';
 import type { Dial } from './dial.ts';
 import { isRefusal, type Operation } from './dispatcher.ts';
-import { isReply, type Link, type Receiver } from './link.ts';
+import type { Link, Receiver } from './link.ts';
+import { isReply } from './reply-error.ts';
 import { delay, jittered, now, within } from './timing.ts';
 
 /** Between two measurements, as a part of the staleness that is allowed. */

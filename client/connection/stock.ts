@@ -17,8 +17,9 @@ import type {
 import type { CallOptions } from './commands.ts';
 import { isRead } from './commands.ts';
 import type { Dial } from './dial.ts';
-import { type Argument, isReply, type Link, tlsOf } from './link.ts';
+import { type Argument, type Link, tlsOf } from './link.ts';
 import { followWhole, type PartListener } from './part.ts';
+import { isReply } from './reply-error.ts';
 import { now } from './timing.ts';
 
 function stockOptions(options: ResolvedConnection) {

@@ -349,7 +349,8 @@ export class Supervisor implements SupervisedConnection {
   #beaten(link: Link, role: Role): void {
     if (link !== this.#link) return;
     if (role.kind === 'master') this.#generation.seeReplicas(role.replicas);
-    else if (this.#board) this.#refused(link, role.kind === 'replica' ? 'it is a replica now' : role.reason);
+    else if (this.#board && role.kind !== 'untold')
+      this.#refused(link, role.kind === 'replica' ? 'it is a replica now' : role.reason);
   }
 
   /** What the sentinels say has changed. */

@@ -11,6 +11,7 @@ import { DurableChannel } from './durable.ts';
 import { Gets } from './gets.ts';
 import type { Argument, Link } from './link.ts';
 import { Replicas } from './replicas.ts';
+import { type Submit, Substitutes } from './substitutes.ts';
 import { now } from './timing.ts';
 
 export interface TrafficContext {
@@ -34,6 +35,7 @@ export class Traffic {
   readonly #durable: DurableChannel;
   readonly #gets: Gets;
   readonly #replicas: Replicas | undefined;
+  readonly #substitutes = new Substitutes((...call) => this.#send(...call));
   #link: Link | undefined;
 
   constructor(options: ResolvedConnection, dial: Dial, context: TrafficContext) {
@@ -75,6 +77,11 @@ export class Traffic {
     resolve: (reply: unknown) => void,
     reject: (error: Error) => void,
   ): void {
+    const send = Substitutes.has(command) ? this.#substitutes.submit : this.#send;
+    send(command, args, options, startedAt, resolve, reject);
+  }
+
+  readonly #send: Submit = (command, args, options, startedAt, resolve, reject) => {
     const operation = {
       command,
       args,
@@ -90,7 +97,7 @@ export class Traffic {
     };
     if (options.replica && this.#replicas?.takes(operation)) return;
     this.#dispatcher.submit(operation);
-  }
+  };
 
   /** `asking`: the key is being moved here, by a cluster that redirected the command. */
   durable(
@@ -109,6 +116,7 @@ export class Traffic {
   attach(link: Link): void {
     const master: Address = link.address;
     this.#link = link;
+    this.#substitutes.reset();
     this.#durable.attach(() => this.#dial.node(master, this.#options.connectTimeoutMs));
     this.#dispatcher.attach(link);
     this.#replicas?.follow(link);

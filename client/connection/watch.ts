@@ -2,7 +2,8 @@
  * Asks one node the same question for ever, over a connection that is kept open, so that a hung or dead one delays nobody:
  * often while alert, else each second. What it cannot know is somebody else's view.
  */
-import { isReply, type Link } from './link.ts';
+import type { Link } from './link.ts';
+import { isReply } from './reply-error.ts';
 import { delay, jittered, within } from './timing.ts';
 
 const FIRST_TIMEOUT_MS = 500;

@@ -8,10 +8,11 @@
  * a change waits for one before it, not for each. A transaction that is refused, or whose keys others changed, is divided: one
  * change does not hold up the others. A transaction whose connection is replaced on the way writes nothing.
  *
- * A user without WATCH or MULTI compares, then writes: a write by others in the one round trip between is overwritten.
+ * A user without WATCH, MULTI or EXEC compares, then writes: a write by others in the one round trip between is overwritten.
  */
 import type { CacheConnection } from '../connection/index.ts';
 import type { Argument } from '../connection/link.ts';
+import { isUnavailable } from '../connection/reply-error.ts';
 import { CommandError } from '../errors.ts';
 
 export type Command = readonly [name: string, ...args: Argument[]];
@@ -42,8 +43,10 @@ export class Transactions {
   readonly #connection: CacheConnection;
   /** By the connection that carries them. */
   readonly #queues = new WeakMap<CacheConnection, Waiting[]>();
-  /** WATCH or MULTI is denied. */
+  /** WATCH, MULTI or EXEC is denied. */
   #isClosed = false;
+  /** Connections that have EXEC: without it a MULTI would never end, and take the answers of all commands that follow. */
+  readonly #checked = new WeakSet<object>();
 
   constructor(connection: CacheConnection) {
     this.#connection = connection;
@@ -77,6 +80,7 @@ export class Transactions {
   async #runBatch(connection: CacheConnection, batch: readonly Waiting[]): Promise<void> {
     let outcome: Outcome;
     try {
+      await this.#checkExec(connection);
       outcome = this.#isClosed
         ? await compareThenWrite(connection, batch)
         : await transact(connection, batch);
@@ -96,6 +100,19 @@ export class Transactions {
       }
     } else if (batch.length > 1) await this.#runHalves(connection, batch);
     else for (const change of batch) await this.#retry(connection, change);
+  }
+
+  async #checkExec(connection: CacheConnection): Promise<void> {
+    const redis = connection.current();
+    if (this.#isClosed || redis === undefined || this.#checked.has(redis)) return;
+    try {
+      await requesterOf(connection)('EXEC');
+    } catch (error) {
+      if (isUnavailable(error)) this.#isClosed = true;
+      // Without a MULTI it is refused, in other words.
+      else if (error instanceof CommandError) this.#checked.add(redis);
+      else throw error;
+    }
   }
 
   async #runHalves(connection: CacheConnection, batch: readonly Waiting[]): Promise<void> {

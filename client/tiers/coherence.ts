@@ -25,6 +25,7 @@
  */
 import { addressKey } from '../address.ts';
 import type { Link } from '../connection/link.ts';
+import { isReply } from '../connection/reply-error.ts';
 import { delay, jittered, now } from '../connection/timing.ts';
 import { Emitter } from '../events.ts';
 import type { Address, ConnectionEvent, ConnectionState } from '../types.ts';
@@ -36,6 +37,8 @@ const BOUND_MS = 500;
 const BEATS = 4;
 const RETRY_MIN_MS = 10;
 const RETRY_MAX_MS = 500;
+/** A user who may not listen may, once its rights are changed. */
+const REFUSED_MAX_MS = 10_000;
 
 /** What coherence needs to know of the shared connection. */
 export interface Followed {
@@ -194,6 +197,7 @@ export class Coherence {
   async #man(post: Post): Promise<void> {
     const { signal } = post.left;
     let retryMs = RETRY_MIN_MS;
+    let retryMaxMs = RETRY_MAX_MS;
     while (!signal.aborted) {
       try {
         const link = await this.#options.open(post.address);
@@ -211,9 +215,10 @@ export class Coherence {
       } catch (error) {
         // Refused or out of reach: tried again while the node is master; until then nothing is served.
         this.#failed(error);
+        retryMaxMs = isReply(error) ? REFUSED_MAX_MS : RETRY_MAX_MS;
       }
       await delay(jittered(retryMs), signal);
-      retryMs = Math.min(retryMs * 2, RETRY_MAX_MS);
+      retryMs = Math.min(retryMs * 2, retryMaxMs);
     }
   }
 

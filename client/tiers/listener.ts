@@ -8,6 +8,7 @@
  * the server; without NOLOOP the node builds one message for all of its listeners, and own writes count as any other's.
  */
 import type { Link } from '../connection/link.ts';
+import { isReply } from '../connection/reply-error.ts';
 import { now, within } from '../connection/timing.ts';
 
 const CHANNEL = '__redis__:invalidate';
@@ -71,14 +72,17 @@ export class Listener {
     // Each question is work for the server: half of the patience is enough for the answer.
     if (at - this.provenAt < patienceMs * ASKED_AFTER) return;
     this.#askedAt = at;
-    this.#link.redis.ping().then(
-      () => {
-        this.#askedAt = undefined;
-        this.provenAt = at;
-        proven();
-      },
-      () => this.close('PING was not answered'),
-    );
+    const answered = (): void => {
+      this.#askedAt = undefined;
+      this.provenAt = at;
+      proven();
+    };
+    // A user without PING gets an answer, too.
+    this.#link.redis
+      .ping()
+      .then(answered, (error: unknown) =>
+        isReply(error) ? answered() : this.close('PING was not answered'),
+      );
   }
 
   close(reason: string): void {

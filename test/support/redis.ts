@@ -109,11 +109,13 @@ export class RedisProcess implements AsyncDisposable {
     child.once('exit', () => running.delete(child));
     await until(`Redis on ${this.address.host}:${this.address.port} answers`, async () => {
       if (child.exitCode !== null) throw new Error(`${this.#binary} ended with ${child.exitCode}`);
-      return (
-        (await this.admin()
-          .ping()
-          .catch(() => '')) === 'PONG'
-      );
+      return this.admin()
+        .ping()
+        .then(
+          (reply) => reply === 'PONG',
+          // A server without PING is there all the same.
+          (error: Error) => /unknown command/i.test(error.message),
+        );
     });
   }
 
@@ -127,6 +129,8 @@ export class RedisProcess implements AsyncDisposable {
         retryStrategy: () => null,
         connectTimeout: 1000,
         commandTimeout: 2000,
+        // It asks INFO, which may be renamed.
+        enableReadyCheck: false,
         maxRetriesPerRequest: 0,
         disconnectTimeout: 20,
       });

@@ -11,6 +11,7 @@ import { ClientLimitError, ClosedError, NotSentError } from '../../errors.ts';
 import type { Durability } from '../../types.ts';
 import type { CallOptions } from '../commands.ts';
 import type { Argument } from '../link.ts';
+import { isUnavailable } from '../reply-error.ts';
 import type { Supervisor } from '../supervisor.ts';
 import { delay, jittered, now, STALL_MS } from '../timing.ts';
 import type { ClusterBoard } from './board.ts';
@@ -126,9 +127,14 @@ export class Router {
     const supervisor = supervisorOf(target);
     const { command, args, startedAt, resolve } = flight;
     const options = { ...flight.options, once: true };
-    supervisor.submit('ASKING', [], { once: true }, startedAt, ignore, ignore);
+    let refusal: Error | undefined;
+    supervisor.submit('ASKING', [], { once: true }, startedAt, ignore, (failure) => {
+      if (isUnavailable(failure)) refusal = failure;
+    });
     supervisor.submit(command, args, options, startedAt, resolve, (failure) => {
-      if (failure instanceof NotSentError) this.#later(flight, failure);
+      // Without ASKING the node sends the command back, for ever.
+      if (refusal) flight.reject(refusal);
+      else if (failure instanceof NotSentError) this.#later(flight, failure);
       else this.#failed(flight, target, failure);
     });
   }

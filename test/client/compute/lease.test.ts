@@ -238,8 +238,10 @@ describe.each(WAYS)('leases by %s', (way) => {
             failed: [procedure, procedure],
             replaced: [procedure, procedure],
           };
-    // The first call on a connection finds out which way is open.
-    await first.claim('ns:other').fetch();
+    // The first calls on a connection find out which way is open, and whether there is EXEC.
+    const other = first.claim('ns:other');
+    await other.fetch();
+    await other.release('again');
     const sent = (work: () => Promise<unknown>) => commandsSent(redis.admin(), work);
     expect(await sent(async () => (await mine(first)).store(payload, 60_000))).toEqual(expected.cold);
     expect(await sent(() => first.claim('ns:k').fetch())).toEqual(expected.hit);

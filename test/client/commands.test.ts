@@ -1,0 +1,466 @@
+/** Commands that are taken away, one at a time, by ACL and by `rename-command`: each takes the path that the README documents. */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { openConnection } from '../../client/connection/index.ts';
+import { parseReplication } from '../../client/connection/link.ts';
+import { isUnavailable } from '../../client/connection/reply-error.ts';
+import {
+  type Cache,
+  CacheAnalytics,
+  CommandError,
+  clusterCache,
+  connect,
+  DurabilityError,
+  healthCheck,
+  NotSentError,
+  SharedStatistics,
+  type TieredCacheOptions,
+  tieredCache,
+} from '../../client/index.ts';
+import { resolveConnection } from '../../client/options.ts';
+import { type ClusterSet, startCluster } from '../support/cluster.ts';
+import { type Address, RedisProcess, startSentinelSet, until } from '../support/redis.ts';
+
+const host = '127.61.0.11';
+const login = { username: 'app', password: 'pw' };
+const PLAIN = { scripting: { loadFunctions: false, evalScripts: false } };
+
+/** Operations by name, with what each returned or the error that it threw. */
+type Outcomes = ReadonlyMap<string, unknown>;
+
+async function outcomesOf(cache: Cache): Promise<Outcomes> {
+  const outcomes = new Map<string, unknown>();
+  const run = async (name: string, operation: () => Promise<unknown>): Promise<void> => {
+    outcomes.set(name, await operation().catch((error: unknown) => error));
+  };
+  const loaded = (keys: readonly string[]) => new Map(keys.map((key) => [key, 'loaded']));
+  const statistics = new SharedStatistics(cache);
+  await run('set', () => cache.set('k', 'v', { ttlSeconds: 100 }));
+  await run('setMany', () => cache.setMany(new Map(Object.entries({ m1: 1, m2: 2, e: 3 }))));
+  await run('get', () => cache.getEntry('k'));
+  await run('gets', () => Promise.all(['k', 'm1', 'm2'].map((key) => cache.get(key))));
+  await run('getMany', async () => [...(await cache.getMany(['m1', 'm2', 'absent'])).values()]);
+  await run('getOrCompute, absent', () => cache.getOrCompute('c', () => 'loaded'));
+  await run('getOrCompute, there', () => cache.getOrCompute('m1', () => 'loaded'));
+  await run('getOrComputeMany', async () => [
+    ...(await cache.getOrComputeMany(['m2', 'n'], loaded)).values(),
+  ]);
+  await run('ttl', async () => Math.ceil((await cache.ttl('k')) ?? 0));
+  await run('getWithTtl', async () => (await cache.getWithTtl('k'))?.value);
+  await run('exists', () => cache.exists('k', 'm1', 'absent'));
+  await run('expire', () => cache.expire('k', 50));
+  await run('persist', () => cache.expire('e', null));
+  await run('setIfAbsent, absent', () => cache.setIfAbsent('new', 1));
+  await run('setIfAbsent, there', () => cache.setIfAbsent('k', 1));
+  await run('set with tags', async () => (await cache.set('tagged', 1, { tags: ['t'] })).source);
+  await run('get with tags', () => cache.get('tagged'));
+  await run('invalidateTags', async () => (await cache.invalidateTags('t')).outcome);
+  await run('get after invalidateTags', () => cache.get('tagged'));
+  await run('durable set', () => cache.set('d', 1, { durability: { replicas: 1, timeoutMs: 20 } }));
+  await run('delete', () => cache.delete('m1', 'm2'));
+  await run('get after delete', () => cache.get('m1'));
+  await run('pattern', async () => (await cache.invalidation.pattern('k*')).deleted);
+  await run('clear', async () => (await cache.clear()) > 0);
+  await run('ping', async () => (await cache.ping()) > 0);
+  await run('health', async () => (await healthCheck(cache)).status);
+  await run('statistics', () => statistics.close());
+  await run('analytics', async () => {
+    const analytics = new CacheAnalytics(cache);
+    await analytics.sample();
+    analytics.close();
+  });
+  return outcomes;
+}
+
+/** With all commands there. A durable write has no replica here. */
+const RIGHT: Readonly<Record<string, unknown>> = {
+  set: { source: 'redis' },
+  setMany: { source: 'redis' },
+  get: { value: 'v', source: 'redis' },
+  gets: ['v', 1, 2],
+  getMany: [1, 2],
+  'getOrCompute, absent': 'loaded',
+  'getOrCompute, there': 1,
+  getOrComputeMany: [2, 'loaded'],
+  ttl: 100,
+  getWithTtl: 'v',
+  exists: 2,
+  expire: true,
+  persist: true,
+  'setIfAbsent, absent': true,
+  'setIfAbsent, there': false,
+  'set with tags': 'redis',
+  'get with tags': 1,
+  invalidateTags: 'applied',
+  'get after invalidateTags': undefined,
+  'durable set': expect.any(DurabilityError),
+  delete: 2,
+  'get after delete': undefined,
+  pattern: 1,
+  clear: true,
+  ping: true,
+  health: 'healthy',
+  statistics: undefined,
+  analytics: undefined,
+};
+
+interface Without {
+  /** Operations that need it: each throws a `CommandError` that names it. */
+  readonly fails?: readonly string[];
+  /** Operations that the first tier may answer. */
+  readonly unsure?: readonly string[];
+  /** Operations that come to another result, without an error. */
+  readonly differs?: Readonly<Record<string, unknown>>;
+  readonly options?: Partial<TieredCacheOptions>;
+}
+
+const reads = ['get', 'gets', 'getWithTtl', 'ttl', 'expire', 'persist', 'setIfAbsent, there'];
+const values = [
+  'set',
+  'setMany',
+  'setIfAbsent, absent',
+  'setIfAbsent, there',
+  'set with tags',
+  'durable set',
+];
+
+/** All commands of a cache that is not of a cluster, and what is lost without each. */
+const COMMANDS: Readonly<Record<string, Without>> = {
+  HELLO: {},
+  ROLE: {},
+  PING: {},
+  CLIENT: {},
+  INFO: {},
+  MGET: {},
+  UNLINK: {},
+  GET: {
+    fails: [...reads, 'get after invalidateTags', 'get after delete'],
+    unsure: ['get with tags'],
+  },
+  SET: {
+    fails: values,
+    differs: {
+      get: undefined,
+      gets: [undefined, undefined, undefined],
+      getMany: [],
+      'getOrCompute, there': 'loaded',
+      getOrComputeMany: ['loaded', 'loaded'],
+      ttl: 0,
+      getWithTtl: undefined,
+      exists: 0,
+      expire: false,
+      persist: false,
+      'get with tags': undefined,
+      delete: 0,
+      pattern: 0,
+      clear: false,
+    },
+  },
+  PTTL: { fails: ['ttl', 'getWithTtl'] },
+  SCAN: { fails: ['pattern', 'clear'] },
+  WAIT: {},
+  SUBSCRIBE: {},
+  FCALL: {},
+  FUNCTION: {},
+  EVAL: { options: { scripting: { loadFunctions: false } } },
+  EVALSHA: { options: { scripting: { loadFunctions: false } } },
+  SCRIPT: { options: { scripting: { loadFunctions: false } } },
+  PUBLISH: { options: PLAIN },
+  GETRANGE: { options: PLAIN },
+  WATCH: { options: PLAIN },
+  UNWATCH: { options: PLAIN },
+  MULTI: { options: PLAIN },
+  EXEC: { options: PLAIN },
+  PEXPIRE: { options: PLAIN },
+  PERSIST: { options: PLAIN },
+  INCRBY: {},
+  DBSIZE: {},
+};
+
+type Taken = 'denied by ACL' | 'renamed';
+
+async function serverWithout(command: string, how: Taken, rights = '+@all'): Promise<RedisProcess> {
+  const conf = how === 'renamed' ? [`rename-command ${command} hidden_${command}`] : [];
+  const redis = await RedisProcess.start({ host, conf });
+  const denied = how === 'renamed' ? [] : [`-${command.toLowerCase()}`];
+  await redis
+    .admin()
+    .call('ACL', 'SETUSER', login.username, 'on', `>${login.password}`, '~*', '&*', rights, ...denied);
+  return redis;
+}
+
+const takings: readonly Taken[] = ['denied by ACL', 'renamed'];
+const cases = Object.entries(COMMANDS).flatMap(([command, without]) =>
+  takings.map((how) => [command, how, without] as const),
+);
+
+describe('a cache without one command', () => {
+  it.each(cases)('%s, %s: works, or throws an error that names it', async (command, how, without) => {
+    await using redis = await serverWithout(command, how);
+    const cache = tieredCache({
+      address: redis.address,
+      ...login,
+      namespace: 'c',
+      // A busy machine is no reason for a miss.
+      commandTimeoutMs: 5000,
+      hangSuspectedMs: 5000,
+      ...without.options,
+    });
+    onTestFinished(async () => void (await cache.close()));
+    const outcomes = await outcomesOf(cache);
+    const { fails = [], unsure = [], differs = {} } = without;
+    for (const [name, outcome] of outcomes) {
+      if (unsure.includes(name)) continue;
+      if (fails.includes(name)) {
+        expect(outcome, name).toBeInstanceOf(CommandError);
+        expect((outcome as Error).message, name).toMatch(new RegExp(`['\`]${command}['\`]`, 'i'));
+      } else expect(outcome, name).toEqual(name in differs ? differs[name] : RIGHT[name]);
+    }
+    const durable = outcomes.get('durable set') as Error;
+    if (!fails.includes('durable set'))
+      expect(/WAIT is refused/.test(durable.message), durable.message).toBe(command === 'WAIT');
+    expect(cache.connection?.state.kind).toBe('ready');
+    expect(cache.stats().breakerTransitions).toBe(0);
+  });
+
+  it('sends no other commands, and the README names them all', async () => {
+    await using redis = await serverWithout('debug', 'denied by ACL');
+    const monitor = await redis.admin().monitor();
+    const own = `${monitor.stream.localAddress}:${monitor.stream.localPort}`;
+    const admin = `${redis.admin().stream.localAddress}:${redis.admin().stream.localPort}`;
+    const sent = new Set<string>();
+    monitor.on('monitor', (_time: string, args: readonly string[], source: string) => {
+      // What a script runs is the server's.
+      if (source !== own && source !== admin && source !== 'lua') sent.add(String(args[0]).toUpperCase());
+    });
+    const { address } = redis;
+    for (const options of [{}, PLAIN, { scripting: { loadFunctions: false } }, { compute: { leaseMs: 0 } }]) {
+      const cache = tieredCache({ address, ...login, namespace: 'c', db: 1, ...options });
+      await outcomesOf(cache);
+      await cache.close();
+    }
+    await until('the last command is seen', () => sent.has('INCRBY'));
+    monitor.disconnect();
+    const known = new Set([...Object.keys(COMMANDS), 'AUTH', 'SELECT']);
+    expect([...sent].filter((name) => !known.has(name))).toEqual([]);
+    const readme = readFileSync(new URL('../../client/README.md', import.meta.url), 'utf8');
+    const table = readme.slice(readme.indexOf('## Commands it needs'));
+    const others = ['DEL', 'ASKING', 'READONLY', 'CLUSTER NODES', 'CLUSTER INFO', 'SENTINEL MASTER'];
+    const all = [...known, ...others];
+    expect(all.filter((name) => !new RegExp(`\\b${name}\\b`).test(table))).toEqual([]);
+  });
+
+  it.each(takings)('that its database needs says so at once: SELECT %s', async (how) => {
+    await using redis = await serverWithout('SELECT', how);
+    const cache = tieredCache({ address: redis.address, ...login, db: 1, commandTimeoutMs: 300 });
+    onTestFinished(async () => void (await cache.close()));
+    await expect(cache.ping()).rejects.toThrowError(NotSentError);
+    await expect(cache.ping()).rejects.toThrowError(/['`]select['`]/i);
+    expect((await cache.lookup('k')).source).toBe('memory');
+    // Also where the breaker has opened.
+    for (let i = 0; i < 6; i++) await cache.set(`k${i}`, i);
+    await expect(cache.setIfAbsent('k', 1)).rejects.toThrowError(/circuit breaker is open \(.*select/i);
+  });
+
+  it('that tells the role has two others: HELLO, then INFO', async () => {
+    const conf = ['ROLE', 'HELLO'].map((name) => `rename-command ${name} hidden_${name}`);
+    await using redis = await RedisProcess.start({ host, conf });
+    const connection = connect({ mode: 'standalone', address: redis.address });
+    onTestFinished(() => connection.close());
+    expect(await connection.call('SET', 'k', 1)).toBe('OK');
+    // With none of the three there is one address all the same.
+    const none = [...conf, 'rename-command INFO hidden_INFO'];
+    await using silent = await RedisProcess.start({ host, conf: none });
+    const untold = connect({ mode: 'standalone', address: silent.address });
+    onTestFinished(() => untold.close());
+    expect(await untold.call('SET', 'k', 1)).toBe('OK');
+  });
+
+  it('reads the role in INFO as in ROLE', () => {
+    expect(
+      parseReplication(
+        '# Replication\r\nrole:master\r\nconnected_slaves:2\r\nslave0:ip=10.0.0.1,port=6379,state=online,offset=1,lag=0\r\n' +
+          'slave1:ip=10.0.0.2,port=6380,state=online,offset=1,lag=0\r\nmaster_repl_offset:1\r\n',
+      ),
+    ).toEqual({
+      kind: 'master',
+      replicas: [
+        { host: '10.0.0.1', port: 6379 },
+        { host: '10.0.0.2', port: 6380 },
+      ],
+    });
+    expect(parseReplication('role:slave\r\nmaster_host:h\r\nmaster_port:7\r\n')).toEqual({
+      kind: 'replica',
+      of: { host: 'h', port: 7 },
+    });
+    expect(parseReplication('')).toMatchObject({ kind: 'unready' });
+  });
+});
+
+describe('a refusal of a command', () => {
+  it.each([
+    ["NOPERM this user has no permissions to run the 'role' command", true],
+    ["NOPERM this user has no permissions to run the 'client' command or its subcommand", true],
+    ["NOPERM User app has no permissions to run the 'client|tracking' command", true],
+    ["ERR unknown command 'ROLE', with args beginning with: ", true],
+    ['ERR unknown command `ROLE`, with args beginning with: ', true],
+    ["ERR unknown subcommand 'TRACKING'. Try CLIENT HELP.", true],
+    ["ERR Unknown subcommand or wrong number of arguments for 'TRACKING'. Try CLIENT HELP.", true],
+    ['ERR command is not allowed', true],
+    ['ERR unsupported command ROLE', true],
+    ['NOPERM this user has no permissions to access one of the keys used as arguments', false],
+    ["NOPERM No permissions to access the 'a' key", false],
+    ['NOPERM this user has no permissions to access one of the channels used as arguments', false],
+    ["OOM command not allowed when used memory > 'maxmemory'.", false],
+    ['MISCONF Redis is configured to save RDB snapshots, but … commands are disabled', false],
+    ['ERR value is not an integer or out of range', false],
+  ])('is told from others: %s', (message, expected) => {
+    expect(isUnavailable(new CommandError(message))).toBe(expected);
+    expect(isUnavailable(new Error(message))).toBe(false);
+  });
+});
+
+describe('a connection over sentinels without one command', () => {
+  const allow = async (nodes: readonly RedisProcess[], ...denied: readonly string[]): Promise<void> => {
+    for (const node of nodes) {
+      const admin = node.admin();
+      const { username, password } = login;
+      await admin.call(
+        'ACL',
+        'SETUSER',
+        username,
+        'reset',
+        'on',
+        `>${password}`,
+        '~*',
+        '&*',
+        '+@all',
+        ...denied,
+      );
+      await admin.call('CLIENT', 'KILL', 'USER', username);
+    }
+  };
+
+  it('works without ROLE, PING and CLIENT on the nodes and SUBSCRIBE on the sentinels, and follows the master', async () => {
+    await using set = await startSentinelSet();
+    await allow(set.redis, '-role', '-ping', '-client');
+    await allow(set.sentinels, '-subscribe', '-ping');
+    const connection = connect({
+      mode: 'sentinel',
+      sentinels: set.sentinels.map(({ address }) => address),
+      ...login,
+      sentinelUsername: login.username,
+      sentinelPassword: login.password,
+      commandTimeoutMs: 3000,
+    });
+    onTestFinished(() => connection.close());
+    expect(await connection.call('SET', 'k', 1)).toBe('OK');
+    const former = connection.state.kind === 'ready' ? connection.state.master : undefined;
+    await set.sentinels[0].admin().call('SENTINEL', 'FAILOVER', 'mymaster');
+    await until(
+      'it has moved',
+      () => {
+        const { state } = connection;
+        return state.kind === 'ready' && state.master.host !== former?.host;
+      },
+      20_000,
+    );
+    await until('the new master takes writes', () =>
+      connection.call('SET', 'k', 2).then(
+        () => true,
+        () => false,
+      ),
+    );
+  });
+
+  it('names SENTINEL MASTER where the user may not ask, and does not connect again for each question', async () => {
+    await using set = await startSentinelSet();
+    await allow(set.redis);
+    await allow(set.sentinels, '-sentinel|master');
+    const [sentinel] = set.sentinels;
+    const received = async (): Promise<number> =>
+      Number(/total_connections_received:(\d+)/.exec(await sentinel.admin().info('stats'))?.[1]);
+    const before = await received();
+    const connection = connect({
+      mode: 'sentinel',
+      sentinels: [sentinel.address],
+      ...login,
+      sentinelUsername: login.username,
+      sentinelPassword: login.password,
+      commandTimeoutMs: 1000,
+    });
+    onTestFinished(() => connection.close());
+    await expect(connection.call('GET', 'k')).rejects.toThrowError(
+      /sentinel .*: NOPERM .*'sentinel\|master'/,
+    );
+    expect((await received()) - before).toBeLessThanOrEqual(2);
+    await allow([sentinel]);
+    await until('it connects once it may', () => connection.state.kind === 'ready');
+  });
+});
+
+describe('a connection to a cluster without one command', () => {
+  let set: ClusterSet;
+  beforeAll(async () => {
+    set = await startCluster();
+  });
+  afterAll(() => set[Symbol.asyncDispose]());
+  const without = async (...denied: readonly string[]): Promise<readonly Address[]> => {
+    const { username, password } = login;
+    for (const node of set.nodes)
+      await node
+        .admin()
+        .call('ACL', 'SETUSER', username, 'reset', 'on', `>${password}`, '~*', '&*', '+@all', ...denied);
+    return set.nodes.map(({ address }) => address);
+  };
+
+  it('names CLUSTER NODES, without which it knows no shard', async () => {
+    const nodes = await without('-cluster|nodes');
+    const cache = clusterCache({ nodes, ...login, commandTimeoutMs: 300 });
+    await expect(cache.ping()).rejects.toThrowError(
+      /no node of the cluster answers .*NOPERM .*'cluster\|nodes'/,
+    );
+    expect((await cache.lookup('k')).source).toBe('memory');
+    await cache.close();
+  });
+
+  it('reads from masters where it may not send READONLY, and leaves no connection behind', async () => {
+    const nodes = await without('-readonly');
+    const connection = openConnection(
+      resolveConnection({ mode: 'cluster', nodes, ...login, replicaReads: {} }),
+    );
+    onTestFinished(() => connection.close());
+    await connection.call('SET', 'k', 1);
+    const replica = set.nodes[3] as RedisProcess;
+    const open = async (): Promise<number> => {
+      const list = String(await replica.admin().call('CLIENT', 'LIST'));
+      return list.split('\n').filter((line) => line.includes(`user=${login.username} `)).length;
+    };
+    const refused = async (): Promise<number> =>
+      Number(
+        /cmdstat_readonly:.*rejected_calls=(\d+)/.exec(await replica.admin().info('commandstats'))?.[1] ?? 0,
+      );
+    await until('it was tried several times', async () => (await refused()) >= 3);
+    expect(await connection.call('GET', 'k')).toBe('1');
+    // One asks for the nodes, at most one is being opened.
+    expect(await open()).toBeLessThanOrEqual(2);
+  });
+
+  it('names ASKING, without which a key that has moved ahead of its slot cannot be had', async () => {
+    const nodes = await without('-asking');
+    const connection = connect({ mode: 'cluster', nodes, ...login, commandTimeoutMs: 2000 });
+    onTestFinished(() => connection.close());
+    await connection.call('SET', '{a}1', 1);
+    const slot = Number(await set.nodes[0]?.admin().cluster('KEYSLOT', '{a}1'));
+    const from = await set.owner(slot);
+    const to = set.nodes.find((node, i) => i < 3 && node !== from) as RedisProcess;
+    const id = (node: RedisProcess): string => set.ids[set.nodes.indexOf(node)] as string;
+    await to.admin().call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', id(from));
+    await from.admin().call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', id(to));
+    await from.admin().call('MIGRATE', to.address.host, to.address.port, '{a}1', 0, 1000);
+    const startedAt = performance.now();
+    await expect(connection.call('GET', '{a}1')).rejects.toThrowError(/NOPERM .*'asking'/);
+    expect(performance.now() - startedAt).toBeLessThan(1500);
+    for (const node of [from, to]) await node.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');
+  });
+});
