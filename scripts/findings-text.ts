@@ -17,7 +17,7 @@ export function findingsText(
     colour ? styleText(COLOUR[severity], severity, { validateStream: false }) : severity;
   const blocks = findings.map(({ line, directive, severity, reason, source, remedy }) =>
     [
-      `${file}${line === 0 ? '' : `:${line}`}: ${paint(severity)}: ${directive}: ${reason}`,
+      `${file}${line === 0 ? '' : `:${line}`}: ${[paint(severity), directive, reason].filter((part) => part !== '').join(': ')}`,
       `    do      ${remedy}`,
       `    source  ${source}`,
     ].join('\n'),
