@@ -106,9 +106,13 @@ function scanOf(
     connection,
     slotOf: connection.slotOf,
     send: (command, args) => {
-      const run = (): Promise<unknown> => connection.request(command, args);
+      const buffers = command === 'SCAN';
+      const run = (): Promise<unknown> => connection.request(command, args, { buffers });
       const sent = remote ? remote.guarded(operation, run) : run();
-      return command === 'UNLINK' ? deletion.follow(args as readonly string[], sent) : sent;
+      // A key in a Buffer is none of this cache's.
+      return command === 'UNLINK' && typeof args[0] === 'string'
+        ? deletion.follow(args as readonly string[], sent)
+        : sent;
     },
     deleted: (keys) => {
       fallback.journal.acknowledged(keys, deletion.place);

@@ -6,6 +6,7 @@
  * lost connection or a failover the scan begins again, a bounded number of times. One pass over the keys, N / 500 SCANs; in a
  * Cluster on every master.
  */
+import { isUtf8 } from 'node:buffer';
 import type { Argument } from '../connection/link.ts';
 import { delay, now } from '../connection/timing.ts';
 import { isConnectivityError, NotSentError } from '../errors.ts';
@@ -22,12 +23,14 @@ const RETRY_MS = 100;
 interface Page {
   readonly next: string | undefined;
   readonly keys: readonly string[];
+  /** Keys that are no UTF-8: no cache wrote them, and as text they would be other keys. */
+  readonly foreign: readonly Buffer[];
 }
 
 export interface PatternOptions {
   readonly namespace: string;
   readonly connection: { on(listener: (event: ConnectionEvent) => void): () => void };
-  /** Sends one command; in a Cluster a SCAN goes over all masters by its cursor. */
+  /** Sends one command; in a Cluster a SCAN goes over all masters by its cursor. the keys of a SCAN may be Buffers. */
   readonly send: (command: string, args: readonly Argument[]) => Promise<unknown>;
   readonly slotOf?: SlotOf;
   /** They were deleted: forget them here, note them in the journal. */
@@ -107,6 +110,7 @@ class Scan {
       signal?.throwIfAborted();
       const page: Page | undefined = await this.#page(cursor, match);
       if (page) deleted += await this.#unlink(page.keys.filter(isWanted));
+      if (page) deleted += await this.#unlinkForeign(page.foreign);
       if (page && generation === this.#generation) cursor = page.next;
       else {
         this.#restarted(match);
@@ -122,14 +126,27 @@ class Scan {
     const { send, batch = BATCH, patienceMs = PATIENCE_MS, signal } = this.#options;
     try {
       const reply = await send('SCAN', [cursor, 'MATCH', match, 'COUNT', batch]);
-      const [next, keys] = reply as [string, string[]];
+      const [next, found] = reply as [string | Buffer, readonly (string | Buffer)[]];
       this.#answeredAt = now();
-      return { next: next === '0' ? undefined : next, keys };
+      const [keys, foreign]: [string[], Buffer[]] = [[], []];
+      for (const key of found) {
+        if (typeof key === 'string' || isUtf8(key)) keys.push(key.toString());
+        else foreign.push(key);
+      }
+      return { next: String(next) === '0' ? undefined : String(next), keys, foreign };
     } catch (error) {
       if (!isConnectivityError(error) || now() - this.#answeredAt > patienceMs) throw error;
       await delay(RETRY_MS, signal);
       return undefined;
     }
+  }
+
+  /** Neither journal nor first tier know such keys: a deletion that fails ends the scan. */
+  async #unlinkForeign(keys: readonly Buffer[]): Promise<number> {
+    const { send } = this.#options;
+    let removed = 0;
+    for (const key of keys) removed += Number(await send('UNLINK', [key]));
+    return removed;
   }
 
   #restarted(match: string): void {

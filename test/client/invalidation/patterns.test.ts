@@ -30,7 +30,7 @@ describe('deletion by pattern', () => {
     return {
       namespace: 'ns',
       connection,
-      send: (command, args) => connection.request(command, args),
+      send: (command, args) => connection.request(command, args, { buffers: command === 'SCAN' }),
       deleted: (keys) => void deleted.push(...keys),
       failed: (keys) => void failed.push(...keys),
       ...options,
@@ -49,6 +49,17 @@ describe('deletion by pattern', () => {
     expect(await left()).toEqual(['ns*:user:1', 'ns:order:1', 'ns:~tag:user:1', 'other:user:3']);
     expect((await deleteMatching('*', options)).deleted).toBe(1);
     expect(await left()).toEqual(['ns*:user:1', 'ns:~tag:user:1', 'other:user:3']);
+  });
+
+  it('deletes keys that are no UTF-8, and not those that they look like as text', async () => {
+    const options = open();
+    const foreign = Buffer.from([...Buffer.from('ns:a'), 0xff]);
+    const alike = 'ns:a\ufffd';
+    await redis.admin().set(foreign, '1');
+    await redis.admin().set(alike, '1');
+    expect(await deleteMatching('a?', options)).toEqual({ deleted: 1, restarts: 0 });
+    expect(await left()).toEqual([alike]);
+    expect(deleted).toEqual([]);
   });
 
   it('takes the namespace for what it is, whatever it looks like', async () => {
