@@ -76,6 +76,7 @@ export class SupervisedCache implements Cache {
       options.fallbackEntries,
       (keys) => remote?.replay(keys) ?? Promise.resolve(),
       (key) => !connection?.slotOf || connection.at(key).state.kind === 'ready',
+      { maxBytes: options.fallbackBytes },
     );
     const flights = new Flights();
     const { tags, invalidation, clearRemote } = composeInvalidation({
@@ -286,6 +287,7 @@ export class SupervisedCache implements Cache {
       breakerRecoveries: this.#breaker.recoveries,
       connected: connection?.state.kind === 'ready',
       memoryEntries: fallback.memory.size + (local?.size ?? 0),
+      memoryEntryBytes: fallback.memory.bytes + (local?.bytes ?? 0),
     };
   }
 
@@ -335,13 +337,14 @@ function probe(connection: CacheConnection | undefined): Promise<unknown> {
 function firstTier(
   coherence: CoherenceOnDemand,
   namespace: string,
-  { maxEntries, ttlSeconds }: NonNullable<ResolvedCache['l1']>,
+  { maxEntries, maxBytes, ttlSeconds }: NonNullable<ResolvedCache['l1']>,
   remote: Remote | undefined,
 ): LocalTier {
   const prefix = `${namespace}:`;
   const questions = remote && new Questions((key) => remote.get(prefix + key));
   return new LocalTier(coherence.open(), {
     maxEntries,
+    maxBytes,
     ttlMs: ttlSeconds * 1000,
     prefix,
     ...(questions && { ask: (key) => questions.put(key) }),

@@ -75,6 +75,8 @@ export type Decoded =
       readonly schema: number;
       readonly freshness?: Freshness;
       readonly tags?: readonly TagStamp[];
+      /** Size of a deflated payload once it is inflated. */
+      readonly contentBytes?: number;
     }
   | { readonly ok: false; readonly reason: DecodeFailure };
 
@@ -179,13 +181,17 @@ export function decodeEnvelope(envelope: Uint8Array, options: DecodeOptions = {}
   const foreign = options.codecs?.get(codec);
   if (IS_BUILT_IN[codec] !== true && foreign === undefined) return { ok: false, reason: 'codec' };
   try {
-    const value = payloadValue(buffer, header, kind, foreign);
+    const content = (kind & DEFLATED) === 0 ? undefined : inflated(buffer.subarray(header));
+    const value = content
+      ? payloadValue(content, 0, codec, foreign)
+      : payloadValue(buffer, header, codec, foreign);
     if (kind <= 0x0f && tagCount === 0) return { ok: true, value, schema };
     const fresh = (kind & FRESH) !== 0;
     return {
       ok: true,
       value,
       schema,
+      ...(content && { contentBytes: content.length }),
       ...(fresh && { freshness: readFreshness(buffer, HEADER) }),
       ...(tagCount > 0 && { tags: readTags(buffer, HEADER + (fresh ? FRESHNESS : 0), tagCount) }),
     };
@@ -256,12 +262,10 @@ function tooLarge(bytes: number, maxBytes: number, how: string): SerializationEr
   );
 }
 
-function payloadValue(buffer: Buffer, header: number, kind: number, codec: Codec | undefined): unknown {
-  if ((kind & (DEFLATED | 0x0f)) === CODEC.json) return JSON.parse(buffer.toString('utf8', header));
-  const payload = (kind & DEFLATED) === 0 ? buffer.subarray(header) : inflated(buffer.subarray(header));
-  switch (kind & 0x0f) {
-    case CODEC.json:
-      return JSON.parse(payload.toString('utf8'));
+function payloadValue(buffer: Buffer, from: number, kind: number, codec: Codec | undefined): unknown {
+  if (kind === CODEC.json) return JSON.parse(buffer.toString('utf8', from));
+  const payload = buffer.subarray(from);
+  switch (kind) {
     case CODEC.buffer:
       return Buffer.from(payload);
     case CODEC.array:

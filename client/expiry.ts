@@ -8,6 +8,7 @@
  *   expire              GET, then an update if unchanged     Redis away: in memory, and deleted in Redis on its return
  */
 import { inBatches } from './batches.ts';
+import { ownMemory } from './entry-bytes.ts';
 import { decodeEnvelope, ENDLESS_MS, type Freshness, type TagStamp, withFreshness } from './envelope.ts';
 import { isConnectivityError, NotSentError } from './errors.ts';
 import { writeDurably } from './invalidation/durable-write.ts';
@@ -210,7 +211,9 @@ export class Expiry {
       if (left(await this.#reader.fromMemory(key, {}), null) !== undefined) return false;
       // What was looked at may have been replaced meanwhile.
       const now = memory.get(physical);
-      if (now === undefined || now === before) return memory.set(physical, payload, ttlSeconds);
+      if (now !== undefined && now !== before) continue;
+      if (memory.set(physical, ownMemory(payload), ttlSeconds)) return true;
+      throw new NotSentError(`${key}: ${payload.length} bytes do not fit into memory (fallbackBytes)`);
     }
     return false;
   }
@@ -233,7 +236,8 @@ export class Expiry {
     if (!found) return false;
     if (found.tags && (await this.#reader.fromMemory(key, {})).kind !== 'value') return false;
     const { payload } = found;
-    return memory.set(physical, withFreshness(payload, endOf(ttlSeconds)) ?? payload, ttlSeconds);
+    const changed = withFreshness(payload, endOf(ttlSeconds)) ?? payload;
+    return memory.set(physical, ownMemory(changed), ttlSeconds);
   }
 
   /** null: nothing there, as far as the entry itself says. Whether its tags are current is another question. */

@@ -12,6 +12,11 @@ import { MemoryStore } from './memory.ts';
 const REST_MS = 100;
 const DRAIN_POLL_MS = 20;
 
+export interface FallbackLimits extends Pick<JournalOptions, 'windowMs' | 'pendingMax' | 'recentMax'> {
+  /** Estimated memory of the entries; default: no bound. */
+  readonly maxBytes?: number;
+}
+
 export class Fallback {
   readonly memory: MemoryStore;
   readonly journal: Journal;
@@ -23,10 +28,10 @@ export class Fallback {
     entries: number,
     replay: (keys: readonly string[]) => Promise<unknown>,
     reachable: (key: string) => boolean = () => true,
-    limits: Pick<JournalOptions, 'windowMs' | 'pendingMax' | 'recentMax'> = {},
+    { maxBytes, ...limits }: FallbackLimits = {},
   ) {
     this.#reachable = reachable;
-    this.memory = new MemoryStore(entries);
+    this.memory = new MemoryStore(entries, undefined, maxBytes);
     this.journal = new Journal({
       ...limits,
       unlink: replay,

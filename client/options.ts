@@ -39,6 +39,10 @@ export const LIMITS = {
 
 export const PORT_MAX = 65_535;
 
+/** Memory for entries in this process: 10,000 documents of 1 KB, decoded, or 32 values of 2 MB. */
+const MEMORY_BYTES = 64 * 1024 * 1024;
+const MEMORY_BYTES_MAX = 1_000_000_000_000;
+
 export interface ResolvedConnection {
   readonly mode: RedisOptions['mode'];
   /** Standalone: the one server. Sentinel: the sentinels. Cluster: some of its nodes. */
@@ -69,6 +73,7 @@ export interface ResolvedCache {
   readonly defaultTtlSeconds: number | null;
   readonly breaker: ResolvedBreaker;
   readonly fallbackEntries: number;
+  readonly fallbackBytes: number;
   readonly durability: Durability;
   readonly domains: DomainPatterns;
   readonly enabled: boolean;
@@ -321,6 +326,7 @@ export function resolveCache(options: CacheOptions): ResolvedCache {
       sampling: sampling(breaker.sampling),
     },
     fallbackEntries: integer('fallbackEntries', options.fallbackEntries, 1000, 0, 100_000_000),
+    fallbackBytes: integer('fallbackBytes', options.fallbackBytes, MEMORY_BYTES, 1, MEMORY_BYTES_MAX),
     durability: resolveDurability('durability', options.durability, 'async'),
     enabled: flag('enabled', options.enabled, true),
     codecs: new CodecSelection(list('codecs', options.codecs), options.defaultCodec),
@@ -332,6 +338,7 @@ export function resolveCache(options: CacheOptions): ResolvedCache {
     },
     l1: l1 && {
       maxEntries: integer('l1.maxEntries', l1.maxEntries, 10_000, 1, 100_000_000),
+      maxBytes: integer('l1.maxBytes', l1.maxBytes, MEMORY_BYTES, 1, MEMORY_BYTES_MAX),
       ttlSeconds: integer('l1.ttlSeconds', l1.ttlSeconds, 60, 1, LIMITS.ttlSeconds),
       boundMs: integer('l1.boundMs', l1.boundMs, 500, 50, 60_000),
       prefixes: resolvePrefixes(list('l1.prefixes', l1.prefixes) ?? []),

@@ -206,6 +206,7 @@ export class Reader {
         entry.ready = true;
         entry.schema = options.schema;
         entry.schemaId = options.schemaId;
+        this.#parts.local?.weigh(key, entry, decoded.contentBytes ?? entry.payload.length);
       }
       return reading;
     };

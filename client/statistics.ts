@@ -18,6 +18,8 @@ export interface Gauges {
   readonly breakerRecoveries: { readonly count: number; readonly totalMs: number };
   readonly connected: boolean;
   readonly memoryEntries: number;
+  /** Estimated memory of these entries. */
+  readonly memoryEntryBytes: number;
 }
 
 export class Statistics {
@@ -75,7 +77,8 @@ export class Statistics {
   }
 
   families(gauges: Gauges): readonly MetricFamily[] {
-    const { breaker, breakerTransitions, breakerRecoveries, connected, memoryEntries } = gauges;
+    const { breaker, breakerTransitions, breakerRecoveries, connected, memoryEntries, memoryEntryBytes } =
+      gauges;
     return [
       single('hits_total', 'counter', 'Reads that found a valid value.', this.hits),
       single('misses_total', 'counter', 'Reads that found none.', this.misses),
@@ -111,6 +114,7 @@ export class Statistics {
       },
       single('connected', 'gauge', '1 while there is a master that answers.', connected ? 1 : 0),
       single('memory_entries', 'gauge', 'Entries kept in memory.', memoryEntries),
+      single('memory_entries_bytes', 'gauge', 'Estimated memory of these entries.', memoryEntryBytes),
       this.#latencies(),
     ];
   }

@@ -3,22 +3,27 @@
  *
  * Time is in milliseconds except TTLs, which Redis counts in seconds (`ttlSeconds`).
  */
+import type { Names } from './batches.ts';
+import type {
+  ComputeCallOptions,
+  ComputeDefaults,
+  Load,
+  LoadContext,
+  ReadOptions,
+  WriteOptions,
+} from './call-options.ts';
 import type { CodecName, CodecRule } from './codec/codec.ts';
+import type { ConnectionEvent, Durability, SupervisedConnection } from './connection/types.ts';
 import type { Codec } from './envelope.ts';
 import type { TimedEntry } from './expiry.ts';
 import type { DomainPatterns } from './invalidation/domains.ts';
 import type { Invalidation, InvalidationReceipt } from './invalidation/invalidation.ts';
 import type { MetricFamily } from './metrics/exposition.ts';
-import type { StandardSchema } from './standard-schema.ts';
 
 export type { Names } from './batches.ts';
-export type { StandardResult, StandardSchema } from './standard-schema.ts';
-
-import type { Names } from './batches.ts';
-
-import type { ConnectionEvent, Durability, SupervisedConnection } from './connection/types.ts';
-
+export type * from './call-options.ts';
 export type * from './connection/types.ts';
+export type { StandardResult, StandardSchema } from './standard-schema.ts';
 
 /** When Redis is not asked any more because it keeps failing. */
 export interface BreakerOptions {
@@ -53,6 +58,9 @@ export type BreakerState =
 export interface L1Options {
   /** Entries kept; those that nobody asks for go first; default 10000. */
   readonly maxEntries?: number;
+  /** The same in bytes, 1 to 10^12, estimated: keys, encoded values, and three bytes per byte of JSON for decoded ones; a larger entry
+   * is not kept; default 67108864 (64 MiB). */
+  readonly maxBytes?: number;
   /** Longest time, in seconds, that an entry is served without asking Redis again; default 60. */
   readonly ttlSeconds?: number;
   /**
@@ -88,6 +96,9 @@ export interface CacheOptions {
   readonly breaker?: BreakerOptions;
   /** Memory fallback while Redis is away: entries kept (LRU); 0 turns it off; default 1000. */
   readonly fallbackEntries?: number;
+  /** The same in bytes, 1 to 10^12, estimated from keys and encoded values; a larger entry is not kept; default 67108864 (64 MiB).
+   * A memory cache has the same bounds. */
+  readonly fallbackBytes?: number;
   /** Default promise of writes; default `async`. */
   readonly durability?: Durability;
   /** Keys that are invalidated together, by Redis's patterns: `{ prices: ['price:*'] }` and `invalidation.domain('prices')`. */
@@ -107,87 +118,6 @@ export interface CacheOptions {
   readonly scripting?: ScriptingOptions;
   /** False: never asks Redis (`fromEnv`: `ENABLE_REDIS_CACHE`); default true. */
   readonly enabled?: boolean;
-}
-
-/** How a value is judged when it is read. */
-export interface ReadOptions<T = unknown> {
-  /**
-   * The value is validated on read; one that fails is purged and is a miss. So is an entry that was written under another
-   * shape, where the schema says its own (zod, arktype, joi: `schemaIdOf`); one that was written under none is validated.
-   */
-  readonly schema?: StandardSchema<T>;
-  /** Name of the value's shape (`user@3`), instead of the schema's own: an entry under another, or under none, is purged and is
-   * a miss. */
-  readonly schemaId?: string;
-}
-
-/** How a value is kept. */
-export interface WriteOptions {
-  /** Seconds; absent: the default; 0: do not store; null: no expiry; negative: an error. */
-  readonly ttlSeconds?: number | null;
-  /** What an acknowledgement of this write promises; default: the cache's. */
-  readonly durability?: Durability;
-  /** Whose shape is kept beside the value, as a hash; the value is not validated here but on read. Default: none. */
-  readonly schema?: StandardSchema;
-  /** Name of the value's shape (`user@3`), kept beside the value instead of the schema's own. */
-  readonly schemaId?: string;
-  /** Invalidated with any of them (`invalidateTags`); at most 64. */
-  readonly tags?: readonly string[];
-}
-
-/** What a loader is given. */
-export interface LoadContext {
-  /** Aborted when the load is given up because its hard timeout is over; the reason is the `LoadTimeoutError`. */
-  readonly signal: AbortSignal;
-}
-
-/**
- * What `getOrCompute` calls for a value. null, false, 0 and '' are values as any other. `undefined` says that there is
- * nothing: it is returned, and stored only where `negativeTtlSeconds` is given.
- */
-export type Load<T> = (context: LoadContext) => Promise<T> | T;
-
-/** When `getOrCompute` calls the loader, and what it returns meanwhile. A TTL is how long a value is fresh. */
-export interface ComputeOptions {
-  /** Past its TTL a value is returned at once for so many seconds, and refreshed in the background; default 0. */
-  readonly staleWhileRevalidateSeconds?: number;
-  /** Past its TTL a value is returned for so many seconds where the loader fails or takes too long; default 0. */
-  readonly graceSeconds?: number;
-  /** After a load that failed with a stale value behind it the loader rests so long, in ms, twice as long after each
-   * further failure, at most 30000; default 1000. */
-  readonly graceBackoffMs?: number;
-  /** A load that takes longer, in ms, goes on in the background, and a stale value (`graceSeconds`) is returned; default: none. */
-  readonly softTimeoutMs?: number;
-  /** Longest time, in ms, that a caller waits for a load, its own or another process's; then the load's signal is aborted,
-   * its result dropped, and the stale value returned or `LoadTimeoutError` thrown; default: none. */
-  readonly hardTimeoutMs?: number;
-  /** Refreshes before the TTL is over, the likelier the nearer its end and the slower the load (XFetch's beta): 1 is usual, more
-   * is earlier, 0 is never; default 0. */
-  readonly earlyRefresh?: number;
-  /** Chance takes up to this share of the TTL off, so that what was stored together does not expire together; 0 to 1; default 0. */
-  readonly ttlJitter?: number;
-  /** Stores `undefined` ("there is nothing") and null of a loader for so many seconds; default: undefined is not stored, null as
-   * any value. */
-  readonly negativeTtlSeconds?: number;
-}
-
-/** Of a cache: what `getOrCompute` does where a call says nothing. */
-export interface ComputeDefaults extends ComputeOptions {
-  /** How long the others wait once a process that loads for them has died, in ms; renewed while it loads; 0: every process
-   * loads for itself; default 2000. */
-  readonly leaseMs?: number;
-  /** How long a connected Redis may take to answer before a process loads for itself and keeps the value in memory, in ms; five
-   * times the usual answer's time where that is longer; default 70. While a large value is arriving, or being sent, it counts from
-   * the last part of it. */
-  readonly patienceMs?: number;
-}
-
-/** Of one call of `getOrCompute`; what is left out is the cache's (`compute`, `defaultTtlSeconds`, `durability`). */
-export interface ComputeCallOptions<T> extends WriteOptions, ReadOptions<T>, ComputeOptions {
-  /** What is found is validated, and its shape is kept beside what is stored; an entry of another shape is purged and is a miss. */
-  readonly schema?: StandardSchema<T>;
-  /** Name of the value's shape (`user@3`), instead of the schema's own. */
-  readonly schemaId?: string;
 }
 
 /** The deletions that were pending when a cache was closed: those of an outage or a failover that Redis had not taken yet. */

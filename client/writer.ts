@@ -5,6 +5,7 @@
  */
 import { BATCH_KEYS, inBatches } from './batches.ts';
 import { schemaIdOf } from './codec/schema.ts';
+import { ownMemory } from './entry-bytes.ts';
 import { type EncodeOptions, encodeEnvelope, type Freshness, type TagStamp } from './envelope.ts';
 import { isConnectivityError, SerializationError } from './errors.ts';
 import { writeDurably } from './invalidation/durable-write.ts';
@@ -251,7 +252,7 @@ export class Writer {
 
   #keep(physical: string, payload: Buffer, ttlSeconds: number | null): WriteReceipt {
     const { fallback, statistics } = this.#parts;
-    if (!fallback.memory.set(physical, payload, ttlSeconds)) return { source: 'none' };
+    if (!fallback.memory.set(physical, ownMemory(payload), ttlSeconds)) return { source: 'none' };
     statistics.writes += 1;
     return { source: 'memory' };
   }

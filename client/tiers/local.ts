@@ -17,7 +17,8 @@
  */
 
 import { now } from '../connection/timing.ts';
-import type { Freshness, TagStamp } from '../envelope.ts';
+import { decodedBytes, encodedBytes, ownMemory } from '../entry-bytes.ts';
+import { type Freshness, isJson, type TagStamp } from '../envelope.ts';
 import type { StandardSchema } from '../types.ts';
 import type { Coherence } from './coherence.ts';
 
@@ -60,6 +61,7 @@ export interface LocalClaim {
 
 interface Slot extends LocalEntry {
   readonly key: string;
+  bytes: number;
   own: Own | undefined;
   visited: boolean;
   newer: Slot | undefined;
@@ -81,6 +83,8 @@ export interface LocalWrite {
 
 export interface LocalTierOptions {
   readonly maxEntries: number;
+  /** Estimated memory of all entries; default: no bound. */
+  readonly maxBytes?: number;
   /** Longest time an entry stays without being asked for again from Redis, in ms. */
   readonly ttlMs: number;
   /** What the physical keys begin with: `ns:`. */
@@ -110,11 +114,14 @@ export class LocalTier {
   #newest: Slot | undefined;
   #oldest: Slot | undefined;
   #hand: Slot | undefined;
+  #bytes = 0;
+  readonly #maxBytes: number;
   evictions = 0;
 
   constructor(coherence: Coherent, options: LocalTierOptions) {
     this.#coherence = coherence;
     this.#options = options;
+    this.#maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY;
     this.#now = options.now ?? Date.now;
     this.#clock = options.clock ?? now;
     coherence.on((event) => {
@@ -127,6 +134,22 @@ export class LocalTier {
 
   get size(): number {
     return this.#slots.size;
+  }
+
+  /** Estimated memory of all entries. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The entry has been decoded from so many bytes of JSON: its value is kept beside its payload from now on. */
+  weigh(key: string, entry: LocalEntry, jsonBytes: number): void {
+    const slot = this.#slots.get(key);
+    if (slot === undefined || slot !== entry) return;
+    const bytes = encodedBytes(key, slot.payload) + decodedBytes(jsonBytes);
+    this.#bytes += bytes - slot.bytes;
+    slot.bytes = bytes;
+    if (bytes > this.#maxBytes) this.#remove(slot);
+    else this.#evict();
   }
 
   /** Whether what is held may be served. */
@@ -206,6 +229,7 @@ export class LocalTier {
 
   clear(): void {
     this.#slots.clear();
+    this.#bytes = 0;
     this.#writes.clear();
     this.#newest = undefined;
     this.#oldest = undefined;
@@ -266,7 +290,8 @@ export class LocalTier {
     const older = this.#newest;
     const slot: Slot = {
       key,
-      payload: alone(payload),
+      bytes: encodedBytes(key, payload),
+      payload: ownMemory(payload),
       tags,
       freshness,
       expiresAt,
@@ -279,15 +304,23 @@ export class LocalTier {
       newer: undefined,
       older,
     };
+    // It alone is larger than all may be, now or once it is decoded: not kept.
+    const laterBytes = isJson(payload) ? decodedBytes(payload.length) : 0;
+    if (slot.bytes + laterBytes > this.#maxBytes) return slot;
     if (older) older.newer = slot;
     this.#newest = slot;
     this.#oldest ??= slot;
     this.#slots.set(key, slot);
-    if (this.#slots.size > this.#options.maxEntries) this.#evict();
+    this.#bytes += slot.bytes;
+    this.#evict();
     return slot;
   }
 
   #evict(): void {
+    while (this.#slots.size > this.#options.maxEntries || this.#bytes > this.#maxBytes) this.#evictOne();
+  }
+
+  #evictOne(): void {
     let slot = this.#hand ?? this.#oldest;
     while (slot?.visited) {
       slot.visited = false;
@@ -301,20 +334,13 @@ export class LocalTier {
 
   #remove(slot: Slot): void {
     this.#slots.delete(slot.key);
+    this.#bytes -= slot.bytes;
     if (this.#hand === slot) this.#hand = slot.newer;
     if (slot.newer) slot.newer.older = slot.older;
     else this.#newest = slot.older;
     if (slot.older) slot.older.newer = slot.newer;
     else this.#oldest = slot.newer;
   }
-}
-
-/** A value lies in all that the socket delivered with it, up to 64 KB: none of that is held for one entry. */
-function alone(payload: Buffer): Buffer {
-  if (payload.length * 2 > payload.buffer.byteLength) return payload;
-  const copy = Buffer.allocUnsafeSlow(payload.length);
-  payload.copy(copy);
-  return copy;
 }
 
 /** Freezes plain data with all that it holds. What JSON gives has no cycles and nothing that cannot be frozen. */

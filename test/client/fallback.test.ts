@@ -54,6 +54,41 @@ describe('while Redis is away', () => {
     expect(events.some((event) => event.type === 'fallback')).toBe(true);
   });
 
+  it('what is loaded meanwhile is bounded in bytes: 64 MiB unless another bound is given', async () => {
+    const gauge = (name: string): number =>
+      Number(new RegExp(`memory_${name}\\{.*\\} (\\d+)$`, 'm').exec(cache.metrics())?.[1]);
+    await open();
+    await redis.kill();
+    // 297 MB in all.
+    for (let i = 0; i < 150; i++) await cache.getOrCompute(`k${i}`, () => Buffer.alloc(2_000_000, i));
+    await until('the last one is stored', () => gauge('entries') === 33);
+    expect(gauge('entries_bytes')).toBeLessThanOrEqual(64 * 1024 * 1024);
+    expect(gauge('entries_bytes')).toBeGreaterThan(60 * 1024 * 1024);
+    expect(await cache.getEntry('k149')).toMatchObject({
+      source: 'memory',
+      value: Buffer.alloc(2_000_000, 149),
+    });
+    expect(await cache.get('k0')).toBeUndefined();
+    expect(await cache.set('huge', Buffer.alloc(70_000_000))).toEqual({ source: 'none' });
+    expect(await cache.get('huge')).toBeUndefined();
+  });
+
+  it('a value that does not fit into memory is not kept there, and the old one does not come back', async () => {
+    await open({ fallbackBytes: 10_000 });
+    await cache.set('k', 'old');
+    await redis.kill();
+    await cache.set('k', 'new');
+    expect(await cache.get('k')).toBe('new');
+    expect(await cache.set('k', 'x'.repeat(20_000))).toEqual({ source: 'none' });
+    expect(await cache.get('k')).toBeUndefined();
+    await redis.start();
+    await readyAgain();
+    await until('the old value is gone in Redis', async () => {
+      expect(await cache.get('k')).toBeUndefined();
+      return (await redis.admin().exists('f:k')) === 0;
+    });
+  });
+
   it('a durable write never falls back', async () => {
     await open();
     await redis.kill();

@@ -50,10 +50,11 @@ const entry = (value: unknown, freshUntilMs?: number) => ({
 describe('the first tier', () => {
   let at = 0;
   let told = new Told();
-  const open = (maxEntries = 100): LocalTier => {
+  const open = (maxEntries = 100, maxBytes?: number): LocalTier => {
     at = 1_000;
     told = new Told();
-    return new LocalTier(told, { maxEntries, ttlMs: 500, prefix: 'ns:', now: () => at, clock: () => at });
+    const bounds = { maxEntries, ...(maxBytes !== undefined && { maxBytes }) };
+    return new LocalTier(told, { ...bounds, ttlMs: 500, prefix: 'ns:', now: () => at, clock: () => at });
   };
   const put = (tier: LocalTier, key: string, value: unknown = key, freshUntilMs?: number): void =>
     tier.begin(key).end(entry(value, freshUntilMs));
@@ -128,6 +129,38 @@ describe('the first tier', () => {
     tier.clear();
     put(tier, 'k');
     expect(tier.size).toBe(1);
+  });
+
+  it('never holds more bytes than it may, whatever is asked of it, and counts down to 0', () => {
+    const tier = open(50, 20_000);
+    for (let i = 0; i < 5_000; i++) {
+      const key = `k${(i * 7919) % 200}`;
+      put(tier, key, 'x'.repeat((i * 31) % 3_000));
+      const held = tier.get(`k${i % 60}`);
+      if (held && i % 3 === 0) tier.weigh(`k${i % 60}`, held, held.payload.length);
+      if (i % 11 === 0) tier.forget([`k${i % 200}`]);
+      expect(tier.bytes).toBeLessThanOrEqual(20_000);
+      expect(tier.bytes).toBeGreaterThanOrEqual(tier.size * 300);
+    }
+    tier.forget(Array.from({ length: 200 }, (_, i) => `k${i}`));
+    expect([tier.size, tier.bytes]).toEqual([0, 0]);
+    put(tier, 'k');
+    tier.clear();
+    expect(tier.bytes).toBe(0);
+  });
+
+  it('does not hold what alone is larger than all may be, encoded or decoded', () => {
+    const tier = open(50, 10_000);
+    put(tier, 'small');
+    put(tier, 'large', 'x'.repeat(10_000));
+    expect([tier.get('small'), tier.get('large')].map(Boolean)).toEqual([true, false]);
+    put(tier, 'too large once it is decoded', 'x'.repeat(3_000));
+    expect(tier.get('too large once it is decoded')).toBeUndefined();
+    put(tier, 'decoded', 'x'.repeat(1_000));
+    const held = tier.get('decoded');
+    expect(held).toBeDefined();
+    if (held) tier.weigh('decoded', held, 4_000);
+    expect([tier.get('small'), tier.get('decoded')].map(Boolean)).toEqual([true, false]);
   });
 
   describe('of what was written here', () => {

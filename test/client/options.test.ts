@@ -113,6 +113,7 @@ describe('cache options', () => {
       defaultTtlSeconds: 3600,
       breaker: { enabled: true, threshold: 5, openMs: 60_000, probeIntervalMs: 500 },
       fallbackEntries: 1000,
+      fallbackBytes: 64 * 1024 * 1024,
       durability: 'async',
       enabled: true,
     });
@@ -127,6 +128,8 @@ describe('cache options', () => {
     [{ durability: 'wait' as unknown as 'async' }, 'durability: "wait"'],
     [{ durability: { replicas: 0, timeoutMs: 10 } }, 'durability.replicas: 0'],
     [{ fallbackEntries: -1 }, 'fallbackEntries: -1'],
+    [{ fallbackBytes: 0 }, 'fallbackBytes: 0'],
+    [{ l1: { maxBytes: 1.5 } }, 'l1.maxBytes: 1.5'],
     // As JavaScript that nobody has checked passes them.
     [{ l1: false as unknown as object }, 'l1: false is not an object'],
     [{ compute: null as unknown as object }, 'compute: null is not an object'],
