@@ -13,6 +13,7 @@ import { ClosedError, ConfigurationError, TimeoutError } from '../errors.ts';
 import { Emitter } from '../events.ts';
 import type { Cache, ComputeCallOptions, WriteReceipt } from '../types.ts';
 import { ChangeQueue } from './queue.ts';
+import { Snapshot } from './snapshot.ts';
 import type { Change, Sink, Source } from './source.ts';
 
 /** How long changes wait, how many, and how often a sink is asked. */
@@ -23,6 +24,8 @@ export interface WriteBehindOptions<T> extends ComputeCallOptions<T> {
   readonly batchSize?: number;
   /** Keys that may wait; beyond it `set` and `delete` throw `QueueFullError`; default 10000. */
   readonly queueMax?: number;
+  /** Bytes of their encoded values, 1 to 10^12, beyond which `set` throws `QueueFullError` too; default 67108864 (64 MiB). */
+  readonly queueBytes?: number;
   /** Times that a batch is sent before it is given up; default 5. */
   readonly attempts?: number;
   /** Wait before the second attempt, in ms; doubled each time, with jitter, up to 30 s; default 100. */
@@ -39,7 +42,8 @@ export interface WriteBehindStatistics {
   readonly queued: number;
   /** Changes that the sink has taken. */
   readonly stored: number;
-  /** Changes that a later one of the same key made superfluous before they were sent. */
+  /** Changes that a later one of the same key made superfluous before they were sent: with `stored`, `lost` and `queued` all that were
+   * acknowledged. */
   readonly coalesced: number;
   /** Times that a batch was sent again. */
   readonly retries: number;
@@ -57,7 +61,7 @@ export type WriteBehindEvent =
 
 /** A cache whose changes reach the sink later, in batches. */
 export interface WriteBehindStore<T> {
-  /** What waits to be stored, else the cache, else the source. */
+  /** A copy of what waits to be stored, else what the cache has, else what the source has. */
   get(key: string): Promise<T | undefined>;
   /** To the cache now, to the sink within `maxDelayMs`. @throws QueueFullError */
   set(key: string, value: T): Promise<WriteReceipt>;
@@ -72,6 +76,8 @@ export interface WriteBehindStore<T> {
   /** Takes no more changes and sends the rest. Does not close the cache. */
   close(): Promise<WriteBehindStatistics>;
 }
+
+type Changes<T> = readonly Change<Snapshot<T>>[];
 
 const BACKOFF_MAX_MS = 30_000;
 
@@ -89,11 +95,11 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   readonly #source: Source<T> & Sink<T>;
   readonly #access: ComputeCallOptions<T>;
   readonly #limits: ReturnType<typeof limitsOf>;
-  readonly #queue: ChangeQueue<T>;
+  readonly #queue: ChangeQueue<Snapshot<T>>;
   readonly #events = new Emitter<WriteBehindEvent>();
   readonly #counts = { stored: 0, retries: 0, lost: 0, refused: 0 };
   /** What the sink has not answered for yet. */
-  readonly #sending = new Map<string, Change<T>>();
+  readonly #sending = new Map<string, Change<Snapshot<T>>>();
   /** Changes that the cache has not taken yet. */
   readonly #applying = new Set<Promise<unknown>>();
   readonly #ended = new AbortController();
@@ -106,11 +112,15 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     this.#cache = cache;
     this.#source = source;
     this.#limits = limitsOf(options);
-    this.#queue = new ChangeQueue(this.#limits.queueMax);
+    this.#queue = new ChangeQueue(this.#limits.queueMax, {
+      maxBytes: this.#limits.queueBytes,
+      bytesOf: (change) => change.key.length + (change.kind === 'set' ? change.value.bytes : 0),
+    });
     const {
       maxDelayMs,
       batchSize,
       queueMax,
+      queueBytes,
       attempts,
       backoffMs,
       storeTimeoutMs,
@@ -122,14 +132,13 @@ class WriteBehind<T> implements WriteBehindStore<T> {
 
   async get(key: string): Promise<T | undefined> {
     const waiting = this.#queue.find(key) ?? this.#sending.get(key);
-    if (waiting) return waiting.kind === 'set' ? waiting.value : undefined;
+    if (waiting) return waiting.kind === 'set' ? waiting.value.copy() : undefined;
     return this.#cache.getOrCompute<T | undefined>(key, () => this.#source.load(key), this.#access as object);
   }
 
   async set(key: string, value: T): Promise<WriteReceipt> {
-    return this.#change({ kind: 'set', key, value, sequence: ++this.#sequence }, () =>
-      this.#cache.set(key, value, this.#access),
-    );
+    const change = { kind: 'set', key, value: new Snapshot(value), sequence: ++this.#sequence } as const;
+    return this.#change(change, () => this.#cache.set(key, value, this.#access));
   }
 
   async delete(key: string): Promise<void> {
@@ -180,7 +189,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     return this.stats();
   }
 
-  async #change<R>(change: Change<T>, apply: () => Promise<R>): Promise<R> {
+  async #change<R>(change: Change<Snapshot<T>>, apply: () => Promise<R>): Promise<R> {
     if (this.#closing) throw new ClosedError('The write-behind store is closed');
     try {
       this.#queue.add(change);
@@ -220,7 +229,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     }
   }
 
-  async #send(batch: readonly Change<T>[]): Promise<void> {
+  async #send(batch: Changes<T>): Promise<void> {
     const { attempts } = this.#limits;
     for (let attempt = 1; ; attempt++) {
       const error = await this.#store(batch);
@@ -233,7 +242,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   }
 
   /** Only what the sink refuses by itself is lost, not its neighbours in the batch. */
-  async #oneByOne(batch: readonly Change<T>[], error: Error): Promise<void> {
+  async #oneByOne(batch: Changes<T>, error: Error): Promise<void> {
     if (batch.length === 1 || this.#ended.signal.aborted) return this.#lose(batch, error);
     for (const change of batch) {
       const own = this.#ended.signal.aborted ? error : await this.#store([change]);
@@ -243,12 +252,12 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   }
 
   /** Another process may have loaded meanwhile what the sink still had. */
-  async #removed(batch: readonly Change<T>[]): Promise<void> {
+  async #removed(batch: Changes<T>): Promise<void> {
     const keys = batch.filter(({ kind, key }) => kind === 'remove' && !this.#queue.find(key));
     if (keys.length > 0) await this.#cache.delete(keys.map(({ key }) => key)).catch(() => {});
   }
 
-  async #store(batch: readonly Change<T>[]): Promise<Error | undefined> {
+  async #store(batch: Changes<T>): Promise<Error | undefined> {
     const startedAt = performance.now();
     const limit = new AbortController();
     const signal = AbortSignal.any([limit.signal, this.#ended.signal]);
@@ -257,7 +266,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
         throw new TimeoutError('The sink did not answer in time');
       });
       late.catch(() => {});
-      await Promise.race([this.#source.store(batch), late]);
+      await Promise.race([this.#source.store(batch.map(changeOf)), late]);
       this.#counts.stored += batch.length;
       const ms = performance.now() - startedAt;
       this.#events.emit({ type: 'stored', changes: batch.length, ms });
@@ -269,7 +278,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     }
   }
 
-  async #lose(changes: readonly Change<T>[], error: Error): Promise<void> {
+  async #lose(changes: Changes<T>, error: Error): Promise<void> {
     if (changes.length === 0) return;
     this.#counts.lost += changes.length;
     const keys = changes.map(({ key }) => key);
@@ -282,6 +291,11 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   #backoffMs(attempt: number): number {
     return jittered(Math.min(BACKOFF_MAX_MS, this.#limits.backoffMs * 2 ** (attempt - 1)));
   }
+}
+
+/** With a value of its own for each call of the sink. */
+function changeOf<T>(change: Change<Snapshot<T>>): Change<T> {
+  return change.kind === 'set' ? { ...change, value: change.value.copy() } : change;
 }
 
 function limitsOf<T>(options: WriteBehindOptions<T>) {
@@ -297,6 +311,7 @@ function limitsOf<T>(options: WriteBehindOptions<T>) {
     maxDelayMs: whole('maxDelayMs', 1000, 3_600_000),
     batchSize: whole('batchSize', 100, 100_000),
     queueMax: whole('queueMax', 10_000, 10_000_000),
+    queueBytes: whole('queueBytes', 64 * 1024 * 1024, 1_000_000_000_000),
     attempts: whole('attempts', 5, 1000),
     backoffMs: whole('backoffMs', 100, BACKOFF_MAX_MS),
     storeTimeoutMs: whole('storeTimeoutMs', 10_000, 3_600_000),

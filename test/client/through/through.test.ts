@@ -256,6 +256,39 @@ describe('write-behind', () => {
     await store.close();
   });
 
+  it('accounts for every change of a key, however many are on their way to the cache at once', async () => {
+    const { table, store } = opened({ maxDelayMs: 60_000 });
+    await Promise.all(Array.from({ length: 20 }, (_, i) => store.set('k', i)));
+    expect(await store.close()).toMatchObject({ stored: 1, coalesced: 19, lost: 0, queued: 0 });
+    expect(table.rows.get('k')).toBe(19);
+  });
+
+  it('keeps a value as it was when it was set, and hands out copies', async () => {
+    const [table, was] = [new Table(), { list: [{ n: 1 }] }];
+    const store = writeBehind<typeof was>(cacheOf(), table as never, { maxDelayMs: 60_000 });
+    const mine = structuredClone(was);
+    await store.set('k', mine);
+    mine.list.push({ n: 2 });
+    const first = await store.get('k');
+    expect(first).toEqual(was);
+    first?.list.push({ n: 3 });
+    expect(await store.get('k')).toEqual(was);
+    await store.close();
+    expect(table.rows.get('k')).toEqual(was);
+  });
+
+  it('refuses what is larger than the bytes that may wait', async () => {
+    const { store } = opened({ maxDelayMs: 60_000, queueBytes: 1000 });
+    await store.set('a', 'x'.repeat(600));
+    await expect(store.set('b', 'x'.repeat(600))).rejects.toThrowError(
+      /^b: its 60\d bytes and the 60\d that wait to be stored are above 1000 \(queueBytes\)/,
+    );
+    await store.flush();
+    await store.set('b', 'x'.repeat(600));
+    expect(store.stats()).toMatchObject({ queued: 1, stored: 1, refused: 1 });
+    await store.close();
+  });
+
   it('refuses settings that make no sense', () => {
     for (const bad of [{ batchSize: 0 }, { attempts: 1.5 }, { queueMax: Number.NaN }])
       expect(() => writeBehind(cacheOf(), new Table(), bad)).toThrowError(ConfigurationError);
@@ -296,6 +329,9 @@ describe('the queue of changes', () => {
             .sort(),
         ).toEqual(expected.sort());
         expect(queue.size).toBe(0);
+        // What the cache took was given out or is accounted for.
+        const released = list.filter(({ refused }) => !refused).length;
+        expect(queue.coalesced).toBe(released - expected.length);
       }),
     );
   });
