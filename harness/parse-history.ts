@@ -151,6 +151,22 @@ function isHitCount(value: string | null | undefined, keys: number): boolean {
   return /^\d{1,9}$/.test(value) && Number(value) <= keys;
 }
 
+/** Refuses more of what checkers compare with every operation than any trial has. */
+function assertFew(
+  path: string,
+  { faults, observations, finals }: Omit<History, 'operations' | 'expectations'>,
+): void {
+  const lags = observations.filter(({ from, name }) => from === 'drill' && name === 'lag');
+  const counts = [
+    [faults.length, MAX_FAULT_EVENTS, 'fault events'],
+    [lags.length, MAX_FAULT_EVENTS, 'marks of lagging replicas'],
+    [new Set(finals.map(({ node }) => node)).size, MAX_NODES, 'nodes that were read back'],
+  ] as const;
+  for (const [count, most, what] of counts) {
+    if (count > most) throw broken(path, `${count} ${what}; at most ${most} in one trial`);
+  }
+}
+
 /**
  * Parses and merges the files of one trial.
  *
@@ -174,11 +190,7 @@ export function parseHistory(texts: readonly HistoryText[], span: TrialSpan = AN
       else if (event.type === 'final') finals.push(event);
       else table.add(event, text.path);
     }
-    if (faults.length > MAX_FAULT_EVENTS) {
-      throw broken(text.path, `${faults.length} fault events; at most ${MAX_FAULT_EVENTS} in one trial`);
-    }
-    const nodes = new Set(finals.map(({ node }) => node)).size;
-    if (nodes > MAX_NODES) throw broken(text.path, `${nodes} nodes were read back; at most ${MAX_NODES}`);
+    assertFew(text.path, { faults, observations, finals });
   }
   // Sorting is stable: events of one moment keep the order in which they were recorded.
   const byTime = (a: { readonly atUs: number }, b: { readonly atUs: number }) => a.atUs - b.atUs;

@@ -33,6 +33,9 @@ export const MAX_NAME_CHARACTERS = 128;
 /** Characters of a sentence or an argument in the manifest; a report prints them whole. */
 export const MAX_TEXT_CHARACTERS = 100_000;
 
+/** Gates, and waivers, of one run: each gate looks at every trial. The kit has about 90. */
+export const MAX_GATES = 1_000;
+
 /** A file that is read whole as JSON: manifest, seal, configuration, gates, drills, coverage summary. */
 export const MAX_JSON_BYTES = 64 * 1024 ** 2;
 

@@ -6,6 +6,7 @@ import { few, shorten } from '../evidence/excerpt.ts';
 import type { Manifest } from '../evidence/manifest.ts';
 import type { Integrity } from '../evidence/open.ts';
 import type { Criterion, EvidenceRef } from './gate.ts';
+import { RUN_AGAIN, SOUND_COPY } from './remedies.ts';
 
 export const EVIDENCE_COMPLETE = 'evidence-complete';
 
@@ -45,8 +46,7 @@ export function evidenceComplete(found: Completeness): Criterion {
       state === 'PASS'
         ? `${found.files} of ${found.files} files as sealed`
         : [...invalid, ...absent].join('; '),
-    remedy:
-      'Judge an unchanged copy of the run folder, or run again: what was lost or changed cannot be measured later.',
+    remedy: invalid.length + missing.length > 0 ? SOUND_COPY : RUN_AGAIN,
     scope: {
       environments: ['all'],
       substrates: ['all'],

@@ -10,6 +10,10 @@ import type { RunScope } from './scope.ts';
 export const SOUND_COPY =
   'Judge an unchanged copy of the run folder, or run again: lost or changed evidence cannot be measured later.';
 
+/** For a run that did not measure all that it was asked for. */
+export const RUN_AGAIN =
+  'Run again once the reason above no longer holds, or ask for the drills that this environment can run.';
+
 /** For a time measured while the load generator was late itself. */
 export const IDLE_MACHINE =
   'The load generator did not send on time, so that its own delay is in every time it measured. Run again with nothing else on the machine, or on one with more cores.';

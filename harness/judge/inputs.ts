@@ -6,6 +6,7 @@ import { type Gates, parseGates } from '../../config/gates.ts';
 import { type EnvironmentConfig, environmentSchema } from '../../config/schema.ts';
 import type { DrillText } from '../assembly/trial-view.ts';
 import { few, shorten } from '../evidence/excerpt.ts';
+import { MAX_GATES } from '../evidence/limits.ts';
 import type { Manifest } from '../evidence/manifest.ts';
 import type { Evidence } from '../evidence/open.ts';
 import { CONFIG, DRILLS, GATES, MANIFEST, REQUIRED } from '../evidence/run-folder.ts';
@@ -39,7 +40,7 @@ export function readInputs(evidence: Evidence): Inputs {
     }
   };
   const environment = parsed(CONFIG, (text) => environmentSchema.parse(JSON.parse(text)));
-  const gates = parsed(GATES, (text) => parseGates(text, GATES));
+  const gates = parsed(GATES, boundedGates);
   const drills = parsed(DRILLS, parseDrills);
   const contradictions = environment === undefined ? [] : otherEnvironment(manifest, environment);
   return {
@@ -55,6 +56,13 @@ export function readInputs(evidence: Evidence): Inputs {
       ...contradictions,
     ],
   };
+}
+
+function boundedGates(text: string): Gates {
+  const gates = parseGates(text, GATES);
+  const most = Math.max(gates.gates.length, gates.waivers.length);
+  if (most > MAX_GATES) throw new Error(`${most} gates or waivers; at most ${MAX_GATES}`);
+  return gates;
 }
 
 function otherEnvironment({ environment }: Manifest, { name }: EnvironmentConfig): readonly string[] {

@@ -2,11 +2,12 @@
  * The write gaps of a trial that has just ended, as progress: by the checker, the table and the words of the report, so that both
  * show one figure.
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import { comparison } from '../assembly/comparison.ts';
 import { recovery } from '../checkers/recovery.ts';
+import { readText } from '../evidence/files.ts';
+import { MAX_HISTORY_BYTES } from '../evidence/limits.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
 import { parseHistory } from '../parse-history.ts';
 import { formatGap } from '../reports/wording.ts';
@@ -19,7 +20,7 @@ export function writeGapLines(
 ): readonly string[] {
   if (drill.family !== 'failover') return [];
   try {
-    const texts = record.files.map((path) => ({ path, text: readFileSync(join(dir, path), 'utf8') }));
+    const texts = record.files.map((path) => ({ path, text: readText(join(dir, path), MAX_HISTORY_BYTES) }));
     const { history } = parseHistory(texts, record);
     const context = { environment: environment.topology.environment, drill: drill.id };
     const results = record.clients.map((client) => ({

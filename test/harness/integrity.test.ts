@@ -46,6 +46,7 @@ describe('evidence that is not whole', () => {
     expect(criterion(report, 'evidence-complete')).toMatchObject({
       state: 'NOT_MEASURED',
       because: expect.stringContaining(path),
+      remedy: expect.stringContaining('unchanged copy'),
     });
     for (const one of healthyReport.verdict.criteria) {
       const stoodOnIt = one.evidence.some((ref) => ref.path === path);
@@ -100,6 +101,7 @@ describe('evidence that is not whole', () => {
     expect(criterion(report, 'evidence-complete')).toMatchObject({
       state: 'NOT_MEASURED',
       because: 'ended by Ctrl-C',
+      remedy: expect.stringMatching(/^Run again/),
     });
   });
 });
