@@ -70,7 +70,7 @@ async function askedOf(target: AttachTarget, address: Address): Promise<readonly
   }));
 }
 
-/** What HELLO says, where it is answered. */
+/** The server's mode as HELLO reports it; undefined where HELLO is not answered. */
 async function modeOf(redis: Redis): Promise<string | undefined> {
   const hello = await redis.call('HELLO', '2').catch(() => []);
   const fields = Array.isArray(hello) ? hello.map(String) : [];
@@ -83,7 +83,7 @@ function refusal({ message }: Error, { host, port }: Address, isNode: boolean): 
     return new KitError('the server does not have CLUSTER under its own name', {
       code: 'ATTACH_COMMAND',
       where,
-      hint: 'it was renamed or removed there (rename-command); without it nobody can ask for the slots',
+      hint: 'it was renamed or removed there (rename-command); without it the slots cannot be asked for',
     });
   }
   if (/cluster support disabled|unknown command/i.test(message)) {
