@@ -61,6 +61,28 @@ function shardOf({ id, shard }: RedisNode) {
   return shard;
 }
 
+/**
+ * The nodes.conf of a node that has lost its own: the picture of another node, in which it becomes a replica.
+ *
+ * @param view answer of CLUSTER NODES of the other node
+ * @param self id of the node; @param master id of the one to follow
+ * @param currentEpoch of the cluster; it votes in none up to this one, since it may have done so already
+ */
+export function rejoiningNodes(view: string, self: string, master: string, currentEpoch: number): string {
+  const lines = view
+    .split('\n')
+    .map((line) => line.trim().split(' '))
+    .filter(([id]) => /^[0-9a-f]{40}$/.test(id ?? ''))
+    .map(([id = '', where = '', flags = '', of = '-', , , epoch = '0', , ...slots]) => {
+      if (id === self) return [id, where, 'myself,slave', master, 0, 0, epoch, 'connected'].join(' ');
+      // Whether the others still fail is for the node itself to find out.
+      const kept = flags.split(',').filter((flag) => !['myself', 'fail', 'fail?'].includes(flag));
+      const ranges = slots.filter((range) => !range.startsWith('['));
+      return [id, where, kept.join(), of, 0, 0, epoch, 'connected', ...ranges].join(' ');
+    });
+  return `${[...lines, `vars currentEpoch ${currentEpoch} lastVoteEpoch ${currentEpoch}`].join('\n')}\n`;
+}
+
 /** A line of CLUSTER NODES, as far as the kit reads it. */
 export interface ClusterLine {
   readonly id: string;

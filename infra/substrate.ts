@@ -64,9 +64,9 @@ export interface FoundEnvironment {
   readonly hasCredentials: boolean;
 }
 
-/** The data of the nodes of an environment, and what `apply` would start from. */
+/** The data of the nodes of one replication stream, and what `apply` would start from. */
 export interface DataInspection {
-  /** Node that the sentinels name as master. */
+  /** Node that the sentinels name as master; of a cluster, the one that the latest nodes.conf shows. */
   readonly named: string;
   readonly nodes: readonly NodeData[];
   readonly choice: Choice;
@@ -97,10 +97,10 @@ export interface Substrate {
    * Reads the data of an environment whose Redis nodes are all down, and chooses the node to start from. Changes nothing.
    * Absent where the substrate cannot read the data of nodes that are down.
    *
-   * @returns undefined where nothing of that name exists
+   * @returns one per replication stream: of a cluster, one per shard; undefined where nothing of that name exists
    * @throws KitError `RECOVERY_REFUSED` while a Redis node runs
    */
-  inspectData?(topology: Topology): Promise<DataInspection | undefined>;
+  inspectData?(topology: Topology): Promise<readonly DataInspection[] | undefined>;
   /** Ends the environment of that name and removes its data. */
   destroy(environmentName: string, options?: DestroyOptions): Promise<DestroyReport>;
 }

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { EXIT, KitError } from '../config/errors.ts';
 import { loadEnvironment } from '../config/load.ts';
 import { holdEnvironment, type OwnSubstrateName, substrateOf } from '../harness/registry.ts';
-import { describeData } from '../infra/recovery/choose.ts';
+import { describeData, type NodeData } from '../infra/recovery/choose.ts';
 import type { DataInspection } from '../infra/substrate.ts';
 import { planTopology, type Topology } from '../infra/topology.ts';
 import * as common from './options.ts';
@@ -56,7 +56,7 @@ async function show(session: Session, substrate: OwnSubstrateName, topology: Top
       hint: `kit up --env ${name} starts a new one`,
     });
   }
-  session.exitCode = found.choice.kind === 'start' ? EXIT.GO : EXIT.NO_GO;
+  session.exitCode = found.every(({ choice }) => choice.kind === 'start') ? EXIT.GO : EXIT.NO_GO;
   answer(session, view(name, found), text(name, found));
 }
 
@@ -67,17 +67,23 @@ function notThere(substrate: OwnSubstrateName): KitError {
   });
 }
 
-function view(environment: string, { named, nodes, choice }: DataInspection) {
+function view(environment: string, found: readonly DataInspection[]) {
   // The commands of an append-only file are counted, not listed.
-  const plain = nodes.map((node) =>
+  const plain = (node: NodeData) =>
     node.state === 'usable' && node.position.kind === 'commands'
       ? { ...node, position: { kind: 'commands', count: node.position.digests.length } }
-      : node,
-  );
-  return { environment, named, nodes: plain, choice };
+      : node;
+  return {
+    environment,
+    groups: found.map(({ named, nodes, choice }) => ({ named, nodes: nodes.map(plain), choice })),
+  };
 }
 
-function text(name: string, { named, nodes, choice }: DataInspection): string {
+function text(name: string, found: readonly DataInspection[]): string {
+  return found.map((inspection) => groupText(name, inspection)).join('\n');
+}
+
+function groupText(name: string, { named, nodes, choice }: DataInspection): string {
   const lines = nodes.map(
     (node) => `  ${describeData(node)}${node.nodeId === named ? ' (named master)' : ''}`,
   );

@@ -19,6 +19,7 @@ import { actingMaster, findMaster, roleSource } from './mastership.ts';
 import type { LocalNodes } from './nodes.ts';
 import { configHashOf } from './plan.ts';
 import { endForRecovery, startFromBest } from './recover.ts';
+import { endShardForRecovery, startClusterFromBest } from './recover-cluster.ts';
 import { startNode } from './rejoin.ts';
 import type { Site } from './site.ts';
 import type { LocalSubstrateOptions } from './substrate.ts';
@@ -143,13 +144,16 @@ export async function resumeAll(
   signal?: AbortSignal,
   recoverFrom?: string,
 ): Promise<readonly string[]> {
-  if (recoverFrom !== undefined) await endForRecovery(nodes, progress);
+  const isCluster = nodes.site.topology.environment.topology.kind === 'cluster';
+  if (recoverFrom !== undefined) {
+    await (isCluster ? endShardForRecovery(nodes, recoverFrom, progress) : endForRecovery(nodes, progress));
+  }
   const { gone, paused } = await continueAll(nodes);
   if (paused.length > 0) progress(`continued ${paused.join(', ')}`);
   if (gone.length > 0) progress(`starting again ${gone.join(', ')}`);
   const cluster = clusterView({ topology: nodes.site.topology, admin: (nodeId) => nodes.admin.get(nodeId) });
   if (cluster !== undefined) {
-    await Promise.all(gone.map((id) => startNode(nodes, id, { progress, signal })));
+    await startClusterFromBest(nodes, gone, { from: recoverFrom, progress, signal });
     await awaitCluster(nodes.health(signal));
     return (await cluster.shards()).map(({ master }) => master);
   }

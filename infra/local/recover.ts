@@ -37,10 +37,16 @@ export interface RecoverOptions {
 export async function inspectData(
   site: Site,
   named: string,
-  options: { readonly died?: ReadonlyMap<string, string>; readonly signal?: AbortSignal | undefined } = {},
+  options: {
+    /** Nodes of one replication stream; default: all Redis nodes. */
+    readonly ids?: readonly string[];
+    readonly died?: ReadonlyMap<string, string>;
+    readonly signal?: AbortSignal | undefined;
+  } = {},
 ): Promise<DataInspection> {
   const names = dataNames(site.topology.environment.redis);
-  const read = site.topology.redis.map(async ({ id }): Promise<NodeData> => {
+  const ids = options.ids ?? site.topology.redis.map(({ id }) => id);
+  const read = ids.map(async (id): Promise<NodeData> => {
     const problem = options.died?.get(id);
     if (problem !== undefined)
       return { nodeId: id, state: 'damaged', file: nodeFiles(site, id).data, problem };
@@ -100,14 +106,24 @@ export async function requireDown(nodes: LocalNodes): Promise<void> {
 
 /** Ends what still runs of an environment without a master, so that its data can be compared. @throws KitError `RECOVERY_REFUSED` */
 export async function endForRecovery(nodes: LocalNodes, progress: (line: string) => void): Promise<void> {
-  const master = await actingMaster(nodes);
+  const ids = nodes.site.topology.redis.map(({ id }) => id);
+  await endWithoutMaster(nodes, ids, await actingMaster(nodes), progress);
+}
+
+/** Ends these nodes, which have no master. @throws KitError `RECOVERY_REFUSED` where they have one */
+export async function endWithoutMaster(
+  nodes: LocalNodes,
+  ids: readonly string[],
+  master: string | undefined,
+  progress: (line: string) => void,
+): Promise<void> {
   if (master !== undefined) {
     throw new KitError(`${master} is master and runs: its replicas have its data`, {
       code: 'RECOVERY_REFUSED',
       hint: `kit status --env ${nodes.name} shows what is missing; recovery is for an environment without a master`,
     });
   }
-  for (const { id } of nodes.site.topology.redis) {
+  for (const id of ids) {
     const identity = nodes.processes().get(id);
     if (identity === undefined || !(await isAlive(identity))) continue;
     progress(`ending ${id}, to read its data`);
@@ -119,7 +135,11 @@ export async function endForRecovery(nodes: LocalNodes, progress: (line: string)
 /** An orderly end writes the last of the append-only file. */
 const END_GRACE_MS = 10_000;
 
-function sourceOf({ choice, nodes }: DataInspection, from: string | undefined, environment: string): string {
+export function sourceOf(
+  { choice, nodes }: DataInspection,
+  from: string | undefined,
+  environment: string,
+): string {
   if (from !== undefined) {
     const data = nodes.find(({ nodeId }) => nodeId === from);
     if (data?.state === 'usable') return from;

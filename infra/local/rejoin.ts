@@ -6,10 +6,7 @@
  * back faster than they notice would make the replicas copy its (older, or empty) data. Only when it is alone, and has
  * data, it is master again. A node of a cluster is told by the others.
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { EXIT, KitError } from '../../config/errors.ts';
-import { NODES_FILE } from '../cluster-nodes.ts';
 import { failoverBoundMs } from '../roles.ts';
 import { until } from '../wait.ts';
 import { awaitAnswer } from './health.ts';
@@ -17,7 +14,8 @@ import { isAlive } from './identity.ts';
 import { aliveRedisNodes, findMaster, namedBySentinels } from './mastership.ts';
 import type { LocalNodes } from './nodes.ts';
 import { inspectData, startReplica } from './recover.ts';
-import { nodeFiles, nodeOf } from './site.ts';
+import { startClusterNode } from './recover-cluster.ts';
+import { nodeOf } from './site.ts';
 
 export interface StartOptions {
   readonly progress?: ((line: string) => void) | undefined;
@@ -35,11 +33,9 @@ export async function startNode(
   if (recorded !== undefined && (await isAlive(recorded))) {
     throw new KitError(`${nodeId} is running already`, { code: 'NODE_RUNNING', exitCode: EXIT.UNKNOWN });
   }
+  // Its nodes.conf says what the node was; the others say what it is now, before it takes a command (cluster.c waits 2 s for that).
   if (node.role === 'redis' && node.shard !== undefined) {
-    requireNodesFile(nodes, nodeId);
-    // It says what the node was; the others say what it is now, before it takes a command (cluster.c waits 2 s for that).
-    await nodes.launch(node, nodeId);
-    return awaitAnswer(nodes.health(signal), nodeId);
+    return startClusterNode(nodes, nodeId, { progress, signal });
   }
   const master =
     node.role === 'sentinel' ? (await findMaster(nodes)).nodeId : await masterFor(nodes, nodeId, signal);
@@ -47,18 +43,6 @@ export async function startNode(
     return startReplica(nodes, node, master, { progress, signal });
   await nodes.launch(node, master);
   await awaitAnswer(nodes.health(signal), nodeId);
-}
-
-/** Without its nodes.conf it would claim the slots of the first start, and wipe the keys of whoever serves them now. */
-function requireNodesFile({ site }: LocalNodes, nodeId: string): void {
-  const path = join(nodeFiles(site, nodeId).data, NODES_FILE);
-  if (existsSync(path)) return;
-  throw new KitError(`${nodeId} has lost its ${NODES_FILE}: which slots it had is not known`, {
-    code: 'NODES_FILE_LOST',
-    where: path,
-    hint: `put the file back, or end the environment with its data: kit down --env ${site.topology.environment.name}`,
-    exitCode: EXIT.UNKNOWN,
-  });
 }
 
 /** Whom the node is to follow; itself where it may be master. */

@@ -42,6 +42,7 @@ import { LocalNodes } from './nodes.ts';
 import { configHashOf, planSteps } from './plan.ts';
 import { dismissReaper, startReaper } from './reaper.ts';
 import { inspectData, requireDown } from './recover.ts';
+import { inspectShards } from './recover-cluster.ts';
 import type { Site } from './site.ts';
 
 export interface LocalSubstrateOptions {
@@ -122,13 +123,14 @@ class LocalSubstrate implements Substrate {
     return { environment, differences: applied.differences, hasCredentials: applied.hasCredentials };
   }
 
-  async inspectData(topology: Topology): Promise<DataInspection | undefined> {
+  async inspectData(topology: Topology): Promise<readonly DataInspection[] | undefined> {
     const ledger = this.#ledger(topology);
     if (ledger === undefined || (await isLeftOver(ledger))) return undefined;
     const nodes = new LocalNodes(await siteOfLedger(topology, this.#stateDir, ledger), false);
     try {
       await requireDown(nodes);
-      return await inspectData(nodes.site, (await findMaster(nodes)).nodeId);
+      if (topology.environment.topology.kind === 'cluster') return await inspectShards(nodes.site);
+      return [await inspectData(nodes.site, (await findMaster(nodes)).nodeId)];
     } finally {
       await nodes[Symbol.asyncDispose]();
     }

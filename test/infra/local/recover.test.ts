@@ -164,10 +164,9 @@ describe('kit up after the end of all nodes', () => {
     });
     expect(await environment.status()).toEqual(before);
     const found = await substrate().inspectData?.(topology);
-    expect(found).toMatchObject({
-      named: 'redis-1',
-      choice: { kind: 'ask', candidates: ['redis-2', 'redis-3'] },
-    });
+    expect(found).toMatchObject([
+      { named: 'redis-1', choice: { kind: 'ask', candidates: ['redis-2', 'redis-3'] } },
+    ]);
     await up('redis-3');
     expect(await environment.masterId()).toBe('redis-3');
     await allHave(KEYS);

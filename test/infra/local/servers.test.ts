@@ -64,7 +64,7 @@ describe.each(servers)('local processes of $name', (server) => {
       expect(await master.wait(2, 5_000)).toBe(2);
       for (const { id } of [...nodesOf(topology)].reverse()) await environment.capabilities.kill?.(id);
       const found = await substrate.inspectData?.(topology);
-      expect(found?.choice).toMatchObject({ kind: 'start', nodeId: 'redis-1' });
+      expect(found?.[0]?.choice).toMatchObject({ kind: 'start', nodeId: 'redis-1' });
       rmSync(join(state.path, 'environments', name, 'redis-1', 'data'), { recursive: true });
       await using again = await substrate.apply(topology, { ephemeral: false });
       const acting = (await again.masterId()) ?? '';
