@@ -69,7 +69,9 @@ describe('a kept environment', () => {
           hint: expect.any(String),
         },
       });
-      expect(desk.processes().some(({ stopped }) => stopped)).toBe(true);
+      // The drill heals its fault itself, once its clients write again: on a busy machine that may be by now.
+      const isHealed = /writes again/.test(running.progress);
+      expect(isHealed || desk.processes().some(({ stopped }) => stopped)).toBe(true);
     }
     expect(existsSync(join(desk.path, 'second'))).toBe(false);
     running.kill('SIGINT');

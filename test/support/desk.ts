@@ -154,6 +154,11 @@ export class Running {
     return this.#child.pid ?? 0;
   }
 
+  /** Its progress so far. */
+  get progress(): string {
+    return this.#said;
+  }
+
   /** Waits until its progress says that. */
   async said(what: RegExp, withinMs = 30_000): Promise<void> {
     await until(
