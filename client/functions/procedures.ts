@@ -12,7 +12,7 @@
 import type { CallOptions } from '../connection/commands.ts';
 import type { CacheConnection } from '../connection/index.ts';
 import type { Argument } from '../connection/link.ts';
-import { CommandError } from '../errors.ts';
+import { ClosedError, CommandError } from '../errors.ts';
 import { LIBRARY, SCRIPT, SCRIPT_SHA1 } from './source.ts';
 
 export type Procedure = 'fetch' | 'take' | 'store' | 'renew' | 'release' | 'purge' | 'update';
@@ -94,8 +94,8 @@ export class Procedures {
   async #afterSearch(call: Call): Promise<unknown> {
     if (this.#search) {
       await this.#search.catch((error: unknown) => {
-        // The server did not answer, and would not answer the others.
-        if (this.#way === undefined) throw error;
+        // The server did not answer, and would not answer the others; in a cluster another one may.
+        if (this.#way === undefined && !this.#connection.slotOf) throw error;
       });
       return this.#run(call);
     }
@@ -141,14 +141,14 @@ export class Procedures {
     }
   }
 
-  /** False: the user may not, or the server takes nothing at the moment. */
+  /** False: the user may not, or the server takes nothing at the moment; in a cluster one shard that is down is enough. */
   async #loadLibrary(): Promise<boolean> {
     try {
       await this.#load('FUNCTION', 'LOAD', 'REPLACE', LIBRARY);
       return true;
     } catch (error) {
-      if (error instanceof CommandError) return false;
-      throw error;
+      if (error instanceof ClosedError) throw error;
+      return false;
     } finally {
       this.steps += 1;
     }

@@ -2,18 +2,20 @@
  * Compare-and-write with plain commands, for servers that take neither functions nor scripts: WATCH, look, MULTI … EXEC on the shared
  * connection.
  *
- *   changes that come while a transaction is under way ─▶ one transaction for all of them (in a Cluster for those of one slot)
+ *   changes that come while a transaction is under way ─▶ one transaction for all of them
+ *   in a Cluster: ─▶ one for those of each slot, on the shared connection and up to `LANES_MAX` lanes per master
  *
- * EXEC ends every WATCH of its connection, so that there is one transaction at a time; it carries up to `BATCH_MAX` changes, so that
- * a change waits for one before it, not for each. A transaction that is refused, or whose keys others changed, is divided: one
+ * EXEC ends every WATCH of its connection, so that a connection carries one transaction at a time, of up to `BATCH_MAX` changes: a
+ * change waits for one transaction before it, not for each change. A transaction that is refused, or whose keys others changed, is divided: one
  * change does not hold up the others. A transaction whose connection is replaced on the way writes nothing.
  *
  * A user without WATCH, MULTI or EXEC compares, then writes: a write by others in the one round trip between is overwritten.
  */
 import type { CacheConnection } from '../connection/index.ts';
-import type { Argument } from '../connection/link.ts';
+import type { Argument, Link } from '../connection/link.ts';
 import { isUnavailable } from '../connection/reply-error.ts';
-import { CommandError } from '../errors.ts';
+import { CommandError, NotSentError } from '../errors.ts';
+import { type Carrier, laneCarrier, type Send, sharedCarrier } from './carrier.ts';
 
 export type Command = readonly [name: string, ...args: Argument[]];
 
@@ -38,57 +40,117 @@ type Outcome = 'conflict' | readonly (boolean | Error)[];
 const BATCH_MAX = 200;
 /** How often a change is tried that others come between. */
 const ATTEMPTS = 3;
+/** Changes that wait for one connection before another is opened. */
+const LANE_BACKLOG = 8;
+const LANES_MAX = 8;
+
+/** Changes that wait for a master. */
+interface Queue {
+  readonly connection: CacheConnection;
+  readonly waiting: Waiting[];
+  readonly lanes: Set<Link>;
+  /** Lanes that are there or being opened. */
+  opened: number;
+  isDraining: boolean;
+}
 
 export class Transactions {
   readonly #connection: CacheConnection;
-  /** By the connection that carries them. */
-  readonly #queues = new WeakMap<CacheConnection, Waiting[]>();
+  readonly #queues = new Map<CacheConnection, Queue>();
   /** WATCH, MULTI or EXEC is denied. */
-  #isClosed = false;
+  #isWatchDenied = false;
   /** Connections that have EXEC: without it a MULTI would never end, and take the answers of all commands that follow. */
   readonly #checked = new WeakSet<object>();
 
   constructor(connection: CacheConnection) {
     this.#connection = connection;
     connection.on((event) => {
-      if (event.type === 'ready') this.#isClosed = false;
+      if (event.type === 'ready') this.#isWatchDenied = false;
+      if (event.type === 'closed')
+        for (const { lanes } of this.#queues.values()) for (const link of lanes) link.destroy('closed');
     });
   }
 
-  /** False: nothing was written, by decision or because others kept changing one of the keys. */
+  /**
+   * False: nothing was written, by decision or because others kept changing one of the keys.
+   *
+   * @throws NotSentError no master, or another one than before: nothing was written
+   */
   run(change: Change): Promise<boolean> {
     return new Promise((resolve, reject) => {
       const connection = this.#connection.at(change.keys[0] ?? '');
-      const waiting = { ...change, resolve, reject, attempts: 0 };
-      const queue = this.#queues.get(connection);
-      if (queue) queue.push(waiting);
-      else {
-        const started = [waiting];
-        this.#queues.set(connection, started);
-        // Those of one tick share the first transaction too.
-        process.nextTick(() => void this.#drain(connection, started));
+      let queue = this.#queues.get(connection);
+      if (!queue) {
+        queue = { connection, waiting: [], lanes: new Set(), opened: 0, isDraining: false };
+        this.#queues.set(connection, queue);
       }
+      queue.waiting.push({ ...change, resolve, reject, attempts: 0 });
+      if (!queue.isDraining) void this.#drainShared(queue);
     });
   }
 
-  async #drain(connection: CacheConnection, queue: Waiting[]): Promise<void> {
-    while (queue.length > 0) await this.#runBatch(connection, takeBatch(queue, this.#connection.slotOf));
-    this.#queues.delete(connection);
+  async #drainShared(queue: Queue): Promise<void> {
+    queue.isDraining = true;
+    // Those of one tick share the first transaction too.
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    const carrier = sharedCarrier(queue.connection);
+    // Asked again after the wait for the last one: what came in between would wait for a drain that is over.
+    while (queue.waiting.length > 0) await this.#drain(queue, carrier);
+    queue.isDraining = false;
+    this.#forget(queue);
+  }
+
+  async #drain(queue: Queue, carrier: Carrier): Promise<void> {
+    while (queue.waiting.length > 0) {
+      const batch = takeBatch(queue.waiting, this.#connection.slotOf);
+      if (this.#connection.slotOf) this.#widen(queue);
+      await this.#runBatch(carrier, batch);
+    }
+  }
+
+  /** One transaction carries the changes of one slot only: many slots wait for many transactions. */
+  #widen(queue: Queue): void {
+    const wanted = Math.min(LANES_MAX, Math.floor(queue.waiting.length / LANE_BACKLOG));
+    while (queue.opened < wanted) {
+      queue.opened += 1;
+      void this.#runLane(queue).finally(() => {
+        queue.opened -= 1;
+        this.#forget(queue);
+      });
+    }
+  }
+
+  async #runLane(queue: Queue): Promise<void> {
+    let link: Link;
+    try {
+      link = await queue.connection.subscriber();
+    } catch {
+      // The shared connection carries them all, as before.
+      return;
+    }
+    queue.lanes.add(link);
+    await this.#drain(queue, laneCarrier(queue.connection, link));
+    queue.lanes.delete(link);
+    link.destroy('no transaction waits');
+  }
+
+  /** A shard of a cluster may be replaced: nothing is kept for one without work. */
+  #forget(queue: Queue): void {
+    if (!queue.isDraining && queue.opened === 0 && queue.waiting.length === 0)
+      this.#queues.delete(queue.connection);
   }
 
   /** Settles all of them. Never rejects. */
-  async #runBatch(connection: CacheConnection, batch: readonly Waiting[]): Promise<void> {
+  async #runBatch(carrier: Carrier, batch: readonly Waiting[]): Promise<void> {
     let outcome: Outcome;
     try {
-      await this.#checkExec(connection);
-      outcome = this.#isClosed
-        ? await compareThenWrite(connection, batch)
-        : await transact(connection, batch);
+      await this.#checkExec(carrier);
+      outcome = this.#isWatchDenied ? await compareThenWrite(carrier, batch) : await transact(carrier, batch);
     } catch (error) {
-      if (!this.#isClosed && isDenied(error)) {
-        this.#isClosed = true;
-        await this.#runBatch(connection, batch);
-      } else if (batch.length > 1 && isAboutOne(error)) await this.#runHalves(connection, batch);
+      if (!this.#isWatchDenied && isDenied(error)) {
+        this.#isWatchDenied = true;
+        await this.#runBatch(carrier, batch);
+      } else if (batch.length > 1 && isAboutOne(error)) await this.#runHalves(carrier, batch);
       else for (const { reject } of batch) reject(error);
       return;
     }
@@ -98,32 +160,32 @@ export class Transactions {
         if (result instanceof Error) reject(result);
         else resolve(result === true);
       }
-    } else if (batch.length > 1) await this.#runHalves(connection, batch);
-    else for (const change of batch) await this.#retry(connection, change);
+    } else if (batch.length > 1) await this.#runHalves(carrier, batch);
+    else for (const change of batch) await this.#retry(carrier, change);
   }
 
-  async #checkExec(connection: CacheConnection): Promise<void> {
-    const redis = connection.current();
-    if (this.#isClosed || redis === undefined || this.#checked.has(redis)) return;
+  async #checkExec({ send, session }: Carrier): Promise<void> {
+    const current = session();
+    if (this.#isWatchDenied || current === undefined || this.#checked.has(current)) return;
     try {
-      await requesterOf(connection)('EXEC');
+      await send('EXEC');
     } catch (error) {
-      if (isUnavailable(error)) this.#isClosed = true;
+      if (isUnavailable(error)) this.#isWatchDenied = true;
       // Without a MULTI it is refused, in other words.
-      else if (error instanceof CommandError) this.#checked.add(redis);
+      else if (error instanceof CommandError) this.#checked.add(current);
       else throw error;
     }
   }
 
-  async #runHalves(connection: CacheConnection, batch: readonly Waiting[]): Promise<void> {
+  async #runHalves(carrier: Carrier, batch: readonly Waiting[]): Promise<void> {
     const half = Math.ceil(batch.length / 2);
-    await this.#runBatch(connection, batch.slice(0, half));
-    await this.#runBatch(connection, batch.slice(half));
+    await this.#runBatch(carrier, batch.slice(0, half));
+    await this.#runBatch(carrier, batch.slice(half));
   }
 
-  async #retry(connection: CacheConnection, change: Waiting): Promise<void> {
+  async #retry(carrier: Carrier, change: Waiting): Promise<void> {
     change.attempts += 1;
-    if (change.attempts < ATTEMPTS) await this.#runBatch(connection, [change]);
+    if (change.attempts < ATTEMPTS) await this.#runBatch(carrier, [change]);
     else change.resolve(false);
   }
 }
@@ -147,38 +209,29 @@ function takeBatch(queue: Waiting[], slotOf: CacheConnection['slotOf']): readonl
   return batch;
 }
 
-async function transact(connection: CacheConnection, batch: readonly Waiting[]): Promise<Outcome> {
-  const request = requesterOf(connection);
-  const before = connection.current();
-  if (connection.state.kind !== 'ready') return batch.map(() => false);
+async function transact({ send, session }: Carrier, batch: readonly Waiting[]): Promise<Outcome> {
+  const before = session();
+  if (before === undefined) throw new NotSentError('WATCH: no master');
   const asked = [
-    request('WATCH', ...batch.flatMap(({ keys }) => keys)),
-    ...batch.flatMap(({ looks }) => looks.map((look) => request(...look))),
+    send('WATCH', ...batch.flatMap(({ keys }) => keys)),
+    ...batch.flatMap(({ looks }) => looks.map((look) => send(...look))),
   ];
   try {
     const [, ...replies] = await Promise.all(asked);
     // A connection that was replaced in between has lost the WATCH.
-    const isSame = connection.current() === before && connection.state.kind === 'ready';
-    const decided = isSame ? decide(batch, replies) : [];
+    if (session() !== before) throw new NotSentError('MULTI: the connection was replaced');
+    const decided = decide(batch, replies);
     if (decided.every((writes) => writes === undefined)) {
-      await request('UNWATCH');
+      await send('UNWATCH');
       return batch.map(() => false);
     }
-    return await execute(request, batch, decided);
+    return await execute(send, batch, decided);
   } catch (error) {
     // What is watched now would undo the next transaction.
-    await Promise.allSettled([...asked, request('UNWATCH')]);
+    await Promise.allSettled([...asked, send('UNWATCH')]);
     throw error;
   }
 }
-
-type Request = (name: string, ...args: readonly Argument[]) => Promise<unknown>;
-
-/** Sent now or not at all: a part of a transaction is void without the others. */
-const requesterOf =
-  (connection: CacheConnection): Request =>
-  (name, ...args) =>
-    connection.request(name, args, { buffers: true, once: true });
 
 function decide(
   batch: readonly Waiting[],
@@ -193,12 +246,12 @@ function decide(
 }
 
 async function execute(
-  request: Request,
+  send: Send,
   batch: readonly Waiting[],
   decided: readonly (readonly Command[] | undefined)[],
 ): Promise<Outcome> {
   const writes = decided.flatMap((commands) => commands ?? []);
-  const sent = [request('MULTI'), ...writes.map((command) => request(...command)), request('EXEC')];
+  const sent = [send('MULTI'), ...writes.map((command) => send(...command)), send('EXEC')];
   const executed = (await Promise.all(sent)).at(-1);
   if (!Array.isArray(executed)) return 'conflict';
   let at = 0;
@@ -212,14 +265,13 @@ async function execute(
   });
 }
 
-async function compareThenWrite(connection: CacheConnection, batch: readonly Waiting[]): Promise<Outcome> {
-  const request = requesterOf(connection);
-  const replies = await Promise.all(batch.flatMap(({ looks }) => looks.map((look) => request(...look))));
+async function compareThenWrite({ send }: Carrier, batch: readonly Waiting[]): Promise<Outcome> {
+  const replies = await Promise.all(batch.flatMap(({ looks }) => looks.map((look) => send(...look))));
   const decided = decide(batch, replies);
   return Promise.all(
     decided.map(async (commands) => {
       if (!commands) return false;
-      const results = await Promise.allSettled(commands.map((command) => request(...command)));
+      const results = await Promise.allSettled(commands.map((command) => send(...command)));
       const failure = results.find((result) => result.status === 'rejected');
       return failure ? (failure.reason as Error) : true;
     }),

@@ -255,6 +255,14 @@ describe('a cache over a cluster that has lost a shard', () => {
     for (const key of there) expect(await cache.getEntry(key)).toEqual({ value: key, source: 'redis' });
     expect(await cache.getMany(keys)).toEqual(new Map(there.map((key) => [key, key])));
     expect((await cache.set(there[0] as string, 'new')).source).toBe('redis');
+    // No shard has the library, and it cannot be loaded into all of them.
+    const cold = keys.map((key) => `cold:${key}`);
+    expect(await Promise.all(cold.map((key) => cache.getOrCompute(key, () => key)))).toEqual(cold);
+    const reachable = cold.filter((key) => slotOf(cache.physicalKey(key)) > 5460);
+    await until('those of the others are stored', async () => {
+      const found = [...(await cache.lookupMany(reachable)).values()];
+      return found.every((lookup) => lookup.found && lookup.source === 'redis');
+    });
     expect([cache.stats().breaker.kind, cache.stats().breakerTransitions]).toEqual(['closed', 0]);
     await cache.close();
   });

@@ -1,0 +1,48 @@
+/**
+ * The connections that carry transactions: the shared one, and lanes, which are links of their own to the same master. A transaction
+ * stays on one of them, because WATCH is the connection's.
+ */
+import { addressKey } from '../address.ts';
+import type { CacheConnection } from '../connection/index.ts';
+import type { Argument, Link } from '../connection/link.ts';
+import { isReply } from '../connection/reply-error.ts';
+import { within } from '../connection/timing.ts';
+import { CommandError, OutcomeUnknownError } from '../errors.ts';
+import { LIMITS } from '../options.ts';
+
+/** Sends now or not at all: a part of a transaction is void without the others. Replies are Buffers. */
+export type Send = (name: string, ...args: readonly Argument[]) => Promise<unknown>;
+
+export interface Carrier {
+  readonly send: Send;
+  /** What a transaction is bound to; another one after a reconnect, undefined without a master. */
+  readonly session: () => object | undefined;
+}
+
+export function sharedCarrier(connection: CacheConnection): Carrier {
+  return {
+    send: (name, ...args) => connection.request(name, args, { buffers: true, once: true }),
+    session: () => (connection.state.kind === 'ready' ? connection.current() : undefined),
+  };
+}
+
+/** @param link to the master of the connection; destroyed when it does not answer */
+export function laneCarrier(connection: CacheConnection, link: Link): Carrier {
+  return {
+    async send(name, ...args) {
+      try {
+        return await within(link.send(name, args, true), LIMITS.timeoutMs, name);
+      } catch (error) {
+        if (isReply(error)) throw new CommandError(error.message, error, name);
+        const reason = error instanceof Error ? error.message : String(error);
+        link.destroy(reason);
+        throw new OutcomeUnknownError(`${name}: sent, outcome unknown: ${reason}`, error);
+      }
+    },
+    session() {
+      const { state } = connection;
+      const isMaster = state.kind === 'ready' && addressKey(state.master) === addressKey(link.address);
+      return isMaster && link.closed === undefined ? link : undefined;
+    },
+  };
+}
