@@ -28,6 +28,8 @@ async function open(rules?: readonly string[]): Promise<void> {
   connection = openConnection(resolveConnection({ mode: 'standalone', address: redis.address, ...user }));
   transactions = new Transactions(connection);
   await connection.call('GET', 'k:any');
+  // The first transaction of a connection finds out whether there is EXEC.
+  await transactions.run({ keys: ['k:any'], looks: [], decide: () => undefined });
 }
 
 const keys = (count: number): readonly string[] => Array.from({ length: count }, (_, i) => `k:${i}`);
