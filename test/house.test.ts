@@ -30,6 +30,7 @@ const PURE_INFRA = [
   'infra/cluster-conf.ts',
   'infra/cluster-slots.ts',
   'infra/role-state.ts',
+  'infra/server-probe.ts',
   'infra/config-differences.ts',
   'infra/recovery/',
   'infra/lint/',

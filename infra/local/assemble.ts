@@ -15,7 +15,7 @@ import { environmentDir, makePrivateDir } from './files.ts';
 import { awaitAnswer, awaitCluster, awaitReplica, awaitSentinel, awaitWritable } from './health.ts';
 import { ownProcess, signalProcess, stateOf } from './identity.ts';
 import { type Ledger, placementOf, updateLedger, writeLedger } from './ledger.ts';
-import { actingMaster, findMaster, roleSource } from './mastership.ts';
+import { findMaster, roleSource } from './mastership.ts';
 import type { LocalNodes } from './nodes.ts';
 import { configHashOf } from './plan.ts';
 import { endForRecovery, startFromBest } from './recover.ts';
@@ -192,6 +192,7 @@ async function continueAll(
 
 /** Failovers that may come one after the other, such as a second one of the healthy new master by a sentinel with an old view. */
 const FAILOVERS_IN_A_ROW = 3;
+const WATCH_INTERVAL_MS = 500;
 
 /** One master for all, healthy. Another failover in between begins it again. @returns the master */
 async function awaitSettled(
@@ -201,13 +202,31 @@ async function awaitSettled(
 ): Promise<string> {
   for (let attempt = 1; ; attempt += 1) {
     const master = await settleRoles(roleSource(nodes), { progress, signal });
+    const moved = new AbortController();
+    const watching = watchMaster(nodes, master, moved);
     try {
-      await awaitHealthy(nodes, master, signal);
+      await awaitHealthy(nodes, master, AbortSignal.any([moved.signal, ...(signal ? [signal] : [])]));
       return master;
     } catch (error) {
-      if (attempt === FAILOVERS_IN_A_ROW || (await actingMaster(nodes)) === master) throw error;
+      signal?.throwIfAborted();
+      if (attempt === FAILOVERS_IN_A_ROW || !moved.signal.aborted) throw error;
+    } finally {
+      clearInterval(watching);
     }
   }
+}
+
+/** Aborts as soon as the nodes do not agree any more that this one is master. */
+function watchMaster(nodes: LocalNodes, master: string, moved: AbortController): NodeJS.Timeout {
+  return setInterval(() => {
+    lookAtRoles(roleSource(nodes)).then(
+      (state) => {
+        const isSame = state.kind === 'unconfirmed' || (state.kind === 'stable' && state.master === master);
+        if (!isSame) moved.abort(new Error(`${master} is not the only master any more`));
+      },
+      () => undefined,
+    );
+  }, WATCH_INTERVAL_MS);
 }
 
 /** All nodes at once: each knows from its nodes.conf who the others are, none has to be there first. */

@@ -11,6 +11,7 @@ import { readVariables } from '../../config/env.ts';
 import { EXIT, KitError } from '../../config/errors.ts';
 import { diskError } from '../disk.ts';
 import { findProgram, type ProgramRequest, type ProgramSink, runProgram } from '../process.ts';
+import { DEFRAGMENTATION_PROBE, hasDefragmentation, hasTls, TLS_PROBE } from '../server-probe.ts';
 import { formatServer, isSupported, parseBanner } from '../server-version.ts';
 import { type BinaryFacts, SUPPORTED_SERVERS } from '../versions.ts';
 import { type InstallRequest, installRedisServer, lookAtHost, missingRedis } from './install.ts';
@@ -123,42 +124,20 @@ export async function probeBinary(
       hint: 'install a newer one and name it with KIT_SERVER, or put it first on the search path (PATH)',
     });
   }
-  const [activedefrag, tls] = await Promise.all([acceptsDefragmentation(common), hasTls(common)]);
-  return { path, facts: { ...server, activedefrag, tls }, provenance: firstLine(answer.stdout) };
+  const [defragmentation, tls] = await Promise.all(
+    [DEFRAGMENTATION_PROBE, TLS_PROBE].map((probe) => outputOf(common, probe)),
+  );
+  const facts = {
+    ...server,
+    activedefrag: hasDefragmentation(defragmentation ?? ''),
+    tls: hasTls(tls ?? ''),
+  };
+  return { path, facts, provenance: firstLine(answer.stdout) };
 }
 
-/** A directive that no server knows: the probe always ends here at the latest, before anything is opened or bound. */
-const END_LINE = 'kit-probe-ends-here yes';
-
-async function acceptsDefragmentation(common: ProgramRequest): Promise<boolean> {
-  const probe = await runProgram({ ...common, args: ['-'], input: `activedefrag yes\n${END_LINE}\n` });
-  return acceptedDirective(`${probe.stdout}\n${probe.stderr}`);
-}
-
-/** Servers read line by line and name the first bad one: was it ours, the line before it was accepted. */
-export function acceptedDirective(output: string): boolean {
-  return output.includes(`>>> '${END_LINE}'`);
-}
-
-/**
- * Starts the server with a TLS port and a certificate that does not exist. With TLS it ends because it cannot load the
- * certificate, without TLS because it cannot listen with TLS (both before it binds a port). Whether it knows the
- * directives shows nothing: a Redis 8 that was built without TLS accepts them.
- */
-async function hasTls(common: ProgramRequest): Promise<boolean> {
-  const nowhere = join('/', 'nonexistent', 'kit-probe.pem');
-  const conf = [
-    'port 0',
-    'bind 127.0.0.1',
-    'tls-port 1',
-    `tls-cert-file ${nowhere}`,
-    `tls-key-file ${nowhere}`,
-    `tls-ca-cert-file ${nowhere}`,
-    'save ""',
-    'daemonize no',
-  ];
-  const probe = await runProgram({ ...common, args: ['-'], input: `${conf.join('\n')}\n` });
-  return /Failed to load certificate|Failed to configure TLS/.test(`${probe.stdout}\n${probe.stderr}`);
+async function outputOf(common: ProgramRequest, input: string): Promise<string> {
+  const { stdout, stderr } = await runProgram({ ...common, args: ['-'], input });
+  return `${stdout}\n${stderr}`;
 }
 
 function firstLine(text: string): string {

@@ -1,9 +1,10 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { acceptedDirective, findRedisBinary } from '../../../infra/local/binary.ts';
+import { findRedisBinary } from '../../../infra/local/binary.ts';
 import { type HostKind, installRedisServer, lookAtHost, missingRedis } from '../../../infra/local/install.ts';
 import { findProgram, type ProgramRecord, type ProgramRequest } from '../../../infra/process.ts';
+import { hasDefragmentation } from '../../../infra/server-probe.ts';
 import { temporaryStateDir } from './bench.ts';
 
 /** A program that prints the banner, and these words when it is to start with TLS. */
@@ -97,9 +98,9 @@ describe('the redis-server that is found', () => {
   it('accepts a directive when the first bad line is the one planted after it', () => {
     const fatal = (line: string) =>
       `*** FATAL CONFIG FILE ERROR (Redis 7.0.15) ***\nReading the configuration file, at line 2\n>>> '${line}'\nBad directive`;
-    expect(acceptedDirective(fatal('kit-probe-ends-here yes'))).toBe(true);
-    expect(acceptedDirective(fatal('activedefrag yes'))).toBe(false);
-    expect(acceptedDirective('')).toBe(false);
+    expect(hasDefragmentation(fatal('kit-probe-ends-here yes'))).toBe(true);
+    expect(hasDefragmentation(fatal('activedefrag yes'))).toBe(false);
+    expect(hasDefragmentation('')).toBe(false);
   });
 });
 
