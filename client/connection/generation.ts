@@ -1,7 +1,7 @@
 /**
  * What is known about the nodes, by generations: one for each master that was adopted.
  */
-import { addressKey, translate } from '../address.ts';
+import { addressKey } from '../address.ts';
 import type { Address } from '../types.ts';
 import { type Knowledge, leadingView, namesAnother, sameView } from './adoption.ts';
 import type { Role } from './link.ts';
@@ -14,15 +14,16 @@ const UNLISTED_MS = 15_000;
 const REBUILT_MS = 5000;
 
 export class Generation {
-  readonly #natMap: Readonly<Record<string, Address>>;
+  readonly #reach: (announced: Address) => Address;
   readonly #listedAt = new Map<string, number>();
   #knowledge: Knowledge = { current: undefined, replicas: new Set(), deposed: new Map() };
   #number = 0;
   /** Since when the same configuration, older than ours, is all that the sentinels know. */
   #older: { readonly view: SentinelView; readonly since: number } | undefined;
 
-  constructor(natMap: Readonly<Record<string, Address>>) {
-    this.#natMap = natMap;
+  /** @param reach the address by which an announced one is reached: one node, whichever of its names is announced */
+  constructor(reach: (announced: Address) => Address) {
+    this.#reach = reach;
   }
 
   /** 0 before the first master. */
@@ -35,7 +36,7 @@ export class Generation {
   }
 
   translated(views: readonly SentinelView[]): readonly SentinelView[] {
-    return views.map((view) => ({ ...view, master: translate(view.master, this.#natMap) }));
+    return views.map((view) => ({ ...view, master: this.#reach(view.master) }));
   }
 
   adopt(
@@ -62,7 +63,7 @@ export class Generation {
   /** The replicas that the master lists. One that is missing for a while keeps its place: it may be reconnecting. */
   seeReplicas(announced: readonly Address[]): void {
     const at = now();
-    for (const replica of announced) this.#listedAt.set(addressKey(translate(replica, this.#natMap)), at);
+    for (const replica of announced) this.#listedAt.set(addressKey(this.#reach(replica)), at);
     for (const [key, listedAt] of this.#listedAt) if (at - listedAt > UNLISTED_MS) this.#listedAt.delete(key);
     this.#knowledge = { ...this.#knowledge, replicas: new Set(this.#listedAt.keys()) };
   }
@@ -71,7 +72,7 @@ export class Generation {
   follows(node: Address, announced: Address): boolean {
     const { current, replicas } = this.#knowledge;
     if (!current || announced.port === 0 || addressKey(node) !== addressKey(current.address)) return false;
-    if (replicas.has(addressKey(translate(announced, this.#natMap)))) return false;
+    if (replicas.has(addressKey(this.#reach(announced)))) return false;
     this.seeReplicas([announced]);
     return true;
   }

@@ -7,7 +7,7 @@
  * answer counts only if that still holds when it arrives; everything else is the master's, as are all reads while no
  * replica is fresh. Left out: reading what one has just written; who needs that asks the master.
  */
-import { addressKey, parseKey, translate } from '../address.ts';
+import { addressKey, parseKey } from '../address.ts';
 import { CommandError } from '../errors.ts';
 import type { ResolvedConnection } from '../options.ts';
 import type { Address } from '../types.ts';
@@ -49,6 +49,7 @@ export class Replicas implements Receiver<Read> {
   readonly #known: () => ReadonlySet<string>;
   readonly #toMaster: (operation: Operation) => void;
   readonly #toleratedMs: (latencyMs: number) => number;
+  readonly #reach: (announced: Address) => Address;
   readonly #replicas = new Map<string, Replica>();
   readonly #reads = new Set<Read>();
   readonly #ended = new AbortController();
@@ -67,6 +68,8 @@ export class Replicas implements Receiver<Read> {
       readonly toMaster: (operation: Operation) => void;
       /** For how long a node may owe an answer that usually takes `latencyMs`. */
       readonly toleratedMs: (latencyMs: number) => number;
+      /** The address by which an announced one is reached. */
+      readonly reach: (announced: Address) => Address;
     },
   ) {
     this.#options = options;
@@ -75,6 +78,7 @@ export class Replicas implements Receiver<Read> {
     this.#known = context.known;
     this.#toMaster = context.toMaster;
     this.#toleratedMs = context.toleratedMs;
+    this.#reach = context.reach;
     void this.#run();
   }
 
@@ -193,7 +197,7 @@ export class Replicas implements Receiver<Read> {
     if (!link || link.closed !== undefined) return;
     const role = await within(link.send('ROLE', []), this.#maxStalenessMs, 'ROLE');
     const [kind, host, port, state, reached] = role as readonly unknown[];
-    const of = translate({ host: String(host), port: Number(port) }, this.#options.natMap);
+    const of = this.#reach({ host: String(host), port: Number(port) });
     // The offset of one that follows another master says nothing.
     const follows =
       kind === 'slave' && state === 'connected' && addressKey(of) === addressKey(master.address);

@@ -46,6 +46,8 @@ export interface Board {
   views(): readonly SentinelView[];
   /** Enough is known for a first decision: a majority has answered, or all have answered or failed. */
   decided(): boolean;
+  /** Of a cluster: how a node is reached that is announced by any of its names; undefined: it is not known. */
+  reach?(announced: Address): Address | undefined;
   /** Why those do not answer that were asked; empty: all answer. */
   readonly failures: string;
   /** Of sentinels only. */

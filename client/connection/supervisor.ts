@@ -10,6 +10,7 @@
  * each shard (`cluster/`).
  */
 import type { Redis } from 'ioredis';
+import { translate } from '../address.ts';
 import { NotSentError } from '../errors.ts';
 import type { Emitter } from '../events.ts';
 import type { ResolvedConnection } from '../options.ts';
@@ -66,12 +67,15 @@ export class Supervisor implements SupervisedConnection {
     this.#options = options;
     this.#events = events;
     this.#dial = dial;
-    this.#generation = new Generation(options.natMap);
+    const reach = (announced: Address): Address =>
+      this.#board?.reach?.(announced) ?? translate(announced, options.natMap);
+    this.#generation = new Generation(reach);
     this.#silence = new Silence(options);
     this.#traffic = new Traffic(options, dial, {
       refused: (link, reason) => this.#refused(link, reason),
       why: () => this.#search?.failures || this.#board?.failures || this.#lastReason,
       replicas: () => this.#generation.knowledge.replicas,
+      reach,
       toleratedMs: (latencyMs) => this.#silence.toleratedMs(latencyMs),
       hasBeenReady: () => this.#generation.number > 0,
     });

@@ -21,6 +21,8 @@ export interface TrafficContext {
   readonly why: () => string;
   /** Addresses of the replicas of the moment. */
   readonly replicas: () => ReadonlySet<string>;
+  /** The address by which an announced one is reached. */
+  readonly reach: (announced: Address) => Address;
   /** For how long a node may owe an answer that usually takes `latencyMs`. */
   readonly toleratedMs: (latencyMs: number) => number;
   /** There has been a master. */
@@ -60,6 +62,7 @@ export class Traffic {
         known: context.replicas,
         toMaster: (operation) => this.#dispatcher.submit(operation),
         toleratedMs: context.toleratedMs,
+        reach: context.reach,
       });
   }
 

@@ -55,7 +55,20 @@ describe('CLUSTER NODES', () => {
       [12, 12],
     ]);
     const named = parseNodes(own, { asked, names: true, at: 3 })?.nodes.get(id(1));
-    expect(named).toMatchObject({ announced: asked, address: { host: 'name', port: 7 } });
+    expect(named).toMatchObject({
+      names: [asked, { host: 'name', port: 7 }],
+      address: { host: 'name', port: 7 },
+    });
+    expect(named?.migrating).toEqual(new Map([[13, id(2)]]));
+  });
+
+  it.each(['asked:7', 'name:7'])('is read with natMap, by whichever of the names it has: %s', (key) => {
+    const own = line.replace('master', 'myself,master');
+    const natMap = { [key]: { host: 'near', port: 1 } };
+    for (const names of [true, false]) {
+      const context = { asked: { host: 'asked', port: 7 }, names, natMap, at: 3 };
+      expect(parseNodes(own, context)?.nodes.get(id(1))?.address).toEqual(natMap[key]);
+    }
   });
 
   it('of nodes without an address, or of no cluster at all, says nothing', () => {
@@ -111,6 +124,32 @@ describe('the topology', () => {
     expect(topology.owner(7)).toBe(empty);
     expect(topology.owner(8)).not.toBe(empty);
     expect(topology.at(address(9))).toBeUndefined();
+  });
+
+  it('knows a node by each of its names, and by none where its port or the slot says which it is', () => {
+    const topology = new Topology();
+    const lines = [
+      `${id(1)} 10.0.0.1:7001@1,one.test myself,master - 0 0 1 connected 0-99 [7->-${id(2)}]`,
+      `${id(2)} 10.0.0.2:7002@1,two.test master - 0 0 2 connected 100-16383`,
+      `${id(3)} 10.0.0.1:7003@1,three.test master - 0 0 3 connected`,
+      `${id(4)} 10.0.0.4:7003@1,four.test master - 0 0 4 connected`,
+    ];
+    const asked = { host: 'x', port: 1 };
+    topology.update([parseNodes(lines.join('\n'), { asked, names: false, at: 0 }) as ClusterView]);
+    const [one, two] = [topology.owner(0), topology.owner(100)];
+    const from = { host: '10.0.0.1', port: 7001 };
+    const target = (host: string, port: number, kind: 'moved' | 'asking' = 'moved', slot = 8) =>
+      topology.target({ kind, slot, to: { host, port } }, from);
+    for (const host of ['10.0.0.2', 'two.test', '', '?']) expect(target(host, 7002)).toBe(two);
+    expect(topology.reach({ host: 'two.test', port: 7002 })).toEqual({ host: '10.0.0.2', port: 7002 });
+    // Two nodes have this port: it is the one on the host that redirects.
+    expect(target('', 7003)).toBe(topology.at({ host: 'three.test', port: 7003 }));
+    expect(target('', 7001)).toBe(one);
+    // A name that it has not announced.
+    expect(target('alias.test', 7002)).toBeUndefined();
+    expect(target('alias.test', 7002, 'asking', 8)).toBeUndefined();
+    expect(target('alias.test', 7002, 'asking', 7)).toBe(two);
+    expect(target('', 7009, 'asking', 7)).toBe(two);
   });
 
   it('says that a master is in trouble when a node believes it', () => {

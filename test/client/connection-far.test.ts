@@ -89,7 +89,7 @@ describe('sentinels that were built anew, with lower epochs', () => {
     fell,
   });
   const adopted = (): Generation => {
-    const generation = new Generation({});
+    const generation = new Generation((announced) => announced);
     const role = { kind: 'master', replicas: [] } as const;
     generation.adopt({ host: 'n', port: 1 }, role, 'sentinel', [view(7, false)]);
     return generation;

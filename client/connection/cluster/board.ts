@@ -2,7 +2,7 @@
  * What the nodes of the cluster say, asked side by side: some of those that are known, at first the ones of the options.
  * One that does not answer is replaced by another.
  */
-import { addressKey, translate } from '../../address.ts';
+import { addressKey } from '../../address.ts';
 import type { ResolvedConnection } from '../../options.ts';
 import type { Address } from '../../types.ts';
 import type { Dial } from '../dial.ts';
@@ -71,10 +71,9 @@ export class ClusterBoard {
     return asked.filter(({ view }) => view).length > asked.length / 2 || asked.every(({ heard }) => heard);
   }
 
-  /** Announced addresses of all nodes. */
+  /** Addresses of all nodes, as they are reached. */
   know(addresses: readonly Address[]): void {
-    const reachable = addresses.map((address) => translate(address, this.#options.natMap));
-    this.#known = [...reachable, ...this.#options.addresses];
+    this.#known = [...addresses, ...this.#options.addresses];
     this.#fill();
   }
 
@@ -152,8 +151,8 @@ export class ClusterBoard {
       return;
     }
     asked.text = text;
-    const names = this.#options.tls !== undefined;
-    asked.view = parseNodes(reply, { asked: asked.address, names, at });
+    const { tls, natMap } = this.#options;
+    asked.view = parseNodes(reply, { asked: asked.address, names: tls !== undefined, natMap, at });
     this.#changed();
   }
 }

@@ -285,6 +285,7 @@ export class ClusterConnection implements CacheConnection {
         count: 0,
         views: () => this.#topology.viewsOf(shard),
         decided: () => board.decided(),
+        reach: (announced) => this.#topology.reach(announced),
         get failures() {
           return board.failures;
         },

@@ -1,11 +1,12 @@
 /** CLUSTER NODES as one node answers it. Pure. */
+import { addressKey } from '../../address.ts';
 import type { Address } from '../../types.ts';
 
 export interface NodeLine {
   readonly id: string;
-  /** What redirections say. */
-  readonly announced: Address;
-  /** What is connected to: with TLS the name in place of the address, for the certificate. */
+  /** What redirections and other nodes may call it: by IP address and, where it announces one, by host name. One node, whichever. */
+  readonly names: readonly Address[];
+  /** What is connected to: by `natMap`, else with TLS the host name, for the certificate, else the IP address. */
   readonly address: Address;
   /** Of a replica: the id of its master. */
   readonly master: string | undefined;
@@ -14,6 +15,8 @@ export interface NodeLine {
   /** The node that answers believes it down. */
   readonly troubled: boolean;
   readonly slots: readonly (readonly [first: number, last: number])[];
+  /** Of the node that answers: slots that it hands over, with the ids of those that get them. */
+  readonly migrating: ReadonlyMap<number, string>;
 }
 
 /** What one node knows, by the ids of the nodes. */
@@ -25,7 +28,9 @@ export interface ClusterView {
 export interface NodesContext {
   /** The address that was asked, for a node that does not know its own. */
   readonly asked: Address;
+  /** Connections use TLS. */
   readonly names: boolean;
+  readonly natMap?: Readonly<Record<string, Address>>;
   readonly at: number;
 }
 
@@ -36,20 +41,34 @@ export function parseNodes(reply: unknown, context: NodesContext): ClusterView |
     const [id = '', where = '', flags = '', master = '-', , , epoch = '0', , ...slots] = line
       .trim()
       .split(' ');
-    const announced = /^[0-9a-f]{40}$/.test(id) ? addressOf(where, flags, context.asked) : undefined;
-    if (!announced) continue;
-    const name = context.names ? where.split(',')[1] : undefined;
+    const ip = /^[0-9a-f]{40}$/.test(id) ? addressOf(where, flags, context.asked) : undefined;
+    if (!ip) continue;
+    const hostname = where.split(',')[1];
+    const named = hostname ? { host: hostname, port: ip.port } : undefined;
+    const names = named ? [ip, named] : [ip];
     nodes.set(id, {
       id,
-      announced,
-      address: name ? { host: name, port: announced.port } : announced,
+      names,
+      address: reachable(names, context.natMap) ?? (context.names && named ? named : ip),
       master: master === '-' ? undefined : master,
       epoch: Number(epoch),
       troubled: /\bfail\b/.test(flags),
       slots: slots.filter((range) => !range.startsWith('[')).map(rangeOf),
+      migrating: new Map(slots.flatMap(migrationOf)),
     });
   }
   return nodes.size > 0 ? { at: context.at, nodes } : undefined;
+}
+
+function reachable(
+  names: readonly Address[],
+  natMap: Readonly<Record<string, Address>> = {},
+): Address | undefined {
+  for (const name of names) {
+    const mapped = natMap[addressKey(name)];
+    if (mapped) return mapped;
+  }
+  return undefined;
 }
 
 /** `ip:port@bus,name,…` */
@@ -64,4 +83,10 @@ function addressOf(where: string, flags: string, asked: Address): Address | unde
 function rangeOf(text: string): readonly [number, number] {
   const [first = 0, last = first] = text.split('-').map(Number);
   return [first, last];
+}
+
+/** `[93->-id]`: handed over to that node; `[93-<-id]` would be taken from it. */
+function migrationOf(text: string): readonly (readonly [number, string])[] {
+  const match = /^\[(\d+)->-([0-9a-f]{40})\]$/.exec(text);
+  return match ? [[Number(match[1]), match[2] as string]] : [];
 }

@@ -2,10 +2,19 @@
 import { CommandError } from '../../errors.ts';
 import type { Address } from '../../types.ts';
 
-export type Redirection =
-  | { readonly kind: 'moved'; readonly slot: number; readonly to: Address }
-  | { readonly kind: 'asking'; readonly slot: number; readonly to: Address }
-  | { readonly kind: 'later' };
+/** It says where the slot is; its host may be left out. */
+export interface Located {
+  readonly kind: 'moved' | 'asking';
+  readonly slot: number;
+  readonly to: Address;
+}
+
+export type Redirection = Located | { readonly kind: 'later' };
+
+/** False: `MOVED 3999 :6379` (`unknown-endpoint`), or `MOVED 3999 ?:6379` (no host name is announced). */
+export function isNamed({ host }: Address): boolean {
+  return host !== '' && host !== '?';
+}
 
 export function redirectionOf(error: unknown): Redirection | undefined {
   if (!(error instanceof CommandError) || error.outcome !== 'not-applied') return undefined;

@@ -8,19 +8,21 @@
  * Left out: which slots a command names (`routes.ts`), and the connections themselves (`connection.ts`).
  */
 import { ClientLimitError, ClosedError, NotSentError } from '../../errors.ts';
-import type { Durability } from '../../types.ts';
+import type { Address, Durability } from '../../types.ts';
 import type { CallOptions } from '../commands.ts';
 import type { Argument } from '../link.ts';
 import { isUnavailable } from '../reply-error.ts';
 import type { Supervisor } from '../supervisor.ts';
 import { delay, jittered, now, STALL_MS } from '../timing.ts';
 import type { ClusterBoard } from './board.ts';
-import { isSplit, type Redirection, redirectionOf } from './redirection.ts';
+import { isSplit, type Located, type Redirection, redirectionOf } from './redirection.ts';
 import { apart } from './routes.ts';
 import type { Shard, Topology } from './topology.ts';
 
 const RETRY_MS = 20;
 const WAITING_MAX = 10_000;
+/** A node that is new to this client is known after one answer of another, and connected to after some round trips. */
+const FOLLOW_MS = 250;
 
 /** A command on its way to a slot. */
 export interface Flight {
@@ -30,6 +32,8 @@ export interface Flight {
   readonly options: CallOptions;
   /** When its time began; moved on by a stall of this process. */
   startedAt: number;
+  /** Until when a redirection is followed for a caller that has another answer; undefined: none came yet. */
+  followedUntil?: number;
   readonly resolve: (reply: unknown) => void;
   readonly reject: (error: Error) => void;
 }
@@ -85,11 +89,12 @@ export class Router {
   #failed(flight: Flight, shard: Shard, error: Error): void {
     const redirection = flight.options.once ? undefined : redirectionOf(error);
     const single = redirection && isSplit(error) ? apart(flight.command, flight.args) : undefined;
+    if (redirection && isOnTheMove(error)) flight.followedUntil ??= now() + FOLLOW_MS;
     // The shard is no more: nothing of this was sent, or it only reads.
     if (error instanceof ClosedError && !this.#closed && !flight.options.once) this.#later(flight, undefined);
     else if (!redirection) flight.reject(error);
     else if (single) this.#apart(flight, single);
-    else if (redirection.kind === 'asking') this.#asking(flight, redirection, error);
+    else if (redirection.kind === 'asking') this.#asking(flight, shard, redirection, error);
     else if (this.#follows(redirection, shard)) this.go(flight);
     else this.#later(flight, error);
   }
@@ -100,12 +105,18 @@ export class Router {
     Promise.all(sent).then((replies) => resolve(join(replies)), reject);
   }
 
+  /** The node that answers for the shard, as it is reached. */
+  #nodeOf(shard: Shard): Address | undefined {
+    const { state } = this.#context.supervisorOf(shard);
+    return 'master' in state ? state.master : undefined;
+  }
+
   /** The slot has another shard, as far as is known here. */
   #follows(redirection: Redirection, shard: Shard): boolean {
     const { topology, board, supervisorOf } = this.#context;
     board.ask();
     if (redirection.kind !== 'moved') return false;
-    const target = topology.at(redirection.to);
+    const target = topology.target(redirection, this.#nodeOf(shard));
     if (target && target !== shard) {
       topology.redirect(redirection.slot, target);
       return true;
@@ -116,9 +127,9 @@ export class Router {
   }
 
   /** A key that has moved ahead of its slot: this one command only, on the same connection right behind ASKING. */
-  #asking(flight: Flight, redirection: Redirection & { kind: 'asking' }, error: Error): void {
+  #asking(flight: Flight, shard: Shard, redirection: Located, error: Error): void {
     const { topology, board, supervisorOf } = this.#context;
-    const target = topology.at(redirection.to);
+    const target = topology.target(redirection, this.#nodeOf(shard));
     if (!target) {
       board.ask();
       this.#later(flight, error);
@@ -139,6 +150,11 @@ export class Router {
     });
   }
 
+  /** The key is served, elsewhere or in a moment: worth the wait, for a while. */
+  #follow({ followedUntil }: Flight): boolean {
+    return followedUntil !== undefined && now() < followedUntil;
+  }
+
   #later(flight: Flight, error: Error | undefined): void {
     const { commandTimeoutMs, isConnected, why } = this.#context;
     const { command, startedAt, options } = flight;
@@ -146,7 +162,7 @@ export class Router {
     const late = now() + waitMs >= startedAt + commandTimeoutMs;
     if (this.#waiting >= WAITING_MAX)
       flight.reject(new ClientLimitError(`${command}: ${WAITING_MAX} commands wait for their slot already`));
-    else if (late || (options.impatient && isConnected()) || options.once)
+    else if (late || options.once || (options.impatient && isConnected() && !this.#follow(flight)))
       flight.reject(error ?? new NotSentError(`${command}: ${why(flight.slot)}`));
     else {
       this.#waiting += 1;
@@ -181,7 +197,8 @@ export class Router {
           const redirection = redirectionOf(failure);
           const isGone = failure instanceof ClosedError && !this.#closed;
           if (!redirection && !isGone) throw failure;
-          asked = redirection?.kind === 'asking' ? topology.at(redirection.to) : undefined;
+          asked =
+            redirection?.kind === 'asking' ? topology.target(redirection, this.#nodeOf(shard)) : undefined;
           if (asked || (redirection && this.#follows(redirection, shard))) continue;
         }
       }
@@ -192,3 +209,8 @@ export class Router {
 }
 
 const ignore = (): void => {};
+
+/** MOVED, ASK, TRYAGAIN; not CLUSTERDOWN, which may last. */
+function isOnTheMove(error: Error): boolean {
+  return isSplit(error) || redirectionOf(error)?.kind !== 'later';
+}

@@ -9,6 +9,7 @@ import { addressKey } from '../../address.ts';
 import type { Address } from '../../types.ts';
 import type { SentinelView } from '../sentinels.ts';
 import type { ClusterView, NodeLine } from './nodes.ts';
+import { isNamed, type Located } from './redirection.ts';
 import { SLOTS } from './slot.ts';
 
 export class Shard {
@@ -48,12 +49,56 @@ export class Topology {
     return this.#shards.has(shard) || this.#views.some(({ nodes }) => nodes.has(shard.masterId));
   }
 
-  /** The shard of a node by its announced address: where a redirection leads. */
+  /** The shard of a node by any of its names, or by the address by which it is reached. */
   at(address: Address): Shard | undefined {
+    const line = this.#lineOf(address);
+    return line && this.#members.get(line.id);
+  }
+
+  /**
+   * Where a redirection leads. A node may leave its host out (`cluster-preferred-endpoint-type`): then it is the host of the node that
+   * redirects, or that of the only node with this port. One whose name is not known here is found by the slot that is handed over.
+   *
+   * @param from the node that redirects, as it is reached
+   */
+  target({ to, slot, kind }: Located, from: Address | undefined): Shard | undefined {
+    const known = isNamed(to) ? this.at(to) : this.#besides(to.port, from);
+    return known ?? (kind === 'asking' ? this.#migratingTo(slot) : undefined);
+  }
+
+  /** How a node is reached that is known by any of its names; undefined: it is not known. */
+  reach(name: Address): Address | undefined {
+    return this.#lineOf(name)?.address;
+  }
+
+  #lineOf(address: Address): NodeLine | undefined {
     const key = addressKey(address);
     for (const { nodes } of this.#views)
-      for (const { id, announced, address: reached } of nodes.values())
-        if (addressKey(announced) === key || addressKey(reached) === key) return this.#members.get(id);
+      for (const line of nodes.values())
+        if (addressKey(line.address) === key || line.names.some((name) => addressKey(name) === key))
+          return line;
+    return undefined;
+  }
+
+  #besides(port: number, from: Address | undefined): Shard | undefined {
+    const hosts = from ? [from, ...(this.#lineOf(from)?.names ?? [])].map(({ host }) => host) : [];
+    for (const host of hosts) {
+      const shard = this.at({ host, port });
+      if (shard) return shard;
+    }
+    const ids = new Set<string>();
+    for (const { nodes } of this.#views)
+      for (const { id, names } of nodes.values()) if (names[0]?.port === port) ids.add(id);
+    const [only, ...others] = ids;
+    return only !== undefined && others.length === 0 ? this.#members.get(only) : undefined;
+  }
+
+  #migratingTo(slot: number): Shard | undefined {
+    for (const { nodes } of this.#views)
+      for (const { migrating } of nodes.values()) {
+        const id = migrating.get(slot);
+        if (id !== undefined) return this.#members.get(id);
+      }
     return undefined;
   }
 
