@@ -110,7 +110,10 @@ export interface ClusterOptions extends ConnectionOptions {
   readonly mode: 'cluster';
   /** Some of its nodes; the others are learned from them. A cluster has no databases but 0. */
   readonly nodes: readonly Address[];
-  /** Translates announced addresses (`ip:port`) to reachable ones. */
+  /**
+   * Translates announced addresses to reachable ones: `ip:port` or, for a node that announces one, `hostname:port`. It applies to
+   * redirections too, whichever of a node's names they carry.
+   */
   readonly natMap?: Readonly<Record<string, Address>>;
   /** Default: all reads are the master's. */
   readonly replicaReads?: ReplicaReads;
