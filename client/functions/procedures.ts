@@ -12,6 +12,7 @@
 import type { CallOptions } from '../connection/commands.ts';
 import type { CacheConnection } from '../connection/index.ts';
 import type { Argument } from '../connection/link.ts';
+import { isUnavailable } from '../connection/reply-error.ts';
 import { ClosedError, CommandError } from '../errors.ts';
 import { LIBRARY, SCRIPT, SCRIPT_SHA1 } from './source.ts';
 
@@ -84,7 +85,7 @@ export class Procedures {
     const searches = this.#searches;
     const reply = this.#way === 'functions' ? this.#callFunction(call) : this.#callScript(call);
     return reply.catch((error: unknown) => {
-      if (!isUnavailable(error)) throw error;
+      if (!closesWay(error)) throw error;
       // Unless another call has found the next way meanwhile.
       if (searches === this.#searches) this.#way = undefined;
       return this.#run(call);
@@ -129,7 +130,7 @@ export class Procedures {
       this.#way = way;
       return reply;
     } catch (error) {
-      if (!isUnavailable(error)) {
+      if (!closesWay(error)) {
         // It has run: the way is open, although this call was refused.
         if (error instanceof CommandError && PASSED_ON.test(error.message)) this.#way = way;
         throw error;
@@ -193,7 +194,7 @@ export class Procedures {
       try {
         return await this.#connection.request('EVAL', [SCRIPT, keys.length, ...keys, ...args, name], options);
       } catch (error) {
-        if (!isUnavailable(error)) throw error;
+        if (!closesWay(error)) throw error;
         this.#isEvalClosed = true;
       }
     }
@@ -215,13 +216,13 @@ const isNoScript = (error: unknown): boolean => error instanceof CommandError &&
 
 /** Errors that a script passes on, which Redis 6.2 puts behind a text of its own. */
 const PASSED_ON = /(^|[\s:-])(OOM|NOREPLICAS|MISCONF|READONLY|WRONGTYPE) /;
-/** A right to a key, not to a command, in the words of 6.2, 7.0, 7.2 and scripts. */
-const ABOUT_KEYS = /(permissions? to access|can't access).*\bkeys?\b/i;
+/** A right to a key, not to a command, in the words of scripts. */
+const ABOUT_KEYS = /can't access.*\bkeys?\b/i;
 
-/** The command is denied, renamed or unknown, or lacks what it calls: the same call never succeeds on this connection. */
-function isUnavailable(error: unknown): boolean {
+/** The command is denied, renamed or unknown, or the procedure lacks what it calls: the same call never succeeds on this connection. */
+function closesWay(error: unknown): boolean {
+  if (isUnavailable(error)) return true;
   if (!(error instanceof CommandError)) return false;
   const { code, message } = error;
-  if (code !== 'ERR' && code !== 'NOPERM' && code !== 'NOSCRIPT') return false;
-  return !PASSED_ON.test(message) && !ABOUT_KEYS.test(message);
+  return code === 'NOSCRIPT' || (code === 'ERR' && !PASSED_ON.test(message) && !ABOUT_KEYS.test(message));
 }

@@ -246,39 +246,6 @@ describe('getOrCompute', () => {
     expect(await cache.getOrCompute('here', () => 'newest', options)).toBe('newest');
   });
 
-  it.each([
-    ['of an absent entry', false],
-    ['of a stale one', true],
-  ])(
-    'stores no load %s after a newer value was set elsewhere, also where that has expired',
-    async (_, isRefresh) => {
-      const other = await open();
-      const options = { ttlSeconds: 0.05, staleWhileRevalidateSeconds: 60 };
-      for (const overtaking of [true, false]) {
-        const key = `k:${overtaking}`;
-        if (isRefresh) {
-          await cache.getOrCompute(key, () => 'old', options);
-          await stored(key);
-          await until('it is stale', async () => (await cache.get(key)) === undefined);
-        }
-        const gate = Promise.withResolvers<string>();
-        const load = vi.fn(() => gate.promise);
-        const answer = cache.getOrCompute(key, load, { ...options, ttlSeconds: 60 });
-        await until('it loads', () => load.mock.calls.length === 1);
-        if (overtaking) {
-          await other.set(key, 'newer', { ttlSeconds: 0.05 });
-          await until('it expires', async () => (await standing(redis, `c:${key}`)) === 'absent');
-        }
-        gate.resolve('loaded');
-        await answer;
-        // The store is sent with the end of the load, before this.
-        await new Promise((resolve) => setImmediate(resolve));
-        await cache.ping();
-        expect([overtaking, await other.get(key)]).toEqual([overtaking, overtaking ? undefined : 'loaded']);
-      }
-    },
-  );
-
   it('shares "nothing" and failures with who waits in another process', async () => {
     const other = await open();
     for (const [key, end] of [

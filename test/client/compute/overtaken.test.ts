@@ -1,0 +1,110 @@
+/** A load during which its key is read, set, deleted or flushed elsewhere, by this client or another program. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Cache, type CacheOptions, redisCache } from '../../../client/index.ts';
+import { RedisProcess, until } from '../../support/redis.ts';
+import { SCRIPTING, standing } from './bench.ts';
+
+let redis: RedisProcess;
+const opened: Cache[] = [];
+beforeAll(async () => {
+  redis = await RedisProcess.start();
+});
+beforeEach(() => redis.admin().flushall());
+afterEach(async () => {
+  for (const cache of opened.splice(0)) await cache.close();
+});
+afterAll(() => redis[Symbol.asyncDispose]());
+
+async function open(options: CacheOptions = {}): Promise<Cache> {
+  // However busy the machine is.
+  const compute = { patienceMs: 5000, leaseMs: 60_000 };
+  const cache = redisCache({ address: redis.address, namespace: 'o', compute, ...options });
+  opened.push(cache);
+  await cache.ping();
+  return cache;
+}
+
+let loads = 0;
+
+/** A load that has begun. Returns how it ends: resolves once its store has been answered. */
+async function loading(cache: Cache, key: string, options = {}): Promise<() => Promise<void>> {
+  const gate = Promise.withResolvers<string>();
+  const load = vi.fn(() => gate.promise);
+  const answer = cache.getOrCompute(key, load, options);
+  await until('it loads', () => load.mock.calls.length === 1);
+  return async () => {
+    gate.resolve('loaded');
+    await answer;
+    // Stores go in the order of their loads: a later one that has arrived says that this one was tried.
+    loads += 1;
+    const later = `later:${loads}`;
+    await cache.getOrCompute(later, () => 'v');
+    await until('a later load is stored', async () => (await standing(redis, `o:${later}`)) === 'entry');
+  };
+}
+
+describe.each(Object.entries(SCRIPTING))('a load by %s', (_, scripting) => {
+  let cache: Cache;
+  let other: Cache;
+  beforeEach(async () => {
+    await redis.admin().call('FUNCTION', 'FLUSH');
+    cache = await open({ scripting });
+    other = await open({ scripting });
+    await cache.getOrCompute('first', () => 1);
+  });
+
+  it('is a miss to all who read its key meanwhile', async () => {
+    const end = await loading(cache, 'k');
+    expect(await other.lookup('k')).toEqual({ found: false, source: 'redis' });
+    expect(await other.getMany(['k'])).toEqual(new Map());
+    expect([await other.getWithTtl('k'), await other.ttl('k'), await other.exists('k')]).toEqual([
+      undefined,
+      undefined,
+      0,
+    ]);
+    expect(await other.expire('k', 10)).toBe(false);
+    expect([cache.stats().purged, other.stats().purged]).toEqual([0, 0]);
+    await end();
+    await until('it is stored', async () => (await other.get('k')) === 'loaded');
+  });
+
+  it.each([
+    ['set', () => other.set('k', 'newer'), 'newer'],
+    ['set with a promise', () => other.setIfAbsent('k', 'newer'), 'newer'],
+    ['deleted', () => other.delete('k'), undefined],
+    ['cleared', () => other.clear(), undefined],
+    ['deleted by its pattern', () => other.invalidation.pattern('k*'), undefined],
+    ['deleted by another program', () => redis.admin().del('o:k'), undefined],
+    ['flushed', () => redis.admin().flushall(), undefined],
+    ['set by another program for a moment', () => redis.admin().set('o:k', 'x', 'PX', 1), undefined],
+  ])('is not stored where the key was %s meanwhile', async (name, overtake, expected) => {
+    const end = await loading(cache, 'k');
+    await overtake();
+    if (name.endsWith('moment'))
+      await until('it expires', async () => (await standing(redis, 'o:k')) === 'absent');
+    await end();
+    expect(await other.get('k')).toBe(expected);
+  });
+
+  it.each([
+    ['absent', false],
+    ['stale', true],
+  ])('of an %s entry is not stored where a newer value was set and has expired since', async (_, isStale) => {
+    const options = { ttlSeconds: 0.05, staleWhileRevalidateSeconds: 60 };
+    for (const isOvertaken of [true, false]) {
+      const key = `k:${isOvertaken}`;
+      if (isStale) {
+        await cache.getOrCompute(key, () => 'old', options);
+        await until('it is stored', async () => (await standing(redis, `o:${key}`)) === 'entry');
+        await until('it is stale', async () => (await cache.get(key)) === undefined);
+      }
+      const end = await loading(cache, key, { ...options, ttlSeconds: 60 });
+      if (isOvertaken) {
+        await other.set(key, 'newer', { ttlSeconds: 0.05 });
+        await until('it expires', async () => (await standing(redis, `o:${key}`)) === 'absent');
+      }
+      await end();
+      expect([isOvertaken, await other.get(key)]).toEqual([isOvertaken, isOvertaken ? undefined : 'loaded']);
+    }
+  });
+});
