@@ -22,9 +22,10 @@ import {
 import { loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { loadEnvironment } from '../config/load.ts';
+import { buildImages } from '../infra/docker/build-images.ts';
 import { engineVersion } from '../infra/docker/engine.ts';
 import { environmentDir, renderFiles } from '../infra/docker/files.ts';
-import { buildImages, chooseImages } from '../infra/docker/images.ts';
+import { chooseImages } from '../infra/docker/images.ts';
 import { planDocker } from '../infra/docker/plan.ts';
 import { terraformProgram } from '../infra/docker/program.ts';
 import { deploy, destroy } from '../infra/docker/terraform.ts';

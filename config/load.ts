@@ -18,6 +18,20 @@ const DIRECTORY = join(import.meta.dirname, 'environments');
 /** Flags by dotted path: `{ 'redis.maxmemory': '512mb' }`. Text is read as YAML reads a value. */
 export type Overrides = Readonly<Record<string, unknown>>;
 
+export interface EnvironmentSource {
+  /** Path of a YAML file of the user's own, as it was named; undefined for an environment of the kit. */
+  readonly file?: string;
+  /** Flags over it: `redis.maxmemory=512mb`. */
+  readonly flags: readonly string[];
+}
+
+const SOURCES = new WeakMap<object, EnvironmentSource>();
+
+/** How the user named an environment: for commands in hints. Undefined where it was not loaded here. */
+export function sourceOf(environment: Pick<EnvironmentConfig, 'name'>): EnvironmentSource | undefined {
+  return SOURCES.get(environment);
+}
+
 /** Names of the environments that come with the kit. */
 export function environmentNames(): readonly string[] {
   return readdirSync(DIRECTORY)
@@ -41,6 +55,10 @@ export function loadEnvironment(
     ...environmentOverrides(variables),
     ...flags(overrides),
   ]);
+  SOURCES.set(config, {
+    ...(isPath(nameOrPath) ? { file: nameOrPath } : {}),
+    flags: Object.entries(overrides).map(([name, value]) => `${name}=${value}`),
+  });
   if (!isPath(nameOrPath) && config.name !== nameOrPath) {
     throw new KitError(`'${config.name}' is not the name of its file; allowed: ${nameOrPath}`, {
       code: 'CONFIG_INVALID',

@@ -67,6 +67,12 @@ export function readSecrets(
   return stored && withVariables(stored, variables);
 }
 
+/** In the place of passwords that are not known: no node accepts them. */
+export function unknownSecrets(): EnvironmentSecrets {
+  const draw = () => new Secret(randomBytes(16).toString('hex'));
+  return Object.freeze({ redis: record(REDIS_USERS, draw), sentinel: record(SENTINEL_USERS, draw) });
+}
+
 function withVariables(stored: Stored, variables: Variables): EnvironmentSecrets {
   const pick = (program: 'REDIS' | 'SENTINEL', user: string, kept: string) =>
     new Secret(given(`KIT_${program}_${user.toUpperCase()}_PASSWORD`, variables) ?? kept);

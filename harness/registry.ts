@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { AttachTarget } from '../config/attach.ts';
 import { EXIT, KitError } from '../config/errors.ts';
 import { certificateChecks } from '../infra/certificate-expiry.ts';
+import type { BuildOptions, BuiltImage } from '../infra/docker/build-images.ts';
 import type { BundleReport } from '../infra/docker/bundle.ts';
 import type { DriftFinding } from '../infra/docker/drift.ts';
-import type { BuildOptions, BuiltImage } from '../infra/docker/images.ts';
 import type { LockOptions, LockReport } from '../infra/docker/images-lock.ts';
 import { type DoctorCheck, doctor } from '../infra/doctor.ts';
 import type { Environment } from '../infra/environment.ts';
@@ -133,7 +133,7 @@ export async function findDrift(topology: Topology, stateDir: string): Promise<r
 
 /** Makes the images of the Docker substrate without a registry. */
 export async function buildImages(options: BuildOptions): Promise<readonly BuiltImage[]> {
-  return (await import('../infra/docker/images.ts')).buildImages(options);
+  return (await import('../infra/docker/build-images.ts')).buildImages(options);
 }
 
 /** Resolves the published images to digests and writes them down. */

@@ -42,7 +42,7 @@ export function loaderPassword(secrets: EnvironmentSecrets): Secret {
   return new Secret(createHmac('sha256', key).update(`redis-cache-kit/${LOADER}`).digest('base64url'));
 }
 
-/** Users of a sentinel. */
+/** Users of a sentinel. The exporter has the password that it has on Redis: its password file is one for all targets. */
 export function renderSentinelAcl(secrets: EnvironmentSecrets, version: string): string {
   const rules: Readonly<Record<SentinelUser, string>> = {
     admin: '~* &* +@all',
@@ -58,7 +58,15 @@ export function renderSentinelAcl(secrets: EnvironmentSecrets, version: string):
       'resetchannels &__sentinel__:hello -@all +ping +publish +sentinel|is-master-down-by-addr +client|setname',
     ]),
   };
-  return file(SENTINEL_USERS.map((user) => line(user, secrets.sentinel[user], rules[user])));
+  const exporter = join([
+    'resetchannels -@all +ping +info +sentinel|masters +sentinel|replicas +sentinel|slaves +sentinel|sentinels',
+    '+sentinel|ckquorum +client|setname',
+    since(version, '7.2', '+client|setinfo'),
+  ]);
+  return file([
+    ...SENTINEL_USERS.map((user) => line(user, secrets.sentinel[user], rules[user])),
+    line('exporter', secrets.redis.exporter, exporter),
+  ]);
 }
 
 /**

@@ -104,6 +104,8 @@ export interface Environment extends AsyncDisposable {
   readonly cluster?: ClusterView;
   /** Rendered files of every node, by node id; absent where the kit does not run the servers. */
   rendered?(): Promise<ReadonlyMap<string, RenderedNode>>;
+  /** Files and addresses that a person needs, by purpose: passwords, CA, metrics. The values are places, never secrets. */
+  readonly access?: Readonly<Record<string, string>>;
   /** Log files of the nodes, by node id: absolute paths, for the evidence. */
   readonly logs: ReadonlyMap<string, string>;
 }

@@ -29,6 +29,8 @@ export interface EnvironmentView {
     readonly log: string | null;
   }[];
   readonly departures: readonly string[];
+  /** Files and addresses that a person needs, by purpose; no secret is among them. */
+  readonly access: Readonly<Record<string, string>>;
 }
 
 /** @param settleMs how long what was just started or healed has to be seen by every sentinel */
@@ -61,6 +63,7 @@ export async function environmentView(
       log: environment.logs.get(id) ?? null,
     })),
     departures: environment.departures,
+    access: environment.access ?? {},
   };
 }
 
@@ -92,6 +95,7 @@ export function environmentText(view: EnvironmentView): string {
   return [
     head,
     ...table,
+    ...Object.entries(view.access).map(([purpose, place]) => `${purpose}: ${place}`),
     ...view.departures.map((departure) => `departure: ${departure}`),
     ...view.differences.map((difference) => `differs: ${difference}`),
   ].join('\n');

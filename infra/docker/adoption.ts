@@ -32,9 +32,9 @@ export async function adoptForeign(
 ): Promise<void> {
   if (possession.foreign.length === 0) return;
   const { name, docker: settings } = environment;
-  const found = foreignEnvironment(name, possession);
+  if (adopt === undefined) throw foreignError(environment, possession, { stateDir, verb });
+  const found = foreignEnvironment(environment, possession);
   const foreign = { ...found, isProtected: found.isProtected || settings.protected };
-  if (adopt === undefined) throw foreignError(foreign, stateDir, verb);
   if (foreign.isProtected && dockerSettings().allowAdopt !== name) throw protectedError(name);
   if (!(await adopt(foreign))) {
     throw new KitError(`environment '${name}' was not taken over: the answer was no`, {

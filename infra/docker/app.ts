@@ -2,16 +2,23 @@
  * The CDKTF app: `cdktf` runs it to synthesise environments, one stack each. These are the ones in KIT_STACKS; else the ones in the
  * command line of `cdktf` and those that have passwords already; else all. Refuses an environment of another checkout.
  */
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { App } from 'cdktf';
 import { KitError } from '../../config/errors.ts';
 import { environmentNames, loadEnvironment } from '../../config/load.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
-import { type CdktfCall, cdktfCall, isActing, namesIn } from './cdktf-call.ts';
-import { haveSecrets } from './files.ts';
-import { type EnginePart, foreignEnvironment, foreignError, partsOf, possessionOf } from './possession.ts';
+import { planTopology } from '../topology.ts';
+import { type CdktfCall, cdktfCall, isActing, isDeploying, namesIn } from './cdktf-call.ts';
+import { planDocker } from './plan.ts';
+import { lockEntry, registryOf } from './plugin.ts';
+import { type EnginePart, foreignError, type Possession, partsOf, possessionOf } from './possession.ts';
+import { terraformProgram } from './program.ts';
+import { requireRoom } from './room.ts';
 import { dockerSettings } from './settings.ts';
 import { idsIn, readState } from './state.ts';
 import { addEnvironment } from './synthesis.ts';
+import { haveSecrets } from './values.ts';
 
 const settings = dockerSettings();
 const { stateDir } = settings;
@@ -24,11 +31,26 @@ async function synthesise(): Promise<void> {
   const parts = await partsOnEngine();
   const app = new App();
   for (const environment of environments) {
-    const refusal = await refusalOf(environment, parts);
-    if (refusal !== undefined && actedOn.includes(environment.name)) throw refusal;
+    const isActedOn = actedOn.includes(environment.name);
+    const possession = await possessionIn(environment, parts);
+    const isForeign = possession.foreign.length > 0;
+    const refusal = isForeign ? foreignError(environment, possession, { stateDir }) : undefined;
+    if (refusal !== undefined && isActedOn) throw refusal;
+    if (parts !== undefined && isActedOn && isDeploying(call))
+      await requireRoom(planDocker(planTopology(environment)), possession);
     await addEnvironment(app, environment, settings, refusal && `${refusal.message}. ${refusal.hint}`);
   }
   app.synth();
+  await lockProvider(names.map((name) => join(app.outdir, 'stacks', name)));
+}
+
+/** Without a lock file `cdktf` asks the registry for hashes, although the plugin may be in a local directory. */
+async function lockProvider(dirs: readonly string[]): Promise<void> {
+  const files = dirs.map((dir) => join(dir, '.terraform.lock.hcl')).filter((file) => !existsSync(file));
+  if (files.length === 0) return;
+  const registry = await registryOf(await terraformProgram());
+  if (registry === undefined) return;
+  for (const file of files) writeFileSync(file, lockEntry(registry));
 }
 
 /** Names or YAML files. */
@@ -39,22 +61,20 @@ function environmentsOf(call: CdktfCall | undefined): readonly string[] {
   return names.filter((name) => asked === undefined || asked.includes(name) || haveSecrets(stateDir, name));
 }
 
-/** Empty without an engine; the deploy reports that. */
-async function partsOnEngine(): Promise<readonly EnginePart[]> {
+/** Undefined without an engine; the deploy reports that. */
+async function partsOnEngine(): Promise<readonly EnginePart[] | undefined> {
   return await partsOf().catch((error: unknown) => {
-    if (error instanceof KitError && error.code.startsWith('DOCKER_')) return [];
+    if (error instanceof KitError && error.code.startsWith('DOCKER_')) return undefined;
     throw error;
   });
 }
 
-async function refusalOf(
+async function possessionIn(
   environment: EnvironmentConfig,
-  parts: readonly EnginePart[],
-): Promise<KitError | undefined> {
+  parts: readonly EnginePart[] = [],
+): Promise<Possession> {
   const ids = async () => idsIn(await readState(environment, { stateDir }));
-  const possession = await possessionOf(environment, stateDir, ids, parts);
-  if (possession.foreign.length === 0) return undefined;
-  return foreignError(foreignEnvironment(environment.name, possession), stateDir);
+  return await possessionOf(environment, stateDir, ids, parts);
 }
 
 await synthesise().catch((error: unknown) => {

@@ -12,7 +12,8 @@ import { EXIT, KitError } from '../../config/errors.ts';
 import { runProgram } from '../process.ts';
 import { docker, imageExists } from './engine.ts';
 import { imagesFile, type LocalImages, readLocalImages } from './images.ts';
-import { localPlugin, pluginRoot } from './program.ts';
+import { localPlugin, pluginRoot, registryOf } from './plugin.ts';
+import { terraformProgram } from './program.ts';
 
 const SCHEMA = 'redis-cache-kit/bundle/1';
 const TIMEOUT_MS = 600_000;
@@ -46,7 +47,8 @@ export async function saveBundle(file: string, stateDir: string): Promise<Bundle
   }
   return await inWorkDir(async (work) => {
     await docker(['save', '--output', join(work, 'images.tar'), ...tags], { timeoutMs: TIMEOUT_MS });
-    const found = localPlugin();
+    const registry = await registryHere();
+    const found = localPlugin(registry) ?? localPlugin();
     const plugin = found === undefined ? undefined : relative(pluginRoot(found), found);
     if (found !== undefined && plugin !== undefined) {
       cpSync(found, join(work, 'plugins', plugin), { recursive: true });
@@ -70,15 +72,27 @@ export async function loadBundle(file: string, stateDir: string, home = homedir(
       await docker(['load', '--quiet', '--input', join(work, 'images.tar')], { timeoutMs: TIMEOUT_MS });
     }
     if (manifest.plugin !== undefined) {
-      const target = join(home, '.terraform.d', 'plugins', manifest.plugin);
-      // Other bytes than a lock file remembers break it: a plugin that is there stays.
-      if (!existsSync(target)) cpSync(join(work, 'plugins', manifest.plugin), target, { recursive: true });
+      // The same bytes serve Terraform and OpenTofu, each under the name of its own registry.
+      const registry = await registryHere();
+      const [host = '', ...rest] = manifest.plugin.split('/');
+      const paths = [host, registry ?? host].map((name) => join(name, ...rest));
+      for (const path of new Set(paths)) {
+        const target = join(home, '.terraform.d', 'plugins', path);
+        // Other bytes than a lock file remembers break it: a plugin that is there stays.
+        if (!existsSync(target)) cpSync(join(work, 'plugins', manifest.plugin), target, { recursive: true });
+      }
     }
     const path = imagesFile(stateDir);
     mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
     writeFileSync(path, `${JSON.stringify(manifest.images, null, 2)}\n`);
     return { file, images: tags, plugin: manifest.plugin };
   });
+}
+
+/** Registry of the program that is installed here; undefined where none is yet. */
+async function registryHere(): Promise<string | undefined> {
+  const program = await terraformProgram().catch(() => undefined);
+  return program === undefined ? undefined : await registryOf(program);
 }
 
 function readManifest(path: string, file: string): Manifest {

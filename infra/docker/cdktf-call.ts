@@ -51,6 +51,10 @@ export function namesIn(
 
 export const isActing = (call: CdktfCall | undefined): boolean => ACTING.has(call?.verb ?? '');
 
+/** Whether the call makes what is not there yet. */
+export const isDeploying = (call: CdktfCall | undefined): boolean =>
+  ['deploy', 'apply', 'watch'].includes(call?.verb ?? '');
+
 async function processAt(pid: number): Promise<{ words: readonly string[]; parent: number } | undefined> {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8')

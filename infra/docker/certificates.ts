@@ -3,6 +3,7 @@
  * authority, and when the nodes' certificate ends) is kept beside them in plain PEM.
  */
 import { existsSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { readCertificates } from '../given-certificates.ts';
 import { makeCertificates } from '../tls.ts';
@@ -32,7 +33,7 @@ export async function certificates(plan: DockerPlan, stateDir: string): Promise<
     const kept: Kept = { addresses: certified(plan), notAfter: fresh.notAfter.toISOString(), ...texts };
     writeSecret(madeFile(stateDir, name), `${JSON.stringify(kept)}\n`);
   }
-  writeSecret(join(dir, 'ca.crt'), texts.ca);
+  writeSecret(caFile(stateDir, name), texts.ca);
   writeSecret(join(dir, 'node.crt'), texts.cert);
   return texts;
 }
@@ -46,7 +47,7 @@ export async function certificates(plan: DockerPlan, stateDir: string): Promise<
 export function current(plan: DockerPlan, stateDir: string): TlsTexts | undefined {
   const { name, security } = plan.environment;
   if (security.certificates !== undefined) {
-    const addresses = certified(plan).filter((address) => address !== 'localhost');
+    const addresses = certified(plan).filter((address) => isIP(address) !== 0);
     const { ca, cert, key } = readCertificates(security.certificates, addresses);
     return { ca, cert, key: key.reveal() };
   }
@@ -74,14 +75,18 @@ function readMade(stateDir: string, name: string): Kept | undefined {
   return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Kept) : undefined;
 }
 
-/** From this host every node is reached by its published port, from the others by its own address. */
+/** From this host a node is reached by its published port, from the other nodes by its address, from the exporter by its names too. */
 const certified = ({ nodes }: DockerPlan): readonly string[] => [
   ...['127.0.0.1', 'localhost'],
   ...nodes.map(({ address }) => address.host),
+  ...nodes.flatMap(({ id, container }) => [id, container]),
 ];
+
+/** Where the CA is kept that clients of an environment trust. */
+export const caFile = (stateDir: string, name: string): string => join(tlsDir(stateDir, name), 'ca.crt');
 
 /** The CA that clients of an environment trust, if it has TLS and was rendered. */
 export function clientCa(stateDir: string, name: string): string | undefined {
-  const path = join(tlsDir(stateDir, name), 'ca.crt');
+  const path = caFile(stateDir, name);
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
 }

@@ -4,19 +4,23 @@ import { KitError } from '../../config/errors.ts';
 import { certificateChecks } from '../certificate-expiry.ts';
 import type { DoctorCheck } from '../doctor.ts';
 import { findProgram } from '../process.ts';
-import { engineVersion, imageExists, labelled } from './engine.ts';
+import { engineVersion, imageExists, labelled, tryDocker } from './engine.ts';
 import { chooseImages, type ImageChoice, type ImageSet, ORIGINS } from './images.ts';
 import { LABEL } from './plan.ts';
-import { localPlugin, terraformProgram } from './program.ts';
+import { findPlugin } from './plugin.ts';
+import { terraformProgram } from './program.ts';
 import { PROVIDER_VERSION } from './provider.ts';
+
+const REGISTRY_TIMEOUT_MS = 15_000;
 
 export async function dockerChecks(stateDir: string): Promise<readonly DoctorCheck[]> {
   const engine = await engineCheck();
   const answers = engine.state === 'ok';
+  const terraform = await terraformCheck();
   return [
     engine,
-    await terraformCheck(),
-    pluginCheck(),
+    terraform,
+    ...(terraform.state === 'ok' ? [await pluginCheck()] : []),
     ...(answers ? await imageChecks(stateDir) : []),
     ...(answers ? [await containersCheck()] : []),
     ...certificateChecks(join(stateDir, 'docker')),
@@ -36,23 +40,24 @@ async function engineCheck(): Promise<DoctorCheck> {
 async function terraformCheck(): Promise<DoctorCheck> {
   try {
     const program = await terraformProgram();
-    return ok('terraform', `${program} at ${await findProgram(program)}`);
+    const path = await findProgram(program);
+    if (path !== undefined) return ok('terraform', `${program} at ${path}`);
+    const hint = 'install it, or set TERRAFORM_BINARY_NAME to the program that is installed: terraform, tofu';
+    return fail('terraform', `'${program}', named by TERRAFORM_BINARY_NAME, is not on the path`, hint);
   } catch (error) {
     if (!(error instanceof KitError)) throw error;
     return fail('terraform', error.message, error.hint ?? '');
   }
 }
 
-function pluginCheck(): DoctorCheck {
-  const path = localPlugin();
-  if (path !== undefined) return ok('docker-provider', `${PROVIDER_VERSION} at ${path}`);
-  return {
-    id: 'docker-provider',
-    state: 'warn',
-    found: `${PROVIDER_VERSION} is in no local plugin directory: Terraform asks its registry at the first deploy`,
-    remedy:
-      'where no registry answers: kit bundle save FILE on a connected machine, kit bundle load FILE here',
-  };
+/** Asks the registry where no local directory has the plugin: a promise that it does not keep would cost a deploy. */
+async function pluginCheck(): Promise<DoctorCheck> {
+  const id = 'docker-provider';
+  const { program, registry = 'no registry', from, path } = await findPlugin();
+  if (from === 'local') return ok(id, `${PROVIDER_VERSION} at ${path}`);
+  if (from === 'registry') return ok(id, `${PROVIDER_VERSION} from ${registry}, which has it`);
+  const found = `${PROVIDER_VERSION} is in no local plugin directory of ${program}, and ${registry} does not give it`;
+  return fail(id, found, 'kit bundle save FILE on a connected machine, kit bundle load FILE here');
 }
 
 async function imageChecks(stateDir: string): Promise<readonly DoctorCheck[]> {
@@ -72,22 +77,46 @@ function originCheck({ origin }: ImageSet): DoctorCheck {
 
 async function imagesHere({ redis, exporter, commander }: ImageSet): Promise<readonly DoctorCheck[]> {
   return Promise.all(
-    Object.entries({ redis, exporter, commander }).map(async ([role, choice]): Promise<DoctorCheck> => {
-      const id = `image-${role}`;
-      const name = nameOf(choice);
-      if (await imageExists(name)) return ok(id, name);
-      if (choice.kind === 'local') return fail(id, `${name} is not on this engine`, 'kit images build');
-      return {
-        id,
-        state: 'warn',
-        found: `${name} is not here yet: the first deploy gets it from the registry`,
-        remedy: 'where no registry answers: kit images build',
-      };
-    }),
+    Object.entries({ redis, exporter, commander }).map(([role, choice]) =>
+      imageCheck(`image-${role}`, choice),
+    ),
   );
 }
 
-const nameOf = (choice: ImageChoice): string => (choice.kind === 'published' ? choice.reference : choice.tag);
+async function imageCheck(id: string, choice: ImageChoice): Promise<DoctorCheck> {
+  const name = choice.kind === 'published' ? choice.reference : choice.tag;
+  if (await imageExists(name)) return ok(id, name);
+  if (choice.kind === 'local') return fail(id, `${name} is not on this engine`, 'kit images build');
+  const source = choice.kind === 'published' ? choice.reference : choice.base;
+  const how = choice.kind === 'published' ? '' : `, made from ${source}`;
+  if (choice.kind === 'dockerfile' && (await imageExists(source)))
+    return ok(id, `${name}${how}, at the first deploy`);
+  const answer = await askRegistry(source);
+  if (answer === undefined) return ok(id, `${name}${how}: from its registry at the first deploy`);
+  return fail(
+    id,
+    `${name} is not on this engine${how}, and no registry gives it: ${answer}`,
+    'kit images build',
+  );
+}
+
+/** Why an image cannot be had; undefined where it can. As the user whom the engine's command line has logged in. */
+async function askRegistry(reference: string): Promise<string | undefined> {
+  const ask = (flags: readonly string[]) =>
+    tryDocker(['manifest', 'inspect', ...flags, reference], { timeoutMs: REGISTRY_TIMEOUT_MS });
+  try {
+    const record = await ask([]);
+    if (record.exitCode === 0) return undefined;
+    // The engine may be told to speak plain HTTP with it, as it does by itself with one on the loopback address.
+    const plain = /http response to https|certificate/i.test(record.stderr)
+      ? await ask(['--insecure'])
+      : record;
+    return plain.exitCode === 0 ? undefined : (plain.stderr.trim().split('\n').at(-1) ?? '');
+  } catch (error) {
+    if (!(error instanceof KitError)) throw error;
+    return error.message;
+  }
+}
 
 async function containersCheck(): Promise<DoctorCheck> {
   const names = await labelled('container', LABEL.environment);

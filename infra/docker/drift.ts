@@ -19,12 +19,13 @@ import {
   servicesOf,
   volumesOf,
 } from './plan.ts';
-import { idsIn, readState } from './state.ts';
+import { idsIn, readState, type State, stateAttributes } from './state.ts';
 
 export type NextApply =
   /** It mends it by itself. */
   | 'creates it'
   | 'replaces it'
+  | 'fills it again'
   | 'updates it in place'
   /** Terraform does not see it: the remedy does. */
   | 'leaves it as it is'
@@ -47,7 +48,7 @@ export interface DriftFinding {
 export async function findDrift(plan: DockerPlan, stateDir: string): Promise<readonly DriftFinding[]> {
   const label = `${LABEL.environment}=${plan.environment.name}`;
   const services = servicesOf(plan);
-  const { hashes, sums } = renderHashes(plan, chooseImages(stateDir).facts, stateDir);
+  const { hashes, sums, archiveSha256 } = renderHashes(plan, chooseImages(stateDir).facts, stateDir);
   const [found, labels, images, networks, volumes, containers, files, state] = await Promise.all([
     inspectContainers([...services, plan.init, plan.ready].map(({ container }) => container)),
     labelled('container', label),
@@ -58,6 +59,7 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
     configurationFiles(plan, sums),
     readState(plan.environment, { stateDir }),
   ]);
+  const isRefilled = deployedArchive(state) !== archiveSha256;
   const owned = idsIn(state);
   const perContainer = services.flatMap((service) => {
     const facts = found.get(service.container);
@@ -86,10 +88,31 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
     ...perContainer,
     ...shortLived.map((name) => missing('container', name)),
     ...surplus.map(tooMany),
-    ...files,
+    ...files.map((finding) => (isRefilled ? { ...finding, ...REFILLED } : finding)),
+    ...(isRefilled && found.has(plan.init.container) ? [otherArchive(plan)] : []),
     ...certificateRow(plan, stateDir),
   ];
 }
+
+/** Hash of the files that the configuration volumes were filled with; undefined where nothing is deployed. */
+function deployedArchive(state: State): string | undefined {
+  const upload = stateAttributes(state, 'docker_container', 'configuration_init')?.upload as
+    | readonly { readonly source_hash?: string }[]
+    | undefined;
+  return upload?.[0]?.source_hash;
+}
+
+/** A setting or a password has changed: the next deploy fills every configuration volume, by hand changed or not. */
+const REFILLED = { nextApply: 'fills it again', remedy: '' } as const;
+
+const otherArchive = ({ init }: DockerPlan): DriftFinding => ({
+  what: init.container,
+  kind: 'configuration',
+  found: 'filled the volumes with the files of the last deploy',
+  expected: 'with those of the configuration and passwords of today',
+  nextApply: 'replaces it',
+  remedy: '',
+});
 
 interface Expectation {
   readonly service: PlannedContainer;
@@ -113,8 +136,10 @@ export function compare(facts: ContainerFacts, expectation: Expectation): readon
     ...networkRows(facts, expectation),
     ...settingRows(facts, expectation),
   ];
-  return rows
-    .filter(([, found, expected]) => found !== expected)
+  const different = rows.filter(([, found, expected]) => found !== expected);
+  const isReplaced = different.some(([, , , nextApply]) => nextApply === 'replaces it');
+  return different
+    .map((row) => (isReplaced && endsWithContainer(row) ? asReplaced(row) : row))
     .map(([kind, found, expected, nextApply, remedy = '']) => ({
       ...{ what: container, kind, found, expected },
       ...(expectation.deployed
@@ -122,6 +147,11 @@ export function compare(facts: ContainerFacts, expectation: Expectation): readon
         : { nextApply: 'fails, the name is taken', remedy: `docker rm -f ${container}, then deploy` }),
     }));
 }
+
+/** A container that is replaced for another reason loses the differences that Terraform does not see. */
+const endsWithContainer = ([, , , nextApply]: Row): boolean => nextApply === 'leaves it as it is';
+
+const asReplaced = ([kind, found, expected]: Row): Row => [kind, found, expected, 'replaces it'];
 
 function stateRows({ State }: ContainerFacts, { service: { container } }: Expectation): readonly Row[] {
   if (State.Status === 'paused') {

@@ -15,6 +15,8 @@ import {
   type NodeStatus,
   type RenderedNode,
 } from '../environment.ts';
+import { masterOf } from '../role-state.ts';
+import { lookAtRoles } from '../roles.ts';
 import type { Topology } from '../topology.ts';
 import { type ContainerFacts, inspectContainers } from './engine.ts';
 import { disconnectNode, killNode, partitionNodes, pauseNode, startNode } from './faults.ts';
@@ -27,6 +29,7 @@ export interface DockerEnvironmentOptions {
   readonly ca: string | undefined;
   readonly provenance: Readonly<Record<string, string>>;
   readonly departures: readonly string[];
+  readonly access: Readonly<Record<string, string>>;
   /** For helpers: an image with busybox. */
   readonly helperImage: string;
   readonly logDir: string;
@@ -45,6 +48,7 @@ export class DockerEnvironment implements Environment {
   readonly provenance: Readonly<Record<string, string>>;
   readonly departures: readonly string[];
   readonly gateway: string;
+  readonly access: Readonly<Record<string, string>>;
   readonly cluster?: ClusterView;
   readonly #options: DockerEnvironmentOptions;
   readonly #admin: AdminConnections;
@@ -65,6 +69,7 @@ export class DockerEnvironment implements Environment {
     this.endpoints = endpointsOf(plan, options.secrets, options.ca);
     this.provenance = options.provenance;
     this.departures = options.departures;
+    this.access = options.access;
     const cluster = clusterView(this);
     if (cluster !== undefined) this.cluster = cluster;
     this.capabilities = {
@@ -114,23 +119,12 @@ export class DockerEnvironment implements Environment {
   }
 
   async masterId(): Promise<string | undefined> {
-    if (this.cluster !== undefined) return undefined;
-    const status = await this.status();
-    const running = new Set(status.filter(({ state }) => state === 'running').map(({ id }) => id));
-    const roles = await Promise.all(
-      this.topology.redis
-        .filter(({ id }) => running.has(id))
-        .map(async ({ id }) => {
-          const ask = async () => (await this.admin(id)).call('ROLE');
-          // A sentinel that reconfigures a node closes its connections, this handle's too: asked once more.
-          const role = await ask()
-            .catch(ask)
-            .catch(() => undefined);
-          return Array.isArray(role) && String(role[0]) === 'master' ? id : undefined;
-        }),
-    );
-    const masters = roles.filter((id) => id !== undefined);
-    return masters.length === 1 ? masters[0] : undefined;
+    return this.cluster === undefined ? masterOf(await lookAtRoles(this)) : undefined;
+  }
+
+  /** Closes the admin connection of a node: the next `admin` opens a new one. */
+  reconnect(nodeId: string): void {
+    this.#admin.drop(nodeId);
   }
 
   /** The engine keeps the logs: every look writes them out as they are now. */

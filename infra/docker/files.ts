@@ -4,30 +4,30 @@
  *
  * plan + secrets + images ─▶ texts (pure renderers) ─▶ `<state>/docker/<environment>/files/<node>/…` and `files.tar`
  */
-import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { type EnvironmentSecrets, loadSecrets, secretsFile } from '../../config/secrets.ts';
+import type { EnvironmentSecrets } from '../../config/secrets.ts';
 import { LOADER, loaderPassword, renderRedisAcl, renderSentinelAcl } from '../acl.ts';
 import { NODES_FILE, redisNodeId, renderClusterNodes } from '../cluster-nodes.ts';
 import type { RenderedNode } from '../environment.ts';
 import { functionLibrary, LIBRARY_FILE } from '../functions.ts';
 import { type BinaryFacts, renderRedisConf } from '../redis-conf.ts';
 import { renderAcquaintances, renderSentinelConf } from '../sentinel-conf.ts';
-import type { Address, TopologyNode } from '../topology.ts';
+import type { TopologyNode } from '../topology.ts';
 import { tarOf } from './archive.ts';
 import { certificates, current, type TlsTexts } from './certificates.ts';
-import { NODE_IMAGE_DIR } from './images.ts';
-import type { DockerPlan, PlannedNode } from './plan.ts';
-import { environmentDir, kept, writeSecret } from './state-files.ts';
+import { commanderTexts, exporterTexts } from './observability-files.ts';
+import { bootstrapOf, type DockerPlan, type PlannedNode, TLS_PATHS } from './plan.ts';
+import { environmentDir, writeSecret } from './state-files.ts';
+import { drawValues, type EnvironmentValues, readValues } from './values.ts';
 
 export { environmentDir } from './state-files.ts';
 
 const PROJECT = join(import.meta.dirname, '../..');
 const CONF_OF = { redis: 'redis.conf', sentinel: 'sentinel.conf' } as const;
 const USERS = 'users.acl';
-const TLS_PATHS = { ca: '/kit/tls/ca.crt', cert: '/kit/tls/node.crt', key: '/kit/tls/node.key' };
 
 /** All configuration volumes in one tar file: a folder each. */
 export interface Archive {
@@ -43,21 +43,6 @@ export interface RenderedFiles {
   readonly departures: readonly string[];
 }
 
-/** Secrets of their own: a local environment of the same name is another environment. */
-export const dockerSecrets = (stateDir: string, name: string): EnvironmentSecrets =>
-  loadSecrets(name, join(stateDir, 'docker'));
-
-/** Whether an environment has passwords already: it was deployed from here, or at least synthesised. */
-export const haveSecrets = (stateDir: string, name: string): boolean =>
-  existsSync(secretsFile(name, join(stateDir, 'docker')));
-
-/** Login of Redis Commander; made once. */
-export function commanderPassword(stateDir: string, name: string): string {
-  return kept(join(environmentDir(stateDir, name), 'commander.password'), () =>
-    randomBytes(18).toString('base64url'),
-  );
-}
-
 /** Renders and writes. The same plan, secrets and images give the same files. */
 export async function renderFiles(
   plan: DockerPlan,
@@ -65,11 +50,10 @@ export async function renderFiles(
   stateDir: string,
 ): Promise<RenderedFiles> {
   const tls = plan.environment.security.tls ? await certificates(plan, stateDir) : undefined;
-  const { texts, departures } = renderTexts(plan, facts, stateDir, tls);
+  const values = drawValues(stateDir, plan.environment.name);
+  const { texts, departures } = renderTexts(plan, { facts, tls, values });
   const dir = environmentDir(stateDir, plan.environment.name);
-  const files = [...texts].flatMap(([volume, entries]) =>
-    [...entries].map(([path, text]) => ({ path: `${volume}/${path}`, text })),
-  );
+  const files = filesOf(texts);
   for (const { path, text } of files) writeSecret(join(dir, 'files', path), text);
   const archive = tarOf(files);
   const source = join(dir, 'files.tar');
@@ -77,7 +61,7 @@ export async function renderFiles(
   return { archive: { source, sha256: sha256(archive) }, hashes: hashesOf(texts), departures };
 }
 
-/** What the containers and their volumes carry as they were deployed: as `renderFiles`, without writing and without new certificates. */
+/** Hashes of the files as they were deployed: as `renderFiles`, without writing, new passwords and new certificates. */
 export function renderHashes(
   plan: DockerPlan,
   facts: BinaryFacts,
@@ -85,14 +69,17 @@ export function renderHashes(
 ): Omit<RenderedFiles, 'archive'> & {
   /** By volume and path. */
   readonly sums: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  readonly archiveSha256: string;
 } {
   const tls = plan.environment.security.tls ? (current(plan, stateDir) ?? UNMADE) : undefined;
-  const { texts, departures } = renderTexts(plan, facts, stateDir, tls);
+  const values = readValues(stateDir, plan.environment.name);
+  const { texts, departures } = renderTexts(plan, { facts, tls, values });
   const sums = [...texts].map(
     ([volume, entries]) =>
       [volume, new Map([...entries].map(([path, text]) => [path, sha256(text)]))] as const,
   );
-  return { hashes: hashesOf(texts), sums: new Map(sums), departures };
+  const archiveSha256 = sha256(tarOf(filesOf(texts)));
+  return { hashes: hashesOf(texts), sums: new Map(sums), archiveSha256, departures };
 }
 
 /** The configuration and the users of every node as they were deployed, by node id. */
@@ -102,7 +89,7 @@ export function renderNodes(
   stateDir: string,
 ): ReadonlyMap<string, RenderedNode> {
   const tls = plan.environment.security.tls ? (current(plan, stateDir) ?? UNMADE) : undefined;
-  const input = { facts, secrets: dockerSecrets(stateDir, plan.environment.name), tls, stateDir };
+  const input = { facts, tls, values: readValues(stateDir, plan.environment.name) };
   return new Map(
     plan.nodes.map((planned) => {
       const { texts } = nodeTexts(plan, planned, input);
@@ -115,40 +102,41 @@ export function renderNodes(
 /** In the place of certificates that the next deploy makes: equal to none. */
 const UNMADE: TlsTexts = { ca: '', cert: '', key: '' };
 
+/** As the archive has them: a folder per volume. */
+const filesOf = (texts: Texts) =>
+  [...texts].flatMap(([volume, entries]) =>
+    [...entries].map(([path, text]) => ({ path: `${volume}/${path}`, text })),
+  );
+
 type Texts = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+interface RenderInput {
+  readonly facts: BinaryFacts;
+  readonly tls: TlsTexts | undefined;
+  readonly values: EnvironmentValues;
+}
 
 function renderTexts(
   plan: DockerPlan,
-  facts: BinaryFacts,
-  stateDir: string,
-  tls: TlsTexts | undefined,
+  input: RenderInput,
 ): { readonly texts: Texts; readonly departures: readonly string[] } {
-  const { name } = plan.environment;
-  const secrets = dockerSecrets(stateDir, name);
+  const { tls, values } = input;
+  const { secrets } = values;
   const departures = new Set<string>();
   const texts = new Map<string, ReadonlyMap<string, string>>();
   for (const node of plan.nodes) {
-    const rendered = nodeTexts(plan, node, { facts, secrets, tls, stateDir });
+    const rendered = nodeTexts(plan, node, input);
     for (const departure of rendered.departures) departures.add(departure);
     texts.set(node.configVolume, rendered.texts);
   }
   texts.set(plan.ready.configVolume, readyTexts(plan, secrets, tls));
   texts.set(plan.exporter.configVolume, exporterTexts(plan, secrets, tls));
-  texts.set(
-    plan.commander.configVolume,
-    commanderTexts(plan, secrets, tls, commanderPassword(stateDir, name)),
-  );
+  texts.set(plan.commander.configVolume, commanderTexts(plan, values, tls));
   return { texts, departures: [...departures] };
 }
 
-interface NodeInput {
-  readonly facts: BinaryFacts;
-  readonly secrets: EnvironmentSecrets;
-  readonly tls: TlsTexts | undefined;
-  readonly stateDir: string;
-}
-
-function nodeTexts(plan: DockerPlan, planned: PlannedNode, { facts, secrets, tls, stateDir }: NodeInput) {
+function nodeTexts(plan: DockerPlan, planned: PlannedNode, { facts, tls, values }: RenderInput) {
+  const { secrets } = values;
   const { topology, environment, placement } = plan;
   const { node } = planned;
   const common = {
@@ -185,7 +173,7 @@ function nodeTexts(plan: DockerPlan, planned: PlannedNode, { facts, secrets, tls
     [CONF_OF[node.role], conf],
     [USERS, acl],
     ['node.env', nodeEnv(plan, planned, tls)],
-    ...introductionTexts(plan, node, stateDir),
+    ...introductionTexts(plan, node, values),
     ...authTexts(plan, secrets),
     ...tlsTexts(tls),
   ]);
@@ -201,18 +189,16 @@ function listenEverywhere(conf: string): string {
 function introductionTexts(
   plan: DockerPlan,
   node: TopologyNode,
-  stateDir: string,
+  { idSeed }: EnvironmentValues,
 ): readonly (readonly [string, string])[] {
-  const { topology, placement, environment } = plan;
-  const drawn = (name: string) =>
-    kept(join(environmentDir(stateDir, environment.name), name), () => randomBytes(20).toString('hex'));
+  const { topology, placement } = plan;
   if (node.role === 'sentinel') {
     const master = bootstrapOf(plan).address;
-    const idOf = (nodeId: string) => redisNodeId(drawn('sentinels-id'), nodeId);
+    const idOf = (nodeId: string) => redisNodeId(idSeed('sentinels-id'), nodeId);
     return [['acquaintances.conf', renderAcquaintances({ topology, placement, node, master, idOf })]];
   }
   if (node.shard === undefined) return [];
-  const clusterId = drawn('cluster-id');
+  const clusterId = idSeed('cluster-id');
   return [[NODES_FILE, renderClusterNodes({ topology, placement, clusterId, node })]];
 }
 
@@ -301,64 +287,6 @@ function readyTexts(plan: DockerPlan, secrets: EnvironmentSecrets, tls: TlsTexts
   ]);
 }
 
-/** `/metrics` follows the master (of a cluster: it is the first node's); `/scrape?target=redis://…` takes any node (user exporter) or sentinel (user app). */
-function exporterTexts(plan: DockerPlan, secrets: EnvironmentSecrets, tls: TlsTexts | undefined) {
-  const scheme = tls === undefined ? 'redis' : 'rediss';
-  const url = (user: string, { host, port }: Address) => `${scheme}://${user}@${host}:${port}`;
-  const passwords = plan.nodes.map(({ node, address }) =>
-    node.role === 'redis'
-      ? [url('exporter', address), secrets.redis.exporter.reveal()]
-      : [url('app', address), secrets.sentinel.app.reveal()],
-  );
-  const sentinels = plan.nodes.filter(({ node }) => node.role === 'sentinel');
-  const env = [
-    `SCHEME='${scheme}'`,
-    `BOOTSTRAP='${bootstrapOf(plan).address.host}:${bootstrapOf(plan).address.port}'`,
-    `SENTINELS='${sentinels.map(({ address }) => `${address.host}:${address.port}`).join(' ')}'`,
-    `TLS_ARGS='${tls === undefined ? '' : `--tls-ca-cert-file=${TLS_PATHS.ca}`}'`,
-  ];
-  return new Map([
-    ['exporter.sh', readFileSync(join(NODE_IMAGE_DIR, 'exporter.sh'), 'utf8')],
-    ['exporter.env', `${env.join('\n')}\n`],
-    ['passwords.json', `${JSON.stringify(Object.fromEntries(passwords), null, 2)}\n`],
-    ...(tls === undefined ? [] : [['tls/ca.crt', tls.ca] as const]),
-  ]);
-}
-
-function commanderTexts(
-  plan: DockerPlan,
-  secrets: EnvironmentSecrets,
-  tls: TlsTexts | undefined,
-  password: string,
-): Map<string, string> {
-  const sentinels = plan.nodes.filter(({ node }) => node.role === 'sentinel');
-  const tlsOption = tls === undefined ? false : { ca: tls.ca };
-  const user = { username: 'app', password: secrets.redis.app.reveal(), tls: tlsOption, dbIndex: 0 };
-  const first = bootstrapOf(plan).address;
-  const nodes = plan.nodes.map(({ address }) => address);
-  const cluster = plan.environment.topology.kind === 'cluster';
-  const connection = cluster
-    ? { label: plan.environment.name, isCluster: true, clusters: nodes, ...user }
-    : sentinels.length === 0
-      ? { label: plan.environment.name, host: first.host, port: first.port, ...user }
-      : {
-          label: plan.environment.name,
-          sentinels: sentinels.map(({ address }) => address),
-          sentinelName: plan.environment.topology.serviceName,
-          sentinelUsername: 'app',
-          sentinelPassword: secrets.sentinel.app.reveal(),
-          sentinelTLS: tlsOption,
-          ...user,
-        };
-  const config = {
-    noSave: true,
-    noLogData: true,
-    server: { address: '0.0.0.0', port: 8081, httpAuth: { username: 'admin', password } },
-    connections: [connection],
-  };
-  return new Map([['local.json', `${JSON.stringify(config, null, 2)}\n`]]);
-}
-
 function hashesOf(texts: Texts): ReadonlyMap<string, string> {
   return new Map(
     [...texts].map(([volume, entries]) => {
@@ -371,9 +299,3 @@ function hashesOf(texts: Texts): ReadonlyMap<string, string> {
 const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
 
 const base = (name: string): string => readFileSync(join(PROJECT, name), 'utf8');
-
-function bootstrapOf(plan: DockerPlan): PlannedNode {
-  const found = plan.nodes.find(({ node }) => node.role === 'redis' && node.bootstrapMaster);
-  if (found === undefined) throw new Error('a topology has a bootstrap master');
-  return found;
-}

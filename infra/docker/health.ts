@@ -1,5 +1,6 @@
 /** When nodes answer, and when an environment is whole, asked of the nodes themselves through their published ports. */
 import type { Environment } from '../environment.ts';
+import { settleRoles } from '../roles.ts';
 import { until } from '../wait.ts';
 
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -13,21 +14,49 @@ export async function awaitAnswer(environment: Environment, nodeId: string): Pro
   });
 }
 
-/** One master, every replica linked to it, every sentinel of that mind, and as many good replicas as writes need; a cluster: `cluster.ts`. */
-export async function awaitWhole(environment: Environment, signal?: AbortSignal): Promise<void> {
-  const what = `'${environment.name}' to be whole`;
-  await until({ what, timeoutMs: WHOLE_TIMEOUT_MS, intervalMs: 50, signal }, () => missing(environment));
+export interface WholeOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly progress?: ((line: string) => void) | undefined;
 }
 
-async function missing(environment: Environment): Promise<string | undefined> {
+/** Failovers in a row, such as a second one by a sentinel with an old view of the new master. */
+const MAX_FAILOVERS = 3;
+
+/**
+ * Waits until one node is master by the sentinels' word and its own, every replica is linked to it, every sentinel agrees and
+ * sees the others, and writes have as many good replicas as they need; a cluster: `cluster.ts`. A failover in between
+ * starts the wait again.
+ *
+ * @throws KitError `ROLES_UNSETTLED`, `NOT_HEALTHY`
+ */
+export async function awaitWhole(environment: Environment, options: WholeOptions = {}): Promise<void> {
+  const { cluster } = environment;
+  if (cluster !== undefined) return await awaitNone(environment, options, () => cluster.missing());
+  for (let attempt = 1; ; attempt += 1) {
+    const master = await settleRoles(environment, options);
+    try {
+      return await awaitNone(environment, options, () => missing(environment, master));
+    } catch (error) {
+      if (attempt === MAX_FAILOVERS || (await environment.masterId()) === master) throw error;
+    }
+  }
+}
+
+function awaitNone(
+  environment: Environment,
+  { signal }: WholeOptions,
+  look: () => Promise<string | undefined>,
+): Promise<void> {
+  const what = `'${environment.name}' to be healthy`;
+  return until({ what, timeoutMs: WHOLE_TIMEOUT_MS, intervalMs: 50, signal }, look);
+}
+
+async function missing(environment: Environment, master: string): Promise<string | undefined> {
   const { redis, sentinels, environment: config } = environment.topology;
-  if (environment.cluster !== undefined) return environment.cluster.missing();
-  const masterId = await environment.masterId();
-  if (masterId === undefined) return 'not exactly one node says that it is master';
   for (const { id } of redis) {
     const info = String(await (await environment.admin(id)).call('INFO', 'replication'));
-    if (id !== masterId && !/^master_link_status:up/m.test(info)) return `${id} has no link to its master`;
-    if (id !== masterId || config.redis.minReplicasToWrite === 0) continue;
+    if (id !== master && !/^master_link_status:up/m.test(info)) return `${id} has no link to its master`;
+    if (id !== master || config.redis.minReplicasToWrite === 0) continue;
     const good = Number(/^min_slaves_good_slaves:(\d+)/m.exec(info)?.[1] ?? 0);
     if (good < config.redis.minReplicasToWrite) return `${id} counts ${good} good replicas`;
   }

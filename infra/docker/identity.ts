@@ -24,9 +24,7 @@ export interface Owner {
   readonly place: string;
 }
 
-interface Deployed {
-  readonly docker: Pick<EnvironmentConfig['docker'], 'backend'>;
-}
+type Deployed = { readonly docker: Pick<EnvironmentConfig['docker'], 'backend'> };
 
 /** The identity for a deploy; made where there is none yet. @throws KitError `OWNER_INVALID`, `STATE_UNREADABLE` */
 export function ownerOf({ docker }: Deployed, stateDir: string): Owner {

@@ -5,15 +5,14 @@
  * registry is asked. A tag is the hash of what went in: an image that exists is never built again.
  */
 
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import { chmod, copyFile, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EXIT, KitError } from '../../config/errors.ts';
-import { runProgram } from '../process.ts';
+import { KitError } from '../../config/errors.ts';
 import type { BinaryFacts } from '../redis-conf.ts';
-import { importRootImage, inputsHash, type PinnedPackage, resolvePackages } from './base-image.ts';
-import { docker, imageExists } from './engine.ts';
-import { type ImageRole, publishedImages } from './published.ts';
+import { inputsHash } from './base-image.ts';
+import { docker } from './engine.ts';
+import { publishedImages } from './published.ts';
 import { dockerSettings } from './settings.ts';
 
 /** How a container gets its image. */
@@ -50,14 +49,9 @@ export interface LocalImages {
   readonly facts: BinaryFacts;
 }
 
-const PROJECT = join(import.meta.dirname, '../..');
 /** What the Redis image adds to its base. */
 export const NODE_IMAGE_DIR = join(import.meta.dirname, 'image');
-const REPOSITORY = 'redis-cache-kit';
-
-const REDIS_PACKAGES = ['redis-tools', 'busybox-static'];
-/** Libraries of the `node` binary that npm installs. */
-const NODE_PACKAGES = ['libc6', 'libstdc++6', 'libgcc-s1', 'libatomic1', 'busybox-static'];
+export const REPOSITORY = 'redis-cache-kit';
 
 export const imagesFile = (stateDir: string): string => join(stateDir, 'docker', 'images.json');
 
@@ -85,150 +79,10 @@ export function chooseImages(stateDir: string): ImageSet {
   };
 }
 
-function nodeImageHash(base: string): string {
+/** Hash of a base and the files that the Redis image adds to it: the tag. */
+export function nodeImageHash(base: string): string {
   const files = ['Dockerfile', 'node.sh'].map((name) => readFileSync(join(NODE_IMAGE_DIR, name)));
   return inputsHash([base, ...files]);
-}
-
-export interface BuildOptions {
-  readonly stateDir: string;
-  readonly progress?: (line: string) => void;
-  readonly signal?: AbortSignal;
-}
-
-export interface BuiltImage {
-  readonly role: ImageRole;
-  readonly tag: string;
-  readonly built: boolean;
-  readonly tookMs: number;
-}
-
-/** Makes every image from the distribution's, Go's and npm's packages; what exists stays. */
-export async function buildImages(options: BuildOptions): Promise<readonly BuiltImage[]> {
-  const redis = await timed('redis', buildRedis, options);
-  const exporter = await timed('exporter', buildExporter, options);
-  const commander = await timed('commander', buildCommander, options);
-  const local: LocalImages = {
-    redis: redis.tag,
-    exporter: exporter.tag,
-    commander: commander.tag,
-    facts: await probeFacts(redis.tag),
-  };
-  const path = imagesFile(options.stateDir);
-  await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
-  await writeFile(path, `${JSON.stringify(local, null, 2)}\n`);
-  return [redis, exporter, commander];
-}
-
-async function timed(
-  role: ImageRole,
-  build: (options: BuildOptions) => Promise<{ tag: string; built: boolean }>,
-  options: BuildOptions,
-): Promise<BuiltImage> {
-  const started = performance.now();
-  options.progress?.(`image ${role}`);
-  const { tag, built } = await build(options);
-  return { role, tag, built, tookMs: Math.round(performance.now() - started) };
-}
-
-async function once(tag: string, build: () => Promise<void>): Promise<{ tag: string; built: boolean }> {
-  if (await imageExists(tag)) return { tag, built: false };
-  await build();
-  return { tag, built: true };
-}
-
-const packageInputs = (packages: readonly PinnedPackage[]): string =>
-  packages.map(({ name, version }) => `${name}=${version}`).join('\n');
-
-/** Of the recipe itself: changing how a tree is made changes every tag. */
-const recipe = (): Buffer => readFileSync(join(import.meta.dirname, 'base-image.ts'));
-
-async function buildRedis({ signal }: BuildOptions): Promise<{ tag: string; built: boolean }> {
-  const packages = await resolvePackages(REDIS_PACKAGES);
-  const base = `${REPOSITORY}/base-redis:${inputsHash([recipe(), packageInputs(packages)])}`;
-  const tag = `${REPOSITORY}/redis:${nodeImageHash(base)}`;
-  return await once(tag, async () => {
-    await once(base, async () => {
-      const furnish = async (root: string) => {
-        // redis-tools carries the one binary of all its programs; argv[0] decides which it is.
-        await runProgram({
-          command: 'ln',
-          args: ['-sf', 'redis-check-rdb', join(root, 'usr/bin/redis-server')],
-        });
-      };
-      await importRootImage({ tag: base, packages, furnish }, signal);
-    });
-    await docker(
-      ['build', '--quiet', '--build-arg', `BASE=${base}`, '--tag', tag, NODE_IMAGE_DIR],
-      signal === undefined ? { timeoutMs: 300_000 } : { timeoutMs: 300_000, signal },
-    );
-  });
-}
-
-async function buildExporter({ signal }: BuildOptions): Promise<{ tag: string; built: boolean }> {
-  const packages = await resolvePackages(['busybox-static']);
-  const tools = join(PROJECT, 'tools');
-  const lock = ['go.mod', 'go.sum'].map((name) => readFileSync(join(tools, name)));
-  const tag = `${REPOSITORY}/exporter:${inputsHash([recipe(), packageInputs(packages), ...lock])}`;
-  const furnish = async (root: string) => {
-    const output = join(root, 'redis_exporter');
-    const args = [
-      'build',
-      '-trimpath',
-      '-ldflags=-s -w',
-      '-o',
-      output,
-      'github.com/oliver006/redis_exporter',
-    ];
-    await must('go', args, { cwd: tools, env: { CGO_ENABLED: '0' } }, 'install Go 1.26');
-  };
-  const changes = ['ENTRYPOINT ["/redis_exporter"]', 'USER 999:999'];
-  return await once(tag, () => importRootImage({ tag, packages, changes, furnish }, signal));
-}
-
-async function buildCommander({ signal }: BuildOptions): Promise<{ tag: string; built: boolean }> {
-  const packages = await resolvePackages(NODE_PACKAGES);
-  const source = join(PROJECT, 'tools', 'redis-commander');
-  const lock = ['package.json', 'package-lock.json'].map((name) => readFileSync(join(source, name)));
-  const node = realpathSync(process.execPath);
-  const tag = `${REPOSITORY}/commander:${inputsHash([recipe(), packageInputs(packages), process.version, ...lock])}`;
-  const furnish = async (root: string) => {
-    const staging = join(root, 'srv');
-    await cp(source, staging, { recursive: true });
-    const args = ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'];
-    await must(
-      'npm',
-      args,
-      { cwd: staging },
-      'npm must reach its registry once: then `kit bundle save` carries the image',
-    );
-    // As in the published image: /redis-commander is the package, its dependencies one level above are found as well.
-    await runProgram({ command: 'mv', args: [join(staging, 'node_modules'), join(root, 'node_modules')] });
-    await runProgram({
-      command: 'ln',
-      args: ['-s', 'node_modules/redis-commander', join(root, 'redis-commander')],
-    });
-    await copyFile(node, join(root, 'usr/bin/node'));
-    await chmod(join(root, 'usr/bin/node'), 0o755);
-  };
-  const changes = ['USER 999:999', 'WORKDIR /redis-commander'];
-  return await once(tag, () => importRootImage({ tag, packages, changes, furnish }, signal));
-}
-
-async function must(
-  command: string,
-  args: readonly string[],
-  where: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
-  hint: string,
-): Promise<void> {
-  const record = await runProgram({ command, args, timeoutMs: 600_000, ...where });
-  if (record.exitCode === 0) return;
-  throw new KitError(`${command} ${args[0]} failed: ${record.stderr.trim().split('\n').at(-1) ?? ''}`, {
-    code: 'IMAGE_BUILD_FAILED',
-    where: where.cwd,
-    hint,
-    exitCode: EXIT.NO_GO,
-  });
 }
 
 /** Asks the image's own redis-server. `activedefrag yes` is fatal on a build with the system's allocator. */

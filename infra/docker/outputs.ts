@@ -1,6 +1,7 @@
 /** What a deployed environment tells a client or the harness: where everything is, never a secret. Pure. */
 import { type ClientEndpoints, MODE_OF } from '../environment.ts';
 import type { Address } from '../topology.ts';
+import { COMMANDER_USER, scrapeTarget } from './observability-files.ts';
 import type { DockerPlan } from './plan.ts';
 
 export interface OutputNode {
@@ -16,34 +17,60 @@ export interface Outputs {
   readonly environment: string;
   readonly mode: ClientEndpoints['mode'];
   readonly service_name: string;
-  readonly tls: boolean;
+  /** `true` or `false`, as text: `cdktf output` shows a boolean as nothing. */
+  readonly tls: string;
   readonly nodes: Readonly<Record<string, OutputNode>>;
   /** `ip:port` in the data network to `host:port` on this host: ioredis's natMap. */
   readonly nat_map: Readonly<Record<string, string>>;
+  /** Metrics of the master. */
   readonly exporter_url: string;
+  /** Metrics of any node: `?target=` and one of the targets, by node id. */
+  readonly scrape_url: string;
+  readonly scrape_targets: Readonly<Record<string, string>>;
   readonly commander_url: string;
-  /** File of mode 0600 on the machine that deployed. */
+  readonly commander_user: string;
+  /** Files of mode 0600 on the machine that deployed. */
+  readonly commander_password_file: string;
   readonly secrets_file: string;
+  /** PEM of the CA; with TLS only. */
+  readonly ca_file?: string;
+}
+
+/** Paths as the outputs name them. */
+export interface OutputFiles {
+  readonly secrets: string;
+  readonly commanderPassword: string;
+  readonly ca: string;
 }
 
 const text = ({ host, port }: Address): string => `${host}:${port}`;
 
-export function outputsOf(plan: DockerPlan, secretsFile: string): Outputs {
-  const { environment, nodes, exporter, commander } = plan;
+export function outputsOf(plan: DockerPlan, files: OutputFiles): Outputs {
+  const { environment, exporter, commander } = plan;
   return {
     environment: environment.name,
     mode: MODE_OF[environment.topology.kind],
     service_name: environment.topology.serviceName,
-    tls: environment.security.tls,
-    nodes: Object.fromEntries(
-      nodes.map(({ id, node, container, address, published }) => [
-        id,
-        { role: node.role, container, address: text(address), published: text(published) },
-      ]),
-    ),
-    nat_map: Object.fromEntries(nodes.map(({ address, published }) => [text(address), text(published)])),
+    tls: String(environment.security.tls),
+    nodes: outputNodes(plan),
+    nat_map: Object.fromEntries(plan.nodes.map(({ address, published }) => [text(address), text(published)])),
     exporter_url: `http://${text(exporter.published)}/metrics`,
+    scrape_url: `http://${text(exporter.published)}/scrape`,
+    scrape_targets: Object.fromEntries(plan.nodes.map((node) => [node.id, scrapeTarget(plan, node)])),
     commander_url: `http://${text(commander.published)}/`,
-    secrets_file: secretsFile,
+    commander_user: COMMANDER_USER,
+    commander_password_file: files.commanderPassword,
+    secrets_file: files.secrets,
+    ...(environment.security.tls ? { ca_file: files.ca } : {}),
   };
+}
+
+/** Names, addresses and ports of the nodes: other ones are another environment. */
+export function outputNodes({ nodes }: DockerPlan): Outputs['nodes'] {
+  return Object.fromEntries(
+    nodes.map(({ id, node, container, address, published }) => [
+      id,
+      { role: node.role, container, address: text(address), published: text(published) },
+    ]),
+  );
 }

@@ -124,6 +124,16 @@ export function planDocker(topology: Topology): DockerPlan {
   };
 }
 
+/** In a configuration volume as its container mounts it. */
+export const TLS_PATHS = { ca: '/kit/tls/ca.crt', cert: '/kit/tls/node.crt', key: '/kit/tls/node.key' };
+
+/** The master of the first start. */
+export function bootstrapOf(plan: DockerPlan): PlannedNode {
+  const found = plan.nodes.find(({ node }) => node.role === 'redis' && node.bootstrapMaster);
+  if (found === undefined) throw new Error('a topology has a bootstrap master');
+  return found;
+}
+
 /** Every volume: what a destroyed environment must not leave. */
 export function volumesOf(plan: DockerPlan): readonly string[] {
   return [...configVolumesOf(plan), ...plan.nodes.map((node) => node.dataVolume)];

@@ -1,31 +1,95 @@
-/** Whether Terraform can have the provider's plugin on this machine, asked of Terraform where no local directory has it. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+/**
+ * The Docker provider's plugin: in a local directory, or from the registry that Terraform (or OpenTofu) asks. Each program has its own
+ * registry, and finds a local plugin only under the name of that one.
+ */
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runProgram } from '../process.ts';
-import { localPlugin, terraformProgram } from './program.ts';
+import type { ProgramRecord } from '../process.ts';
+import { runTerraform, terraformProgram } from './program.ts';
 import { PROVIDER_VERSION } from './provider.ts';
 
-const REGISTRY_TIMEOUT_MS = 120_000;
+const SOURCE = 'kreuzwerker/docker';
 
-/** From a local directory, or else from a registry that answers. Leaves nothing but Terraform's own cache, where it has one. */
+/** Directories in which Terraform and OpenTofu find plugins without any configuration. */
+const PLUGIN_DIRS = [
+  join(homedir(), '.terraform.d', 'plugins'),
+  join(homedir(), '.local', 'share', 'terraform', 'plugins'),
+  '/usr/local/share/terraform/plugins',
+  '/usr/share/terraform/plugins',
+];
+
+/** Host name of the registry that a program asks, from its own output; undefined where that has none. */
+export async function registryOf(program: string): Promise<string | undefined> {
+  const record = await inProviderFolder(program, ['providers', '-no-color']);
+  return /provider\[([^\]/]+)\//.exec(record.stdout)?.[1];
+}
+
+/** Folder of the plugin in one of the local directories. @param registry absent: under any registry's name */
+export function localPlugin(registry?: string, roots: readonly string[] = PLUGIN_DIRS): string | undefined {
+  return roots
+    .flatMap((root) =>
+      hostsIn(root)
+        .filter((host) => registry === undefined || host === registry)
+        .map((host) => join(root, pluginPath(host))),
+    )
+    .find((path) => existsSync(path));
+}
+
+/** Path of the plugin below a plugin directory. */
+function pluginPath(registry: string): string {
+  const platform = `${process.platform}_${process.arch === 'x64' ? 'amd64' : process.arch}`;
+  return join(registry, SOURCE, PROVIDER_VERSION, platform);
+}
+
+/** The plugin directory that holds this plugin. */
+export function pluginRoot(plugin: string): string {
+  return PLUGIN_DIRS.find((root) => plugin.startsWith(`${root}/`)) ?? plugin;
+}
+
+function hostsIn(root: string): readonly string[] {
+  return existsSync(root) ? readdirSync(root) : [];
+}
+
+/** Where the installed program finds the plugin; `registry`: nowhere here, and its registry has it. */
+export interface PluginSource {
+  readonly program: string;
+  readonly registry: string | undefined;
+  readonly from: 'local' | 'registry' | 'nowhere';
+  readonly path?: string;
+}
+
+/** Looks for the plugin, and asks the registry where it is not here. Leaves nothing but the program's own cache. */
+export async function findPlugin(): Promise<PluginSource> {
+  const program = await terraformProgram();
+  const registry = await registryOf(program);
+  const path = localPlugin(registry);
+  if (path !== undefined) return { program, registry, from: 'local', path };
+  const record = await inProviderFolder(program, ['init', '-backend=false', '-input=false', '-no-color']);
+  return { program, registry, from: record.exitCode === 0 ? 'registry' : 'nowhere' };
+}
+
 export async function pluginAvailable(): Promise<boolean> {
-  if (localPlugin() !== undefined) return true;
+  return (await findPlugin()).from !== 'nowhere';
+}
+
+/** Entry of a dependency lock file without hashes: the program adds those of the plugin that it installs. */
+export const lockEntry = (registry: string): string =>
+  [
+    `provider "${registry}/${SOURCE}" {`,
+    `  version     = "${PROVIDER_VERSION}"`,
+    `  constraints = "${PROVIDER_VERSION}"`,
+    '}\n',
+  ].join('\n');
+
+/** In a folder whose only configuration is that it needs the provider. */
+async function inProviderFolder(program: string, args: readonly string[]): Promise<ProgramRecord> {
   const dir = mkdtempSync(join(tmpdir(), 'kit-plugin-'));
   try {
-    const docker = { source: 'kreuzwerker/docker', version: PROVIDER_VERSION };
-    writeFileSync(
-      join(dir, 'main.tf.json'),
-      JSON.stringify({ terraform: { required_providers: { docker } } }),
-    );
-    const record = await runProgram({
-      command: await terraformProgram(),
-      args: ['init', '-backend=false', '-input=false', '-no-color'],
-      cwd: dir,
-      env: { CHECKPOINT_DISABLE: '1' },
-      timeoutMs: REGISTRY_TIMEOUT_MS,
-    });
-    return record.exitCode === 0;
+    const docker = { source: SOURCE, version: PROVIDER_VERSION };
+    const text = JSON.stringify({ terraform: { required_providers: { docker } } });
+    writeFileSync(join(dir, 'main.tf.json'), text);
+    return await runTerraform(args, dir, { program });
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

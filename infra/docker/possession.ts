@@ -11,9 +11,11 @@ import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { ForeignEnvironment } from '../substrate.ts';
+import { kitCommand } from './commands.ts';
 import { docker } from './engine.ts';
 import { findOwner, placeHere } from './identity.ts';
 import { LABEL } from './plan.ts';
+import type { Deployed } from './state.ts';
 import { environmentDir, writeSecret } from './state-files.ts';
 
 export type EngineKind = 'container' | 'network' | 'volume';
@@ -34,8 +36,6 @@ export interface Possession {
   readonly own: readonly EnginePart[];
   readonly foreign: readonly EnginePart[];
 }
-
-type Environment = Pick<EnvironmentConfig, 'name' | 'docker'>;
 
 const KINDS: readonly EngineKind[] = ['container', 'network', 'volume'];
 
@@ -76,7 +76,7 @@ const LISTING: Readonly<
 
 /** Divides the parts of an environment by owner. Reads the state only for parts without an owner label. */
 export async function possessionOf(
-  environment: Environment,
+  environment: Deployed,
   stateDir: string,
   knownIds: () => Promise<ReadonlySet<string>>,
   allParts?: readonly EnginePart[],
@@ -120,10 +120,13 @@ export function recordAdoption(name: string, stateDir: string, { foreign }: Poss
 }
 
 /** Describes the foreign parts, for the question and for the error. */
-export function foreignEnvironment(name: string, { foreign }: Possession): ForeignEnvironment {
+export function foreignEnvironment(
+  environment: Pick<EnvironmentConfig, 'name'>,
+  { foreign }: Pick<Possession, 'foreign'>,
+): ForeignEnvironment {
   const labelled = foreign.find(({ owner }) => owner !== '');
   return {
-    environment: name,
+    environment: environment.name,
     owner: labelled?.owner ?? 'unlabelled',
     place: labelled?.place ?? UNLABELLED_PLACE,
     isProtected: foreign.some(({ isProtected }) => isProtected),
@@ -136,17 +139,18 @@ const UNLABELLED_PLACE =
 
 /** Refusal with the place of the owner. @param verb the command that was refused, and works with `--adopt` */
 export function foreignError(
-  { environment, owner, place, isProtected, parts }: ForeignEnvironment,
-  stateDir: string,
-  verb: 'up' | 'down' = 'up',
+  named: Pick<EnvironmentConfig, 'name'>,
+  possession: Pick<Possession, 'foreign'>,
+  { stateDir, verb = 'up' }: { readonly stateDir: string; readonly verb?: 'up' | 'down' },
 ): KitError {
+  const { environment, owner, place, isProtected, parts } = foreignEnvironment(named, possession);
   const what =
     existsSync(stateDir) && place === placeHere(stateDir)
       ? `environment '${environment}' was deployed from here, and the state of that deploy is gone from ${stateDir}`
       : `environment '${environment}' on this Docker engine belongs to ${place}`;
   const variables = verb === 'up' ? ['KIT_ALLOW_ADOPT'] : ['KIT_ALLOW_ADOPT', 'KIT_ALLOW_DESTROY'];
   const permission = isProtected ? variables.map((name) => `${name}=${environment} `) : [];
-  const command = `${permission.join('')}kit ${verb} --env ${environment} --substrate docker --adopt`;
+  const command = `${permission.join('')}${kitCommand(verb, named)} --adopt`;
   const shown = parts.slice(0, SHOWN_PARTS).join(', ');
   const more = parts.length - SHOWN_PARTS;
   return new KitError(`${what} (owner ${owner})`, {

@@ -3,13 +3,12 @@
  * know, and a folder for temporary files of its own, which goes with it: Terraform's plugins leave their sockets behind when
  * they are killed, as after Ctrl-C.
  */
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { readVariables } from '../../config/env.ts';
 import { KitError } from '../../config/errors.ts';
 import { findProgram, type ProgramRecord, type ProgramSink, runProgram } from '../process.ts';
-import { PROVIDER_VERSION } from './provider.ts';
 
 const PROJECT = join(import.meta.dirname, '../..');
 const BIN = join(PROJECT, 'node_modules', '.bin');
@@ -41,14 +40,18 @@ export async function runCdktf(
   variables: Readonly<Record<string, string>>,
   options: CallOptions,
 ): Promise<ProgramRecord> {
-  const program = options.program === undefined ? {} : { TERRAFORM_BINARY_NAME: options.program };
   return await call(
     join(BIN, 'cdktf'),
     args,
-    { cwd: PROJECT, variables: { ...variables, ...program } },
+    { cwd: PROJECT, variables: { ...variables, ...(await programVariable(options)) } },
     options,
   );
 }
+
+/** The name by which CDKTF, its library in the app included, calls Terraform: it does not look for OpenTofu by itself. */
+const programVariable = async ({ program }: CallOptions) => ({
+  TERRAFORM_BINARY_NAME: program ?? (await terraformProgram()),
+});
 
 /** The CDKTF app by itself: synthesises, and nothing else. */
 export async function runApp(
@@ -56,7 +59,8 @@ export async function runApp(
   options: CallOptions,
 ): Promise<ProgramRecord> {
   const args = ['--no-deprecation', join(import.meta.dirname, 'app.ts')];
-  return await call(join(BIN, 'node'), args, { cwd: PROJECT, variables }, { signal: options.signal });
+  const input = { cwd: PROJECT, variables: { ...variables, ...(await programVariable(options)) } };
+  return await call(join(BIN, 'node'), args, input, { signal: options.signal });
 }
 
 /** `terraform …` in a folder. */
@@ -129,35 +133,10 @@ function programEnv(): Record<string, string> {
     CI: '1',
     CHECKPOINT_DISABLE: '1',
     NODE_OPTIONS: '--no-deprecation',
-    // `providers lock` asks the registry whatever is at hand; a plugin from a local directory needs none.
-    ...(localPlugin() === undefined ? {} : { CDKTF_SKIP_PROVIDER_LOCK: 'true' }),
+    // `providers lock` asks the registry whatever is at hand, for hashes of platforms that no deploy of ours runs on.
+    CDKTF_SKIP_PROVIDER_LOCK: 'true',
     // A configuration file that does not exist is a warning on every line of output.
     ...(configFile !== undefined && !existsSync(configFile) ? { TF_CLI_CONFIG_FILE: '' } : {}),
     TF_CLI_ARGS_destroy: destroyArgs(),
   };
-}
-
-/** The implied local directories in which Terraform finds plugins without any configuration. */
-const PLUGIN_DIRS = [
-  join(homedir(), '.terraform.d', 'plugins'),
-  join(homedir(), '.local', 'share', 'terraform', 'plugins'),
-  '/usr/local/share/terraform/plugins',
-  '/usr/share/terraform/plugins',
-];
-
-/** The provider's plugin in one of the local directories, whatever registry's name stands above it. */
-export function localPlugin(version = PROVIDER_VERSION): string | undefined {
-  const platform = `${process.platform}_${process.arch === 'x64' ? 'amd64' : process.arch}`;
-  return PLUGIN_DIRS.flatMap((root) =>
-    hostsIn(root).map((host) => join(root, host, 'kreuzwerker', 'docker', version, platform)),
-  ).find((path) => existsSync(path));
-}
-
-/** Of the plugin directories, the one that holds this plugin. */
-export function pluginRoot(plugin: string): string {
-  return PLUGIN_DIRS.find((root) => plugin.startsWith(`${root}/`)) ?? plugin;
-}
-
-function hostsIn(root: string): readonly string[] {
-  return existsSync(root) ? readdirSync(root) : [];
 }

@@ -3,8 +3,9 @@
  * works. What Terraform needs from other stacks is nothing: a cross-stack token would put absolute paths into the text.
  */
 import { DockerProvider } from '@cdktf/provider-docker/lib/provider/index.js';
-import { LocalBackend, TerraformOutput, TerraformStack } from 'cdktf';
+import { type ITerraformDependable, LocalBackend, TerraformOutput, TerraformStack } from 'cdktf';
 import type { Construct } from 'constructs';
+import { Applied } from './constructs/applied.ts';
 import { ConfiguredBackend } from './constructs/backend.ts';
 import { Configuration } from './constructs/configuration.ts';
 import { Images } from './constructs/images.ts';
@@ -14,11 +15,12 @@ import { ProcessLimit } from './constructs/process-limit.ts';
 import { Readiness } from './constructs/readiness.ts';
 import { RedisNodes } from './constructs/redis-nodes.ts';
 import { Refusal } from './constructs/refusal.ts';
+import { SecretFiles } from './constructs/secret-files.ts';
 import { Sentinels } from './constructs/sentinels.ts';
 import type { Archive } from './files.ts';
 import type { Owner } from './identity.ts';
 import type { ImageSet } from './images.ts';
-import { outputsOf } from './outputs.ts';
+import { type OutputFiles, outputsOf } from './outputs.ts';
 import type { DockerPlan } from './plan.ts';
 import { PROVIDER_VERSION } from './provider.ts';
 
@@ -31,10 +33,12 @@ export interface StackProps {
   /** With its source relative to the stack's folder. */
   readonly archive: Archive;
   readonly hashes: ReadonlyMap<string, string>;
+  /** Files with passwords, relative to the stack's folder: they end with the environment. */
+  readonly secretPaths: readonly string[];
   /** Of the local state, relative to the stack's folder. */
   readonly statePath: string;
-  /** Where the secrets are, relative to the project: an output, never the secrets. */
-  readonly secretsPath: string;
+  /** Relative to the project: outputs, never the secrets. */
+  readonly files: OutputFiles;
   /** Whether a protected environment may be destroyed now. */
   readonly allowDestroy: boolean;
   /** No state has anything of it yet: see `constructs/network.ts`. */
@@ -51,6 +55,8 @@ export interface StackParts {
   readonly hashes: ReadonlyMap<string, string>;
   /** Whether Terraform is to refuse the removal of a data volume. */
   readonly keepsData: boolean;
+  /** Destroyed after all that runs with these passwords. */
+  readonly secrets: ITerraformDependable;
 }
 
 export class EnvironmentStack extends TerraformStack {
@@ -63,30 +69,28 @@ export class EnvironmentStack extends TerraformStack {
 
     const images = new Images(this, 'images', props.images);
     if (props.refusal !== undefined) new Refusal(this, 'refusal', props.refusal);
-    const network = new Network(this, 'network', { plan, owner, cold });
+    const secrets = new SecretFiles(this, 'secrets', props.secretPaths).resource;
+    const network = new Network(this, 'network', { plan, owner, cold, after: secrets });
     const configuration = new Configuration(this, 'configuration', {
       plan,
       owner,
+      after: secrets,
       archive: props.archive,
       imageId: images.idOf('redis'),
     });
     const keepsData = props.refusal !== undefined || (plan.environment.docker.protected && !allowDestroy);
-    const parts: StackParts = { plan, owner, network, images, configuration, hashes, keepsData };
+    const parts: StackParts = { plan, owner, network, images, configuration, hashes, keepsData, secrets };
     const redis = new RedisNodes(this, 'redis', parts);
     const sentinels = new Sentinels(this, 'sentinels', parts);
     const nodes = [...redis.nodes, ...sentinels.nodes];
     const { exporter, commander } = new Observability(this, 'observability', parts, nodes);
-    new Readiness(
-      this,
-      'readiness',
-      parts,
-      nodes.map((node) => node.container),
-    );
+    const containers = nodes.map((node) => node.container);
+    const { container: ready } = new Readiness(this, 'readiness', parts, containers);
+    new Applied(this, 'applied', plan, ready);
 
-    const services = [...nodes.map((node) => node.container), exporter, commander];
-    new ProcessLimit(this, 'process-limit', services);
+    new ProcessLimit(this, 'process-limit', [...containers, exporter, commander]);
 
-    for (const [name, value] of Object.entries(outputsOf(plan, props.secretsPath))) {
+    for (const [name, value] of Object.entries(outputsOf(plan, props.files))) {
       new TerraformOutput(this, name, { value, staticId: true });
     }
   }

@@ -23,14 +23,19 @@ export interface State {
 interface StateResource {
   readonly type: string;
   readonly name: string;
-  readonly instances: readonly { readonly attributes: { readonly id?: string; readonly name?: string } }[];
+  readonly instances: readonly { readonly attributes: Attributes }[];
+}
+
+type Attributes = { readonly id?: string; readonly name?: string } & Readonly<Record<string, unknown>>;
+
+/** As much of an environment as it takes to find its state. */
+export interface Deployed {
+  readonly name: string;
+  readonly docker: Pick<EnvironmentConfig['docker'], 'backend'>;
 }
 
 /** An environment that was never deployed has an empty one. @throws KitError `STATE_UNREADABLE` */
-export async function readState(
-  { name, docker }: Pick<EnvironmentConfig, 'name' | 'docker'>,
-  options: StateOptions,
-): Promise<State> {
+export async function readState({ name, docker }: Deployed, options: StateOptions): Promise<State> {
   if (docker.backend !== undefined) return await pullState(name, docker.backend, options);
   const path = localState(name, options.stateDir);
   return existsSync(path) ? parse(readFileSync(path, 'utf8'), path) : {};
@@ -40,10 +45,7 @@ const localState = (name: string, stateDir: string): string =>
   join(environmentDir(stateDir, name), 'terraform.tfstate');
 
 /** The file that Terraform keeps the state in; undefined where that is a backend's business. */
-export function stateFile(
-  { name, docker: { backend } }: Pick<EnvironmentConfig, 'name' | 'docker'>,
-  stateDir: string,
-): string | undefined {
+export function stateFile({ name, docker: { backend } }: Deployed, stateDir: string): string | undefined {
   if (backend === undefined) return localState(name, stateDir);
   const { path } = absolute(backend, stackDir(stateDir, name)).settings;
   return backend.type === 'local' && path !== undefined ? String(path) : undefined;
@@ -55,10 +57,7 @@ export function stateFile(
  *
  * @returns where the broken one is now; undefined where nothing was wrong, or another Terraform may be writing it at this moment
  */
-export function mendState(
-  environment: Pick<EnvironmentConfig, 'name' | 'docker'>,
-  stateDir: string,
-): string | undefined {
+export function mendState(environment: Deployed, stateDir: string): string | undefined {
   const file = stateFile(environment, stateDir);
   if (file === undefined || !existsSync(file) || isState(file)) return undefined;
   if (isLocked(file)) return undefined;
@@ -74,10 +73,7 @@ export function mendState(
  * Whether there is nothing yet that Terraform could have to replace. Only a local state tells without being asked, and only one
  * that nobody is writing.
  */
-export function knowsNothing(
-  environment: Pick<EnvironmentConfig, 'name' | 'docker'>,
-  stateDir: string,
-): boolean {
+export function knowsNothing(environment: Deployed, stateDir: string): boolean {
   const file = stateFile(environment, stateDir);
   if (file === undefined || isLocked(file)) return false;
   if (!existsSync(file)) return true;
@@ -103,6 +99,10 @@ export function outputsIn({ outputs, resources }: State): Outputs | undefined {
   const values = Object.entries(outputs).map(([key, { value }]) => [key, value] as const);
   return Object.fromEntries(values) as unknown as Outputs;
 }
+
+/** Attributes of the first resource of a type whose name in the text begins with this. */
+export const stateAttributes = (state: State, type: string, name: string): Attributes | undefined =>
+  resourcesOf(state, type).find((resource) => resource.name.startsWith(name))?.instances[0]?.attributes;
 
 /** Ids of all that the state knows: what else carries the environment's label was left by an interruption. */
 export function idsIn(state: State): ReadonlySet<string> {
@@ -137,10 +137,7 @@ const resourcesOf = ({ resources = [] }: State, type?: string): readonly StateRe
  * @returns whether it did
  * @throws KitError `STATE_LOCKED` where the state has containers: those are another deploy's, which has waited for this one
  */
-export async function forgetAll(
-  environment: Pick<EnvironmentConfig, 'name' | 'docker'>,
-  options: StateOptions,
-): Promise<boolean> {
+export async function forgetAll(environment: Deployed, options: StateOptions): Promise<boolean> {
   const state = await readState(environment, options);
   if (addressesIn(state, 'docker_container').length > 0)
     throw problem('STATE_LOCKED', `environment ${environment.name}`);

@@ -22,31 +22,35 @@ import type {
   Substrate,
 } from '../substrate.ts';
 import { planTopology, type Topology } from '../topology.ts';
+import { accessOf } from './access.ts';
 import { adoptForeign } from './adoption.ts';
 import { clientCa } from './certificates.ts';
+import { cdktfCommand, kitCommand } from './commands.ts';
 import { engineVersion, inspectContainers } from './engine.ts';
 import { DockerEnvironment } from './environment.ts';
 import { unpauseNode } from './faults.ts';
-import { dockerSecrets, environmentDir, renderHashes, renderNodes } from './files.ts';
+import { environmentDir, renderHashes, renderNodes } from './files.ts';
+import { appliedIn, compareWithToday } from './find.ts';
 import { awaitWhole } from './health.ts';
 import { findOwner } from './identity.ts';
 import { chooseImages, ORIGINS } from './images.ts';
-import { type Outputs, outputsOf } from './outputs.ts';
+import { type Outputs, outputNodes } from './outputs.ts';
 import { claim, ownership, release } from './owner.ts';
 import { type DockerPlan, LABEL, planDocker } from './plan.ts';
 import {
   divide,
   type EnginePart,
-  foreignEnvironment,
   foreignError,
   type Possession,
   partsOf,
   possessionOf,
 } from './possession.ts';
+import { requireRoom } from './room.ts';
 import { dockerSettings } from './settings.ts';
-import { idsIn, mendState, outputsIn, readState, type State } from './state.ts';
+import { type Deployed, idsIn, mendState, outputsIn, readState, type State } from './state.ts';
 import { removeParts, sweep } from './sweep.ts';
 import * as terraform from './terraform.ts';
+import { readValues } from './values.ts';
 
 export interface DockerSubstrateOptions {
   /** Default `.kit` in the working directory. */
@@ -104,10 +108,11 @@ class DockerSubstrate implements Substrate {
     if (before) {
       const environment = await this.#handle(plan, false);
       await this.#startStopped(plan, environment);
-      await awaitWhole(environment, options.signal);
+      await awaitWhole(environment, { progress, signal: options.signal });
       return environment;
     }
     const known = await this.#known(plan.environment);
+    await requireRoom(plan, await this.#possession(plan.environment));
     // One that stood before, and is stopped now, is nobody's to remove at the end of a run.
     const owns = options.ephemeral && !known;
     requireFreeSpace(this.#stateDir);
@@ -120,7 +125,7 @@ class DockerSubstrate implements Substrate {
       await terraform.deploy(plan.environment, this.#terraform(options.signal));
       const environment = await this.#handle(plan, owns);
       progress('waiting until it is whole');
-      await awaitWhole(environment, options.signal);
+      await awaitWhole(environment, { progress, signal: options.signal });
       return environment;
     } catch (error) {
       // What stood before keeps its data, however the deploy ended; what is new leaves nothing.
@@ -144,9 +149,22 @@ class DockerSubstrate implements Substrate {
     return (await this.#running(plan)) ? await this.#handle(plan, false) : undefined;
   }
 
-  async find(_name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined> {
-    const environment = asked === undefined ? undefined : await this.open(asked);
-    return environment && { environment, differences: [], hasCredentials: true };
+  async find(name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined> {
+    await engineVersion();
+    const today = this.#configOf(name, asked?.environment);
+    if (ownership(this.#stateDir, name) === 'gone') return undefined;
+    const possession = await this.#possession(today ?? { name, docker: {} });
+    if (possession.foreign.length > 0)
+      throw foreignError(today ?? { name }, possession, { stateDir: this.#stateDir });
+    if (today === undefined) return undefined;
+    const state = await this.#state(today);
+    if (outputsIn(state) === undefined) return undefined;
+    const plan = planDocker(planTopology(appliedIn(state, today) ?? today));
+    const containers = await inspectContainers(plan.nodes.map(({ container }) => container));
+    if (containers.size === 0) return undefined;
+    const comparison = { plan, asked: asked?.environment, containers, stateDir: this.#stateDir };
+    const { differences, hasCredentials } = await compareWithToday(comparison);
+    return { environment: await this.#handle(plan, false), differences, hasCredentials };
   }
 
   async destroy(environmentName: string, options: DestroyOptions = {}): Promise<DestroyReport> {
@@ -178,7 +196,7 @@ class DockerSubstrate implements Substrate {
     const owner = findOwner({ docker: {} }, this.#stateDir)?.id;
     const possession = divide(parts, { owner, known: new Set(), adopted: [] });
     if (possession.foreign.length > 0)
-      return foreignError(foreignEnvironment(name, possession), this.#stateDir, 'down');
+      return foreignError({ name }, possession, { stateDir: this.#stateDir, verb: 'down' });
     return new KitError(`the configuration that '${name}' was deployed with is not known here`, {
       code: 'ENVIRONMENT_UNKNOWN',
       where: environmentDir(this.#stateDir, name),
@@ -219,7 +237,7 @@ class DockerSubstrate implements Substrate {
       throw new KitError(`environment '${name}' runs with another configuration: ${changed}`, {
         code: 'ENVIRONMENT_CHANGED',
         where: environmentDir(this.#stateDir, name),
-        hint: `npx cdktf deploy ${name}; or end it with its data: kit down --env ${name} --substrate docker`,
+        hint: `${cdktfCommand('deploy', plan.environment)}; or end it with its data: ${kitCommand('down', plan.environment)}`,
       });
     }
     return [...found.values()].some(({ State }) => State.Status === 'running');
@@ -228,7 +246,7 @@ class DockerSubstrate implements Substrate {
   /** What differs between what was deployed and the plan, in words. */
   async #changed(plan: DockerPlan): Promise<string | undefined> {
     const outputs = await this.#outputs(plan.environment);
-    if (!isDeepStrictEqual(outputs?.nodes, outputsOf(plan, '').nodes)) return 'its nodes, addresses or ports';
+    if (!isDeepStrictEqual(outputs?.nodes, outputNodes(plan))) return 'its nodes, addresses or ports';
     const { hashes } = renderHashes(plan, chooseImages(this.#stateDir).facts, this.#stateDir);
     const found = await inspectContainers(plan.nodes.map(({ container }) => container));
     const other = plan.nodes.filter(({ container, configVolume }) => {
@@ -253,9 +271,10 @@ class DockerSubstrate implements Substrate {
     const imageOf = (container: string) => found.get(container)?.Config.Image ?? 'unknown';
     return new DockerEnvironment({
       plan,
-      secrets: dockerSecrets(this.#stateDir, name),
+      secrets: readValues(this.#stateDir, name).secrets,
       ca: plan.environment.security.tls ? clientCa(this.#stateDir, name) : undefined,
       departures,
+      access: accessOf(plan, this.#stateDir),
       provenance: {
         'docker-engine': await engineVersion(),
         'redis-version': images.facts.version,
@@ -300,7 +319,7 @@ class DockerSubstrate implements Substrate {
     if (foreign.length > 0) {
       // Another checkout deployed it at the same moment: to Terraform, which goes by name, its volumes would be ours.
       await removeParts(own.filter(({ kind }) => kind !== 'volume'));
-      throw foreignError(foreignEnvironment(name, { own, foreign }), this.#stateDir);
+      throw foreignError(environment, { foreign }, { stateDir: this.#stateDir });
     }
     // Terraform's business may be unfinished, the labels tell the rest: containers first, they hold what Terraform is to remove.
     await sweep(environment, this.#terraform(), () => {});
@@ -315,8 +334,8 @@ class DockerSubstrate implements Substrate {
     rmSync(join(this.#stateDir, 'docker', 'environments', name), { recursive: true, force: true });
   }
 
-  /** What of it on the engine is this checkout's. */
-  #possession(environment: EnvironmentConfig): Promise<Possession> {
+  /** Parts of the environment on the engine, divided by owner. */
+  #possession(environment: Deployed): Promise<Possession> {
     return possessionOf(environment, this.#stateDir, async () => idsIn(await this.#state(environment)));
   }
 
@@ -326,7 +345,7 @@ class DockerSubstrate implements Substrate {
     return (await this.#possession(environment)).own.some(({ kind }) => kind === 'volume');
   }
 
-  #state(environment: EnvironmentConfig): Promise<State> {
+  #state(environment: Deployed): Promise<State> {
     return readState(environment, this.#terraform());
   }
 

@@ -2,8 +2,8 @@
 import { join, relative } from 'node:path';
 import type { App } from 'cdktf';
 import type { EnvironmentConfig } from '../../config/schema.ts';
-import { secretsFile } from '../../config/secrets.ts';
 import { planTopology } from '../topology.ts';
+import { caFile } from './certificates.ts';
 import { environmentDir, renderFiles } from './files.ts';
 import { ownerOf } from './identity.ts';
 import { chooseImages } from './images.ts';
@@ -11,6 +11,7 @@ import { planDocker } from './plan.ts';
 import type { DockerSettings } from './settings.ts';
 import { EnvironmentStack } from './stack.ts';
 import { knowsNothing, mendState } from './state.ts';
+import { commanderPasswordFile, dockerSecretsFile, secretPathsOf } from './values.ts';
 
 export async function addEnvironment(
   app: App,
@@ -26,6 +27,7 @@ export async function addEnvironment(
   const { archive, hashes } = await renderFiles(plan, images.facts, stateDir);
   // Terraform runs in the stack's folder; paths relative to it name no machine.
   const fromStack = (path: string) => relative(join(app.outdir, 'stacks', name), path);
+  const fromProject = (path: string) => relative(join(stateDir, '..'), path);
   return new EnvironmentStack(app, {
     plan,
     owner: ownerOf(environment, stateDir),
@@ -33,8 +35,13 @@ export async function addEnvironment(
     images,
     archive: { ...archive, source: fromStack(archive.source) },
     hashes,
+    secretPaths: secretPathsOf(stateDir, name).map(fromStack),
     statePath: fromStack(join(environmentDir(stateDir, name), 'terraform.tfstate')),
-    secretsPath: relative(join(stateDir, '..'), secretsFile(name, join(stateDir, 'docker'))),
+    files: {
+      secrets: fromProject(dockerSecretsFile(stateDir, name)),
+      commanderPassword: fromProject(commanderPasswordFile(stateDir, name)),
+      ca: fromProject(caFile(stateDir, name)),
+    },
     allowDestroy: allowDestroy === name,
     cold: !ordered && knowsNothing(environment, stateDir),
   });

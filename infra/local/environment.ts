@@ -1,5 +1,7 @@
 /** The handle to an environment of local processes. */
 import type { Redis } from 'ioredis';
+import { secretsFile } from '../../config/secrets.ts';
+import { displayPath } from '../../config/yaml.ts';
 import { type ClusterView, clusterView } from '../cluster.ts';
 import type { Capabilities, ClientEndpoints, Environment, NodeStatus, RenderedNode } from '../environment.ts';
 import { nodesOf, type Topology } from '../topology.ts';
@@ -25,6 +27,7 @@ export class LocalEnvironment implements Environment {
   readonly capabilities: Capabilities;
   readonly provenance: Readonly<Record<string, string>>;
   readonly departures: readonly string[];
+  readonly access: Readonly<Record<string, string>>;
   readonly logs: ReadonlyMap<string, string>;
   readonly cluster?: ClusterView;
   readonly #nodes: LocalNodes;
@@ -54,6 +57,10 @@ export class LocalEnvironment implements Environment {
       'redis-activedefrag': String(site.binary.facts.activedefrag),
       'redis-tls': String(site.binary.facts.tls),
       addressing: site.addressing,
+    };
+    this.access = {
+      passwords: displayPath(secretsFile(this.name, site.stateDir)),
+      ...(site.tls === undefined ? {} : { CA: displayPath(site.tls.paths.ca) }),
     };
     this.logs = new Map(nodesOf(site.topology).map(({ id }) => [id, nodeFiles(site, id).log]));
   }

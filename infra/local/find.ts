@@ -4,17 +4,17 @@
  * The ledger keeps the configuration, and the nodes' ACL files the hashes of their passwords: neither needs the YAML or
  * the secrets file of today. Reads, changes nothing.
  */
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { KitError } from '../../config/errors.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
-import { Secret } from '../../config/secret.ts';
+import type { Secret } from '../../config/secret.ts';
 import {
   type EnvironmentSecrets,
   REDIS_USERS,
   readSecrets,
   SENTINEL_USERS,
   secretsFile,
+  unknownSecrets,
 } from '../../config/secrets.ts';
 import { acceptsPassword } from '../acl.ts';
 import { configDifferences } from '../config-differences.ts';
@@ -47,7 +47,7 @@ export function appliedOf(
   );
   return {
     topology,
-    secrets: secrets ?? noSecrets(),
+    secrets: secrets ?? unknownSecrets(),
     differences: [...changed, ...(problem === undefined ? passwords : [`passwords: ${problem}`])],
     hasCredentials: secrets !== undefined && !refused.some((user) => user.endsWith("'admin'")),
   };
@@ -91,16 +91,6 @@ function secretsOf(
     if (!(error instanceof KitError)) throw error;
     return { secrets: undefined, problem: `${error.where ?? secretsFile(name, stateDir)} ${error.message}` };
   }
-}
-
-/** In the place of passwords that are not known: no node accepts them. */
-function noSecrets(): EnvironmentSecrets {
-  const none = <U extends string>(users: readonly U[]) =>
-    Object.fromEntries(users.map((user) => [user, new Secret(randomBytes(16).toString('hex'))])) as Record<
-      U,
-      Secret
-    >;
-  return { redis: none(REDIS_USERS), sentinel: none(SENTINEL_USERS) };
 }
 
 function textOf(path: string): string | undefined {

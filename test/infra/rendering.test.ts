@@ -236,7 +236,17 @@ describe('ACL files', () => {
     for (const each of [...Object.values(secrets.redis), ...Object.values(secrets.sentinel)]) {
       expect(text).not.toContain(each.reveal());
     }
-    expect(text.match(/#[0-9a-f]{64} /g)).toHaveLength(9);
+    // Five users of Redis and the loader, three of the sentinels and the exporter there.
+    expect(text.match(/#[0-9a-f]{64} /g)).toHaveLength(10);
+  });
+
+  it('let the exporter into the sentinels to read, with the password that it has on Redis', () => {
+    const hash = /^user exporter on (#[0-9a-f]{64}) /m.exec(renderRedisAcl(secrets, 'shop', '7.0.15'))?.[1];
+    const rules = /^user exporter on (.*)$/m.exec(renderSentinelAcl(secrets, '7.0.15'))?.[1]?.split(' ');
+    expect(rules).toEqual(expect.arrayContaining([hash, '-@all', '+info', '+sentinel|masters']));
+    expect(rules).not.toEqual(
+      expect.arrayContaining([expect.stringMatching(/publish|sentinel\|(set|failover|monitor)/)]),
+    );
   });
 
   it('keep the rights of the default user, which replays the AOF, while nobody can log in as it', () => {

@@ -1,10 +1,8 @@
 /** Before the tests on a Docker engine: what is missing for them, and the images that they run, made once and kept by hash. */
 import { resolve } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { buildImages } from '../../infra/docker/build-images.ts';
 import { dockerChecks } from '../../infra/docker/doctor.ts';
-import { buildImages } from '../../infra/docker/images.ts';
-import { pluginAvailable } from '../../infra/docker/plugin.ts';
-import { PROVIDER_VERSION } from '../../infra/docker/provider.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -19,11 +17,7 @@ export async function setup(project: TestProject): Promise<void> {
   const failed = (...ids: readonly string[]) =>
     checks.filter(({ id, state }) => ids.includes(id) && state === 'fail').map(({ found }) => found);
   const engine = failed('docker-engine');
-  const missing = failed('docker-engine', 'terraform');
-  if (missing.length === 0 && !(await pluginAvailable()))
-    missing.push(
-      `the provider's plugin ${PROVIDER_VERSION} is in no local directory, and no registry answers`,
-    );
+  const missing = failed('docker-engine', 'terraform', 'docker-provider');
   project.provide('missing', { deploy: missing.join('; '), engine: engine.join('; ') });
   if (engine.length === 0) await buildImages({ stateDir });
 }

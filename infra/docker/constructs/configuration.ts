@@ -5,6 +5,7 @@
  */
 import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Volume } from '@cdktf/provider-docker/lib/volume/index.js';
+import type { ITerraformDependable } from 'cdktf';
 import { Construct } from 'constructs';
 import { UNPACK } from '../archive.ts';
 import type { Archive } from '../files.ts';
@@ -22,6 +23,8 @@ export interface ConfigurationProps extends Labelled {
   /** Its path is relative to the stack's folder: the synthesised text names no machine. */
   readonly archive: Archive;
   readonly imageId: string;
+  /** Destroyed after the volumes. */
+  readonly after: ITerraformDependable;
 }
 
 export class Configuration extends Construct {
@@ -34,7 +37,12 @@ export class Configuration extends Construct {
     this.#volumes = new Map(
       configVolumesOf(plan).map((volume) => [
         volume,
-        new Volume(this, volume, { name: volume, labels: ownLabels(props), lifecycle: KEEPS_LABELS }),
+        new Volume(this, volume, {
+          name: volume,
+          labels: ownLabels(props),
+          dependsOn: [props.after],
+          lifecycle: KEEPS_LABELS,
+        }),
       ]),
     );
     const volumes = [...this.#volumes.values()];

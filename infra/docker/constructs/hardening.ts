@@ -24,13 +24,13 @@ export function hardened(memoryMb: number) {
   } satisfies Partial<ContainerConfig>;
 }
 
-/** What labels are made of: the stack's parts have it. */
+/** Input of the labels. */
 export interface Labelled {
   readonly plan: DockerPlan;
   readonly owner: Owner;
 }
 
-/** On everything: by these the kit finds it again, and another checkout keeps its hands off. */
+/** Labels of every part: the kit finds it by these, and refuses the parts of another checkout. */
 export function ownLabels({ plan, owner }: Labelled) {
   return [
     { label: LABEL.environment, value: plan.environment.name },
@@ -39,7 +39,7 @@ export function ownLabels({ plan, owner }: Labelled) {
   ];
 }
 
-/** On containers: found by the drift check and by whoever looks at `docker ps`. */
+/** Labels of a container, for the drift check and for readers of `docker ps`. */
 export function containerLabels(labelled: Labelled, node: string, configSha256?: string) {
   return [
     ...ownLabels(labelled),
@@ -48,11 +48,11 @@ export function containerLabels(labelled: Labelled, node: string, configSha256?:
   ];
 }
 
-/** Of a protected environment, that it is. */
+/** Marks the parts of a protected environment. */
 export const protectedLabels = ({ plan }: Labelled) =>
   plan.environment.docker.protected ? [{ label: LABEL.protected, value: 'yes' }] : [];
 
-/** The engine cannot change the labels of a volume or a network: for other ones the provider would remove it, with its data. */
+/** Ignores label changes of volumes and networks: the provider would replace a volume, and its data would be lost. */
 export const KEEPS_LABELS = { ignoreChanges: ['labels'] } satisfies TerraformResourceLifecycle;
 
 /** A resource as `replace_triggered_by` wants it: an address in plain text, not an expression. */

@@ -7,13 +7,19 @@
  * may have to be replaced, and its containers must be off it before and in the new one afterwards.
  */
 import { Network as DockerNetwork } from '@cdktf/provider-docker/lib/network/index.js';
-import { DataResource } from 'cdktf';
+import { DataResource, type ITerraformDependable } from 'cdktf';
 import { Construct } from 'constructs';
-import type { DockerPlan } from '../plan.ts';
+import type { DockerPlan, PlannedContainer } from '../plan.ts';
 import { KEEPS_LABELS, type Labelled, ownLabels, triggerOf } from './hardening.ts';
 
 /** The engine makes one in some 0.2 s. What it refuses Terraform tells when this wait has ended. */
 const PATIENCE_SECONDS = 10;
+
+export interface NetworkProps extends Labelled {
+  readonly cold: boolean;
+  /** Destroyed after the networks. */
+  readonly after: ITerraformDependable;
+}
 
 export class Network extends Construct {
   readonly #data: DockerNetwork;
@@ -22,12 +28,17 @@ export class Network extends Construct {
   readonly #awaited: DataResource;
   readonly #cold: boolean;
 
-  constructor(scope: Construct, id: string, props: Labelled & { readonly cold: boolean }) {
+  constructor(scope: Construct, id: string, props: NetworkProps) {
     super(scope, id);
     const { plan, cold } = props;
     this.#cold = cold;
     this.#names = plan.networks;
-    const common = { driver: 'bridge', labels: ownLabels(props), lifecycle: KEEPS_LABELS };
+    const common = {
+      driver: 'bridge',
+      labels: ownLabels(props),
+      dependsOn: [props.after],
+      lifecycle: KEEPS_LABELS,
+    };
     const { data, publish } = plan.networks;
     this.#data = new DockerNetwork(this, 'data', {
       ...common,
@@ -57,9 +68,9 @@ export class Network extends Construct {
     return { name: this.#names.data.name, ipv4Address: address };
   }
 
-  /** And a way for this host to reach it. */
-  published(address: string) {
-    return [this.inside(address), { name: this.#names.publish.name }];
+  /** An address and a name among the nodes, and a way for this host to reach it. */
+  published({ id, address }: PlannedContainer) {
+    return [{ ...this.inside(address.host), aliases: [id] }, { name: this.#names.publish.name }];
   }
 }
 

@@ -18,6 +18,7 @@ export class Node extends Construct {
     const data = new Volume(this, 'data', {
       name: planned.dataVolume,
       labels: [...ownLabels(parts), ...protectedLabels(parts)],
+      dependsOn: [parts.secrets],
       lifecycle: { ...KEEPS_LABELS, ...(parts.keepsData ? { preventDestroy: true } : {}) },
     });
     this.container = new Container(this, 'container', {
@@ -27,7 +28,7 @@ export class Node extends Construct {
       image: images.idOf('redis'),
       // Reaps what health checks leave behind; the server would log every one of them.
       init: true,
-      networksAdvanced: network.published(planned.address.host),
+      networksAdvanced: network.published(planned),
       ports: [
         { internal: planned.address.port, external: planned.published.port, ip: planned.published.host },
       ],

@@ -46,7 +46,7 @@ export class Observability extends Construct {
       entrypoint: service.entrypoint,
       ...(planned.env.length === 0 ? {} : { env: [...planned.env] }),
       ...(service.init === undefined ? {} : { init: service.init }),
-      networksAdvanced: network.published(planned.address.host),
+      networksAdvanced: network.published(planned),
       ports: [
         { internal: planned.address.port, external: planned.published.port, ip: planned.published.host },
       ],

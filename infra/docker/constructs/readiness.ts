@@ -10,10 +10,13 @@ import type { StackParts } from '../stack.ts';
 import { containerLabels, protectedLabels, triggerOf } from './hardening.ts';
 
 export class Readiness extends Construct {
+  /** Its end is the end of a deploy that went well. */
+  readonly container: Container;
+
   constructor(scope: Construct, id: string, parts: StackParts, nodes: readonly Container[]) {
     super(scope, id);
     const { plan, network, configuration, images, hashes } = parts;
-    new Container(this, 'ready', {
+    this.container = new Container(this, 'ready', {
       name: plan.ready.container,
       image: images.idOf('redis'),
       command: ['ready'],

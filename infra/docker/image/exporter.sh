@@ -13,7 +13,7 @@ start() {
 # The master that a sentinel names, "IP:PORT"; the first one that answers is believed.
 named() {
   for sentinel in $SENTINELS; do
-    found=$(timeout 3 busybox wget -q -O - "http://127.0.0.1:9121/scrape?target=$SCHEME://app@$sentinel" 2>/dev/null |
+    found=$(timeout 3 busybox wget -q -O - "http://127.0.0.1:9121/scrape?target=$SCHEME://$sentinel" 2>/dev/null |
       busybox sed -n 's/^redis_sentinel_master_status{.*master_address="\([^"]*\)".*/\1/p' | busybox head -n 1) || true
     [ -z "$found" ] || { echo "$found"; return; }
   done

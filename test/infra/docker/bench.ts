@@ -1,12 +1,15 @@
 /** A state directory with this machine's images, and small environments on ports of their own, for tests on the engine. */
-import { cpSync, existsSync, mkdirSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { describe, inject } from 'vitest';
 import { loadEnvironment } from '../../../config/load.ts';
 import { type EnvironmentConfig, environmentSchema } from '../../../config/schema.ts';
 import { ownerOf } from '../../../infra/docker/identity.ts';
 import { imagesFile } from '../../../infra/docker/images.ts';
 import { LABEL } from '../../../infra/docker/plan.ts';
+import { synthesisDir } from '../../../infra/docker/program.ts';
+import { runProgram } from '../../../infra/process.ts';
 import { type StateDir, temporaryStateDir } from '../local/bench.ts';
 
 /** The images that the suite's setup built (or found) are used by every test. */
@@ -29,6 +32,32 @@ export function labelsOfDeploy(environment: EnvironmentConfig, stateDir: string)
     `${LABEL.owner}=${ownerOf(environment, stateDir).id}`,
   ];
   return labels.flatMap((label) => ['--label', label]);
+}
+
+const PROJECT = resolve(import.meta.dirname, '../../..');
+
+/** `npx cdktf`, as a user calls it without a terminal, with this state directory and this YAML. */
+export async function plainCdktf(
+  verb: 'deploy' | 'destroy',
+  environment: EnvironmentConfig,
+  stateDir: string,
+): Promise<{ readonly exitCode: number | null; readonly text: string }> {
+  const file = join(stateDir, 'plain.yaml');
+  writeFileSync(file, JSON.stringify(environment));
+  const bin = join(PROJECT, 'node_modules', '.bin');
+  const { exitCode, stdout, stderr } = await runProgram({
+    command: join(bin, 'cdktf'),
+    args: [verb, environment.name, '--auto-approve', '--output', synthesisDir(stateDir)],
+    cwd: PROJECT,
+    env: {
+      ...{ KIT_STACKS: file, KIT_STATE_DIR: stateDir, CHECKPOINT_DISABLE: '1', TMPDIR: stateDir },
+      PATH: [bin, process.env.PATH ?? ''].join(delimiter),
+      // One that does not exist would be a warning on every line, in OpenTofu's JSON too.
+      ...(existsSync(process.env.TF_CLI_CONFIG_FILE ?? '') ? {} : { TF_CLI_CONFIG_FILE: '' }),
+    },
+    timeoutMs: 120_000,
+  });
+  return { exitCode, text: stripVTControlCharacters(`${stdout}${stderr}`) };
 }
 
 /** `dev` on ports that no other environment of this machine publishes. */

@@ -5,6 +5,7 @@ import { afterAll, expect, it } from 'vitest';
 import { clientCa, renewal } from '../../../infra/docker/certificates.ts';
 import { renderFiles, renderHashes } from '../../../infra/docker/files.ts';
 import { planDocker } from '../../../infra/docker/plan.ts';
+import { drawValues, haveSecrets, readValues } from '../../../infra/docker/values.ts';
 import { makeCertificates } from '../../../infra/tls.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { temporaryStateDir } from '../local/bench.ts';
@@ -20,7 +21,11 @@ const tlsDir = (name: string) => join(state.path, 'docker', name, 'tls');
 /** As a deploy left them that long ago. */
 async function madeWithDaysLeft(name: string, validDays: number): Promise<string> {
   const path = join(tlsDir(name), 'made.json');
-  const addresses = ['127.0.0.1', 'localhost', ...planOf(name).nodes.map(({ address }) => address.host)];
+  const { nodes } = planOf(name);
+  const addresses = [
+    ...['127.0.0.1', 'localhost', ...nodes.map(({ address }) => address.host)],
+    ...nodes.flatMap(({ id, container }) => [id, container]),
+  ];
   const made = await makeCertificates({ addresses, environment: name, validDays });
   const { ca, cert, key, notAfter } = made;
   mkdirSync(tlsDir(name), { recursive: true });
@@ -35,6 +40,7 @@ it('looking at certificates near their end leaves them as they are; a deploy ren
   const plan = planOf('late');
   const path = await madeWithDaysLeft('late', 29);
   const before = readFileSync(path, 'utf8');
+  drawValues(state.path, 'late');
   const looked = renderHashes(plan, FACTS, state.path);
   expect(renderHashes(plan, FACTS, state.path).hashes).toEqual(looked.hashes);
   expect(readFileSync(path, 'utf8')).toBe(before);
@@ -71,6 +77,8 @@ it('certificates with time to spare are kept by a deploy, unless the addresses c
 it('looking at what was never deployed, or has no TLS, makes no certificate', () => {
   renderHashes(planOf('never'), FACTS, state.path);
   expect(existsSync(tlsDir('never'))).toBe(false);
+  expect(haveSecrets(state.path, 'never')).toBe(false);
+  expect(readValues(state.path, 'never').commanderPassword).toBe('');
   expect(renewal(planOf('never'), state.path)).toBeUndefined();
   expect(renewal(planOf('late', false), state.path)).toBeUndefined();
 });

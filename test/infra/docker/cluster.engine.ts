@@ -5,11 +5,11 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Shard } from '../../../infra/cluster.ts';
 import { findDrift } from '../../../infra/docker/drift.ts';
 import { docker, labelled } from '../../../infra/docker/engine.ts';
-import { dockerSecrets } from '../../../infra/docker/files.ts';
 import { LABEL, planDocker } from '../../../infra/docker/plan.ts';
 import { outputsIn, readState } from '../../../infra/docker/state.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import { deploy, terraformPlan } from '../../../infra/docker/terraform.ts';
+import { dockerSecrets } from '../../../infra/docker/values.ts';
 import type { Environment } from '../../../infra/environment.ts';
 import { moveSlots, restoreSlots } from '../../../infra/slot-migration.ts';
 import { planTopology } from '../../../infra/topology.ts';
@@ -65,7 +65,11 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     expect({ mode, seeds: redis.length, mapped: Object.keys(natMap ?? {}).length }).toEqual({
       ...{ mode: 'cluster', seeds: 6, mapped: 6 },
     });
-    expect(outputsIn(await readState(config, terraform))).toMatchObject({ mode: 'cluster', tls: true });
+    expect(outputsIn(await readState(config, terraform))).toMatchObject({
+      mode: 'cluster',
+      tls: 'true',
+      ca_file: expect.stringContaining('ca.crt'),
+    });
     const secrets = Object.values(dockerSecrets(state.path, config.name).redis).map((each) => each.reveal());
     const names = await labelled('container', `${LABEL.environment}=${config.name}`);
     expect(names).toHaveLength(10);

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { loadEnvironment } from '../../../config/load.ts';
 import { environmentSchema } from '../../../config/schema.ts';
 import { type DriftFinding, findDrift, type NextApply } from '../../../infra/docker/drift.ts';
@@ -64,7 +64,7 @@ async function planned(): Promise<Readonly<Record<string, NextApply>>> {
 const claimed = (found: readonly DriftFinding[]): Readonly<Record<string, NextApply>> =>
   Object.fromEntries(
     found
-      .filter(({ nextApply }) => nextApply !== 'leaves it as it is')
+      .filter(({ nextApply }) => nextApply !== 'leaves it as it is' && nextApply !== 'fills it again')
       .map(({ what, nextApply }) => [what, nextApply]),
   );
 const kindsOf = (found: readonly DriftFinding[]) => found.map(({ what, kind }) => `${what}: ${kind}`);
@@ -73,6 +73,7 @@ describeOnEngine('drift', () => {
   beforeAll(async () => {
     await deploy(config, terraform);
   });
+  afterEach(() => vi.unstubAllEnvs());
   afterAll(async () => {
     await dockerSubstrate({ stateDir: state.path }).destroy(config.name);
     state[Symbol.dispose]();
@@ -131,6 +132,32 @@ describeOnEngine('drift', () => {
     expect(found[0]?.found).toContain('exporter.sh');
     expect(await planned()).toEqual({});
     await inVolume(exporter.configVolume, image(), 'sed -i "$ d" /v/exporter.sh');
+    await noDrift();
+  });
+
+  it('names what a changed password or setting renews, and advises nothing', async () => {
+    vi.stubEnv('KIT_REDIS_APP_PASSWORD', 'another-password-of-today');
+    const found = await drift();
+    expect(kindsOf(found).sort()).toEqual(
+      [
+        `${node.container}: configuration`,
+        `${plan.commander.container}: configuration`,
+        `${plan.init.container}: configuration`,
+        `${node.configVolume}: configuration-file`,
+        `${plan.commander.configVolume}: configuration-file`,
+      ].sort(),
+    );
+    expect(await planned()).toEqual(claimed(found));
+    for (const { kind, nextApply, remedy } of found) {
+      expect(nextApply).toBe(kind === 'configuration-file' ? 'fills it again' : 'replaces it');
+      expect(remedy).toBe('');
+    }
+    // A difference that Terraform does not see ends with the container that it replaces.
+    await docker(['update', '--pids-limit', '100', node.container]);
+    const limited = (await drift()).filter(({ kind }) => kind === 'process-limit');
+    expect(limited).toEqual([expect.objectContaining({ nextApply: 'replaces it', remedy: '' })]);
+    await docker(['update', '--pids-limit', '256', node.container]);
+    vi.unstubAllEnvs();
     await noDrift();
   });
 

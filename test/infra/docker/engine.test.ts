@@ -78,17 +78,43 @@ it('networks of one name are told apart by their ids', async () => {
   ]);
 });
 
-it('the doctor names what is there, and what the first deploy fetches', async () => {
-  engine('case "$1" in version) echo 20.10.24 ;; container) echo kit-dev-redis-1 ;; *) exit 1 ;; esac');
+const ENGINE = 'version) echo 20.10.24 ;; container) echo kit-dev-redis-1 ;;';
+
+it('the doctor names what is there, and what the first deploy fetches from a registry that answers', async () => {
+  engine(`case "$1" in ${ENGINE} manifest) ;; *) exit 1 ;; esac`);
   const checks = new Map((await dockerChecks(state.path)).map((check) => [check.id, check]));
   expect(checks.get('docker-engine')).toMatchObject({ state: 'ok', found: 'Docker 20.10.24' });
   expect(checks.get('containers')?.found).toContain('kit-dev-redis-1');
   for (const role of ['redis', 'exporter', 'commander']) {
     expect(checks.get(`image-${role}`)).toMatchObject({
-      state: 'warn',
-      found: expect.stringContaining('registry'),
+      state: 'ok',
+      found: expect.stringContaining('from its registry at the first deploy'),
     });
   }
+});
+
+it('the doctor fails where an image is not here and no registry gives it', async () => {
+  engine(
+    `case "$1" in ${ENGINE} manifest) echo "lookup registry: no such host" >&2; exit 1 ;; *) exit 1 ;; esac`,
+  );
+  const checks = await dockerChecks(state.path);
+  const images = checks.filter(({ id }) => id.startsWith('image-'));
+  expect(images).toHaveLength(3);
+  for (const check of images) {
+    expect(check).toMatchObject({
+      state: 'fail',
+      found: expect.stringContaining('no registry gives it: lookup registry: no such host'),
+      remedy: 'kit images build',
+    });
+  }
+});
+
+it('the doctor asks a registry that speaks plain HTTP in plain HTTP', async () => {
+  const plain =
+    'case "$*" in *--insecure*) ;; *) echo "server gave HTTP response to HTTPS client" >&2; exit 1 ;; esac';
+  engine(`case "$1" in ${ENGINE} manifest) ${plain} ;; *) exit 1 ;; esac`);
+  const checks = await dockerChecks(state.path);
+  expect(checks.filter(({ id, state }) => id.startsWith('image-') && state === 'ok')).toHaveLength(3);
 });
 
 it('the doctor says which lock of images cannot be used', async () => {

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
+import { buildImages } from '../../../infra/docker/build-images.ts';
 import { dockerChecks } from '../../../infra/docker/doctor.ts';
 import { docker, imageExists } from '../../../infra/docker/engine.ts';
-import { buildImages, chooseImages, imagesFile } from '../../../infra/docker/images.ts';
+import { chooseImages, imagesFile } from '../../../infra/docker/images.ts';
 import { temporaryStateDir } from '../local/bench.ts';
 import { describeOnEngine } from './bench.ts';
 
@@ -40,7 +41,11 @@ describeOnEngine(
       const { redis, exporter } = chooseImages(state.path);
       expect(redis).toMatchObject({ kind: 'dockerfile', base: expect.stringMatching(/^redis:\d/) });
       expect(exporter).toMatchObject({ kind: 'published', reference: expect.stringContaining(':v1.88.0') });
-      expect(await stateOf('image-redis', state.path)).toBe('warn');
+      // The doctor asks the registry: here none listens.
+      vi.stubEnv('KIT_IMAGE_REGISTRY', '127.0.0.1:1');
+      for (const role of ['redis', 'exporter', 'commander'])
+        expect(await stateOf(`image-${role}`, state.path)).toBe('fail');
+      vi.unstubAllEnvs();
       state[Symbol.dispose]();
     });
 

@@ -1,17 +1,17 @@
 /** One environment on a real engine: deployed, looked at, damaged, mended, replaced node by node, destroyed. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { sentinelCache } from '../../../client/index.ts';
 import { secretsFile } from '../../../config/secrets.ts';
 import { filesBelow } from '../../../harness/evidence/files.ts';
 import { run } from '../../../harness/run.ts';
 import { findDrift } from '../../../infra/docker/drift.ts';
 import { docker, inspectContainers, labelled } from '../../../infra/docker/engine.ts';
-import { commanderPassword, dockerSecrets } from '../../../infra/docker/files.ts';
 import { LABEL, planDocker } from '../../../infra/docker/plan.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import { deploy, replaceContainer, terraformPlan } from '../../../infra/docker/terraform.ts';
+import { dockerSecrets, readValues } from '../../../infra/docker/values.ts';
 import type { Environment } from '../../../infra/environment.ts';
 import { switchover } from '../../../infra/switchover.ts';
 import { planTopology } from '../../../infra/topology.ts';
@@ -75,7 +75,7 @@ describeOnEngine('an environment on the engine', () => {
   it('no secret is in the state, the synthesised text, docker inspect or a log', async () => {
     const { redis, sentinel } = dockerSecrets(state.path, config.name);
     const secrets = [...Object.values(redis), ...Object.values(sentinel)].map((secret) => secret.reveal());
-    secrets.push(commanderPassword(state.path, config.name));
+    secrets.push(readValues(state.path, config.name).commanderPassword);
     const names = await labelled('container', `${LABEL.environment}=${config.name}`);
     const texts = [
       readFileSync(join(state.path, 'docker', config.name, 'terraform.tfstate'), 'utf8'),
@@ -100,13 +100,74 @@ describeOnEngine('an environment on the engine', () => {
       },
       30_000,
     );
-    for (const { node, address } of plan.nodes) {
-      const user = node.role === 'redis' ? 'exporter' : 'app';
-      const target = encodeURIComponent(`redis://${user}@${address.host}:${address.port}`);
-      expect(await (await fetch(`${url}/scrape?target=${target}`)).text()).toMatch(/^redis_up 1$/m);
+    expect(await (await fetch(`${url}/metrics`)).text()).toMatch(
+      /^redis_exporter_build_info\{build_date="\d{4}-[^"]*",commit_sha="[^<"]+",golang_version="go1[^"]*",version="v1\.88\.0"\} 1$/m,
+    );
+    for (const { id, container, node, address } of plan.nodes) {
+      // By the name that `kit status` shows, by that of `docker ps`, and by its address.
+      for (const name of [id, container, address.host]) {
+        const answer = await fetch(`${url}/scrape?target=${name}:${address.port}`);
+        const metrics = await answer.text();
+        expect(metrics, name).toMatch(/^redis_up 1$/m);
+        if (node.role === 'sentinel')
+          expect(metrics, name).toMatch(/^redis_sentinel_master_status\{.*master_name="mymaster".*\} 1$/m);
+      }
     }
-    const commander = await fetch(`http://127.0.0.1:${plan.commander.published.port}/connections`);
-    expect(commander.status).toBe(401);
+  });
+
+  it('serves the Commander behind a login, with every file that its page loads', async () => {
+    const page = `http://127.0.0.1:${plan.commander.published.port}/`;
+    expect((await fetch(`${page}connections`)).status).toBe(401);
+    const login = `admin:${readValues(state.path, config.name).commanderPassword}`;
+    const authorization = `Basic ${Buffer.from(login).toString('base64')}`;
+    const html = await (await fetch(page, { headers: { authorization } })).text();
+    const files = [...html.matchAll(/(?:href|src)="([^"#:]+\.(?:css|js))"/g)].map(([, file]) => file);
+    expect(files).toEqual(expect.arrayContaining(['json-viewer/jquery.json-viewer.js']));
+    const statuses = files.map(async (file) => [
+      file,
+      (await fetch(`${page}${file}`, { headers: { authorization } })).status,
+    ]);
+    expect(await Promise.all(statuses)).toEqual(files.map((file) => [file, 200]));
+  });
+
+  it('is found with other settings and passwords of today: as it was applied, with what differs', async () => {
+    const today = planTopology({ ...config, redis: { ...config.redis, maxmemory: 64 * 1024 ** 2 } });
+    const found = await substrate.find(config.name, today);
+    expect(found?.environment.topology.environment).toEqual(config);
+    expect(found).toMatchObject({
+      hasCredentials: true,
+      differences: ['redis.maxmemory: runs with 268435456, configured: 67108864'],
+    });
+    await found?.environment[Symbol.asyncDispose]();
+    vi.stubEnv('KIT_REDIS_ADMIN_PASSWORD', 'another-password-of-today');
+    const locked = await substrate.find(config.name, topology);
+    vi.unstubAllEnvs();
+    expect(locked?.hasCredentials).toBe(false);
+    expect(locked?.differences).toEqual([expect.stringMatching(/^passwords: .* of Redis user 'admin'/)]);
+    expect((await locked?.environment.status())?.every((node) => node.state === 'running')).toBe(true);
+    await locked?.environment[Symbol.asyncDispose]();
+    const same = await substrate.find(config.name, topology);
+    expect(same).toMatchObject({ hasCredentials: true, differences: [] });
+    expect(same?.environment.access).toMatchObject({
+      passwords: expect.stringContaining('secrets.json'),
+      'Redis Commander': expect.stringContaining('commander.password'),
+    });
+    await same?.environment[Symbol.asyncDispose]();
+  });
+
+  it('a master that hung through a failover is a replica when the next command returns', async () => {
+    const former = (await environment.masterId()) as string;
+    const heal = await environment.capabilities.pause?.(former);
+    const deposed = async () => ![undefined, former].includes(await environment.masterId());
+    await until('a failover', deposed, 40_000);
+    const successor = await environment.masterId();
+    await heal?.();
+    // For about 10 s it reports that it is master: the sentinels name the other one.
+    expect(await environment.masterId()).toBe(successor);
+    const again = await substrate.apply(topology, { ephemeral: false });
+    expect(String(await (await again.admin(former)).call('ROLE'))).toMatch(/^slave/);
+    expect(await again.masterId()).toBe(successor);
+    await again[Symbol.asyncDispose]();
   });
 
   describe('drift', () => {
@@ -197,7 +258,7 @@ describeOnEngine('an environment on the engine', () => {
     });
     const passwords = [
       ...passwordsIn(secretsFile(config.name, join(state.path, 'docker'))),
-      commanderPassword(state.path, config.name),
+      readValues(state.path, config.name).commanderPassword,
     ];
     expect(passwords).toHaveLength(9);
     expect(filesBelow(folder)).toEqual(

@@ -11,13 +11,11 @@ import { environmentSchema } from '../../../config/schema.ts';
 import { inspectContainers } from '../../../infra/docker/engine.ts';
 import { planDocker } from '../../../infra/docker/plan.ts';
 import { partsOf } from '../../../infra/docker/possession.ts';
-import { runCdktf, synthesisDir } from '../../../infra/docker/program.ts';
-import { writeSecret } from '../../../infra/docker/state-files.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import type { Environment } from '../../../infra/environment.ts';
 import type { Adopt } from '../../../infra/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
-import { describeOnEngine, engineStateDir } from './bench.ts';
+import { describeOnEngine, engineStateDir, plainCdktf } from './bench.ts';
 
 const NAME = 'owned';
 const ports = { redis: 28_300, exporter: 28_320, commander: 28_321 };
@@ -39,19 +37,6 @@ const down = (stateDir: string, adopt?: Adopt) =>
   dockerSubstrate({ stateDir }).destroy(NAME, { adopt, configuration: unguarded });
 const yes: Adopt = async () => true;
 const keptValue = async (environment: Environment) => await (await environment.admin('redis-1')).get('kept');
-
-/** Plain `cdktf`, as in the other checkout. */
-async function cdktf(verb: 'deploy' | 'destroy', stateDir: string) {
-  const file = join(stateDir, 'mine.yaml');
-  writeSecret(file, JSON.stringify(unguarded));
-  const variables = { KIT_STACKS: file, KIT_STATE_DIR: stateDir };
-  const record = await runCdktf(
-    [verb, NAME, '--auto-approve', '--output', synthesisDir(stateDir)],
-    variables,
-    {},
-  );
-  return { exitCode: record.exitCode, text: `${record.stdout}${record.stderr}` };
-}
 
 async function idOfNode(): Promise<string | undefined> {
   return (await inspectContainers([node?.container ?? ''])).get(node?.container ?? '')?.Id;
@@ -97,7 +82,7 @@ describeOnEngine('an environment of another checkout', () => {
     'is refused by plain cdktf %s, and nothing of it changes',
     async (verb) => {
       const before = await partsOf(NAME);
-      const { exitCode, text } = await cdktf(verb, other.path);
+      const { exitCode, text } = await plainCdktf(verb, unguarded, other.path);
       expect(exitCode).toBe(1);
       expect(text).toContain(`belongs to ${place(one.path)}`);
       expect(await partsOf(NAME)).toEqual(before);

@@ -70,6 +70,10 @@ it('a machine without Docker and Terraform hears what to install, of the doctor 
   });
   vi.stubEnv('TERRAFORM_BINARY_NAME', 'tofu');
   expect(await terraformProgram()).toBe('tofu');
+  expect((await dockerChecks(state.path)).find(({ id }) => id === 'terraform')).toMatchObject({
+    state: 'fail',
+    found: expect.stringContaining("'tofu', named by TERRAFORM_BINARY_NAME"),
+  });
 });
 
 it('a remote backend takes the place of the local state, by configuration', async () => {

@@ -1,11 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  divide,
-  type EngineKind,
-  type EnginePart,
-  foreignEnvironment,
-  foreignError,
-} from '../../../infra/docker/possession.ts';
+import { divide, type EngineKind, type EnginePart, foreignError } from '../../../infra/docker/possession.ts';
 
 const part = (kind: EngineKind, owner: string, change: Partial<EnginePart> = {}): EnginePart => ({
   ...{ environment: 'dev', kind, id: `${kind}-id`, name: `kit-dev-${kind}`, owner },
@@ -37,7 +31,11 @@ describe('a part of an environment', () => {
 
 describe('the refusal', () => {
   const refusal = (parts: readonly EnginePart[], verb?: 'up' | 'down') =>
-    foreignError(foreignEnvironment('dev', { own: [], foreign: parts }), '/nowhere', verb);
+    foreignError(
+      { name: 'dev' },
+      { foreign: parts },
+      { stateDir: '/nowhere', ...(verb === undefined ? {} : { verb }) },
+    );
 
   it('names the place, the parts, and the command that takes it over', () => {
     const found = refusal([part('container', 'other'), ...Array(4).fill(part('volume', 'other'))]);

@@ -24,7 +24,7 @@ import { deploy, destroy, terraformPlan } from '../../../infra/docker/terraform.
 import { type ProgramRecord, runProgram } from '../../../infra/process.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { until } from '../../support/redis.ts';
-import { configuration, describeOnEngine, engineStateDir, labelsOfDeploy } from './bench.ts';
+import { configuration, describeOnEngine, engineStateDir, labelsOfDeploy, plainCdktf } from './bench.ts';
 
 const state = engineStateDir();
 const config = configuration('refusals', {}, 27_500);
@@ -131,13 +131,34 @@ describeOnEngine('refusals', () => {
   it('a port taken: says which, and leaves nothing', async () => {
     const server = createServer().listen(27_501, '127.0.0.1');
     try {
+      const taken = '27501 (redis-2) by a program of this machine';
       await expect(apply()).rejects.toMatchObject({
         code: 'PORT_IN_USE',
-        message: expect.stringContaining('27501'),
-        hint: expect.stringContaining('docker.ports'),
+        message: expect.stringContaining(taken),
+        hint: expect.stringContaining('docker.ports.redis'),
       });
+      const plain = await plainCdktf('deploy', config, state.path);
+      expect(plain.exitCode).toBe(1);
+      expect(plain.text).toContain(taken);
+      expect(plain.text).toContain('set docker.ports.redis');
+      expect(await traces()).toEqual([]);
     } finally {
       server.close();
+    }
+    expect(await traces()).toEqual([]);
+  });
+
+  it('a port taken by another environment: says which container has it', async () => {
+    const holder = ['--name', 'kit-test-holder', '--publish', '127.0.0.1:27510:1', '--entrypoint', 'sleep'];
+    await docker(['run', '--detach', ...holder, redisImage(), '600']);
+    try {
+      await expect(apply()).rejects.toMatchObject({
+        code: 'PORT_IN_USE',
+        message: expect.stringContaining('27510 (sentinel-1) by container kit-test-holder'),
+        hint: expect.stringContaining('docker.ports.sentinel'),
+      });
+    } finally {
+      await docker(['rm', '--force', 'kit-test-holder']);
     }
     expect(await traces()).toEqual([]);
   });
@@ -148,6 +169,7 @@ describeOnEngine('refusals', () => {
     try {
       await expect(apply()).rejects.toMatchObject({
         code: 'SUBNET_IN_USE',
+        message: expect.stringContaining('kit-test-squatter'),
         hint: expect.stringContaining('docker.subnet'),
       });
     } finally {

@@ -5,9 +5,9 @@ import { App, Testing } from 'cdktf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { environmentNames, loadEnvironment } from '../../../config/load.ts';
 import { environmentSchema } from '../../../config/schema.ts';
-import { dockerSecrets } from '../../../infra/docker/files.ts';
 import { ownerOf } from '../../../infra/docker/identity.ts';
 import { addEnvironment } from '../../../infra/docker/synthesis.ts';
+import { dockerSecrets } from '../../../infra/docker/values.ts';
 import { temporaryStateDir } from '../local/bench.ts';
 import { configuration } from './bench.ts';
 
@@ -166,8 +166,37 @@ describe('the synthesised environment', () => {
       service_name: { value: 'mymaster' },
       mode: { value: 'sentinel' },
       nat_map: { value: expect.any(Object) },
+      tls: { value: 'false' },
       exporter_url: { value: 'http://127.0.0.1:27320/metrics' },
+      scrape_url: { value: 'http://127.0.0.1:27320/scrape' },
+      scrape_targets: { value: expect.objectContaining({ 'sentinel-3': 'redis://sentinel-3:26379' }) },
+      commander_user: { value: 'admin' },
+      commander_password_file: { value: expect.stringMatching(/docker\/synth\/commander\.password$/) },
     });
+    expect(output).not.toHaveProperty('ca_file');
+  });
+
+  it('keeps the configuration that it applies in the state, as the last step', () => {
+    const { resource }: Synthesised = JSON.parse(text);
+    const [applied] = Object.entries(resource.terraform_data ?? {})
+      .filter(([id]) => id.startsWith('applied_'))
+      .map(([, each]) => each) as [Resource];
+    const { configuration: kept } = applied.input as { configuration: string };
+    expect(environmentSchema.parse(JSON.parse(kept))).toEqual(configuration('synth'));
+    expect(applied.depends_on).toEqual([expect.stringMatching(/^docker_container\.readiness_ready_/)]);
+  });
+
+  it('ends the files with passwords after all that runs with them', () => {
+    const { resource }: Synthesised = JSON.parse(text);
+    const [[id, files]] = Object.entries(resource.terraform_data ?? {}).filter(([name]) =>
+      name.startsWith('secrets_'),
+    ) as [[string, Resource]];
+    const [provisioner] = files.provisioner as [{ 'local-exec': { command: string; when: string } }];
+    expect(provisioner['local-exec'].when).toBe('destroy');
+    expect(provisioner['local-exec'].command).toContain('docker/environments/synth');
+    for (const type of ['docker_network', 'docker_volume'])
+      for (const { depends_on: after } of Object.values(resource[type] ?? {}))
+        expect(after).toContain(`terraform_data.${id}`);
   });
 });
 

@@ -7,9 +7,9 @@ import { sentinelCache } from '../../../client/index.ts';
 import { loadEnvironment } from '../../../config/load.ts';
 import { environmentSchema } from '../../../config/schema.ts';
 import { docker, labelled } from '../../../infra/docker/engine.ts';
-import { commanderPassword, dockerSecrets } from '../../../infra/docker/files.ts';
 import { LABEL, planDocker } from '../../../infra/docker/plan.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
+import { dockerSecrets, readValues } from '../../../infra/docker/values.ts';
 import type { Environment } from '../../../infra/environment.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { until } from '../../support/redis.ts';
@@ -94,7 +94,7 @@ describeOnEngine('an environment with TLS', () => {
     const key: string = JSON.parse(made).key;
     const secrets = [
       ...[...Object.values(redis), ...Object.values(sentinel)].map((secret) => secret.reveal()),
-      commanderPassword(state.path, config.name),
+      readValues(state.path, config.name).commanderPassword,
       // Each line of it: a text in JSON has the line ends escaped.
       ...key.split('\n').filter((line) => line.length > 20 && !line.startsWith('---')),
     ];

@@ -1,0 +1,19 @@
+/**
+ * Ends the passwords with the environment: `cdktf destroy` removes their files as `kit down` does. All else depends on it, so that
+ * Terraform destroys it last: a destroy that fails keeps the passwords of what still runs.
+ */
+import { DataResource } from 'cdktf';
+import { Construct } from 'constructs';
+
+export class SecretFiles extends Construct {
+  readonly resource: DataResource;
+
+  /** @param paths relative to the stack's folder, where Terraform runs */
+  constructor(scope: Construct, id: string, paths: readonly string[]) {
+    super(scope, id);
+    const words = paths.map((path) => `'${path.replaceAll("'", "'\\''")}'`).join(' ');
+    this.resource = new DataResource(this, 'files', {
+      provisioners: [{ type: 'local-exec', when: 'destroy', command: `rm -rf -- ${words}` }],
+    });
+  }
+}

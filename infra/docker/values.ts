@@ -1,0 +1,73 @@
+/**
+ * Random values of an environment: passwords and ids, drawn at its first deploy and kept below the state directory. Reading them
+ * (`readValues`) draws none: `kit status` must not make passwords for an environment that was never deployed.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import {
+  type EnvironmentSecrets,
+  loadSecrets,
+  readSecrets,
+  secretsFile,
+  unknownSecrets,
+} from '../../config/secrets.ts';
+import { environmentDir, kept } from './state-files.ts';
+
+export interface EnvironmentValues {
+  readonly secrets: EnvironmentSecrets;
+  /** Login of Redis Commander, user `admin`. */
+  readonly commanderPassword: string;
+  /** Seed of the ids by which sentinels or cluster nodes know each other. */
+  idSeed(kind: IdSeed): string;
+}
+
+export type IdSeed = 'sentinels-id' | 'cluster-id';
+
+/** Draws what is missing. @throws KitError as `loadSecrets` */
+export function drawValues(stateDir: string, name: string): EnvironmentValues {
+  const keep = (file: string, make: () => string) => kept(join(environmentDir(stateDir, name), file), make);
+  return {
+    secrets: dockerSecrets(stateDir, name),
+    commanderPassword: keep(COMMANDER, () => randomBytes(18).toString('base64url')),
+    idSeed: (kind) => keep(kind, () => randomBytes(20).toString('hex')),
+  };
+}
+
+/** Draws nothing: a missing id is empty, a missing password is one that no node accepts. */
+export function readValues(stateDir: string, name: string): EnvironmentValues {
+  const textOf = (file: string) => {
+    const path = join(environmentDir(stateDir, name), file);
+    return existsSync(path) ? readFileSync(path, 'utf8') : '';
+  };
+  return {
+    secrets: readSecrets(name, join(stateDir, 'docker')) ?? unknownSecrets(),
+    commanderPassword: textOf(COMMANDER),
+    idSeed: textOf,
+  };
+}
+
+/** All that holds or comes from passwords of an environment; the state does not. */
+export const secretPathsOf = (stateDir: string, name: string): readonly string[] => [
+  dirname(dockerSecretsFile(stateDir, name)),
+  ...[COMMANDER, 'sentinels-id', 'cluster-id', 'files', 'files.tar', 'tls'].map((file) =>
+    join(environmentDir(stateDir, name), file),
+  ),
+];
+
+const COMMANDER = 'commander.password';
+
+/** Where the login of Redis Commander is kept. */
+export const commanderPasswordFile = (stateDir: string, name: string): string =>
+  join(environmentDir(stateDir, name), COMMANDER);
+
+/** Passwords of their own: a local environment of the same name is another environment. */
+export const dockerSecrets = (stateDir: string, name: string): EnvironmentSecrets =>
+  loadSecrets(name, join(stateDir, 'docker'));
+
+export const dockerSecretsFile = (stateDir: string, name: string): string =>
+  secretsFile(name, join(stateDir, 'docker'));
+
+/** Whether an environment has passwords already: it was deployed from here, or at least synthesised. */
+export const haveSecrets = (stateDir: string, name: string): boolean =>
+  existsSync(dockerSecretsFile(stateDir, name));
