@@ -9,6 +9,7 @@
 import { type Names, namesIn } from './batches.ts';
 import { Breaker } from './breaker.ts';
 import { getMany, lookupMany, setMany } from './bulk.ts';
+import { assertCallOptions } from './cache-option-names.ts';
 import type { LoadMany } from './compute/batch.ts';
 import { Compute } from './compute/compute.ts';
 import type { CacheConnection } from './connection/index.ts';
@@ -154,7 +155,7 @@ export class SupervisedCache implements Cache {
   /** Not async: a promise less on the way of every read. What is thrown here is a rejection all the same. */
   lookup<T>(key: string, options?: ReadOptions<T>): Promise<Lookup<T>> {
     try {
-      this.#assertOpen();
+      this.#assertCall(options);
       return this.#reader.lookup(key, options);
     } catch (error) {
       return Promise.reject(error);
@@ -162,7 +163,7 @@ export class SupervisedCache implements Cache {
   }
 
   async getMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, T>> {
-    this.#assertOpen();
+    this.#assertCall(options);
     return getMany(this.#reader, keys, options);
   }
 
@@ -170,16 +171,21 @@ export class SupervisedCache implements Cache {
     keys: readonly string[],
     options?: ReadOptions<T>,
   ): Promise<ReadonlyMap<string, Lookup<T>>> {
-    this.#assertOpen();
+    this.#assertCall(options);
     return lookupMany(this.#reader, keys, options);
   }
 
   set<T>(key: string, value: T, options: WriteOptions = {}): Promise<WriteReceipt> {
-    return this.#closing ? Promise.reject(closed()) : this.#writer.set(key, value, options);
+    try {
+      this.#assertCall(options);
+      return this.#writer.set(key, value, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async setMany<T>(entries: ReadonlyMap<string, T>, options: WriteOptions = {}): Promise<WriteReceipt> {
-    this.#assertOpen();
+    this.#assertCall(options);
     return setMany(this.#writer, entries, options);
   }
 
@@ -196,7 +202,7 @@ export class SupervisedCache implements Cache {
 
   getOrComputeEntry<T>(key: string, load: Load<T>, options?: ComputeCallOptions<T>): Promise<Entry<T>> {
     try {
-      this.#assertOpen();
+      this.#assertCall(options);
       const hit = this.#compute.hit(key, options);
       if (hit) return Promise.resolve({ value: hit.value, source: 'l1' });
       return this.#compute.entry(key, load, options);
@@ -210,7 +216,7 @@ export class SupervisedCache implements Cache {
     load: LoadMany<T>,
     options?: ComputeCallOptions<T>,
   ): Promise<ReadonlyMap<string, T>> {
-    this.#assertOpen();
+    this.#assertCall(options);
     return this.#compute.many(keys, load, options);
   }
 
@@ -232,7 +238,7 @@ export class SupervisedCache implements Cache {
   }
 
   async getWithTtl<T>(key: string, options?: ReadOptions<T>): Promise<TimedEntry<T> | undefined> {
-    this.#assertOpen();
+    this.#assertCall(options);
     return this.#expiry.getWithTtl(key, options);
   }
 
@@ -247,7 +253,7 @@ export class SupervisedCache implements Cache {
   }
 
   async setIfAbsent<T>(key: string, value: T, options: WriteOptions = {}): Promise<boolean> {
-    this.#assertOpen();
+    this.#assertCall(options);
     return this.#expiry.setIfAbsent(key, value, options);
   }
 
@@ -322,6 +328,11 @@ export class SupervisedCache implements Cache {
 
   #assertOpen(): void {
     if (this.#closing) throw closed();
+  }
+
+  #assertCall(options: object | undefined): void {
+    this.#assertOpen();
+    assertCallOptions(options);
   }
 }
 

@@ -1,9 +1,17 @@
 /** Caches for the common cases. All options have defaults; see `types.ts`. */
 import { SupervisedCache } from './cache.ts';
+import {
+  CACHE_OPTIONS,
+  CLUSTER_CACHE_OPTIONS,
+  CONNECTION_OPTIONS,
+  REDIS_CACHE_OPTIONS,
+  SENTINEL_CACHE_OPTIONS,
+} from './cache-option-names.ts';
 import { linksBeside } from './connection/beside.ts';
 import { Dial } from './connection/dial.ts';
 import { openConnection } from './connection/index.ts';
 import { ConfigurationError } from './errors.ts';
+import { allNames, assertOptions } from './option-names.ts';
 import { LIMITS, type ResolvedCache, resolveCache, resolveConnection } from './options.ts';
 import { Coherence } from './tiers/coherence.ts';
 import { CoherenceOnDemand } from './tiers/on-demand.ts';
@@ -38,6 +46,7 @@ const MEMORY_ENTRIES = 1000;
 
 /** A cache in one Redis. @throws ConfigurationError an option is wrong */
 export function redisCache(options: RedisCacheOptions = {}): Cache {
+  assertOptions('', options, REDIS_CACHE_OPTIONS);
   const { url, address = { host: '127.0.0.1', port: 6379 }, ...rest } = options;
   const parsed: Partial<ReturnType<typeof parseUrl>> = url === undefined ? {} : parseUrl(url);
   // The URL can only say that there is TLS: a CA that is given beside it is kept.
@@ -47,17 +56,23 @@ export function redisCache(options: RedisCacheOptions = {}): Cache {
 
 /** A cache in the master that sentinels name, wherever it moves. @throws ConfigurationError an option is wrong */
 export function sentinelCache(options: SentinelCacheOptions): Cache {
+  assertOptions('', options, SENTINEL_CACHE_OPTIONS);
   return openCache({ ...options, mode: 'sentinel' });
 }
 
 /** A cache in a Redis Cluster. @throws ConfigurationError an option is wrong, or `db` is not 0 */
 export function clusterCache(options: ClusterCacheOptions): Cache {
+  assertOptions('', options, CLUSTER_CACHE_OPTIONS);
   return openCache({ ...options, mode: 'cluster' });
 }
 
 /** A cache in this process alone, with the same interface. */
 export function memoryCache(options: CacheOptions = {}): Cache {
-  const resolved = resolveCache(options);
+  assertOptions('', options, CACHE_OPTIONS);
+  return inMemory(resolveCache(options));
+}
+
+function inMemory(resolved: ResolvedCache): Cache {
   return new SupervisedCache(
     { ...resolved, fallbackEntries: resolved.fallbackEntries || MEMORY_ENTRIES },
     undefined,
@@ -66,6 +81,7 @@ export function memoryCache(options: CacheOptions = {}): Cache {
 
 /** Two tiers: memory in this process over Redis, coherent with whoever writes there. What it returns is frozen. */
 export function tieredCache(options: TieredCacheOptions): Cache {
+  if (Object(options).mode === undefined) assertOptions('', options, REDIS_CACHE_OPTIONS);
   const tiered = { ...options, l1: options.l1 ?? {} };
   return 'mode' in tiered ? openCache(tiered) : redisCache(tiered);
 }
@@ -73,8 +89,9 @@ export function tieredCache(options: TieredCacheOptions): Cache {
 /** Any of them, by options. `enabled: false` is a memory cache. */
 export function openCache(options: CacheOptions & RedisOptions): Cache {
   const target = resolveConnection(options);
+  assertOptions('', options, allNames(CACHE_OPTIONS, CONNECTION_OPTIONS[target.mode]));
   const resolved = resolveCache(options);
-  if (!resolved.enabled) return memoryCache(options);
+  if (!resolved.enabled) return inMemory(resolved);
   if (resolved.l1 && target.replicaReads)
     throw new ConfigurationError(
       'l1: what a replica says may be older than the word that an entry has changed; leave out l1 or replicaReads',

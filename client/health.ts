@@ -7,6 +7,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import { now, within } from './connection/timing.ts';
+import { assertOptions, optionNames } from './option-names.ts';
 import { askInfo, number, type RedisInfo } from './redis-info.ts';
 import type { Address, BreakerState, Cache } from './types.ts';
 
@@ -64,8 +65,16 @@ export interface HealthOptions {
 const SLOTS = 16_384;
 const unknown = (reason: string): Check => ({ status: 'unknown', reason });
 
-/** Never rejects. */
+const HEALTH = optionNames<HealthOptions>({
+  memoryWarnRatio: true,
+  minReplicas: true,
+  redisRequired: true,
+  timeoutMs: true,
+});
+
+/** Whatever Redis does is a status. @throws ConfigurationError an option is not known; nothing else is thrown */
 export async function healthCheck(cache: Cache, options: HealthOptions = {}): Promise<Health> {
+  assertOptions('', options, HEALTH);
   const { connection } = cache;
   const circuitBreaker = breakerCheck(cache);
   if (!connection) {
@@ -117,6 +126,7 @@ export async function healthCheck(cache: Cache, options: HealthOptions = {}): Pr
 
 /** For `http.createServer`: 200 while the cache answers (degraded too), 503 where it does not. */
 export function healthHandler(cache: Cache, options: HealthOptions = {}) {
+  assertOptions('', options, HEALTH);
   return async (_request: unknown, response: ServerResponse): Promise<void> => {
     const result = await healthCheck(cache, options);
     response.writeHead(result.status === 'unhealthy' ? 503 : 200, {

@@ -15,17 +15,16 @@ export { schemaIdOf } from './codec/schema.ts';
 export { connect } from './connection/index.ts';
 export type { SentinelStatus } from './connection/sentinels.ts';
 export { type EnvironmentPlan, featuresFromEnv, fromEnv, planFromEnv, type Variables } from './env.ts';
-export {
-  type Codec,
-  type Decoded,
-  type DecodeFailure,
-  type DecodeOptions,
-  decodeEnvelope,
-  type EncodeOptions,
-  encodeEnvelope,
-  type Freshness,
-  type TagStamp,
+export type {
+  Codec,
+  Decoded,
+  DecodeFailure,
+  DecodeOptions,
+  EncodeOptions,
+  Freshness,
+  TagStamp,
 } from './envelope.ts';
+export { decodeEnvelope, encodeEnvelope } from './envelope-checked.ts';
 export {
   CacheError,
   type CacheErrorOptions,

@@ -7,6 +7,7 @@ import { schemaIdOf } from './codec/schema.ts';
 import { ConfigurationError } from './errors.ts';
 import { assertName } from './identity.ts';
 import { normalize } from './normalize.ts';
+import { assertOptions, optionNames } from './option-names.ts';
 import type { StandardSchema } from './types.ts';
 
 const HASH_LENGTH = 16;
@@ -24,6 +25,9 @@ export interface KeyOptions {
   readonly namespace?: string | undefined;
 }
 
+const KEY = optionNames<KeyOptions>({ version: true, schemaId: true, schema: true, namespace: true });
+const SEARCH = optionNames<VectorSearch>({ namespace: true, vector: true, topK: true, params: true });
+
 /**
  * `v{version}:{domain}:{hash of parts}`; with a schema `v{version}.{hash of its name}:…`; with `namespace:` before it
  * where one is given.
@@ -40,6 +44,7 @@ export function buildKey(
 }
 
 function assemble(options: KeyOptions, rest: string): string {
+  assertOptions('', options, KEY);
   const schemaId = schemaIdOf(options.schema, options.schemaId);
   const shape = schemaId === undefined ? '' : `.${schemaPart(schemaId)}`;
   const key = `${versionPart(options.version ?? 1)}${shape}:${rest}`;
@@ -87,6 +92,7 @@ export function buildVectorKey(
     readonly decimals?: number;
   } = {},
 ): string {
+  assertOptions('search', search, SEARCH);
   const { decimals = VECTOR_DECIMALS, ...key } = options;
   if (!Number.isInteger(decimals) || decimals < 0 || decimals > 12)
     throw new ConfigurationError(`decimals: ${String(decimals)} is not a whole number from 0 to 12`);

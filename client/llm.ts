@@ -2,8 +2,10 @@
  * Answers of language models: who asks the same model the same thing with the same parameters gets the same answer, and
  * the model is asked once. Kept with model, time and metadata; all answers of a model are invalidated by one command.
  */
+import { CALL_OPTIONS } from './cache-option-names.ts';
 import { assertName } from './identity.ts';
 import { buildResponseKey } from './keys.ts';
+import { assertOptions, optionNames } from './option-names.ts';
 import type { Cache, ComputeCallOptions, LoadContext } from './types.ts';
 
 /** What makes two questions the same. */
@@ -56,12 +58,20 @@ export interface LlmCache {
   tagOf(model: string): string;
 }
 
+const LLM = new Set(['prefix', ...CALL_OPTIONS].filter((name) => name !== 'schema' && name !== 'tags'));
+const REQUEST = optionNames<LlmRequest>({ model: true, prompt: true, params: true });
+
 /** A cache of answers over any cache. */
 export function llmCache(cache: Cache, options: LlmCacheOptions = {}): LlmCache {
+  assertOptions('', options, LLM);
   const { prefix = 'llm', ...access } = options;
   const name = (model: string): string => `${prefix}.${escaped(model)}`;
-  const keyOf = ({ model, prompt, params }: LlmRequest): string =>
-    buildResponseKey(name(model), { model, prompt, params });
+  const keyOf = (request: LlmRequest): string => {
+    // A parameter that is not part of the key would give one answer for all its values.
+    assertOptions('request', request, REQUEST);
+    const { model, prompt, params } = request;
+    return buildResponseKey(name(model), { model, prompt, params });
+  };
   return {
     keyOf,
     tagOf: name,

@@ -3,6 +3,17 @@
  */
 import { isIPv6 } from 'node:net';
 import { addressKey, parseKey } from './address.ts';
+import {
+  ADDRESS,
+  BREAKER,
+  COMPUTE,
+  DURABILITY,
+  L1,
+  REPLICA_READS,
+  SAMPLING,
+  SCRIPTING,
+  TLS,
+} from './cache-option-names.ts';
 import { CodecSelection } from './codec/codec.ts';
 import { type ResolvedCompute, resolveCompute } from './compute/options.ts';
 import { ConfigurationError } from './errors.ts';
@@ -10,6 +21,7 @@ import type { FailureWindowOptions } from './failure-window.ts';
 import type { ScriptingTerms } from './functions/procedures.ts';
 import { assertName } from './identity.ts';
 import type { DomainPatterns } from './invalidation/domains.ts';
+import { assertOptions, type OptionNames } from './option-names.ts';
 import type { CodecChoice } from './parts.ts';
 import type {
   Address,
@@ -107,12 +119,13 @@ function flag(path: string, value: unknown, fallback: boolean): boolean {
   return value;
 }
 
-/** Options of their own under one name. */
-function group<T extends object>(path: string, value: T | undefined): T | undefined {
-  if (value === undefined || (typeof value === 'object' && value !== null && !Array.isArray(value)))
-    return value;
-  throw new ConfigurationError(`${path}: ${shown(value)} is not an object with options`);
+/** Options of their own under one name; without `known` the names are the caller's. */
+function group<T extends object>(path: string, value: T | undefined, known?: OptionNames): T | undefined {
+  assertOptions(path, value, known ?? ANY);
+  return value;
 }
+
+const ANY: Pick<OptionNames, 'has'> = { has: () => true };
 
 function list<T>(path: string, value: readonly T[] | undefined): readonly T[] | undefined {
   if (value === undefined || Array.isArray(value)) return value;
@@ -122,6 +135,7 @@ function list<T>(path: string, value: readonly T[] | undefined): readonly T[] | 
 function address(path: string, value: Address | undefined): Address {
   if (typeof value !== 'object' || value === null)
     throw new ConfigurationError(`${path}: ${shown(value)} is not an address { host, port }`);
+  assertOptions(path, value, ADDRESS);
   return Object.freeze({
     host: hostOf(`${path}.host`, value.host),
     port: integer(`${path}.port`, value.port, 6379, 1, PORT_MAX),
@@ -187,7 +201,8 @@ function poolSize(options: RedisOptions): number {
 }
 
 function replicaReads(options: RedisOptions): Required<ReplicaReads> | undefined {
-  const given = options.mode === 'standalone' ? undefined : group('replicaReads', options.replicaReads);
+  const given =
+    options.mode === 'standalone' ? undefined : group('replicaReads', options.replicaReads, REPLICA_READS);
   return (
     given && {
       maxStalenessMs: integer('replicaReads.maxStalenessMs', given.maxStalenessMs, 1000, 20, 60_000),
@@ -236,7 +251,7 @@ export function resolveConnection(options: RedisOptions): ResolvedConnection {
     serviceName: text('serviceName', sentinel?.serviceName, 'mymaster'),
     ...credentials(options),
     db: database(options),
-    tls: options.tls,
+    tls: group('tls', options.tls, TLS),
     natMap: natMapOf(options.mode === 'standalone' ? undefined : options.natMap),
     connectTimeoutMs: integer('connectTimeoutMs', options.connectTimeoutMs, 1000, 1, LIMITS.timeoutMs),
     commandTimeoutMs: integer('commandTimeoutMs', options.commandTimeoutMs, 1000, 1, LIMITS.timeoutMs),
@@ -287,6 +302,7 @@ export function resolveDurability(
   if (value === 'async') return value;
   if (typeof value !== 'object' || value === null)
     throw new ConfigurationError(`${path}: ${shown(value)} is neither 'async' nor { replicas, timeoutMs }`);
+  assertOptions(path, value, DURABILITY);
   return {
     replicas: integer(`${path}.replicas`, value.replicas, 1, 1, 100),
     timeoutMs: integer(`${path}.timeoutMs`, value.timeoutMs, 1000, 1, 60_000),
@@ -294,7 +310,7 @@ export function resolveDurability(
 }
 
 function sampling(given: BreakerOptions['sampling']): FailureWindowOptions | undefined {
-  const options = group('breaker.sampling', given);
+  const options = group('breaker.sampling', given, SAMPLING);
   if (options === undefined) return undefined;
   const { failureRatio = 0.5, minCalls, windowMs } = options;
   if (typeof failureRatio !== 'number' || !(failureRatio > 0 && failureRatio <= 1))
@@ -309,9 +325,9 @@ function sampling(given: BreakerOptions['sampling']): FailureWindowOptions | und
 }
 
 export function resolveCache(options: CacheOptions): ResolvedCache {
-  const breaker = group('breaker', options.breaker) ?? {};
-  const l1 = group('l1', options.l1);
-  const scripting = group('scripting', options.scripting) ?? {};
+  const breaker = group('breaker', options.breaker, BREAKER) ?? {};
+  const l1 = group('l1', options.l1, L1);
+  const scripting = group('scripting', options.scripting, SCRIPTING) ?? {};
   const namespace = text('namespace', options.namespace, 'cache');
   if (namespace.endsWith(':'))
     throw new ConfigurationError(`namespace: ${shown(namespace)} ends with ':', which is added by the cache`);
@@ -331,7 +347,7 @@ export function resolveCache(options: CacheOptions): ResolvedCache {
     enabled: flag('enabled', options.enabled, true),
     codecs: new CodecSelection(list('codecs', options.codecs), options.defaultCodec),
     domains: group('domains', options.domains) ?? {},
-    compute: resolveCompute(group('compute', options.compute)),
+    compute: resolveCompute(group('compute', options.compute, COMPUTE)),
     scripting: {
       loadFunctions: flag('scripting.loadFunctions', scripting.loadFunctions, true),
       evalScripts: flag('scripting.evalScripts', scripting.evalScripts, true),

@@ -8,6 +8,7 @@
  */
 import { CacheError, ClosedError, ConfigurationError } from './errors.ts';
 import { namespaceOf } from './metrics/server.ts';
+import { assertOptions, optionNames } from './option-names.ts';
 import type { Cache } from './types.ts';
 
 const COUNTERS = [
@@ -30,6 +31,8 @@ export interface SharedStatisticsOptions {
   readonly flushMs?: number;
 }
 
+const SHARED = optionNames<SharedStatisticsOptions>({ flushMs: true });
+
 /** Counters of all processes together, in Redis: an operation costs no command. */
 export class SharedStatistics {
   readonly #cache: Cache;
@@ -40,7 +43,9 @@ export class SharedStatistics {
   #closed = false;
 
   /** Counts what happens from now on. */
-  constructor(cache: Cache, { flushMs = 10_000 }: SharedStatisticsOptions = {}) {
+  constructor(cache: Cache, options: SharedStatisticsOptions = {}) {
+    assertOptions('', options, SHARED);
+    const { flushMs = 10_000 } = options;
     if (!Number.isInteger(flushMs) || flushMs < 10 || flushMs > 3_600_000)
       throw new ConfigurationError(`flushMs: ${String(flushMs)} is not a whole number from 10 to 3600000`);
     this.#cache = cache;

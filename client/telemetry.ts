@@ -5,6 +5,7 @@
 import { reportOn } from './metrics/meter.ts';
 import { namespaceOf } from './metrics/server.ts';
 import { type Observer, observed, unobserved } from './observed.ts';
+import { assertOptions, optionNames } from './option-names.ts';
 import type { TelemetryAttributes, TelemetryMeter, TelemetryTracer } from './telemetry-api.ts';
 import type { Cache } from './types.ts';
 
@@ -25,6 +26,8 @@ export interface TelemetryOptions {
   readonly keys?: boolean;
 }
 
+const TELEMETRY = optionNames<TelemetryOptions>({ tracer: true, meter: true, keys: true });
+
 /** SpanKind.CLIENT and SpanStatusCode.ERROR of the API. */
 const CLIENT = 2;
 const ERROR = 2;
@@ -38,6 +41,7 @@ const sinks = new WeakMap<Cache, ReadonlySet<object>>();
  * tells them apart, and those of one namespace are added up.
  */
 export function withTelemetry(cache: Cache, options: TelemetryOptions): Cache {
+  assertOptions('', options, TELEMETRY);
   const known = sinks.get(cache) ?? new Set<object>();
   const tracer = options.tracer && !known.has(options.tracer) ? options.tracer : undefined;
   const meter = options.meter && !known.has(options.meter) ? options.meter : undefined;

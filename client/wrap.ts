@@ -2,7 +2,9 @@
  * A function whose results are cached: one key for equal arguments, one load at a time for each key, errors never stored.
  * `this` is passed on and not part of the key; put what counts of it into `parts`.
  */
+import { CALL_OPTIONS } from './cache-option-names.ts';
 import { buildKey } from './keys.ts';
+import { allNames, assertOptions } from './option-names.ts';
 import type { Cache, ComputeCallOptions } from './types.ts';
 
 /** How results are kept, and what their keys are made of. */
@@ -16,6 +18,8 @@ export interface WrapOptions<This, A extends unknown[], T> extends ComputeCallOp
   /** What of a call makes its key: plain data. Default: all arguments. */
   readonly parts?: (this: This, ...args: A) => unknown;
 }
+
+const WRAP = allNames(CALL_OPTIONS, new Set(['cache', 'domain', 'version', 'parts']));
 
 /** The function, cached. */
 export interface Wrapped<This, A extends unknown[], T> {
@@ -31,6 +35,7 @@ export function wrap<This, A extends unknown[], T>(
   fn: (this: This, ...args: A) => T | Promise<T>,
   options: WrapOptions<This, A, T>,
 ): Wrapped<This, A, T> {
+  assertOptions('', options, WRAP);
   const { cache, domain, version = 1, parts, ...rest } = options;
   const { schema, schemaId } = rest;
   // The same name in key and envelope: an old shape is neither found nor, found elsewhere, believed.

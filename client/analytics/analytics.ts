@@ -9,6 +9,7 @@ import { now } from '../connection/timing.ts';
 import { ConfigurationError } from '../errors.ts';
 import { Emitter } from '../events.ts';
 import { observed } from '../observed.ts';
+import { assertOptions, optionNames } from '../option-names.ts';
 import { askInfo, number } from '../redis-info.ts';
 import type { Cache } from '../types.ts';
 import { estimateSavings, type Savings } from './savings.ts';
@@ -30,6 +31,16 @@ export interface AnalyticsOptions {
   /** Price of one load, in any currency. */
   readonly costPerCall?: number;
 }
+
+const ANALYTICS = optionNames<AnalyticsOptions>({
+  groupOf: true,
+  sampleMs: true,
+  samplesMax: true,
+  alertBelow: true,
+  minReads: true,
+  loadMs: true,
+  costPerCall: true,
+});
 
 /** Counters of the keys of one group. */
 export interface GroupReport {
@@ -111,6 +122,7 @@ export class CacheAnalytics {
   #low = false;
 
   constructor(cache: Cache, options: AnalyticsOptions = {}) {
+    assertOptions('', options, ANALYTICS);
     this.#options = {
       groupOf: domainOf,
       sampleMs: 60_000,

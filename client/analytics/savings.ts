@@ -1,5 +1,6 @@
 /** What a cache saves, with the arithmetic shown, so that everybody can check it. */
 import { ConfigurationError } from '../errors.ts';
+import { assertOptions, optionNames } from '../option-names.ts';
 
 const HOURS_A_YEAR = 8760;
 const MS_AN_HOUR = 3_600_000;
@@ -14,6 +15,13 @@ export interface Savings {
   readonly arithmetic: string;
 }
 
+const SAVINGS = optionNames<Parameters<typeof estimateSavings>[0]>({
+  queriesPerHour: true,
+  hitRatio: true,
+  savedMsPerHit: true,
+  costPerCall: true,
+});
+
 /** What hits spare: 10,000 queries an hour, 80 % hits and 150 ms each are 2,920 hours a year. */
 export function estimateSavings(input: {
   readonly queriesPerHour: number;
@@ -22,6 +30,7 @@ export function estimateSavings(input: {
   readonly savedMsPerHit: number;
   readonly costPerCall?: number;
 }): Savings {
+  assertOptions('', input, SAVINGS);
   const { queriesPerHour, hitRatio, savedMsPerHit, costPerCall } = input;
   for (const [name, value] of Object.entries(input))
     if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)

@@ -4,6 +4,7 @@
  */
 import type { Codec } from '../envelope.ts';
 import { ConfigurationError } from '../errors.ts';
+import { assertOptions, optionNames } from '../option-names.ts';
 import type { CodecChoice } from '../parts.ts';
 import { readBinary } from './binary-reader.ts';
 import { writeBinary } from './binary-writer.ts';
@@ -32,6 +33,8 @@ export const binaryCodec: Codec = Object.freeze({
 /** undefined is the envelope's own: JSON, and bytes as they are. */
 const BUILT_IN: Readonly<Record<CodecName, Codec | undefined>> = { json: undefined, binary: binaryCodec };
 
+const CODEC_RULE = optionNames<CodecRule>({ pattern: true, codec: true });
+
 /** The keys that stay JSON whatever the default is, so that people and other languages can read them. */
 const JSON_KEYS = ['api:', 'response:', 'config:'] as const;
 
@@ -52,10 +55,13 @@ export class CodecSelection implements CodecChoice {
   constructor(rules: readonly CodecRule[] = [], fallback: CodecName | Codec = 'json') {
     const byId = new Map<number, Codec>([[binaryCodec.id, binaryCodec]]);
     this.#rules = [
-      ...rules.map(({ pattern, codec }, i) => ({
-        matches: matcher(`codecs[${i}].pattern`, pattern),
-        codec: known(`codecs[${i}].codec`, codec, byId),
-      })),
+      ...rules.map((rule, i) => {
+        assertOptions(`codecs[${i}]`, rule, CODEC_RULE);
+        return {
+          matches: matcher(`codecs[${i}].pattern`, rule.pattern),
+          codec: known(`codecs[${i}].codec`, rule.codec, byId),
+        };
+      }),
       ...JSON_KEYS.map((text) => ({ matches: (key: string) => key.includes(text), codec: undefined })),
     ];
     this.#default = known('defaultCodec', fallback, byId);

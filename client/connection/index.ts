@@ -1,4 +1,6 @@
+import { CONNECTION_OPTIONS } from '../cache-option-names.ts';
 import { Emitter } from '../events.ts';
+import { assertOptions } from '../option-names.ts';
 import { type ResolvedConnection, resolveConnection } from '../options.ts';
 import type { Address, ConnectionEvent, RedisOptions, SupervisedConnection } from '../types.ts';
 import { ClusterConnection } from './cluster/connection.ts';
@@ -58,5 +60,7 @@ function openOne(options: ResolvedConnection, dial: Dial): CacheConnection {
  * @throws ConfigurationError an option is wrong
  */
 export function connect(options: RedisOptions): SupervisedConnection {
-  return openConnection(resolveConnection(options));
+  const resolved = resolveConnection(options);
+  assertOptions('', options, CONNECTION_OPTIONS[resolved.mode]);
+  return openConnection(resolved);
 }

@@ -8,6 +8,7 @@
 import { type Names, namesIn } from '../batches.ts';
 import { ConfigurationError } from '../errors.ts';
 import { assertName } from '../identity.ts';
+import { assertOptions, optionNames } from '../option-names.ts';
 import { Dependencies } from './dependencies.ts';
 import { type DomainPatterns, Domains } from './domains.ts';
 import { compileGlob } from './glob.ts';
@@ -23,6 +24,8 @@ export interface Outdated {
   /** Domains of the option `domains`. */
   readonly domains?: readonly string[];
 }
+
+const OUTDATED = optionNames<Outdated>({ keys: true, tags: true, patterns: true, domains: true });
 
 /** What an event's payload makes outdated. */
 export type Mapping<P = unknown> = (payload: P) => Outdated | Promise<Outdated>;
@@ -60,6 +63,7 @@ export class Invalidation {
 
   /** All at once; what fails does not hinder the rest, and is thrown when the rest is done. */
   async invalidate(outdated: Outdated): Promise<InvalidationReceipt> {
+    assertOptions('', outdated, OUTDATED);
     const { deleteKeys, invalidateTags } = this.#parts;
     const { keys = [], patterns = [], domains = [] } = outdated;
     const own = assertTags(outdated.tags ?? []);
@@ -120,6 +124,7 @@ export class Invalidation {
   async emit(event: string, payload?: unknown): Promise<InvalidationReceipt> {
     const mappings = [...(this.#mappings.get(event) ?? [])];
     const named = await Promise.all(mappings.map(async (mapping) => mapping(payload)));
+    for (const outdated of named) assertOptions(`mapping of ${event}`, outdated, OUTDATED);
     return this.invalidate({
       keys: unique(named, 'keys'),
       tags: unique(named, 'tags'),

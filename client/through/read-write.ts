@@ -7,6 +7,8 @@
  * Writes to one key follow each other in the order of the calls, in this process. Writers in several processes can leave
  * the older of two values in the cache until its TTL ends: let them use `afterStore: 'delete'`.
  */
+import { assertCallOptions, CALL_OPTIONS } from '../cache-option-names.ts';
+import { allNames, assertOptions } from '../option-names.ts';
 import type { Cache, ComputeCallOptions, WriteReceipt } from '../types.ts';
 import type { Change, Sink, Source } from './source.ts';
 
@@ -15,6 +17,8 @@ export interface ThroughOptions<T> extends ComputeCallOptions<T> {
   /** What becomes of the entry when the sink has the new value; default `set`. */
   readonly afterStore?: 'set' | 'delete';
 }
+
+const THROUGH = allNames(CALL_OPTIONS, new Set(['afterStore']));
 
 /** A source with a cache before it. */
 export interface ThroughStore<T> {
@@ -32,6 +36,7 @@ export function readThrough<T>(
   source: Source<T>,
   options: ComputeCallOptions<T> = {},
 ): Pick<ThroughStore<T>, 'get'> {
+  assertCallOptions(options);
   return {
     get: (key) => cache.getOrCompute<T | undefined>(key, () => source.load(key), options as object),
   };
@@ -43,6 +48,7 @@ export function writeThrough<T>(
   source: Source<T> & Sink<T>,
   options: ThroughOptions<T> = {},
 ): ThroughStore<T> {
+  assertOptions('', options, THROUGH);
   const { afterStore = 'set', ...access } = options;
   const order = new KeyOrder();
   let sequence = 0;

@@ -8,9 +8,11 @@
  * from the cache, so that the cache does not go on showing what nobody has. The queue is memory: a crash loses up to
  * `maxDelayMs` of changes. Left out: order between keys.
  */
+import { CALL_OPTIONS } from '../cache-option-names.ts';
 import { delay, jittered } from '../connection/timing.ts';
 import { ClosedError, ConfigurationError, TimeoutError } from '../errors.ts';
 import { Emitter } from '../events.ts';
+import { allNames, assertOptions, optionNames } from '../option-names.ts';
 import type { Cache, ComputeCallOptions, WriteReceipt } from '../types.ts';
 import { ChangeQueue } from './queue.ts';
 import { Snapshot } from './snapshot.ts';
@@ -77,6 +79,21 @@ export interface WriteBehindStore<T> {
   close(): Promise<WriteBehindStatistics>;
 }
 
+type OwnOptions = Omit<WriteBehindOptions<unknown>, keyof ComputeCallOptions<unknown>>;
+const WRITE_BEHIND = allNames(
+  CALL_OPTIONS,
+  optionNames<OwnOptions>({
+    maxDelayMs: true,
+    batchSize: true,
+    queueMax: true,
+    queueBytes: true,
+    attempts: true,
+    backoffMs: true,
+    storeTimeoutMs: true,
+    closeTimeoutMs: true,
+  }),
+);
+
 type Changes<T> = readonly Change<Snapshot<T>>[];
 
 const BACKOFF_MAX_MS = 30_000;
@@ -109,6 +126,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   #closing: Promise<WriteBehindStatistics> | undefined;
 
   constructor(cache: Cache, source: Source<T> & Sink<T>, options: WriteBehindOptions<T>) {
+    assertOptions('', options, WRITE_BEHIND);
     this.#cache = cache;
     this.#source = source;
     this.#limits = limitsOf(options);

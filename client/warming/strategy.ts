@@ -1,5 +1,7 @@
 /** What is warmed, when and how: strategies, their defaults, and the five that most applications have. */
+
 import { ConfigurationError } from '../errors.ts';
+import { assertOptions, optionNames } from '../option-names.ts';
 import { resolveTtl } from '../options.ts';
 
 /** A value, or a function that makes it. */
@@ -38,12 +40,28 @@ export interface WarmingStrategy {
   readonly generate: (signal: AbortSignal) => WarmEntries | Promise<WarmEntries>;
 }
 
+const STRATEGY = optionNames<WarmingStrategy>({
+  name: true,
+  priority: true,
+  enabled: true,
+  schedule: true,
+  timezone: true,
+  onStartup: true,
+  onDemand: true,
+  batchSize: true,
+  delaySeconds: true,
+  ttlSeconds: true,
+  tags: true,
+  generate: true,
+});
+
 /** A strategy with its defaults. */
 export type ResolvedStrategy = Required<Omit<WarmingStrategy, 'schedule' | 'timezone'>> &
   Pick<WarmingStrategy, 'schedule' | 'timezone'>;
 
 export function resolveStrategy(strategy: WarmingStrategy): ResolvedStrategy {
   const { name } = strategy;
+  assertOptions('strategy', strategy, STRATEGY);
   if (typeof name !== 'string' || name === '')
     throw new ConfigurationError(`name: ${JSON.stringify(name)} is not a text that is not empty`);
   const number = (
@@ -103,6 +121,7 @@ export type DefaultGenerators = Partial<Readonly<Record<DefaultRole, WarmingStra
 
 /** The five usual strategies. What they warm is the application's to say: one without a generator is disabled. */
 export function defaultStrategies(generators: DefaultGenerators): readonly WarmingStrategy[] {
+  assertOptions('generators', generators, new Set(Object.keys(DEFAULTS)));
   return Object.entries(DEFAULTS).map(([role, strategy]) => {
     const generate = generators[role as DefaultRole];
     return { ...strategy, enabled: generate !== undefined, generate: generate ?? (() => []) };
