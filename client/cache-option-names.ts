@@ -24,7 +24,7 @@ const TERMS = {
   negativeTtlSeconds: true,
 } as const satisfies Record<keyof ComputeOptions, true>;
 
-/** Of any call: who keeps one object of options for `get`, `set` and `getOrCompute` may give it to all of them. */
+/** Options of all calls: one object may be shared by `get`, `set` and `getOrCompute`. */
 export const CALL_OPTIONS = optionNames<ComputeCallOptions<unknown>>({
   ...TERMS,
   ttlSeconds: true,
@@ -94,7 +94,7 @@ const URL_OPTION: OptionNames = new Set(['url']);
 const without = (names: OptionNames, name: string): OptionNames =>
   new Set([...names].filter((each) => each !== name));
 
-/** Of the factories that say the mode themselves. */
+/** Options of the factories that set `mode` themselves. */
 export const REDIS_CACHE_OPTIONS = without(
   allNames(CACHE_OPTIONS, CONNECTION_OPTIONS.standalone, URL_OPTION),
   'mode',

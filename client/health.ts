@@ -72,7 +72,7 @@ const HEALTH = optionNames<HealthOptions>({
   timeoutMs: true,
 });
 
-/** Whatever Redis does is a status. @throws ConfigurationError an option is not known; nothing else is thrown */
+/** Returns a status, also where Redis does not answer. @throws ConfigurationError an option is not known; nothing else is thrown */
 export async function healthCheck(cache: Cache, options: HealthOptions = {}): Promise<Health> {
   assertOptions('', options, HEALTH);
   const { connection } = cache;

@@ -1,7 +1,7 @@
 /**
- * Names of options. TypeScript refuses an unknown one; in JavaScript it would be ignored, and the default would apply without a word.
+ * Checks the names of options. TypeScript refuses an unknown name; without this check JavaScript would silently use the default.
  *
- * Each file lists the names of its options with `optionNames`, which the compiler holds against the type, and calls `assertOptions`.
+ * Each file lists its names with `optionNames`, which the compiler compares with the type, and calls `assertOptions`.
  */
 import { isBareObject, isPlainObject } from './codec/plain.ts';
 import { ConfigurationError } from './errors.ts';
@@ -55,7 +55,7 @@ export function assertOptions(path: string, options: unknown, known: Pick<Option
       throw new ConfigurationError(unknownOption(path, name, known as OptionNames));
 }
 
-/** An instance of a class may have more than it is asked for: only literals are held against the names. */
+/** Only object literals are checked: an instance of a class may have other fields. */
 function isGiven(options: object, name: string): boolean {
   if (!isPlainObject(options) && !isBareObject(options)) return false;
   return Object.hasOwn(options, name) && options[name] !== undefined;

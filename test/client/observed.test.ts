@@ -128,8 +128,7 @@ function telemetry() {
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
   const metering = new MeterProvider({ readers: [reader] });
   return {
-    tracer: tracing.getTracer('test'),
-    meter: metering.getMeter('test'),
+    options: { tracer: tracing.getTracer('test'), meter: metering.getMeter('test') },
     /** Names and attributes since the last call. */
     spans: () => {
       const finished = spans.getFinishedSpans().map(({ name, attributes }) => ({ name, attributes }));
@@ -170,7 +169,7 @@ describe('the operations', () => {
     ['in memory', () => memoryCache({ namespace: 'spans' })],
   ] as const)('have one span and a duration each, %s', async (_where, opened) => {
     await using sdk = telemetry();
-    const cache = withTelemetry(opened(), sdk);
+    const cache = withTelemetry(opened(), sdk.options);
     for (const [name, { call, span = name, keys = 0 }] of Object.entries(OPERATIONS)) {
       await call(cache);
       expect(sdk.spans(), name).toEqual([
@@ -190,7 +189,7 @@ describe('the operations', () => {
 
   it('of cache.invalidation have one span and a duration each', async () => {
     await using sdk = telemetry();
-    const cache = withTelemetry(open('invalidation'), sdk);
+    const cache = withTelemetry(open('invalidation'), sdk.options);
     for (const [name, call] of Object.entries(INVALIDATIONS)) {
       if (name === 'domain' && cache.connection === undefined) continue;
       await call(cache.invalidation);
@@ -209,7 +208,7 @@ describe('the operations', () => {
 
   it('that fail have a span with the error, also where they throw at once', async () => {
     await using sdk = telemetry();
-    const cache = withTelemetry(memoryCache(), sdk);
+    const cache = withTelemetry(memoryCache(), sdk.options);
     await expect(cache.exists('')).rejects.toThrow('key');
     await expect(cache.invalidation.domain('none')).rejects.toThrow('none');
     expect(sdk.spans().map(({ name }) => name)).toEqual(['cache.exists', 'cache.invalidation.domain']);
@@ -218,7 +217,7 @@ describe('the operations', () => {
 
   it('on many keys count the keys of a list as those of arguments', async () => {
     await using sdk = telemetry();
-    const cache = withTelemetry(memoryCache(), sdk);
+    const cache = withTelemetry(memoryCache(), sdk.options);
     await cache.delete(['a', 'b', 'c']);
     await cache.exists('a', 'b');
     const sizes = sdk.spans().map(({ attributes }) => attributes['db.operation.batch.size']);

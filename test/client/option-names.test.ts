@@ -1,4 +1,4 @@
-/** Names of options that nobody knows are refused in JavaScript too, wherever options are taken, and the likely name is suggested. */
+/** Unknown option names are refused in JavaScript too, by every function that takes options, and the likely name is suggested. */
 import { afterAll, describe, expect, it } from 'vitest';
 import {
   buildKey,
