@@ -1,6 +1,6 @@
 /**
  * The placeholder of an absent entry while a process loads it: an envelope that says "nothing" and was fresh until 1970. A reader
- * that has no notion of leases sees a miss and does not purge it.
+ * without support for leases sees a miss and does not purge it.
  *
  *   0   header and checksum as of any envelope (`envelope.ts`)
  *   20  token of the lease, 16 characters

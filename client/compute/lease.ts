@@ -41,7 +41,7 @@ const LETTERS = { failed: 'f', nothing: 'n', again: 's' } as const;
 
 /** A holder renews its lease when a third of it is over. */
 const RENEWALS = 3;
-/** Where nobody tells, Redis is asked in growing intervals, in ms. */
+/** Intervals in which Redis is asked while there are no wake-ups, in ms. */
 const POLL = { first: 10, growth: 1.5, last: 250 } as const;
 /** How often a key changes between two commands before it is refused. */
 const ATTEMPTS = 3;
@@ -78,7 +78,7 @@ export class Leases {
     });
   }
 
-  /** Of the last reads most hit: then a plain GET comes first, which costs a hit less and a miss one command more. */
+  /** Most of the last reads hit: a plain GET comes first then, which costs a hit less and a miss one command more. */
   get hitsAreTheRule(): boolean {
     return this.#hits > 0.5;
   }
@@ -169,7 +169,7 @@ export class Claim {
     const unheardMs = remote.procedures.way === 'commands' ? POLL.last : Number.POSITIVE_INFINITY;
     const limitMs = Math.max(0, Math.min(leftMs + MARGIN_MS, maxMs, unheardMs));
     if (signals.listening) return await signals.wait(token, limitMs, signal);
-    // What was said before anybody listened is not heard: Redis is asked again, at once.
+    // A wake-up before the subscription is lost: Redis is asked again, at once.
     if (await signals.open()) return { kind: 'silent' };
     const pollMs = this.#pollMs;
     this.#pollMs = Math.min(POLL.last, pollMs * POLL.growth);

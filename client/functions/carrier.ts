@@ -15,7 +15,7 @@ export type Send = (name: string, ...args: readonly Argument[]) => Promise<unkno
 
 export interface Carrier {
   readonly send: Send;
-  /** What a transaction is bound to; another one after a reconnect, undefined without a master. */
+  /** The connection that a transaction is bound to; another object after a reconnect, undefined without a master. */
   readonly session: () => object | undefined;
 }
 

@@ -165,7 +165,7 @@ export class Procedures {
     } catch (error) {
       if (!isNoScript(error)) throw error;
     }
-    // Whoever comes second finds it there, unless it is in another node.
+    // The script is there when the first caller has its reply, unless this call goes to another node.
     if (this.#sending) {
       await this.#sending;
       try {

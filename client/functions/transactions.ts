@@ -23,7 +23,7 @@ export interface Change {
   /** All in one slot. */
   readonly keys: readonly string[];
   readonly looks: readonly Command[];
-  /** What to write, by the looks' replies (Buffers); undefined: nothing. */
+  /** Returns the writes, by the replies (Buffers) to the looks; undefined: nothing is written. */
   readonly decide: (replies: readonly unknown[]) => readonly Command[] | undefined;
 }
 
@@ -33,7 +33,7 @@ interface Waiting extends Change {
   attempts: number;
 }
 
-/** Of each change: whether it was written, or why not. `conflict`: others changed one of the keys. */
+/** One result per change: whether it was written, or the error. `conflict`: others changed one of the keys. */
 type Outcome = 'conflict' | readonly (boolean | Error)[];
 
 /** Changes in one transaction. */
@@ -202,7 +202,7 @@ function takeBatch(queue: Waiting[], slotOf: CacheConnection['slotOf']): readonl
       !change.keys.some((key) => keys.has(key)) &&
       slotOf?.(change.keys[0] ?? '') === slot;
     (fits ? batch : rest).push(change);
-    // What stays behind keeps its keys' order.
+    // A later change of the same key waits behind it.
     for (const key of change.keys) keys.add(key);
   }
   queue.splice(0, queue.length, ...rest);
@@ -227,7 +227,7 @@ async function transact({ send, session }: Carrier, batch: readonly Waiting[]): 
     }
     return await execute(send, batch, decided);
   } catch (error) {
-    // What is watched now would undo the next transaction.
+    // A key that is still watched would undo the next transaction.
     await Promise.allSettled([...asked, send('UNWATCH')]);
     throw error;
   }
