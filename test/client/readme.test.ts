@@ -28,10 +28,10 @@ it('the example of the README does what the README says', async () => {
     // #region readme
     const cache = sentinelCache({ sentinels, serviceName: 'mymaster', ...credentials });
 
-    // One load at a time for each key; from memory or the loader while Redis is away, and `source` says which.
+    // One load per key at a time. While Redis is unreachable, the value comes from memory or the loader.
     const user = await cache.getOrCompute('user:42', () => loadUser(42), { ttlSeconds: 300 });
 
-    // A promise: acknowledged once a replica has it, or an error that says what is known.
+    // Resolves once a replica has acknowledged the write, or rejects with an error that has an `outcome`.
     const receipt = await cache.set('order:7', order, { durability: { replicas: 1, timeoutMs: 1000 } });
 
     await cache.close();
@@ -77,16 +77,17 @@ describe("the client's README", () => {
 
     const user = await cache.getOrCompute('user:42', ({ signal }) => loadUser(42, signal), {
       ttlSeconds: 300,
-      // Past the TTL: at once and refreshed in the background, then only while the loader fails.
+      // For 60 s after the TTL, return the stale value at once and refresh it in the background.
       staleWhileRevalidateSeconds: 60,
+      // For an hour after the TTL, return the stale value if the loader fails.
       graceSeconds: 3600,
       hardTimeoutMs: 2000,
       tags: ['users'],
     });
-    // One command, however many entries carry the tag.
+    // One command, regardless of the number of entries with this tag.
     await cache.invalidateTags('users');
 
-    // Acknowledged once a replica has it, or an error that says what is known.
+    // Resolves once a replica has acknowledged the write, or rejects with an error that has an `outcome`.
     await cache.set('order:7', order, { durability: { replicas: 1, timeoutMs: 1000 } });
     await cache.close();
     // #endregion
@@ -103,7 +104,7 @@ describe("the client's README", () => {
     // #region tiers
     const cache = tieredCache({
       url,
-      // Date, Map, Set, typed arrays and bigint stay what they are; other keys are JSON.
+      // Preserves Date, Map, Set, typed arrays and bigint for these keys. Other keys use JSON.
       codecs: [{ pattern: 'session:', codec: 'binary' }],
       deflateAboveBytes: 1024,
     });
@@ -143,7 +144,7 @@ describe("the client's README", () => {
 
   it('lists nothing that is not there', async () => {
     const readme = await readFile('client/README.md', 'utf8');
-    const table = /## What there is\n([\s\S]*?)\n## /.exec(readme)?.[1] ?? '';
+    const table = /## API overview\n([\s\S]*?)\n## /.exec(readme)?.[1] ?? '';
     const listed = [...table.matchAll(/^\|.*$/gm)].flatMap(([row]) => [...row.matchAll(/`([\w.-]+)`/g)]);
     const cache = client.memoryCache();
     const { peerDependencies } = JSON.parse(await readFile('client/package.json', 'utf8'));
