@@ -8,6 +8,7 @@
 import type { ServerResponse } from 'node:http';
 import { now, within } from './connection/timing.ts';
 import { assertOptions, optionNames } from './option-names.ts';
+import { flag, integer, number as numberOption } from './option-values.ts';
 import { askInfo, number, type RedisInfo } from './redis-info.ts';
 import type { Address, BreakerState, Cache } from './types.ts';
 
@@ -72,9 +73,19 @@ const HEALTH = optionNames<HealthOptions>({
   timeoutMs: true,
 });
 
-/** Returns a status, also where Redis does not answer. @throws ConfigurationError an option is not known; nothing else is thrown */
-export async function healthCheck(cache: Cache, options: HealthOptions = {}): Promise<Health> {
+function resolved(options: HealthOptions): Required<HealthOptions> {
   assertOptions('', options, HEALTH);
+  return {
+    memoryWarnRatio: numberOption('memoryWarnRatio', options.memoryWarnRatio, 0, 1) ?? 0.8,
+    minReplicas: integer('minReplicas', options.minReplicas, 0, 0, 1000),
+    redisRequired: flag('redisRequired', options.redisRequired, true),
+    timeoutMs: integer('timeoutMs', options.timeoutMs, 2000, 1, 600_000),
+  };
+}
+
+/** Returns a status, also where Redis does not answer. @throws ConfigurationError an option is wrong; nothing else is thrown */
+export async function healthCheck(cache: Cache, options: HealthOptions = {}): Promise<Health> {
+  const { memoryWarnRatio, minReplicas, redisRequired, timeoutMs } = resolved(options);
   const { connection } = cache;
   const circuitBreaker = breakerCheck(cache);
   if (!connection) {
@@ -93,7 +104,6 @@ export async function healthCheck(cache: Cache, options: HealthOptions = {}): Pr
   let info: RedisInfo | 'denied' | Check;
   let cluster: Health['checks']['cluster'] = unknown('not a cluster');
   try {
-    const { timeoutMs = 2000 } = options;
     const responseTimeMs = await within(cache.ping(), timeoutMs, 'PING');
     const { state } = connection;
     connectivity = {
@@ -115,18 +125,18 @@ export async function healthCheck(cache: Cache, options: HealthOptions = {}): Pr
   }
   const checks: Health['checks'] = {
     connectivity,
-    memory: memoryCheck(info, options.memoryWarnRatio ?? 0.8),
+    memory: memoryCheck(info, memoryWarnRatio),
     circuitBreaker,
-    replication: replicationCheck(info, options.minReplicas ?? 0),
+    replication: replicationCheck(info, minReplicas),
     sentinel: sentinelCheck(cache),
     cluster,
   };
-  return health(statusOf(checks, options.redisRequired ?? true), checks);
+  return health(statusOf(checks, redisRequired), checks);
 }
 
 /** For `http.createServer`: 200 while the cache answers (degraded too), 503 where it does not. */
 export function healthHandler(cache: Cache, options: HealthOptions = {}) {
-  assertOptions('', options, HEALTH);
+  resolved(options);
   return async (_request: unknown, response: ServerResponse): Promise<void> => {
     const result = await healthCheck(cache, options);
     response.writeHead(result.status === 'unhealthy' ? 503 : 200, {

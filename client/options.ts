@@ -16,12 +16,14 @@ import {
 } from './cache-option-names.ts';
 import { CodecSelection } from './codec/codec.ts';
 import { type ResolvedCompute, resolveCompute } from './compute/options.ts';
+import { durationHint } from './duration-hint.ts';
 import { ConfigurationError } from './errors.ts';
 import type { FailureWindowOptions } from './failure-window.ts';
 import type { ScriptingTerms } from './functions/procedures.ts';
 import { assertName } from './identity.ts';
 import type { DomainPatterns } from './invalidation/domains.ts';
-import { assertOptions, type OptionNames } from './option-names.ts';
+import { assertOptions } from './option-names.ts';
+import { flag, group, integer, list, shown, text } from './option-values.ts';
 import type { CodecChoice } from './parts.ts';
 import type {
   Address,
@@ -94,42 +96,6 @@ export interface ResolvedCache {
   readonly l1: Required<L1Options> | undefined;
   readonly compute: ResolvedCompute;
   readonly scripting: ScriptingTerms;
-}
-
-const shown = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : String(value));
-
-/** A whole number between the bounds, or the default where nothing is said. */
-function integer(path: string, value: unknown, fallback: number, min: number, max: number): number {
-  if (value === undefined) return fallback;
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max)
-    throw new ConfigurationError(`${path}: ${shown(value)} is not a whole number from ${min} to ${max}`);
-  return value;
-}
-
-function text(path: string, value: unknown, fallback: string): string {
-  if (value === undefined) return fallback;
-  assertName(path, value);
-  return value;
-}
-
-function flag(path: string, value: unknown, fallback: boolean): boolean {
-  if (value === undefined) return fallback;
-  if (typeof value !== 'boolean')
-    throw new ConfigurationError(`${path}: ${shown(value)} is neither true nor false`);
-  return value;
-}
-
-/** Options of their own under one name; without `known` the names are the caller's. */
-function group<T extends object>(path: string, value: T | undefined, known?: OptionNames): T | undefined {
-  assertOptions(path, value, known ?? ANY);
-  return value;
-}
-
-const ANY: Pick<OptionNames, 'has'> = { has: () => true };
-
-function list<T>(path: string, value: readonly T[] | undefined): readonly T[] | undefined {
-  if (value === undefined || Array.isArray(value)) return value;
-  throw new ConfigurationError(`${path}: ${shown(value)} is not a list`);
 }
 
 function address(path: string, value: Address | undefined): Address {
@@ -288,7 +254,7 @@ export function resolveTtl(
   if (value === null) return null;
   if (typeof value !== 'number' || !(value >= 0) || value > LIMITS.ttlSeconds)
     throw new ConfigurationError(
-      `${path}: ${shown(value)} is not a number of seconds from 0 (do not store) to ${LIMITS.ttlSeconds}, or null (no expiry)`,
+      `${path}: ${shown(value)} is not a number of seconds from 0 (do not store) to ${LIMITS.ttlSeconds}, or null (no expiry)${durationHint(path, value)}`,
     );
   return value;
 }

@@ -6,9 +6,10 @@
  * An operation costs no command. What could not be sent is added the next time; an INCRBY whose outcome is unknown is not
  * repeated, so that the totals are never too high: `uncertain` counts what may be missing.
  */
-import { CacheError, ClosedError, ConfigurationError } from './errors.ts';
+import { CacheError, ClosedError } from './errors.ts';
 import { namespaceOf } from './metrics/server.ts';
 import { assertOptions, optionNames } from './option-names.ts';
+import { integer } from './option-values.ts';
 import type { Cache } from './types.ts';
 
 const COUNTERS = [
@@ -45,9 +46,7 @@ export class SharedStatistics {
   /** Counts what happens from now on. */
   constructor(cache: Cache, options: SharedStatisticsOptions = {}) {
     assertOptions('', options, SHARED);
-    const { flushMs = 10_000 } = options;
-    if (!Number.isInteger(flushMs) || flushMs < 10 || flushMs > 3_600_000)
-      throw new ConfigurationError(`flushMs: ${String(flushMs)} is not a whole number from 10 to 3600000`);
+    const flushMs = integer('flushMs', options.flushMs, 10_000, 10, 3_600_000);
     this.#cache = cache;
     const stats = cache.stats();
     this.#sent = Object.fromEntries(COUNTERS.map((name) => [name, stats[name]])) as Record<Counter, number>;

@@ -6,10 +6,10 @@
  * `analytics.cache` is the cache that is to be used: what goes past it is not counted. Counters are this process's.
  */
 import { now } from '../connection/timing.ts';
-import { ConfigurationError } from '../errors.ts';
 import { Emitter } from '../events.ts';
 import { observed } from '../observed.ts';
 import { assertOptions, optionNames } from '../option-names.ts';
+import { integer, number as numberOption } from '../option-values.ts';
 import { askInfo, number } from '../redis-info.ts';
 import type { Cache } from '../types.ts';
 import { estimateSavings, type Savings } from './savings.ts';
@@ -123,20 +123,19 @@ export class CacheAnalytics {
 
   constructor(cache: Cache, options: AnalyticsOptions = {}) {
     assertOptions('', options, ANALYTICS);
+    const whole = (name: 'sampleMs' | 'samplesMax' | 'minReads', fallback: number): number =>
+      integer(name, options[name], fallback, 1, 2 ** 31 - 1);
+    // Read when they are used: undefined is none.
+    numberOption('loadMs', options.loadMs, 0, Number.MAX_VALUE);
+    numberOption('costPerCall', options.costPerCall, 0, Number.MAX_VALUE);
     this.#options = {
-      groupOf: domainOf,
-      sampleMs: 60_000,
-      samplesMax: 1440,
-      alertBelow: 0.5,
-      minReads: 100,
       ...options,
+      groupOf: options.groupOf ?? domainOf,
+      sampleMs: whole('sampleMs', 60_000),
+      samplesMax: whole('samplesMax', 1440),
+      alertBelow: numberOption('alertBelow', options.alertBelow, 0, 1) ?? 0.5,
+      minReads: whole('minReads', 100),
     };
-    for (const name of ['sampleMs', 'samplesMax', 'minReads'] as const)
-      if (!Number.isInteger(this.#options[name]) || this.#options[name] < 1)
-        throw new ConfigurationError(`${name}: ${String(this.#options[name])} is not a whole number from 1`);
-    const { alertBelow } = this.#options;
-    if (!(alertBelow >= 0 && alertBelow <= 1))
-      throw new ConfigurationError(`alertBelow: ${String(alertBelow)} is not a ratio from 0 to 1`);
     this.cache = observed(cache, {
       observe: ({ hits, misses }) => {
         for (const key of hits) this.#group(key).hits += 1;

@@ -1,5 +1,5 @@
 /** The options of `getOrCompute`, resolved: a call's own, else the cache's, else the defaults. */
-import { ConfigurationError } from '../errors.ts';
+import { number } from '../option-values.ts';
 import type { ComputeDefaults, ComputeOptions } from '../types.ts';
 import type { ComputeTerms } from './policy.ts';
 
@@ -68,10 +68,3 @@ const NAMES = [
   'ttlJitter',
   'negativeTtlSeconds',
 ] as const satisfies readonly (keyof ComputeOptions)[];
-
-function number(path: string, value: unknown, min: number, max: number): number | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value === 'number' && value >= min && value <= max) return value;
-  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  throw new ConfigurationError(`${path}: ${shown} is not a number from ${min} to ${max}`);
-}

@@ -10,9 +10,10 @@
  */
 import { CALL_OPTIONS } from '../cache-option-names.ts';
 import { delay, jittered } from '../connection/timing.ts';
-import { ClosedError, ConfigurationError, TimeoutError } from '../errors.ts';
+import { ClosedError, TimeoutError } from '../errors.ts';
 import { Emitter } from '../events.ts';
 import { allNames, assertOptions, optionNames } from '../option-names.ts';
+import { integer } from '../option-values.ts';
 import type { Cache, ComputeCallOptions, WriteReceipt } from '../types.ts';
 import { ChangeQueue } from './queue.ts';
 import { Snapshot } from './snapshot.ts';
@@ -317,14 +318,8 @@ function changeOf<T>(change: Change<Snapshot<T>>): Change<T> {
 }
 
 function limitsOf<T>(options: WriteBehindOptions<T>) {
-  const whole = (name: keyof WriteBehindOptions<T>, fallback: number, max: number): number => {
-    const value = options[name] ?? fallback;
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > max)
-      throw new ConfigurationError(
-        `${String(name)}: ${String(value)} is not a whole number from 1 to ${max}`,
-      );
-    return value;
-  };
+  const whole = (name: keyof WriteBehindOptions<T>, fallback: number, max: number): number =>
+    integer(name, options[name], fallback, 1, max);
   return {
     maxDelayMs: whole('maxDelayMs', 1000, 3_600_000),
     batchSize: whole('batchSize', 100, 100_000),

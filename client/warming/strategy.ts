@@ -2,6 +2,7 @@
 
 import { ConfigurationError } from '../errors.ts';
 import { assertOptions, optionNames } from '../option-names.ts';
+import { flag, integer, list, number } from '../option-values.ts';
 import { resolveTtl } from '../options.ts';
 
 /** A value, or a function that makes it. */
@@ -64,34 +65,21 @@ export function resolveStrategy(strategy: WarmingStrategy): ResolvedStrategy {
   assertOptions('strategy', strategy, STRATEGY);
   if (typeof name !== 'string' || name === '')
     throw new ConfigurationError(`name: ${JSON.stringify(name)} is not a text that is not empty`);
-  const number = (
-    field: 'priority' | 'batchSize' | 'delaySeconds',
-    fallback: number,
-    min: number,
-    max: number,
-  ) => {
-    const value = strategy[field] ?? fallback;
-    const whole = field === 'delaySeconds' || Number.isInteger(value);
-    if (typeof value !== 'number' || !whole || !(value >= min && value <= max))
-      throw new ConfigurationError(
-        `strategy ${name}: ${field}: ${String(value)} is not a number from ${min} to ${max}`,
-      );
-    return value;
-  };
+  const path = (field: keyof WarmingStrategy): string => `strategy ${name}: ${field}`;
   if (typeof strategy.generate !== 'function')
     throw new ConfigurationError(
       `strategy ${name}: generate: ${String(strategy.generate)} is not a function`,
     );
   return {
     ...strategy,
-    priority: number('priority', 1, 1, 10),
-    enabled: strategy.enabled ?? true,
-    onStartup: strategy.onStartup ?? true,
-    onDemand: strategy.onDemand ?? true,
-    batchSize: number('batchSize', 100, 1, 100_000),
-    delaySeconds: number('delaySeconds', 0.1, 0, 3600),
-    ttlSeconds: resolveTtl(`strategy ${name}: ttlSeconds`, strategy.ttlSeconds, 3600),
-    tags: strategy.tags ?? [],
+    priority: integer(path('priority'), strategy.priority, 1, 1, 10),
+    enabled: flag(path('enabled'), strategy.enabled, true),
+    onStartup: flag(path('onStartup'), strategy.onStartup, true),
+    onDemand: flag(path('onDemand'), strategy.onDemand, true),
+    batchSize: integer(path('batchSize'), strategy.batchSize, 100, 1, 100_000),
+    delaySeconds: number(path('delaySeconds'), strategy.delaySeconds, 0, 3600) ?? 0.1,
+    ttlSeconds: resolveTtl(path('ttlSeconds'), strategy.ttlSeconds, 3600),
+    tags: list(path('tags'), strategy.tags) ?? [],
   };
 }
 
