@@ -4,9 +4,9 @@ import type { Address } from '../../types.ts';
 
 export interface NodeLine {
   readonly id: string;
-  /** What redirections and other nodes may call it: by IP address and, where it announces one, by host name. One node, whichever. */
+  /** By IP address and, where it announces one, by host name: redirections and other nodes may use either. */
   readonly names: readonly Address[];
-  /** What is connected to: by `natMap`, else with TLS the host name, for the certificate, else the IP address. */
+  /** Address to connect to: by `natMap`, else with TLS the host name, for the certificate, else the IP address. */
   readonly address: Address;
   /** Of a replica: the id of its master. */
   readonly master: string | undefined;
@@ -15,11 +15,11 @@ export interface NodeLine {
   /** The node that answers believes it down. */
   readonly troubled: boolean;
   readonly slots: readonly (readonly [first: number, last: number])[];
-  /** Of the node that answers: slots that it hands over, with the ids of those that get them. */
+  /** Slots that this node hands over, with the ids of their next owners; known of the node that answers only. */
   readonly migrating: ReadonlyMap<number, string>;
 }
 
-/** What one node knows, by the ids of the nodes. */
+/** View of one node, by the ids of the nodes. */
 export interface ClusterView {
   readonly at: number;
   readonly nodes: ReadonlyMap<string, NodeLine>;

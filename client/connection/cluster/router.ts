@@ -143,7 +143,7 @@ export class Router {
       if (isUnavailable(failure)) refusal = failure;
     });
     supervisor.submit(command, args, options, startedAt, resolve, (failure) => {
-      // Without ASKING the node sends the command back, for ever.
+      // Without ASKING the node redirects the command again and again.
       if (refusal) flight.reject(refusal);
       else if (failure instanceof NotSentError) this.#later(flight, failure);
       else this.#failed(flight, target, failure);
