@@ -117,6 +117,7 @@ const SENTINEL_CASES: readonly Case[] = [
   directive('promotion', { 'replica-priority': '0' }, '100'),
   directive('promotion', { 'replica-announced': 'no' }, 'yes', 'redis-3'),
   directive('replicas-read-only', { 'replica-read-only': 'no' }, 'yes'),
+  directive('replicas-read-only', { 'replica-ignore-maxmemory': 'no' }, 'yes'),
   directive('network-exposure', { 'protected-mode': 'no' }, 'yes'),
   // Without a criterion of their own: every directive is compared.
   directive(DRIFT, { maxclients: '128' }, '10000'),
@@ -164,6 +165,16 @@ const SENTINEL_CASES: readonly Case[] = [
       const sentinel = await environment.admin('sentinel-2');
       await sentinel.call('SENTINEL', 'CONFIG', 'SET', 'resolve-hostnames', 'yes');
       return () => sentinel.call('SENTINEL', 'CONFIG', 'SET', 'resolve-hostnames', 'no');
+    },
+  },
+  {
+    name: 'sentinel-2: SENTINEL DEBUG ping-period 60000',
+    criterion: DRIFT,
+    remedy: /sentinel-2: ping-period is '60000', rendered '1000'/,
+    async plant(environment) {
+      const sentinel = await environment.admin('sentinel-2');
+      await sentinel.call('SENTINEL', 'DEBUG', 'ping-period', '60000');
+      return () => sentinel.call('SENTINEL', 'DEBUG', 'ping-period', '1000');
     },
   },
   {
@@ -230,73 +241,97 @@ const CLUSTER_CASES: readonly Case[] = [
   directive(DRIFT, { 'cluster-allow-reads-when-down': 'yes' }, 'no', 'redis-1'),
 ];
 
+/** Judged against the writes that the servers take. */
+const UNDER_LOAD: readonly Case[] = [
+  {
+    ...directive('replication-buffers', { 'repl-backlog-size': '16384' }, '16777216'),
+    remedy: /redis-2: repl-backlog-size is '16384': it must hold 30 s of \d+ KB\/s/,
+  },
+];
+
 describe.each([
-  { kind: 'sentinels', base: 'dev', flags: {}, cases: SENTINEL_CASES },
+  { kind: 'sentinels', base: 'dev', flags: {}, cases: SENTINEL_CASES, underLoad: UNDER_LOAD },
   {
     kind: 'TLS',
     base: 'production',
     flags: { 'redis.maxmemory': '64mb' },
     cases: ENCRYPTED_CASES,
+    underLoad: [],
   },
-  { kind: 'a cluster', base: 'cluster', flags: {}, cases: CLUSTER_CASES },
-])('a fault planted into running servers of an environment with $kind', ({ base, flags, cases }) => {
-  const dir = mkdtempSync(join(tmpdir(), 'kit-planted-'));
-  const stateDir = join(dir, '.kit');
-  const substrate = localSubstrate({ stateDir });
-  let config: EnvironmentConfig;
-  let environment: Environment;
-  let runs = 0;
+  { kind: 'a cluster', base: 'cluster', flags: {}, cases: CLUSTER_CASES, underLoad: [] },
+])(
+  'a fault planted into running servers of an environment with $kind',
+  ({ base, flags, cases, underLoad }) => {
+    const dir = mkdtempSync(join(tmpdir(), 'kit-planted-'));
+    const stateDir = join(dir, '.kit');
+    const substrate = localSubstrate({ stateDir });
+    let config: EnvironmentConfig;
+    let environment: Environment;
+    let runs = 0;
 
-  beforeAll(async () => {
-    config = loadEnvironment(
-      resolve(`config/environments/${base}.yaml`),
-      { name: `planted-${base}`, ...flags },
-      new Map(),
-    );
-    environment = await substrate.apply(planTopology(config), { ephemeral: false });
-  }, 60_000);
-  afterAll(async () => {
-    await environment?.[Symbol.asyncDispose]();
-    await substrate.destroy(`planted-${base}`);
-    rmSync(dir, { recursive: true, force: true });
-  });
-
-  async function judged(): Promise<Report> {
-    const { report } = await run({
-      kind: 'drill',
-      environment: config,
-      substrate: 'local',
-      profile: 'quick',
-      seed: 1,
-      out: join(dir, `run-${++runs}`),
-      drills: ['configuration'],
-      trials: undefined,
-      argv: [],
-      coverage: undefined,
-      stateDir,
-      progress: () => undefined,
-      signal: new AbortController().signal,
+    beforeAll(async () => {
+      config = loadEnvironment(
+        resolve(`config/environments/${base}.yaml`),
+        { name: `planted-${base}`, ...flags },
+        new Map(),
+      );
+      environment = await substrate.apply(planTopology(config), { ephemeral: false });
+    }, 60_000);
+    afterAll(async () => {
+      await environment?.[Symbol.asyncDispose]();
+      await substrate.destroy(`planted-${base}`);
+      rmSync(dir, { recursive: true, force: true });
     });
-    return report;
-  }
 
-  it.each(cases)('$name → $criterion', { timeout: 60_000 }, async ({ plant, criterion, remedy }) => {
-    const heal = await plant(environment);
-    let report: Report;
-    try {
-      report = await judged();
-    } finally {
-      await heal();
+    async function judged(drills = ['configuration']): Promise<Report> {
+      const { report } = await run({
+        kind: 'drill',
+        environment: config,
+        substrate: 'local',
+        profile: 'quick',
+        seed: 1,
+        out: join(dir, `run-${++runs}`),
+        drills,
+        trials: undefined,
+        argv: [],
+        coverage: undefined,
+        stateDir,
+        progress: () => undefined,
+        signal: new AbortController().signal,
+      });
+      return report;
     }
-    const failed = report.verdict.criteria.filter(({ state }) => state === 'FAIL');
-    expect(report.verdict.decision).toBe('NO_GO');
-    expect(failed.map(({ id }) => id)).toEqual(expect.arrayContaining(['configuration-drift', criterion]));
-    expect(failed.find(({ id }) => id === criterion)?.remedy).toMatch(remedy);
-  });
 
-  it('is the only reason: without one the same run is a go', async () => {
-    const { verdict } = await judged();
-    expect(verdict.criteria.filter(({ state }) => !['PASS', 'OUT_OF_SCOPE'].includes(state))).toEqual([]);
-    expect(verdict.decision).toBe('GO');
-  });
-});
+    it.each(cases)('$name → $criterion', { timeout: 60_000 }, async ({ plant, criterion, remedy }) => {
+      const heal = await plant(environment);
+      let report: Report;
+      try {
+        report = await judged();
+      } finally {
+        await heal();
+      }
+      const failed = report.verdict.criteria.filter(({ state }) => state === 'FAIL');
+      expect(report.verdict.decision).toBe('NO_GO');
+      expect(failed.map(({ id }) => id)).toEqual(expect.arrayContaining(['configuration-drift', criterion]));
+      expect(failed.find(({ id }) => id === criterion)?.remedy).toMatch(remedy);
+    });
+
+    it.each(underLoad)(
+      '$name under load → $criterion',
+      { timeout: 90_000 },
+      async ({ plant, criterion, remedy }) => {
+        const heal = await plant(environment);
+        const report = await judged(['steady']).finally(heal);
+        const found = report.verdict.criteria.find(({ id }) => id === criterion);
+        expect(found?.state, found?.because).toBe('FAIL');
+        expect(found?.remedy).toMatch(remedy);
+      },
+    );
+
+    it('is the only reason: without one the same run is a go', async () => {
+      const { verdict } = await judged();
+      expect(verdict.criteria.filter(({ state }) => !['PASS', 'OUT_OF_SCOPE'].includes(state))).toEqual([]);
+      expect(verdict.decision).toBe('GO');
+    });
+  },
+);

@@ -38,6 +38,15 @@ const ON_SENTINEL: Needs = {
     'sentinel|slaves',
   ],
   peer: ['sentinel|is-master-down-by-addr'],
+  // What redis_exporter asks of a sentinel.
+  exporter: [
+    'info',
+    'sentinel|ckquorum',
+    'sentinel|masters',
+    'sentinel|replicas',
+    'sentinel|sentinels',
+    'sentinel|slaves',
+  ],
 };
 
 export const commands = nodeRule({

@@ -115,6 +115,11 @@ function sentinel(view: NodeView, about: RuleContext): Judged {
       const rendered = files.get(`sentinel ${name}`) ?? files.get(name) ?? SENTINEL_DEFAULTS[name] ?? '';
       return [`sentinel ${name}`, live, rendered, `SENTINEL CONFIG SET ${name} "${rendered}"`] as const;
     }),
+    ...[...(view.sentinelPeriods ?? [])].map(([name, live]) => {
+      const period = name.toLowerCase();
+      const byDefault = SENTINEL_PERIODS[period] ?? live;
+      return [period, live, byDefault, `SENTINEL DEBUG ${name} ${byDefault}`] as const;
+    }),
     [
       'sentinel monitor',
       ['', ...strangers].join(' ').trim() || service,
@@ -129,6 +134,23 @@ function sentinel(view: NodeView, about: RuleContext): Judged {
     );
   return { wrong, checked: compared.length };
 }
+
+/** Compiled into Sentinel, the same from Redis 7.0 to 8.2 and in Valkey 9.1; SENTINEL DEBUG changes them in a running one. */
+const SENTINEL_PERIODS: Readonly<Record<string, string>> = {
+  'info-period': '10000',
+  'ping-period': '1000',
+  'ask-period': '1000',
+  'publish-period': '2000',
+  'default-down-after': '30000',
+  'default-failover-timeout': '180000',
+  'tilt-trigger': '2000',
+  'tilt-period': '30000',
+  'slave-reconf-timeout': '10000',
+  'min-link-reconnect-period': '15000',
+  'election-timeout': '10000',
+  'script-max-runtime': '60000',
+  'script-retry-delay': '30000',
+};
 
 const SENTINEL_DEFAULTS: Readonly<Record<string, string>> = {
   'resolve-hostnames': 'no',

@@ -25,6 +25,16 @@ const CLOSED: readonly Demand[] = [
   holds: (value) => value === 'no',
 }));
 
+const ONE_ADDRESS: Demand = {
+  directive: 'bind',
+  setting: 'redis.extra',
+  wanted: 'the addresses that clients use',
+  value: '127.0.0.1',
+  because: 'the node listens on every address of the machine',
+  holds: (value) =>
+    value !== '' && !value.split(' ').some((address) => /^-?(\*|0\.0\.0\.0|::\*?)$/.test(address)),
+};
+
 const DEMANDS: readonly Demand[] = [
   {
     directive: 'protected-mode',
@@ -58,7 +68,11 @@ function directives(view: NodeView, about: RuleContext): Judged {
       holds: (value) => value === rendered,
     };
   });
-  return together([...DEMANDS, ...asRendered].map((demand) => judgeDirective(view, about, demand)));
+  // A container listens on all addresses of its own networks; a process on those of the whole machine.
+  const address = about.substrate === 'docker' ? [] : [ONE_ADDRESS];
+  return together(
+    [...DEMANDS, ...asRendered, ...address].map((demand) => judgeDirective(view, about, demand)),
+  );
 }
 
 /** The port by INFO, which sentinels report too: of a plain port beside the one with TLS it is the plain one. */

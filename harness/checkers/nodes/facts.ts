@@ -28,6 +28,8 @@ export interface NodeView {
   readonly ports?: Fields;
   readonly clusterNodes?: Fields;
   readonly sentinelConfig?: Fields;
+  /** Periods and timeouts of Sentinel itself, in ms. */
+  readonly sentinelPeriods?: Fields;
   /** Masters that a sentinel watches, the replicas and the other sentinels that it knows. */
   readonly masters?: readonly Fields[];
   readonly replicas?: readonly Fields[];
@@ -105,6 +107,7 @@ const SINGLE: Readonly<Record<string, keyof NodeView>> = {
   ports: 'ports',
   'cluster-nodes': 'clusterNodes',
   'sentinel-config': 'sentinelConfig',
+  'sentinel-periods': 'sentinelPeriods',
 };
 
 /** Names of observations that are one entry of a list; `…-count` comes before them, so that an empty list is known as one. */

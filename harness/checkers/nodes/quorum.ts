@@ -1,5 +1,7 @@
 /** Whether the sentinels fail over while one of them is unreachable, and never by one sentinel's word alone. */
-import { type Judged, nodeRule, type Wrong } from './finding.ts';
+import { together } from './directive.ts';
+import type { NodeView } from './facts.ts';
+import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.ts';
 import { watchedMaster, wrongOption } from './sentinel.ts';
 
 /** An environment that a single further loss must not stop needs this many sentinels. */
@@ -36,9 +38,43 @@ export const quorum = nodeRule({
         remedy: `it knows ${others} other sentinels, rendered are ${topology.sentinels - 1}: SENTINEL RESET ${topology.serviceName} while all of them run.`,
       });
     }
-    return { wrong, checked: 2 };
+    return together([{ wrong, checked: 2 }, ability(view, about)]);
   },
 });
+
+/** Whether the sentinel can act: it knows all replicas, and is neither in TILT nor told to fail. */
+function ability({ id, replicas, info }: NodeView, about: RuleContext): Judged {
+  if (about.probe.when === 'between') return { wrong: [], checked: 0 };
+  const { topology } = about.environment;
+  if (replicas === undefined) return { wrong: [], checked: 0, missing: 'SENTINEL REPLICAS' };
+  const reset = `SENTINEL RESET ${topology.serviceName} while all of them run`;
+  const values = [
+    ['num-slaves', String(replicas.length), String(topology.replicas), reset],
+    [
+      'sentinel_tilt',
+      info?.get('sentinel_tilt') ?? '0',
+      '0',
+      'look at the clock and the load of its machine',
+    ],
+    [
+      'sentinel_simulate_failure_flags',
+      info?.get('sentinel_simulate_failure_flags') ?? '0',
+      '0',
+      'restart it',
+    ],
+  ] as const;
+  const wrong = values
+    .filter(([, live, wanted]) => live !== wanted)
+    .map(([what, live, wanted, remedy]) => ({
+      node: id,
+      what,
+      live,
+      wanted,
+      because: 'the sentinel takes no proper part in a failover',
+      remedy: `${what} is '${live}', must be '${wanted}': ${remedy}.`,
+    }));
+  return { wrong, checked: values.length };
+}
 
 function unwatched(node: string, service: string): Judged {
   return {

@@ -1,14 +1,26 @@
-/** Whether a Redis node refuses writes of clients as long as it is a replica. */
+/** Whether a replica changes its data only as its master does: no writes of clients, no evictions of its own. */
 import { directiveRule } from './directive.ts';
 
-export const readOnlyReplicas = directiveRule('read-only-replicas', 'a replica takes no writes of clients', [
-  {
-    directive: 'replica-read-only',
-    setting: 'redis.extra',
-    wanted: "'yes'",
-    value: 'yes',
-    because:
-      'a write to a replica is lost at its next synchronisation, and until then its readers see another value',
-    holds: (value) => value === 'yes',
-  },
-]);
+export const readOnlyReplicas = directiveRule(
+  'read-only-replicas',
+  'a replica holds what its master holds: it takes no writes of clients and evicts nothing by itself',
+  [
+    {
+      directive: 'replica-read-only',
+      setting: 'redis.extra',
+      wanted: "'yes'",
+      value: 'yes',
+      because:
+        'a write to a replica is lost at its next synchronisation, and until then its readers see another value',
+      holds: (value) => value === 'yes',
+    },
+    {
+      directive: 'replica-ignore-maxmemory',
+      setting: 'redis.extra',
+      wanted: "'yes'",
+      value: 'yes',
+      because: 'a replica that evicts by itself misses keys that its master has',
+      holds: (value) => value === 'yes',
+    },
+  ],
+);

@@ -44,17 +44,23 @@ interface JudgedRoles {
 }
 
 function judge(views: readonly NodeView[], sentinels: readonly NodeView[], about: RuleContext): JudgedRoles {
+  const { topology } = about.environment;
   const missing = [
+    ...views
+      .filter(({ clusterNodes }) => topology.kind === 'cluster' && clusterNodes === undefined)
+      .map(({ id }) => `${id} did not answer CLUSTER NODES`),
     ...views.filter(({ role }) => role === undefined).map(({ id }) => `${id} did not answer ROLE`),
     ...sentinels
       .filter(({ masters }) => masters === undefined)
       .map(({ id }) => `${id} did not answer SENTINEL MASTERS`),
   ];
-  const { topology } = about.environment;
   const wrong = [
     ...masters(views, topology.kind === 'cluster' ? topology.masters : 1),
     ...links(views),
-    ...(topology.kind === 'cluster' ? slots(views) : namedMasters(sentinels, about)),
+    ...followers(views, topology.replicas),
+    ...(topology.kind === 'cluster'
+      ? slots(views)
+      : [...namedMasters(sentinels, about), ...otherMasters(views, about)]),
   ];
   return { wrong, missing, checked: views.length + sentinels.length };
 }
@@ -88,6 +94,53 @@ function links(views: readonly NodeView[]): readonly Wrong[] {
         wanted: 'connected',
         because: 'it falls behind, and a failover to it loses what it does not have',
         remedy: `its link to the master is '${link}': look at masteruser, masterauth and the log of the node.`,
+      },
+    ];
+  });
+}
+
+/** Masters with fewer or more replicas than the plan gives each. */
+function followers(views: readonly NodeView[], wanted: number): readonly Wrong[] {
+  return views.flatMap(({ id, role }): Wrong[] => {
+    const live = role?.get('replicas');
+    if (live === undefined || live === String(wanted)) return [];
+    return [
+      {
+        node: id,
+        what: 'its replicas',
+        live,
+        wanted: String(wanted),
+        because:
+          'with fewer it has no successor or refuses durable writes, with more one of them is a stranger',
+        remedy: `it has ${live} replicas, planned are ${wanted}: INFO replication of the node lists them.`,
+      },
+    ];
+  });
+}
+
+/** Replicas that follow another address than the master's: a stranger's, or another replica's. */
+function otherMasters(views: readonly NodeView[], { facts }: RuleContext): readonly Wrong[] {
+  const announced = views
+    .filter(({ role }) => role?.get('role') === 'master')
+    .flatMap(({ id }) => {
+      const files = facts.rendered.get(id)?.directives;
+      const host = files?.get('replica-announce-ip');
+      return host === undefined ? [] : [`${host}:${files?.get('replica-announce-port')}`];
+    });
+  const [master] = announced;
+  if (master === undefined || announced.length > 1) return [];
+  return views.flatMap(({ id, role }): Wrong[] => {
+    if (role === undefined || role.get('role') === 'master') return [];
+    const live = `${role.get('host')}:${role.get('port')}`;
+    if (live === master) return [];
+    return [
+      {
+        node: id,
+        what: 'replicaof',
+        live,
+        wanted: master,
+        because: 'it does not copy from the master: a failover to it loses what the master took',
+        remedy: `it follows ${live}, the master is ${master}: REPLICAOF ${master.replace(':', ' ')}.`,
       },
     ];
   });
@@ -135,7 +188,8 @@ function slots(views: readonly NodeView[]): readonly Wrong[] {
     const served = slotOwners(parseClusterNodes(text.join('\n'))).filter(
       (owner) => owner !== undefined,
     ).length;
-    if (served === CLUSTER_SLOTS) return [];
+    const open = [...clusterNodes.values()].filter((line) => line.includes('[')).length;
+    if (served === CLUSTER_SLOTS) return open === 0 ? [] : [halfMoved(id, open)];
     return [
       {
         node: id,
@@ -147,4 +201,16 @@ function slots(views: readonly NodeView[]): readonly Wrong[] {
       },
     ];
   });
+}
+
+function halfMoved(node: string, open: number): Wrong {
+  return {
+    node,
+    what: 'slots that are being moved',
+    live: `of ${open} nodes`,
+    wanted: 'none',
+    because: 'a move that was not finished sends clients back and forth between two masters',
+    remedy:
+      'it has slots that are being moved: finish the move, or CLUSTER SETSLOT with STABLE on both masters.',
+  };
 }

@@ -20,5 +20,13 @@ export const writeGuard = directiveRule(
       because: 'a master that is cut off goes on acknowledging writes that the failover throws away',
       holds: (value, about) => Number(value) >= 1 || isCluster(about),
     },
+    {
+      directive: 'min-replicas-to-write',
+      setting: 'redis.minReplicasToWrite',
+      wanted: 'at most 1, or one less than there are replicas',
+      value: '1',
+      because: 'after a failover the lost master is missing among the replicas, and no write is taken',
+      holds: (value, { environment }) => Number(value) <= Math.max(1, environment.topology.replicas - 1),
+    },
   ],
 );

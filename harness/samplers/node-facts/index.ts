@@ -61,7 +61,8 @@ export async function openNodeFacts({ environment, clock, recorder }: SamplerCon
       const configs = new Map(
         facts.map(({ node, facts: found }) => [node, found.find(({ name }) => name === 'config')?.data]),
       );
-      for (const { node, fact } of await portFacts(environment, configs)) record(node, fact);
+      const silentIds = new Set(silent.map(({ node }) => node));
+      for (const { node, fact } of await portFacts(environment, configs, silentIds)) record(node, fact);
       return silent.map(({ node }) => node);
     },
   };
@@ -84,11 +85,16 @@ async function factsOfNode(
 }
 
 /** The port of each node, and the plain port beside it where a node with TLS has one: CONFIG SET port opens it in a running server. */
-async function portFacts(environment: Environment, configs: ReadonlyMap<string, Fields | undefined>) {
+async function portFacts(
+  environment: Environment,
+  configs: ReadonlyMap<string, Fields | undefined>,
+  silent: ReadonlySet<string>,
+) {
   const isTls = environment.endpoints.tls !== undefined;
   const nodes = await environment.status().catch(() => []);
+  const answering = nodes.filter(({ id }) => !silent.has(id));
   return Promise.all(
-    nodes.map(async ({ id, address }) => {
+    answering.map(async ({ id, address }) => {
       const data = { ...(await portFields(address, isTls)) };
       const beside = Number(configs.get(id)?.port ?? 0);
       if (isTls && beside > 0) data.besides = await plainText({ host: address.host, port: beside });

@@ -18,7 +18,7 @@ const INFO_FIELDS = new Set(
   maxmemory maxmemory_policy mem_allocator loading aof_enabled aof_last_write_status aof_last_bgrewrite_status
   rdb_last_bgsave_status master_replid master_repl_offset repl_backlog_active repl_backlog_size connected_slaves
   min_slaves_good_slaves master_link_status master_host master_port slave_priority slave_read_only replica_announced
-  cluster_enabled listener0 listener1 listener2`.split(/\s+/),
+  cluster_enabled sentinel_tilt sentinel_simulate_failure_flags listener0 listener1 listener2`.split(/\s+/),
 );
 
 export interface Asking {

@@ -1,5 +1,5 @@
 /** Several commands to one node in one round trip; each reply for itself, so that a command that is denied costs no other fact. */
-import type { Redis } from 'ioredis';
+import { type Redis, ReplyError } from 'ioredis';
 
 export type Command = readonly [string, ...string[]];
 
@@ -7,12 +7,14 @@ export type Reply =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: string };
 
+/** @throws the error of the connection, a command that timed out included: such a node did not answer */
 export async function repliesOf(redis: Redis, commands: readonly Command[]): Promise<readonly Reply[]> {
   const pipeline = redis.pipeline();
   for (const [command, ...args] of commands) pipeline.call(command, ...args);
   const replies = (await pipeline.exec()) ?? [];
   return commands.map((_command, i): Reply => {
     const [error, value] = replies[i] ?? [new Error('no reply'), undefined];
+    if (error !== null && !(error instanceof ReplyError)) throw error;
     return error === null ? { ok: true, value } : { ok: false, error: error.message };
   });
 }

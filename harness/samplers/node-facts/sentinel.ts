@@ -22,6 +22,8 @@ export async function sentinelFacts(
       ['SENTINEL', 'SENTINELS', service],
       ['SENTINEL', 'CONFIG', 'GET', '*'],
       ['SENTINEL', 'CKQUORUM', service],
+      // Without arguments it reports its periods; with them it would change them.
+      ['SENTINEL', 'DEBUG'],
       ['ACL', 'LIST'],
       ['INFO'],
     ],
@@ -46,6 +48,8 @@ function factOfReply(redaction: Redaction) {
         return each('sentinel-peer', value);
       case 'SENTINEL CONFIG':
         return { name: 'sentinel-config', data: settings(pairsOf(value), redaction) };
+      case 'SENTINEL DEBUG':
+        return { name: 'sentinel-periods', data: Object.fromEntries(pairsOf(value)) };
       case 'SENTINEL CKQUORUM':
         return { name: 'sentinel-quorum', data: { reply: String(value) } };
       case 'ACL LIST':

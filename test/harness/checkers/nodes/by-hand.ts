@@ -291,6 +291,11 @@ function sentinelFacts(
     ['sentinel-master-count', { count: 1 }],
     ['sentinel-master', master],
     ['sentinel-replica-count', { count: shape.replicas }],
+    ...Array.from(
+      { length: shape.replicas },
+      (_, i) => ['sentinel-replica', { name: `127.1.1.${i + 2}:6379` }] as const,
+    ),
+    ['sentinel-periods', { 'INFO-PERIOD': '10000', 'PING-PERIOD': '1000', 'ELECTION-TIMEOUT': '10000' }],
     ['sentinel-peer-count', { count: others.length }],
     [
       'sentinel-config',

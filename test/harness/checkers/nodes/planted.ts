@@ -325,4 +325,46 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Over?])[]
     /4 nodes/,
     CLUSTER,
   ],
+  [
+    'read-only-replicas',
+    config({ 'replica-ignore-maxmemory': 'no' }),
+    /replica-ignore-maxmemory is 'no'/,
+    /"yes"/,
+  ],
+  [
+    'write-guard',
+    config({ 'min-replicas-to-write': '2' }),
+    /min-replicas-to-write is '2'.*must be at most 1/,
+    /CONFIG SET min-replicas-to-write "1"/,
+  ],
+  [
+    'quorum',
+    { node: 'sentinel-2', name: 'info', data: { sentinel_tilt: '1' } },
+    /sentinel-2: sentinel_tilt is '1'/,
+    /must be '0'/,
+  ],
+  [
+    'quorum',
+    { node: 'sentinel-2', name: 'info', data: { sentinel_simulate_failure_flags: '1' } },
+    /sentinel_simulate_failure_flags is '1'/,
+    /restart it/,
+  ],
+  [
+    'drift',
+    { node: 'sentinel-2', name: 'sentinel-periods', data: { 'PING-PERIOD': '60000' } },
+    /ping-period is '60000'.*rendered '1000'/,
+    /SENTINEL DEBUG PING-PERIOD 1000/,
+  ],
+  [
+    'roles',
+    { node: 'redis-1', name: 'role', data: { replicas: '1' } },
+    /redis-1: its replicas is '1'/,
+    /planned are 2/,
+  ],
+  [
+    'roles',
+    { node: 'redis-3', name: 'role', data: { host: '127.9.9.9' } },
+    /redis-3: replicaof is '127\.9\.9\.9:6379'/,
+    /REPLICAOF 127\.1\.1\.1 6379/,
+  ],
 ];

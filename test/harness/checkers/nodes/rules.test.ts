@@ -205,6 +205,16 @@ describe('a fact that is not there', () => {
     },
   );
 
+  it('is the place of a node in its cluster, or the replicas that a sentinel knows', () => {
+    const unplaced = check('roles', [{ node: 'redis-2', name: 'cluster-nodes', when: 'end' }], CLUSTER);
+    expect(unplaced).toMatchObject({ validity: 'unknown', figures: {} });
+    const alone = ['sentinel-replica-count', 'sentinel-replica'].map((name) => ({
+      node: 'sentinel-2',
+      name,
+    }));
+    expect(check('quorum', alone)).toMatchObject({ validity: 'unknown', figures: {} });
+  });
+
   it('does not hide what another node shows', () => {
     const finding = check('flush', [{ node: 'redis-1', name: 'config' }, config({ appendfsync: 'no' })]);
     expect(finding.validity).toBe('invalid');

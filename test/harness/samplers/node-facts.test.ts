@@ -1,0 +1,166 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer as createPlainServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createServer, type TlsOptions } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadEnvironment } from '../../../config/load.ts';
+import { openClock } from '../../../harness/clock.ts';
+import type { HistoryEvent, ObservationEvent } from '../../../harness/history.ts';
+import { openNodeFacts } from '../../../harness/samplers/node-facts/index.ts';
+import { plainText, portFields } from '../../../harness/samplers/node-facts/ports.ts';
+import { Redaction } from '../../../harness/samplers/node-facts/redaction.ts';
+import type { Environment } from '../../../infra/environment.ts';
+import { localSubstrate } from '../../../infra/local/substrate.ts';
+import { makeCertificates } from '../../../infra/tls.ts';
+import { planTopology } from '../../../infra/topology.ts';
+import { freePort } from '../../support/redis.ts';
+
+describe('a redaction', () => {
+  const redaction = new Redaction();
+
+  it('shows whether two passwords are equal, and neither of them', () => {
+    expect(redaction.digest('secret')).toBe(redaction.digest('secret'));
+    expect(redaction.digest('secret')).not.toBe(redaction.digest('Secret'));
+    expect(redaction.digest('secret')).toMatch(/^digest:[0-9a-f]{16}$/);
+    expect(redaction.digest('')).toBe('');
+  });
+
+  it('has another key in every run', () => {
+    expect(redaction.digest('secret')).not.toBe(new Redaction().digest('secret'));
+  });
+
+  it('replaces passwords and their hashes in the rules of a user, and nothing else', () => {
+    expect(redaction.rules(`on #${'a'.repeat(64)} >plain ~* &#channel +get`)).toMatch(
+      /^on #digest:\w{16} #digest:\w{16} ~\* &#channel \+get$/,
+    );
+  });
+});
+
+/** A TLS server with these options, while `probe` runs against it. */
+async function against<T>(options: TlsOptions, probe: (port: number) => Promise<T>): Promise<T> {
+  const { cert, key } = await makeCertificates({ environment: 'ports', addresses: ['127.0.0.1'] });
+  const server = createServer({ cert, key: key.reveal(), ...options }).on('tlsClientError', () => undefined);
+  const port = await freePort('127.0.0.1');
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  try {
+    return await probe(port);
+  } finally {
+    server.close();
+  }
+}
+
+describe('the probe of a port', () => {
+  const fieldsOf = (options: TlsOptions) =>
+    against(options, (port) => portFields({ host: '127.0.0.1', port }, true));
+
+  it('finds what a server accepts, version by version, worthless ciphers included', async () => {
+    const anything = await fieldsOf({ minVersion: 'TLSv1', ciphers: 'ALL:eNULL:aNULL:@SECLEVEL=0' });
+    expect(anything).toEqual({
+      plain: 'refused',
+      TLSv1: expect.stringMatching(/^accepted /),
+      'TLSv1.1': expect.stringMatching(/^accepted /),
+      'TLSv1.2': expect.stringMatching(/^accepted /),
+      'TLSv1.3': expect.stringMatching(/^accepted TLS_/),
+      'worthless-ciphers': expect.stringMatching(/^accepted /),
+    });
+  });
+
+  it('finds what a server refuses', async () => {
+    expect(await fieldsOf({ minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' })).toEqual({
+      plain: 'refused',
+      TLSv1: 'refused',
+      'TLSv1.1': 'refused',
+      'TLSv1.2': expect.stringMatching(/^accepted /),
+      'TLSv1.3': 'refused',
+      'worthless-ciphers': 'refused',
+    });
+  });
+
+  it('does not take a closed port for a plain one, and says when nothing answers', async () => {
+    const port = await freePort('127.0.0.1');
+    expect(await plainText({ host: '127.0.0.1', port })).toBe('refused');
+    const silent = createPlainServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(port, '127.0.0.1', resolve));
+    try {
+      expect(await plainText({ host: '127.0.0.1', port })).toBe('no answer');
+    } finally {
+      silent.close();
+    }
+  });
+});
+
+describe('the facts of an environment', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'kit-facts-'));
+  let environment: Environment;
+
+  beforeAll(async () => {
+    const config = loadEnvironment(resolve('config/environments/single.yaml'), { name: 'facts' }, new Map());
+    environment = await localSubstrate({ stateDir: dir }).apply(planTopology(config), { ephemeral: true });
+  });
+  afterAll(async () => {
+    await environment?.[Symbol.asyncDispose]();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  async function observed(): Promise<{
+    readonly silent: readonly string[];
+    readonly seen: readonly ObservationEvent[];
+  }> {
+    const events: HistoryEvent[] = [];
+    const recorder = {
+      path: '',
+      record: (event: HistoryEvent) => void events.push(event),
+      close: async () => {},
+    };
+    const facts = await openNodeFacts({ environment, clock: openClock(), recorder });
+    const silent = await facts.probe('start');
+    return { silent, seen: events.filter((event) => event.type === 'observe') };
+  }
+  const named = (seen: readonly ObservationEvent[], name: string) =>
+    seen.find((event) => event.name === name)?.data ?? {};
+
+  it('are its rendered files and the replies of its nodes, without a password', async () => {
+    const { silent, seen } = await observed();
+    expect(silent).toEqual([]);
+    expect(named(seen, 'rendered')).toMatchObject({
+      appendonly: 'yes',
+      masterauth: expect.stringMatching(/^digest:/),
+    });
+    expect(named(seen, 'config')).toMatchObject({ appendonly: 'yes', maxmemory: '268435456' });
+    expect(named(seen, 'config').masterauth).toBe(named(seen, 'rendered').masterauth);
+    expect(named(seen, 'users').app).toMatch(/^on #digest:\w{16} /);
+    expect(named(seen, 'classes').dangerous).toContain('flushall');
+    expect(named(seen, 'ports')).toEqual({ plain: 'accepted' });
+    expect(named(seen, 'role')).toMatchObject({ role: 'master' });
+    expect(JSON.stringify(seen)).not.toMatch(/[#>][0-9a-f]{64}/);
+  });
+
+  it('name a node that does not answer, within the time of a command', async () => {
+    const heal = await environment.capabilities.pause?.('redis-1');
+    try {
+      const { silent, seen } = await observed();
+      expect(silent).toEqual(['redis-1']);
+      expect(named(seen, 'unanswered')).toEqual({ error: expect.any(String) });
+      expect(named(seen, 'config')).toEqual({});
+    } finally {
+      await heal?.();
+    }
+  });
+
+  it('say which command was refused', async () => {
+    const admin = await environment.admin('redis-1');
+    await admin.call('ACL', 'SETUSER', 'admin', '-acl|list');
+    try {
+      const { silent, seen } = await observed();
+      expect(silent).toEqual([]);
+      expect(named(seen, 'refused')).toMatchObject({
+        command: 'ACL LIST',
+        error: expect.stringContaining('NOPERM'),
+      });
+      expect(named(seen, 'config')).toMatchObject({ appendonly: 'yes' });
+    } finally {
+      await (await environment.admin('redis-1')).call('ACL', 'SETUSER', 'admin', '+@all');
+    }
+  });
+});
