@@ -19,7 +19,10 @@ import { smallest, summarize } from '../statistics/quantile.ts';
 import { binWidthMs, originUs, timeline } from './timeline.ts';
 
 /** What a report prints of a drill's definition, and what judging holds it to. */
-export type DrillText = Pick<Drill, 'id' | 'title' | 'family' | 'safeOutcome' | 'expectations' | 'attached'>;
+export type DrillText = Pick<
+  Drill,
+  'id' | 'title' | 'family' | 'safeOutcome' | 'operations' | 'expectations' | 'attached'
+> & { readonly faults?: readonly Pick<Drill['faults'][number], 'fault'>[] };
 
 /** Of a recorded value, which may be of any size. */
 const MAX_SHOWN_CHARACTERS = 2_000;

@@ -38,7 +38,7 @@ export interface CheckContext {
   readonly client: string;
   /** What carries the nodes: of an `attached` Redis, the environment's configuration holds for the client alone. */
   readonly substrate?: string;
-  /** Ids of the expectations that the drill promises to record. */
+  /** Ids of the expectations that the drill declares, for every node of the environment. */
   readonly expected?: readonly string[];
 }
 
@@ -59,6 +59,8 @@ export interface CheckResult {
   /** What puts it right, with the node and both values (first three); they stand before the gate's own remedy. */
   readonly remedies?: readonly string[];
   readonly figures: Readonly<Record<string, Figure>>;
+  /** Figures that the history does not show, each with the reason, whatever the finding says of the others. */
+  readonly unmeasured?: Readonly<Record<string, string>>;
 }
 
 export interface Checker {

@@ -1,9 +1,10 @@
 /**
  * The expectations of scripted workloads: the workload recorded what it saw, here it is compared with what was expected.
- * `held` is the share that held; each has a figure of its own as well, by its id.
+ * `held` is the share that held; each has a figure of its own by its id, and `held.<group>` is the share of those whose ids begin
+ * with `<group>/`.
  *
- * Where the drill names the expectations that must be there, one that is missing was not checked: what did hold is then not given
- * as the whole (no `held`), while what did not hold still is.
+ * The drill declares every expectation. One that is missing was not checked, and one that is not declared cannot be missed by anyone
+ * when it is missing: in both cases the share is not measured, unless a recorded expectation did not hold.
  */
 import { shorten } from '../evidence/excerpt.ts';
 import type { ExpectationEvent, Json } from '../history.ts';
@@ -13,31 +14,79 @@ import { examples, proportion, unknown } from './selection.ts';
 export const expectations: Checker = {
   id: 'expectations',
   proves: 'what the drill expects at each of its steps is what was seen',
-  check(history, { expected = [] }) {
+  check(history, { expected }) {
     const all = history.expectations;
     if (all.length === 0) return unknown('the drill recorded no expectation');
-    const missed = all.filter((expectation) => !holds(expectation));
     const byId = Map.groupBy(all, ({ id }) => id);
-    const figures: Readonly<Record<string, Figure>> = Object.fromEntries(
-      [...byId].map(([id, same]) => [id, proportion(same.filter(holds).length, same.length)]),
+    const figures: Record<string, Figure> = Object.fromEntries(
+      [...byId].map(([id, same]) => [id, shareOf(same)]),
     );
-    const described = missed.map(
-      (one) =>
-        `${one.id}: ${shorten(one.what)} (expected ${shorten(inWords(one))}, got ${shorten(text(one.actual))})`,
-    );
-    const unseen = expected.filter((id) => !byId.has(id));
-    if (unseen.length > 0 && missed.length === 0) {
-      return unknown(
-        `${unseen.length} of ${expected.length} expectations were not recorded: ${examples(unseen)}`,
-      );
+    const unmeasured: Record<string, string> = {};
+    for (const name of ['held', ...groupsOf([...byId.keys(), ...(expected ?? [])])]) {
+      const own = all.filter(({ id }) => belongsTo(name, id));
+      const gap =
+        expected &&
+        gapOf(
+          expected.filter((id) => belongsTo(name, id)),
+          own,
+        );
+      if (gap === undefined || !own.every(holds)) figures[name] = shareOf(own);
+      else unmeasured[name] = gap;
     }
+    const missed = all.filter((expectation) => !holds(expectation));
     return {
       validity: missed.length > 0 ? 'invalid' : 'valid',
-      reasons: missed.length > 0 ? [examples(described)] : [],
-      figures: { ...figures, held: proportion(all.length - missed.length, all.length) },
+      reasons: [...groupsOf(missed.map(({ id }) => id)), 'held'].flatMap((name) =>
+        reasonOf(
+          name,
+          missed.filter(({ id }) => belongsTo(name, id)),
+        ),
+      ),
+      figures,
+      ...(Object.keys(unmeasured).length > 0 && { unmeasured }),
     };
   },
 };
+
+const GROUP = 'held.';
+
+/** Figure names of the groups that some ids are of. */
+function groupsOf(ids: readonly string[]): readonly string[] {
+  const groups = ids.flatMap((id) => (id.includes('/') ? [`${GROUP}${id.slice(0, id.indexOf('/'))}`] : []));
+  return [...new Set(groups)];
+}
+
+function belongsTo(figure: string, id: string): boolean {
+  return figure === 'held' || id.startsWith(`${figure.slice(GROUP.length)}/`);
+}
+
+function shareOf(some: readonly ExpectationEvent[]): Figure {
+  return proportion(some.filter(holds).length, some.length);
+}
+
+/** Why the recorded expectations are not those that the drill declares; undefined where they are. */
+function gapOf(declared: readonly string[], recorded: readonly ExpectationEvent[]): string | undefined {
+  const ids = new Set(recorded.map(({ id }) => id));
+  const missing = declared.filter((id) => !ids.has(id));
+  if (missing.length > 0) {
+    return `${missing.length} of ${declared.length} expectations were not recorded: ${examples(missing)}`;
+  }
+  const known = new Set(declared);
+  const undeclared = [...ids].filter((id) => !known.has(id));
+  return undeclared.length === 0
+    ? undefined
+    : `${undeclared.length} expectations were recorded that the drill does not declare: ${examples(undeclared)}`;
+}
+
+/** The prefix tells each criterion the reasons of its own group. */
+function reasonOf(figure: string, missed: readonly ExpectationEvent[]): readonly string[] {
+  if (missed.length === 0) return [];
+  const described = missed.map(
+    (one) =>
+      `${one.id}: ${shorten(one.what)} (expected ${shorten(inWords(one))}, got ${shorten(text(one.actual))})`,
+  );
+  return [`${figure}: ${examples(described)}`];
+}
 
 type Relation = ExpectationEvent['relation'];
 

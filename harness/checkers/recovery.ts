@@ -20,6 +20,7 @@ import {
   faultSpans,
   finalMaster,
   isWrite,
+  kindOf,
   lastUs,
   operationsOf,
   present,
@@ -124,11 +125,6 @@ function recoveryOf(fault: FaultSpan, writes: readonly AcknowledgedWrite[]): Rec
     atUs: Math.max(fault.fromUs, ...[...before].flatMap((kind) => first.get(kind) ?? [])),
     never: never.length === before.size ? ['write'] : never,
   };
-}
-
-/** Kinds of write that take different ways: through the cache with either promise, or straight through the connection. */
-function kindOf({ invoke }: Operation): string {
-  return typeof invoke.durability === 'object' ? `durable ${invoke.kind}` : invoke.kind;
 }
 
 /** From a second after each recovery to the next fault. */

@@ -15,6 +15,11 @@ export function isWrite(kind: OperationKind): boolean {
   return WRITES.has(kind);
 }
 
+/** Kinds that take different ways: a `set` through the cache with either promise, or straight through the connection. */
+export function kindOf({ invoke }: Pick<Operation, 'invoke'>): string {
+  return typeof invoke.durability === 'object' ? `durable ${invoke.kind}` : invoke.kind;
+}
+
 /** Not sent at all, because too many were in flight: nobody waited for it. */
 const NOT_SENT = 'IN_FLIGHT_BOUND';
 

@@ -25,6 +25,7 @@ export const batches = load({
       'attached.warmSetsPerSecond': 500,
     },
   },
+  operations: ['getMany', 'setMany'],
   attached: {},
   checkers: ['latency', 'availability', 'generator'],
   boundMs: 60_000,

@@ -52,8 +52,14 @@ export interface Drill {
   readonly faults: readonly ScheduledFault[];
   readonly checkers: readonly string[];
   /**
-   * Expectations that the script records in every trial, by id, on every topology that the drill is asked of. One that is
-   * missing was not checked, so that a script that ends early does not pass on what it did record.
+   * Kinds of operation that each trial sends through the kit's client and gets an answer to. `durable set` is asked where durable
+   * writes are promised.
+   */
+  readonly operations?: readonly string[];
+  /**
+   * Every expectation that the script records in each trial, by id. `{redis}`, `{sentinel}`, `{node}` (both) and `{replica}`
+   * (`replica-1` and so on) are one for each of the environment's. `<topology>?<id>` is recorded on that topology alone. One that
+   * is missing was not checked, so that a script that ends early does not pass on what it did record.
    */
   readonly expectations?: readonly string[];
   /**

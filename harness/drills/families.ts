@@ -36,7 +36,9 @@ export function integration(
 
 /** A fault under the failover mix, ours and the stock client side by side. 20 trials are the claim of `full`. */
 export function failover(
-  drill: Own<'family' | 'clients' | 'boundMs' | 'trials' | 'topologies' | 'checkers' | 'workload'> & {
+  drill: Own<
+    'family' | 'clients' | 'boundMs' | 'trials' | 'topologies' | 'checkers' | 'workload' | 'operations'
+  > & {
     readonly parameters?: Drill['workload']['parameters'];
   },
 ): Drill {
@@ -46,6 +48,7 @@ export function failover(
     topologies: ['sentinel'],
     clients: ['kit', 'ioredis'],
     workload: { name: 'failover-mix', parameters },
+    operations: ['set', 'durable set', 'get', 'incr', 'append', 'getOrCompute'],
     checkers: [
       'lost-writes',
       'stale-acks',
@@ -70,8 +73,9 @@ export function clusterFailover(drill: Parameters<typeof failover>[0]): Drill {
 
 /** Load without a fault, through the kit's client. */
 export function load(
-  drill: Own<'family' | 'clients' | 'faults' | 'boundMs' | 'needs' | 'topologies'> &
-    Partial<Pick<Drill, 'boundMs'>>,
+  drill: Own<'family' | 'clients' | 'faults' | 'boundMs' | 'needs' | 'topologies' | 'operations'> &
+    Partial<Pick<Drill, 'boundMs'>> &
+    Required<Pick<Drill, 'operations'>>,
 ): Drill {
   return {
     family: 'load',

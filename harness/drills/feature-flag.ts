@@ -6,5 +6,5 @@ export const featureFlag = integration({
   source: 'seed 004 §4.9, ENABLE_REDIS_CACHE',
   safeOutcome: 'no connection and no command reaches Redis, and getOrCompute still answers',
   attached: {},
-  expectations: ['answers', 'not-to-redis', 'redis-1-commands', 'redis-1-connections'],
+  expectations: ['answers', 'not-to-redis', '{redis}-commands', '{redis}-connections'],
 });

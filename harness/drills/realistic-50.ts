@@ -6,6 +6,7 @@ export const realistic50 = load({
   source: 'seed 001, realistic benchmark',
   safeOutcome: 'every query is answered with the right value',
   workload: { name: 'realistic-50', parameters: {} },
+  operations: ['getOrCompute'],
   attached: {},
   checkers: ['benchmark', 'hit-ratio', 'generator'],
   trials: { quick: 1, full: 3 },

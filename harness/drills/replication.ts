@@ -7,6 +7,6 @@ export const replication = integration({
   safeOutcome: 'every write is readable on every replica, the links are up',
   topologies: ['sentinel'],
   checkers: ['expectations', 'replication'],
-  // Which nodes are replicas changes with every failover; their own expectations carry their names.
-  expectations: ['all-readable'],
+  // Which nodes are replicas changes with every failover: they are numbered in the order of their names.
+  expectations: ['all-readable', '{replica}-link', '{replica}-read-only', '{replica}-io'],
 });

@@ -7,17 +7,11 @@ export const security = integration({
   safeOutcome:
     'no access without the right password, dangerous commands denied to the app, no secret on a command line',
   expectations: [
-    ...[
-      'no-password',
-      'wrong-password',
-      'FLUSHALL',
-      'FLUSHDB',
-      'EVAL',
-      'CONFIG',
-      'KEYS',
-      'DEBUG',
-      'SHUTDOWN',
-    ],
-    'ACL',
-  ].map((what) => `redis-1-${what}`),
+    ...['no-password', 'wrong-password'].map((what) => `{node}-${what}`),
+    ...['FLUSHALL', 'FLUSHDB', 'EVAL', 'CONFIG', 'KEYS', 'DEBUG', 'SHUTDOWN', 'ACL'].map(
+      (command) => `{redis}-${command}`,
+    ),
+    // The command lines of containers are another system's.
+    'local?{node}-command-line',
+  ],
 });

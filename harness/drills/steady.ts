@@ -14,6 +14,7 @@ export const steady = load({
       'attached.warmSetsPerSecond': 500,
     },
   },
+  operations: ['get', 'set', 'getOrCompute'],
   attached: {},
   checkers: ['latency', 'availability', 'hit-ratio', 'generator', 'memory'],
   boundMs: 120_000,

@@ -6,6 +6,7 @@ export const zipf100 = load({
   source: 'seed 001, load test',
   safeOutcome: 'every query is answered with the right value',
   workload: { name: 'zipf-100', parameters: {} },
+  operations: ['getOrCompute'],
   attached: {},
   checkers: ['benchmark', 'hit-ratio', 'generator'],
   trials: { quick: 1, full: 3 },

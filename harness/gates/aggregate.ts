@@ -7,6 +7,7 @@ import type { EvidenceRef } from './gate.ts';
 /** What one trial says about one gate. */
 export interface Reading {
   readonly kind: 'figure';
+  readonly drill: string;
   /** The trial, for messages: `master-crash #3`. */
   readonly name: string;
   readonly figure: Figure;

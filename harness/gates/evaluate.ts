@@ -34,6 +34,8 @@ export interface JudgedTrial {
   readonly broken: readonly string[];
   /** Why nothing of the trial counts although its files are as sealed: "is listed twice in the manifest". */
   readonly distrusted?: string;
+  /** What the drill should have done and the history does not show, in words: no criterion passes by such a trial. */
+  readonly gaps?: readonly string[];
   readonly results: readonly CheckResult[];
 }
 
@@ -94,9 +96,12 @@ function judge(gate: Gate, context: GateContext): Outcome {
   const wanted = gate.workload.filter((drill) => isAsked(drill, context.run));
   const readings = wanted.flatMap((drill) => {
     const trials = context.trials.filter((trial) => trial.drill === drill);
-    return trials.length === 0
-      ? [absent(`${drill} was not run`, [], runAgain(drill, context.run))]
-      : trials.map((trial) => readTrial(gate, context.run, trial));
+    if (trials.length === 0) return [absent(`${drill} was not run`, [], runAgain(drill, context.run))];
+    const ofDrill = trials.flatMap((trial) => [
+      readTrial(gate, context.run, trial),
+      ...gapsOf(context.run, trial),
+    ]);
+    return [...ofDrill, ...emptyOf(gate, context.run, drill, ofDrill)];
   });
   const evidence = readings.flatMap((reading) => reading.evidence);
   const figures = readings.flatMap((reading) => (reading.kind === 'figure' ? [reading] : []));
@@ -143,13 +148,15 @@ function passOrInsufficient(
   const minN = smallestN(gate, run);
   const measured = { ...base, measured: sum.measured, n: sum.n };
   const unit = gate.sli.count === 'trials' ? 'trials' : 'observations';
-  if (sum.n < minN) {
-    return {
-      ...measured,
-      state: 'INSUFFICIENT',
-      because: `${sum.n} ${unit}; ${minN} are the fewest that count`,
-      remedy: moreTrials(gate, run, minN),
-    };
+  const tooFew = [
+    ...(sum.n < minN ? [`${sum.n} ${unit}; ${minN} are the fewest that count`] : []),
+    ...drillsBelowShare(gate, run, figures).map(
+      ({ drill, n, share }) => `${n} ${unit} of ${drill}; ${share} are the fewest that count of each drill`,
+    ),
+  ];
+  if (tooFew.length > 0) {
+    const remedy = moreTrials(gate, run, minN);
+    return { ...measured, state: 'INSUFFICIENT', because: sentence(tooFew), remedy };
   }
   const claim = `${inWords(sum.measured, gate.unit)}, target ${target(gate)}`;
   if (run.profile === 'quick' || gate.claim === undefined) {
@@ -161,6 +168,18 @@ function passOrInsufficient(
   const because = `${claim}; ${why}`;
   if (holds) return { ...measured, bound, state: 'PASS', because };
   return { ...measured, bound, state: 'INSUFFICIENT', because, remedy: moreTrials(gate, run, minN) };
+}
+
+/** Drills that have less than their share of the smallest n: plenty in one drill says nothing of another. */
+function drillsBelowShare(gate: Gate, run: RunScope, figures: readonly Reading[]) {
+  const asked = gate.workload.filter((drill) => isAsked(drill, run));
+  if (asked.length < 2) return [];
+  const share = Math.floor(smallestN(gate, run) / asked.length);
+  return asked.flatMap((drill) => {
+    const own = figures.filter((reading) => reading.drill === drill);
+    const n = own.length === 0 ? 0 : aggregate(gate, own).n;
+    return n < share ? [{ drill, n, share }] : [];
+  });
 }
 
 type Flaw = {
@@ -207,6 +226,31 @@ function readTrial(gate: Gate, run: RunScope, trial: JudgedTrial): Reading | Fla
   return readResult(gate, trial, { name, again }, result, evidence);
 }
 
+/** Faults that never struck, operations that never ran. */
+function gapsOf(run: RunScope, trial: JudgedTrial): readonly Flaw[] {
+  const name = `${trial.drill} #${trial.trial}`;
+  return (trial.gaps ?? []).map((gap) => absent(`${name}: ${gap}`, trial.files, runAgain(trial.drill, run)));
+}
+
+/** A drill whose trials measured nothing at all, however much the others of the gate did. */
+function emptyOf(
+  gate: Gate,
+  run: RunScope,
+  drill: string,
+  readings: readonly (Reading | Flaw)[],
+): readonly Flaw[] {
+  const figures = readings.filter((reading) => reading.kind === 'figure');
+  if (figures.length === 0 || figures.some(({ figure }) => figure.n > 0)) return [];
+  const because = `${drill}: 0 ${gate.unit} were looked at, so that ${gate.sli.figure} shows nothing`;
+  return [
+    absent(
+      because,
+      figures.flatMap(({ evidence }) => evidence),
+      `${runAgain(drill, run)} ${gate.remedy}`,
+    ),
+  ];
+}
+
 function readResult(
   gate: Gate,
   trial: JudgedTrial,
@@ -217,6 +261,8 @@ function readResult(
   const figure = result.figures[gate.sli.figure];
   const said = ownReasons(gate, result);
   const reasons = said.length > 0 ? said.join('; ') : `no figure '${gate.sli.figure}'`;
+  const unmeasured = result.unmeasured?.[gate.sli.figure];
+  if (unmeasured !== undefined) return absent(`${name}: ${unmeasured}`, evidence, result.remedy ?? again);
   if (figure === undefined) {
     const state = result.validity === 'invalid' ? 'FAIL' : 'NOT_MEASURED';
     return absent(`${name}: ${reasons}`, evidence, result.remedy ?? again, state);
@@ -229,6 +275,7 @@ function readResult(
   if (late !== undefined) return absent(`${name}: ${late.because}`, evidence, late.remedy, 'INVALID');
   return {
     kind: 'figure',
+    drill: trial.drill,
     name,
     figure,
     reasons: result.reasons,
@@ -294,7 +341,7 @@ function waived(gate: Gate, { waivers, judgedAt }: GateContext, outcome: Outcome
 function reasonsOf(gate: Gate, readings: readonly Reading[]): readonly string[] {
   return readings.flatMap(({ name, reasons }) => {
     const own = reasons.filter((reason) => reason.startsWith(`${gate.sli.figure}: `));
-    const said = own.length > 0 ? own : reasons;
+    const said = own.length > 0 ? own.map((reason) => reason.slice(gate.sli.figure.length + 2)) : reasons;
     return said.length > 0 ? [`${name}: ${said.join('; ')}`] : [];
   });
 }

@@ -6,7 +6,7 @@ import { type Gates, parseGates } from '../../config/gates.ts';
 import { type EnvironmentConfig, environmentSchema } from '../../config/schema.ts';
 import type { DrillText } from '../assembly/trial-view.ts';
 import { few, shorten } from '../evidence/excerpt.ts';
-import { MAX_GATES } from '../evidence/limits.ts';
+import { MAX_FAULT_EVENTS, MAX_GATES } from '../evidence/limits.ts';
 import type { Manifest } from '../evidence/manifest.ts';
 import type { Evidence } from '../evidence/open.ts';
 import { CONFIG, DRILLS, GATES, MANIFEST, REQUIRED } from '../evidence/run-folder.ts';
@@ -92,7 +92,9 @@ const DRILLS_SHAPE: Shape = {
       title: 'string',
       family: { oneOf: ['integration', 'failover', 'load'] },
       safeOutcome: 'string',
+      operations: { optional: NAMES },
       expectations: { optional: NAMES },
+      faults: { optional: { listOf: { fields: { fault: NAME } }, maxItems: MAX_FAULT_EVENTS } },
       attached: { optional: { fields: { except: { optional: NAMES } } } },
     },
   },
@@ -106,11 +108,15 @@ function parseDrills(text: string): ReadonlyMap<string, DrillText> {
   const drills = picked(value, DRILLS_SHAPE) as readonly DrillText[];
   const byId = new Map(drills.map((drill) => [drill.id, drill]));
   if (byId.size < drills.length) throw new Error('a drill is defined twice');
-  for (const { id, family, expectations = [] } of drills) {
+  for (const { id, family, expectations = [], operations = [], faults = [] } of drills) {
     // Only what it names can be missed: without names a script that ends early would pass.
     if (family === 'integration' && expectations.length === 0) {
       throw new Error(`the drill ${id} names no expectations`);
     }
+    if (family !== 'integration' && operations.length === 0) {
+      throw new Error(`the drill ${id} names no operations`);
+    }
+    if (family === 'failover' && faults.length === 0) throw new Error(`the drill ${id} names no faults`);
   }
   return byId;
 }

@@ -13,6 +13,7 @@ import type { History } from '../history.ts';
 import { parseHistory } from '../parse-history.ts';
 import type { TrialView } from '../reports/report.ts';
 import type { Inputs } from './inputs.ts';
+import { expectationsOwed, gapsOf } from './owed.ts';
 
 export interface JudgedHistory extends JudgedTrial {
   readonly view: TrialView | undefined;
@@ -74,6 +75,7 @@ export function judgeTrial(
     return {
       ...base,
       broken: [],
+      gaps: gapsIn(evidence, inputs, drill, history),
       results: resultsOf(evidence, inputs, record, drill, history),
       view: trialView(record, drill, history),
       flaws: torn.map((path) => `the last line of ${path} was cut off`),
@@ -92,14 +94,25 @@ function resultsOf(
   { manifest: { substrate } }: Evidence,
   { environment }: Inputs,
   { clients, drill: id, trial }: TrialRecord,
-  { attached, expectations }: DrillText,
+  drill: DrillText,
   history: History,
 ): readonly CheckResult[] {
   if (environment === undefined) return [];
-  const except = substrate === 'attached' ? attached?.except : undefined;
-  const expected = expectations?.filter((each) => !except?.includes(each));
+  const expected = drill.expectations && expectationsOwed(drill, { environment, substrate });
   const subject = { drill: id, trial, substrate, ...(expected !== undefined && { expected }) };
   return clients.flatMap((client) => check(checkersOf(id), history, { environment, client, ...subject }));
+}
+
+/** The client that gates judge. */
+const JUDGED_CLIENT = 'kit';
+
+function gapsIn(
+  { manifest: { substrate } }: Evidence,
+  { environment }: Inputs,
+  drill: DrillText,
+  history: History,
+): readonly string[] {
+  return environment === undefined ? [] : gapsOf(drill, history, JUDGED_CLIENT, { environment, substrate });
 }
 
 export function check(

@@ -13,10 +13,11 @@ import { drills } from '../../harness/drills/index.ts';
 import type { Manifest, TrialRecord } from '../../harness/evidence/manifest.ts';
 import { createRunFolder, type RunFolder } from '../../harness/evidence/run-folder.ts';
 import type { CompletionEvent, InvokeEvent } from '../../harness/history.ts';
+import { expectationsOwed } from '../../harness/judge/owed.ts';
 import {
   DURABLE,
+  environment as defaultEnvironment,
   type Events,
-  environment,
   fault,
   final,
   jsonl,
@@ -93,6 +94,8 @@ function failover(client: string): Events {
     Array.from({ length: 350 }, (_, i) =>
       answer(i * 10, 'redis', 'mix').map((event) => ({ ...event, client })),
     ),
+    writes(0, 2000, 100, { client, key: 'f:1', value: 'f' }),
+    op({ at: 1000, done: 1001, kind: 'get', key: 'f:1', answer: 'f', client }),
     lateness(client),
     seen('workload', 'final-probe', 9000, { alive: true, tookMs: 1 }, { client }),
   ];
@@ -108,21 +111,26 @@ function struck(client: string): Events {
   );
 }
 
-function struckEvents(): Events {
+function struckEvents(drill: Drill): Events {
   const counted = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`x:${i}`, '1']));
   return [
-    failoverEvents({ counted, changes: [] }),
+    failoverEvents(drill, { counted, changes: [] }),
     sample('redis-1', 7000, { usedMemory: 10, maxmemory: 100, evictedKeys: 0, role: 'replica' }),
   ];
 }
 
+/** The first fault strikes for 200 ms; what is struck later is not felt. */
 function failoverEvents(
+  drill: Drill,
   more: { readonly counted?: Record<string, string | null>; readonly changes?: Events } = {},
 ): Events {
   const all = [writes(0, 2000, 10), writes(2200, 6000, 10)].flat();
-  const counted = { 'i:1': '1', 'a:1': ',1', 'i:2': '1', 'a:2': ',2', ...more.counted };
+  const faults = drill.faults.map(({ fault: name }, i) =>
+    fault(2000 + i * 2000, 2600 + i * 2000, 'redis-1', name),
+  );
+  const counted = { 'f:1': 'f', 'i:1': '1', 'a:1': ',1', 'i:2': '1', 'a:2': ',2', ...more.counted };
   return [
-    fault(2000, 2600),
+    faults,
     more.changes ?? switched(2150),
     memory,
     final(all, counted),
@@ -137,6 +145,7 @@ const steady: Events = [
     op({ at: i, done: i + 1, kind: 'get', key: `s:${i % 100}`, answer: 'x' }),
   ),
   writes(0, 2000, 10),
+  answer(500, 'loader', 'steady'),
   lateness('kit'),
 ];
 
@@ -173,30 +182,33 @@ function filesOf(
   drill: Drill,
   { environment, planted, manifest }: RunOptions,
 ): Readonly<Record<string, Events>> {
+  const steps = expectationsOwed(drill, {
+    environment: environment ?? defaultEnvironment(),
+    substrate: manifest?.substrate ?? MANIFEST.substrate,
+  }).map(held);
   if (drill.spansRun === true) {
     const facts = manifest?.substrate === 'attached' ? sharedNode() : healthyNodes(environment, planted);
-    return { events: [facts, (drill.expectations ?? []).map(held)] };
+    return { events: [facts, steps] };
   }
   if (['short-stall', 'replies-lost'].includes(drill.id)) {
     const both = (client: string) => [failover(client), struck(client)];
-    return { events: struckEvents(), kit: both('kit'), ioredis: both('ioredis') };
+    return { events: struckEvents(drill), kit: both('kit'), ioredis: both('ioredis') };
   }
   if (drill.faults.some(({ lag }) => lag !== undefined)) {
     // Of the time in which the replicas lagged: one async write that is lost, and durable ones that are not.
     const lost = op({ at: 1990, done: 1991, key: 'l:1', value: 'l' });
     const kept = op({ at: 2200, done: 2201, key: 'l:2', value: 'l' });
     const events = [
-      failoverEvents({ counted: { 'l:1': null, 'l:2': 'l' } }),
+      failoverEvents(drill, { counted: { 'l:1': null, 'l:2': 'l' } }),
       seen('drill', 'lag', 1500, { phase: 'on', latencyMs: 250 }),
       seen('drill', 'lag', 2000, { phase: 'off' }),
     ];
     return { events, kit: [failover('kit'), lost, kept], ioredis: failover('ioredis') };
   }
   if (drill.family === 'failover') {
-    return { events: failoverEvents(), kit: failover('kit'), ioredis: failover('ioredis') };
+    return { events: failoverEvents(drill), kit: failover('kit'), ioredis: failover('ioredis') };
   }
   if (drill.family === 'load') return { events: memory, kit: LOADS[drill.id] ?? [] };
-  const steps = (drill.expectations ?? ['step']).map(held);
   const written = writes(0, 1000, 10);
   const lags = Array.from({ length: 40 }, (_, i) =>
     seen('workload', 'replication-lag', i, { lagMs: 2 }, { node: 'redis-2' }),
@@ -270,7 +282,7 @@ export function healthyRun(dir: string, options: RunOptions = {}): RunFolder {
     options,
   );
   const folder = createRunFolder(dir, { ...MANIFEST, ...options.manifest });
-  const configSha256 = folder.writeConfig(options.environment ?? environment());
+  const configSha256 = folder.writeConfig(options.environment ?? defaultEnvironment());
   folder.writeGates(options.gates ?? loadGates());
   folder.writeDrills(asked);
   if (options.coverage !== undefined) {

@@ -31,11 +31,12 @@ export const replication = scripted({
       ...equals(writes * replicas.length, readable),
     });
 
-    for (const id of replicas) {
-      const info = parseInfo(await (await environment.admin(id)).info('replication'));
-      expect(`${id}-link`, `${id} has a link to its master`, equals('up', info.master_link_status));
-      expect(`${id}-read-only`, `${id} takes no writes of its own`, equals('1', info.slave_read_only));
-      expect(`${id}-io`, `${id} heard from its master lately`, {
+    for (const [index, node] of replicas.toSorted().entries()) {
+      const id = `replica-${index + 1}`;
+      const info = parseInfo(await (await environment.admin(node)).info('replication'));
+      expect(`${id}-link`, `${node} has a link to its master`, equals('up', info.master_link_status));
+      expect(`${id}-read-only`, `${node} takes no writes of its own`, equals('1', info.slave_read_only));
+      expect(`${id}-io`, `${node} heard from its master lately`, {
         relation: 'at-most',
         expected: 10,
         actual: infoNumber(info, 'master_last_io_seconds_ago'),

@@ -52,7 +52,9 @@ describe('expectations', () => {
       context(),
     );
     expect(finding.validity).toBe('invalid');
-    expect(finding.reasons.join()).toMatch(/took: a thing \(expected <= 500, got 900\)/);
+    expect(finding.reasons).toEqual([
+      'held: took: a thing (expected <= 500, got 900), value: a thing (expected "a", got "b")',
+    ]);
     expect(finding.figures).toMatchObject({ held: { successes: 1, n: 3 }, value: { successes: 1, n: 2 } });
   });
 
@@ -61,9 +63,31 @@ describe('expectations', () => {
       expectations.check(history(...events), context({ expected: ['first', 'second'] }));
     const first = expectation('equals', 1, 1, 'first');
     expect(check(first, expectation('equals', 1, 1, 'second')).validity).toBe('valid');
-    expect(check(first)).toMatchObject({ validity: 'unknown', figures: {} });
-    expect(check(first).reasons.join()).toMatch(/1 of 2 expectations were not recorded: second/);
+    expect(check(first).figures).not.toHaveProperty('held');
+    expect(check(first).unmeasured?.held).toBe('1 of 2 expectations were not recorded: second');
     expect(check(expectation('equals', 1, 2, 'first')).validity).toBe('invalid');
+  });
+
+  it('does not know where an expectation is recorded that the drill does not declare', () => {
+    const finding = expectations.check(
+      history(expectation('equals', 1, 1, 'first'), expectation('equals', 1, 1, 'more')),
+      context({ expected: ['first'] }),
+    );
+    expect(finding.unmeasured?.held).toBe(
+      '1 expectations were recorded that the drill does not declare: more',
+    );
+  });
+
+  it('has a share for each group of ids, measured by its own expectations alone', () => {
+    const finding = expectations.check(
+      history(expectation('equals', 1, 1, 'ttl/set'), expectation('equals', 1, 2, 'load/once')),
+      context({ expected: ['ttl/set', 'ttl/wrap', 'load/once'] }),
+    );
+    expect(finding.figures['held.load']).toMatchObject({ successes: 0, n: 1 });
+    expect(finding.figures.held).toMatchObject({ successes: 1, n: 2 });
+    expect(finding.figures).not.toHaveProperty(['held.ttl']);
+    expect(finding.unmeasured).toEqual({ 'held.ttl': '1 of 2 expectations were not recorded: ttl/wrap' });
+    expect(finding.reasons[0]).toBe('held.load: load/once: a thing (expected 1, got 2)');
   });
 
   it('does not know where nothing was expected', () => {

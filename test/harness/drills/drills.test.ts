@@ -27,6 +27,7 @@ it.each(drills.map((drill) => [drill.id, drill] as const))('%s names what exists
   const scripted = workload.kind === 'scripted';
   expect(drill.expectations !== undefined && drill.expectations.length > 0).toBe(scripted);
   expect(new Set(drill.expectations).size).toBe(drill.expectations?.length ?? 0);
+  expect(drill.operations !== undefined && drill.operations.length > 0).toBe(!scripted);
 });
 
 it('carries no functions: a drill is data', () => {

@@ -1,0 +1,94 @@
+/**
+ * What a trial owes by its drill's definition: expectations for every node, faults that strike and heal, and an answer to each kind of
+ * operation. Pure. What is owed and not in the history is a gap, and no criterion passes by a trial with a gap.
+ */
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import { promisesOf } from '../../config/schema.ts';
+import type { DrillText } from '../assembly/trial-view.ts';
+import { faultSpans, kindOf, operationsOf } from '../checkers/selection.ts';
+import type { History } from '../history.ts';
+
+/** Where a trial ran: what its drill's conditions and placeholders are read by. */
+export interface Place {
+  readonly environment: EnvironmentConfig;
+  readonly substrate: string;
+}
+
+/** Ids of all expectations that the drill declares for this place. */
+export function expectationsOwed(
+  { expectations = [], attached }: DrillText,
+  place: Place,
+): readonly string[] {
+  const except = place.substrate === 'attached' ? attached?.except : undefined;
+  return expectations
+    .flatMap((declared) => applicable(declared, place))
+    .flatMap((pattern) => forNodes(pattern, place))
+    .filter((id) => except?.includes(id) !== true);
+}
+
+/** Faults and kinds of operation that the history lacks, in words. */
+export function gapsOf(drill: DrillText, history: History, client: string, place: Place): readonly string[] {
+  return [...unstruck(drill, history), ...unanswered(drill, history, client, place)];
+}
+
+/** `sentinel?replica-1-link`: on that topology, substrate or promise alone. */
+function applicable(declared: string, { environment, substrate }: Place): readonly string[] {
+  const [condition, id] = declared.split('?', 2) as [string, string | undefined];
+  if (id === undefined) return [declared];
+  const holds = new Set<string>([environment.topology.kind, substrate, ...promisesOf(environment)]);
+  return condition.split('+').every((each) => holds.has(each)) ? [id] : [];
+}
+
+function forNodes(pattern: string, place: Place): readonly string[] {
+  const placeholder = /\{(\w+)\}/.exec(pattern)?.[1];
+  if (placeholder === undefined) return [pattern];
+  return (nodesOf(place)[placeholder] ?? []).map((node) => pattern.replace(`{${placeholder}}`, node));
+}
+
+/** Ids by placeholder. An attached Redis is one node: nobody says how many there are. */
+function nodesOf({ environment, substrate }: Place): Readonly<Record<string, readonly string[]>> {
+  const { masters, replicas, sentinels } = environment.topology;
+  const named = (prefix: string, count: number) =>
+    Array.from({ length: count }, (_, i) => `${prefix}-${i + 1}`);
+  const redis = named('redis', substrate === 'attached' ? 1 : masters * (1 + replicas));
+  const watching = named('sentinel', substrate === 'attached' ? 0 : sentinels);
+  return {
+    redis,
+    sentinel: watching,
+    node: [...redis, ...watching],
+    replica: named('replica', substrate === 'attached' ? 0 : masters * replicas),
+  };
+}
+
+function unstruck({ faults = [] }: DrillText, history: History): readonly string[] {
+  const spans = faultSpans(history);
+  return [...Map.groupBy(faults, ({ fault }) => fault)].flatMap(([fault, declared]) => {
+    const own = spans.filter((span) => span.fault === fault);
+    const struck = own.filter(({ observed }) => observed);
+    const healed = struck.filter(({ toUs }) => toUs !== undefined);
+    if (struck.length < declared.length) {
+      return [`${fault} took effect ${struck.length} of ${declared.length} times`];
+    }
+    return healed.length < struck.length ? [`${fault} was never seen to heal`] : [];
+  });
+}
+
+function unanswered(
+  { operations = [] }: DrillText,
+  history: History,
+  client: string,
+  { environment }: Place,
+): readonly string[] {
+  const answered = new Set(
+    operationsOf(history, client)
+      .filter(({ outcome }) => outcome === 'ok')
+      .map(kindOf),
+  );
+  const promisesDurability = promisesOf(environment).has('durability');
+  const missing = operations.filter(
+    (kind) => !answered.has(kind) && (promisesDurability || !kind.startsWith('durable ')),
+  );
+  return missing.length === 0
+    ? []
+    : [`none of these operations of ${client} was answered: ${missing.join(', ')}`];
+}
