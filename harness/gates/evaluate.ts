@@ -34,7 +34,7 @@ export interface JudgedTrial {
   readonly broken: readonly string[];
   /** Why nothing of the trial counts although its files are as sealed: "is listed twice in the manifest". */
   readonly distrusted?: string;
-  /** What the drill should have done and the history does not show, in words: no criterion passes by such a trial. */
+  /** Obligations of the drill that the history does not show, in words: no criterion passes by such a trial. */
   readonly gaps?: readonly string[];
   readonly results: readonly CheckResult[];
 }

@@ -1,6 +1,6 @@
 /**
- * What a trial owes by its drill's definition: expectations for every node, faults that strike and heal, and an answer to each kind of
- * operation. Pure. What is owed and not in the history is a gap, and no criterion passes by a trial with a gap.
+ * Obligations of a trial by its drill's definition: expectations for every node, faults that strike and heal, and an answer to each
+ * kind of operation. Pure. An obligation that the history does not show is a gap, and no criterion passes by a trial with a gap.
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { promisesOf } from '../../config/schema.ts';
@@ -8,7 +8,7 @@ import type { DrillText } from '../assembly/trial-view.ts';
 import { faultSpans, kindOf, operationsOf } from '../checkers/selection.ts';
 import type { History } from '../history.ts';
 
-/** Where a trial ran: what its drill's conditions and placeholders are read by. */
+/** Place of a trial, which decides the conditions and placeholders of its drill. */
 export interface Place {
   readonly environment: EnvironmentConfig;
   readonly substrate: string;
@@ -45,7 +45,7 @@ function forNodes(pattern: string, place: Place): readonly string[] {
   return (nodesOf(place)[placeholder] ?? []).map((node) => pattern.replace(`{${placeholder}}`, node));
 }
 
-/** Ids by placeholder. An attached Redis is one node: nobody says how many there are. */
+/** Ids by placeholder. An attached Redis counts as one node: the number of its nodes is not known. */
 function nodesOf({ environment, substrate }: Place): Readonly<Record<string, readonly string[]>> {
   const { masters, replicas, sentinels } = environment.topology;
   const named = (prefix: string, count: number) =>

@@ -49,6 +49,13 @@ describe('config/gates.yaml', () => {
     expect(drills.map(({ id }) => id).filter((id) => !gated.has(id))).toEqual([]);
   });
 
+  it('judges the expectations of every drill that records some', () => {
+    const judging = asked.filter(({ sli }) => sli.checker === 'expectations' && sli.figure === 'held');
+    const judged = new Set(judging.flatMap(({ workload }) => workload));
+    const recording = drills.filter(({ spansRun, expectations }) => spansRun !== true && expectations);
+    expect(recording.map(({ id }) => id).filter((id) => !judged.has(id))).toEqual([]);
+  });
+
   it('asks for no more trials in a profile than its drills run', () => {
     for (const gate of asked.filter(({ sli }) => sli.count === 'trials')) {
       for (const profile of ['quick', 'full'] as const) {

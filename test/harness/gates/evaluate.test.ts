@@ -113,6 +113,58 @@ describe('evaluate', () => {
     expect(judged(gate(), trials).state).toBe(state);
   });
 
+  describe('a gate over several drills', () => {
+    const over = (sum: string) =>
+      gate({
+        workload: ['first', 'second'],
+        sli: { checker: 'a-checker', figure: 'figure', over: sum, count: 'observations' },
+        target: { op: '==', value: 0 },
+        minN: { quick: 20, full: 20 },
+      });
+    const both = (a: number, b: number) => [
+      trial(value(0, a), { drill: 'first' }),
+      trial(value(0, b), { drill: 'second' }),
+    ];
+
+    it.each(['sum', 'max'])('needs of each drill its share of the smallest n (%s)', (sum) => {
+      expect(judged(over(sum), both(10, 10)).state).toBe('PASS');
+      expect(judged(over(sum), both(500, 9))).toMatchObject({
+        state: 'INSUFFICIENT',
+        because: '9 observations of second; 10 are the fewest that count of each drill',
+      });
+    });
+
+    it('is not measured where one of them looked at nothing', () => {
+      expect(judged(over('sum'), both(500, 0))).toMatchObject({
+        state: 'NOT_MEASURED',
+        because: expect.stringContaining('second: 0 ms were looked at'),
+      });
+    });
+
+    it('fails all the same where another one misses the target', () => {
+      const trials = [trial(value(1, 30), { drill: 'first' }), trial(value(0, 0), { drill: 'second' })];
+      expect(judged(over('sum'), trials).state).toBe('FAIL');
+    });
+  });
+
+  it('is not measured by a trial with a gap, and fails by one that misses the target', () => {
+    const gaps = ['pause took effect 0 of 2 times'];
+    expect(judged(gate(), [trial(value(1), { gaps })])).toMatchObject({
+      state: 'NOT_MEASURED',
+      because: 'drill #1: pause took effect 0 of 2 times',
+      remedy: expect.stringContaining('kit drill drill'),
+    });
+    expect(judged(gate(), [trial(value(500), { gaps })]).state).toBe('FAIL');
+  });
+
+  it('is not measured where the checker says so of this figure, whatever it says of others', () => {
+    const finding = { validity: 'invalid', unmeasured: { figure: 'no deadline was recorded' } } as const;
+    expect(judged(gate(), [trial(undefined, {}, finding)])).toMatchObject({
+      state: 'NOT_MEASURED',
+      because: 'drill #1: no deadline was recorded',
+    });
+  });
+
   describe('the remedy', () => {
     const timed = gate({ timing: { latenessP99MaxMs: 5 } });
     const late = (): JudgedTrial => {
