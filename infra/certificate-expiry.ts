@@ -31,7 +31,7 @@ export function certificateChecks(root: string, now = new Date()): readonly Doct
         id: `certificate-${name}`,
         state,
         found: `${words} on ${end.toISOString().slice(0, 10)}`,
-        remedy: state === 'ok' ? '' : 'docs/runbook.md, "A certificate ends"',
+        remedy: state === 'ok' ? '' : 'docs/runbook.md, "Certificate expiry"',
       };
     });
 }
