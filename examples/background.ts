@@ -1,5 +1,5 @@
 /**
- * What runs beside the requests: warming, write-behind, analytics, metrics.
+ * Background work of an application: warming, write-behind, analytics, metrics.
  *
  *   node examples/background.ts redis://127.0.0.1:6379
  */
@@ -29,7 +29,7 @@ export async function background(url: string) {
   // #region analytics
   const analytics = new CacheAnalytics(over, { alertBelow: 0.5 });
   analytics.on((event) => console.error(JSON.stringify(event)));
-  // Used in place of the cache: what goes past it is not counted.
+  // Use this instead of the original cache: operations on the original are not counted.
   const cache = analytics.cache;
   // #endregion
 
@@ -39,11 +39,11 @@ export async function background(url: string) {
     {
       name: 'front-page',
       priority: 2,
-      // Needs the package croner.
+      // Requires the package croner.
       schedule: '0 5 * * *',
       ttlSeconds: 3600,
       tags: ['front-page'],
-      // Values, or functions that are called only for what is missing.
+      // Values, or functions that are called only for missing keys.
       generate: () => [['page:home', async () => '<html>']],
     },
   ]);
@@ -54,7 +54,7 @@ export async function background(url: string) {
   const counters = writeBehind(cache, table, { maxDelayMs: 500, batchSize: 100 });
   counters.on((event) => event.type === 'lost' && console.error(JSON.stringify(event)));
   for (let views = 1; views <= 10; views++) await counters.set('views:home', views);
-  // Sends what waits; what is lost is counted.
+  // Sends all queued changes and counts lost ones.
   const written = await counters.close();
   // #endregion
 

@@ -1,4 +1,4 @@
-/** The caching guide's code: docs/caching-guide.md shows its regions, test/examples.test.ts runs it. */
+/** Snippets of docs/caching-guide.md, as regions. test/examples.test.ts runs them. */
 import { type Cache, redisCache } from '../client/index.ts';
 
 interface User {
@@ -14,13 +14,13 @@ export async function readUser(cache: Cache, shop: Shop, id: number): Promise<Us
   // #region load
   const user = await cache.getOrCompute(`user:${id}`, () => shop.users.get(id), {
     ttlSeconds: 300,
-    // For another minute the old value is returned at once, and refreshed in the background.
+    // For a minute after the TTL, return the stale value at once and refresh it in the background.
     staleWhileRevalidateSeconds: 60,
-    // When the database fails, the old value stands in for up to an hour.
+    // For an hour after the TTL, return the stale value if the database fails.
     graceSeconds: 3600,
-    // What was stored together does not expire together.
+    // Prevent entries that were stored together from expiring together.
     ttlJitter: 0.1,
-    // "There is no such user" is worth remembering too, for a short time.
+    // Cache the result "no such user" for a short time.
     negativeTtlSeconds: 10,
   });
   // #endregion
@@ -30,7 +30,7 @@ export async function readUser(cache: Cache, shop: Shop, id: number): Promise<Us
 export async function changeUser(cache: Cache, shop: Shop, user: User): Promise<void> {
   // #region change
   shop.users.set(user.id, user);
-  // After the change and not before: a load in flight stores nothing any more.
+  // After the change, not before: a load in flight then does not store the old value.
   await cache.delete(`user:${user.id}`);
   // #endregion
 }
@@ -39,7 +39,7 @@ export async function tags(cache: Cache): Promise<readonly unknown[]> {
   // #region tags
   await cache.set('page:home', '<html>', { tags: ['product:7', 'layout'] });
   await cache.set('page:list', '<html>', { tags: ['product:7', 'product:8'] });
-  // One command, however many entries carry it.
+  // One command, regardless of the number of entries with this tag.
   await cache.invalidateTags('product:8');
   // #endregion
   return [await cache.get('page:home'), await cache.get('page:list')];
@@ -49,7 +49,7 @@ export async function many(cache: Cache, shop: Shop): Promise<ReadonlyMap<string
   // #region many
   const prices = await cache.getOrComputeMany(
     ['price:1', 'price:2', 'price:3'],
-    // Called once, with the keys that are missing.
+    // Called once, with the missing keys.
     (missing) => shop.prices(missing),
     { ttlSeconds: 60 },
   );
@@ -61,7 +61,7 @@ export function withRichValues(url: string): Cache {
   // #region codecs
   const cache = redisCache({
     url,
-    // Date, Map, Set, typed arrays and bigint stay what they are; other keys stay JSON.
+    // Preserves Date, Map, Set, typed arrays and bigint for these keys. Other keys use JSON.
     codecs: [{ pattern: 'session:', codec: 'binary' }],
     deflateAboveBytes: 1024,
   });
@@ -71,7 +71,7 @@ export function withRichValues(url: string): Cache {
 
 export async function once(cache: Cache, order: string): Promise<boolean> {
   // #region once
-  // True for one caller of all processes; throws while Redis is away, because then nobody knows.
+  // True for exactly one caller across all processes. Throws while Redis is unreachable.
   const first = await cache.setIfAbsent(`mail-sent:${order}`, true, { ttlSeconds: 86_400 });
   // #endregion
   return first;

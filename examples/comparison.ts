@@ -1,12 +1,12 @@
 /**
- * The same queries without a cache, with one in memory, and with one in Redis: 50 queries of 10 keys, and 100 of which a
- * few are asked for most (Zipf).
+ * Compares the same queries without a cache, with a memory cache and with Redis: 50 queries of 10 keys, and 100 queries
+ * with a Zipf distribution.
  *
  *   node examples/comparison.ts redis://127.0.0.1:6379
  */
 import { type Cache, estimateSavings, memoryCache, redisCache } from '../client/index.ts';
 
-/** What a query of the database takes, in ms. */
+/** Duration of a database query, in ms. */
 const QUERY_MS = 5;
 
 export interface Row {
@@ -24,7 +24,7 @@ const query = async (key: string): Promise<string> => {
 };
 
 const realistic = Array.from({ length: 50 }, (_, i) => `q${i % 10}`);
-/** Rank r is asked for in proportion to 1/r, of a catalogue of 20; spread evenly instead of by chance. */
+/** Zipf distribution over 20 keys: rank r occurs in proportion to 1/r. Deterministic instead of random. */
 const zipf = Array.from({ length: 100 }, (_, i) => `z${rankAt(((i * 61) % 100) / 100)}`);
 
 function rankAt(share: number): number {
@@ -72,7 +72,7 @@ export async function comparison(url: string): Promise<readonly Row[]> {
       ['memory', memoryCache()],
       ['Redis', redisCache({ url, namespace: 'comparison' })],
     ] as const) {
-      // Connected before the clock runs.
+      // Connect before the measurement starts.
       await cache.ping();
       rows.push(await measured(load, keys, name, cache));
       await cache.clear();

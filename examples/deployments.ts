@@ -1,4 +1,4 @@
-/** One cache for each way to run Redis: docs/deployment-guide.md shows the regions, test/examples.test.ts opens them. */
+/** Snippets of docs/deployment-guide.md: one cache per type of deployment. test/examples.test.ts opens them. */
 import {
   type Address,
   type Cache,
@@ -34,7 +34,7 @@ export function sentinels(list: readonly Address[], credentials: Partial<Credent
 
 export function cluster(nodes: readonly Address[], credentials: Partial<Credentials>): Cache {
   // #region cluster
-  // No `db`: a cluster has only database 0, and another one is a ConfigurationError.
+  // No `db`: a cluster has only database 0. Any other value is a ConfigurationError.
   const cache = clusterCache({ nodes, ...credentials, namespace: 'shop' });
   // #endregion
   return cache;
@@ -43,10 +43,10 @@ export function cluster(nodes: readonly Address[], credentials: Partial<Credenti
 export function managed(url: string): Cache {
   // #region managed
   const cache = redisCache({
-    // rediss:// for TLS; the user and the password are part of it.
+    // rediss:// for TLS; includes the user and the password.
     url,
     namespace: 'shop',
-    // Further away than a machine of your own.
+    // Longer timeouts for the longer network path.
     connectTimeoutMs: 5000,
     commandTimeoutMs: 2000,
     hangSuspectedMs: 500,

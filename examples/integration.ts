@@ -1,5 +1,5 @@
 /**
- * A vector search behind a cache, as an application has it: cached, watched, healthy or not.
+ * A vector search with a cache, logging and a health check.
  *
  *   node examples/integration.ts redis://127.0.0.1:6379
  */
@@ -7,7 +7,7 @@ import { buildVectorKey, healthCheck, logEvents, redisCache } from '../client/in
 
 type Hit = readonly [id: string, score: number];
 
-/** Stands for a database that takes its time. */
+/** Simulates a slow database. */
 async function searchDatabase(
   namespace: string,
   vector: readonly number[],
@@ -32,7 +32,7 @@ export async function integration(url: string) {
       { ttlSeconds: 300 },
     );
 
-  // At the same time, and the second with the noise of float32: one key, so that the database is asked once.
+  // Concurrent searches, the second with float32 rounding: both have the same key, so the database is queried once.
   const vector = [0.12, 0.5, 0.25];
   const [first, again] = await Promise.all([
     search('documents', vector),

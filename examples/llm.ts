@@ -1,5 +1,5 @@
 /**
- * Answers of language models, cached; the model here is a function that counts its calls.
+ * Caches responses of language models. The model in this example is a function that counts its calls.
  *
  *   node examples/llm.ts redis://127.0.0.1:6379
  */
@@ -18,7 +18,7 @@ export async function llm(url: string) {
 
   const request = { model: 'gpt-4o-mini', prompt: 'The answer?', params: { temperature: 0 } };
   const fresh = await answers.ask(request, () => askModel(request.prompt));
-  // The model changed: none of its answers is given any more.
+  // The model changed: invalidate all its responses.
   await answers.invalidateModel('gpt-4o-mini');
   const renewed = await answers.ask(request, () => askModel(request.prompt));
   // #endregion

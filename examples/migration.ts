@@ -1,4 +1,4 @@
-/** The new side of docs/migration.md; test/examples.test.ts runs it. */
+/** Snippets of docs/migration.md: the code after the migration. test/examples.test.ts runs them. */
 import { type Cache, redisCache, tieredCache } from '../client/index.ts';
 
 type LoadUser = (id: number) => Promise<{ readonly id: number; readonly name: string }>;
@@ -6,7 +6,7 @@ type LoadUser = (id: number) => Promise<{ readonly id: number; readonly name: st
 export async function fromIoredis(cache: Cache, loadUser: LoadUser) {
   // #region ioredis
   const user = await cache.getOrCompute('user:42', () => loadUser(42), { ttlSeconds: 300 });
-  // For everything else that Redis can do: commands on the supervised connection.
+  // Any other Redis command runs on the supervised connection.
   const visits = await cache.connection?.call('INCR', 'shop:visits');
   // #endregion
   return { user, visits };
@@ -30,7 +30,7 @@ export async function fromBentocache(url: string, loadUser: LoadUser) {
 export async function fromCacheManager(url: string, loadUser: LoadUser) {
   // #region cache-manager
   const cache = redisCache({ url, namespace: 'shop', defaultTtlSeconds: 60 });
-  // Seconds, where cache-manager counts milliseconds.
+  // In seconds; cache-manager uses milliseconds.
   const user = await cache.getOrCompute('user:42', () => loadUser(42), { ttlSeconds: 300 });
   await cache.delete('user:42');
   // #endregion
