@@ -47,7 +47,7 @@ export interface ComputeOptions {
   /** Past its TTL a value is returned for so many seconds where the loader fails or takes too long; default 0. */
   readonly graceSeconds?: number;
   /** After a load that failed with a stale value behind it the loader rests so long, in ms, twice as long after each
-   * further failure, at most 30000; default 1000. */
+   * further failure, at most 30000 or as long as the first; default 1000. */
   readonly graceBackoffMs?: number;
   /** A load that takes longer, in ms, goes on in the background, and a stale value (`graceSeconds`) is returned; default: none. */
   readonly softTimeoutMs?: number;

@@ -206,6 +206,8 @@ function supervised(options: RedisOptions): boolean {
   const supervision = flag('supervision', options.supervision, true);
   if (!supervision && options.mode === 'cluster')
     throw new ConfigurationError('supervision: false, but a connection to a cluster is always supervised');
+  if (!supervision && 'replicaReads' in options && options.replicaReads !== undefined)
+    throw new ConfigurationError('replicaReads: with supervision: false ioredis reads from the master alone');
   return supervision;
 }
 

@@ -214,7 +214,7 @@ export class Remote {
         return result;
       },
       (error: unknown) => {
-        if (!(error instanceof ClientLimitError)) this.#statistics.errors += 1;
+        this.#statistics[error instanceof ClientLimitError ? 'limited' : 'errors'] += 1;
         // A shard of a cluster that is known to be away says so at once, and nothing of the others.
         const away = error instanceof NotSentError && this.connection.serves?.() === true;
         if (error instanceof ClientLimitError) this.#breaker.abstain(permit);

@@ -34,6 +34,7 @@ export class Statistics {
   loads = 0;
   stale = 0;
   refusals = 0;
+  limited = 0;
   readonly #latency = new Map<string, Histogram>();
 
   observe(operation: string, ms: number): void {
@@ -50,8 +51,8 @@ export class Statistics {
   }
 
   snapshot(breaker: BreakerState, breakerTransitions: number): CacheStatistics {
-    const { hits, misses, errors, refusals, writes, deletes, fallbackHits, localHits, purged, loads, stale } =
-      this;
+    const { hits, misses, errors, refusals, limited, writes, deletes } = this;
+    const { fallbackHits, localHits, purged, loads, stale } = this;
     const reads = hits + misses;
     const hitRatio = reads === 0 ? null : hits / reads;
     return {
@@ -59,6 +60,7 @@ export class Statistics {
       misses,
       errors,
       refusals,
+      limited,
       writes,
       deletes,
       fallbackHits,
@@ -88,6 +90,12 @@ export class Statistics {
         'counter',
         'Refusals by Redis that a loader or the memory answered.',
         this.refusals,
+      ),
+      single(
+        'limited_total',
+        'counter',
+        'Operations that a limit of this process refused (maxInFlight, its queues).',
+        this.limited,
       ),
       single('writes_total', 'counter', 'Values written.', this.writes),
       single('deletes_total', 'counter', 'Keys deleted.', this.deletes),

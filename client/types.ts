@@ -161,6 +161,8 @@ export interface CacheStatistics {
   readonly errors: number;
   /** Of `errors`, refusals by Redis (OOM, NOREPLICAS, BUSY, …) that were nobody's error: a loader or the memory answered. */
   readonly refusals: number;
+  /** Operations that a limit of this process refused (`ClientLimitError`: `maxInFlight`, its queues); not in `errors`. */
+  readonly limited: number;
   /** Values written, the memory fallback's included. */
   readonly writes: number;
   /** Keys deleted. */

@@ -2,6 +2,7 @@
  * Keys whose load failed while a stale value could stand in: for a while the stale value is the answer, and the loader is
  * left alone. Each failure doubles the while, up to a bound; a load that succeeds ends it.
  */
+/** Unless the first rest is longer by option. */
 const LONGEST_MS = 30_000;
 /** Keys that are remembered; beyond it the oldest failure is forgotten. */
 const KEYS_MAX = 10_000;
@@ -26,7 +27,8 @@ export class Backoff {
   }
 
   failed(key: string, firstMs: number): void {
-    const waitMs = Math.min(LONGEST_MS, (this.#failures.get(key)?.waitMs ?? firstMs / 2) * 2);
+    const longestMs = Math.max(LONGEST_MS, firstMs);
+    const waitMs = Math.min(longestMs, (this.#failures.get(key)?.waitMs ?? firstMs / 2) * 2);
     this.#failures.delete(key);
     this.#failures.set(key, { untilMs: this.#now() + waitMs, waitMs });
     if (this.#failures.size <= KEYS_MAX) return;

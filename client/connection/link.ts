@@ -135,6 +135,17 @@ export class Link {
     return this.#progress.latencyMs;
   }
 
+  /**
+   * Changes while an answer that has begun goes on to arrive, at whatever pace is no hang, or while a large command is being sent.
+   *
+   * @param toleratedMs how long a node may be silent that usually takes so long
+   */
+  pieces(at: number, toleratedMs: (latencyMs: number) => number): number {
+    const { progress } = this;
+    const goesOn = progress.isSending(at) || progress.isArriving(at, toleratedMs(progress.latencyMs));
+    return goesOn ? at : progress.pieces;
+  }
+
   /** How long the node has owed an answer: see `progress.ts`. */
   get progress(): Progress {
     return this.#progress;

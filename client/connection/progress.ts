@@ -59,7 +59,10 @@ export class Progress {
 
   /** To be called before a command is sent. @param waitMs how long the server may rightly stay silent */
   began(at: number, waitMs: number): void {
-    if (this.isIdle) this.#dueSince = at;
+    if (this.isIdle) {
+      this.#dueSince = at;
+      this.#beganAt = undefined;
+    }
     if (waitMs > 0) this.#allowances.push({ number: this.#sent, waitMs, sendMs: 0 });
     this.#sent += 1;
   }
@@ -108,6 +111,11 @@ export class Progress {
   /** As `silentMs`; nor does the time that a large command takes to be sent. */
   owedMs(at: number): number {
     return Math.max(0, this.silentMs(at) - this.#allowance.sendMs);
+  }
+
+  /** A part of the answer that is due has come, and the last bytes are not older than that. */
+  isArriving(at: number, silentMs: number): boolean {
+    return !this.isIdle && this.#beganAt !== undefined && this.silentMs(at) <= silentMs;
   }
 
   /** The command that is due may still be on its way. */

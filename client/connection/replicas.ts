@@ -141,9 +141,9 @@ export class Replicas implements Receiver<Read> {
   }
 
   /** Changes while a part of an answer arrives. */
-  get pieces(): number {
+  pieces(at: number): number {
     let pieces = 0;
-    for (const { link } of this.#replicas.values()) pieces += link?.progress.pieces ?? 0;
+    for (const { link } of this.#replicas.values()) pieces += link?.pieces(at, this.#toleratedMs) ?? 0;
     return pieces;
   }
 

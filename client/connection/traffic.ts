@@ -179,9 +179,9 @@ export class Traffic {
 
   /** Changes while a part of an answer arrives, or a large command is on its way to the server. */
   get pieces(): number {
-    const { progress } = this.#link ?? {};
-    const own = progress?.isSending(now()) ? now() : (progress?.pieces ?? 0);
-    return own + (this.#replicas?.pieces ?? 0);
+    const at = now();
+    const own = this.#link?.pieces(at, this.#context.toleratedMs) ?? 0;
+    return own + (this.#replicas?.pieces(at) ?? 0);
   }
 
   close(): void {

@@ -94,6 +94,13 @@ describe('addresses', () => {
     },
   );
 
+  it('refuse reads of replicas where ioredis supervises itself', () => {
+    const sentinels = [{ host: 'h', port: 1 }];
+    expect(
+      complaint(() => connect({ mode: 'sentinel', sentinels, replicaReads: {}, supervision: false })),
+    ).toContain('replicaReads: with supervision: false');
+  });
+
   it('refuse a natMap of something else', () => {
     const nodes = [{ host: 'h', port: 1 }];
     const withMap = (natMap: unknown): string =>

@@ -50,6 +50,23 @@ describe('the progress of a connection', () => {
     expect(progress.pieces).toBe(2);
   });
 
+  it('knows that an answer has begun, and not of one before', () => {
+    const sent = send();
+    expect(progress.isArriving(now(), 150)).toBe(false);
+    progress.heard();
+    pass(150);
+    expect(progress.isArriving(now(), 150)).toBe(true);
+    pass(1);
+    expect(progress.isArriving(now(), 150)).toBe(false);
+    progress.heard();
+    progress.settled(sent);
+    expect(progress.isArriving(now(), 150)).toBe(false);
+    // A message that answers nothing.
+    progress.heard();
+    send();
+    expect(progress.isArriving(now(), 150)).toBe(false);
+  });
+
   it('gives a large command the time that a slow line takes, once it is due', () => {
     const small = send();
     const large = send(500_000);

@@ -11,6 +11,7 @@ import {
 } from '../../client/index.ts';
 import { resolveConnection } from '../../client/options.ts';
 import { ProxyServer } from '../../harness/faults/proxy/server.ts';
+import { bursts } from '../support/bursts.ts';
 import { RedisProcess, startSentinelSet, until } from '../support/redis.ts';
 
 const host = '127.61.0.10';
@@ -100,6 +101,29 @@ describe('a value that takes 400 ms on its line', () => {
     });
     expect(many.size).toBe(2);
     expect(loads).toBe(0);
+    expect(troubles(events)).toEqual([]);
+  });
+
+  it('is not loaded where it comes in bursts, further apart than patienceMs', async () => {
+    await using redis = await RedisProcess.start({ host });
+    await using line = await bursts(redis.address, 500_000, 100);
+    const direct = redisCache({ address: redis.address, namespace: 'line' });
+    await direct.set('large', LARGE);
+    await direct.set('small', 1);
+    await direct.close();
+    const cache = redisCache({ address: line.address, namespace: 'line' });
+    const events: CacheEvent[] = [];
+    cache.on((event) => events.push(event));
+    onTestFinished(async () => void (await cache.close()));
+    await until('it is connected', () => cache.connection?.state.kind === 'ready');
+    for (let i = 0; i < 2; i++) {
+      const asked = [
+        cache.getOrComputeEntry('large', () => 'loaded'),
+        cache.getOrComputeEntry('small', () => 2),
+      ];
+      for (const { source } of await Promise.all(asked)) expect(source).toBe('redis');
+    }
+    expect(cache.stats().loads).toBe(0);
     expect(troubles(events)).toEqual([]);
   });
 
@@ -292,6 +316,8 @@ describe('a bound of this process', () => {
     // Those beyond it are kept in memory.
     expect(new Set(writes.map(({ source }) => source))).toEqual(new Set(['redis', 'memory']));
     expect(cache.stats()).toMatchObject({ errors: 0, breakerTransitions: 0 });
+    expect(cache.stats().limited).toBe(writes.filter(({ source }) => source === 'memory').length);
+    expect(cache.metrics()).toMatch(/^cache_redis_limited_total\{.*\} [1-9]/m);
     expect(events.some((event) => event.type === 'fallback' && /maxInFlight/.test(event.reason))).toBe(true);
   });
 });
