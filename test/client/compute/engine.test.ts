@@ -256,28 +256,6 @@ it.each([3_600_000, -3_600_000])(
   },
 );
 
-it.each([1000, 60_000])(
-  'rests for %i ms after a failure, twice as long after each, up to 30 s or as long as it is told',
-  async (graceBackoffMs) => {
-    const load = vi.fn(fail);
-    const ask = async (): Promise<void> => {
-      stage.has('old', -1000);
-      await stage.compute(load, { graceSeconds: 7200, graceBackoffMs });
-    };
-    await ask();
-    let restMs = graceBackoffMs;
-    for (let failures = 1; failures < 8; failures++) {
-      await pass(restMs - 1);
-      await ask();
-      expect(load).toHaveBeenCalledTimes(failures);
-      await pass(1);
-      await ask();
-      expect(load).toHaveBeenCalledTimes(failures + 1);
-      restMs = Math.min(restMs * 2, Math.max(30_000, graceBackoffMs));
-    }
-  },
-);
-
 it('returns the stale value after the hard timeout, too', async () => {
   stage.has('old', -1000);
   const answer = stage.compute(never, { graceSeconds: 60, hardTimeoutMs: 100 });
