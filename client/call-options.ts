@@ -28,10 +28,34 @@ export interface WriteOptions {
   readonly tags?: readonly string[];
 }
 
-/** What a loader is given. */
+/** A loader's argument: the signal, and how its result is stored. Calls after the load have no effect. */
 export interface LoadContext {
   /** Aborted when the load is given up because its hard timeout is over; the reason is the `LoadTimeoutError`. */
   readonly signal: AbortSignal;
+  /**
+   * TTL of this result in seconds, instead of the call's and of `negativeTtlSeconds`; null: no expiry; 0: not stored.
+   *
+   * @throws ConfigurationError not such a number
+   */
+  readonly setTtlSeconds: (ttlSeconds: number | null) => void;
+  /**
+   * Tags of this result, beside those of the call. Invalidations count from the moment of this call; where this process invalidated one
+   * of the tags since the load began, the result is not stored. Call and await it before the data is read, where that is possible: an
+   * earlier invalidation by another process goes unnoticed.
+   *
+   * @returns once the versions of the tags are taken; never rejects
+   * @throws ConfigurationError a name is no tag
+   * @throws SerializationError more than 64 tags
+   */
+  readonly addTags: (...tags: readonly string[]) => Promise<void>;
+  /** The result is returned, and not stored. */
+  readonly skip: () => void;
+}
+
+/** The argument of a loader of many keys. Without `forKey` its calls are for all keys. */
+export interface LoadManyContext extends LoadContext {
+  /** The context of one of the keys. @throws ConfigurationError it is none of them */
+  readonly forKey: (key: string) => LoadContext;
 }
 
 /**

@@ -111,6 +111,13 @@ interface Payload {
   readonly bytes: string | Uint8Array;
 }
 
+/** @throws SerializationError there are more names than an entry has room for; a name twice counts once */
+export function assertFewTags(tags: readonly string[]): void {
+  if (tags.length <= TAGS_MAX) return;
+  const { size } = new Set(tags);
+  if (size > TAGS_MAX) throw new SerializationError(`${size} tags on one entry; at most ${TAGS_MAX}`);
+}
+
 /** The bytes that stand in Redis for a value. @throws SerializationError the value would not read back as it is */
 export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buffer {
   const { freshness, tags = [] } = options;

@@ -4,23 +4,33 @@
  */
 export interface Flight<T = unknown> {
   readonly result: Promise<T>;
+  /** Number of the last invalidation before it began. */
+  readonly since: number;
   /** The key was set or deleted since the load began: its result is returned but not stored. */
   overtaken: boolean;
   /** The tags that its result will carry; asked for when one is invalidated. */
   tags?: () => readonly string[];
 }
 
+/** Invalidations that are remembered, the latest of each tag: a loader may name one of these tags yet. */
+const INVALIDATIONS_MAX = 10_000;
+
 export class Flights {
   readonly #flights = new Map<string, Flight>();
   readonly #alongside = new Map<string, Flight>();
+  /** Number of the last invalidation of a tag, oldest first. */
+  readonly #invalidations = new Map<string, number>();
+  #last = 0;
+  /** Number of the last invalidation that is forgotten. */
+  #forgotten = 0;
 
   join<T>(key: string, load: (flight: Flight<T>) => Promise<T>): Promise<T> {
-    return share(this.#flights, key, load);
+    return share(this.#flights, key, this.#last, load);
   }
 
   /** As `join`, without being in the way of those who join. */
   alongside<T>(key: string, load: (flight: Flight<T>) => Promise<T>): Promise<T> {
-    return share(this.#alongside, key, load);
+    return share(this.#alongside, key, this.#last, load);
   }
 
   isAlongside(key: string): boolean {
@@ -39,9 +49,31 @@ export class Flights {
 
   /** As `overtake` for all keys that carry one of the tags: what is loading was begun before their invalidation. */
   overtakeTagged(tags: readonly string[]): void {
+    const flights = this.#all();
+    this.#last += 1;
+    // Flights that begin later are not concerned.
+    if (flights.length === 0) return;
     const invalidated = new Set(tags);
-    for (const [key, { tags: carried }] of this.#all())
+    for (const tag of invalidated) this.#remember(tag);
+    for (const [key, { tags: carried }] of flights)
       if (carried?.().some((tag) => invalidated.has(tag))) this.overtake(key);
+  }
+
+  /** Whether this process has invalidated one of the tags since the flight began. */
+  wasInvalidated({ since }: Flight, tags: readonly string[]): boolean {
+    if (tags.length > 0 && this.#forgotten > since) return true;
+    return tags.some((tag) => (this.#invalidations.get(tag) ?? 0) > since);
+  }
+
+  #remember(tag: string): void {
+    this.#invalidations.delete(tag);
+    this.#invalidations.set(tag, this.#last);
+    if (this.#invalidations.size <= INVALIDATIONS_MAX) return;
+    for (const [oldest, number] of this.#invalidations) {
+      this.#invalidations.delete(oldest);
+      this.#forgotten = number;
+      return;
+    }
   }
 
   overtakeAll(): void {
@@ -56,11 +88,12 @@ export class Flights {
 function share<T>(
   flights: Map<string, Flight>,
   key: string,
+  since: number,
   load: (flight: Flight<T>) => Promise<T>,
 ): Promise<T> {
   const running = flights.get(key) as Flight<T> | undefined;
   if (running) return running.result;
-  const flight = { overtaken: false } as { result: Promise<T>; overtaken: boolean };
+  const flight = { overtaken: false, since } as { since: number; result: Promise<T>; overtaken: boolean };
   const end = (): void => {
     if (flights.get(key) === flight) flights.delete(key);
   };

@@ -6,7 +6,7 @@
 import { type Names, namesIn } from './batches.ts';
 import { now } from './connection/timing.ts';
 import type { Invalidation } from './invalidation/invalidation.ts';
-import type { Cache, ComputeCallOptions, Entry, Load, LoadContext } from './types.ts';
+import type { Cache, ComputeCallOptions, Entry, Load, LoadContext, LoadManyContext } from './types.ts';
 
 export interface Observation {
   /** The method's name, that of its simplest form where several have one answer; `invalidation.pattern` of `cache.invalidation`. */
@@ -237,7 +237,7 @@ function loadsOf(cache: Cache, watch: Watch, observer: Observer): Partial<Cache>
     getOrCompute: async (key, load, options) => (await entry(key, load, options)).value,
     getOrComputeMany: (keys, load, options) => {
       const loaded = new Set<string>();
-      const noted = timed((asked: readonly string[], _: LoadContext) => asked, load);
+      const noted = timed((asked: readonly string[], _: LoadManyContext) => asked, load);
       return watch(
         'getOrComputeMany',
         keys,

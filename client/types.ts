@@ -8,7 +8,7 @@ import type {
   ComputeCallOptions,
   ComputeDefaults,
   Load,
-  LoadContext,
+  LoadManyContext,
   ReadOptions,
   WriteOptions,
 } from './call-options.ts';
@@ -277,7 +277,7 @@ export interface Cache {
     keys: readonly string[],
     load: (
       keys: readonly string[],
-      context: LoadContext,
+      context: LoadManyContext,
     ) => Promise<ReadonlyMap<string, T>> | ReadonlyMap<string, T>,
     options?: ComputeCallOptions<T>,
   ): Promise<ReadonlyMap<string, T>>;

@@ -27,6 +27,21 @@ export async function readUser(cache: Cache, shop: Shop, id: number): Promise<Us
   return user;
 }
 
+export async function readPage(cache: Cache, fetchPage: typeof fetch, url: string): Promise<string> {
+  // #region context
+  const page = await cache.getOrCompute(`page:${url}`, async ({ signal, addTags, setTtlSeconds, skip }) => {
+    // Before the data is read: from here on an invalidation of the tag reaches the result.
+    await addTags(new URL(url).host);
+    const response = await fetchPage(url, { signal });
+    if (!response.ok) skip();
+    const maxAge = /max-age=(\d+)/.exec(response.headers.get('cache-control') ?? '')?.[1];
+    if (maxAge !== undefined) setTtlSeconds(Number(maxAge));
+    return response.text();
+  });
+  // #endregion
+  return page;
+}
+
 export async function changeUser(cache: Cache, shop: Shop, user: User): Promise<void> {
   // #region change
   shop.users.set(user.id, user);

@@ -62,6 +62,26 @@ describe('the examples of the caching guide', () => {
     });
   });
 
+  it('keep a page for as long as its server says, and no error page', async () => {
+    await using(caching.withRichValues(url), async (cache) => {
+      let fetched = 0;
+      const answer = (status: number) => async () => {
+        fetched += 1;
+        return new Response(`page ${fetched}`, {
+          status,
+          headers: { 'cache-control': 'public, max-age=100' },
+        });
+      };
+      const page = (status: number) => caching.readPage(cache, answer(status), 'https://example.org/a');
+      expect(await page(500)).toBe('page 1');
+      expect(await page(200)).toBe('page 2');
+      await until('it is stored', async () => ((await cache.ttl('page:https://example.org/a')) ?? 0) > 90);
+      expect(await page(200)).toBe('page 2');
+      await cache.invalidateTags('example.org');
+      expect(await page(200)).toBe('page 3');
+    });
+  });
+
   it('keep rich values', async () => {
     await using(caching.withRichValues(url), async (cache) => {
       const session = { since: new Date(0), seen: new Set(['a']), ids: new Float64Array(500) };

@@ -5,7 +5,7 @@
  * read all the same, what is loaded is returned and not stored. A refusal is an event and a counter, never the caller's error.
  */
 import { latencyOf } from '../connection/link.ts';
-import { freshnessOf, type TagStamp } from '../envelope.ts';
+import { assertFewTags, freshnessOf, type TagStamp } from '../envelope.ts';
 import { CommandError, isConnectivityError } from '../errors.ts';
 import type { Parts } from '../parts.ts';
 import { isPlaceholder } from '../placeholder.ts';
@@ -75,6 +75,8 @@ export class CacheAttempt<T> implements Attempt<T> {
   #claim: Claim | undefined;
   #localClaim: LocalClaim | undefined;
   #destination: Destination = 'leased';
+  /** Names of the tags whose versions are taken, and these versions. */
+  #tags: Set<string> = new Set();
   #stamps: readonly TagStamp[] | undefined;
   /** How the entry began that is to be replaced; undefined: not known. */
   #seen: Buffer | undefined;
@@ -218,9 +220,21 @@ export class CacheAttempt<T> implements Attempt<T> {
 
   /** The versions of its tags are taken before the load: one that is invalidated meanwhile makes the result a miss. */
   prepare(): Promise<void> | undefined {
+    const tags = this.#cache.parts.tags.namesOf(this.#key, this.#options.tags);
+    this.#tags = new Set(tags);
+    return tags.length === 0 ? undefined : this.#stamp(tags);
+  }
+
+  /** The versions that were taken before stay as they are: what was invalidated since is a miss. */
+  addTags(tags: readonly string[]): Promise<void> {
+    const further = this.#cache.parts.tags.namesOf(this.#key, tags).filter((tag) => !this.#tags.has(tag));
+    assertFewTags([...this.#tags, ...further]);
+    for (const tag of further) this.#tags.add(tag);
+    return further.length === 0 ? Promise.resolve() : this.#stamp(further);
+  }
+
+  #stamp(tags: readonly string[]): Promise<void> {
     const versions = this.#cache.parts.tags;
-    const tags = versions.namesOf(this.#key, this.#options.tags);
-    if (tags.length === 0) return undefined;
     // Redis was given up, or is now: the value stays here, and so do the versions.
     const here = (): Promise<readonly TagStamp[]> => {
       this.#destination = 'memory';
@@ -230,7 +244,7 @@ export class CacheAttempt<T> implements Attempt<T> {
       this.#destination === 'memory' ? here() : patiently(this.#cache, versions.stamps(tags), here, () => {});
     return stamps.then(
       (stamps) => {
-        this.#stamps = stamps;
+        this.#stamps = this.#stamps ? [...this.#stamps, ...stamps] : stamps;
       },
       (error: unknown) => {
         if (!isConnectivityError(error)) this.#refused('tags', error);

@@ -3,11 +3,12 @@
  * loaded or passed (it was there, is loaded by somebody else, or is waited for). Keys that are refreshed with nobody waiting
  * make a round of their own. What asks later still is loaded in further calls.
  */
-import type { LoadContext } from '../types.ts';
+import { ConfigurationError } from '../errors.ts';
+import type { LoadContext, LoadManyContext } from '../types.ts';
 
 export type LoadMany<T> = (
   keys: readonly string[],
-  context: LoadContext,
+  context: LoadManyContext,
 ) => Promise<ReadonlyMap<string, T>> | ReadonlyMap<string, T>;
 
 interface Wish<T> {
@@ -79,15 +80,34 @@ export class Batch<T> {
   #dispatch(wishes: readonly Wish<T>[]): void {
     const [first] = wishes;
     if (!first) return;
-    const values = this.#call(
-      wishes.map(({ key }) => key),
-      first.context,
-    );
+    const contexts = new Map(wishes.map(({ key, context }) => [key, context]));
+    const values = this.#call([...contexts.keys()], together(first.context.signal, contexts));
     for (const { key, resolve } of wishes) resolve(values.then((map) => map.get(key) as T));
   }
 
   /** All began in the same moment with the same options: the first one's signal is that of all. */
-  async #call(keys: readonly string[], context: LoadContext): Promise<ReadonlyMap<string, T>> {
+  async #call(keys: readonly string[], context: LoadManyContext): Promise<ReadonlyMap<string, T>> {
     return this.#load(keys, context);
   }
+}
+
+/** The context of all keys, by that of each. */
+function together(signal: AbortSignal, contexts: ReadonlyMap<string, LoadContext>): LoadManyContext {
+  const all = [...contexts.values()];
+  return {
+    signal,
+    setTtlSeconds: (ttlSeconds) => {
+      for (const context of all) context.setTtlSeconds(ttlSeconds);
+    },
+    addTags: (...tags) => Promise.all(all.map((context) => context.addTags(...tags))).then(() => {}),
+    skip: () => {
+      for (const context of all) context.skip();
+    },
+    forKey: (key) => {
+      const context = contexts.get(key);
+      if (!context)
+        throw new ConfigurationError(`forKey: ${JSON.stringify(key)} is none of the keys to load`);
+      return context;
+    },
+  };
 }

@@ -1,8 +1,8 @@
 /** `getOrCompute` and `getOrComputeMany` of a cache: the engine with the cache's parts around it. */
 import { BATCH_KEYS, inBatches } from '../batches.ts';
 import { now } from '../connection/timing.ts';
-import { TAGS_MAX } from '../envelope.ts';
-import { CommandError, isConnectivityError, SerializationError } from '../errors.ts';
+import { assertFewTags } from '../envelope.ts';
+import { CommandError, isConnectivityError } from '../errors.ts';
 import { resolveTtl } from '../options.ts';
 import type { Parts } from '../parts.ts';
 import { isPlaceholder } from '../placeholder.ts';
@@ -154,7 +154,7 @@ export class Compute {
     const physical = this.#parts.physical(key);
     const { terms } = defaults.compute;
     // A name that is refused is refused here, and not where another caller invalidates; too many are, and not with the store.
-    if (options.tags) assertFew(this.#parts.tags.namesOf(key, options.tags));
+    if (options.tags) assertFewTags(this.#parts.tags.namesOf(key, options.tags));
     return {
       key: physical,
       load,
@@ -164,10 +164,4 @@ export class Compute {
       attempt: () => new CacheAttempt<T>(this.#attemptParts, key, physical, options, before),
     };
   }
-}
-
-function assertFew(tags: readonly string[]): void {
-  if (tags.length <= TAGS_MAX) return;
-  const { size } = new Set(tags);
-  if (size > TAGS_MAX) throw new SerializationError(`${size} tags on one entry; at most ${TAGS_MAX}`);
 }

@@ -15,6 +15,7 @@ import type { ReadSource } from '../reader.ts';
 import type { Entry, LoadContext } from '../types.ts';
 import { Backoff } from './backoff.ts';
 import type { Held } from './lease.ts';
+import { LoadRequests } from './load-context.ts';
 import { type ComputeTerms, judge, type Keeping, keepingOf } from './policy.ts';
 
 /** An entry as it was found; `value` is undefined where it says that there is nothing. */
@@ -39,6 +40,8 @@ export interface Attempt<T> {
   wait(held: Held, maxMs: number): Promise<Woken<T>>;
   /** Before the loader is called. */
   prepare(): Promise<void> | undefined;
+  /** The loader names further tags. Resolves once their versions are taken. @throws ConfigurationError, SerializationError bad names */
+  addTags(tags: readonly string[]): Promise<void>;
   store(value: T, keeping: Keeping): Promise<void>;
   /** Gives the lease back, if it is held. */
   release(outcome: 'failed' | 'nothing' | 'again'): Promise<void>;
@@ -222,6 +225,7 @@ export class Engine {
     const startedMs = clock();
     if (job.tags) flight.tags = job.tags;
     const patience = new AbortController();
+    const requests = new LoadRequests(flight, this.#host.flights, (tags) => attempt.addTags(tags));
     const { hardTimeoutMs } = job.terms;
     const allowedMs =
       endMs === undefined
@@ -233,7 +237,7 @@ export class Engine {
     try {
       await attempt.prepare();
       loading();
-      const answer = Promise.resolve(job.load({ signal: patience.signal }));
+      const answer = Promise.resolve(job.load(requests.context(patience.signal)));
       value = await this.#within(answer, allowedMs, () => {
         const error = new LoadTimeoutError(job.key, hardTimeoutMs as number);
         patience.abort(error);
@@ -242,11 +246,19 @@ export class Engine {
     } catch (error) {
       later(attempt.release('failed'));
       throw error;
+    } finally {
+      requests.end();
     }
     const load = { endedMs: now(), tookMs: clock() - startedMs };
-    const keeping = flight.overtaken ? undefined : keepingOf(value, job.ttlSeconds, job.terms, load, random);
-    if (keeping) later(attempt.store(value, keeping));
-    else later(attempt.release(value === undefined && !flight.overtaken ? 'nothing' : 'again'));
+    const keep = (): Promise<void> => {
+      const { isSkipped, ttlSeconds } = requests;
+      const terms = { ...job.terms, ...(ttlSeconds !== undefined && { ownTtlSeconds: ttlSeconds }) };
+      const isKept = !flight.overtaken && !isSkipped;
+      const keeping = isKept ? keepingOf(value, job.ttlSeconds, terms, load, random) : undefined;
+      if (keeping) return attempt.store(value, keeping);
+      return attempt.release(value === undefined && isKept ? 'nothing' : 'again');
+    };
+    later(requests.versions?.then(keep) ?? keep());
     return { value, source: 'loader' };
   }
 

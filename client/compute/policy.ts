@@ -62,14 +62,16 @@ export interface Keeping {
 export function keepingOf(
   value: unknown,
   ttlSeconds: number | null,
-  terms: ComputeTerms,
+  terms: ComputeTerms & { readonly ownTtlSeconds?: number | null },
   load: { readonly endedMs: number; readonly tookMs: number },
   random: () => number,
 ): Keeping | undefined {
   const nothing = value === undefined;
   const negative = nothing || value === null ? terms.negativeTtlSeconds : undefined;
   if (nothing && negative === undefined) return undefined;
-  const asked = negative ?? ttlSeconds;
+  // The loader's own word comes before what was said ahead of it.
+  const { ownTtlSeconds } = terms;
+  const asked = ownTtlSeconds !== undefined ? ownTtlSeconds : (negative ?? ttlSeconds);
   if (asked === 0) return undefined;
   if (asked === null) return { ttlSeconds: null, keepSeconds: null, freshness: undefined, nothing };
   const jittered = asked * (1 - terms.ttlJitter * random());

@@ -38,7 +38,8 @@ export function readThrough<T>(
 ): Pick<ThroughStore<T>, 'get'> {
   assertCallOptions(options);
   return {
-    get: (key) => cache.getOrCompute<T | undefined>(key, () => source.load(key), options as object),
+    get: (key) =>
+      cache.getOrCompute<T | undefined>(key, (context) => source.load(key, context), options as object),
   };
 }
 

@@ -1,9 +1,11 @@
 /** What stands behind a cache: where values are read from and written to. */
 
+import type { LoadContext } from '../types.ts';
+
 /** Where values come from. */
 export interface Source<T> {
   /** undefined: there is none. */
-  load(key: string): Promise<T | undefined> | T | undefined;
+  load(key: string, context?: LoadContext): Promise<T | undefined> | T | undefined;
 }
 
 /** A change that is to reach the source. `sequence` grows with every change: a store that arrives late can be told by it. */

@@ -152,7 +152,11 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   async get(key: string): Promise<T | undefined> {
     const waiting = this.#queue.find(key) ?? this.#sending.get(key);
     if (waiting) return waiting.kind === 'set' ? waiting.value.copy() : undefined;
-    return this.#cache.getOrCompute<T | undefined>(key, () => this.#source.load(key), this.#access as object);
+    return this.#cache.getOrCompute<T | undefined>(
+      key,
+      (context) => this.#source.load(key, context),
+      this.#access as object,
+    );
   }
 
   async set(key: string, value: T): Promise<WriteReceipt> {

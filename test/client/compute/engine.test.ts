@@ -75,6 +75,7 @@ class Stage {
           setTimeout(() => resolve({ kind: 'again' }), Math.min(maxMs, 2000));
         }),
       prepare: () => undefined,
+      addTags: async () => {},
       store: async (value, keeping) => {
         this.stored.push({ ...keeping, value });
         this.entry = { kind: 'known', value, source: 'redis', freshness: keeping.freshness };
