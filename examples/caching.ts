@@ -30,7 +30,7 @@ export async function readUser(cache: Cache, shop: Shop, id: number): Promise<Us
 export async function readPage(cache: Cache, fetchPage: typeof fetch, url: string): Promise<string> {
   // #region context
   const page = await cache.getOrCompute(`page:${url}`, async ({ signal, addTags, setTtlSeconds, skip }) => {
-    // Before the data is read: from here on an invalidation of the tag reaches the result.
+    // Add tags before reading the data: a later invalidation of the tag then covers the result.
     await addTags(new URL(url).host);
     const response = await fetchPage(url, { signal });
     if (!response.ok) skip();
