@@ -12,7 +12,7 @@ import type { Drill } from '../../harness/drills/drill.ts';
 import { drills } from '../../harness/drills/index.ts';
 import type { Manifest, TrialRecord } from '../../harness/evidence/manifest.ts';
 import { createRunFolder, type RunFolder } from '../../harness/evidence/run-folder.ts';
-import type { CompletionEvent, InvokeEvent } from '../../harness/history.ts';
+import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../harness/history.ts';
 import { expectationsOwed } from '../../harness/judge/owed.ts';
 import {
   DURABLE,
@@ -20,6 +20,7 @@ import {
   type Events,
   fault,
   final,
+  flat,
   jsonl,
   op,
   sample,
@@ -38,6 +39,8 @@ export interface RunOptions {
   readonly extra?: Readonly<Record<string, Events>>;
   /** Replaces a drill's client file. */
   readonly instead?: Readonly<Record<string, Events>>;
+  /** Changes each event of a file, or takes it away. */
+  readonly change?: Readonly<Record<string, (event: HistoryEvent) => HistoryEvent | undefined>>;
   /** Facts of nodes that are not as in a healthy environment. */
   readonly planted?: readonly Planted[];
   readonly coverage?: string;
@@ -94,7 +97,7 @@ function failover(client: string): Events {
     Array.from({ length: 350 }, (_, i) =>
       answer(i * 10, 'redis', 'mix').map((event) => ({ ...event, client })),
     ),
-    writes(0, 2000, 100, { client, key: 'f:1', value: 'f' }),
+    [0, 2200].map((from) => writes(from, from + 1800, 100, { client, key: 'f:1', value: 'f' })),
     op({ at: 1000, done: 1001, kind: 'get', key: 'f:1', answer: 'f', client }),
     lateness(client),
     seen('workload', 'final-probe', 9000, { alive: true, tookMs: 1 }, { client }),
@@ -231,10 +234,9 @@ function record(folder: RunFolder, drill: Drill, trial: number, options: RunOpti
     const key = `${drill.id}/${name}`;
     // As real trials differ in every key and time, no two have the same content.
     const own = seen('drill', 'trial', 0, { drill: drill.id, trial });
-    writeFileSync(
-      join(folder.dir, path),
-      jsonl(own, options.instead?.[key] ?? events, options.extra?.[key] ?? []),
-    );
+    const change = options.change?.[key] ?? ((event: HistoryEvent) => event);
+    const written = flat(options.instead?.[key] ?? events).flatMap((event) => change(event) ?? []);
+    writeFileSync(join(folder.dir, path), jsonl(own, written, options.extra?.[key] ?? []));
     return path;
   });
   return {

@@ -130,7 +130,7 @@ export function final(
 /** Events, in any nesting. */
 export type Events = HistoryEvent | readonly Events[];
 
-function flat(events: Events): readonly HistoryEvent[] {
+export function flat(events: Events): readonly HistoryEvent[] {
   return Array.isArray(events) ? (events as readonly Events[]).flatMap(flat) : [events as HistoryEvent];
 }
 

@@ -1,0 +1,65 @@
+/**
+ * Every gate has a run that turns it, one that leaves it unmeasured and one that it passes, all by hand and judged whole. A gate of
+ * config/gates.yaml without them fails here.
+ */
+import { afterAll, describe, expect, it } from 'vitest';
+import { type Gate, loadGates } from '../../../config/gates.ts';
+import { drills } from '../../../harness/drills/index.ts';
+import type { RunKind } from '../../../harness/evidence/manifest.ts';
+import type { Criterion } from '../../../harness/gates/gate.ts';
+import { analyzeRun } from '../../../harness/judge.ts';
+import type { RunOptions } from '../healthy-run.ts';
+import { criterion, Scratch } from '../scratch.ts';
+import { FIXTURES, GROUPS } from './fixtures/index.ts';
+
+const scratch = new Scratch();
+afterAll(() => scratch[Symbol.dispose]());
+
+const { gates } = loadGates();
+const CATALOGUE = new Set(['coverage', ...drills.map(({ id }) => id)]);
+/** Asked by runs that do not exist yet: no drill records what they ask for. */
+const isPlanned = ({ workload }: Gate) => !workload.some((drill) => CATALOGUE.has(drill));
+const existing = gates.filter((gate) => !isPlanned(gate));
+
+function judged({ id, workload }: Gate, ...options: readonly (RunOptions | undefined)[]): Criterion {
+  const asked = drills.filter((drill) => workload.includes(drill.id));
+  const { dir } = scratch.recorded(Object.assign({ drills: asked }, ...options));
+  return criterion(analyzeRun(dir), id);
+}
+
+describe('histories by hand', () => {
+  it('are there for every gate whose drills exist, once, and for no other', () => {
+    const named = GROUPS.flatMap((group) => Object.keys(group)).sort();
+    expect(named).toEqual(existing.map(({ id }) => id).sort());
+  });
+});
+
+describe.each(existing)('the gate $id', (gate) => {
+  const fixture = FIXTURES[gate.id];
+
+  it('fails by its red history, and the remedy names the cause', () => {
+    const found = judged(gate, fixture?.given, fixture?.red);
+    expect(found.state, found.because).toBe('FAIL');
+    expect(found.remedy).toMatch(fixture?.remedy ?? /^$/);
+  });
+
+  it('is not measured by a history that does not show what it asks for', () => {
+    const found = judged(gate, fixture?.given, fixture?.absent ?? {});
+    expect(found.state, found.because).toBe('NOT_MEASURED');
+  });
+
+  it('passes on a healthy history', () => {
+    const found = judged(gate, fixture?.given);
+    expect(found.state, found.because).toBe('PASS');
+  });
+});
+
+describe('a gate of runs that do not exist yet', () => {
+  it.each(gates.filter(isPlanned))('is never passed by silence: $id', (gate) => {
+    for (const kind of gate.scope.runs) {
+      const found = judged(gate, { manifest: { kind: kind satisfies RunKind } });
+      expect(['NOT_MEASURED', 'OUT_OF_SCOPE']).toContain(found.state);
+    }
+    expect(judged(gate).state).toBe('OUT_OF_SCOPE');
+  });
+});
