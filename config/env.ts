@@ -1,13 +1,13 @@
 /**
- * The only reader of `process.env` in the kit, besides `client/env.ts`; it reads `.env` of the working directory too,
- * a variable of the process winning over a line of the file. An empty variable counts as unset.
+ * Reads environment variables, from `process.env` and from `.env` in the working directory. `process.env` takes precedence.
+ * An empty variable counts as unset. Only this file and `client/env.ts` read `process.env`.
  *
- * The variables serve four kinds of reader, and no other:
- *   environment   settings of an environment in `config/environments/`, laid over its YAML (`environmentOverrides`)
- *   connection    where an application's Redis is: `fromEnv()` of the client, and a Redis that somebody else runs.
- *                 They never touch an environment: an exported REDIS_URL cannot redirect a drill.
- *   application   switches of an application that uses the client
- *   kit           where the kit keeps its state, and which programs it starts
+ * Groups of variables:
+ *   environment   settings of an environment, which override its YAML file (`environmentOverrides`)
+ *   connection    location of an application's Redis: `fromEnv()` of the client, and external Redis.
+ *                 They never affect an environment: an exported REDIS_URL cannot redirect a drill.
+ *   application   features of an application that uses the client
+ *   kit           state directory of the kit, and the programs that it starts
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -31,48 +31,69 @@ export interface VariableDescription {
 
 /** Every variable that the kit and its client know, but the secrets' (`secrets.ts`). */
 export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
-  CACHE_NAMESPACE: { serves: 'environment', meaning: 'first part of every key' },
-  CACHE_DEFAULT_TTL: { serves: 'environment', meaning: 'seconds an entry lives when the call does not say' },
-  REDIS_TTL: { serves: 'environment', meaning: 'as CACHE_DEFAULT_TTL, which wins' },
-  CIRCUIT_BREAKER_ENABLED: { serves: 'environment', meaning: 'true or false' },
-  CIRCUIT_BREAKER_THRESHOLD: { serves: 'environment', meaning: 'consecutive failures that open the breaker' },
-  CIRCUIT_BREAKER_TIMEOUT: { serves: 'environment', meaning: 'seconds it stays open at most' },
+  CACHE_NAMESPACE: { serves: 'environment', meaning: 'prefix of every key' },
+  CACHE_DEFAULT_TTL: {
+    serves: 'environment',
+    meaning: 'TTL in seconds of entries that are written without one',
+  },
+  REDIS_TTL: { serves: 'environment', meaning: 'same as CACHE_DEFAULT_TTL, which takes precedence' },
+  CIRCUIT_BREAKER_ENABLED: {
+    serves: 'environment',
+    meaning: 'whether the circuit breaker is enabled: true or false',
+  },
+  CIRCUIT_BREAKER_THRESHOLD: {
+    serves: 'environment',
+    meaning: 'number of consecutive failures that open the circuit breaker',
+  },
+  CIRCUIT_BREAKER_TIMEOUT: {
+    serves: 'environment',
+    meaning: 'maximum time in seconds that the circuit breaker stays open',
+  },
   REDIS_URL: {
     serves: 'connection',
-    meaning: 'redis:// or rediss:// address; wins over host, port and database',
+    meaning: 'redis:// or rediss:// URL; takes precedence over host, port and database',
   },
   REDIS_HOST: { serves: 'connection', meaning: 'host' },
   REDIS_PORT: { serves: 'connection', meaning: 'port' },
   REDIS_USERNAME: { serves: 'connection', meaning: 'user' },
   REDIS_PASSWORD: { serves: 'connection', meaning: 'password' },
-  REDIS_PASSWORD_FILE: { serves: 'connection', meaning: 'file that holds the password; attached runs only' },
+  REDIS_PASSWORD_FILE: {
+    serves: 'connection',
+    meaning: 'file that contains the password; external Redis only',
+  },
   REDIS_DB: { serves: 'connection', meaning: 'database number' },
-  REDIS_TLS: { serves: 'connection', meaning: 'true: speak TLS' },
+  REDIS_TLS: { serves: 'connection', meaning: 'true: use TLS' },
   REDIS_TLS_CA: { serves: 'connection', meaning: 'PEM file of the CA' },
   REDIS_CLUSTER_ENABLED: {
     serves: 'connection',
     meaning: 'true: the addresses are nodes of a Redis Cluster',
   },
   REDIS_SENTINEL_HOSTS: { serves: 'connection', meaning: 'host:port of every sentinel, comma-separated' },
-  REDIS_SERVICE_NAME: { serves: 'connection', meaning: 'name of the master that the sentinels watch' },
+  REDIS_SERVICE_NAME: { serves: 'connection', meaning: 'name of the master that the sentinels monitor' },
   REDIS_NAT_MAP: {
     serves: 'connection',
     meaning:
-      'announced=reachable addresses of nodes, comma-separated: 10.0.0.1:6379=127.0.0.1:7001; applications only',
+      'address map of nodes, announced=reachable, comma-separated: 10.0.0.1:6379=127.0.0.1:7001; applications only',
   },
-  REDIS_SENTINEL_USERNAME: { serves: 'connection', meaning: 'user on the sentinels' },
-  REDIS_SENTINEL_PASSWORD: { serves: 'connection', meaning: 'password on the sentinels' },
-  REDIS_SENTINEL_PASSWORD_FILE: { serves: 'connection', meaning: 'file that holds it; attached runs only' },
-  CACHE_WARMING_ENABLED: { serves: 'application', meaning: 'warm the cache at start' },
-  CACHE_MONITORING_ENABLED: { serves: 'application', meaning: 'serve metrics' },
-  ENABLE_REDIS_CACHE: { serves: 'application', meaning: 'false: the cache never asks Redis' },
+  REDIS_SENTINEL_USERNAME: { serves: 'connection', meaning: 'user of the sentinels' },
+  REDIS_SENTINEL_PASSWORD: { serves: 'connection', meaning: 'password of the sentinels' },
+  REDIS_SENTINEL_PASSWORD_FILE: {
+    serves: 'connection',
+    meaning: 'file that contains the password of the sentinels; external Redis only',
+  },
+  CACHE_WARMING_ENABLED: {
+    serves: 'application',
+    meaning: 'whether to warm the cache at start; default true',
+  },
+  CACHE_MONITORING_ENABLED: { serves: 'application', meaning: 'whether to export metrics; default true' },
+  ENABLE_REDIS_CACHE: { serves: 'application', meaning: 'true: use Redis; false or unset: memory only' },
   KIT_STATE_DIR: {
     serves: 'kit',
-    meaning: 'directory of environments, their data and secrets; default .kit',
+    meaning: 'state directory: environments, their data and secrets; default .kit',
   },
   KIT_SERVER: {
     serves: 'kit',
-    meaning: 'redis-server or valkey-server of local environments: a path, or a name on the search path',
+    meaning: 'server program of local environments: path, or name of a program in PATH',
   },
   ENABLE_PATTERN_CACHE: { serves: 'application', meaning: 'canary flag of the pattern cache' },
 };
@@ -127,7 +148,7 @@ const SWITCH: Readonly<Record<string, boolean>> = {
   '0': false,
 };
 
-/** What cannot be read stays text, so that validation quotes it beside what is allowed. */
+/** A text that cannot be parsed is returned unchanged, so that validation can quote it with the allowed values. */
 const asText: Parse = (text) => text;
 const asNumber: Parse = (text) => (/^-?\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : text);
 const asSwitch: Parse = (text) => SWITCH[text.trim().toLowerCase()] ?? text;

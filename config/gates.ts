@@ -1,8 +1,8 @@
 /**
- * What `config/gates.yaml` may say: the criteria of a go or no-go, with target, scope and smallest number of observations.
+ * Schema of `config/gates.yaml`: the criteria of a verdict, with target, scope and minimum number of observations.
  *
- * gates.yaml ─▶ loadGates ─▶ gates.json in the run folder ─▶ parseGates ─▶ harness/gates. A run is judged by the gates that
- * its evidence carries, never by this file as it stands today.
+ * gates.yaml ─▶ loadGates ─▶ gates.json in the run folder ─▶ parseGates ─▶ harness/gates. A run is judged by the
+ * gates in its evidence, never by the current file.
  */
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -15,13 +15,13 @@ import { readYaml } from './yaml.ts';
 const DEFAULT_FILE = join(import.meta.dirname, 'gates.yaml');
 const id = z.string().regex(/^[a-z][a-z0-9-]{1,60}$/, 'lower-case letters, digits and dashes');
 
-/** `all`, or names. */
+/** `all`, or a list of names. */
 const some = <T extends z.ZodType>(name: T) => z.union([z.literal('all'), z.array(name).min(1)]);
 
 const RUN_KINDS = ['readiness', 'drill', 'load', 'capacity', 'canary', 'rehearsal'] as const;
 
 const scopeSchema = z.strictObject({
-  environments: some(z.string()).default('all').meta(means('Environments, by name.')),
+  environments: some(z.string()).default('all').meta(means('Names of environments.')),
   substrates: some(z.enum(['local', 'docker', 'attached']))
     .default('all')
     .meta(means('Substrates.')),
@@ -36,43 +36,45 @@ const scopeSchema = z.strictObject({
     .array(z.enum(RUN_KINDS))
     .min(1)
     .default(['readiness', 'drill', 'load'])
-    .meta(means('Kinds of run that ask the question.')),
+    .meta(means('Kinds of run that evaluate the gate.')),
   input: z
     .enum(['coverage'])
     .optional()
-    .meta(means('In profile quick only where the run was given this input; in full always.')),
+    .meta(
+      means(
+        'Input of the run. Profile quick evaluates the gate only if the run has this input; profile full always.',
+      ),
+    ),
   promises: z
     .array(z.enum(PROMISES))
     .min(1)
     .optional()
     .meta(
-      means(
-        'Only where the environment makes all of these promises (`promises`, `durability.durableWrites`).',
-      ),
+      means('Promises that the environment must make, all of them (`promises`, `durability.durableWrites`).'),
     ),
 });
 
 const sliSchema = z.strictObject({
-  checker: id.meta(means('Checker that gives the figure.')),
+  checker: id.meta(means('Checker that computes the figure.')),
   figure: z.string().min(1).meta(means('Name of the figure.')),
   stat: z
     .enum(['min', 'p50', 'p95', 'p99', 'max', 'mean'])
     .optional()
-    .meta(means('Statistic of a distribution; a proportion is its ratio, a value itself.')),
+    .meta(
+      means(
+        'Statistic of a distribution. Omit it for a proportion (its ratio is used) and for a single value.',
+      ),
+    ),
   over: z
     .enum(['max', 'min', 'sum', 'pool'])
     .meta(
       means(
-        'How trials become one number: the worst (max, min), the total (sum), all observations in one (pool, for proportions).',
+        'Aggregation over trials: worst value (max, min), total (sum), or all observations pooled (pool, for proportions).',
       ),
     ),
   count: z
     .enum(['trials', 'observations'])
-    .meta(
-      means(
-        'Meaning of n: trials, as failures of one trial are not independent, or the observations in them.',
-      ),
-    ),
+    .meta(means('Unit of n: trials (if failures within a trial are not independent) or observations.')),
 });
 
 const confidence = z.number().gt(0).lt(1);
@@ -87,25 +89,29 @@ const claimSchema = z.discriminatedUnion('kind', [
 ]);
 
 const gateSchema = z.strictObject({
-  id: id.meta(means('Name of the criterion in every report.')),
-  title: z.string().min(5).meta(means('The criterion as a statement.')),
-  source: z.string().min(2).meta(means('Mission row or seed section.')),
+  id: id.meta(means('Id of the criterion in every report.')),
+  title: z.string().min(5).meta(means('Title of the criterion, as a statement.')),
+  source: z.string().min(2).meta(means('Requirement id or seed section.')),
   group: z
     .enum(['correctness', 'performance', 'configuration', 'process'])
-    .meta(means('Decides how a miss affects the action: see harness/gates/verdict.ts.')),
-  scope: scopeSchema.prefault({}).meta(means('Runs that the gate is asked of; left out means all.')),
+    .meta(
+      means(
+        'Group of the criterion; it determines how a failure affects the recommended action (harness/gates/verdict.ts).',
+      ),
+    ),
+  scope: scopeSchema.prefault({}).meta(means('Runs to which the gate applies; omitted fields apply to all.')),
   workload: z
     .array(id)
     .min(1)
     .meta(
       means(
-        'Drills whose trials are judged, all of them; configuration and coverage are judged without a trial.',
+        'Drills whose trials are evaluated, all of them; configuration and coverage are evaluated without a trial.',
       ),
     ),
   client: z
     .literal('kit')
     .default('kit')
-    .meta(means('Client that is judged; the results of a stock client are for comparison.')),
+    .meta(means('Client that is evaluated; results of a stock client are for comparison only.')),
   sli: sliSchema.meta(means('Measured figure.')),
   target: z
     .strictObject({ op: z.enum(['<', '<=', '>', '>=', '==']), value: z.number() })
@@ -113,16 +119,21 @@ const gateSchema = z.strictObject({
   unit: z.string().min(1).meta(means('Unit of the figure: ms, ratio, writes, …')),
   minN: z
     .strictObject({ quick: z.number().int().min(1), full: z.number().int().min(1) })
-    .meta(means('Fewer trials or observations are INSUFFICIENT.', '{ quick: from 1, full: from 1 }')),
+    .meta(
+      means(
+        'Minimum n; with fewer trials or observations, the criterion is INSUFFICIENT.',
+        '{ quick: from 1, full: from 1 }',
+      ),
+    ),
   claim: claimSchema
     .optional()
     .meta(
       means(
-        'Claim of the profile full beyond "n of n observed": that a share of all trials would meet the target, that a quantile does, or that the pooled proportion does.',
+        'Statistical claim of profile full, in addition to "n of n observed": a share of all trials, a quantile, or the pooled proportion meets the target.',
         '{ kind: trials, share, confidence }, { kind: quantile, quantile, confidence } or { kind: proportion, confidence }, each between 0 and 1',
       ),
     ),
-  // A gap is one moment, which a single stall of the machine makes as well as Redis does: `latenessMaxMs` bounds the worst send too.
+  // A single stall of the machine looks like a gap of Redis, so for gaps `latenessMaxMs` also bounds the latest send.
   timing: z
     .union([
       z.literal(false),
@@ -130,32 +141,31 @@ const gateSchema = z.strictObject({
     ])
     .meta(
       means(
-        'false: holds however late the generator was. Else the lateness above which a measured time is INVALID.',
+        'Maximum lateness of the load generator, above which a measured time is INVALID; false if lateness does not affect the figure.',
         'false, or { latenessP99MaxMs, latenessMaxMs } in milliseconds',
       ),
     ),
   remedy: z
     .string()
     .min(10)
-    .meta(means('Advice where the criterion fails; names the setting where there is one.')),
+    .meta(means('Remedy that is shown if the criterion fails; names the relevant setting, if any.')),
 });
 export type Gate = z.infer<typeof gateSchema>;
 
 const waiverSchema = z.strictObject({
-  gate: id.meta(means('The gate that is waived, by its id.')),
-  owner: z.string().min(2).meta(means('Person or team that answers for it.')),
-  reason: z.string().min(10).meta(means('Reason of the waiver, for whoever reads a report.')),
-  expires: z.iso.date('a date such as 2030-12-31').meta(means('Last day on which it counts, UTC.')),
+  gate: id.meta(means('Id of the waived gate.')),
+  owner: z.string().min(2).meta(means('Person or team responsible for the waiver.')),
+  reason: z.string().min(10).meta(means('Reason for the waiver, shown in reports.')),
+  expires: z.iso
+    .date('a date such as 2030-12-31')
+    .meta(means('Last day on which the waiver is valid, in UTC.')),
 });
 export type Waiver = z.infer<typeof waiverSchema>;
 
 export const gatesSchema = z
   .strictObject({
-    gates: z.array(gateSchema).min(1).meta(means('Criteria of a go or no-go.')),
-    waivers: z
-      .array(waiverSchema)
-      .default([])
-      .meta(means('Criteria that are known not to hold, and accepted.')),
+    gates: z.array(gateSchema).min(1).meta(means('Criteria of the verdict.')),
+    waivers: z.array(waiverSchema).default([]).meta(means('Known and accepted failures of criteria.')),
   })
   .superRefine(({ gates, waivers }, context) => {
     const known = new Set<string>();
@@ -180,13 +190,13 @@ export const gatesSchema = z
 /** Gates and waivers, validated and frozen. */
 export type Gates = z.infer<typeof gatesSchema>;
 
-/** @throws KitError CONFIG_INVALID with file, line, the bad value and what is allowed */
+/** @throws KitError CONFIG_INVALID with file, line, invalid value and allowed values */
 export function loadGates(file: string = DEFAULT_FILE): Gates {
   return validate(gatesSchema, readYaml(file));
 }
 
 /**
- * Gates as a run folder carries them.
+ * Parses the gates of a run folder.
  *
  * @throws KitError CONFIG_INVALID
  */

@@ -43,31 +43,36 @@ export const settingsSchema = z.strictObject({
   name: z
     .string()
     .regex(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and dashes, 31 at most')
-    .meta(means('Name of the environment: its file, processes, containers and secrets carry it.')),
+    .meta(means('Name of the environment, used for its file, processes, containers and secrets.')),
   purpose: z
     .string()
     .min(10, 'one sentence of at least 10 characters')
-    .meta(means('One sentence: what the environment is for.')),
+    .meta(means('Purpose of the environment, in one sentence.')),
   topology: z
     .strictObject({
       kind: z
         .enum(['single', 'sentinel', 'cluster'])
-        .meta(means('One node; a master with replicas under sentinels; or a Redis Cluster.')),
+        .meta(means('Topology: one node, a master and replicas with sentinels, or a Redis Cluster.')),
       masters: z
         .number()
         .int()
         .min(1)
         .max(5)
         .default(1)
-        .meta(means('Masters that share the slots of a cluster; every other kind has one.')),
-      replicas: z.number().int().min(0).max(5).meta(means('Replicas of each master.')),
-      sentinels: z.number().int().min(0).max(7).meta(means('Sentinel processes; 0 unless kind is sentinel.')),
+        .meta(means('Number of masters of a cluster; 1 for every other kind.')),
+      replicas: z.number().int().min(0).max(5).meta(means('Number of replicas per master.')),
+      sentinels: z
+        .number()
+        .int()
+        .min(0)
+        .max(7)
+        .meta(means('Number of sentinels; 0 unless kind is sentinel.')),
       quorum: z
         .number()
         .int()
         .min(1)
         .max(7)
-        .meta(means('Sentinels that must agree that the master is down before a failover starts.')),
+        .meta(means('Number of sentinels that must agree that the master is down before a failover starts.')),
       serviceName: z
         .string()
         .regex(/^[A-Za-z0-9._-]+$/, 'letters, digits, dots, dashes and underscores')
@@ -79,8 +84,8 @@ export const settingsSchema = z.strictObject({
     .strictObject({
       port: port
         .default(6379)
-        .meta(means('First port of the Redis nodes. Nodes that share one address count up from it.')),
-      maxmemory: bytes(LEAST_MAXMEMORY).meta(means('Memory limit of each node.')),
+        .meta(means('First port of the Redis nodes. Nodes that share one address use consecutive ports.')),
+      maxmemory: bytes(LEAST_MAXMEMORY).meta(means('Memory limit per node.')),
       maxmemoryPolicy: z
         .enum([
           'noeviction',
@@ -97,48 +102,52 @@ export const settingsSchema = z.strictObject({
       appendfsync: z
         .enum(['always', 'everysec', 'no'])
         .default('everysec')
-        .meta(means('When the append-only file is flushed to the disk.')),
+        .meta(means('Flush policy of the append-only file.')),
       save: z
         .array(z.tuple([z.number().int().min(1), z.number().int().min(1)]))
         .describe('a list of [seconds, changes] pairs such as [[900, 1], [300, 10]], or []')
-        .meta(means('Snapshot points as in redis.conf; an empty list turns RDB off.')),
+        .meta(means('Save points as in redis.conf; an empty list disables RDB snapshots.')),
       minReplicasToWrite: z
         .number()
         .int()
         .min(0)
         .max(5)
-        .meta(means('Connected replicas below which a master refuses writes.')),
+        .meta(means('Minimum number of connected replicas; with fewer, a master rejects writes.')),
       minReplicasMaxLagSeconds: z
         .number()
         .int()
         .min(1)
         .max(60)
         .default(3)
-        .meta(means('Lag above which a replica does not count as connected.')),
+        .meta(means('Maximum lag of a replica that counts as connected.')),
       ioThreads: z
         .number()
         .int()
         .min(1)
         .max(16)
         .default(1)
-        .meta(means('I/O threads at most; the substrate caps them by the cores of the machine.')),
+        .meta(means('Maximum number of I/O threads; the substrate reduces it to the number of CPU cores.')),
       replBacklogSize: bytes()
         .prefault('64mb')
-        .meta(means('Replication backlog: what a replica may miss and still catch up without a full copy.')),
+        .meta(
+          means(
+            'Size of the replication backlog: a replica that misses no more than this catches up without a full synchronisation.',
+          ),
+        ),
       activedefrag: z
         .boolean()
         .default(true)
-        .meta(means('Active defragmentation; left out, and reported, where the server cannot.')),
+        .meta(means('Active defragmentation; omitted and reported if the server does not support it.')),
       slowlogLogSlowerThanUs: z
         .number()
         .int()
         .min(0)
         .default(10_000)
-        .meta(means('Commands slower than this are in SLOWLOG; 0 logs all.')),
+        .meta(means('Minimum duration of a command that is logged in SLOWLOG; 0 logs all commands.')),
       extra: z
         .record(directiveName, z.union([z.string(), z.number().transform(String)]))
         .default({})
-        .meta(means('Further directives of redis.conf, verbatim; they are linted and they win.')),
+        .meta(means('Additional redis.conf directives, verbatim; they are linted and take precedence.')),
     })
     .meta(means('Settings of every Redis node.')),
   sentinel: z
@@ -147,52 +156,56 @@ export const settingsSchema = z.strictObject({
       // Below 500 a moment's stall replaces the master; `5` is seconds meant.
       downAfterMs: durationMs
         .min(500)
-        .meta(means('Time without a valid reply after which a sentinel takes a node for down.')),
+        .meta(means('Time without a valid reply after which a sentinel considers a node down.')),
       failoverTimeoutMs: durationMs
         .min(1_000)
-        .meta(means('Sentinel failover-timeout; a failed election is tried again after twice this time.')),
+        .meta(
+          means('Sentinel failover-timeout; an election without a winner is repeated after twice this time.'),
+        ),
       parallelSyncs: z
         .number()
         .int()
         .min(1)
         .max(5)
         .default(1)
-        .meta(means('Replicas that resynchronize with a new master at the same time.')),
+        .meta(means('Number of replicas that synchronise with a new master at the same time.')),
     })
     .meta(means('Settings of every sentinel.')),
   cluster: z
     .strictObject({
       busPort: port
         .default(16379)
-        .meta(means('First port of the cluster bus between the nodes; counts up as redis.port does.')),
+        .meta(means('First port of the cluster bus; nodes that share one address use consecutive ports.')),
       nodeTimeoutMs: durationMs
         .min(100)
         .default(5_000)
         .meta(
           means(
-            'Time after which an unreachable master is replaced, and after which one without a majority stops serving.',
+            'Time after which an unreachable master is replaced, and after which a master without a majority stops serving.',
           ),
         ),
       requireFullCoverage: z
         .boolean()
         .default(false)
-        .meta(means('Whether a slot without a master stops the whole cluster, or only its own keys.')),
+        .meta(
+          means('Whether a slot without a master makes the whole cluster unavailable, or only its own keys.'),
+        ),
     })
     .prefault({})
-    .meta(means('Read only where topology.kind is cluster.')),
+    .meta(means('Cluster settings, used only if topology.kind is cluster.')),
   security: z
     .strictObject({
-      tls: z.boolean().meta(means('TLS on every link: clients, replication, sentinels, cluster bus.')),
+      tls: z.boolean().meta(means('TLS for all connections: clients, replication, sentinels, cluster bus.')),
       certificates: z
         .strictObject({
-          ca: file.meta(means('Certificate of the authority.')),
+          ca: file.meta(means('Certificate of the certificate authority.')),
           cert: file.meta(means('Certificate of the nodes.')),
           key: file.meta(means('Private key of the certificate.')),
         })
         .optional()
         .meta(
           means(
-            'PEM files, absolute or relative to the working directory. Absent: the kit makes an authority and certificates.',
+            'PEM files, absolute or relative to the working directory. If omitted, the kit creates a certificate authority and certificates.',
           ),
         ),
     })
@@ -203,35 +216,37 @@ export const settingsSchema = z.strictObject({
         .string()
         .regex(/^[A-Za-z0-9_-]+$/, 'letters, digits, dashes and underscores')
         .default('cache')
-        .meta(means('First part of every key of the cache.')),
+        .meta(means('Prefix of every key of the cache.')),
       defaultTtlSeconds: z
         .number()
         .int()
         .min(1)
         .default(3_600)
-        .meta(means('Lifetime of an entry whose call gives none.')),
-      connectTimeoutMs: durationMs
-        .max(5_000)
-        .default(1_000)
-        .meta(means('Time limit of one connection attempt.')),
-      commandTimeoutMs: durationMs.max(5_000).default(1_000).meta(means('Time limit of one command.')),
+        .meta(means('TTL of entries that are written without one.')),
+      connectTimeoutMs: durationMs.max(5_000).default(1_000).meta(means('Timeout of a connection attempt.')),
+      commandTimeoutMs: durationMs.max(5_000).default(1_000).meta(means('Timeout of a command.')),
       supervision: z
         .boolean()
         .default(true)
         .meta(
-          means('Whether the client leaves a master that hangs or was deposed. Off only for comparison.'),
+          means(
+            'Whether the client leaves a master that hangs or was demoted. Disable it only for comparisons.',
+          ),
         ),
       breaker: z
         .strictObject({
-          enabled: z.boolean().default(true).meta(means('Whether the client has a circuit breaker.')),
+          enabled: z.boolean().default(true).meta(means('Whether the circuit breaker is enabled.')),
           threshold: z
             .number()
             .int()
             .min(1)
             .max(1_000)
             .default(5)
-            .meta(means('Consecutive failures that open the breaker.')),
-          openMs: durationMs.max(60_000).default(60_000).meta(means('Longest time that it stays open.')),
+            .meta(means('Number of consecutive failures that open the breaker.')),
+          openMs: durationMs
+            .max(60_000)
+            .default(60_000)
+            .meta(means('Maximum time that the breaker stays open.')),
         })
         .prefault({})
         .meta(means('Circuit breaker of the client.')),
@@ -242,46 +257,46 @@ export const settingsSchema = z.strictObject({
       persistence: z
         .boolean()
         .default(true)
-        .meta(means('A node that restarts has its data: append-only file or snapshots, flushed.')),
+        .meta(means('A restarted node has its data: append-only file or snapshots, flushed to disk.')),
       failover: z
         .boolean()
         .default(true)
         .meta(
-          means(
-            'The loss of one node does not end the service: quorum, promotable replicas, detection times.',
-          ),
+          means('The service survives the loss of one node: quorum, promotable replicas, detection times.'),
         ),
       eviction: z
         .boolean()
         .default(true)
-        .meta(
-          means(
-            'A full node evicts keys of the cache instead of refusing writes or growing without a limit.',
-          ),
-        ),
+        .meta(means('A full node evicts keys instead of rejecting writes or growing without a limit.')),
       encryption: z
         .boolean()
         .default(true)
-        .meta(means('Every link uses TLS, and no node accepts plain text.')),
+        .meta(means('Every connection uses TLS, and no node accepts plain text.')),
     })
     .prefault({})
     .meta(
       means(
-        'Promises that follow from the purpose: config/gates.yaml scopes criteria by them. A promise that the file leaves out is made, so that no criterion is lost by silence; a file that needs less writes false.',
+        'Promises of the environment; config/gates.yaml uses them as the scope of criteria. An omitted promise defaults to true, so that no criterion is dropped by omission; set false to drop it.',
       ),
     ),
   durability: z
     .strictObject({
       durableWrites: durabilitySchema.meta(
-        means('Promise of a durable write: async, or acknowledged once that many replicas have it (WAIT).'),
+        means(
+          'Durability of a durable write: async, or acknowledged once that many replicas have it (WAIT).',
+        ),
       ),
       // A window as long as a drill's load would excuse every loss, so there is an end to it.
       asyncLossWindowMs: durationMs
         .max(5_000)
         .default(1_000)
-        .meta(means('An async write acknowledged longer than this before a crash must not be lost.')),
+        .meta(
+          means(
+            'Loss window: an async write that was acknowledged earlier than this before a crash must not be lost.',
+          ),
+        ),
     })
-    .meta(means('Promises about acknowledged writes.')),
+    .meta(means('Durability of acknowledged writes.')),
   docker: z
     .strictObject({
       subnet: z
@@ -290,7 +305,7 @@ export const settingsSchema = z.strictObject({
         .optional()
         .meta(
           means(
-            'Internal data network. Absent: one out of 10.96.0.0/11, chosen by the name of the environment.',
+            'Subnet of the internal data network. If omitted, a /24 of 10.96.0.0/11 is derived from the name of the environment.',
           ),
         ),
       ports: z
@@ -301,19 +316,19 @@ export const settingsSchema = z.strictObject({
           commander: port.default(8081).meta(means('Published port of Redis Commander.')),
         })
         .prefault({})
-        .meta(means('Ports published on 127.0.0.1; the nodes of a role count up from the first.')),
+        .meta(means('Ports published on 127.0.0.1; the nodes of a role use consecutive ports.')),
       protected: z
         .boolean()
         .default(false)
-        .meta(means('Whether destroy refuses unless KIT_ALLOW_DESTROY names the environment.')),
+        .meta(means('Whether destroy is rejected unless KIT_ALLOW_DESTROY names the environment.')),
       backend: z
         .strictObject({
           type: z.string().meta(means('Type of the backend, such as s3 or pg.')),
           settings: z.record(z.string(), z.string()).meta(means('Settings of the backend.')),
         })
         .optional()
-        .meta(means('Remote Terraform backend. Absent: a local state file.')),
+        .meta(means('Remote Terraform backend. If omitted, the state is a local file.')),
     })
     .prefault({})
-    .meta(means('Read only where the environment runs on Docker.')),
+    .meta(means('Docker settings, used only if the environment runs on Docker.')),
 });
