@@ -78,11 +78,11 @@ export interface FaultEvent {
 
 /**
  * Something seen: `sentinel` events, `info` and `process` samples, `client` events, `workload` marks (lateness, phases), and what a
- * `node` says of its own configuration.
+ * `node` says of its own configuration, and samples of the `machine` (`samplers/machine/`).
  */
 export interface ObservationEvent {
   readonly type: 'observe';
-  readonly from: 'sentinel' | 'info' | 'process' | 'client' | 'workload' | 'drill' | 'node';
+  readonly from: 'sentinel' | 'info' | 'process' | 'client' | 'workload' | 'drill' | 'node' | 'machine';
   readonly name: string;
   readonly node?: string;
   readonly client?: string;

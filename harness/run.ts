@@ -32,6 +32,7 @@ import {
 } from './registry.ts';
 import { renderers } from './reports/index.ts';
 import type { Report } from './reports/report.ts';
+import { openMachineWatch } from './samplers/machine/index.ts';
 import { openConfigurationTrial } from './trial/configuration.ts';
 import { runTrial } from './trial.ts';
 
@@ -197,6 +198,7 @@ async function runTrials(
   const spanning = asksNodes(request)
     ? await openConfigurationTrial({ environment, dir: folder.dir, clock, seed, signal })
     : undefined;
+  await using machine = openMachineWatch();
   for (const [position, { drill, trial }] of planned.entries()) {
     if (signal.aborted) return;
     if (position > 0) await spanning?.probeBetween();
@@ -211,6 +213,7 @@ async function runTrials(
         seed: seed + position,
         clock,
         profile: request.profile,
+        machine,
         signal,
         progress: (line) => request.progress(`${label}: ${line}`),
       }),

@@ -13,6 +13,7 @@ import type { TrialRecord } from './evidence/manifest.ts';
 import type { Recorder } from './recorder.ts';
 import { openRecorder } from './recorder.ts';
 import { startSamplers } from './samplers/index.ts';
+import { type MachineWatch, openMachineWatch, type WatchedTrial } from './samplers/machine/index.ts';
 import { runLoad } from './trial/load.ts';
 import { runScript } from './trial/script.ts';
 import { missingAfter } from './trial/wholeness.ts';
@@ -29,13 +30,16 @@ export interface TrialRequest {
   readonly seed: number;
   readonly clock: Clock;
   readonly profile: 'quick' | 'full';
+  /** The run's; a trial without one watches the machine by itself. */
+  readonly machine?: MachineWatch;
   readonly signal?: AbortSignal;
   readonly progress?: (line: string) => void;
 }
 
 /** What every part of a trial works with. */
-export interface TrialContext extends Required<Omit<TrialRequest, 'signal'>> {
+export interface TrialContext extends Required<Omit<TrialRequest, 'signal' | 'machine'>> {
   readonly recorder: Recorder;
+  readonly machine: WatchedTrial;
   /** Aborts on Ctrl-C, at the drill's bound and when a history cannot be written. */
   readonly signal: AbortSignal;
   readonly parameters: Readonly<Record<string, number>>;
@@ -86,7 +90,9 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
   const recorder = openRecorder(historyPath('events'), (error) => bound.abort(error));
   try {
     // 4. Act, watched.
-    await act(request, { recorder, signal: bound.signal, historyPath });
+    await watched(request, historyPath('machine'), (machine) =>
+      act(request, { recorder, machine, signal: bound.signal, historyPath }),
+    );
     // 5. Close the history: what could not be written was not measured.
     await recorder.close();
     const completed = record('completed');
@@ -117,7 +123,7 @@ async function missingBefore({ environment, signal }: TrialRequest): Promise<str
 /** The drill's workload, with samplers around it. */
 async function act(
   request: TrialRequest,
-  own: Pick<TrialContext, 'recorder' | 'signal' | 'historyPath'>,
+  own: Pick<TrialContext, 'recorder' | 'machine' | 'signal' | 'historyPath'>,
 ): Promise<void> {
   const { drill, trial, clock, profile, environment } = request;
   const workload = workloadByName(drill.workload.name);
@@ -140,6 +146,25 @@ async function act(
     else await runLoad(context, workload);
   } finally {
     await samplers.stop();
+  }
+}
+
+/** Calls with the machine watched. */
+async function watched(
+  { machine, environment, clock }: TrialRequest,
+  historyPath: string,
+  call: (machine: WatchedTrial) => Promise<void>,
+): Promise<void> {
+  const watch = machine ?? openMachineWatch();
+  try {
+    const trial = await watch.begin(environment, clock, historyPath);
+    try {
+      await call(trial);
+    } finally {
+      await trial.stop();
+    }
+  } finally {
+    if (machine === undefined) await watch[Symbol.asyncDispose]();
   }
 }
 

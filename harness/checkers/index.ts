@@ -12,6 +12,7 @@ import { generator } from './generator.ts';
 import { hitRatio } from './hit-ratio.ts';
 import { latency } from './latency.ts';
 import { lostWrites } from './lost-writes.ts';
+import { machine } from './machine.ts';
 import { memory } from './memory.ts';
 import { nodeCheckers } from './nodes/index.ts';
 import { recovery } from './recovery.ts';
@@ -35,6 +36,7 @@ export const trialCheckers: readonly Checker[] = [
   replicationBuffers,
   consistency,
   generator,
+  machine,
   memory,
 ];
 

@@ -82,7 +82,7 @@ export const EVENT_SHAPES: Readonly<Record<HistoryEvent['type'], Shape>> = {
   },
   observe: {
     fields: {
-      from: { oneOf: ['sentinel', 'info', 'process', 'client', 'workload', 'drill', 'node'] },
+      from: { oneOf: ['sentinel', 'info', 'process', 'client', 'workload', 'drill', 'node', 'machine'] },
       name: 'string',
       node: optional('string'),
       client: optional('string'),
@@ -118,6 +118,16 @@ const LATENESS: Readonly<Record<string, Shape>> = {
   maxMs: DURATION_MS,
   n: COUNT,
 };
+/** Milliseconds, one beside the other. */
+const SAMPLES: Shape = {
+  pattern: /^(?:\d{1,10}(?:\.\d{1,3})?(?: (?!$)|$))*$/,
+  what: 'numbers of milliseconds with a space between two',
+};
+/** `redis-1=0.12 main=0`: milliseconds by name. */
+const WAITS: Shape = {
+  pattern: /^(?:[^\s=]{1,128}=\d{1,10}(?:\.\d{1,3})?(?: (?!$)|$))*$/,
+  what: 'names with milliseconds, name=number, with a space between two',
+};
 const absent = (shape: Shape): Shape => optional({ nullable: shape });
 
 /** Numbers of observations that checkers compute with, by `from/name`. A field that was not measured is null or left out. */
@@ -127,6 +137,21 @@ const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
   'workload/replication-lag': { lagMs: absent(DURATION_MS) },
   'workload/final-probe': { alive: 'boolean' },
   'node/probe': { when: { oneOf: ['start', 'between', 'end'] }, number: { integer: [1, MAX_TRIALS + 1] } },
+  'machine/facts': { cores: { integer: [1, 100_000] }, unsampled: 'string' },
+  'machine/window': {
+    fromUs: TIME,
+    timersMs: SAMPLES,
+    controlMs: SAMPLES,
+    controlMachineMs: SAMPLES,
+    runnable: absent(AMOUNT),
+    busyMs: absent(AMOUNT),
+    idleMs: absent(AMOUNT),
+    stealMs: absent(AMOUNT),
+    ownMs: absent(AMOUNT),
+    pressureMs: absent(AMOUNT),
+    load: absent(AMOUNT),
+    waitsMs: WAITS,
+  },
   'info/sample': {
     usedMemory: absent(AMOUNT),
     maxmemory: absent(AMOUNT),

@@ -47,11 +47,12 @@ async function load(context: TrialContext, workload: GeneratedWorkload): Promise
     for (const client of drill.clients) generators.push(startGenerator(context, workload, client));
     const watched = guard(generators, context);
     const all = <T>(ask: (generator: GeneratorThread) => Promise<T>) => Promise.all(generators.map(ask));
-    await watched(
+    const ready = await watched(
       'the generators to be ready',
-      all(({ ready }) => ready),
+      all((generator) => generator.ready),
       READY_BOUND_MS,
     );
+    for (const { threads } of ready) context.machine.watch(threads);
 
     // 2. Load begins, on one schedule.
     const startUs = clock.nowUs() + START_DELAY_MS * 1_000;

@@ -71,6 +71,8 @@ export interface Answer {
   /** What a batch returned, in the order of its keys. */
   readonly values?: readonly (string | null)[];
   readonly replicas?: number;
+  /** When the client gave it, on the run's clock; absent: when it is seen. */
+  readonly atUs?: number;
 }
 
 /** How an operation failed: `fail` was certainly not applied, `info` may have been. */
@@ -78,6 +80,8 @@ export interface Failure {
   readonly type: 'fail' | 'info';
   readonly code: string;
   readonly message: string;
+  /** As of an answer. */
+  readonly atUs?: number;
 }
 
 export interface Adapter {

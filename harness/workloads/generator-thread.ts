@@ -12,8 +12,8 @@ type Said<T extends FromGenerator['type']> = Extract<FromGenerator, { type: T }>
 
 export class GeneratorThread {
   readonly client: string;
-  /** Connected and prepared. */
-  readonly ready: Promise<unknown>;
+  /** Connected and prepared; with the threads to watch. */
+  readonly ready: Promise<Said<'ready'>>;
   /** The workload came to its own end. */
   readonly finished: Promise<unknown>;
   /** Never resolves; rejects when the generator failed. */

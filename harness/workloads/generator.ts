@@ -1,27 +1,21 @@
 /**
  * One client's generator: connects, prepares, runs the workload's schedule, answers the trial's messages, ends.
- * `worker.ts` runs it in a thread of its own; tests run it on a port of their own.
+ * `worker.ts` runs it in a thread of its own; tests run it on a port of their own. The client is in another thread (`client-thread.ts`).
  */
 import { type Clock, openClock } from '../clock.ts';
 import type { InvokeEvent } from '../history.ts';
 import { openRecorder, type Recorder } from '../recorder.ts';
 import { within } from '../until.ts';
-import type { Adapter, ClientEventSink, ClientSpec } from './adapter.ts';
+import { type ClientThread, openClientThread } from './client-thread.ts';
 import type { GeneratedWorkload, GeneratorContext } from './generated.ts';
-import { ioredisAdapter } from './ioredis.ts';
 import { Issuer } from './issuer.ts';
-import { kitAdapter } from './kit.ts';
 import { type LatenessMeter, latenessMeter } from './lateness.ts';
+import { ownThread } from './own-thread.ts';
 import type { FromGenerator, GeneratorSetup, Port, ToGenerator } from './protocol.ts';
 import { seeded } from './random.ts';
 
 /** A client that has not reached a healthy master after this has failed the trial, not the fault. */
 const CONNECT_BOUND_MS = 10_000;
-const CLOSE_BOUND_MS = 2_000;
-
-const ADAPTERS: Readonly<
-  Record<ClientSpec['client'], (spec: ClientSpec, onEvent: ClientEventSink) => Adapter>
-> = { kit: kitAdapter, ioredis: ioredisAdapter };
 
 type Handlers = {
   readonly [T in ToGenerator['type']]: (message: Extract<ToGenerator, { type: T }>) => Promise<void> | void;
@@ -42,7 +36,7 @@ class Generator {
   readonly #workload: GeneratedWorkload;
   readonly #clock: Clock;
   readonly #recorder: Recorder;
-  readonly #adapter: Adapter;
+  readonly #adapter: ClientThread;
   readonly #lateness: LatenessMeter;
   readonly #issuer: Issuer;
   readonly #stopping = new AbortController();
@@ -57,9 +51,13 @@ class Generator {
     const clock = openClock(setup.originNs);
     const recorder = openRecorder(setup.historyPath, (error) => this.#fail(error));
     const { record } = recorder;
-    const adapter = ADAPTERS[client](setup.spec, (name, data) =>
-      record({ type: 'observe', from: 'client', name, client, atUs: clock.nowUs(), data }),
-    );
+    const adapter = openClientThread({
+      spec: setup.spec,
+      originNs: setup.originNs,
+      onEvent: ({ name, atUs, data }) =>
+        record({ type: 'observe', from: 'client', name, client, atUs, data }),
+      onFailure: (error) => this.#fail(error),
+    });
     const lateness = latenessMeter(client, clock, record);
     const { inFlightBound } = setup;
     this.#clock = clock;
@@ -90,7 +88,7 @@ class Generator {
     try {
       await within(`${client} to reach its master`, this.#adapter.ready(), { boundMs: CONNECT_BOUND_MS });
       await this.#workload.prepare?.(this.#context(this.#clock.nowUs()));
-      this.#post({ type: 'ready' });
+      this.#post({ type: 'ready', threads: this.#threads() });
     } catch (error) {
       this.#fail(error);
     }
@@ -123,11 +121,18 @@ class Generator {
     this.#lateness.close();
     await this.#recorder.close();
     // A client that does not close is ended with its thread.
-    await within('the client to close', this.#adapter.close(), { boundMs: CLOSE_BOUND_MS }).catch(
-      () => undefined,
-    );
+    await this.#adapter.close().catch(() => undefined);
     const written = [...this.#issuer.written].map(([key, encoding]) => ({ key, encoding }));
     this.#post({ type: 'stopped', written });
+  }
+
+  /** Paths of `schedstat` of this thread and the client's, by name. */
+  #threads(): Readonly<Record<string, string>> {
+    const { client } = this.#setup.spec;
+    const threads = { [`generator-${client}`]: ownThread(), [`client-${client}`]: this.#adapter.thread };
+    return Object.fromEntries(
+      Object.entries(threads).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    );
   }
 
   #acknowledged({ intendedUs }: InvokeEvent): void {

@@ -8,7 +8,7 @@ import type { Clock } from '../clock.ts';
 import type { CompletionEvent, HistoryEvent, InvokeEvent, OperationKind } from '../history.ts';
 import type { Adapter, Answer, Encoding } from './adapter.ts';
 import type { LatenessMeter } from './lateness.ts';
-import { logicalValue } from './values.ts';
+import { tagsOf } from './values.ts';
 
 export interface PlannedOperation {
   readonly kind: OperationKind;
@@ -94,12 +94,12 @@ export class Issuer {
     this.#inFlight++;
     try {
       const answer = await operation.send(op);
-      this.#complete({ type: 'ok', op, ...answer, ...logical(answer) });
+      this.#complete({ type: 'ok', op, ...answer, ...tagsOf(answer) });
       operation.onOk?.(answer);
       if (answer.source === 'redis' && isWrite(kind) && !this.#closed) this.#options.onAcknowledged?.(invoke);
     } catch (error) {
-      const { type, code, message } = adapter.failure(kind, error);
-      this.#complete({ type, op, error: { code, message } });
+      const { type, code, message, atUs } = adapter.failure(kind, error);
+      this.#complete({ type, op, error: { code, message }, ...(atUs !== undefined && { atUs }) });
     } finally {
       this.#inFlight--;
       if (this.#inFlight === 0) this.#drained();
@@ -138,9 +138,9 @@ export class Issuer {
     };
   }
 
-  #complete(event: Omit<CompletionEvent, 'client' | 'atUs'>): void {
+  #complete(event: Omit<CompletionEvent, 'client' | 'atUs'> & Partial<Pick<CompletionEvent, 'atUs'>>): void {
     const { adapter, clock, record } = this.#options;
-    if (!this.#closed) record({ ...event, client: adapter.client, atUs: clock.nowUs() });
+    if (!this.#closed) record({ atUs: clock.nowUs(), ...event, client: adapter.client });
   }
 }
 
@@ -150,13 +150,4 @@ function isWrite(kind: OperationKind): boolean {
 
 function encodingOf(kind: OperationKind, adapter: Adapter): Encoding {
   return kind === 'incr' || kind === 'append' ? 'raw' : adapter.encoding;
-}
-
-function logical({ value, values }: Answer): Pick<Answer, 'value' | 'values'> {
-  return {
-    ...(typeof value === 'string' && { value: logicalValue(value) }),
-    ...(values !== undefined && {
-      values: values.map((each) => (each === null ? null : logicalValue(each))),
-    }),
-  };
 }

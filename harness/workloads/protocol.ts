@@ -30,7 +30,8 @@ export type ToGenerator =
   | { readonly type: 'stop'; readonly drainMs: number };
 
 export type FromGenerator =
-  | { readonly type: 'ready' }
+  /** `threads`: paths of the `schedstat` of the generator's thread and the client's, by name; empty where the system has none. */
+  | { readonly type: 'ready'; readonly threads: Readonly<Record<string, string>> }
   | { readonly type: 'recovered'; readonly atUs: number }
   | { readonly type: 'probed'; readonly alive: boolean; readonly tookMs: number }
   /** The workload came to its own end. */

@@ -2,6 +2,7 @@
  * Values as workloads write them: a short tag that names the write, then `|` and padding to a realistic size. Histories
  * and final reads carry the tag alone, so that a trial's files stay small whatever the payload.
  */
+import type { Answer } from './adapter.ts';
 import type { Random } from './random.ts';
 
 export function padded(tag: string, bytes: number): string {
@@ -12,6 +13,19 @@ export function padded(tag: string, bytes: number): string {
 export function logicalValue(stored: string): string {
   const bar = stored.indexOf('|');
   return bar === -1 ? stored : stored.slice(0, bar);
+}
+
+/** The values of an answer as a history carries them: their tags. */
+export function tagsOf({
+  value,
+  values,
+}: Pick<Answer, 'value' | 'values'>): Pick<Answer, 'value' | 'values'> {
+  return {
+    ...(typeof value === 'string' && { value: logicalValue(value) }),
+    ...(values !== undefined && {
+      values: values.map((each) => (each === null ? null : logicalValue(each))),
+    }),
+  };
 }
 
 /** ln(4700 / 224) / z(0.9): Twitter's cache traces have a median value of 224 B and a p90 of 4.7 KB (Yang, OSDI 2020). */

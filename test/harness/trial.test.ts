@@ -116,6 +116,7 @@ describe('a failover drill', () => {
     expect(record).toMatchObject({ status: 'completed', clients: ['kit', 'ioredis'] });
     expect(record.files.map((file) => file.split('/').at(-1))).toEqual([
       'events.jsonl',
+      'machine.jsonl',
       'kit.jsonl',
       'ioredis.jsonl',
     ]);

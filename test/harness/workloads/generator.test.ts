@@ -1,6 +1,6 @@
 /**
- * Generators in this process against a real single Redis, so that every workload and adapter is seen at work; that a thread
- * of its own carries them too is the trial's test.
+ * Generators in this process, with their clients in threads, against a real single Redis, so that every workload and adapter is seen at
+ * work; that a thread of its own carries a generator too is the trial's test.
  */
 import { EventEmitter } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -99,13 +99,15 @@ async function runToItsEnd(client: ClientName, workload: string, parameters: Rec
 describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
   it('runs the failover mix until it is stopped, tells of its recovery and is alive', async () => {
     const { line, clock, served, history } = start(client, 'failover-mix', {});
-    await line.heard('ready');
-    line.say({ type: 'go', startUs: clock.nowUs() });
-    await expect.poll(() => clock.nowUs(), { timeout: 5_000 }).toBeGreaterThan(400_000);
+    const { threads } = await line.heard('ready');
+    expect(Object.keys(threads)).toEqual([`generator-${client}`, `client-${client}`]);
+    const startUs = clock.nowUs();
+    line.say({ type: 'go', startUs });
+    await expect.poll(() => clock.nowUs(), { timeout: 5_000 }).toBeGreaterThan(startUs + 400_000);
     const injectedUs = clock.nowUs();
     line.say({ type: 'injected', atUs: injectedUs });
     expect((await line.heard('recovered')).atUs).toBeGreaterThan(injectedUs);
-    await expect.poll(() => clock.nowUs(), { timeout: 5_000 }).toBeGreaterThan(1_200_000);
+    await expect.poll(() => clock.nowUs(), { timeout: 5_000 }).toBeGreaterThan(startUs + 1_200_000);
     line.say({ type: 'probe', boundMs: 1_000 });
     expect(await line.heard('probed')).toMatchObject({ alive: true });
     line.say({ type: 'stop', drainMs: 1_000 });
@@ -203,8 +205,9 @@ it('asks for durable writes from the kit, and records that they were not confirm
     { durableWrites: { replicas: 1, timeoutMs: 50 } },
   );
   await line.heard('ready');
-  line.say({ type: 'go', startUs: clock.nowUs() });
-  await expect.poll(() => clock.nowUs(), { timeout: 5_000 }).toBeGreaterThan(500_000);
+  const startUs = clock.nowUs();
+  line.say({ type: 'go', startUs });
+  await expect.poll(() => clock.nowUs(), { timeout: 5_000 }).toBeGreaterThan(startUs + 500_000);
   line.say({ type: 'stop', drainMs: 1_000 });
   await served;
   const sets = history().operations.filter(({ invoke }) => invoke.kind === 'set');

@@ -1,0 +1,127 @@
+/**
+ * Load and delays of the machine during a trial, from the samples of a separate thread (`samplers/machine/`) that sees no result. Gates with
+ * a timing bound compare these figures with it. A figure that the system does not provide is absent.
+ *
+ * `timer*`: delay of a timer on an idle event loop. `control*`: round trip of a bare PING, measured from the time at which it was due.
+ * `controlMachine*`: the part of that round trip in which either end waited for a CPU or the timer was late. `wait*`: longest time within a
+ * window of 100 ms that a thread of a server, of the harness or of a client waited for a CPU. Ratios are shares of the CPU time of all cores;
+ * `pressureRatio` is the share of elapsed time in which some thread waited for a CPU.
+ *
+ * Counts the windows in which the client had operations in flight; all windows where the trial has no operations.
+ */
+import type { History, ObservationEvent } from '../history.ts';
+import { largest } from '../statistics/quantile.ts';
+import type { Checker, Figure } from './checker.ts';
+import { distributionOf, operationsOf, present, unknown, value } from './selection.ts';
+
+export const machine: Checker = {
+  id: 'machine',
+  proves: 'the machine let the harness, the client and the servers run when they were due',
+  check(history, { client }) {
+    const facts = history.observations.find(({ from, name }) => from === 'machine' && name === 'facts');
+    const windows = windowsOf(history, client);
+    if (facts === undefined || windows.length === 0) return unknown('the machine was not sampled');
+    const timers = distributionOf(windows.flatMap(samplesOf('timersMs')), 'ms');
+    const control = distributionOf(windows.flatMap(samplesOf('controlMs')), 'ms');
+    const added = distributionOf(windows.flatMap(samplesOf('controlMachineMs')), 'ms');
+    const unsampled = String(facts.data?.unsampled ?? '');
+    return {
+      validity: 'valid',
+      reasons: unsampled === '' ? [] : [`not sampled: ${unsampled}`],
+      figures: present({
+        ...statistics('timer', timers),
+        ...statistics('control', control),
+        ...statistics('controlMachine', added),
+        ...waits(windows),
+        ...shares(windows, Number(facts.data?.cores ?? 1)),
+      }),
+    };
+  },
+};
+
+/** Windows that overlap the client's operations; all of them where it sent none. */
+function windowsOf(history: History, client: string): readonly ObservationEvent[] {
+  const all = history.observations.filter(({ from, name }) => from === 'machine' && name === 'window');
+  const operations = operationsOf(history, client);
+  if (operations.length === 0) return all;
+  const startUs = operations[0]?.invoke.intendedUs ?? 0;
+  const endUs = operations.reduce(
+    (last, { invoke, completion }) => Math.max(last, completion?.atUs ?? invoke.atUs),
+    0,
+  );
+  return all.filter(({ atUs, data }) => atUs >= startUs && Number(data?.fromUs ?? atUs) <= endUs);
+}
+
+type SampleList = 'timersMs' | 'controlMs' | 'controlMachineMs';
+
+function samplesOf(name: SampleList): (window: ObservationEvent) => readonly number[] {
+  return ({ data }) => {
+    const text = String(data?.[name] ?? '');
+    return text === '' ? [] : text.split(' ').map(Number);
+  };
+}
+
+function statistics(name: string, figure: Figure | undefined): Readonly<Record<string, Figure | undefined>> {
+  if (figure?.kind !== 'distribution') return {};
+  const { p50, p99, max } = figure.distribution;
+  return {
+    [`${name}P50Ms`]: value(p50, 'ms', figure.n),
+    [`${name}P99Ms`]: value(p99, 'ms', figure.n),
+    [`${name}MaxMs`]: value(max, 'ms', figure.n),
+  };
+}
+
+/** Threads by their name; any other is a server's. */
+const HARNESS = /^(main|generator-)/;
+const CLIENT = /^client-/;
+
+function waits(windows: readonly ObservationEvent[]): Readonly<Record<string, Figure | undefined>> {
+  const all = windows.flatMap(({ data }) =>
+    String(data?.waitsMs ?? '')
+      .split(' ')
+      .filter((pair) => pair !== '')
+      .map((pair) => [pair.slice(0, pair.indexOf('=')), Number(pair.slice(pair.indexOf('=') + 1))] as const),
+  );
+  const longest = (belongs: (name: string) => boolean) => {
+    const own = all.filter(([name]) => belongs(name)).map(([, ms]) => ms);
+    return own.length === 0 ? undefined : value(largest(own), 'ms', own.length);
+  };
+  return {
+    waitHarnessMaxMs: longest((name) => HARNESS.test(name)),
+    waitClientMaxMs: longest((name) => CLIENT.test(name)),
+    waitServerMaxMs: longest((name) => !HARNESS.test(name) && !CLIENT.test(name)),
+  };
+}
+
+function shares(
+  windows: readonly ObservationEvent[],
+  cores: number,
+): Readonly<Record<string, Figure | undefined>> {
+  const numbers = (name: string) =>
+    windows.flatMap(({ data }) => (typeof data?.[name] === 'number' ? [data[name]] : []));
+  const sum = (name: string) => numbers(name).reduce((total, each) => total + each, 0);
+  const [busyMs, idleMs, stealMs] = [sum('busyMs'), sum('idleMs'), sum('stealMs')];
+  const totalMs = busyMs + idleMs + stealMs;
+  const elapsedMs = windows.reduce(
+    (total, { atUs, data }) => total + (atUs - Number(data?.fromUs ?? atUs)) / 1_000,
+    0,
+  );
+  const ofCpus = (ms: number) => (totalMs > 0 ? value(ms / totalMs, 'ratio', windows.length) : undefined);
+  const runnable = numbers('runnable');
+  const pressure = numbers('pressureMs');
+  const loads = numbers('load');
+  return {
+    stealRatio: ofCpus(stealMs),
+    busyRatio: ofCpus(busyMs),
+    othersRatio: ofCpus(Math.max(0, busyMs - sum('ownMs'))),
+    runnablePerCore:
+      runnable.length > 0
+        ? value(sum('runnable') / runnable.length / cores, 'threads', runnable.length)
+        : undefined,
+    pressureRatio:
+      pressure.length > 0 && elapsedMs > 0
+        ? value(Math.min(1, sum('pressureMs') / elapsedMs), 'ratio', pressure.length)
+        : undefined,
+    load: loads.length > 0 ? value(largest(loads), 'threads', loads.length) : undefined,
+  };
+}

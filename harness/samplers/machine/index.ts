@@ -1,0 +1,169 @@
+/**
+ * Samples the machine during a run: one thread per run, one history file per trial. The main thread reports which processes to sample, and
+ * reports a node's new process after a restart.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { KitError } from '../../../config/errors.ts';
+import type { Environment, NodeStatus } from '../../../infra/environment.ts';
+import type { Clock } from '../../clock.ts';
+import { until, within } from '../../until.ts';
+import type { ControlTarget } from './control.ts';
+import type { FromWatch, ToWatch, WatchedThreads } from './protocol.ts';
+
+const ANSWER_BOUND_MS = 5_000;
+/** Longest wait for the new process of a node that was killed. */
+const RETURN_BOUND_MS = 60_000;
+const LOOK_EVERY_MS = 250;
+/** 50 per second: 400 round trips in the 8 s of a `quick` load. */
+const CONTROL_EVERY_MS = 20;
+/** On an attached Redis: 20 per second, beside at most 600 commands per second of load. */
+const SHARED_CONTROL_EVERY_MS = 50;
+
+/** Process names of servers. A pid reported by a remote Docker engine belongs to an unrelated process here. */
+const SERVERS = /^(redis|valkey|keydb)-/;
+
+export interface WatchedTrial {
+  /** Adds the threads of generators and clients. */
+  watch(threads: WatchedThreads): void;
+  /** @throws KitError HISTORY_NOT_WRITTEN */
+  stop(): Promise<void>;
+}
+
+export interface MachineWatch extends AsyncDisposable {
+  /** Starts sampling one trial; one trial at a time. */
+  begin(environment: Environment, clock: Clock, historyPath: string): Promise<WatchedTrial>;
+}
+
+/** Starts the thread; disposing ends it. */
+export function openMachineWatch(): MachineWatch {
+  const worker = new Worker(new URL('./thread.ts', import.meta.url), { name: 'machine', execArgv: [] });
+  worker.unref();
+  const say = (message: ToWatch) => worker.postMessage(message);
+  const heard = <T extends FromWatch['type']>(type: T) => heardFrom(worker, type);
+  let over: AbortController | undefined;
+  return {
+    async begin(environment, clock, historyPath) {
+      const nodes = await environment.status();
+      const threads = threadsOf(nodes);
+      const { control, node } = await controlOf(environment, nodes);
+      const begun = heard('begun');
+      const request = { historyPath, originNs: clock.originNs, control, controlThread: node };
+      say({ type: 'begin', request: { ...request, threads: { main: '/proc/self/schedstat', ...threads } } });
+      await begun;
+      over = new AbortController();
+      const { signal } = over;
+      const onGone = (message: FromWatch) => {
+        if (message.type === 'gone') void returned(environment, message.name, signal).then(again);
+      };
+      const again = (found: WatchedThreads | undefined) => {
+        if (found !== undefined && !signal.aborted) say({ type: 'threads', threads: found });
+      };
+      worker.on('message', onGone);
+      return {
+        watch: (more) => say({ type: 'threads', threads: more }),
+        async stop() {
+          over?.abort();
+          worker.off('message', onGone);
+          const ended = heard('ended');
+          say({ type: 'end' });
+          const { error } = await ended;
+          if (error !== undefined) throw new KitError(error, { code: 'HISTORY_NOT_WRITTEN' });
+        },
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      over?.abort();
+      await worker.terminate();
+    },
+  };
+}
+
+/** Next message of that type, within a bound. */
+async function heardFrom<T extends FromWatch['type']>(
+  worker: Worker,
+  type: T,
+): Promise<Extract<FromWatch, { type: T }>> {
+  const { promise, resolve, reject } = Promise.withResolvers<Extract<FromWatch, { type: T }>>();
+  const listener = (message: FromWatch) => {
+    if (message.type === type) resolve(message as Extract<FromWatch, { type: T }>);
+  };
+  const failed = (error: unknown) => reject(error instanceof Error ? error : new Error('its thread ended'));
+  worker.on('message', listener);
+  worker.once('error', failed);
+  worker.once('exit', failed);
+  try {
+    return await within(`the watch of the machine to have ${type}`, promise, { boundMs: ANSWER_BOUND_MS });
+  } finally {
+    worker.off('message', listener);
+    worker.off('error', failed);
+    worker.off('exit', failed);
+  }
+}
+
+/** Main thread of each visible server process: the thread that runs commands. */
+function threadsOf(nodes: readonly NodeStatus[]): WatchedThreads {
+  return Object.fromEntries(
+    nodes.flatMap(({ id, pid }) =>
+      pid !== undefined && isServer(pid) ? [[id, `/proc/${pid}/schedstat`]] : [],
+    ),
+  );
+}
+
+function isServer(pid: number): boolean {
+  const path = `/proc/${pid}/comm`;
+  return pid > 0 && existsSync(path) && SERVERS.test(readFileSync(path, 'latin1'));
+}
+
+/** New process of a node; undefined when there is none within the bound. */
+async function returned(
+  environment: Environment,
+  node: string,
+  signal: AbortSignal,
+): Promise<WatchedThreads | undefined> {
+  try {
+    return await until(
+      `${node} to run again`,
+      async () => {
+        const found = threadsOf((await environment.status()).filter(({ id }) => id === node));
+        return Object.keys(found).length > 0 && found;
+      },
+      { boundMs: RETURN_BOUND_MS, everyMs: LOOK_EVERY_MS, signal },
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+/** Current master and its login. */
+async function controlOf(
+  environment: Environment,
+  nodes: readonly NodeStatus[],
+): Promise<{ readonly control: ControlTarget | undefined; readonly node: string | undefined }> {
+  const node = await masterOf(environment).catch(() => undefined);
+  const address = nodes.find(({ id }) => id === node)?.address;
+  if (address === undefined) return { control: undefined, node: undefined };
+  const { app, tls, shared } = environment.endpoints;
+  const password = app.password.reveal();
+  const key = tls?.key?.reveal();
+  return {
+    node,
+    control: {
+      address,
+      ...(password !== '' && { login: { username: app.username, password } }),
+      ...(tls !== undefined && {
+        tls: {
+          ca: tls.ca,
+          ...(tls.cert !== undefined && { cert: tls.cert }),
+          ...(key !== undefined && { key }),
+        },
+      }),
+      everyMs: shared === true ? SHARED_CONTROL_EVERY_MS : CONTROL_EVERY_MS,
+    },
+  };
+}
+
+async function masterOf(environment: Environment): Promise<string | undefined> {
+  const shards = await environment.cluster?.shards();
+  return shards === undefined ? environment.masterId() : shards[0]?.master;
+}

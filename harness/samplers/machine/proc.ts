@@ -1,0 +1,55 @@
+/** Texts of Linux's /proc as numbers: CPU time, runnable threads, pressure, and how long a thread waited for a CPU. Pure. */
+
+/** Linux counts CPU time in hundredths of a second (USER_HZ), whatever the kernel's own tick is. */
+const MS_PER_TICK = 10;
+
+export interface CpuTimes {
+  /** CPU time of all cores since boot, in ms, by who had it. */
+  readonly busyMs: number;
+  readonly idleMs: number;
+  /** Time in which a virtual CPU was ready and the hypervisor ran something else. */
+  readonly stealMs: number;
+  /** Threads that run or wait for a CPU at this moment. */
+  readonly runnable: number;
+}
+
+/** `/proc/stat`; undefined where it does not have the fields. */
+export function parseStat(text: string): CpuTimes | undefined {
+  const cpu = /^cpu +(.+)$/m.exec(text)?.[1]?.trim().split(/\s+/).map(Number);
+  const runnable = Number(/^procs_running (\d+)$/m.exec(text)?.[1]);
+  if (cpu === undefined || cpu.length < 8 || cpu.some(Number.isNaN) || Number.isNaN(runnable))
+    return undefined;
+  // guest and guest_nice are part of user and nice.
+  const [user = 0, nice = 0, system = 0, idle = 0, ioWait = 0, irq = 0, softIrq = 0, steal = 0] = cpu;
+  return {
+    busyMs: (user + nice + system + irq + softIrq) * MS_PER_TICK,
+    idleMs: (idle + ioWait) * MS_PER_TICK,
+    stealMs: steal * MS_PER_TICK,
+    runnable,
+  };
+}
+
+/** `/proc/pressure/cpu`: time in ms since boot in which some thread waited for a CPU; undefined where it does not say. */
+export function parsePressure(text: string): number | undefined {
+  const us = Number(/^some .*total=(\d+)$/m.exec(text)?.[1]);
+  return Number.isNaN(us) ? undefined : us / 1_000;
+}
+
+/** `/proc/loadavg`: the average of the last minute. */
+export function parseLoad(text: string): number | undefined {
+  const load = Number(text.split(' ')[0]);
+  return text === '' || Number.isNaN(load) ? undefined : load;
+}
+
+/** A thread's time on a CPU and its wait for one, in ms since it began. */
+export interface Scheduling {
+  readonly ranMs: number;
+  readonly waitedMs: number;
+}
+
+/** `/proc/<pid>/schedstat`; undefined where the kernel does not count (all zero) or the text is another one. */
+export function parseSchedstat(text: string): Scheduling | undefined {
+  const [ran, waited, slices] = text.trim().split(/\s+/).map(Number);
+  if (ran === undefined || waited === undefined || !(ran >= 0) || !(waited >= 0)) return undefined;
+  return ran === 0 && waited === 0 && slices === 0 ? undefined : { ranMs: ran / 1e6, waitedMs: waited / 1e6 };
+}

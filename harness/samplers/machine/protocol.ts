@@ -1,0 +1,27 @@
+/** Messages between the run and the thread that samples the machine. Plain data only. */
+import type { ControlTarget } from './control.ts';
+
+/** Paths of `schedstat` files by name of the thread: `redis-1`, `client-kit`. */
+export type WatchedThreads = Readonly<Record<string, string>>;
+
+export interface WatchRequest {
+  readonly historyPath: string;
+  readonly originNs: bigint;
+  /** Undefined: no master. */
+  readonly control: ControlTarget | undefined;
+  /** Thread of the control's server, by its name in `threads`. */
+  readonly controlThread: string | undefined;
+  readonly threads: WatchedThreads;
+}
+
+export type ToWatch =
+  | { readonly type: 'begin'; readonly request: WatchRequest }
+  /** Adds threads, or replaces them by name. */
+  | { readonly type: 'threads'; readonly threads: WatchedThreads }
+  | { readonly type: 'end' };
+
+export type FromWatch =
+  | { readonly type: 'begun' }
+  /** The process of a watched thread is gone. */
+  | { readonly type: 'gone'; readonly name: string }
+  | { readonly type: 'ended'; readonly error?: string };

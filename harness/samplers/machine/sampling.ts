@@ -1,0 +1,268 @@
+/**
+ * Samples the machine during one trial, in a thread without other work: timer lateness, the round trip of a bare PING and the part of it
+ * spent waiting for a CPU, use of the CPUs, and the time that each watched thread waited for a CPU.
+ *
+ *   tick (every 10 ms) ─▶ lateness, and a PING every `everyMs` ─▶ window (every 100 ms) ─▶ one line of the history
+ *
+ * The samples are independent of every client and result. Data that the system does not provide (not Linux, process not visible) is
+ * absent and listed in `facts`.
+ */
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { type Clock, openClock } from '../../clock.ts';
+import { openRecorder, type Recorder } from '../../recorder.ts';
+import { type Control, openControl } from './control.ts';
+import {
+  type CpuTimes,
+  parseLoad,
+  parsePressure,
+  parseSchedstat,
+  parseStat,
+  type Scheduling,
+} from './proc.ts';
+import type { WatchedThreads, WatchRequest } from './protocol.ts';
+
+export const TICK_US = 10_000;
+const WINDOW_US = 100_000;
+/** The run queue is a snapshot of one moment, so a window has several. */
+const STAT_EVERY_TICKS = 5;
+const LOAD_EVERY_WINDOWS = 10;
+const OWN_THREAD = '/proc/thread-self/schedstat';
+
+/** Sums since the last window. */
+interface Window {
+  beganUs: number;
+  timers: number[];
+  control: number[];
+  controlMachine: number[];
+  runnable: number[];
+}
+
+/** A PING in flight: due times, and the waits of both ends when it was sent. */
+interface Asked {
+  readonly dueUs: number[];
+  readonly sentUs: number;
+  readonly ownMs: number;
+  readonly serverMs: number;
+}
+
+export class MachineSampling {
+  readonly #request: WatchRequest;
+  readonly #clock: Clock;
+  readonly #recorder: Recorder;
+  readonly #control: Control | undefined;
+  readonly #onGone: (name: string) => void;
+  readonly #threads = new Map<string, string>();
+  readonly #scheduling = new Map<string, Scheduling>();
+  readonly #everyTicks: number;
+  #timer: NodeJS.Timeout | undefined;
+  #dueUs: number;
+  #ticks = 0;
+  #windows = 0;
+  #window: Window;
+  #asked: Asked | undefined;
+  #cpu: CpuTimes | undefined;
+  #ownCpu = process.cpuUsage();
+  #pressureMs: number | undefined;
+  #failure: Error | undefined;
+
+  /** @param onGone told once when the process of a watched thread is gone */
+  constructor(request: WatchRequest, onGone: (name: string) => void) {
+    this.#request = request;
+    this.#onGone = onGone;
+    this.#clock = openClock(request.originNs);
+    this.#recorder = openRecorder(request.historyPath, (error) => {
+      this.#failure = error;
+    });
+    this.#control = request.control && openControl(request.control);
+    this.#everyTicks = Math.max(1, Math.round(((request.control?.everyMs ?? 0) * 1_000) / TICK_US));
+    this.watch(request.threads);
+    this.#dueUs = this.#clock.nowUs() + TICK_US;
+    this.#window = this.#emptyWindow();
+    this.#cpu = stat();
+    this.#pressureMs = pressure();
+    this.#recordFacts();
+    this.#schedule();
+  }
+
+  /** Adds threads, or replaces them by name. */
+  watch(threads: WatchedThreads): void {
+    for (const [name, path] of Object.entries(threads)) {
+      this.#threads.set(name, path);
+      this.#scheduling.delete(name);
+      const now = scheduling(path);
+      if (now !== undefined) this.#scheduling.set(name, now);
+    }
+  }
+
+  /** Writes the last window. @throws Error when a line could not be written */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#flush(this.#clock.nowUs());
+    this.#control?.close();
+    await this.#recorder.close();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #schedule(): void {
+    const waitMs = Math.max(0, (this.#dueUs - this.#clock.nowUs()) / 1_000);
+    this.#timer = setTimeout(() => this.#tick(), waitMs);
+  }
+
+  #tick(): void {
+    const nowUs = this.#clock.nowUs();
+    // After a stall every missed tick is a sample, so that a share of the samples is a share of the time.
+    while (this.#dueUs <= nowUs) {
+      this.#window.timers.push((nowUs - this.#dueUs) / 1_000);
+      if (this.#ticks % this.#everyTicks === 0) this.#ask(this.#dueUs);
+      this.#ticks++;
+      this.#dueUs += TICK_US;
+    }
+    if (this.#ticks % STAT_EVERY_TICKS === 0) {
+      const seen = stat();
+      // Without this thread.
+      if (seen !== undefined) this.#window.runnable.push(Math.max(0, seen.runnable - 1));
+    }
+    if (nowUs - this.#window.beganUs >= WINDOW_US) this.#flush(nowUs);
+    this.#schedule();
+  }
+
+  #ask(dueUs: number): void {
+    if (this.#control === undefined) return;
+    if (this.#asked !== undefined && !this.#control.isIdle) {
+      this.#asked.dueUs.push(dueUs);
+      return;
+    }
+    // Not connected: no sample.
+    this.#asked = undefined;
+    if (!this.#control.isIdle) return;
+    const ownMs = scheduling(OWN_THREAD)?.waitedMs ?? 0;
+    this.#asked = { dueUs: [dueUs], sentUs: this.#clock.nowUs(), ownMs, serverMs: this.#serverMs() };
+    this.#control.ask(() => this.#answered());
+  }
+
+  #answered(): void {
+    const asked = this.#asked;
+    const nowUs = this.#clock.nowUs();
+    if (asked === undefined) return;
+    this.#asked = undefined;
+    const ownMs = Math.max(0, (scheduling(OWN_THREAD)?.waitedMs ?? 0) - asked.ownMs);
+    const serverMs = Math.max(0, this.#serverMs() - asked.serverMs);
+    for (const dueUs of asked.dueUs) {
+      const tookMs = (nowUs - dueUs) / 1_000;
+      const lateMs = Math.max(0, (asked.sentUs - dueUs) / 1_000);
+      this.#window.control.push(tookMs);
+      this.#window.controlMachine.push(Math.min(tookMs, lateMs + ownMs + serverMs));
+    }
+  }
+
+  #serverMs(): number {
+    const path = this.#threads.get(this.#request.controlThread ?? '');
+    return (path === undefined ? undefined : scheduling(path)?.waitedMs) ?? 0;
+  }
+
+  #flush(nowUs: number): void {
+    const { timers, control, controlMachine, runnable } = this.#window;
+    const { waits, ranMs } = this.#waits();
+    const load = this.#windows++ % LOAD_EVERY_WINDOWS === 0 ? parseLoad(read('/proc/loadavg')) : undefined;
+    this.#recorder.record({
+      type: 'observe',
+      from: 'machine',
+      name: 'window',
+      atUs: nowUs,
+      data: {
+        fromUs: this.#window.beganUs,
+        timersMs: list(timers),
+        controlMs: list(control),
+        controlMachineMs: list(controlMachine),
+        ...(runnable.length > 0 && { runnable: round(mean(runnable)) }),
+        ...this.#cpuSince(ranMs),
+        ...(load !== undefined && { load }),
+        waitsMs: waits.map(([name, ms]) => `${name}=${round(ms)}`).join(' '),
+      },
+    });
+    this.#window = this.#emptyWindow(nowUs);
+  }
+
+  /** Time that each thread waited for a CPU since the last window, and CPU time of the threads of other processes. */
+  #waits(): { readonly waits: readonly (readonly [string, number])[]; readonly ranMs: number } {
+    const waits: (readonly [string, number])[] = [];
+    let ranMs = 0;
+    for (const [name, path] of this.#threads) {
+      const before = this.#scheduling.get(name);
+      const now = scheduling(path);
+      if (now === undefined) {
+        if (before !== undefined) this.#onGone(name);
+        this.#scheduling.delete(name);
+        continue;
+      }
+      this.#scheduling.set(name, now);
+      if (before === undefined) continue;
+      waits.push([name, Math.max(0, now.waitedMs - before.waitedMs)]);
+      if (!path.startsWith('/proc/self/')) ranMs += Math.max(0, now.ranMs - before.ranMs);
+    }
+    return { waits, ranMs };
+  }
+
+  /** Use of the CPUs since the last window; empty where the system does not provide it. */
+  #cpuSince(ranMs: number): Readonly<Record<string, number>> {
+    const [before, now] = [this.#cpu, stat()];
+    const used = process.cpuUsage(this.#ownCpu);
+    this.#cpu = now;
+    this.#ownCpu = process.cpuUsage();
+    const [pressureBefore, pressureNow] = [this.#pressureMs, pressure()];
+    this.#pressureMs = pressureNow;
+    return {
+      ...(before !== undefined &&
+        now !== undefined && {
+          busyMs: round(Math.max(0, now.busyMs - before.busyMs)),
+          idleMs: round(Math.max(0, now.idleMs - before.idleMs)),
+          stealMs: round(Math.max(0, now.stealMs - before.stealMs)),
+        }),
+      ownMs: round((used.user + used.system) / 1_000 + ranMs),
+      ...(pressureBefore !== undefined &&
+        pressureNow !== undefined && { pressureMs: round(Math.max(0, pressureNow - pressureBefore)) }),
+    };
+  }
+
+  #recordFacts(): void {
+    const unsampled = [
+      ...(this.#cpu === undefined ? ['CPU steal and run queue (no /proc/stat)'] : []),
+      ...(this.#pressureMs === undefined ? ['CPU pressure (no /proc/pressure/cpu)'] : []),
+      ...(scheduling(OWN_THREAD) === undefined ? ['scheduling delay of any process (no schedstat)'] : []),
+      ...(this.#control === undefined ? ['a bare round trip (no master at the start)'] : []),
+    ];
+    const data = { cores: availableParallelism(), unsampled: unsampled.join('; ') };
+    const atUs = this.#clock.nowUs();
+    this.#recorder.record({ type: 'observe', from: 'machine', name: 'facts', atUs, data });
+  }
+
+  #emptyWindow(beganUs = this.#clock.nowUs()): Window {
+    return { beganUs, timers: [], control: [], controlMachine: [], runnable: [] };
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+const stat = (): CpuTimes | undefined => parseStat(read('/proc/stat'));
+const pressure = (): number | undefined => parsePressure(read('/proc/pressure/cpu'));
+const scheduling = (path: string): Scheduling | undefined => parseSchedstat(read(path));
+
+function list(values: readonly number[]): string {
+  return values.map(round).join(' ');
+}
+
+/** Two digits after the point: 10 us, finer than anything that is judged. */
+function round(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

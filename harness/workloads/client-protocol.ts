@@ -1,0 +1,49 @@
+/**
+ * Messages between a generator and the thread of its client. Plain data only. Times are on the run's clock and taken in the client's
+ * thread: an answer has the time at which the client resolved it.
+ */
+import type { OperationKind } from '../history.ts';
+import type { Adapter, Answer, ClientSpec, Encoding, Failure } from './adapter.ts';
+
+export interface ClientSetup {
+  readonly spec: ClientSpec;
+  readonly originNs: bigint;
+}
+
+/** Operations of an adapter that take data alone and resolve with an answer. */
+export type Call = 'set' | 'get' | 'incr' | 'append' | 'getMany' | 'setMany';
+
+export type ToClient =
+  | { readonly type: 'ready'; readonly id: number }
+  | {
+      readonly type: 'call';
+      readonly id: number;
+      readonly kind: OperationKind;
+      readonly call: Call;
+      readonly args: Parameters<Adapter[Call]>;
+    }
+  | { readonly type: 'compute'; readonly id: number; readonly key: string }
+  /** Result of that `compute`'s loader, which runs in the generator's thread. */
+  | { readonly type: 'loaded'; readonly id: number; readonly value: string }
+  | { readonly type: 'load-failed'; readonly id: number; readonly message: string }
+  | { readonly type: 'close'; readonly id: number };
+
+export type FromClient =
+  /** The client is created, not necessarily connected. `thread`: path of its `schedstat`; undefined where the system has none. */
+  | {
+      readonly type: 'opened';
+      readonly durable: boolean;
+      readonly encoding: Encoding;
+      /** Prefix of every physical key. */
+      readonly prefix: string;
+      readonly thread: string | undefined;
+    }
+  | { readonly type: 'answer'; readonly id: number; readonly answer: Answer & { readonly atUs: number } }
+  | { readonly type: 'failure'; readonly id: number; readonly failure: Failure & { readonly atUs: number } }
+  | { readonly type: 'load'; readonly id: number }
+  | {
+      readonly type: 'event';
+      readonly name: string;
+      readonly atUs: number;
+      readonly data: Readonly<Record<string, string | number | boolean | null>>;
+    };

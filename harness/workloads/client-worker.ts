@@ -1,0 +1,90 @@
+/**
+ * Entry of a client's thread, which runs the client under test alone. Its use of the event loop (TLS, parsing, garbage collection) delays
+ * its own answers and not the schedule of the generator.
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { parentPort, workerData } from 'node:worker_threads';
+import { openClock } from '../clock.ts';
+import type { Adapter, ClientEventSink, ClientSpec } from './adapter.ts';
+import type { ClientSetup, FromClient, ToClient } from './client-protocol.ts';
+import { ioredisAdapter } from './ioredis.ts';
+import { kitAdapter } from './kit.ts';
+import { ownThread } from './own-thread.ts';
+import { tagsOf } from './values.ts';
+
+const ADAPTERS: Readonly<
+  Record<ClientSpec['client'], (spec: ClientSpec, onEvent: ClientEventSink) => Adapter>
+> = { kit: kitAdapter, ioredis: ioredisAdapter };
+
+const LOOP_DELAY_EVERY_MS = 1_000;
+const PROBE_KEY = 'x';
+
+if (parentPort !== null) serveClient(workerData as ClientSetup, parentPort);
+
+function serveClient({ spec, originNs }: ClientSetup, port: NonNullable<typeof parentPort>): void {
+  const clock = openClock(originNs);
+  const say = (message: FromClient) => port.postMessage(message);
+  const observe: ClientEventSink = (name, data) => say({ type: 'event', name, atUs: clock.nowUs(), data });
+  const adapter = ADAPTERS[spec.client](spec, observe);
+  const loads = new Map<number, PromiseWithResolvers<string>>();
+  const stopWatching = watchLoop(observe);
+
+  const load = (id: number): Promise<string> => {
+    const loading = Promise.withResolvers<string>();
+    loads.set(id, loading);
+    say({ type: 'load', id });
+    return loading.promise;
+  };
+  const act = async (message: Exclude<ToClient, { type: 'loaded' | 'load-failed' }>) => {
+    if (message.type === 'ready') await adapter.ready();
+    else if (message.type === 'call') {
+      const call = adapter[message.call] as (...args: readonly unknown[]) => ReturnType<Adapter['get']>;
+      return call(...message.args);
+    } else if (message.type === 'compute') return adapter.getOrCompute(message.key, () => load(message.id));
+    else {
+      stopWatching();
+      await adapter.close();
+    }
+    return { source: 'redis' } as const;
+  };
+
+  port.on('message', (message: ToClient) => {
+    const { id } = message;
+    if (message.type === 'loaded') loads.get(id)?.resolve(message.value);
+    else if (message.type === 'load-failed') loads.get(id)?.reject(new Error(message.message));
+    else {
+      const kind =
+        message.type === 'call' ? message.kind : message.type === 'compute' ? 'getOrCompute' : 'ping';
+      act(message).then(
+        // Payloads are not copied: the generator's thread uses their tags alone.
+        (answer) =>
+          say({ type: 'answer', id, answer: { ...answer, atUs: clock.nowUs(), ...tagsOf(answer) } }),
+        (error: unknown) =>
+          say({ type: 'failure', id, failure: { ...adapter.failure(kind, error), atUs: clock.nowUs() } }),
+      );
+      return;
+    }
+    loads.delete(id);
+  });
+  say({
+    type: 'opened',
+    durable: adapter.durable,
+    encoding: adapter.encoding,
+    prefix: adapter.physicalKey(PROBE_KEY).slice(0, -PROBE_KEY.length),
+    thread: ownThread(),
+  });
+}
+
+/** Reports the delay of this thread's event loop once per second; returns a function that ends it. */
+function watchLoop(observe: ClientEventSink): () => void {
+  const loop = monitorEventLoopDelay({ resolution: 10 });
+  loop.enable();
+  const timer = setInterval(() => {
+    observe('loop-delay', { p99Ms: loop.percentile(99) / 1e6, maxMs: loop.max / 1e6 });
+    loop.reset();
+  }, LOOP_DELAY_EVERY_MS);
+  return () => {
+    clearInterval(timer);
+    loop.disable();
+  };
+}

@@ -1,0 +1,11 @@
+import { readlinkSync } from 'node:fs';
+
+/** Path of the calling thread's `schedstat` for other threads of this process; undefined where the system has none (not Linux). */
+export function ownThread(): string | undefined {
+  try {
+    const [, task, tid] = readlinkSync('/proc/thread-self').split('/');
+    return task === 'task' && tid !== undefined ? `/proc/self/task/${tid}/schedstat` : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,145 @@
+/** The watch of the machine on a real Redis: what a busy machine does to its samples, and what a slow server does not. */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadEnvironment } from '../../../config/load.ts';
+import { machine as checker } from '../../../harness/checkers/machine.ts';
+import { openClock } from '../../../harness/clock.ts';
+import type { ObservationEvent } from '../../../harness/history.ts';
+import { parseHistory } from '../../../harness/parse-history.ts';
+import { type MachineWatch, openMachineWatch } from '../../../harness/samplers/machine/index.ts';
+import {
+  parseLoad,
+  parsePressure,
+  parseSchedstat,
+  parseStat,
+} from '../../../harness/samplers/machine/proc.ts';
+import type { Environment } from '../../../infra/environment.ts';
+import { localSubstrate } from '../../../infra/local/substrate.ts';
+import { planTopology } from '../../../infra/topology.ts';
+import { until } from '../../support/redis.ts';
+
+describe('texts of /proc', () => {
+  it('reads who had the CPUs and how many threads want one', () => {
+    const text =
+      'cpu  1069052 4477 333455 222289 2186 0 10894 849 0 0\ncpu0 534354 2175 163810 115222 694 0 4794 434 0 0\nctxt 78268070\nprocs_running 10\nprocs_blocked 0\n';
+    expect(parseStat(text)).toEqual({
+      busyMs: 14_178_780,
+      idleMs: 2_244_750,
+      stealMs: 8_490,
+      runnable: 10,
+    });
+    expect(parseStat('cpu  1 2 3\nprocs_running 1\n')).toBeUndefined();
+    expect(parseStat('cpu  1 2 3 4 5 6 7 8 9 10\n')).toBeUndefined();
+    expect(parseStat('')).toBeUndefined();
+  });
+
+  it('reads pressure, load and the scheduling of a thread, and takes nothing for 0', () => {
+    const pressure = 'some avg10=81.13 avg60=83.05 avg300=78.66 total=5905988614\nfull avg10=0.00 total=0\n';
+    expect(parsePressure(pressure)).toBe(5_905_988.614);
+    expect(parsePressure('')).toBeUndefined();
+    expect(parseLoad('8.83 8.65 8.95 9/293 639')).toBe(8.83);
+    expect(parseLoad('')).toBeUndefined();
+    expect(parseSchedstat('92638000 2078511000 2\n')).toEqual({ ranMs: 92.638, waitedMs: 2078.511 });
+    expect(parseSchedstat('0 0 0\n')).toBeUndefined();
+    expect(parseSchedstat('')).toBeUndefined();
+  });
+});
+
+// Needs /proc of a running kernel.
+describe.skipIf(process.platform !== 'linux')('a watched trial', () => {
+  const clock = openClock();
+  let dir: string;
+  let environment: Environment;
+  let watch: MachineWatch;
+  let trials = 0;
+  beforeAll(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'machine-'));
+    const topology = planTopology(loadEnvironment('single'));
+    const substrate = localSubstrate({ stateDir: join(dir, 'state') });
+    environment = await substrate.apply(topology, { ephemeral: true });
+    watch = openMachineWatch();
+  });
+  afterAll(async () => {
+    await watch?.[Symbol.asyncDispose]();
+    await environment?.[Symbol.asyncDispose]();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  async function watched(during: (windows: () => readonly ObservationEvent[]) => Promise<void>) {
+    const path = join(dir, `machine-${++trials}.jsonl`);
+    const text = () => (existsSync(path) ? readFileSync(path, 'utf8') : '');
+    const history = () => parseHistory([{ path, text: text() }]).history;
+    const windows = () => history().observations.filter(({ name }) => name === 'window');
+    const trial = await watch.begin(environment, clock, path);
+    await during(windows).finally(() => trial.stop());
+    const finding = checker.check(history(), {
+      client: 'kit',
+      drill: 'd',
+      environment: loadEnvironment('single'),
+    });
+    const figure = (name: string) => {
+      const found = finding.figures[name];
+      return found?.kind === 'value' ? found.value : undefined;
+    };
+    return { finding, figure, windows: windows() };
+  }
+
+  const seconds = (windows: () => readonly ObservationEvent[], count: number) =>
+    until('the windows of some seconds', async () => windows().length >= count * 9, 20_000);
+
+  it('samples timers, a bare round trip, CPU time and the server’s waits', async () => {
+    const { finding, figure, windows } = await watched((seen) => seconds(seen, 1));
+    expect(finding).toMatchObject({ validity: 'valid', reasons: [] });
+    expect(figure('timerP99Ms')).toBeGreaterThan(0);
+    expect(figure('controlP50Ms')).toBeGreaterThan(0);
+    expect(figure('controlMachineP99Ms')).toBeLessThanOrEqual(figure('controlP99Ms') as number);
+    for (const name of ['stealRatio', 'busyRatio', 'othersRatio', 'runnablePerCore', 'waitServerMaxMs']) {
+      expect(figure(name), name).toBeGreaterThanOrEqual(0);
+    }
+    expect(figure('busyRatio')).toBeLessThanOrEqual(1);
+    expect(windows.at(-1)?.data?.waitsMs).toMatch(/^main=\S+ redis-1=\S+$/);
+  });
+
+  it('shows busy loops of others as runnable threads and CPU time of others', async () => {
+    const loops = Array.from({ length: 2 * availableParallelism() }, () =>
+      spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' }),
+    );
+    try {
+      const { figure } = await watched((seen) => seconds(seen, 2));
+      expect(figure('runnablePerCore')).toBeGreaterThan(1.5);
+      expect(figure('othersRatio')).toBeGreaterThan(0.5);
+    } finally {
+      for (const loop of loops) loop.kill('SIGKILL');
+    }
+  });
+
+  it('takes a server that does not answer for slow, and not for a busy machine', async () => {
+    const redis = await environment.admin('redis-1');
+    const { windows } = await watched(async (seen) => {
+      await seconds(seen, 1);
+      await redis.call('CLIENT', 'PAUSE', '400', 'ALL');
+      await seconds(seen, 2);
+    });
+    const pairs = windows.flatMap(({ data }) => {
+      const [took, added] = [data?.controlMs, data?.controlMachineMs].map((text) => String(text).split(' '));
+      return (took ?? []).map((ms, i) => [Number(ms), Number(added?.[i])] as const);
+    });
+    const [slowest] = pairs.toSorted(([a], [b]) => b - a);
+    expect(slowest?.[0]).toBeGreaterThan(300);
+    expect(slowest?.[1]).toBeLessThan(150);
+  });
+
+  it('watches the new process of a node that was killed and started again', async () => {
+    const has = (window: ObservationEvent | undefined) => String(window?.data?.waitsMs).includes('redis-1=');
+    await watched(async (seen) => {
+      await until('redis-1 to be watched', async () => has(seen().at(-1)), 10_000);
+      await environment.capabilities.kill?.('redis-1');
+      await until('redis-1 not to be watched', async () => !has(seen().at(-1)), 10_000);
+      await environment.capabilities.start?.('redis-1');
+      await until('redis-1 to be watched again', async () => has(seen().at(-1)), 10_000);
+    });
+  });
+});

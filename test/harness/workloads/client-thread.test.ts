@@ -1,0 +1,118 @@
+/** A client in its own thread, against a real Redis: its answers, its failures, its end, and a generator that it does not hold up. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { loadEnvironment } from '../../../config/load.ts';
+import { openClock } from '../../../harness/clock.ts';
+import { type ClientName, clientSpec } from '../../../harness/workloads/adapter.ts';
+import { type ClientThread, openClientThread } from '../../../harness/workloads/client-thread.ts';
+import { padded } from '../../../harness/workloads/values.ts';
+import type { Environment } from '../../../infra/environment.ts';
+import { localSubstrate } from '../../../infra/local/substrate.ts';
+import { planTopology } from '../../../infra/topology.ts';
+
+let dir: string;
+let environment: Environment;
+const open = new Set<ClientThread>();
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'client-thread-'));
+  const topology = planTopology(loadEnvironment('single'));
+  environment = await localSubstrate({ stateDir: join(dir, 'state') }).apply(topology, { ephemeral: true });
+});
+afterAll(async () => {
+  await Promise.allSettled([...open].map((thread) => thread.close()));
+  await environment?.[Symbol.asyncDispose]();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+function started(client: ClientName) {
+  const clock = openClock();
+  const events: { readonly name: string; readonly atUs: number }[] = [];
+  const failures: Error[] = [];
+  const thread = openClientThread({
+    spec: clientSpec(client, environment.endpoints, environment.topology.environment.client),
+    originNs: clock.originNs,
+    onEvent: (event) => events.push(event),
+    onFailure: (error) => failures.push(error),
+  });
+  open.add(thread);
+  return { thread, clock, events, failures };
+}
+
+it.each(['kit', 'ioredis'] as const)(
+  'answers as %s does, with the time at which the client did',
+  async (client) => {
+    const { thread, clock, failures } = started(client);
+    await thread.ready();
+    expect(thread.physicalKey('a')).toBe(`${environment.topology.environment.client.namespace}:a`);
+    expect([thread.durable, thread.encoding]).toEqual(client === 'kit' ? [true, 'envelope'] : [false, 'raw']);
+    const key = `answers:${client}`;
+    const askedUs = clock.nowUs();
+    expect(await thread.set(key, padded('v1', 500), 'async')).toMatchObject({ source: 'redis' });
+    const answer = await thread.get(key);
+    expect(answer).toMatchObject({ source: 'redis', value: 'v1' });
+    expect(answer.atUs).toBeGreaterThan(askedUs);
+    expect(answer.atUs).toBeLessThanOrEqual(clock.nowUs());
+    expect(await thread.getMany([key, 'absent'])).toMatchObject({ value: '1', values: ['v1', null] });
+    expect(await thread.getOrCompute(`${key}:computed`, async () => 'loaded')).toMatchObject({
+      value: 'loaded',
+    });
+    await thread.close();
+    expect(failures).toEqual([]);
+  },
+);
+
+it('says how an operation failed as the client says it, a loader’s error included', async () => {
+  const { thread } = started('kit');
+  await thread.ready();
+  const refused = await thread.incr('~reserved').catch((error: unknown) => thread.failure('incr', error));
+  expect(refused).toMatchObject({ type: 'fail', code: 'CONFIGURATION', atUs: expect.any(Number) });
+  const broken = await thread
+    .getOrCompute('broken', () => Promise.reject(new Error('the loader is broken')))
+    .catch((error: unknown) => thread.failure('getOrCompute', error));
+  expect(broken).toMatchObject({ message: expect.stringContaining('the loader is broken') });
+  await thread.close();
+});
+
+it('tells of the client’s events, and where its thread is seen', async () => {
+  const { thread, events } = started('ioredis');
+  await thread.ready();
+  expect(events.map(({ name }) => name)).toContain('ready');
+  const { thread: path } = thread;
+  if (process.platform === 'linux') expect(readFileSync(path as string, 'utf8')).toMatch(/^\d+ \d+ \d+$/m);
+  else expect(path).toBeUndefined();
+  await thread.close();
+});
+
+// CPU time and not elapsed time: it is the same on a busy machine.
+it.skipIf(process.platform !== 'linux')('leaves the work of the client to the client’s thread', async () => {
+  const { thread } = started('kit');
+  await thread.ready();
+  const keys = Array.from({ length: 100 }, (_, n) => `large:${n}`);
+  await thread.setMany(new Map(keys.map((key) => [key, padded(key, 16_384)])));
+  const ranMs = (path: string) => Number(readFileSync(path, 'utf8').split(' ')[0]) / 1e6;
+  const client = thread.thread as string;
+  const own = '/proc/thread-self/schedstat';
+  const before = [ranMs(client), ranMs(own)] as const;
+  for (let i = 0; i < 30; i++) expect(await thread.getMany(keys)).toMatchObject({ values: keys });
+  const [clientMs, ownMs] = [ranMs(client) - before[0], ranMs(own) - before[1]];
+  expect(clientMs).toBeGreaterThan(3 * ownMs);
+  await thread.close();
+});
+
+it('fails its generator when the client’s thread ends by itself', async () => {
+  const clock = openClock();
+  const spec = clientSpec('kit', environment.endpoints, environment.topology.environment.client);
+  const failures: Error[] = [];
+  const thread = openClientThread({
+    // No client has settings like these: it throws before it is open.
+    spec: { ...spec, settings: { ...spec.settings, namespace: '' } },
+    originNs: clock.originNs,
+    onEvent: () => undefined,
+    onFailure: (error) => failures.push(error),
+  });
+  open.add(thread);
+  await expect(thread.ready()).rejects.toThrow();
+  await expect.poll(() => failures.length).toBeGreaterThan(0);
+});
