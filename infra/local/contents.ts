@@ -30,17 +30,18 @@ export async function contentOf(
   bytes: number,
   signal?: AbortSignal,
 ): Promise<Content | undefined> {
-  if (freeBytes(tmpdir()) < bytes + REQUIRED_FREE_BYTES) return undefined;
-  // The path of a socket has 107 characters at most: not below the state directory.
-  const dir = mkdtempSync(join(tmpdir(), 'kit-compare-'));
+  let dir: string | undefined;
   try {
+    if (freeBytes(tmpdir()) < bytes + REQUIRED_FREE_BYTES) return undefined;
+    // The path of a socket has 107 characters at most: not below the state directory.
+    dir = mkdtempSync(join(tmpdir(), 'kit-compare-'));
     cpSync(nodeFiles(site, nodeId).data, join(dir, 'data'), { recursive: true });
     return await loadedContent(site, dir, names, signal);
   } catch {
     signal?.throwIfAborted();
     return undefined;
   } finally {
-    rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+    if (dir !== undefined) rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 
