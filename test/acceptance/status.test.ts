@@ -89,11 +89,8 @@ describe('kit status', () => {
     } finally {
       process.kill(Number(pid), 'SIGCONT');
     }
-    for (const words of seen) {
-      expect(words).toMatch(
-        /^redis-1 is paused($|, no master: redis-1, which the sentinels name, does not answer|, failover from redis-1 in progress)/,
-      );
-    }
+    // Which sentence comes in which phase is held by test/infra/role-state.test.ts.
+    for (const words of seen) expect(words).not.toMatch(/\d masters/);
     await until(
       'redis-1 to be a replica again',
       async () => {
