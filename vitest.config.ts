@@ -2,15 +2,15 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * Tests run against real Redis processes on a machine that may have two cores: files run in few workers, waits are
- * bounded by conditions and not by this timeout, and nothing is retried.
+ * bounded by conditions and not by this timeout, which only ends a hang; nothing is retried.
  */
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     setupFiles: ['test/support/unhandled-errors.ts'],
     globalSetup: ['test/support/global-setup.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     maxWorkers: 2,
     retry: 0,
     coverage: {

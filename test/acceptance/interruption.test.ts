@@ -124,24 +124,22 @@ describe('SIGKILL while the master is paused', () => {
     await desk.nothingLeft();
   });
 
-  it('of an environment that was up is healed by the next kit up, and by the next run', async () => {
+  it.each([
+    ['kit up', (file: string) => ['up', '--env', file]],
+    ['run', (file: string) => ['drill', 'hit-miss', '--env', file]],
+  ])('of an environment that was up is healed by the next %s', async (_what, next) => {
     const file = desk.environment('kept');
     await desk.kit('up', '--env', file);
-    for (const next of [
-      ['up', '--env', file],
-      ['drill', 'hit-miss', '--env', file],
-    ]) {
-      const running = desk.start(['drill', 'master-hang', '--env', file]);
-      await running.said(/pause redis-/);
-      await until('a stopped process', () => desk.processes().some(({ stopped }) => stopped));
-      running.kill('SIGKILL');
-      await running.ended();
-      const { exitCode, err } = await desk.kit(...next);
-      expect(exitCode, err).toBe(EXIT.GO);
-      expect(err).toMatch(/continued redis-\d/);
-      expect(desk.processes().filter(({ stopped }) => stopped)).toEqual([]);
-      expect((await desk.kit('status', '--env', file)).exitCode).toBe(EXIT.GO);
-    }
+    const running = desk.start(['drill', 'master-hang', '--env', file]);
+    await running.said(/pause redis-/);
+    await until('a stopped process', () => desk.processes().some(({ stopped }) => stopped));
+    running.kill('SIGKILL');
+    await running.ended();
+    const { exitCode, err } = await desk.kit(...next(file));
+    expect(exitCode, err).toBe(EXIT.GO);
+    expect(err).toMatch(/continued redis-\d/);
+    expect(desk.processes().filter(({ stopped }) => stopped)).toEqual([]);
+    expect((await desk.kit('status', '--env', file)).exitCode).toBe(EXIT.GO);
   });
 });
 

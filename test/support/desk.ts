@@ -102,7 +102,7 @@ export class Desk implements AsyncDisposable {
   }
 
   /** Waits until nothing of this desk runs any more and no environment is on its disk. */
-  async nothingLeft(withinMs = 5_000): Promise<void> {
+  async nothingLeft(withinMs = 30_000): Promise<void> {
     const left = () => [
       ...this.processes().map(({ pid, command }) => `${pid} ${command}`),
       ...environmentsOf(this.path),
@@ -160,7 +160,7 @@ export class Running {
   }
 
   /** Waits until its progress says that. */
-  async said(what: RegExp, withinMs = 30_000): Promise<void> {
+  async said(what: RegExp, withinMs = 90_000): Promise<void> {
     await until(
       `kit to say ${what}`,
       () => {

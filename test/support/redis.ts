@@ -18,7 +18,7 @@ export interface Address {
 export async function until(
   awaited: string,
   condition: () => boolean | Promise<boolean>,
-  ms = 10_000,
+  ms = 30_000,
 ): Promise<void> {
   const deadline = Date.now() + ms;
   for (;;) {
