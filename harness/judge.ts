@@ -51,7 +51,7 @@ export function judge(evidence: Evidence): Report {
   const judged = [...trials, ...judgeRunInputs(evidence, inputs.environment, unsound)];
   const criteria = [complete, ...judgeGates(evidence, inputs, judged)];
   const groups = new Map(inputs.gates?.gates.map((gate) => [gate.id, gate.group]));
-  const { trials: _records, ...run } = manifest;
+  const { trials: _records, digests: _digests, ...run } = manifest;
   const failovers = [...(inputs.drills?.values() ?? [])]
     .filter(({ family }) => family === 'failover')
     .map(({ id }) => id);

@@ -19,13 +19,14 @@ export interface Accounting {
 type SealedFile = Seal['files'][number];
 
 /** @param seal undefined: nothing is sealed, and only the manifest's own trials are looked at */
-export function accountFor({ trials }: Manifest, seal: Seal | undefined): Accounting {
+export function accountFor({ trials, digests }: Manifest, seal: Seal | undefined): Accounting {
   const sealed = seal?.files ?? [];
   const named = new Set(trials.flatMap(({ files }) => files));
   const distrusted = distrustedTrials(trials, new Map(sealed.map((file) => [file.path, file])));
   return {
     flaws: [
       ...(seal === undefined ? [] : unsealedFlaws(sealed, trials)),
+      ...(seal === undefined || digests !== undefined ? [] : [NO_DIGESTS]),
       ...unaccountedFlaws(sealed, named),
       ...duplicates(sealed.map(({ path }) => path)).map((path) => `the seal names ${path} twice`),
       ...[...distrusted].map(([record, reason]) => `${nameOf(record)} ${reason}`),
@@ -34,6 +35,9 @@ export function accountFor({ trials }: Manifest, seal: Seal | undefined): Accoun
     distrusted,
   };
 }
+
+const NO_DIGESTS =
+  'the manifest has no digests: another version of the kit recorded the run, or they were taken out';
 
 function nameOf({ drill, trial }: Pick<TrialRecord, 'drill' | 'trial'>): string {
   return `${drill} #${trial}`;

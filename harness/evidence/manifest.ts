@@ -43,6 +43,13 @@ export interface TrialRecord {
  */
 export type RunKind = 'readiness' | 'drill' | 'load' | 'capacity' | 'canary' | 'rehearsal';
 
+export interface Digests {
+  /** Of the manifest as canonical JSON, without this value. */
+  readonly manifest: string;
+  /** By path: every file that is judged. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
 export interface Manifest {
   readonly schema: 'redis-cache-kit/run/1';
   readonly runId: string;
@@ -69,6 +76,8 @@ export interface Manifest {
     readonly cores: number;
     readonly memoryBytes: number;
   };
+  /** Of every file that is judged and of the manifest itself; written when the run is sealed. */
+  readonly digests?: Digests;
   /** Every drill that was asked for, run or not. */
   readonly trials: readonly TrialRecord[];
   /** Set when the run did not come to its end: such a run is never a GO. */
@@ -142,6 +151,7 @@ export const MANIFEST_SHAPE: Shape = {
       },
       maxItems: MAX_TRIALS,
     },
+    digests: { optional: { fields: { manifest: SHA256, files: { mapOf: SHA256 } } } },
     incomplete: { optional: TEXT },
   },
 };

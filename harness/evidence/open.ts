@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import type { KitError } from '../../config/errors.ts';
 import { type Accounting, accountFor } from './accounting.ts';
 import { canonicalJson } from './canonical-json.ts';
+import { changedFiles, isManifestChanged } from './digests.ts';
 import { excerpt } from './excerpt.ts';
 import {
   digestFile,
@@ -26,7 +27,7 @@ import {
 } from './files.ts';
 import { MAX_JSON_BYTES } from './limits.ts';
 import { FILE_PATH, MANIFEST_SHAPE, type Manifest, SEAL_SHAPE, type Seal } from './manifest.ts';
-import { CONFIG, isDerived, MANIFEST, REQUIRED, SEAL } from './run-folder.ts';
+import { CONFIG, isDerived, isJudged, MANIFEST, REQUIRED, SEAL } from './run-folder.ts';
 import { misshapen, picked } from './shape.ts';
 
 export interface Integrity {
@@ -60,7 +61,8 @@ export function openEvidence(dir: string): Evidence {
   if (!existsSync(dir) || !statSync(dir).isDirectory()) {
     throw unreadable(dir, 'no such run folder', undefined, 'give the folder that a run printed at its end');
   }
-  const manifest = parseManifest(join(dir, MANIFEST));
+  const manifestText = textOfManifest(join(dir, MANIFEST));
+  const manifest = parseManifest(join(dir, MANIFEST), manifestText);
   const sealText = isThere(join(dir, SEAL)) ? readText(join(dir, SEAL), MAX_JSON_BYTES) : undefined;
   const seal = parseSeal(join(dir, SEAL), sealText);
   const paths = filesBelow(dir).filter((path) => !isDerived(path));
@@ -78,7 +80,7 @@ export function openEvidence(dir: string): Evidence {
   return {
     manifest,
     seal,
-    integrity: compare({ manifest, seal, sealText, present, digests, config: read(CONFIG) }),
+    integrity: compare({ manifest, manifestText, seal, sealText, present, digests, config: read(CONFIG) }),
     accounting: accountFor(manifest, seal),
     sha256Of: (path) => {
       if (path === SEAL) return sealText === undefined ? undefined : digestText(sealText);
@@ -103,6 +105,7 @@ function digestAsSealed(path: string, file: Seal['files'][number] | undefined): 
 
 interface Found {
   readonly manifest: Manifest;
+  readonly manifestText: string;
   readonly seal: Seal | undefined;
   readonly sealText: string | undefined;
   readonly present: ReadonlySet<string>;
@@ -110,7 +113,7 @@ interface Found {
   readonly config: string | undefined;
 }
 
-function compare({ manifest, seal, sealText, present, digests, config }: Found): Integrity {
+function compare({ manifest, manifestText, seal, sealText, present, digests, config }: Found): Integrity {
   const files = seal?.files ?? [];
   const sealed = new Set(files.map(({ path }) => path));
   const altered = new Set(
@@ -121,6 +124,10 @@ function compare({ manifest, seal, sealText, present, digests, config }: Found):
   // The manifest names the configuration's hash too, so that a folder without a seal still shows a changed one.
   if (config !== undefined && digestText(config) !== manifest.configSha256) altered.add(CONFIG);
   if (isSealAltered(seal, sealText, digests)) altered.add(SEAL);
+  if (isManifestChanged(manifest, manifestText)) altered.add(MANIFEST);
+  const judged = [...digests].filter(([path]) => isJudged(path));
+  const found = new Map(judged.map(([path, { sha256 }]) => [path, sha256]));
+  for (const path of changedFiles(manifest, found)) altered.add(path);
   if (seal === undefined) {
     return {
       missing: sealText === undefined ? [SEAL] : [],
@@ -129,7 +136,9 @@ function compare({ manifest, seal, sealText, present, digests, config }: Found):
     };
   }
   return {
-    missing: [...new Set([...sealed, ...REQUIRED])].filter((path) => !present.has(path)).sort(byCodeUnit),
+    missing: [...new Set([...sealed, ...REQUIRED, ...Object.keys(manifest.digests?.files ?? {})])]
+      .filter((path) => !present.has(path))
+      .sort(byCodeUnit),
     altered: [...altered].sort(byCodeUnit),
     unsealed: [...present].filter((path) => path !== SEAL && !sealed.has(path)),
   };
@@ -180,18 +189,24 @@ function pathsNamedIn(seal: unknown): readonly string[] {
   );
 }
 
-function parseManifest(where: string): Manifest {
-  const hint = 'this is not the evidence of a run, or no longer; run again';
-  const refused = (message: string, cause?: unknown): KitError => unreadable(where, message, cause, hint);
-  if (!isThere(where)) throw refused('the manifest is missing: nothing can be judged');
+/** What to say of a manifest that cannot be judged. */
+function refusedManifest(where: string, message: string, cause?: unknown): KitError {
+  return unreadable(where, message, cause, 'this is not the evidence of a run, or no longer; run again');
+}
+
+function textOfManifest(where: string): string {
+  if (!isThere(where)) throw refusedManifest(where, 'the manifest is missing: nothing can be judged');
+  return readText(where, MAX_JSON_BYTES);
+}
+
+function parseManifest(where: string, text: string): Manifest {
   let value: unknown;
   try {
-    value = JSON.parse(readText(where, MAX_JSON_BYTES));
+    value = JSON.parse(text);
   } catch (cause) {
-    if (cause instanceof SyntaxError) throw refused('the manifest is not JSON', cause);
-    throw cause;
+    throw refusedManifest(where, 'the manifest is not JSON', cause);
   }
   const problem = misshapen(value, MANIFEST_SHAPE);
-  if (problem !== undefined) throw refused(problem);
+  if (problem !== undefined) throw refusedManifest(where, problem);
   return picked(value, MANIFEST_SHAPE) as Manifest;
 }

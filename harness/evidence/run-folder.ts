@@ -5,7 +5,7 @@
  *   2. `writeConfig`, `writeGates`, `writeDrills`, `addInput`   what judging needs, as it was
  *   3. trials stream their histories into `trials/`; `sink` keeps what outside programs printed
  *   4. `collectLogs`       the nodes' own logs
- *   5. `seal`              the final manifest, then the SHA-256 of every file, last and atomically
+ *   5. `seal`              the final manifest with the digest of every file that is judged, then the seal with that of every file
  *
  * A folder without a seal, or whose manifest says `incomplete`, is never a GO.
  */
@@ -13,6 +13,7 @@ import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, statS
 import { basename, dirname, join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import { canonicalJson } from './canonical-json.ts';
+import { withDigests } from './digests.ts';
 import { digestFile, digestText, filesBelow, notWritten, writeAtomically } from './files.ts';
 import type { Manifest, Seal } from './manifest.ts';
 
@@ -41,6 +42,11 @@ const UNFINISHED = 'the run did not come to its end';
 /** Top-level files that are derived from the evidence and therefore not part of it. */
 export function isDerived(path: string): boolean {
   return path === SEAL || (!path.includes('/') && /^(report\.|junit\.xml$|ctrf[-.])/.test(path));
+}
+
+/** Files that the manifest has a digest of: all evidence but logs and the manifest itself. */
+export function isJudged(path: string): boolean {
+  return path !== MANIFEST && !path.startsWith(`${LOGS}/`) && !isDerived(path);
 }
 
 export interface RunFolder {
@@ -101,8 +107,11 @@ export function createRunFolder(dir: string, manifest: Manifest): RunFolder {
       }
     },
     seal: (final) => {
-      write(MANIFEST, final);
-      const seal = sealOf(dir);
+      const files = digestsBelow(dir).filter(({ path }) => path !== MANIFEST);
+      const judged = files.filter(({ path }) => isJudged(path));
+      write(MANIFEST, withDigests(final, judged));
+      const own = { path: MANIFEST, ...digestFile(join(dir, MANIFEST)) };
+      const seal: Seal = { schema: 'redis-cache-kit/seal/1', files: [...files, own].sort(byPath) };
       write(SEAL, seal);
       return seal;
     },
@@ -110,12 +119,13 @@ export function createRunFolder(dir: string, manifest: Manifest): RunFolder {
   };
 }
 
-function sealOf(dir: string): Seal {
-  const files = filesBelow(dir)
+function digestsBelow(dir: string): Seal['files'] {
+  return filesBelow(dir)
     .filter((path) => !isDerived(path))
     .map((path) => ({ path, ...digestFile(join(dir, path)) }));
-  return { schema: 'redis-cache-kit/seal/1', files };
 }
+
+const byPath = (a: { readonly path: string }, b: { readonly path: string }) => (a.path < b.path ? -1 : 1);
 
 function copyInto(from: string, to: string): void {
   try {

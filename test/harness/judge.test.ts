@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadGates } from '../../config/gates.ts';
 import { drills } from '../../harness/drills/index.ts';
@@ -9,7 +7,7 @@ import { analyzeRun, verifyRun } from '../../harness/judge.ts';
 import type { Report } from '../../harness/reports/report.ts';
 import { environment, op, sample, seen, writes } from './checkers/by-hand.ts';
 import { MANIFEST, type RunOptions } from './healthy-run.ts';
-import { criterion, Scratch } from './scratch.ts';
+import { criterion, Scratch, withManifest } from './scratch.ts';
 
 const scratch = new Scratch();
 let healthy = '';
@@ -203,12 +201,7 @@ describe('what a run shows', () => {
     const dir = scratch.recorded({
       drills: drills.filter(({ id }) => id !== 'security'),
     }).dir;
-    const manifest = JSON.parse(readFileSync(join(dir, 'manifest.json'), 'utf8'));
-    rmSync(join(dir, 'seal.json'));
-    writeFileSync(
-      join(dir, 'manifest.json'),
-      JSON.stringify({ ...manifest, trials: [...manifest.trials, record] }),
-    );
+    withManifest(dir, (manifest) => ({ ...manifest, trials: [...manifest.trials, record] }));
     expect(criterion(analyzeRun(dir), 'security').because).toBe('security #1 was not measured: no room');
   });
 

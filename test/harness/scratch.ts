@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import { canonicalJson } from '../../harness/evidence/canonical-json.ts';
+import { withDigests } from '../../harness/evidence/digests.ts';
 import { digestFile, filesBelow } from '../../harness/evidence/files.ts';
 import type { Manifest, Seal } from '../../harness/evidence/manifest.ts';
-import { isDerived, MANIFEST, type RunFolder, SEAL } from '../../harness/evidence/run-folder.ts';
+import { isDerived, isJudged, MANIFEST, type RunFolder, SEAL } from '../../harness/evidence/run-folder.ts';
 import type { Criterion } from '../../harness/gates/gate.ts';
 import { analyzeRun } from '../../harness/judge.ts';
 import type { Report } from '../../harness/reports/report.ts';
@@ -45,15 +46,44 @@ export class Scratch implements Disposable {
 }
 
 /**
- * Seals a folder again as it is now, as whoever edits evidence by hand would. Without a flush to the disk, which costs more
- * than all the rest of a test.
+ * Writes the digests of the manifest and the seal of a folder as it is now, as whoever edits evidence with the kit's own source would.
+ * Without a flush to the disk, which costs more than all the rest of a test.
  */
 export function reseal(dir: string, change: (seal: Seal) => Seal = (seal) => seal): void {
-  const files = filesBelow(dir)
+  const path = join(dir, MANIFEST);
+  const manifest = manifestOf(path);
+  if (manifest !== undefined)
+    writeFileSync(
+      path,
+      canonicalJson(
+        withDigests(
+          manifest,
+          filesIn(dir).filter((file) => isJudged(file.path)),
+        ),
+      ),
+    );
+  sealAgain(dir, change);
+}
+
+/** Writes the seal of a folder as it is now, as whoever knows the seal alone would. */
+export function sealAgain(dir: string, change: (seal: Seal) => Seal = (seal) => seal): void {
+  const seal = change({ schema: 'redis-cache-kit/seal/1', files: filesIn(dir) });
+  writeFileSync(join(dir, SEAL), canonicalJson(seal));
+}
+
+function filesIn(dir: string): Seal['files'] {
+  return filesBelow(dir)
     .filter((path) => !isDerived(path))
     .map((path) => ({ path, ...digestFile(join(dir, path)) }));
-  const seal = change({ schema: 'redis-cache-kit/seal/1', files });
-  writeFileSync(join(dir, SEAL), canonicalJson(seal));
+}
+
+/** Undefined where it is none any more: a test has spoilt it. */
+function manifestOf(path: string): Manifest | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Manifest;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Changes the manifest of a folder and seals it again. */

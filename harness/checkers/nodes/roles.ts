@@ -57,7 +57,8 @@ function judge(views: readonly NodeView[], sentinels: readonly NodeView[], about
   const wrong = [
     ...masters(views, topology.kind === 'cluster' ? topology.masters : 1),
     ...links(views),
-    ...followers(views, topology.replicas),
+    // How many replicas an attached master should have is not known.
+    ...(about.substrate === 'attached' ? [] : followers(views, topology.replicas)),
     ...(topology.kind === 'cluster'
       ? slots(views)
       : [...namedMasters(sentinels, about), ...otherMasters(views, about)]),

@@ -1,0 +1,32 @@
+/**
+ * Digests that the manifest carries: of every file that is judged, and of the manifest itself. Pure.
+ *
+ * The seal is one file, and whoever changes a file can write it anew. The manifest then still has the file's digest from before, and a
+ * manifest that was changed has another digest than the one it carries.
+ */
+import { canonicalJson } from './canonical-json.ts';
+import { digestText } from './files.ts';
+import type { Digests, Manifest, Seal } from './manifest.ts';
+
+/** @param files the judged ones, without the manifest */
+export function withDigests(manifest: Manifest, files: Seal['files']): Manifest {
+  const byPath = Object.fromEntries(files.map(({ path, sha256 }) => [path, sha256]));
+  return { ...manifest, digests: { files: byPath, manifest: digestOf(manifest, byPath) } };
+}
+
+function digestOf(manifest: Manifest, files: Digests['files']): string {
+  return digestText(canonicalJson({ ...manifest, digests: { files } }));
+}
+
+/** Whether the manifest is another one than its digest was written for. @param text as it is in the folder */
+export function isManifestChanged(manifest: Manifest, text: string): boolean {
+  const { digests } = manifest;
+  if (digests === undefined) return false;
+  return text !== canonicalJson(manifest) || digestOf(manifest, digests.files) !== digests.manifest;
+}
+
+/** Files with another content than the manifest's digest, or with none. @param found digests of judged files, by path */
+export function changedFiles({ digests }: Manifest, found: ReadonlyMap<string, string>): readonly string[] {
+  if (digests === undefined) return [];
+  return [...found].filter(([path, sha256]) => digests.files[path] !== sha256).map(([path]) => path);
+}

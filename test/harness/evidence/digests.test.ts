@@ -1,0 +1,67 @@
+/** The manifest's digests: a file that is changed and sealed anew is not what was recorded, and neither is the manifest. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { drills } from '../../../harness/drills/index.ts';
+import { canonicalJson } from '../../../harness/evidence/canonical-json.ts';
+import type { Manifest } from '../../../harness/evidence/manifest.ts';
+import { analyzeRun, verifyRun } from '../../../harness/judge.ts';
+import { criterion, Scratch, sealAgain } from '../scratch.ts';
+
+const scratch = new Scratch();
+let healthy = '';
+beforeAll(() => {
+  const asked = drills.filter(({ id }) => id === 'hit-miss');
+  ({ dir: healthy } = scratch.reported({ drills: asked, manifest: { kind: 'drill' } }));
+});
+afterAll(() => scratch[Symbol.dispose]());
+
+function sealedAnew(path: string, change: (text: string) => string) {
+  const dir = scratch.copyOf(healthy);
+  writeFileSync(join(dir, path), change(readFileSync(join(dir, path), 'utf8')));
+  sealAgain(dir);
+  return dir;
+}
+
+const manifestAs = (change: (manifest: Manifest) => object) =>
+  sealedAnew('manifest.json', (text) => canonicalJson(change(JSON.parse(text) as Manifest)));
+
+describe('the digests of the manifest', () => {
+  it.each(['trials/hit-miss-1/events.jsonl', 'config.json', 'gates.json', 'drills.json'])(
+    'show that %s was changed before it was sealed anew',
+    (path) => {
+      const dir = sealedAnew(path, (text) => `${text}\n`);
+      const report = analyzeRun(dir);
+      expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
+      const because = expect.stringContaining(path);
+      expect(criterion(report, 'evidence-complete')).toMatchObject({ state: 'INVALID', because });
+      expect(verifyRun(dir).problems).toContain(`${path} was altered: it differs from what was sealed`);
+    },
+  );
+
+  it.each([
+    ['another profile', () => manifestAs((manifest) => ({ ...manifest, profile: 'full' }))],
+    [
+      'another time of judging',
+      () => manifestAs((all) => ({ ...all, judgedAt: '2029-01-01T00:00:00.000Z' })),
+    ],
+    ['a value that nobody reads', () => manifestAs((manifest) => ({ ...manifest, note: 'sound' }))],
+    ['another layout', () => sealedAnew('manifest.json', (text) => JSON.stringify(JSON.parse(text)))],
+  ])('show that the manifest was changed: %s', (_what, change) => {
+    const report = analyzeRun(change());
+    expect(report.verdict.decision).toBe('UNKNOWN');
+    const because = expect.stringContaining('manifest.json');
+    expect(criterion(report, 'evidence-complete')).toMatchObject({ state: 'INVALID', because });
+    expect(criterion(report, 'interface').state).toBe('INVALID');
+  });
+
+  it('are required', () => {
+    const report = analyzeRun(manifestAs(({ digests: _digests, ...rest }) => rest));
+    const because = expect.stringContaining('the manifest has no digests');
+    expect(criterion(report, 'evidence-complete')).toMatchObject({ state: 'INVALID', because });
+  });
+
+  it('are no part of a report', () => {
+    expect(readFileSync(join(healthy, 'report.json'), 'utf8')).not.toContain('digests');
+  });
+});
