@@ -1,19 +1,19 @@
-# Sourced by .ci/run: a Docker engine for the tests, and its end.
+# Sourced by .ci/run: starts and stops a Docker engine for the tests.
 #
-# One that answers is used and left alone. Where none does, root on a Debian-like system installs and starts one, with a
-# folder of its own; elsewhere the tests on it are reported as not run.
+# A running engine is used and left running. Otherwise, root on a Debian-based system installs and starts one; on other systems
+# the tests on the engine are reported as skipped.
 engine_pid=
 
 engine_up() {
   docker version >/dev/null 2>&1 && return 0
   if ! command -v dockerd >/dev/null; then
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-      printf 'no Docker engine answers, and this user cannot install one: its tests do not run\n'
+      printf 'no Docker engine is running, and this user cannot install one: its tests are skipped\n'
       return 1
     fi
     title 'installing a Docker engine'
     local distribution_name=docker
-    # The distribution would start a service of its own: refused while its package is installed.
+    # Prevent the package from starting its own service during the installation.
     [ -e /usr/sbin/policy-rc.d ] || { printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; local ours=1; }
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$distribution_name.io" iptables >/dev/null
     local installed=$?
@@ -21,7 +21,7 @@ engine_up() {
     if [ "$installed" -ne 0 ]; then count 0 1; printf 'FAILED: a Docker engine could not be installed\n'; return 1; fi
   fi
   mkdir -p "${RUN%/*}"
-  # Outside $TMPDIR: what stops later than the checks look for leftovers is not a leftover.
+  # Without the mark and outside $TMPDIR, because it stops after the check for leftovers.
   KIT_CI_MARK='' setsid dockerd >"${RUN%/*}/dockerd.log" 2>&1 </dev/null &
   engine_pid=$!
   local tries

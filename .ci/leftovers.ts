@@ -1,8 +1,9 @@
 /**
- * Looks for what the checks left behind: `<passed> <failed>` on stdout, words on stderr.
- *   processes   that carry this run's mark in their environment, whatever they are called
- *   files       in the folder for temporary files, but what tools keep for themselves
- *   claims      of loopback addresses by this checkout
+ * Checks that the run left nothing behind. Prints `<passed> <failed>` to stdout and details to stderr.
+ *   processes      with the mark of this run in their environment
+ *   files          in the folder for temporary files, except those of tools
+ *   claims         of loopback addresses by this checkout
+ *   environments   with a ledger in the state directory
  */
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -11,7 +12,7 @@ const temporary = process.argv[2] ?? '';
 const mark = `KIT_CI_MARK=${process.argv[3] ?? ''}`;
 if (mark.endsWith('=') || temporary === '') throw new Error('usage: leftovers.ts <folder> <mark>');
 
-/** What tools keep for themselves: Node's compile cache, testcontainers' lock; and the link to the registry of addresses. */
+/** Files of tools: Node's compile cache, testcontainers' lock, and the link to the registry of addresses. */
 const THEIRS = /^(node-compile-cache|testcontainers-node-\d+\.lock|redis-cache-kit-\d+)$/;
 
 const looks: Readonly<Record<string, () => readonly string[]>> = {
@@ -46,7 +47,7 @@ function processes(): { pid: number; command: string }[] {
     }));
 }
 
-/** This process and those that wait for it. */
+/** This process and its ancestors. */
 function ancestors(): ReadonlySet<number> {
   const found = new Set<number>();
   for (let pid = process.pid; pid > 1; ) {

@@ -1,4 +1,4 @@
-/** Says `yes` where Terraform can have the Docker provider's plugin, from a local directory or a registry, else `no`. */
+/** Prints `yes` if Terraform can install the Docker provider plugin from a local directory or a registry, otherwise `no`. */
 import { pluginAvailable } from '../infra/docker/plugin.ts';
 
 process.stdout.write((await pluginAvailable().catch(() => false)) ? 'yes' : 'no');

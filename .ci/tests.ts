@@ -1,11 +1,11 @@
 /**
- * Counts what the tests did, from vitest's JSON: `<passed> <failed>` on stdout, words on stderr. A test file of the
- * checkout that did not run, that has no test, or that left one out is a failure: what should have run did. Tests on a Docker
- * engine (`tests.ts FILE .engine.ts`) may be skipped where there is no engine, or Terraform has no plugin, others where npm cannot
- * be reached, or a server of another version cannot be had: each is named with that reason.
+ * Counts test results from vitest's JSON report. Prints `<passed> <failed>` to stdout and details to stderr. A test file that
+ * did not run, has no tests, or skipped one counts as a failure. Tests on a Docker engine (`tests.ts FILE .engine.ts`) may be
+ * skipped if there is no engine or Terraform has no plugin; other tests if npm cannot be reached or a server version cannot be
+ * installed. Each skipped test has its reason in its title.
  *
- *   tests.ts <results> <suffix>              the count
- *   tests.ts <results> <suffix> --skipped    what could not run, with the reason
+ *   tests.ts <results> <suffix>              print the counts
+ *   tests.ts <results> <suffix> --skipped    print the skipped tests with their reasons
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
@@ -26,7 +26,7 @@ function resultsOf(file: string): ReadonlyMap<string, Results['testResults'][num
   return new Map(testResults.map((each) => [relative(resolve('.'), each.name), each]));
 }
 
-/** Reasons for which a test may be skipped, as its name states them. */
+/** Allowed reasons for a skipped test, as in its title. */
 const REASONS =
   suffix === '.engine.ts'
     ? ['[skipped: ']

@@ -1,11 +1,11 @@
 /**
- * Counts what a run showed, from its report and its gates: `<passed> <failed>` on stdout, words on stderr.
+ * Counts drills and criteria of a run, from its report and gates. Prints `<passed> <failed>` to stdout and details to stderr.
  *
- * Every drill of the catalogue that fits the topology must have completed. Every criterion in scope must be PASS or WAIVED; one that depends on
- * timing (`timing` in its gate) may be INVALID instead, because a shared machine may be too noisy to time anything.
+ * Every drill of the catalogue that supports the topology must have completed. Every criterion in scope must be PASS or WAIVED.
+ * A criterion that depends on timing (`timing` in its gate) may also be INVALID, because a shared machine may be too noisy.
  *
- *   verdict.ts <run> [<second run>]    a criterion of performance that failed in the first run counts as it is in the second
- *   verdict.ts <run> --slow            the drills of such criteria that failed, where nothing else did: what to run again
+ *   verdict.ts <run> [<second run>]    for a performance criterion that failed in the first run, the second run counts
+ *   verdict.ts <run> --slow            print the drills to repeat: those of failed performance criteria, if nothing else failed
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,12 +23,12 @@ function reportOf(run: string): Report {
   return JSON.parse(readFileSync(join(run, 'report.json'), 'utf8')) as Report;
 }
 
-/** The gate of a criterion whose figure is a time; what no gate asked for (is the evidence whole?) holds without a clock. */
+/** Gate of a criterion whose figure is a time. Criteria without a gate (complete evidence) do not depend on timing. */
 function timedGate(id: string) {
   return gates.find((gate) => gate.id === id && typeof gate.timing === 'object');
 }
 
-/** A time, or what a stall of the machine changes too: a hit ratio, an availability. */
+/** Gate of a criterion that a stall of the machine can affect: a time, a hit ratio, an availability. */
 function performanceGate(id: string) {
   return timedGate(id) ?? gates.find((gate) => gate.id === id && gate.group === 'performance');
 }
@@ -61,12 +61,13 @@ for (const first of report.verdict.criteria) {
   const timed = timedGate(id) !== undefined;
   const repeated = first.state === 'FAIL' && performanceGate(id) !== undefined;
   const later = repeated ? again?.find((criterion) => criterion.id === id) : undefined;
-  if (later !== undefined) notes.push(`criterion ${id}: FAIL at first: ${first.because}; measured again`);
+  if (later !== undefined)
+    notes.push(`criterion ${id}: FAIL in the first run: ${first.because}; measured again`);
   const { state, because } = later ?? first;
   if (state === 'OUT_OF_SCOPE') continue;
   if (state === 'PASS' || state === 'WAIVED') passed += 1;
   else if (state === 'INVALID' && timed)
-    notes.push(`criterion ${id}: INVALID, a time on a noisy machine: ${because}`);
+    notes.push(`criterion ${id}: INVALID, timing on a noisy machine: ${because}`);
   else problems.push(`criterion ${id}: ${state}: ${because}`);
 }
 if (report.verdict.criteria.every(({ state }) => state === 'OUT_OF_SCOPE'))
@@ -74,5 +75,5 @@ if (report.verdict.criteria.every(({ state }) => state === 'OUT_OF_SCOPE'))
 
 for (const note of notes) process.stderr.write(`note: ${note}\n`);
 for (const problem of problems) process.stderr.write(`not ok: ${problem}\n`);
-process.stderr.write(`verdict ${report.verdict.decision}: ${passed} drills and criteria in order\n`);
+process.stderr.write(`verdict ${report.verdict.decision}: ${passed} drills and criteria passed\n`);
 process.stdout.write(`${passed} ${problems.length}\n`);

@@ -1,9 +1,9 @@
 /**
- * An environment's plan once more, as a compose file says it: same images, addresses, limits, health checks, grace and order.
+ * Renders the plan of an environment as a Compose file: same images, addresses, limits, health checks, grace periods and order.
  *
- * The configuration comes in one of two ways. `volumes`: as the kit does it, on a volume of each service's own, filled by a
- * short-lived container. `folders`: bind-mounted out of folders that were made, owned and closed beforehand, free of charge;
- * quicker, and every service's secrets lie on the host for whoever has uid 999.
+ * The configuration is provided in one of two ways. `volumes`: as in the kit, one volume per service, filled by a short-lived
+ * container. `folders`: bind mounts of prepared host folders; faster, because the preparation is not measured, but the secrets
+ * of every service are readable for uid 999 on the host.
  */
 import { join } from 'node:path';
 import { UNPACK } from '../infra/docker/archive.ts';
@@ -21,7 +21,7 @@ export type Configuration = 'volumes' | 'folders';
 export interface ComposeOptions {
   readonly images: ImageSet;
   readonly configuration: Configuration;
-  /** Absolute: has `files.tar`, and `conf/` with a folder a volume. */
+  /** Absolute path of a directory with `files.tar`, and `conf/` with one folder per volume. */
   readonly dir: string;
 }
 
@@ -102,7 +102,7 @@ function initService(plan: DockerPlan, { images, dir }: ComposeOptions) {
     user: '0:0',
     network_mode: 'none',
     entrypoint: ['/bin/sh', '-c'],
-    // The archive is mounted here, not copied: it cannot be removed.
+    // The archive is mounted here instead of copied, so it cannot be removed.
     command: [UNPACK.replace(/^trap .*?; /, '')],
     cap_drop: ['ALL'],
     cap_add: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER'],

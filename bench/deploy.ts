@@ -1,12 +1,12 @@
 /**
- * Cold deploy to a quorum of sentinels, and destroy: Terraform through CDKTF beside a compose file of the same eight
- * containers, in one run.
+ * Compares Terraform through CDKTF with a Compose file of the same eight containers, in one run: cold deploy until the
+ * sentinels have a quorum, and destroy.
  *
  *   node bench/deploy.ts [rounds]
  *
- * The start-up of the CDKTF command line (its own start, the app, synthesis: until it calls Terraform the first time to work)
- * is measured in the same runs and printed apart.
- * Both sides end a deploy with the same wait: all sentinels name one master, see its replicas in sync and each other.
+ * The start-up of the CDKTF command line (its own start, the app and synthesis, until its first call of Terraform) is measured
+ * in the same runs and printed separately. Both sides end a deploy with the same wait: all sentinels report one master, its
+ * replicas in sync, and each other.
  */
 import {
   chmodSync,
@@ -39,7 +39,7 @@ const { environment } = plan;
 const rounds = Number(process.argv[2] ?? 3);
 const compose = await composeProgram();
 
-/** The most that a deploy and a destroy may take, as a multiple of compose's. */
+/** Maximum duration of a deploy and a destroy, relative to Compose. */
 const GOAL = 1.3;
 
 interface Times {
@@ -47,7 +47,7 @@ interface Times {
   readonly destroy: number;
 }
 interface TerraformTimes extends Times {
-  /** Of both command lines. */
+  /** Start-up times of both command lines, in seconds. */
   readonly startUps: readonly number[];
 }
 
@@ -62,7 +62,7 @@ async function seconds(act: () => Promise<unknown>): Promise<number> {
   return (performance.now() - started) / 1_000;
 }
 
-/** Terraform, with a note of when CDKTF called it to work; what came before is the start-up. */
+/** Runs Terraform through a wrapper that records the time of CDKTF's first call; the time before is the start-up. */
 async function terraformRound(): Promise<TerraformTimes> {
   const dir = mkdtempSync(join(tmpdir(), 'kit-bench-'));
   const note = join(dir, 'called');
@@ -84,7 +84,7 @@ async function terraformRound(): Promise<TerraformTimes> {
   }
 }
 
-/** The docker command's plugin, or where there is none the older program of its own. */
+/** `docker compose`, or `docker-compose` if the plug-in is not installed. */
 async function composeProgram(): Promise<readonly [command: string, ...args: string[]]> {
   const plugin = await runProgram({ command: 'docker', args: ['compose', 'version'] });
   return plugin.exitCode === 0 ? ['docker', 'compose'] : ['docker-compose'];
@@ -114,7 +114,7 @@ async function composeRound(configuration: Configuration): Promise<Times> {
   }
 }
 
-/** As the init container leaves the volumes. */
+/** Copies with the owner and mode that the init container sets. */
 function ownedCopy(from: string, to: string): void {
   cpSync(from, to, { recursive: true });
   const below = readdirSync(to, { recursive: true, encoding: 'utf8' }).map((name) => join(to, name));
@@ -127,11 +127,11 @@ function ownedCopy(from: string, to: string): void {
 const median = (values: readonly number[]) =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
-/** The median, and each round's. */
+/** Median, followed by the figure of each round. */
 const figures = (values: readonly number[]) =>
   `${median(values).toFixed(2)} (${values.map((value) => value.toFixed(2)).join(' ')})`;
 
-/** Of the last minute: other work on the machine makes both sides slower, and not by the same factor. */
+/** Load average of the last minute. Other load slows both sides, but not by the same factor. */
 const load = () => (loadavg()[0] ?? 0).toFixed(1);
 
 await buildImages({ stateDir });
@@ -149,7 +149,7 @@ process.stdout.write(
   `${versions}; ${rounds} rounds, medians in seconds, load ${loadBefore} before and ${load()} after\n`,
 );
 process.stdout.write(
-  `start-up of the CDKTF command line ${figures(ours.flatMap(({ startUps }) => startUps))}\n`,
+  `start-up of the CDKTF command line: ${figures(ours.flatMap(({ startUps }) => startUps))}\n`,
 );
 for (const what of ['deploy', 'destroy'] as const) {
   const mine = ours.map((times) => times[what]);
@@ -157,7 +157,7 @@ for (const what of ['deploy', 'destroy'] as const) {
   for (const [configuration, times] of Object.entries(theirs)) {
     const other = times.map((each) => each[what]);
     const ratio = median(mine) / median(other);
-    const verdict = ratio <= GOAL ? 'held' : 'missed';
+    const verdict = ratio <= GOAL ? 'met' : 'missed';
     process.stdout.write(
       `  compose, configuration in ${configuration} ${figures(other)}: ${ratio.toFixed(2)} times, goal ${GOAL} ${verdict}\n`,
     );

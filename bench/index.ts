@@ -1,8 +1,8 @@
 /**
- * Comparisons, run by hand: `npm run bench -- client [scenario …]`, `npm run bench -- deploy [rounds]`.
+ * Benchmarks, run by hand: `npm run bench -- client [scenario …]`, `npm run bench -- deploy [rounds]`.
  *
- * Each compares side by side in one run, because the machines that this runs on differ from hour to hour; a figure alone means
- * nothing, a ratio does.
+ * Each benchmark measures all subjects in one run, because the speed of shared machines changes from hour to hour. Compare the
+ * ratios, not the absolute figures.
  */
 const [what, ...rest] = process.argv.slice(2);
 process.argv.splice(2, Number.POSITIVE_INFINITY, ...rest);
@@ -16,7 +16,7 @@ switch (what) {
     break;
   default:
     process.stderr.write(
-      `bench: ${JSON.stringify(what ?? '')} is neither 'client' nor 'deploy'\n  npm run bench -- client [scenario …]\n  npm run bench -- deploy [rounds]\n`,
+      `bench: ${JSON.stringify(what ?? '')} is not a benchmark; allowed: client, deploy\n  npm run bench -- client [scenario …]\n  npm run bench -- deploy [rounds]\n`,
     );
     process.exitCode = 2;
 }

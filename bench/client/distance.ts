@@ -1,4 +1,4 @@
-/** A relay that delivers everything later, as a network to a distant server does. */
+/** TCP relay that delays all data, to simulate a distant server. */
 import { createServer, type Socket, connect as tcp } from 'node:net';
 import type { Target } from './subjects.ts';
 
@@ -6,7 +6,7 @@ export interface Distance extends AsyncDisposable {
   readonly target: Target;
 }
 
-/** @param roundTripMs half of it each way */
+/** @param roundTripMs half of it is added in each direction */
 export async function atDistance(server: Target, roundTripMs: number): Promise<Distance> {
   const sockets = new Set<Socket>();
   const carry = (from: Socket, to: Socket): void => {

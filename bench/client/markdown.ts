@@ -1,4 +1,4 @@
-/** The record of a run as a page: goals first, then what each scenario measured. */
+/** Renders the record of a run as Markdown: goals first, then the measurements of each scenario. */
 import type { Outcome } from './scenario.ts';
 
 export interface BenchRecord {
@@ -19,17 +19,17 @@ export function markdown({ at, commit, effort, machine, peers, scenarios }: Benc
   const goals = scenarios.flatMap((scenario) => scenario.goals);
   const figure = (n: number): string => (n >= 100 ? n.toFixed(0) : n.toFixed(2));
   const lines = [
-    '# The client beside its peers',
+    '# Client benchmarks',
     '',
-    `\`npm run bench -- client --effort ${effort} --save docs/results\`, ${at}, commit ${commit}; ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load ${machine.loadBefore} before it.`,
+    `\`npm run bench -- client --effort ${effort} --save docs/results\`, ${at}, commit ${commit}; ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load ${machine.loadBefore} before the run.`,
     `Peers: ${Object.entries(peers)
       .map(([name, version]) => `${name} ${version}`)
       .join(', ')}.`,
-    'Ratios are medians over rounds in which all clients were measured in turn.',
+    'Ratios are medians over rounds. Each round measures all clients in turn.',
     '',
-    `## Goals: ${goals.filter(({ held }) => held).length} of ${goals.length} held`,
+    `## Goals: ${goals.filter(({ held }) => held).length} of ${goals.length} met`,
     '',
-    '| goal | measured | held |',
+    '| goal | measured | met |',
     '|---|---|---|',
     ...goals.map(({ asks, measured, held }) => `| ${asks} | ${measured} | ${held ? 'yes' : '**no**'} |`),
   ];

@@ -1,8 +1,8 @@
-/** How times are taken: all subjects in each round, so that what the machine does meanwhile strikes all of them. */
+/** Measurement loops. Each round measures all subjects, so that other load on the machine affects all of them. */
 
 export interface Measured {
   readonly name: string;
-  /** One figure a round. */
+  /** One figure per round. */
   readonly rounds: readonly number[];
 }
 
@@ -11,11 +11,11 @@ export interface Row {
   /** Median of the rounds, in the scenario's unit. */
   readonly median: number;
   readonly best: number;
-  /** Median over the rounds of this subject's figure by the base's in the same round. */
+  /** Median over the rounds of the ratio to the base's figure in the same round. */
   readonly ratio: number;
 }
 
-/** `better`: whether a smaller or a larger figure is the better one. */
+/** @param better whether a smaller or a larger figure is better */
 export function rows(measured: readonly Measured[], base: string, better: 'less' | 'more'): readonly Row[] {
   const against = measured.find(({ name }) => name === base);
   if (!against) throw new Error(`${base} was not measured`);
@@ -31,7 +31,7 @@ export function median(figures: readonly number[]): number {
   return quantile(figures, 0.5);
 }
 
-/** Nearest rank. */
+/** Quantile by nearest rank. */
 export function quantile(figures: readonly number[], q: number): number {
   const sorted = [...figures].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN;
@@ -48,7 +48,7 @@ export async function oneCaller(calls: number, call: (i: number) => Promise<unkn
   return quantile([...times], 0.5);
 }
 
-/** Calls a second with so many in flight. */
+/** Calls per second with the given number in flight. */
 export async function inFlight(
   calls: number,
   callers: number,
@@ -63,14 +63,14 @@ export async function inFlight(
   return calls / ((performance.now() - at) / 1_000);
 }
 
-/** Nanoseconds of one call, awaited in a tight loop: for what is over before a clock could be read twice. */
+/** Nanoseconds per call, awaited in a tight loop, for calls that are too short for individual clock readings. */
 export async function tight(calls: number, call: (i: number) => Promise<unknown>): Promise<number> {
   const at = performance.now();
   for (let i = 0; i < calls; i++) await call(i);
   return ((performance.now() - at) * 1e6) / calls;
 }
 
-/** Each subject once a round, in turn, the first round thrown away. */
+/** Measures each subject once per round and discards the first round. */
 export async function inTurn<T extends { readonly name: string }>(
   subjects: readonly T[],
   rounds: number,

@@ -1,4 +1,4 @@
-/** A Redis of the benchmark's own: on loopback, without persistence, ended with it. */
+/** Redis process of the benchmark: on loopback, without persistence, stopped at the end. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -11,7 +11,7 @@ const LIBRARY = join(import.meta.dirname, '../../client/functions/redis_cache_ki
 const HOST = '127.0.0.1';
 const READY_MS = 5_000;
 const END = 'counted';
-/** Of connections, not of operations. */
+/** Commands of connection management, which are not counted as operations. */
 const BACKGROUND = new Set([
   'ping',
   'role',
@@ -39,10 +39,10 @@ export class BenchRedis implements AsyncDisposable {
     this.#dir = dir;
     this.port = port;
     this.#child = this.#spawn();
-    // Without the ready check: its INFO would be in the way of MONITOR.
+    // Without the ready check, because its INFO conflicts with MONITOR.
     const options = { host: HOST, port, lazyConnect: true, enableReadyCheck: false, retryStrategy: () => 20 };
     this.admin = new Redis(options);
-    this.admin.on('error', () => {}); // Killed on purpose; its commands report it.
+    this.admin.on('error', () => {}); // The process is killed deliberately; pending commands report it.
   }
 
   static async start(): Promise<BenchRedis> {
@@ -50,7 +50,7 @@ export class BenchRedis implements AsyncDisposable {
     const dir = mkdtempSync(join(tmpdir(), 'kit-bench-'));
     const redis = new BenchRedis(path, facts.version, dir, await freePort());
     await redis.answers();
-    // As provisioning leaves it.
+    // Load the function library, as provisioning does.
     await redis.admin.call('FUNCTION', 'LOAD', 'REPLACE', readFileSync(LIBRARY, 'utf8'));
     return redis;
   }
@@ -85,7 +85,7 @@ export class BenchRedis implements AsyncDisposable {
     this.#child = this.#spawn();
   }
 
-  /** Commands that clients sent while `act` ran, by name: not those of a function, nor what keeps connections alive. */
+  /** Counts the commands that clients sent while `act` ran, by name, without commands of functions and of connection management. */
   async commands(act: () => Promise<unknown>): Promise<ReadonlyMap<string, number>> {
     const seen = new Map<string, number>();
     const monitor = await this.admin.monitor();

@@ -1,9 +1,9 @@
 /**
- * The client beside its peers: `npm run bench -- client [--effort n] [--save folder] [scenario …]`. `--save` writes `client.json` and
- * `client.md`; `docs/results/` holds those of a full run.
+ * Compares the client with its peers: `npm run bench -- client [--effort n] [--save folder] [scenario …]`. `--save` writes
+ * `client.json` and `client.md`; `docs/results/` has those of a full run.
  *
- * One Redis of its own, all clients in one process, each measured in turn in every round. Ratios are medians over the
- * rounds. It exits with 0 whether goals are met or not: it measures, tests judge.
+ * It starts its own Redis, and measures all clients in one process, in turn in every round. Ratios are medians over the rounds.
+ * The exit code is 0 even if goals are missed.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -25,19 +25,19 @@ const unknown = positionals.filter((id) => !scenarios.some((scenario) => scenari
 if (!Number.isInteger(effort) || effort < 1 || effort > 20 || unknown.length > 0) {
   const known = scenarios.map(({ id }) => id).join(' ');
   process.stderr.write(
-    `bench: ${unknown.length > 0 ? `no scenario ${unknown.join(', ')}; there are: ${known}` : `--effort ${values.effort}: a whole number from 1 to 20`}\n`,
+    `bench: ${unknown.length > 0 ? `unknown scenario ${unknown.join(', ')}; allowed: ${known}` : `--effort: must be an integer between 1 and 20, got '${values.effort}'`}\n`,
   );
   process.exit(2);
 }
 
 await installPeers();
 const chosen = positionals.length > 0 ? scenarios.filter(({ id }) => positionals.includes(id)) : scenarios;
-/** What others did on the machine when it began. */
+/** Load of the machine before the run. */
 const loadBefore = Number((loadavg()[0] ?? 0).toFixed(1));
 const machine = { cpu: cpus()[0]?.model ?? '?', cores: cpus().length, node: process.version };
 const results: { readonly scenario: Scenario; readonly outcome: Outcome }[] = [];
 for (const scenario of chosen) {
-  // A Redis each: what one leaves in it must not slow the next.
+  // A new Redis per scenario, so that its data cannot affect the next one.
   await using redis = await BenchRedis.start();
   const outcome = await scenario.run({ redis, effort });
   print(scenario, outcome);
@@ -60,7 +60,7 @@ function print({ title }: Scenario, { unit, rows, goals, notes = [] }: Outcome):
 function summary(): void {
   const goals = results.flatMap(({ outcome }) => outcome.goals);
   process.stdout.write(
-    `\n${goals.filter(({ held }) => held).length} of ${goals.length} goals held · ${machine.cpu}, ${machine.cores} cores · Node ${machine.node}\n`,
+    `\n${goals.filter(({ held }) => held).length} of ${goals.length} goals met · ${machine.cpu}, ${machine.cores} cores · Node ${machine.node}\n`,
   );
 }
 

@@ -3,11 +3,11 @@ import type { BenchRedis } from './redis.ts';
 
 export interface Bench {
   readonly redis: BenchRedis;
-  /** 1: a look; 10: a figure to keep. Rounds and calls grow with it. */
+  /** Multiplier of rounds and calls: 1 for a quick check, 10 for figures to publish. */
   readonly effort: number;
 }
 
-/** A target of the kit's own, and what this run says of it. */
+/** A goal of the kit, and the result of this run. */
 export interface Goal {
   readonly asks: string;
   readonly measured: string;
@@ -27,7 +27,7 @@ export interface Scenario {
   run(bench: Bench): Promise<Outcome>;
 }
 
-/** 1 KB of JSON as an API answers it: nested, with texts, numbers and dates as texts. */
+/** 1 KB of JSON, similar to an API response: nested, with strings, numbers and dates as strings. */
 export function document(i: number): object {
   return {
     id: i,

@@ -1,8 +1,8 @@
 /**
- * The clients that are compared, each set up as its own documentation shows it, with what it can do.
+ * The compared clients, each configured as in its own documentation, with the operations that it supports.
  *
- * The peers stand in `bench/peers` with a lock file of their own: the kit does not depend on them. They are installed there at
- * the first run.
+ * The peers are in `bench/peers` with their own lock file, so that the kit does not depend on them. The first run installs
+ * them.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -18,7 +18,7 @@ export interface Target {
   readonly port: number;
 }
 
-/** What a client can do; absent: it cannot. Keys are logical ones, values plain data. */
+/** Operations of a client; an absent one is not supported. Keys are logical keys, values are plain data. */
 export interface Subject {
   readonly name: string;
   readonly set?: (key: string, value: unknown) => Promise<unknown>;
@@ -244,7 +244,7 @@ const dedupe: Open = async (target) => {
   };
 };
 
-/** The least that any of them can cost: the bytes of one command and its answer over a socket, nothing parsed. */
+/** Lower bound for all clients: sends the bytes of one command and reads those of its reply, without parsing. */
 const socket: Open = async (target) => {
   const raw = createConnection(target);
   await new Promise((done, fail) => raw.once('connect', done).once('error', fail));

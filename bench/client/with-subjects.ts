@@ -1,7 +1,7 @@
 import type { Bench } from './scenario.ts';
 import { openers, type Subject, type SubjectName } from './subjects.ts';
 
-/** Opens the subjects, and closes them whatever happens. */
+/** Opens the subjects and always closes them. */
 export async function withSubjects<T>(
   { redis }: Bench,
   names: readonly SubjectName[],

@@ -1,4 +1,4 @@
-/** A module as this folder's own dependencies have it; its types are not the kit's to depend on. */
+/** Loads a module from the dependencies of this folder. Its types are declared by the caller. */
 export async function load<T>(name: string): Promise<T> {
   return (await import(name)) as T;
 }

@@ -1,18 +1,18 @@
 /**
  * Completes a build of the client (`client/dist`, CommonJS by tsc) so that `import` and `require` load the same modules:
  *
- *   dist/package.json   says that the .js files are CommonJS, whatever the package is
- *   dist/index.mjs      names every export of index.js for `import`; has no code of its own
- *   dist/index.d.mts    the types for it
+ *   dist/package.json   marks the .js files as CommonJS, independent of the package
+ *   dist/index.mjs      entry point for `import`: names every export of index.js and has no code
+ *   dist/index.d.mts    types of index.mjs
  *
- * One implementation per process: an error of the one is an `instanceof` of the other's class.
+ * Each process has one implementation, so `instanceof` works on errors from both entry points.
  */
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 const dist = join(import.meta.dirname, '../../client/dist');
-// First: without it Node takes index.js for an ES module.
+// Written first: without it, Node treats index.js as an ES module.
 writeFileSync(join(dist, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);
 const exported: object = createRequire(import.meta.url)(join(dist, 'index.js'));
 const names = Object.keys(exported).sort();

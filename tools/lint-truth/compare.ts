@@ -1,4 +1,4 @@
-/** Compares what the lint says with what a server did. Pure. */
+/** Compares the findings of the lint with the behaviour of a server. Pure. */
 import { type Finding, lintConf } from '../../infra/conf-lint.ts';
 import type { ServerVersion } from '../../infra/server-version.ts';
 import type { Outcome } from './outcome.ts';
@@ -6,7 +6,7 @@ import type { Outcome } from './outcome.ts';
 export interface Comparison {
   readonly name: string;
   readonly outcome: Outcome;
-  /** The first finding that says that the server does not start. */
+  /** First finding which reports that the server does not start. */
   readonly refusal: Finding | undefined;
 }
 
@@ -19,12 +19,12 @@ export function firstRefusal(bytes: Buffer, server: ServerVersion): Finding | un
   return lintConf(bytes.toString('utf8'), { kind, target: server }).find(({ refusesStart }) => refusesStart);
 }
 
-/** The lint says that the server does not start, and it does. */
+/** False error: the lint reports that the server does not start, but it starts. */
 export function isFalseError({ outcome, refusal }: Comparison): boolean {
   return refusal !== undefined && outcome.kind === 'started';
 }
 
-/** The server refuses the text, and the lint says nothing of it. */
+/** Missed error: the server rejects the text, and the lint does not report it. */
 export function isMissedError({ outcome, refusal }: Comparison): boolean {
   return refusal === undefined && outcome.kind === 'refused';
 }
@@ -32,7 +32,7 @@ export function isMissedError({ outcome, refusal }: Comparison): boolean {
 const count = (comparisons: readonly Comparison[], kind: Outcome['kind']) =>
   comparisons.filter(({ outcome }) => outcome.kind === kind).length;
 
-/** One line of figures for a server, then every difference. */
+/** Summary line for a server, followed by every difference. */
 export function describeComparisons(title: string, comparisons: readonly Comparison[]): string {
   const falseErrors = comparisons.filter(isFalseError);
   const missed = comparisons.filter(isMissedError);

@@ -1,6 +1,6 @@
 /**
- * Probes: those of probes.txt, and those made of the grammar: every directive with values at, inside and beyond its bounds,
- * wrong choices and wrong numbers of arguments; every option of Sentinel with the same words.
+ * Returns the probes of probes.txt and probes generated from the grammar: every directive with values at, inside and outside its
+ * bounds, invalid choices and wrong numbers of arguments; every Sentinel option with the same words.
  */
 import { readFileSync } from 'node:fs';
 import type { Directive } from '../../infra/conf-grammar/directive.ts';
@@ -22,10 +22,10 @@ export function generateProbes(): readonly Input[] {
 
 const LONG_LINES = [`requirepass ${'a'.repeat(5000)}`, `${'a'.repeat(2000)} x`, `# ${'a'.repeat(3000)}`];
 
-/** Values that would take the memory or the time of the machine are left out. */
+/** Excludes values that would exhaust memory or time. */
 const LARGEST: Readonly<Record<string, bigint>> = { databases: 10_000n, 'cluster-databases': 10_000n };
 
-/** Every word for the first directive of a kind; for the others the words that may differ between directives. */
+/** All words for the first directive of a kind; for the others, only the words that can differ between directives. */
 function linesOf({ names, value }: Directive, at: number): readonly string[] {
   const isFirst = DIRECTIVES.findIndex((other) => kindOf(other.value) === kindOf(value)) === at;
   return names.flatMap(({ name }) => {

@@ -1,10 +1,11 @@
 /**
- * The lint against truth: runs configuration files through `conf lint` and through servers, and prints where they differ.
+ * Passes configuration files to `conf lint` and to server binaries, and prints the differences.
  *
  *     npm run lint-truth -- --server /usr/bin/redis-server --probes probes.txt FOLDER FILE …
  *
- * For each server: false errors (the lint says that it does not start, and it does) and missed errors (it refuses the file, and
- * the lint is silent), with the message of the server. Exit 0: none of either; 1: some; 2: wrong use. docs/conf-lint.md
+ * Per server: false errors (the lint reports that the server does not start, but it starts) and missed errors (the server
+ * rejects the file, and the lint does not report it), with the message of the server. Exit 0: no differences; 1: differences;
+ * 2: invalid command line. See docs/conf-lint.md.
  */
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -35,7 +36,7 @@ function identify(binary: string): Server {
   return { binary, version };
 }
 
-/** Processes at the same time; more would compete for the cores and reach the time limit. */
+/** Number of concurrent processes. More would compete for the CPU cores and exceed the time limit. */
 const WORKERS = 2;
 
 async function compareAll(server: Server, inputs: readonly Input[]): Promise<readonly Comparison[]> {

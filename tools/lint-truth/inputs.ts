@@ -3,13 +3,13 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 export interface Input {
-  /** A path, or the name of a probe. */
+  /** Path, or name of a probe. */
   readonly name: string;
-  /** As bytes: a probe may hold what is not UTF-8. */
+  /** Bytes, because a probe may contain invalid UTF-8. */
   readonly bytes: Buffer;
 }
 
-/** Files, and every file in folders, by name. */
+/** Files, and all files in folders, sorted by name. */
 export function readInputs(paths: readonly string[]): readonly Input[] {
   return paths.flatMap((path): readonly Input[] => {
     if (!statSync(path).isDirectory()) return [{ name: path, bytes: readFileSync(path) }];
@@ -28,9 +28,9 @@ export function readProbes(path: string): readonly Input[] {
   }));
 }
 
-/** `NAME|TEXT`, one on each line; `\n`, `\t`, `\r`, `\v`, `\f`, `\\` and `\xHH` in the text; lines with # are comments. */
+/** Parses `NAME|TEXT`, one per line, with `\n`, `\t`, `\r`, `\v`, `\f`, `\\` and `\xHH` in the text. Lines with # are comments. */
 export function parseProbes(file: Buffer): readonly Input[] {
-  // Latin-1 keeps every byte as it is, whatever the encoding of the file.
+  // Latin-1 preserves every byte, independent of the encoding of the file.
   return file
     .toString('latin1')
     .split('\n')

@@ -2,11 +2,11 @@
 
 export type Outcome =
   | { readonly kind: 'started' }
-  /** Because of the file: `message` is the server's own. */
+  /** Rejected because of the file; `message` is that of the server. */
   | { readonly kind: 'refused'; readonly message: string }
-  /** Because of this machine, or of how the server was built. */
+  /** Rejected because of this machine or of the build of the server. */
   | { readonly kind: 'machine'; readonly message: string }
-  /** Neither started nor ended within the time limit. */
+  /** Neither started nor exited within the time limit. */
   | { readonly kind: 'unknown'; readonly message: string };
 
 /** Logged when a server takes connections; a sentinel logs its id instead. */
@@ -17,8 +17,8 @@ export function isReady(output: string): boolean {
 }
 
 /**
- * Messages that say nothing about the text: something is missing on this machine, is taken or not permitted, or the server was
- * built without it.
+ * Messages that do not depend on the text: something is missing, in use or not permitted on this machine, or missing in the
+ * build of the server.
  */
 const OF_MACHINE: readonly RegExp[] = [
   /Can't chdir|Can't open the log file/,
@@ -28,7 +28,7 @@ const OF_MACHINE: readonly RegExp[] = [
   /Can't load module|Module .* failed to load/i,
   /compiled with a modified Jemalloc/,
   /Failed finding TLS support|TLS support not|without TLS/i,
-  // Up to 7.0 a build without TLS does not have the directives at all.
+  // Up to 7.0, a build without TLS does not know these directives.
   />>> '\s*"?tls-.* \/ Bad directive/,
   /Failed find(?:ing)? (?:connection )?listener/,
   /Failed to load certificate|Failed to load private key|Failed to configure CA certificate/,
@@ -40,11 +40,11 @@ const OF_MACHINE: readonly RegExp[] = [
   /Protocol not available|Operation not (?:permitted|supported)|not supported by (?:this|the) (?:system|kernel)/i,
 ];
 
-/** `output` of a server that ended by itself. */
+/** @param output of a server that exited on its own */
 export function endedOutcome(output: string, code: number | null): Outcome {
   const whole = wholeMessage(output);
   const message = whole === '' ? `exit code ${code}` : whole.slice(0, MESSAGE_MAX_LENGTH);
-  // An empty directory is a fault of the file: it is missing on every machine.
+  // An empty directory name is an error of the file: it does not exist on any machine.
   const isOfMachine = OF_MACHINE.some((pattern) => pattern.test(whole)) && !/>>> 'dir ""'/.test(whole);
   return { kind: isOfMachine ? 'machine' : 'refused', message };
 }
@@ -55,11 +55,11 @@ export function messageOf(output: string): string {
   return wholeMessage(output).slice(0, MESSAGE_MAX_LENGTH);
 }
 
-/** Lines of the log that say nothing about the end. */
+/** Log lines that do not explain the exit. */
 const NOISE =
   /^(?:WARNING|oO0|Warning: no config|Redis version|Valkey version|Configuration loaded|Server initialized)/;
 
-/** The lines that name the fault: those after FATAL CONFIG, or the last ones of the log. */
+/** Log lines that explain the exit: those after FATAL CONFIG, otherwise the last ones. */
 function wholeMessage(output: string): string {
   const fatal = /\*\*\* FATAL CONFIG FILE ERROR[^\n]*\n([\s\S]*)$/.exec(output)?.[1];
   if (fatal !== undefined) return oneLine(fatal);

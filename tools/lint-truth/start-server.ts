@@ -1,7 +1,7 @@
 /**
- * Starts one server with one file and says what became of it. It cannot reach, or be reached from, anything else:
- * namespaces of its own give it an empty network with loopback alone, a scratch directory holds what it writes, its memory is
- * limited, and it is killed by its pid as soon as it takes connections, or at the time limit.
+ * Starts one server with one file and returns the outcome. The server is isolated: it has its own namespaces with only a
+ * loopback interface, a scratch directory and a memory limit. It is killed by pid when it accepts connections, or at the time
+ * limit.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,11 +16,11 @@ export interface StartRequest {
 }
 
 const LIMIT_MS = 10_000;
-/** Of virtual memory: a server with default settings uses about 100 MB of it, its threads reserve more. */
+/** Limit of virtual memory. A server with default settings uses about 100 MB, and its threads reserve more. */
 const MEMORY_KIB = 6_000_000;
 const OUTPUT_MAX_BYTES = 200_000;
 
-/** Last, so that they win: the process stays in the foreground and its log comes to us. */
+/** Appended last, so that they take precedence: run in the foreground and log to standard output. */
 const OVERRIDES = [
   '--daemonize',
   'no',
@@ -34,7 +34,7 @@ const OVERRIDES = [
   'no',
 ];
 
-/** Whether this system gives an unprivileged process namespaces of its own. */
+/** Whether this system supports namespaces for unprivileged processes. */
 export function canIsolate(): boolean {
   return spawnSync('unshare', ISOLATION, { stdio: 'ignore' }).status === 0;
 }
@@ -62,7 +62,7 @@ export async function startServer({ binary, bytes, mode }: StartRequest): Promis
   }
 }
 
-/** Waits for the first of: the line that says it is ready, its end, the time limit. */
+/** Waits for the log line that reports readiness, the exit, or the time limit. */
 function watch(child: ChildProcess): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     let output = '';
@@ -89,7 +89,7 @@ function watch(child: ChildProcess): Promise<Outcome> {
 const PATHS =
   /^([ \t]*(?:dir|aclfile|logfile|pidfile|unixsocket|cluster-config-file)[ \t]+)("?)(\/[^\s"]*)\2[ \t\r]*$/gim;
 
-/** The same text with absolute paths moved below the scratch directory, where directories and an empty ACL file exist. */
+/** Redirects absolute paths to the scratch directory, and creates the directories and an empty ACL file there. */
 export function withLocalPaths(bytes: Buffer, scratch: string): Buffer {
   const text = bytes.toString('latin1').replace(PATHS, (_, start: string, quote: string, path: string) => {
     const local = join(scratch, 'root', path);

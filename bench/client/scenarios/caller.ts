@@ -1,4 +1,4 @@
-/** A process of `stampede.ts`: opens a client, then asks for keys as it is told, and reports. */
+/** Child process of `stampede.ts`: opens a client, requests keys on command, and reports. */
 import { openers, type Subject, type SubjectName, type Target } from '../subjects.ts';
 
 export interface CallerTask {

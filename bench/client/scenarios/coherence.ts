@@ -1,4 +1,4 @@
-/** Coherence of the first tier: how soon a write elsewhere is seen, whether anything outlives the bound, what it costs Redis. */
+/** Coherence of the first tier: delay until a write by another client is visible, violations of the bound, and cost for Redis. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { type Cache, encodeEnvelope, tieredCache } from '../../../client/index.ts';
@@ -19,7 +19,7 @@ async function kept(cache: Cache, key: string): Promise<void> {
 
 export const coherenceDelay: Scenario = {
   id: 'coherence',
-  title: 'From a write elsewhere until the first tier has dropped the value',
+  title: 'Time from a write by another client to its invalidation in the first tier',
   async run({ redis, effort }) {
     const cache = tiered(redis);
     const times: number[] = [];
@@ -55,7 +55,8 @@ export const coherenceDelay: Scenario = {
 
 export const coherenceRaces: Scenario = {
   id: 'coherence-races',
-  title: 'Reads against writes elsewhere, with the listener cut in every third race',
+  title:
+    'First-tier reads during writes by another client, invalidation connection killed in every third round',
   async run({ redis, effort }) {
     const races = Math.min(10_000, 1_000 * effort);
     const cache = tiered(redis);
@@ -63,7 +64,7 @@ export const coherenceRaces: Scenario = {
     const stale: number[] = [];
     for (let race = 1; race <= races; race++) {
       const key = `race:${race % 7}`;
-      // Live again: only a listener that is there can be cut.
+      // Wait for the invalidation connection, so that it can be killed.
       if (race % 3 === 0 && race > 7) await kept(cache, key);
       const reading = cache.get(key);
       const writing = redis.admin.set(`${NAMESPACE}:${key}`, encodeEnvelope(race));
@@ -87,16 +88,20 @@ export const coherenceRaces: Scenario = {
     });
     return {
       unit: 'ms',
-      rows: [row('old value served after, p50', quantile(stale, 0.5)), row('longest', Math.max(...stale))],
+      rows: [row('duration of stale values, p50', quantile(stale, 0.5)), row('longest', Math.max(...stale))],
       goals: [
-        { asks: `none of ${races} outlives ${BOUND_MS} ms`, measured: `${outlived}`, held: outlived === 0 },
+        {
+          asks: `rounds with a value stale for more than ${BOUND_MS} ms, of ${races} <= 0`,
+          measured: `${outlived}`,
+          held: outlived === 0,
+        },
       ],
-      notes: [`${cuts} times the listener was killed`],
+      notes: [`invalidation connection killed ${cuts} times`],
     };
   },
 };
 
-/** Server CPU in microseconds an operation. */
+/** Server CPU per operation, in microseconds. */
 async function cpuOf(redis: BenchRedis, operations: number, work: () => Promise<unknown>): Promise<number> {
   const used = async (): Promise<number> => {
     const info = await redis.admin.info('cpu');
@@ -111,8 +116,8 @@ async function cpuOf(redis: BenchRedis, operations: number, work: () => Promise<
 }
 
 /**
- * In turn, and the first round thrown away: two measurements of the same, a second apart, differ by up to a tenth. By round
- * and kind.
+ * Measures the kinds in turn and discards the first round, because two measurements of the same kind, one second apart, differ
+ * by up to 10 %. Returns figures by round and kind.
  */
 async function alternating(
   kinds: readonly { measure(): Promise<readonly number[]> }[],
@@ -146,17 +151,17 @@ async function batches(
 
 export const trackingCost: Scenario = {
   id: 'tracking-cost',
-  title: `Server CPU with ${CLIENTS} caches that listen, to none`,
+  title: `Server CPU per operation, ${CLIENTS} tracking caches compared with none`,
   async run({ redis, effort }) {
     const data = new Redis({ host: redis.host, port: redis.port }).on('error', () => undefined);
     const payload = encodeEnvelope(document(1));
     const calls = 4_000 * effort;
     const loads: readonly (readonly [string, number, () => Promise<void>])[] = [
-      // Long: what fifty connections that were just opened have to say is not what listening costs.
-      ['get, 100 in a batch', calls * 30, () => batches(data, 'get', calls * 30, payload)],
-      ['write, 100 in a batch', calls, () => batches(data, 'set', calls, payload)],
+      // Many calls, so that the commands of fifty new connections have no influence.
+      ['get, batch of 100', calls * 30, () => batches(data, 'get', calls * 30, payload)],
+      ['write, batch of 100', calls, () => batches(data, 'set', calls, payload)],
       [
-        'write, alone',
+        'write, single',
         calls / 10,
         async () => {
           for (let i = 0; i < calls / 10; i++) await data.set(`${NAMESPACE}:cpu:${i}`, payload);
@@ -178,9 +183,9 @@ export const trackingCost: Scenario = {
       return each;
     };
     const kinds = [
-      { name: ', nobody listens', measure: figures },
+      { name: ', no tracking', measure: figures },
       { name: '', measure: () => listenedTo([]) },
-      { name: ', outside of l1.prefixes', measure: () => listenedTo(['hot:']) },
+      { name: ', outside l1.prefixes', measure: () => listenedTo(['hot:']) },
     ];
     const rounds = await alternating(kinds, 4 + effort);
     data.disconnect();
@@ -190,7 +195,7 @@ export const trackingCost: Scenario = {
           name: `${load}${name}`,
           rounds: rounds.map((round) => round[kind]?.[i] as number),
         })),
-        `${load}, nobody listens`,
+        `${load}, no tracking`,
         'less',
       ),
     );
@@ -200,11 +205,13 @@ export const trackingCost: Scenario = {
       rows: kinds.flatMap((_, kind) => compared.flatMap((load) => load.slice(kind, kind + 1))),
       goals: [
         atMost('server CPU of a get', ratio(0, 1), 1.05),
-        atMost('server CPU of a write in a batch', ratio(1, 1), 1.5),
-        atMost('server CPU of a write alone', ratio(2, 1), 1.5),
-        atMost('server CPU of a write alone, outside of l1.prefixes', ratio(2, 2), 1.5),
+        atMost('server CPU of a write, batch of 100', ratio(1, 1), 1.5),
+        atMost('server CPU of a write, single', ratio(2, 1), 1.5),
+        atMost('server CPU of a write, single, outside l1.prefixes', ratio(2, 2), 1.5),
       ],
-      notes: ['a listener costs one message a turn of the server, whoever it is for: docs/decisions/030'],
+      notes: [
+        'each tracking connection costs one message per iteration of the server event loop: docs/decisions/030',
+      ],
     };
   },
 };

@@ -1,6 +1,6 @@
 /**
- * Cold keys on a stock server: no library, the default user, 20 ms from the caller. Commands per miss, and the loaded values that a second
- * process finds afterwards.
+ * Cold keys on a stock server (no library, default user) 20 ms away: commands per miss, and loaded values that a second process
+ * finds afterwards.
  */
 import { atDistance } from '../distance.ts';
 import type { Row } from '../measure.ts';
@@ -17,7 +17,7 @@ const QUIET_MS = 200;
 
 type Compute = NonNullable<Subject['getOrCompute']>;
 
-/** Values that another process finds, without its loader. */
+/** Number of values that another process finds without calling its loader. */
 async function stored(redis: BenchRedis, name: SubjectName): Promise<number> {
   const other = await openers[name]({ host: redis.host, port: redis.port });
   let loads = 0;
@@ -33,11 +33,11 @@ async function stored(redis: BenchRedis, name: SubjectName): Promise<number> {
   return KEYS - loads;
 }
 
-/** Until no command has come for a while, or the time is over. */
+/** Waits until no command has arrived for some time, or until the timeout. */
 async function quiet(redis: BenchRedis): Promise<void> {
   const processed = async (): Promise<number> =>
     Number(/total_net_input_bytes:(\d+)/.exec(await redis.admin.info('stats'))?.[1]);
-  // The questions themselves: one INFO each.
+  // Input bytes of the polling itself: one INFO each.
   const own = 40;
   const deadline = Date.now() + STORED_WITHIN_MS;
   let before = await processed();
@@ -69,7 +69,7 @@ async function misses(redis: BenchRedis, name: SubjectName): Promise<{ commands:
 
 export const cold: Scenario = {
   id: 'cold',
-  title: `${KEYS} cold keys at once, a stock server ${ROUND_TRIP_MS} ms away: commands per miss`,
+  title: `${KEYS} cold keys at once, stock server ${ROUND_TRIP_MS} ms away: commands per miss`,
   async run({ redis }): Promise<Outcome> {
     const rows: Row[] = [];
     const goals: Goal[] = [];

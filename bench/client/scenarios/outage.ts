@@ -1,4 +1,4 @@
-/** Redis killed, and Redis hung, for two seconds under a steady stream of getOrCompute: who is answered, how soon, and when it is over. */
+/** Redis killed or hung for two seconds under a constant rate of getOrCompute calls: answered calls, latency, and recovery time. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Cache, tieredCache } from '../../../client/index.ts';
 import { quantile } from '../measure.ts';
@@ -11,7 +11,7 @@ const OUTAGE_MS = 2_000;
 const EVERY_MS = 2;
 const IN_TIME_MS = 100;
 const KEYS = 50;
-/** After so long a breaker has seen enough. */
+/** Time after which the circuit breaker is open. */
 const OPEN_AFTER_MS = 1_000;
 
 interface Seen {
@@ -20,7 +20,7 @@ interface Seen {
   readonly onceOpenP99Ms: number;
 }
 
-/** One call every 2 ms, whether the last is answered or not. */
+/** Open loop: one call every 2 ms. */
 async function during(
   redis: BenchRedis,
   way: 'killed' | 'hung',
@@ -57,7 +57,7 @@ async function during(
   };
 }
 
-/** Written and read until the first tier has it: after an outage it is a moment until Redis is believed again. */
+/** Writes and reads the key until the first tier has it, which takes a moment after an outage. */
 async function hot(cache: Cache, key: string): Promise<void> {
   for (let i = 0; i < 1_000; i++) {
     const { source } = await cache.set(key, i);
@@ -70,7 +70,7 @@ async function hot(cache: Cache, key: string): Promise<void> {
 async function firstWriteMs(redis: BenchRedis, cache: Cache): Promise<number> {
   await redis.kill();
   await delay(500);
-  // The breaker is on, and open: what is measured is how soon it finds out.
+  // The breaker is open; measure the time until it detects that Redis accepts commands again.
   for (let i = 0; i < 20; i++) await cache.set(`w${i}`, i).catch(() => {});
   redis.start();
   await redis.answers();
@@ -81,7 +81,7 @@ async function firstWriteMs(redis: BenchRedis, cache: Cache): Promise<number> {
 
 export const outage: Scenario = {
   id: 'outage',
-  title: `Redis away for ${OUTAGE_MS / 1_000} s: share of getOrCompute answered within ${IN_TIME_MS} ms, in %`,
+  title: `Redis unreachable for ${OUTAGE_MS / 1_000} s: share of getOrCompute calls answered within ${IN_TIME_MS} ms`,
   async run({ redis, effort }) {
     const rows = [];
     const goals: Goal[] = [];
@@ -101,7 +101,7 @@ export const outage: Scenario = {
             measured: `${(share * 100).toFixed(2)} %`,
             held: share === 1,
           },
-          ...bounded(`${way}, ${subject.name}: p99 once the breaker is open, ms`, onceOpenP99Ms, 2),
+          ...bounded(`${way}, ${subject.name}: p99 with the breaker open, ms`, onceOpenP99Ms, 2),
         );
       }
     }
@@ -112,14 +112,12 @@ export const outage: Scenario = {
       await during(redis, way, async (key) => {
         if ((await cache.get(key)) === undefined) missing += 1;
       });
-      goals.push(...bounded(`${way}: hot gets without a value`, missing, 0));
+      goals.push(...bounded(`${way}: misses of hot keys`, missing, 0));
     }
     const recoveries: number[] = [];
     for (let i = 0; i < 2 + effort; i++) recoveries.push(await firstWriteMs(redis, cache));
     await cache.close();
-    goals.push(
-      ...bounded('first write after Redis accepts again, worst in ms', Math.max(...recoveries), 100),
-    );
+    goals.push(...bounded('slowest recovery of writes after the outage, ms', Math.max(...recoveries), 100));
     return { unit: '%', rows, goals };
   },
 };

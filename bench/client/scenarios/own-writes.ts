@@ -1,6 +1,6 @@
 /**
- * What a process has just written: how soon it is read again, what that costs, and how often somebody else's write of the same key
- * hides behind the own one in a single message of the server.
+ * Reads of a process's own writes: latency of the next read, commands, and how often the server merges the messages for an own
+ * write and a concurrent write of the same key into one.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -19,7 +19,7 @@ async function open({ host, port }: BenchRedis): Promise<Cache> {
   return cache;
 }
 
-/** Commands of a write and so many reads, of a hundred keys; each read once the last has had time to ask Redis. */
+/** Commands per write followed by the given number of reads, over 100 keys; the reads are spaced so that a background read completes. */
 async function commandsOf(redis: BenchRedis, cache: Cache, name: string, reads: number): Promise<number> {
   const sent = await redis.commands(async () => {
     for (let i = 0; i < 100; i++) {
@@ -33,7 +33,7 @@ async function commandsOf(redis: BenchRedis, cache: Cache, name: string, reads: 
   return total(sent) / 100;
 }
 
-/** Two connections set one key at once: how often both are told of by one message, of the rounds. */
+/** Share of rounds in which one message reports the writes of two connections that set one key concurrently. */
 async function merges({ host, port }: BenchRedis, rounds: number): Promise<number> {
   const options = { host, port, protocol: 2 } as const;
   const open = () => new Redis(options).on('error', () => undefined);
@@ -50,7 +50,7 @@ async function merges({ host, port }: BenchRedis, rounds: number): Promise<numbe
   for (let i = 0; i < rounds; i++) {
     const before = told;
     await Promise.all([one.set('merge:k', `one ${i}`), two.set('merge:k', `two ${i}`)]);
-    // Everything that was said before this has come.
+    // All earlier messages have arrived.
     await listener.ping();
     if (told - before === 1) merged += 1;
   }
@@ -60,7 +60,7 @@ async function merges({ host, port }: BenchRedis, rounds: number): Promise<numbe
 
 export const ownWrites: Scenario = {
   id: 'own-writes',
-  title: 'The first read after an own write, in two tiers',
+  title: 'First read after an own write, two tiers',
   async run({ redis, effort }) {
     const cache = await open(redis);
     const [first, redisAnswer]: [number[], number[]] = [[], []];
@@ -91,12 +91,12 @@ export const ownWrites: Scenario = {
         row('first read after a write, p99', first, 0.99),
       ],
       goals: [0, 1, 3].map((reads, i) => ({
-        asks: `commands of a write and ${reads} reads <= ${reads === 0 ? 1 : 2}`,
+        asks: `commands per write with ${reads} reads <= ${reads === 0 ? 1 : 2}`,
         measured: (commands[i] as number).toFixed(2),
         held: (commands[i] as number) <= (reads === 0 ? 1 : 2),
       })),
       notes: [
-        `two connections write one key at once: one message for both in ${(merged * 100).toFixed(0)} % of the rounds`,
+        `two connections write one key concurrently: one message for both writes in ${(merged * 100).toFixed(0)} % of the rounds`,
       ],
     };
   },

@@ -1,4 +1,4 @@
-/** Ten thousand payloads that nobody should believe: corrupt, cut, foreign, of an older schema. */
+/** Reads of 10,000 invalid payloads: corrupt, truncated, foreign, or of an older schema. */
 import { encodeEnvelope, redisCache } from '../../../client/index.ts';
 import type { Scenario } from '../scenario.ts';
 import { bounded, document } from '../scenario.ts';
@@ -7,7 +7,7 @@ const PAYLOADS = 10_000;
 
 export const poison: Scenario = {
   id: 'poison',
-  title: `${PAYLOADS} poisoned payloads read`,
+  title: `Reads of ${PAYLOADS} invalid payloads`,
   async run({ redis }) {
     const cache = redisCache({ address: redis, namespace: 'poison' });
     try {
@@ -45,11 +45,11 @@ export const poison: Scenario = {
       const left = (await redis.admin.dbsize()) as number;
       return {
         unit: 'us',
-        rows: [{ name: 'read and purge of one', median: us, best: us, ratio: 1 }],
+        rows: [{ name: 'read and purge of one payload', median: us, best: us, ratio: 1 }],
         goals: [
-          ...bounded('poisoned: thrown', thrown, 0),
-          ...bounded('poisoned: wrong values', wrong, 0),
-          ...bounded('poisoned: not purged', left, 0),
+          ...bounded('invalid payloads: errors thrown', thrown, 0),
+          ...bounded('invalid payloads: wrong values', wrong, 0),
+          ...bounded('invalid payloads: not purged', left, 0),
         ],
       };
     } finally {

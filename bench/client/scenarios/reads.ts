@@ -1,4 +1,4 @@
-/** Reads of 1 KB of JSON: from the first tier, from Redis by one caller, by a hundred, and by the hundred. */
+/** Reads of 1 KB of JSON: from the first tier, from Redis by one caller, with 100 in flight, and in batches of 100. */
 
 import { inFlight, inTurn, oneCaller, rows, tight } from '../measure.ts';
 import { atLeast, atMost, document, type Scenario } from '../scenario.ts';
@@ -9,7 +9,7 @@ const keyOf = (i: number): string => `doc:${i % KEYS}`;
 
 export const localHit: Scenario = {
   id: 'l1-hit',
-  title: 'Hit of the first tier: a JSON value, safe from the caller, statistics on',
+  title: 'First-tier hit of a JSON value that callers cannot modify, statistics on',
   async run(bench) {
     const names = ['kitTiered', 'bentocache', 'cacheable', 'cacheManager'] as const;
     return withSubjects(bench, names, async (subjects) => {
@@ -27,7 +27,7 @@ export const localHit: Scenario = {
       return {
         unit: 'ns',
         rows: compared,
-        goals: [atMost('first tier to Map + await:', ratioOf(compared, 'kit, two tiers'), 3)],
+        goals: [atMost('first-tier hit relative to Map + await', ratioOf(compared, 'kit, two tiers'), 3)],
       };
     });
   },
@@ -47,7 +47,7 @@ const ALL = [
 
 export const oneGet: Scenario = {
   id: 'get-one',
-  title: 'Get from Redis, one caller, median time',
+  title: 'Get from Redis, one caller, median latency',
   async run(bench) {
     return withSubjects(bench, REMOTE, async (subjects) => {
       for (const { set } of subjects) for (let i = 0; i < KEYS; i++) await set?.(keyOf(i), document(1));
@@ -58,7 +58,7 @@ export const oneGet: Scenario = {
       return {
         unit: 'us',
         rows: compared,
-        goals: [atMost('get of one caller to ioredis:', ratioOf(compared, 'kit'), 1.05)],
+        goals: [atMost('get, one caller, relative to ioredis', ratioOf(compared, 'kit'), 1.05)],
       };
     });
   },
@@ -77,7 +77,9 @@ export const hundredGets: Scenario = {
       return {
         unit: '1/s',
         rows: compared,
-        goals: [atLeast('gets a second, 100 in flight, to ioredis:', ratioOf(compared, 'kit'), 1.5)],
+        goals: [
+          atLeast('gets per second, 100 in flight, relative to ioredis', ratioOf(compared, 'kit'), 1.5),
+        ],
       };
     });
   },
@@ -106,7 +108,7 @@ export const getMany: Scenario = {
             measured: [...sent].map(([name, calls]) => `${calls} ${name}`).join(', '),
             held: commands === 1,
           },
-          atMost('getMany of 100 to MGET of ioredis:', ratioOf(compared, 'kit'), 1.1),
+          atMost('getMany of 100 relative to MGET of ioredis', ratioOf(compared, 'kit'), 1.1),
         ],
       };
     });
@@ -115,7 +117,7 @@ export const getMany: Scenario = {
 
 export const computedHit: Scenario = {
   id: 'compute-hit',
-  title: 'getOrCompute where Redis has the value, 100 in flight',
+  title: 'getOrCompute hit in Redis, 100 in flight',
   async run(bench) {
     const names = ALL.filter((name) => name !== 'socket' && name !== 'nodeRedis');
     return withSubjects(bench, names, async (subjects) => {
@@ -129,8 +131,8 @@ export const computedHit: Scenario = {
       return {
         unit: '1/s',
         rows: compared,
-        goals: [atLeast('getOrCompute hits a second to ioredis:', ratioOf(compared, 'kit'), 1)],
-        notes: ['Peers with two tiers answer from memory here.'],
+        goals: [atLeast('getOrCompute hits per second, relative to ioredis', ratioOf(compared, 'kit'), 1)],
+        notes: ['Peers with two tiers serve from memory in this scenario.'],
       };
     });
   },

@@ -1,6 +1,6 @@
 /**
- * One cold key, wanted everywhere at once: how often it is loaded, how many commands that takes, how long the slowest waits. And
- * the same with the process killed that holds the lease.
+ * One cold key requested by all callers at once: number of loads, commands, and latency of the slowest caller. Repeated with the
+ * lease holder killed during the load.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ class Callers implements Disposable {
     return callers;
   }
 
-  /** All at once; with `kill` the process that loads is killed while it does. */
+  /** Requests from all processes at once; with `kill`, the loading process is killed during the load. */
   async ask(task: CallerTask['ask'], kill = false): Promise<readonly CallerReport[]> {
     let killed = false;
     const strike = (child: ChildProcess): void => {
@@ -54,7 +54,7 @@ class Callers implements Disposable {
   }
 }
 
-/** The child's report; undefined where it was killed. */
+/** Report of a child process; undefined if it was killed. */
 function answered(
   child: ChildProcess,
   message: object,
@@ -89,7 +89,7 @@ async function rush(callers: Callers, redis: BenchRedis, key: string): Promise<R
   let reports: readonly CallerReport[] = [];
   const commands = await redis.commands(async () => {
     reports = await callers.ask({ key, callers: CALLERS, loadMs: LOAD_MS });
-    // The store goes on after the answer.
+    // The store continues after the reply.
     await new Promise((done) => setTimeout(done, LOAD_MS));
   });
   return {
@@ -101,7 +101,7 @@ async function rush(callers: Callers, redis: BenchRedis, key: string): Promise<R
 
 export const stampede: Scenario = {
   id: 'stampede',
-  title: `${PROCESSES} processes x ${CALLERS} callers, one cold key, a loader of ${LOAD_MS} ms: slowest caller`,
+  title: `${PROCESSES} processes x ${CALLERS} callers, one cold key, loader of ${LOAD_MS} ms: slowest caller`,
   async run(bench): Promise<Outcome> {
     const rows = [];
     const goals: Goal[] = [];
@@ -139,7 +139,7 @@ export const stampede: Scenario = {
   },
 };
 
-/** The first to load is killed half way; the others must have their answer, by one load more. */
+/** Kills the first loading process during its load; the others must get a value with one more load. */
 async function holderKilled({ redis }: Bench): Promise<readonly Goal[]> {
   using callers = await Callers.start(redis, 'kit');
   await rush(callers, redis, 'warm-up');
@@ -149,7 +149,7 @@ async function holderKilled({ redis }: Bench): Promise<readonly Goal[]> {
   return [
     ...bounded('lease holder killed: loads', loads, 2),
     {
-      asks: 'lease holder killed: every surviving caller is answered',
+      asks: 'lease holder killed: surviving callers answered',
       measured: `${answered} of ${CALLERS * (PROCESSES - 1)}`,
       held: answered === CALLERS * (PROCESSES - 1),
     },

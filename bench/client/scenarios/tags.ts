@@ -1,4 +1,4 @@
-/** Tags: what an invalidation costs, however many entries carry the tag, and what a valid read costs. */
+/** Tags: cost of an invalidation by number of entries, and cost of a valid read. */
 import { type Cache, redisCache } from '../../../client/index.ts';
 import { inFlight } from '../measure.ts';
 import type { BenchRedis } from '../redis.ts';
@@ -19,7 +19,7 @@ const goal = (asks: string, measured: number, bound: number): Goal => ({
 
 export const tags: Scenario = {
   id: 'tags',
-  title: 'Invalidating a tag, and reading entries that carry one',
+  title: 'Tag invalidation, and reads of tagged entries',
   async run({ redis, effort }) {
     const cache: Cache = redisCache({ address: { host: redis.host, port: redis.port }, namespace: 't' });
     const sizes = effort >= 5 ? [10_000, 1_000_000] : [1_000, 10_000];
@@ -35,21 +35,25 @@ export const tags: Scenario = {
         for (let i = 0; i < reads; i++) if ((await cache.get(`${size}:${i}`)) !== undefined) hits += 1;
       };
       await read();
-      goals.push(goal(`commands a valid read, tag of ${size}`, (await commands(redis, read)) / hits, 1.05));
+      goals.push(
+        goal(`commands per valid read, tag with ${size} entries`, (await commands(redis, read)) / hits, 1.05),
+      );
       let ms = 0;
       const spent = await commands(redis, async () => {
         const at = performance.now();
         await cache.invalidateTags(tag);
         ms = performance.now() - at;
       });
-      goals.push(goal(`commands to invalidate ${size}`, spent, 1));
+      goals.push(goal(`commands per invalidation, tag with ${size} entries`, spent, 1));
       await read();
       if (hits > 0)
-        goals.push({ asks: 'no read finds what was invalidated', measured: `${hits}`, held: false });
+        goals.push({ asks: 'no read returns an invalidated entry', measured: `${hits}`, held: false });
       await inFlight(reads, 100, (i) => cache.set(`${size}:${i}`, i, { tags: [tag, 'all'] }));
-      goals.push(goal(`commands a valid read after it`, (await commands(redis, read)) / hits, 1.1));
+      goals.push(
+        goal(`commands per valid read after the invalidation`, (await commands(redis, read)) / hits, 1.1),
+      );
       rows.push({
-        name: `invalidate a tag of ${size}`,
+        name: `invalidate a tag with ${size} entries`,
         median: ms,
         best: ms,
         ratio: ms / (rows[0]?.median ?? ms),

@@ -1,4 +1,4 @@
-/** Writes of 1 KB of JSON, a hundred in flight, and what an entry costs in bytes. */
+/** Writes of 1 KB of JSON with 100 in flight, and the size overhead of an entry. */
 import { encodeEnvelope } from '../../../client/index.ts';
 import { inFlight, inTurn, rows } from '../measure.ts';
 import { atLeast, bounded, document, type Scenario } from '../scenario.ts';
@@ -10,7 +10,7 @@ const keyOf = (i: number): string => `set:${i % 200}`;
 
 export const hundredSets: Scenario = {
   id: 'set-100',
-  title: 'Set with envelope and a tag where there are tags, 100 in flight',
+  title: 'Set with envelope, and with a tag if supported, 100 in flight',
   async run(bench) {
     const names = [
       'ioredis',
@@ -26,7 +26,7 @@ export const hundredSets: Scenario = {
       const store = ({ set, setTagged }: Subject, i: number): Promise<unknown> | undefined =>
         setTagged ? setTagged(keyOf(i), value, [TAG]) : set?.(keyOf(i), value);
       const kit = subjects.find(({ name }) => name === 'kit');
-      // Until it listens to the tag's version, which it asks for meanwhile.
+      // Wait until it tracks the tag's version, which it reads until then.
       for (let i = 0; kit && i < 200; i++) await store(kit, i);
       const sent = await bench.redis.commands(async () => kit && store(kit, 1));
       const measured = await inTurn(subjects, 4 + bench.effort, (subject) =>
@@ -37,8 +37,8 @@ export const hundredSets: Scenario = {
         unit: '1/s',
         rows: compared,
         goals: [
-          ...bounded('set with a tag: commands', total(sent), 1),
-          atLeast('sets a second, 100 in flight, to ioredis:', ratioOf(compared, 'kit'), 1),
+          ...bounded('commands per set with a tag', total(sent), 1),
+          atLeast('sets per second, 100 in flight, relative to ioredis', ratioOf(compared, 'kit'), 1),
         ],
       };
     });
@@ -47,7 +47,7 @@ export const hundredSets: Scenario = {
 
 export const storedBytes: Scenario = {
   id: 'stored-bytes',
-  title: 'Bytes of an entry beside its JSON',
+  title: 'Bytes of an entry in addition to its JSON',
   async run() {
     const value = document(1);
     const json = Buffer.byteLength(JSON.stringify(value));
