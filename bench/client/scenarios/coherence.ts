@@ -209,9 +209,7 @@ export const trackingCost: Scenario = {
         atMost('server CPU of a write, single', ratio(2, 1), 1.5),
         atMost('server CPU of a write, single, outside l1.prefixes', ratio(2, 2), 1.5),
       ],
-      notes: [
-        'each tracking connection costs one message per iteration of the server event loop: docs/decisions/030',
-      ],
+      notes: ['one message per tracking connection and event loop iteration: docs/decisions/030'],
     };
   },
 };
