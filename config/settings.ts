@@ -131,7 +131,7 @@ export const settingsSchema = z.strictObject({
         .prefault('64mb')
         .meta(
           means(
-            'Size of the replication backlog: a replica that misses no more than this catches up without a full synchronisation.',
+            'Size of the replication backlog: a replica that misses no more than this catches up without a full synchronization.',
           ),
         ),
       activedefrag: z
@@ -168,7 +168,7 @@ export const settingsSchema = z.strictObject({
         .min(1)
         .max(5)
         .default(1)
-        .meta(means('Number of replicas that synchronise with a new master at the same time.')),
+        .meta(means('Number of replicas that synchronize with a new master at the same time.')),
     })
     .meta(means('Settings of every sentinel.')),
   cluster: z
