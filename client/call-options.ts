@@ -24,7 +24,10 @@ export interface WriteOptions {
   readonly schema?: StandardSchema;
   /** Name of the value's shape (`user@3`), kept beside the value instead of the schema's own. */
   readonly schemaId?: string;
-  /** Invalidated with any of them (`invalidateTags`); at most 64. */
+  /**
+   * The entry is invalidated with any of them (`invalidateTags`); at most 64. Redis keeps the version of a tag for 30 days: whatever its
+   * TTL, an entry is a miss once one of its tags gets another version.
+   */
   readonly tags?: readonly string[];
 }
 
