@@ -14,7 +14,7 @@ import { loadGates } from '../config/gates.ts';
 import type { EnvironmentConfig } from '../config/schema.ts';
 import type { Environment } from '../infra/environment.ts';
 import { type ProgramRecord, type ProgramSink, runProgram } from '../infra/process.ts';
-import { planTopology } from '../infra/topology.ts';
+import { planTopology, type Topology } from '../infra/topology.ts';
 import { type Clock, openClock } from './clock.ts';
 import { configuration } from './drills/configuration.ts';
 import type { Drill } from './drills/drill.ts';
@@ -23,6 +23,7 @@ import { digestText } from './evidence/files.ts';
 import type { Manifest, RunKind, TrialRecord } from './evidence/manifest.ts';
 import { createRunFolder, type RunFolder } from './evidence/run-folder.ts';
 import { analyzeRun } from './judge.ts';
+import type { PlantedClient } from './planted-client.ts';
 import {
   drillsNamed,
   holdEnvironment,
@@ -34,7 +35,7 @@ import { renderers } from './reports/index.ts';
 import type { Report } from './reports/report.ts';
 import { openMachineWatch } from './samplers/machine/index.ts';
 import { openConfigurationTrial } from './trial/configuration.ts';
-import { runTrial } from './trial.ts';
+import { runTrial, type TrialRequest } from './trial.ts';
 
 export interface RunRequest {
   readonly kind: RunKind;
@@ -67,20 +68,21 @@ export interface RunOutcome {
 /**
  * Runs, judges and reports.
  *
+ * @param planted stands in for the kit's client; of the suite of planted faults alone
  * @throws KitError what could not be had; the environment has ended by then, and the folder has no seal
  */
-export async function run(request: RunRequest): Promise<RunOutcome> {
-  if (request.attach !== undefined) return runAlone(request);
+export async function run(request: RunRequest, planted?: PlantedClient): Promise<RunOutcome> {
+  if (request.attach !== undefined) return runAlone(request, planted);
   const held = await holdEnvironment(request.substrate, request.environment.name, request.stateDir);
   try {
-    return await runAlone(request);
+    return await runAlone(request, planted);
   } finally {
     held[Symbol.dispose]();
   }
 }
 
 /** The run itself, the environment being this command's alone. */
-async function runAlone(request: RunRequest): Promise<RunOutcome> {
+async function runAlone(request: RunRequest, planted?: PlantedClient): Promise<RunOutcome> {
   // 1. Everything that can be wrong without starting anything.
   const drills = withConfiguration(drillsOf(request), request);
   const topology = planTopology(request.environment);
@@ -92,27 +94,20 @@ async function runAlone(request: RunRequest): Promise<RunOutcome> {
   const { draft, folder } = await openRunFolder(request, drills);
 
   // 3. The environment: the one that runs already, else one that ends with this run.
-  const substrate = await substrateOf(request.substrate, {
-    stateDir: request.stateDir,
-    sink: folder.sink,
-    attach,
-  });
-  // `apply` and not `open`: what belongs to another command that still runs is refused, it would end under our feet.
-  const steps = await substrate.plan(topology);
-  const isUp = steps.every(({ action }) => action === 'keep');
-  if (attach === undefined)
-    request.progress(isUp ? `${topology.environment.name} is already up: drilling it` : 'standing up');
-  const environment = await substrate.apply(topology, {
-    ephemeral: true,
-    progress: request.progress,
-    signal: request.signal,
-  });
+  const environment = await applied(request, topology, folder);
 
   // 4. The trials, one after the other; the nodes' logs; the end of the environment.
   const clock = openClock();
   const trials: TrialRecord[] = [];
   try {
-    await runTrials(request, drills, environment, folder, clock, trials);
+    await runTrials(
+      { ...request, clientModule: planted?.module },
+      drills,
+      environment,
+      folder,
+      clock,
+      trials,
+    );
   } finally {
     try {
       folder.collectLogs(environment.logs);
@@ -127,7 +122,7 @@ async function runAlone(request: RunRequest): Promise<RunOutcome> {
     ...draft,
     judgedAt: new Date().toISOString(),
     provenance: { ...draft.provenance, ...environment.provenance },
-    departures: environment.departures,
+    departures: [...environment.departures, ...(planted === undefined ? [] : [planted.departure])],
     trials,
   });
 
@@ -136,6 +131,20 @@ async function runAlone(request: RunRequest): Promise<RunOutcome> {
   const report = analyzeRun(folder.dir);
   for (const [name, render] of Object.entries(renderers)) folder.writeReport(name, render(report));
   return { folder: folder.dir, report, exitCode: report.verdict.exitCode };
+}
+
+/** `apply` and not `open`: what belongs to another command that still runs is refused, because it would end during this run. */
+async function applied(
+  { substrate: name, stateDir, attach, progress, signal }: RunRequest,
+  topology: Topology,
+  { sink }: RunFolder,
+): Promise<Environment> {
+  const substrate = await substrateOf(name, { stateDir, sink, attach });
+  const steps = await substrate.plan(topology);
+  const isUp = steps.every(({ action }) => action === 'keep');
+  if (attach === undefined)
+    progress(isUp ? `${topology.environment.name} is already up: drilling it` : 'standing up');
+  return substrate.apply(topology, { ephemeral: true, progress, signal });
 }
 
 /** A new folder with what judging needs as it is now. */
@@ -179,7 +188,7 @@ function withConfiguration(drills: readonly Drill[], request: RunRequest): reado
 }
 
 async function runTrials(
-  request: RunRequest,
+  request: RunRequest & Pick<TrialRequest, 'clientModule'>,
   drills: readonly Drill[],
   environment: Environment,
   folder: RunFolder,
@@ -214,6 +223,7 @@ async function runTrials(
         clock,
         profile: request.profile,
         machine,
+        clientModule: request.clientModule,
         signal,
         progress: (line) => request.progress(`${label}: ${line}`),
       }),

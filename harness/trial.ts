@@ -32,12 +32,16 @@ export interface TrialRequest {
   readonly profile: 'quick' | 'full';
   /** The run's; a trial without one watches the machine by itself. */
   readonly machine?: MachineWatch;
+  /** URL of the module that stands in for the kit's client; absent: the kit's own. */
+  readonly clientModule?: string | undefined;
   readonly signal?: AbortSignal;
   readonly progress?: (line: string) => void;
 }
 
 /** What every part of a trial works with. */
-export interface TrialContext extends Required<Omit<TrialRequest, 'signal' | 'machine'>> {
+export interface TrialContext
+  extends Required<Omit<TrialRequest, 'signal' | 'machine' | 'clientModule'>>,
+    Pick<TrialRequest, 'clientModule'> {
   readonly recorder: Recorder;
   readonly machine: WatchedTrial;
   /** Aborts on Ctrl-C, at the drill's bound and when a history cannot be written. */

@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { DEPENDENCIES, REFERENCE_DEPENDENCIES } from './house/dependencies.ts';
 import * as rules from './house/rules.ts';
 
 /** What checkers, gates and reports are about: types, no effects. */
@@ -143,6 +144,15 @@ const ROOMS: readonly rules.Room[] = [
       libraries: ['ioredis'],
     },
   ),
+  room(
+    'harness/workloads/client-module.ts',
+    'loads the client that is judged: the kit’s own, or the stand-in of a test',
+    ['client/index.ts', 'config/errors.ts'],
+    { libraries: ['<computed>'] },
+  ),
+  room('harness/planted-client.ts', 'a door for tests: nothing of the command may import it', [], {
+    node: [],
+  }),
   room('harness/drills/', 'data only', [], { types: ['infra/environment.ts'], node: [] }),
   room('harness/trial.ts', 'runs one drill once', ['harness/', 'infra/', 'config/']),
   room(
@@ -270,47 +280,6 @@ const ROOMS: readonly rules.Room[] = [
   ),
   room('vitest.config.ts', 'tool configuration', [], { libraries: ['vitest'] }),
 ];
-
-/** Every dependency with what it is for; the page in docs/decisions/ says why this one. */
-const DEPENDENCIES: Readonly<Record<string, string>> = {
-  '@cdktf/provider-docker': 'the Docker provider as constructs',
-  '@peculiar/x509': 'certificates of an environment',
-  cdktf: 'environments on Docker as Terraform stacks',
-  constructs: 'the base of cdktf',
-  commander: 'the kit command line',
-  'd3-scale': 'axes of the HTML report',
-  'd3-shape': 'lines of the HTML report',
-  ioredis: 'the Redis client under ours, and the stock one beside it',
-  'reflect-metadata': 'required by @peculiar/x509 at its import',
-  yaml: 'environments and gates',
-  zod: 'schemas of configuration',
-  zx: 'outside programs',
-  '@biomejs/biome': 'lint and format',
-  '@opentelemetry/api': 'what users give the client to be traced by',
-  '@opentelemetry/sdk-metrics': 'reads what the client reports, in tests',
-  '@opentelemetry/sdk-trace-base': 'reads what the client reports, in tests',
-  '@types/d3-scale': 'types',
-  '@types/d3-shape': 'types',
-  '@types/node': 'types',
-  '@vitest/coverage-v8': 'coverage',
-  'cdktf-cli': 'deploy and destroy',
-  testcontainers: 'a Redis in a container for the tests of the client',
-  croner: 'cron expressions of cache warming',
-  '@arethetypeswrong/cli': 'the packed client: its types resolve for every importer',
-  'fast-check': 'properties of statistics and parsers',
-  node: 'the Node that runs the kit, whatever the system has',
-  publint: 'the packed client: its manifest says what is in it',
-  'prom-client': 'the registry that the client reports to, in tests',
-  typescript: 'type check, and the build of the client',
-  vitest: 'tests',
-};
-
-/** Of the workspace that writes docs/client/api.md. */
-const REFERENCE_DEPENDENCIES: Readonly<Record<string, string>> = {
-  typedoc: 'reads the public types and their comments',
-  'typedoc-plugin-markdown': 'writes them as Markdown',
-  typescript: 'the version that typedoc reads with',
-};
 
 /** The design card's list, then what stands beside it and why: docs/decisions/001-top-level.md. */
 const TOP_LEVEL = [

@@ -39,7 +39,7 @@ function row(drill: string, client: string, results: readonly CheckResult[]): Co
     durableLost: durable.length === 0 ? null : total('lost-writes', 'durableLost'),
     appliedTwice: total('double-applies', 'doubleApplied'),
     longerThan1s: total('latency', 'longerThan1s'),
-    deadClients: total('recovery', 'deadClients'),
+    deadClients: total('liveness', 'deadClients'),
   };
 }
 

@@ -11,6 +11,7 @@ import { failovers } from './failovers.ts';
 import { generator } from './generator.ts';
 import { hitRatio } from './hit-ratio.ts';
 import { latency } from './latency.ts';
+import { liveness } from './liveness.ts';
 import { lostWrites } from './lost-writes.ts';
 import { machine } from './machine.ts';
 import { memory } from './memory.ts';
@@ -26,6 +27,7 @@ export const trialCheckers: readonly Checker[] = [
   staleAcks,
   doubleApplies,
   failovers,
+  liveness,
   recovery,
   latency,
   availability,

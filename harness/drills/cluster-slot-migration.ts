@@ -10,5 +10,14 @@ export const clusterSlotMigration: ReturnType<typeof clusterFailover> = {
     faults: [{ fault: 'slot-migration', target: 'master', atMs: 2_000, heal: { afterMs: 1_500 } }],
   }),
   // Nobody is promoted: there is no deposed master whose answers could be stale.
-  checkers: ['lost-writes', 'double-applies', 'recovery', 'latency', 'availability', 'generator', 'memory'],
+  checkers: [
+    'lost-writes',
+    'double-applies',
+    'liveness',
+    'recovery',
+    'latency',
+    'availability',
+    'generator',
+    'memory',
+  ],
 };

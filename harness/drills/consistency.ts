@@ -6,6 +6,6 @@ export const consistency = integration({
   source: 'mission C1',
   safeOutcome: 'no key differs between the master and any replica, byte for byte',
   topologies: ['sentinel'],
-  checkers: ['expectations', 'consistency'],
+  checkers: ['expectations', 'liveness', 'consistency'],
   expectations: ['present-on-master', '{redis}-equal'],
 });

@@ -8,6 +8,6 @@ export const realistic50 = load({
   workload: { name: 'realistic-50', parameters: {} },
   operations: ['getOrCompute'],
   attached: {},
-  checkers: ['benchmark', 'hit-ratio', 'generator'],
+  checkers: ['benchmark', 'hit-ratio', 'generator', 'liveness'],
   trials: { quick: 1, full: 3 },
 });

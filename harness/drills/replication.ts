@@ -6,7 +6,7 @@ export const replication = integration({
   source: 'mission C1; seed 002, replication',
   safeOutcome: 'every write is readable on every replica, the links are up',
   topologies: ['sentinel'],
-  checkers: ['expectations', 'replication'],
+  checkers: ['expectations', 'liveness', 'replication'],
   // Which nodes are replicas changes with every failover: they are numbered in the order of their names.
   expectations: ['all-readable', '{replica}-link', '{replica}-read-only', '{replica}-io'],
 });

@@ -135,7 +135,15 @@ const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
   'workload/lateness-total': LATENESS,
   'workload/window': { startUs: TIME, endUs: TIME },
   'workload/replication-lag': { lagMs: absent(DURATION_MS) },
-  'workload/final-probe': { alive: 'boolean' },
+  'workload/closing': {
+    subject: 'string',
+    round: { integer: [1, MAX_BATCH] },
+    tookMs: DURATION_MS,
+    writes: COUNT,
+    reads: COUNT,
+    troubles: COUNT,
+    trouble: 'string',
+  },
   'node/probe': { when: { oneOf: ['start', 'between', 'end'] }, number: { integer: [1, MAX_TRIALS + 1] } },
   'machine/facts': { cores: { integer: [1, 100_000] }, unsampled: 'string' },
   'machine/window': {

@@ -30,7 +30,9 @@ export async function readAllNodes(
           ...(shard !== undefined && { shard }),
           redisRole: role === 'master' ? 'master' : 'replica',
           atUs: history.clock.nowUs(),
-          entries: batch.map(({ key, encoding }, i) => [key, decode(values[i] ?? null, encoding)] as const),
+          entries: batch.map(
+            ({ key, encoding }, i) => [key, rawValueOf(values[i] ?? null, encoding)] as const,
+          ),
         });
       }
     }
@@ -89,7 +91,7 @@ export async function removeKeys(environment: Environment, written: readonly Wri
 }
 
 /** The logical value; bytes that the client's codec refuses are shown as such, not hidden as absent. */
-function decode(stored: Buffer | null, encoding: WrittenKey['encoding']): string | null {
+export function rawValueOf(stored: Buffer | null, encoding: WrittenKey['encoding']): string | null {
   if (stored === null) return null;
   if (encoding === 'raw') return logicalValue(stored.toString('utf8'));
   const decoded = decodeEnvelope(stored);

@@ -8,6 +8,7 @@ import { type ClientName, clientSpec } from '../workloads/adapter.ts';
 import type { GeneratedWorkload } from '../workloads/generated.ts';
 import { GeneratorThread } from '../workloads/generator-thread.ts';
 import type { WrittenKey } from '../workloads/issuer.ts';
+import { closeClient } from './closing.ts';
 import { type FaultSchedule, faultSchedule } from './fault-schedule.ts';
 import { readAllNodes, removeKeys } from './final-read.ts';
 import { proxied } from './proxied.ts';
@@ -18,7 +19,8 @@ const IN_FLIGHT_BOUND = 5_000;
 const READY_BOUND_MS = 15_000;
 /** All generators begin together, once every one has the message. */
 const START_DELAY_MS = 50;
-const PROBE_BOUND_MS = 3_000;
+/** From the settled topology on: a breaker that is open is half-opened by a probe within 0.5 s. */
+const CLOSING_BOUND_MS = 3_000;
 /** Answers that are on their way when the load ends; longer than a command's deadline of 1 s. */
 const DRAIN_MS = 1_500;
 /** The same, when nobody waits for the result any more. */
@@ -69,12 +71,13 @@ async function load(context: TrialContext, workload: GeneratedWorkload): Promise
       faults = scheduleOf(context, generators);
       await watched('the faults and their heals', faults.run(drill.faults, startUs));
       await watched('the topology to be whole', settle(context));
-      // 4. Is each client alive, now that everything is?
-      await watched(
-        'the final probes',
-        all((generator) => generator.probe(PROBE_BOUND_MS)),
-      );
     }
+
+    // 4. Is each client served, now that everything is whole?
+    await watched(
+      'the closing phase',
+      all((generator) => closeGenerator(context, generator)),
+    );
 
     // 5. Load ends.
     const written = await watched(
@@ -114,7 +117,7 @@ function startGenerator(
   const config = environment.topology.environment;
   return new GeneratorThread({
     workload: workload.name,
-    spec: clientSpec(client, environment.endpoints, config.client),
+    spec: clientSpec(client, environment.endpoints, config.client, context.clientModule),
     durableWrites: config.durability.durableWrites,
     parameters,
     seed,
@@ -123,6 +126,19 @@ function startGenerator(
     historyPath: context.historyPath(client),
     inFlightBound: IN_FLIGHT_BOUND,
   });
+}
+
+async function closeGenerator(context: TrialContext, generator: GeneratorThread): Promise<void> {
+  await closeClient(
+    {
+      client: generator.client,
+      subject: generator.client,
+      boundMs: CLOSING_BOUND_MS,
+      write: (round) => generator.closeWrite(round),
+      read: (names) => generator.closeRead(names),
+    },
+    context,
+  );
 }
 
 function scheduleOf(context: TrialContext, generators: readonly GeneratorThread[]): FaultSchedule {

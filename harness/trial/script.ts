@@ -3,39 +3,52 @@ import type { Cache } from '../../client/index.ts';
 import type { TrialContext } from '../trial.ts';
 import { within } from '../until.ts';
 import { type ClientSpec, clientSpec } from '../workloads/adapter.ts';
-import { type CacheOverrides, openKit } from '../workloads/kit.ts';
+import { loadClient } from '../workloads/client-module.ts';
+import { type ClosingKey, closingReads, closingWrites } from '../workloads/closing.ts';
+import { adaptCache, type CacheOverrides, openKit } from '../workloads/kit.ts';
 import { seeded } from '../workloads/random.ts';
 import type { MasterProxy, ScriptContext, ScriptedWorkload } from '../workloads/scripted.ts';
+import { closeClient } from './closing.ts';
 import { readAllNodes, removeKeys } from './final-read.ts';
 import { proxyBefore } from './master-proxy.ts';
 import { mastersOf, masterWithKey } from './masters.ts';
 import { awaitCaughtUp } from './wholeness.ts';
 
 const CAUGHT_UP_BOUND_MS = 15_000;
+/** From the end of the script on: a connection is made again within a second, a breaker half-opened within half of one. */
+const CLOSING_BOUND_MS = 3_000;
+/** Of one operation; longer than a command's deadline of 1 s. */
+const OPERATION_BOUND_MS = 1_500;
 
 export async function runScript(context: TrialContext, workload: ScriptedWorkload): Promise<void> {
   const { environment, clock, recorder, signal, parameters, tag, seed, drill } = context;
-  const spec = clientSpec('kit', environment.endpoints, environment.topology.environment.client);
+  const { client: settings } = environment.topology.environment;
+  const spec = clientSpec('kit', environment.endpoints, settings, context.clientModule);
+  const client = await loadClient(spec);
   const keys = new Set<string>();
   const closers: (() => Promise<unknown>)[] = [];
+  const caches: Cache[] = [];
+  const proxies: MasterProxy[] = [];
 
   const script: ScriptContext = {
-    ...{ environment, clock, parameters, tag, spec, signal },
+    ...{ environment, clock, parameters, tag, spec, client, signal },
     shared: environment.substrate === 'attached',
     random: seeded(seed, workload.name),
     record: recorder.record,
     expect: (id, what, seen) => recorder.record({ type: 'expect', id, what, ...seen, atUs: clock.nowUs() }),
     open(overrides = {}, through): Cache {
-      const cache = openKit(through === undefined ? spec : behind(spec, through), {
+      const cache = openKit(through === undefined ? spec : behind(spec, through), client, {
         ...(through !== undefined && serverName(spec, through)),
         ...overrides,
       });
       closers.push(() => cache.close());
+      caches.push(cache);
       return cache;
     },
     async proxyBeforeMaster() {
       const proxy = await proxyBefore(environment);
       closers.push(async () => proxy[Symbol.asyncDispose]());
+      proxies.push(proxy);
       return proxy;
     },
     remember: (...more) => {
@@ -48,6 +61,13 @@ export async function runScript(context: TrialContext, workload: ScriptedWorkloa
   };
   try {
     await within(`the script ${workload.name}`, workload.run(script), { boundMs: drill.boundMs, signal });
+    // Whatever the script did before its masters is over: every cache that speaks to Redis must be served again.
+    for (const proxy of proxies) await proxy.reset();
+    const connected = caches.filter(({ connection }) => connection !== undefined);
+    const closing = closeCaches(context, connected.length > 0 ? connected : [script.open()]);
+    for (const { key } of await within('the closing phase', closing, { boundMs: drill.boundMs, signal })) {
+      keys.add(key);
+    }
   } finally {
     for (const close of closers.reverse()) await close().catch(() => undefined);
     // Last, when nothing can write any more.
@@ -56,6 +76,24 @@ export async function runScript(context: TrialContext, workload: ScriptedWorkloa
       [...keys].map((key) => ({ key, encoding: 'raw' })),
     );
   }
+}
+
+async function closeCaches(context: TrialContext, caches: readonly Cache[]): Promise<readonly ClosingKey[]> {
+  const written = await Promise.all(
+    caches.map((cache, i) => {
+      const adapter = adaptCache(cache, () => undefined);
+      const tag = `${context.tag}:${i}`;
+      const closing = {
+        client: adapter.client,
+        subject: `cache ${i + 1}`,
+        boundMs: CLOSING_BOUND_MS,
+        write: (round: number) => closingWrites(adapter, `${tag}:${round}`, OPERATION_BOUND_MS),
+        read: (names: readonly string[]) => closingReads(adapter, names, OPERATION_BOUND_MS),
+      };
+      return closeClient(closing, context);
+    }),
+  );
+  return written.flat();
 }
 
 /** A client that reaches the masters through the proxies alone. */

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import { comparison } from '../assembly/comparison.ts';
+import { liveness } from '../checkers/liveness.ts';
 import { recovery } from '../checkers/recovery.ts';
 import { readText } from '../evidence/files.ts';
 import { MAX_HISTORY_BYTES } from '../evidence/limits.ts';
@@ -23,10 +24,12 @@ export function writeGapLines(
     const texts = record.files.map((path) => ({ path, text: readText(join(dir, path), MAX_HISTORY_BYTES) }));
     const { history } = parseHistory(texts, record);
     const context = { environment: environment.topology.environment, drill: drill.id };
-    const results = record.clients.map((client) => ({
-      ...{ checker: recovery.id, drill: drill.id, trial: record.trial, client },
-      ...recovery.check(history, { ...context, client }),
-    }));
+    const results = record.clients.flatMap((client) =>
+      [recovery, liveness].map((checker) => ({
+        ...{ checker: checker.id, drill: drill.id, trial: record.trial, client },
+        ...checker.check(history, { ...context, client }),
+      })),
+    );
     return comparison([drill.id], results).map((row) => `${row.client}: write gap ${formatGap(row)}`);
   } catch (error) {
     if (error instanceof KitError) return [];

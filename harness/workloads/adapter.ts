@@ -17,6 +17,8 @@ interface PlainCredentials {
 /** Everything a client needs, as plain data that can be handed to another thread. */
 export interface ClientSpec {
   readonly client: ClientName;
+  /** URL of the module that stands in for the kit's client; absent: the kit's own (`client-module.ts`). */
+  readonly module?: string;
   readonly mode: ClientEndpoints['mode'];
   readonly serviceName: string;
   readonly redis: readonly Address[];
@@ -35,6 +37,7 @@ export function clientSpec(
   client: ClientName,
   endpoints: ClientEndpoints,
   settings: EnvironmentConfig['client'],
+  module?: string,
 ): ClientSpec {
   const plain = (who: ClientEndpoints['app']) => ({
     username: who.username,
@@ -43,6 +46,7 @@ export function clientSpec(
   const { tls } = endpoints;
   return {
     client,
+    ...(module !== undefined && { module }),
     mode: endpoints.mode,
     serviceName: endpoints.serviceName,
     redis: endpoints.redis,

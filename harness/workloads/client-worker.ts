@@ -6,6 +6,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openClock } from '../clock.ts';
 import type { Adapter, ClientEventSink, ClientSpec } from './adapter.ts';
+import { type ClientModule, loadClient } from './client-module.ts';
 import type { ClientSetup, FromClient, ToClient } from './client-protocol.ts';
 import { ioredisAdapter } from './ioredis.ts';
 import { kitAdapter } from './kit.ts';
@@ -13,19 +14,24 @@ import { ownThread } from './own-thread.ts';
 import { tagsOf } from './values.ts';
 
 const ADAPTERS: Readonly<
-  Record<ClientSpec['client'], (spec: ClientSpec, onEvent: ClientEventSink) => Adapter>
+  Record<ClientSpec['client'], (spec: ClientSpec, onEvent: ClientEventSink, client: ClientModule) => Adapter>
 > = { kit: kitAdapter, ioredis: ioredisAdapter };
 
 const LOOP_DELAY_EVERY_MS = 1_000;
 const PROBE_KEY = 'x';
 
-if (parentPort !== null) serveClient(workerData as ClientSetup, parentPort);
+// A module that cannot be loaded ends the thread with its error.
+if (parentPort !== null) await serveClient(workerData as ClientSetup, parentPort);
 
-function serveClient({ spec, originNs }: ClientSetup, port: NonNullable<typeof parentPort>): void {
+async function serveClient(
+  { spec, originNs }: ClientSetup,
+  port: NonNullable<typeof parentPort>,
+): Promise<void> {
+  const client = await loadClient(spec);
   const clock = openClock(originNs);
   const say = (message: FromClient) => port.postMessage(message);
   const observe: ClientEventSink = (name, data) => say({ type: 'event', name, atUs: clock.nowUs(), data });
-  const adapter = ADAPTERS[spec.client](spec, observe);
+  const adapter = ADAPTERS[spec.client](spec, observe, client);
   const loads = new Map<number, PromiseWithResolvers<string>>();
   const stopWatching = watchLoop(observe);
 

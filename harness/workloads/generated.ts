@@ -6,12 +6,15 @@ import type { Durability } from '../../config/schema.ts';
 import type { Clock } from '../clock.ts';
 import type { HistoryEvent } from '../history.ts';
 import type { Adapter } from './adapter.ts';
+import type { ClientModule } from './client-module.ts';
 import type { Issuer } from './issuer.ts';
 import type { Parameters, Resolved } from './parameters.ts';
 import type { Random } from './random.ts';
 
 export interface GeneratorContext<P extends Parameters = Parameters> {
   readonly adapter: Adapter;
+  /** The client that is judged, as a module. */
+  readonly client: ClientModule;
   readonly clock: Clock;
   readonly issuer: Issuer;
   readonly random: Random;

@@ -5,8 +5,12 @@
 import { Worker } from 'node:worker_threads';
 import { KitError } from '../../config/errors.ts';
 import { within } from '../until.ts';
+import type { ClosingRead, ClosingWrite } from './closing.ts';
 import type { WrittenKey } from './issuer.ts';
 import type { FromGenerator, GeneratorSetup, ToGenerator } from './protocol.ts';
+
+/** Longer than each operation of the closing phase may take. */
+const CLOSING_BOUND_MS = 5_000;
 
 type Said<T extends FromGenerator['type']> = Extract<FromGenerator, { type: T }>;
 
@@ -46,11 +50,19 @@ export class GeneratorThread {
     return (await recovered).atUs;
   }
 
-  /** Is the client alive: one write within the bound. */
-  async probe(boundMs: number): Promise<{ readonly alive: boolean; readonly tookMs: number }> {
-    const probed = this.#heard('probed');
-    this.#say({ type: 'probe', boundMs });
-    return within(`the final probe of ${this.client}`, probed, { boundMs: boundMs + 2_000 });
+  /** The closing phase, its writes. */
+  async closeWrite(round: number): Promise<readonly ClosingWrite[]> {
+    const written = this.#heard('closing-written');
+    this.#say({ type: 'close-write', round });
+    return (await within(`the closing writes of ${this.client}`, written, { boundMs: CLOSING_BOUND_MS }))
+      .writes;
+  }
+
+  /** The closing phase, its reads. */
+  async closeRead(names: readonly string[]): Promise<readonly ClosingRead[]> {
+    const read = this.#heard('closing-read');
+    this.#say({ type: 'close-read', names });
+    return (await within(`the closing reads of ${this.client}`, read, { boundMs: CLOSING_BOUND_MS })).reads;
   }
 
   /** Ends the load and returns what was written. */

@@ -6,7 +6,9 @@ import { type Clock, openClock } from '../clock.ts';
 import type { InvokeEvent } from '../history.ts';
 import { openRecorder, type Recorder } from '../recorder.ts';
 import { within } from '../until.ts';
+import { type ClientModule, loadClient } from './client-module.ts';
 import { type ClientThread, openClientThread } from './client-thread.ts';
+import { closingReads, closingWrites } from './closing.ts';
 import type { GeneratedWorkload, GeneratorContext } from './generated.ts';
 import { Issuer } from './issuer.ts';
 import { type LatenessMeter, latenessMeter } from './lateness.ts';
@@ -16,6 +18,8 @@ import { seeded } from './random.ts';
 
 /** A client that has not reached a healthy master after this has failed the trial, not the fault. */
 const CONNECT_BOUND_MS = 10_000;
+/** Of one operation of the closing phase; longer than a command's deadline of 1 s. */
+const CLOSING_BOUND_MS = 1_500;
 
 type Handlers = {
   readonly [T in ToGenerator['type']]: (message: Extract<ToGenerator, { type: T }>) => Promise<void> | void;
@@ -27,7 +31,12 @@ export async function serveGenerator(
   setup: GeneratorSetup,
   workload: GeneratedWorkload,
 ): Promise<void> {
-  await new Generator(port, setup, workload).serve();
+  try {
+    const client = await loadClient(setup.spec);
+    await new Generator(port, setup, workload, client).serve();
+  } catch (error) {
+    port.postMessage({ type: 'failed', message: error instanceof Error ? error.message : String(error) });
+  }
 }
 
 class Generator {
@@ -36,6 +45,7 @@ class Generator {
   readonly #workload: GeneratedWorkload;
   readonly #clock: Clock;
   readonly #recorder: Recorder;
+  readonly #client: ClientModule;
   readonly #adapter: ClientThread;
   readonly #lateness: LatenessMeter;
   readonly #issuer: Issuer;
@@ -43,8 +53,9 @@ class Generator {
   /** A fault is in effect since then, and no write that was intended later has been acknowledged yet. */
   #awaitingWriteSinceUs: number | undefined;
 
-  constructor(port: Port, setup: GeneratorSetup, workload: GeneratedWorkload) {
+  constructor(port: Port, setup: GeneratorSetup, workload: GeneratedWorkload, module: ClientModule) {
     const { client } = setup.spec;
+    this.#client = module;
     this.#port = port;
     this.#setup = setup;
     this.#workload = workload;
@@ -78,7 +89,11 @@ class Generator {
       injected: ({ atUs }) => {
         this.#awaitingWriteSinceUs = atUs;
       },
-      probe: ({ boundMs }) => this.#probe(boundMs),
+      'close-write': ({ round }) => this.#closeWrite(round),
+      'close-read': async ({ names }) => {
+        const reads = await closingReads(this.#adapter, names, CLOSING_BOUND_MS);
+        this.#post({ type: 'closing-read', reads });
+      },
       stop: ({ drainMs }) => this.#stop(drainMs).finally(stopped.resolve),
     };
     this.#port.on('message', (message) => {
@@ -100,18 +115,10 @@ class Generator {
     this.#post({ type: 'finished' });
   }
 
-  async #probe(boundMs: number): Promise<void> {
-    const startedUs = this.#clock.nowUs();
-    const key = `probe:${this.#setup.tag}:${startedUs}`;
-    this.#issuer.remember([{ key: this.#adapter.physicalKey(key), encoding: this.#adapter.encoding }]);
-    const alive = await within('a write', this.#adapter.set(key, 'probe', 'async'), { boundMs })
-      .then((answer) => answer.source === 'redis')
-      .catch(() => false);
-    const { client } = this.#setup.spec;
-    const atUs = this.#clock.nowUs();
-    const data = { alive, tookMs: (atUs - startedUs) / 1_000 };
-    this.#recorder.record({ type: 'observe', from: 'workload', name: 'final-probe', client, atUs, data });
-    this.#post({ type: 'probed', ...data });
+  async #closeWrite(round: number): Promise<void> {
+    const writes = await closingWrites(this.#adapter, `${this.#setup.tag}:${round}`, CLOSING_BOUND_MS);
+    this.#issuer.remember(writes.flatMap(({ keys }) => keys));
+    this.#post({ type: 'closing-written', writes });
   }
 
   async #stop(drainMs: number): Promise<void> {
@@ -145,6 +152,7 @@ class Generator {
     const { workload, spec, seed, parameters, durableWrites, tag } = this.#setup;
     return {
       adapter: this.#adapter,
+      client: this.#client,
       clock: this.#clock,
       issuer: this.#issuer,
       record: this.#recorder.record,

@@ -3,15 +3,16 @@
  * through the cache, INCR and APPEND through its supervised connection.
  */
 import type { Cache, CacheOptions, ConnectionOptions } from '../../client/index.ts';
-import { CacheError, openCache } from '../../client/index.ts';
+import { CacheError } from '../../client/index.ts';
 import type { OperationKind } from '../history.ts';
 import type { Adapter, Answer, ClientEventSink, ClientSpec, Failure } from './adapter.ts';
+import type { ClientModule } from './client-module.ts';
 
 /** What a caller may set beside the environment's settings; who it is and how it connects come from the spec. */
 export type CacheOverrides = CacheOptions & Omit<ConnectionOptions, 'username' | 'password'>;
 
-export function kitAdapter(spec: ClientSpec, onEvent: ClientEventSink): Adapter {
-  return adaptCache(openKit(spec), onEvent);
+export function kitAdapter(spec: ClientSpec, onEvent: ClientEventSink, client: ClientModule): Adapter {
+  return adaptCache(openKit(spec, client), onEvent);
 }
 
 /** A cache that is open already, as an adapter. */
@@ -66,7 +67,11 @@ function hitsOf(values: readonly (string | null)[]): string {
 }
 
 /** The cache on the environment's master, with the environment's settings. */
-export function openKit(spec: ClientSpec, overrides: CacheOverrides = {}): Cache {
+export function openKit(
+  spec: ClientSpec,
+  { openCache }: Pick<ClientModule, 'openCache'>,
+  overrides: CacheOverrides = {},
+): Cache {
   const { settings, app, sentinel, tls } = spec;
   // A server without users takes no AUTH: nobody is named then.
   const login = app.password === '' ? {} : app;

@@ -4,6 +4,7 @@
  */
 import type { Durability } from '../../config/schema.ts';
 import type { ClientSpec } from './adapter.ts';
+import type { ClosingRead, ClosingWrite } from './closing.ts';
 import type { WrittenKey } from './issuer.ts';
 import type { Parameters } from './parameters.ts';
 
@@ -24,8 +25,9 @@ export type ToGenerator =
   | { readonly type: 'go'; readonly startUs: number }
   /** A fault is in effect since then: say when the first write intended later is acknowledged. */
   | { readonly type: 'injected'; readonly atUs: number }
-  /** Is the client alive: one write within the bound. */
-  | { readonly type: 'probe'; readonly boundMs: number }
+  /** The closing phase: write by each way of writing, then read by each way of reading (`closing.ts`). */
+  | { readonly type: 'close-write'; readonly round: number }
+  | { readonly type: 'close-read'; readonly names: readonly string[] }
   /** End: wait so long for what is in flight, close the history and the client. */
   | { readonly type: 'stop'; readonly drainMs: number };
 
@@ -33,7 +35,8 @@ export type FromGenerator =
   /** `threads`: paths of the `schedstat` of the generator's thread and the client's, by name; empty where the system has none. */
   | { readonly type: 'ready'; readonly threads: Readonly<Record<string, string>> }
   | { readonly type: 'recovered'; readonly atUs: number }
-  | { readonly type: 'probed'; readonly alive: boolean; readonly tookMs: number }
+  | { readonly type: 'closing-written'; readonly writes: readonly ClosingWrite[] }
+  | { readonly type: 'closing-read'; readonly reads: readonly ClosingRead[] }
   /** The workload came to its own end. */
   | { readonly type: 'finished' }
   | { readonly type: 'stopped'; readonly written: readonly WrittenKey[] }

@@ -19,7 +19,7 @@ export const realistic50 = generated({
     mark(context, 'catalogue', { keys: catalogue, queries });
 
     const query = (n: number, phase: 'uncached' | 'cached') => {
-      const key = vectorKey(context.tag, n);
+      const key = vectorKey(context.client, context.tag, n);
       const value = `result-${n}`;
       const load = () => backend(value);
       const send =

@@ -12,6 +12,7 @@ import type { Clock } from '../clock.ts';
 import type { FaultProxy } from '../faults/proxy/index.ts';
 import type { ExpectationEvent, HistoryEvent, Json } from '../history.ts';
 import type { ClientSpec } from './adapter.ts';
+import type { ClientModule } from './client-module.ts';
 import type { WrittenKey } from './issuer.ts';
 import type { CacheOverrides } from './kit.ts';
 import type { Parameters, Resolved } from './parameters.ts';
@@ -25,6 +26,8 @@ export interface ScriptContext<P extends Parameters = Parameters> {
   /** Unique to the trial: the middle of every key. */
   readonly tag: string;
   readonly spec: ClientSpec;
+  /** The client that is judged, as a module: what is tested of it is taken from here. */
+  readonly client: ClientModule;
   readonly signal: AbortSignal;
   /** Somebody else runs this Redis: no key but the run's own is looked at, none is left without a TTL, nothing global is asked. */
   readonly shared: boolean;

@@ -27,7 +27,7 @@ export const zipf100 = generated({
     mark(context, 'catalogue', { keys: catalogue, queries, exponent: zipfExponent });
     for (let i = 0; i < queries && !stopped.aborted; i++) {
       const n = rank();
-      const key = vectorKey(context.tag, n);
+      const key = vectorKey(context.client, context.tag, n);
       const value = `result-${n}`;
       const send = () => adapter.getOrCompute(key, () => backend(value));
       await issuer.issue(clock.nowUs(), {

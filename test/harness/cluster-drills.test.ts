@@ -81,7 +81,8 @@ describe('the drills of a cluster', () => {
     expect(found(history, 'lost-writes', 'ioredis')).toMatchObject({ figures: { lost: 0 } });
     expect(found(history, 'double-applies').figures).toMatchObject({ doubleApplied: 0, failedButApplied: 0 });
     expect(found(history, 'consistency').figures).toMatchObject({ differences: 0 });
-    expect(found(history, 'recovery')).toMatchObject({ validity: 'valid', figures: { deadClients: 0 } });
+    expect(found(history, 'recovery').validity).toBe('valid');
+    expect(found(history, 'liveness').figures).toMatchObject({ deadClients: 0 });
   });
 
   it('a master dies: its replica takes over, the gap is that of its shard, other shards lose nothing', async () => {

@@ -15,6 +15,7 @@ import { createRunFolder, type RunFolder } from '../../harness/evidence/run-fold
 import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../harness/history.ts';
 import { expectationsOwed } from '../../harness/judge/owed.ts';
 import {
+  closing,
   DURABLE,
   environment as defaultEnvironment,
   type Events,
@@ -100,7 +101,7 @@ function failover(client: string): Events {
     [0, 2200].map((from) => writes(from, from + 1800, 100, { client, key: 'f:1', value: 'f' })),
     op({ at: 1000, done: 1001, kind: 'get', key: 'f:1', answer: 'f', client }),
     lateness(client),
-    seen('workload', 'final-probe', 9000, { alive: true, tookMs: 1 }, { client }),
+    closing(client),
   ];
 }
 
@@ -211,7 +212,7 @@ function filesOf(
   if (drill.family === 'failover') {
     return { events: failoverEvents(drill), kit: failover('kit'), ioredis: failover('ioredis') };
   }
-  if (drill.family === 'load') return { events: memory, kit: LOADS[drill.id] ?? [] };
+  if (drill.family === 'load') return { events: memory, kit: [LOADS[drill.id] ?? [], closing()] };
   const written = writes(0, 1000, 10);
   const lags = Array.from({ length: 40 }, (_, i) =>
     seen('workload', 'replication-lag', i, { lagMs: 2 }, { node: 'redis-2' }),
@@ -219,6 +220,7 @@ function filesOf(
   return {
     events: [
       steps,
+      closing(),
       drill.id === 'replication' ? lags : [],
       final(written),
       final(written, {}, 'redis-3', 'replica'),

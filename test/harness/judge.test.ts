@@ -5,7 +5,7 @@ import { drills } from '../../harness/drills/index.ts';
 import { canonicalJson } from '../../harness/evidence/canonical-json.ts';
 import { analyzeRun, verifyRun } from '../../harness/judge.ts';
 import type { Report } from '../../harness/reports/report.ts';
-import { environment, op, sample, seen, writes } from './checkers/by-hand.ts';
+import { closing, environment, op, sample, seen, writes } from './checkers/by-hand.ts';
 import { MANIFEST, type RunOptions } from './healthy-run.ts';
 import { criterion, Scratch, withManifest } from './scratch.ts';
 
@@ -172,7 +172,7 @@ describe('what a run shows', () => {
         { p50Ms: 0.1, p99Ms: 1, maxMs: 5, n: 2000 },
         { client: 'kit' },
       ),
-      seen('workload', 'final-probe', 9000, { alive: false, tookMs: 1 }, { client: 'kit' }),
+      closing('kit', { troubles: 6, trouble: 'set: memory' }),
     ];
     const report = run({ instead: { 'master-crash/kit': dead } });
     expect(criterion(report, 'failover-time-master-crash')).toMatchObject({ state: 'FAIL', measured: null });

@@ -20,6 +20,7 @@ import { lagReplicas } from '../../harness/trial/lag.ts';
 import { proxied } from '../../harness/trial/proxied.ts';
 import { runTrial, type TrialRequest } from '../../harness/trial.ts';
 import { clientSpec } from '../../harness/workloads/adapter.ts';
+import { loadClient } from '../../harness/workloads/client-module.ts';
 import { ioredisAdapter } from '../../harness/workloads/ioredis.ts';
 import { kitAdapter } from '../../harness/workloads/kit.ts';
 import type { Environment } from '../../infra/environment.ts';
@@ -124,7 +125,7 @@ describe('a failover drill', () => {
     const history = historyOf(record.files);
     expect(history.faults.map(({ phase }) => phase)).toEqual(['inject', 'injected', 'heal', 'healed']);
     const seen = new Set(history.observations.map(({ from, name }) => `${from} ${name}`));
-    for (const name of ['sentinel +switch-master', 'info sample', 'process sample', 'workload final-probe']) {
+    for (const name of ['sentinel +switch-master', 'info sample', 'process sample', 'workload closing']) {
       expect(seen).toContain(name);
     }
     // The replicas lagged: what waited for nobody is lost, what waited is not, and was at stake.
@@ -278,9 +279,8 @@ describe.each(['kit', 'ioredis'] as const)('the adapter of %s', (client) => {
     const config = environment.topology.environment;
     const events: string[] = [];
     const open = client === 'kit' ? kitAdapter : ioredisAdapter;
-    const adapter = open(clientSpec(client, environment.endpoints, config.client), (name) =>
-      events.push(name),
-    );
+    const spec = clientSpec(client, environment.endpoints, config.client);
+    const adapter = open(spec, (name) => events.push(name), await loadClient(spec));
     try {
       await adapter.ready();
       expect(await adapter.set('adapter', 'value', 'async')).toMatchObject({ source: 'redis' });

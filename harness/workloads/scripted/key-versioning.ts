@@ -1,11 +1,10 @@
 /** Where keys end up in Redis: under the namespace, and with their version where the key builder made them. */
-import { buildKey } from '../../../client/index.ts';
 import { equals, scripted } from '../scripted.ts';
 
 export const keyVersioning = scripted({
   name: 'key-versioning',
   defaults: {},
-  async run({ open, expect, remember, masterOf, masters, tag, spec, shared }) {
+  async run({ client: { buildKey }, open, expect, remember, masterOf, masters, tag, spec, shared }) {
     const cache = open();
     const { namespace } = spec.settings;
     const first = buildKey('natal', { run: tag, latitude: 52.5 });

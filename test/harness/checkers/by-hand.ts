@@ -98,6 +98,12 @@ export function seen(
   return { type: 'observe', from, name, atUs: us(atMs), data, ...more };
 }
 
+/** A client's closing phase, in which all was well unless said otherwise. */
+export function closing(client = 'kit', over: NonNullable<ObservationEvent['data']> = {}): HistoryEvent {
+  const data = { subject: client, round: 1, tookMs: 5, writes: 3, reads: 3, troubles: 0, trouble: '' };
+  return seen('workload', 'closing', 9000, { ...data, ...over }, { client });
+}
+
 export function switched(atMs: number): HistoryEvent {
   return seen('sentinel', '+switch-master', atMs, {}, { node: 'sentinel-1' });
 }

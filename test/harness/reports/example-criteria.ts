@@ -18,7 +18,7 @@ hang-write-gap | Writes come back after a hang | C2 | master-hang | recovery.wri
 stale-acks | A hung master acknowledges nothing stale | C2; redis/ioredis#1021 | master-hang | stale-acks.staleAcknowledged, total | == | 0 | writes | 0 | 1184
 switch-gap | A planned switch is short | C2; drills planned-switch | planned-switch | recovery.writeGapMs, worst trial | <= | 300 | ms | 264 | 1
 double-applies | Nothing is applied twice | C2; drills short-stall | master-hang | double-applies.doubleApplied, total | == | 0 | operations | 0 | 240
-dead-clients | No client stays dead | C2; redis/ioredis#1683 | master-crash | recovery.deadClients, total | == | 0 | clients | 0 | 1
+dead-clients | No client stays dead | C2; redis/ioredis#1683 | master-crash | liveness.deadClients, total | == | 0 | clients | 0 | 1
 integration-tests | Integration drills hold | 004 §3 Integration tests, §4.8, §5 | hit-miss, ttl-expiry, breaker | expectations.held, worst trial | == | 1 | ratio | 1 | 34
 observability | Metrics and structured logs | 004 §3 Observability, §4.6 | observability | expectations.held, worst trial | == | 1 | ratio | 1 | 6
 key-versioning | Keys carry their version | 004 §3 Key Versioning, §4.4, §6 | key-versioning | expectations.held, worst trial | == | 1 | ratio | 1 | 4

@@ -1,6 +1,7 @@
 /** What an adapter makes of its client's errors, and of TLS; with servers, the adapters are seen in generator and trial. */
 import { ReplyError } from 'ioredis';
 import { expect, it } from 'vitest';
+import * as ownClient from '../../../client/index.ts';
 import {
   CommandError,
   DurabilityError,
@@ -48,7 +49,7 @@ it('carries everything that another thread needs, as plain data', () => {
 
 it('takes from the kit’s errors what became of the command', async () => {
   const { tls: _, ...open } = endpoints;
-  const adapter = kitAdapter(clientSpec('kit', open, settings), () => undefined);
+  const adapter = kitAdapter(clientSpec('kit', open, settings), () => undefined, ownClient);
   const failures = [
     [new NotSentError('no master'), 'fail', 'NOT_SENT'],
     [new CommandError('NOREPLICAS Not enough'), 'fail', 'NOREPLICAS'],
@@ -66,7 +67,7 @@ it('takes from the kit’s errors what became of the command', async () => {
 
 it('says of a batch that the memory answered it', async () => {
   const { tls: _, ...open } = endpoints;
-  const adapter = kitAdapter(clientSpec('kit', open, settings), () => undefined);
+  const adapter = kitAdapter(clientSpec('kit', open, settings), () => undefined, ownClient);
   expect(await adapter.set('a', 'in memory', 'async')).toEqual({ source: 'memory' });
   expect(await adapter.getMany(['a', 'b'])).toEqual({
     source: 'memory',

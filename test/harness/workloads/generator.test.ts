@@ -108,8 +108,21 @@ describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
     line.say({ type: 'injected', atUs: injectedUs });
     expect((await line.heard('recovered')).atUs).toBeGreaterThan(injectedUs);
     await expect.poll(() => clock.nowUs(), { timeout: 5_000 }).toBeGreaterThan(startUs + 1_200_000);
-    line.say({ type: 'probe', boundMs: 1_000 });
-    expect(await line.heard('probed')).toMatchObject({ alive: true });
+    line.say({ type: 'close-write', round: 1 });
+    const { writes } = await line.heard('closing-written');
+    expect(writes.map(({ kind, answer }) => `${kind} ${answer}`)).toEqual([
+      'set redis',
+      'setMany redis',
+      'getOrCompute loader',
+    ]);
+    const names = writes.flatMap(({ keys }) => keys.map(({ name }) => name));
+    line.say({ type: 'close-read', names });
+    const { reads } = await line.heard('closing-read');
+    expect(reads.map(({ kind, answer, values }) => [kind, answer, values.length])).toEqual([
+      ['get', 'redis', 1],
+      ['getMany', 'redis', 5],
+      ['getOrCompute', 'redis', 1],
+    ]);
     line.say({ type: 'stop', drainMs: 1_000 });
     await served;
 
@@ -118,8 +131,8 @@ describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
     expect([...kinds].toSorted()).toEqual(['append', 'get', 'getOrCompute', 'incr', 'set']);
     expect(operations.filter(({ outcome }) => outcome !== 'ok')).toEqual([]);
     expect(operations.every(({ completion }) => completion?.source !== 'memory')).toBe(true);
-    const names = observations.map(({ name }) => name);
-    expect(names).toEqual(expect.arrayContaining(['lateness-total', 'loop-delay', 'final-probe']));
+    const marks = observations.map(({ name }) => name);
+    expect(marks).toEqual(expect.arrayContaining(['lateness-total', 'loop-delay']));
     const { written } = await line.heard('stopped');
     const sets = operations.filter(({ invoke }) => invoke.kind === 'set');
     expect(written.map(({ key }) => key)).toEqual(
@@ -222,10 +235,11 @@ it.each(['kit', 'ioredis'] as const)('tells that %s is refused, and ends', async
   const wrong = { ...spec, app: { ...spec.app, password: 'wrong' } };
   const { line, served } = start(client, 'zipf-100', {}, { spec: wrong });
   await expect.poll(() => line.said.map(({ type }) => type), { timeout: 15_000 }).toContain('failed');
-  line.say({ type: 'probe', boundMs: 50 });
-  await expect
-    .poll(() => line.said, { timeout: 5_000 })
-    .toContainEqual(expect.objectContaining({ alive: false }));
+  line.say({ type: 'close-write', round: 1 });
+  const unserved = () =>
+    line.said.flatMap((message) => (message.type === 'closing-written' ? message.writes : []));
+  await expect.poll(unserved, { timeout: 5_000 }).toHaveLength(3);
+  expect(unserved().map(({ answer }) => answer)).not.toContain('redis');
   line.say({ type: 'stop', drainMs: 10 });
   await served;
 });

@@ -1,0 +1,36 @@
+/**
+ * Whether each client of a trial is served by Redis at its end, for writes and reads, as the closing phase found on the raw master.
+ * `deadClients`: caches whose last round had trouble. The time until it had none is a figure of its own, as it depends on the machine.
+ */
+import { largest } from '../statistics/quantile.ts';
+import type { Checker } from './checker.ts';
+import { examples, unknown, value } from './selection.ts';
+
+export const liveness: Checker = {
+  id: 'liveness',
+  proves: 'at the end of a trial the master takes the writes and serves the reads of every client',
+  check(history, { client }) {
+    const rounds = history.observations.filter(
+      (seen) => seen.from === 'workload' && seen.name === 'closing' && seen.client === client,
+    );
+    const last = new Map(rounds.map((round) => [String(round.data?.subject), round.data ?? {}]));
+    const closings = [...last.values()];
+    const idle = [...last].filter(([, { writes, reads }]) => !(Number(writes) > 0 && Number(reads) > 0));
+    if (closings.length === 0) return unknown('no closing phase was recorded');
+    if (idle.length > 0) {
+      return unknown(`the closing phase of ${examples(idle.map(([name]) => name))} wrote or read nothing`);
+    }
+    const dead = [...last].filter(([, { troubles }]) => troubles !== 0);
+    const described = dead.map(([name, { trouble }]) => `${name}: ${String(trouble)}`);
+    return {
+      validity: dead.length > 0 ? 'invalid' : 'valid',
+      reasons: dead.length > 0 ? [`not served by Redis at the end: ${examples(described)}`] : [],
+      figures: {
+        deadClients: value(dead.length, 'clients', closings.length),
+        ...(dead.length === 0 && {
+          servedAfterMs: value(largest(closings.map(({ tookMs }) => Number(tookMs))), 'ms', closings.length),
+        }),
+      },
+    };
+  },
+};

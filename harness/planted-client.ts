@@ -1,0 +1,22 @@
+/**
+ * A stand-in for the kit's client in the drills of one run: a wrapper or subclass with a planted fault, so that a suite can show that
+ * the verdict sees the fault. Tests alone may import this file (test/house.test.ts): no flag, variable or file of the `kit` command
+ * leads here, and the manifest of such a run names the module among its departures.
+ */
+
+/** @see plantClient */
+export class PlantedClient {
+  /** URL of the module, see `workloads/client-module.ts`. */
+  readonly module: string;
+  // Private, so that no object of another place has this type.
+  readonly #planted = true;
+
+  constructor(module: URL) {
+    this.module = module.href;
+  }
+
+  /** Sentence for the manifest. */
+  get departure(): string {
+    return this.#planted ? `the client under test is not the kit's own: ${this.module}` : '';
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * The closing phase of a trial: each client writes and reads once more, and the raw master is asked whether that is true. Repeated until
+ * all of it is, or the bound is over: a client may need a moment after the heal, and what it needs is recorded.
+ *
+ * One observation `closing` per client and round; the last one counts (`checkers/liveness.ts`).
+ */
+import { encodeEnvelope } from '../../client/index.ts';
+import type { Environment } from '../../infra/environment.ts';
+import type { Clock } from '../clock.ts';
+import type { Recorder } from '../recorder.ts';
+import { pause, until } from '../until.ts';
+import type { ClosingKey, ClosingRead, ClosingWrite } from '../workloads/closing.ts';
+import { rawValueOf } from './final-read.ts';
+import { masterWithKey } from './masters.ts';
+
+/** A client at its end, wherever it runs. */
+export interface ClosingClient {
+  readonly client: string;
+  /** Which of the trial's caches, where one drill has several. */
+  readonly subject: string;
+  /** Longest time until it has to be served again. */
+  readonly boundMs: number;
+  write(round: number): Promise<readonly ClosingWrite[]>;
+  read(names: readonly string[]): Promise<readonly ClosingRead[]>;
+}
+
+export interface ClosingContext {
+  readonly environment: Environment;
+  readonly recorder: Recorder;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** A loaded value is stored behind its caller's back, within moments. */
+const STORED_BOUND_MS = 500;
+const PLANTED_TTL_SECONDS = 60;
+const AGAIN_AFTER_MS = 100;
+
+/** Runs rounds until the client is served or its bound is over; returns the physical keys that were written. */
+export async function closeClient(
+  closing: ClosingClient,
+  context: ClosingContext,
+): Promise<readonly ClosingKey[]> {
+  const { clock, recorder, signal } = context;
+  const startedUs = clock.nowUs();
+  const written: ClosingKey[] = [];
+  for (let round = 1; ; round++) {
+    const writes = await closing.write(round);
+    const keys = writes.flatMap((write) => write.keys);
+    written.push(...keys);
+    const held = await valuesHeld(context, keys);
+    const planted = await plant(context, keys);
+    const reads = await closing.read(keys.map(({ name }) => name));
+    const troubles = [
+      ...writes.flatMap((write) => troubleOfWrite(write, held)),
+      ...reads.flatMap((read) => troubleOfRead(read, planted)),
+    ];
+    const tookMs = (clock.nowUs() - startedUs) / 1_000;
+    recorder.record({
+      type: 'observe',
+      from: 'workload',
+      name: 'closing',
+      client: closing.client,
+      atUs: clock.nowUs(),
+      data: {
+        subject: closing.subject,
+        round,
+        tookMs,
+        writes: writes.length,
+        reads: reads.length,
+        troubles: troubles.length,
+        trouble: troubles.slice(0, 3).join('; '),
+      },
+    });
+    if (troubles.length === 0 || tookMs > closing.boundMs) return written;
+    await pause(AGAIN_AFTER_MS, signal);
+  }
+}
+
+/** Values of these keys on their master; a value that is still on its way is waited for. */
+async function valuesHeld(
+  { environment, signal }: ClosingContext,
+  keys: readonly ClosingKey[],
+): Promise<ReadonlyMap<string, string | null>> {
+  const read = async ({ key, encoding }: ClosingKey) => {
+    const { id } = await masterWithKey(environment, key);
+    return rawValueOf(await (await environment.admin(id)).getBuffer(key), encoding);
+  };
+  const held = new Map<string, string | null>();
+  await Promise.all(
+    keys.map(async (key) => {
+      const wait = { boundMs: STORED_BOUND_MS, signal };
+      const isHeld = async () => {
+        held.set(key.key, await read(key));
+        return held.get(key.key) === key.value;
+      };
+      await until(`${key.key} on its master`, isHeld, wait).catch(() => signal.throwIfAborted());
+    }),
+  );
+  return held;
+}
+
+/** Puts other values in their place, so that only a read that Redis serves returns them. By logical key. */
+async function plant(
+  { environment }: ClosingContext,
+  keys: readonly ClosingKey[],
+): Promise<ReadonlyMap<string, string>> {
+  const planted = new Map(keys.map(({ name, value }) => [name, `planted ${value}`]));
+  await Promise.all(
+    keys.map(async ({ name, key, encoding }) => {
+      const value = planted.get(name) ?? '';
+      const { id } = await masterWithKey(environment, key);
+      const bytes = encoding === 'raw' ? value : encodeEnvelope(value);
+      await (await environment.admin(id)).set(key, bytes, 'EX', PLANTED_TTL_SECONDS);
+    }),
+  );
+  return planted;
+}
+
+function troubleOfWrite(
+  { kind, keys, answer }: ClosingWrite,
+  held: ReadonlyMap<string, string | null>,
+): readonly string[] {
+  // A loader's value is stored, too.
+  if (answer !== 'redis' && !(kind === 'getOrCompute' && answer === 'loader')) return [`${kind}: ${answer}`];
+  const missing = keys.filter(({ key, value }) => held.get(key) !== value);
+  return missing.length === 0
+    ? []
+    : [`${kind}: acknowledged, and ${missing.length} of ${keys.length} keys are not on the master`];
+}
+
+function troubleOfRead(
+  { kind, names, answer, values }: ClosingRead,
+  planted: ReadonlyMap<string, string>,
+): readonly string[] {
+  if (answer !== 'redis' && answer !== 'l1') return [`${kind}: ${answer}`];
+  const stale = names.filter((name, i) => values[i] !== planted.get(name));
+  return stale.length === 0
+    ? []
+    : [
+        `${kind}: ${stale.length} of ${names.length} keys were not read from the master, answered by ${answer}`,
+      ];
+}

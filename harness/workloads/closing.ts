@@ -1,0 +1,103 @@
+/**
+ * The closing phase of a client, at the end of every drill: it writes by each way of writing, and reads by each way of reading what was
+ * meanwhile planted on the master without it. What it answers is compared with the raw nodes, so that a client that answers out of its own memory,
+ * whatever it says of the source, does not pass for one that Redis serves.
+ *
+ *   closingWrites ─▶ the trial looks for the values on the master and plants others ─▶ closingReads
+ */
+import { within } from '../until.ts';
+import type { Adapter, Encoding } from './adapter.ts';
+
+export interface ClosingKey {
+  /** Logical key. */
+  readonly name: string;
+  /** Physical key. */
+  readonly key: string;
+  readonly encoding: Encoding;
+  readonly value: string;
+}
+
+/** One way of writing and what came of it. */
+export interface ClosingWrite {
+  readonly kind: string;
+  readonly keys: readonly ClosingKey[];
+  /** The source that the client reported, or the error. */
+  readonly answer: string;
+}
+
+/** One way of reading and what came back, key by key. */
+export interface ClosingRead {
+  readonly kind: string;
+  readonly names: readonly string[];
+  readonly answer: string;
+  readonly values: readonly (string | null)[];
+}
+
+const BATCH = 3;
+
+/** Writes by each way of writing; never rejects. */
+export function closingWrites(
+  adapter: Adapter,
+  tag: string,
+  boundMs: number,
+): Promise<readonly ClosingWrite[]> {
+  const keysOf = (kind: string, count: number): readonly ClosingKey[] =>
+    Array.from({ length: count }, (_, i) => {
+      const name = `closing:${tag}:${kind}:${i}`;
+      return {
+        ...{ name, key: adapter.physicalKey(name), encoding: adapter.encoding },
+        value: `${kind}-${i}`,
+      };
+    });
+  const write = async (
+    kind: string,
+    count: number,
+    send: (keys: readonly ClosingKey[]) => Promise<{ readonly source: string }>,
+  ): Promise<ClosingWrite> => {
+    const keys = keysOf(kind, count);
+    const answer = await within(kind, send(keys), { boundMs }).then(({ source }) => source, errorName);
+    return { kind, keys, answer };
+  };
+  const first = (keys: readonly ClosingKey[]) => keys[0] as ClosingKey;
+  return Promise.all([
+    write('set', 1, (keys) => adapter.set(first(keys).name, first(keys).value, 'async')),
+    write('setMany', BATCH, (keys) => adapter.setMany(new Map(keys.map(({ name, value }) => [name, value])))),
+    write('getOrCompute', 1, (keys) => adapter.getOrCompute(first(keys).name, async () => first(keys).value)),
+  ]);
+}
+
+/** Reads by each way of reading; never rejects. */
+export function closingReads(
+  adapter: Adapter,
+  names: readonly string[],
+  boundMs: number,
+): Promise<readonly ClosingRead[]> {
+  const read = async (
+    kind: string,
+    asked: readonly string[],
+    send: () => Promise<{ readonly source: string; readonly values: readonly (string | null)[] }>,
+  ): Promise<ClosingRead> =>
+    within(kind, send(), { boundMs }).then(
+      ({ source, values }) => ({ kind, names: asked, answer: source, values }),
+      (error: unknown) => ({ kind, names: asked, answer: errorName(error), values: [] }),
+    );
+  const one = (kind: string, name: string, send: () => ReturnType<Adapter['get']>) =>
+    read(kind, [name], async () => {
+      const { source, value = null } = await send();
+      return { source, values: [value] };
+    });
+  const [single = '', computed = ''] = [names[0], names.at(-1)];
+  return Promise.all([
+    one('get', single, () => adapter.get(single)),
+    read('getMany', names, async () => {
+      const { source, values = [] } = await adapter.getMany(names);
+      return { source, values };
+    }),
+    one('getOrCompute', computed, () => adapter.getOrCompute(computed, async () => 'loaded')),
+  ]);
+}
+
+function errorName(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+}
