@@ -1,0 +1,19 @@
+/** What planted clients share: the client's own `openCache`, with some methods of the cache replaced. */
+import { type Cache, openCache } from '../../../client/index.ts';
+
+type Methods = { readonly [Name in keyof Cache]?: Cache[Name] };
+
+/** An `openCache` whose caches have other methods. */
+export function planted(change: (cache: Cache) => Methods): typeof openCache {
+  return (options) => {
+    const cache = openCache(options);
+    const own = change(cache);
+    return new Proxy(cache, {
+      get(target, name) {
+        if (Object.hasOwn(own, name)) return own[name as keyof Cache];
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  };
+}
