@@ -144,7 +144,7 @@ async function settled(injecting: Promise<Injection>): Promise<Injection | undef
 
 /**
  * Every client has an acknowledged write that was intended after the fault; or one has, and the others had their time;
- * or the bound is over. A client that is dead for good must not hold the trial up: its final probe tells.
+ * or the bound is over. A client that is dead for good must not hold the trial up: its closing phase shows it.
  */
 async function recovered(options: FaultScheduleOptions, injectedUs: number): Promise<void> {
   const { generators, stragglerMs, recoveryBoundMs, progress } = options;

@@ -15,8 +15,8 @@ import { mastersOf, masterWithKey } from './masters.ts';
 import { awaitCaughtUp } from './wholeness.ts';
 
 const CAUGHT_UP_BOUND_MS = 15_000;
-/** From the end of the script on: a connection is made again within a second, a breaker half-opened within half of one. */
-const CLOSING_BOUND_MS = 3_000;
+/** Counts from the end of the script: a reconnect takes up to 1 s, a probe of an open breaker 0.5 s. */
+const CLOSING_BOUND_MS = 8_000;
 /** Of one operation; longer than a command's deadline of 1 s. */
 const OPERATION_BOUND_MS = 1_500;
 
@@ -61,7 +61,7 @@ export async function runScript(context: TrialContext, workload: ScriptedWorkloa
   };
   try {
     await within(`the script ${workload.name}`, workload.run(script), { boundMs: drill.boundMs, signal });
-    // Whatever the script did before its masters is over: every cache that speaks to Redis must be served again.
+    // All faults of the script are healed: Redis must serve each cache that has a connection.
     for (const proxy of proxies) await proxy.reset();
     const connected = caches.filter(({ connection }) => connection !== undefined);
     const closing = closeCaches(context, connected.length > 0 ? connected : [script.open()]);

@@ -1,7 +1,7 @@
 /**
- * The closing phase of a client, at the end of every drill: it writes by each way of writing, and reads by each way of reading what was
- * meanwhile planted on the master without it. What it answers is compared with the raw nodes, so that a client that answers out of its own memory,
- * whatever it says of the source, does not pass for one that Redis serves.
+ * The closing phase of a client, at the end of every drill. The client writes by each write operation. The trial then replaces the values on
+ * the master, and the client reads by each read operation. Values and answers are compared with the raw nodes: a client that answers from its
+ * own memory does not pass as one that Redis serves, whatever source it reports.
  *
  *   closingWrites ─▶ the trial looks for the values on the master and plants others ─▶ closingReads
  */

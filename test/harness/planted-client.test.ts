@@ -62,7 +62,7 @@ describe('a planted client', () => {
     expect(report.verdict.decision).toBe('NO_GO');
     expect(failed(report)).toContain(criterion);
     expect(report.verdict.criteria.find(({ id }) => id === criterion)?.because).toMatch(because);
-    // Whoever reads the report sees that it is not of the kit's own client.
+    // The report names the module that replaced the client.
     expect(report.run.departures.join()).toContain(`planted-clients/${planted}.ts`);
   });
 

@@ -1,4 +1,4 @@
-/** Planted: what was read once is answered from the client's memory for ever, as if Redis had answered. */
+/** Planted: values that were read once are always answered from the client's memory, with the source `redis`. */
 import type { Cache, Lookup } from '../../../client/index.ts';
 import { planted } from './plant.ts';
 

@@ -1,4 +1,4 @@
-/** What planted clients share: the client's own `openCache`, with some methods of the cache replaced. */
+/** Shared by planted clients: the client's own `openCache`, with some methods of the cache replaced. */
 import { type Cache, openCache } from '../../../client/index.ts';
 
 type Methods = { readonly [Name in keyof Cache]?: Cache[Name] };
