@@ -1,7 +1,7 @@
 /**
  * Digests that the manifest carries: of every file that is judged, and of the manifest itself. Pure.
  *
- * The seal is one file, and whoever changes a file can write it anew. The manifest then still has the file's digest from before, and a
+ * The seal is one file, and whoever changes a file can rewrite it. The manifest then still has the file's digest from before, and a
  * manifest that was changed has another digest than the one it carries.
  */
 import { canonicalJson } from './canonical-json.ts';

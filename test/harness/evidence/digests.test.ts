@@ -1,4 +1,4 @@
-/** The manifest's digests: a file that is changed and sealed anew is not what was recorded, and neither is the manifest. */
+/** The manifest's digests: a file that is changed and sealed again is not what was recorded, and neither is the manifest. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -16,7 +16,7 @@ beforeAll(() => {
 });
 afterAll(() => scratch[Symbol.dispose]());
 
-function sealedAnew(path: string, change: (text: string) => string) {
+function sealedAgain(path: string, change: (text: string) => string) {
   const dir = scratch.copyOf(healthy);
   writeFileSync(join(dir, path), change(readFileSync(join(dir, path), 'utf8')));
   sealAgain(dir);
@@ -24,13 +24,13 @@ function sealedAnew(path: string, change: (text: string) => string) {
 }
 
 const manifestAs = (change: (manifest: Manifest) => object) =>
-  sealedAnew('manifest.json', (text) => canonicalJson(change(JSON.parse(text) as Manifest)));
+  sealedAgain('manifest.json', (text) => canonicalJson(change(JSON.parse(text) as Manifest)));
 
 describe('the digests of the manifest', () => {
   it.each(['trials/hit-miss-1/events.jsonl', 'config.json', 'gates.json', 'drills.json'])(
-    'show that %s was changed before it was sealed anew',
+    'show that %s was changed before it was sealed again',
     (path) => {
-      const dir = sealedAnew(path, (text) => `${text}\n`);
+      const dir = sealedAgain(path, (text) => `${text}\n`);
       const report = analyzeRun(dir);
       expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
       const because = expect.stringContaining(path);
@@ -45,8 +45,8 @@ describe('the digests of the manifest', () => {
       'another time of judging',
       () => manifestAs((all) => ({ ...all, judgedAt: '2029-01-01T00:00:00.000Z' })),
     ],
-    ['a value that nobody reads', () => manifestAs((manifest) => ({ ...manifest, note: 'sound' }))],
-    ['another layout', () => sealedAnew('manifest.json', (text) => JSON.stringify(JSON.parse(text)))],
+    ['an unknown value', () => manifestAs((manifest) => ({ ...manifest, note: 'sound' }))],
+    ['another layout', () => sealedAgain('manifest.json', (text) => JSON.stringify(JSON.parse(text)))],
   ])('show that the manifest was changed: %s', (_what, change) => {
     const report = analyzeRun(change());
     expect(report.verdict.decision).toBe('UNKNOWN');

@@ -10,9 +10,9 @@ export interface Judged {
   /** `GO`, `NO_GO`, `UNKNOWN`, or the code of the one clear error. */
   readonly decision: string;
   readonly exitCode: number;
-  /** State, measurement and n of every criterion, but for the number of files; empty where there is an error. */
+  /** State, measurement and n of every criterion without `evidence-complete`; empty where there is an error. */
   readonly figures: string;
-  /** Of an error that is a defect of the judge. */
+  /** Stack of an error that is a defect of the judge. */
   readonly stack?: string;
 }
 

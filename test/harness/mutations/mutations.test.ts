@@ -1,6 +1,6 @@
 /**
- * Evidence that was changed in every way that a file can be: with the old seal, with the seal written anew, and with the digests of the
- * manifest written anew as well. Of the first two no mutation is a GO; of all three none crashes the judge, hangs it or uses memory
+ * Evidence that was changed in every way that a file can be: with the old seal, with a rewritten seal, and with rewritten digests of the
+ * manifest as well. No mutation of the first two kinds is a GO, and none of the three crashes the judge, hangs it or uses memory
  * without a bound. The run is made by hand, and every draw follows from the seed that a failure prints.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -64,8 +64,8 @@ async function judged(): Promise<Judged> {
 
 const SEALINGS = {
   'with the old seal': () => undefined,
-  'sealed anew': () => sealAgain(dir),
-  'with digests and seal anew': () => {
+  'sealed again': () => sealAgain(dir),
+  'with rewritten digests and seal': () => {
     try {
       reseal(dir);
     } catch (error) {
@@ -108,7 +108,7 @@ async function problemOf(mutation: Mutation): Promise<string | undefined> {
   if (found.stack !== undefined) return `${name} crashes the judge: ${found.stack}`;
   if (![0, 1, 3].includes(found.exitCode)) return `${name} ends with exit code ${found.exitCode}`;
   // Logs are kept for readers: nothing is judged by them.
-  const isForged = mutation.sealing === 'with digests and seal anew';
+  const isForged = mutation.sealing === 'with rewritten digests and seal';
   const isLog = mutation.path.startsWith(`${LOGS}/`) && mutation.sealing !== 'with the old seal';
   if (found.decision !== 'GO' || isForged) return undefined;
   return isLog && found.figures === healthy.figures ? undefined : `${name} is a GO`;
@@ -128,7 +128,7 @@ describe('a run with one file changed', () => {
     async (operator) => {
       const problems: string[] = [];
       for (const [i, path] of paths().entries()) {
-        const problem = await problemOf({ path, operator, seed: SEED + i, sealing: 'sealed anew' });
+        const problem = await problemOf({ path, operator, seed: SEED + i, sealing: 'sealed again' });
         if (problem !== undefined) problems.push(problem);
       }
       expect(problems).toEqual([]);
