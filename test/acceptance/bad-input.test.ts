@@ -12,8 +12,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
-import { userInfo } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { tmpdir, userInfo } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EXIT, type ExitCode } from '../../config/errors.ts';
 import { type Answer, Desk } from '../support/desk.ts';
@@ -23,6 +23,12 @@ beforeEach(() => {
   desk = new Desk();
 });
 afterEach(() => desk[Symbol.asyncDispose]());
+
+/** Whether every user may enter the directory and all directories above it. */
+function isOpenToOthers(directory: string): boolean {
+  const isOpen = (statSync(directory).mode & 0o001) !== 0;
+  return isOpen && (directory === dirname(directory) || isOpenToOthers(dirname(directory)));
+}
 
 /** One error, said once, for people and for programs; and nothing of it remains. */
 async function refused(
@@ -149,8 +155,8 @@ describe('a machine that cannot', () => {
     expect(out).toMatch(/fail {2}temporary-directory .*no-directory is no directory/);
   });
 
-  it.runIf(userInfo().uid === 0)(
-    'runs an environment of another user: it is not called absent (needs root)',
+  it.runIf(userInfo().uid === 0 && [process.cwd(), tmpdir()].every(isOpenToOthers))(
+    'runs an environment of another user: it is not called absent (needs root, and folders that others may enter)',
     async () => {
       await desk.kit('up', '--env', 'single');
       const state = join(desk.path, '.kit');

@@ -64,7 +64,7 @@ describe('a start that cannot succeed', () => {
       { redisServer: old },
       {
         code: 'REDIS_TOO_OLD',
-        message: 'is Redis 6.2.14; 7.0 or newer is needed',
+        message: 'is Redis 6.2.14; needed: Redis 7.0 or newer, or Valkey 8.0 or newer',
         where: old,
       },
     );
@@ -78,7 +78,7 @@ describe('a start that cannot succeed', () => {
       { redisServer: '/nonexistent/redis-server' },
       {
         code: 'REDIS_NOT_FOUND',
-        message: "'/nonexistent/redis-server' is not there",
+        message: "'/nonexistent/redis-server' does not exist",
       },
     );
   });
