@@ -9,6 +9,7 @@
 import { type Names, namesIn } from './batches.ts';
 import { Breaker } from './breaker.ts';
 import { getMany, lookupMany, setMany } from './bulk.ts';
+import type { CacheContext } from './cache-context.ts';
 import { assertCallOptions } from './cache-option-names.ts';
 import type { LoadMany } from './compute/batch.ts';
 import { Compute } from './compute/compute.ts';
@@ -19,20 +20,19 @@ import { ClosedError, ConfigurationError, SerializationError } from './errors.ts
 import { Emitter } from './events.ts';
 import { Expiry, type TimedEntry } from './expiry.ts';
 import { Fallback } from './fallback.ts';
-import { Flights } from './flights.ts';
 import { assertName } from './identity.ts';
 import { composeInvalidation } from './invalidation/compose.ts';
 import type { Invalidation, InvalidationReceipt } from './invalidation/invalidation.ts';
 import type { MetricFamily } from './metrics/exposition.ts';
 import { LIMITS, type ResolvedCache } from './options.ts';
-import type { Parts } from './parts.ts';
 import { Reader } from './reader.ts';
 import { Refusals } from './refusals.ts';
 import { Remote } from './remote.ts';
+import { SingleFlight } from './single-flight.ts';
 import { type Gauges, Statistics } from './statistics.ts';
 import { LocalTier } from './tiers/local.ts';
 import type { CoherenceOnDemand } from './tiers/on-demand.ts';
-import { Questions } from './tiers/questions.ts';
+import { ReadBatcher } from './tiers/read-batcher.ts';
 import type {
   Cache,
   CacheEvent,
@@ -51,7 +51,7 @@ import type {
 import { Writer } from './writer.ts';
 
 export class SupervisedCache implements Cache {
-  readonly #parts: Parts;
+  readonly #context: CacheContext;
   readonly #reader: Reader;
   readonly #writer: Writer;
   readonly #expiry: Expiry;
@@ -79,24 +79,24 @@ export class SupervisedCache implements Cache {
       (key) => !connection?.slotOf || connection.at(key).state.kind === 'ready',
       { maxBytes: options.fallbackBytes },
     );
-    const flights = new Flights();
+    const singleFlight = new SingleFlight();
     const { tags, invalidation, clearRemote } = composeInvalidation({
       options,
       connection,
       remote,
       fallback,
-      flights,
+      singleFlight,
       coherence,
       deleteKeys: (keys) => this.#writer.delete(keys),
       domains: options.domains,
     });
     this.invalidation = invalidation;
-    this.#parts = {
+    this.#context = {
       options,
       events,
       statistics,
       refusals: new Refusals(statistics, events),
-      flights,
+      singleFlight,
       fallback,
       remote,
       connection,
@@ -106,11 +106,11 @@ export class SupervisedCache implements Cache {
       codecs: options.codecs,
       physical: (key) => this.physicalKey(key),
     };
-    this.#reader = new Reader(this.#parts);
-    this.#writer = new Writer(this.#parts);
-    this.#expiry = new Expiry(this.#parts, this.#reader, this.#writer);
+    this.#reader = new Reader(this.#context);
+    this.#writer = new Writer(this.#context);
+    this.#expiry = new Expiry(this.#context, this.#reader, this.#writer);
     this.#compute = new Compute({
-      parts: this.#parts,
+      context: this.#context,
       reader: this.#reader,
       writer: this.#writer,
       later: (work) => this.#later(work),
@@ -120,7 +120,7 @@ export class SupervisedCache implements Cache {
   }
 
   #noticed(event: ConnectionEvent, part: ConnectionPart): void {
-    const { fallback } = this.#parts;
+    const { fallback } = this.#context;
     fallback.journal.noticed(event, part);
     if (event.type !== 'ready') return;
     this.#breaker.probeNow();
@@ -128,7 +128,7 @@ export class SupervisedCache implements Cache {
   }
 
   get connection(): SupervisedConnection | undefined {
-    return this.#parts.connection;
+    return this.#context.connection;
   }
 
   physicalKey(key: string): string {
@@ -138,7 +138,7 @@ export class SupervisedCache implements Cache {
       throw new ConfigurationError(
         `key: ${JSON.stringify(key)} begins with '~', which the cache keeps for itself`,
       );
-    return `${this.#parts.options.namespace}:${key}`;
+    return `${this.#context.options.namespace}:${key}`;
   }
 
   get<T>(key: string, options?: ReadOptions<T>): Promise<T | undefined> {
@@ -225,8 +225,8 @@ export class SupervisedCache implements Cache {
     const tracked = work
       .catch((error: unknown) => {
         const reason = error instanceof Error ? error.message : String(error);
-        if (error instanceof SerializationError) this.#parts.events.emit({ type: 'unstorable', reason });
-        else this.#parts.events.emit({ type: 'fallback', operation: 'store', reason });
+        if (error instanceof SerializationError) this.#context.events.emit({ type: 'unstorable', reason });
+        else this.#context.events.emit({ type: 'fallback', operation: 'store', reason });
       })
       .finally(() => this.#background.delete(tracked));
     this.#background.add(tracked);
@@ -269,24 +269,24 @@ export class SupervisedCache implements Cache {
 
   async ping(): Promise<number> {
     this.#assertOpen();
-    const { remote } = this.#parts;
+    const { remote } = this.#context;
     return remote ? remote.ping() : 0;
   }
 
   stats(): CacheStatistics {
-    return this.#parts.statistics.snapshot(this.#breaker.state, this.#breaker.transitions);
+    return this.#context.statistics.snapshot(this.#breaker.state, this.#breaker.transitions);
   }
 
   metrics(): string {
-    return this.#parts.statistics.prometheus(this.#parts.options.namespace, this.#gauges());
+    return this.#context.statistics.prometheus(this.#context.options.namespace, this.#gauges());
   }
 
   metricFamilies(): readonly MetricFamily[] {
-    return this.#parts.statistics.families(this.#gauges());
+    return this.#context.statistics.families(this.#gauges());
   }
 
   #gauges(): Gauges {
-    const { connection, fallback, local } = this.#parts;
+    const { connection, fallback, local } = this.#context;
     return {
       breaker: this.#breaker.state,
       breakerTransitions: this.#breaker.transitions,
@@ -298,7 +298,7 @@ export class SupervisedCache implements Cache {
   }
 
   on(listener: (event: CacheEvent) => void): () => void {
-    return this.#parts.events.on(listener);
+    return this.#context.events.on(listener);
   }
 
   /** Lets stores that are on their way arrive and replays pending deletions, together for no longer than a command may take. */
@@ -308,13 +308,13 @@ export class SupervisedCache implements Cache {
   }
 
   async #close(): Promise<CloseReport> {
-    const { local, fallback, connection, events } = this.#parts;
+    const { local, fallback, connection, events } = this.#context;
     const until = now() + LIMITS.timeoutMs;
     const before = fallback.journal.replayed;
     local?.close();
-    const patience = new AbortController();
-    await Promise.race([Promise.all(this.#background), delay(LIMITS.timeoutMs, patience.signal)]);
-    patience.abort();
+    const timeout = new AbortController();
+    await Promise.race([Promise.all(this.#background), delay(LIMITS.timeoutMs, timeout.signal)]);
+    timeout.abort();
     if (connection) await fallback.drain(Math.max(0, until - now()));
     this.#breaker.stop();
     const lost = fallback.stop();
@@ -342,7 +342,7 @@ const closed = (): ClosedError => new ClosedError('The cache is closed');
 
 function probe(connection: CacheConnection | undefined): Promise<unknown> {
   if (connection?.probe) return connection.probe();
-  return connection?.request('PING', [], { impatient: true }) ?? Promise.resolve();
+  return connection?.request('PING', [], { failFast: true }) ?? Promise.resolve();
 }
 
 function firstTier(
@@ -352,13 +352,13 @@ function firstTier(
   remote: Remote | undefined,
 ): LocalTier {
   const prefix = `${namespace}:`;
-  const questions = remote && new Questions((key) => remote.get(prefix + key));
+  const reads = remote && new ReadBatcher((key) => remote.get(prefix + key));
   return new LocalTier(coherence.open(), {
     maxEntries,
     maxBytes,
     ttlMs: ttlSeconds * 1000,
     prefix,
-    ...(questions && { ask: (key) => questions.put(key) }),
+    ...(reads && { ask: (key) => reads.read(key) }),
   });
 }
 

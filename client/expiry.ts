@@ -8,12 +8,12 @@
  *   expire              GET, then an update if unchanged     Redis away: in memory, and deleted in Redis on its return
  */
 import { inBatches } from './batches.ts';
+import type { CacheContext } from './cache-context.ts';
 import { ownMemory } from './entry-bytes.ts';
 import { decodeEnvelope, ENDLESS_MS, type Freshness, type TagStamp, withFreshness } from './envelope.ts';
 import { isConnectivityError, NotSentError } from './errors.ts';
 import { writeDurably } from './invalidation/durable-write.ts';
 import { resolveDurability, resolveTtl } from './options.ts';
-import type { Parts } from './parts.ts';
 import { isFresh, type Reader, type Reading } from './reader.ts';
 import { isForeignType, type Remote } from './remote.ts';
 import type { Durability, ReadOptions, WriteOptions } from './types.ts';
@@ -42,18 +42,18 @@ interface Found {
 const ATTEMPTS = 5;
 
 export class Expiry {
-  readonly #parts: Parts;
+  readonly #context: CacheContext;
   readonly #reader: Reader;
   readonly #writer: Writer;
 
-  constructor(parts: Parts, reader: Reader, writer: Writer) {
-    this.#parts = parts;
+  constructor(context: CacheContext, reader: Reader, writer: Writer) {
+    this.#context = context;
     this.#reader = reader;
     this.#writer = writer;
   }
 
   async getWithTtl<T>(key: string, options: ReadOptions<T> = {}): Promise<TimedEntry<T> | undefined> {
-    const { statistics } = this.#parts;
+    const { statistics } = this.#context;
     const { reading, remainingMs } = await this.#look(key, options);
     const leftMs = left(reading, remainingMs);
     if (reading.kind !== 'value' || leftMs === undefined) {
@@ -87,8 +87,8 @@ export class Expiry {
   }
 
   async setIfAbsent<T>(key: string, value: T, options: WriteOptions): Promise<boolean> {
-    const { remote, fallback, tags, flights, local, statistics } = this.#parts;
-    const physical = this.#parts.physical(key);
+    const { remote, fallback, tags, singleFlight, local, statistics } = this.#context;
+    const physical = this.#context.physical(key);
     const named = tags.namesOf(key, options.tags);
     const stamps = named.length === 0 ? undefined : await tags.stamps(named);
     const entry = this.#writer.encode(key, value, { ...options, stamps, outdates: true });
@@ -105,7 +105,7 @@ export class Expiry {
       : await this.#keepIfAbsent(key, payload, ttlSeconds);
     if (!stored) return false;
     statistics.writes += 1;
-    flights.overtake(physical);
+    singleFlight.invalidate(physical);
     local?.forget([key]);
     const dependents = tags.changed([key]);
     if (dependents) await dependents;
@@ -113,8 +113,8 @@ export class Expiry {
   }
 
   async expire(key: string, ttlSeconds: number | null): Promise<boolean> {
-    const { remote, fallback, local, options, events } = this.#parts;
-    const physical = this.#parts.physical(key);
+    const { remote, fallback, local, options, events } = this.#context;
+    const physical = this.#context.physical(key);
     const ttl = resolveTtl('ttlSeconds', ttlSeconds, null);
     if (ttl === 0) return (await this.#writer.delete([key])) > 0;
     if (!remote || fallback.isDirty(physical)) return await this.#expireInMemory(key, physical, ttl);
@@ -133,8 +133,8 @@ export class Expiry {
   }
 
   async #look<T>(key: string, options: ReadOptions<T>): Promise<Look<T>> {
-    const { remote, fallback, options: resolved, events } = this.#parts;
-    const physical = this.#parts.physical(key);
+    const { remote, fallback, options: resolved, events } = this.#context;
+    const physical = this.#context.physical(key);
     const inMemory = async (): Promise<Look<T>> => ({
       reading: await this.#reader.fromMemory(key, options),
       remainingMs: fallback.memory.remainingMs(physical),
@@ -164,9 +164,9 @@ export class Expiry {
     ttlSeconds: number | null,
     options: WriteOptions,
   ): Promise<boolean> {
-    const { fallback, options: defaults } = this.#parts;
+    const { fallback, options: defaults } = this.#context;
     const { order } = fallback.journal;
-    const physical = this.#parts.physical(key);
+    const physical = this.#context.physical(key);
     const durability = resolveDurability('durability', options.durability, defaults.durability);
     const send = (): Promise<boolean> => this.#setIfAbsent(remote, key, payload, ttlSeconds, durability);
     const place = order.begin(physical);
@@ -190,7 +190,7 @@ export class Expiry {
     ttlSeconds: number | null,
     durability: Durability,
   ): Promise<boolean> {
-    const physical = this.#parts.physical(key);
+    const physical = this.#context.physical(key);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (await remote.setIfAbsent(physical, payload, ttlSeconds, durability)) return true;
       const there = await remote.get(physical);
@@ -204,8 +204,8 @@ export class Expiry {
   }
 
   async #keepIfAbsent(key: string, payload: Buffer, ttlSeconds: number | null): Promise<boolean> {
-    const { memory } = this.#parts.fallback;
-    const physical = this.#parts.physical(key);
+    const { memory } = this.#context.fallback;
+    const physical = this.#context.physical(key);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const before = memory.get(physical);
       if (left(await this.#reader.fromMemory(key, {}), null) !== undefined) return false;
@@ -223,7 +223,7 @@ export class Expiry {
     const ms = ttlSeconds === null ? null : Math.max(1, Math.round(ttlSeconds * 1000));
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const found = this.#found((await remote.getFromMaster(physical)) ?? undefined);
-      if (!found || (found.tags && !(await this.#parts.tags.current(found.tags, true)))) return false;
+      if (!found || (found.tags && !(await this.#context.tags.current(found.tags, true)))) return false;
       const { payload } = found;
       if (await remote.update(physical, payload, ms, withFreshness(payload, endOf(ttlSeconds)))) return true;
     }
@@ -231,7 +231,7 @@ export class Expiry {
   }
 
   async #expireInMemory(key: string, physical: string, ttlSeconds: number | null): Promise<boolean> {
-    const { memory } = this.#parts.fallback;
+    const { memory } = this.#context.fallback;
     const found = this.#found(memory.get(physical));
     if (!found) return false;
     if (found.tags && (await this.#reader.fromMemory(key, {})).kind !== 'value') return false;
@@ -242,7 +242,7 @@ export class Expiry {
 
   /** null: nothing there, as far as the entry itself says. Whether its tags are current is another question. */
   #found(payload: Buffer | undefined): Found | null {
-    const decoded = payload && decodeEnvelope(payload, { codecs: this.#parts.codecs.byId });
+    const decoded = payload && decodeEnvelope(payload, { codecs: this.#context.codecs.byId });
     if (!payload || !decoded) return null;
     // What only the codec of another process can read is there all the same.
     if (!decoded.ok) return decoded.reason === 'codec' ? { payload } : null;

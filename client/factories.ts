@@ -7,8 +7,8 @@ import {
   REDIS_CACHE_OPTIONS,
   SENTINEL_CACHE_OPTIONS,
 } from './cache-option-names.ts';
-import { linksBeside } from './connection/beside.ts';
-import { Dial } from './connection/dial.ts';
+import { ConnectionFactory } from './connection/connection-factory.ts';
+import { dedicatedConnections } from './connection/dedicated-connection.ts';
 import { openConnection } from './connection/index.ts';
 import { ConfigurationError } from './errors.ts';
 import { allNames, assertOptions } from './option-names.ts';
@@ -96,14 +96,14 @@ export function openCache(options: CacheOptions & RedisOptions): Cache {
     throw new ConfigurationError(
       'l1: what a replica says may be older than the word that an entry has changed; leave out l1 or replicaReads',
     );
-  const dial = new Dial(target);
-  const connection = openConnection(target, dial);
+  const factory = new ConnectionFactory(target);
+  const connection = openConnection(target, factory);
   // Opened with the first tier, or with the first use of a tag.
   const coherence = new CoherenceOnDemand(
     () =>
       new Coherence(connection, {
         prefixes: listenedTo(resolved),
-        open: linksBeside(target, dial),
+        open: dedicatedConnections(target, factory),
         ...(resolved.l1 ? { boundMs: resolved.l1.boundMs } : {}),
       }),
   );

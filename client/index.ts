@@ -13,7 +13,7 @@ export { estimateSavings, type Savings } from './analytics/savings.ts';
 export { binaryCodec, type CodecName, type CodecRule } from './codec/codec.ts';
 export { schemaIdOf } from './codec/schema.ts';
 export { connect } from './connection/index.ts';
-export type { SentinelStatus } from './connection/sentinels.ts';
+export type { SentinelStatus } from './connection/sentinel-monitor.ts';
 export { type EnvironmentPlan, featuresFromEnv, fromEnv, planFromEnv, type Variables } from './env.ts';
 export type {
   Codec,

@@ -3,6 +3,7 @@
  */
 import { isIPv6 } from 'node:net';
 import { addressKey, parseKey } from './address.ts';
+import type { CodecChoice } from './cache-context.ts';
 import {
   ADDRESS,
   BREAKER,
@@ -24,7 +25,6 @@ import { assertName } from './identity.ts';
 import type { DomainPatterns } from './invalidation/domains.ts';
 import { assertOptions } from './option-names.ts';
 import { flag, group, integer, list, shown, text } from './option-values.ts';
-import type { CodecChoice } from './parts.ts';
 import type {
   Address,
   BreakerOptions,

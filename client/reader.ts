@@ -7,10 +7,11 @@
  * A payload that fails a check is purged, counted and a miss. What is past its freshness is a miss here, and a stale
  * value for `getOrCompute`, which reads by `read`.
  */
+
+import type { CacheContext } from './cache-context.ts';
 import { expectedBy } from './codec/schema.ts';
 import { type Decoded, decodeEnvelope, type Freshness, isJson, plainAt, plainValue } from './envelope.ts';
 import { isConnectivityError } from './errors.ts';
-import type { Parts } from './parts.ts';
 import { isForeignType } from './remote.ts';
 import { deepFreeze, isPlainData, type LocalEntry, type LocalFill } from './tiers/local.ts';
 import type { Lookup, ReadOptions } from './types.ts';
@@ -38,18 +39,18 @@ type Eventual<T> = T | Promise<T>;
 const NO_OPTIONS = {};
 
 export class Reader {
-  readonly #parts: Parts;
+  readonly #context: CacheContext;
 
-  constructor(parts: Parts) {
-    this.#parts = parts;
+  constructor(context: CacheContext) {
+    this.#context = context;
   }
 
   /** The first tier's answer without a detour, or undefined. */
   hit<T>(key: string, options: ReadOptions<T> | undefined): { readonly value: T } | undefined {
-    const entry = this.#parts.local?.get(key);
+    const entry = this.#context.local?.get(key);
     if (!entry?.ready || entry.tags || entry.schema !== options?.schema) return undefined;
     if (entry.schemaId !== options?.schemaId) return undefined;
-    const { statistics } = this.#parts;
+    const { statistics } = this.#context;
     statistics.hits += 1;
     statistics.localHits += 1;
     return entry as { readonly value: T };
@@ -62,7 +63,7 @@ export class Reader {
 
   /** Everything that is known of the key, past its freshness too; neither hit nor miss is counted. */
   read<T>(key: string, options: ReadOptions<T> = NO_OPTIONS): Promise<Reading<T>> {
-    const entry = this.#parts.local?.get(key);
+    const entry = this.#context.local?.get(key);
     if (entry === undefined) return this.#fromRedis(key, options);
     return Promise.resolve(this.#held(key, entry, 'l1', options)).then((reading) =>
       reading.kind === 'absent' ? this.#fromRedis(key, options) : reading,
@@ -81,7 +82,7 @@ export class Reader {
     keys: readonly string[],
     options: ReadOptions<T> = NO_OPTIONS,
   ): Promise<ReadonlyMap<string, T>> {
-    const { local, fallback, statistics } = this.#parts;
+    const { local, fallback, statistics } = this.#context;
     const found = new Map<string, T>();
     if (keys.length === 0) return found;
     if (local || options.schema || options.schemaId !== undefined) {
@@ -90,7 +91,7 @@ export class Reader {
         if (lookup.found) found.set(keys[i] as string, lookup.value);
       return found;
     }
-    const physical = keys.map((key) => this.#parts.physical(key));
+    const physical = keys.map((key) => this.#context.physical(key));
     const payloads = await this.#payloads(physical);
     const nowMs = Date.now();
     const plain = payloads?.map((payload, i) =>
@@ -117,7 +118,7 @@ export class Reader {
     keys: readonly string[],
     options: ReadOptions<T> = NO_OPTIONS,
   ): Promise<readonly Reading<T>[]> {
-    const { local } = this.#parts;
+    const { local } = this.#context;
     const readings: Reading<T>[] = [];
     const missing: number[] = [];
     for (const [i, key] of keys.entries()) {
@@ -127,7 +128,7 @@ export class Reader {
       else missing.push(i);
     }
     if (missing.length === 0) return readings;
-    const physical = missing.map((i) => this.#parts.physical(keys[i] as string));
+    const physical = missing.map((i) => this.#context.physical(keys[i] as string));
     const fills = local && missing.map((i) => local.begin(keys[i] as string));
     const payloads = await this.#payloads(physical).catch((error: unknown) => {
       for (const fill of fills ?? []) fill.end();
@@ -150,7 +151,7 @@ export class Reader {
     options: ReadOptions<T>,
     fill?: LocalFill,
   ): Eventual<Reading<T>> {
-    if (payload !== undefined && !this.#parts.fallback.isDirty(physical))
+    if (payload !== undefined && !this.#context.fallback.isDirty(physical))
       return this.interpret(key, payload, options, fill);
     fill?.end();
     return this.fromMemory(key, options);
@@ -167,7 +168,7 @@ export class Reader {
       fill?.end();
       return { kind: 'absent', source: 'redis' };
     }
-    const decoded = decodeEnvelope(payload, expectedBy(options, this.#parts.codecs.byId));
+    const decoded = decodeEnvelope(payload, expectedBy(options, this.#context.codecs.byId));
     const end = (reading: Reading<T>): Reading<T> => {
       const held = reading.kind === 'value' && decoded.ok;
       fill?.end(held ? { payload, tags: decoded.tags, freshness: decoded.freshness } : undefined);
@@ -192,21 +193,21 @@ export class Reader {
     const known = entry.ready && entry.schema === options.schema && entry.schemaId === options.schemaId;
     if (known && !entry.tags)
       return { kind: 'value', value: entry.value as T, source, freshness: entry.freshness };
-    const decoded = decodeEnvelope(entry.payload, expectedBy(options, this.#parts.codecs.byId));
+    const decoded = decodeEnvelope(entry.payload, expectedBy(options, this.#context.codecs.byId));
     if (!decoded.ok) {
       // Another schema was asked for: Redis has the last word.
-      this.#parts.local?.forget([key]);
+      this.#context.local?.forget([key]);
       return { kind: 'absent', source };
     }
     const keep = (reading: Reading<T>): Reading<T> => {
-      if (reading.kind !== 'value') this.#parts.local?.forget([key]);
+      if (reading.kind !== 'value') this.#context.local?.forget([key]);
       // A schema may make of JSON what cannot be frozen: bytes, dates, instances, circles. It is asked for each hit then.
       else if (isJson(entry.payload) && (!options.schema || isPlainData(reading.value))) {
         entry.value = deepFreeze(reading.value);
         entry.ready = true;
         entry.schema = options.schema;
         entry.schemaId = options.schemaId;
-        this.#parts.local?.weigh(key, entry, decoded.contentBytes ?? entry.payload.length);
+        this.#context.local?.weigh(key, entry, decoded.contentBytes ?? entry.payload.length);
       }
       return reading;
     };
@@ -218,8 +219,8 @@ export class Reader {
   // --- Redis, and what stands in for it ------------------------------------------------------------------------------
 
   #fromRedis<T>(key: string, options: ReadOptions<T>): Promise<Reading<T>> {
-    const { remote, fallback, local } = this.#parts;
-    const physical = this.#parts.physical(key);
+    const { remote, fallback, local } = this.#context;
+    const physical = this.#context.physical(key);
     if (!remote || fallback.isDirty(physical)) return this.fromMemory(key, options);
     const fill = local?.begin(key);
     return remote.get(physical).then(
@@ -243,7 +244,7 @@ export class Reader {
 
   /** undefined: Redis is away, or the shard of the key. */
   async #payloads(physical: readonly string[]): Promise<readonly (Buffer | null | undefined)[] | undefined> {
-    const { remote } = this.#parts;
+    const { remote } = this.#context;
     if (!remote) return undefined;
     try {
       const payloads = await remote.getMany(physical);
@@ -257,8 +258,8 @@ export class Reader {
 
   /** What stands in for a Redis that is away. */
   async fromMemory<T>(key: string, options: ReadOptions<T>): Promise<Reading<T>> {
-    const { fallback, local, remote, codecs, statistics } = this.#parts;
-    const physical = this.#parts.physical(key);
+    const { fallback, local, remote, codecs, statistics } = this.#context;
+    const physical = this.#context.physical(key);
     const payload = fallback.memory.get(physical);
     const absent: Reading<T> = { kind: 'absent', source: 'memory' };
     if (!payload) {
@@ -316,7 +317,7 @@ export class Reader {
     source: ReadSource,
   ): Promise<boolean> {
     try {
-      return await this.#parts.tags.current(stamps, source !== 'memory');
+      return await this.#context.tags.current(stamps, source !== 'memory');
     } catch (error) {
       if (!isConnectivityError(error)) throw error;
       return source === 'memory';
@@ -324,8 +325,8 @@ export class Reader {
   }
 
   async #purged(key: string, payload: Buffer, source: ReadSource, reason: string): Promise<Reading<never>> {
-    const { statistics, events, fallback, remote, local } = this.#parts;
-    const physical = this.#parts.physical(key);
+    const { statistics, events, fallback, remote, local } = this.#context;
+    const physical = this.#context.physical(key);
     statistics.purged += 1;
     events.emit({ type: 'purged', key: physical, reason });
     local?.forget([key]);
@@ -335,7 +336,7 @@ export class Reader {
   }
 
   #counted<T>(reading: Reading<T>): Lookup<T> {
-    const { statistics } = this.#parts;
+    const { statistics } = this.#context;
     if (reading.kind === 'value' && isFresh(reading.freshness)) {
       statistics.hits += 1;
       if (reading.source === 'l1') statistics.localHits += 1;
@@ -347,14 +348,14 @@ export class Reader {
 
   /** The memory answers for Redis, or the error is the caller's. */
   #toMemory(operation: string, error: unknown): void {
-    const { options, events, refusals } = this.#parts;
+    const { options, events, refusals } = this.#context;
     if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;
     refusals.note(operation, 'read', error);
     events.emit({ type: 'fallback', operation, reason: (error as Error).message });
   }
 
   #answered(): void {
-    if (this.#parts.fallback.pending) this.#parts.fallback.recover();
+    if (this.#context.fallback.pending) this.#context.fallback.recover();
   }
 }
 

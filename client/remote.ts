@@ -39,28 +39,28 @@ export class Remote {
     connection: CacheConnection,
     breaker: Breaker,
     statistics: Statistics,
-    impatient: boolean,
+    failFast: boolean,
     scripting: ScriptingTerms,
   ) {
     this.connection = connection;
     this.procedures = new Procedures(connection, scripting);
     this.transactions = new Transactions(connection);
     this.setOrGet = new SetOrGet((command, args) =>
-      connection.request(command, args, { buffers: true, impatient: true }),
+      connection.request(command, args, { buffers: true, failFast: true }),
     );
     this.#breaker = breaker;
     this.#statistics = statistics;
-    this.#read = { buffers: true, impatient, replica: true };
+    this.#read = { buffers: true, failFast, replica: true };
   }
 
   get(key: string): Promise<Buffer | null> {
-    return this.guarded('get', () => this.connection.get(key, this.#read.impatient));
+    return this.guarded('get', () => this.connection.get(key, this.#read.failFast));
   }
 
   /** undefined, in a cluster and where the memory answers for Redis: the key's shard is away, and another is not. */
   async getMany(keys: readonly string[]): Promise<readonly (Buffer | null | undefined)[]> {
     return (await this.guarded('getMany', () =>
-      this.connection.slotOf && this.#read.impatient
+      this.connection.slotOf && this.#read.failFast
         ? this.#getBySlot(keys, this.connection.slotOf)
         : this.connection.request('MGET', keys, this.#read),
     )) as (Buffer | null | undefined)[];
@@ -82,10 +82,10 @@ export class Remote {
     return values;
   }
 
-  /** `impatient`: not worth waiting for. */
-  set(key: string, payload: Buffer, ttlSeconds: number | null, impatient: boolean): Promise<unknown> {
+  /** `failFast`: not worth waiting for. */
+  set(key: string, payload: Buffer, ttlSeconds: number | null, failFast: boolean): Promise<unknown> {
     const args = setting(key, payload, ttlSeconds);
-    return this.guarded('set', () => this.connection.request('SET', args, { impatient }));
+    return this.guarded('set', () => this.connection.request('SET', args, { failFast }));
   }
 
   /** Returns how many replicas confirmed. */
@@ -106,7 +106,7 @@ export class Remote {
   async pttl(key: string): Promise<number> {
     return Number(
       await this.guarded('ttl', () =>
-        this.connection.request('PTTL', [key], { impatient: this.#read.impatient === true }),
+        this.connection.request('PTTL', [key], { failFast: this.#read.failFast === true }),
       ),
     );
   }
@@ -129,7 +129,7 @@ export class Remote {
 
   /** From the master, whatever replicas may answer. */
   async getFromMaster(key: string): Promise<Buffer | null> {
-    const call = { buffers: true, impatient: this.#read.impatient === true };
+    const call = { buffers: true, failFast: this.#read.failFast === true };
     return (await this.guarded('get', () => this.connection.request('GET', [key], call))) as Buffer | null;
   }
 
@@ -177,7 +177,7 @@ export class Remote {
 
   /** Deletes without asking the breaker: what recovery does before anything is read. */
   async replay(keys: readonly string[]): Promise<void> {
-    await this.connection.request('UNLINK', keys, { impatient: true });
+    await this.connection.request('UNLINK', keys, { failFast: true });
   }
 
   /** Deletes an entry if it still is what was read. */

@@ -2,7 +2,7 @@
  * The order in which this process asked for the writes of a key, kept while some of them are on their way: a write that fails
  * late must not undo a write that was asked for later and that Redis has taken.
  *
- *   begin ─▶ taken, or failed and perhaps overtaken ─▶ end
+ *   begin ─▶ taken, or failed and perhaps superseded ─▶ end
  */
 interface Running {
   count: number;
@@ -38,7 +38,7 @@ export class WriteOrder {
   }
 
   /** Redis has taken a write of the key that was asked for later. */
-  isOvertaken(key: string, place: number): boolean {
+  isSuperseded(key: string, place: number): boolean {
     return (this.#running.get(key)?.taken ?? 0) > place;
   }
 

@@ -4,14 +4,14 @@
  * Whatever a write's outcome, what the first tier holds of the key is dropped with it; what Redis has taken is kept there.
  */
 import { BATCH_KEYS, inBatches } from './batches.ts';
+import type { CacheContext } from './cache-context.ts';
 import { schemaIdOf } from './codec/schema.ts';
 import { ownMemory } from './entry-bytes.ts';
 import { type EncodeOptions, encodeEnvelope, type Freshness, type TagStamp } from './envelope.ts';
 import { isConnectivityError, SerializationError } from './errors.ts';
 import { writeDurably } from './invalidation/durable-write.ts';
 import { resolveDurability, resolveTtl } from './options.ts';
-import type { Parts } from './parts.ts';
-import type { Filling } from './tiers/local.ts';
+import type { EntryData } from './tiers/local.ts';
 import type { Durability, WriteOptions, WriteReceipt } from './types.ts';
 
 export interface StoreOptions extends Omit<WriteOptions, 'tags'> {
@@ -33,27 +33,27 @@ export interface Encoded {
 }
 
 /** What the first tier keeps of it; "there is nothing" is left to Redis. */
-export function fillingOf(
+export function entryDataOf(
   value: unknown,
   { payload, freshness }: Encoded,
   { stamps }: Pick<StoreOptions, 'stamps'>,
-): Filling | undefined {
+): EntryData | undefined {
   return value === undefined ? undefined : { payload, freshness, tags: stamps };
 }
 
 export class Writer {
-  readonly #parts: Parts;
+  readonly #context: CacheContext;
   /** Keys with a write that has not begun, and when the last of them has. */
   readonly #turns = new Map<string, Promise<void>>();
 
-  constructor(parts: Parts) {
-    this.#parts = parts;
+  constructor(context: CacheContext) {
+    this.#context = context;
   }
 
   async set<T>(key: string, value: T, options: WriteOptions): Promise<WriteReceipt> {
-    const { flights, tags } = this.#parts;
-    const physical = this.#parts.physical(key);
-    flights.overtake(physical);
+    const { singleFlight, tags } = this.#context;
+    const physical = this.#context.physical(key);
+    singleFlight.invalidate(physical);
     const named = tags.namesOf(key, options.tags);
     const store = (stamps: readonly TagStamp[] | undefined): Promise<WriteReceipt> =>
       this.store(key, value, { ...options, stamps, outdates: true });
@@ -110,7 +110,7 @@ export class Writer {
 
   /** The entry's bytes and how long Redis keeps them; undefined: not to be stored. @throws SerializationError */
   encode<T>(key: string, value: T, options: StoreOptions): Encoded | undefined {
-    const { options: resolved, codecs, local } = this.#parts;
+    const { options: resolved, codecs, local } = this.#context;
     const ttlSeconds = resolveTtl('ttlSeconds', options.ttlSeconds, resolved.defaultTtlSeconds);
     if (ttlSeconds === 0) return undefined;
     // The first tier must know when an entry ends, which GET does not say.
@@ -129,8 +129,8 @@ export class Writer {
   }
 
   async store<T>(key: string, value: T, options: StoreOptions): Promise<WriteReceipt> {
-    const { options: resolved, remote, fallback, statistics, local } = this.#parts;
-    const physical = this.#parts.physical(key);
+    const { options: resolved, remote, fallback, statistics, local } = this.#context;
+    const physical = this.#context.physical(key);
     const durability = resolveDurability('durability', options.durability, resolved.durability);
     const entry = this.encode(key, value, options);
     if (!entry) return { source: 'none' };
@@ -140,7 +140,7 @@ export class Writer {
     const place = order.begin(physical);
     const wasDirty = durability === 'async' && fallback.isDirty(physical);
     const write = local?.write(key);
-    let kept: Filling | undefined;
+    let kept: EntryData | undefined;
     try {
       let replicas: number | undefined;
       if (durability === 'async') {
@@ -152,7 +152,7 @@ export class Writer {
         const send = (): Promise<number> => remote.setDurable(physical, payload, ttlSeconds, durability);
         replicas = await writeDurably(fallback, physical, place, send);
       }
-      kept = write && fillingOf(value, entry, options);
+      kept = write && entryDataOf(value, entry, options);
       statistics.writes += 1;
       if (fallback.pending) fallback.recover();
       return replicas === undefined ? { source: 'redis' } : { source: 'redis', replicas };
@@ -168,12 +168,12 @@ export class Writer {
   keep<T>(key: string, value: T, options: StoreOptions): WriteReceipt {
     const entry = this.encode(key, value, options);
     if (!entry) return { source: 'none' };
-    return this.#keep(this.#parts.physical(key), entry.payload, entry.ttlSeconds);
+    return this.#keep(this.#context.physical(key), entry.payload, entry.ttlSeconds);
   }
 
   async delete(keys: readonly string[]): Promise<number> {
     // A bad key is refused before anything is deleted.
-    if (keys.length > BATCH_KEYS) for (const key of keys) this.#parts.physical(key);
+    if (keys.length > BATCH_KEYS) for (const key of keys) this.#context.physical(key);
     let removed = 0;
     await inBatches(
       keys,
@@ -186,18 +186,18 @@ export class Writer {
   }
 
   async #deleteBatch(keys: readonly string[]): Promise<number> {
-    const { flights, statistics } = this.#parts;
-    const physical = keys.map(this.#parts.physical);
-    for (const key of physical) flights.overtake(key);
+    const { singleFlight, statistics } = this.#context;
+    const physical = keys.map(this.#context.physical);
+    for (const key of physical) singleFlight.invalidate(key);
     const removed = await this.#inTurn(physical, undefined, () => this.#delete(keys, physical));
     statistics.deletes += removed;
-    const dependents = this.#parts.tags.changed(keys);
+    const dependents = this.#context.tags.changed(keys);
     if (dependents) await dependents;
     return removed;
   }
 
   async #delete(keys: readonly string[], physical: readonly string[]): Promise<number> {
-    const { remote, fallback, local } = this.#parts;
+    const { remote, fallback, local } = this.#context;
     const { order } = fallback.journal;
     const place = order.beginAll(physical);
     try {
@@ -211,7 +211,7 @@ export class Writer {
       this.#toMemory('delete', error);
       // Replayed when Redis is back; it cannot be known how many of them Redis has.
       fallback.remember(physical, place);
-      return this.#forget(physical.filter((key) => !order.isOvertaken(key, place)));
+      return this.#forget(physical.filter((key) => !order.isSuperseded(key, place)));
     } finally {
       order.endAll(physical);
       local?.forget(keys);
@@ -219,8 +219,8 @@ export class Writer {
   }
 
   async clear(): Promise<number> {
-    const { flights, fallback, remote, local, clearRemote } = this.#parts;
-    flights.overtakeAll();
+    const { singleFlight, fallback, remote, local, clearRemote } = this.#context;
+    singleFlight.invalidateAll();
     local?.clear();
     const kept = fallback.memory.clear();
     return remote ? clearRemote().finally(() => local?.clear()) : kept;
@@ -237,33 +237,33 @@ export class Writer {
       readonly place: number;
     },
   ): WriteReceipt {
-    const { fallback } = this.#parts;
+    const { fallback } = this.#context;
     const { place } = write;
-    const physical = this.#parts.physical(key);
-    const isOvertaken = fallback.journal.order.isOvertaken(physical, place);
-    if (write.wasDirty && !isOvertaken) fallback.restore(physical, place);
+    const physical = this.#context.physical(key);
+    const isSuperseded = fallback.journal.order.isSuperseded(physical, place);
+    if (write.wasDirty && !isSuperseded) fallback.restore(physical, place);
     if (write.durability !== 'async') throw error;
     this.#toMemory('set', error);
     // Redis has a value that was asked for later: this one is of no use any more.
-    if (isOvertaken) return { source: 'none' };
+    if (isSuperseded) return { source: 'none' };
     if (write.outdates && !fallback.tryRemember(physical, place)) throw error;
     return this.#keep(physical, payload, ttlSeconds);
   }
 
   #keep(physical: string, payload: Buffer, ttlSeconds: number | null): WriteReceipt {
-    const { fallback, statistics } = this.#parts;
+    const { fallback, statistics } = this.#context;
     if (!fallback.memory.set(physical, ownMemory(payload), ttlSeconds)) return { source: 'none' };
     statistics.writes += 1;
     return { source: 'memory' };
   }
 
   #forget(physical: readonly string[]): number {
-    return physical.filter((key) => this.#parts.fallback.memory.delete(key)).length;
+    return physical.filter((key) => this.#context.fallback.memory.delete(key)).length;
   }
 
   /** The memory answers for Redis, or the error is the caller's. */
   #toMemory(operation: string, error: unknown): void {
-    const { options, events, refusals } = this.#parts;
+    const { options, events, refusals } = this.#context;
     if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;
     refusals.note(operation, 'store', error);
     events.emit({ type: 'fallback', operation, reason: (error as Error).message });

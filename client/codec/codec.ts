@@ -2,10 +2,11 @@
  * How values become bytes. The envelope keeps a codec's id beside the bytes, so that a reader needs no configuration to
  * know how they were written, and a codec can be changed without clearing the cache.
  */
+
+import type { CodecChoice } from '../cache-context.ts';
 import type { Codec } from '../envelope.ts';
 import { ConfigurationError } from '../errors.ts';
 import { assertOptions, optionNames } from '../option-names.ts';
-import type { CodecChoice } from '../parts.ts';
 import { readBinary } from './binary-reader.ts';
 import { writeBinary } from './binary-writer.ts';
 

@@ -1,23 +1,23 @@
-/** `getOrCompute` and `getOrComputeMany` of a cache: the engine with the cache's parts around it. */
+/** `getOrCompute` and `getOrComputeMany` of a cache: the engine with the cache's context around it. */
 import { BATCH_KEYS, inBatches } from '../batches.ts';
+import type { CacheContext } from '../cache-context.ts';
 import { now } from '../connection/timing.ts';
 import { assertFewTags } from '../envelope.ts';
 import { CommandError, isConnectivityError } from '../errors.ts';
 import { resolveTtl } from '../options.ts';
-import type { Parts } from '../parts.ts';
 import { isPlaceholder } from '../placeholder.ts';
 import { isFresh, type Reader, type Reading } from '../reader.ts';
 import type { ComputeCallOptions, Entry, Load } from '../types.ts';
 import type { Writer } from '../writer.ts';
-import { type AttemptParts, CacheAttempt, patiently, type ReadBefore } from './attempt.ts';
+import { type AttemptContext, CacheAttempt, type ReadBefore, withDeadline } from './attempt.ts';
 import { Batch, type LoadMany } from './batch.ts';
+import { DeadlineTimer } from './deadline-timer.ts';
 import { Engine, type Job } from './engine.ts';
 import { Leases } from './lease.ts';
 import { resolveTerms } from './options.ts';
-import { Patience } from './patience.ts';
 
 export interface ComputeParts {
-  readonly parts: Parts;
+  readonly context: CacheContext;
   readonly reader: Reader;
   readonly writer: Writer;
   readonly later: (work: Promise<unknown>) => void;
@@ -26,21 +26,21 @@ export interface ComputeParts {
 const NO_OPTIONS = {};
 
 export class Compute {
-  readonly #parts: Parts;
+  readonly #context: CacheContext;
   readonly #reader: Reader;
-  readonly #attemptParts: AttemptParts;
+  readonly #attemptContext: AttemptContext;
   readonly #engine: Engine;
 
-  constructor({ parts, reader, writer, later }: ComputeParts) {
-    const { options, remote, flights, statistics, events } = parts;
+  constructor({ context, reader, writer, later }: ComputeParts) {
+    const { options, remote, singleFlight, statistics, events } = context;
     const { leaseMs } = options.compute;
     const leases =
       remote && leaseMs > 0 ? new Leases(remote, { namespace: options.namespace, leaseMs }) : undefined;
-    this.#parts = parts;
+    this.#context = context;
     this.#reader = reader;
-    this.#attemptParts = { parts, reader, writer, leases, patience: new Patience() };
+    this.#attemptContext = { context, reader, writer, leases, deadlines: new DeadlineTimer() };
     this.#engine = new Engine({
-      flights,
+      singleFlight,
       later,
       now: Date.now,
       clock: now,
@@ -62,8 +62,8 @@ export class Compute {
 
   /** The first tier's answer without a detour. */
   hit<T>(key: string, options: ComputeCallOptions<T> = NO_OPTIONS): { readonly value: T } | undefined {
-    if (!this.#parts.local) return undefined;
-    const early = options.earlyRefresh ?? this.#parts.options.compute.terms.earlyRefresh;
+    if (!this.#context.local) return undefined;
+    const early = options.earlyRefresh ?? this.#context.options.compute.terms.earlyRefresh;
     return early === 0 ? this.#reader.hit(key, options) : undefined;
   }
 
@@ -105,8 +105,8 @@ export class Compute {
       else if (isPlaceholder(reading.freshness)) rest.set(key, 'missed');
       else if (!isFresh(reading.freshness)) rest.set(key, undefined);
       else {
-        this.#parts.statistics.hits += 1;
-        if (reading.source === 'l1') this.#parts.statistics.localHits += 1;
+        this.#context.statistics.hits += 1;
+        if (reading.source === 'l1') this.#context.statistics.localHits += 1;
         if (reading.kind === 'value') found.set(key, reading.value);
       }
     }
@@ -125,9 +125,9 @@ export class Compute {
   }
 
   close(): void {
-    this.#parts.flights.overtakeAll();
-    this.#attemptParts.leases?.close();
-    this.#attemptParts.patience.stop();
+    this.#context.singleFlight.invalidateAll();
+    this.#attemptContext.leases?.close();
+    this.#attemptContext.deadlines.stop();
   }
 
   /** undefined: Redis does not answer. `refused`: each key is asked for by itself. */
@@ -138,11 +138,11 @@ export class Compute {
     const answer = this.#reader.readMany(keys, options).catch((error: unknown) => {
       const isAway = isConnectivityError(error);
       if (!isAway && !(error instanceof CommandError)) throw error;
-      this.#parts.refusals.note('getOrComputeMany', 'read', error);
+      this.#context.refusals.note('getOrComputeMany', 'read', error);
       return isAway ? undefined : 'refused';
     });
-    return patiently<readonly Reading<T>[] | 'refused' | undefined>(
-      this.#attemptParts,
+    return withDeadline<readonly Reading<T>[] | 'refused' | undefined>(
+      this.#attemptContext,
       answer,
       () => undefined,
       () => {},
@@ -150,18 +150,18 @@ export class Compute {
   }
 
   #job<T>(key: string, load: Load<T>, options: ComputeCallOptions<T>, before: ReadBefore): Job<T> {
-    const { options: defaults } = this.#parts;
-    const physical = this.#parts.physical(key);
+    const { options: defaults } = this.#context;
+    const physical = this.#context.physical(key);
     const { terms } = defaults.compute;
     // A name that is refused is refused here, and not where another caller invalidates; too many are, and not with the store.
-    if (options.tags) assertFewTags(this.#parts.tags.namesOf(key, options.tags));
+    if (options.tags) assertFewTags(this.#context.tags.namesOf(key, options.tags));
     return {
       key: physical,
       load,
       terms: options === NO_OPTIONS ? terms : resolveTerms(options, terms),
       ttlSeconds: resolveTtl('ttlSeconds', options.ttlSeconds, defaults.defaultTtlSeconds),
-      tags: () => this.#parts.tags.namesOf(key, options.tags),
-      attempt: () => new CacheAttempt<T>(this.#attemptParts, key, physical, options, before),
+      tags: () => this.#context.tags.namesOf(key, options.tags),
+      attempt: () => new CacheAttempt<T>(this.#attemptContext, key, physical, options, before),
     };
   }
 }

@@ -10,13 +10,13 @@
  * during a load is not overwritten by its result. Left out: where entries are (`attempt.ts`), how leases work (`lease.ts`).
  */
 import { LoadTimeoutError } from '../errors.ts';
-import type { Flight, Flights } from '../flights.ts';
 import type { ReadSource } from '../reader.ts';
+import type { Flight, SingleFlight } from '../single-flight.ts';
 import type { Entry, LoadContext } from '../types.ts';
 import { Backoff } from './backoff.ts';
-import type { Held } from './lease.ts';
+import type { HeldByOther } from './lease.ts';
 import { LoadRequests } from './load-context.ts';
-import { type ComputeTerms, judge, type Keeping, keepingOf } from './policy.ts';
+import { type ComputeTerms, evaluateFreshness, type StorePolicy, storePolicyOf } from './policy.ts';
 
 /** An entry as it was found; `value` is undefined where it says that there is nothing. */
 export interface Known<T> {
@@ -29,20 +29,20 @@ export interface Known<T> {
  * The flight that loads: this one with the lease (`mine`), the lease holder's, or this one without a lease, because Redis does not
  * answer (`alone`) or refuses (`refused`: the value is stored nowhere).
  */
-export type Turn = { readonly kind: 'mine' | 'alone' | 'refused' } | Held;
-export type Woken<T> = Known<T> | { readonly kind: 'again' } | { readonly kind: 'failed' };
+export type LeaseState = { readonly kind: 'mine' | 'alone' | 'refused' } | HeldByOther;
+export type WaitResult<T> = Known<T> | { readonly kind: 'again' } | { readonly kind: 'failed' };
 
 /** One flight's way to the entry of its key. */
 export interface Attempt<T> {
-  fetch(): Promise<Known<T> | Turn>;
+  fetch(): Promise<Known<T> | LeaseState>;
   /** Whose turn it is to replace an entry that is there. */
-  take(waits: boolean): Promise<Turn>;
-  wait(held: Held, maxMs: number): Promise<Woken<T>>;
+  take(waits: boolean): Promise<LeaseState>;
+  wait(held: HeldByOther, maxMs: number): Promise<WaitResult<T>>;
   /** Before the loader is called. */
   prepare(): Promise<void> | undefined;
   /** The loader names further tags. Resolves once their versions are taken. @throws ConfigurationError, SerializationError bad names */
   addTags(tags: readonly string[]): Promise<void>;
-  store(value: T, keeping: Keeping): Promise<void>;
+  store(value: T, policy: StorePolicy): Promise<void>;
   /** Gives the lease back, if it is held. */
   release(outcome: 'failed' | 'nothing' | 'again'): Promise<void>;
 }
@@ -61,7 +61,7 @@ export interface Job<T> {
 }
 
 export interface EngineHost {
-  readonly flights: Flights;
+  readonly singleFlight: SingleFlight;
   /** Unix time in ms: freshness is compared between processes. */
   readonly now: () => number;
   /** Monotonic, in ms: for time-outs, and for how long something rests. */
@@ -89,7 +89,7 @@ export class Engine {
 
   compute<T>(job: Job<T>): Promise<Entry<T>> {
     let own = false;
-    const result = this.#host.flights.join<Entry<T>>(job.key, (flight) => {
+    const result = this.#host.singleFlight.join<Entry<T>>(job.key, (flight) => {
       own = true;
       return this.#run(job, flight);
     });
@@ -108,16 +108,16 @@ export class Engine {
     job: Job<T>,
     attempt: Attempt<T>,
     flight: Flight,
-    found: Known<T> | Turn,
+    found: Known<T> | LeaseState,
   ): Entry<T> | Promise<Entry<T>> {
     if (found.kind !== 'known') {
       this.#host.counted(false, undefined);
       return this.#obtain(job, attempt, flight, found);
     }
-    const judgement = this.#judge(found, job);
-    const resting = judgement === 'grace' && this.#backoff.isResting(job.key);
-    this.#host.counted(resting || (judgement !== 'grace' && judgement !== 'expired'), found.source);
-    switch (judgement) {
+    const freshness = this.#evaluate(found, job);
+    const resting = freshness === 'grace' && this.#backoff.isResting(job.key);
+    this.#host.counted(resting || (freshness !== 'grace' && freshness !== 'expired'), found.source);
+    switch (freshness) {
       case 'fresh':
         return { value: found.value, source: found.source };
       case 'early':
@@ -129,20 +129,20 @@ export class Engine {
       case 'grace':
         return resting ? this.#stale(job, found, 'resting') : this.#replace(job, attempt, found);
       case 'expired':
-        return attempt.take(true).then((turn) => this.#obtain(job, attempt, flight, turn));
+        return attempt.take(true).then((state) => this.#obtain(job, attempt, flight, state));
     }
   }
 
   /** A new value while nobody waits for it. Who finds another at it leaves it to them. */
   #refresh<T>(job: Job<T>, attempt: Attempt<T>): void {
-    const { flights } = this.#host;
-    if (flights.isAlongside(job.key) || this.#backoff.isResting(job.key)) return;
+    const { singleFlight } = this.#host;
+    if (singleFlight.isInBackground(job.key) || this.#backoff.isResting(job.key)) return;
     job.refreshes?.('pending');
-    const work = flights.alongside(job.key, async (flight) => {
-      const turn = await attempt.take(false);
+    const work = singleFlight.background(job.key, async (flight) => {
+      const state = await attempt.take(false);
       // A refresh that cannot be stored is useless to all: retried later.
-      if (turn.kind === 'refused') throw new Error('Redis refuses the lease');
-      return turn.kind === 'held' ? undefined : this.#load(job, attempt, flight);
+      if (state.kind === 'refused') throw new Error('Redis refuses the lease');
+      return state.kind === 'held' ? undefined : this.#load(job, attempt, flight);
     });
     const settled = (): void => job.refreshes?.('settled');
     work.then(settled, settled);
@@ -151,11 +151,11 @@ export class Engine {
 
   /** A new value, or the stale one where that takes too long or fails. */
   #replace<T>(job: Job<T>, attempt: Attempt<T>, known: Known<T>): Promise<Entry<T>> {
-    const { flights } = this.#host;
-    const running = flights.isAlongside(job.key);
+    const { singleFlight } = this.#host;
+    const running = singleFlight.isInBackground(job.key);
     if (running && job.terms.softTimeoutMs !== undefined)
       return Promise.resolve(this.#stale(job, known, 'slow'));
-    const work = flights.alongside<Entry<T> | undefined>(job.key, async (flight) =>
+    const work = singleFlight.background<Entry<T> | undefined>(job.key, async (flight) =>
       this.#obtain(job, attempt, flight, await attempt.take(true), true),
     );
     if (!running) this.#watch(job, work);
@@ -179,18 +179,18 @@ export class Engine {
     job: Job<T>,
     attempt: Attempt<T>,
     flight: Flight,
-    first: Known<T> | Turn,
+    first: Known<T> | LeaseState,
     replaceable = false,
   ): Promise<Entry<T>> {
     const { hardTimeoutMs } = job.terms;
     const endMs = hardTimeoutMs === undefined ? Number.POSITIVE_INFINITY : this.#host.clock() + hardTimeoutMs;
-    let step: Known<T> | Turn | Woken<T> = first;
+    let step: Known<T> | LeaseState | WaitResult<T> = first;
     let failed = false;
     for (;;) {
       switch (step.kind) {
         case 'known': {
-          const judgement = this.#judge(step, job);
-          if (judgement !== 'grace' && judgement !== 'expired')
+          const freshness = this.#evaluate(step, job);
+          if (freshness !== 'grace' && freshness !== 'expired')
             return { value: step.value, source: step.source };
           step = await attempt.take(true);
           break;
@@ -224,8 +224,8 @@ export class Engine {
     const { now, clock, random, later, loading } = this.#host;
     const startedMs = clock();
     if (job.tags) flight.tags = job.tags;
-    const patience = new AbortController();
-    const requests = new LoadRequests(flight, this.#host.flights, (tags) => attempt.addTags(tags));
+    const loadAbort = new AbortController();
+    const requests = new LoadRequests(flight, this.#host.singleFlight, (tags) => attempt.addTags(tags));
     const { hardTimeoutMs } = job.terms;
     const allowedMs =
       endMs === undefined
@@ -237,10 +237,10 @@ export class Engine {
     try {
       await attempt.prepare();
       loading();
-      const answer = Promise.resolve(job.load(requests.context(patience.signal)));
+      const answer = Promise.resolve(job.load(requests.context(loadAbort.signal)));
       value = await this.#within(answer, allowedMs, () => {
         const error = new LoadTimeoutError(job.key, hardTimeoutMs as number);
-        patience.abort(error);
+        loadAbort.abort(error);
         throw error;
       });
     } catch (error) {
@@ -253,19 +253,19 @@ export class Engine {
     const keep = (): Promise<void> => {
       const { isSkipped, ttlSeconds } = requests;
       const terms = { ...job.terms, ...(ttlSeconds !== undefined && { ownTtlSeconds: ttlSeconds }) };
-      const isKept = !flight.overtaken && !isSkipped;
-      const keeping = isKept ? keepingOf(value, job.ttlSeconds, terms, load, random) : undefined;
-      if (keeping) return attempt.store(value, keeping);
+      const isKept = !flight.invalidated && !isSkipped;
+      const policy = isKept ? storePolicyOf(value, job.ttlSeconds, terms, load, random) : undefined;
+      if (policy) return attempt.store(value, policy);
       return attempt.release(value === undefined && isKept ? 'nothing' : 'again');
     };
     later(requests.versions?.then(keep) ?? keep());
     return { value, source: 'loader' };
   }
 
-  #judge<T>(known: Known<T>, job: Job<T>): ReturnType<typeof judge> {
+  #evaluate<T>(known: Known<T>, job: Job<T>): ReturnType<typeof evaluateFreshness> {
     return known.freshness === undefined
       ? 'fresh'
-      : judge(known.freshness, job.terms, this.#host.now(), this.#host.random);
+      : evaluateFreshness(known.freshness, job.terms, this.#host.now(), this.#host.random);
   }
 
   #stale<T>(job: Job<T>, known: Known<T>, reason: StaleReason): Entry<T> {

@@ -20,17 +20,17 @@ import type { Command } from '../functions/transactions.ts';
 import { encodePlaceholder, PLACEHOLDER_BYTES, TOKEN_LENGTH, tokenOf } from '../placeholder.ts';
 import type { Remote } from '../remote.ts';
 import { leaseKey, readyChannel } from './lease-key.ts';
-import { Signals, type Wake } from './signals.ts';
+import { type Notification, Signals } from './signals.ts';
 
 /** Another flight has the lease. */
-export interface Held {
+export interface HeldByOther {
   readonly kind: 'held';
   readonly token: string;
   readonly leftMs: number;
 }
 /** `head`: how the entry begins that is to be replaced; undefined: there is none. */
-export type Taken = { readonly kind: 'mine'; readonly head?: Buffer | undefined } | Held;
-export type Fetched = { readonly kind: 'value'; readonly payload: Buffer } | Taken;
+export type AcquireResult = { readonly kind: 'mine'; readonly head?: Buffer | undefined } | HeldByOther;
+export type Fetched = { readonly kind: 'value'; readonly payload: Buffer } | AcquireResult;
 
 /** As much of an entry as tells it from any other: its header, with the checksum, and more. */
 const HEAD_BYTES = PLACEHOLDER_BYTES + 1;
@@ -79,17 +79,17 @@ export class Leases {
   }
 
   /** Most of the last reads hit: a plain GET comes first then, which costs a hit less and a miss one command more. */
-  get hitsAreTheRule(): boolean {
+  get mostlyHits(): boolean {
     return this.#hits > 0.5;
   }
 
-  saw(hit: boolean): void {
+  recordRead(hit: boolean): void {
     this.#hits += ((hit ? 1 : 0) - this.#hits) * WEIGHT;
   }
 
   /** For one flight of one key. */
-  claim(physical: string): Claim {
-    return new Claim(this, physical);
+  handleOf(physical: string): LeaseHandle {
+    return new LeaseHandle(this, physical);
   }
 
   /** The lease beside an entry; undefined: the entry's slot has no room for one, and each process replaces it for itself. */
@@ -103,7 +103,7 @@ export class Leases {
   publish(message: string): void {
     if (this.#isMute) return;
     const { connection } = this.remote;
-    connection.request('PUBLISH', [this.channel, message], { impatient: true }).catch((error: unknown) => {
+    connection.request('PUBLISH', [this.channel, message], { failFast: true }).catch((error: unknown) => {
       if (error instanceof CommandError) this.#isMute = true;
     });
   }
@@ -115,18 +115,18 @@ export class Leases {
 }
 
 /** The key changes with every look: it is asked for again. */
-const CHANGED: Held = { kind: 'held', token: '', leftMs: 0 };
+const CHANGED: HeldByOther = { kind: 'held', token: '', leftMs: 0 };
 
 /** Where the lease is. `entry`: in the place of the entry. */
 type Place = { readonly kind: 'entry' } | { readonly kind: 'beside'; readonly head: Buffer };
 
-export class Claim {
+export class LeaseHandle {
   readonly #leases: Leases;
   readonly #entry: string;
   #lease: string | undefined;
   #token = '';
   #placeholder: Buffer = Buffer.alloc(0);
-  /** undefined: the lease is not this claim's. */
+  /** undefined: the lease is not this handle's. */
   #place: Place | undefined;
   #renewal: NodeJS.Timeout | undefined;
   #pollMs: number = POLL.first;
@@ -136,7 +136,7 @@ export class Claim {
     this.#entry = physical;
   }
 
-  /** The lease was given to this claim and not given back. */
+  /** The lease was given to this handle and not given back. */
   get own(): boolean {
     return this.#place !== undefined;
   }
@@ -147,12 +147,12 @@ export class Claim {
     const args = [this.#placeholder, this.#leases.leaseMs];
     const reply = await this.#run('fetch', [this.#entry], args);
     if (reply === ABSENT) return this.#fetchPlainly(missed);
-    this.#leases.saw(Buffer.isBuffer(reply));
+    this.#leases.recordRead(Buffer.isBuffer(reply));
     return Buffer.isBuffer(reply) ? { kind: 'value', payload: reply } : this.#taken(reply);
   }
 
   /** The lease to replace an entry, or of an absent one. `waits`: the caller waits for whoever holds it. */
-  async take(waits: boolean): Promise<Taken> {
+  async take(waits: boolean): Promise<AcquireResult> {
     this.#name();
     this.#lease ??= this.#leases.keyOf(this.#entry);
     const args = [this.#placeholder, this.#leases.leaseMs, waits ? 1 : 0];
@@ -162,8 +162,8 @@ export class Claim {
     return Buffer.isBuffer(reply) ? this.#mine({ kind: 'beside', head: reply }) : this.#taken(reply);
   }
 
-  /** Until the holder's load is over, as far as can be known. `maxMs`: the caller's own patience. */
-  async wait({ token, leftMs }: Held, maxMs: number, signal?: AbortSignal): Promise<Wake> {
+  /** Until the holder's load is over, as far as can be known. `maxMs`: the caller's own time limit. */
+  async wait({ token, leftMs }: HeldByOther, maxMs: number, signal?: AbortSignal): Promise<Notification> {
     const { signals, remote } = this.#leases;
     // Some holders tell only waiters that have marked the lease, which plain commands cannot.
     const unheardMs = remote.procedures.way === 'commands' ? POLL.last : Number.POSITIVE_INFINITY;
@@ -230,7 +230,7 @@ export class Claim {
       : { kind: 'held', token: holder, leftMs: leaseMs };
   }
 
-  async #takePlainly(): Promise<Taken> {
+  async #takePlainly(): Promise<AcquireResult> {
     const head = await this.#headOf(this.#entry);
     if (head.length === 0 || tokenOf(head) !== undefined) {
       const fetched = await this.#fetchPlainly(head.length === 0);
@@ -280,7 +280,7 @@ export class Claim {
     );
   }
 
-  /** Whether the lease that begins like this is the claim's. */
+  /** Whether the lease that begins like this is the handle's. */
   #isOwn({ kind }: Place, head: unknown): boolean {
     if (!Buffer.isBuffer(head)) return false;
     const token = kind === 'entry' ? tokenOf(head) : head.toString('latin1', 0, TOKEN_LENGTH);
@@ -299,7 +299,7 @@ export class Claim {
 
   async #headOf(key: string): Promise<Buffer> {
     const { connection } = this.#leases.remote;
-    const call = { buffers: true, impatient: true };
+    const call = { buffers: true, failFast: true };
     const range = [key, 0, HEAD_BYTES - 1];
     return (await this.#guarded(() => connection.request('GETRANGE', range, call))) as Buffer;
   }
@@ -311,12 +311,12 @@ export class Claim {
 
   // --- the lease ---------------------------------------------------------------------------------------------------
 
-  #taken(reply: unknown): Taken {
+  #taken(reply: unknown): AcquireResult {
     if (!Array.isArray(reply)) return this.#mine({ kind: 'entry' });
     return { kind: 'held', token: String(reply[0]), leftMs: Math.max(0, Number(reply[1])) };
   }
 
-  #mine(place: Place): Taken {
+  #mine(place: Place): AcquireResult {
     this.#place = place;
     if (this.#keysOf(place).length > 0) this.#renewInTime();
     return { kind: 'mine', ...(place.kind === 'beside' && { head: place.head }) };
@@ -371,7 +371,7 @@ export class Claim {
   #run(name: Procedure, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     const { procedures } = this.#leases.remote;
     if (procedures.way === 'commands') return Promise.resolve(ABSENT);
-    return this.#guarded(() => procedures.run(name, keys, args, { impatient: true }));
+    return this.#guarded(() => procedures.run(name, keys, args, { failFast: true }));
   }
 
   #guarded<T>(run: () => Promise<T>): Promise<T> {

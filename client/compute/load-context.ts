@@ -6,8 +6,9 @@
  *
  * Left out: how versions are taken (`attempt.ts`), and one loader for many keys (`batch.ts`).
  */
-import type { Flight, Flights } from '../flights.ts';
+
 import { resolveTtl } from '../options.ts';
+import type { Flight, SingleFlight } from '../single-flight.ts';
 import type { LoadContext } from '../types.ts';
 
 export class LoadRequests {
@@ -15,15 +16,19 @@ export class LoadRequests {
   ttlSeconds: number | null | undefined;
   isSkipped = false;
   readonly #flight: Flight;
-  readonly #flights: Flights;
+  readonly #singleFlight: SingleFlight;
   readonly #takeVersions: (tags: readonly string[]) => Promise<void>;
   #versions: Promise<unknown> | undefined;
   #isOver = false;
 
   /** @param takeVersions of added tags. @throws ConfigurationError, SerializationError a bad name, or too many */
-  constructor(flight: Flight, flights: Flights, takeVersions: (tags: readonly string[]) => Promise<void>) {
+  constructor(
+    flight: Flight,
+    singleFlight: SingleFlight,
+    takeVersions: (tags: readonly string[]) => Promise<void>,
+  ) {
     this.#flight = flight;
-    this.#flights = flights;
+    this.#singleFlight = singleFlight;
     this.#takeVersions = takeVersions;
   }
 
@@ -57,7 +62,7 @@ export class LoadRequests {
     const taken = this.#takeVersions(tags);
     const { tags: carried } = this.#flight;
     this.#flight.tags = () => [...(carried?.() ?? []), ...tags];
-    if (this.#flights.wasInvalidated(this.#flight, tags)) this.#flight.overtaken = true;
+    if (this.#singleFlight.wasInvalidated(this.#flight, tags)) this.#flight.invalidated = true;
     this.#versions = Promise.all([this.#versions, taken]);
     return taken;
   }

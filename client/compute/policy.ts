@@ -24,18 +24,18 @@ export interface ComputeTerms {
  * - `grace`: stale, good enough if there is nothing better
  * - `expired`: of no use
  */
-export type Judgement = 'fresh' | 'early' | 'revalidate' | 'grace' | 'expired';
+export type FreshnessState = 'fresh' | 'early' | 'revalidate' | 'grace' | 'expired';
 
 /**
  * Early refresh is XFetch (Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015):
  * the nearer the end and the slower the load, the likelier.
  */
-export function judge(
+export function evaluateFreshness(
   freshness: Freshness | undefined,
   terms: ComputeTerms,
   nowMs: number,
   random: () => number,
-): Judgement {
+): FreshnessState {
   if (freshness === undefined) return 'fresh';
   const pastMs = nowMs - freshness.freshUntilMs;
   if (pastMs < 0) {
@@ -48,7 +48,7 @@ export function judge(
 }
 
 /** How a loaded value is stored. */
-export interface Keeping {
+export interface StorePolicy {
   /** Seconds that it is fresh; null: for ever. */
   readonly ttlSeconds: number | null;
   /** Seconds that Redis keeps it. */
@@ -59,13 +59,13 @@ export interface Keeping {
 }
 
 /** undefined: it is not stored. */
-export function keepingOf(
+export function storePolicyOf(
   value: unknown,
   ttlSeconds: number | null,
   terms: ComputeTerms & { readonly ownTtlSeconds?: number | null },
   load: { readonly endedMs: number; readonly tookMs: number },
   random: () => number,
-): Keeping | undefined {
+): StorePolicy | undefined {
   const nothing = value === undefined;
   const negative = nothing || value === null ? terms.negativeTtlSeconds : undefined;
   if (nothing && negative === undefined) return undefined;

@@ -13,7 +13,7 @@ import type { ConnectionEvent } from '../types.ts';
 /** `v` the value itself, `s` Redis has the answer, `n` there is nothing, `f` the load failed. */
 export type Outcome = 'v' | 's' | 'n' | 'f';
 
-export type Wake =
+export type Notification =
   | { readonly kind: 'told'; readonly outcome: Outcome; readonly payload: Buffer }
   /** Nobody said anything: the time is over, or there is no subscriber (any more). */
   | { readonly kind: 'silent' };
@@ -27,7 +27,7 @@ export class Signals {
   readonly #connection: CacheConnection;
   readonly #channel: string;
   readonly #unsubscribe: () => void;
-  readonly #waiting = new Map<string, Set<(wake: Wake) => void>>();
+  readonly #waiting = new Map<string, Set<(notification: Notification) => void>>();
   #subscriber: Link | undefined;
   #opening: Promise<boolean> | undefined;
   #failedAt = Number.NEGATIVE_INFINITY;
@@ -55,16 +55,16 @@ export class Signals {
   }
 
   /** What is said of this lease, or silence after `ms`. */
-  wait(token: string, ms: number, signal?: AbortSignal): Promise<Wake> {
+  wait(token: string, ms: number, signal?: AbortSignal): Promise<Notification> {
     if (signal?.aborted) return Promise.resolve({ kind: 'silent' });
     return new Promise((resolve) => {
       const waiters = this.#waiting.get(token) ?? new Set();
-      const wake = (how: Wake): void => {
+      const wake = (notification: Notification): void => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', silent);
         waiters.delete(wake);
         if (waiters.size === 0) this.#waiting.delete(token);
-        resolve(how);
+        resolve(notification);
       };
       const silent = (): void => wake({ kind: 'silent' });
       const timer = setTimeout(silent, ms);

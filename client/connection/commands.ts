@@ -20,7 +20,7 @@ export function isRead(command: string): boolean {
 export interface CallOptions {
   readonly buffers?: boolean;
   /** Fail at once instead of waiting for a master, once there has been one. */
-  readonly impatient?: boolean;
+  readonly failFast?: boolean;
   /** Part of a sequence that is void without its connection: sent now or not at all, never postponed or sent again. */
   readonly once?: boolean;
   /** A replica may answer, where `replicaReads` allows it and the command only reads. Default: the master. */

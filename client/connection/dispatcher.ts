@@ -22,7 +22,7 @@ export interface Operation {
   readonly buffers: boolean;
   readonly read: boolean;
   /** Would rather fail at once than wait for a master: the caller has another answer. */
-  readonly impatient: boolean;
+  readonly failFast: boolean;
   /** Sent now or not at all: never postponed, kept for the next master, or sent again. */
   readonly once: boolean;
   readonly startedAt: number;
@@ -103,7 +103,7 @@ export class Dispatcher implements Receiver<Operation> {
   hold(): void {
     this.#held = true;
     for (const operation of this.#inflight) {
-      if (!operation.impatient) continue;
+      if (!operation.failFast) continue;
       if (operation.read)
         this.#settle(operation).reject(new TimeoutError(`${operation.command}: Redis hangs`));
       else this.#unknown(operation, 'Redis hangs');
@@ -230,7 +230,7 @@ export class Dispatcher implements Receiver<Operation> {
   }
 
   #failed(operation: Operation, link: Link, error: unknown): void {
-    if (isReply(error) && isPassing(error) && !operation.impatient && !operation.once) {
+    if (isReply(error) && isPassing(error) && !operation.failFast && !operation.once) {
       this.#postpone(this.#settle(operation), error);
     } else if (isReply(error) && !isRefusal(error)) {
       this.#settle(operation).reject(new CommandError(error.message, error, operation.command));
@@ -272,7 +272,7 @@ export class Dispatcher implements Receiver<Operation> {
 
   #wait(operation: Operation): void {
     this.#settle(operation);
-    if (operation.impatient || operation.once) this.#unsent(operation);
+    if (operation.failFast || operation.once) this.#unsent(operation);
     else if (this.#waiting.length < WAITING_MAX) this.#waiting.push(operation);
     else
       operation.reject(

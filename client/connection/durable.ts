@@ -69,7 +69,7 @@ export class DurableChannel {
   #used = false;
   #held = false;
   #isDoubted = false;
-  /** Batches that wait for the verdict on their node. */
+  /** Batches that wait for the check of their node. */
   readonly #doubtful: (() => void)[] = [];
   #closed = false;
 
@@ -212,7 +212,7 @@ export class DurableChannel {
    * Confirmed while the link is under suspicion: a master that hung may have been deposed meanwhile, and a replica that still
    * follows it confirms all the same. Known at `release` (it is the master) or at `detach` (it is not: `session.left`).
    */
-  #verdict(): Promise<void> {
+  #checkMaster(): Promise<void> {
     if (!this.#held && !this.#isDoubted) return Promise.resolve();
     return new Promise((resolve) => this.#doubtful.push(resolve));
   }
@@ -301,7 +301,7 @@ export class DurableChannel {
     let confirmed: number;
     try {
       confirmed = Number(await within(confirmation, timeoutMs + this.#commandTimeoutMs, 'WAIT'));
-      await within(this.#verdict(), this.#commandTimeoutMs, 'whether the node is still master');
+      await within(this.#checkMaster(), this.#commandTimeoutMs, 'whether the node is still master');
     } catch (error) {
       const refusal = isReply(error) ? new DurabilityError(replicas, 0, timeoutMs, error) : undefined;
       for (const { write } of applied) write.reject(refusal ?? unknown(write, error));

@@ -5,18 +5,18 @@ import { type ResolvedConnection, resolveConnection } from '../options.ts';
 import type { Address, ConnectionEvent, RedisOptions, SupervisedConnection } from '../types.ts';
 import { ClusterConnection } from './cluster/connection.ts';
 import type { CallOptions } from './commands.ts';
-import { Dial } from './dial.ts';
+import { ConnectionFactory } from './connection-factory.ts';
 import type { Argument, Link } from './link.ts';
 import type { PartListener } from './part.ts';
 import { Pool } from './pool.ts';
-import { StockConnection } from './stock.ts';
 import { Supervisor } from './supervisor.ts';
+import { UnsupervisedConnection } from './unsupervised.ts';
 
 /** The public connection, and the cache's way into it. */
 export interface CacheConnection extends SupervisedConnection {
   request(command: string, args: readonly Argument[], options?: CallOptions): Promise<unknown>;
-  /** GET, sent with the others of the same tick; null: absent, or not a string. `impatient` as in `CallOptions`. */
-  get(key: string, impatient?: boolean): Promise<Buffer | null>;
+  /** GET, sent with the others of the same tick; null: absent, or not a string. `failFast` as in `CallOptions`. */
+  get(key: string, failFast?: boolean): Promise<Buffer | null>;
   /** The connection to the master that has this key: where one must stay on one connection (transactions). */
   at(key: string): CacheConnection;
   /**
@@ -38,19 +38,22 @@ export interface CacheConnection extends SupervisedConnection {
   masters?(): readonly Address[] | undefined;
 }
 
-/** @param dial shared, so that a server that refuses is not asked by each connection of a pool */
-export function openConnection(options: ResolvedConnection, dial = new Dial(options)): CacheConnection {
-  const first = openOne(options, dial);
+/** @param factory shared, so that a server that refuses is not asked by each connection of a pool */
+export function openConnection(
+  options: ResolvedConnection,
+  factory = new ConnectionFactory(options),
+): CacheConnection {
+  const first = openOne(options, factory);
   if (options.poolSize === 1) return first;
-  return new Pool([first, ...Array.from({ length: options.poolSize - 1 }, () => openOne(options, dial))]);
+  return new Pool([first, ...Array.from({ length: options.poolSize - 1 }, () => openOne(options, factory))]);
 }
 
-function openOne(options: ResolvedConnection, dial: Dial): CacheConnection {
+function openOne(options: ResolvedConnection, factory: ConnectionFactory): CacheConnection {
   const events = new Emitter<ConnectionEvent>();
-  if (!options.supervision) return new StockConnection(options, events, dial);
-  if (options.mode === 'cluster') return new ClusterConnection(options, events, dial);
-  const board = options.mode === 'sentinel' ? (changed: () => void) => dial.board(changed) : undefined;
-  return new Supervisor(options, events, dial, board);
+  if (!options.supervision) return new UnsupervisedConnection(options, events, factory);
+  if (options.mode === 'cluster') return new ClusterConnection(options, events, factory);
+  const monitor = options.mode === 'sentinel' ? (changed: () => void) => factory.monitor(changed) : undefined;
+  return new Supervisor(options, events, factory, monitor);
 }
 
 /**

@@ -151,10 +151,10 @@ export class Link {
     return this.#progress;
   }
 
-  /** Sends at once or rejects with `UnsentError`. `patienceMs`: how long the server may rightly stay silent. */
-  send(command: string, args: readonly Argument[], buffers = false, patienceMs = 0): Promise<unknown> {
+  /** Sends at once or rejects with `UnsentError`. `allowedSilenceMs`: how long the server may rightly stay silent. */
+  send(command: string, args: readonly Argument[], buffers = false, allowedSilenceMs = 0): Promise<unknown> {
     return new Promise((resolve, reject) =>
-      this.dispatch(command, args, buffers, SETTLING, { resolve, reject }, patienceMs),
+      this.dispatch(command, args, buffers, SETTLING, { resolve, reject }, allowedSilenceMs),
     );
   }
 
@@ -165,7 +165,7 @@ export class Link {
     buffers: boolean,
     receiver: Receiver<T>,
     of: T,
-    patienceMs = 0,
+    allowedSilenceMs = 0,
   ): void {
     const { redis } = this;
     if (this.#closed !== undefined || redis.status !== 'ready' || !redis.stream.writable) {
@@ -176,7 +176,7 @@ export class Link {
     const sentAt = now();
     // One that is alone goes out at once.
     if (!this.#progress.isIdle) this.#cork();
-    this.#progress.began(sentAt, patienceMs);
+    this.#progress.began(sentAt, allowedSilenceMs);
     const call = new WireCommand(this, command, args, buffers, receiver, of, sentAt);
     if (isPlain(command)) {
       redis.sendCommand(call.asCommand);

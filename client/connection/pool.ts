@@ -18,7 +18,7 @@ import type { CallOptions } from './commands.ts';
 import type { CacheConnection } from './index.ts';
 import type { Argument, Link } from './link.ts';
 import type { PartListener } from './part.ts';
-import type { SentinelStatus } from './sentinels.ts';
+import type { SentinelStatus } from './sentinel-monitor.ts';
 
 /** Their keys may go over several connections: the sum of the answers is the answer. */
 const SUMMED = new Set(['UNLINK', 'DEL', 'EXISTS', 'TOUCH']);
@@ -43,8 +43,8 @@ export class Pool implements CacheConnection, SupervisedConnection {
     return Promise.all(sent).then(parts.join);
   }
 
-  get(key: string, impatient?: boolean): Promise<Buffer | null> {
-    return this.at(key).get(key, impatient);
+  get(key: string, failFast?: boolean): Promise<Buffer | null> {
+    return this.at(key).get(key, failFast);
   }
 
   call(command: string, ...args: readonly Argument[]): Promise<unknown> {

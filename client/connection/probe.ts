@@ -1,8 +1,8 @@
 /**
  * Asks one node for its role, again and again, until it is stopped or its link is taken over.
  *
- * It is impatient at first, so that a hung node does not pass for one that is only slow; each failure doubles its
- * patience, up to what the options allow for a connect, so that a slow network is not taken for a dead node for ever.
+ * Its timeouts are short at first, so that a hung node is not mistaken for a slow one. Each failure doubles them, up to the connect
+ * timeout of the options, so that a slow network is not mistaken for a dead node.
  */
 import type { Address } from '../types.ts';
 import type { Link, Role } from './link.ts';
@@ -21,12 +21,12 @@ const LATER_MS = 30_000;
 const ATTEMPT_MAX = 32;
 
 /** How long an answer is waited for, whatever the attempt. */
-export interface Patience {
+export interface TimeoutRange {
   readonly minMs: number;
   readonly maxMs: number;
 }
 
-export function patient(ms: number, { minMs, maxMs }: Patience): number {
+export function clampTimeout(ms: number, { minMs, maxMs }: TimeoutRange): number {
   return Math.min(Math.max(ms, minMs), maxMs);
 }
 
@@ -38,7 +38,7 @@ export class Probe {
   /** What it said last; undefined when it did not answer. */
   role: Role | undefined;
   readonly #open: (timeoutMs: number) => Promise<Link>;
-  readonly #patience: Patience;
+  readonly #timeoutRange: TimeoutRange;
   readonly #heard: (probe: Probe, role: Role | undefined) => void;
   readonly #stopped = new AbortController();
   #link: Link | undefined;
@@ -46,12 +46,12 @@ export class Probe {
   constructor(
     address: Address,
     open: (timeoutMs: number) => Promise<Link>,
-    patience: Patience,
+    timeoutRange: TimeoutRange,
     heard: (probe: Probe, role: Role | undefined) => void,
   ) {
     this.address = address;
     this.#open = open;
-    this.#patience = patience;
+    this.#timeoutRange = timeoutRange;
     this.#heard = heard;
     void this.#run();
   }
@@ -77,9 +77,9 @@ export class Probe {
     while (!this.#stopped.signal.aborted) {
       const startedAt = now();
       try {
-        await this.#connect(patient(CONNECT_MS * attempt, this.#patience));
+        await this.#connect(clampTimeout(CONNECT_MS * attempt, this.#timeoutRange));
         if (!this.#link) return;
-        const answerMs = patient(ANSWER_MS * attempt, this.#patience);
+        const answerMs = clampTimeout(ANSWER_MS * attempt, this.#timeoutRange);
         const role = await within(this.#link.role(), answerMs, 'ROLE');
         if (this.#stopped.signal.aborted) return;
         retryMs = RETRY_MIN_MS;

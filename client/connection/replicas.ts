@@ -11,7 +11,7 @@ import { addressKey, parseKey } from '../address.ts';
 import { CommandError } from '../errors.ts';
 import type { ResolvedConnection } from '../options.ts';
 import type { Address } from '../types.ts';
-import type { Dial } from './dial.ts';
+import type { ConnectionFactory } from './connection-factory.ts';
 import { isRefusal, type Operation } from './dispatcher.ts';
 import type { Link, Receiver } from './link.ts';
 import { isReply } from './reply-error.ts';
@@ -45,7 +45,7 @@ interface Replica {
 export class Replicas implements Receiver<Read> {
   readonly #options: ResolvedConnection;
   readonly #maxStalenessMs: number;
-  readonly #dial: Dial;
+  readonly #factory: ConnectionFactory;
   readonly #known: () => ReadonlySet<string>;
   readonly #toMaster: (operation: Operation) => void;
   readonly #toleratedMs: (latencyMs: number) => number;
@@ -61,7 +61,7 @@ export class Replicas implements Receiver<Read> {
   constructor(
     options: ResolvedConnection,
     maxStalenessMs: number,
-    dial: Dial,
+    factory: ConnectionFactory,
     context: {
       /** Addresses of the replicas of the moment. */
       readonly known: () => ReadonlySet<string>;
@@ -74,7 +74,7 @@ export class Replicas implements Receiver<Read> {
   ) {
     this.#options = options;
     this.#maxStalenessMs = maxStalenessMs;
-    this.#dial = dial;
+    this.#factory = factory;
     this.#known = context.known;
     this.#toMaster = context.toMaster;
     this.#toleratedMs = context.toleratedMs;
@@ -230,7 +230,7 @@ export class Replicas implements Receiver<Read> {
     replica.freshAsOf = Number.NEGATIVE_INFINITY;
     let link: Link | undefined;
     try {
-      link = await this.#dial.node(replica.address, this.#options.connectTimeoutMs);
+      link = await this.#factory.node(replica.address, this.#options.connectTimeoutMs);
       if (this.#options.mode === 'cluster') await link.send('READONLY', []);
       if (this.#ended.signal.aborted) link.destroy('closed');
       else replica.link = link;

@@ -9,7 +9,7 @@
  * it holds nothing up, and keeps an acknowledgement by a deposed master from being believed.
  */
 import type { ResolvedConnection } from '../options.ts';
-import { DOUBT_MS } from './adoption.ts';
+import { DOUBT_MS } from './master-election.ts';
 import { now } from './timing.ts';
 
 /** A node that usually takes so many times less is waited for. */

@@ -5,8 +5,8 @@
  *                       └────▶ lost (closed, demoted) ─▶ search …
  *
  * There is no state without a way on: a loss starts the search in the same call, the search ends only by finding the
- * master, and a failure inside it is one more failed probe. `generation.ts` keeps what is known about the nodes,
- * `adoption.ts` decides, `silence.ts` judges a master that owes an answer, `traffic.ts` carries the commands. A cluster has one for
+ * master, and a failure inside it is one more failed probe. `topology-history.ts` keeps what is known about the nodes,
+ * `master-election.ts` decides, `silence.ts` judges a master that owes an answer, `traffic.ts` carries the commands. A cluster has one for
  * each shard (`cluster/`).
  */
 import type { Redis } from 'ioredis';
@@ -22,18 +22,18 @@ import type {
   SupervisedConnection,
 } from '../types.ts';
 import type { CallOptions } from './commands.ts';
-import type { Dial } from './dial.ts';
-import { Generation } from './generation.ts';
+import type { ConnectionFactory } from './connection-factory.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Argument, Link, Role } from './link.ts';
+import { type Found, MasterDiscovery } from './master-discovery.ts';
 import { followWhole, type PartListener } from './part.ts';
-import { Refusal } from './refusal.ts';
-import { type Found, Search } from './search.ts';
-import type { Board, SentinelStatus } from './sentinels.ts';
+import { RejectionBackoff } from './rejection-backoff.ts';
+import type { SentinelStatus, TopologyMonitor } from './sentinel-monitor.ts';
 import { Silence } from './silence.ts';
 import { Stalls } from './stalls.ts';
 import { Standing } from './standing.ts';
 import { now } from './timing.ts';
+import { TopologyHistory } from './topology-history.ts';
 import { Traffic } from './traffic.ts';
 
 const TICK_MS = 20;
@@ -41,49 +41,49 @@ const TICK_MS = 20;
 export class Supervisor implements SupervisedConnection {
   readonly #options: ResolvedConnection;
   readonly #events: Emitter<ConnectionEvent>;
-  readonly #dial: Dial;
+  readonly #factory: ConnectionFactory;
   readonly #traffic: Traffic;
   readonly #silence: Silence;
   readonly #stalls = new Stalls(TICK_MS);
-  readonly #generation: Generation;
-  readonly #board: Board | undefined;
+  readonly #history: TopologyHistory;
+  readonly #monitor: TopologyMonitor | undefined;
   readonly #standing = new Standing();
-  readonly #refusal = new Refusal();
+  readonly #rejections = new RejectionBackoff();
   readonly #heartbeat = new Heartbeat((link, role) => this.#beaten(link, role));
   readonly #timer: NodeJS.Timeout;
   #link: Link | undefined;
-  #search: Search | undefined;
+  #discovery: MasterDiscovery | undefined;
   #outageSince = now();
   #lostAt = now();
   #lastReason = 'not connected yet';
 
-  /** `board`: who says who is master; without one it is the one address of the options. */
+  /** `monitor`: who says who is master; without one it is the one address of the options. */
   constructor(
     options: ResolvedConnection,
     events: Emitter<ConnectionEvent>,
-    dial: Dial,
-    board?: (changed: () => void) => Board,
+    factory: ConnectionFactory,
+    monitor?: (changed: () => void) => TopologyMonitor,
   ) {
     this.#options = options;
     this.#events = events;
-    this.#dial = dial;
+    this.#factory = factory;
     const reach = (announced: Address): Address =>
-      this.#board?.reach?.(announced) ?? translate(announced, options.natMap);
-    this.#generation = new Generation(reach);
+      this.#monitor?.reach?.(announced) ?? translate(announced, options.natMap);
+    this.#history = new TopologyHistory(reach);
     this.#silence = new Silence(options);
-    this.#traffic = new Traffic(options, dial, {
+    this.#traffic = new Traffic(options, factory, {
       refused: (link, reason) => this.#refused(link, reason),
-      why: () => this.#search?.failures || this.#board?.failures || this.#lastReason,
-      replicas: () => this.#generation.knowledge.replicas,
+      why: () => this.#discovery?.failures || this.#monitor?.failures || this.#lastReason,
+      replicas: () => this.#history.topology.replicas,
       reach,
       toleratedMs: (latencyMs) => this.#silence.toleratedMs(latencyMs),
-      hasBeenReady: () => this.#generation.number > 0,
+      hasBeenReady: () => this.#history.number > 0,
     });
-    this.#board = board?.(() => this.#consult());
+    this.#monitor = monitor?.(() => this.#consult());
     // After the poll phase: when this process was busy, answers that lie in the socket are read before the node is judged.
     this.#timer = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
     this.#timer.unref();
-    this.#startSearch();
+    this.#startDiscovery();
   }
 
   get state(): ConnectionState {
@@ -96,7 +96,7 @@ export class Supervisor implements SupervisedConnection {
   }
 
   sentinels(): SentinelStatus | undefined {
-    return this.#board?.status?.();
+    return this.#monitor?.status?.();
   }
 
   call(command: string, ...args: readonly Argument[]): Promise<unknown> {
@@ -113,8 +113,8 @@ export class Supervisor implements SupervisedConnection {
   }
 
   /** GET, together with the others of this tick. */
-  get(key: string, impatient = false): Promise<Buffer | null> {
-    return this.#traffic.get(key, impatient);
+  get(key: string, failFast = false): Promise<Buffer | null> {
+    return this.#traffic.get(key, failFast);
   }
 
   /** `request` without a promise of its own, for who sends it on again. `startedAt`: when its time began. */
@@ -173,7 +173,7 @@ export class Supervisor implements SupervisedConnection {
 
   async subscriber(): Promise<Link> {
     if (!this.#link) throw new NotSentError(`no master (${this.#lastReason})`);
-    return this.#dial.subscriber(this.#link.address, false);
+    return this.#factory.subscriber(this.#link.address, false);
   }
 
   on(listener: (event: ConnectionEvent) => void): () => void {
@@ -184,8 +184,8 @@ export class Supervisor implements SupervisedConnection {
     if (this.state.kind === 'closed') return;
     this.#standing.enter({ kind: 'closed' });
     clearInterval(this.#timer);
-    this.#search?.stop();
-    this.#board?.close();
+    this.#discovery?.stop();
+    this.#monitor?.close();
     this.#link = undefined;
     this.#traffic.close();
     this.#events.emit({ type: 'closed' });
@@ -202,56 +202,56 @@ export class Supervisor implements SupervisedConnection {
     this.#standing.enter({ kind: 'connecting', since: Date.now(), attempt: 1 });
     this.#traffic.detach(reason, link.closed === undefined);
     this.#events.emit({ type: 'lost', master: link.address, reason });
-    this.#startSearch();
+    this.#startDiscovery();
   }
 
   #refused(link: Link, reason: string): void {
-    this.#refusal.note(link.address);
+    this.#rejections.note(link.address);
     this.#lost(link, `the node refuses: ${reason}`);
   }
 
-  #startSearch(): void {
-    this.#board?.alert(true);
-    if (this.#search) this.#search.refresh();
-    else this.#search = this.#newSearch();
+  #startDiscovery(): void {
+    this.#monitor?.alert(true);
+    if (this.#discovery) this.#discovery.refresh();
+    else this.#discovery = this.#newDiscovery();
   }
 
-  #newSearch(): Search {
-    return new Search({
-      knowledge: () => this.#generation.knowledge,
-      views: () => this.#generation.translated(this.#board?.views() ?? []),
-      decided: () => this.#board?.decided() ?? true,
-      situation: () => ({
+  #newDiscovery(): MasterDiscovery {
+    return new MasterDiscovery({
+      topology: () => this.#history.topology,
+      views: () => this.#history.translated(this.#monitor?.views() ?? []),
+      decided: () => this.#monitor?.decided() ?? true,
+      outage: () => ({
         at: now(),
         kind: this.#link ? 'suspect' : 'lost',
         since: this.#silence.since ?? this.#lostAt,
         owedMs: this.#traffic.owedMs(now()),
         replaceAfterMs: this.#silence.replacedAfterMs,
         silentMs: this.#silence.ms,
-        troubled: this.#generation.troubled(this.#board?.views() ?? []),
+        troubled: this.#history.troubled(this.#monitor?.views() ?? []),
         refused:
-          !this.#link && this.#refusal.since(this.#lostAt - 1, this.#generation.knowledge.current?.address),
+          !this.#link && this.#rejections.since(this.#lostAt - 1, this.#history.topology.current?.address),
       }),
       open: async (address, timeoutMs) => {
-        await this.#refusal.over(address);
-        return this.#dial.node(address, timeoutMs);
+        await this.#rejections.over(address);
+        return this.#factory.node(address, timeoutMs);
       },
-      patience: () => this.#dial.patience,
-      only: this.#board ? undefined : this.#options.addresses[0],
+      timeoutRange: () => this.#factory.timeoutRange,
+      only: this.#monitor ? undefined : this.#options.addresses[0],
       found: (found) => this.#found(found),
       heard: (address, role) => this.#heard(address, role),
     });
   }
 
   #heard(address: Address, role: Role | undefined): void {
-    if (role?.kind === 'replica' && this.#generation.follows(address, role.of)) this.#search?.refresh();
+    if (role?.kind === 'replica' && this.#history.follows(address, role.of)) this.#discovery?.refresh();
     this.#considerCalm();
   }
 
   #stopSearch(): void {
-    this.#search?.stop();
-    this.#search = undefined;
-    this.#board?.alert(false);
+    this.#discovery?.stop();
+    this.#discovery = undefined;
+    this.#monitor?.alert(false);
   }
 
   #found(found: Found): void {
@@ -259,12 +259,12 @@ export class Supervisor implements SupervisedConnection {
       found.link.destroy('closed');
       return;
     }
-    const from = this.#generation.knowledge.current?.address;
+    const from = this.#history.topology.current?.address;
     const old = this.#link;
     this.#stopSearch();
     this.#link = undefined;
     if (old) this.#leave(old, found);
-    this.#generation.adopt(found.link.address, found.role, found.learnedFrom, this.#board?.views() ?? []);
+    this.#history.adopt(found.link.address, found.role, found.learnedFrom, this.#monitor?.views() ?? []);
     this.#link = found.link;
     const master = found.link.address;
     void found.link.over.then((reason) => this.#lost(found.link, reason));
@@ -306,7 +306,7 @@ export class Supervisor implements SupervisedConnection {
     if (silentMs > this.#silence.doubtedAfterMs(link.latencyMs)) {
       this.#silence.begin(at - silentMs, false);
       this.#traffic.doubt();
-      this.#startSearch();
+      this.#startDiscovery();
     } else if (this.#heartbeat.isDue(at)) this.#heartbeat.ask(link);
   }
 
@@ -326,7 +326,7 @@ export class Supervisor implements SupervisedConnection {
     this.#standing.enter({ kind: 'suspect', since: Date.now(), master: link.address, reason });
     this.#traffic.hold();
     this.#events.emit({ type: 'suspect', master: link.address, reason });
-    this.#startSearch();
+    this.#startDiscovery();
   }
 
   /** A silent link answers again. After a long silence the replicas are heard first: one may have been promoted. */
@@ -335,12 +335,12 @@ export class Supervisor implements SupervisedConnection {
     const { since, isSuspected } = this.#silence;
     if (!link || since === undefined) return;
     const at = now();
-    if (this.#isSilent(link, at) || this.#generation.contested(this.#board?.views() ?? [])) {
+    if (this.#isSilent(link, at) || this.#history.contested(this.#monitor?.views() ?? [])) {
       this.#silence.resume();
       return;
     }
     const calmAt = this.#silence.calm(at);
-    if (this.#silence.isLong(at) && this.#search?.replicasHeard(calmAt) === false) return;
+    if (this.#silence.isLong(at) && this.#discovery?.replicasHeard(calmAt) === false) return;
     this.#silence.end();
     this.#stopSearch();
     if (isSuspected) this.#standing.enter({ kind: 'ready', since: Date.now(), master: link.address });
@@ -352,19 +352,19 @@ export class Supervisor implements SupervisedConnection {
   /** The master has said what it is. */
   #beaten(link: Link, role: Role): void {
     if (link !== this.#link) return;
-    if (role.kind === 'master') this.#generation.seeReplicas(role.replicas);
-    else if (this.#board && role.kind !== 'untold')
+    if (role.kind === 'master') this.#history.seeReplicas(role.replicas);
+    else if (this.#monitor && role.kind !== 'untold')
       this.#refused(link, role.kind === 'replica' ? 'it is a replica now' : role.reason);
   }
 
   /** What the sentinels say has changed. */
   #consult(): void {
     if (this.state.kind === 'closed') return;
-    const views = this.#board?.views() ?? [];
-    this.#generation.confirm(views);
-    this.#generation.rebase(views, this.#board?.count ?? 0);
-    this.#search?.refresh();
-    if (this.#link && this.#generation.contested(views) && !this.#silence.isSuspected)
+    const views = this.#monitor?.views() ?? [];
+    this.#history.confirm(views);
+    this.#history.rebase(views, this.#monitor?.count ?? 0);
+    this.#discovery?.refresh();
+    if (this.#link && this.#history.contested(views) && !this.#silence.isSuspected)
       this.#suspect(this.#link, 'the sentinels name another master', now());
   }
 }

@@ -1,14 +1,14 @@
 /**
- * All ways of a command to the master, behind one face: shared (`dispatcher.ts`), durable (`durable.ts`), gathered reads (`gets.ts`)
+ * All ways of a command to the master, behind one face: shared (`dispatcher.ts`), durable (`durable.ts`), gathered reads (`get-coalescer.ts`)
  * and reads of replicas (`replicas.ts`). The supervisor says which link there is, and whether it is trusted.
  */
 import type { ResolvedConnection } from '../options.ts';
 import type { Address, Durability } from '../types.ts';
 import { type CallOptions, isRead } from './commands.ts';
-import type { Dial } from './dial.ts';
+import type { ConnectionFactory } from './connection-factory.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { DurableChannel } from './durable.ts';
-import { Gets } from './gets.ts';
+import { GetCoalescer } from './get-coalescer.ts';
 import type { Argument, Link } from './link.ts';
 import { Replicas } from './replicas.ts';
 import { type Submit, Substitutes } from './substitutes.ts';
@@ -31,20 +31,20 @@ export interface TrafficContext {
 
 export class Traffic {
   readonly #options: ResolvedConnection;
-  readonly #dial: Dial;
+  readonly #factory: ConnectionFactory;
   readonly #context: TrafficContext;
   readonly #dispatcher: Dispatcher;
   readonly #durable: DurableChannel;
-  readonly #gets: Gets;
+  readonly #gets: GetCoalescer;
   readonly #replicas: Replicas | undefined;
   readonly #substitutes = new Substitutes((...call) => this.#send(...call));
   #link: Link | undefined;
 
-  constructor(options: ResolvedConnection, dial: Dial, context: TrafficContext) {
+  constructor(options: ResolvedConnection, factory: ConnectionFactory, context: TrafficContext) {
     const { commandTimeoutMs, maxInFlight, replicaReads } = options;
     const { refused, why } = context;
     this.#options = options;
-    this.#dial = dial;
+    this.#factory = factory;
     this.#context = context;
     this.#dispatcher = new Dispatcher({ refused, why, maxInFlight });
     this.#durable = new DurableChannel({
@@ -52,13 +52,13 @@ export class Traffic {
       refused: (reason) => this.#link && refused(this.#link, reason),
       why,
     });
-    this.#gets = new Gets(
-      (command, args, impatient, resolve, reject) =>
-        this.submit(command, args, { buffers: true, impatient, replica: true }, now(), resolve, reject),
+    this.#gets = new GetCoalescer(
+      (command, args, failFast, resolve, reject) =>
+        this.submit(command, args, { buffers: true, failFast, replica: true }, now(), resolve, reject),
       () => !this.#dispatcher.busy && !this.#replicas?.busy,
     );
     if (replicaReads)
-      this.#replicas = new Replicas(options, replicaReads.maxStalenessMs, dial, {
+      this.#replicas = new Replicas(options, replicaReads.maxStalenessMs, factory, {
         known: context.replicas,
         toMaster: (operation) => this.#dispatcher.submit(operation),
         toleratedMs: context.toleratedMs,
@@ -67,8 +67,8 @@ export class Traffic {
   }
 
   /** GET, together with the others of this tick. */
-  get(key: string, impatient: boolean): Promise<Buffer | null> {
-    return this.#gets.get(key, impatient);
+  get(key: string, failFast: boolean): Promise<Buffer | null> {
+    return this.#gets.get(key, failFast);
   }
 
   /** Calls one of the two, once. `startedAt`: when the command's time began. */
@@ -90,7 +90,7 @@ export class Traffic {
       args,
       buffers: options.buffers === true,
       read: isRead(command),
-      impatient: options.impatient === true && this.#context.hasBeenReady(),
+      failFast: options.failFast === true && this.#context.hasBeenReady(),
       once: options.once === true,
       startedAt,
       deadline: startedAt + this.#options.commandTimeoutMs,
@@ -120,7 +120,7 @@ export class Traffic {
     const master: Address = link.address;
     this.#link = link;
     this.#substitutes.reset();
-    this.#durable.attach(() => this.#dial.node(master, this.#options.connectTimeoutMs));
+    this.#durable.attach(() => this.#factory.node(master, this.#options.connectTimeoutMs));
     this.#dispatcher.attach(link);
     this.#replicas?.follow(link);
   }

@@ -1,6 +1,6 @@
 /** The public types of connections; `client/types.ts` gives them on. Time is in milliseconds. */
 import type { Redis } from 'ioredis';
-import type { SentinelStatus } from './sentinels.ts';
+import type { SentinelStatus } from './sentinel-monitor.ts';
 
 /**
  * What an acknowledgement promises. `async`: Redis's own. Else: that many replicas confirmed it (WAIT), so that a crash or a

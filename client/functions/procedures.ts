@@ -208,7 +208,7 @@ export class Procedures {
   }
 
   #load(command: string, ...args: readonly string[]): Promise<unknown> {
-    return this.#connection.request(command, args, { impatient: true });
+    return this.#connection.request(command, args, { failFast: true });
   }
 }
 

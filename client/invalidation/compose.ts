@@ -1,6 +1,6 @@
 /** Tags and invalidation of one cache, put together from its parts; a memory cache has the same, in memory. */
 import { inBatches } from '../batches.ts';
-import type { Tags as CacheTags, Parts } from '../parts.ts';
+import type { CacheContext, Tags as CacheTags } from '../cache-context.ts';
 import { LocalTags } from '../tags/local.ts';
 import { Tags } from '../tags/tags.ts';
 import type { CoherenceOnDemand } from '../tiers/on-demand.ts';
@@ -10,8 +10,8 @@ import { Invalidation } from './invalidation.ts';
 import { deleteAll, deleteMatching, type PatternOptions } from './patterns.ts';
 import { ScanDeletion } from './scan-deletion.ts';
 
-export type InvalidationNeeds = Pick<Parts, 'remote' | 'connection' | 'fallback' | 'flights'> & {
-  readonly options: Pick<Parts['options'], 'namespace' | 'fallbackEntries'>;
+export type InvalidationNeeds = Pick<CacheContext, 'remote' | 'connection' | 'fallback' | 'singleFlight'> & {
+  readonly options: Pick<CacheContext['options'], 'namespace' | 'fallbackEntries'>;
   readonly coherence: CoherenceOnDemand | undefined;
   /** Deletes by logical keys, as `cache.delete`. */
   readonly deleteKeys: (keys: readonly string[]) => Promise<number>;
@@ -37,14 +37,14 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
           send: (command, args) => {
             const operation = command === 'UNLINK' ? 'invalidateTags' : 'get';
             // A reader has another answer; an invalidation has none, and waits for a master.
-            const impatient = operation === 'get' && options.fallbackEntries > 0;
-            return remote.guarded(operation, () => connection.request(command, args, { impatient }));
+            const failFast = operation === 'get' && options.fallbackEntries > 0;
+            return remote.guarded(operation, () => connection.request(command, args, { failFast }));
           },
         })
       : new LocalTags();
   const invalidate = (names: readonly string[]): Promise<'applied' | 'pending'> =>
     invalidateTags(names, (batch) => {
-      needs.flights.overtakeTagged(batch);
+      needs.singleFlight.invalidateTagged(batch);
       return versions.invalidate(batch);
     });
   const invalidation = new Invalidation({
@@ -57,7 +57,7 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
     deleteMatching: async (pattern) => {
       const glob = compileGlob(pattern);
       const matches = (key: string): boolean => glob.matches(key.slice(prefix.length));
-      needs.flights.overtakeWhere(matches);
+      needs.singleFlight.invalidateWhere(matches);
       const kept = fallback.memory.deleteWhere(matches);
       if (!remote || !connection) return kept;
       const scan = scanOf(needs, connection, 'invalidation.pattern');

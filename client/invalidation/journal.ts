@@ -161,7 +161,7 @@ export class Journal {
    */
   failed(keys: readonly string[], place = this.order.next()): void {
     if (this.#closed) throw new OutcomeUnknownError('The cache was closed before Redis answered');
-    const outdated = keys.filter((key) => !this.order.isOvertaken(key, place));
+    const outdated = keys.filter((key) => !this.order.isSuperseded(key, place));
     const fresh = outdated.filter((key) => !this.#pending.has(key));
     if (this.#pending.size + fresh.length > this.#pendingMax)
       throw new NotSentError(

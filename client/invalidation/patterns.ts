@@ -17,7 +17,7 @@ import { bySlot, type SlotOf } from './slots.ts';
 const BATCH = 500;
 /** Beginnings anew, by lost connections or while Redis is away. */
 const RESTARTS_MAX = 200;
-const PATIENCE_MS = 15_000;
+const MAX_OUTAGE_MS = 15_000;
 const RETRY_MS = 100;
 
 interface Page {
@@ -40,7 +40,7 @@ export interface PatternOptions {
   /** COUNT of each SCAN; default 500. */
   readonly batch?: number;
   /** How long Redis may be away before it fails; default 15000, which a failover does not take. */
-  readonly patienceMs?: number;
+  readonly maxOutageMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -53,7 +53,7 @@ export interface PatternResult {
 /**
  * Deletes the entries whose logical key matches Redis's pattern (`user:*`).
  *
- * @throws NotSentError, TimeoutError Redis went away for longer than `patienceMs`; what was found by then is deleted or in the journal
+ * @throws NotSentError, TimeoutError Redis went away for longer than `maxOutageMs`; what was found by then is deleted or in the journal
  */
 export function deleteMatching(pattern: string, options: PatternOptions): Promise<PatternResult> {
   const prefix = `${options.namespace}:`;
@@ -123,7 +123,7 @@ class Scan {
 
   /** undefined: Redis is away, for no longer than may be waited for. */
   async #page(cursor: string, match: string): Promise<Page | undefined> {
-    const { send, batch = BATCH, patienceMs = PATIENCE_MS, signal } = this.#options;
+    const { send, batch = BATCH, maxOutageMs = MAX_OUTAGE_MS, signal } = this.#options;
     try {
       const reply = await send('SCAN', [cursor, 'MATCH', match, 'COUNT', batch]);
       const [next, found] = reply as [string | Buffer, readonly (string | Buffer)[]];
@@ -135,7 +135,7 @@ class Scan {
       }
       return { next: String(next) === '0' ? undefined : String(next), keys, foreign };
     } catch (error) {
-      if (!isConnectivityError(error) || now() - this.#answeredAt > patienceMs) throw error;
+      if (!isConnectivityError(error) || now() - this.#answeredAt > maxOutageMs) throw error;
       await delay(RETRY_MS, signal);
       return undefined;
     }

@@ -54,7 +54,7 @@ export interface Followed {
 export interface CoherenceOptions {
   /** What the physical keys to listen for begin with; none may begin with another. Of other keys nothing is kept. */
   readonly prefixes: readonly string[];
-  /** Opens a RESP2 link to a master: `linksBeside(options)`. */
+  /** Opens a RESP2 link to a master: `dedicatedConnections(options)`. */
   readonly open: (master: Address) => Promise<Link>;
   /** Longest that an overwritten value may still be served; default 500. */
   readonly boundMs?: number;
@@ -130,7 +130,7 @@ export class Coherence {
   }
 
   #changed(keys: readonly string[], here: boolean): void {
-    for (const key of keys) this.#fills.overtake(key);
+    for (const key of keys) this.#fills.invalidate(key);
     this.#events.emit({ type: 'invalidate', keys, here });
   }
 
@@ -238,7 +238,7 @@ export class Coherence {
   }
 
   #reset(reason: string): void {
-    this.#fills.overtakeAll();
+    this.#fills.invalidateAll();
     this.#events.emit({ type: 'reset', reason });
   }
 
@@ -259,7 +259,7 @@ export class Coherence {
   /** Something may have been said that nobody heard. */
   #interrupted(reason: string): void {
     this.#gap ??= reason;
-    this.#fills.overtakeAll();
+    this.#fills.invalidateAll();
     this.#assess(reason);
   }
 

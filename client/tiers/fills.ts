@@ -10,28 +10,28 @@ export interface Fill {
 }
 
 /** The reads of one key that no invalidation has come between yet. */
-interface Flight {
+interface PendingReads {
   readers: number;
-  overtaken: boolean;
+  invalidated: boolean;
 }
 
 const REFUSED: Fill = { end: () => false };
 
 export class Fills {
-  readonly #flights = new Map<string, Flight>();
+  readonly #pending = new Map<string, PendingReads>();
 
   begin(key: string): Fill {
-    const flight = this.#flights.get(key) ?? { readers: 0, overtaken: false };
-    flight.readers += 1;
-    this.#flights.set(key, flight);
+    const pending = this.#pending.get(key) ?? { readers: 0, invalidated: false };
+    pending.readers += 1;
+    this.#pending.set(key, pending);
     let open = true;
     return {
       end: () => {
         if (!open) return false;
         open = false;
-        flight.readers -= 1;
-        if (flight.readers === 0 && this.#flights.get(key) === flight) this.#flights.delete(key);
-        return !flight.overtaken;
+        pending.readers -= 1;
+        if (pending.readers === 0 && this.#pending.get(key) === pending) this.#pending.delete(key);
+        return !pending.invalidated;
       },
     };
   }
@@ -41,15 +41,15 @@ export class Fills {
     return REFUSED;
   }
 
-  overtake(key: string): void {
-    const flight = this.#flights.get(key);
-    if (!flight) return;
-    flight.overtaken = true;
-    this.#flights.delete(key);
+  invalidate(key: string): void {
+    const pending = this.#pending.get(key);
+    if (!pending) return;
+    pending.invalidated = true;
+    this.#pending.delete(key);
   }
 
-  overtakeAll(): void {
-    for (const flight of this.#flights.values()) flight.overtaken = true;
-    this.#flights.clear();
+  invalidateAll(): void {
+    for (const pending of this.#pending.values()) pending.invalidated = true;
+    this.#pending.clear();
   }
 }

@@ -13,7 +13,7 @@ import { now, within } from '../connection/timing.ts';
 
 const CHANNEL = '__redis__:invalidate';
 
-/** The age of the last proof, as a share of the patience, from which on another is asked for. */
+/** The age of the last proof, as a share of the allowed silence, from which on another is asked for. */
 const ASKED_AFTER = 0.4;
 
 export class Listener {
@@ -61,16 +61,16 @@ export class Listener {
   }
 
   /** Asks for a sign of life, unless there was one lately; `proven` is called when it comes. Ends the connection when the last is overdue. */
-  beat(patienceMs: number, proven: () => void): void {
+  beat(allowedSilenceMs: number, proven: () => void): void {
     const at = now();
     if (this.#askedAt !== undefined) {
       // Messages that keep arriving are in front of the answer: what is slow is not hung, and only serves nothing meanwhile.
       const silentMs = at - Math.max(this.#askedAt, this.#link.progress.heardAt);
-      if (silentMs > patienceMs) this.close(`no answer to PING for ${Math.round(silentMs)} ms`);
+      if (silentMs > allowedSilenceMs) this.close(`no answer to PING for ${Math.round(silentMs)} ms`);
       return;
     }
-    // Each question is work for the server: half of the patience is enough for the answer.
-    if (at - this.provenAt < patienceMs * ASKED_AFTER) return;
+    // Each question is work for the server: half of the allowed silence is enough for the answer.
+    if (at - this.provenAt < allowedSilenceMs * ASKED_AFTER) return;
     this.#askedAt = at;
     const answered = (): void => {
       this.#askedAt = undefined;

@@ -54,7 +54,7 @@ interface Writing {
  * The lease of a load, in the place of its entry: the server reports it as a write, at the latest before it reports the stored value.
  * To be ended in any case.
  */
-export interface LocalClaim {
+export interface LocalLease {
   told: number;
   end(): void;
 }
@@ -69,16 +69,16 @@ interface Slot extends LocalEntry {
 }
 
 /** What a fill keeps of an entry. */
-export type Filling = Pick<LocalEntry, 'payload' | 'tags' | 'freshness'>;
+export type EntryData = Pick<LocalEntry, 'payload' | 'tags' | 'freshness'>;
 
 /** One fill on its way. To be ended in any case; it keeps the entry unless its key was changed meanwhile. */
 export interface LocalFill {
-  end(entry?: Filling): void;
+  end(entry?: EntryData): void;
 }
 
 /** One write on its way. To be ended in any case, with what Redis has taken: that is kept unless others changed it meanwhile. */
 export interface LocalWrite {
-  end(entry?: Filling): void;
+  end(entry?: EntryData): void;
 }
 
 export interface LocalTierOptions {
@@ -108,7 +108,7 @@ export class LocalTier {
   readonly #slots = new Map<string, Slot>();
   /** The last of each key. */
   readonly #writes = new Map<string, Writing>();
-  readonly #claims = new Map<string, LocalClaim>();
+  readonly #leases = new Map<string, LocalLease>();
   /** Since when nothing is served as current, on the monotonic clock. */
   #lostAt: number | undefined;
   #newest: Slot | undefined;
@@ -188,27 +188,27 @@ export class LocalTier {
   }
 
   /** Before the lease of an absent entry is asked for. */
-  claim(key: string): LocalClaim {
-    const claim: LocalClaim = {
+  lease(key: string): LocalLease {
+    const lease: LocalLease = {
       told: 0,
       end: () => {
-        if (this.#claims.get(key) === claim) this.#claims.delete(key);
+        if (this.#leases.get(key) === lease) this.#leases.delete(key);
       },
     };
-    this.#claims.set(key, claim);
-    return claim;
+    this.#leases.set(key, lease);
+    return lease;
   }
 
   /**
    * Before a key is written: whatever becomes of the write, what was held of the key is dropped with its end.
    *
-   * @param claim in whose place the value comes
+   * @param lease in whose place the value comes
    */
-  write(key: string, claim?: LocalClaim): LocalWrite {
+  write(key: string, lease?: LocalLease): LocalWrite {
     const physical = this.#options.prefix + key;
     const kept = this.#options.ask && this.#coherence.live && this.#coherence.covers(physical);
     // A report on the lease that has not come yet is not about this write.
-    const told = claim?.told === 0 ? -1 : 0;
+    const told = lease?.told === 0 ? -1 : 0;
     const writing = { untilMs: this.#clock() + this.#coherence.boundMs, told };
     if (kept) this.#writes.set(key, writing);
     return {
@@ -248,8 +248,8 @@ export class LocalTier {
       if (slot) this.#remove(slot);
       return;
     }
-    const claim = this.#claims.get(key);
-    if (claim) claim.told += 1;
+    const lease = this.#leases.get(key);
+    if (lease) lease.told += 1;
     const writing = this.#writes.get(key);
     if (writing) writing.told += 1;
     if (slot?.own?.told === false) slot.own.told = true;
@@ -280,7 +280,7 @@ export class LocalTier {
     );
   }
 
-  #put(key: string, { payload, tags, freshness }: Filling): Slot {
+  #put(key: string, { payload, tags, freshness }: EntryData): Slot {
     const existing = this.#slots.get(key);
     if (existing) this.#remove(existing);
     const at = this.#clock();

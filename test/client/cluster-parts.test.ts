@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { othersServe } from '../../client/connection/cluster/away.ts';
 import { type ClusterView, parseNodes } from '../../client/connection/cluster/nodes.ts';
+import { otherShardsServing } from '../../client/connection/cluster/partial-outage.ts';
 import { redirectionOf } from '../../client/connection/cluster/redirection.ts';
 import { routeOf } from '../../client/connection/cluster/routes.ts';
 import { scanned } from '../../client/connection/cluster/scan.ts';
@@ -200,6 +200,6 @@ describe('a shard that is away', () => {
     ['none is there', [awayFor(5_000), awayFor(5_000)], false],
     ['none is known', [], false],
   ])('says nothing of the others where %s: %#', (_, shards, expected) => {
-    expect(othersServe(shards, 1_000)).toBe(expected);
+    expect(otherShardsServing(shards, 1_000)).toBe(expected);
   });
 });

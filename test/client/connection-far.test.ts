@@ -1,7 +1,7 @@
 /** Networks that are slow, and sentinels that were built anew: what must not be taken for a dead node, or for ever. */
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Generation } from '../../client/connection/generation.ts';
-import type { SentinelView } from '../../client/connection/sentinels.ts';
+import type { SentinelView } from '../../client/connection/sentinel-monitor.ts';
+import { TopologyHistory } from '../../client/connection/topology-history.ts';
 import {
   type ConnectionEvent,
   connect,
@@ -27,7 +27,7 @@ function open(options: RedisOptions): { connection: SupervisedConnection; events
 }
 
 describe('a connection over a network with 540 ms of round trip', () => {
-  const patient = { connectTimeoutMs: 5000, commandTimeoutMs: 5000 };
+  const slowNetwork = { connectTimeoutMs: 5000, commandTimeoutMs: 5000 };
 
   it('reaches a server, and does not suspect it', async () => {
     await using redis = await RedisProcess.start({ host, password: 'secret' });
@@ -36,7 +36,7 @@ describe('a connection over a network with 540 ms of round trip', () => {
       mode: 'standalone',
       address: relay.address,
       password: 'secret',
-      ...patient,
+      ...slowNetwork,
     });
     expect(await connection.call('SET', 'k', 1)).toBe('OK');
     expect(await connection.call('GET', 'k')).toBe('1');
@@ -56,7 +56,7 @@ describe('a connection over a network with 540 ms of round trip', () => {
       mode: 'sentinel',
       sentinels: [sentinel.address],
       natMap: { [`${host}:${redis.address.port}`]: master.address },
-      ...patient,
+      ...slowNetwork,
     });
     await until('it is ready', () => connection.state.kind === 'ready', 8000);
     expect(await connection.call('SET', 'k', 1)).toBe('OK');
@@ -88,17 +88,17 @@ describe('sentinels that were built anew, with lower epochs', () => {
     at: 0,
     fell,
   });
-  const adopted = (): Generation => {
-    const generation = new Generation((announced) => announced);
+  const adopted = (): TopologyHistory => {
+    const history = new TopologyHistory((announced) => announced);
     const role = { kind: 'master', replicas: [] } as const;
-    generation.adopt({ host: 'n', port: 1 }, role, 'sentinel', [view(7, false)]);
-    return generation;
+    history.adopt({ host: 'n', port: 1 }, role, 'sentinel', [view(7, false)]);
+    return history;
   };
   const contestedAfter = (views: readonly SentinelView[], ms: number, later = views): boolean => {
-    const generation = adopted();
-    generation.rebase(views, 3, 0);
-    generation.rebase(later, 3, ms);
-    return generation.contested(later);
+    const history = adopted();
+    history.rebase(views, 3, 0);
+    history.rebase(later, 3, ms);
+    return history.contested(later);
   };
 
   it('speak for another master only together, and when one of them said more before', () => {
@@ -112,9 +112,9 @@ describe('sentinels that were built anew, with lower epochs', () => {
   });
 
   it('are heard at their next failover where they name the same master', () => {
-    const generation = adopted();
-    for (const at of [0, 5000]) generation.rebase([view(0, true), view(0, true)], 3, at);
-    expect(generation.contested([view(0, true)])).toBe(false);
-    expect(generation.contested([view(1, false, 2)])).toBe(true);
+    const history = adopted();
+    for (const at of [0, 5000]) history.rebase([view(0, true), view(0, true)], 3, at);
+    expect(history.contested([view(0, true)])).toBe(false);
+    expect(history.contested([view(1, false, 2)])).toBe(true);
   });
 });

@@ -3,7 +3,7 @@ import { encodeEnvelope } from '../../client/index.ts';
 import type { CoherenceEvent } from '../../client/tiers/coherence.ts';
 import { Fills } from '../../client/tiers/fills.ts';
 import { type Coherent, deepFreeze, isPlainData, LocalTier } from '../../client/tiers/local.ts';
-import { Questions } from '../../client/tiers/questions.ts';
+import { ReadBatcher } from '../../client/tiers/read-batcher.ts';
 
 /** What a server says, said by the test. */
 class Told implements Coherent {
@@ -24,7 +24,7 @@ class Told implements Coherent {
     this.#changed(keys, false);
   }
   #changed(keys: readonly string[], here: boolean): void {
-    for (const key of keys) this.#fills.overtake(key);
+    for (const key of keys) this.#fills.invalidate(key);
     this.#listener({ type: 'invalidate', keys, here });
   }
   lose(): void {
@@ -36,7 +36,7 @@ class Told implements Coherent {
     this.#listener({ type: 'live' });
   }
   reset(): void {
-    this.#fills.overtakeAll();
+    this.#fills.invalidateAll();
     this.#listener({ type: 'reset', reason: 'the test says so' });
   }
 }
@@ -254,10 +254,10 @@ describe('the first tier', () => {
       expect([held(tier), asked]).toEqual([encodeEnvelope('own'), ['k']]);
       told.tell('ns:k');
       expect(held(tier)).toBeUndefined();
-      const overtaken = tier.write('k');
+      const superseded = tier.write('k');
       told.tell('ns:k');
       told.tell('ns:k');
-      overtaken.end(entry('own'));
+      superseded.end(entry('own'));
       expect(held(tier)).toBeUndefined();
     });
 
@@ -330,23 +330,23 @@ describe('the first tier', () => {
   });
 });
 
-describe('questions that nobody waits for', () => {
+describe('background reads of one tick', () => {
   it('go out together after the turn in which they came, each with its own answer', async () => {
     const asked: string[] = [];
     let ticks = 0;
-    const questions = new Questions((key) => {
+    const reads = new ReadBatcher((key) => {
       asked.push(`${key} ${ticks}`);
       process.nextTick(() => {
         ticks += 1;
       });
       return key === 'bad' ? Promise.reject(new Error('refused')) : Promise.resolve(Buffer.from(key));
     });
-    const all = Promise.allSettled(['a', 'bad', 'b'].map((key) => questions.put(key)));
+    const all = Promise.allSettled(['a', 'bad', 'b'].map((key) => reads.read(key)));
     await Promise.resolve();
     expect(asked).toEqual([]);
     expect((await all).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     // In one tick: a connection makes one command of them.
     expect(asked).toEqual(['a 0', 'bad 0', 'b 0']);
-    expect(String(await questions.put('c'))).toBe('c');
+    expect(String(await reads.read('c'))).toBe('c');
   });
 });

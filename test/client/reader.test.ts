@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { CacheContext } from '../../client/cache-context.ts';
 import { encodeEnvelope } from '../../client/envelope.ts';
 import { CommandError } from '../../client/errors.ts';
 import { Fallback } from '../../client/fallback.ts';
 import { resolveCache } from '../../client/options.ts';
-import type { Parts } from '../../client/parts.ts';
 import { Reader } from '../../client/reader.ts';
 
 describe('a read that fills the first tier', () => {
@@ -20,7 +20,7 @@ describe('a read that fills the first tier', () => {
     const refused = new CommandError('NOPERM no');
     const tagged = encodeEnvelope(1, { tags: [{ id: '0'.repeat(16), version: '1'.repeat(16) }] });
     let answer: () => Promise<(Buffer | null)[]> = () => Promise.reject(refused);
-    const parts = {
+    const context = {
       options: resolveCache({}),
       fallback: new Fallback(10, () => new Promise(() => {})),
       remote: { getMany: () => answer() },
@@ -28,10 +28,10 @@ describe('a read that fills the first tier', () => {
       tags: { current: () => Promise.reject(refused) },
       codecs: resolveCache({}).codecs,
       physical: (key: string) => `ns:${key}`,
-    } as unknown as Parts;
-    await expect(new Reader(parts).readMany(['a', 'b'])).rejects.toBe(refused);
+    } as unknown as CacheContext;
+    await expect(new Reader(context).readMany(['a', 'b'])).rejects.toBe(refused);
     answer = () => Promise.resolve([tagged]);
-    await expect(new Reader(parts).readMany(['a'])).rejects.toBe(refused);
+    await expect(new Reader(context).readMany(['a'])).rejects.toBe(refused);
     expect(open).toBe(0);
   });
 });
@@ -41,14 +41,14 @@ describe('a read that was asked before a failover', () => {
   it('does not bring back what its new master was never told is deleted', async () => {
     let answer = (_: Buffer): void => {};
     const fallback = new Fallback(10, () => new Promise(() => {}));
-    const parts = {
+    const context = {
       options: resolveCache({}),
       fallback,
       remote: { get: () => new Promise<Buffer>((resolve) => (answer = resolve)) },
       codecs: resolveCache({}).codecs,
       physical: (key: string) => `ns:${key}`,
-    } as unknown as Parts;
-    const reading = new Reader(parts).read('k');
+    } as unknown as CacheContext;
+    const reading = new Reader(context).read('k');
     fallback.journal.acknowledged(['ns:k']);
     fallback.journal.noticed({
       type: 'moved',

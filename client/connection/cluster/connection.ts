@@ -2,7 +2,7 @@
  * The connection to a cluster: one supervisor for each shard, and a router in front.
  *
  *   command ─▶ route (slots of its keys) ─▶ router ─▶ shard ─▶ its supervisor ─▶ answer
- *   nodes, asked side by side ─▶ board ─▶ topology ─▶ slots, and each supervisor's view of its master
+ *   nodes, asked side by side ─▶ monitor ─▶ topology ─▶ slots, and each supervisor's view of its master
  *
  * A shard's supervisor is that of a Sentinel connection, with the nodes' word in place of the sentinels': it suspects, asks
  * the replicas and moves by the same rules. Left out: transactions over slots, and subscriptions.
@@ -14,14 +14,14 @@ import { Emitter } from '../../events.ts';
 import type { ResolvedConnection } from '../../options.ts';
 import type { Address, ConnectionEvent, ConnectionState, Durability } from '../../types.ts';
 import type { CallOptions } from '../commands.ts';
-import type { Dial } from '../dial.ts';
+import type { ConnectionFactory } from '../connection-factory.ts';
 import type { CacheConnection } from '../index.ts';
 import type { Argument, Link } from '../link.ts';
 import type { PartListener } from '../part.ts';
 import { Supervisor } from '../supervisor.ts';
 import { delay, now } from '../timing.ts';
-import { othersServe } from './away.ts';
-import { ClusterBoard } from './board.ts';
+import { ClusterMonitor } from './monitor.ts';
+import { otherShardsServing } from './partial-outage.ts';
 import { Router } from './router.ts';
 import { routeOf } from './routes.ts';
 import { scanned } from './scan.ts';
@@ -42,24 +42,24 @@ export class ClusterConnection implements CacheConnection {
   readonly slotOf = slotOf;
   readonly #options: ResolvedConnection;
   readonly #events: Emitter<ConnectionEvent>;
-  readonly #dial: Dial;
+  readonly #factory: ConnectionFactory;
   readonly #topology = new Topology();
-  readonly #board: ClusterBoard;
+  readonly #monitor: ClusterMonitor;
   readonly #router: Router;
   readonly #members = new Map<Shard, Member>();
   readonly #followers: PartListener[] = [];
   readonly #openedAt = Date.now();
   #closed = false;
 
-  constructor(options: ResolvedConnection, events: Emitter<ConnectionEvent>, dial: Dial) {
+  constructor(options: ResolvedConnection, events: Emitter<ConnectionEvent>, factory: ConnectionFactory) {
     this.#options = options;
     this.#events = events;
-    this.#dial = dial;
-    this.#board = new ClusterBoard(options, this.#dial, () => this.#update());
-    this.#board.alert(this, true);
+    this.#factory = factory;
+    this.#monitor = new ClusterMonitor(options, this.#factory, () => this.#update());
+    this.#monitor.alert(this, true);
     this.#router = new Router({
       topology: this.#topology,
-      board: this.#board,
+      monitor: this.#monitor,
       commandTimeoutMs: options.commandTimeoutMs,
       supervisorOf: (shard) => this.#member(shard).supervisor,
       isConnected: () => this.#members.size > 0,
@@ -105,7 +105,7 @@ export class ClusterConnection implements CacheConnection {
   }
 
   /** Each by itself, those of one tick and one node in one write: a cluster's MGET may not cross slots. */
-  get(key: string, impatient = false): Promise<Buffer | null> {
+  get(key: string, failFast = false): Promise<Buffer | null> {
     return new Promise((resolve, reject) => {
       const failed = (error: Error): void => {
         if (error instanceof CommandError && error.code === 'WRONGTYPE') resolve(null);
@@ -115,7 +115,7 @@ export class ClusterConnection implements CacheConnection {
         slot: slotOf(key),
         command: 'GET',
         args: [key],
-        options: { buffers: true, impatient, replica: true },
+        options: { buffers: true, failFast, replica: true },
         startedAt: now(),
         resolve: resolve as (reply: unknown) => void,
         reject: failed,
@@ -149,14 +149,14 @@ export class ClusterConnection implements CacheConnection {
 
   serves(): boolean {
     const shards = [...this.#members.values()].map(({ supervisor }) => supervisor);
-    return othersServe(shards, this.#options.commandTimeoutMs);
+    return otherShardsServing(shards, this.#options.commandTimeoutMs);
   }
 
   async probe(): Promise<unknown> {
     const supervisors = [...this.#members.values()].map(({ supervisor }) => supervisor);
     const known = supervisors.filter(({ state }) => state.kind !== 'connecting');
     if (known.length === 0) throw new NotSentError('every shard of the cluster is away');
-    return Promise.all(known.map((supervisor) => supervisor.request('PING', [], { impatient: true })));
+    return Promise.all(known.map((supervisor) => supervisor.request('PING', [], { failFast: true })));
   }
 
   /** Of every shard that a command may go to; undefined while one of them has none. */
@@ -212,7 +212,7 @@ export class ClusterConnection implements CacheConnection {
     if (this.#closed) return;
     this.#closed = true;
     this.#router.close();
-    this.#board.close();
+    this.#monitor.close();
     await Promise.all([...this.#members.values()].map(({ supervisor }) => supervisor.close()));
     this.#events.emit({ type: 'closed' });
   }
@@ -246,13 +246,13 @@ export class ClusterConnection implements CacheConnection {
 
   #update(): void {
     if (this.#closed) return;
-    const views = this.#board.views();
+    const views = this.#monitor.views();
     // While every node that is asked refuses or is out of reach, what was known last holds.
     if (views.length === 0) return;
     this.#topology.update(views);
-    this.#board.know(this.#topology.addresses);
+    this.#monitor.know(this.#topology.addresses);
     const { shards } = this.#topology;
-    if (shards.size > 0) this.#board.alert(this, false);
+    if (shards.size > 0) this.#monitor.alert(this, false);
     for (const shard of shards) this.#member(shard);
     for (const [shard, member] of this.#members) {
       if (this.#topology.has(shard)) member.changed();
@@ -278,19 +278,19 @@ export class ClusterConnection implements CacheConnection {
       if (event.type !== 'closed') this.#events.emit(event);
     });
     let changed = (): void => {};
-    const board = this.#board;
-    const supervisor = new Supervisor(this.#options, events, this.#dial, (consult) => {
+    const monitor = this.#monitor;
+    const supervisor = new Supervisor(this.#options, events, this.#factory, (consult) => {
       changed = consult;
       return {
         count: 0,
         views: () => this.#topology.viewsOf(shard),
-        decided: () => board.decided(),
+        decided: () => monitor.decided(),
         reach: (announced) => this.#topology.reach(announced),
         get failures() {
-          return board.failures;
+          return monitor.failures;
         },
-        alert: (on) => board.alert(shard, on),
-        close: () => board.alert(shard, false),
+        alert: (on) => monitor.alert(shard, on),
+        close: () => monitor.alert(shard, false),
       };
     });
     for (const listener of this.#followers) this.#follow(listener, supervisor);
@@ -305,7 +305,7 @@ export class ClusterConnection implements CacheConnection {
 
   get #addresses(): string {
     const addresses = this.#options.addresses.map(addressKey).join(', ');
-    const { failures } = this.#board;
+    const { failures } = this.#monitor;
     return failures === '' ? addresses : `${addresses}: ${failures}`;
   }
 }

@@ -14,7 +14,7 @@ import type { Argument } from '../link.ts';
 import { isUnavailable } from '../reply-error.ts';
 import type { Supervisor } from '../supervisor.ts';
 import { delay, jittered, now, STALL_MS } from '../timing.ts';
-import type { ClusterBoard } from './board.ts';
+import type { ClusterMonitor } from './monitor.ts';
 import { isSplit, type Located, type Redirection, redirectionOf } from './redirection.ts';
 import { apart } from './routes.ts';
 import type { Shard, Topology } from './topology.ts';
@@ -25,7 +25,7 @@ const WAITING_MAX = 10_000;
 const FOLLOW_MS = 250;
 
 /** A command on its way to a slot. */
-export interface Flight {
+export interface RoutedCommand {
   readonly slot: number;
   readonly command: string;
   readonly args: readonly Argument[];
@@ -40,7 +40,7 @@ export interface Flight {
 
 export interface RouterContext {
   readonly topology: Topology;
-  readonly board: ClusterBoard;
+  readonly monitor: ClusterMonitor;
   readonly commandTimeoutMs: number;
   readonly supervisorOf: (shard: Shard) => Supervisor;
   /** Some shard is known. */
@@ -74,33 +74,33 @@ export class Router {
     );
   }
 
-  go(flight: Flight): void {
-    const shard = this.#context.topology.owner(flight.slot);
-    if (this.#closed) flight.reject(new ClosedError());
-    else if (!shard) this.#later(flight, undefined);
+  go(routed: RoutedCommand): void {
+    const shard = this.#context.topology.owner(routed.slot);
+    if (this.#closed) routed.reject(new ClosedError());
+    else if (!shard) this.#later(routed, undefined);
     else {
-      const { command, args, options, startedAt, resolve } = flight;
+      const { command, args, options, startedAt, resolve } = routed;
       this.#context
         .supervisorOf(shard)
-        .submit(command, args, options, startedAt, resolve, (error) => this.#failed(flight, shard, error));
+        .submit(command, args, options, startedAt, resolve, (error) => this.#failed(routed, shard, error));
     }
   }
 
-  #failed(flight: Flight, shard: Shard, error: Error): void {
-    const redirection = flight.options.once ? undefined : redirectionOf(error);
-    const single = redirection && isSplit(error) ? apart(flight.command, flight.args) : undefined;
-    if (redirection && isOnTheMove(error)) flight.followedUntil ??= now() + FOLLOW_MS;
+  #failed(routed: RoutedCommand, shard: Shard, error: Error): void {
+    const redirection = routed.options.once ? undefined : redirectionOf(error);
+    const single = redirection && isSplit(error) ? apart(routed.command, routed.args) : undefined;
+    if (redirection && isOnTheMove(error)) routed.followedUntil ??= now() + FOLLOW_MS;
     // The shard is no more: nothing of this was sent, or it only reads.
-    if (error instanceof ClosedError && !this.#closed && !flight.options.once) this.#later(flight, undefined);
-    else if (!redirection) flight.reject(error);
-    else if (single) this.#apart(flight, single);
-    else if (redirection.kind === 'asking') this.#asking(flight, shard, redirection, error);
-    else if (this.#follows(redirection, shard)) this.go(flight);
-    else this.#later(flight, error);
+    if (error instanceof ClosedError && !this.#closed && !routed.options.once) this.#later(routed, undefined);
+    else if (!redirection) routed.reject(error);
+    else if (single) this.#apart(routed, single);
+    else if (redirection.kind === 'asking') this.#asking(routed, shard, redirection, error);
+    else if (this.#follows(redirection, shard)) this.go(routed);
+    else this.#later(routed, error);
   }
 
-  #apart(flight: Flight, { parts, join }: NonNullable<ReturnType<typeof apart>>): void {
-    const { slot, command, options, startedAt, resolve, reject } = flight;
+  #apart(routed: RoutedCommand, { parts, join }: NonNullable<ReturnType<typeof apart>>): void {
+    const { slot, command, options, startedAt, resolve, reject } = routed;
     const sent = parts.map((args) => this.send(slot, command, args, options, startedAt));
     Promise.all(sent).then((replies) => resolve(join(replies)), reject);
   }
@@ -113,8 +113,8 @@ export class Router {
 
   /** The slot has another shard, as far as is known here. */
   #follows(redirection: Redirection, shard: Shard): boolean {
-    const { topology, board, supervisorOf } = this.#context;
-    board.ask();
+    const { topology, monitor, supervisorOf } = this.#context;
+    monitor.ask();
     if (redirection.kind !== 'moved') return false;
     const target = topology.target(redirection, this.#nodeOf(shard));
     if (target && target !== shard) {
@@ -127,51 +127,51 @@ export class Router {
   }
 
   /** A key that has moved ahead of its slot: this one command only, on the same connection right behind ASKING. */
-  #asking(flight: Flight, shard: Shard, redirection: Located, error: Error): void {
-    const { topology, board, supervisorOf } = this.#context;
+  #asking(routed: RoutedCommand, shard: Shard, redirection: Located, error: Error): void {
+    const { topology, monitor, supervisorOf } = this.#context;
     const target = topology.target(redirection, this.#nodeOf(shard));
     if (!target) {
-      board.ask();
-      this.#later(flight, error);
+      monitor.ask();
+      this.#later(routed, error);
       return;
     }
     const supervisor = supervisorOf(target);
-    const { command, args, startedAt, resolve } = flight;
-    const options = { ...flight.options, once: true };
+    const { command, args, startedAt, resolve } = routed;
+    const options = { ...routed.options, once: true };
     let refusal: Error | undefined;
     supervisor.submit('ASKING', [], { once: true }, startedAt, ignore, (failure) => {
       if (isUnavailable(failure)) refusal = failure;
     });
     supervisor.submit(command, args, options, startedAt, resolve, (failure) => {
       // Without ASKING the node redirects the command again and again.
-      if (refusal) flight.reject(refusal);
-      else if (failure instanceof NotSentError) this.#later(flight, failure);
-      else this.#failed(flight, target, failure);
+      if (refusal) routed.reject(refusal);
+      else if (failure instanceof NotSentError) this.#later(routed, failure);
+      else this.#failed(routed, target, failure);
     });
   }
 
   /** The key is served, elsewhere or in a moment: worth the wait, for a while. */
-  #follow({ followedUntil }: Flight): boolean {
+  #follow({ followedUntil }: RoutedCommand): boolean {
     return followedUntil !== undefined && now() < followedUntil;
   }
 
-  #later(flight: Flight, error: Error | undefined): void {
+  #later(routed: RoutedCommand, error: Error | undefined): void {
     const { commandTimeoutMs, isConnected, why } = this.#context;
-    const { command, startedAt, options } = flight;
+    const { command, startedAt, options } = routed;
     const waitMs = jittered(RETRY_MS);
     const late = now() + waitMs >= startedAt + commandTimeoutMs;
     if (this.#waiting >= WAITING_MAX)
-      flight.reject(new ClientLimitError(`${command}: ${WAITING_MAX} commands wait for their slot already`));
-    else if (late || options.once || (options.impatient && isConnected() && !this.#follow(flight)))
-      flight.reject(error ?? new NotSentError(`${command}: ${why(flight.slot)}`));
+      routed.reject(new ClientLimitError(`${command}: ${WAITING_MAX} commands wait for their slot already`));
+    else if (late || options.once || (options.failFast && isConnected() && !this.#follow(routed)))
+      routed.reject(error ?? new NotSentError(`${command}: ${why(routed.slot)}`));
     else {
       this.#waiting += 1;
       const dueAt = now() + waitMs;
       setTimeout(() => {
         this.#waiting -= 1;
         const lateMs = now() - dueAt;
-        if (lateMs > STALL_MS) flight.startedAt += lateMs;
-        this.go(flight);
+        if (lateMs > STALL_MS) routed.startedAt += lateMs;
+        this.go(routed);
       }, waitMs);
     }
   }

@@ -7,7 +7,7 @@
  */
 import { addressKey } from '../../address.ts';
 import type { Address } from '../../types.ts';
-import type { SentinelView } from '../sentinels.ts';
+import type { SentinelView } from '../sentinel-monitor.ts';
 import type { ClusterView, NodeLine } from './nodes.ts';
 import { isNamed, type Located } from './redirection.ts';
 import { SLOTS } from './slot.ts';

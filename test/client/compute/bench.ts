@@ -1,7 +1,7 @@
 /** A server with or without the function library, and parties that use it as separate processes would. */
 import type { Redis } from 'ioredis';
 import { Breaker } from '../../../client/breaker.ts';
-import { type Claim, Leases } from '../../../client/compute/lease.ts';
+import { type LeaseHandle, Leases } from '../../../client/compute/lease.ts';
 import { type CacheConnection, openConnection } from '../../../client/connection/index.ts';
 import { Emitter } from '../../../client/events.ts';
 import type { ScriptingTerms, Way } from '../../../client/functions/procedures.ts';
@@ -30,12 +30,12 @@ export interface PartyOptions {
   readonly username?: string;
 }
 
-/** One process's side: a connection, its leases, and claims that are let go at the end. */
+/** One process's side: a connection, its leases, and handles that are let go at the end. */
 export class Party implements AsyncDisposable {
   readonly connection: CacheConnection;
   readonly remote: Remote;
   readonly leases: Leases;
-  readonly #claims: Claim[] = [];
+  readonly #handles: LeaseHandle[] = [];
 
   constructor(
     redis: RedisProcess,
@@ -51,14 +51,14 @@ export class Party implements AsyncDisposable {
     this.leases = new Leases(this.remote, { namespace, leaseMs });
   }
 
-  claim(physical: string): Claim {
-    const claim = this.leases.claim(physical);
-    this.#claims.push(claim);
-    return claim;
+  handleOf(physical: string): LeaseHandle {
+    const handle = this.leases.handleOf(physical);
+    this.#handles.push(handle);
+    return handle;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const claim of this.#claims) claim.abandon();
+    for (const handle of this.#handles) handle.abandon();
     this.leases.close();
     await this.connection.close();
   }

@@ -5,32 +5,32 @@ import {
   Engine,
   type Job,
   type Known,
+  type LeaseState,
   type StaleReason,
-  type Turn,
-  type Woken,
+  type WaitResult,
 } from '../../../client/compute/engine.ts';
 import { resolveCompute, resolveTerms } from '../../../client/compute/options.ts';
-import type { Keeping } from '../../../client/compute/policy.ts';
+import type { StorePolicy } from '../../../client/compute/policy.ts';
 import { LoadTimeoutError } from '../../../client/errors.ts';
-import { Flights } from '../../../client/flights.ts';
+import { SingleFlight } from '../../../client/single-flight.ts';
 import type { ComputeOptions, Entry, Load } from '../../../client/types.ts';
 
-const HELD: Turn = { kind: 'held', token: 'other', leftMs: 2000 };
+const HELD: LeaseState = { kind: 'held', token: 'other', leftMs: 2000 };
 
 /** The store as one flight sees it. `turns`: what taking the lease answers, the last one for ever. */
 class Stage {
   entry: Known<unknown> | undefined;
-  turns: Turn[] = [{ kind: 'mine' }];
-  readonly stored: (Keeping & { readonly value: unknown })[] = [];
+  turns: LeaseState[] = [{ kind: 'mine' }];
+  readonly stored: (StorePolicy & { readonly value: unknown })[] = [];
   readonly released: string[] = [];
   readonly stale: StaleReason[] = [];
   readonly counted: boolean[] = [];
-  wakes: ((wake: Woken<unknown>) => void)[] = [];
+  wakes: ((wake: WaitResult<unknown>) => void)[] = [];
   random = 0.5;
   loads = 0;
-  readonly flights = new Flights();
+  readonly singleFlight = new SingleFlight();
   readonly #engine = new Engine({
-    flights: this.flights,
+    singleFlight: this.singleFlight,
     now: Date.now,
     clock: () => performance.now(),
     random: () => this.random,
@@ -64,8 +64,8 @@ class Stage {
   }
 
   #attempt(): Attempt<unknown> {
-    const take = async (): Promise<Turn> =>
-      (this.turns.length > 1 ? this.turns.shift() : this.turns[0]) as Turn;
+    const take = async (): Promise<LeaseState> =>
+      (this.turns.length > 1 ? this.turns.shift() : this.turns[0]) as LeaseState;
     return {
       fetch: async () => this.entry ?? take(),
       take,
@@ -76,9 +76,9 @@ class Stage {
         }),
       prepare: () => undefined,
       addTags: async () => {},
-      store: async (value, keeping) => {
-        this.stored.push({ ...keeping, value });
-        this.entry = { kind: 'known', value, source: 'redis', freshness: keeping.freshness };
+      store: async (value, policy) => {
+        this.stored.push({ ...policy, value });
+        this.entry = { kind: 'known', value, source: 'redis', freshness: policy.freshness };
       },
       release: async (outcome) => {
         this.released.push(outcome);
@@ -314,7 +314,7 @@ it('takes a random share off the TTL', async () => {
 it('returns what was loaded and does not store it when the key was changed meanwhile', async () => {
   const first = stage.compute(() => after(100, 'old'));
   await pass(50);
-  stage.flights.overtake('k');
+  stage.singleFlight.invalidate('k');
   const second = stage.compute(() => after(10, 'new'));
   await pass(50);
   expect([await first, await second]).toEqual([
@@ -328,7 +328,7 @@ it('returns what was loaded and does not store it when the key was changed meanw
 it('does not store a refresh whose key was changed meanwhile', async () => {
   stage.has('old', -1000);
   await stage.compute(() => after(100, 'new'), { staleWhileRevalidateSeconds: 60 });
-  stage.flights.overtakeAll();
+  stage.singleFlight.invalidateAll();
   await pass(100);
   expect([stage.stored, stage.released]).toEqual([[], ['again']]);
 });

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Claim, headOf } from '../../../client/compute/lease.ts';
+import { headOf, type LeaseHandle } from '../../../client/compute/lease.ts';
 import { hashTagOf, leaseKey } from '../../../client/compute/lease-key.ts';
 import { decodeEnvelope, encodeEnvelope } from '../../../client/envelope.ts';
 import { encodePlaceholder, tokenOf } from '../../../client/placeholder.ts';
@@ -32,24 +32,24 @@ describe.each(WAYS)('leases by %s', (way) => {
   });
   afterAll(() => redis[Symbol.asyncDispose]());
 
-  const mine = async (party: Party): Promise<Claim> => {
-    const claim = party.claim('ns:k');
-    expect(await claim.fetch()).toEqual({ kind: 'mine' });
-    return claim;
+  const mine = async (party: Party): Promise<LeaseHandle> => {
+    const handle = party.handleOf('ns:k');
+    expect(await handle.fetch()).toEqual({ kind: 'mine' });
+    return handle;
   };
   /** The lease to replace an entry. */
-  const replacing = async (party: Party): Promise<Claim> => {
-    const claim = party.claim('ns:k');
-    expect(await claim.take(false)).toEqual({ kind: 'mine', head: headOf(stale) });
-    return claim;
+  const replacing = async (party: Party): Promise<LeaseHandle> => {
+    const handle = party.handleOf('ns:k');
+    expect(await handle.take(false)).toEqual({ kind: 'mine', head: headOf(stale) });
+    return handle;
   };
 
   it('gives an absent entry to one, and says who has it to the other', async () => {
     await mine(first);
-    const held = await second.claim('ns:k').fetch();
+    const held = await second.handleOf('ns:k').fetch();
     expect(held).toMatchObject({ kind: 'held', token: expect.stringMatching(/^[0-9a-f]{16}$/) });
     expect((held as { leftMs: number }).leftMs).toBeGreaterThan(1000);
-    expect(await second.claim('ns:k').take(true)).toMatchObject({ kind: 'held' });
+    expect(await second.handleOf('ns:k').take(true)).toMatchObject({ kind: 'held' });
   });
 
   it('are in the place of an absent entry, where a reader sees a miss that is no damage', async () => {
@@ -57,14 +57,14 @@ describe.each(WAYS)('leases by %s', (way) => {
     const decoded = decodeEnvelope((await redis.admin().getBuffer('ns:k')) as Buffer);
     expect(decoded).toMatchObject({ ok: true, value: undefined, freshness: { freshUntilMs: 0 } });
     // A waiter marks it.
-    await second.claim('ns:k').fetch();
+    await second.handleOf('ns:k').fetch();
     expect(decodeEnvelope((await redis.admin().getBuffer('ns:k')) as Buffer)).toEqual(decoded);
     expect(await redis.admin().keys('*')).toEqual(['ns:k']);
   });
 
   it('gives the value where there is one', async () => {
     await (await mine(first)).store(payload, 60_000);
-    expect(await second.claim('ns:k').fetch()).toEqual({ kind: 'value', payload });
+    expect(await second.handleOf('ns:k').fetch()).toEqual({ kind: 'value', payload });
     const ttlMs = await redis.admin().pttl('ns:k');
     expect(ttlMs).toBeGreaterThan(59_000);
     expect(ttlMs).toBeLessThanOrEqual(60_000);
@@ -76,8 +76,8 @@ describe.each(WAYS)('leases by %s', (way) => {
   });
 
   it('recognises its own lease when the answer was lost', async () => {
-    const claim = await mine(first);
-    expect(await claim.fetch()).toEqual({ kind: 'mine' });
+    const handle = await mine(first);
+    expect(await handle.fetch()).toEqual({ kind: 'mine' });
     await redis.admin().set('ns:k', stale);
     const again = await replacing(first);
     expect(await again.take(false)).toEqual({ kind: 'mine', head: headOf(stale) });
@@ -93,10 +93,10 @@ describe.each(WAYS)('leases by %s', (way) => {
     for (const take of [mine, replacing]) {
       await redis.admin().flushdb();
       if (take === replacing) await redis.admin().set('ns:k', stale, 'PX', 60_000);
-      const claim = await take(first);
+      const handle = await take(first);
       await change();
       const before = await redis.admin().getBuffer('ns:k');
-      expect(await claim.store(payload, 60_000)).toBe(false);
+      expect(await handle.store(payload, 60_000)).toBe(false);
       expect(await redis.admin().getBuffer('ns:k')).toEqual(before);
     }
   });
@@ -106,7 +106,7 @@ describe.each(WAYS)('leases by %s', (way) => {
   };
   const takeOver = async (): Promise<void> => {
     if ((await redis.admin().unlink(LEASE)) === 0) await redis.admin().unlink('ns:k');
-    expect(await second.claim('ns:k').take(false)).toMatchObject({ kind: 'mine' });
+    expect(await second.handleOf('ns:k').take(false)).toMatchObject({ kind: 'mine' });
   };
 
   it('gives back only what is its own', async () => {
@@ -121,36 +121,36 @@ describe.each(WAYS)('leases by %s', (way) => {
 
   it('replaces the stale value that was seen, beside which the lease is', async () => {
     await redis.admin().set('ns:k', stale);
-    const claim = await replacing(first);
-    expect(await second.claim('ns:k').take(false)).toMatchObject({ kind: 'held' });
+    const handle = await replacing(first);
+    expect(await second.handleOf('ns:k').take(false)).toMatchObject({ kind: 'held' });
     expect(await redis.admin().exists(LEASE)).toBe(1);
-    expect(await claim.store(payload, 60_000)).toBe(true);
+    expect(await handle.store(payload, 60_000)).toBe(true);
     expect(await redis.admin().getBuffer('ns:k')).toEqual(payload);
     expect(await redis.admin().exists(LEASE)).toBe(0);
   });
 
   it('takes an entry that has gone meanwhile as an absent one', async () => {
-    const claim = first.claim('ns:k');
-    expect(await claim.take(true)).toEqual({ kind: 'mine' });
-    expect(await claim.store(payload, 60_000)).toBe(true);
+    const handle = first.handleOf('ns:k');
+    expect(await handle.take(true)).toEqual({ kind: 'mine' });
+    expect(await handle.store(payload, 60_000)).toBe(true);
   });
 
   it('tells who waits that the value is there, that there is none, or that the load failed', async () => {
     await second.leases.signals.open();
     for (const begin of [mine, replacing]) {
       for (const [end, outcomes] of [
-        [(claim: Claim) => claim.store(payload, 60_000), ['v', 's']],
-        [(claim: Claim) => claim.release('nothing'), ['n']],
-        [(claim: Claim) => claim.release('failed'), ['f']],
+        [(handle: LeaseHandle) => handle.store(payload, 60_000), ['v', 's']],
+        [(handle: LeaseHandle) => handle.release('nothing'), ['n']],
+        [(handle: LeaseHandle) => handle.release('failed'), ['f']],
       ] as const) {
         await redis.admin().flushdb();
         if (begin === replacing) await redis.admin().set('ns:k', stale);
-        const claim = await begin(first);
-        const waiting = second.claim('ns:k');
+        const handle = await begin(first);
+        const waiting = second.handleOf('ns:k');
         const held = await waiting.take(true);
         if (held.kind !== 'held') throw new Error(`it is ${held.kind}`);
         const woken = waiting.wait(held, 5000);
-        await end(claim);
+        await end(handle);
         const wake = await woken;
         expect(wake).toMatchObject({
           kind: 'told',
@@ -164,7 +164,7 @@ describe.each(WAYS)('leases by %s', (way) => {
   it('hears nothing of another lease, and is told by the time that its own is over', async () => {
     await second.leases.signals.open();
     await mine(first);
-    const waiting = second.claim('ns:k');
+    const waiting = second.handleOf('ns:k');
     await redis.admin().pexpire('ns:k', 60);
     const held = await waiting.fetch();
     if (held.kind !== 'held') throw new Error(`it is ${held.kind}`);
@@ -178,10 +178,10 @@ describe.each(WAYS)('leases by %s', (way) => {
       await redis.admin().flushdb();
       // Its own end would come before that of the load.
       if (begin === replacing) await redis.admin().set('ns:k', stale, 'PX', way === 'commands' ? 5000 : 900);
-      const claim = await begin(short);
+      const handle = await begin(short);
       const startedAt = Date.now();
       await until('three leases have passed', () => Date.now() - startedAt > 1_800);
-      expect(await claim.store(payload, 60_000)).toBe(true);
+      expect(await handle.store(payload, 60_000)).toBe(true);
     }
     await redis.admin().flushdb();
     await mine(short);
@@ -191,9 +191,9 @@ describe.each(WAYS)('leases by %s', (way) => {
 
   it('takes over the lease of a holder that is dead', async () => {
     const dead = new Party(redis, { leaseMs: 100, way });
-    await dead.claim('ns:k').fetch();
+    await dead.handleOf('ns:k').fetch();
     await dead[Symbol.asyncDispose]();
-    const waiting = second.claim('ns:k');
+    const waiting = second.handleOf('ns:k');
     const held = await waiting.fetch();
     expect(held.kind).toBe('held');
     await until('the lease is free', async () => (await waiting.fetch()).kind === 'mine', 1000);
@@ -239,12 +239,12 @@ describe.each(WAYS)('leases by %s', (way) => {
             replaced: [procedure, procedure],
           };
     // The first calls on a connection find out which way is open, and whether there is EXEC.
-    const other = first.claim('ns:other');
+    const other = first.handleOf('ns:other');
     await other.fetch();
     await other.release('again');
     const sent = (work: () => Promise<unknown>) => commandsSent(redis.admin(), work);
     expect(await sent(async () => (await mine(first)).store(payload, 60_000))).toEqual(expected.cold);
-    expect(await sent(() => first.claim('ns:k').fetch())).toEqual(expected.hit);
+    expect(await sent(() => first.handleOf('ns:k').fetch())).toEqual(expected.hit);
     await redis.admin().flushdb();
     expect(await sent(async () => (await mine(first)).release('failed'))).toEqual(expected.failed);
     await redis.admin().set('ns:k', stale);
@@ -260,9 +260,9 @@ describe('leases', () => {
     await loadLibrary(redis);
     await using first = new Party(redis);
     await using second = new Party(redis);
-    const claim = first.claim('ns:k');
-    await claim.fetch();
-    const waiting = second.claim('ns:k');
+    const handle = first.handleOf('ns:k');
+    await handle.fetch();
+    const waiting = second.handleOf('ns:k');
     const held = await waiting.fetch();
     if (held.kind !== 'held') throw new Error(`it is ${held.kind}`);
     // The first wait opens the subscriber and has the question asked again: what was said before was not heard.
@@ -283,11 +283,11 @@ describe('leases', () => {
     await using redis = await RedisProcess.start();
     await using party = new Party(redis);
     await until('there is a subscriber', () => party.leases.signals.open());
-    const patience = new AbortController();
-    const waiting = party.leases.signals.wait('t'.repeat(16), 60_000, patience.signal);
-    patience.abort();
+    const abort = new AbortController();
+    const waiting = party.leases.signals.wait('t'.repeat(16), 60_000, abort.signal);
+    abort.abort();
     expect(await waiting).toEqual({ kind: 'silent' });
-    expect(await party.leases.signals.wait('t'.repeat(16), 60_000, patience.signal)).toEqual({
+    expect(await party.leases.signals.wait('t'.repeat(16), 60_000, abort.signal)).toEqual({
       kind: 'silent',
     });
   });

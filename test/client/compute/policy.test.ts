@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Backoff } from '../../../client/compute/backoff.ts';
 import { resolveCompute, resolveTerms } from '../../../client/compute/options.ts';
-import { judge, keepingOf } from '../../../client/compute/policy.ts';
+import { evaluateFreshness, storePolicyOf } from '../../../client/compute/policy.ts';
 import { ConfigurationError } from '../../../client/errors.ts';
 
 const DEFAULTS = resolveCompute().terms;
@@ -18,7 +18,7 @@ it('a value goes from fresh over the longer of its windows to expired, and never
       ({ staleMs, graceMs, loadMs, beta }, offsets, random) => {
         const terms = { ...DEFAULTS, staleMs, graceMs, earlyRefresh: beta };
         const at = (offset: number) =>
-          judge({ freshUntilMs: NOW, loadMs }, terms, NOW + offset, () => random);
+          evaluateFreshness({ freshUntilMs: NOW, loadMs }, terms, NOW + offset, () => random);
         const seen = offsets.sort((a, b) => a - b).map((offset) => order.indexOf(at(offset)));
         expect(seen).toEqual([...seen].sort((a, b) => a - b));
         expect(at(Math.max(staleMs, graceMs))).toBe('expired');
@@ -29,7 +29,7 @@ it('a value goes from fresh over the longer of its windows to expired, and never
 });
 
 it('what has no freshness is fresh', () => {
-  expect(judge(undefined, { ...DEFAULTS, earlyRefresh: 100 }, NOW, () => 1)).toBe('fresh');
+  expect(evaluateFreshness(undefined, { ...DEFAULTS, earlyRefresh: 100 }, NOW, () => 1)).toBe('fresh');
 });
 
 it('a value is kept for its TTL less the jitter, and longer by the longer window', () => {
@@ -42,13 +42,13 @@ it('a value is kept for its TTL less the jitter, and longer by the longer window
       fc.nat(1e6),
       (ttl, ttlJitter, random, staleMs, graceMs) => {
         const terms = { ...DEFAULTS, ttlJitter, staleMs, graceMs };
-        const keeping = keepingOf('v', ttl, terms, { endedMs: NOW, tookMs: 5 }, () => random);
-        if (!keeping) throw new Error('not stored');
-        expect(keeping.ttlSeconds).toBeLessThanOrEqual(ttl);
-        expect(keeping.ttlSeconds).toBeGreaterThanOrEqual(ttl * (1 - ttlJitter) - 1e-6);
+        const policy = storePolicyOf('v', ttl, terms, { endedMs: NOW, tookMs: 5 }, () => random);
+        if (!policy) throw new Error('not stored');
+        expect(policy.ttlSeconds).toBeLessThanOrEqual(ttl);
+        expect(policy.ttlSeconds).toBeGreaterThanOrEqual(ttl * (1 - ttlJitter) - 1e-6);
         const window = Math.max(staleMs, graceMs) / 1000;
-        expect(keeping.keepSeconds).toBeCloseTo((keeping.ttlSeconds as number) + window, 6);
-        expect(keeping.freshness === undefined).toBe(window === 0);
+        expect(policy.keepSeconds).toBeCloseTo((policy.ttlSeconds as number) + window, 6);
+        expect(policy.freshness === undefined).toBe(window === 0);
       },
     ),
   );

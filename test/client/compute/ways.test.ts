@@ -110,9 +110,9 @@ describe('the search for a way', () => {
   ])('takes %s for denied ones', async (_, conf) => {
     await using other = await RedisProcess.start({ conf });
     await using party = new Party(other);
-    const claim = party.claim('ns:k');
-    expect(await claim.fetch()).toEqual({ kind: 'mine' });
-    expect(await claim.store(Buffer.from('v'), 1000)).toBe(true);
+    const handle = party.handleOf('ns:k');
+    expect(await handle.fetch()).toEqual({ kind: 'mine' });
+    expect(await handle.store(Buffer.from('v'), 1000)).toBe(true);
     expect(party.remote.procedures.way).toBe(conf.length === 3 ? 'commands' : 'scripts');
   });
 
@@ -187,7 +187,7 @@ describe('the search for a way', () => {
     try {
       const calls = ['ns:a', 'ns:b'].map((key) =>
         party.remote.procedures.run('fetch', [key], [encodePlaceholder('f'.repeat(16)), 1000], {
-          impatient: true,
+          failFast: true,
         }),
       );
       for (const call of calls) await expect(call).rejects.toThrowError(/FCALL/);

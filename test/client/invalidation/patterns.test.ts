@@ -130,7 +130,7 @@ describe('deletion by pattern', () => {
     // So many that the page in which the first is found is not the last one.
     await fill(Array.from({ length: 50 }, (_, i) => `ns:k:${i}`));
     const options = open({
-      patienceMs: 100,
+      maxOutageMs: 100,
       send: (command, args) => {
         if (command === 'UNLINK') redis.pause();
         return connection.request(command, args);

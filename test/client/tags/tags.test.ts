@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { linksBeside } from '../../../client/connection/beside.ts';
+import { dedicatedConnections } from '../../../client/connection/dedicated-connection.ts';
 import { type CacheConnection, openConnection } from '../../../client/connection/index.ts';
 import type { TagStamp } from '../../../client/envelope.ts';
 import { CommandError, NotSentError } from '../../../client/index.ts';
@@ -27,7 +27,7 @@ const resolved = () =>
   resolveConnection({ mode: 'standalone', address: redis.address, commandTimeoutMs: 300 });
 
 function open(coherence?: Coherence, slotOf?: (key: string) => number): Tags {
-  journal = new Journal({ unlink: (keys) => connection.request('UNLINK', keys, { impatient: true }) });
+  journal = new Journal({ unlink: (keys) => connection.request('UNLINK', keys, { failFast: true }) });
   connection.on((event) => journal.noticed(event));
   return new Tags({
     prefix: 'ns:',
@@ -184,7 +184,7 @@ describe('tags with coherence', () => {
 
   beforeEach(async () => {
     connection = openConnection(resolved());
-    coherence = new Coherence(connection, { prefixes: ['ns:'], open: linksBeside(resolved()) });
+    coherence = new Coherence(connection, { prefixes: ['ns:'], open: dedicatedConnections(resolved()) });
     tags = open(coherence);
     other = openConnection(resolved());
     elsewhere = new Tags({

@@ -1,7 +1,7 @@
 /** What tests of coherence need: the smallest first tier, and a way to let a listener hang. */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { linksBeside } from '../../../client/connection/beside.ts';
+import { dedicatedConnections } from '../../../client/connection/dedicated-connection.ts';
 import { type CacheConnection, openConnection } from '../../../client/connection/index.ts';
 import { resolveConnection } from '../../../client/options.ts';
 import { Coherence, type CoherenceEvent } from '../../../client/tiers/coherence.ts';
@@ -17,7 +17,7 @@ export class Tier {
 
   constructor(options: RedisOptions, boundMs?: number, listenAt?: Address) {
     const resolved = resolveConnection(options);
-    const beside = linksBeside(resolved);
+    const beside = dedicatedConnections(resolved);
     this.connection = openConnection(resolved);
     this.coherence = new Coherence(this.connection, {
       prefixes: ['ns:'],

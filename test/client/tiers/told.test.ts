@@ -1,6 +1,6 @@
 /** What a listener is told of a load: the lease is in the place of the entry. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { linksBeside } from '../../../client/connection/beside.ts';
+import { dedicatedConnections } from '../../../client/connection/dedicated-connection.ts';
 import { buildKey, redisCache, SharedStatistics } from '../../../client/index.ts';
 import { resolveConnection } from '../../../client/options.ts';
 import { Listener } from '../../../client/tiers/listener.ts';
@@ -22,7 +22,7 @@ interface Ear {
 
 async function listen(prefixes: readonly string[]): Promise<Ear> {
   const { address } = redis;
-  const link = await linksBeside(resolveConnection({ mode: 'standalone', address }))(address);
+  const link = await dedicatedConnections(resolveConnection({ mode: 'standalone', address }))(address);
   const messages: (readonly string[])[] = [];
   const listener = await Listener.arm(link, prefixes, (keys) => messages.push(keys ?? []), 5_000);
   onTestFinished(() => listener.close('the test is over'));

@@ -77,9 +77,9 @@ describe.each(Object.entries(SCRIPTING))('a load by %s', (_, scripting) => {
     ['deleted by another program', () => redis.admin().del('o:k'), undefined],
     ['flushed', () => redis.admin().flushall(), undefined],
     ['set by another program for a moment', () => redis.admin().set('o:k', 'x', 'PX', 1), undefined],
-  ])('is not stored where the key was %s meanwhile', async (name, overtake, expected) => {
+  ])('is not stored where the key was %s meanwhile', async (name, invalidate, expected) => {
     const end = await loading(cache, 'k');
-    await overtake();
+    await invalidate();
     if (name.endsWith('moment'))
       await until('it expires', async () => (await standing(redis, 'o:k')) === 'absent');
     await end();
@@ -91,20 +91,23 @@ describe.each(Object.entries(SCRIPTING))('a load by %s', (_, scripting) => {
     ['stale', true],
   ])('of an %s entry is not stored where a newer value was set and has expired since', async (_, isStale) => {
     const options = { ttlSeconds: 0.05, staleWhileRevalidateSeconds: 60 };
-    for (const isOvertaken of [true, false]) {
-      const key = `k:${isOvertaken}`;
+    for (const isInvalidated of [true, false]) {
+      const key = `k:${isInvalidated}`;
       if (isStale) {
         await cache.getOrCompute(key, () => 'old', options);
         await until('it is stored', async () => (await standing(redis, `o:${key}`)) === 'entry');
         await until('it is stale', async () => (await cache.get(key)) === undefined);
       }
       const end = await loading(cache, key, { ...options, ttlSeconds: 60 });
-      if (isOvertaken) {
+      if (isInvalidated) {
         await other.set(key, 'newer', { ttlSeconds: 0.05 });
         await until('it expires', async () => (await standing(redis, `o:${key}`)) === 'absent');
       }
       await end();
-      expect([isOvertaken, await other.get(key)]).toEqual([isOvertaken, isOvertaken ? undefined : 'loaded']);
+      expect([isInvalidated, await other.get(key)]).toEqual([
+        isInvalidated,
+        isInvalidated ? undefined : 'loaded',
+      ]);
     }
   });
 });

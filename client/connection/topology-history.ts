@@ -1,11 +1,11 @@
 /**
- * What is known about the nodes, by generations: one for each master that was adopted.
+ * Keeps what is known about the nodes since each adoption of a master.
  */
 import { addressKey } from '../address.ts';
 import type { Address } from '../types.ts';
-import { type Knowledge, leadingView, namesAnother, sameView } from './adoption.ts';
 import type { Role } from './link.ts';
-import type { SentinelView } from './sentinels.ts';
+import { type KnownTopology, leadingView, namesAnother, sameView } from './master-election.ts';
+import type { SentinelView } from './sentinel-monitor.ts';
 import { now } from './timing.ts';
 
 /** A replica that its master has not listed for so long is no longer its replica. */
@@ -13,10 +13,10 @@ const UNLISTED_MS = 15_000;
 /** For so long sentinels that were built anew must agree before their lower epochs are believed. */
 const REBUILT_MS = 5000;
 
-export class Generation {
+export class TopologyHistory {
   readonly #reach: (announced: Address) => Address;
   readonly #listedAt = new Map<string, number>();
-  #knowledge: Knowledge = { current: undefined, replicas: new Set(), deposed: new Map() };
+  #topology: KnownTopology = { current: undefined, replicas: new Set(), deposed: new Map() };
   #number = 0;
   /** Since when the same configuration, older than ours, is all that the sentinels know. */
   #older: { readonly view: SentinelView; readonly since: number } | undefined;
@@ -31,8 +31,8 @@ export class Generation {
     return this.#number;
   }
 
-  get knowledge(): Knowledge {
-    return this.#knowledge;
+  get topology(): KnownTopology {
+    return this.#topology;
   }
 
   translated(views: readonly SentinelView[]): readonly SentinelView[] {
@@ -47,16 +47,16 @@ export class Generation {
   ): void {
     this.#number += 1;
     const leading = leadingView(this.translated(views));
-    const epoch = Math.max(leading?.epoch ?? 0, this.#knowledge.current?.epoch ?? 0);
-    const deposed = new Map(this.#knowledge.deposed);
-    const former = this.#knowledge.current?.address;
+    const epoch = Math.max(leading?.epoch ?? 0, this.#topology.current?.epoch ?? 0);
+    const deposed = new Map(this.#topology.deposed);
+    const former = this.#topology.current?.address;
     if (former && learnedFrom !== 'same') {
       // The sentinels' own word for the new master has the new epoch; one learned by ROLE comes before it.
       deposed.set(addressKey(former), { epoch: learnedFrom === 'role' ? epoch : epoch - 1, at: now() });
       this.#listedAt.clear();
     }
     deposed.delete(addressKey(address));
-    this.#knowledge = { current: { address, epoch }, replicas: new Set(this.#listedAt.keys()), deposed };
+    this.#topology = { current: { address, epoch }, replicas: new Set(this.#listedAt.keys()), deposed };
     if (role.kind === 'master') this.seeReplicas(role.replicas);
   }
 
@@ -65,12 +65,12 @@ export class Generation {
     const at = now();
     for (const replica of announced) this.#listedAt.set(addressKey(this.#reach(replica)), at);
     for (const [key, listedAt] of this.#listedAt) if (at - listedAt > UNLISTED_MS) this.#listedAt.delete(key);
-    this.#knowledge = { ...this.#knowledge, replicas: new Set(this.#listedAt.keys()) };
+    this.#topology = { ...this.#topology, replicas: new Set(this.#listedAt.keys()) };
   }
 
   /** Our own master says that it follows another now: that one may be its successor. True when this is news. */
   follows(node: Address, announced: Address): boolean {
-    const { current, replicas } = this.#knowledge;
+    const { current, replicas } = this.#topology;
     if (!current || announced.port === 0 || addressKey(node) !== addressKey(current.address)) return false;
     if (replicas.has(addressKey(this.#reach(announced)))) return false;
     this.seeReplicas([announced]);
@@ -79,11 +79,11 @@ export class Generation {
 
   /** The sentinels name our master: remember the epoch of that configuration. */
   confirm(views: readonly SentinelView[]): void {
-    const { current } = this.#knowledge;
+    const { current } = this.#topology;
     const leading = leadingView(this.translated(views));
     if (!current || !leading || leading.epoch <= current.epoch) return;
     if (addressKey(leading.master) !== addressKey(current.address)) return;
-    this.#knowledge = { ...this.#knowledge, current: { ...current, epoch: leading.epoch } };
+    this.#topology = { ...this.#topology, current: { ...current, epoch: leading.epoch } };
   }
 
   /**
@@ -92,7 +92,7 @@ export class Generation {
    * was rebuilt: an epoch never falls otherwise), and all of this lasts. `views`: of those that answer.
    */
   rebase(views: readonly SentinelView[], sentinels: number, at = now()): void {
-    const { current } = this.#knowledge;
+    const { current } = this.#topology;
     const [first, ...rest] = this.translated(views);
     const rebuilt =
       first !== undefined &&
@@ -109,18 +109,18 @@ export class Generation {
       // Below theirs where they name another, so that their word is news.
       const agree = addressKey(first.master) === addressKey(current.address);
       const epoch = agree ? first.epoch : first.epoch - 1;
-      this.#knowledge = { ...this.#knowledge, current: { ...current, epoch }, deposed: new Map() };
+      this.#topology = { ...this.#topology, current: { ...current, epoch }, deposed: new Map() };
     }
   }
 
   /** A sentinel believes our master down, or is replacing it. */
   troubled(views: readonly SentinelView[]): boolean {
-    const { current } = this.#knowledge;
+    const { current } = this.#topology;
     return current !== undefined && views.some((view) => view.troubled && view.epoch >= current.epoch);
   }
 
   /** The sentinels name another master in a newer configuration. */
   contested(views: readonly SentinelView[]): boolean {
-    return namesAnother(leadingView(this.translated(views)), this.#knowledge);
+    return namesAnother(leadingView(this.translated(views)), this.#topology);
   }
 }

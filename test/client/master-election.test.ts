@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { parseRole, type Role } from '../../client/connection/link.ts';
 import {
   DEPOSED_MS,
   DOUBT_MS,
-  judge,
-  type Knowledge,
+  evaluateCandidate,
+  type KnownTopology,
   leadingView,
-  type Situation,
-} from '../../client/connection/adoption.ts';
-import { parseRole, type Role } from '../../client/connection/link.ts';
-import { parseView, type SentinelView } from '../../client/connection/sentinels.ts';
+  type OutageState,
+} from '../../client/connection/master-election.ts';
+import { parseView, type SentinelView } from '../../client/connection/sentinel-monitor.ts';
 
 const node = (port: number) => ({ host: 'n', port });
 const [old, next, third] = [node(1), node(2), node(3)];
@@ -21,12 +21,12 @@ const view = (port: number, epoch: number, troubled = false): SentinelView => ({
   fell: false,
 });
 
-const knowledge: Knowledge = {
+const topology: KnownTopology = {
   current: { address: old, epoch: 5 },
   replicas: new Set(['n:2', 'n:3']),
   deposed: new Map(),
 };
-const suspect: Situation = {
+const suspect: OutageState = {
   at: 10_000,
   kind: 'suspect',
   owedMs: 200,
@@ -37,32 +37,34 @@ const suspect: Situation = {
   refused: false,
   former: 'unheard',
 };
-const lost: Situation = { ...suspect, kind: 'lost', owedMs: 0 };
+const lost: OutageState = { ...suspect, kind: 'lost', owedMs: 0 };
 
 describe('who is taken for the master', () => {
   it('is nobody who does not say so', () => {
     const replica: Role = { kind: 'replica', of: old };
-    expect(judge(next, replica, knowledge, view(2, 6), lost)).toBe('no');
-    expect(judge(next, { kind: 'unready', reason: 'LOADING' }, knowledge, view(2, 6), lost)).toBe('no');
+    expect(evaluateCandidate(next, replica, topology, view(2, 6), lost)).toBe('no');
+    expect(evaluateCandidate(next, { kind: 'unready', reason: 'LOADING' }, topology, view(2, 6), lost)).toBe(
+      'no',
+    );
   });
 
   it('is whom the sentinels name at the start', () => {
-    const nothing: Knowledge = { current: undefined, replicas: new Set(), deposed: new Map() };
-    expect(judge(old, master, nothing, view(1, 0), lost)).toBe('sentinel');
-    expect(judge(next, master, nothing, view(1, 0), lost)).toBe('no');
-    expect(judge(next, master, nothing, undefined, lost)).toBe('no');
+    const nothing: KnownTopology = { current: undefined, replicas: new Set(), deposed: new Map() };
+    expect(evaluateCandidate(old, master, nothing, view(1, 0), lost)).toBe('sentinel');
+    expect(evaluateCandidate(next, master, nothing, view(1, 0), lost)).toBe('no');
+    expect(evaluateCandidate(next, master, nothing, undefined, lost)).toBe('no');
   });
 
   it('is a replica of our master that was promoted, before the sentinels tell', () => {
     const troubled = { ...suspect, troubled: true };
-    expect(judge(next, master, knowledge, view(1, 5), troubled)).toBe('role');
-    expect(judge(node(9), master, knowledge, view(1, 5), troubled)).toBe('no');
-    expect(judge(next, master, knowledge, view(2, 6), suspect)).toBe('role');
+    expect(evaluateCandidate(next, master, topology, view(1, 5), troubled)).toBe('role');
+    expect(evaluateCandidate(node(9), master, topology, view(1, 5), troubled)).toBe('no');
+    expect(evaluateCandidate(next, master, topology, view(2, 6), suspect)).toBe('role');
   });
 
   it('is no stray that claims it while our master is silent for a moment, or only its connection is lost', () => {
-    const claim = (situation: Partial<Situation>): string =>
-      judge(next, master, knowledge, view(1, 5), { ...suspect, ...situation });
+    const claim = (outage: Partial<OutageState>): string =>
+      evaluateCandidate(next, master, topology, view(1, 5), { ...suspect, ...outage });
     expect(claim({})).toBe('no');
     expect(claim({ silentMs: DOUBT_MS + 1 })).toBe('role');
     expect(claim({ former: 'replica' })).toBe('role');
@@ -76,37 +78,43 @@ describe('who is taken for the master', () => {
   });
 
   it('is not a promoted replica when the sentinels already name a third', () => {
-    expect(judge(next, master, knowledge, view(3, 6), lost)).toBe('no');
-    expect(judge(third, master, knowledge, view(3, 6), lost)).toBe('role');
+    expect(evaluateCandidate(next, master, topology, view(3, 6), lost)).toBe('no');
+    expect(evaluateCandidate(third, master, topology, view(3, 6), lost)).toBe('role');
   });
 
   it('is the master that we had when it returns and nothing speaks against it', () => {
-    expect(judge(old, master, knowledge, view(1, 5), lost)).toBe('same');
-    expect(judge(old, master, knowledge, undefined, lost)).toBe('same');
-    expect(judge(old, master, knowledge, view(2, 6), lost)).toBe('no');
-    expect(judge(old, master, knowledge, view(1, 5), { ...lost, replicasHeard: false })).toBe('no');
+    expect(evaluateCandidate(old, master, topology, view(1, 5), lost)).toBe('same');
+    expect(evaluateCandidate(old, master, topology, undefined, lost)).toBe('same');
+    expect(evaluateCandidate(old, master, topology, view(2, 6), lost)).toBe('no');
+    expect(evaluateCandidate(old, master, topology, view(1, 5), { ...lost, replicasHeard: false })).toBe(
+      'no',
+    );
   });
 
   it('is the suspected one itself only when its connection has been silent for too long', () => {
-    expect(judge(old, master, knowledge, view(1, 5), suspect)).toBe('no');
-    expect(judge(old, master, knowledge, view(1, 5), { ...suspect, owedMs: 1000 })).toBe('same');
+    expect(evaluateCandidate(old, master, topology, view(1, 5), suspect)).toBe('no');
+    expect(evaluateCandidate(old, master, topology, view(1, 5), { ...suspect, owedMs: 1000 })).toBe('same');
   });
 
   it('is never a deposed master, unless newer sentinels or a settled time say so', () => {
-    const moved: Knowledge = {
+    const moved: KnownTopology = {
       current: { address: next, epoch: 5 },
       replicas: new Set(),
       deposed: new Map([['n:1', { epoch: 5, at: 0 }]]),
     };
-    expect(judge(old, master, moved, view(1, 5), { ...lost, at: 100 })).toBe('no');
-    expect(judge(old, master, moved, view(1, 6), { ...lost, at: 100 })).toBe('sentinel');
-    expect(judge(old, master, moved, view(1, 5), { ...lost, at: DEPOSED_MS + 1 })).toBe('sentinel');
-    expect(judge(old, master, moved, view(1, 5, true), { ...lost, at: DEPOSED_MS + 1 })).toBe('no');
-    expect(judge(old, master, moved, view(1, 5), { ...suspect, at: DEPOSED_MS + 1 })).toBe('no');
+    expect(evaluateCandidate(old, master, moved, view(1, 5), { ...lost, at: 100 })).toBe('no');
+    expect(evaluateCandidate(old, master, moved, view(1, 6), { ...lost, at: 100 })).toBe('sentinel');
+    expect(evaluateCandidate(old, master, moved, view(1, 5), { ...lost, at: DEPOSED_MS + 1 })).toBe(
+      'sentinel',
+    );
+    expect(evaluateCandidate(old, master, moved, view(1, 5, true), { ...lost, at: DEPOSED_MS + 1 })).toBe(
+      'no',
+    );
+    expect(evaluateCandidate(old, master, moved, view(1, 5), { ...suspect, at: DEPOSED_MS + 1 })).toBe('no');
   });
 
   it('is nobody of an older configuration', () => {
-    expect(judge(node(9), master, knowledge, view(9, 4), lost)).toBe('no');
+    expect(evaluateCandidate(node(9), master, topology, view(9, 4), lost)).toBe('no');
   });
 });
 

@@ -21,17 +21,17 @@ interface Reader {
 export type SendRead = (
   command: 'GET' | 'MGET',
   args: readonly Argument[],
-  impatient: boolean,
+  failFast: boolean,
   resolve: (reply: unknown) => void,
   reject: (error: Error) => void,
 ) => void;
 
-export class Gets {
+export class GetCoalescer {
   readonly #send: SendRead;
   readonly #idle: () => boolean;
   readonly #flush = (): void => this.flush();
   #readers: Reader[] = [];
-  #impatient = false;
+  #failFast = false;
 
   /** `idle`: no answer is owed. */
   constructor(send: SendRead, idle: () => boolean) {
@@ -39,17 +39,17 @@ export class Gets {
     this.#idle = idle;
   }
 
-  get(key: string, impatient: boolean): Promise<Buffer | null> {
+  get(key: string, failFast: boolean): Promise<Buffer | null> {
     return new Promise((resolve, reject) => {
       const reader = { key, resolve, reject };
       // Nobody else is waiting: one caller alone is not held up by the gathering.
       if (this.#readers.length === 0 && this.#idle()) {
-        this.#one(reader, impatient);
+        this.#one(reader, failFast);
         return;
       }
-      if (this.#readers.length > 0 && impatient !== this.#impatient) this.flush();
+      if (this.#readers.length > 0 && failFast !== this.#failFast) this.flush();
       if (this.#readers.length === 0) process.nextTick(this.#flush);
-      this.#impatient = impatient;
+      this.#failFast = failFast;
       this.#readers.push(reader);
     });
   }
@@ -60,29 +60,29 @@ export class Gets {
     this.#readers = [];
     const [first, second] = readers;
     if (first && !second) {
-      this.#one(first, this.#impatient);
+      this.#one(first, this.#failFast);
       return;
     }
     for (let i = 0; i < readers.length; i += KEYS_MAX)
-      this.#many(readers.length <= KEYS_MAX ? readers : readers.slice(i, i + KEYS_MAX), this.#impatient);
+      this.#many(readers.length <= KEYS_MAX ? readers : readers.slice(i, i + KEYS_MAX), this.#failFast);
   }
 
-  #one({ key, resolve, reject }: Reader, impatient: boolean): void {
-    this.#send('GET', [key], impatient, resolve as (reply: unknown) => void, (error) => {
+  #one({ key, resolve, reject }: Reader, failFast: boolean): void {
+    this.#send('GET', [key], failFast, resolve as (reply: unknown) => void, (error) => {
       if (error instanceof CommandError && error.code === 'WRONGTYPE') resolve(null);
       else reject(error);
     });
   }
 
-  #many(readers: readonly Reader[], impatient: boolean): void {
+  #many(readers: readonly Reader[], failFast: boolean): void {
     const keys = readers.map(({ key }) => key);
     const resolve = (reply: unknown): void => {
       const values = reply as readonly (Buffer | null)[];
       for (let i = 0; i < readers.length; i++) (readers[i] as Reader).resolve(values[i] ?? null);
     };
-    this.#send('MGET', keys, impatient, resolve, (error) => {
+    this.#send('MGET', keys, failFast, resolve, (error) => {
       if (!(error instanceof CommandError)) for (const { reject } of readers) reject(error);
-      else for (const reader of readers) this.#one(reader, impatient);
+      else for (const reader of readers) this.#one(reader, failFast);
     });
   }
 }

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { Patience } from '../../../client/compute/patience.ts';
+import { DeadlineTimer } from '../../../client/compute/deadline-timer.ts';
 import { redisCache } from '../../../client/index.ts';
 import { RedisProcess } from '../../support/redis.ts';
 
-describe('patience', () => {
+describe('deadlines', () => {
   it('gives the work its time, then answers instead and hands over what comes late', async () => {
-    const patience = new Patience();
+    const deadlines = new DeadlineTimer();
     expect(
-      await patience.limit(
+      await deadlines.limit(
         Promise.resolve('in time'),
         1_000,
         () => 'instead',
@@ -15,7 +15,7 @@ describe('patience', () => {
       ),
     ).toBe('in time');
     await expect(
-      patience.limit(
+      deadlines.limit(
         Promise.reject(new Error('refused')),
         1_000,
         () => 'instead',
@@ -28,7 +28,7 @@ describe('patience', () => {
     });
     let late: string | undefined;
     const handedOver = new Promise<void>((resolve) => {
-      const limited = patience.limit(
+      const limited = deadlines.limit(
         work,
         10,
         () => 'instead',
@@ -44,9 +44,9 @@ describe('patience', () => {
   });
 
   it('counts from the last progress of the work', async () => {
-    const patience = new Patience();
+    const deadlines = new DeadlineTimer();
     let [steps, asked] = [0, 0];
-    const answer = await patience.limit(
+    const answer = await deadlines.limit(
       new Promise(() => {}),
       1,
       () => steps,
@@ -59,7 +59,7 @@ describe('patience', () => {
       },
     );
     expect([answer, asked]).toEqual([3, 5]);
-    patience.stop();
+    deadlines.stop();
   });
 
   it('ends with the hang of a Redis: every getOrCompute is answered by its loader meanwhile', async () => {

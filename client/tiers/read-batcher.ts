@@ -1,5 +1,5 @@
-/** Questions that nobody waits for: those of one turn of the event loop go out together, after what the turn had to answer. */
-export class Questions {
+/** Reads that no caller waits for: those of one turn of the event loop go out together, after what the turn had to answer. */
+export class ReadBatcher {
   readonly #ask: (key: string) => Promise<Buffer | null>;
   #waiting: (() => void)[] = [];
 
@@ -7,7 +7,7 @@ export class Questions {
     this.#ask = ask;
   }
 
-  put(key: string): Promise<Buffer | null> {
+  read(key: string): Promise<Buffer | null> {
     return new Promise((resolve, reject) => {
       const first = this.#waiting.length === 0;
       this.#waiting.push(() => this.#ask(key).then(resolve, reject));

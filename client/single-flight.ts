@@ -7,7 +7,7 @@ export interface Flight<T = unknown> {
   /** Number of the last invalidation before it began. */
   readonly since: number;
   /** The key was set or deleted since the load began: its result is returned but not stored. */
-  overtaken: boolean;
+  invalidated: boolean;
   /** The tags that its result will carry; asked for when one is invalidated. */
   tags?: () => readonly string[];
 }
@@ -15,9 +15,9 @@ export interface Flight<T = unknown> {
 /** Invalidations that are remembered, the latest of each tag: a loader may name one of these tags yet. */
 const INVALIDATIONS_MAX = 10_000;
 
-export class Flights {
+export class SingleFlight {
   readonly #flights = new Map<string, Flight>();
-  readonly #alongside = new Map<string, Flight>();
+  readonly #background = new Map<string, Flight>();
   /** Number of the last invalidation of a tag, oldest first. */
   readonly #invalidations = new Map<string, number>();
   #last = 0;
@@ -29,26 +29,26 @@ export class Flights {
   }
 
   /** As `join`, without being in the way of those who join. */
-  alongside<T>(key: string, load: (flight: Flight<T>) => Promise<T>): Promise<T> {
-    return share(this.#alongside, key, this.#last, load);
+  background<T>(key: string, load: (flight: Flight<T>) => Promise<T>): Promise<T> {
+    return share(this.#background, key, this.#last, load);
   }
 
-  isAlongside(key: string): boolean {
-    return this.#alongside.has(key);
+  isInBackground(key: string): boolean {
+    return this.#background.has(key);
   }
 
   /** Later callers load anew, and the running load stores nothing. */
-  overtake(key: string): void {
-    overtakeIn(this.#flights, key);
-    overtakeIn(this.#alongside, key);
+  invalidate(key: string): void {
+    invalidateIn(this.#flights, key);
+    invalidateIn(this.#background, key);
   }
 
-  overtakeWhere(matches: (key: string) => boolean): void {
-    for (const [key] of this.#all()) if (matches(key)) this.overtake(key);
+  invalidateWhere(matches: (key: string) => boolean): void {
+    for (const [key] of this.#all()) if (matches(key)) this.invalidate(key);
   }
 
-  /** As `overtake` for all keys that carry one of the tags: what is loading was begun before their invalidation. */
-  overtakeTagged(tags: readonly string[]): void {
+  /** As `invalidate` for all keys that carry one of the tags: what is loading was begun before their invalidation. */
+  invalidateTagged(tags: readonly string[]): void {
     const flights = this.#all();
     this.#last += 1;
     // Flights that begin later are not concerned.
@@ -56,7 +56,7 @@ export class Flights {
     const invalidated = new Set(tags);
     for (const tag of invalidated) this.#remember(tag);
     for (const [key, { tags: carried }] of flights)
-      if (carried?.().some((tag) => invalidated.has(tag))) this.overtake(key);
+      if (carried?.().some((tag) => invalidated.has(tag))) this.invalidate(key);
   }
 
   /** Whether this process has invalidated one of the tags since the flight began. */
@@ -76,12 +76,12 @@ export class Flights {
     }
   }
 
-  overtakeAll(): void {
-    for (const [key] of this.#all()) this.overtake(key);
+  invalidateAll(): void {
+    for (const [key] of this.#all()) this.invalidate(key);
   }
 
   #all(): readonly (readonly [string, Flight])[] {
-    return [...this.#flights, ...this.#alongside];
+    return [...this.#flights, ...this.#background];
   }
 }
 
@@ -93,7 +93,7 @@ function share<T>(
 ): Promise<T> {
   const running = flights.get(key) as Flight<T> | undefined;
   if (running) return running.result;
-  const flight = { overtaken: false, since } as { since: number; result: Promise<T>; overtaken: boolean };
+  const flight = { invalidated: false, since } as { since: number; result: Promise<T>; invalidated: boolean };
   const end = (): void => {
     if (flights.get(key) === flight) flights.delete(key);
   };
@@ -103,9 +103,9 @@ function share<T>(
   return flight.result;
 }
 
-function overtakeIn(flights: Map<string, Flight>, key: string): void {
+function invalidateIn(flights: Map<string, Flight>, key: string): void {
   const flight = flights.get(key);
   if (!flight) return;
-  flight.overtaken = true;
+  flight.invalidated = true;
   flights.delete(key);
 }

@@ -7,7 +7,7 @@ import type { ConnectionState } from '../../types.ts';
  *
  * @param shards the state of each, and for how long it has lasted, in ms
  */
-export function othersServe(
+export function otherShardsServing(
   shards: readonly { readonly state: Pick<ConnectionState, 'kind'>; readonly stateForMs: number }[],
   settledMs: number,
 ): boolean {

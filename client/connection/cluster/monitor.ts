@@ -5,9 +5,9 @@
 import { addressKey } from '../../address.ts';
 import type { ResolvedConnection } from '../../options.ts';
 import type { Address } from '../../types.ts';
-import type { Dial } from '../dial.ts';
+import type { ConnectionFactory } from '../connection-factory.ts';
+import { NodePoller } from '../node-poller.ts';
 import { now } from '../timing.ts';
-import { Watch } from '../watch.ts';
 import { type ClusterView, parseNodes } from './nodes.ts';
 
 /** More would tell nothing new: a majority of the masters is not needed, since epochs decide. */
@@ -19,7 +19,7 @@ const ASK_MS = 20;
 
 interface Asked {
   readonly address: Address;
-  readonly watch: Watch<string>;
+  readonly poller: NodePoller<string>;
   heard: boolean;
   failed: boolean;
   view: ClusterView | undefined;
@@ -29,9 +29,9 @@ interface Asked {
   text: string;
 }
 
-export class ClusterBoard {
+export class ClusterMonitor {
   readonly #options: ResolvedConnection;
-  readonly #dial: Dial;
+  readonly #factory: ConnectionFactory;
   readonly #changed: () => void;
   readonly #asked = new Map<string, Asked>();
   /** Shards that want to know soon. */
@@ -39,9 +39,9 @@ export class ClusterBoard {
   #known: readonly Address[];
   #askedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(options: ResolvedConnection, dial: Dial, changed: () => void) {
+  constructor(options: ResolvedConnection, factory: ConnectionFactory, changed: () => void) {
     this.#options = options;
-    this.#dial = dial;
+    this.#factory = factory;
     this.#changed = changed;
     this.#known = options.addresses;
     this.#fill();
@@ -80,7 +80,7 @@ export class ClusterBoard {
   alert(who: unknown, on: boolean): void {
     if (on) this.#alarmed.add(who);
     else this.#alarmed.delete(who);
-    for (const { watch } of this.#asked.values()) watch.alert(this.#alarmed.size > 0);
+    for (const { poller } of this.#asked.values()) poller.alert(this.#alarmed.size > 0);
   }
 
   /** Now, but not for each of a thousand redirections. */
@@ -88,11 +88,11 @@ export class ClusterBoard {
     const at = now();
     if (at - this.#askedAt < ASK_MS) return;
     this.#askedAt = at;
-    for (const { watch } of this.#asked.values()) watch.ask();
+    for (const { poller } of this.#asked.values()) poller.ask();
   }
 
   close(): void {
-    for (const { watch } of this.#asked.values()) watch.close();
+    for (const { poller } of this.#asked.values()) poller.close();
     this.#asked.clear();
   }
 
@@ -107,10 +107,10 @@ export class ClusterBoard {
   }
 
   #drop(): boolean {
-    for (const [key, { failed, watch }] of this.#asked) {
+    for (const [key, { failed, poller }] of this.#asked) {
       if (!failed) continue;
       this.#asked.delete(key);
-      watch.close();
+      poller.close();
       return true;
     }
     return false;
@@ -124,14 +124,14 @@ export class ClusterBoard {
       view: undefined,
       failure: undefined,
       text: '',
-      watch: new Watch<string>({
-        open: (timeoutMs) => this.#dial.node(address, timeoutMs),
+      poller: new NodePoller<string>({
+        open: (timeoutMs) => this.#factory.node(address, timeoutMs),
         ask: async (link) => String(await link.send('CLUSTER', ['NODES'])),
         report: (text, failure) => this.#report(asked, text, failure),
-        patienceMaxMs: this.#options.connectTimeoutMs,
+        maxTimeoutMs: this.#options.connectTimeoutMs,
       }),
     };
-    asked.watch.alert(this.#alarmed.size > 0);
+    asked.poller.alert(this.#alarmed.size > 0);
     return asked;
   }
 

@@ -5,8 +5,8 @@
 import { addressKey } from '../address.ts';
 import type { Address } from '../types.ts';
 import type { Link } from './link.ts';
+import { NodePoller } from './node-poller.ts';
 import { now, within } from './timing.ts';
-import { Watch } from './watch.ts';
 
 /** What a sentinel said that does not answer any more counts for so long while others answer. */
 const STALE_MS = 10_000;
@@ -39,7 +39,7 @@ export interface SentinelStatus {
 }
 
 /** What is known of who is master, by those who decide it: sentinels, or the nodes of a cluster. */
-export interface Board {
+export interface TopologyMonitor {
   /** How many there are to ask. */
   readonly count: number;
   /** The last view of each that answers; where none does, of each that ever has. */
@@ -67,8 +67,8 @@ async function listen(link: Link, wake: () => void, timeoutMs: number): Promise<
   }
 }
 
-export class SentinelBoard implements Board {
-  readonly #watches: readonly Watch<SentinelView>[];
+export class SentinelMonitor implements TopologyMonitor {
+  readonly #pollers: readonly NodePoller<SentinelView>[];
   readonly #views: (SentinelView | undefined)[];
   readonly #heard: boolean[];
   /** Whether the last question to it was answered. */
@@ -82,7 +82,7 @@ export class SentinelBoard implements Board {
     readonly open: (address: Address, timeoutMs: number) => Promise<Link>;
     readonly service: string;
     /** The longest that a connect or an answer may take. */
-    readonly patienceMaxMs: number;
+    readonly maxTimeoutMs: number;
     readonly changed: () => void;
   }) {
     const { addresses } = options;
@@ -98,14 +98,14 @@ export class SentinelBoard implements Board {
       if (view) this.#see(index, view);
       options.changed();
     };
-    this.#watches = addresses.map(
+    this.#pollers = addresses.map(
       (address, index) =>
-        new Watch({
+        new NodePoller({
           open: (timeoutMs) => options.open(address, timeoutMs),
           prepare: listen,
           ask: async (link) => parseView(await link.send('SENTINEL', ['MASTER', options.service])),
           report: (view, failure) => report(index, view, failure),
-          patienceMaxMs: options.patienceMaxMs,
+          maxTimeoutMs: options.maxTimeoutMs,
         }),
     );
   }
@@ -156,11 +156,11 @@ export class SentinelBoard implements Board {
   }
 
   alert(on: boolean): void {
-    for (const watch of this.#watches) watch.alert(on);
+    for (const poller of this.#pollers) poller.alert(on);
   }
 
   close(): void {
-    for (const watch of this.#watches) watch.close();
+    for (const poller of this.#pollers) poller.close();
   }
 }
 

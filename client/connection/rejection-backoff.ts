@@ -6,7 +6,7 @@ import { delay, now } from './timing.ts';
 /** How long a node that refused a command is left alone. */
 const REFUSED_MS = 100;
 
-export class Refusal {
+export class RejectionBackoff {
   #last: { readonly key: string; readonly at: number } | undefined;
 
   note(address: Address): void {

@@ -11,7 +11,7 @@ const CALM_MS = 1000;
 const ALERT_MS = 50;
 const RECONNECT_MS = 1000;
 
-export interface WatchOptions<V> {
+export interface NodePollerOptions<V> {
   readonly open: (timeoutMs: number) => Promise<Link>;
   /** Once for each connection; may call `wake` later to have the question asked at once. */
   readonly prepare?: (link: Link, wake: () => void, timeoutMs: number) => Promise<void>;
@@ -19,18 +19,18 @@ export interface WatchOptions<V> {
   /** undefined: no answer, for the reason that is given. */
   readonly report: (view: V | undefined, failure?: string) => void;
   /** The longest that a connect or an answer may take. */
-  readonly patienceMaxMs: number;
+  readonly maxTimeoutMs: number;
 }
 
-export class Watch<V> {
-  readonly #options: WatchOptions<V>;
+export class NodePoller<V> {
+  readonly #options: NodePollerOptions<V>;
   readonly #ended = new AbortController();
   #wake = new AbortController();
   #alert = false;
   /** Grows with each failure, so that one that is only far away is reached in the end. */
   #timeoutMs = FIRST_TIMEOUT_MS;
 
-  constructor(options: WatchOptions<V>) {
+  constructor(options: NodePollerOptions<V>) {
     this.#options = options;
     void this.#run();
   }
@@ -65,7 +65,7 @@ export class Watch<V> {
   }
 
   async #run(): Promise<void> {
-    const { open, prepare, report, patienceMaxMs } = this.#options;
+    const { open, prepare, report, maxTimeoutMs } = this.#options;
     while (!this.#ended.signal.aborted) {
       let link: Link | undefined;
       try {
@@ -79,7 +79,7 @@ export class Watch<V> {
         }
       } catch (error) {
         report(undefined, error instanceof Error ? error.message : String(error));
-        this.#timeoutMs = Math.min(this.#timeoutMs * 2, patienceMaxMs);
+        this.#timeoutMs = Math.min(this.#timeoutMs * 2, maxTimeoutMs);
       }
       link?.destroy('it is asked anew');
       // The first attempts of an outage are quick; a node that stays away costs one attempt a second.

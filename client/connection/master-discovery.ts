@@ -6,26 +6,32 @@
 
 import { addressKey, parseKey } from '../address.ts';
 import type { Address } from '../types.ts';
-import { judge, type Knowledge, leadingView, type Situation, type Verdict } from './adoption.ts';
 import type { Link, Role } from './link.ts';
-import { type Patience, Probe } from './probe.ts';
-import type { SentinelView } from './sentinels.ts';
+import {
+  type Decision,
+  evaluateCandidate,
+  type KnownTopology,
+  leadingView,
+  type OutageState,
+} from './master-election.ts';
+import { Probe, type TimeoutRange } from './probe.ts';
+import type { SentinelView } from './sentinel-monitor.ts';
 
 export interface Found {
   readonly link: Link;
   readonly role: Role;
-  readonly learnedFrom: Exclude<Verdict, 'no'>;
+  readonly learnedFrom: Exclude<Decision, 'no'>;
 }
 
-export interface SearchContext {
-  readonly knowledge: () => Knowledge;
+export interface MasterDiscoveryContext {
+  readonly topology: () => KnownTopology;
   readonly views: () => readonly SentinelView[];
   /** Enough of the sentinels were heard for a first decision. */
   readonly decided: () => boolean;
   /** `since`: when the outage or the suspicion began. */
-  readonly situation: () => Omit<Situation, 'replicasHeard' | 'former'> & { readonly since: number };
+  readonly outage: () => Omit<OutageState, 'replicasHeard' | 'former'> & { readonly since: number };
   readonly open: (address: Address, timeoutMs: number) => Promise<Link>;
-  readonly patience: () => Patience;
+  readonly timeoutRange: () => TimeoutRange;
   /** Standalone: the only address there is; it is taken whatever its role. */
   readonly only: Address | undefined;
   readonly found: (found: Found) => void;
@@ -33,12 +39,12 @@ export interface SearchContext {
   readonly heard: (address: Address, role: Role | undefined) => void;
 }
 
-export class Search {
-  readonly #context: SearchContext;
+export class MasterDiscovery {
+  readonly #context: MasterDiscoveryContext;
   readonly #probes = new Map<string, Probe>();
   #stopped = false;
 
-  constructor(context: SearchContext) {
+  constructor(context: MasterDiscoveryContext) {
     this.#context = context;
     this.refresh();
   }
@@ -46,8 +52,8 @@ export class Search {
   /** Probes what is known by now: the sentinels' masters, the replicas, the master that we had. */
   refresh(): void {
     if (this.#stopped) return;
-    const { knowledge, views, only } = this.#context;
-    const { current, replicas } = knowledge();
+    const { topology, views, only } = this.#context;
+    const { current, replicas } = topology();
     const addresses = only
       ? [only]
       : [
@@ -61,8 +67,8 @@ export class Search {
       const probe = new Probe(
         address,
         (timeoutMs) => this.#context.open(address, timeoutMs),
-        this.#context.patience(),
-        (heard, role) => this.#judge(heard, role),
+        this.#context.timeoutRange(),
+        (heard, role) => this.#evaluate(heard, role),
       );
       this.#probes.set(key, probe);
     }
@@ -71,14 +77,14 @@ export class Search {
   /** Every known replica has answered or failed, in a question that was put after `since`. */
   replicasHeard(since: number): boolean {
     if (this.#context.only) return true;
-    return [...this.#context.knowledge().replicas].every(
+    return [...this.#context.topology().replicas].every(
       (key) => (this.#probes.get(key)?.heardAt ?? -1) >= since,
     );
   }
 
   /** What the master that we had says since then. */
-  #former(since: number): Situation['former'] {
-    const { current } = this.#context.knowledge();
+  #former(since: number): OutageState['former'] {
+    const { current } = this.#context.topology();
     const probe = current && this.#probes.get(addressKey(current.address));
     if (!probe || (probe.heardAt ?? -1) < since) return 'unheard';
     return probe.role?.kind ?? 'silent';
@@ -100,27 +106,27 @@ export class Search {
     this.#probes.clear();
   }
 
-  #judge(probe: Probe, role: Role | undefined): void {
+  #evaluate(probe: Probe, role: Role | undefined): void {
     if (this.#stopped) return;
-    const verdict = role ? this.#verdict(probe.address, role) : 'no';
-    const link = verdict === 'no' ? undefined : probe.take();
-    if (verdict !== 'no' && link && role) {
+    const decision = role ? this.#decision(probe.address, role) : 'no';
+    const link = decision === 'no' ? undefined : probe.take();
+    if (decision !== 'no' && link && role) {
       this.stop();
-      this.#context.found({ link, role, learnedFrom: verdict });
+      this.#context.found({ link, role, learnedFrom: decision });
     } else this.#context.heard(probe.address, role);
   }
 
-  #verdict(address: Address, role: Role): Verdict {
-    const situation = this.#context.situation();
+  #decision(address: Address, role: Role): Decision {
+    const outage = this.#context.outage();
     if (this.#context.only) {
-      const wanted = situation.kind === 'lost' || situation.owedMs >= situation.replaceAfterMs;
+      const wanted = outage.kind === 'lost' || outage.owedMs >= outage.replaceAfterMs;
       return role.kind !== 'unready' && wanted ? 'same' : 'no';
     }
-    if (!this.#context.knowledge().current && !this.#context.decided()) return 'no';
-    return judge(address, role, this.#context.knowledge(), leadingView(this.#context.views()), {
-      ...situation,
-      replicasHeard: this.replicasHeard(situation.since),
-      former: this.#former(situation.since),
+    if (!this.#context.topology().current && !this.#context.decided()) return 'no';
+    return evaluateCandidate(address, role, this.#context.topology(), leadingView(this.#context.views()), {
+      ...outage,
+      replicasHeard: this.replicasHeard(outage.since),
+      former: this.#former(outage.since),
     });
   }
 }

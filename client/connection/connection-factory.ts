@@ -3,12 +3,12 @@ import type { ResolvedConnection } from '../options.ts';
 import type { Address } from '../types.ts';
 import { Access } from './access.ts';
 import { Link, type LinkOptions } from './link.ts';
-import type { Patience } from './probe.ts';
+import type { TimeoutRange } from './probe.ts';
 import { isReply } from './reply-error.ts';
-import { SentinelBoard } from './sentinels.ts';
+import { SentinelMonitor } from './sentinel-monitor.ts';
 import { now } from './timing.ts';
 
-export class Dial {
+export class ConnectionFactory {
   readonly #options: ResolvedConnection;
   readonly #nodes: Access;
   readonly #sentinels: Access;
@@ -28,7 +28,7 @@ export class Dial {
   }
 
   /** A connect takes two round trips or more, an answer one. */
-  get patience(): Patience {
+  get timeoutRange(): TimeoutRange {
     const minMs = Number.isFinite(this.#quickestMs) ? this.#quickestMs * 2 : 0;
     return { minMs, maxMs: this.#options.connectTimeoutMs };
   }
@@ -42,12 +42,12 @@ export class Dial {
     return this.#node(address, { timeoutMs: this.#options.connectTimeoutMs, protocol: 2, isNamed });
   }
 
-  board(changed: () => void): SentinelBoard {
+  monitor(changed: () => void): SentinelMonitor {
     const { addresses, serviceName, connectTimeoutMs } = this.#options;
-    return new SentinelBoard({
+    return new SentinelMonitor({
       addresses,
       service: serviceName,
-      patienceMaxMs: connectTimeoutMs,
+      maxTimeoutMs: connectTimeoutMs,
       open: (address, timeoutMs) => this.#open(this.#sentinels, address, { timeoutMs, db: 0 }),
       changed,
     });

@@ -3,10 +3,10 @@ import type { CacheConnection } from './connection/index.ts';
 import type { Codec, TagStamp } from './envelope.ts';
 import type { Emitter } from './events.ts';
 import type { Fallback } from './fallback.ts';
-import type { Flights } from './flights.ts';
 import type { ResolvedCache } from './options.ts';
 import type { Refusals } from './refusals.ts';
 import type { Remote } from './remote.ts';
+import type { SingleFlight } from './single-flight.ts';
 import type { Statistics } from './statistics.ts';
 import type { LocalTier } from './tiers/local.ts';
 import type { CacheEvent } from './types.ts';
@@ -29,12 +29,12 @@ export interface Tags {
   changed(keys: readonly string[]): Promise<unknown> | undefined;
 }
 
-export interface Parts {
+export interface CacheContext {
   readonly options: ResolvedCache;
   readonly events: Emitter<CacheEvent>;
   readonly statistics: Statistics;
   readonly refusals: Refusals;
-  readonly flights: Flights;
+  readonly singleFlight: SingleFlight;
   readonly fallback: Fallback;
   /** undefined: a memory cache. */
   readonly remote: Remote | undefined;

@@ -22,7 +22,7 @@ interface Waiting {
   readonly giveUp: () => void;
 }
 
-export class Patience {
+export class DeadlineTimer {
   readonly #waiting = new Set<Waiting>();
   #timer: NodeJS.Timeout | undefined;
   /** What the ticks have counted. */

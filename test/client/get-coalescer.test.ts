@@ -1,4 +1,4 @@
-/** Gets that are sent together, and commands that go past ioredis's own class: the answers are those of one by one. */
+/** GETs that are sent together, and commands that go past ioredis's own class: the answers are those of one by one. */
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type CacheConnection, openConnection } from '../../client/connection/index.ts';

@@ -1,5 +1,5 @@
 /**
- * Who may be taken for the master. Pure: what is known and what a node says, in; a verdict, out.
+ * Who may be taken for the master. Pure: what is known and what a node says, in; a decision, out.
  *
  * A node that says ROLE=master is not thereby the master: one that was deposed says so too, until it is told. It is
  * taken when the sentinels' newest configuration names it, or when it was a replica of the master we know and has been
@@ -10,13 +10,13 @@
 import { addressKey } from '../address.ts';
 import type { Address } from '../types.ts';
 import type { Role } from './link.ts';
-import type { SentinelView } from './sentinels.ts';
+import type { SentinelView } from './sentinel-monitor.ts';
 
 /** How long after its deposition a former master is refused although the sentinels name it in the old configuration. */
 export const DEPOSED_MS = 5000;
 
-export interface Knowledge {
-  /** The master of this generation; undefined before the first. */
+export interface KnownTopology {
+  /** The master that was adopted last; undefined before the first. */
   readonly current: { readonly address: Address; readonly epoch: number } | undefined;
   /** Seen as replicas of `current`. */
   readonly replicas: ReadonlySet<string>;
@@ -24,7 +24,7 @@ export interface Knowledge {
   readonly deposed: ReadonlyMap<string, { readonly epoch: number; readonly at: number }>;
 }
 
-export interface Situation {
+export interface OutageState {
   readonly at: number;
   /** `lost`: there is no connection. `suspect`: there is one, and it owes an answer for `owedMs`. */
   readonly kind: 'lost' | 'suspect';
@@ -46,7 +46,7 @@ export interface Situation {
 /** A silence longer than this may have been a failover: no sentinel promotes a replica sooner. */
 export const DOUBT_MS = 400;
 
-export type Verdict = 'sentinel' | 'role' | 'same' | 'no';
+export type Decision = 'sentinel' | 'role' | 'same' | 'no';
 
 /** The newest configuration; among equals the one with most voices. */
 export function leadingView(views: readonly SentinelView[]): SentinelView | undefined {
@@ -64,46 +64,46 @@ export function sameView(a: SentinelView, b: SentinelView): boolean {
 }
 
 /** The sentinels name another master in a configuration that is not older than ours. */
-export function namesAnother(leading: SentinelView | undefined, knowledge: Knowledge): boolean {
-  const { current } = knowledge;
+export function namesAnother(leading: SentinelView | undefined, topology: KnownTopology): boolean {
+  const { current } = topology;
   if (!leading || !current || addressKey(leading.master) === addressKey(current.address)) return false;
   return leading.epoch > current.epoch;
 }
 
-export function judge(
+export function evaluateCandidate(
   candidate: Address,
   role: Role,
-  knowledge: Knowledge,
+  topology: KnownTopology,
   leading: SentinelView | undefined,
-  situation: Situation,
-): Verdict {
+  outage: OutageState,
+): Decision {
   if (role.kind !== 'master') return 'no';
   const key = addressKey(candidate);
-  const { current } = knowledge;
+  const { current } = topology;
   const named = leading !== undefined && addressKey(leading.master) === key;
   if (current && addressKey(current.address) === key) {
-    if (namesAnother(leading, knowledge) || !situation.replicasHeard) return 'no';
-    return situation.kind === 'lost' || situation.owedMs >= situation.replaceAfterMs ? 'same' : 'no';
+    if (namesAnother(leading, topology) || !outage.replicasHeard) return 'no';
+    return outage.kind === 'lost' || outage.owedMs >= outage.replaceAfterMs ? 'same' : 'no';
   }
-  if (current && knowledge.replicas.has(key) && !namesThird(leading, knowledge, key)) {
+  if (current && topology.replicas.has(key) && !namesThird(leading, topology, key)) {
     if (named && leading.epoch > current.epoch) return 'role';
-    return isChanging(situation) ? 'role' : 'no';
+    return isChanging(outage) ? 'role' : 'no';
   }
   if (!named) return 'no';
-  const deposed = knowledge.deposed.get(key);
+  const deposed = topology.deposed.get(key);
   if (deposed && leading.epoch <= deposed.epoch) {
-    const settled = situation.kind === 'lost' && !leading.troubled && situation.at - deposed.at > DEPOSED_MS;
+    const settled = outage.kind === 'lost' && !leading.troubled && outage.at - deposed.at > DEPOSED_MS;
     return settled ? 'sentinel' : 'no';
   }
   return current && leading.epoch < current.epoch ? 'no' : 'sentinel';
 }
 
 /** Something else than its own word speaks for a successor of the master that we know. */
-function isChanging({ kind, former, troubled, refused, silentMs }: Situation): boolean {
+function isChanging({ kind, former, troubled, refused, silentMs }: OutageState): boolean {
   if (troubled || refused || former === 'replica') return true;
   return kind === 'suspect' ? silentMs > DOUBT_MS : former === 'silent' || former === 'unready';
 }
 
-function namesThird(leading: SentinelView | undefined, knowledge: Knowledge, key: string): boolean {
-  return namesAnother(leading, knowledge) && leading !== undefined && addressKey(leading.master) !== key;
+function namesThird(leading: SentinelView | undefined, topology: KnownTopology, key: string): boolean {
+  return namesAnother(leading, topology) && leading !== undefined && addressKey(leading.master) !== key;
 }

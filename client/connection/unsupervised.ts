@@ -16,13 +16,13 @@ import type {
 } from '../types.ts';
 import type { CallOptions } from './commands.ts';
 import { isRead } from './commands.ts';
-import type { Dial } from './dial.ts';
+import type { ConnectionFactory } from './connection-factory.ts';
 import { type Argument, type Link, tlsOf } from './link.ts';
 import { followWhole, type PartListener } from './part.ts';
 import { isReply } from './reply-error.ts';
 import { now } from './timing.ts';
 
-function stockOptions(options: ResolvedConnection) {
+function unsupervisedOptions(options: ResolvedConnection) {
   const { addresses, username, password, sentinelUsername, sentinelPassword, tls, db, connectTimeoutMs } =
     options;
   const [first] = addresses as readonly [Address];
@@ -49,18 +49,18 @@ function fixed<K extends string>(credentials: Record<K, Credential | undefined>)
   return Object.fromEntries(given) as Partial<Record<K, string>>;
 }
 
-export class StockConnection implements SupervisedConnection {
+export class UnsupervisedConnection implements SupervisedConnection {
   readonly #redis: Redis;
   readonly #events: Emitter<ConnectionEvent>;
-  readonly #dial: Dial;
+  readonly #factory: ConnectionFactory;
   readonly #pending = new Set<() => void>();
   #durable: Redis | undefined;
   #state: ConnectionState = { kind: 'connecting', since: Date.now(), attempt: 1 };
 
-  constructor(options: ResolvedConnection, events: Emitter<ConnectionEvent>, dial: Dial) {
+  constructor(options: ResolvedConnection, events: Emitter<ConnectionEvent>, factory: ConnectionFactory) {
     this.#events = events;
-    this.#dial = dial;
-    this.#redis = new Redis(stockOptions(options));
+    this.#factory = factory;
+    this.#redis = new Redis(unsupervisedOptions(options));
     this.#redis.on('error', () => {});
     let lostAt = now();
     let master: Address = { host: '', port: 0 };
@@ -151,7 +151,7 @@ export class StockConnection implements SupervisedConnection {
 
   async subscriber(): Promise<Link> {
     if (this.#state.kind !== 'ready') throw new NotSentError('no connection');
-    return this.#dial.subscriber(this.#state.master, false);
+    return this.#factory.subscriber(this.#state.master, false);
   }
 
   on(listener: (event: ConnectionEvent) => void): () => void {
