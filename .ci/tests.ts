@@ -4,7 +4,7 @@
  * skipped if there is no engine or Terraform has no plugin; other tests if npm cannot be reached or a server version cannot be
  * installed. Each skipped test has its reason in its title.
  *
- *   tests.ts <results> <suffix>              print the counts
+ *   tests.ts <results> <suffix>              print the counts; suffix: .test.ts, .engine.ts or .gates.ts
  *   tests.ts <results> <suffix> --skipped    print the skipped tests with their reasons
  */
 import { readdirSync, readFileSync } from 'node:fs';

@@ -1,0 +1,27 @@
+/** Checks of a run with a planted fault, and the row of the results table that it gives. */
+import { expect } from 'vitest';
+import type { Criterion, CriterionState } from '../../harness/gates/gate.ts';
+import type { Report } from '../../harness/reports/report.ts';
+
+export interface Expected {
+  readonly criterion: string;
+  readonly state: CriterionState;
+  readonly remedy: readonly string[];
+}
+
+/** The fault turned the verdict, by its criterion, and the remedy names the cause. */
+export function expectCaught({ verdict }: Report, { criterion, state, remedy }: Expected): Criterion {
+  const found = verdict.criteria.find(({ id }) => id === criterion);
+  if (found === undefined) throw new Error(`no criterion '${criterion}'`);
+  expect(found.state, found.because).toBe(state);
+  expect(verdict.decision).toBe(state === 'FAIL' ? 'NO_GO' : 'UNKNOWN');
+  for (const words of remedy) expect(found.remedy).toContain(words);
+  return found;
+}
+
+/** Nothing is wrong without the fault. */
+export function expectGo({ verdict }: Report): void {
+  const wrong = verdict.criteria.filter(({ state }) => !['PASS', 'OUT_OF_SCOPE'].includes(state));
+  expect(wrong.map(({ id, because }) => `${id}: ${because}`)).toEqual([]);
+  expect(verdict.decision).toBe('GO');
+}

@@ -1,0 +1,35 @@
+/**
+ * A planted fault: what is wrong, the drills that must show it, the criterion that it must turn, and the words by which that criterion's
+ * remedy names the cause. One file each in `faults/`; the file's name is the fault's id.
+ */
+import type { Environment, Heal } from '../../infra/environment.ts';
+
+interface PlantedFault {
+  /** The fault as a statement: "A replica writes nothing to disk". */
+  readonly what: string;
+  readonly drills: readonly string[];
+  readonly criterion: string;
+  /** `FAIL` makes the run a no-go, the others leave it unknown. */
+  readonly state: 'FAIL' | 'INVALID' | 'NOT_MEASURED' | 'INSUFFICIENT';
+  /** Words that the remedy must contain. */
+  readonly remedy: readonly string[];
+}
+
+/** Environments that stay up for all live faults of their group. */
+export type GroupName = 'sentinels' | 'encrypted' | 'cluster';
+
+/** A change of running servers. */
+export interface LiveFault extends PlantedFault {
+  readonly kind: 'live';
+  readonly group: GroupName;
+  plant(environment: Environment): Promise<Heal>;
+}
+
+/** Files of servers that are rendered wrongly: the environment is started for this fault alone. */
+export interface RenderedFault extends PlantedFault {
+  readonly kind: 'rendered';
+  /** Settings by path, over those of the environment `dev`. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+export type ServerFault = LiveFault | RenderedFault;

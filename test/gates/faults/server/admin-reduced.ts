@@ -1,0 +1,10 @@
+import { acl } from '../../server.ts';
+
+export const fault = acl({
+  what: 'The admin cannot read the slow log',
+  node: 'redis-2',
+  user: 'admin',
+  rules: ['-slowlog'],
+  criterion: 'configuration-drift',
+  remedy: ['redis-2: user admin may not run slowlog'],
+});

@@ -1,0 +1,9 @@
+import { sentinelOption } from '../../server.ts';
+
+export const fault = sentinelOption({
+  what: 'All replicas copy from a new master at once',
+  option: 'parallel-syncs',
+  value: '2',
+  rendered: '1',
+  criterion: 'parallel-syncs',
+});

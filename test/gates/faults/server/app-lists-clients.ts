@@ -1,0 +1,10 @@
+import { acl } from '../../server.ts';
+
+export const fault = acl({
+  what: 'The app may list the clients',
+  node: 'redis-2',
+  user: 'app',
+  rules: ['+client|list'],
+  criterion: 'configuration-drift',
+  remedy: ['redis-2: user app may also run client|list'],
+});

@@ -1,0 +1,10 @@
+import { acl } from '../../server.ts';
+
+export const fault = acl({
+  what: 'A second set of permissions lets the app debug',
+  node: 'redis-2',
+  user: 'app',
+  rules: ['(~* +debug)'],
+  criterion: 'access-commands',
+  remedy: ['redis-2: ACL SETUSER app -debug'],
+});

@@ -1,0 +1,10 @@
+import { acl } from '../../server.ts';
+
+export const fault = acl({
+  what: 'The app may run every dangerous command',
+  node: 'redis-1',
+  user: 'app',
+  rules: ['+@dangerous'],
+  criterion: 'access-commands',
+  remedy: ['redis-1: ACL SETUSER app -'],
+});

@@ -1,0 +1,10 @@
+import { acl } from '../../server.ts';
+
+export const fault = acl({
+  what: 'The app may run scripts',
+  node: 'redis-2',
+  user: 'app',
+  rules: ['+eval'],
+  criterion: 'access-commands',
+  remedy: ['redis-2: ACL SETUSER app -eval'],
+});

@@ -1,0 +1,10 @@
+import { acl } from '../../server.ts';
+
+export const fault = acl({
+  what: 'The app may delete everything',
+  node: 'redis-2',
+  user: 'app',
+  rules: ['+flushall'],
+  criterion: 'access-commands',
+  remedy: ['redis-2: ACL SETUSER app -flushall'],
+});

@@ -1,0 +1,10 @@
+import { acl } from '../../server.ts';
+
+export const fault = acl({
+  what: 'The app reaches every channel',
+  node: 'redis-2',
+  user: 'app',
+  rules: ['&*'],
+  criterion: 'configuration-drift',
+  remedy: ['redis-2: user app has the channels'],
+});

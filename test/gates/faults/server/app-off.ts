@@ -1,0 +1,10 @@
+import { acl } from '../../server.ts';
+
+export const fault = acl({
+  what: 'The app cannot log in to a replica',
+  node: 'redis-3',
+  user: 'app',
+  rules: ['off'],
+  criterion: 'access-users',
+  remedy: ['redis-3: ACL SETUSER app on'],
+});

@@ -1,0 +1,10 @@
+import { acl } from '../../server.ts';
+
+export const fault = acl({
+  what: 'The app has a second password',
+  node: 'redis-3',
+  user: 'app',
+  rules: ['>planted-password'],
+  criterion: 'configuration-drift',
+  remedy: ['redis-3: user app has other passwords'],
+});

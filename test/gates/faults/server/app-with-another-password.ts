@@ -1,0 +1,10 @@
+import { acl } from '../../server.ts';
+
+export const fault = acl({
+  what: 'The app has another password than was rendered',
+  node: 'redis-2',
+  user: 'app',
+  rules: ['resetpass', '>planted-password'],
+  criterion: 'configuration-drift',
+  remedy: ['redis-2: user app has other passwords'],
+});

@@ -1,0 +1,10 @@
+import { acl } from '../../server.ts';
+
+export const fault = acl({
+  what: 'The app needs no password',
+  node: 'redis-2',
+  user: 'app',
+  rules: ['nopass'],
+  criterion: 'access-passwords',
+  remedy: ['redis-2: ACL SETUSER app resetpass'],
+});

@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'Deletions block the server',
+  node: 'redis-2',
+  set: { 'lazyfree-lazy-user-del': 'no' },
+  rendered: 'yes',
+  criterion: 'configuration-drift',
+});

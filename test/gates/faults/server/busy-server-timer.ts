@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'The server timer runs 500 times per second',
+  node: 'redis-2',
+  set: { hz: '500' },
+  rendered: '10',
+  criterion: 'configuration-drift',
+});

@@ -1,0 +1,10 @@
+import { acl } from '../../server.ts';
+
+export const fault = acl({
+  what: 'The default user can log in',
+  node: 'redis-1',
+  user: 'default',
+  rules: ['on', '>planted-password'],
+  criterion: 'access-users',
+  remedy: ['redis-1: ACL SETUSER default off'],
+});

@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'Every expiry is published',
+  node: 'redis-2',
+  set: { 'notify-keyspace-events': 'Ex' },
+  rendered: '',
+  criterion: 'configuration-drift',
+});

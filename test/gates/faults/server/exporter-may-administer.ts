@@ -1,0 +1,10 @@
+import { acl } from '../../server.ts';
+
+export const fault = acl({
+  what: 'The exporter may administer the server',
+  node: 'redis-2',
+  user: 'exporter',
+  rules: ['+@admin'],
+  criterion: 'access-commands',
+  remedy: ['redis-2: ACL SETUSER exporter -'],
+});

@@ -1,0 +1,10 @@
+import { acl } from '../../server.ts';
+
+export const fault = acl({
+  what: 'The exporter cannot ask for figures',
+  node: 'redis-2',
+  user: 'exporter',
+  rules: ['-info'],
+  criterion: 'configuration-drift',
+  remedy: ['redis-2: user exporter may not run info'],
+});

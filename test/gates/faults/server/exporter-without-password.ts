@@ -1,0 +1,10 @@
+import { acl } from '../../server.ts';
+
+export const fault = acl({
+  what: 'The exporter needs no password',
+  node: 'redis-1',
+  user: 'exporter',
+  rules: ['nopass'],
+  criterion: 'access-passwords',
+  remedy: ['redis-1: ACL SETUSER exporter resetpass'],
+});

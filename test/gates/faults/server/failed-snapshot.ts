@@ -1,0 +1,34 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseInfo } from '../../../../harness/redis-info.ts';
+import { until } from '../../../support/redis.ts';
+import { adminOf, change } from '../../server.ts';
+
+/** A folder has the name of the snapshot, so that it cannot be put in its place. A replica that may not write on would end itself. */
+export const fault = change(
+  {
+    what: 'The last snapshot of a replica failed, and it goes on',
+    criterion: 'persistence',
+    remedy: ["redis-2: rdb_last_bgsave_status is 'err'", 'space on its disk'],
+  },
+  async (environment) => {
+    const admin = await adminOf(environment, 'redis-2');
+    const snapshot = join(dirname(environment.logs.get('redis-2') ?? ''), 'data', 'dump.rdb');
+    const saved = async (status: string) => {
+      await admin.bgsave();
+      await until(`a snapshot that ends with ${status}`, async () => {
+        const info = parseInfo(await admin.info('persistence'));
+        return info.rdb_bgsave_in_progress === '0' && info.rdb_last_bgsave_status === status;
+      });
+    };
+    await admin.config('SET', 'stop-writes-on-bgsave-error', 'no');
+    rmSync(snapshot, { force: true });
+    mkdirSync(join(snapshot, 'occupied'), { recursive: true });
+    await saved('err');
+    return async () => {
+      rmSync(snapshot, { recursive: true });
+      await saved('ok');
+      await admin.config('SET', 'stop-writes-on-bgsave-error', 'yes');
+    };
+  },
+);

@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'A replica accepts 128 connections',
+  node: 'redis-2',
+  set: { maxclients: '128' },
+  rendered: '10000',
+  criterion: 'configuration-drift',
+});

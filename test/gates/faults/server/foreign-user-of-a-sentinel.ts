@@ -1,0 +1,10 @@
+import { acl } from '../../server.ts';
+
+export const fault = acl({
+  what: 'A sentinel has a user that was not rendered',
+  node: 'sentinel-3',
+  user: 'mallory',
+  rules: ['off'],
+  criterion: 'access-users',
+  remedy: ['sentinel-3: ACL DELUSER mallory'],
+});

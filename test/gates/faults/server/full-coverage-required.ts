@@ -1,0 +1,10 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'A shard that is down stops the others',
+  group: 'cluster',
+  node: 'redis-4',
+  set: { 'cluster-require-full-coverage': 'yes' },
+  rendered: 'no',
+  criterion: 'configuration-drift',
+});

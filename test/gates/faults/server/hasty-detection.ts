@@ -1,0 +1,9 @@
+import { sentinelOption } from '../../server.ts';
+
+export const fault = sentinelOption({
+  what: 'A stall of 200 ms counts as the loss of a master',
+  option: 'down-after-milliseconds',
+  value: '200',
+  rendered: '1500',
+  criterion: 'failure-detection',
+});

@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'Idle connections are closed after a second',
+  node: 'redis-1',
+  set: { timeout: '1' },
+  rendered: '0',
+  criterion: 'configuration-drift',
+});

@@ -1,0 +1,10 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'The loss of a node is noticed after 15 s',
+  group: 'cluster',
+  node: 'redis-3',
+  set: { 'cluster-node-timeout': '15000' },
+  rendered: '2000',
+  criterion: 'election-retry',
+});

@@ -1,0 +1,9 @@
+import { sentinelOption } from '../../server.ts';
+
+export const fault = sentinelOption({
+  what: 'The loss of a master is noticed after 25 s',
+  option: 'down-after-milliseconds',
+  value: '25000',
+  rendered: '1500',
+  criterion: 'election-retry',
+});

@@ -1,0 +1,9 @@
+import { sentinelOption } from '../../server.ts';
+
+export const fault = sentinelOption({
+  what: 'A lost election is tried again after two minutes',
+  option: 'failover-timeout',
+  value: '60000',
+  rendered: '5000',
+  criterion: 'election-retry',
+});

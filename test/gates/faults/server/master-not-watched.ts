@@ -1,0 +1,35 @@
+import { directivesOf } from '../../../../infra/directive-values.ts';
+import { until } from '../../../support/redis.ts';
+import { change, fieldsOf } from '../../server.ts';
+
+export const fault = change(
+  {
+    what: 'A sentinel does not watch the master',
+    criterion: 'quorum',
+    remedy: ['sentinel-3: it does not watch mymaster'],
+  },
+  async (environment) => {
+    const sentinel = await environment.admin('sentinel-3');
+    const master = fieldsOf(await sentinel.call('SENTINEL', 'MASTER', 'mymaster'));
+    await sentinel.call('SENTINEL', 'REMOVE', 'mymaster');
+    const { conf = '' } = (await environment.rendered?.())?.get('sentinel-3') ?? {};
+    const directives = directivesOf(conf);
+    return async () => {
+      const call = (...args: readonly string[]) => sentinel.call('SENTINEL', ...args);
+      await call('MONITOR', 'mymaster', master.get('ip') ?? '', master.get('port') ?? '', '2');
+      for (const option of [
+        'auth-user',
+        'auth-pass',
+        'down-after-milliseconds',
+        'failover-timeout',
+        'parallel-syncs',
+      ]) {
+        await call('SET', 'mymaster', option, directives.get(`sentinel ${option}`)?.split(' ').at(-1) ?? '');
+      }
+      await until('the sentinel to know the others', async () => {
+        const found = fieldsOf(await call('MASTER', 'mymaster'));
+        return found.get('num-other-sentinels') === '2' && found.get('flags') === 'master';
+      });
+    };
+  },
+);

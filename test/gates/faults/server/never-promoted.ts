@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'A replica can never be promoted',
+  node: 'redis-2',
+  set: { 'replica-priority': '0' },
+  rendered: '100',
+  criterion: 'promotion',
+});

@@ -1,0 +1,10 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'Client certificates are not checked',
+  group: 'encrypted',
+  node: 'redis-2',
+  set: { 'tls-auth-clients': 'no' },
+  rendered: 'optional',
+  criterion: 'configuration-drift',
+});

@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'A full master refuses writes instead of evicting',
+  node: 'redis-1',
+  set: { 'maxmemory-policy': 'noeviction' },
+  rendered: 'allkeys-lru',
+  criterion: 'eviction-policy',
+});

@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'Nothing is flushed while the append-only file is rewritten',
+  node: 'redis-2',
+  set: { 'no-appendfsync-on-rewrite': 'yes' },
+  rendered: 'no',
+  criterion: 'persistence-flush',
+});

@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'The append-only file is never flushed by Redis',
+  node: 'redis-2',
+  set: { appendfsync: 'no' },
+  rendered: 'everysec',
+  criterion: 'persistence-flush',
+});

@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'The latency monitor is off',
+  node: 'redis-3',
+  set: { 'latency-monitor-threshold': '0' },
+  rendered: '100',
+  criterion: 'configuration-drift',
+});

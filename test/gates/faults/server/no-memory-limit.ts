@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'A replica has no memory limit',
+  node: 'redis-3',
+  set: { maxmemory: '0' },
+  rendered: '268435456',
+  criterion: 'eviction-policy',
+});

@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'Protected mode is off',
+  node: 'redis-2',
+  set: { 'protected-mode': 'no' },
+  rendered: 'yes',
+  criterion: 'network-exposure',
+});

@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'The lag of replicas is not checked before a write',
+  node: 'redis-1',
+  set: { 'min-replicas-max-lag': '0' },
+  rendered: '2',
+  criterion: 'lag-bound',
+});

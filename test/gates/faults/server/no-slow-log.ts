@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'Slow commands are not logged',
+  node: 'redis-1',
+  set: { 'slowlog-log-slower-than': '-1' },
+  rendered: '10000',
+  criterion: 'configuration-drift',
+});

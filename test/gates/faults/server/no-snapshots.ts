@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'No snapshot is taken beside the append-only file',
+  node: 'redis-3',
+  set: { save: '' },
+  rendered: '900 1 300 10 60 10000',
+  criterion: 'configuration-drift',
+});

@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'A master that is cut off takes writes',
+  node: 'redis-1',
+  set: { 'min-replicas-to-write': '0' },
+  rendered: '1',
+  criterion: 'durability-backed',
+});

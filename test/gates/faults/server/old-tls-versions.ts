@@ -1,0 +1,10 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'TLS 1.0 and 1.1 are accepted',
+  group: 'encrypted',
+  node: 'redis-2',
+  set: { 'tls-protocols': 'TLSv1 TLSv1.1 TLSv1.2 TLSv1.3' },
+  criterion: 'tls-versions',
+  remedy: ["redis-2: tls-protocols is 'tlsv1 tlsv1.1 tlsv1.2 tlsv1.3', rendered 'tlsv1.2 tlsv1.3'"],
+});

@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'A replica has another memory limit than its master',
+  node: 'redis-2',
+  set: { maxmemory: '300000000' },
+  rendered: '268435456',
+  criterion: 'configuration-drift',
+});

@@ -1,0 +1,17 @@
+import { freePort } from '../../../support/redis.ts';
+import { change } from '../../server.ts';
+
+export const fault = change(
+  {
+    what: 'A plain port is open beside the one with TLS',
+    group: 'encrypted',
+    criterion: 'tls',
+    remedy: ["redis-2: port is '", 'rendered \'0\': CONFIG SET port "0"'],
+  },
+  async (environment) => {
+    const admin = await environment.admin('redis-2');
+    const host = (await environment.status()).find(({ id }) => id === 'redis-2')?.address.host ?? '';
+    await admin.config('SET', 'port', String(await freePort(host)));
+    return async () => void (await admin.config('SET', 'port', '0'));
+  },
+);

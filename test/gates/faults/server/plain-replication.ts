@@ -1,0 +1,10 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'Replicas of this node copy in clear text',
+  group: 'encrypted',
+  node: 'redis-2',
+  set: { 'tls-replication': 'no' },
+  rendered: 'yes',
+  criterion: 'tls',
+});

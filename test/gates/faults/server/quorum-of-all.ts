@@ -1,0 +1,9 @@
+import { sentinelOption } from '../../server.ts';
+
+export const fault = sentinelOption({
+  what: 'No failover while one sentinel is unreachable',
+  option: 'quorum',
+  value: '3',
+  rendered: '2',
+  criterion: 'quorum',
+});

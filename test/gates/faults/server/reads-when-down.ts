@@ -1,0 +1,10 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'A node of a broken cluster answers reads',
+  group: 'cluster',
+  node: 'redis-1',
+  set: { 'cluster-allow-reads-when-down': 'yes' },
+  rendered: 'no',
+  criterion: 'configuration-drift',
+});

@@ -1,0 +1,8 @@
+import { rendered } from '../../server.ts';
+
+export const fault = rendered({
+  what: 'The files let a cut-off master take writes for a minute',
+  settings: { 'redis.minReplicasMaxLagSeconds': 60 },
+  criterion: 'lag-bound',
+  remedy: ['redis.minReplicasMaxLagSeconds'],
+});

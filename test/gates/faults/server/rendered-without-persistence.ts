@@ -1,0 +1,8 @@
+import { rendered } from '../../server.ts';
+
+export const fault = rendered({
+  what: 'The files name no append-only file and no snapshot',
+  settings: { 'redis.appendonly': false, 'redis.save': [] },
+  criterion: 'persistence',
+  remedy: ['redis.appendonly'],
+});

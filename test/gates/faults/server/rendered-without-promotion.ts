@@ -1,0 +1,8 @@
+import { rendered } from '../../server.ts';
+
+export const fault = rendered({
+  what: 'The files never let a replica be promoted',
+  settings: { 'redis.extra': { 'replica-priority': '0' } },
+  criterion: 'promotion',
+  remedy: ["replica-priority is '0', as rendered"],
+});

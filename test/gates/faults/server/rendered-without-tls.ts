@@ -1,0 +1,8 @@
+import { rendered } from '../../server.ts';
+
+export const fault = rendered({
+  what: 'The files open plain ports where encryption is promised',
+  settings: { 'promises.encryption': true },
+  criterion: 'tls',
+  remedy: ['security.tls'],
+});

@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'A replica evicts keys by itself',
+  node: 'redis-2',
+  set: { 'replica-ignore-maxmemory': 'no' },
+  rendered: 'yes',
+  criterion: 'replicas-read-only',
+});

@@ -1,0 +1,10 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'Replicas move to masters without one',
+  group: 'cluster',
+  node: 'redis-6',
+  set: { 'cluster-allow-replica-migration': 'yes' },
+  rendered: 'no',
+  criterion: 'configuration-drift',
+});

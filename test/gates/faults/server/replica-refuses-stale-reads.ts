@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'A replica without its master refuses reads',
+  node: 'redis-2',
+  set: { 'replica-serve-stale-data': 'no' },
+  rendered: 'yes',
+  criterion: 'configuration-drift',
+});

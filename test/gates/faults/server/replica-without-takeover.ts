@@ -1,0 +1,10 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'A replica never takes over the slots of its master',
+  group: 'cluster',
+  node: 'redis-5',
+  set: { 'cluster-replica-no-failover': 'yes' },
+  rendered: 'no',
+  criterion: 'promotion',
+});

@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'A replica logs in to its master with another password',
+  node: 'redis-2',
+  set: { masterauth: 'planted-password' },
+  criterion: 'configuration-drift',
+  remedy: ["redis-2: masterauth is 'digest:", "rendered 'digest:"],
+});

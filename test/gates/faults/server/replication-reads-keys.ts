@@ -1,0 +1,10 @@
+import { acl } from '../../server.ts';
+
+export const fault = acl({
+  what: 'The replication user reaches every key',
+  node: 'redis-2',
+  user: 'replication',
+  rules: ['~*'],
+  criterion: 'configuration-drift',
+  remedy: ['redis-2: user replication has the keys ~*'],
+});

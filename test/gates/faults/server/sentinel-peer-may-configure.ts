@@ -1,0 +1,10 @@
+import { acl } from '../../server.ts';
+
+export const fault = acl({
+  what: 'The user that sentinels share may reconfigure them',
+  node: 'sentinel-1',
+  user: 'peer',
+  rules: ['+sentinel|set'],
+  criterion: 'access-commands',
+  remedy: ['sentinel-1: ACL SETUSER peer -sentinel|set'],
+});

@@ -1,0 +1,16 @@
+import { change } from '../../server.ts';
+
+export const fault = change(
+  {
+    what: 'A sentinel takes host names for addresses',
+    criterion: 'configuration-drift',
+    remedy: ["sentinel-2: sentinel resolve-hostnames is 'yes', rendered 'no'"],
+  },
+  async (environment) => {
+    const sentinel = await environment.admin('sentinel-2');
+    const set = async (value: string) =>
+      void (await sentinel.call('SENTINEL', 'CONFIG', 'SET', 'resolve-hostnames', value));
+    await set('yes');
+    return () => set('no');
+  },
+);

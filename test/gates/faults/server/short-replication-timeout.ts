@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'Replication is given up after 5 s of silence',
+  node: 'redis-2',
+  set: { 'repl-timeout': '5' },
+  rendered: '60',
+  criterion: 'configuration-drift',
+});

@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'A dead connection is noticed after an hour',
+  node: 'redis-1',
+  set: { 'tcp-keepalive': '3600' },
+  rendered: '60',
+  criterion: 'configuration-drift',
+});

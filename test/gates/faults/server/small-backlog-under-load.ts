@@ -1,0 +1,10 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'The backlog holds less than a failover of the measured writes',
+  node: 'redis-2',
+  set: { 'repl-backlog-size': '16384' },
+  criterion: 'replication-buffers',
+  drills: ['steady'],
+  remedy: ["redis-2: repl-backlog-size is '16384': it must hold 30 s of", 'KB/s'],
+});

@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'The replication backlog holds 16 KB',
+  node: 'redis-2',
+  set: { 'repl-backlog-size': '16384' },
+  rendered: '16777216',
+  criterion: 'configuration-drift',
+});

@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'Commands above 1 MB are refused',
+  node: 'redis-1',
+  set: { 'proto-max-bulk-len': '1048576' },
+  rendered: '536870912',
+  criterion: 'configuration-drift',
+});

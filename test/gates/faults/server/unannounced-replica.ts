@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'Sentinels do not report a replica to clients',
+  node: 'redis-3',
+  set: { 'replica-announced': 'no' },
+  rendered: 'yes',
+  criterion: 'promotion',
+});

@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'Only keys with a TTL are evicted',
+  node: 'redis-2',
+  set: { 'maxmemory-policy': 'volatile-ttl' },
+  rendered: 'allkeys-lru',
+  criterion: 'eviction-policy',
+});

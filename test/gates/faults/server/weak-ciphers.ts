@@ -1,0 +1,10 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'Ciphers without encryption are accepted',
+  group: 'encrypted',
+  node: 'redis-3',
+  set: { 'tls-ciphers': 'ALL:eNULL:@SECLEVEL=0' },
+  criterion: 'tls-versions',
+  remedy: ["redis-3: tls-ciphers is 'ALL:eNULL:@SECLEVEL=0'"],
+});

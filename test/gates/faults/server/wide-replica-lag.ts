@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'A cut-off master takes writes for a minute',
+  node: 'redis-2',
+  set: { 'min-replicas-max-lag': '60' },
+  rendered: '2',
+  criterion: 'lag-bound',
+});

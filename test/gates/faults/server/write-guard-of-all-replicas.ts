@@ -1,0 +1,9 @@
+import { directive } from '../../server.ts';
+
+export const fault = directive({
+  what: 'After a failover no write is taken until every replica is back',
+  node: 'redis-2',
+  set: { 'min-replicas-to-write': '2' },
+  rendered: '1',
+  criterion: 'durability-backed',
+});

@@ -1,0 +1,82 @@
+/** Environments that faults are planted into, and the runs that judge them. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { loadEnvironment } from '../../config/load.ts';
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { Report } from '../../harness/reports/report.ts';
+import { run } from '../../harness/run.ts';
+import { missingAfter } from '../../harness/trial/wholeness.ts';
+import type { Environment } from '../../infra/environment.ts';
+import { localSubstrate } from '../../infra/local/substrate.ts';
+import { planTopology } from '../../infra/topology.ts';
+import type { GroupName } from './fault.ts';
+
+const FILES: Readonly<Record<GroupName, string>> = {
+  sentinels: 'dev',
+  encrypted: 'production',
+  cluster: 'cluster',
+};
+const SETTINGS: Readonly<Record<GroupName, Readonly<Record<string, unknown>>>> = {
+  sentinels: {},
+  // Three nodes of 2 GB are more than a small machine has.
+  encrypted: { 'redis.maxmemory': '64mb' },
+  cluster: {},
+};
+
+const SEED = 1;
+/** Sentinels ask for the replicas of a master every 10 s. */
+const WHOLE_BOUND_MS = 30_000;
+
+/** An environment of its own folder; ended with it. */
+export class Rig implements AsyncDisposable {
+  readonly dir = mkdtempSync(join(tmpdir(), 'kit-gates-'));
+  readonly #stateDir = join(this.dir, '.kit');
+  readonly #substrate = localSubstrate({ stateDir: this.#stateDir });
+  readonly #config: EnvironmentConfig;
+  #environment: Environment | undefined;
+  #runs = 0;
+
+  constructor(group: GroupName, settings: Readonly<Record<string, unknown>> = {}) {
+    const overrides = { name: `planted-${FILES[group]}`, ...SETTINGS[group], ...settings };
+    this.#config = loadEnvironment(resolve(`config/environments/${FILES[group]}.yaml`), overrides, new Map());
+  }
+
+  /** Starts the environment and leaves it up, for runs that change nothing about it. */
+  async start(): Promise<Environment> {
+    this.#environment ??= await this.#substrate.apply(planTopology(this.#config), { ephemeral: false });
+    return this.#environment;
+  }
+
+  /** Runs the drills and judges them; an environment that is not up is started and ended by the run. */
+  async judge(drills: readonly string[]): Promise<Report> {
+    const { report } = await run({
+      kind: 'drill',
+      environment: this.#config,
+      substrate: 'local',
+      profile: 'quick',
+      seed: SEED,
+      out: join(this.dir, `run-${++this.#runs}`),
+      drills,
+      trials: undefined,
+      argv: [],
+      coverage: undefined,
+      stateDir: this.#stateDir,
+      progress: () => undefined,
+      signal: new AbortController().signal,
+    });
+    return report;
+  }
+
+  /** Waits until the servers are as before a fault, so that it disturbs none of the next. @throws Error what is missing */
+  async awaitWhole(): Promise<void> {
+    const missing = this.#environment && (await missingAfter(this.#environment, { boundMs: WHOLE_BOUND_MS }));
+    if (missing !== undefined) throw new Error(`the servers are not whole after the fault: ${missing}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#environment?.[Symbol.asyncDispose]();
+    await this.#substrate.destroy(this.#config.name);
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
