@@ -96,9 +96,7 @@ export class Expiry {
     const { payload, ttlSeconds } = entry;
     if (remote && fallback.isDirty(physical)) {
       fallback.recover();
-      throw new NotSentError(
-        `${key}: its deletion waits for Redis, so that nobody knows whether it is absent`,
-      );
+      throw pendingDeletion(key);
     }
     const stored = remote
       ? await this.#setIfAbsentInOrder(remote, key, payload, ttlSeconds, options)
@@ -140,10 +138,11 @@ export class Expiry {
       remainingMs: fallback.memory.remainingMs(physical),
     });
     if (!remote || fallback.isDirty(physical)) return inMemory();
+    const { mark } = fallback;
     try {
       const [payload, ttl] = await Promise.all([remote.get(physical), remote.pttl(physical)]);
       if (fallback.pending) fallback.recover();
-      if (fallback.isDirty(physical)) return inMemory();
+      if (fallback.wasDirty(physical, mark)) return inMemory();
       // One of them may have come after the entry's end: then there is none.
       const remainingMs = ttl === -2 ? undefined : ttl === -1 ? null : ttl;
       return { reading: await this.#reader.interpret(key, payload, options, undefined), remainingMs };
@@ -190,13 +189,17 @@ export class Expiry {
     ttlSeconds: number | null,
     durability: Durability,
   ): Promise<boolean> {
+    const { fallback } = this.#context;
     const physical = this.#context.physical(key);
+    const { mark } = fallback;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (await remote.setIfAbsent(physical, payload, ttlSeconds, durability)) return true;
       const there = await remote.get(physical);
       // Gone in between, or nothing that a reader would find: out of the way.
       if (there === null) continue;
       const reading = await this.#reader.interpret(key, there, {}, undefined);
+      // After a failover, the value may be one whose deletion the new master did not receive.
+      if (fallback.wasDirty(physical, mark)) throw pendingDeletion(key);
       if (reading.kind === 'value' && isFresh(reading.freshness)) return false;
       await remote.purge(physical, there);
     }
@@ -251,6 +254,9 @@ export class Expiry {
       : { payload, tags: decoded.tags };
   }
 }
+
+const pendingDeletion = (key: string): NotSentError =>
+  new NotSentError(`${key}: its deletion waits for Redis, so that nobody knows whether it is absent`);
 
 const endOf = (ttlSeconds: number | null): number =>
   ttlSeconds === null ? ENDLESS_MS : Date.now() + ttlSeconds * 1000;

@@ -48,6 +48,16 @@ export class Fallback {
     return this.journal.isPending(key);
   }
 
+  /** For `wasDirty`: noted by a read before it is sent. */
+  get mark(): number {
+    return this.journal.ends;
+  }
+
+  /** As `isDirty`, at any time since the mark: a reply of Redis may be older than the deletion. */
+  wasDirty(key: string, mark: number): boolean {
+    return this.journal.wasPending(key, mark);
+  }
+
   get pending(): boolean {
     return this.journal.pending > 0 || this.memory.size > 0;
   }

@@ -92,10 +92,11 @@ export class Reader {
       return found;
     }
     const physical = keys.map((key) => this.#context.physical(key));
+    const { mark } = fallback;
     const payloads = await this.#payloads(physical);
     const nowMs = Date.now();
     const plain = payloads?.map((payload, i) =>
-      payload && !fallback.isDirty(physical[i] as string) ? plainAt(payload, nowMs) : 0,
+      payload && !fallback.wasDirty(physical[i] as string, mark) ? plainAt(payload, nowMs) : 0,
     );
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i] as string;
@@ -107,7 +108,7 @@ export class Reader {
         found.set(key, value as T);
         continue;
       }
-      const lookup = this.#counted(await this.#answer(key, physical[i] as string, payload, options));
+      const lookup = this.#counted(await this.#answer(key, physical[i] as string, payload, options, mark));
       if (lookup.found) found.set(key, lookup.value);
     }
     return found;
@@ -118,7 +119,7 @@ export class Reader {
     keys: readonly string[],
     options: ReadOptions<T> = NO_OPTIONS,
   ): Promise<readonly Reading<T>[]> {
-    const { local } = this.#context;
+    const { local, fallback } = this.#context;
     const readings: Reading<T>[] = [];
     const missing: number[] = [];
     for (const [i, key] of keys.entries()) {
@@ -130,13 +131,14 @@ export class Reader {
     if (missing.length === 0) return readings;
     const physical = missing.map((i) => this.#context.physical(keys[i] as string));
     const fills = local && missing.map((i) => local.begin(keys[i] as string));
+    const { mark } = fallback;
     const payloads = await this.#payloads(physical).catch((error: unknown) => {
       for (const fill of fills ?? []) fill.end();
       throw error;
     });
     for (const [n, i] of missing.entries()) {
       const [key, place] = [keys[i] as string, physical[n] as string];
-      const reading = this.#answer(key, place, payloads?.[n], options, fills?.[n]);
+      const reading = this.#answer(key, place, payloads?.[n], options, mark, fills?.[n]);
       // Awaited only where there is something to wait for: a hundred turns of the loop are time.
       readings[i] = reading instanceof Promise ? await reading : reading;
     }
@@ -149,9 +151,10 @@ export class Reader {
     physical: string,
     payload: Buffer | null | undefined,
     options: ReadOptions<T>,
+    mark: number,
     fill?: LocalFill,
   ): Eventual<Reading<T>> {
-    if (payload !== undefined && !this.#context.fallback.isDirty(physical))
+    if (payload !== undefined && !this.#context.fallback.wasDirty(physical, mark))
       return this.interpret(key, payload, options, fill);
     fill?.end();
     return this.fromMemory(key, options);
@@ -223,11 +226,12 @@ export class Reader {
     const physical = this.#context.physical(key);
     if (!remote || fallback.isDirty(physical)) return this.fromMemory(key, options);
     const fill = local?.begin(key);
+    const { mark } = fallback;
     return remote.get(physical).then(
       (payload) => {
         this.#answered();
         // Asked before a failover, answered by a master that does not know of the deletion.
-        if (fallback.isDirty(physical)) {
+        if (fallback.wasDirty(physical, mark)) {
           fill?.end();
           return this.fromMemory(key, options);
         }

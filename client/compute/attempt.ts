@@ -156,13 +156,14 @@ export class CacheAttempt<T> implements Attempt<T> {
     const { context, reader } = this.#cache;
     const fill = context.local?.begin(this.#key);
     const localLease = context.local?.lease(this.#key);
+    const { mark } = context.fallback;
     try {
       const fetched = await this.#lease().fetch(missed);
       if (context.fallback.pending) context.fallback.recover();
       if (fetched.kind === 'mine') this.#localLease = localLease;
       if (fetched.kind !== 'value') return fetched;
       // Asked before a failover, answered by a master that does not know of the deletion.
-      if (context.fallback.isDirty(this.#physical)) return this.#fromMemory();
+      if (context.fallback.wasDirty(this.#physical, mark)) return this.#fromMemory();
       this.#seen = headOf(fetched.payload);
       const reading = await reader.interpret(this.#key, fetched.payload, this.#options, fill);
       return known(reading) ?? this.#take(true);

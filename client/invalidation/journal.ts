@@ -13,6 +13,9 @@
  * `pendingMax` keys a deletion fails with a typed error instead of being forgotten. A replay may delete a newer value that
  * Redis took as an `async` write: in a cache that is a miss. It never deletes a durable one: `hold`, then `supersede`.
  *
+ * A read can be older than its reply looks: the reply was sent before the replay, and arrives or is joined with others after it.
+ * So a read notes `ends` before it is sent, and trusts its reply only if the key was not pending at any time since (`wasPending`).
+ *
  * A write has a place in the order of this process (`write-order.ts`), and settles only what was asked for before it.
  *
  * Left out: what was pending in a process that died; its entries live until their TTL.
@@ -27,6 +30,8 @@ const PENDING_MAX = 10_000;
 const RECENT_MAX = 100_000;
 const BATCH = 500;
 const RETRY_MS = 250;
+/** Keys whose end of being pending is remembered; a read that began before the oldest of them trusts no reply. */
+const ENDED_MAX = PENDING_MAX;
 
 export interface JournalOptions {
   /** Deletes the keys in Redis; resolves when Redis has answered. */
@@ -67,6 +72,11 @@ export class Journal {
   readonly #pendingMax: number;
   readonly #recentMax: number;
   readonly #pending = new Map<string, Pending>();
+  /** Keys that are no longer pending, with the value of `ends` at that moment; oldest first. */
+  readonly #ended = new Map<string, number>();
+  #ends = 0;
+  /** `ends` of the newest key that was dropped from `#ended`. */
+  #endsDropped = 0;
   /** Oldest acknowledgement first. */
   readonly #recent = new Map<string, Recent>();
   /** Pending keys that a durable write is replacing, with how many: not replayed meanwhile. */
@@ -96,6 +106,17 @@ export class Journal {
   /** Redis may have an older state for the key than this process knows of. */
   isPending(key: string): boolean {
     return this.#pending.size > 0 && this.#pending.has(key);
+  }
+
+  /** Number of times that a key ceased to be pending. A read notes it before it is sent. */
+  get ends(): number {
+    return this.#ends;
+  }
+
+  /** Whether the key was pending at any time since `ends` was noted: the reply may be older than the deletion. */
+  wasPending(key: string, ends: number): boolean {
+    if (this.isPending(key)) return true;
+    return this.#ends > ends && (ends < this.#endsDropped || (this.#ended.get(key) ?? 0) > ends);
   }
 
   get pending(): number {
@@ -185,13 +206,26 @@ export class Journal {
 
   /** A newer value is on its way to Redis, behind all replays: nothing is pending for the key unless that fails (`restore`). */
   forget(key: string): void {
-    this.#pending.delete(key);
+    this.#end(key);
   }
 
   /** Redis has taken a write of the key: nothing is pending that was asked for before it. True: something was. */
   settle(key: string, place: number): boolean {
     const pending = this.#pending.get(key);
-    return pending !== undefined && pending.place < place && this.#pending.delete(key);
+    return pending !== undefined && pending.place < place && this.#end(key);
+  }
+
+  /** The key is no longer pending. False: it was not. */
+  #end(key: string): boolean {
+    if (!this.#pending.delete(key)) return false;
+    this.#ends += 1;
+    this.#ended.delete(key);
+    this.#ended.set(key, this.#ends);
+    const [oldest] = this.#ended.size > ENDED_MAX ? this.#ended : [];
+    if (!oldest) return true;
+    this.#ended.delete(oldest[0]);
+    this.#endsDropped = oldest[1];
+    return true;
   }
 
   /** As `settle`; the value survives a failover, too. */
@@ -295,7 +329,7 @@ export class Journal {
     for (const [key, change] of batch) {
       const pending = this.#pending.get(key);
       if (pending?.change !== change) continue;
-      this.#pending.delete(key);
+      this.#end(key);
       // The successor may be succeeded in its turn.
       this.#remember(key, { at, place: pending.place });
       this.replayed += 1;

@@ -135,8 +135,12 @@ export class Tags {
       }
     }
     if (!unknown) return true;
+    const { ends } = journal;
     return this.#ask(unknown).then((found) =>
-      stamps.every(({ id, version }) => !found.has(id) || found.get(id) === version),
+      stamps.every(
+        ({ id, version }) =>
+          !found.has(id) || (found.get(id) === version && !journal.wasPending(tagKey(prefix, id), ends)),
+      ),
     );
   }
 

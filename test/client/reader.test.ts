@@ -5,6 +5,7 @@ import { CommandError } from '../../client/errors.ts';
 import { Fallback } from '../../client/fallback.ts';
 import { resolveCache } from '../../client/options.ts';
 import { Reader } from '../../client/reader.ts';
+import { until } from '../support/redis.ts';
 
 describe('a read that fills the first tier', () => {
   it('ends its fills when it fails, by whatever it fails', async () => {
@@ -58,6 +59,38 @@ describe('a read that was asked before a failover', () => {
     } as never);
     answer(encodeEnvelope('deleted'));
     expect(await reading).toMatchObject({ kind: 'absent', source: 'memory' });
+    fallback.stop();
+  });
+
+  // As with several connections, whose replies are joined: one of them is older than a replay over the same connection.
+  it.each([
+    ['get', (reader: Reader) => reader.lookup('k').then(({ found }) => found)],
+    ['getMany', (reader: Reader) => reader.found(['k', 'other']).then((found) => found.has('k'))],
+    [
+      'lookupMany',
+      (reader: Reader) => reader.lookupMany(['k', 'other']).then(([first]) => first?.found === true),
+    ],
+  ])('does not bring it back by a reply that %s is given after the replay', async (_, isFound) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const fallback = new Fallback(10, async () => {});
+    const deleted = encodeEnvelope('deleted');
+    const parts = {
+      options: resolveCache({}),
+      fallback,
+      statistics: { hits: 0, misses: 0 },
+      remote: { get: () => promise.then(() => deleted), getMany: () => promise.then(() => [deleted, null]) },
+      codecs: resolveCache({}).codecs,
+      physical: (key: string) => `ns:${key}`,
+    } as unknown as Parts;
+    const reader = new Reader(parts);
+    const answer = isFound(reader);
+    fallback.remember(['ns:k']);
+    fallback.recover();
+    await until('the deletion is replayed', () => !fallback.pending);
+    // What is asked from now on is believed.
+    const later = isFound(reader);
+    resolve();
+    expect(await Promise.all([answer, later])).toEqual([false, true]);
     fallback.stop();
   });
 });

@@ -82,6 +82,25 @@ describe('the journal of deletions', () => {
     expect(journal.pending).toBe(0);
   });
 
+  it('says of a key for how long a reply may be older than its deletion', async () => {
+    const before = journal.ends;
+    journal.failed(['k']);
+    expect(journal.wasPending('k', journal.ends)).toBe(true);
+    await done();
+    expect([journal.wasPending('k', before), journal.wasPending('other', before)]).toEqual([true, false]);
+    expect(journal.wasPending('k', journal.ends)).toBe(false);
+  });
+
+  it('trusts no reply to a read that is older than all ends that it remembers', async () => {
+    const before = journal.ends;
+    journal.failed(['k', ...Array.from({ length: 9999 }, (_, i) => `k${i}`)]);
+    await done();
+    expect(journal.wasPending('other', before)).toBe(false);
+    journal.failed(['last']);
+    await done();
+    expect(journal.wasPending('k', before)).toBe(true);
+  });
+
   describe('of several connections', () => {
     const part = (prefix: string): ConnectionPart => ({ covers: (key) => key.startsWith(prefix) });
     const [a, b] = [part('a'), part('b')];
