@@ -18,7 +18,7 @@ import {
 } from './errors.ts';
 import { ABSENT, Procedures, type ScriptingTerms } from './functions/procedures.ts';
 import { SetOrGet } from './functions/set-or-get.ts';
-import { Transactions } from './functions/transactions.ts';
+import { type Command, Transactions } from './functions/transactions.ts';
 import { bySlot, type SlotOf } from './invalidation/slots.ts';
 import type { Statistics } from './statistics.ts';
 import type { Durability } from './types.ts';
@@ -143,15 +143,17 @@ export class Remote {
     return this.guarded('expire', async () => {
       const reply = await procedures.run('update', [key], [sha1(read), ms ?? 0, payload ?? '']);
       if (reply !== ABSENT) return Number(reply) === 1;
-      const expiry = ms === null ? [] : ['PX', ms];
-      return transactions.run({
-        keys: [key],
-        looks: [['GET', key]],
-        decide: ([stored]) => {
-          if (!Buffer.isBuffer(stored) || !stored.equals(read)) return undefined;
-          if (payload) return [['SET', key, payload, ...expiry]];
-          return [ms === null ? ['PERSIST', key] : ['PEXPIRE', key, ms]];
-        },
+      const write = (command: Command): Promise<boolean> =>
+        transactions.run({
+          keys: [key],
+          looks: [['GET', key]],
+          decide: ([stored]) => (Buffer.isBuffer(stored) && stored.equals(read) ? [command] : undefined),
+        });
+      const rewrite: Command = ['SET', key, payload ?? read, ...(ms === null ? [] : ['PX', ms])];
+      if (payload) return write(rewrite);
+      return write(ms === null ? ['PERSIST', key] : ['PEXPIRE', key, ms]).catch((error: unknown) => {
+        if (!isUnavailable(error)) throw error;
+        return write(rewrite);
       });
     });
   }

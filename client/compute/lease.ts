@@ -275,8 +275,9 @@ export class LeaseHandle {
 
   async #renewPlainly(place: Place): Promise<boolean> {
     const key = this.#keyOf(place);
+    const lease = place.kind === 'entry' ? this.#placeholder : this.#token;
     return this.#transact([key], ([head]) =>
-      this.#isOwn(place, head) ? [['PEXPIRE', key, this.#leases.leaseMs]] : undefined,
+      this.#isOwn(place, head) ? [['SET', key, lease, 'PX', this.#leases.leaseMs]] : undefined,
     );
   }
 

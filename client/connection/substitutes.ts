@@ -1,6 +1,6 @@
 /**
- * Commands that another one can stand in for where the server does not give them to this user: UNLINK by DEL, MGET by a GET for
- * each key. The first refusal on a connection is learned from; it is tried again on the next.
+ * Commands with a substitute, for servers that do not give them to this user: DEL for UNLINK, one GET per key for MGET, GET for
+ * GETRANGE. The first refusal closes the command for the rest of the connection.
  */
 import { CommandError } from '../errors.ts';
 import type { CallOptions } from './commands.ts';
@@ -16,7 +16,7 @@ export type Submit = (
   reject: (error: Error) => void,
 ) => void;
 
-const REPLACED = new Set(['UNLINK', 'MGET']);
+const REPLACED = new Set(['UNLINK', 'MGET', 'GETRANGE']);
 
 export class Substitutes {
   readonly #send: Submit;
@@ -38,6 +38,7 @@ export class Substitutes {
   readonly submit: Submit = (command, args, options, startedAt, resolve, reject) => {
     const replace = (): void => {
       if (command === 'MGET') this.#each(args, options, startedAt, resolve, reject);
+      else if (command === 'GETRANGE') this.#range(args, options, startedAt, resolve, reject);
       else this.#send('DEL', args, options, startedAt, resolve, reject);
     };
     if (this.#closed.has(command)) {
@@ -50,11 +51,24 @@ export class Substitutes {
         return;
       }
       this.#closed.add(command);
-      // A part of a sequence cannot be sent again.
-      if (options.once) reject(error);
+      // A write is void without the rest of its sequence. A read can come later in it.
+      if (options.once && command === 'UNLINK') reject(error);
       else replace();
     });
   };
+
+  /** The range of the whole value. `end` is included, as in GETRANGE, and not negative. */
+  #range(
+    [key, start, end]: readonly Argument[],
+    options: CallOptions,
+    startedAt: number,
+    resolve: (reply: unknown) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const cut = (reply: unknown): void =>
+      resolve(((reply ?? Buffer.alloc(0)) as Buffer).subarray(Number(start), Number(end) + 1));
+    this.#send('GET', [key as Argument], { ...options, buffers: true }, startedAt, cut, reject);
+  }
 
   /** null for a key that holds something else than a string, as MGET says. */
   #each(

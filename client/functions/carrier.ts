@@ -6,7 +6,8 @@ import { addressKey } from '../address.ts';
 import type { CacheConnection } from '../connection/index.ts';
 import type { Argument, Link } from '../connection/link.ts';
 import { isReply } from '../connection/reply-error.ts';
-import { within } from '../connection/timing.ts';
+import { Substitutes } from '../connection/substitutes.ts';
+import { now, within } from '../connection/timing.ts';
 import { CommandError, OutcomeUnknownError } from '../errors.ts';
 import { LIMITS } from '../options.ts';
 
@@ -28,17 +29,26 @@ export function sharedCarrier(connection: CacheConnection): Carrier {
 
 /** @param link to the master of the connection; destroyed when it does not answer */
 export function laneCarrier(connection: CacheConnection, link: Link): Carrier {
+  const sendAsIs = async (name: string, args: readonly Argument[]): Promise<unknown> => {
+    try {
+      return await within(link.send(name, args, true), LIMITS.timeoutMs, name);
+    } catch (error) {
+      if (isReply(error)) throw new CommandError(error.message, error, name);
+      const reason = error instanceof Error ? error.message : String(error);
+      link.destroy(reason);
+      throw new OutcomeUnknownError(`${name}: sent, outcome unknown: ${reason}`, error);
+    }
+  };
+  const substitutes = new Substitutes((name, args, _options, _startedAt, resolve, reject) =>
+    sendAsIs(name, args).then(resolve, reject),
+  );
   return {
-    async send(name, ...args) {
-      try {
-        return await within(link.send(name, args, true), LIMITS.timeoutMs, name);
-      } catch (error) {
-        if (isReply(error)) throw new CommandError(error.message, error, name);
-        const reason = error instanceof Error ? error.message : String(error);
-        link.destroy(reason);
-        throw new OutcomeUnknownError(`${name}: sent, outcome unknown: ${reason}`, error);
-      }
-    },
+    send: (name, ...args) =>
+      Substitutes.has(name)
+        ? new Promise((resolve, reject) =>
+            substitutes.submit(name, args, { buffers: true, once: true }, now(), resolve, reject),
+          )
+        : sendAsIs(name, args),
     session() {
       const { state } = connection;
       const isMaster = state.kind === 'ready' && addressKey(state.master) === addressKey(link.address);

@@ -29,8 +29,10 @@ end
 -- The first bytes of the entry, enough to recognise a placeholder; '' for an absent one and for a key of another type.
 local function head_of(entry)
   local head = redis.pcall('GETRANGE', entry, 0, LENGTH)
-  if type(head) == 'table' then return '' end
-  return head
+  if type(head) ~= 'table' then return head end
+  -- A key of another type, or a user without GETRANGE.
+  local value = redis.call('MGET', entry)[1]
+  return value and string.sub(value, 1, LENGTH + 1) or ''
 end
 
 local function is_awaited(placeholder)

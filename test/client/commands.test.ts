@@ -1,6 +1,6 @@
 /** Commands that are taken away, one at a time, by ACL and by `rename-command`: each takes the path that the README documents. */
 import { readFileSync } from 'node:fs';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parseReplication } from '../../client/connection/link.ts';
 import { isUnavailable } from '../../client/connection/reply-error.ts';
 import {
@@ -11,11 +11,13 @@ import {
   DurabilityError,
   healthCheck,
   NotSentError,
+  redisCache,
   SharedStatistics,
   type TieredCacheOptions,
   tieredCache,
 } from '../../client/index.ts';
 import { RedisProcess, until } from '../support/redis.ts';
+import { SCRIPTING } from './compute/bench.ts';
 
 const host = '127.61.0.11';
 const login = { username: 'app', password: 'pw' };
@@ -290,6 +292,61 @@ describe('a cache without one command', () => {
       of: { host: 'h', port: 7 },
     });
     expect(parseReplication('')).toMatchObject({ kind: 'unready' });
+  });
+});
+
+describe('a user without one command of a step', () => {
+  let redis: RedisProcess;
+  beforeAll(async () => {
+    redis = await RedisProcess.start({ host });
+  });
+  afterAll(() => redis[Symbol.asyncDispose]());
+
+  // PUBLISH and PTTL only make waiters slower; the commands of every read and write are above.
+  const commands = [
+    'APPEND',
+    'DEL',
+    'GETRANGE',
+    'MGET',
+    'MULTI',
+    'PERSIST',
+    'PEXPIRE',
+    'PTTL',
+    'PUBLISH',
+    'WATCH',
+  ];
+  const ways = Object.entries(SCRIPTING).flatMap(([way, scripting]) =>
+    commands.map((command) => ({ way, scripting, command })),
+  );
+
+  it.each(ways)('stores loads and refreshes by $way: $command', async ({ way, scripting, command }) => {
+    const name = `${way}-${command}`;
+    await redis.admin().call('ACL', 'SETUSER', name, 'on', '>pw', '~*', '&*', '+@all', `-${command}`);
+    const cache = redisCache({
+      address: redis.address,
+      username: name,
+      password: 'pw',
+      namespace: name,
+      scripting,
+    });
+    onTestFinished(async () => void (await cache.close()));
+    await cache.getOrCompute('k', () => 'loaded');
+    await until('it is stored', async () => (await cache.get('k')) === 'loaded');
+    const options = { ttlSeconds: 0.01, staleWhileRevalidateSeconds: 60 };
+    await cache.getOrCompute('stale', () => 'old', options);
+    await until('it is stale', async () => {
+      const entry = await cache.getOrComputeEntry('stale', () => 'new', { ...options, ttlSeconds: 60 });
+      return entry.value === 'new';
+    });
+    await until('it is refreshed', async () => (await cache.get('stale')) === 'new');
+    // Without freshness in the entry, its TTL is all that changes.
+    await cache.set('plain', 1, { ttlSeconds: 60 });
+    expect([await cache.expire('plain', null), await redis.admin().pttl(`${name}:plain`)]).toEqual([
+      true,
+      -1,
+    ]);
+    expect(await cache.expire('plain', 9)).toBe(true);
+    expect(await redis.admin().pttl(`${name}:plain`)).toBeGreaterThan(0);
   });
 });
 
