@@ -17,7 +17,7 @@ import type { Durability } from '../types.ts';
 import { DRAIN_MS, isPassing, isRefusal } from './dispatcher.ts';
 import { type Argument, type Link, UnsentError } from './link.ts';
 import type { Progress } from './progress.ts';
-import { isReply } from './reply-error.ts';
+import { isReply, isUnavailable } from './reply-error.ts';
 import { delay, jittered, now, within } from './timing.ts';
 
 const BATCH_MAX = 1000;
@@ -288,14 +288,21 @@ export class DurableChannel {
 
   async #run(session: Session, link: Link, batch: readonly DurableWrite[]): Promise<void> {
     const { replicas, timeoutMs } = (batch[0] as DurableWrite).durability;
+    // Without ASKING the node redirects the write back: its refusal is the reason for the caller.
+    const unasked = new Map<DurableWrite, Error>();
     const answers = batch.map((write) => {
-      if (write.asking) link.send('ASKING', []).catch(() => {});
+      if (write.asking)
+        link.send('ASKING', []).catch((error: Error) => {
+          if (isUnavailable(error)) unasked.set(write, new CommandError(error.message, error, 'ASKING'));
+        });
       return link.send(write.command, write.args);
     });
     const confirmation = link.send('WAIT', [replicas, timeoutMs], false, timeoutMs);
     confirmation.catch(() => {});
     const applied: { write: DurableWrite; reply: unknown }[] = [];
-    const settled = answers.map((answer, i) => this.#one(session, batch[i] as DurableWrite, answer, applied));
+    const settled = batch.map((write, i) =>
+      this.#one(session, write, answers[i] as Promise<unknown>, applied, unasked),
+    );
     await Promise.all(settled);
     if (applied.length === 0) return;
     let confirmed: number;
@@ -320,11 +327,14 @@ export class DurableChannel {
     write: DurableWrite,
     answer: Promise<unknown>,
     applied: { write: DurableWrite; reply: unknown }[],
+    unasked: ReadonlyMap<DurableWrite, Error>,
   ): Promise<void> {
     const left = Math.max(1, write.deadline - now());
     try {
       applied.push({ write, reply: await within(answer, Math.ceil(left), write.command) });
     } catch (error) {
+      const refusal = unasked.get(write);
+      if (refusal && isReply(error)) return write.reject(refusal);
       if (isReply(error) && isPassing(error)) return this.#later(write, error);
       if (isReply(error) && !isRefusal(error))
         return write.reject(new CommandError(error.message, error, write.command));

@@ -148,6 +148,10 @@ describe('a connection to a cluster without one command', () => {
     await from.admin().call('MIGRATE', to.address.host, to.address.port, '{a}1', 0, 1000);
     const startedAt = performance.now();
     await expect(connection.call('GET', '{a}1')).rejects.toThrowError(/NOPERM .*'asking'/);
+    const durability = { replicas: 1, timeoutMs: 1000 };
+    await expect(connection.callDurable(durability, 'SET', '{a}1', 2)).rejects.toThrowError(
+      /NOPERM .*'asking'/,
+    );
     expect(performance.now() - startedAt).toBeLessThan(1500);
     for (const node of [from, to]) await node.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');
   });
