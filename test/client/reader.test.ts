@@ -81,7 +81,7 @@ describe('a read that was asked before a failover', () => {
       remote: { get: () => promise.then(() => deleted), getMany: () => promise.then(() => [deleted, null]) },
       codecs: resolveCache({}).codecs,
       physical: (key: string) => `ns:${key}`,
-    } as unknown as Parts;
+    } as unknown as CacheContext;
     const reader = new Reader(parts);
     const answer = isFound(reader);
     fallback.remember(['ns:k']);
