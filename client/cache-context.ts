@@ -1,6 +1,6 @@
-/** What reader, writer and the cache share. */
-import type { CacheConnection } from './connection/index.ts';
-import type { Codec, TagStamp } from './envelope.ts';
+import type { CodecChoice } from './codec/codec.ts';
+import type { CacheConnection } from './connection/cache-connection.ts';
+import type { TagStamp } from './envelope.ts';
 import type { Emitter } from './events.ts';
 import type { Fallback } from './fallback.ts';
 import type { ResolvedCache } from './options.ts';
@@ -46,10 +46,4 @@ export interface CacheContext {
   readonly codecs: CodecChoice;
   /** Physical key of a logical one. @throws ConfigurationError not a key */
   readonly physical: (key: string) => string;
-}
-
-export interface CodecChoice {
-  /** undefined: JSON, or bytes as they are. */
-  of(key: string): Codec | undefined;
-  readonly byId: ReadonlyMap<number, Codec>;
 }

@@ -13,12 +13,12 @@ import type { CacheContext } from './cache-context.ts';
 import { assertCallOptions } from './cache-option-names.ts';
 import type { LoadMany } from './compute/batch.ts';
 import { Compute } from './compute/compute.ts';
-import type { CacheConnection } from './connection/index.ts';
+import type { CacheConnection } from './connection/cache-connection.ts';
 import type { ConnectionPart } from './connection/part.ts';
 import { delay, now } from './connection/timing.ts';
 import { ClosedError, ConfigurationError, SerializationError } from './errors.ts';
 import { Emitter } from './events.ts';
-import { Expiry, type TimedEntry } from './expiry.ts';
+import { Expiry } from './expiry.ts';
 import { Fallback } from './fallback.ts';
 import { assertName } from './identity.ts';
 import { composeInvalidation } from './invalidation/compose.ts';
@@ -45,6 +45,7 @@ import type {
   Lookup,
   ReadOptions,
   SupervisedConnection,
+  TimedEntry,
   WriteOptions,
   WriteReceipt,
 } from './types.ts';

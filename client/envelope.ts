@@ -15,6 +15,7 @@
  */
 import { createHash } from 'node:crypto';
 import zlib from 'node:zlib';
+import type { Codec } from './api/codec.ts';
 import { BYTES_MAX, bytesOf } from './codec/binary-format.ts';
 import { deflated, inflated } from './codec/compression.ts';
 import { writeJson } from './codec/json.ts';
@@ -54,16 +55,6 @@ export interface Freshness {
 export interface TagStamp {
   readonly id: string;
   readonly version: string;
-}
-
-/** Makes bytes of a value and back. `decode` executes nothing and throws on bytes that `encode` did not make. */
-export interface Codec {
-  /** 3 is the binary codec's; an application's own from 5 to 15. It is written into each entry, so that it can be read whatever the key's codec is today. */
-  readonly id: number;
-  /** The bytes of a value; throws where it would not read back the same. */
-  encode(value: unknown): Uint8Array;
-  /** The value; throws on bytes that `encode` did not make. */
-  decode(bytes: Buffer): unknown;
 }
 
 /** What bytes stood for, or why they are no value. */

@@ -16,16 +16,8 @@ import { writeDurably } from './invalidation/durable-write.ts';
 import { resolveDurability, resolveTtl } from './options.ts';
 import { isFresh, type Reader, type Reading } from './reader.ts';
 import { isForeignType, type Remote } from './remote.ts';
-import type { Durability, ReadOptions, WriteOptions } from './types.ts';
+import type { Durability, ReadOptions, TimedEntry, WriteOptions } from './types.ts';
 import type { Writer } from './writer.ts';
-
-/** A value with the time that is left to it. */
-export interface TimedEntry<T> {
-  readonly value: T;
-  /** Seconds left; null: no expiry. */
-  readonly ttlSeconds: number | null;
-  readonly source: 'redis' | 'memory';
-}
 
 interface Look<T> {
   readonly reading: Reading<T>;

@@ -10,13 +10,12 @@ export {
   type SizeSample,
 } from './analytics/analytics.ts';
 export { estimateSavings, type Savings } from './analytics/savings.ts';
-export { binaryCodec, type CodecName, type CodecRule } from './codec/codec.ts';
+export type { Codec, CodecName, CodecRule } from './api/codec.ts';
+export { binaryCodec } from './codec/codec.ts';
 export { schemaIdOf } from './codec/schema.ts';
 export { connect } from './connection/index.ts';
-export type { SentinelStatus } from './connection/sentinel-monitor.ts';
 export { type EnvironmentPlan, featuresFromEnv, fromEnv, planFromEnv, type Variables } from './env.ts';
 export type {
-  Codec,
   Decoded,
   DecodeFailure,
   DecodeOptions,
@@ -41,7 +40,6 @@ export {
   SerializationError,
   TimeoutError,
 } from './errors.ts';
-export type { TimedEntry } from './expiry.ts';
 export {
   type ClusterCacheOptions,
   clusterCache,

@@ -3,7 +3,6 @@
  */
 import { isIPv6 } from 'node:net';
 import { addressKey, parseKey } from './address.ts';
-import type { CodecChoice } from './cache-context.ts';
 import {
   ADDRESS,
   BREAKER,
@@ -15,6 +14,7 @@ import {
   SCRIPTING,
   TLS,
 } from './cache-option-names.ts';
+import type { CodecChoice } from './codec/codec.ts';
 import { CodecSelection } from './codec/codec.ts';
 import { type ResolvedCompute, resolveCompute } from './compute/options.ts';
 import { durationHint } from './duration-hint.ts';

@@ -4,9 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import type { Breaker } from './breaker.ts';
-import type { CallOptions } from './connection/commands.ts';
-import type { CacheConnection } from './connection/index.ts';
-import type { Argument } from './connection/link.ts';
+import type { CacheConnection } from './connection/cache-connection.ts';
+import type { Argument, CallOptions } from './connection/commands.ts';
 import { isUnavailable } from './connection/reply-error.ts';
 import { now } from './connection/timing.ts';
 import {

@@ -3,6 +3,8 @@
  *
  * Time is in milliseconds except TTLs, which Redis counts in seconds (`ttlSeconds`).
  */
+
+import type { Codec, CodecName, CodecRule } from './api/codec.ts';
 import type { Names } from './batches.ts';
 import type {
   ComputeCallOptions,
@@ -12,10 +14,7 @@ import type {
   ReadOptions,
   WriteOptions,
 } from './call-options.ts';
-import type { CodecName, CodecRule } from './codec/codec.ts';
 import type { ConnectionEvent, Durability, SupervisedConnection } from './connection/types.ts';
-import type { Codec } from './envelope.ts';
-import type { TimedEntry } from './expiry.ts';
 import type { DomainPatterns } from './invalidation/domains.ts';
 import type { Invalidation, InvalidationReceipt } from './invalidation/invalidation.ts';
 import type { MetricFamily } from './metrics/exposition.ts';
@@ -149,6 +148,14 @@ export interface Entry<T> {
   readonly source: 'l1' | 'redis' | 'memory' | 'loader';
   /** Past its TTL; only from `getOrCompute`. */
   readonly stale?: true;
+}
+
+/** A value with the time that is left to it. */
+export interface TimedEntry<T> {
+  readonly value: T;
+  /** Seconds left; null: no expiry. */
+  readonly ttlSeconds: number | null;
+  readonly source: 'redis' | 'memory';
 }
 
 /** Counted in this process since the cache was opened. */

@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { importCycles } from './house/cycles.ts';
 import { DEPENDENCIES, REFERENCE_DEPENDENCIES } from './house/dependencies.ts';
 import * as rules from './house/rules.ts';
 
@@ -313,6 +314,10 @@ const files: readonly rules.SourceFile[] = entries
 
 it('every room imports only what the table allows it', () => {
   expect(rules.brokenImports(ROOMS, files)).toEqual([]);
+});
+
+it('no file of the client takes part in an import cycle, type imports included', () => {
+  expect(importCycles('client/', files)).toEqual([]);
 });
 
 it('variables of the process are read in two places', () => {

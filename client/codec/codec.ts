@@ -3,26 +3,11 @@
  * know how they were written, and a codec can be changed without clearing the cache.
  */
 
-import type { CodecChoice } from '../cache-context.ts';
-import type { Codec } from '../envelope.ts';
+import type { Codec, CodecName, CodecRule } from '../api/codec.ts';
 import { ConfigurationError } from '../errors.ts';
 import { assertOptions, optionNames } from '../option-names.ts';
 import { readBinary } from './binary-reader.ts';
 import { writeBinary } from './binary-writer.ts';
-
-/** `json`: JSON, and bytes as they are. `binary`: `binaryCodec`. */
-export type CodecName = 'json' | 'binary';
-
-/** The codec of some keys. */
-export interface CodecRule {
-  /**
-   * What keys it is for: a text that they contain, a pattern with `*` for the whole key, or a RegExp without flags `g`
-   * and `y`.
-   */
-  readonly pattern: string | RegExp;
-  /** What their values are written with. */
-  readonly codec: CodecName | Codec;
-}
 
 /** Date, Map, Set, typed arrays, bigint, undefined in objects, NaN, Infinity, -0, holes; nothing is lost, or it is refused. */
 export const binaryCodec: Codec = Object.freeze({
@@ -41,6 +26,12 @@ const JSON_KEYS = ['api:', 'response:', 'config:'] as const;
 
 /** Choices that are remembered. */
 const CHOICES = 10_000;
+
+export interface CodecChoice {
+  /** undefined: JSON, or bytes as they are. */
+  of(key: string): Codec | undefined;
+  readonly byId: ReadonlyMap<number, Codec>;
+}
 
 export class CodecSelection implements CodecChoice {
   /** All that entries may have been written with, by the ids that envelopes keep. */

@@ -13,7 +13,7 @@
  * Left out: whether a value is fresh enough (`engine.ts`), and how the server runs the steps (`functions/procedures.ts`).
  */
 import { randomBytes } from 'node:crypto';
-import type { Argument } from '../connection/link.ts';
+import type { Argument } from '../connection/commands.ts';
 import { ClosedError, CommandError } from '../errors.ts';
 import { ABSENT, type Procedure } from '../functions/procedures.ts';
 import type { Command } from '../functions/transactions.ts';

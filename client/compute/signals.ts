@@ -1,11 +1,4 @@
-/**
- * Wake-ups of those who wait for another process's load: one subscriber connection a process, opened when somebody waits
- * for the first time and kept.
- *
- * It uses RESP2, goes to the master of the moment and is closed when the cache's connection is lost: waiters are told that
- * there are no signals and ask Redis instead, as does every caller until there is a subscriber again.
- */
-import type { CacheConnection } from '../connection/index.ts';
+import type { CacheConnection } from '../connection/cache-connection.ts';
 import type { Link } from '../connection/link.ts';
 import { now, within } from '../connection/timing.ts';
 import type { ConnectionEvent } from '../types.ts';

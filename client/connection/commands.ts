@@ -17,6 +17,9 @@ export function isRead(command: string): boolean {
   return READS.has(command) || (!WRITES.has(command) && READS.has(command.toUpperCase()));
 }
 
+/** One argument of a command. */
+export type Argument = string | number | Buffer;
+
 export interface CallOptions {
   readonly buffers?: boolean;
   /** Fail at once instead of waiting for a master, once there has been one. */

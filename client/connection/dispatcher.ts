@@ -12,7 +12,8 @@ import {
   OutcomeUnknownError,
   TimeoutError,
 } from '../errors.ts';
-import { type Argument, type Link, type Receiver, UnsentError } from './link.ts';
+import type { Argument } from './commands.ts';
+import { type Link, type Receiver, UnsentError } from './link.ts';
 import { isReply } from './reply-error.ts';
 import { now } from './timing.ts';
 

@@ -14,8 +14,9 @@ import {
   OutcomeUnknownError,
 } from '../errors.ts';
 import type { Durability } from '../types.ts';
+import type { Argument } from './commands.ts';
 import { DRAIN_MS, isPassing, isRefusal } from './dispatcher.ts';
-import { type Argument, type Link, UnsentError } from './link.ts';
+import { type Link, UnsentError } from './link.ts';
 import type { Progress } from './progress.ts';
 import { isReply, isUnavailable } from './reply-error.ts';
 import { delay, jittered, now, within } from './timing.ts';

@@ -6,7 +6,7 @@
  * user may not read) is no reader's answer: each key is asked for by itself then. For a user without MGET see `substitutes.ts`.
  */
 import { CommandError } from '../errors.ts';
-import type { Argument } from './link.ts';
+import type { Argument } from './commands.ts';
 
 /** More keys make further commands, so that Redis answers the first ones while it reads the next. */
 const KEYS_MAX = 32;

@@ -8,13 +8,12 @@
 import { Redis } from 'ioredis';
 import { addressKey } from '../address.ts';
 import type { Address, TlsOptions } from '../types.ts';
+import type { Argument } from './commands.ts';
 import { Progress } from './progress.ts';
 import { readReplies } from './replies.ts';
 import { isReply, isUnavailable } from './reply-error.ts';
 import { now, within } from './timing.ts';
-import { isPlain, WireCommand } from './wire.ts';
-
-export type Argument = string | number | Buffer;
+import { isPlain, type LinkReceiver, WireCommand } from './wire.ts';
 
 export interface LinkOptions {
   readonly address: Address;
@@ -42,11 +41,8 @@ export type Role =
 /** The command did not leave this process. */
 export class UnsentError extends Error {}
 
-/** Who is told of an answer, or that there will be none; `of` is what it was sent for. */
-export interface Receiver<T> {
-  answered(link: Link, reply: unknown, of: T): void;
-  failed(link: Link, error: Error, of: T): void;
-}
+/** Receives the outcome of what a link has sent. */
+export type Receiver<T> = LinkReceiver<Link, T>;
 
 const SETTLING: Receiver<{ resolve: (reply: unknown) => void; reject: (error: Error) => void }> = {
   answered: (_, reply, { resolve }) => resolve(reply),

@@ -13,12 +13,12 @@ import type {
   Durability,
   SupervisedConnection,
 } from '../types.ts';
+import type { CacheConnection } from './cache-connection.ts';
 import { slotOf } from './cluster/slot.ts';
-import type { CallOptions } from './commands.ts';
-import type { CacheConnection } from './index.ts';
-import type { Argument, Link } from './link.ts';
+import type { Argument, CallOptions } from './commands.ts';
+import type { Link } from './link.ts';
 import type { PartListener } from './part.ts';
-import type { SentinelStatus } from './sentinel-monitor.ts';
+import type { SentinelStatus } from './types.ts';
 
 /** Their keys may go over several connections: the sum of the answers is the answer. */
 const SUMMED = new Set(['UNLINK', 'DEL', 'EXISTS', 'TOUCH']);

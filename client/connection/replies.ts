@@ -146,7 +146,7 @@ export class Replies {
   }
 
   #answer(reply: Item | Item[]): void {
-    const { command } = this.#queue.shift() as { readonly command: WireCommand<unknown> };
+    const { command } = this.#queue.shift() as { readonly command: WireCommand<never, unknown> };
     try {
       command.resolve(reply);
     } catch (error) {

@@ -7,6 +7,7 @@ import type { Address } from '../types.ts';
 import type { Link } from './link.ts';
 import { NodePoller } from './node-poller.ts';
 import { now, within } from './timing.ts';
+import type { SentinelStatus } from './types.ts';
 
 /** What a sentinel said that does not answer any more counts for so long while others answer. */
 const STALE_MS = 10_000;
@@ -22,20 +23,6 @@ export interface SentinelView {
   readonly at: number;
   /** The same sentinel said a higher epoch before: it was built anew. */
   readonly fell: boolean;
-}
-
-/** What the sentinels say; known without asking, because each is asked once a second. */
-export interface SentinelStatus {
-  /** Sentinels that the options name. */
-  readonly configured: number;
-  /** Of them, those that answered when they were last asked. */
-  readonly answering: number;
-  /** Of those, how many name the same master as the one that knows the last failover. */
-  readonly agreeing: number;
-  /** The master that they name; undefined: none is known. */
-  readonly master: Address | undefined;
-  /** One of them believes the master down, or is replacing it. */
-  readonly troubled: boolean;
 }
 
 /** What is known of who is master, by those who decide it: sentinels, or the nodes of a cluster. */

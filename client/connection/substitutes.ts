@@ -3,8 +3,7 @@
  * GETRANGE. The first refusal closes the command for the rest of the connection.
  */
 import { CommandError } from '../errors.ts';
-import type { CallOptions } from './commands.ts';
-import type { Argument } from './link.ts';
+import type { Argument, CallOptions } from './commands.ts';
 import { isUnavailable } from './reply-error.ts';
 
 export type Submit = (

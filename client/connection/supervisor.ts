@@ -21,20 +21,21 @@ import type {
   Durability,
   SupervisedConnection,
 } from '../types.ts';
-import type { CallOptions } from './commands.ts';
+import type { Argument, CallOptions } from './commands.ts';
 import type { ConnectionFactory } from './connection-factory.ts';
 import { Heartbeat } from './heartbeat.ts';
-import type { Argument, Link, Role } from './link.ts';
+import type { Link, Role } from './link.ts';
 import { type Found, MasterDiscovery } from './master-discovery.ts';
 import { followWhole, type PartListener } from './part.ts';
 import { RejectionBackoff } from './rejection-backoff.ts';
-import type { SentinelStatus, TopologyMonitor } from './sentinel-monitor.ts';
+import type { TopologyMonitor } from './sentinel-monitor.ts';
 import { Silence } from './silence.ts';
 import { Stalls } from './stalls.ts';
 import { Standing } from './standing.ts';
 import { now } from './timing.ts';
 import { TopologyHistory } from './topology-history.ts';
 import { Traffic } from './traffic.ts';
+import type { SentinelStatus } from './types.ts';
 
 const TICK_MS = 20;
 

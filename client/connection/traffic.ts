@@ -4,12 +4,13 @@
  */
 import type { ResolvedConnection } from '../options.ts';
 import type { Address, Durability } from '../types.ts';
+import type { Argument } from './commands.ts';
 import { type CallOptions, isRead } from './commands.ts';
 import type { ConnectionFactory } from './connection-factory.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { DurableChannel } from './durable.ts';
 import { GetCoalescer } from './get-coalescer.ts';
-import type { Argument, Link } from './link.ts';
+import type { Link } from './link.ts';
 import { Replicas } from './replicas.ts';
 import { type Submit, Substitutes } from './substitutes.ts';
 import { now } from './timing.ts';

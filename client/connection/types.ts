@@ -1,6 +1,5 @@
 /** The public types of connections; `client/types.ts` gives them on. Time is in milliseconds. */
 import type { Redis } from 'ioredis';
-import type { SentinelStatus } from './sentinel-monitor.ts';
 
 /**
  * What an acknowledgement promises. `async`: Redis's own. Else: that many replicas confirmed it (WAIT), so that a crash or a
@@ -131,6 +130,20 @@ export type ConnectionState =
   | { readonly kind: 'ready'; readonly since: number; readonly master: Address }
   | { readonly kind: 'suspect'; readonly since: number; readonly master: Address; readonly reason: string }
   | { readonly kind: 'closed' };
+
+/** What the sentinels say; known without asking, because each is asked once a second. */
+export interface SentinelStatus {
+  /** Sentinels that the options name. */
+  readonly configured: number;
+  /** Of them, those that answered when they were last asked. */
+  readonly answering: number;
+  /** Of those, how many name the same master as the one that knows the last failover. */
+  readonly agreeing: number;
+  /** The master that they name; undefined: none is known. */
+  readonly master: Address | undefined;
+  /** One of them believes the master down, or is replacing it. */
+  readonly troubled: boolean;
+}
 
 /**
  * A connection to whoever is master, kept alive: it never gives up, it leaves a master that hangs, is deposed or is gone,

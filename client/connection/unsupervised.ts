@@ -14,10 +14,10 @@ import type {
   Durability,
   SupervisedConnection,
 } from '../types.ts';
-import type { CallOptions } from './commands.ts';
+import type { Argument, CallOptions } from './commands.ts';
 import { isRead } from './commands.ts';
 import type { ConnectionFactory } from './connection-factory.ts';
-import { type Argument, type Link, tlsOf } from './link.ts';
+import { type Link, tlsOf } from './link.ts';
 import { followWhole, type PartListener } from './part.ts';
 import { isReply } from './reply-error.ts';
 import { now } from './timing.ts';

@@ -5,7 +5,7 @@
  * Both ways share ioredis's queue of commands and its stream, so their order is kept whoever sends.
  */
 import type { Command } from 'ioredis';
-import type { Argument, Link, Receiver } from './link.ts';
+import type { Argument } from './commands.ts';
 
 /** Commands with plain arguments and replies, to which ioredis would do nothing but decode strings. */
 const PLAIN = (
@@ -87,8 +87,20 @@ export function decoded(reply: unknown): unknown {
   return Array.isArray(reply) ? reply.map(decoded) : reply;
 }
 
+/** The part of a link that its commands use. */
+interface SendingLink {
+  /** A reply has arrived to a command that was sent at this time. */
+  settled(sentAt: number): void;
+}
+
+/** Receives the reply to a command, or the error that there will be none. `of` is the caller's own reference to the command. */
+export interface LinkReceiver<L, T> {
+  answered(link: L, reply: unknown, of: T): void;
+  failed(link: L, error: Error, of: T): void;
+}
+
 /** What `sendCommand` and the reply's handler use of a command. */
-export class WireCommand<T> {
+export class WireCommand<L extends SendingLink, T> {
   readonly name: string;
   readonly args: readonly Argument[];
   readonly promise = undefined;
@@ -96,20 +108,20 @@ export class WireCommand<T> {
   /** ioredis traces its own commands only. */
   readonly isTraced = true;
   readonly #command: string;
-  readonly #link: Link;
+  readonly #link: L;
   readonly #buffers: boolean;
-  readonly #receiver: Receiver<T>;
+  readonly #receiver: LinkReceiver<L, T>;
   readonly #of: T;
   readonly #sentAt: number;
   /** Of what was sent; 0 until then. */
   bytes = 0;
 
   constructor(
-    link: Link,
+    link: L,
     name: string,
     args: readonly Argument[],
     buffers: boolean,
-    receiver: Receiver<T>,
+    receiver: LinkReceiver<L, T>,
     of: T,
     sentAt: number,
   ) {

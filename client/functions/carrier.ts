@@ -3,8 +3,9 @@
  * stays on one of them, because WATCH is the connection's.
  */
 import { addressKey } from '../address.ts';
-import type { CacheConnection } from '../connection/index.ts';
-import type { Argument, Link } from '../connection/link.ts';
+import type { CacheConnection } from '../connection/cache-connection.ts';
+import type { Argument } from '../connection/commands.ts';
+import type { Link } from '../connection/link.ts';
 import { isReply } from '../connection/reply-error.ts';
 import { Substitutes } from '../connection/substitutes.ts';
 import { now, within } from '../connection/timing.ts';

@@ -9,9 +9,9 @@
  * functions are tried at once. A command that is denied, renamed or unknown closes its way; an error of the server's state (OOM,
  * NOREPLICAS, BUSY) is the caller's and closes none.
  */
-import type { CallOptions } from '../connection/commands.ts';
-import type { CacheConnection } from '../connection/index.ts';
-import type { Argument } from '../connection/link.ts';
+
+import type { CacheConnection } from '../connection/cache-connection.ts';
+import type { Argument, CallOptions } from '../connection/commands.ts';
 import { isUnavailable } from '../connection/reply-error.ts';
 import { ClosedError, CommandError } from '../errors.ts';
 import { LIBRARY, SCRIPT, SCRIPT_SHA1 } from './source.ts';

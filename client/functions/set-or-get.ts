@@ -1,8 +1,4 @@
-/**
- * Sets a key where there is none, or says what it holds: `SET … NX GET` is one command from Redis 7.0 on; before it is a syntax
- * error, and SET NX and GET do the same.
- */
-import type { Argument } from '../connection/link.ts';
+import type { Argument } from '../connection/commands.ts';
 import { CommandError } from '../errors.ts';
 
 /** Sends one command; replies to `GET` and `SET` as Buffers or as text, which is what `run` gives then. */

@@ -1,18 +1,6 @@
-/**
- * Compare-and-write with plain commands, for servers that take neither functions nor scripts: WATCH, look, MULTI … EXEC on the shared
- * connection.
- *
- *   changes that come while a transaction is under way ─▶ one transaction for all of them
- *   in a Cluster: ─▶ one for those of each slot, on the shared connection and up to `LANES_MAX` lanes per master
- *
- * EXEC ends every WATCH of its connection, so that a connection carries one transaction at a time, of up to `BATCH_MAX` changes: a
- * change waits for one transaction before it, not for each change. A transaction that is refused, or whose keys others changed, is divided: one
- * change does not hold up the others. A transaction whose connection is replaced on the way writes nothing.
- *
- * A user without WATCH, MULTI or EXEC compares, then writes: a write by others in the one round trip between is overwritten.
- */
-import type { CacheConnection } from '../connection/index.ts';
-import type { Argument, Link } from '../connection/link.ts';
+import type { CacheConnection } from '../connection/cache-connection.ts';
+import type { Argument } from '../connection/commands.ts';
+import type { Link } from '../connection/link.ts';
 import { isUnavailable } from '../connection/reply-error.ts';
 import { CommandError, NotSentError } from '../errors.ts';
 import { type Carrier, laneCarrier, type Send, sharedCarrier } from './carrier.ts';

@@ -7,7 +7,7 @@
  * Cluster on every master.
  */
 import { isUtf8 } from 'node:buffer';
-import type { Argument } from '../connection/link.ts';
+import type { Argument } from '../connection/commands.ts';
 import { delay, now } from '../connection/timing.ts';
 import { isConnectivityError, NotSentError } from '../errors.ts';
 import type { ConnectionEvent } from '../types.ts';

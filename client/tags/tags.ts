@@ -1,19 +1,4 @@
-/**
- * Tags by version: an entry carries the versions that its tags had before its value was loaded, and holds for as long as
- * they are the current ones. Invalidating a tag is deleting its version, however many entries carry it.
- *
- *   load:        stamps(tags) ─▶ load ─▶ store with the stamps        (never the other way round: see below)
- *   read:        entry ─▶ current(stamps)? ─▶ value, or a miss
- *   invalidate:  UNLINK of the tags' keys: one command; in a Cluster one a slot
- *
- * Versions are random and never return: a tag whose key was evicted, expired or lost in a failover gets another version, and
- * what carried the former one is a miss. A load that was under way when its tag was invalidated carries the version of
- * before, so it is a miss too.
- *
- * With coherence the versions are known here until Redis says that they changed: a valid read costs no command beside its own
- * GET, a store none beside its SET. Without, or while it is not live, each asks (all of one turn in one MGET).
- */
-import type { Argument } from '../connection/link.ts';
+import type { Argument } from '../connection/commands.ts';
 import type { TagStamp } from '../envelope.ts';
 import { CommandError, isConnectivityError } from '../errors.ts';
 import { SetOrGet } from '../functions/set-or-get.ts';

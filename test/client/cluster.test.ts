@@ -1,7 +1,8 @@
 /** The connection to a real cluster: routing, redirections, what a cache needs of it. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { CacheConnection } from '../../client/connection/cache-connection.ts';
 import { slotOf } from '../../client/connection/cluster/slot.ts';
-import { type CacheConnection, openConnection } from '../../client/connection/index.ts';
+import { openConnection } from '../../client/connection/index.ts';
 import {
   ClosedError,
   CommandError,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { CacheConnection } from '../../client/connection/index.ts';
+import type { CacheConnection } from '../../client/connection/cache-connection.ts';
 import { Transactions } from '../../client/functions/transactions.ts';
 import {
   ClosedError,

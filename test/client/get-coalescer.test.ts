@@ -1,7 +1,8 @@
 /** GETs that are sent together, and commands that go past ioredis's own class: the answers are those of one by one. */
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type CacheConnection, openConnection } from '../../client/connection/index.ts';
+import type { CacheConnection } from '../../client/connection/cache-connection.ts';
+import { openConnection } from '../../client/connection/index.ts';
 import { encode } from '../../client/connection/wire.ts';
 import { CommandError, TimeoutError } from '../../client/index.ts';
 import { resolveConnection } from '../../client/options.ts';

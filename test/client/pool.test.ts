@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CacheConnection } from '../../client/connection/index.ts';
+import type { CacheConnection } from '../../client/connection/cache-connection.ts';
 import { Pool } from '../../client/connection/pool.ts';
 import {
   ConfigurationError,

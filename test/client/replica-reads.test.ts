@@ -1,7 +1,8 @@
 /** Reads from replicas: from them when they are fresh, never older than asked for, and the master's otherwise. */
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { CacheConnection } from '../../client/connection/cache-connection.ts';
 import { slotOf } from '../../client/connection/cluster/slot.ts';
-import { type CacheConnection, openConnection } from '../../client/connection/index.ts';
+import { openConnection } from '../../client/connection/index.ts';
 import { sentinelCache } from '../../client/index.ts';
 import { resolveConnection } from '../../client/options.ts';
 import type { RedisOptions } from '../../client/types.ts';

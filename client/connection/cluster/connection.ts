@@ -13,10 +13,10 @@ import { ClosedError, CommandError, ConfigurationError, NotSentError } from '../
 import { Emitter } from '../../events.ts';
 import type { ResolvedConnection } from '../../options.ts';
 import type { Address, ConnectionEvent, ConnectionState, Durability } from '../../types.ts';
-import type { CallOptions } from '../commands.ts';
+import type { CacheConnection } from '../cache-connection.ts';
+import type { Argument, CallOptions } from '../commands.ts';
 import type { ConnectionFactory } from '../connection-factory.ts';
-import type { CacheConnection } from '../index.ts';
-import type { Argument, Link } from '../link.ts';
+import type { Link } from '../link.ts';
 import type { PartListener } from '../part.ts';
 import { Supervisor } from '../supervisor.ts';
 import { delay, now } from '../timing.ts';

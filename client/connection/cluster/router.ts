@@ -9,8 +9,7 @@
  */
 import { ClientLimitError, ClosedError, NotSentError } from '../../errors.ts';
 import type { Address, Durability } from '../../types.ts';
-import type { CallOptions } from '../commands.ts';
-import type { Argument } from '../link.ts';
+import type { Argument, CallOptions } from '../commands.ts';
 import { isUnavailable } from '../reply-error.ts';
 import type { Supervisor } from '../supervisor.ts';
 import { delay, jittered, now, STALL_MS } from '../timing.ts';

@@ -4,7 +4,7 @@
  * The commands of a cache are known here; of all others ioredis knows where the keys are.
  */
 import { Command } from 'ioredis';
-import type { Argument } from '../link.ts';
+import type { Argument } from '../commands.ts';
 import { slotOf } from './slot.ts';
 
 type Join = (replies: readonly unknown[]) => unknown;

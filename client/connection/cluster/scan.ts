@@ -4,7 +4,7 @@
  * Complete for keys that stay where they are from beginning to end; one that moves to another master meanwhile may be missed.
  */
 import { ConfigurationError } from '../../errors.ts';
-import type { Argument } from '../link.ts';
+import type { Argument } from '../commands.ts';
 
 export async function scanned<M>(
   masters: readonly M[],

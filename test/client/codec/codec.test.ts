@@ -3,13 +3,13 @@ import { crc32, deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import type { Codec } from '../../../client/api/codec.ts';
 import { BYTES_MAX } from '../../../client/codec/binary-format.ts';
 import { CodecSelection } from '../../../client/codec/codec.ts';
 import { deflated, inflated } from '../../../client/codec/compression.ts';
 import {
   binaryCodec,
   buildKey,
-  type Codec,
   ConfigurationError,
   decodeEnvelope,
   encodeEnvelope,

@@ -4,9 +4,9 @@ import { inspect, isDeepStrictEqual } from 'node:util';
 import { runInNewContext, runInThisContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Codec } from '../../../client/api/codec.ts';
 import {
   binaryCodec,
-  type Codec,
   decodeEnvelope,
   encodeEnvelope,
   memoryCache,

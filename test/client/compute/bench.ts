@@ -2,7 +2,8 @@
 import type { Redis } from 'ioredis';
 import { Breaker } from '../../../client/breaker.ts';
 import { type LeaseHandle, Leases } from '../../../client/compute/lease.ts';
-import { type CacheConnection, openConnection } from '../../../client/connection/index.ts';
+import type { CacheConnection } from '../../../client/connection/cache-connection.ts';
+import { openConnection } from '../../../client/connection/index.ts';
 import { Emitter } from '../../../client/events.ts';
 import type { ScriptingTerms, Way } from '../../../client/functions/procedures.ts';
 import { LIBRARY } from '../../../client/functions/source.ts';

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type CacheConnection, openConnection } from '../../../client/connection/index.ts';
+import type { CacheConnection } from '../../../client/connection/cache-connection.ts';
+import { openConnection } from '../../../client/connection/index.ts';
 import { CommandError, NotSentError } from '../../../client/index.ts';
 import { deleteMatching, type PatternOptions } from '../../../client/invalidation/patterns.ts';
 import { resolveConnection } from '../../../client/options.ts';

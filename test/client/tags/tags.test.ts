@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { CacheConnection } from '../../../client/connection/cache-connection.ts';
 import { dedicatedConnections } from '../../../client/connection/dedicated-connection.ts';
-import { type CacheConnection, openConnection } from '../../../client/connection/index.ts';
+import { openConnection } from '../../../client/connection/index.ts';
 import type { TagStamp } from '../../../client/envelope.ts';
 import { CommandError, NotSentError } from '../../../client/index.ts';
 import { Journal } from '../../../client/invalidation/journal.ts';

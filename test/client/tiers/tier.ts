@@ -1,8 +1,9 @@
 /** What tests of coherence need: the smallest first tier, and a way to let a listener hang. */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { CacheConnection } from '../../../client/connection/cache-connection.ts';
 import { dedicatedConnections } from '../../../client/connection/dedicated-connection.ts';
-import { type CacheConnection, openConnection } from '../../../client/connection/index.ts';
+import { openConnection } from '../../../client/connection/index.ts';
 import { resolveConnection } from '../../../client/options.ts';
 import { Coherence, type CoherenceEvent } from '../../../client/tiers/coherence.ts';
 import type { Address, RedisOptions } from '../../../client/types.ts';
