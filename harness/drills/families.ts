@@ -17,7 +17,7 @@ export function integration(
     | 'workload'
     | 'expectations'
   > &
-    Partial<Pick<Drill, 'checkers' | 'topologies'>> &
+    Partial<Pick<Drill, 'checkers' | 'topologies' | 'needs'>> &
     Required<Pick<Drill, 'expectations'>>,
 ): Drill {
   return {

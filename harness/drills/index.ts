@@ -3,31 +3,39 @@ import { batches } from './batches.ts';
 import { breaker } from './breaker.ts';
 import { clusterMasterCrash } from './cluster-master-crash.ts';
 import { clusterSlotMigration } from './cluster-slot-migration.ts';
+import { coherence } from './coherence.ts';
 import { configuration } from './configuration.ts';
 import { consistency } from './consistency.ts';
 import { corruptPayload } from './corrupt-payload.ts';
 import type { Drill } from './drill.ts';
+import { durableWrites } from './durable-writes.ts';
 import { featureFlag } from './feature-flag.ts';
 import { hitMiss } from './hit-miss.ts';
 import { keyVersioning } from './key-versioning.ts';
 import { masterCrash } from './master-crash.ts';
 import { masterHang } from './master-hang.ts';
 import { observability } from './observability.ts';
+import { outageWrites } from './outage-writes.ts';
 import { plannedSwitch } from './planned-switch.ts';
 import { realistic50 } from './realistic-50.ts';
 import { replication } from './replication.ts';
 import { repliesLost } from './replies-lost.ts';
 import { security } from './security.ts';
 import { shortStall } from './short-stall.ts';
+import { singleFlight } from './single-flight.ts';
 import { steady } from './steady.ts';
 import { timeoutFallback } from './timeout-fallback.ts';
 import { ttlExpiry } from './ttl-expiry.ts';
+import { writePaths } from './write-paths.ts';
 import { zipf100 } from './zipf-100.ts';
 
 export const drills: readonly Drill[] = [
   configuration,
   hitMiss,
   ttlExpiry,
+  writePaths,
+  coherence,
+  singleFlight,
   corruptPayload,
   keyVersioning,
   observability,
@@ -35,7 +43,9 @@ export const drills: readonly Drill[] = [
   security,
   replication,
   consistency,
+  durableWrites,
   timeoutFallback,
+  outageWrites,
   breaker,
   realistic50,
   zipf100,

@@ -3,6 +3,7 @@ import type { Cache } from '../../client/index.ts';
 import type { TrialContext } from '../trial.ts';
 import { within } from '../until.ts';
 import { type ClientSpec, clientSpec } from '../workloads/adapter.ts';
+import { startCaller } from '../workloads/calls/child.ts';
 import { loadClient } from '../workloads/client-module.ts';
 import { type ClosingKey, closingReads, closingWrites } from '../workloads/closing.ts';
 import { adaptCache, type CacheOverrides, openKit } from '../workloads/kit.ts';
@@ -20,45 +21,21 @@ const CLOSING_BOUND_MS = 8_000;
 /** Of one operation; longer than a command's deadline of 1 s. */
 const OPERATION_BOUND_MS = 1_500;
 
+/** Opened by a script, closed in reverse order. */
+interface Owned {
+  readonly keys: Set<string>;
+  readonly closers: (() => Promise<unknown>)[];
+  readonly caches: Cache[];
+  readonly proxies: MasterProxy[];
+}
+
 export async function runScript(context: TrialContext, workload: ScriptedWorkload): Promise<void> {
-  const { environment, clock, recorder, signal, parameters, tag, seed, drill } = context;
+  const { environment, signal, drill } = context;
   const { client: settings } = environment.topology.environment;
   const spec = clientSpec('kit', environment.endpoints, settings, context.clientModule);
-  const client = await loadClient(spec);
-  const keys = new Set<string>();
-  const closers: (() => Promise<unknown>)[] = [];
-  const caches: Cache[] = [];
-  const proxies: MasterProxy[] = [];
-
-  const script: ScriptContext = {
-    ...{ environment, clock, parameters, tag, spec, client, signal },
-    shared: environment.substrate === 'attached',
-    random: seeded(seed, workload.name),
-    record: recorder.record,
-    expect: (id, what, seen) => recorder.record({ type: 'expect', id, what, ...seen, atUs: clock.nowUs() }),
-    open(overrides = {}, through): Cache {
-      const cache = openKit(through === undefined ? spec : behind(spec, through), client, {
-        ...(through !== undefined && serverName(spec, through)),
-        ...overrides,
-      });
-      closers.push(() => cache.close());
-      caches.push(cache);
-      return cache;
-    },
-    async proxyBeforeMaster() {
-      const proxy = await proxyBefore(environment);
-      closers.push(async () => proxy[Symbol.asyncDispose]());
-      proxies.push(proxy);
-      return proxy;
-    },
-    remember: (...more) => {
-      for (const key of more) keys.add(key);
-    },
-    caughtUp: () => awaitCaughtUp(environment, { signal, boundMs: CAUGHT_UP_BOUND_MS }),
-    readAllNodes: (written) => readAllNodes(environment, written, context),
-    masterOf: async (key) => environment.admin((await masterWithKey(environment, key)).id),
-    masters: async () => Promise.all((await mastersOf(environment)).map(({ id }) => environment.admin(id))),
-  };
+  const owned: Owned = { keys: new Set(), closers: [], caches: [], proxies: [] };
+  const { keys, closers, caches, proxies } = owned;
+  const script = scriptOf(context, workload, { spec, client: await loadClient(spec), owned });
   try {
     await within(`the script ${workload.name}`, workload.run(script), { boundMs: drill.boundMs, signal });
     // All faults of the script are healed: Redis must serve each cache that has a connection.
@@ -76,6 +53,50 @@ export async function runScript(context: TrialContext, workload: ScriptedWorkloa
       [...keys].map((key) => ({ key, encoding: 'raw' })),
     );
   }
+}
+
+function scriptOf(
+  context: TrialContext,
+  workload: ScriptedWorkload,
+  given: Pick<ScriptContext, 'spec' | 'client'> & { readonly owned: Owned },
+): ScriptContext {
+  const { environment, clock, recorder, signal, parameters, tag, seed } = context;
+  const { spec, client, owned } = given;
+  const { keys, closers, caches, proxies } = owned;
+  return {
+    ...{ environment, clock, parameters, tag, spec, client, signal },
+    shared: environment.substrate === 'attached',
+    random: seeded(seed, workload.name),
+    record: recorder.record,
+    expect: (id, what, seen) => recorder.record({ type: 'expect', id, what, ...seen, atUs: clock.nowUs() }),
+    open(overrides = {}, through): Cache {
+      const cache = openKit(through === undefined ? spec : behind(spec, through), client, {
+        ...(through !== undefined && serverName(spec, through)),
+        ...overrides,
+      });
+      closers.push(() => cache.close());
+      caches.push(cache);
+      return cache;
+    },
+    async startProcess(name, overrides = {}) {
+      const child = await startCaller({ name, spec, overrides });
+      closers.push(async () => child[Symbol.asyncDispose]());
+      return child;
+    },
+    async proxyBeforeMaster() {
+      const proxy = await proxyBefore(environment);
+      closers.push(async () => proxy[Symbol.asyncDispose]());
+      proxies.push(proxy);
+      return proxy;
+    },
+    remember: (...more) => {
+      for (const key of more) keys.add(key);
+    },
+    caughtUp: () => awaitCaughtUp(environment, { signal, boundMs: CAUGHT_UP_BOUND_MS }),
+    readAllNodes: (written) => readAllNodes(environment, written, context),
+    masterOf: async (key) => environment.admin((await masterWithKey(environment, key)).id),
+    masters: async () => Promise.all((await mastersOf(environment)).map(({ id }) => environment.admin(id))),
+  };
 }
 
 async function closeCaches(context: TrialContext, caches: readonly Cache[]): Promise<readonly ClosingKey[]> {

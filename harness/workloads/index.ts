@@ -3,16 +3,21 @@ import { KitError } from '../../config/errors.ts';
 import { generatedWorkloads } from './catalogue.ts';
 import type { GeneratedWorkload } from './generated.ts';
 import { breaker } from './scripted/breaker.ts';
+import { coherence } from './scripted/coherence.ts';
 import { consistency } from './scripted/consistency.ts';
 import { corruptPayload } from './scripted/corrupt-payload.ts';
+import { durableWrites } from './scripted/durable-writes.ts';
 import { featureFlag } from './scripted/feature-flag.ts';
 import { hitMiss } from './scripted/hit-miss.ts';
 import { keyVersioning } from './scripted/key-versioning.ts';
 import { observability } from './scripted/observability.ts';
+import { outageWrites } from './scripted/outage-writes.ts';
 import { replication } from './scripted/replication.ts';
 import { security } from './scripted/security.ts';
+import { singleFlight } from './scripted/single-flight.ts';
 import { timeoutFallback } from './scripted/timeout-fallback.ts';
 import { ttlExpiry } from './scripted/ttl-expiry.ts';
+import { writePaths } from './scripted/write-paths.ts';
 import type { ScriptedWorkload } from './scripted.ts';
 
 export type Workload = GeneratedWorkload | ScriptedWorkload;
@@ -29,6 +34,11 @@ const scripted: readonly ScriptedWorkload[] = [
   security,
   timeoutFallback,
   ttlExpiry,
+  writePaths,
+  coherence,
+  singleFlight,
+  outageWrites,
+  durableWrites,
 ];
 
 export const workloads: ReadonlyMap<string, Workload> = new Map<string, Workload>([

@@ -12,6 +12,7 @@ import type { Clock } from '../clock.ts';
 import type { FaultProxy } from '../faults/proxy/index.ts';
 import type { ExpectationEvent, HistoryEvent, Json } from '../history.ts';
 import type { ClientSpec } from './adapter.ts';
+import type { CallerProcess } from './calls/child.ts';
 import type { ClientModule } from './client-module.ts';
 import type { WrittenKey } from './issuer.ts';
 import type { CacheOverrides } from './kit.ts';
@@ -40,6 +41,8 @@ export interface ScriptContext<P extends Parameters = Parameters> {
   ): void;
   /** The kit's client on the environment, or through a proxy before it; closed with the trial. */
   open(overrides?: CacheOverrides, through?: MasterProxy): Cache;
+  /** Starts a process with its own cache on the environment; ended with the trial. */
+  startProcess(name: string, overrides?: CacheOverrides): Promise<CallerProcess>;
   /** A fault proxy before the master, of a cluster one before each that act as one; ended with the trial. */
   proxyBeforeMaster(): Promise<MasterProxy>;
   /** Has these physical keys removed with the trial. */

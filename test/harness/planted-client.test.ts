@@ -14,7 +14,7 @@ import type { Environment } from '../../infra/environment.ts';
 import { localSubstrate } from '../../infra/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
 
-const moduleOf = (name: string) => new URL(`./planted-clients/${name}.ts`, import.meta.url);
+const moduleOf = (name: string) => new URL(`../gates/faults/client/${name}.ts`, import.meta.url);
 
 describe('a planted client', () => {
   const dir = mkdtempSync(join(tmpdir(), 'kit-planted-client-'));
@@ -55,19 +55,37 @@ describe('a planted client', () => {
     verdict.criteria.filter(({ state }) => state === 'FAIL').map(({ id }) => id);
 
   it.each([
-    ['memory-for-ever', 'hit-miss', 'clients-served', /not read from the master/],
-    ['memory-for-ever', 'realistic-50', 'clients-served', /not read from the master/],
+    ['answers-from-memory', 'hit-miss', 'clients-served', /not read from the master/],
+    ['answers-from-memory', 'zipf-100', 'clients-served', /not read from the master/],
+    ['unwritten-batches', 'write-paths', 'writes-stored', /value\/set-many/],
+    ['undeleted-batches', 'write-paths', 'deletions-done', /deletion\/several/],
+    ['families-without-expiry', 'write-paths', 'ttls-kept', /ttl\/set/],
+    ['ignored-tags', 'write-paths', 'deletions-done', /deletion\/tags/],
+    ['ignored-expire', 'write-paths', 'ttls-kept', /ttl\/expire/],
+    ['loads-per-caller', 'single-flight', 'single-flight', /one-process\/loads/],
+    ['loads-per-process', 'single-flight', 'single-flight', /two-processes\/loads/],
+    ['stale-hundredth', 'coherence', 'coherent-tiers', /overwritten\/plain-get/],
+    ['unheard-invalidations', 'coherence', 'coherent-tiers', /overwritten\/tiered-get/],
+    ['unreplayed-deletions', 'outage-writes', 'outage-writes', /replaced-in-redis/],
+    ['unstored-loads', 'write-paths', 'writes-stored', /value\/compute-many/],
   ])('%s turns the verdict of %s by %s', { timeout: 60_000 }, async (planted, drill, criterion, because) => {
     const report = await judged([drill], planted);
     expect(report.verdict.decision).toBe('NO_GO');
     expect(failed(report)).toContain(criterion);
     expect(report.verdict.criteria.find(({ id }) => id === criterion)?.because).toMatch(because);
     // The report names the module that replaced the client.
-    expect(report.run.departures.join()).toContain(`planted-clients/${planted}.ts`);
+    expect(report.run.departures.join()).toContain(`faults/client/${planted}.ts`);
   });
 
   it('is the only reason: the kit’s own client passes the same drills', { timeout: 60_000 }, async () => {
-    const report = await judged(['hit-miss', 'realistic-50']);
+    const report = await judged([
+      'hit-miss',
+      'zipf-100',
+      'write-paths',
+      'coherence',
+      'single-flight',
+      'outage-writes',
+    ]);
     expect(failed(report)).toEqual([]);
     expect(report.run.departures.join()).not.toContain('client under test');
   });

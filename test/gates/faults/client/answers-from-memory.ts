@@ -1,8 +1,14 @@
-/** Planted: values that were read once are always answered from the client's memory, with the source `redis`. */
-import type { Cache, Lookup } from '../../../client/index.ts';
-import { planted } from './plant.ts';
+import type { Cache, Lookup } from '../../../../client/index.ts';
+import { clientFault, planted } from '../../plant.ts';
 
-export * from '../../../client/index.ts';
+export * from '../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: 'values that were read once are always answered from memory, with the source `redis`',
+  drills: ['hit-miss'],
+  criterion: 'clients-served',
+  remedy: ['serves from its memory although Redis is reachable'],
+});
 
 export const openCache = planted((cache) => {
   const kept = new Map<string, unknown>();

@@ -1,0 +1,16 @@
+import { integration } from './families.ts';
+
+const WAYS = ['set', 'set-many', 'set-if-absent'];
+
+export const durableWrites = integration({
+  id: 'durable-writes',
+  title: 'Durable writes while the replicas do not confirm',
+  source: 'client/README.md, Writes; mission C2',
+  safeOutcome: 'no durable write is acknowledged that fewer replicas confirmed',
+  topologies: ['sentinel'],
+  needs: ['pause'],
+  expectations: [
+    'held/paused',
+    ...['before', 'held', 'after'].flatMap((phase) => WAYS.map((way) => `${phase}/${way}`)),
+  ],
+});

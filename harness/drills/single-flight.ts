@@ -1,0 +1,17 @@
+import { integration } from './families.ts';
+
+export const singleFlight = integration({
+  id: 'single-flight',
+  title: 'One load per key in one process and across processes',
+  source: 'client/README.md, Loads',
+  safeOutcome: 'loaders run once per missing key, and a load never overwrites a newer value',
+  expectations: [
+    ...['one-process', 'two-processes'].flatMap((id) => [
+      `${id}/answers`,
+      `${id}/loads`,
+      `${id}/no-more-loads`,
+    ]),
+    ...['many/answers', 'many/loads', 'error/thrown', 'newer/kept', 'newer/not-restored'],
+    ...['lease/answer', 'lease/wait'],
+  ],
+});

@@ -1,0 +1,20 @@
+import { integration } from './families.ts';
+
+const WRITES = [
+  ...['set', 'overwrite', 'set-tagged', 'set-many', 'set-if-absent', 'expire', 'compute', 'compute-tagged'],
+  ...['compute-stale', 'compute-own-ttl', 'compute-nothing', 'compute-many', 'wrap', 'read-through'],
+  ...['write-through', 'write-behind'],
+];
+const DELETIONS = ['one', 'several', 'list', 'expiry', 'pattern', 'keys', 'tags', 'domain', 'clear'];
+
+export const writePaths = integration({
+  id: 'write-paths',
+  title: 'Every way of writing and deleting, read back on the raw masters',
+  source: 'client/README.md, Writes; 004 §1 TTL handling',
+  safeOutcome: 'the master has every acknowledged value with its TTL, and nothing that was deleted',
+  expectations: [
+    ...WRITES.flatMap((path) => [`value/${path}`, `ttl/${path}`]),
+    ...['ttl/none-without', 'ttl/none-beyond', 'ttl/none-without-at-end'],
+    ...DELETIONS.map((way) => `deletion/${way}`),
+  ],
+});

@@ -1,0 +1,64 @@
+/**
+ * Entry of a process with its own cache, for promises that hold across processes. Each command of the IPC channel gets a reply. The process
+ * ends when the channel closes, for whatever reason.
+ */
+import type { Cache } from '../../../client/index.ts';
+import type { ClientSpec } from '../adapter.ts';
+import { type ClientModule, loadClient } from '../client-module.ts';
+import { type CacheOverrides, openKit } from '../kit.ts';
+import type { Call, Performed } from './call.ts';
+import { perform } from './perform.ts';
+
+export type CallerCommand =
+  | {
+      readonly do: 'open';
+      readonly spec: ClientSpec;
+      readonly overrides: CacheOverrides;
+    }
+  | { readonly do: 'perform'; readonly call: Call }
+  | { readonly do: 'close' };
+
+export interface CallerRequest {
+  readonly id: number;
+  readonly command: CallerCommand;
+}
+
+export interface CallerReply {
+  readonly id: number;
+  readonly performed?: Performed;
+  readonly error?: string;
+}
+
+interface Opened {
+  readonly client: ClientModule;
+  readonly cache: Cache;
+}
+let opened: Opened | undefined;
+
+async function obey(command: CallerCommand): Promise<Performed | undefined> {
+  if (command.do === 'open') {
+    const { spec, overrides } = command;
+    const client = await loadClient(spec);
+    opened = { client, cache: openKit(spec, client, overrides) };
+    await opened.cache.ping();
+    return undefined;
+  }
+  if (opened === undefined) throw new Error('no cache is open yet');
+  if (command.do === 'perform') return perform(opened, command.call);
+  await opened.cache.close();
+  return undefined;
+}
+
+process.on('message', ({ id, command }: CallerRequest) => {
+  obey(command).then(
+    (performed) => process.send?.({ id, ...(performed && { performed }) } satisfies CallerReply),
+    (error: unknown) =>
+      process.send?.({
+        id,
+        error: error instanceof Error ? error.message : String(error),
+      } satisfies CallerReply),
+  );
+});
+process.on('disconnect', () => process.exit(0));
+// Ctrl-C reaches the whole process group; this process ends when its parent closes the channel.
+process.on('SIGINT', () => undefined);

@@ -1,0 +1,37 @@
+/**
+ * Values of a cache as texts. Equal values have equal texts; values that differ in type or content have different ones. A long text is
+ * cut to its length and hash.
+ */
+import { createHash } from 'node:crypto';
+
+const LONGEST = 80;
+
+export function valueText(value: unknown): string {
+  const text = describe(value);
+  if (text.length <= LONGEST) return text;
+  const hash = createHash('sha256').update(text).digest('hex').slice(0, 16);
+  return `${text.slice(0, 16)}… ${text.length} characters, sha256 ${hash}`;
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value !== 'object' || value === null) return String(value);
+  if (value instanceof Date) return `Date(${value.getTime()})`;
+  if (value instanceof Map)
+    return `Map(${list([...value], ([key, one]) => `${describe(key)} => ${describe(one)}`)})`;
+  if (value instanceof Set) return `Set(${list([...value], describe)})`;
+  if (ArrayBuffer.isView(value)) {
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    // Bytes may be returned as a Buffer or as a Uint8Array.
+    return `${value instanceof Uint8Array ? 'Bytes' : value.constructor.name}(${bytes.toString('hex')})`;
+  }
+  if (Array.isArray(value)) return `[${list(value, describe)}]`;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${list(entries, ([key, one]) => `${JSON.stringify(key)}:${describe(one)}`)}}`;
+}
+
+function list<T>(items: readonly T[], text: (item: T) => string): string {
+  return items.map(text).join(',');
+}

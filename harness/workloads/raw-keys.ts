@@ -1,0 +1,40 @@
+/** Keys of a namespace as the raw masters have them, past the client. */
+import type { Cache } from '../../client/index.ts';
+import type { ScriptContext } from './scripted.ts';
+
+const SCAN_COUNT = 1_000;
+
+export interface RawKey {
+  readonly key: string;
+  readonly bytes: Buffer;
+  /** Remaining time in ms; -1: no expiry. */
+  readonly ttlMs: number;
+}
+
+/** Begin of every physical key of a cache. */
+export function prefixOf(cache: Cache): string {
+  return cache.physicalKey('x').slice(0, -1);
+}
+
+/** All string keys that begin with the prefix, on every master. */
+export async function rawKeys(
+  { masters }: Pick<ScriptContext, 'masters'>,
+  prefix: string,
+): Promise<ReadonlyMap<string, RawKey>> {
+  const found = new Map<string, RawKey>();
+  for (const redis of await masters()) {
+    const names: string[] = [];
+    let cursor = '0';
+    do {
+      const [next, page] = await redis.scan(cursor, 'MATCH', `${prefix}*`, 'COUNT', SCAN_COUNT);
+      cursor = next;
+      names.push(...page);
+    } while (cursor !== '0');
+    const read = async (key: string) => {
+      const [bytes, ttlMs] = await Promise.all([redis.getBuffer(key), redis.pttl(key)]);
+      if (bytes !== null) found.set(key, { key, bytes, ttlMs });
+    };
+    await Promise.all(names.map(read));
+  }
+  return found;
+}

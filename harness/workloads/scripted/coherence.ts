@@ -1,0 +1,175 @@
+/**
+ * Keys that are overwritten, deleted and invalidated, and then read through every tier: a plain cache, one with a first tier, and one with a
+ * first tier in another process. A plain cache has the new value at once, a first tier within its bound.
+ */
+import { until } from '../../until.ts';
+import type { Call, Caller, Operation, Performed } from '../calls/call.ts';
+import { callerOf } from '../calls/perform.ts';
+import { valueText } from '../calls/value-text.ts';
+import type { Resolved } from '../parameters.ts';
+import { prefixOf, rawKeys } from '../raw-keys.ts';
+import { equals, type ScriptContext, scripted } from '../scripted.ts';
+
+/** `settleBoundMs`: longer than the bound of a first tier (500 ms), so that a slow machine alone is no finding. */
+const defaults = { keys: 1_000, tagged: 200, chunk: 100, settleBoundMs: 5_000 };
+
+type Context = ScriptContext<Resolved<typeof defaults>>;
+
+interface Callers {
+  readonly plain: Caller;
+  readonly tiered: Caller;
+  readonly process: Caller;
+}
+
+export const coherence = scripted({
+  name: 'coherence',
+  defaults,
+  async run(context) {
+    const { open, startProcess, client, remember, tag, spec } = context;
+    const namespace = `${spec.settings.namespace}:coherence-${tag}`;
+    const plain = open({ namespace });
+    const callers: Callers = {
+      plain: callerOf('plain', { cache: plain, client }),
+      tiered: callerOf('tiered', { cache: open({ namespace, l1: {} }), client }),
+      process: await startProcess('process', { namespace, l1: {} }),
+    };
+    await plain.ping();
+    try {
+      await expectOverwritten(context, callers);
+      await expectDeleted(context, callers);
+      await expectInvalidated(context, callers);
+    } finally {
+      remember(...(await rawKeys(context, prefixOf(plain))).keys());
+    }
+  },
+});
+
+/** Writes by one caller each, so that every tier holds the first values when the second ones are written. */
+async function expectOverwritten(context: Context, callers: Callers): Promise<void> {
+  const names = namesOf(context.parameters.keys);
+  const first = names.map((name) => `first ${name}`);
+  await callers.plain.perform({ operation: 'setMany', keys: names, values: first });
+  for (const caller of Object.values(callers)) {
+    const { answers } = await read(context, caller, 'getMany', names);
+    const right = answers.filter((answer, i) => answer === valueText(first[i])).length;
+    context.expect(`first/${caller.name}`, `${caller.name} reads every value that plain wrote`, {
+      ...equals(names.length, right),
+    });
+  }
+  const second = names.map((name) => `second ${name}`);
+  const half = names.length / 2;
+  await eachOf(context, names.slice(0, half), (name, i) =>
+    callers.plain.perform({ operation: 'set', keys: [name], values: [second[i]] }),
+  );
+  await callers.process.perform({
+    ...{ operation: 'setMany', keys: names.slice(half), values: second.slice(half) },
+  });
+  for (const caller of Object.values(callers)) {
+    const right = second.map(valueText);
+    await settled(context, caller, names, right);
+    for (const operation of ['get', 'getMany', 'getOrCompute'] as const) {
+      const { answers, loaded } = await read(context, caller, operation, names);
+      const stale = answers.filter((answer, i) => answer !== right[i]).length;
+      context.expect(
+        `overwritten/${caller.name}-${operation}`,
+        `${operation} of ${caller.name} after all keys were overwritten: old values, loads`,
+        equals([0, 0], [stale, loaded]),
+      );
+    }
+  }
+}
+
+async function expectDeleted(context: Context, callers: Callers): Promise<void> {
+  const names = namesOf(context.parameters.keys);
+  const half = names.length / 2;
+  await callers.tiered.perform({ operation: 'delete', keys: names.slice(0, half) });
+  await callers.process.perform({ operation: 'delete', keys: names.slice(half) });
+  await expectMisses(context, callers, 'deleted', names);
+}
+
+async function expectInvalidated(context: Context, callers: Callers): Promise<void> {
+  const names = namesOf(context.parameters.tagged).map((name) => `tagged:${name}`);
+  const call: Call = { operation: 'setMany', keys: names, values: names, tags: ['one', 'two'] };
+  await callers.tiered.perform(call);
+  for (const caller of Object.values(callers)) {
+    await caller.perform({ operation: 'getMany', keys: names });
+  }
+  await callers.process.perform({ operation: 'invalidateTags', keys: [], tags: ['two'] });
+  await expectMisses(context, callers, 'invalidated', names);
+}
+
+async function expectMisses(
+  context: Context,
+  callers: Callers,
+  what: string,
+  names: readonly string[],
+): Promise<void> {
+  const misses = names.map(() => null);
+  for (const caller of Object.values(callers)) {
+    await settled(context, caller, names, misses);
+    const counts: number[] = [];
+    for (const operation of ['get', 'getMany'] as const) {
+      const { answers } = await read(context, caller, operation, names);
+      counts.push(answers.filter((answer) => answer !== null).length);
+    }
+    context.expect(
+      `${what}/${caller.name}`,
+      `values that ${caller.name} still finds after all keys were ${what}, by get and by getMany`,
+      equals([0, 0], counts),
+    );
+  }
+}
+
+/** A first tier may serve an old value within its bound; the reads that count come afterwards. A plain cache has no such time. */
+async function settled(
+  { parameters, signal }: Context,
+  caller: Caller,
+  names: readonly string[],
+  right: readonly (string | null)[],
+): Promise<void> {
+  if (caller.name === 'plain') return;
+  const isFresh = async () => {
+    const { answers = [] } = await caller.perform({ operation: 'getMany', keys: names });
+    return answers.every((answer, i) => answer === right[i]);
+  };
+  const wait = { boundMs: parameters.settleBoundMs, signal };
+  await until(`${caller.name} to read the new values`, isFresh, wait).catch(() => signal.throwIfAborted());
+}
+
+/** Reads all keys by an operation; a missing answer is counted as a miss. */
+async function read(
+  context: Context,
+  caller: Caller,
+  operation: Extract<Operation, 'get' | 'getMany' | 'getOrCompute'>,
+  names: readonly string[],
+): Promise<{ readonly answers: readonly (string | null)[]; readonly loaded: number }> {
+  const performed: readonly Performed[] =
+    operation === 'getMany'
+      ? [await caller.perform({ operation, keys: names })]
+      : await eachOf(context, names, (name) =>
+          caller.perform({ operation, keys: [name], values: ['loaded'] }),
+        );
+  const answers = performed.flatMap((one) => one.answers ?? [null]);
+  return {
+    answers: names.map((_, i) => answers[i] ?? null),
+    loaded: performed.flatMap((one) => one.loaded ?? []).length,
+  };
+}
+
+async function eachOf<T>(
+  { parameters, signal }: Context,
+  names: readonly string[],
+  act: (name: string, i: number) => Promise<T>,
+): Promise<readonly T[]> {
+  const results: T[] = [];
+  for (let from = 0; from < names.length; from += parameters.chunk) {
+    signal.throwIfAborted();
+    const chunk = names.slice(from, from + parameters.chunk);
+    results.push(...(await Promise.all(chunk.map((name, i) => act(name, from + i)))));
+  }
+  return results;
+}
+
+function namesOf(count: number): readonly string[] {
+  return Array.from({ length: count }, (_, n) => `${n}`);
+}

@@ -1,0 +1,146 @@
+/**
+ * Durable writes while the master lives and its replicas do not confirm: all replicas are paused, so that WAIT returns fewer replicas than
+ * the write asks for. What is acknowledged is compared with the raw replicas at the time of the acknowledgement.
+ */
+import type { Cache, Durability } from '../../../client/index.ts';
+import type { Heal } from '../../../infra/environment.ts';
+import { until } from '../../until.ts';
+import { equals, type ScriptContext, scripted } from '../scripted.ts';
+
+/** `timeoutMs` of a write while the replicas are paused: shorter than the lag at which a master refuses writes (2 s). */
+const defaults = { writes: 10, batch: 20, timeoutMs: 5_000, heldTimeoutMs: 300, recoveryBoundMs: 15_000 };
+
+interface Way {
+  readonly what: string;
+  write(cache: Cache, names: readonly string[], durability: Durability): Promise<readonly Acknowledged[]>;
+}
+
+/** Keys of one write and the acknowledgement, if there was one. */
+interface Acknowledged {
+  readonly names: readonly string[];
+  /** Replicas that the receipt names; null: the write was not acknowledged. */
+  readonly replicas: number | null;
+}
+
+const receiptOf = (names: readonly string[], write: Promise<{ readonly replicas?: number }>) =>
+  write.then(
+    ({ replicas = 0 }): Acknowledged => ({ names, replicas }),
+    (): Acknowledged => ({ names, replicas: null }),
+  );
+
+const WAYS: Readonly<Record<string, Way>> = {
+  set: {
+    what: 'set',
+    write: (cache, names, durability) =>
+      Promise.all(names.map((name) => receiptOf([name], cache.set(name, name, { durability })))),
+  },
+  'set-many': {
+    what: 'setMany',
+    write: async (cache, names, durability) => [
+      await receiptOf(names, cache.setMany(new Map(names.map((name) => [name, name])), { durability })),
+    ],
+  },
+  'set-if-absent': {
+    what: 'setIfAbsent',
+    write: (cache, names, durability) =>
+      Promise.all(
+        names.map((name) =>
+          // The result has no receipt: resolved means acknowledged with what was asked for.
+          receiptOf(
+            [name],
+            cache
+              .setIfAbsent(name, name, { durability })
+              .then((isStored) =>
+                isStored && typeof durability === 'object' ? { replicas: durability.replicas } : {},
+              ),
+          ),
+        ),
+      ),
+  },
+};
+
+export const durableWrites = scripted({
+  name: 'durable-writes',
+  defaults,
+  async run(context) {
+    const { environment, open, expect, parameters, signal } = context;
+    const { timeoutMs, heldTimeoutMs, recoveryBoundMs } = parameters;
+    const cache = open();
+    await cache.ping();
+    const replicas = await replicasOf(context);
+    await expectConfirmed(context, { cache, replicas, phase: 'before', timeoutMs });
+
+    const heals: Heal[] = [];
+    try {
+      for (const id of replicas) {
+        const heal = await environment.capabilities.pause?.(id);
+        if (heal !== undefined) heals.push(heal);
+      }
+      const paused = (await environment.status()).filter(({ state }) => state === 'paused').length;
+      expect('held/paused', 'all replicas are paused', equals(replicas.length, paused));
+      for (const [id, { what, write }] of Object.entries(WAYS)) {
+        const acks = await write(cache, namesOf(context, `held:${id}`, cache), {
+          ...{ replicas: 1, timeoutMs: heldTimeoutMs },
+        });
+        const acknowledged = acks.filter((ack) => ack.replicas !== null).length;
+        expect(`held/${id}`, `durable writes by ${what} that were acknowledged without a replica`, {
+          ...equals(0, acknowledged),
+        });
+      }
+    } finally {
+      for (const heal of heals) await heal();
+    }
+    const [first = ''] = namesOf(context, 'recovered', cache);
+    const isBack = async () => {
+      const durability = { replicas: 1, timeoutMs: heldTimeoutMs };
+      return cache.set(first, first, { durability }).then(
+        () => true,
+        () => false,
+      );
+    };
+    await until('durable writes after the pause', isBack, { boundMs: recoveryBoundMs, signal }).catch(() =>
+      signal.throwIfAborted(),
+    );
+    await expectConfirmed(context, { cache, replicas, phase: 'after', timeoutMs });
+  },
+});
+
+type Context = ScriptContext & { readonly parameters: typeof defaults };
+
+/** Every write is acknowledged, names its replicas, and so many replicas have it at that time. */
+async function expectConfirmed(
+  context: Context,
+  given: {
+    readonly cache: Cache;
+    readonly replicas: readonly string[];
+    readonly phase: string;
+    readonly timeoutMs: number;
+  },
+): Promise<void> {
+  const { cache, replicas, phase, timeoutMs } = given;
+  for (const [id, { what, write }] of Object.entries(WAYS)) {
+    const names = namesOf(context, `${phase}:${id}`, cache);
+    const acks = await write(cache, names, { replicas: 1, timeoutMs });
+    const physical = names.map((name) => cache.physicalKey(name));
+    const held = await Promise.all(
+      replicas.map(async (replica) => (await context.environment.admin(replica)).mgetBuffer(physical)),
+    );
+    const confirmed = acks.filter((ack) => (ack.replicas ?? 0) >= 1).length;
+    const isHeld = (name: string) => held.some((values) => values[names.indexOf(name)] != null);
+    const lacking = acks.filter((ack) => ack.replicas !== null && !ack.names.every(isHeld)).length;
+    context.expect(`${phase}/${id}`, `durable writes by ${what}: confirmed, acknowledged and on no replica`, {
+      ...equals([acks.length, 0], [confirmed, lacking]),
+    });
+  }
+}
+
+async function replicasOf({ environment }: ScriptContext): Promise<readonly string[]> {
+  const master = await environment.masterId();
+  return environment.topology.redis.map(({ id }) => id).filter((id) => id !== master);
+}
+
+function namesOf({ tag, parameters, remember }: Context, what: string, cache: Cache): readonly string[] {
+  const names = Array.from({ length: parameters.writes }, (_, n) => `durable:${tag}:${what}:${n}`);
+  remember(...names.map((name) => cache.physicalKey(name)));
+  return names;
+}

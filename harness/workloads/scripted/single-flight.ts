@@ -1,0 +1,199 @@
+/** Loads that several callers and several processes ask for at the same time: loaders are counted in every process. */
+import { pause, until } from '../../until.ts';
+import type { Call, Caller, Performed } from '../calls/call.ts';
+import type { CallerProcess } from '../calls/child.ts';
+import { callerOf } from '../calls/perform.ts';
+import { valueText } from '../calls/value-text.ts';
+import type { Resolved } from '../parameters.ts';
+import { prefixOf, rawKeys } from '../raw-keys.ts';
+import { equals, type ScriptContext, scripted } from '../scripted.ts';
+
+const defaults = {
+  keys: 20,
+  batch: 100,
+  callsPerKey: 5,
+  loadMs: 60,
+  /** Longer than a pause of a busy machine: only a process that ended loses its lease. */
+  leaseMs: 5_000,
+  /** Lease of the process that ends. */
+  shortLeaseMs: 1_000,
+  /** Beyond the lease, for a busy machine. */
+  slackMs: 5_000,
+  storedBoundMs: 5_000,
+};
+
+/** Longer than any drill. */
+const ENDLESS_MS = 600_000;
+
+type Context = ScriptContext<Resolved<typeof defaults>>;
+
+interface Setting {
+  readonly context: Context;
+  readonly here: Caller;
+  readonly other: Caller;
+  /** Physical keys begin with it. */
+  readonly prefix: string;
+}
+
+export const singleFlight = scripted({
+  name: 'single-flight',
+  defaults,
+  async run(context) {
+    const { open, startProcess, client, remember, tag, spec, parameters } = context;
+    const overrides = {
+      namespace: `${spec.settings.namespace}:flights-${tag}`,
+      // A busy machine must not end the patience of a process that waits for Redis.
+      compute: { leaseMs: parameters.leaseMs, patienceMs: parameters.leaseMs },
+    };
+    const short = { ...overrides, compute: { ...overrides.compute, leaseMs: parameters.shortLeaseMs } };
+    const cache = open(overrides);
+    const prefix = prefixOf(cache);
+    const waiter = callerOf('waiter', { cache: open(short), client });
+    const [other, dying] = await Promise.all([
+      startProcess('other process', overrides),
+      startProcess('dying process', short),
+    ]);
+    await cache.ping();
+    const setting: Setting = { context, here: callerOf('this process', { cache, client }), other, prefix };
+    try {
+      await expectOneLoad(setting, 'one-process', [setting.here]);
+      await expectOneLoad(setting, 'two-processes', [setting.here, other]);
+      await expectOneLoadOfMany(setting);
+      await expectErrors(setting);
+      await expectNewerKept(setting);
+      await expectLeaseEnds(setting, waiter, dying);
+    } finally {
+      remember(...(await rawKeys(context, prefix)).keys());
+    }
+  },
+});
+
+/** Several calls per key and process at the same time, then one more once the value is stored. */
+async function expectOneLoad(setting: Setting, id: string, callers: readonly Caller[]): Promise<void> {
+  const { context, here } = setting;
+  const { keys, callsPerKey, loadMs } = context.parameters;
+  const names = Array.from({ length: keys }, (_, n) => `${id}:${n}`);
+  const calls = names.flatMap((name) =>
+    callers.flatMap((caller) =>
+      Array.from({ length: callsPerKey }, () =>
+        caller.perform({
+          ...{ operation: 'getOrCompute', keys: [name], values: [name], load: { takesMs: loadMs } },
+        }),
+      ),
+    ),
+  );
+  const performed = await Promise.all(calls);
+  const expected = names.flatMap((name) => callers.flatMap(() => Array(callsPerKey).fill(name) as string[]));
+  const right = performed.filter(({ answers }, i) => answers?.[0] === valueText(expected[i])).length;
+  context.expect(`${id}/answers`, 'every caller has the loaded value', equals(calls.length, right));
+  context.expect(
+    `${id}/loads`,
+    'loader calls of all processes, one per key',
+    equals(keys, loadsOf(performed)),
+  );
+  await stored(setting, names);
+  const again = await Promise.all(
+    [...callers, here].flatMap((caller) =>
+      names.map((name) => caller.perform({ operation: 'getOrCompute', keys: [name], values: ['again'] })),
+    ),
+  );
+  context.expect(`${id}/no-more-loads`, 'loader calls once the value is stored', equals(0, loadsOf(again)));
+}
+
+async function expectOneLoadOfMany(setting: Setting): Promise<void> {
+  const { context, here, other } = setting;
+  const { batch, loadMs } = context.parameters;
+  const names = Array.from({ length: batch }, (_, n) => `many:${n}`);
+  const call: Call = { operation: 'getOrComputeMany', keys: names, values: names, load: { takesMs: loadMs } };
+  const performed = await Promise.all([here, here, other].map((caller) => caller.perform(call)));
+  const right = performed.filter(({ answers = [] }) =>
+    names.every((name, i) => answers[i] === valueText(name)),
+  );
+  context.expect(
+    'many/answers',
+    'every caller has all loaded values',
+    equals(performed.length, right.length),
+  );
+  context.expect('many/loads', 'keys that the loaders of all processes were called for', {
+    ...equals(batch, loadsOf(performed)),
+  });
+}
+
+/** An error of the loader reaches every caller, and nothing is stored. */
+async function expectErrors({ context, here, other, prefix }: Setting): Promise<void> {
+  const load = { takesMs: context.parameters.loadMs, outcome: 'error' } as const;
+  const call: Call = { operation: 'getOrCompute', keys: ['error'], values: ['never'], load };
+  const performed = await Promise.all([here, here, other].map((caller) => caller.perform(call)));
+  const held = (await rawKeys(context, `${prefix}error`)).size;
+  context.expect('error/thrown', 'calls that end with the error of the loader, and values in Redis', {
+    ...equals([performed.length, 0], [performed.filter(({ error }) => error === 'Error').length, held]),
+  });
+}
+
+/** A value that is set or deleted during a load stays set or deleted. The third key shows that the load was stored. */
+async function expectNewerKept(setting: Setting): Promise<void> {
+  const { context, here, other, prefix } = setting;
+  const names = ['overwritten', 'deleted', 'untouched'].map((name) => `during:${name}`);
+  const [overwritten = '', deleted = '', untouched = ''] = names;
+  const load = { takesMs: 5 * context.parameters.loadMs };
+  const loads = names.map((name) =>
+    other.perform({ operation: 'getOrCompute', keys: [name], values: ['loaded'], load }),
+  );
+  await pause(context.parameters.loadMs, context.signal);
+  await here.perform({ operation: 'set', keys: [overwritten], values: ['newer'] });
+  await here.perform({ operation: 'set', keys: [deleted], values: ['newer'] });
+  await here.perform({ operation: 'delete', keys: [deleted] });
+  await Promise.all(loads);
+  await stored(setting, [untouched]);
+  const { answers } = await here.perform({ operation: 'getMany', keys: names });
+  context.expect('newer/kept', 'values after loads that began before a set, a deletion and nothing', {
+    ...equals([valueText('newer'), null, valueText('loaded')], [...(answers ?? [])]),
+  });
+  const held = await rawKeys(context, `${prefix}${deleted}`);
+  context.expect('newer/not-restored', 'the load does not restore the deleted key', equals(0, held.size));
+}
+
+/** The process that loads ends; a waiter loads for itself once the lease is over. */
+async function expectLeaseEnds(
+  { context, prefix }: Setting,
+  waiter: Caller,
+  dying: CallerProcess,
+): Promise<void> {
+  const { parameters, signal, expect } = context;
+  const key = 'left';
+  const load: Call = { operation: 'getOrCompute', keys: [key], load: { takesMs: ENDLESS_MS } };
+  const lost = dying.perform(load).catch(() => undefined);
+  const isLeased = async () => {
+    const held = [...(await rawKeys(context, prefix)).keys()];
+    return held.some((name) => name.endsWith(key) || name.endsWith(`${key}}`));
+  };
+  const wait = { boundMs: parameters.storedBoundMs, signal };
+  const leased = await until('the lease of the process that will end', isLeased, wait).catch(() => false);
+  await dying.kill();
+  await lost;
+  const call: Call = { operation: 'getOrCompute', keys: [key], values: ['second'] };
+  const { answers, tookMs } = await waiter.perform(call);
+  expect('lease/answer', 'the process had a lease; a waiter loads for itself once it has ended', {
+    ...equals([true, valueText('second')], [leased === true, answers?.[0] ?? null]),
+  });
+  expect('lease/wait', 'the waiter waits no longer than the lease', {
+    relation: 'at-most',
+    expected: parameters.shortLeaseMs + parameters.slackMs,
+    actual: Math.round(tookMs),
+    unit: 'ms',
+  });
+}
+
+/** Values are stored in the background. */
+async function stored({ context, prefix }: Setting, names: readonly string[]): Promise<void> {
+  const isStored = async () => {
+    const held = await rawKeys(context, prefix);
+    return names.every((name) => held.has(`${prefix}${name}`));
+  };
+  const wait = { boundMs: context.parameters.storedBoundMs, signal: context.signal };
+  await until('loaded values in Redis', isStored, wait).catch(() => context.signal.throwIfAborted());
+}
+
+function loadsOf(performed: readonly Performed[]): number {
+  return performed.reduce((sum, { loaded = [] }) => sum + loaded.length, 0);
+}

@@ -1,0 +1,247 @@
+/** The ways of writing: each writes keys of several families, one half with the default TTL and one half with the TTL of the call. */
+import type { Cache, Source } from '../../../../client/index.ts';
+import type { ScriptContext } from '../../scripted.ts';
+
+/** A key that the master must have. */
+export interface Written {
+  /** Physical key. */
+  readonly key: string;
+  /** Undefined: the value is not compared. */
+  readonly value: unknown;
+  readonly ttlSeconds: number;
+  /** Time beyond the TTL for which a stale value is kept. */
+  readonly extraSeconds?: number;
+}
+
+export interface PathContext extends ScriptContext {
+  readonly cache: Cache;
+  /** Id of the path, part of its keys. */
+  readonly id: string;
+  readonly batch: number;
+  readonly ttlSeconds: number;
+}
+
+export interface WritePath {
+  /** The call, for messages. */
+  readonly what: string;
+  write(context: PathContext): Promise<readonly Written[]>;
+}
+
+/** First parts of keys: families that applications use, and those that the client treats specially. */
+const FAMILIES = ['user', 'session', 'api', 'response', 'config', 'page', 'vector', 's', 'w', 'c'] as const;
+const STALE_SECONDS = 30;
+
+interface Item {
+  readonly name: string;
+  readonly value: string;
+  /** As given to the call; undefined: the default. */
+  readonly ttlSeconds: number | undefined;
+}
+
+const optionsOf = ({ ttlSeconds }: Item) => (ttlSeconds === undefined ? {} : { ttlSeconds });
+
+/** Two keys per family: one with the default TTL, one with the TTL of the call. */
+function itemsOf({ id, ttlSeconds }: PathContext, count = 2 * FAMILIES.length): readonly Item[] {
+  return Array.from({ length: count }, (_, n) => ({
+    name: `${FAMILIES[n % FAMILIES.length]}:${id}:${n}`,
+    value: `${id} ${n}`,
+    ttlSeconds: n < count / 2 ? undefined : ttlSeconds,
+  }));
+}
+
+function writtenOf(
+  { cache, spec }: PathContext,
+  { name, value, ttlSeconds }: Item,
+  extraSeconds = 0,
+): Written {
+  const lifetime = ttlSeconds ?? spec.settings.defaultTtlSeconds;
+  return { key: cache.physicalKey(name), value, ttlSeconds: lifetime, extraSeconds };
+}
+
+/** Calls once per item, all at the same time. */
+async function each(
+  context: PathContext,
+  write: (item: Item) => Promise<unknown>,
+  extraSeconds = 0,
+): Promise<readonly Written[]> {
+  const items = itemsOf(context);
+  await Promise.all(items.map(write));
+  return items.map((item) => writtenOf(context, item, extraSeconds));
+}
+
+/** Calls once with all keys that have the default TTL, and once with the others. */
+async function batches(
+  context: PathContext,
+  write: (items: readonly Item[], options: { readonly ttlSeconds?: number }) => Promise<unknown>,
+): Promise<readonly Written[]> {
+  const items = itemsOf(context, 2 * context.batch);
+  for (const half of [items.slice(0, context.batch), items.slice(context.batch)]) {
+    const [first] = half;
+    if (first !== undefined) await write(half, optionsOf(first));
+  }
+  return items.map((item) => writtenOf(context, item));
+}
+
+/** A source that has the item's value and takes whatever is written. */
+const sourceOf = (items: ReadonlyMap<string, string>): Source<string> & { store(): void } => ({
+  load: (key) => items.get(key),
+  store: () => undefined,
+});
+
+/** One store for each of the two TTLs. */
+async function stores(
+  context: PathContext,
+  use: (
+    source: ReturnType<typeof sourceOf>,
+    options: { readonly ttlSeconds?: number },
+    items: readonly Item[],
+  ) => Promise<unknown>,
+): Promise<readonly Written[]> {
+  const items = itemsOf(context);
+  const source = sourceOf(new Map(items.map(({ name, value }) => [name, value])));
+  for (const ttlSeconds of [undefined, context.ttlSeconds]) {
+    const own = items.filter((item) => item.ttlSeconds === ttlSeconds);
+    await use(source, ttlSeconds === undefined ? {} : { ttlSeconds }, own);
+  }
+  return items.map((item) => writtenOf(context, item));
+}
+
+export const PATHS: Readonly<Record<string, WritePath>> = {
+  set: {
+    what: 'set',
+    write: (context) => each(context, (item) => context.cache.set(item.name, item.value, optionsOf(item))),
+  },
+  overwrite: {
+    what: 'set on an existing key',
+    write: (context) =>
+      each(context, async (item) => {
+        await context.cache.set(item.name, 'first', { ttlSeconds: 10 * context.ttlSeconds });
+        await context.cache.set(item.name, item.value, optionsOf(item));
+      }),
+  },
+  'set-tagged': {
+    what: 'set with tags',
+    write: (context) =>
+      each(context, (item) =>
+        context.cache.set(item.name, item.value, { ...optionsOf(item), tags: [`${context.id}-tag`] }),
+      ),
+  },
+  'set-many': {
+    what: 'setMany',
+    write: (context) =>
+      batches(context, (items, options) =>
+        context.cache.setMany(new Map(items.map(({ name, value }) => [name, value])), options),
+      ),
+  },
+  'set-if-absent': {
+    what: 'setIfAbsent',
+    write: (context) =>
+      each(context, (item) => context.cache.setIfAbsent(item.name, item.value, optionsOf(item))),
+  },
+  expire: {
+    what: 'expire',
+    write: async (context) => {
+      const written = await each(context, async (item) => {
+        await context.cache.set(item.name, item.value, { ttlSeconds: null });
+        await context.cache.expire(item.name, context.ttlSeconds);
+      });
+      return written.map((one) => ({ ...one, ttlSeconds: context.ttlSeconds }));
+    },
+  },
+  compute: {
+    what: 'getOrCompute',
+    write: (context) =>
+      each(context, (item) => context.cache.getOrCompute(item.name, () => item.value, optionsOf(item))),
+  },
+  'compute-tagged': {
+    what: 'getOrCompute with tags',
+    write: (context) =>
+      each(context, (item) =>
+        context.cache.getOrCompute(item.name, () => item.value, {
+          ...optionsOf(item),
+          tags: [`${context.id}-tag`],
+        }),
+      ),
+  },
+  'compute-stale': {
+    what: 'getOrCompute with a stale time',
+    write: (context) => {
+      const stale = { staleWhileRevalidateSeconds: STALE_SECONDS, graceSeconds: STALE_SECONDS };
+      const write = (item: Item) =>
+        context.cache.getOrCompute(item.name, () => item.value, { ...optionsOf(item), ...stale });
+      return each(context, write, 2 * STALE_SECONDS);
+    },
+  },
+  'compute-own-ttl': {
+    what: 'the TTL of a loader',
+    write: async (context) => {
+      const written = await each(context, (item) =>
+        context.cache.getOrCompute(item.name, ({ setTtlSeconds }) => {
+          setTtlSeconds(context.ttlSeconds);
+          return item.value;
+        }),
+      );
+      return written.map((one) => ({ ...one, ttlSeconds: context.ttlSeconds }));
+    },
+  },
+  'compute-nothing': {
+    what: 'getOrCompute without a result',
+    write: async (context) => {
+      const { ttlSeconds } = context;
+      const written = await each(context, (item) =>
+        context.cache.getOrCompute(item.name, () => undefined, { negativeTtlSeconds: ttlSeconds }),
+      );
+      return written.map((one) => ({ ...one, value: undefined, ttlSeconds }));
+    },
+  },
+  'compute-many': {
+    what: 'getOrComputeMany',
+    write: (context) =>
+      batches(context, (items, options) => {
+        const values = new Map(items.map(({ name, value }) => [name, value]));
+        return context.cache.getOrComputeMany([...values.keys()], () => values, options);
+      }),
+  },
+  wrap: {
+    what: 'wrap',
+    write: async (context) => {
+      const { cache, client } = context;
+      const items = itemsOf(context);
+      return Promise.all(
+        items.map(async (item) => {
+          const wrapped = client.wrap((_name: string) => item.value, {
+            ...{ cache, domain: 'wrapped' },
+            ...optionsOf(item),
+          });
+          await wrapped(item.name);
+          return { ...writtenOf(context, item), key: cache.physicalKey(wrapped.keyOf(item.name)) };
+        }),
+      );
+    },
+  },
+  'read-through': {
+    what: 'readThrough',
+    write: (context) =>
+      stores(context, (source, options, items) => {
+        const store = context.client.readThrough(context.cache, source, options);
+        return Promise.all(items.map(({ name }) => store.get(name)));
+      }),
+  },
+  'write-through': {
+    what: 'writeThrough',
+    write: (context) =>
+      stores(context, (source, options, items) => {
+        const store = context.client.writeThrough(context.cache, source, options);
+        return Promise.all(items.map(({ name, value }) => store.set(name, value)));
+      }),
+  },
+  'write-behind': {
+    what: 'writeBehind',
+    write: (context) =>
+      stores(context, async (source, options, items) => {
+        const store = context.client.writeBehind(context.cache, source, options);
+        await Promise.all(items.map(({ name, value }) => store.set(name, value)));
+        await store.close();
+      }),
+  },
+};

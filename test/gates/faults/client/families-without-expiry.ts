@@ -1,0 +1,18 @@
+import type { WriteOptions } from '../../../../client/index.ts';
+import { clientFault, planted } from '../../plant.ts';
+
+export * from '../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: 'keys of three families are written without an expiry',
+  drills: ['write-paths'],
+  criterion: 'ttls-kept',
+  remedy: ['fill the memory', 'client.defaultTtlSeconds'],
+});
+
+const without = (key: string, options?: WriteOptions): WriteOptions | undefined =>
+  /^(session|response|s):/.test(key) ? { ...options, ttlSeconds: null } : options;
+
+export const openCache = planted((cache) => ({
+  set: (key, value, options) => cache.set(key, value, without(key, options)),
+}));

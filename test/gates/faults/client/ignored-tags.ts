@@ -1,0 +1,14 @@
+import { clientFault, planted } from '../../plant.ts';
+
+export * from '../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: 'an invalidation by tag is acknowledged and not done',
+  drills: ['write-paths'],
+  criterion: 'deletions-done',
+  remedy: ['another cache still finds entries', 'invalidation'],
+});
+
+export const openCache = planted(() => ({
+  invalidateTags: async () => ({ outcome: 'applied', deleted: 0 }),
+}));

@@ -1,0 +1,18 @@
+import { clientFault, planted } from '../../plant.ts';
+
+export * from '../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: 'a durable write is acknowledged without WAIT',
+  environment: 'sentinels',
+  drills: ['durable-writes'],
+  criterion: 'durable-held',
+  remedy: ['WAIT did not confirm it'],
+});
+
+export const openCache = planted((cache) => ({
+  set: async (key, value, { durability = 'async', ...options } = {}) => {
+    const receipt = await cache.set(key, value, options);
+    return durability === 'async' ? receipt : { ...receipt, replicas: durability.replicas };
+  },
+}));

@@ -1,0 +1,22 @@
+import { clientFault, planted } from '../../plant.ts';
+
+export * from '../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: 'getOrComputeMany returns what was loaded and stores nothing',
+  drills: ['write-paths'],
+  criterion: 'writes-stored',
+  remedy: ['defect of the client'],
+});
+
+export const openCache = planted((cache) => ({
+  getOrComputeMany: (keys, load, options) =>
+    cache.getOrComputeMany(
+      keys,
+      (missing, context) => {
+        context.skip();
+        return load(missing, context);
+      },
+      options,
+    ),
+}));

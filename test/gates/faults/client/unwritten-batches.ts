@@ -1,0 +1,15 @@
+import { clientFault, planted } from '../../plant.ts';
+
+export * from '../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: 'setMany of 100 keys or more is acknowledged and writes nothing',
+  drills: ['write-paths'],
+  criterion: 'writes-stored',
+  remedy: ['the master has fewer of its values'],
+});
+
+export const openCache = planted((cache) => ({
+  setMany: async (entries, options) =>
+    entries.size >= 100 ? { source: 'redis' } : cache.setMany(entries, options),
+}));
