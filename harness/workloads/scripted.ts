@@ -81,6 +81,12 @@ export function scripted<const P extends Parameters>(workload: {
   return { kind: 'scripted', ...workload };
 }
 
+/**
+ * Limits of a client that a busy machine does not reach. For drills whose question is what is written and read, and not how fast: with the
+ * environment's limits a slow answer would be served from memory, which is another promise.
+ */
+export const UNHURRIED = { commandTimeoutMs: 5_000, compute: { patienceMs: 5_000 } } as const;
+
 /** `equals`, the most common relation. */
 export function equals(expected: Json, actual: Json | undefined) {
   return { relation: 'equals' as const, expected, actual: actual ?? null };

@@ -8,7 +8,7 @@ import { callerOf } from '../calls/perform.ts';
 import { valueText } from '../calls/value-text.ts';
 import type { Resolved } from '../parameters.ts';
 import { prefixOf, rawKeys } from '../raw-keys.ts';
-import { equals, type ScriptContext, scripted } from '../scripted.ts';
+import { equals, type ScriptContext, scripted, UNHURRIED } from '../scripted.ts';
 
 /** `settleBoundMs`: longer than the bound of a first tier (500 ms), so that a slow machine alone is no finding. */
 const defaults = { keys: 1_000, tagged: 200, chunk: 100, settleBoundMs: 5_000 };
@@ -27,11 +27,11 @@ export const coherence = scripted({
   async run(context) {
     const { open, startProcess, client, remember, tag, spec } = context;
     const namespace = `${spec.settings.namespace}:coherence-${tag}`;
-    const plain = open({ namespace });
+    const plain = open({ ...UNHURRIED, namespace });
     const callers: Callers = {
       plain: callerOf('plain', { cache: plain, client }),
-      tiered: callerOf('tiered', { cache: open({ namespace, l1: {} }), client }),
-      process: await startProcess('process', { namespace, l1: {} }),
+      tiered: callerOf('tiered', { cache: open({ ...UNHURRIED, namespace, l1: {} }), client }),
+      process: await startProcess('process', { ...UNHURRIED, namespace, l1: {} }),
     };
     await plain.ping();
     try {

@@ -5,7 +5,7 @@
 import type { Cache, Durability } from '../../../client/index.ts';
 import type { Heal } from '../../../infra/environment.ts';
 import { until } from '../../until.ts';
-import { equals, type ScriptContext, scripted } from '../scripted.ts';
+import { equals, type ScriptContext, scripted, UNHURRIED } from '../scripted.ts';
 
 /** `timeoutMs` of a write while the replicas are paused: shorter than the lag at which a master refuses writes (2 s). */
 const defaults = { writes: 10, batch: 20, timeoutMs: 5_000, heldTimeoutMs: 300, recoveryBoundMs: 15_000 };
@@ -65,7 +65,7 @@ export const durableWrites = scripted({
   async run(context) {
     const { environment, open, expect, parameters, signal } = context;
     const { timeoutMs, heldTimeoutMs, recoveryBoundMs } = parameters;
-    const cache = open();
+    const cache = open({ commandTimeoutMs: UNHURRIED.commandTimeoutMs });
     await cache.ping();
     const replicas = await replicasOf(context);
     await expectConfirmed(context, { cache, replicas, phase: 'before', timeoutMs });

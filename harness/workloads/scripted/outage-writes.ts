@@ -1,83 +1,108 @@
 /**
- * Writes and deletions while Redis is unreachable, and what becomes of them afterwards: no value that Redis had before returns, and reads
- * are served by Redis again.
+ * Writes and deletions while Redis is unreachable, and their effect afterwards: no value from before the outage returns, and Redis serves
+ * all reads again.
  */
+import type { Cache } from '../../../client/index.ts';
 import { until } from '../../until.ts';
-import { equals, errorOf, scripted } from '../scripted.ts';
+import type { Resolved } from '../parameters.ts';
+import { equals, errorOf, type ScriptContext, scripted } from '../scripted.ts';
+
+const defaults = { keys: 20, commandTimeoutMs: 500, recoveryBoundMs: 10_000 };
+
+interface Setting {
+  readonly context: ScriptContext<Resolved<typeof defaults>>;
+  /** Reaches Redis through the proxy. */
+  readonly cache: Cache;
+  /** Reaches Redis at all times. */
+  readonly other: Cache;
+  /** Logical keys that are set, deleted, and changed by `other` during the outage. */
+  readonly set: readonly string[];
+  readonly deleted: readonly string[];
+  readonly changed: readonly string[];
+}
 
 export const outageWrites = scripted({
   name: 'outage-writes',
-  defaults: { keys: 20, commandTimeoutMs: 200, recoveryBoundMs: 10_000 },
-  async run({ open, proxyBeforeMaster, expect, remember, masterOf, tag, parameters, signal }) {
-    const { keys, commandTimeoutMs, recoveryBoundMs } = parameters;
+  defaults,
+  async run(context) {
+    const { open, proxyBeforeMaster, expect, tag, parameters, remember } = context;
     const proxy = await proxyBeforeMaster();
-    const cache = open({ commandTimeoutMs }, proxy);
-    const other = open();
+    const cache = open({ commandTimeoutMs: parameters.commandTimeoutMs }, proxy);
     const namesOf = (what: string) =>
-      Array.from({ length: keys }, (_, n) => {
-        const name = `outage:${tag}:${what}:${n}`;
-        remember(cache.physicalKey(name));
-        return name;
-      });
-    const [set, deleted, changed] = ['set', 'deleted', 'changed'].map(namesOf) as [
-      string[],
-      string[],
-      string[],
-    ];
-    const all = [...set, ...deleted, ...changed];
-    const valuesOf = (names: readonly string[], value: string) => new Map(names.map((name) => [name, value]));
-    const held = async (names: readonly string[], value: string) => {
-      const read = await other.getMany<string>(names);
-      return names.filter((name) => read.get(name) === value).length;
+      Array.from({ length: parameters.keys }, (_, n) => `outage:${tag}:${what}:${n}`);
+    const setting: Setting = {
+      ...{ context, cache, other: open() },
+      ...{ set: namesOf('set'), deleted: namesOf('deleted'), changed: namesOf('changed') },
     };
+    const all = [...setting.set, ...setting.deleted, ...setting.changed];
+    remember(...all.map((name) => cache.physicalKey(name)));
     await cache.ping();
     await cache.setMany(valuesOf(all, 'old'));
-    expect('before', 'Redis has all values before the outage', equals(all.length, await held(all, 'old')));
-
+    const held = await holdersOf(setting, all, 'old');
+    expect('before', 'Redis has all values before the outage', equals(all.length, held));
     await proxy.down();
-    const sources = await Promise.all(set.map(async (name) => (await cache.set(name, 'new')).source));
-    expect('set-to-memory', 'writes during the outage report the memory', {
-      ...equals(keys, sources.filter((source) => source === 'memory').length),
-    });
-    await cache.delete(deleted);
-    const during = await cache.lookupMany<string>([...set, ...deleted]);
-    const own = [...during.values()].filter((found) => found.found && found.value === 'new').length;
-    expect('read-own-writes', 'reads during the outage find what was set and not what was deleted', {
-      ...equals([keys, keys], [own, [...during.values()].filter(({ found }) => found).length]),
-    });
-    const durable = { durability: { replicas: 1, timeoutMs: commandTimeoutMs } };
-    const key = `outage:${tag}:refused`;
-    remember(cache.physicalKey(key));
-    expect('durable-throws', 'a durable write is not acknowledged', {
-      ...equals(true, (await errorOf(() => cache.set(key, 'durable', durable))) !== null),
-    });
-    expect('set-if-absent-throws', 'setIfAbsent is not answered from memory', {
-      ...equals(true, (await errorOf(() => cache.setIfAbsent(key, 'absent'))) !== null),
-    });
-    await other.setMany(valuesOf(changed, 'by another'));
-
+    await expectDuring(setting);
     await proxy.reset();
-    const isBack = async () => (await cache.set(`outage:${tag}:set:0`, 'after')).source === 'redis';
-    const back = await until('Redis to take writes again', isBack, {
-      boundMs: recoveryBoundMs,
-      signal,
-    }).catch(() => false);
-    expect('recovered', 'writes go to Redis again without a restart', equals(true, back));
-    const reads = await cache.lookupMany<string>(all);
-    const bySource = [...reads.values()].filter(({ source }) => source === 'redis').length;
-    expect('read-from-redis', 'Redis answers all reads again', equals(all.length, bySource));
-    const old = [...reads.values()].filter((found) => found.found && found.value === 'old').length;
-    expect('no-old-value', 'reads that return a value from before the outage', equals(0, old));
-    let left = 0;
-    for (const name of [...set.slice(1), ...deleted]) {
-      const physical = cache.physicalKey(name);
-      left += await (await masterOf(physical)).exists(physical);
-    }
-    expect('replaced-in-redis', 'keys that were set or deleted during the outage and are still in Redis', {
-      ...equals(0, left),
-    });
-    expect('others-kept', 'values that another client wrote during the outage', {
-      ...equals(keys, await held(changed, 'by another')),
-    });
+    await expectAfter(setting, all);
   },
 });
+
+async function expectDuring({ context, cache, other, set, deleted, changed }: Setting): Promise<void> {
+  const { expect, parameters, tag, remember } = context;
+  const sources = await Promise.all(set.map(async (name) => (await cache.set(name, 'new')).source));
+  expect('set-to-memory', 'writes during the outage report the memory', {
+    ...equals(set.length, sources.filter((source) => source === 'memory').length),
+  });
+  await cache.delete(deleted);
+  const during = [...(await cache.lookupMany<string>([...set, ...deleted])).values()];
+  const own = during.filter((found) => found.found && found.value === 'new').length;
+  expect('read-own-writes', 'reads during the outage: new values, values at all', {
+    ...equals([set.length, set.length], [own, during.filter(({ found }) => found).length]),
+  });
+  const key = `outage:${tag}:refused`;
+  remember(cache.physicalKey(key));
+  const durability = { replicas: 1, timeoutMs: parameters.commandTimeoutMs };
+  expect('durable-throws', 'a durable write is not acknowledged', {
+    ...equals(true, (await errorOf(() => cache.set(key, 'durable', { durability }))) !== null),
+  });
+  expect('set-if-absent-throws', 'setIfAbsent is not answered from memory', {
+    ...equals(true, (await errorOf(() => cache.setIfAbsent(key, 'absent'))) !== null),
+  });
+  await other.setMany(valuesOf(changed, 'by another'));
+}
+
+async function expectAfter(setting: Setting, all: readonly string[]): Promise<void> {
+  const { context, cache, set, deleted, changed } = setting;
+  const { expect, parameters, masterOf, signal } = context;
+  const isBack = async () => (await cache.set(set[0] ?? '', 'after')).source === 'redis';
+  const wait = { boundMs: parameters.recoveryBoundMs, signal };
+  const back = await until('Redis to take writes again', isBack, wait).catch(() => false);
+  expect('recovered', 'writes go to Redis again without a restart', equals(true, back));
+  const reads = [...(await cache.lookupMany<string>(all)).values()];
+  expect('read-from-redis', 'Redis answers all reads again', {
+    ...equals(all.length, reads.filter(({ source }) => source === 'redis').length),
+  });
+  const old = reads.filter((found) => found.found && found.value === 'old').length;
+  expect('no-old-value', 'reads that return a value from before the outage', equals(0, old));
+  let left = 0;
+  for (const name of [...set.slice(1), ...deleted]) {
+    const physical = cache.physicalKey(name);
+    left += await (await masterOf(physical)).exists(physical);
+  }
+  expect('replaced-in-redis', 'keys that were set or deleted during the outage and are still in Redis', {
+    ...equals(0, left),
+  });
+  expect('others-kept', 'values that another client wrote during the outage', {
+    ...equals(changed.length, await holdersOf(setting, changed, 'by another')),
+  });
+}
+
+function valuesOf(names: readonly string[], value: string): ReadonlyMap<string, string> {
+  return new Map(names.map((name) => [name, value]));
+}
+
+/** Number of keys that have the value in Redis. */
+async function holdersOf({ other }: Setting, names: readonly string[], value: string): Promise<number> {
+  const read = await other.getMany<string>(names);
+  return names.filter((name) => read.get(name) === value).length;
+}

@@ -6,7 +6,7 @@ import { callerOf } from '../calls/perform.ts';
 import { valueText } from '../calls/value-text.ts';
 import type { Resolved } from '../parameters.ts';
 import { prefixOf, rawKeys } from '../raw-keys.ts';
-import { equals, type ScriptContext, scripted } from '../scripted.ts';
+import { equals, type ScriptContext, scripted, UNHURRIED } from '../scripted.ts';
 
 const defaults = {
   keys: 20,
@@ -42,8 +42,8 @@ export const singleFlight = scripted({
     const { open, startProcess, client, remember, tag, spec, parameters } = context;
     const overrides = {
       namespace: `${spec.settings.namespace}:flights-${tag}`,
-      // A busy machine must not end the patience of a process that waits for Redis.
-      compute: { leaseMs: parameters.leaseMs, patienceMs: parameters.leaseMs },
+      commandTimeoutMs: UNHURRIED.commandTimeoutMs,
+      compute: { ...UNHURRIED.compute, leaseMs: parameters.leaseMs },
     };
     const short = { ...overrides, compute: { ...overrides.compute, leaseMs: parameters.shortLeaseMs } };
     const cache = open(overrides);

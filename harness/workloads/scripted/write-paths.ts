@@ -6,7 +6,7 @@ import { decodeEnvelope } from '../../../client/index.ts';
 import { until } from '../../until.ts';
 import { valueText } from '../calls/value-text.ts';
 import { prefixOf, type RawKey, rawKeys } from '../raw-keys.ts';
-import { equals, type ScriptContext, scripted } from '../scripted.ts';
+import { equals, type ScriptContext, scripted, UNHURRIED } from '../scripted.ts';
 import { expectDeletions } from './write-paths/deletions.ts';
 import { PATHS, type WritePath, type Written } from './write-paths/paths.ts';
 
@@ -21,7 +21,7 @@ export const writePaths = scripted({
   async run(context) {
     const { open, expect, remember, tag, spec, parameters } = context;
     const namespace = `${spec.settings.namespace}:paths-${tag}`;
-    const cache = open({ namespace, domains: { prices: ['price:*'] } });
+    const cache = open({ ...UNHURRIED, namespace, domains: { prices: ['price:*'] } });
     const prefix = prefixOf(cache);
     await cache.ping();
     try {
