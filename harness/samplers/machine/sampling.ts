@@ -11,6 +11,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { type Clock, openClock } from '../../clock.ts';
 import { openRecorder, type Recorder } from '../../recorder.ts';
+import { until } from '../../until.ts';
 import { type Control, openControl } from './control.ts';
 import {
   type CpuTimes,
@@ -27,6 +28,8 @@ const WINDOW_US = 100_000;
 /** The run queue is a snapshot of one moment, so a window has several. */
 const STAT_EVERY_TICKS = 5;
 const LOAD_EVERY_WINDOWS = 10;
+/** Longest wait for the connection of the control measurement. */
+const CONTROL_BOUND_MS = 2_000;
 const OWN_THREAD = '/proc/thread-self/schedstat';
 
 /** Sums since the last window. */
@@ -125,6 +128,16 @@ export class MachineSampling {
     }
     if (nowUs - this.#window.beganUs >= WINDOW_US) this.#flush(nowUs);
     this.#schedule();
+  }
+
+  /** Resolves once the control is connected, or after a bound: a drill that counts connections begins afterwards. */
+  async connected(): Promise<void> {
+    const control = this.#control;
+    if (control === undefined) return;
+    const wait = { boundMs: CONTROL_BOUND_MS };
+    await until('the control measurement to connect', async () => control.isIdle, wait).catch(
+      () => undefined,
+    );
   }
 
   #ask(dueUs: number): void {

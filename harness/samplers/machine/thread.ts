@@ -11,7 +11,9 @@ parentPort?.on('message', async (message: ToWatch) => {
   if (message.type === 'threads') sampling?.watch(message.threads);
   else if (message.type === 'begin') {
     await sampling?.close().catch(() => undefined);
-    sampling = new MachineSampling(message.request, (name) => say({ type: 'gone', name }));
+    const begun = new MachineSampling(message.request, (name) => say({ type: 'gone', name }));
+    sampling = begun;
+    await begun.connected();
     say({ type: 'begun' });
   } else {
     const ending = sampling;
