@@ -91,3 +91,16 @@ export function renderAcquaintances({ topology, node, placement, master, idOf }:
     '',
   ].join('\n');
 }
+
+/** `sentinel monitor` and `config-epoch` of a sentinel.conf as Sentinel writes it. */
+export function parseMonitor(
+  text: string,
+  service: string,
+): { readonly host: string; readonly port: number; readonly epoch: number } | undefined {
+  const words = text.split('\n').map((line) => line.trim().split(/\s+/));
+  const of = (directive: string) =>
+    words.find((it) => it[0] === 'sentinel' && it[1] === directive && it[2] === service);
+  const monitor = of('monitor');
+  if (monitor?.[3] === undefined || monitor[4] === undefined) return undefined;
+  return { host: monitor[3], port: Number(monitor[4]), epoch: Number(of('config-epoch')?.[3] ?? 0) };
+}

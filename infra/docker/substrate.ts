@@ -15,6 +15,7 @@ import type { Environment } from '../environment.ts';
 import type { ProgramSink } from '../process.ts';
 import type {
   ApplyOptions,
+  DataInspection,
   DestroyOptions,
   DestroyReport,
   FoundEnvironment,
@@ -45,6 +46,7 @@ import {
   partsOf,
   possessionOf,
 } from './possession.ts';
+import { inspectDown, type RecoverySite, recoverIfDown, recoverySite } from './recover.ts';
 import { requireRoom } from './room.ts';
 import { dockerSettings } from './settings.ts';
 import { type Deployed, idsIn, mendState, outputsIn, readState, type State } from './state.ts';
@@ -104,6 +106,11 @@ class DockerSubstrate implements Substrate {
       progress,
     });
     await this.#endOrphan(plan.environment, progress);
+    await recoverIfDown(await this.#recoverySite(plan), () => this.#handle(plan, false), {
+      from: options.recoverFrom,
+      progress,
+      signal: options.signal,
+    });
     const before = await this.#running(plan);
     if (before) {
       const environment = await this.#handle(plan, false);
@@ -165,6 +172,20 @@ class DockerSubstrate implements Substrate {
     const comparison = { plan, asked: asked?.environment, containers, stateDir: this.#stateDir };
     const { differences, hasCredentials } = await compareWithToday(comparison);
     return { environment: await this.#handle(plan, false), differences, hasCredentials };
+  }
+
+  async inspectData(topology: Topology): Promise<readonly DataInspection[] | undefined> {
+    const plan = planDocker(topology);
+    await engineVersion();
+    const found = await inspectDown(await this.#recoverySite(plan), () => this.#handle(plan, false));
+    return found && [found];
+  }
+
+  async #recoverySite(plan: DockerPlan): Promise<RecoverySite> {
+    const possession = await this.#possession(plan.environment);
+    if (possession.foreign.length > 0)
+      throw foreignError(plan.environment, possession, { stateDir: this.#stateDir });
+    return recoverySite(plan, this.#stateDir, possession);
   }
 
   async destroy(environmentName: string, options: DestroyOptions = {}): Promise<DestroyReport> {

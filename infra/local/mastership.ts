@@ -11,6 +11,7 @@ import type { AdminConnections } from '../admin.ts';
 import type { NodeStatus } from '../environment.ts';
 import { masterOf, namedOf } from '../role-state.ts';
 import { lookAtRoles, type RoleSource } from '../roles.ts';
+import { parseMonitor } from '../sentinel-conf.ts';
 import { isAlive, type ProcessIdentity } from './identity.ts';
 import { nodeAt, nodeFiles, type Site } from './site.ts';
 
@@ -83,17 +84,4 @@ function rememberedMaster(site: Site): string | undefined {
   });
   const latest = memories.filter((memory) => memory !== undefined).sort((a, b) => b.epoch - a.epoch)[0];
   return latest === undefined ? undefined : nodeAt(site, latest.host, latest.port);
-}
-
-/** `sentinel monitor` and `config-epoch` of a sentinel.conf as Sentinel writes it. */
-export function parseMonitor(
-  text: string,
-  service: string,
-): { readonly host: string; readonly port: number; readonly epoch: number } | undefined {
-  const words = text.split('\n').map((line) => line.trim().split(/\s+/));
-  const of = (directive: string) =>
-    words.find((it) => it[0] === 'sentinel' && it[1] === directive && it[2] === service);
-  const monitor = of('monitor');
-  if (monitor?.[3] === undefined || monitor[4] === undefined) return undefined;
-  return { host: monitor[3], port: Number(monitor[4]), epoch: Number(of('config-epoch')?.[3] ?? 0) };
 }

@@ -14,6 +14,7 @@ import { clusterView } from '../cluster.ts';
 import { NODES_FILE, parseClusterNodes, rejoiningNodes, slotOwners } from '../cluster-nodes.ts';
 import { describeData } from '../recovery/choose.ts';
 import { dataNames, readNodeData } from '../recovery/read.ts';
+import { sourceOf } from '../recovery/source.ts';
 import type { DataInspection } from '../substrate.ts';
 import type { RedisNode } from '../topology.ts';
 import { until } from '../wait.ts';
@@ -21,7 +22,7 @@ import { makePrivateDir, writePrivate } from './files.ts';
 import { awaitAnswer } from './health.ts';
 import { isAlive } from './identity.ts';
 import type { LocalNodes } from './nodes.ts';
-import { endWithoutMaster, inspectData, type RecoverOptions, setAside, sourceOf } from './recover.ts';
+import { endWithoutMaster, inspectData, type RecoverOptions, setAside, sourceRequest } from './recover.ts';
 import { addressOf, nodeAt, nodeFiles, nodeOf, type Site } from './site.ts';
 
 /** A replica is promoted within the node timeout and an election. */
@@ -123,7 +124,7 @@ async function takeoverOf(
   const { name } = site.topology.environment;
   const from = options.from !== undefined && ids.includes(options.from) ? options.from : undefined;
   const inspection = await inspectData(site, named, { ids, signal: options.signal });
-  const first = sourceOf(inspection, from, name);
+  const first = sourceOf(inspection, sourceRequest(name, from));
   if (first === named && existsSync(nodesFile(site, named))) return undefined;
   const { choice } = inspection;
   options.progress(`starting from the data of ${first}: ${from === undefined ? choice.reason : 'as asked'}`);

@@ -8,10 +8,11 @@
  * the chosen one is master. Data that would stop a server from starting is set aside, never deleted.
  */
 import { existsSync, renameSync } from 'node:fs';
-import { EXIT, KitError } from '../../config/errors.ts';
+import { KitError } from '../../config/errors.ts';
 import { diskError } from '../disk.ts';
 import { type Choice, chooseSource, describeData, type NodeData } from '../recovery/choose.ts';
 import { dataNames, readNodeData } from '../recovery/read.ts';
+import { type SourceRequest, sourceOf } from '../recovery/source.ts';
 import { fieldsOf } from '../reply.ts';
 import { failoverBoundMs } from '../roles.ts';
 import type { DataInspection } from '../substrate.ts';
@@ -74,7 +75,7 @@ export async function startFromBest(nodes: LocalNodes, options: RecoverOptions):
   const died = new Map<string, string>();
   for (;;) {
     const inspection = await inspectData(site, mastership.nodeId, { died, signal: options.signal });
-    const first = sourceOf(inspection, options.from, site.topology.environment.name);
+    const first = sourceOf(inspection, sourceRequest(site.topology.environment.name, options.from));
     const replaced = inspection.nodes.filter(({ nodeId, state }) => {
       return nodeId !== first && (state === 'damaged' || (options.from !== undefined && state === 'usable'));
     });
@@ -135,35 +136,11 @@ export async function endWithoutMaster(
 /** An orderly end writes the last of the append-only file. */
 const END_GRACE_MS = 10_000;
 
-export function sourceOf(
-  { choice, nodes }: DataInspection,
-  from: string | undefined,
-  environment: string,
-): string {
-  if (from !== undefined) {
-    const data = nodes.find(({ nodeId }) => nodeId === from);
-    if (data?.state === 'usable') return from;
-    throw new KitError(`cannot start from ${from}: ${describeData(data, from)}`, {
-      code: 'RECOVERY_REFUSED',
-      hint: `name a node with usable data; kit recover --env ${environment} lists what each has`,
-    });
-  }
-  if (choice.kind === 'start') return choice.nodeId;
-  if (choice.kind === 'ask') {
-    throw new KitError(choice.reason, {
-      code: 'RECOVERY_UNDECIDED',
-      exitCode: EXIT.UNKNOWN,
-      where: `environment '${environment}'`,
-      hint: `nothing was started; kit recover --env ${environment} --from ${choice.candidates.join(' or ')} takes the data of that node, and sets that of the others aside`,
-    });
-  }
-  throw new KitError(`no node has usable data: ${choice.reason}`, {
-    code: 'DATA_DAMAGED',
-    exitCode: EXIT.UNKNOWN,
-    where: `environment '${environment}'`,
-    hint: 'nothing was started or removed; docs/runbook.md, "Damaged or lost data"',
-  });
-}
+export const sourceRequest = (environment: string, from: string | undefined): SourceRequest => ({
+  from,
+  environment,
+  command: `kit recover --env ${environment}`,
+});
 
 function reasonOf(choice: Choice, from: string | undefined): string {
   return from === undefined ? choice.reason : 'as asked';

@@ -166,8 +166,37 @@ await_master() {
   while patient 3 && [ -z "$(ask redis "${1% *}" "${1#* }" PING)" ]; do sleep 0.1; done
 }
 
+# Whether the server would refuse the files of the volume.
+damaged() {
+  command -v redis-check-aof >/dev/null && command -v redis-check-rdb >/dev/null || return 1
+  if [ -f /data/appendonlydir/appendonly.aof.manifest ]; then
+    ! redis-check-aof /data/appendonlydir/appendonly.aof.manifest >/dev/null 2>&1
+  elif [ -f /data/dump.rdb ]; then
+    ! redis-check-rdb /data/dump.rdb >/dev/null 2>&1
+  else
+    return 1
+  fi
+}
+
+# A replica copies its master: files that its server refuses are kept under another name, once. Asked where the last start did
+# not get as far as an answer (`health` removes the mark).
+set_damaged_aside() {
+  [ -f /data/starting ] && has_data || return 0
+  damaged || return 0
+  rm -rf /data/set-aside.damaged
+  mkdir /data/set-aside.damaged
+  for name in appendonlydir appendonly.aof dump.rdb; do
+    [ ! -e "/data/$name" ] || mv "/data/$name" /data/set-aside.damaged/
+  done
+  say "$NODE: its data is damaged; it is kept in /data/set-aside.damaged, and copied from the master"
+}
+
 start_redis() {
-  if [ "$1" != "$SELF" ] && ! has_data; then await_master "$1"; fi
+  if [ "$1" != "$SELF" ]; then
+    set_damaged_aside
+    has_data || await_master "$1"
+  fi
+  : >/data/starting
   cp /kit/redis.conf /data/redis.conf.next
   [ "$1" = "$SELF" ] || echo "replicaof $1" >>/data/redis.conf.next
   mv /data/redis.conf.next /data/redis.conf
@@ -253,7 +282,8 @@ run_sentinel() {
 # PING needs no secret: user `health` may do nothing else.
 health() {
   case $(timeout 2 redis-cli --no-auth-warning --user health --pass none $TLS_ARGS -h "$HOST" -p "$PORT" ping 2>&1) in
-    PONG* | *LOADING*) exit 0 ;;
+    PONG*) rm -f /data/starting; exit 0 ;;
+    *LOADING*) exit 0 ;;
     *) exit 1 ;;
   esac
 }

@@ -1,0 +1,41 @@
+/** The node to start from, by the choice or by the user's word; else the error with what can be done. Pure. */
+import { EXIT, KitError } from '../../config/errors.ts';
+import { type Choice, describeData, type NodeData } from './choose.ts';
+
+export interface SourceRequest {
+  /** The node that the user named. */
+  readonly from?: string | undefined;
+  readonly environment: string;
+  /** `kit recover` with its options, as hints print it. */
+  readonly command: string;
+}
+
+/** @throws KitError `RECOVERY_REFUSED`, `RECOVERY_UNDECIDED`, `DATA_DAMAGED` */
+export function sourceOf(
+  { choice, nodes }: { readonly choice: Choice; readonly nodes: readonly NodeData[] },
+  { from, environment, command }: SourceRequest,
+): string {
+  if (from !== undefined) {
+    const data = nodes.find(({ nodeId }) => nodeId === from);
+    if (data?.state === 'usable') return from;
+    throw new KitError(`cannot start from ${from}: ${describeData(data, from)}`, {
+      code: 'RECOVERY_REFUSED',
+      hint: `name a node with usable data; ${command} lists what each has`,
+    });
+  }
+  if (choice.kind === 'start') return choice.nodeId;
+  if (choice.kind === 'ask') {
+    throw new KitError(choice.reason, {
+      code: 'RECOVERY_UNDECIDED',
+      exitCode: EXIT.UNKNOWN,
+      where: `environment '${environment}'`,
+      hint: `nothing was started; ${command} --from ${choice.candidates.join(' or ')} takes the data of that node, and sets that of the others aside`,
+    });
+  }
+  throw new KitError(`no node has usable data: ${choice.reason}`, {
+    code: 'DATA_DAMAGED',
+    exitCode: EXIT.UNKNOWN,
+    where: `environment '${environment}'`,
+    hint: 'nothing was started or removed; docs/runbook.md, "Damaged or lost data"',
+  });
+}
