@@ -84,14 +84,26 @@ const PROBLEMS = [
   {
     when: /did not become ready within/i,
     code: 'NOT_HEALTHY',
-    what: 'the containers run, but the sentinels did not agree on a master in time',
+    what: 'the containers run, but the environment was not ready in time',
     hint: 'docker logs of the nodes; then deploy again',
   },
 ] as const satisfies readonly Problem[];
 
-/** One error out of pages of output. */
+/** One error out of pages of output. An error of the app is the kit's own: `app.ts` prints it in full. */
 export function explain(verb: string, name: string, output: string, log: string): KitError {
   const found = PROBLEMS.find(({ when }) => when.test(output));
+  const own = /^\s*kit: (.+)$/m.exec(output)?.[1];
+  if (own !== undefined) {
+    const [where, hint] = ['where', 'do'].map(
+      (part) => new RegExp(`^\\s+${part}  +(.+)$`, 'm').exec(output)?.[1],
+    );
+    return new KitError(own, {
+      code: found?.code ?? 'SYNTHESIS_FAILED',
+      where: where ?? log,
+      hint: hint ?? 'the whole output is in the log of the environment',
+      exitCode: EXIT.USAGE,
+    });
+  }
   const detail = /Error: (.*)/.exec(output)?.[1]?.trim() ?? output.trim().split('\n').at(-1) ?? '';
   return new KitError(
     found === undefined ? `${verb} of '${name}' failed: ${detail}` : `${found.what}: ${detail}`,

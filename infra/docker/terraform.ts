@@ -9,7 +9,10 @@ import { KitError } from '../../config/errors.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { diskError } from '../disk.ts';
 import type { ProgramRecord } from '../process.ts';
+import { planTopology } from '../topology.ts';
+import { tryDocker } from './engine.ts';
 import { environmentDir } from './files.ts';
+import { planDocker } from './plan.ts';
 import { explain, problem } from './problems.ts';
 import {
   type CallOptions,
@@ -100,8 +103,19 @@ async function cdktf(
   options: TerraformOptions,
 ): Promise<void> {
   const record = await runVerb(verb, environment, options);
-  if (record.exitCode !== 0)
-    throw explain(verb, environment.name, textOf(record), logOf(verb, environment, options));
+  if (record.exitCode === 0) return;
+  const error = explain(verb, environment.name, textOf(record), logOf(verb, environment, options));
+  throw error.code === 'NOT_HEALTHY' ? await withLastWord(error, environment) : error;
+}
+
+/** The container that waited says what was missing; Terraform shows its exit code alone. */
+async function withLastWord(error: KitError, environment: EnvironmentConfig): Promise<KitError> {
+  const { ready } = planDocker(planTopology(environment));
+  const { stdout } = await tryDocker(['logs', '--tail', '1', ready.container]);
+  const { code, where = '', hint = '', exitCode } = error;
+  return stdout === ''
+    ? error
+    : new KitError(`${error.message}: ${stdout.trim()}`, { code, where, hint, exitCode });
 }
 
 const textOf = ({ stdout, stderr }: ProgramRecord): string =>

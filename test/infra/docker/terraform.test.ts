@@ -28,6 +28,22 @@ it.each([
   expect(error.where).toBe('deploy.log');
 });
 
+it('gives the error of the app as it printed it', () => {
+  const output = [
+    'cdktf encountered an error while synthesizing',
+    'Error:         non-zero exit code 2',
+    "    kit: ports of environment 'dev' are taken: 6379 (redis-1) by container other",
+    '      where  127.0.0.1:6379',
+    '      do     set docker.ports.redis',
+  ].join('\n');
+  expect(explain('deploy', 'dev', output, 'deploy.log')).toMatchObject({
+    message: "ports of environment 'dev' are taken: 6379 (redis-1) by container other",
+    where: '127.0.0.1:6379',
+    hint: 'set docker.ports.redis',
+    exitCode: 2,
+  });
+});
+
 it('gives Terraform’s own words where it knows no better', () => {
   const error = explain('deploy', 'dev', 'noise\nError: something new\nmore', 'deploy.log');
   expect(error).toMatchObject({ code: 'TERRAFORM_FAILED', message: "deploy of 'dev' failed: something new" });
