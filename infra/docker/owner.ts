@@ -1,42 +1,47 @@
-/** Who an ephemeral environment belongs to: a process, told from a later one of the same pid by its start time. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+/** The process that an ephemeral environment belongs to, recorded in the folder of the environment. */
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { environmentDir } from './files.ts';
-
-interface Owner {
-  readonly pid: number;
-  readonly startTime: string;
-}
+import { EXIT, KitError } from '../../config/errors.ts';
+import { displayPath } from '../../config/yaml.ts';
+import { isAlive, ownProcess, type ProcessIdentity } from '../process-identity.ts';
+import { environmentDir, writeSecret } from './state-files.ts';
 
 const ownerFile = (stateDir: string, name: string): string =>
   join(environmentDir(stateDir, name), 'owner.json');
 
-export function claim(stateDir: string, name: string): void {
-  mkdirSync(environmentDir(stateDir, name), { recursive: true, mode: 0o700 });
-  const owner: Owner = { pid: process.pid, startTime: startTimeOf(process.pid) ?? '' };
-  writeFileSync(ownerFile(stateDir, name), JSON.stringify(owner), { mode: 0o600 });
+export async function claim(stateDir: string, name: string): Promise<void> {
+  writeSecret(ownerFile(stateDir, name), JSON.stringify(await ownProcess()));
 }
 
 export function release(stateDir: string, name: string): void {
   rmSync(ownerFile(stateDir, name), { force: true });
 }
 
-/** `none`: nobody's, it stays. `alive`: a running process's. `gone`: its process has ended without ending it. */
-export function ownership(stateDir: string, name: string): 'none' | 'own' | 'alive' | 'gone' {
-  const path = ownerFile(stateDir, name);
-  if (!existsSync(path)) return 'none';
-  mkdirSync(environmentDir(stateDir, name), { recursive: true, mode: 0o700 });
-  const owner: Owner = JSON.parse(readFileSync(path, 'utf8'));
-  if (startTimeOf(owner.pid) !== owner.startTime) return 'gone';
+/**
+ * `none`: no owner, the environment stays. `own`: this process. `alive`: another process that runs. `gone`: its process has ended
+ * without removing the environment.
+ *
+ * @throws KitError `STATE_UNREADABLE`: whether a process uses the environment is not known
+ */
+export async function ownership(stateDir: string, name: string): Promise<'none' | 'own' | 'alive' | 'gone'> {
+  const owner = readOwner(ownerFile(stateDir, name));
+  if (owner === undefined) return 'none';
+  if (!(await isAlive(owner))) return 'gone';
   return owner.pid === process.pid ? 'own' : 'alive';
 }
 
-/** Field 22 of /proc/PID/stat; the name in field 2 may hold anything, so counting starts behind it. */
-function startTimeOf(pid: number): string | undefined {
+function readOwner(path: string): ProcessIdentity | undefined {
+  if (!existsSync(path)) return undefined;
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const { pid, start }: Partial<ProcessIdentity> = JSON.parse(readFileSync(path, 'utf8'));
+    if (Number.isSafeInteger(pid) && typeof start === 'string') return { pid: pid as number, start };
   } catch {
-    return undefined;
+    // Reported below.
   }
+  throw new KitError('is not the record of the process that uses this environment', {
+    code: 'STATE_UNREADABLE',
+    exitCode: EXIT.UNKNOWN,
+    where: displayPath(path),
+    hint: 'if no other kit command runs on this environment, remove the file',
+  });
 }

@@ -128,7 +128,7 @@ class DockerSubstrate implements Substrate {
       progress(ORIGINS[chooseImages(this.#stateDir).origin]);
       progress(`cdktf deploy ${name}`);
       // Before the deploy: a crash in the middle of it has an owner, too.
-      if (owns) claim(this.#stateDir, name);
+      if (owns) await claim(this.#stateDir, name);
       await terraform.deploy(plan.environment, this.#terraform(options.signal));
       const environment = await this.#handle(plan, owns);
       progress('waiting until it is whole');
@@ -152,14 +152,14 @@ class DockerSubstrate implements Substrate {
   async open(topology: Topology): Promise<Environment | undefined> {
     const plan = planDocker(topology);
     await engineVersion();
-    if (ownership(this.#stateDir, plan.environment.name) === 'gone') return undefined;
+    if ((await ownership(this.#stateDir, plan.environment.name)) === 'gone') return undefined;
     return (await this.#running(plan)) ? await this.#handle(plan, false) : undefined;
   }
 
   async find(name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined> {
     await engineVersion();
     const today = this.#configOf(name, asked?.environment);
-    if (ownership(this.#stateDir, name) === 'gone') return undefined;
+    if ((await ownership(this.#stateDir, name)) === 'gone') return undefined;
     const possession = await this.#possession(today ?? { name, docker: {} });
     if (possession.foreign.length > 0)
       throw foreignError(today ?? { name }, possession, { stateDir: this.#stateDir });
@@ -314,7 +314,7 @@ class DockerSubstrate implements Substrate {
 
   /** An ephemeral environment whose process has died. */
   async #endOrphan(environment: EnvironmentConfig, progress: (line: string) => void): Promise<void> {
-    const whose = ownership(this.#stateDir, environment.name);
+    const whose = await ownership(this.#stateDir, environment.name);
     if (whose === 'alive') {
       throw new KitError(`environment '${environment.name}' is in use by another run`, {
         code: 'ENVIRONMENT_BUSY',

@@ -14,6 +14,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { EXIT, KitError } from '../../config/errors.ts';
 import { unwritableBecause } from '../disk.ts';
+import { isAlive, ownProcess, type ProcessIdentity } from '../process-identity.ts';
 import {
   type Address,
   busAddress,
@@ -23,7 +24,6 @@ import {
   type TopologyNode,
 } from '../topology.ts';
 import { makePrivateDir, writePrivate } from './files.ts';
-import { isAlive, ownProcess, type ProcessIdentity } from './identity.ts';
 import { ledgerPath, readLedger } from './ledger.ts';
 import { acquireLock, holding } from './lock.ts';
 

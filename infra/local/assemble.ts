@@ -7,13 +7,13 @@
 import { type EnvironmentSecrets, loadSecrets } from '../../config/secrets.ts';
 import { clusterView } from '../cluster.ts';
 import { requireFreeSpace } from '../disk.ts';
+import { ownProcess, signalProcess, stateOf } from '../process-identity.ts';
 import { lookAtRoles, settleRoles } from '../roles.ts';
 import { nodesOf, type Topology } from '../topology.ts';
 import { type Block, claimBlock, releaseBlock } from './addresses.ts';
 import { findRedisBinary, type RedisBinary } from './binary.ts';
 import { environmentDir, makePrivateDir } from './files.ts';
 import { awaitAnswer, awaitCluster, awaitReplica, awaitSentinel, awaitWritable } from './health.ts';
-import { ownProcess, signalProcess, stateOf } from './identity.ts';
 import { type Ledger, placementOf, updateLedger, writeLedger } from './ledger.ts';
 import { findMaster, roleSource } from './mastership.ts';
 import type { LocalNodes } from './nodes.ts';

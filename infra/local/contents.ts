@@ -11,11 +11,11 @@ import { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
 import { freeBytes, REQUIRED_FREE_BYTES } from '../disk.ts';
 import { startDaemon } from '../process.ts';
+import { endProcess, identify } from '../process-identity.ts';
 import type { Content } from '../recovery/choose.ts';
 import type { DataNames } from '../recovery/read.ts';
 import { infoOf } from '../reply.ts';
 import { until } from '../wait.ts';
-import { endProcess, identify } from './identity.ts';
 import { nodeFiles, type Site } from './site.ts';
 
 /** Loading and digesting what fits a local environment takes a second or two. */

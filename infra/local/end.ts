@@ -5,10 +5,10 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
+import { endProcess, identify, isAlive, type ProcessIdentity } from '../process-identity.ts';
 import type { DestroyReport } from '../substrate.ts';
 import { releaseBlock } from './addresses.ts';
 import { environmentDir, makePrivateDir } from './files.ts';
-import { endProcess, identify, isAlive, type ProcessIdentity } from './identity.ts';
 import { type Ledger, ledgerPath, listLedgers, readLedger } from './ledger.ts';
 import { acquireLock, holding, type LockOptions } from './lock.ts';
 

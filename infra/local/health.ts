@@ -4,10 +4,10 @@
  */
 import type { AdminConnections } from '../admin.ts';
 import { clusterView } from '../cluster.ts';
+import { isAlive, type ProcessIdentity } from '../process-identity.ts';
 import { fieldsOf, infoOf } from '../reply.ts';
 import { until } from '../wait.ts';
 import { tailOf } from './files.ts';
-import { isAlive, type ProcessIdentity } from './identity.ts';
 import { diedAtStart } from './launch.ts';
 import { addressOf, nodeFiles, type Site } from './site.ts';
 

@@ -6,11 +6,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { isAbsent, readError } from '../disk.ts';
+import type { ProcessIdentity } from '../process-identity.ts';
 import type { BinaryFacts } from '../redis-conf.ts';
 import type { Address, Placement } from '../topology.ts';
 import type { Addressing } from './addresses.ts';
 import { environmentDir, writePrivate } from './files.ts';
-import type { ProcessIdentity } from './identity.ts';
 
 export interface Ledger {
   readonly schema: 1;

@@ -10,7 +10,7 @@ import { linkSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } f
 import { setTimeout as delay } from 'node:timers/promises';
 import { EXIT, KitError } from '../../config/errors.ts';
 import { diskError } from '../disk.ts';
-import { isAlive, ownProcess, type ProcessIdentity } from './identity.ts';
+import { isAlive, ownProcess, type ProcessIdentity } from '../process-identity.ts';
 
 export interface LockOptions {
   readonly timeoutMs: number;

@@ -9,10 +9,10 @@
 import { readFileSync } from 'node:fs';
 import type { AdminConnections } from '../admin.ts';
 import type { NodeStatus } from '../environment.ts';
+import { isAlive, type ProcessIdentity } from '../process-identity.ts';
 import { masterOf, namedOf } from '../role-state.ts';
 import { lookAtRoles, type RoleSource } from '../roles.ts';
 import { parseMonitor } from '../sentinel-conf.ts';
-import { isAlive, type ProcessIdentity } from './identity.ts';
 import { nodeAt, nodeFiles, type Site } from './site.ts';
 
 export interface Running {

@@ -5,10 +5,10 @@
 import { EXIT, KitError } from '../../config/errors.ts';
 import { AdminConnections } from '../admin.ts';
 import type { Heal, NodeStatus } from '../environment.ts';
+import { awaitState, type ProcessIdentity, signalProcess, stateOf } from '../process-identity.ts';
 import { nodesOf, type RedisNode, type TopologyNode } from '../topology.ts';
 import { continueAtExit, endAtExit } from './guard.ts';
 import type { HealthContext } from './health.ts';
-import { awaitState, type ProcessIdentity, signalProcess, stateOf } from './identity.ts';
 import { type Launched, launchRedis, launchSentinel } from './launch.ts';
 import { ledgerPath, readLedger, updateLedger } from './ledger.ts';
 import type { Running } from './mastership.ts';

@@ -1,8 +1,8 @@
 /** What `apply` would do, from what is asked for and what the ledger says: looks, changes nothing. */
 import { createHash } from 'node:crypto';
+import { isAlive } from '../process-identity.ts';
 import type { PlanStep } from '../substrate.ts';
 import { nodesOf, type Topology } from '../topology.ts';
-import { isAlive } from './identity.ts';
 import type { Ledger } from './ledger.ts';
 
 /** A digest of the whole configuration: any difference means that what runs is not what is asked for. */

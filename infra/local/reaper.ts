@@ -7,9 +7,9 @@
  */
 import { join } from 'node:path';
 import { type Daemon, startDaemon } from '../process.ts';
+import { awaitState } from '../process-identity.ts';
 import { endIfLeftOver } from './end.ts';
 import { environmentDir } from './files.ts';
-import { awaitState } from './identity.ts';
 import { ledgerPath, readLedger } from './ledger.ts';
 
 /** A process with much memory takes a while to be torn down. */

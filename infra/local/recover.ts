@@ -10,6 +10,7 @@
 import { existsSync, renameSync } from 'node:fs';
 import { KitError } from '../../config/errors.ts';
 import { diskError } from '../disk.ts';
+import { endProcess, isAlive } from '../process-identity.ts';
 import { type Choice, chooseSource, describeData, type NodeData } from '../recovery/choose.ts';
 import { dataNames, readNodeData } from '../recovery/read.ts';
 import { type SourceRequest, sourceOf } from '../recovery/source.ts';
@@ -21,7 +22,6 @@ import { until } from '../wait.ts';
 import { contentOf } from './contents.ts';
 import { tailOf } from './files.ts';
 import { awaitAnswer } from './health.ts';
-import { endProcess, isAlive } from './identity.ts';
 import { couldNotLoad, diedAtStart } from './launch.ts';
 import { actingMaster, aliveRedisNodes, findMaster, type Mastership } from './mastership.ts';
 import type { LocalNodes } from './nodes.ts';

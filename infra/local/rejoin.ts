@@ -7,10 +7,10 @@
  * data, it is master again. A node of a cluster is told by the others.
  */
 import { EXIT, KitError } from '../../config/errors.ts';
+import { isAlive } from '../process-identity.ts';
 import { failoverBoundMs } from '../roles.ts';
 import { until } from '../wait.ts';
 import { awaitAnswer } from './health.ts';
-import { isAlive } from './identity.ts';
 import { aliveRedisNodes, findMaster, namedBySentinels } from './mastership.ts';
 import type { LocalNodes } from './nodes.ts';
 import { inspectData, startReplica } from './recover.ts';

@@ -12,6 +12,7 @@ import { secretsFile } from '../../config/secrets.ts';
 import type { Environment } from '../environment.ts';
 import { loadFunctions } from '../functions.ts';
 import type { ProgramSink } from '../process.ts';
+import { identify, ownProcess } from '../process-identity.ts';
 import type {
   ApplyOptions,
   DataInspection,
@@ -34,7 +35,6 @@ import { endEnvironment, endLeftOvers, isLeftOver, lockEnvironment } from './end
 import { LocalEnvironment } from './environment.ts';
 import { environmentDir } from './files.ts';
 import { appliedOf, changedConfiguration, refusedPasswords } from './find.ts';
-import { identify, ownProcess } from './identity.ts';
 import { type Ledger, ledgerPath, readLedger, updateLedger } from './ledger.ts';
 import { holding } from './lock.ts';
 import { findMaster } from './mastership.ts';

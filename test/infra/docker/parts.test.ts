@@ -1,6 +1,6 @@
 /** Parts of the Docker room that need no engine: who owns an environment, settings, a machine without anything, a remote backend. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { App } from 'cdktf';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';
 import { environmentSchema } from '../../../config/schema.ts';
@@ -19,6 +19,7 @@ import {
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import { addEnvironment } from '../../../infra/docker/synthesis.ts';
 import { replaceContainer } from '../../../infra/docker/terraform.ts';
+import { identify, ownProcess } from '../../../infra/process-identity.ts';
 import { temporaryStateDir } from '../local/bench.ts';
 import { configuration } from './bench.ts';
 
@@ -26,20 +27,35 @@ const state = temporaryStateDir();
 afterAll(() => state[Symbol.dispose]());
 afterEach(() => vi.unstubAllEnvs());
 
-it('an environment is nobody’s, its process’s, another’s, or of a process that is gone', () => {
-  const owner = (pid: number, startTime: string) => {
-    const dir = join(state.path, 'docker', 'mine');
-    mkdirSync(dir, { recursive: true });
-    writeFileSync(join(dir, 'owner.json'), JSON.stringify({ pid, startTime }));
+it('an environment has no owner, or its owner is this process, another that runs, or one that has ended', async () => {
+  const file = join(state.path, 'docker', 'mine', 'owner.json');
+  const owner = (record: unknown) => {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, typeof record === 'string' ? record : JSON.stringify(record));
     return ownership(state.path, 'mine');
   };
-  expect(ownership(state.path, 'mine')).toBe('none');
-  claim(state.path, 'mine');
-  expect(ownership(state.path, 'mine')).toBe('own');
+  expect(await ownership(state.path, 'mine')).toBe('none');
+  await claim(state.path, 'mine');
+  expect(await ownership(state.path, 'mine')).toBe('own');
   release(state.path, 'mine');
-  expect(ownership(state.path, 'mine')).toBe('none');
-  expect(owner(process.pid, 'another start time')).toBe('gone');
-  expect(owner(2 ** 30, '1')).toBe('gone');
+  expect(await ownership(state.path, 'mine')).toBe('none');
+  const own = await ownProcess();
+  expect(await owner(await identify(process.ppid))).toBe('alive');
+  expect(await owner({ ...own, start: 'another start time' })).toBe('gone');
+  // The same ticks after another boot are another process.
+  expect(await owner({ ...own, start: own.start.replace(/@.*/, '@another') })).toBe('gone');
+  expect(await owner({ pid: 2 ** 30, start: '1' })).toBe('gone');
+  // Without a start time, a process of that pid may be the owner: its run is not ended.
+  expect(await owner({ pid: process.ppid, start: 'unknown' })).toBe('alive');
+});
+
+it('does not take an owner whose record is damaged for one that has ended', async () => {
+  const file = join(state.path, 'docker', 'mine', 'owner.json');
+  for (const record of ['', '{"pid":', '{"pid":1}', '{"pid":1,"startTime":"1"}']) {
+    writeFileSync(file, record);
+    await expect(ownership(state.path, 'mine')).rejects.toMatchObject({ code: 'STATE_UNREADABLE' });
+  }
+  release(state.path, 'mine');
 });
 
 it('settings are read from variables, with defaults', () => {

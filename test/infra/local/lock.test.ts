@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ownProcess } from '../../../infra/local/identity.ts';
 import { acquireLock } from '../../../infra/local/lock.ts';
+import { ownProcess } from '../../../infra/process-identity.ts';
 import { type StateDir, temporaryStateDir } from './bench.ts';
 
 describe('a lock', () => {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   awaitState,
   endProcess,
@@ -11,7 +11,7 @@ import {
   parsePs,
   signalProcess,
   stateOf,
-} from '../../../infra/local/identity.ts';
+} from '../../infra/process-identity.ts';
 
 describe('the identity of a process', () => {
   it('tells a process from another that got its pid later', async () => {
@@ -47,6 +47,47 @@ describe('the identity of a process', () => {
   });
 });
 
+it('counts a process that has ended and was not waited for (a zombie) as gone', async () => {
+  const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  try {
+    const pid = await new Promise<number>((resolve) =>
+      parent.stdout.once('data', (text) => resolve(Number(text))),
+    );
+    const exists = () => process.kill(pid, 0);
+    await expect.poll(() => identify(pid), { timeout: 10_000 }).toBeUndefined();
+    expect(exists()).toBe(true);
+  } finally {
+    parent.kill('SIGKILL');
+  }
+});
+
+describe('without /proc', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it('reads the same start time in every locale and time zone', async () => {
+    await onDarwin(async () => {
+      const before = await identify(process.pid);
+      expect(before?.start).toMatch(/20\d\d$/);
+      vi.stubEnv('TZ', 'Asia/Tokyo');
+      vi.stubEnv('LC_ALL', 'de_DE.UTF-8');
+      expect(await identify(process.pid)).toEqual(before);
+    });
+  });
+
+  it('counts a process as running, and does not signal it, where ps is not installed', async () => {
+    const own = await ownProcess();
+    await onDarwin(async () => {
+      vi.stubEnv('PATH', '/nowhere');
+      expect(await identify(process.pid)).toEqual({ pid: process.pid, start: 'unknown' });
+      expect(await isAlive(own)).toBe(true);
+      expect(await signalProcess(own, 'SIGCONT')).toBe(false);
+      expect(await isAlive({ ...own, pid: 2 ** 22 + 1 })).toBe(false);
+    });
+  });
+});
+
 describe('ending a process', () => {
   it('continues a stopped one so that it can end by itself', async () => {
     const identity = await started(`process.on('SIGTERM', () => process.exit(0))`);
@@ -69,4 +110,14 @@ async function started(script: string): Promise<ProcessIdentity> {
   });
   await new Promise((resolve) => child.stdout.once('data', resolve));
   return (await identify(child.pid as number)) as ProcessIdentity;
+}
+
+async function onDarwin(test: () => Promise<void>): Promise<void> {
+  const { platform } = process;
+  Object.defineProperty(process, 'platform', { value: 'darwin' });
+  try {
+    await test();
+  } finally {
+    Object.defineProperty(process, 'platform', { value: platform });
+  }
 }

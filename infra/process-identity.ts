@@ -1,15 +1,18 @@
 /**
- * Which process is meant: a pid alone may be somebody else's by now. The kernel's start time tells them apart, and on
- * Linux the boot id tells two boots apart (start times count from the boot). Only a process whose identity still holds
- * is ever signalled; none is looked for by name.
+ * Identity of a process: pid and start time, because pids are reused. On Linux the boot id is part of it: start times count from the
+ * boot. Both substrates record it. A process is signalled only while its identity holds; none is looked up by name.
+ *
+ * Where neither `/proc` nor `ps` shows a process of that pid (another user's under `hidepid`, no `ps` installed), the kernel still
+ * reports whether the pid exists. Such a process counts as running, and is never signalled.
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { runProgram } from '../process.ts';
+import { KitError } from '../config/errors.ts';
+import { runProgram } from './process.ts';
 
 export interface ProcessIdentity {
   readonly pid: number;
-  /** `<ticks since boot>@<boot id>` on Linux, the start date elsewhere. */
+  /** `<ticks since boot>@<boot id>` on Linux, the start date in UTC elsewhere, `unknown` where neither can be read. */
   readonly start: string;
 }
 
@@ -26,27 +29,38 @@ export async function identify(pid: number): Promise<ProcessIdentity | undefined
   return seen === undefined || seen.state === 'gone' ? undefined : { pid, start: seen.start };
 }
 
+const UNKNOWN = 'unknown';
+
 let ownIdentity: Promise<ProcessIdentity> | undefined;
 
 /** This process. */
 export function ownProcess(): Promise<ProcessIdentity> {
-  ownIdentity ??= identify(process.pid).then((found) => found ?? { pid: process.pid, start: 'unknown' });
+  ownIdentity ??= identify(process.pid).then((found) => found ?? { pid: process.pid, start: UNKNOWN });
   return ownIdentity;
 }
 
-/** What the recorded process does now. `gone` includes a zombie and a pid that was given to another process. */
+/**
+ * State of the recorded process. `gone` includes a zombie and a pid that was given to another process. Where a start time is unknown,
+ * a process of that pid counts as the recorded one: a live run must not be ended.
+ */
 export async function stateOf(recorded: ProcessIdentity): Promise<ProcessState> {
   const seen = await sight(recorded.pid);
-  return seen === undefined || seen.start !== recorded.start ? 'gone' : seen.state;
+  if (seen === undefined) return 'gone';
+  return isSame(recorded, seen) ? seen.state : 'gone';
 }
+
+const isSame = (recorded: ProcessIdentity, { start }: Sighting): boolean =>
+  [recorded.start, start].includes(UNKNOWN) || recorded.start === start;
 
 export async function isAlive(recorded: ProcessIdentity): Promise<boolean> {
   return (await stateOf(recorded)) !== 'gone';
 }
 
-/** Signals the recorded process. @returns false if it is gone */
+/** Signals the recorded process. @returns false if it is gone, or its identity cannot be read */
 export async function signalProcess(recorded: ProcessIdentity, signal: NodeJS.Signals): Promise<boolean> {
-  if (!(await isAlive(recorded))) return false;
+  const seen = await sight(recorded.pid);
+  if (seen === undefined || seen.state === 'gone') return false;
+  if (seen.start === UNKNOWN || seen.start !== recorded.start) return false;
   try {
     process.kill(recorded.pid, signal);
     return true;
@@ -96,10 +110,21 @@ function readKernel(path: string): string | undefined {
 const bootId = (readKernel('/proc/sys/kernel/random/boot_id') ?? '').slice(0, 8);
 
 async function sight(pid: number): Promise<Sighting | undefined> {
-  if (process.platform !== 'linux') return sightPs(pid);
   // Read at once (the kernel answers from memory): no turn of the event loop between a spawn and its record.
-  const stat = readKernel(`/proc/${pid}/stat`);
-  return stat === undefined ? undefined : parseProcStat(stat, bootId);
+  const stat = process.platform === 'linux' ? readKernel(`/proc/${pid}/stat`) : undefined;
+  if (stat !== undefined) return parseProcStat(stat, bootId);
+  const seen = process.platform === 'linux' ? undefined : await sightPs(pid);
+  return seen ?? (exists(pid) ? { start: UNKNOWN, state: 'running' } : undefined);
+}
+
+/** EPERM: it exists, and belongs to another user. */
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 /**
@@ -120,9 +145,19 @@ export function parsePs(line: string): Sighting | undefined {
   return { start: match[2], state: stateOfLetter(match[1]) };
 }
 
+/** Two terminals may differ in locale and time zone: with either the same date would be another text. */
+const PS_ENVIRONMENT = { LC_ALL: 'C', TZ: 'UTC' };
+
 async function sightPs(pid: number): Promise<Sighting | undefined> {
-  const ps = await runProgram({ command: 'ps', args: ['-o', 'state=,lstart=', '-p', String(pid)] });
-  return ps.exitCode === 0 ? parsePs(ps.stdout) : undefined;
+  const args = ['-o', 'state=,lstart=', '-p', String(pid)];
+  try {
+    const ps = await runProgram({ command: 'ps', args, env: PS_ENVIRONMENT });
+    return ps.exitCode === 0 ? parsePs(ps.stdout) : undefined;
+  } catch (error) {
+    // No ps, or no answer in time.
+    if (error instanceof KitError) return undefined;
+    throw error;
+  }
 }
 
 /** A zombie (Z) has ended, though nobody has asked for its exit code: common in containers without an init. */
