@@ -72,7 +72,7 @@ function askedFor({ env, set }: StatusOptions): Asked {
   }
 }
 
-/** On the named substrate, else on the first on which it runs. A substrate that cannot be asked is noted. */
+/** On the named substrate, else on the first on which it runs. No engine, or an environment of another checkout, is a note. */
 async function findAnywhere(
   named: OwnSubstrateName | undefined,
   { name, topology }: Asked,
@@ -86,7 +86,9 @@ async function findAnywhere(
     } catch (error) {
       // The local substrate needs nothing, so its error is the answer; Docker may not be installed here.
       if (!(error instanceof KitError) || substrate === 'local') throw error;
-      notes.push(`${substrate}: cannot be asked: ${error.message}`);
+      const isForeign = error.code === 'ENVIRONMENT_FOREIGN';
+      if (!isForeign && !error.code.startsWith('DOCKER_')) throw error;
+      notes.push(`${substrate}: ${isForeign ? '' : 'cannot be asked: '}${error.message}`);
     }
   }
   return { notes };

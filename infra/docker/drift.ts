@@ -19,6 +19,7 @@ import {
   servicesOf,
   volumesOf,
 } from './plan.ts';
+import { foreignError, possessionOf } from './possession.ts';
 import { idsIn, readState, type State, stateAttributes } from './state.ts';
 
 export type NextApply =
@@ -44,12 +45,20 @@ export interface DriftFinding {
   readonly remedy: string;
 }
 
-/** Every difference of an environment from what its plan says. */
+/**
+ * Every difference of an environment from its plan.
+ *
+ * @throws KitError `ENVIRONMENT_FOREIGN`: another checkout deployed it, with passwords that are not known here
+ */
 export async function findDrift(plan: DockerPlan, stateDir: string): Promise<readonly DriftFinding[]> {
   const label = `${LABEL.environment}=${plan.environment.name}`;
+  const state = await readState(plan.environment, { stateDir });
+  const owned = idsIn(state);
+  const possession = await possessionOf(plan.environment, stateDir, async () => owned);
+  if (possession.foreign.length > 0) throw foreignError(plan.environment, possession, { stateDir });
   const services = servicesOf(plan);
   const { hashes, sums, archiveSha256 } = renderHashes(plan, chooseImages(stateDir).facts, stateDir);
-  const [found, labels, images, networks, volumes, containers, files, state] = await Promise.all([
+  const [found, labels, images, networks, volumes, containers, files] = await Promise.all([
     inspectContainers([...services, plan.init, plan.ready].map(({ container }) => container)),
     labelled('container', label),
     expectedImages(stateDir),
@@ -57,10 +66,8 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
     existing('volume', volumesOf(plan)),
     named(plan),
     configurationFiles(plan, sums),
-    readState(plan.environment, { stateDir }),
   ]);
   const isRefilled = deployedArchive(state) !== archiveSha256;
-  const owned = idsIn(state);
   const perContainer = services.flatMap((service) => {
     const facts = found.get(service.container);
     if (facts === undefined) return [missing('container', service.container)];
@@ -148,8 +155,9 @@ export function compare(facts: ContainerFacts, expectation: Expectation): readon
     }));
 }
 
-/** A container that is replaced for another reason loses the differences that Terraform does not see. */
-const endsWithContainer = ([, , , nextApply]: Row): boolean => nextApply === 'leaves it as it is';
+/** A replaced container loses its other differences too: those that Terraform does not see, and those that it would update. */
+const endsWithContainer = ([, , , nextApply]: Row): boolean =>
+  nextApply === 'leaves it as it is' || nextApply === 'updates it in place';
 
 const asReplaced = ([kind, found, expected]: Row): Row => [kind, found, expected, 'replaces it'];
 

@@ -66,13 +66,14 @@ export function renderHashes(
   plan: DockerPlan,
   facts: BinaryFacts,
   stateDir: string,
+  secrets?: EnvironmentSecrets,
 ): Omit<RenderedFiles, 'archive'> & {
   /** By volume and path. */
   readonly sums: ReadonlyMap<string, ReadonlyMap<string, string>>;
   readonly archiveSha256: string;
 } {
   const tls = plan.environment.security.tls ? (current(plan, stateDir) ?? UNMADE) : undefined;
-  const values = readValues(stateDir, plan.environment.name);
+  const values = readValues(stateDir, plan.environment.name, secrets);
   const { texts, departures } = renderTexts(plan, { facts, tls, values });
   const sums = [...texts].map(
     ([volume, entries]) =>

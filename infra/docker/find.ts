@@ -9,7 +9,13 @@
 import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import { type EnvironmentConfig, environmentSchema } from '../../config/schema.ts';
-import { type EnvironmentSecrets, REDIS_USERS, readSecrets, SENTINEL_USERS } from '../../config/secrets.ts';
+import {
+  type EnvironmentSecrets,
+  REDIS_USERS,
+  readSecrets,
+  SENTINEL_USERS,
+  unknownSecrets,
+} from '../../config/secrets.ts';
 import { acceptsPassword } from '../acl.ts';
 import { configDifferences } from '../config-differences.ts';
 import { type ContainerFacts, tryDocker } from './engine.ts';
@@ -46,6 +52,8 @@ export interface Comparison {
 export async function compareWithToday({ plan, asked, containers, stateDir }: Comparison): Promise<{
   readonly differences: readonly string[];
   readonly hasCredentials: boolean;
+  /** Passwords of today; ones that no node accepts where they cannot be read. */
+  readonly secrets: EnvironmentSecrets;
 }> {
   const { name } = plan.environment;
   const settings =
@@ -60,6 +68,7 @@ export async function compareWithToday({ plan, asked, containers, stateDir }: Co
   return {
     differences: found.length > 0 ? found : otherFiles(plan, containers, stateDir),
     hasCredentials: secrets !== undefined && !refused.some((user) => user.endsWith("'admin'")),
+    secrets: secrets ?? unknownSecrets(),
   };
 }
 

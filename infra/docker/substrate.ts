@@ -10,6 +10,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { KitError } from '../../config/errors.ts';
 import { loadEnvironment } from '../../config/load.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { EnvironmentSecrets } from '../../config/secrets.ts';
 import { diskError, requireFreeSpace } from '../disk.ts';
 import type { Environment } from '../environment.ts';
 import type { ProgramSink } from '../process.ts';
@@ -170,8 +171,8 @@ class DockerSubstrate implements Substrate {
     const containers = await inspectContainers(plan.nodes.map(({ container }) => container));
     if (containers.size === 0) return undefined;
     const comparison = { plan, asked: asked?.environment, containers, stateDir: this.#stateDir };
-    const { differences, hasCredentials } = await compareWithToday(comparison);
-    return { environment: await this.#handle(plan, false), differences, hasCredentials };
+    const { secrets, ...compared } = await compareWithToday(comparison);
+    return { environment: await this.#handle(plan, false, secrets), ...compared };
   }
 
   async inspectData(topology: Topology): Promise<readonly DataInspection[] | undefined> {
@@ -284,15 +285,16 @@ class DockerSubstrate implements Substrate {
     for (const { id } of stopped) await environment.capabilities.start?.(id);
   }
 
-  async #handle(plan: DockerPlan, owns: boolean): Promise<DockerEnvironment> {
+  async #handle(plan: DockerPlan, owns: boolean, known?: EnvironmentSecrets): Promise<DockerEnvironment> {
     const { name } = plan.environment;
+    const { secrets } = readValues(this.#stateDir, name, known);
     const images = chooseImages(this.#stateDir);
-    const { departures } = renderHashes(plan, images.facts, this.#stateDir);
+    const { departures } = renderHashes(plan, images.facts, this.#stateDir, secrets);
     const found = await inspectContainers([...plan.nodes, plan.exporter].map(({ container }) => container));
     const imageOf = (container: string) => found.get(container)?.Config.Image ?? 'unknown';
     return new DockerEnvironment({
       plan,
-      secrets: readValues(this.#stateDir, name).secrets,
+      secrets,
       ca: plan.environment.security.tls ? clientCa(this.#stateDir, name) : undefined,
       departures,
       access: accessOf(plan, this.#stateDir),

@@ -34,14 +34,23 @@ export function drawValues(stateDir: string, name: string): EnvironmentValues {
   };
 }
 
-/** Draws nothing: a missing id is empty, a missing password is one that no node accepts. */
-export function readValues(stateDir: string, name: string): EnvironmentValues {
+/**
+ * Draws nothing: a missing id is empty, a missing password is one that no node accepts.
+ *
+ * @param secrets the passwords, where they were read before
+ * @throws KitError as `readSecrets`
+ */
+export function readValues(
+  stateDir: string,
+  name: string,
+  secrets: EnvironmentSecrets = readSecrets(name, join(stateDir, 'docker')) ?? unknownSecrets(),
+): EnvironmentValues {
   const textOf = (file: string) => {
     const path = join(environmentDir(stateDir, name), file);
     return existsSync(path) ? readFileSync(path, 'utf8') : '';
   };
   return {
-    secrets: readSecrets(name, join(stateDir, 'docker')) ?? unknownSecrets(),
+    secrets,
     commanderPassword: textOf(COMMANDER),
     idSeed: textOf,
   };

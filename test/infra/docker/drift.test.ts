@@ -108,3 +108,15 @@ it('a container that lost a network with the network itself is joined again afte
     { kind: 'disconnected', remedy: expect.stringMatching(/^deploy, then docker network connect/) },
   ]);
 });
+
+it('says that a replaced container loses what Terraform would update in place', () => {
+  const facts = container(({ Config, HostConfig }) => {
+    Object.assign(HostConfig, { Memory: 1024 ** 2 });
+    Object.assign(Config, { Labels: { [LABEL.node]: service.id, [LABEL.config]: 'another' } });
+  });
+  const found = compare(facts, expectation).map(({ kind, nextApply }) => [kind, nextApply]);
+  expect(found).toEqual([
+    ['memory', 'replaces it'],
+    ['configuration', 'replaces it'],
+  ]);
+});

@@ -1,5 +1,5 @@
 /** One environment on a real engine: deployed, looked at, damaged, mended, replaced node by node, destroyed. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { sentinelCache } from '../../../client/index.ts';
@@ -146,6 +146,18 @@ describeOnEngine('an environment on the engine', () => {
     expect(locked?.differences).toEqual([expect.stringMatching(/^passwords: .* of Redis user 'admin'/)]);
     expect((await locked?.environment.status())?.every((node) => node.state === 'running')).toBe(true);
     await locked?.environment[Symbol.asyncDispose]();
+    const file = secretsFile(config.name, join(state.path, 'docker'));
+    const secrets = readFileSync(file);
+    writeFileSync(file, '{"redis":');
+    try {
+      const damaged = await substrate.find(config.name, topology);
+      expect(damaged?.hasCredentials).toBe(false);
+      expect(damaged?.differences).toEqual([expect.stringMatching(/^passwords: .*secrets\.json /)]);
+      expect((await damaged?.environment.status())?.every((node) => node.state === 'running')).toBe(true);
+      await damaged?.environment[Symbol.asyncDispose]();
+    } finally {
+      writeFileSync(file, secrets);
+    }
     const same = await substrate.find(config.name, topology);
     expect(same).toMatchObject({ hasCredentials: true, differences: [] });
     expect(same?.environment.access).toMatchObject({

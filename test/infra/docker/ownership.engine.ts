@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { loadEnvironment } from '../../../config/load.ts';
 import { environmentSchema } from '../../../config/schema.ts';
+import { findDrift } from '../../../infra/docker/drift.ts';
 import { inspectContainers } from '../../../infra/docker/engine.ts';
 import { planDocker } from '../../../infra/docker/plan.ts';
 import { partsOf } from '../../../infra/docker/possession.ts';
@@ -68,6 +69,9 @@ describeOnEngine('an environment of another checkout', () => {
     ['up', () => up(other.path)],
     ['drill and readiness', () => up(other.path, undefined, true)],
     ['down', () => down(other.path)],
+    ['status', () => dockerSubstrate({ stateDir: other.path }).find(NAME, planTopology(unguarded))],
+    ['recover', async () => dockerSubstrate({ stateDir: other.path }).inspectData?.(planTopology(unguarded))],
+    ['drift', () => findDrift(planDocker(planTopology(unguarded)), other.path)],
   ])('is refused by %s with the owner’s place, and nothing of it changes', async (_, act) => {
     const before = await partsOf(NAME);
     await expect(act()).rejects.toMatchObject({
