@@ -9,7 +9,15 @@ import { KitError } from '../../config/errors.ts';
 import { environmentNames, loadEnvironment } from '../../config/load.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { planTopology } from '../topology.ts';
-import { type CdktfCall, cdktfCall, isActing, isDeploying, namesIn } from './cdktf-call.ts';
+import {
+  type CdktfCall,
+  cdktfCall,
+  isActing,
+  isDeploying,
+  isListing,
+  namesIn,
+  requireNamed,
+} from './cdktf-call.ts';
 import { planDocker } from './plan.ts';
 import { lockEntry, registryOf } from './plugin.ts';
 import { type EnginePart, foreignError, type Possession, partsOf, possessionOf } from './possession.ts';
@@ -38,7 +46,10 @@ async function synthesise(): Promise<void> {
     if (refusal !== undefined && isActedOn) throw refusal;
     if (parts !== undefined && isActedOn && isDeploying(call))
       await requireRoom(planDocker(planTopology(environment)), possession);
-    await addEnvironment(app, environment, settings, refusal && `${refusal.message}. ${refusal.hint}`);
+    await addEnvironment(app, environment, settings, {
+      refusal: refusal && `${refusal.message}. ${refusal.hint}`,
+      isListed: isListing(call),
+    });
   }
   app.synth();
   await lockProvider(names.map((name) => join(app.outdir, 'stacks', name)));
@@ -57,6 +68,7 @@ async function lockProvider(dirs: readonly string[]): Promise<void> {
 function environmentsOf(call: CdktfCall | undefined): readonly string[] {
   if (settings.stacks !== undefined) return settings.stacks;
   const names = environmentNames();
+  requireNamed(call, names);
   const asked = namesIn(call, names);
   return names.filter((name) => asked === undefined || asked.includes(name) || haveSecrets(stateDir, name));
 }

@@ -5,7 +5,8 @@
  * Options are not parsed: any word equal to the name of an environment counts as a stack.
  */
 import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, matchesGlob } from 'node:path';
+import { KitError } from '../../config/errors.ts';
 import { runProgram } from '../process.ts';
 
 export interface CdktfCall {
@@ -40,16 +41,43 @@ export function parseCall(words: readonly string[]): CdktfCall | undefined {
 /** Verbs that read or change the resources of an environment. The other verbs only write or list texts. */
 const ACTING = new Set(['deploy', 'apply', 'destroy', 'diff', 'plan', 'watch']);
 
-/** The names in the call; undefined where it has none of them, or a pattern. */
+/**
+ * The names in the call, also by pattern; undefined where it has none of them, or a negated pattern.
+ *
+ * @param names of all environments
+ */
 export function namesIn(
   call: CdktfCall | undefined,
   names: readonly string[],
 ): readonly string[] | undefined {
-  const named = names.filter((name) => call?.words.includes(name));
-  return named.length === 0 || call?.words.some((word) => /[*?[{!]/.test(word)) ? undefined : named;
+  const words = call?.words ?? [];
+  if (words.some((word) => word.includes('!'))) return undefined;
+  const named = names.filter((name) =>
+    words.some((word) => word === name || (/[*?[{]/.test(word) && matchesGlob(name, word))),
+  );
+  return named.length === 0 ? undefined : named;
+}
+
+/**
+ * Refuses a call that acts on no environment. All of them would be synthesised, with passwords for each, before `cdktf` reports it.
+ *
+ * @throws KitError `STACK_UNKNOWN`
+ */
+export function requireNamed(call: CdktfCall | undefined, names: readonly string[]): void {
+  if (!isActing(call) || call?.words.some((word) => word.includes('!'))) return;
+  if (namesIn(call, names) !== undefined) return;
+  const { verb = '', words = [] } = call ?? {};
+  throw new KitError(`cdktf ${[verb, ...words].join(' ')}: names no environment of config/environments`, {
+    code: 'STACK_UNKNOWN',
+    where: 'command line of cdktf',
+    hint: `name one of ${names.join(', ')}; with a YAML file of your own: KIT_STACKS=./mine.yaml npx cdktf ${verb} mine`,
+  });
 }
 
 export const isActing = (call: CdktfCall | undefined): boolean => ACTING.has(call?.verb ?? '');
+
+/** Whether the call only shows the names of the environments. */
+export const isListing = (call: CdktfCall | undefined): boolean => call?.verb === 'list';
 
 /** Whether the call makes what is not there yet. */
 export const isDeploying = (call: CdktfCall | undefined): boolean =>

@@ -56,9 +56,18 @@ export async function renderFiles(
   const files = filesOf(texts);
   for (const { path, text } of files) writeSecret(join(dir, 'files', path), text);
   const archive = tarOf(files);
-  const source = join(dir, 'files.tar');
+  const source = archiveFile(plan, stateDir);
   writeSecret(source, archive);
   return { archive: { source, sha256: sha256(archive) }, hashes: hashesOf(texts), departures };
+}
+
+const archiveFile = ({ environment }: DockerPlan, stateDir: string): string =>
+  join(environmentDir(stateDir, environment.name), 'files.tar');
+
+/** As `renderFiles`, without writing and without new passwords: the archive may not exist. */
+export function previewFiles(plan: DockerPlan, facts: BinaryFacts, stateDir: string): RenderedFiles {
+  const { archiveSha256: sha256, hashes, departures } = renderHashes(plan, facts, stateDir);
+  return { archive: { source: archiveFile(plan, stateDir), sha256 }, hashes, departures };
 }
 
 /** Hashes of the files as they were deployed: as `renderFiles`, without writing, new passwords and new certificates. */

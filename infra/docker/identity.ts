@@ -24,6 +24,9 @@ export interface Owner {
   readonly place: string;
 }
 
+/** For texts that no deploy uses. */
+export const NO_OWNER: Owner = { id: '', place: '' };
+
 type Deployed = { readonly docker: Pick<EnvironmentConfig['docker'], 'backend'> };
 
 /** The identity for a deploy; made where there is none yet. @throws KitError `OWNER_INVALID`, `STATE_UNREADABLE` */

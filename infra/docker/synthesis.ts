@@ -4,8 +4,8 @@ import type { App } from 'cdktf';
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { planTopology } from '../topology.ts';
 import { caFile } from './certificates.ts';
-import { environmentDir, renderFiles } from './files.ts';
-import { ownerOf } from './identity.ts';
+import { environmentDir, previewFiles, renderFiles } from './files.ts';
+import { NO_OWNER, ownerOf } from './identity.ts';
 import { chooseImages } from './images.ts';
 import { planDocker } from './plan.ts';
 import type { DockerSettings } from './settings.ts';
@@ -13,24 +13,31 @@ import { EnvironmentStack } from './stack.ts';
 import { knowsNothing, mendState } from './state.ts';
 import { commanderPasswordFile, dockerSecretsFile, secretPathsOf } from './values.ts';
 
+export interface SynthesisOptions {
+  /** Why a deploy and a destroy of it end with an error. */
+  readonly refusal?: string | undefined;
+  /** Only its name is shown: draws no passwords, and writes nothing below the state directory. */
+  readonly isListed?: boolean;
+}
+
 export async function addEnvironment(
   app: App,
   environment: EnvironmentConfig,
   { stateDir, allowDestroy, ordered }: Pick<DockerSettings, 'stateDir' | 'allowDestroy' | 'ordered'>,
-  refusal?: string,
+  { refusal, isListed = false }: SynthesisOptions = {},
 ): Promise<EnvironmentStack> {
   const { name } = environment;
   const plan = planDocker(planTopology(environment));
   // Here, so that plain `cdktf deploy` mends it, too.
-  mendState(environment, stateDir);
+  if (!isListed) mendState(environment, stateDir);
   const images = chooseImages(stateDir);
-  const { archive, hashes } = await renderFiles(plan, images.facts, stateDir);
+  const { archive, hashes } = await (isListed ? previewFiles : renderFiles)(plan, images.facts, stateDir);
   // Terraform runs in the stack's folder; paths relative to it name no machine.
   const fromStack = (path: string) => relative(join(app.outdir, 'stacks', name), path);
   const fromProject = (path: string) => relative(join(stateDir, '..'), path);
   return new EnvironmentStack(app, {
     plan,
-    owner: ownerOf(environment, stateDir),
+    owner: isListed ? NO_OWNER : ownerOf(environment, stateDir),
     refusal,
     images,
     archive: { ...archive, source: fromStack(archive.source) },

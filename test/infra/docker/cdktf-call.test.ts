@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { cdktfCall, isActing, namesIn, parseCall } from '../../../infra/docker/cdktf-call.ts';
+import { cdktfCall, isActing, namesIn, parseCall, requireNamed } from '../../../infra/docker/cdktf-call.ts';
 import { runProgram } from '../../../infra/process.ts';
 import { temporaryStateDir } from '../local/bench.ts';
 
@@ -17,13 +17,38 @@ describe('the command line of cdktf', () => {
     ['npm exec cdktf deploy --auto-approve dev staging', ['dev', 'staging']],
     ['node /x/cdktf-cli/bundle/bin/cdktf.js destroy -o out dev', ['dev']],
     ['cdktf deploy', undefined],
-    ['cdktf deploy d*', undefined],
-    ['cdktf deploy dev p*', undefined],
+    ['cdktf deploy d*', ['dev']],
+    ['cdktf deploy dev p*', ['dev', 'production']],
+    ['cdktf deploy {dev,staging}', ['dev', 'staging']],
+    ['cdktf deploy !dev', undefined],
+    ['cdktf deploy x*', undefined],
     ['cdktf deploy mine', undefined],
     ['node app.ts deploy dev', undefined],
   ])('%s is about %j', (line, expected) => {
     expect(namesOf(line)).toEqual(expected);
   });
+
+  it.each(['cdktf deploy mine --auto-approve', 'cdktf deploy', 'cdktf destroy x*', 'cdktf diff -o out'])(
+    '%s is refused: it names no environment, and would make passwords for all',
+    (line) => {
+      expect(() => requireNamed(parseCall(line.split(' ')), NAMES)).toThrow(
+        expect.objectContaining({
+          code: 'STACK_UNKNOWN',
+          message: expect.stringContaining(line.replace(/ -\S+/g, '')),
+          hint: expect.stringContaining(
+            'dev, staging, production; with a YAML file of your own: KIT_STACKS=',
+          ),
+        }),
+      );
+    },
+  );
+
+  it.each(['cdktf deploy dev', 'cdktf deploy d*', 'cdktf deploy !dev', 'cdktf list', 'cdktf synth'])(
+    '%s is not refused',
+    (line) => {
+      expect(() => requireNamed(parseCall(line.split(' ')), NAMES)).not.toThrow();
+    },
+  );
 
   it.each([
     ['deploy', true],

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { App, Testing } from 'cdktf';
@@ -269,12 +269,24 @@ it('every environment that comes with the kit synthesises', async () => {
   }
 });
 
+it('an environment that is only listed gets no passwords, and nothing is written for it', async () => {
+  const fresh = temporaryStateDir();
+  const settings = { stateDir: fresh.path, allowDestroy: undefined, ordered: false };
+  const app = new App({ outdir: join(state.path, 'out') });
+  for (const name of ['dev', 'production'])
+    await addEnvironment(app, loadEnvironment(name), settings, { isListed: true });
+  expect(readdirSync(fresh.path)).toEqual([]);
+  await addEnvironment(new App({ outdir: join(state.path, 'out') }), loadEnvironment('dev'), settings);
+  expect(readdirSync(join(fresh.path, 'docker', 'environments'))).toEqual(['dev']);
+  fresh[Symbol.dispose]();
+});
+
 it('an environment of another checkout ends every plan, and keeps its data from a destroy', async () => {
   const app = new App({ outdir: join(state.path, 'out') });
   const settings = { stateDir: state.path, allowDestroy: undefined, ordered: false };
   const reason = "environment 'synth' belongs to host:/elsewhere";
   const { resource }: Synthesised = JSON.parse(
-    Testing.synth(await addEnvironment(app, configuration('synth'), settings, reason)),
+    Testing.synth(await addEnvironment(app, configuration('synth'), settings, { refusal: reason })),
   );
   const guards = Object.values(resource.terraform_data ?? {}).map(({ lifecycle }) => lifecycle);
   expect(guards).toContainEqual({
