@@ -53,7 +53,7 @@ import { dockerSettings } from './settings.ts';
 import { type Deployed, idsIn, mendState, outputsIn, readState, type State } from './state.ts';
 import { removeParts, sweep } from './sweep.ts';
 import * as terraform from './terraform.ts';
-import { readValues } from './values.ts';
+import { readValues, setDamagedSecretsAside } from './values.ts';
 
 export interface DockerSubstrateOptions {
   /** Default `.kit` in the working directory. */
@@ -344,6 +344,7 @@ class DockerSubstrate implements Substrate {
       await removeParts(own.filter(({ kind }) => kind !== 'volume'));
       throw foreignError(environment, { foreign }, { stateDir: this.#stateDir });
     }
+    setDamagedSecretsAside(this.#stateDir, name);
     // Terraform's business may be unfinished, the labels tell the rest: containers first, they hold what Terraform is to remove.
     await sweep(environment, this.#terraform(), () => {});
     if (idsIn(await this.#state(environment)).size > 0) {

@@ -3,8 +3,9 @@
  * (`readValues`) draws none: `kit status` must not make passwords for an environment that was never deployed.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { KitError } from '../../config/errors.ts';
 import {
   type EnvironmentSecrets,
   loadSecrets,
@@ -54,6 +55,19 @@ export function readValues(
     commanderPassword: textOf(COMMANDER),
     idSeed: textOf,
   };
+}
+
+const UNUSABLE: readonly string[] = ['SECRETS_BROKEN', 'SECRETS_EXPOSED'];
+
+/** Renames a file of passwords that cannot be read, so that a destroy, which needs no passwords, can synthesise. */
+export function setDamagedSecretsAside(stateDir: string, name: string): void {
+  try {
+    readSecrets(name, join(stateDir, 'docker'));
+  } catch (error) {
+    const file = dockerSecretsFile(stateDir, name);
+    if (!(error instanceof KitError) || !UNUSABLE.includes(error.code)) throw error;
+    renameSync(file, `${file}.damaged`);
+  }
 }
 
 /** All that holds or comes from passwords of an environment; the state does not. */

@@ -1,6 +1,6 @@
 /** One environment on a real engine: deployed, looked at, damaged, mended, replaced node by node, destroyed. */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { sentinelCache } from '../../../client/index.ts';
 import { secretsFile } from '../../../config/secrets.ts';
@@ -295,6 +295,16 @@ describeOnEngine('an environment on the engine', () => {
     } finally {
       await handle[Symbol.asyncDispose]();
     }
+  });
+
+  it('a destroy needs no passwords: it removes an environment whose secrets file is damaged', async () => {
+    await environment[Symbol.asyncDispose]();
+    writeFileSync(secretsFile(config.name, join(state.path, 'docker')), '{"redis":');
+    const { ended } = await substrate.destroy(config.name);
+    expect(ended).toEqual(plan.nodes.map(({ id }) => id));
+    for (const kind of ['container', 'volume', 'network'] as const)
+      expect(await labelled(kind, `${LABEL.environment}=${config.name}`)).toEqual([]);
+    expect(existsSync(dirname(secretsFile(config.name, join(state.path, 'docker'))))).toBe(false);
   });
 });
 
