@@ -1,6 +1,8 @@
 /** Options that several verbs share, written once: same name, same default, same words everywhere. */
 import { InvalidArgumentError, Option } from 'commander';
-import { OWN_SUBSTRATE_NAMES, type OwnSubstrateName } from '../harness/registry.ts';
+import { sourceOf } from '../config/load.ts';
+import type { EnvironmentConfig } from '../config/schema.ts';
+import { OWN_SUBSTRATE_NAMES, type OwnSubstrateName, type SubstrateName } from '../harness/registry.ts';
 
 export interface EnvironmentOptions {
   readonly env: string;
@@ -69,4 +71,14 @@ export function redisVersion(text: string): string {
 export function nonEmpty(text: string): string {
   if (text.trim() === '') throw new InvalidArgumentError('Allowed: text that is not empty.');
   return text;
+}
+
+/** A command as hints print it, also for an environment of a YAML file: `kit down --env ./mine.yaml --substrate docker`. */
+export function commandFor(
+  verb: string,
+  environment: Pick<EnvironmentConfig, 'name'>,
+  substrate: SubstrateName,
+): string {
+  const flags = substrate === 'local' ? '' : ` --substrate ${substrate}`;
+  return `kit ${verb} --env ${sourceOf(environment)?.file ?? environment.name}${flags}`;
 }

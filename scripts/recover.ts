@@ -50,14 +50,15 @@ async function show(session: Session, substrate: OwnSubstrateName, topology: Top
   if (target.inspectData === undefined) throw notThere(substrate);
   const found = await target.inspectData(topology);
   const { name } = topology.environment;
+  const command = (verb: string) => common.commandFor(verb, topology.environment, substrate);
   if (found === undefined) {
     throw new KitError(`nothing of environment '${name}' is there to recover`, {
       code: 'ENVIRONMENT_NOT_FOUND',
-      hint: `kit up --env ${name} starts a new one`,
+      hint: `${command('up')} starts a new one`,
     });
   }
   session.exitCode = found.every(({ choice }) => choice.kind === 'start') ? EXIT.GO : EXIT.NO_GO;
-  answer(session, view(name, found), text(name, found));
+  answer(session, view(name, found), text(name, command, found));
 }
 
 function notThere(substrate: OwnSubstrateName): KitError {
@@ -79,17 +80,21 @@ function view(environment: string, found: readonly DataInspection[]) {
   };
 }
 
-function text(name: string, found: readonly DataInspection[]): string {
-  return found.map((inspection) => groupText(name, inspection)).join('\n');
+function text(name: string, command: (verb: string) => string, found: readonly DataInspection[]): string {
+  return found.map((inspection) => groupText(name, command, inspection)).join('\n');
 }
 
-function groupText(name: string, { named, nodes, choice }: DataInspection): string {
+function groupText(
+  name: string,
+  command: (verb: string) => string,
+  { named, nodes, choice }: DataInspection,
+): string {
   const lines = nodes.map(
     (node) => `  ${describeData(node)}${node.nodeId === named ? ' (named master)' : ''}`,
   );
   const next: Readonly<Record<typeof choice.kind, string>> = {
-    start: `kit up --env ${name} starts from it`,
-    ask: `kit recover --env ${name} --from NODE decides`,
+    start: `${command('up')} starts from it`,
+    ask: `${command('recover')} --from NODE decides`,
     none: 'docs/runbook.md, "Damaged or lost data"',
   };
   const head = choice.kind === 'start' ? `start from ${choice.nodeId}: ${choice.reason}` : choice.reason;

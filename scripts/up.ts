@@ -53,11 +53,7 @@ export async function bringUp(
   });
   try {
     const found = { environment, differences: [], hasCredentials: true };
-    const view = await unlessInterrupted(
-      environmentView(found, SETTLE_MS),
-      session,
-      topology.environment.name,
-    );
+    const view = await unlessInterrupted(environmentView(found, SETTLE_MS), session, topology, name);
     session.exitCode = view.healthy ? EXIT.GO : EXIT.NO_GO;
     answer(session, view, environmentText(view));
   } finally {
@@ -66,15 +62,21 @@ export async function bringUp(
 }
 
 /** Ctrl-C after the start ends the look at the environment, not the environment: that is said. */
-async function unlessInterrupted<T>(look: Promise<T>, { signal }: Session, name: string): Promise<T> {
+async function unlessInterrupted<T>(
+  look: Promise<T>,
+  { signal }: Session,
+  { environment }: Topology,
+  substrate: SubstrateName,
+): Promise<T> {
   look.catch(() => undefined);
   const { promise: interruption, reject } = Promise.withResolvers<never>();
+  const command = (verb: string) => common.commandFor(verb, environment, substrate);
   const stop = () =>
     reject(
-      new KitError(`interrupted; '${name}' is up and keeps running`, {
+      new KitError(`interrupted; '${environment.name}' is up and keeps running`, {
         code: 'INTERRUPTED',
         exitCode: EXIT.INTERRUPTED,
-        hint: `kit status --env ${name} shows it, kit down --env ${name} ends it`,
+        hint: `${command('status')} shows it, ${command('down')} ends it`,
       }),
     );
   if (signal.aborted) stop();
