@@ -88,6 +88,39 @@ const claimSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('proportion'), confidence }),
 ]);
 
+/**
+ * A percentile moves by what delays every hundredth operation (`latenessP99MaxMs`), a gap or a deadline by one stall
+ * (`latenessMaxMs`), and a latency by what the machine adds to each round trip (`controlMaxShare`, of the target).
+ */
+const timingSchema = z
+  .strictObject({
+    latenessP99MaxMs: z.number().gt(0).optional(),
+    latenessMaxMs: z.number().gt(0).optional(),
+    controlMaxShare: z.number().gt(0).lt(1).optional(),
+  })
+  .refine((timing) => Object.keys(timing).length > 0, 'names no bound');
+
+const machineSchema = z.strictObject({
+  stealMaxRatio: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .default(0.05)
+    .meta(means('Maximum share of CPU time that the hypervisor gave to other machines.')),
+  runnableMaxPerCore: z
+    .number()
+    .gt(0)
+    .default(2)
+    .meta(means('Maximum mean number of threads per core that run or wait for a CPU.')),
+  incompleteLatenessMaxMs: z
+    .number()
+    .gt(0)
+    .default(100)
+    .meta(means('Delay of the machine in ms, above which a trial that did not complete is repeated.')),
+});
+/** Bounds on the machine for every criterion with `timing`, and for trials that did not complete. */
+export type MachineBounds = z.infer<typeof machineSchema>;
+
 const gateSchema = z.strictObject({
   id: id.meta(means('Id of the criterion in every report.')),
   title: z.string().min(5).meta(means('Title of the criterion, as a statement.')),
@@ -133,16 +166,12 @@ const gateSchema = z.strictObject({
         '{ kind: trials, share, confidence }, { kind: quantile, quantile, confidence } or { kind: proportion, confidence }, each between 0 and 1',
       ),
     ),
-  // A single stall of the machine looks like a gap of Redis, so for gaps `latenessMaxMs` also bounds the latest send.
   timing: z
-    .union([
-      z.literal(false),
-      z.strictObject({ latenessP99MaxMs: z.number().gt(0), latenessMaxMs: z.number().gt(0).optional() }),
-    ])
+    .union([z.literal(false), timingSchema])
     .meta(
       means(
-        'Maximum lateness of the load generator, above which a measured time is INVALID; false if lateness does not affect the figure.',
-        'false, or { latenessP99MaxMs, latenessMaxMs } in milliseconds',
+        'Maximum delays of the machine, above which a trial is INVALID for the criterion; false if the machine never excuses the criterion.',
+        'false, or at least one of { latenessP99MaxMs, latenessMaxMs, controlMaxShare }: milliseconds, milliseconds, a share of the target below 1',
       ),
     ),
   remedy: z
@@ -165,6 +194,7 @@ export type Waiver = z.infer<typeof waiverSchema>;
 export const gatesSchema = z
   .strictObject({
     gates: z.array(gateSchema).min(1).meta(means('Criteria of the verdict.')),
+    machine: machineSchema.prefault({}).meta(means('Bounds on the machine for every criterion with timing.')),
     waivers: z.array(waiverSchema).default([]).meta(means('Known and accepted failures of criteria.')),
   })
   .superRefine(({ gates, waivers }, context) => {

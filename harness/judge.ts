@@ -10,23 +10,26 @@
  *   6. report    all of it in one value, numbers rounded to six digits
  */
 import { join } from 'node:path';
-import { PROMISES, promisesOf } from '../config/schema.ts';
 import { benchmarks } from './assembly/benchmarks.ts';
 import { comparison } from './assembly/comparison.ts';
+import { machineView } from './assembly/machine-view.ts';
 import { canonicalJson } from './evidence/canonical-json.ts';
 import { isThere, readText } from './evidence/files.ts';
 import { MAX_HISTORY_BYTES } from './evidence/limits.ts';
 import { type Evidence, openEvidence } from './evidence/open.ts';
 import { INPUTS, type InputName, MANIFEST, SEAL } from './evidence/run-folder.ts';
+import { isLeftOut, needlessRepeats } from './gates/attempts.ts';
 import { evidenceComplete, unmeasuredDrills } from './gates/completeness.ts';
-import { evaluate, type JudgedTrial } from './gates/evaluate.ts';
+import { evaluate } from './gates/evaluate.ts';
 import type { Criterion } from './gates/gate.ts';
-import type { RunScope } from './gates/scope.ts';
+import type { JudgedTrial } from './gates/read.ts';
+import { outOfScope, type RunScope } from './gates/scope.ts';
 import { verdictOf } from './gates/verdict.ts';
 import { type Inputs, readInputs } from './judge/inputs.ts';
 import { judgeRunInputs } from './judge/run-inputs.ts';
-import { judgeTrial, refTo, Unsound } from './judge/trials.ts';
-import type { Report } from './reports/report.ts';
+import { scopeOf } from './judge/scope.ts';
+import { type JudgedHistory, judgeTrial, refTo, Unsound } from './judge/trials.ts';
+import type { Report, TrialView } from './reports/report.ts';
 import { rounded } from './statistics/round.ts';
 
 /** Judges a run. Pure in the evidence; the same evidence gives the same report. */
@@ -45,7 +48,12 @@ export function judge(evidence: Evidence): Report {
       ...unmeasuredDrills(manifest),
       ...inputs.withoutTrial.map((drill) => `${drill} has no trial in the manifest`),
     ],
-    flaws: [...inputs.flaws, ...evidence.accounting.flaws, ...trials.flatMap((trial) => trial.flaws)],
+    flaws: [
+      ...inputs.flaws,
+      ...evidence.accounting.flaws,
+      ...trials.flatMap((trial) => trial.flaws),
+      ...repeatsWithoutReason(evidence, inputs, trials),
+    ],
     seal: refTo(evidence, SEAL),
   });
   const judged = [...trials, ...judgeRunInputs(evidence, inputs.environment, unsound)];
@@ -60,10 +68,36 @@ export function judge(evidence: Evidence): Report {
     run,
     verdict: verdictOf(criteria, groups, inputs.environment, run),
     comparison: comparison(failovers, results),
-    trials: trials.flatMap(({ view }) => (view === undefined ? [] : [view])),
+    trials: trials.flatMap((trial) => viewOf(evidence, inputs, trial)),
     benchmarks: benchmarks(results),
     integrity: { missing: integrity.missing, altered: integrity.altered },
   });
+}
+
+/** A trial as the report shows it, with its machine and what that makes of it. */
+function viewOf(evidence: Evidence, inputs: Inputs, trial: JudgedHistory): readonly TrialView[] {
+  const { view, results } = trial;
+  if (view === undefined) return [];
+  const run = scopeOfRun(evidence, inputs.environment);
+  const { gates = [], machine } = inputs.gates ?? {};
+  const asking = gates.filter(
+    (gate) => gate.workload.includes(trial.drill) && outOfScope(gate, run) === undefined,
+  );
+  const leftOutOf =
+    machine === undefined ? [] : asking.filter((gate) => isLeftOut(gate, machine, trial)).map(({ id }) => id);
+  const machineSeen = machineView(results, leftOutOf);
+  return [{ ...view, ...(machineSeen !== undefined && { machine: machineSeen }) }];
+}
+
+/** Trials that were measured again although the machine was sound: a selection by result. */
+function repeatsWithoutReason(
+  evidence: Evidence,
+  { gates, environment }: Inputs,
+  trials: readonly JudgedTrial[],
+): readonly string[] {
+  if (gates === undefined) return [];
+  const run = scopeOfRun(evidence, environment);
+  return needlessRepeats({ run, gates: gates.gates, machine: gates.machine, trials });
 }
 
 function judgeGates(
@@ -73,32 +107,26 @@ function judgeGates(
 ): readonly Criterion[] {
   if (gates === undefined) return [];
   const context = {
-    run: scopeOf(evidence, environment),
+    run: scopeOfRun(evidence, environment),
     judgedAt: evidence.manifest.judgedAt,
     trials,
     waivers: gates.waivers,
+    machine: gates.machine,
     tainted,
   };
   return gates.gates.map((gate) => evaluate(gate, context));
 }
 
-function scopeOf({ manifest, seal, has }: Evidence, environment: Inputs['environment']): RunScope {
+function scopeOfRun({ manifest, seal, has }: Evidence, environment: Inputs['environment']): RunScope {
   const sealed = seal && new Set(seal.files.map(({ path }) => path));
   const given = (Object.entries(INPUTS) as [InputName, string][]).filter(([, path]) =>
     sealed === undefined ? has(path) : sealed.has(path),
   );
-  return {
-    kind: manifest.kind,
-    environment: manifest.environment,
-    substrate: manifest.substrate,
-    profile: manifest.profile,
-    // Without its configuration a run is asked everything, and answers nothing.
-    // The topology of an attached Redis is not known: it is asked everything, too.
-    topology: manifest.substrate === 'attached' ? 'sentinel' : (environment?.topology.kind ?? 'sentinel'),
-    promises: environment === undefined ? new Set(PROMISES) : promisesOf(environment),
+  return scopeOf(manifest, {
+    environment,
     inputs: new Set(given.map(([name]) => name)),
     asked: new Set(manifest.trials.map(({ drill }) => drill)),
-  };
+  });
 }
 
 /**

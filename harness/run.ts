@@ -10,12 +10,11 @@ import { cpus, release, type as systemName, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { AttachTarget } from '../config/attach.ts';
 import { EXIT, KitError } from '../config/errors.ts';
-import { loadGates } from '../config/gates.ts';
+import { type Gates, loadGates } from '../config/gates.ts';
 import type { EnvironmentConfig } from '../config/schema.ts';
-import type { Environment } from '../infra/environment.ts';
 import { type ProgramRecord, type ProgramSink, runProgram } from '../infra/process.ts';
 import { planTopology, type Topology } from '../infra/topology.ts';
-import { type Clock, openClock } from './clock.ts';
+import { openClock } from './clock.ts';
 import { configuration } from './drills/configuration.ts';
 import type { Drill } from './drills/drill.ts';
 import { canonicalJson } from './evidence/canonical-json.ts';
@@ -33,9 +32,8 @@ import {
 } from './registry.ts';
 import { renderers } from './reports/index.ts';
 import type { Report } from './reports/report.ts';
-import { openMachineWatch } from './samplers/machine/index.ts';
-import { openConfigurationTrial } from './trial/configuration.ts';
-import { runTrial, type TrialRequest } from './trial.ts';
+import { runRounds } from './rounds.ts';
+import type { TrialRequest } from './trial.ts';
 
 export interface RunRequest {
   readonly kind: RunKind;
@@ -50,6 +48,8 @@ export interface RunRequest {
   readonly attach?: AttachTarget | undefined;
   /** Trials a drill; default: the drill's own for the profile. */
   readonly trials: number | undefined;
+  /** Further rounds at most, each of the trials in which the machine was unsound. */
+  readonly retries: number;
   readonly argv: readonly string[];
   /** A coverage summary for the coverage criterion. */
   readonly coverage: string | undefined;
@@ -91,7 +91,7 @@ async function runAlone(request: RunRequest, planted?: PlantedClient): Promise<R
   if (attach !== undefined) await requireAttachable(attach, request.environment.client.namespace);
 
   // 2. The run folder, incomplete until it is sealed.
-  const { draft, folder } = await openRunFolder(request, drills);
+  const { draft, folder, gates } = await openRunFolder(request, drills);
 
   // 3. The environment: the one that runs already, else one that ends with this run.
   const environment = await applied(request, topology, folder);
@@ -100,12 +100,9 @@ async function runAlone(request: RunRequest, planted?: PlantedClient): Promise<R
   const clock = openClock();
   const trials: TrialRecord[] = [];
   try {
-    await runTrials(
+    await runRounds(
       { ...request, clientModule: planted?.module },
-      drills,
-      environment,
-      folder,
-      clock,
+      { environment, drills, gates, dir: folder.dir, clock, asksNodes: asksNodes(request) },
       trials,
     );
   } finally {
@@ -151,7 +148,7 @@ async function applied(
 async function openRunFolder(
   request: RunRequest,
   drills: readonly Drill[],
-): Promise<{ draft: Manifest; folder: RunFolder }> {
+): Promise<{ draft: Manifest; folder: RunFolder; gates: Gates }> {
   const gates = loadGates();
   const startedAt = new Date().toISOString();
   const runId = `${startedAt.replaceAll(/[-:]|\.\d+/g, '')}-${request.environment.name}-${request.kind}`;
@@ -167,7 +164,7 @@ async function openRunFolder(
     const stamp = join(dirname(request.coverage), COVERAGE_STAMP);
     if (existsSync(stamp)) folder.addInput('coverageCommit', stamp);
   }
-  return { draft, folder };
+  return { draft, folder, gates };
 }
 
 /** `all` of them are those that the topology can hold; of somebody else's Redis it is not known what that is. */
@@ -185,51 +182,6 @@ function asksNodes({ kind, substrate }: RunRequest): boolean {
 function withConfiguration(drills: readonly Drill[], request: RunRequest): readonly Drill[] {
   if (!asksNodes(request)) return drills;
   return [configuration, ...drills.filter(({ spansRun }) => spansRun !== true)];
-}
-
-async function runTrials(
-  request: RunRequest & Pick<TrialRequest, 'clientModule'>,
-  drills: readonly Drill[],
-  environment: Environment,
-  folder: RunFolder,
-  clock: Clock,
-  trials: TrialRecord[],
-): Promise<void> {
-  const { signal, seed } = request;
-  const planned = drills.flatMap((drill) =>
-    drill.spansRun === true && asksNodes(request)
-      ? []
-      : Array.from({ length: request.trials ?? drill.trials[request.profile] }, (_, i) => ({
-          drill,
-          trial: i + 1,
-        })),
-  );
-  const spanning = asksNodes(request)
-    ? await openConfigurationTrial({ environment, dir: folder.dir, clock, seed, signal })
-    : undefined;
-  await using machine = openMachineWatch();
-  for (const [position, { drill, trial }] of planned.entries()) {
-    if (signal.aborted) return;
-    if (position > 0) await spanning?.probeBetween();
-    const label = `[${position + 1}/${planned.length}] ${drill.id}${trial > 1 ? ` #${trial}` : ''}`;
-    request.progress(label);
-    trials.push(
-      await runTrial({
-        drill,
-        trial,
-        environment,
-        dir: folder.dir,
-        seed: seed + position,
-        clock,
-        profile: request.profile,
-        machine,
-        clientModule: request.clientModule,
-        signal,
-        progress: (line) => request.progress(`${label}: ${line}`),
-      }),
-    );
-  }
-  if (spanning !== undefined) trials.unshift(await spanning.end());
 }
 
 async function draftManifest(

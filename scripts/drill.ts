@@ -22,6 +22,7 @@ export function drill(program: Command, session: Session): void {
     .addOption(common.set())
     .addOption(common.profile())
     .addOption(common.seed())
+    .addOption(common.retries(0))
     .addOption(common.out())
     .addOption(common.json())
     .addHelpText(

@@ -13,6 +13,7 @@ export interface RunOptions extends Omit<EnvironmentOptions, 'substrate'>, Attac
   readonly substrate: SubstrateName;
   readonly profile: 'quick' | 'full';
   readonly seed: number;
+  readonly retries: number;
   readonly out?: string;
   readonly trials?: number;
   readonly coverage?: string;
@@ -41,6 +42,7 @@ export async function judgedRun(
     out: options.out,
     drills,
     trials: options.trials,
+    retries: options.retries,
     argv: ['kit', ...withoutLogins(session.args)],
     coverage: options.coverage,
     stateDir: stateDir(),

@@ -17,6 +17,7 @@ export function load(program: Command, session: Session): void {
     .addOption(common.profile())
     .addOption(common.seed())
     .addOption(common.trials())
+    .addOption(common.retries(0))
     .addOption(common.out())
     .addOption(common.json())
     .addHelpText(

@@ -44,11 +44,20 @@ export const out = () =>
 export const trials = () =>
   new Option('--trials <n>', 'trials of each drill instead of its profile’s').argParser(integer(1));
 
-export function integer(min: number): (text: string) => number {
+/** Rounds that a report can hold, the first one included, are limited (`MAX_ROUNDS`). */
+const MAX_RETRIES = 10;
+
+export const retries = (byDefault: number) =>
+  new Option('--retries <n>', 'repeat up to n times the trials in which the machine was too busy')
+    .argParser(integer(0, MAX_RETRIES))
+    .default(byDefault);
+
+export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min) {
-      throw new InvalidArgumentError(`Allowed: a whole number from ${min}.`);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min || value > max) {
+      const range = max === Number.MAX_SAFE_INTEGER ? `from ${min}` : `from ${min} to ${max}`;
+      throw new InvalidArgumentError(`Allowed: a whole number ${range}.`);
     }
     return value;
   };

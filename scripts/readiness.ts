@@ -17,6 +17,7 @@ export function readiness(program: Command, session: Session): void {
     .addOption(common.set())
     .addOption(common.profile())
     .addOption(common.seed())
+    .addOption(common.retries(2))
     .addOption(common.out())
     .addOption(
       new Option('--coverage <file>', 'coverage-summary.json of the tests, for the coverage criterion'),

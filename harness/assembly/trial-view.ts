@@ -21,7 +21,7 @@ import { binWidthMs, originUs, timeline } from './timeline.ts';
 /** What a report prints of a drill's definition, and what judging holds it to. */
 export type DrillText = Pick<
   Drill,
-  'id' | 'title' | 'family' | 'safeOutcome' | 'operations' | 'expectations' | 'attached'
+  'id' | 'title' | 'family' | 'safeOutcome' | 'operations' | 'expectations' | 'timed' | 'attached'
 > & { readonly faults?: readonly Pick<Drill['faults'][number], 'fault'>[] };
 
 /** Of a recorded value, which may be of any size. */
@@ -40,6 +40,7 @@ export function trialView(record: TrialRecord, drill: DrillText, history: Histor
     family: drill.family,
     safeOutcome: drill.safeOutcome,
     trial: record.trial,
+    ...(record.round !== undefined && { round: record.round }),
     status: record.status,
     ...(record.reason !== undefined && { reason: record.reason }),
   };

@@ -40,6 +40,8 @@ export interface CheckContext {
   readonly substrate?: string;
   /** Ids of the expectations that the drill declares, for every node of the environment. */
   readonly expected?: readonly string[];
+  /** Those of them that a slow machine alone can break. */
+  readonly timed?: readonly string[];
 }
 
 export interface CheckResult {
@@ -59,6 +61,8 @@ export interface CheckResult {
   /** What puts it right, with the node and both values (first three); they stand before the gate's own remedy. */
   readonly remedies?: readonly string[];
   readonly figures: Readonly<Record<string, Figure>>;
+  /** Parts of figures that a slow machine cannot move: they count also where the machine was unsound. */
+  readonly untimed?: Readonly<Record<string, Figure>>;
   /** Figures that the history does not show, each with the reason, whatever the finding says of the others. */
   readonly unmeasured?: Readonly<Record<string, string>>;
 }

@@ -5,6 +5,8 @@
  *
  * The drill declares every expectation. One that is missing was not checked, and one that is not declared cannot be missed by anyone
  * when it is missing: in both cases the share is not measured, unless a recorded expectation did not hold.
+ *
+ * The drill also names the expectations that a slow machine alone can break (`timed`). The share of the others is `untimed`.
  */
 import { shorten } from '../evidence/excerpt.ts';
 import type { ExpectationEvent, Json } from '../history.ts';
@@ -14,7 +16,7 @@ import { examples, proportion, unknown } from './selection.ts';
 export const expectations: Checker = {
   id: 'expectations',
   proves: 'what the drill expects at each of its steps is what was seen',
-  check(history, { expected }) {
+  check(history, { expected, timed = [] }) {
     const all = history.expectations;
     if (all.length === 0) return unknown('the drill recorded no expectation');
     const byId = Map.groupBy(all, ({ id }) => id);
@@ -22,6 +24,7 @@ export const expectations: Checker = {
       [...byId].map(([id, same]) => [id, shareOf(same)]),
     );
     const unmeasured: Record<string, string> = {};
+    const untimed: Record<string, Figure> = {};
     for (const name of ['held', ...groupsOf([...byId.keys(), ...(expected ?? [])])]) {
       const own = all.filter(({ id }) => belongsTo(name, id));
       const gap =
@@ -32,6 +35,8 @@ export const expectations: Checker = {
         );
       if (gap === undefined || !own.every(holds)) figures[name] = shareOf(own);
       else unmeasured[name] = gap;
+      const others = own.filter(({ id }) => !timed.includes(id));
+      if (others.length > 0) untimed[name] = shareOf(others);
     }
     const missed = all.filter((expectation) => !holds(expectation));
     return {
@@ -43,6 +48,7 @@ export const expectations: Checker = {
         ),
       ),
       figures,
+      untimed,
       ...(Object.keys(unmeasured).length > 0 && { unmeasured }),
     };
   },

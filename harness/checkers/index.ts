@@ -45,6 +45,9 @@ export const trialCheckers: readonly Checker[] = [
 /** Judge the facts of the nodes, and the configuration that they should have. */
 const configurationCheckers: readonly Checker[] = [configuration, expectations, ...nodeCheckers];
 
+/** Judge the machine and the generator: what tells whether a trial is sound. */
+export const soundnessCheckers: readonly Checker[] = [generator, machine];
+
 /** Judge what a run was given, without a trial. */
 export const runCheckers: readonly Checker[] = [coverage];
 

@@ -4,10 +4,11 @@
  *
  * `timer*`: delay of a timer on an idle event loop. `control*`: round trip of a bare PING, measured from the time at which it was due.
  * `controlMachine*`: the part of that round trip in which either end waited for a CPU or the timer was late. `wait*`: longest time within a
- * window of 100 ms that a thread of a server, of the harness or of a client waited for a CPU. Ratios are shares of the CPU time of all cores;
+ * window of 100 ms that a thread of a server, of the harness or of a client waited for a CPU. `loop*`: longest delay of an event loop, with
+ * the work of the thread itself in it: stated, and never a reason to leave a trial out. Ratios are shares of the CPU time of all cores;
  * `pressureRatio` is the share of elapsed time in which some thread waited for a CPU.
  *
- * Counts the windows in which the client had operations in flight; all windows where the trial has no operations.
+ * Counts the windows in which the client's generator had operations in flight; all windows of a trial without a generator.
  */
 import type { History, ObservationEvent } from '../history.ts';
 import { largest } from '../statistics/quantile.ts';
@@ -33,17 +34,20 @@ export const machine: Checker = {
         ...statistics('control', control),
         ...statistics('controlMachine', added),
         ...waits(windows),
+        loopGeneratorMaxMs: loopDelay(history, 'workload', client),
+        loopClientMaxMs: loopDelay(history, 'client', client),
         ...shares(windows, Number(facts.data?.cores ?? 1)),
       }),
     };
   },
 };
 
-/** Windows that overlap the client's operations; all of them where it sent none. */
+/** Windows that overlap the client's operations; all of a trial without a generator, whose script also does other things. */
 function windowsOf(history: History, client: string): readonly ObservationEvent[] {
   const all = history.observations.filter(({ from, name }) => from === 'machine' && name === 'window');
   const operations = operationsOf(history, client);
-  if (operations.length === 0) return all;
+  const isGenerated = history.observations.some(({ name }) => name === 'lateness-total');
+  if (operations.length === 0 || !isGenerated) return all;
   const startUs = operations[0]?.invoke.intendedUs ?? 0;
   const endUs = operations.reduce(
     (last, { invoke, completion }) => Math.max(last, completion?.atUs ?? invoke.atUs),
@@ -69,6 +73,19 @@ function statistics(name: string, figure: Figure | undefined): Readonly<Record<s
     [`${name}P99Ms`]: value(p99, 'ms', figure.n),
     [`${name}MaxMs`]: value(max, 'ms', figure.n),
   };
+}
+
+/** Longest delay of the event loop of a generator or of its client, as each reported it itself. */
+function loopDelay(history: History, from: 'workload' | 'client', client: string): Figure | undefined {
+  const delays = history.observations.flatMap((seen) =>
+    seen.from === from &&
+    seen.name === 'loop-delay' &&
+    seen.client === client &&
+    typeof seen.data?.maxMs === 'number'
+      ? [seen.data.maxMs]
+      : [],
+  );
+  return delays.length === 0 ? undefined : value(largest(delays), 'ms', delays.length);
 }
 
 /** Threads by their name; any other is a server's. */

@@ -12,4 +12,9 @@ export const breaker = integration({
       'redis-again',
     ].map((what) => `${outage}-${what}`),
   ),
+  timed: ['hang', 'down'].flatMap((outage) =>
+    ['closed-before', 'opens', 'fast-open', 'closes', 'last', 'redis-again'].map(
+      (what) => `${outage}-${what}`,
+    ),
+  ),
 });

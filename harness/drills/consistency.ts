@@ -8,4 +8,5 @@ export const consistency = integration({
   topologies: ['sentinel'],
   checkers: ['expectations', 'liveness', 'consistency'],
   expectations: ['present-on-master', '{redis}-equal'],
+  timed: ['present-on-master'],
 });

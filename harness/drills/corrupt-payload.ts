@@ -15,4 +15,11 @@ export const corruptPayload = integration({
     ),
     'counted',
   ],
+  // A read that times out does not see the payload.
+  timed: [
+    ...['flipped-byte', 'cut', 'cut-in-header', 'empty', 'foreign', 'later-format', 'older-schema'],
+    'older-shape',
+  ]
+    .map((poison) => `${poison}-purged`)
+    .concat('counted'),
 });

@@ -63,6 +63,11 @@ export interface Drill {
    */
   readonly expectations?: readonly string[];
   /**
+   * Those of the expectations that a slow machine alone can break: a time, an answer of Redis within a timeout, a count that a retry
+   * changes. The machine never excuses the others. Placeholders and conditions as in `expectations`.
+   */
+  readonly timed?: readonly string[];
+  /**
    * What of it is asked of a Redis that somebody else runs; absent: nothing, for it was made for nodes that are the kit's own.
    * `except`: expectations that need more than the keys of the run.
    */

@@ -16,8 +16,9 @@ export function integration(
     | 'checkers'
     | 'workload'
     | 'expectations'
+    | 'timed'
   > &
-    Partial<Pick<Drill, 'checkers' | 'topologies' | 'needs'>> &
+    Partial<Pick<Drill, 'checkers' | 'topologies' | 'needs' | 'timed'>> &
     Required<Pick<Drill, 'expectations'>>,
 ): Drill {
   return {

@@ -8,4 +8,5 @@ export const keyVersioning = integration({
   // Both look at keys outside of the prefix.
   attached: { except: ['not-unprefixed', 'no-strangers'] },
   expectations: ['shape', 'at-physical-key', 'not-unprefixed', 'same-input', 'other-version', 'no-strangers'],
+  timed: ['at-physical-key', 'same-input'],
 });

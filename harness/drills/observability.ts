@@ -17,4 +17,5 @@ export const observability = integration({
     'cache_redis_misses_total',
     'cache_redis_errors_total',
   ],
+  timed: ['errors-provoked', 'hits', 'misses', 'loads', 'errors', 'ratio'],
 });

@@ -9,4 +9,5 @@ export const replication = integration({
   checkers: ['expectations', 'liveness', 'replication'],
   // Which nodes are replicas changes with every failover: they are numbered in the order of their names.
   expectations: ['all-readable', '{replica}-link', '{replica}-read-only', '{replica}-io'],
+  timed: ['all-readable', '{replica}-link', '{replica}-io'],
 });

@@ -15,4 +15,5 @@ export const timeoutFallback = integration({
     'recovered',
     'none-unhandled',
   ],
+  timed: ['fast-by-redis', 'within-deadline', 'recovered'],
 });

@@ -19,4 +19,5 @@ export const ttlExpiry = integration({
     'negative-not-stored',
     'null-no-expiry',
   ],
+  timed: ['default-at-least', 'before-expiry', 'null-no-expiry'],
 });

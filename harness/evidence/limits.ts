@@ -21,6 +21,9 @@ export const MAX_CLIENTS = 16;
 /** Nodes that are read back in one trial; each is compared with its master key by key. A topology has at most 10. */
 export const MAX_NODES = 64;
 
+/** Rounds of one run: the first and its repetitions (`--retries`, at most 10). */
+export const MAX_ROUNDS = 11;
+
 /** Trials of one run. A full readiness run has about 200. */
 export const MAX_TRIALS = 10_000;
 

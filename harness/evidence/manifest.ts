@@ -15,6 +15,7 @@
 import {
   MAX_CLIENTS,
   MAX_NAME_CHARACTERS,
+  MAX_ROUNDS,
   MAX_TEXT_CHARACTERS,
   MAX_TIME_US,
   MAX_TRIAL_FILES,
@@ -25,6 +26,8 @@ import type { Shape } from './shape.ts';
 export interface TrialRecord {
   readonly drill: string;
   readonly trial: number;
+  /** Absent: 1. Later rounds repeat trials in which the machine was unsound. */
+  readonly round?: number;
   /** `completed`; or why there is nothing to judge. */
   readonly status: 'completed' | 'not-measured' | 'failed';
   /** Why not, in words. */
@@ -140,6 +143,7 @@ export const MANIFEST_SHAPE: Shape = {
         fields: {
           drill: NAME,
           trial: { integer: [1, MAX_TRIALS] },
+          round: { optional: { integer: [1, MAX_ROUNDS] } },
           status: { oneOf: STATUSES },
           reason: { optional: TEXT },
           seed: { integer: [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER] },

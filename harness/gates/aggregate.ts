@@ -11,6 +11,8 @@ export interface Reading {
   /** The trial, for messages: `master-crash #3`. */
   readonly name: string;
   readonly figure: Figure;
+  /** The part of the figure that a slow machine cannot move, where the checker tells it apart. */
+  readonly untimed?: Figure;
   readonly reasons: readonly string[];
   readonly remedies: readonly string[];
   readonly evidence: readonly EvidenceRef[];

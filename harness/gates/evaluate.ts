@@ -10,40 +10,22 @@
  * INVALID; no figure is NOT_MEASURED where the history does not show it, and FAIL where the finding itself is invalid (no
  * write was ever acknowledged again: there is no time to compare).
  */
-import type { Gate, Waiver } from '../../config/gates.ts';
-import type { CheckResult } from '../checkers/checker.ts';
-import { few } from '../evidence/excerpt.ts';
-import type { TrialRecord } from '../evidence/manifest.ts';
+import type { Gate, MachineBounds, Waiver } from '../../config/gates.ts';
 import { aggregate, type Reading } from './aggregate.ts';
+import { type Attempts, attemptsOf, readLeftOut } from './attempts.ts';
 import { boundOf } from './claim.ts';
 import type { Criterion, CriterionState, EvidenceRef } from './gate.ts';
-import { GENERATOR_ENDED, IDLE_MACHINE, moreTrials, runAgain, SOUND_COPY } from './remedies.ts';
+import { absent, emptyOf, type Flaw, gapsOf, type JudgedTrial, readTrial } from './read.ts';
+import { moreTrials, runAgain, SOUND_COPY } from './remedies.ts';
 import { isAsked, outOfScope, type RunScope, smallestN } from './scope.ts';
 import { compare, inWords } from './target.ts';
-
-/** A trial with what its evidence allows to say. */
-export interface JudgedTrial {
-  readonly drill: string;
-  readonly trial: number;
-  readonly status: TrialRecord['status'];
-  readonly reason?: string;
-  readonly files: readonly EvidenceRef[];
-  /** Files that are gone; then nothing else of the trial counts. */
-  readonly missing: readonly string[];
-  /** Files that were altered or cannot be parsed. */
-  readonly broken: readonly string[];
-  /** Why nothing of the trial counts although its files are as sealed: "is listed twice in the manifest". */
-  readonly distrusted?: string;
-  /** Obligations of the drill that the history does not show, in words: no criterion passes by such a trial. */
-  readonly gaps?: readonly string[];
-  readonly results: readonly CheckResult[];
-}
 
 export interface GateContext {
   readonly run: RunScope;
   readonly judgedAt: string;
   readonly trials: readonly JudgedTrial[];
   readonly waivers: readonly Waiver[];
+  readonly machine: MachineBounds;
   /** Why no criterion of this run can be trusted (altered gates, …); empty where none. */
   readonly tainted: readonly string[];
 }
@@ -58,6 +40,7 @@ interface Outcome {
   readonly n?: number;
   readonly bound?: Criterion['bound'];
   readonly evidence?: readonly EvidenceRef[];
+  readonly attempts?: Criterion['attempts'] | undefined;
 }
 
 /** Answers one gate. */
@@ -65,7 +48,7 @@ export function evaluate(gate: Gate, context: GateContext): Criterion {
   const reason = outOfScope(gate, context.run);
   const outcome =
     reason === undefined
-      ? waived(gate, context, distrusted(judge(gate, context), context.tainted))
+      ? waived(gate, context, distrusted(noting(judge(gate, context)), context.tainted))
       : ({ state: 'OUT_OF_SCOPE', because: reason } satisfies Outcome);
   return {
     id: gate.id,
@@ -88,26 +71,37 @@ export function evaluate(gate: Gate, context: GateContext): Criterion {
     n: outcome.n ?? 0,
     minN: reason === undefined ? smallestN(gate, context.run) : gate.minN[context.run.profile],
     bound: outcome.bound ?? null,
+    ...(outcome.attempts !== undefined && { attempts: outcome.attempts }),
     evidence: distinct(outcome.evidence ?? []),
   };
 }
 
 function judge(gate: Gate, context: GateContext): Outcome {
   const wanted = gate.workload.filter((drill) => isAsked(drill, context.run));
+  const all: Attempts[] = [];
   const readings = wanted.flatMap((drill) => {
     const trials = context.trials.filter((trial) => trial.drill === drill);
     if (trials.length === 0) return [absent(`${drill} was not run`, [], runAgain(drill, context.run))];
-    const ofDrill = trials.flatMap((trial) => [
-      readTrial(gate, context.run, trial),
-      ...gapsOf(context.run, trial),
-    ]);
+    const attempts = attemptsOf(gate, context.machine, trials);
+    all.push(attempts);
+    const ofDrill = [
+      ...attempts.counted.flatMap((trial) => [
+        readTrial(gate, context.run, trial),
+        ...gapsOf(context.run, trial),
+      ]),
+      ...readLeftOut(gate, context.run, attempts),
+    ];
     return [...ofDrill, ...emptyOf(gate, context.run, drill, ofDrill)];
   });
   const evidence = readings.flatMap((reading) => reading.evidence);
   const figures = readings.flatMap((reading) => (reading.kind === 'figure' ? [reading] : []));
   const flaws = readings.flatMap((reading) => (reading.kind === 'flaw' ? [reading] : []));
   const sum = figures.length === 0 ? undefined : aggregate(gate, figures);
-  const base = { evidence, ...(sum && { measured: sum.measured, n: sum.n }) };
+  const base = {
+    evidence,
+    attempts: attemptsInAll(all),
+    ...(sum && { measured: sum.measured, n: sum.n }),
+  };
 
   const missed = figures.filter((reading) => !meets(gate, reading));
   const failed = flaws.filter((flaw) => flaw.state === 'FAIL');
@@ -138,11 +132,27 @@ function judge(gate: Gate, context: GateContext): Outcome {
   return passOrInsufficient(gate, context, figures, base, sum);
 }
 
+/** Trials that were left out are named beside a criterion that was judged without them. */
+function noting(outcome: Outcome): Outcome {
+  const leftOut = outcome.attempts?.leftOut ?? 0;
+  if (leftOut === 0 || outcome.state === 'INVALID') return outcome;
+  const trials = leftOut === 1 ? '1 trial' : `${leftOut} trials`;
+  return { ...outcome, because: `${outcome.because}; ${trials} left out, as the machine was unsound` };
+}
+
+function attemptsInAll(all: readonly Attempts[]): Criterion['attempts'] {
+  if (all.length === 0) return undefined;
+  return {
+    rounds: Math.max(...all.map(({ rounds }) => rounds)),
+    leftOut: all.reduce((sum, { leftOut }) => sum + leftOut.length, 0),
+  };
+}
+
 function passOrInsufficient(
   gate: Gate,
   { run }: GateContext,
   figures: readonly Reading[],
-  base: Pick<Outcome, 'evidence'>,
+  base: Pick<Outcome, 'evidence' | 'attempts'>,
   sum: { readonly measured: number; readonly n: number },
 ): Outcome {
   const minN = smallestN(gate, run);
@@ -180,136 +190,6 @@ function drillsBelowShare(gate: Gate, run: RunScope, figures: readonly Reading[]
     const n = own.length === 0 ? 0 : aggregate(gate, own).n;
     return n < share ? [{ drill, n, share }] : [];
   });
-}
-
-type Flaw = {
-  readonly kind: 'flaw';
-  readonly state: 'FAIL' | 'INVALID' | 'NOT_MEASURED';
-  readonly because: string;
-  readonly remedy: string;
-  readonly evidence: readonly EvidenceRef[];
-};
-
-function absent(
-  because: string,
-  evidence: readonly EvidenceRef[],
-  remedy: string,
-  state: Flaw['state'] = 'NOT_MEASURED',
-): Flaw {
-  return { kind: 'flaw', state, because, remedy, evidence };
-}
-
-function readTrial(gate: Gate, run: RunScope, trial: JudgedTrial): Reading | Flaw {
-  // A trial's history is one: its files are judged together or not at all.
-  const evidence = trial.files;
-  const name = trial.trial === 0 ? trial.drill : `${trial.drill} #${trial.trial}`;
-  if (trial.broken.length > 0) {
-    const because = `${name}: ${few(trial.broken)} was altered or is broken`;
-    return absent(because, evidence, SOUND_COPY, 'INVALID');
-  }
-  if (trial.distrusted !== undefined) {
-    return absent(`${name} ${trial.distrusted}`, evidence, SOUND_COPY, 'INVALID');
-  }
-  if (trial.missing.length > 0) {
-    return absent(`${name}: ${few(trial.missing)} is missing`, evidence, SOUND_COPY);
-  }
-  const again = runAgain(trial.drill, run);
-  if (trial.status !== 'completed') {
-    return absent(`${name} was not measured: ${trial.reason ?? trial.status}`, evidence, again);
-  }
-  const result = trial.results.find(
-    ({ checker, client }) => checker === gate.sli.checker && client === gate.client,
-  );
-  if (result === undefined) {
-    return absent(`${name} has nothing of ${gate.client} for ${gate.sli.checker}`, evidence, again);
-  }
-  return readResult(gate, trial, { name, again }, result, evidence);
-}
-
-/** Faults that never struck, operations that never ran. */
-function gapsOf(run: RunScope, trial: JudgedTrial): readonly Flaw[] {
-  const name = `${trial.drill} #${trial.trial}`;
-  return (trial.gaps ?? []).map((gap) => absent(`${name}: ${gap}`, trial.files, runAgain(trial.drill, run)));
-}
-
-/** A drill whose trials measured nothing at all, however much the others of the gate did. */
-function emptyOf(
-  gate: Gate,
-  run: RunScope,
-  drill: string,
-  readings: readonly (Reading | Flaw)[],
-): readonly Flaw[] {
-  const figures = readings.filter((reading) => reading.kind === 'figure');
-  if (figures.length === 0 || figures.some(({ figure }) => figure.n > 0)) return [];
-  const because = `${drill}: 0 ${gate.unit} were looked at, so that ${gate.sli.figure} shows nothing`;
-  return [
-    absent(
-      because,
-      figures.flatMap(({ evidence }) => evidence),
-      `${runAgain(drill, run)} ${gate.remedy}`,
-    ),
-  ];
-}
-
-function readResult(
-  gate: Gate,
-  trial: JudgedTrial,
-  { name, again }: { readonly name: string; readonly again: string },
-  result: CheckResult,
-  evidence: readonly EvidenceRef[],
-): Reading | Flaw {
-  const figure = result.figures[gate.sli.figure];
-  const said = ownReasons(gate, result);
-  const reasons = said.length > 0 ? said.join('; ') : `no figure '${gate.sli.figure}'`;
-  const unmeasured = result.unmeasured?.[gate.sli.figure];
-  if (unmeasured !== undefined) return absent(`${name}: ${unmeasured}`, evidence, result.remedy ?? again);
-  if (figure === undefined) {
-    const state = result.validity === 'invalid' ? 'FAIL' : 'NOT_MEASURED';
-    return absent(`${name}: ${reasons}`, evidence, result.remedy ?? again, state);
-  }
-  // Keys that may have been evicted are neither lost nor kept: the count is no measurement, whatever it says.
-  if (result.validity === 'unknown') {
-    return absent(`${name}: ${reasons}`, evidence, result.remedy ?? again, 'INVALID');
-  }
-  const late = lateness(gate, trial);
-  if (late !== undefined) return absent(`${name}: ${late.because}`, evidence, late.remedy, 'INVALID');
-  return {
-    kind: 'figure',
-    drill: trial.drill,
-    name,
-    figure,
-    reasons: result.reasons,
-    remedies: result.remedies ?? [],
-    evidence,
-  };
-}
-
-/** What the checker says, but for what concerns another figure alone. */
-function ownReasons(gate: Gate, { reasons, figures }: CheckResult): readonly string[] {
-  const others = Object.keys(figures).filter((figure) => figure !== gate.sli.figure);
-  return reasons.filter((reason) => !others.some((figure) => reason.startsWith(`${figure}: `)));
-}
-
-/** Why a time measured in this trial says more about the generator than about Redis. */
-function lateness(gate: Gate, trial: JudgedTrial): Pick<Flaw, 'because' | 'remedy'> | undefined {
-  if (gate.timing === false) return undefined;
-  const sound = trial.results.find(
-    ({ checker, client }) => checker === 'generator' && client === gate.client,
-  );
-  const { latenessP99MaxMs, latenessMaxMs = Number.POSITIVE_INFINITY } = gate.timing;
-  const bounds = [
-    ['p99', sound?.figures.latenessP99Ms, latenessP99MaxMs],
-    ['at worst', sound?.figures.latenessMaxMs, latenessMaxMs],
-  ] as const;
-  for (const [what, figure, most] of bounds) {
-    if (figure?.kind !== 'value') {
-      return { because: 'how late the generator was is not recorded', remedy: GENERATOR_ENDED };
-    }
-    if (figure.value <= most) continue;
-    const late = `${what} ${inWords(figure.value, 'ms')}, at most ${most} ms for this criterion`;
-    return { because: `the generator was late itself: ${late}`, remedy: IDLE_MACHINE };
-  }
-  return undefined;
 }
 
 function meets(gate: Gate, reading: Reading): boolean {

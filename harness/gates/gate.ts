@@ -57,6 +57,13 @@ export interface Criterion {
   readonly n: number;
   readonly minN: number;
   readonly bound: Bound | null;
+  /** Absent where the criterion is not judged by trials. */
+  readonly attempts?: {
+    /** Rounds of measurement until as many trials as planned had a sound machine; all rounds where there were never as many. */
+    readonly rounds: number;
+    /** Trials left out because the machine was unsound. */
+    readonly leftOut: number;
+  };
   readonly evidence: readonly EvidenceRef[];
 }
 

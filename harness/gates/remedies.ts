@@ -14,9 +14,13 @@ export const SOUND_COPY =
 export const RUN_AGAIN =
   'Run again once the reason above no longer holds, or ask for the drills that this environment can run.';
 
-/** For a time measured while the load generator was late itself. */
+/** For a trial on a busy machine. */
 export const IDLE_MACHINE =
-  'The load generator did not send on time, so that its own delay is in every time it measured. Run again with nothing else on the machine, or on one with more cores.';
+  'Delays of the machine are part of what was measured. Run again with nothing else on the machine, or on one with more cores.';
+
+/** For a trial without samples of the machine. */
+export const MACHINE_UNSAMPLED =
+  'The run has no samples of the machine (machine.jsonl): the figure cannot be told from a delay of the machine. Run again.';
 
 /** For a trial in which the lateness of the generator was not recorded. */
 export const GENERATOR_ENDED =

@@ -94,6 +94,7 @@ const DRILLS_SHAPE: Shape = {
       safeOutcome: 'string',
       operations: { optional: NAMES },
       expectations: { optional: NAMES },
+      timed: { optional: NAMES },
       faults: { optional: { listOf: { fields: { fault: NAME } }, maxItems: MAX_FAULT_EVENTS } },
       attached: { optional: { fields: { except: { optional: NAMES } } } },
     },

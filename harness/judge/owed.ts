@@ -26,6 +26,13 @@ export function expectationsOwed(
     .filter((id) => except?.includes(id) !== true);
 }
 
+/** Ids of the expectations that a slow machine alone can break. */
+export function timedExpectations({ timed = [] }: DrillText, place: Place): readonly string[] {
+  return timed
+    .flatMap((declared) => applicable(declared, place))
+    .flatMap((pattern) => forNodes(pattern, place));
+}
+
 /** Faults and kinds of operation that the history lacks, in words. */
 export function gapsOf(drill: DrillText, history: History, client: string, place: Place): readonly string[] {
   return [...unstruck(drill, history), ...unanswered(drill, history, client, place)];

@@ -4,7 +4,7 @@ import { runCheckers } from '../checkers/index.ts';
 import type { Evidence } from '../evidence/open.ts';
 import { INPUTS } from '../evidence/run-folder.ts';
 import { misshapen, type Shape } from '../evidence/shape.ts';
-import type { JudgedTrial } from '../gates/evaluate.ts';
+import type { JudgedTrial } from '../gates/read.ts';
 import type { History, ObservationEvent } from '../history.ts';
 import { check, refTo, type Unsound } from './trials.ts';
 

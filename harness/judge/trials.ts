@@ -2,18 +2,18 @@
 import { KitError } from '../../config/errors.ts';
 import { type DrillText, trialView } from '../assembly/trial-view.ts';
 import type { CheckContext, Checker, CheckResult } from '../checkers/checker.ts';
-import { checkersOf } from '../checkers/index.ts';
+import { checkersOf, soundnessCheckers } from '../checkers/index.ts';
 import { MAX_HISTORY_BYTES } from '../evidence/limits.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
 import type { Evidence } from '../evidence/open.ts';
 import { CONFIG, DRILLS } from '../evidence/run-folder.ts';
-import type { JudgedTrial } from '../gates/evaluate.ts';
 import type { EvidenceRef } from '../gates/gate.ts';
+import type { JudgedTrial } from '../gates/read.ts';
 import type { History } from '../history.ts';
-import { parseHistory } from '../parse-history.ts';
+import { type HistoryText, parseHistory } from '../parse-history.ts';
 import type { TrialView } from '../reports/report.ts';
 import type { Inputs } from './inputs.ts';
-import { expectationsOwed, gapsOf } from './owed.ts';
+import { expectationsOwed, gapsOf, timedExpectations } from './owed.ts';
 
 export interface JudgedHistory extends JudgedTrial {
   readonly view: TrialView | undefined;
@@ -52,6 +52,8 @@ export function judgeTrial(
     trial,
     status,
     ...(record.reason !== undefined && { reason: record.reason }),
+    ...(record.round !== undefined && { round: record.round }),
+    scripted: drill.family === 'integration',
     files: stoodOn.flatMap((path) => refTo(evidence, path) ?? []),
     missing,
   };
@@ -63,15 +65,15 @@ export function judgeTrial(
     view: trialView(record, drill, undefined),
   });
   // A part of a trial is not judged: the lost part may hold the failure.
-  if (missing.length > 0 || broken.length > 0 || distrusted !== undefined || status !== 'completed') {
+  if (missing.length > 0 || broken.length > 0 || distrusted !== undefined) {
     return unjudged({ broken, flaws: [] });
+  }
+  if (status !== 'completed') {
+    return { ...unjudged({ broken, flaws: [] }), results: soundnessOf(evidence, inputs, record) };
   }
   if (definition === undefined) return unjudged({ broken: [DRILLS], flaws: [] });
   try {
-    const { history, torn } = parseHistory(
-      record.files.map((path) => ({ path, text: evidence.read(path, MAX_HISTORY_BYTES) ?? '' })),
-      record,
-    );
+    const { history, torn } = parseHistory(textsOf(evidence, record), record);
     return {
       ...base,
       broken: [],
@@ -84,6 +86,27 @@ export function judgeTrial(
     if (!(error instanceof KitError)) throw error;
     return unjudged({ broken: [...record.files], flaws: [`${error.where ?? id}: ${error.message}`] });
   }
+}
+
+/** What the checkers of the machine say of a trial that did not complete; nothing where its histories end amid a line. */
+function soundnessOf(
+  evidence: Evidence,
+  { environment }: Inputs,
+  record: TrialRecord,
+): readonly CheckResult[] {
+  if (environment === undefined || record.files.length === 0) return [];
+  try {
+    const { history } = parseHistory(textsOf(evidence, record), record);
+    const subject = { drill: record.drill, trial: record.trial, client: JUDGED_CLIENT, environment };
+    return check(soundnessCheckers, history, subject);
+  } catch (error) {
+    if (!(error instanceof KitError)) throw error;
+    return [];
+  }
+}
+
+function textsOf(evidence: Evidence, { files }: TrialRecord): readonly HistoryText[] {
+  return files.map((path) => ({ path, text: evidence.read(path, MAX_HISTORY_BYTES) ?? '' }));
 }
 
 function unnamed(drill: string): DrillText {
@@ -99,12 +122,13 @@ function resultsOf(
 ): readonly CheckResult[] {
   if (environment === undefined) return [];
   const expected = drill.expectations && expectationsOwed(drill, { environment, substrate });
-  const subject = { drill: id, trial, substrate, ...(expected !== undefined && { expected }) };
+  const timed = timedExpectations(drill, { environment, substrate });
+  const subject = { drill: id, trial, substrate, timed, ...(expected !== undefined && { expected }) };
   return clients.flatMap((client) => check(checkersOf(id), history, { environment, client, ...subject }));
 }
 
 /** The client that gates judge. */
-const JUDGED_CLIENT = 'kit';
+export const JUDGED_CLIENT = 'kit';
 
 function gapsIn(
   { manifest: { substrate } }: Evidence,

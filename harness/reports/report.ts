@@ -22,12 +22,48 @@ export interface TimelineBin {
   readonly misses: number;
 }
 
+/**
+ * The machine during a trial, from samples of a separate thread. Null: the system does not provide it. Delays are in ms; ratios are shares of
+ * the CPU time of all cores, `pressureRatio` of the elapsed time.
+ */
+export interface MachineView {
+  /** Lateness of the generator's sends; null in a scripted drill. */
+  readonly latenessP99Ms: number | null;
+  readonly latenessMaxMs: number | null;
+  /** Lateness of timers of an idle thread. */
+  readonly timerP99Ms: number | null;
+  readonly timerMaxMs: number | null;
+  /** Round trip of a bare PING to the master, and the part of it that the machine added. */
+  readonly controlP50Ms: number | null;
+  readonly controlP99Ms: number | null;
+  readonly controlMachineP99Ms: number | null;
+  /** Longest wait for a CPU within 100 ms: of a server, of the harness, of the client. */
+  readonly waitServerMaxMs: number | null;
+  readonly waitHarnessMaxMs: number | null;
+  readonly waitClientMaxMs: number | null;
+  /** Longest delay of an event loop, its own work included. */
+  readonly loopGeneratorMaxMs: number | null;
+  readonly loopClientMaxMs: number | null;
+  readonly stealRatio: number | null;
+  readonly othersRatio: number | null;
+  readonly runnablePerCore: number | null;
+  readonly pressureRatio: number | null;
+  /** Average of the last minute. */
+  readonly load: number | null;
+  /** Signals that the system does not provide, in words. */
+  readonly unsampled: readonly string[];
+  /** Criteria for which the trial is left out because the machine was unsound. */
+  readonly leftOutOf: readonly string[];
+}
+
 export interface TrialView {
   readonly drill: string;
   readonly title: string;
   readonly family: 'integration' | 'failover' | 'load';
   readonly safeOutcome: string;
   readonly trial: number;
+  /** Absent: 1. Later rounds repeat trials in which the machine was unsound. */
+  readonly round?: number;
   readonly status: 'completed' | 'not-measured' | 'failed';
   readonly reason?: string;
   readonly binMs: number;
@@ -58,6 +94,8 @@ export interface TrialView {
     readonly actual: string;
     readonly held: boolean;
   }[];
+  /** Absent where the machine was not sampled. */
+  readonly machine?: MachineView;
 }
 
 /** Our client and the stock one, on the same topology under the same faults. */

@@ -3,8 +3,10 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Sampler, SamplerContext } from './sampler.ts';
 import { SAMPLE_EVERY_MS } from './sampler.ts';
 
+const RESOLUTION_MS = 10;
+
 export function sampleProcess({ clock, recorder }: Omit<SamplerContext, 'environment'>): Sampler {
-  const loop = monitorEventLoopDelay({ resolution: 10 });
+  const loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   loop.enable();
   let before = { usage: process.cpuUsage(), atUs: clock.nowUs() };
 
@@ -15,8 +17,9 @@ export function sampleProcess({ clock, recorder }: Omit<SamplerContext, 'environ
     const data = {
       cpuRatio: Math.round(((used.user + used.system) / elapsedUs) * 1_000) / 1_000,
       rssBytes: process.memoryUsage.rss(),
-      loopDelayP99Ms: milliseconds(loop.percentile(99)),
-      loopDelayMaxMs: milliseconds(loop.max),
+      // Measured from tick to tick: the resolution is part of each value.
+      loopDelayP99Ms: Math.max(0, milliseconds(loop.percentile(99)) - RESOLUTION_MS),
+      loopDelayMaxMs: Math.max(0, milliseconds(loop.max) - RESOLUTION_MS),
     };
     recorder.record({ type: 'observe', from: 'process', name: 'sample', atUs, data });
     before = { usage: process.cpuUsage(), atUs };

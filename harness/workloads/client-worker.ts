@@ -18,6 +18,7 @@ const ADAPTERS: Readonly<
 > = { kit: kitAdapter, ioredis: ioredisAdapter };
 
 const LOOP_DELAY_EVERY_MS = 1_000;
+const RESOLUTION_MS = 10;
 const PROBE_KEY = 'x';
 
 // A module that cannot be loaded ends the thread with its error.
@@ -83,10 +84,13 @@ async function serveClient(
 
 /** Reports the delay of this thread's event loop once per second; returns a function that ends it. */
 function watchLoop(observe: ClientEventSink): () => void {
-  const loop = monitorEventLoopDelay({ resolution: 10 });
+  const loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   loop.enable();
+  // It measures from tick to tick: the resolution is part of each value.
+  const delayMs = (ns: number) => Math.max(0, Math.round(ns / 1e4) / 100 - RESOLUTION_MS);
   const timer = setInterval(() => {
-    observe('loop-delay', { p99Ms: loop.percentile(99) / 1e6, maxMs: loop.max / 1e6 });
+    if (loop.max > 0)
+      observe('loop-delay', { p99Ms: delayMs(loop.percentile(99)), maxMs: delayMs(loop.max) });
     loop.reset();
   }, LOOP_DELAY_EVERY_MS);
   return () => {

@@ -6,6 +6,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Clock } from '../clock.ts';
 import type { HistoryEvent } from '../history.ts';
 
+const RESOLUTION_MS = 1;
+
 export interface LatenessMeter {
   sent(intendedUs: number, atUs: number): void;
   /** Writes the last second and the total; the meter is done. */
@@ -19,7 +21,7 @@ export function latenessMeter(
 ): LatenessMeter {
   const all: number[] = [];
   let second: number[] = [];
-  const loop = monitorEventLoopDelay({ resolution: 1 });
+  const loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   loop.enable();
 
   const observe = (name: string, data: Readonly<Record<string, number>>) =>
@@ -28,7 +30,9 @@ export function latenessMeter(
     if (second.length > 0) observe('lateness', summary(second));
     second = [];
     if (Number.isFinite(loop.max) && loop.max > 0) {
-      observe('loop-delay', { p99Ms: toMs(loop.percentile(99) / 1e3), maxMs: toMs(loop.max / 1e3) });
+      // It measures from tick to tick: the resolution is part of each value.
+      const delayMs = (ns: number) => Math.max(0, toMs(ns / 1e3) - RESOLUTION_MS);
+      observe('loop-delay', { p99Ms: delayMs(loop.percentile(99)), maxMs: delayMs(loop.max) });
     }
     loop.reset();
   };

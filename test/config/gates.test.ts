@@ -107,9 +107,31 @@ describe('config/gates.yaml', () => {
     for (let n = 1; n <= 10; n++) expect(sources, `§4.${n}`).toMatch(new RegExp(`§4\\.${n}(?!\\d)`));
   });
 
-  it('judges no client but the kit’s own, and excuses no lost write by a late generator', () => {
+  it('judges no client but the kit’s own', () => {
     expect(new Set(gates.map(({ client }) => client))).toEqual(new Set(['kit']));
-    expect(gates.filter(({ group, timing }) => group === 'correctness' && timing !== false)).toEqual([]);
+  });
+
+  it('excuses no criterion of correctness or configuration by the machine, but for timed expectations and failovers', () => {
+    const excused = gates.filter(
+      ({ group, timing }) => (group === 'correctness' || group === 'configuration') && timing !== false,
+    );
+    expect(new Set(excused.map(({ sli }) => sli.checker))).toEqual(new Set(['expectations', 'failovers']));
+    const drillsOf = (checker: string) =>
+      excused.filter(({ sli }) => sli.checker === checker).flatMap(({ workload }) => workload);
+    const timed = new Set(drills.filter(({ timed: ids = [] }) => ids.length > 0).map(({ id }) => id));
+    expect(drillsOf('expectations').filter((drill) => !timed.has(drill))).toEqual([]);
+  });
+
+  it('bounds the machine for every latency, and for everything else that a timeout can move', () => {
+    const unbounded = gates.filter(
+      ({ sli, timing, scope }) =>
+        ['latency', 'hit-ratio', 'benchmark'].includes(sli.checker) &&
+        scope.runs.includes('readiness') &&
+        timing === false,
+    );
+    expect(unbounded.map(({ id }) => id)).toEqual([]);
+    const latencies = gates.filter(({ sli }) => sli.checker === 'latency');
+    for (const { id, timing } of latencies) expect(timing, id).toHaveProperty('controlMaxShare');
   });
 });
 

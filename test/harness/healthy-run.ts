@@ -23,6 +23,7 @@ import {
   final,
   flat,
   jsonl,
+  machineSamples,
   op,
   sample,
   seen,
@@ -230,7 +231,8 @@ function filesOf(
 }
 
 function record(folder: RunFolder, drill: Drill, trial: number, options: RunOptions): TrialRecord {
-  const files = Object.entries(filesOf(drill, options)).map(([name, events]) => {
+  const machine = drill.spansRun === true ? {} : { machine: machineSamples(30_000) };
+  const files = Object.entries({ ...filesOf(drill, options), ...machine }).map(([name, events]) => {
     const path = `trials/${drill.id}-${trial}/${name}.jsonl`;
     mkdirSync(dirname(join(folder.dir, path)), { recursive: true });
     const key = `${drill.id}/${name}`;

@@ -104,6 +104,27 @@ export function closing(client = 'kit', over: NonNullable<ObservationEvent['data
   return seen('workload', 'closing', 9000, { ...data, ...over }, { client });
 }
 
+/** Samples of the machine every second up to a time: idle, unless said otherwise. */
+export function machineSamples(
+  toMs: number,
+  over: Readonly<Record<string, string | number>> = {},
+): readonly HistoryEvent[] {
+  const window = (fromMs: number) =>
+    seen('machine', 'window', fromMs + 1000, {
+      fromUs: us(fromMs),
+      timersMs: '0.3 0.5 1.1',
+      controlMs: '0.4 0.6 1.2',
+      controlMachineMs: '0.1 0.2 1',
+      ...{ runnable: 1, busyMs: 500, idleMs: 1500, stealMs: 0, ownMs: 400, pressureMs: 100, load: 1 },
+      waitsMs: 'main=1 redis-1=2.5 generator-kit=0.5 client-kit=1.5',
+      ...over,
+    });
+  return [
+    seen('machine', 'facts', 0, { cores: 2, unsampled: '' }),
+    ...Array.from({ length: toMs / 1000 }, (_, i) => window(i * 1000)),
+  ];
+}
+
 export function switched(atMs: number): HistoryEvent {
   return seen('sentinel', '+switch-master', atMs, {}, { node: 'sentinel-1' });
 }

@@ -2,8 +2,9 @@
 import { type Gate, gatesSchema } from '../../../config/gates.ts';
 import { PROMISES } from '../../../config/schema.ts';
 import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
-import { evaluate, type GateContext, type JudgedTrial } from '../../../harness/gates/evaluate.ts';
+import { evaluate, type GateContext } from '../../../harness/gates/evaluate.ts';
 import type { Criterion } from '../../../harness/gates/gate.ts';
+import type { JudgedTrial } from '../../../harness/gates/read.ts';
 
 export function gate(over: Record<string, unknown> = {}): Gate {
   const one = {
@@ -24,6 +25,9 @@ export function gate(over: Record<string, unknown> = {}): Gate {
   if (parsed === undefined) throw new Error('no gate');
   return parsed;
 }
+
+/** Those that hold where gates.yaml names none. */
+export const BOUNDS = gatesSchema.parse({ gates: [gate()] }).machine;
 
 export const value = (amount: number, n = 1): Figure => ({ kind: 'value', value: amount, unit: 'ms', n });
 export const share = (successes: number, n: number): Figure => ({
@@ -83,6 +87,7 @@ export function judged(
     judgedAt: '2030-01-01T00:00:00Z',
     trials,
     waivers: [],
+    machine: BOUNDS,
     tainted: [],
     ...context,
   });

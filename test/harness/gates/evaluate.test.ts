@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
-import type { JudgedTrial } from '../../../harness/gates/evaluate.ts';
+import type { JudgedTrial } from '../../../harness/gates/read.ts';
 import { FULL, gate, judged, many, share, trial, value } from './by-hand.ts';
 
 describe('evaluate', () => {

@@ -101,6 +101,15 @@ const criterion = z.strictObject({
     })
     .nullable()
     .describe('A bound with its confidence, where a claim is made'),
+  attempts: z
+    .strictObject({
+      rounds: count(
+        'Rounds of measurement until as many trials as planned had a sound machine; all rounds where there were never as many',
+      ),
+      leftOut: count('Trials left out because the machine was unsound'),
+    })
+    .describe('Absent where the criterion is not judged by trials')
+    .exactOptional(),
   evidence: z.array(z.strictObject({ path: text('Relative to the run folder'), sha256 })),
 });
 
@@ -135,12 +144,54 @@ const bin = z.strictObject({
   misses: count('Reads that did not'),
 });
 
+const optionalMs = (description: string) =>
+  z.number().min(0).nullable().describe(`${description}, in milliseconds`);
+const optionalRatio = (description: string) =>
+  z.number().min(0).nullable().describe(`${description}, 0 to 1`);
+
+const machine = z
+  .strictObject({
+    latenessP99Ms: optionalMs('Lateness of the sends of the generator, p99; null in a scripted drill'),
+    latenessMaxMs: optionalMs('Lateness of the sends of the generator, longest'),
+    timerP99Ms: optionalMs('Lateness of timers of an idle thread, p99'),
+    timerMaxMs: optionalMs('Lateness of timers of an idle thread, longest'),
+    controlP50Ms: optionalMs('Round trip of a bare PING to the master, p50'),
+    controlP99Ms: optionalMs('Round trip of a bare PING to the master, p99'),
+    controlMachineP99Ms: optionalMs('Part of that round trip that the machine added, p99'),
+    waitServerMaxMs: optionalMs('Longest wait of a server for a CPU within 100 ms'),
+    waitHarnessMaxMs: optionalMs('Longest wait of a thread of the harness for a CPU within 100 ms'),
+    waitClientMaxMs: optionalMs('Longest wait of the client for a CPU within 100 ms'),
+    loopGeneratorMaxMs: optionalMs("Longest delay of the generator's event loop, its own work included"),
+    loopClientMaxMs: optionalMs("Longest delay of the client's event loop, its own work included"),
+    stealRatio: optionalRatio('Share of CPU time that the hypervisor gave to other machines'),
+    othersRatio: optionalRatio('Share of CPU time used by other programs'),
+    runnablePerCore: z
+      .number()
+      .min(0)
+      .nullable()
+      .describe('Threads per core that run or wait for a CPU, mean'),
+    pressureRatio: optionalRatio('Share of the time in which some thread waited for a CPU'),
+    load: z.number().min(0).nullable().describe('Load average of the last minute, largest'),
+    unsampled: z.array(z.string()).describe('Signals that the system does not provide'),
+    leftOutOf: z
+      .array(z.string())
+      .describe('Criteria for which the trial is left out because the machine was unsound'),
+  })
+  .describe(
+    'The machine during the trial, from samples of a separate thread; null: the system does not provide it',
+  );
+
 const trial = z.strictObject({
   drill: z.string(),
   title: z.string(),
   family: z.enum(['integration', 'failover', 'load']),
   safeOutcome: text('What must hold whatever the timing'),
   trial: z.number(),
+  round: z
+    .int()
+    .min(2)
+    .describe('Absent: 1. Later rounds repeat trials in which the machine was unsound')
+    .exactOptional(),
   status: z.enum(['completed', 'not-measured', 'failed']),
   reason: text('Why it was not completed').exactOptional(),
   binMs: ms('Width of a bin'),
@@ -170,6 +221,7 @@ const trial = z.strictObject({
   expectations: z
     .array(z.strictObject({ what: z.string(), expected: z.string(), actual: z.string(), held: z.boolean() }))
     .describe('Of scripted drills'),
+  machine: machine.describe('Absent where the machine was not sampled').exactOptional(),
 });
 
 const comparison = z.strictObject({

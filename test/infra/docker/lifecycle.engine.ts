@@ -265,7 +265,13 @@ describeOnEngine('an environment on the engine', () => {
     const folder = join(state.path, 'run');
     await run({
       ...{ kind: 'drill', environment: config, substrate: 'docker', profile: 'quick', seed: 1, out: folder },
-      ...{ drills: ['security', 'replication', 'planned-switch'], trials: 1, argv: [], coverage: undefined },
+      ...{
+        drills: ['security', 'replication', 'planned-switch'],
+        trials: 1,
+        retries: 0,
+        argv: [],
+        coverage: undefined,
+      },
       ...{ stateDir: state.path, progress: () => {}, signal: new AbortController().signal },
     });
     const passwords = [

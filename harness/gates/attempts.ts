@@ -1,0 +1,130 @@
+/**
+ * Trials of a drill that count for a gate, and those left out because the machine was unsound. Pure.
+ *
+ *   round 1 ─▶ a trial is sound: it counts ─▶ as many as round 1 planned: judged
+ *                        unsound: left out ─▶ round 2 repeats as many of the drill ─▶ …
+ *
+ * The selection depends on the soundness of the machine alone. Every sound trial counts, also one more than planned, and a trial that is left
+ * out because of the machine is left out whatever it measured. What a slow machine cannot move (`CheckResult.untimed`) still counts.
+ */
+import type { Gate, MachineBounds } from '../../config/gates.ts';
+import { numberOf, type Reading } from './aggregate.ts';
+import { absent, type Flaw, type JudgedTrial, nameOf, readTrial } from './read.ts';
+import { isAsked, outOfScope, type RunScope } from './scope.ts';
+import { incompleteUnsoundness, type Unsoundness, unsoundness } from './soundness.ts';
+import { compare } from './target.ts';
+
+export interface LeftOut {
+  readonly trial: JudgedTrial;
+  readonly unsound: Unsoundness;
+}
+
+export interface Attempts {
+  readonly counted: readonly JudgedTrial[];
+  readonly leftOut: readonly LeftOut[];
+  /** Trials of the first round. */
+  readonly planned: number;
+  /** Rounds until as many trials as planned were sound; all rounds where they never were. */
+  readonly rounds: number;
+}
+
+/** @param trials all trials of one drill */
+export function attemptsOf(gate: Gate, machine: MachineBounds, trials: readonly JudgedTrial[]): Attempts {
+  const counted: JudgedTrial[] = [];
+  const leftOut: LeftOut[] = [];
+  for (const trial of trials) {
+    const unsound = whyLeftOut(gate, machine, trial);
+    if (unsound === undefined) counted.push(trial);
+    else leftOut.push({ trial, unsound });
+  }
+  const planned = trials.filter((trial) => roundOf(trial) === 1).length;
+  const last = Math.max(1, ...trials.map(roundOf));
+  let rounds = 1;
+  while (rounds < last && counted.filter((trial) => roundOf(trial) <= rounds).length < planned) rounds++;
+  return { counted, leftOut, planned, rounds };
+}
+
+function roundOf({ round = 1 }: JudgedTrial): number {
+  return round;
+}
+
+function whyLeftOut(gate: Gate, machine: MachineBounds, trial: JudgedTrial): Unsoundness | undefined {
+  // Evidence that is not whole says nothing of the machine either.
+  if (trial.broken.length > 0 || trial.missing.length > 0 || trial.distrusted !== undefined) return undefined;
+  return isComplete(trial) ? unsoundness(gate, machine, trial) : incompleteUnsoundness(machine, trial);
+}
+
+/** Whether the gate leaves the trial out because the machine was unsound. */
+export function isLeftOut(gate: Gate, machine: MachineBounds, trial: JudgedTrial): boolean {
+  return whyLeftOut(gate, machine, trial) !== undefined;
+}
+
+function isComplete({ status, gaps = [] }: JudgedTrial): boolean {
+  return status === 'completed' && gaps.length === 0;
+}
+
+/** Readings and flaws of the trials that were left out: none where as many others count as were planned. */
+export function readLeftOut(
+  gate: Gate,
+  run: RunScope,
+  { leftOut, counted, planned }: Attempts,
+): readonly (Reading | Flaw)[] {
+  const isReplaced = counted.length >= planned;
+  return leftOut.flatMap(({ trial, unsound }) => {
+    const violated = untimedViolation(gate, run, trial);
+    if (violated !== undefined) return [violated];
+    if (isReplaced) return [];
+    if (!isComplete(trial)) return [readTrial(gate, run, trial)].filter(({ kind }) => kind === 'flaw');
+    return [absent(`${nameOf(trial)}: ${unsound.because}`, trial.files, unsound.remedy, 'INVALID')];
+  });
+}
+
+/** A miss of the target in the part of the figure that a slow machine cannot move. */
+function untimedViolation(gate: Gate, run: RunScope, trial: JudgedTrial): Reading | undefined {
+  const reading = readTrial(gate, run, trial);
+  if (reading.kind !== 'figure' || reading.untimed === undefined) return undefined;
+  const measured = numberOf(reading.untimed, gate.sli.stat);
+  return compare(measured, gate.target) ? undefined : { ...reading, figure: reading.untimed };
+}
+
+export interface RepeatContext {
+  readonly run: RunScope;
+  readonly gates: readonly Gate[];
+  readonly machine: MachineBounds;
+  readonly trials: readonly JudgedTrial[];
+}
+
+/** Number of trials of each drill that the next round repeats, because some gate in scope has fewer sound ones than planned. */
+export function trialsDue({ run, gates, machine, trials }: RepeatContext): ReadonlyMap<string, number> {
+  const due = new Map<string, number>();
+  const byDrill = Map.groupBy(trials, ({ drill }) => drill);
+  for (const gate of gates) {
+    if (outOfScope(gate, run) !== undefined) continue;
+    for (const drill of gate.workload) {
+      const own = byDrill.get(drill);
+      if (own === undefined || !isAsked(drill, run)) continue;
+      const { leftOut, counted, planned } = attemptsOf(gate, machine, own);
+      const missing = Math.min(leftOut.length, planned - counted.length);
+      if (missing > 0) due.set(drill, Math.max(missing, due.get(drill) ?? 0));
+    }
+  }
+  return due;
+}
+
+/** Repetitions that the soundness of the trials before them did not ask for, in words. */
+export function needlessRepeats(context: RepeatContext): readonly string[] {
+  const last = Math.max(1, ...context.trials.map(roundOf));
+  return Array.from({ length: last - 1 }, (_, i) => i + 2).flatMap((round) => {
+    const before = context.trials.filter((trial) => roundOf(trial) < round);
+    const due = trialsDue({ ...context, trials: before });
+    const own = Map.groupBy(
+      context.trials.filter((trial) => roundOf(trial) === round),
+      ({ drill }) => drill,
+    );
+    return [...own].flatMap(([drill, repeated]) => {
+      const most = due.get(drill) ?? 0;
+      if (repeated.length <= most) return [];
+      return `${drill} has ${repeated.length} trials in round ${round}, where the machine was the reason for ${most}`;
+    });
+  });
+}

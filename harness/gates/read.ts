@@ -1,0 +1,146 @@
+/** One trial for one gate → a reading, or a flaw: the reason why the trial gives no figure. Pure. */
+import type { Gate } from '../../config/gates.ts';
+import type { CheckResult } from '../checkers/checker.ts';
+import { few } from '../evidence/excerpt.ts';
+import type { TrialRecord } from '../evidence/manifest.ts';
+import type { Reading } from './aggregate.ts';
+import type { EvidenceRef } from './gate.ts';
+import { runAgain, SOUND_COPY } from './remedies.ts';
+import type { RunScope } from './scope.ts';
+
+/** A trial with what its evidence allows to say. */
+export interface JudgedTrial {
+  readonly drill: string;
+  readonly trial: number;
+  readonly status: TrialRecord['status'];
+  readonly reason?: string;
+  readonly files: readonly EvidenceRef[];
+  /** Files that are gone; then nothing else of the trial counts. */
+  readonly missing: readonly string[];
+  /** Files that were altered or cannot be parsed. */
+  readonly broken: readonly string[];
+  /** Why nothing of the trial counts although its files are as sealed: "is listed twice in the manifest". */
+  readonly distrusted?: string;
+  /** Obligations of the drill that the history does not show, in words: no criterion passes by such a trial. */
+  readonly gaps?: readonly string[];
+  /** Round in which it was measured; absent: the first. Later rounds repeat trials on a machine that was unsound. */
+  readonly round?: number;
+  /** A script, which has no generator. */
+  readonly scripted?: boolean;
+  /** Of a trial that did not complete: what the checkers `machine` and `generator` say alone. */
+  readonly results: readonly CheckResult[];
+}
+
+/** A trial that gives a gate no figure, and what that makes of the criterion. */
+export type Flaw = {
+  readonly kind: 'flaw';
+  readonly state: 'FAIL' | 'INVALID' | 'NOT_MEASURED';
+  readonly because: string;
+  readonly remedy: string;
+  readonly evidence: readonly EvidenceRef[];
+};
+
+export function absent(
+  because: string,
+  evidence: readonly EvidenceRef[],
+  remedy: string,
+  state: Flaw['state'] = 'NOT_MEASURED',
+): Flaw {
+  return { kind: 'flaw', state, because, remedy, evidence };
+}
+
+/** Name of a trial in messages: `master-crash #3`. */
+export function nameOf({ drill, trial }: JudgedTrial): string {
+  return trial === 0 ? drill : `${drill} #${trial}`;
+}
+
+export function readTrial(gate: Gate, run: RunScope, trial: JudgedTrial): Reading | Flaw {
+  // A trial's history is one: its files are judged together or not at all.
+  const evidence = trial.files;
+  const name = nameOf(trial);
+  if (trial.broken.length > 0) {
+    const because = `${name}: ${few(trial.broken)} was altered or is broken`;
+    return absent(because, evidence, SOUND_COPY, 'INVALID');
+  }
+  if (trial.distrusted !== undefined) {
+    return absent(`${name} ${trial.distrusted}`, evidence, SOUND_COPY, 'INVALID');
+  }
+  if (trial.missing.length > 0) {
+    return absent(`${name}: ${few(trial.missing)} is missing`, evidence, SOUND_COPY);
+  }
+  const again = runAgain(trial.drill, run);
+  if (trial.status !== 'completed') {
+    return absent(`${name} was not measured: ${trial.reason ?? trial.status}`, evidence, again);
+  }
+  const result = trial.results.find(
+    ({ checker, client }) => checker === gate.sli.checker && client === gate.client,
+  );
+  if (result === undefined) {
+    return absent(`${name} has nothing of ${gate.client} for ${gate.sli.checker}`, evidence, again);
+  }
+  return readResult(gate, trial, { name, again }, result, evidence);
+}
+
+/** Faults that never struck, operations that never ran. */
+export function gapsOf(run: RunScope, trial: JudgedTrial): readonly Flaw[] {
+  const name = nameOf(trial);
+  return (trial.gaps ?? []).map((gap) => absent(`${name}: ${gap}`, trial.files, runAgain(trial.drill, run)));
+}
+
+/** A drill whose trials measured nothing at all, however much the others of the gate did. */
+export function emptyOf(
+  gate: Gate,
+  run: RunScope,
+  drill: string,
+  readings: readonly (Reading | Flaw)[],
+): readonly Flaw[] {
+  const figures = readings.filter((reading) => reading.kind === 'figure');
+  if (figures.length === 0 || figures.some(({ figure }) => figure.n > 0)) return [];
+  const because = `${drill}: 0 ${gate.unit} were looked at, so that ${gate.sli.figure} shows nothing`;
+  return [
+    absent(
+      because,
+      figures.flatMap(({ evidence }) => evidence),
+      `${runAgain(drill, run)} ${gate.remedy}`,
+    ),
+  ];
+}
+
+function readResult(
+  gate: Gate,
+  trial: JudgedTrial,
+  { name, again }: { readonly name: string; readonly again: string },
+  result: CheckResult,
+  evidence: readonly EvidenceRef[],
+): Reading | Flaw {
+  const figure = result.figures[gate.sli.figure];
+  const said = ownReasons(gate, result);
+  const reasons = said.length > 0 ? said.join('; ') : `no figure '${gate.sli.figure}'`;
+  const unmeasured = result.unmeasured?.[gate.sli.figure];
+  if (unmeasured !== undefined) return absent(`${name}: ${unmeasured}`, evidence, result.remedy ?? again);
+  if (figure === undefined) {
+    const state = result.validity === 'invalid' ? 'FAIL' : 'NOT_MEASURED';
+    return absent(`${name}: ${reasons}`, evidence, result.remedy ?? again, state);
+  }
+  // Keys that may have been evicted are neither lost nor kept: the count is no measurement, whatever it says.
+  if (result.validity === 'unknown') {
+    return absent(`${name}: ${reasons}`, evidence, result.remedy ?? again, 'INVALID');
+  }
+  const untimed = result.untimed?.[gate.sli.figure];
+  return {
+    kind: 'figure',
+    drill: trial.drill,
+    name,
+    figure,
+    ...(untimed !== undefined && { untimed }),
+    reasons: result.reasons,
+    remedies: result.remedies ?? [],
+    evidence,
+  };
+}
+
+/** What the checker says, but for what concerns another figure alone. */
+function ownReasons(gate: Gate, { reasons, figures }: CheckResult): readonly string[] {
+  const others = Object.keys(figures).filter((figure) => figure !== gate.sli.figure);
+  return reasons.filter((reason) => !others.some((figure) => reason.startsWith(`${figure}: `)));
+}

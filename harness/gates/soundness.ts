@@ -1,0 +1,143 @@
+/**
+ * Soundness of the machine in one trial, for one gate. Pure, and computed from the figures of the checkers `machine` and `generator` alone:
+ * no result of the client or the servers has a part in it, so that it cannot excuse one.
+ *
+ * What a gate bounds (`timing` in gates.yaml) depends on what can move its figure: a percentile is compared with the delays at p99, a gap or
+ * a deadline with the longest delay, a latency with what the machine adds to a bare round trip. `machine` in gates.yaml holds for all.
+ */
+import type { Gate, MachineBounds } from '../../config/gates.ts';
+import type { CheckResult } from '../checkers/checker.ts';
+import { GENERATOR_ENDED, IDLE_MACHINE, MACHINE_UNSAMPLED } from './remedies.ts';
+import { inWords } from './target.ts';
+
+export interface Unsoundness {
+  readonly because: string;
+  readonly remedy: string;
+}
+
+export interface SampledTrial {
+  readonly results: readonly CheckResult[];
+  /** The trial has no generator whose lateness could be recorded. */
+  readonly scripted?: boolean;
+}
+
+/** Delays that one bound is compared with, by what they are called in a report. */
+const AT_P99 = { latenessP99Ms: 'sends of the generator', timerP99Ms: 'timers of an idle thread' } as const;
+const AT_WORST = {
+  latenessMaxMs: 'a send of the generator',
+  timerMaxMs: 'a timer of an idle thread',
+  waitHarnessMaxMs: 'a thread of the harness waiting for a CPU',
+  waitClientMaxMs: 'the thread of the client waiting for a CPU',
+  waitServerMaxMs: 'a server waiting for a CPU',
+} as const;
+
+/** Why the machine makes the trial INVALID for the gate; undefined where it is sound, or the gate is never excused. */
+export function unsoundness(
+  gate: Gate,
+  machine: MachineBounds,
+  trial: SampledTrial,
+): Unsoundness | undefined {
+  if (gate.timing === false) return undefined;
+  const figures = figuresOf(trial, gate.client);
+  const missing = unsampled(figures, trial);
+  if (missing !== undefined) return missing;
+  const { latenessP99MaxMs, latenessMaxMs, controlMaxShare } = gate.timing;
+  const problem =
+    above(figures, AT_P99, latenessP99MaxMs, 'late at p99') ??
+    above(figures, AT_WORST, latenessMaxMs, 'late at worst') ??
+    controlProblem(figures, gate, controlMaxShare) ??
+    loadProblem(figures, machine);
+  return problem === undefined ? undefined : busy(problem, figures);
+}
+
+/** Why a trial that did not complete says nothing; undefined where the machine was sound, or was not sampled. */
+export function incompleteUnsoundness(machine: MachineBounds, trial: SampledTrial): Unsoundness | undefined {
+  const figures = figuresOf(trial, 'kit');
+  const problem =
+    above(figures, AT_WORST, machine.incompleteLatenessMaxMs, 'late at worst') ??
+    loadProblem(figures, machine);
+  return problem === undefined ? undefined : busy(problem, figures);
+}
+
+function busy(problem: string, figures: Figures): Unsoundness {
+  return { because: `${problem}${loadInWords(figures)}`, remedy: IDLE_MACHINE };
+}
+
+type Figures = ReadonlyMap<string, number>;
+
+const SAMPLING: ReadonlySet<string> = new Set(['machine', 'generator']);
+
+function figuresOf({ results }: SampledTrial, client: string): Figures {
+  const own = results.filter((result) => result.client === client && SAMPLING.has(result.checker));
+  return new Map(
+    own.flatMap(({ figures }) =>
+      Object.entries(figures).flatMap(([name, figure]) =>
+        figure.kind === 'value' ? [[name, figure.value] as const] : [],
+      ),
+    ),
+  );
+}
+
+function unsampled(figures: Figures, { scripted = false }: SampledTrial): Unsoundness | undefined {
+  if (!scripted && !figures.has('latenessP99Ms')) {
+    return { because: 'the lateness of the generator is not recorded', remedy: GENERATOR_ENDED };
+  }
+  if (!figures.has('timerP99Ms'))
+    return { because: 'the machine was not sampled', remedy: MACHINE_UNSAMPLED };
+  return undefined;
+}
+
+function above(
+  figures: Figures,
+  names: Readonly<Record<string, string>>,
+  most: number | undefined,
+  how: string,
+): string | undefined {
+  if (most === undefined) return undefined;
+  const [worst] = Object.entries(names)
+    .flatMap(([name, what]) => {
+      const ms = figures.get(name) ?? 0;
+      return ms > most ? [{ what, ms }] : [];
+    })
+    .sort((a, b) => b.ms - a.ms);
+  if (worst === undefined) return undefined;
+  return `the machine was busy: ${worst.what} ${inWords(worst.ms, 'ms')} ${how}, at most ${most} ms for this criterion`;
+}
+
+function controlProblem(figures: Figures, gate: Gate, share: number | undefined): string | undefined {
+  const added = figures.get('controlMachineP99Ms');
+  if (share === undefined || added === undefined) return undefined;
+  const most = share * gate.target.value;
+  if (added <= most) return undefined;
+  return `the machine was busy: it adds ${inWords(added, 'ms')} to a bare round trip at p99, at most ${inWords(share, 'ratio')} of the target of ${gate.target.value} ms`;
+}
+
+function loadProblem(
+  figures: Figures,
+  { stealMaxRatio, runnableMaxPerCore }: MachineBounds,
+): string | undefined {
+  const steal = figures.get('stealRatio') ?? 0;
+  if (steal > stealMaxRatio) {
+    return `the hypervisor took ${inWords(steal, 'ratio')} of the CPU time, at most ${inWords(stealMaxRatio, 'ratio')}`;
+  }
+  const runnable = figures.get('runnablePerCore') ?? 0;
+  if (runnable > runnableMaxPerCore) {
+    return `the machine was busy: ${inWords(runnable, 'runnable threads')} per core, at most ${runnableMaxPerCore}`;
+  }
+  return undefined;
+}
+
+/** Load of the machine, so that a reader sees the reason for a delay. */
+function loadInWords(figures: Figures): string {
+  const runnable = figures.get('runnablePerCore');
+  const others = figures.get('othersRatio');
+  const parts = [
+    ...(runnable === undefined
+      ? []
+      : [`${inWords(Number(runnable.toPrecision(3)), 'runnable threads')} per core`]),
+    ...(others === undefined
+      ? []
+      : [`${inWords(Number(others.toPrecision(3)), 'ratio')} of the CPU time used by other programs`]),
+  ];
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+}

@@ -1,0 +1,71 @@
+/** Trials that the next round of a run repeats: the histories so far → number of trials by drill. Reads the run folder, changes nothing. */
+import { join } from 'node:path';
+import { KitError } from '../../config/errors.ts';
+import type { Gates } from '../../config/gates.ts';
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { DrillText } from '../assembly/trial-view.ts';
+import { soundnessCheckers } from '../checkers/index.ts';
+import { readText } from '../evidence/files.ts';
+import { MAX_HISTORY_BYTES } from '../evidence/limits.ts';
+import type { RunKind, TrialRecord } from '../evidence/manifest.ts';
+import { trialsDue } from '../gates/attempts.ts';
+import type { JudgedTrial } from '../gates/read.ts';
+import { parseHistory } from '../parse-history.ts';
+import { gapsOf } from './owed.ts';
+import { scopeOf } from './scope.ts';
+import { check, JUDGED_CLIENT } from './trials.ts';
+
+export interface RepeatRequest {
+  readonly kind: RunKind;
+  readonly environment: EnvironmentConfig;
+  readonly substrate: string;
+  readonly profile: 'quick' | 'full';
+  readonly coverage: string | undefined;
+  readonly gates: Gates;
+  readonly drills: readonly DrillText[];
+  /** The run folder. */
+  readonly dir: string;
+  readonly records: readonly TrialRecord[];
+}
+
+export function trialsToRepeat(request: RepeatRequest): ReadonlyMap<string, number> {
+  const { environment, gates, drills, records, coverage } = request;
+  const run = scopeOf(
+    { ...request, environment: environment.name },
+    {
+      environment,
+      inputs: new Set(coverage === undefined ? [] : ['coverage']),
+      asked: new Set(drills.map(({ id }) => id)),
+    },
+  );
+  const trials = records.flatMap((record) => {
+    const drill = drills.find(({ id }) => id === record.drill);
+    return drill === undefined ? [] : [judgeSoundness(request, drill, record)];
+  });
+  return trialsDue({ run, gates: gates.gates, machine: gates.machine, trials });
+}
+
+function judgeSoundness(
+  { dir, environment, substrate }: RepeatRequest,
+  drill: DrillText,
+  record: TrialRecord,
+): JudgedTrial {
+  const base = {
+    ...{ drill: record.drill, trial: record.trial, status: record.status },
+    ...(record.round !== undefined && { round: record.round }),
+    ...{ scripted: drill.family === 'integration', files: [], missing: [], broken: [] },
+  };
+  try {
+    const texts = record.files.map((path) => ({ path, text: readText(join(dir, path), MAX_HISTORY_BYTES) }));
+    const { history } = parseHistory(texts, record);
+    const subject = { drill: record.drill, trial: record.trial, client: JUDGED_CLIENT, environment };
+    return {
+      ...base,
+      gaps: gapsOf(drill, history, JUDGED_CLIENT, { environment, substrate }),
+      results: check(soundnessCheckers, history, subject),
+    };
+  } catch (error) {
+    if (!(error instanceof KitError)) throw error;
+    return { ...base, broken: [...record.files], results: [] };
+  }
+}

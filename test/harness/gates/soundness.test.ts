@@ -1,0 +1,146 @@
+/** Bounds on the machine against what was sampled: each signal by itself, and nothing but signals of the machine. */
+import { describe, expect, it } from 'vitest';
+import type { Gate } from '../../../config/gates.ts';
+import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
+import { incompleteUnsoundness, unsoundness } from '../../../harness/gates/soundness.ts';
+import { BOUNDS, gate, value } from './by-hand.ts';
+
+type Signals = Readonly<Record<string, number>>;
+
+const CALM: Signals = {
+  timerP99Ms: 1,
+  timerMaxMs: 3,
+  controlMachineP99Ms: 1,
+  waitHarnessMaxMs: 3,
+  waitClientMaxMs: 3,
+  waitServerMaxMs: 3,
+  stealRatio: 0,
+  runnablePerCore: 0.5,
+};
+const ON_TIME: Signals = { latenessP99Ms: 1, latenessMaxMs: 3 };
+
+function result(checker: string, signals: Signals, client = 'kit'): CheckResult {
+  const figures: Record<string, Figure> = Object.fromEntries(
+    Object.entries(signals).map(([name, amount]) => [name, value(amount)]),
+  );
+  return { checker, drill: 'drill', trial: 1, client, validity: 'valid', reasons: [], figures };
+}
+
+const seen = (machine: Signals = {}, generator: Signals = {}) => ({
+  results: [result('machine', { ...CALM, ...machine }), result('generator', { ...ON_TIME, ...generator })],
+});
+const timed = (timing: Gate['timing']) => gate({ timing });
+const P99 = timed({ latenessP99MaxMs: 5 });
+const WORST = timed({ latenessMaxMs: 50 });
+const CONTROL = gate({ timing: { controlMaxShare: 0.5 }, target: { op: '<', value: 10 } });
+
+describe('the soundness of the machine', () => {
+  it.each([
+    ['p99', P99],
+    ['the worst', WORST],
+    ['the control', CONTROL],
+  ])('is given on a calm machine, by %s', (_what, one) => {
+    expect(unsoundness(one, BOUNDS, seen())).toBeUndefined();
+  });
+
+  it.each([
+    [
+      'a generator that sends late',
+      P99,
+      {},
+      { latenessP99Ms: 6 },
+      /sends of the generator 6 ms late at p99, at most 5/,
+    ],
+    [
+      'timers that fire late',
+      P99,
+      { timerP99Ms: 7 },
+      {},
+      /timers of an idle thread 7 ms late at p99, at most 5 ms/,
+    ],
+    [
+      'one late send',
+      WORST,
+      {},
+      { latenessMaxMs: 51 },
+      /a send of the generator 51 ms late at worst, at most 50 ms/,
+    ],
+    ['one late timer', WORST, { timerMaxMs: 60 }, {}, /a timer of an idle thread 60 ms/],
+    ['a server that waits for a CPU', WORST, { waitServerMaxMs: 80 }, {}, /a server waiting for a CPU 80 ms/],
+    [
+      'a harness that waits for a CPU',
+      WORST,
+      { waitHarnessMaxMs: 80 },
+      {},
+      /a thread of the harness waiting/,
+    ],
+    ['a client that waits for a CPU', WORST, { waitClientMaxMs: 80 }, {}, /the thread of the client waiting/],
+    [
+      'a machine that uses half of the target',
+      CONTROL,
+      { controlMachineP99Ms: 5.1 },
+      {},
+      /adds 5.1 ms to a bare round trip at p99, at most 50 % of the target of 10 ms/,
+    ],
+    [
+      'a hypervisor that takes CPU time',
+      P99,
+      { stealRatio: 0.06 },
+      {},
+      /hypervisor took 6 % of the CPU time, at most 5 %/,
+    ],
+    ['a long run queue', P99, { runnablePerCore: 2.1 }, {}, /2.1 runnable threads per core, at most 2/],
+  ])('is not given with %s', (_what, one, machine, generator, reason) => {
+    const found = unsoundness(one, BOUNDS, seen(machine, generator));
+    expect(found?.because).toMatch(reason);
+    expect(found?.remedy).toMatch(/Run again with nothing else on the machine/);
+  });
+
+  it('is given up to each bound', () => {
+    const most = { timerP99Ms: 5, timerMaxMs: 50, waitServerMaxMs: 50, stealRatio: 0.05, runnablePerCore: 2 };
+    for (const one of [P99, WORST]) {
+      expect(unsoundness(one, BOUNDS, seen(most, { latenessP99Ms: 5, latenessMaxMs: 50 }))).toBeUndefined();
+    }
+    expect(unsoundness(CONTROL, BOUNDS, seen({ controlMachineP99Ms: 5 }))).toBeUndefined();
+  });
+
+  it('says how loaded the machine was', () => {
+    const found = unsoundness(P99, BOUNDS, seen({ timerP99Ms: 9, runnablePerCore: 1.9, othersRatio: 0.83 }));
+    expect(found?.because).toMatch(
+      /\(1.9 runnable threads per core, 83 % of the CPU time used by other programs\)$/,
+    );
+  });
+
+  it('never excuses a gate without timing', () => {
+    const worst = seen({ timerP99Ms: 999, timerMaxMs: 999, stealRatio: 0.9, runnablePerCore: 99 });
+    expect(unsoundness(timed(false), BOUNDS, worst)).toBeUndefined();
+  });
+
+  it('takes no slow server, client or event loop for a busy machine', () => {
+    const slow = { controlP50Ms: 900, controlP99Ms: 999, loopClientMaxMs: 999, loopGeneratorMaxMs: 999 };
+    for (const one of [P99, WORST, CONTROL]) expect(unsoundness(one, BOUNDS, seen(slow))).toBeUndefined();
+  });
+
+  it('looks at the judged client alone', () => {
+    const others = [result('machine', { ...CALM, timerP99Ms: 99 }, 'ioredis')];
+    expect(unsoundness(P99, BOUNDS, { results: [...others, ...seen().results] })).toBeUndefined();
+  });
+
+  it('is not given without samples, and needs no generator of a script', () => {
+    const [machine, generator] = seen().results as [CheckResult, CheckResult];
+    expect(unsoundness(P99, BOUNDS, { results: [generator] })?.because).toBe('the machine was not sampled');
+    expect(unsoundness(P99, BOUNDS, { results: [machine] })?.because).toMatch(
+      /lateness of the generator is not/,
+    );
+    expect(unsoundness(P99, BOUNDS, { results: [machine], scripted: true })).toBeUndefined();
+  });
+
+  it('of a trial that did not complete is judged by the bounds of all', () => {
+    expect(incompleteUnsoundness(BOUNDS, seen())).toBeUndefined();
+    expect(incompleteUnsoundness(BOUNDS, { results: [] })).toBeUndefined();
+    expect(incompleteUnsoundness(BOUNDS, seen({ timerMaxMs: 101 }))?.because).toMatch(/101 ms late at worst/);
+    expect(incompleteUnsoundness(BOUNDS, seen({ runnablePerCore: 3 }))?.because).toMatch(
+      /3 runnable threads/,
+    );
+  });
+});
