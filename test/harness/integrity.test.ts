@@ -28,6 +28,7 @@ describe('evidence that is not whole', () => {
     .map((drill) => `trials/${drill.id}-1/events.jsonl`)
     .concat([
       'trials/steady-1/kit.jsonl',
+      'trials/steady-1/machine.jsonl',
       'trials/master-crash-1/ioredis.jsonl',
       'logs/redis-1.log',
       'logs/programs.jsonl',

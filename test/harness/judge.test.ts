@@ -145,7 +145,7 @@ describe('what a run shows', () => {
     expect(report.verdict.exitCode).toBe(3);
     expect(criterion(report, 'get-latency')).toMatchObject({
       state: 'INVALID',
-      because: expect.stringContaining('p99 400 ms'),
+      because: expect.stringContaining('400 ms late at p99'),
       remedy: expect.stringContaining('Run again with nothing else on the machine'),
     });
     expect(criterion(report, 'durable-kept-master-crash').state).toBe('PASS');

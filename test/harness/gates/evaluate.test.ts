@@ -3,6 +3,12 @@ import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
 import type { JudgedTrial } from '../../../harness/gates/read.ts';
 import { FULL, gate, judged, many, share, trial, value } from './by-hand.ts';
 
+const calmMachine: CheckResult = {
+  ...(trial(undefined).results[0] as CheckResult),
+  checker: 'machine',
+  figures: { timerP99Ms: value(1), timerMaxMs: value(2) },
+};
+
 describe('evaluate', () => {
   it('takes the worst trial', () => {
     expect(judged(gate(), [trial(value(1)), trial(value(99))])).toMatchObject({
@@ -174,7 +180,7 @@ describe('evaluate', () => {
         checker: 'generator',
         figures: { latenessP99Ms: value(50), latenessMaxMs: value(50) },
       };
-      return { ...one, results: [...one.results, generator] };
+      return { ...one, results: [...one.results, generator, calmMachine] };
     };
 
     it('is the setting of the gate where the criterion fails', () => {
@@ -286,7 +292,7 @@ describe('evaluate', () => {
         checker: 'generator',
         figures: p99Ms === undefined ? {} : { latenessP99Ms: value(p99Ms), latenessMaxMs: value(maxMs) },
       };
-      return { ...one, results: [...one.results, generator] };
+      return { ...one, results: [...one.results, generator, calmMachine] };
     };
 
     it('are INVALID, good or bad', () => {
@@ -299,7 +305,7 @@ describe('evaluate', () => {
       const moment = gate({ timing: { latenessP99MaxMs: 5, latenessMaxMs: 75 } });
       expect(judged(moment, [withLateness(1, value(999), 76)])).toMatchObject({
         state: 'INVALID',
-        because: expect.stringMatching(/at worst 76 ms, at most 75 ms/),
+        because: expect.stringMatching(/76 ms late at worst, at most 75 ms/),
       });
       expect(judged(moment, [withLateness(1, value(999), 75)]).state).toBe('FAIL');
     });
