@@ -12,6 +12,7 @@ import type { AttachTarget } from '../config/attach.ts';
 import { EXIT, KitError } from '../config/errors.ts';
 import { type Gates, loadGates } from '../config/gates.ts';
 import type { EnvironmentConfig } from '../config/schema.ts';
+import type { Environment } from '../infra/environment.ts';
 import { type ProgramRecord, type ProgramSink, runProgram } from '../infra/process.ts';
 import { planTopology, type Topology } from '../infra/topology.ts';
 import { openClock } from './clock.ts';
@@ -33,7 +34,6 @@ import {
 import { renderers } from './reports/index.ts';
 import type { Report } from './reports/report.ts';
 import { runRounds } from './rounds.ts';
-import type { TrialRequest } from './trial.ts';
 
 export interface RunRequest {
   readonly kind: RunKind;

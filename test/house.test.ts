@@ -240,6 +240,11 @@ const ROOMS: readonly rules.Room[] = [
   ),
 
   // The composition root, and the command over it.
+  room('harness/rounds.ts', 'the rounds of a run: trials, and what of them is repeated', [
+    'harness/',
+    'infra/',
+    'config/',
+  ]),
   room('harness/run.ts', 'the composition root', ['harness/', 'infra/', 'config/']),
   room('harness/registry.ts', 'the composition root', ['harness/', 'infra/', 'config/']),
   room(

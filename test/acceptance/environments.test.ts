@@ -50,9 +50,9 @@ describe('two environments side by side', () => {
   });
 
   it('are drilled where they are and left up', async () => {
-    const { exitCode, err } = await desk.kit('drill', 'hit-miss', '--env', files.left, '--out', 'run');
-    expect(exitCode, err).toBe(EXIT.GO);
-    expect(err).toContain('left is already up: drilling it');
+    const run = await desk.kit('drill', 'hit-miss', '--env', files.left, '--out', 'run');
+    desk.expectHeld(run, 'run');
+    expect(run.err).toContain('left is already up: drilling it');
     expect(await up(files.left)).toEqual(views.left);
   });
 
@@ -145,7 +145,7 @@ describe('two commands on one environment', () => {
     expect(JSON.parse(third.out)).toMatchObject({
       error: { code: 'ENVIRONMENT_BUSY', message: expect.stringContaining(String(first.pid)) },
     });
-    expect(await first.ended()).toMatchObject({ exitCode: EXIT.GO });
+    desk.expectHeld(await first.ended(), 'first');
     await desk.nothingLeft(0);
     expect((await desk.kit('analyze', 'second')).exitCode).toBe(EXIT.UNKNOWN);
   });

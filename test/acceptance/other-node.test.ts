@@ -2,11 +2,10 @@
  * The verdict under the oldest Node that `engines` allows: the same bytes as under the one that the kit brings. That Node
  * comes from the registry; where it cannot be had, the test says so by its name.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
-import { EXIT } from '../../config/errors.ts';
 import { Desk } from '../support/desk.ts';
 
 const { engines } = JSON.parse(readFileSync('package.json', 'utf8')) as { engines: { node: string } };
@@ -31,9 +30,10 @@ it(`a run is verified and analysed to the same bytes under Node ${OLDEST}`, {
   if (oldest === undefined) return context.skip(`not measured: Node ${OLDEST} could not be fetched`);
   expect(execFileSync(oldest, ['--version']).toString()).toBe(`v${OLDEST}\n`);
   await using desk = new Desk();
-  expect((await desk.kit('drill', 'hit-miss', 'zipf-100', '--out', 'run')).exitCode).toBe(EXIT.GO);
+  desk.expectHeld(await desk.kit('drill', 'hit-miss', 'zipf-100', '--out', 'run'), 'run');
+  // Not `execFileSync`: the verdict of a run on a busy machine is not known, and `analyze` ends with 3.
   const kit = (...args: string[]) =>
-    execFileSync(oldest, [resolve('scripts/kit.ts'), ...args], { cwd: desk.path, stdio: 'pipe' }).toString();
+    spawnSync(oldest, [resolve('scripts/kit.ts'), ...args], { cwd: desk.path }).stdout.toString();
   expect(kit('verify', 'run')).toContain('as sealed');
   expect(kit('analyze', 'run', '--json')).toBe(readFileSync(join(desk.path, 'run', 'report.json'), 'utf8'));
   expect(kit('up', '--json')).toContain('"healthy": true');

@@ -59,6 +59,8 @@ export class Rig implements AsyncDisposable {
       out: join(this.dir, `run-${++this.#runs}`),
       drills,
       trials: undefined,
+      // A timed criterion is judged on a sound machine alone.
+      retries: 2,
       argv: [],
       coverage: undefined,
       stateDir: this.#stateDir,

@@ -41,6 +41,7 @@ describe('a planted client', () => {
         out: join(dir, `run-${++runs}`),
         drills,
         trials: undefined,
+        retries: 0,
         argv: [],
         coverage: undefined,
         stateDir,

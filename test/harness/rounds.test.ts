@@ -6,7 +6,6 @@ import { afterAll, expect, it } from 'vitest';
 import { type Gates, gatesSchema, loadGates } from '../../config/gates.ts';
 import { loadEnvironment } from '../../config/load.ts';
 import { openClock } from '../../harness/clock.ts';
-import type { Drill } from '../../harness/drills/drill.ts';
 import { drills } from '../../harness/drills/index.ts';
 import type { TrialRecord } from '../../harness/evidence/manifest.ts';
 import { type RoundsRequest, runRounds } from '../../harness/rounds.ts';
@@ -40,7 +39,7 @@ async function rounds(gates: Gates, retries: number, aborted = false) {
       if (aborted && line.startsWith('round 2')) controller.abort();
     },
   };
-  const asked = drills.filter(({ id }): id is Drill['id'] => ['ttl-expiry', 'key-versioning'].includes(id));
+  const asked = drills.filter(({ id }) => ['ttl-expiry', 'key-versioning'].includes(id));
   await runRounds(
     request,
     { environment, drills: asked, gates, dir: run, clock: openClock(), asksNodes: false },

@@ -16,7 +16,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { expect } from 'vitest';
 import { parseDocument } from 'yaml';
+import { EXIT } from '../../config/errors.ts';
 import type { Report } from '../../harness/reports/report.ts';
 import { type Ledger, ledgerPath, readLedger } from '../../infra/local/ledger.ts';
 import { until } from './redis.ts';
@@ -78,6 +80,20 @@ export class Desk implements AsyncDisposable {
 
   report(out: string): Report {
     return JSON.parse(readFileSync(join(this.path, out, 'report.json'), 'utf8')) as Report;
+  }
+
+  /**
+   * Expects that nothing was wrong in a run: every criterion holds, or the machine was too busy to judge it. That depends on what else
+   * runs beside the tests; a criterion that is right or wrong whatever the time is never excused.
+   */
+  expectHeld({ exitCode, err }: Answer, out: string): Report {
+    const report = this.report(out);
+    const unheld = report.verdict.criteria.filter(
+      (criterion) => !['PASS', 'OUT_OF_SCOPE'].includes(criterion.state) && !isExcused(criterion),
+    );
+    expect(unheld, err).toEqual([]);
+    expect(exitCode, err).toBe(report.verdict.criteria.some(isExcused) ? EXIT.UNKNOWN : EXIT.GO);
+    return report;
   }
 
   ledger(environment: string): Ledger | undefined {
@@ -185,6 +201,11 @@ export class Running {
     if (err.includes(UNHANDLED)) throw new Error(`a connection without an error listener: ${err}`);
     return { exitCode, out, err };
   }
+}
+
+/** Whether the criterion was not judged because the machine was too busy during its trials. */
+export function isExcused({ state, attempts }: Report['verdict']['criteria'][number]): boolean {
+  return state === 'INVALID' && (attempts?.leftOut ?? 0) > 0;
 }
 
 function environmentsOf(path: string): readonly string[] {

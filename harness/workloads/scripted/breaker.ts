@@ -13,7 +13,7 @@ const OUTAGES: Readonly<Record<string, (proxy: MasterProxy) => Promise<void>>> =
   down: (proxy) => proxy.down(),
 };
 
-const defaults = { commandTimeoutMs: 150, recoveryBoundMs: 10_000, maximumCalls: 50 };
+const defaults = { commandTimeoutMs: 300, recoveryBoundMs: 10_000, maximumCalls: 50 };
 
 type Context = ScriptContext<Resolved<typeof defaults>>;
 
