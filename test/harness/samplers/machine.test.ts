@@ -128,8 +128,10 @@ describe.skipIf(process.platform !== 'linux')('a watched trial', () => {
       return (took ?? []).map((ms, i) => [Number(ms), Number(added?.[i])] as const);
     });
     const [slowest] = pairs.toSorted(([a], [b]) => b - a);
-    expect(slowest?.[0]).toBeGreaterThan(300);
-    expect(slowest?.[1]).toBeLessThan(150);
+    const [tookMs = 0, machineMs = 0] = slowest ?? [];
+    expect(tookMs).toBeGreaterThan(300);
+    // What the threads wait for a CPU during the pause counts as well.
+    expect(machineMs).toBeLessThan(tookMs / 2);
   });
 
   it('watches the new process of a node that was killed and started again', async () => {
