@@ -20,7 +20,7 @@ const READY_BOUND_MS = 15_000;
 /** All generators begin together, once every one has the message. */
 const START_DELAY_MS = 50;
 /** From the settled topology on: a breaker that is open is half-opened by a probe within 0.5 s. */
-const CLOSING_BOUND_MS = 8_000;
+const CLOSING_BOUND_MS = 6_000;
 /** Answers that are on their way when the load ends; longer than a command's deadline of 1 s. */
 const DRAIN_MS = 1_500;
 /** The same, when nobody waits for the result any more. */

@@ -17,7 +17,7 @@ import { awaitCaughtUp } from './wholeness.ts';
 
 const CAUGHT_UP_BOUND_MS = 15_000;
 /** Counts from the end of the script: a reconnect takes up to 1 s, a probe of an open breaker 0.5 s. */
-const CLOSING_BOUND_MS = 8_000;
+const CLOSING_BOUND_MS = 6_000;
 /** Of one operation; longer than a command's deadline of 1 s. */
 const OPERATION_BOUND_MS = 1_500;
 

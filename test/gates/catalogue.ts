@@ -2,11 +2,17 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { ClientFault } from './client-fault.ts';
 import type { ServerFault } from './fault.ts';
 
 const FOLDER = join(import.meta.dirname, 'faults');
 
 export type Named<T> = T & { readonly id: string };
+
+/** URL of the file of a fault. */
+export function moduleOf(folder: string, id: string): URL {
+  return pathToFileURL(join(FOLDER, folder, `${id}.ts`));
+}
 
 async function faultsIn<T>(folder: string): Promise<readonly Named<T>[]> {
   const files = readdirSync(join(FOLDER, folder))
@@ -14,12 +20,12 @@ async function faultsIn<T>(folder: string): Promise<readonly Named<T>[]> {
     .sort();
   return Promise.all(
     files.map(async (file) => {
-      const { fault } = (await import(pathToFileURL(join(FOLDER, folder, file)).href)) as {
-        readonly fault: T;
-      };
-      return { ...fault, id: file.replace(/\.ts$/, '') };
+      const id = file.replace(/\.ts$/, '');
+      const { fault } = (await import(moduleOf(folder, id).href)) as { readonly fault: T };
+      return { ...fault, id };
     }),
   );
 }
 
+export const clientFaults = await faultsIn<ClientFault>('client');
 export const serverFaults = await faultsIn<ServerFault>('server');

@@ -6,7 +6,6 @@
 export interface ClientFault {
   /** The fault as a statement: "A batch of 100 keys is acknowledged and not written". */
   readonly what: string;
-  readonly environment: 'single' | 'sentinels';
   /** Drills that must show it. */
   readonly drills: readonly string[];
   readonly criterion: string;

@@ -21,9 +21,40 @@ export function planted(
   };
 }
 
-type Common = Omit<ClientFault, 'state' | 'environment'> & Partial<ClientFault>;
+/** Result of an operation that may end the life of a cache. */
+interface Ended {
+  readonly tookMs: number;
+  readonly error?: unknown;
+}
 
-/** A fault that must make the run a no-go; by default on one node. */
-export function clientFault(fault: Common): ClientFault {
-  return { state: 'FAIL', environment: 'single', ...fault };
+/** An `openCache` whose caches answer nothing once an operation has ended in such a way. */
+export function mortal(isFatal: (ended: Ended) => boolean): typeof openCache {
+  return planted((cache) => {
+    let isDead = false;
+    const live = async <T>(act: () => Promise<T>): Promise<T> => {
+      if (isDead) throw new Error('dead');
+      const startedAt = performance.now();
+      const since = () => performance.now() - startedAt;
+      try {
+        const result = await act();
+        isDead ||= isFatal({ tookMs: since() });
+        return result;
+      } catch (error) {
+        isDead ||= isFatal({ tookMs: since(), error });
+        throw error;
+      }
+    };
+    return {
+      set: (...args) => live(() => cache.set(...args)),
+      setMany: (...args) => live(() => cache.setMany(...args)),
+      lookup: <T>(key: string) => live(() => cache.lookup<T>(key)),
+      lookupMany: <T>(keys: readonly string[]) => live(() => cache.lookupMany<T>(keys)),
+      getOrComputeEntry: (...args) => live(() => cache.getOrComputeEntry(...args)),
+    };
+  });
+}
+
+/** A fault that must make the run a no-go. */
+export function clientFault(fault: Omit<ClientFault, 'state'> & Partial<ClientFault>): ClientFault {
+  return { state: 'FAIL', ...fault };
 }

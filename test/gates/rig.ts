@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { loadEnvironment } from '../../config/load.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { PlantedClient } from '../../harness/planted-client.ts';
 import type { Report } from '../../harness/reports/report.ts';
-import { run } from '../../harness/run.ts';
+import { type RunRequest, run } from '../../harness/run.ts';
 import { missingAfter } from '../../harness/trial/wholeness.ts';
 import type { Environment } from '../../infra/environment.ts';
 import { localSubstrate } from '../../infra/local/substrate.ts';
@@ -49,8 +50,8 @@ export class Rig implements AsyncDisposable {
   }
 
   /** Runs the drills and judges them; an environment that is not up is started and ended by the run. */
-  async judge(drills: readonly string[]): Promise<Report> {
-    const { report } = await run({
+  async judge(drills: readonly string[], planted?: PlantedClient): Promise<Report> {
+    const request: RunRequest = {
       kind: 'drill',
       environment: this.#config,
       substrate: 'local',
@@ -66,8 +67,8 @@ export class Rig implements AsyncDisposable {
       stateDir: this.#stateDir,
       progress: () => undefined,
       signal: new AbortController().signal,
-    });
-    return report;
+    };
+    return (await run(request, planted)).report;
   }
 
   /** Waits until the servers are as before a fault, so that it disturbs none of the next. @throws Error what is missing */

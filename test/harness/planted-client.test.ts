@@ -55,38 +55,17 @@ describe('a planted client', () => {
   const failed = ({ verdict }: Report) =>
     verdict.criteria.filter(({ state }) => state === 'FAIL').map(({ id }) => id);
 
-  it.each([
-    ['answers-from-memory', 'hit-miss', 'clients-served', /not read from the master/],
-    ['answers-from-memory', 'zipf-100', 'clients-served', /not read from the master/],
-    ['unwritten-batches', 'write-paths', 'writes-stored', /value\/set-many/],
-    ['undeleted-batches', 'write-paths', 'deletions-done', /deletion\/several/],
-    ['families-without-expiry', 'write-paths', 'ttls-kept', /ttl\/set/],
-    ['ignored-tags', 'write-paths', 'deletions-done', /deletion\/tags/],
-    ['ignored-expire', 'write-paths', 'ttls-kept', /ttl\/expire/],
-    ['loads-per-caller', 'single-flight', 'single-flight', /one-process\/loads/],
-    ['loads-per-process', 'single-flight', 'single-flight', /two-processes\/loads/],
-    ['stale-hundredth', 'coherence', 'coherent-tiers', /overwritten\/plain-get/],
-    ['unheard-invalidations', 'coherence', 'coherent-tiers', /overwritten\/tiered-get/],
-    ['unreplayed-deletions', 'outage-writes', 'outage-writes', /replaced-in-redis/],
-    ['unstored-loads', 'write-paths', 'writes-stored', /value\/compute-many/],
-  ])('%s turns the verdict of %s by %s', { timeout: 60_000 }, async (planted, drill, criterion, because) => {
-    const report = await judged([drill], planted);
+  it('turns the verdict, and the report names the module', { timeout: 60_000 }, async () => {
+    const report = await judged(['hit-miss'], 'answers-from-memory');
     expect(report.verdict.decision).toBe('NO_GO');
-    expect(failed(report)).toContain(criterion);
-    expect(report.verdict.criteria.find(({ id }) => id === criterion)?.because).toMatch(because);
-    // The report names the module that replaced the client.
-    expect(report.run.departures.join()).toContain(`faults/client/${planted}.ts`);
+    expect(failed(report)).toContain('clients-served');
+    const because = report.verdict.criteria.find(({ id }) => id === 'clients-served')?.because;
+    expect(because).toMatch(/not read from the master/);
+    expect(report.run.departures.join()).toContain('faults/client/answers-from-memory.ts');
   });
 
-  it('is the only reason: the kit’s own client passes the same drills', { timeout: 60_000 }, async () => {
-    const report = await judged([
-      'hit-miss',
-      'zipf-100',
-      'write-paths',
-      'coherence',
-      'single-flight',
-      'outage-writes',
-    ]);
+  it('is the only reason: the kit’s own client passes the same drill', { timeout: 60_000 }, async () => {
+    const report = await judged(['hit-miss']);
     expect(failed(report)).toEqual([]);
     expect(report.run.departures.join()).not.toContain('client under test');
   });

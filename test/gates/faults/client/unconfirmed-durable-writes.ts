@@ -4,7 +4,6 @@ export * from '../../../../client/index.ts';
 
 export const fault = clientFault({
   what: 'a durable write is acknowledged without WAIT',
-  environment: 'sentinels',
   drills: ['durable-writes'],
   criterion: 'durable-held',
   remedy: ['WAIT did not confirm it'],

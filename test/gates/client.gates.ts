@@ -1,0 +1,36 @@
+/** Faults of the client, one at a time: the run that follows is turned by the right criterion, and its remedy names the cause. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { drills } from '../../harness/drills/index.ts';
+import { PlantedClient } from '../../harness/planted-client.ts';
+import { clientFaults, moduleOf } from './catalogue.ts';
+import { expectCaught } from './expected.ts';
+import { Rig } from './rig.ts';
+import { rowOf } from './table-reporter.ts';
+
+const FAILOVERS = new Set(drills.filter(({ family }) => family === 'failover').map(({ id }) => id));
+const rig = new Rig('sentinels');
+beforeAll(async () => void (await rig.start()));
+afterAll(() => rig[Symbol.asyncDispose]());
+
+it('has at least 15 faults of the client', () => {
+  expect(clientFaults.length).toBeGreaterThanOrEqual(15);
+});
+
+it.for(clientFaults)('is caught: $id', async (fault, { task }) => {
+  const planted = new PlantedClient(moduleOf('client', fault.id));
+  const report = await rig.judge(fault.drills, planted).finally(() => rig.awaitWhole());
+  expect(report.run.departures.join()).toContain(`faults/client/${fault.id}.ts`);
+  task.meta.planted = rowOf('client', fault, expectCaught(report, fault));
+});
+
+/** Failover drills of the kit's own client are part of every readiness run. */
+const short = clientFaults.filter(({ drills }) => !drills.some((id) => FAILOVERS.has(id)));
+
+it('is the only reason: the kit’s own client passes the same criteria', async () => {
+  const report = await rig.judge([...new Set(short.flatMap(({ drills }) => drills))]);
+  const asked = new Set(short.map(({ criterion }) => criterion));
+  const states = report.verdict.criteria.filter(({ id }) => asked.has(id));
+  const wrong = states.filter(({ state }) => state === 'FAIL' || state === 'NOT_MEASURED');
+  expect(wrong.map(({ id, because }) => `${id}: ${because}`)).toEqual([]);
+  expect(states).toHaveLength(asked.size);
+});

@@ -1,0 +1,12 @@
+import { clientFault, mortal } from '../../plant.ts';
+
+export * from '../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: 'after an operation that took longer than 300 ms no operation is ever answered again',
+  drills: ['short-stall'],
+  criterion: 'no-dead-client',
+  remedy: ['does not return to Redis after the fault'],
+});
+
+export const openCache = mortal(({ tookMs }) => tookMs > 300);

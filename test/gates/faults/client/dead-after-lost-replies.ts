@@ -1,0 +1,12 @@
+import { clientFault, mortal } from '../../plant.ts';
+
+export * from '../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: 'after a write with an unknown outcome no operation is ever answered again',
+  drills: ['replies-lost'],
+  criterion: 'no-dead-client',
+  remedy: ['does not return to Redis after the fault'],
+});
+
+export const openCache = mortal(({ error }) => error !== undefined);
