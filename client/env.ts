@@ -2,11 +2,11 @@
  * A cache as the environment's variables say (`fromEnv` lists them). The only reader of `process.env` in the client.
  */
 import { readFileSync } from 'node:fs';
-import { addressKey } from './address.ts';
-import { ConfigurationError } from './errors.ts';
+import { ConfigurationError } from './api/errors.ts';
+import type { Address, BreakerOptions, Cache, CacheOptions, RedisOptions, TlsOptions } from './api/types.ts';
 import { memoryCache, openCache, parseUrl } from './factories.ts';
-import { LIMITS, PORT_MAX } from './options.ts';
-import type { Address, BreakerOptions, Cache, CacheOptions, RedisOptions, TlsOptions } from './types.ts';
+import { LIMITS, PORT_MAX } from './options/limits.ts';
+import { addressKey } from './transport/address.ts';
 
 /** As `process.env`. */
 export type Variables = Readonly<Record<string, string | undefined>>;

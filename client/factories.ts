@@ -1,20 +1,6 @@
 /** Caches for the common cases. All options have defaults; see `types.ts`. */
-import { SupervisedCache } from './cache.ts';
-import {
-  CACHE_OPTIONS,
-  CLUSTER_CACHE_OPTIONS,
-  CONNECTION_OPTIONS,
-  REDIS_CACHE_OPTIONS,
-  SENTINEL_CACHE_OPTIONS,
-} from './cache-option-names.ts';
-import { ConnectionFactory } from './connection/connection-factory.ts';
-import { dedicatedConnections } from './connection/dedicated-connection.ts';
-import { openConnection } from './connection/index.ts';
-import { ConfigurationError } from './errors.ts';
-import { allNames, assertOptions } from './option-names.ts';
-import { LIMITS, type ResolvedCache, resolveCache, resolveConnection } from './options.ts';
-import { Coherence } from './tiers/coherence.ts';
-import { CoherenceOnDemand } from './tiers/on-demand.ts';
+
+import { ConfigurationError } from './api/errors.ts';
 import type {
   Cache,
   CacheOptions,
@@ -22,7 +8,24 @@ import type {
   RedisOptions,
   SentinelOptions,
   StandaloneOptions,
-} from './types.ts';
+} from './api/types.ts';
+import { SupervisedCache } from './cache/cache.ts';
+import { type ResolvedCache, resolveCache } from './cache/options.ts';
+import { Coherence } from './l1/coherence.ts';
+import { CoherenceOnDemand } from './l1/on-demand.ts';
+import {
+  CACHE_OPTIONS,
+  CLUSTER_CACHE_OPTIONS,
+  CONNECTION_OPTIONS,
+  REDIS_CACHE_OPTIONS,
+  SENTINEL_CACHE_OPTIONS,
+} from './options/cache-option-names.ts';
+import { resolveConnection } from './options/connection-options.ts';
+import { LIMITS } from './options/limits.ts';
+import { allNames, assertOptions } from './options/option-names.ts';
+import { ConnectionFactory } from './transport/connection-factory.ts';
+import { dedicatedConnections } from './transport/dedicated-connection.ts';
+import { openConnection } from './transport/index.ts';
 
 /** One Redis by address or URL. */
 export interface RedisCacheOptions extends CacheOptions, Omit<StandaloneOptions, 'mode' | 'address'> {

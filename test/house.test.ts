@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { CLIENT_ROOMS } from './house/client-rooms.ts';
 import { importCycles } from './house/cycles.ts';
 import { DEPENDENCIES, REFERENCE_DEPENDENCIES } from './house/dependencies.ts';
 import * as rules from './house/rules.ts';
@@ -114,7 +115,7 @@ const ROOMS: readonly rules.Room[] = [
     }),
   ),
 
-  room('client/', 'an npm package of its own', [], { libraries: ['ioredis', 'croner'] }),
+  ...CLIENT_ROOMS,
 
   // The harness, left of the evidence: things act.
   room('harness/clock.ts', 'one monotonic clock', []),

@@ -2,7 +2,7 @@
  * Bytes to values, in the format of `binary-format.ts`. The bytes may be hostile: every length is held against what is
  * left, nesting against a limit, and a name is never more than data (`__proto__` becomes a property of its own).
  */
-import { SerializationError } from '../errors.ts';
+import { SerializationError } from '../api/errors.ts';
 import { DEPTH_MAX, KINDS, littleEndian, SMALL, TAG } from './binary-format.ts';
 
 /** Texts up to here are remembered. */

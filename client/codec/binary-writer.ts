@@ -2,7 +2,7 @@
  * Values to bytes, in the format of `binary-format.ts`. Nothing is lost silently: what would not read back the same
  * (functions, symbols, class instances, cycles) is refused with the path to it.
  */
-import { SerializationError } from '../errors.ts';
+import { SerializationError } from '../api/errors.ts';
 import { BYTES_MAX, bytesOf, DEPTH_MAX, KINDS, littleEndian, SMALL, TAG } from './binary-format.ts';
 import { hasOnlyElements, hasOnlyNames, isBareObject, isPlainArray, isPlainObject } from './plain.ts';
 import { isDate, isMap, isSet, nameOf, refusalOf, TOO_DEEP } from './refusal.ts';

@@ -4,8 +4,8 @@
  */
 
 import type { Codec, CodecName, CodecRule } from '../api/codec.ts';
-import { ConfigurationError } from '../errors.ts';
-import { assertOptions, optionNames } from '../option-names.ts';
+import { ConfigurationError } from '../api/errors.ts';
+import { assertOptions, optionNames } from '../options/option-names.ts';
 import { readBinary } from './binary-reader.ts';
 import { writeBinary } from './binary-writer.ts';
 

@@ -10,7 +10,7 @@
  *
  * A getter is stored as its value. It is called twice, and must return the same value both times.
  */
-import { SerializationError } from '../errors.ts';
+import { SerializationError } from '../api/errors.ts';
 import { DEPTH_MAX } from './binary-format.ts';
 import { hasOnlyElements, hasOnlyNames } from './plain.ts';
 import { refusalOf } from './refusal.ts';

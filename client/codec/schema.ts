@@ -8,9 +8,9 @@
  * Derived once for each schema object, at its first use.
  */
 import { createHash } from 'node:crypto';
-import type { DecodeOptions } from '../envelope.ts';
-import { normalize } from '../normalize.ts';
-import type { ReadOptions, StandardSchema } from '../types.ts';
+import type { ReadOptions, StandardSchema } from '../api/types.ts';
+import { normalize } from '../keys/normalize.ts';
+import type { DecodeOptions } from './envelope.ts';
 
 /** https://standardschema.dev/json-schema */
 interface WithJsonSchema {

@@ -2,15 +2,16 @@
  * The connections that carry transactions: the shared one, and lanes, which are links of their own to the same master. A transaction
  * stays on one of them, because WATCH is the connection's.
  */
-import { addressKey } from '../address.ts';
-import type { CacheConnection } from '../connection/cache-connection.ts';
-import type { Argument } from '../connection/commands.ts';
-import type { Link } from '../connection/link.ts';
-import { isReply } from '../connection/reply-error.ts';
-import { Substitutes } from '../connection/substitutes.ts';
-import { now, within } from '../connection/timing.ts';
-import { CommandError, OutcomeUnknownError } from '../errors.ts';
-import { LIMITS } from '../options.ts';
+
+import { CommandError, OutcomeUnknownError } from '../api/errors.ts';
+import { LIMITS } from '../options/limits.ts';
+import { addressKey } from '../transport/address.ts';
+import type { CacheConnection } from '../transport/cache-connection.ts';
+import type { Argument } from '../transport/commands.ts';
+import type { Link } from '../transport/link.ts';
+import { isReply } from '../transport/reply-error.ts';
+import { Substitutes } from '../transport/substitutes.ts';
+import { now, within } from '../transport/timing.ts';
 
 /** Sends now or not at all: a part of a transaction is void without the others. Replies are Buffers. */
 export type Send = (name: string, ...args: readonly Argument[]) => Promise<unknown>;

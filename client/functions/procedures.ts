@@ -10,10 +10,10 @@
  * NOREPLICAS, BUSY) is the caller's and closes none.
  */
 
-import type { CacheConnection } from '../connection/cache-connection.ts';
-import type { Argument, CallOptions } from '../connection/commands.ts';
-import { isUnavailable } from '../connection/reply-error.ts';
-import { ClosedError, CommandError } from '../errors.ts';
+import { ClosedError, CommandError } from '../api/errors.ts';
+import type { CacheConnection } from '../transport/cache-connection.ts';
+import type { Argument, CallOptions } from '../transport/commands.ts';
+import { isUnavailable } from '../transport/reply-error.ts';
 import { LIBRARY, SCRIPT, SCRIPT_SHA1 } from './source.ts';
 
 export type Procedure = 'fetch' | 'take' | 'store' | 'renew' | 'release' | 'purge' | 'update';

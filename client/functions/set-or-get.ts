@@ -1,5 +1,5 @@
-import type { Argument } from '../connection/commands.ts';
-import { CommandError } from '../errors.ts';
+import { CommandError } from '../api/errors.ts';
+import type { Argument } from '../transport/commands.ts';
 
 /** Sends one command; replies to `GET` and `SET` as Buffers or as text, which is what `run` gives then. */
 export type Send = (command: string, args: readonly Argument[]) => Promise<unknown>;

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 export const LIBRARY = String.raw`#!lua name=redis_cache_kit_2
 -- The steps of the cache client that take more than one command. The client runs them as functions of this library
 -- (FUNCTION LOAD, by provisioning or by the client itself), or as one script with the same text (EVALSHA), or does the same
--- with plain commands (client/compute/lease.ts).
+-- with plain commands (client/load/lease.ts).
 --
 -- The lease of an absent entry is in the entry's place: a placeholder, which every reader takes for a miss. A set, deletion, flush or
 -- eviction of the entry ends the lease, so that a load in flight then stores nothing. The lease of an entry that is to be
@@ -17,7 +17,7 @@ export const LIBRARY = String.raw`#!lua name=redis_cache_kit_2
 -- All keys of a call are in one slot. The number in the library's name is its contract: another meaning gets another number,
 -- so that clients of two versions can share a server.
 
--- A placeholder is an envelope (client/placeholder.ts): 4 bytes of header, CRC-32, schema 0, fresh until 1970; the holder's token;
+-- A placeholder is an envelope (client/codec/placeholder.ts): 4 bytes of header, CRC-32, schema 0, fresh until 1970; the holder's token;
 -- 1 in the last byte once a process waits.
 local HEAD, MIDDLE = '\206\2\36\0', '\0\0\0\0\0\0\0\0\0\0\0\0'
 local TOKEN_FROM, TOKEN_TO, LENGTH = 21, 36, 37

@@ -1,8 +1,8 @@
-import type { CacheConnection } from '../connection/cache-connection.ts';
-import type { Argument } from '../connection/commands.ts';
-import type { Link } from '../connection/link.ts';
-import { isUnavailable } from '../connection/reply-error.ts';
-import { CommandError, NotSentError } from '../errors.ts';
+import { CommandError, NotSentError } from '../api/errors.ts';
+import type { CacheConnection } from '../transport/cache-connection.ts';
+import type { Argument } from '../transport/commands.ts';
+import type { Link } from '../transport/link.ts';
+import { isUnavailable } from '../transport/reply-error.ts';
 import { type Carrier, laneCarrier, type Send, sharedCarrier } from './carrier.ts';
 
 export type Command = readonly [name: string, ...args: Argument[]];

@@ -1,14 +1,15 @@
 /** Tags and invalidation of one cache, put together from its parts; a memory cache has the same, in memory. */
-import { inBatches } from '../batches.ts';
-import type { CacheContext, Tags as CacheTags } from '../cache-context.ts';
-import { LocalTags } from '../tags/local.ts';
-import { Tags } from '../tags/tags.ts';
-import type { CoherenceOnDemand } from '../tiers/on-demand.ts';
-import type { DomainPatterns } from './domains.ts';
+
+import type { DomainPatterns, Invalidation } from '../api/invalidation.ts';
+import { inBatches } from '../cache/batches.ts';
+import type { CacheContext, Tags as CacheTags } from '../cache/cache-context.ts';
+import type { CoherenceOnDemand } from '../l1/on-demand.ts';
 import { compileGlob } from './glob.ts';
-import { Invalidation } from './invalidation.ts';
+import { CacheInvalidation } from './invalidation.ts';
 import { deleteAll, deleteMatching, type PatternOptions } from './patterns.ts';
 import { ScanDeletion } from './scan-deletion.ts';
+import { LocalTags } from './tags/local.ts';
+import { Tags } from './tags/tags.ts';
 
 export type InvalidationNeeds = Pick<CacheContext, 'remote' | 'connection' | 'fallback' | 'singleFlight'> & {
   readonly options: Pick<CacheContext['options'], 'namespace' | 'fallbackEntries'>;
@@ -47,7 +48,7 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
       needs.singleFlight.invalidateTagged(batch);
       return versions.invalidate(batch);
     });
-  const invalidation = new Invalidation({
+  const invalidation = new CacheInvalidation({
     domains,
     deleteKeys: async (keys) => {
       const deleted = await deleteKeys(keys);

@@ -5,9 +5,10 @@
  * Declared once a process, before the entry is stored. The graph has no cycles and a bounded size; a key that nobody depends on
  * costs nothing.
  */
-import { TAGS_MAX } from '../envelope.ts';
-import { ConfigurationError } from '../errors.ts';
-import { assertName } from '../identity.ts';
+
+import { ConfigurationError } from '../api/errors.ts';
+import { TAGS_MAX } from '../codec/envelope.ts';
+import { assertName } from '../keys/identity.ts';
 
 const DECLARED_MAX = 100_000;
 

@@ -4,12 +4,11 @@
  *
  * What was stored before the domain was named carries no tag of it and is not reached.
  */
-import { ConfigurationError } from '../errors.ts';
-import { assertName } from '../identity.ts';
-import { compileGlob, type Glob } from './glob.ts';
 
-/** A domain's logical keys, as Redis's patterns: `{ catalogue: ['product:*', 'category:*'] }`. */
-export type DomainPatterns = Readonly<Record<string, readonly string[]>>;
+import { ConfigurationError } from '../api/errors.ts';
+import type { DomainPatterns } from '../api/invalidation.ts';
+import { assertName } from '../keys/identity.ts';
+import { compileGlob, type Glob } from './glob.ts';
 
 export class Domains {
   readonly #globs: ReadonlyMap<string, readonly Glob[]>;

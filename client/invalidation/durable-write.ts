@@ -2,8 +2,8 @@
  * A durable write beside the journal of deletions: it is sent on a connection of its own, so that a replayed deletion of its
  * key could reach Redis after it. Until it is taken the key stays pending, and no read trusts what Redis has.
  */
-import { DurabilityError } from '../errors.ts';
-import type { Fallback } from '../fallback.ts';
+import { DurabilityError } from '../api/errors.ts';
+import type { Fallback } from '../cache/fallback.ts';
 
 /**
  * Sends the write once no replay of its key is on its way.

@@ -3,7 +3,7 @@
  * last star only, so that no pattern takes longer than pattern times text. Left out: ranges with characters beyond ASCII, of
  * which Redis makes different things on different platforms.
  */
-import { assertName } from '../identity.ts';
+import { assertName } from '../keys/identity.ts';
 
 type Token =
   | { readonly kind: 'star' }

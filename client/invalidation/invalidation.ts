@@ -5,37 +5,24 @@
  *
  * Left out: how each is done (`writer.ts`, `tags/`, `patterns.ts`), and which stamps an entry is stored with: `tagsOf` says whose.
  */
-import { type Names, namesIn } from '../batches.ts';
-import { ConfigurationError } from '../errors.ts';
-import { assertName } from '../identity.ts';
-import { assertOptions, optionNames } from '../option-names.ts';
+
+import { ConfigurationError } from '../api/errors.ts';
+import type {
+  DomainPatterns,
+  Invalidation,
+  InvalidationReceipt,
+  Mapping,
+  Names,
+  Outdated,
+} from '../api/invalidation.ts';
+import { namesIn } from '../cache/batches.ts';
+import { assertName } from '../keys/identity.ts';
+import { assertOptions, optionNames } from '../options/option-names.ts';
 import { Dependencies } from './dependencies.ts';
-import { type DomainPatterns, Domains } from './domains.ts';
+import { Domains } from './domains.ts';
 import { compileGlob } from './glob.ts';
 
-/** What an event makes outdated. Keys and patterns are logical ones. */
-export interface Outdated {
-  /** Logical keys. */
-  readonly keys?: readonly string[];
-  /** Tags. */
-  readonly tags?: readonly string[];
-  /** Redis's patterns of logical keys (`user:*`): found by SCAN. */
-  readonly patterns?: readonly string[];
-  /** Domains of the option `domains`. */
-  readonly domains?: readonly string[];
-}
-
 const OUTDATED = optionNames<Outdated>({ keys: true, tags: true, patterns: true, domains: true });
-
-/** What an event's payload makes outdated. */
-export type Mapping<P = unknown> = (payload: P) => Outdated | Promise<Outdated>;
-
-/** `pending`: Redis was not reached for some of it; that holds here already, and for all once it is replayed. */
-export interface InvalidationReceipt {
-  readonly outcome: 'applied' | 'pending';
-  /** Entries that were deleted, by key or pattern; entries that became misses by their tags are not counted by anybody. */
-  readonly deleted: number;
-}
 
 /** How many entries were deleted; a deletion that Redis has not taken is `pending`. */
 export type Deleted = number | { readonly deleted: number; readonly pending: boolean };
@@ -49,8 +36,7 @@ export interface InvalidationParts {
   readonly domains?: DomainPatterns | undefined;
 }
 
-/** `cache.invalidation`: makes entries misses by key, tag, pattern, domain, dependency and event. */
-export class Invalidation {
+export class CacheInvalidation implements Invalidation {
   readonly #parts: InvalidationParts;
   readonly #domains: Domains;
   readonly #dependencies = new Dependencies();

@@ -20,10 +20,11 @@
  *
  * Left out: what was pending in a process that died; its entries live until their TTL.
  */
-import type { ConnectionPart } from '../connection/part.ts';
-import { NotSentError, OutcomeUnknownError } from '../errors.ts';
-import type { ConnectionEvent } from '../types.ts';
-import { WriteOrder } from '../write-order.ts';
+
+import { NotSentError, OutcomeUnknownError } from '../api/errors.ts';
+import type { ConnectionEvent } from '../api/types.ts';
+import { WriteOrder } from '../cache/write-order.ts';
+import type { ConnectionPart } from '../transport/part.ts';
 
 const WINDOW_MS = 10_000;
 const PENDING_MAX = 10_000;

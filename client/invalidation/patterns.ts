@@ -7,10 +7,10 @@
  * Cluster on every master.
  */
 import { isUtf8 } from 'node:buffer';
-import type { Argument } from '../connection/commands.ts';
-import { delay, now } from '../connection/timing.ts';
-import { isConnectivityError, NotSentError } from '../errors.ts';
-import type { ConnectionEvent } from '../types.ts';
+import { isConnectivityError, NotSentError } from '../api/errors.ts';
+import type { ConnectionEvent } from '../api/types.ts';
+import type { Argument } from '../transport/commands.ts';
+import { delay, now } from '../transport/timing.ts';
 import { escapeGlob } from './glob.ts';
 import { bySlot, type SlotOf } from './slots.ts';
 

@@ -1,6 +1,6 @@
 /** The deletion that a scan has under way, one at a time, as one of this process's writes of its keys. */
-import { isConnectivityError } from '../errors.ts';
-import type { WriteOrder } from '../write-order.ts';
+import { isConnectivityError } from '../api/errors.ts';
+import type { WriteOrder } from '../cache/write-order.ts';
 
 export class ScanDeletion {
   readonly #order: WriteOrder;

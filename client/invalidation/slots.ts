@@ -1,6 +1,6 @@
 /** Commands with many keys, where a Cluster takes only those of one slot at a time. */
 
-import { BATCH_KEYS } from '../batches.ts';
+import { BATCH_KEYS } from '../cache/batches.ts';
 
 /** The slot of a key in a Cluster; absent where there is one master. */
 export type SlotOf = ((key: string) => number) | undefined;

@@ -1,8 +1,6 @@
 /** Commands that are taken away, one at a time, by ACL and by `rename-command`: each takes the path that the README documents. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { parseReplication } from '../../client/connection/link.ts';
-import { isUnavailable } from '../../client/connection/reply-error.ts';
 import {
   type Cache,
   CacheAnalytics,
@@ -16,8 +14,10 @@ import {
   type TieredCacheOptions,
   tieredCache,
 } from '../../client/index.ts';
+import { parseReplication } from '../../client/transport/link.ts';
+import { isUnavailable } from '../../client/transport/reply-error.ts';
 import { RedisProcess, until } from '../support/redis.ts';
-import { SCRIPTING } from './compute/bench.ts';
+import { SCRIPTING } from './load/bench.ts';
 
 const host = '127.61.0.11';
 const login = { username: 'app', password: 'pw' };

@@ -13,7 +13,7 @@ import {
 import { cacheContract } from '../contracts/cache.ts';
 import { RedisProcess, until } from '../support/redis.ts';
 import { hasFunctions, listedServers, wantedServers } from '../support/servers.ts';
-import { commandsSent, leased, SCRIPTING, standing } from './compute/bench.ts';
+import { commandsSent, leased, SCRIPTING, standing } from './load/bench.ts';
 
 const servers = await listedServers();
 

@@ -1,6 +1,5 @@
 /** Slow is not hung: values that are large for their line, and processes that stand still. */
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { openConnection } from '../../client/connection/index.ts';
 import {
   type Cache,
   type CacheEvent,
@@ -9,7 +8,8 @@ import {
   type RedisCacheOptions,
   redisCache,
 } from '../../client/index.ts';
-import { resolveConnection } from '../../client/options.ts';
+import { resolveConnection } from '../../client/options/connection-options.ts';
+import { openConnection } from '../../client/transport/index.ts';
 import { ProxyServer } from '../../harness/faults/proxy/server.ts';
 import { bursts } from '../support/bursts.ts';
 import { RedisProcess, startSentinelSet, until } from '../support/redis.ts';

@@ -16,7 +16,7 @@ import { cacheContract } from '../contracts/cache.ts';
 import { startCluster } from '../support/cluster.ts';
 import { type Address, RedisProcess, startSentinelSet, until } from '../support/redis.ts';
 import { type Slowed, slowed } from '../support/slow.ts';
-import { loadLibrary } from './compute/bench.ts';
+import { loadLibrary } from './load/bench.ts';
 
 /** What caches reach through the proxies alone, those of their listeners too. */
 interface Rig {

@@ -1,11 +1,11 @@
 /** Compare-and-write with plain commands: what one transaction carries, what divides it, and what its users are told. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { CacheConnection } from '../../client/connection/cache-connection.ts';
-import { openConnection } from '../../client/connection/index.ts';
 import { type Change, type Command, Transactions } from '../../client/functions/transactions.ts';
-import { resolveConnection } from '../../client/options.ts';
+import { resolveConnection } from '../../client/options/connection-options.ts';
+import type { CacheConnection } from '../../client/transport/cache-connection.ts';
+import { openConnection } from '../../client/transport/index.ts';
 import { RedisProcess, until } from '../support/redis.ts';
-import { commandsSent } from './compute/bench.ts';
+import { commandsSent } from './load/bench.ts';
 
 let redis: RedisProcess;
 let connection: CacheConnection;

@@ -73,7 +73,7 @@ describe('a planted client', () => {
 
 describe('the module that stands in for the client', () => {
   it('is refused where it lacks an export of the client, or cannot be loaded', async () => {
-    const lacking = pathToFileURL(resolve('client/keys.ts')).href;
+    const lacking = pathToFileURL(resolve('client/keys/keys.ts')).href;
     await expect(loadClient({ module: lacking })).rejects.toThrow(/does not export .*openCache/);
     await expect(loadClient({ module: 'file:///nowhere.ts' })).rejects.toThrow(/cannot be loaded/);
   });

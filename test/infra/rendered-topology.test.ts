@@ -3,7 +3,7 @@
  */
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { encodePlaceholder } from '../../client/placeholder.ts';
+import { encodePlaceholder } from '../../client/codec/placeholder.ts';
 import { loadEnvironment } from '../../config/load.ts';
 import { LOADER, loaderPassword } from '../../infra/acl.ts';
 import { functionLibrary } from '../../infra/functions.ts';

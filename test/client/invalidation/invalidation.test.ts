@@ -2,11 +2,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { ConfigurationError, NotSentError } from '../../../client/index.ts';
 import { Dependencies } from '../../../client/invalidation/dependencies.ts';
 import { Domains } from '../../../client/invalidation/domains.ts';
-import { Invalidation, type InvalidationParts } from '../../../client/invalidation/invalidation.ts';
+import { CacheInvalidation, type InvalidationParts } from '../../../client/invalidation/invalidation.ts';
 
 describe('invalidation by event, domain and dependency', () => {
   let done: [string, unknown][];
-  let invalidation: Invalidation;
+  let invalidation: CacheInvalidation;
   let parts: InvalidationParts;
 
   beforeEach(() => {
@@ -26,7 +26,7 @@ describe('invalidation by event, domain and dependency', () => {
       },
       domains: { catalogue: ['product:*', 'category:*'], prices: ['product:*'] },
     };
-    invalidation = new Invalidation(parts);
+    invalidation = new CacheInvalidation(parts);
   });
 
   it('does what the mappings of an event name, each thing once', async () => {
@@ -63,7 +63,7 @@ describe('invalidation by event, domain and dependency', () => {
     });
     await expect(invalidation.emit('broken')).rejects.toThrowError('no such order');
     expect(done).toEqual([]);
-    const failing = new Invalidation({
+    const failing = new CacheInvalidation({
       ...parts,
       deleteKeys: () => Promise.reject(new NotSentError('away')),
       invalidateTags: async () => 'pending',

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ConnectionPart } from '../../../client/connection/part.ts';
-import { Fallback } from '../../../client/fallback.ts';
+import type { ConnectionEvent } from '../../../client/api/types.ts';
+import { Fallback } from '../../../client/cache/fallback.ts';
 import { type Cache, NotSentError, sentinelCache } from '../../../client/index.ts';
 import { writeDurably } from '../../../client/invalidation/durable-write.ts';
 import { Journal, type JournalOptions } from '../../../client/invalidation/journal.ts';
-import type { ConnectionEvent } from '../../../client/types.ts';
+import type { ConnectionPart } from '../../../client/transport/part.ts';
 import { type RedisProcess, type SentinelSet, startSentinelSet, until } from '../../support/redis.ts';
 
 const master = { host: '127.0.0.1', port: 1 };

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { CacheConnection } from '../../../client/connection/cache-connection.ts';
-import { openConnection } from '../../../client/connection/index.ts';
+import { encodePlaceholder } from '../../../client/codec/placeholder.ts';
 import { CommandError, NotSentError } from '../../../client/index.ts';
 import { deleteMatching, type PatternOptions } from '../../../client/invalidation/patterns.ts';
-import { resolveConnection } from '../../../client/options.ts';
-import { encodePlaceholder } from '../../../client/placeholder.ts';
+import { resolveConnection } from '../../../client/options/connection-options.ts';
+import type { CacheConnection } from '../../../client/transport/cache-connection.ts';
+import { openConnection } from '../../../client/transport/index.ts';
 import { RedisProcess, until } from '../../support/redis.ts';
 
 describe('deletion by pattern', () => {

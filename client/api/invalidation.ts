@@ -1,0 +1,62 @@
+/** The public types of invalidation. */
+
+/** Names as arguments, or as one list. A call has room for about 100,000 arguments, a list for any number of names. */
+export type Names = readonly string[] | readonly [names: readonly string[]];
+
+/** A domain's logical keys, as Redis's patterns: `{ catalogue: ['product:*', 'category:*'] }`. */
+export type DomainPatterns = Readonly<Record<string, readonly string[]>>;
+
+/** What an event makes outdated. Keys and patterns are logical ones. */
+export interface Outdated {
+  /** Logical keys. */
+  readonly keys?: readonly string[];
+  /** Tags. */
+  readonly tags?: readonly string[];
+  /** Redis's patterns of logical keys (`user:*`): found by SCAN. */
+  readonly patterns?: readonly string[];
+  /** Domains of the option `domains`. */
+  readonly domains?: readonly string[];
+}
+
+/** What an event's payload makes outdated. */
+export type Mapping<P = unknown> = (payload: P) => Outdated | Promise<Outdated>;
+
+/** `pending`: Redis was not reached for some of it; that holds here already, and for all once it is replayed. */
+export interface InvalidationReceipt {
+  readonly outcome: 'applied' | 'pending';
+  /** Entries that were deleted, by key or pattern; entries that became misses by their tags are not counted by anybody. */
+  readonly deleted: number;
+}
+
+/** `cache.invalidation`: makes entries misses by key, tag, pattern, domain, dependency and event. */
+export interface Invalidation {
+  /** Invalidates all of it at once. A part that fails does not stop the others; its error is thrown when all have ended. */
+  invalidate(outdated: Outdated): Promise<InvalidationReceipt>;
+  /** Makes all entries with one of the tags misses: one command per 500 tags. */
+  tags(...tags: Names): Promise<InvalidationReceipt>;
+  /** Deletes the keys that match a pattern of Redis: `user:*`. */
+  pattern(pattern: string): Promise<InvalidationReceipt>;
+  /** Starts a new version of the domain: all of its entries are misses. @throws ConfigurationError no such domain */
+  domain(name: string): Promise<InvalidationReceipt>;
+  /**
+   * Declares that the entry of `key` depends on the entries of `on`: a change of one of them makes it a miss.
+   *
+   * @throws ConfigurationError a cycle, or too many dependencies
+   */
+  depend(key: string, on: readonly string[]): void;
+  /** Maps an event to what it makes outdated. The mappings of one event add up. Returns a function that removes the mapping. */
+  on<P>(event: string, mapping: Mapping<P>): () => void;
+  /**
+   * Invalidates what the mappings of the event return. Without a mapping nothing is done, and the receipt says `applied`.
+   *
+   * @throws the error of a mapping, before anything is invalidated
+   */
+  emit(event: string, payload?: unknown): Promise<InvalidationReceipt>;
+  /** Tags that an entry of this key is stored with: `tags`, those of its domains and those of the keys it depends on. */
+  tagsOf(key: string, tags?: readonly string[]): readonly string[];
+  /**
+   * Must be called after keys were written or deleted outside the cache: makes the entries that depend on them misses. Returns
+   * undefined when there are none.
+   */
+  changed(keys: readonly string[]): Promise<unknown> | undefined;
+}

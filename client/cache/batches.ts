@@ -1,0 +1,62 @@
+/**
+ * Bulk operations: any number of keys in batches of a bounded size, a bounded number of batches at a time. Redis serves other
+ * clients between two batches, a batch is answered within a command's deadline, and the memory for what is in flight is bounded.
+ */
+import type { Names } from '../api/invalidation.ts';
+
+/** Keys per batch. UNLINK of 500 keys with their leases takes Redis below 1 ms. */
+export const BATCH_KEYS = 500;
+/** Batches in flight, so that a slow network is used while the answers of the first are on their way. */
+const BATCHES_AHEAD = 4;
+
+export function namesIn(names: Names): readonly string[] {
+  const [first] = names;
+  return names.length === 1 && Array.isArray(first) ? first : (names as readonly string[]);
+}
+
+/**
+ * Calls `start` for each batch, and `done` with its result, in the order of the items. The first batch starts before this function
+ * returns. After an error no further batch starts; the error is thrown once the started ones have ended.
+ */
+export async function inBatches<T, R>(
+  items: Iterable<T>,
+  start: (batch: readonly T[]) => Promise<R>,
+  done: (result: R, batch: readonly T[]) => void,
+): Promise<void> {
+  const batches = batchesOf(items);
+  const started: { readonly batch: readonly T[]; readonly result: Promise<R> }[] = [];
+  const startNext = (): void => {
+    const next = batches.next();
+    if (next.done) return;
+    const result = start(next.value);
+    // Awaited later, in its turn.
+    result.catch(() => {});
+    started.push({ batch: next.value, result });
+  };
+  try {
+    for (let i = 0; i < BATCHES_AHEAD; i++) startNext();
+    for (let first = started.shift(); first; first = started.shift()) {
+      const result = await first.result;
+      startNext();
+      done(result, first.batch);
+    }
+  } catch (error) {
+    await Promise.allSettled(started.map(({ result }) => result));
+    throw error;
+  }
+}
+
+function* batchesOf<T>(items: Iterable<T>): Generator<readonly T[]> {
+  if (Array.isArray(items) && items.length <= BATCH_KEYS) {
+    if (items.length > 0) yield items;
+    return;
+  }
+  let batch: T[] = [];
+  for (const item of items) {
+    batch.push(item);
+    if (batch.length < BATCH_KEYS) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}

@@ -1,0 +1,154 @@
+/**
+ * Circuit breaker: after `threshold` failures in a row, or once too large a share of the calls fails (`sampling`), Redis is
+ * left alone, and its callers are answered at once.
+ *
+ *   closed ──failures──▶ open ──probe answers, or openMs is over──▶ half-open ──one success──▶ closed
+ *                          ▲──────────────one failure──────────────────┘
+ *
+ * While open a probe runs in the background, so that an outage of a second does not cost a minute. Failures are those
+ * of the way to Redis; an error that Redis answers with is an answer.
+ */
+
+import { CommandError, isConnectivityError } from '../api/errors.ts';
+import type { Emitter } from '../api/events.ts';
+import type { BreakerState, CacheEvent } from '../api/types.ts';
+import { now as monotonicNow } from '../transport/timing.ts';
+import { FailureWindow } from './failure-window.ts';
+import type { ResolvedBreaker } from './options.ts';
+
+/** `trial`: the one call that decides a half-open breaker. */
+export type Permit = 'pass' | 'trial' | 'refused';
+
+export class Breaker {
+  readonly #options: ResolvedBreaker;
+  readonly #probe: () => Promise<unknown>;
+  readonly #events: Emitter<CacheEvent>;
+  readonly #now: () => number;
+  readonly #window: FailureWindow | undefined;
+  #state: BreakerState = { kind: 'closed', failures: 0 };
+  #trial = false;
+  #transitions = 0;
+  readonly #recoveries = { count: 0, totalMs: 0 };
+  #openedAt = 0;
+  /** When an open breaker lets one call through; `until` of the state is the same time for people. */
+  #reopensAt = 0;
+  #probing = false;
+  #stopped = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param now monotonic, in ms: a step of the wall clock neither prolongs nor ends an open breaker */
+  constructor(
+    options: ResolvedBreaker,
+    probe: () => Promise<unknown>,
+    events: Emitter<CacheEvent>,
+    now: () => number = monotonicNow,
+  ) {
+    this.#options = options;
+    this.#probe = probe;
+    this.#events = events;
+    this.#now = now;
+    this.#window = options.sampling && new FailureWindow(options.sampling, now);
+  }
+
+  get state(): BreakerState {
+    return this.#state;
+  }
+
+  get transitions(): number {
+    return this.#transitions;
+  }
+
+  /** Times from its opening to its closing. */
+  get recoveries(): { readonly count: number; readonly totalMs: number } {
+    return this.#recoveries;
+  }
+
+  permit(): Permit {
+    if (this.#state.kind === 'closed') return 'pass';
+    if (this.#state.kind === 'open' && this.#now() >= this.#reopensAt) this.#halfOpen('its time is over');
+    if (this.#state.kind === 'open' || this.#trial) return 'refused';
+    this.#trial = true;
+    return 'trial';
+  }
+
+  success(permit: Permit): void {
+    if (permit === 'trial') this.#trial = false;
+    if (this.#state.kind === 'half-open' && permit === 'trial') this.#close();
+    else if (this.#state.kind === 'closed') {
+      this.#window?.count(false);
+      if (this.#state.failures > 0) this.#state = { kind: 'closed', failures: 0 };
+    }
+  }
+
+  failure(permit: Permit, cause: string): void {
+    if (permit === 'trial') this.#trial = false;
+    if (!this.#options.enabled) return;
+    if (this.#state.kind === 'half-open' && permit === 'trial') this.#open(cause);
+    else if (this.#state.kind === 'closed') this.#count(this.#state.failures + 1, cause);
+  }
+
+  /** The call says nothing of Redis: it did not get that far. The next one decides a half-open breaker. */
+  abstain(permit: Permit): void {
+    if (permit === 'trial') this.#trial = false;
+  }
+
+  #count(failures: number, cause: string): void {
+    this.#state = { kind: 'closed', failures };
+    const tooMany = this.#window?.count(true) === true;
+    if (tooMany || failures >= this.#options.threshold) this.#open(cause);
+  }
+
+  /** Asks Redis now, when open: something suggests that it is back. */
+  probeNow(): void {
+    if (this.#state.kind !== 'open' || this.#probing) return;
+    this.#probing = true;
+    this.#probe()
+      .then(
+        () => true,
+        // A server that refuses PING (MISCONF: it cannot save) is there, and serves reads.
+        (error: unknown) => error instanceof CommandError && !isConnectivityError(error),
+      )
+      .then((answered) => answered && this.#state.kind === 'open' && this.#halfOpen('the probe was answered'))
+      .finally(() => {
+        this.#probing = false;
+      });
+  }
+
+  /** Nothing is probed any more. */
+  stop(): void {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+  }
+
+  #open(cause: string): void {
+    const [at, since] = [this.#now(), Date.now()];
+    // From the half-open state it is the same outage.
+    if (this.#state.kind === 'closed') this.#openedAt = at;
+    this.#reopensAt = at + this.#options.openMs;
+    this.#move({ kind: 'open', since, until: since + this.#options.openMs, cause }, cause);
+    clearInterval(this.#timer);
+    if (this.#stopped) return;
+    this.#timer = setInterval(() => this.probeNow(), this.#options.probeIntervalMs);
+    this.#timer.unref();
+  }
+
+  #halfOpen(cause: string): void {
+    clearInterval(this.#timer);
+    this.#trial = false;
+    this.#move({ kind: 'half-open', since: Date.now() }, cause);
+  }
+
+  #close(): void {
+    this.#window?.clear();
+    this.#recoveries.count += 1;
+    this.#recoveries.totalMs += this.#now() - this.#openedAt;
+    this.#move({ kind: 'closed', failures: 0 }, 'a call was answered');
+  }
+
+  #move(state: BreakerState, cause: string): void {
+    const from = this.#state.kind;
+    this.#state = state;
+    this.#transitions += 1;
+    this.#events.emit({ type: 'breaker', from, to: state.kind, cause });
+  }
+}

@@ -1,0 +1,275 @@
+/**
+ * What is asked of an entry's time and presence. "There" is always what `get` would find: an entry that is past its
+ * freshness, whose tags were invalidated or that fails its checks is absent here too.
+ *
+ *   getWithTtl, ttl     GET and PTTL, sent together         Redis away: the memory's answer
+ *   exists              one MGET                            Redis away: the memory's answer
+ *   setIfAbsent         SET NX                              Redis away: throws; nobody knows whether it is absent
+ *   expire              GET, then an update if unchanged     Redis away: in memory, and deleted in Redis on its return
+ */
+
+import { isConnectivityError, NotSentError } from '../api/errors.ts';
+import type { Durability, ReadOptions, TimedEntry, WriteOptions } from '../api/types.ts';
+import { ownMemory } from '../codec/entry-bytes.ts';
+import {
+  decodeEnvelope,
+  ENDLESS_MS,
+  type Freshness,
+  type TagStamp,
+  withFreshness,
+} from '../codec/envelope.ts';
+import { writeDurably } from '../invalidation/durable-write.ts';
+import { inBatches } from './batches.ts';
+import type { CacheContext } from './cache-context.ts';
+import { resolveDurability, resolveTtl } from './options.ts';
+import { isFresh, type Reader, type Reading } from './reader.ts';
+import { isForeignType, type Remote } from './remote.ts';
+import type { Writer } from './writer.ts';
+
+interface Look<T> {
+  readonly reading: Reading<T>;
+  /** null: no expiry; undefined: there is no entry. */
+  readonly remainingMs: number | null | undefined;
+}
+
+interface Found {
+  readonly payload: Buffer;
+  readonly tags?: readonly TagStamp[] | undefined;
+}
+
+/** How often a change by others may come between. */
+const ATTEMPTS = 5;
+
+export class Expiry {
+  readonly #context: CacheContext;
+  readonly #reader: Reader;
+  readonly #writer: Writer;
+
+  constructor(context: CacheContext, reader: Reader, writer: Writer) {
+    this.#context = context;
+    this.#reader = reader;
+    this.#writer = writer;
+  }
+
+  async getWithTtl<T>(key: string, options: ReadOptions<T> = {}): Promise<TimedEntry<T> | undefined> {
+    const { statistics } = this.#context;
+    const { reading, remainingMs } = await this.#look(key, options);
+    const leftMs = left(reading, remainingMs);
+    if (reading.kind !== 'value' || leftMs === undefined) {
+      statistics.misses += 1;
+      return undefined;
+    }
+    statistics.hits += 1;
+    const source = reading.source === 'redis' ? 'redis' : 'memory';
+    return { value: reading.value, ttlSeconds: leftMs === null ? null : leftMs / 1000, source };
+  }
+
+  async ttl(key: string): Promise<number | null | undefined> {
+    const { reading, remainingMs } = await this.#look(key, {});
+    const leftMs = left(reading, remainingMs);
+    return typeof leftMs === 'number' ? leftMs / 1000 : leftMs;
+  }
+
+  async exists(keys: readonly string[]): Promise<number> {
+    if (keys.length === 0) return 0;
+    // Of those that are there: a set of all keys would take more memory than the keys.
+    const found = new Set<string>();
+    await inBatches(
+      keys,
+      (batch) => this.#reader.readMany(batch),
+      (readings, batch) => {
+        for (const [i, reading] of readings.entries())
+          if (reading.kind === 'value' && isFresh(reading.freshness)) found.add(batch[i] as string);
+      },
+    );
+    return found.size;
+  }
+
+  async setIfAbsent<T>(key: string, value: T, options: WriteOptions): Promise<boolean> {
+    const { remote, fallback, tags, singleFlight, local, statistics } = this.#context;
+    const physical = this.#context.physical(key);
+    const named = tags.namesOf(key, options.tags);
+    const stamps = named.length === 0 ? undefined : await tags.stamps(named);
+    const entry = this.#writer.encode(key, value, { ...options, stamps, outdates: true });
+    if (!entry) return false;
+    const { payload, ttlSeconds } = entry;
+    if (remote && fallback.isDirty(physical)) {
+      fallback.recover();
+      throw pendingDeletion(key);
+    }
+    const stored = remote
+      ? await this.#setIfAbsentInOrder(remote, key, payload, ttlSeconds, options)
+      : await this.#keepIfAbsent(key, payload, ttlSeconds);
+    if (!stored) return false;
+    statistics.writes += 1;
+    singleFlight.invalidate(physical);
+    local?.forget([key]);
+    const dependents = tags.changed([key]);
+    if (dependents) await dependents;
+    return true;
+  }
+
+  async expire(key: string, ttlSeconds: number | null): Promise<boolean> {
+    const { remote, fallback, local, options, events } = this.#context;
+    const physical = this.#context.physical(key);
+    const ttl = resolveTtl('ttlSeconds', ttlSeconds, null);
+    if (ttl === 0) return (await this.#writer.delete([key])) > 0;
+    if (!remote || fallback.isDirty(physical)) return await this.#expireInMemory(key, physical, ttl);
+    try {
+      return await this.#expire(remote, physical, ttl);
+    } catch (error) {
+      if (isForeignType(error)) return false;
+      if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;
+      events.emit({ type: 'fallback', operation: 'expire', reason: (error as Error).message });
+      // Redis may keep it for longer than was asked for: it is deleted there.
+      fallback.remember([physical]);
+      return await this.#expireInMemory(key, physical, ttl);
+    } finally {
+      local?.forget([key]);
+    }
+  }
+
+  async #look<T>(key: string, options: ReadOptions<T>): Promise<Look<T>> {
+    const { remote, fallback, options: resolved, events } = this.#context;
+    const physical = this.#context.physical(key);
+    const inMemory = async (): Promise<Look<T>> => ({
+      reading: await this.#reader.fromMemory(key, options),
+      remainingMs: fallback.memory.remainingMs(physical),
+    });
+    if (!remote || fallback.isDirty(physical)) return inMemory();
+    const { mark } = fallback;
+    try {
+      const [payload, ttl] = await Promise.all([remote.get(physical), remote.pttl(physical)]);
+      if (fallback.pending) fallback.recover();
+      if (fallback.wasDirty(physical, mark)) return inMemory();
+      // One of them may have come after the entry's end: then there is none.
+      const remainingMs = ttl === -2 ? undefined : ttl === -1 ? null : ttl;
+      return { reading: await this.#reader.interpret(key, payload, options, undefined), remainingMs };
+    } catch (error) {
+      if (isForeignType(error))
+        return { reading: { kind: 'absent', source: 'redis' }, remainingMs: undefined };
+      if (resolved.fallbackEntries === 0 || !isConnectivityError(error)) throw error;
+      events.emit({ type: 'fallback', operation: 'ttl', reason: (error as Error).message });
+      return inMemory();
+    }
+  }
+
+  /** As one of this process's writes of the key. */
+  async #setIfAbsentInOrder(
+    remote: Remote,
+    key: string,
+    payload: Buffer,
+    ttlSeconds: number | null,
+    options: WriteOptions,
+  ): Promise<boolean> {
+    const { fallback, options: defaults } = this.#context;
+    const { order } = fallback.journal;
+    const physical = this.#context.physical(key);
+    const durability = resolveDurability('durability', options.durability, defaults.durability);
+    const send = (): Promise<boolean> => this.#setIfAbsent(remote, key, payload, ttlSeconds, durability);
+    const place = order.begin(physical);
+    try {
+      if (durability !== 'async') return await writeDurably(fallback, physical, place, send, Boolean);
+      const stored = await send();
+      if (stored) {
+        order.taken(physical, place);
+        fallback.settle(physical, place);
+      }
+      return stored;
+    } finally {
+      order.end(physical);
+    }
+  }
+
+  async #setIfAbsent(
+    remote: Remote,
+    key: string,
+    payload: Buffer,
+    ttlSeconds: number | null,
+    durability: Durability,
+  ): Promise<boolean> {
+    const { fallback } = this.#context;
+    const physical = this.#context.physical(key);
+    const { mark } = fallback;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      if (await remote.setIfAbsent(physical, payload, ttlSeconds, durability)) return true;
+      const there = await remote.get(physical);
+      // Gone in between, or nothing that a reader would find: out of the way.
+      if (there === null) continue;
+      const reading = await this.#reader.interpret(key, there, {}, undefined);
+      // After a failover, the value may be one whose deletion the new master did not receive.
+      if (fallback.wasDirty(physical, mark)) throw pendingDeletion(key);
+      if (reading.kind === 'value' && isFresh(reading.freshness)) return false;
+      await remote.purge(physical, there);
+    }
+    return false;
+  }
+
+  async #keepIfAbsent(key: string, payload: Buffer, ttlSeconds: number | null): Promise<boolean> {
+    const { memory } = this.#context.fallback;
+    const physical = this.#context.physical(key);
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const before = memory.get(physical);
+      if (left(await this.#reader.fromMemory(key, {}), null) !== undefined) return false;
+      // What was looked at may have been replaced meanwhile.
+      const now = memory.get(physical);
+      if (now !== undefined && now !== before) continue;
+      if (memory.set(physical, ownMemory(payload), ttlSeconds)) return true;
+      throw new NotSentError(`${key}: ${payload.length} bytes do not fit into memory (fallbackBytes)`);
+    }
+    return false;
+  }
+
+  /** True: it was there, and ends at its new time. */
+  async #expire(remote: Remote, physical: string, ttlSeconds: number | null): Promise<boolean> {
+    const ms = ttlSeconds === null ? null : Math.max(1, Math.round(ttlSeconds * 1000));
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const found = this.#found((await remote.getFromMaster(physical)) ?? undefined);
+      if (!found || (found.tags && !(await this.#context.tags.current(found.tags, true)))) return false;
+      const { payload } = found;
+      if (await remote.update(physical, payload, ms, withFreshness(payload, endOf(ttlSeconds)))) return true;
+    }
+    throw new NotSentError(`expire: the entry changed ${ATTEMPTS} times in between`);
+  }
+
+  async #expireInMemory(key: string, physical: string, ttlSeconds: number | null): Promise<boolean> {
+    const { memory } = this.#context.fallback;
+    const found = this.#found(memory.get(physical));
+    if (!found) return false;
+    if (found.tags && (await this.#reader.fromMemory(key, {})).kind !== 'value') return false;
+    const { payload } = found;
+    const changed = withFreshness(payload, endOf(ttlSeconds)) ?? payload;
+    return memory.set(physical, ownMemory(changed), ttlSeconds);
+  }
+
+  /** null: nothing there, as far as the entry itself says. Whether its tags are current is another question. */
+  #found(payload: Buffer | undefined): Found | null {
+    const decoded = payload && decodeEnvelope(payload, { codecs: this.#context.codecs.byId });
+    if (!payload || !decoded) return null;
+    // What only the codec of another process can read is there all the same.
+    if (!decoded.ok) return decoded.reason === 'codec' ? { payload } : null;
+    return decoded.value === undefined || !isFresh(decoded.freshness)
+      ? null
+      : { payload, tags: decoded.tags };
+  }
+}
+
+const pendingDeletion = (key: string): NotSentError =>
+  new NotSentError(`${key}: its deletion waits for Redis, so that nobody knows whether it is absent`);
+
+const endOf = (ttlSeconds: number | null): number =>
+  ttlSeconds === null ? ENDLESS_MS : Date.now() + ttlSeconds * 1000;
+
+/** What is left to the reader: until Redis drops it or it is past its freshness. undefined: not there. */
+function left(reading: Reading<unknown>, remainingMs: number | null | undefined): number | null | undefined {
+  if (reading.kind !== 'value' || !isFresh(reading.freshness) || remainingMs === undefined) return undefined;
+  const freshMs = untilMs(reading.freshness);
+  if (freshMs === null) return remainingMs;
+  return remainingMs === null ? freshMs : Math.min(remainingMs, freshMs);
+}
+
+function untilMs(freshness: Freshness | undefined): number | null {
+  return freshness === undefined || freshness.freshUntilMs === ENDLESS_MS
+    ? null
+    : Math.max(0, freshness.freshUntilMs - Date.now());
+}

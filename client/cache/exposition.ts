@@ -1,0 +1,69 @@
+/** Metrics as data, and as the text that Prometheus reads. */
+
+import { ConfigurationError } from '../api/errors.ts';
+import type { MetricFamily } from '../api/metrics.ts';
+
+/** Families of one namespace: of a cache, its server and its sources. */
+export interface NamespaceFamilies {
+  readonly namespace: string;
+  readonly families: readonly MetricFamily[];
+}
+
+export function labelsOf(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))}"`)
+    .join(',');
+}
+
+/** With `labels` before each sample's own. Families without a sample are left out. */
+export function exposition(
+  families: readonly MetricFamily[],
+  labels: Readonly<Record<string, string>> = {},
+): string {
+  const common = labelsOf(labels);
+  return families
+    .filter(({ samples }) => samples.length > 0)
+    .map(({ name, type, help, samples }) =>
+      [
+        `# HELP ${name} ${help}`,
+        `# TYPE ${name} ${type}`,
+        ...samples.map(({ labels: own, value, suffix = '' }) => {
+          const all = [common, own].filter((part) => part !== '').join(',');
+          return `${name}${suffix}${all === '' ? '' : `{${all}}`} ${value}`;
+        }),
+        '',
+      ].join('\n'),
+    )
+    .join('');
+}
+
+/**
+ * Families of several namespaces as one: each metric once, its samples told apart by the label `namespace`. Two texts of
+ * `exposition` one after the other are no exposition: Prometheus takes each metric in one group.
+ *
+ * @throws ConfigurationError two of one namespace: their samples could not be told apart
+ */
+export function merged(groups: readonly NamespaceFamilies[]): readonly MetricFamily[] {
+  const seen = new Set<string>();
+  const families = new Map<string, MetricFamily>();
+  for (const { namespace, families: own } of groups) {
+    if (seen.has(namespace)) throw sameNamespace(namespace);
+    seen.add(namespace);
+    const label = labelsOf({ namespace });
+    for (const family of own) {
+      const before = families.get(family.name);
+      const samples = family.samples.map((sample) => ({
+        ...sample,
+        labels: sample.labels === '' ? label : `${label},${sample.labels}`,
+      }));
+      families.set(family.name, { ...(before ?? family), samples: [...(before?.samples ?? []), ...samples] });
+    }
+  }
+  return [...families.values()];
+}
+
+export function sameNamespace(namespace: string): ConfigurationError {
+  return new ConfigurationError(
+    `namespace: ${JSON.stringify(namespace)} is that of two caches; their metrics are told apart by it, so give each its own`,
+  );
+}

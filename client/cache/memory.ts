@@ -1,0 +1,108 @@
+/**
+ * Entries in this process, bounded by number and by bytes: least recently used out first, each with its own expiry. Values are
+ * kept encoded, so that a caller that changes what it stored or was given changes nothing here.
+ */
+import { encodedBytes } from '../codec/entry-bytes.ts';
+
+interface Slot {
+  readonly payload: Buffer;
+  readonly expiresAt: number;
+  readonly bytes: number;
+}
+
+export class MemoryStore {
+  readonly #capacity: number;
+  readonly #maxBytes: number;
+  readonly #now: () => number;
+  /** In the order of their last use. */
+  readonly #slots = new Map<string, Slot>();
+  #bytes = 0;
+
+  /**
+   * @param capacity entries that are kept
+   * @param now monotonic, in ms
+   * @param maxBytes estimated memory of the entries that are kept
+   */
+  constructor(
+    capacity: number,
+    now: () => number = () => performance.now(),
+    maxBytes = Number.POSITIVE_INFINITY,
+  ) {
+    this.#capacity = capacity;
+    this.#maxBytes = maxBytes;
+    this.#now = now;
+  }
+
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  /** Estimated memory of all entries. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get(key: string): Buffer | undefined {
+    const slot = this.#slots.get(key);
+    if (!slot) return undefined;
+    if (slot.expiresAt <= this.#now()) {
+      this.#remove(key);
+      return undefined;
+    }
+    this.#slots.delete(key);
+    this.#slots.set(key, slot);
+    return slot.payload;
+  }
+
+  /** False: nothing is kept here, or the entry alone is above `maxBytes`. The former entry is gone in any case. */
+  set(key: string, payload: Buffer, ttlSeconds: number | null): boolean {
+    this.#remove(key);
+    const bytes = encodedBytes(key, payload);
+    if (this.#capacity === 0 || bytes > this.#maxBytes) return false;
+    this.#slots.set(key, {
+      payload,
+      expiresAt: ttlSeconds === null ? Number.POSITIVE_INFINITY : this.#now() + ttlSeconds * 1000,
+      bytes,
+    });
+    this.#bytes += bytes;
+    for (const oldest of this.#slots.keys()) {
+      if (this.#slots.size <= this.#capacity && this.#bytes <= this.#maxBytes) break;
+      this.#remove(oldest);
+    }
+    return true;
+  }
+
+  /** null: no expiry; undefined: not there. Not a use. */
+  remainingMs(key: string): number | null | undefined {
+    const slot = this.#slots.get(key);
+    const ms = (slot?.expiresAt ?? 0) - this.#now();
+    if (!slot || ms <= 0) return undefined;
+    return Number.isFinite(ms) ? ms : null;
+  }
+
+  /** True when a live entry was there. */
+  delete(key: string): boolean {
+    const slot = this.#remove(key);
+    return slot !== undefined && slot.expiresAt > this.#now();
+  }
+
+  /** How many live entries were there. */
+  deleteWhere(matches: (key: string) => boolean): number {
+    return [...this.#slots.keys()].filter((key) => matches(key) && this.delete(key)).length;
+  }
+
+  clear(): number {
+    const count = this.#slots.size;
+    this.#slots.clear();
+    this.#bytes = 0;
+    return count;
+  }
+
+  #remove(key: string): Slot | undefined {
+    const slot = this.#slots.get(key);
+    if (slot === undefined) return undefined;
+    this.#slots.delete(key);
+    this.#bytes -= slot.bytes;
+    return slot;
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * Options with their defaults, resolved once. A bad value is quoted in a `ConfigurationError`.
+ */
+
+import { ConfigurationError } from '../api/errors.ts';
+import type { DomainPatterns } from '../api/invalidation.ts';
+import type { BreakerOptions, CacheOptions, Durability, L1Options } from '../api/types.ts';
+import type { CodecChoice } from '../codec/codec.ts';
+import { CodecSelection } from '../codec/codec.ts';
+import type { ScriptingTerms } from '../functions/procedures.ts';
+import { assertName } from '../keys/identity.ts';
+import { type ResolvedCompute, resolveCompute } from '../load/options.ts';
+import { BREAKER, COMPUTE, DURABILITY, L1, SAMPLING, SCRIPTING } from '../options/cache-option-names.ts';
+import { durationHint } from '../options/duration-hint.ts';
+import { LIMITS } from '../options/limits.ts';
+import { assertOptions } from '../options/option-names.ts';
+import { flag, group, integer, list, shown, text } from '../options/option-values.ts';
+import type { FailureWindowOptions } from './failure-window.ts';
+
+/** Memory for entries in this process: 10,000 documents of 1 KB, decoded, or 32 values of 2 MB. */
+const MEMORY_BYTES = 64 * 1024 * 1024;
+const MEMORY_BYTES_MAX = 1_000_000_000_000;
+
+export type ResolvedBreaker = Required<Omit<BreakerOptions, 'sampling'>> & {
+  readonly sampling: FailureWindowOptions | undefined;
+};
+
+export interface ResolvedCache {
+  readonly namespace: string;
+  readonly defaultTtlSeconds: number | null;
+  readonly breaker: ResolvedBreaker;
+  readonly fallbackEntries: number;
+  readonly fallbackBytes: number;
+  readonly durability: Durability;
+  readonly domains: DomainPatterns;
+  readonly enabled: boolean;
+  readonly codecs: CodecChoice;
+  readonly deflateAboveBytes: number | undefined;
+  readonly l1: Required<L1Options> | undefined;
+  readonly compute: ResolvedCompute;
+  readonly scripting: ScriptingTerms;
+}
+
+/** Redis refuses to be asked for a prefix and for a longer one beside it. */
+function resolvePrefixes(prefixes: readonly string[]): readonly string[] {
+  for (const prefix of prefixes) {
+    assertName('l1.prefixes', prefix);
+    if (prefix.startsWith('~'))
+      throw new ConfigurationError(`l1.prefixes: ${shown(prefix)} is not the beginning of a key`);
+    const longer = prefixes.find((other) => other !== prefix && other.startsWith(prefix));
+    if (longer !== undefined)
+      throw new ConfigurationError(
+        `l1.prefixes: ${shown(longer)} begins with ${shown(prefix)}: leave it out`,
+      );
+  }
+  return [...new Set(prefixes)];
+}
+
+/** `null`: no expiry. */
+export function resolveTtl(
+  path: string,
+  value: number | null | undefined,
+  fallback: number | null,
+): number | null {
+  if (value === undefined) return fallback;
+  if (value === null) return null;
+  if (typeof value !== 'number' || !(value >= 0) || value > LIMITS.ttlSeconds)
+    throw new ConfigurationError(
+      `${path}: ${shown(value)} is not a number of seconds from 0 (do not store) to ${LIMITS.ttlSeconds}, or null (no expiry)${durationHint(path, value)}`,
+    );
+  return value;
+}
+
+export function resolveDurability(
+  path: string,
+  value: Durability | undefined,
+  fallback: Durability,
+): Durability {
+  if (value === undefined) return fallback;
+  if (value === 'async') return value;
+  if (typeof value !== 'object' || value === null)
+    throw new ConfigurationError(`${path}: ${shown(value)} is neither 'async' nor { replicas, timeoutMs }`);
+  assertOptions(path, value, DURABILITY);
+  return {
+    replicas: integer(`${path}.replicas`, value.replicas, 1, 1, 100),
+    timeoutMs: integer(`${path}.timeoutMs`, value.timeoutMs, 1000, 1, 60_000),
+  };
+}
+
+function sampling(given: BreakerOptions['sampling']): FailureWindowOptions | undefined {
+  const options = group('breaker.sampling', given, SAMPLING);
+  if (options === undefined) return undefined;
+  const { failureRatio = 0.5, minCalls, windowMs } = options;
+  if (typeof failureRatio !== 'number' || !(failureRatio > 0 && failureRatio <= 1))
+    throw new ConfigurationError(
+      `breaker.sampling.failureRatio: ${shown(failureRatio)} is not a number above 0 and up to 1`,
+    );
+  return {
+    failureRatio,
+    minCalls: integer('breaker.sampling.minCalls', minCalls, 20, 1, 1_000_000),
+    windowMs: integer('breaker.sampling.windowMs', windowMs, 10_000, 100, 600_000),
+  };
+}
+
+export function resolveCache(options: CacheOptions): ResolvedCache {
+  const breaker = group('breaker', options.breaker, BREAKER) ?? {};
+  const l1 = group('l1', options.l1, L1);
+  const scripting = group('scripting', options.scripting, SCRIPTING) ?? {};
+  const namespace = text('namespace', options.namespace, 'cache');
+  if (namespace.endsWith(':'))
+    throw new ConfigurationError(`namespace: ${shown(namespace)} ends with ':', which is added by the cache`);
+  return Object.freeze({
+    namespace,
+    defaultTtlSeconds: resolveTtl('defaultTtlSeconds', options.defaultTtlSeconds, 3600),
+    breaker: {
+      enabled: flag('breaker.enabled', breaker.enabled, true),
+      threshold: integer('breaker.threshold', breaker.threshold, 5, 1, LIMITS.threshold),
+      openMs: integer('breaker.openMs', breaker.openMs, LIMITS.openMs, 1, LIMITS.openMs),
+      probeIntervalMs: integer('breaker.probeIntervalMs', breaker.probeIntervalMs, 500, 10, LIMITS.openMs),
+      sampling: sampling(breaker.sampling),
+    },
+    fallbackEntries: integer('fallbackEntries', options.fallbackEntries, 1000, 0, 100_000_000),
+    fallbackBytes: integer('fallbackBytes', options.fallbackBytes, MEMORY_BYTES, 1, MEMORY_BYTES_MAX),
+    durability: resolveDurability('durability', options.durability, 'async'),
+    enabled: flag('enabled', options.enabled, true),
+    codecs: new CodecSelection(list('codecs', options.codecs), options.defaultCodec),
+    domains: group('domains', options.domains) ?? {},
+    compute: resolveCompute(group('compute', options.compute, COMPUTE)),
+    scripting: {
+      loadFunctions: flag('scripting.loadFunctions', scripting.loadFunctions, true),
+      evalScripts: flag('scripting.evalScripts', scripting.evalScripts, true),
+    },
+    l1: l1 && {
+      maxEntries: integer('l1.maxEntries', l1.maxEntries, 10_000, 1, 100_000_000),
+      maxBytes: integer('l1.maxBytes', l1.maxBytes, MEMORY_BYTES, 1, MEMORY_BYTES_MAX),
+      ttlSeconds: integer('l1.ttlSeconds', l1.ttlSeconds, 60, 1, LIMITS.ttlSeconds),
+      boundMs: integer('l1.boundMs', l1.boundMs, 500, 50, 60_000),
+      prefixes: resolvePrefixes(list('l1.prefixes', l1.prefixes) ?? []),
+    },
+    deflateAboveBytes:
+      options.deflateAboveBytes === undefined
+        ? undefined
+        : integer('deflateAboveBytes', options.deflateAboveBytes, 0, 1, 1_000_000_000),
+  });
+}

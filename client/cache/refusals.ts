@@ -1,0 +1,55 @@
+/**
+ * Refusals by Redis whose caller has another answer, from a loader or from memory. Each is counted; events are limited to one per
+ * second and kind, because a full server refuses every write.
+ */
+
+import { CommandError } from '../api/errors.ts';
+import type { Emitter } from '../api/events.ts';
+import type { CacheEvent } from '../api/types.ts';
+import { now } from '../transport/timing.ts';
+import type { Statistics } from './statistics.ts';
+
+/** The refused step: to read the entry, to take or release its lease, to read the versions of its tags, to store the value. */
+export type RefusedStep = 'read' | 'lease' | 'tags' | 'store';
+
+const INTERVAL_MS = 1000;
+
+interface Told {
+  readonly at: number;
+  /** Refusals of the same kind since then. */
+  more: number;
+}
+
+export class Refusals {
+  readonly #statistics: Statistics;
+  readonly #events: Emitter<CacheEvent>;
+  readonly #told = new Map<string, Told>();
+
+  constructor(statistics: Statistics, events: Emitter<CacheEvent>) {
+    this.#statistics = statistics;
+    this.#events = events;
+  }
+
+  /** Does nothing where it is no answer of Redis. */
+  note(operation: string, step: RefusedStep, error: unknown): void {
+    if (!(error instanceof CommandError)) return;
+    this.#statistics.refusals += 1;
+    const { code, message } = error;
+    const kind = `${operation} ${step} ${code}`;
+    const told = this.#told.get(kind);
+    const at = now();
+    if (told && at - told.at < INTERVAL_MS) {
+      told.more += 1;
+      return;
+    }
+    this.#told.set(kind, { at, more: 0 });
+    this.#events.emit({
+      type: 'refused',
+      operation,
+      step,
+      code,
+      reason: message,
+      count: 1 + (told?.more ?? 0),
+    });
+  }
+}

@@ -1,0 +1,242 @@
+/**
+ * The cache's way to Redis: every operation passes the breaker, is timed and counted. The operations themselves are
+ * those that a cache needs; each is one command where the server runs procedures (`functions/procedures.ts`).
+ */
+import { createHash } from 'node:crypto';
+import {
+  ClientLimitError,
+  CommandError,
+  isConnectivityError,
+  isServerFailure,
+  NotSentError,
+} from '../api/errors.ts';
+import type { Durability } from '../api/types.ts';
+import { ABSENT, Procedures, type ScriptingTerms } from '../functions/procedures.ts';
+import { SetOrGet } from '../functions/set-or-get.ts';
+import { type Command, Transactions } from '../functions/transactions.ts';
+import { bySlot, type SlotOf } from '../invalidation/slots.ts';
+import type { CacheConnection } from '../transport/cache-connection.ts';
+import type { Argument, CallOptions } from '../transport/commands.ts';
+import { isUnavailable } from '../transport/reply-error.ts';
+import { now } from '../transport/timing.ts';
+import type { Breaker } from './breaker.ts';
+import type { Statistics } from './statistics.ts';
+
+export class Remote {
+  readonly connection: CacheConnection;
+  /** What an answer takes these days, in ms: a moving average. */
+  typicalMs = 0;
+  readonly procedures: Procedures;
+  readonly transactions: Transactions;
+  readonly setOrGet: SetOrGet;
+  readonly #breaker: Breaker;
+  readonly #statistics: Statistics;
+  /** Reads that have another answer (the memory) need not wait for a master. */
+  readonly #read: CallOptions;
+
+  constructor(
+    connection: CacheConnection,
+    breaker: Breaker,
+    statistics: Statistics,
+    failFast: boolean,
+    scripting: ScriptingTerms,
+  ) {
+    this.connection = connection;
+    this.procedures = new Procedures(connection, scripting);
+    this.transactions = new Transactions(connection);
+    this.setOrGet = new SetOrGet((command, args) =>
+      connection.request(command, args, { buffers: true, failFast: true }),
+    );
+    this.#breaker = breaker;
+    this.#statistics = statistics;
+    this.#read = { buffers: true, failFast, replica: true };
+  }
+
+  get(key: string): Promise<Buffer | null> {
+    return this.guarded('get', () => this.connection.get(key, this.#read.failFast));
+  }
+
+  /** undefined, in a cluster and where the memory answers for Redis: the key's shard is away, and another is not. */
+  async getMany(keys: readonly string[]): Promise<readonly (Buffer | null | undefined)[]> {
+    return (await this.guarded('getMany', () =>
+      this.connection.slotOf && this.#read.failFast
+        ? this.#getBySlot(keys, this.connection.slotOf)
+        : this.connection.request('MGET', keys, this.#read),
+    )) as (Buffer | null | undefined)[];
+  }
+
+  async #getBySlot(keys: readonly string[], slotOf: SlotOf): Promise<readonly unknown[]> {
+    const values = new Array<unknown>(keys.length);
+    const groups = bySlot([...keys.keys()], (i) => keys[i] as string, slotOf);
+    const results = await Promise.allSettled(
+      groups.map(async (places) => {
+        const asked = places.map((i) => keys[i] as string);
+        const replies = (await this.connection.request('MGET', asked, this.#read)) as readonly unknown[];
+        for (const [n, i] of places.entries()) values[i] = replies[n];
+      }),
+    );
+    const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+    const refused = failures.find((error) => !isConnectivityError(error));
+    if (refused !== undefined || failures.length === groups.length) throw refused ?? failures[0];
+    return values;
+  }
+
+  /** `failFast`: not worth waiting for. */
+  set(key: string, payload: Buffer, ttlSeconds: number | null, failFast: boolean): Promise<unknown> {
+    const args = setting(key, payload, ttlSeconds);
+    return this.guarded('set', () => this.connection.request('SET', args, { failFast }));
+  }
+
+  /** Returns how many replicas confirmed. */
+  async setDurable(
+    key: string,
+    payload: Buffer,
+    ttlSeconds: number | null,
+    durability: Exclude<Durability, 'async'>,
+  ): Promise<number> {
+    const args = setting(key, payload, ttlSeconds);
+    const { replicas } = await this.guarded('set', () =>
+      this.connection.callDurable(durability, 'SET', ...args),
+    );
+    return replicas;
+  }
+
+  /** In ms; -1: no expiry, -2: no entry. */
+  async pttl(key: string): Promise<number> {
+    return Number(
+      await this.guarded('ttl', () =>
+        this.connection.request('PTTL', [key], { failFast: this.#read.failFast === true }),
+      ),
+    );
+  }
+
+  /** False: there is an entry. */
+  async setIfAbsent(
+    key: string,
+    payload: Buffer,
+    ttlSeconds: number | null,
+    durability: Durability,
+  ): Promise<boolean> {
+    const args = [...setting(key, payload, ttlSeconds), 'NX'];
+    const reply = await this.guarded('setIfAbsent', async () =>
+      durability === 'async'
+        ? this.connection.request('SET', args)
+        : (await this.connection.callDurable(durability, 'SET', ...args)).reply,
+    );
+    return reply !== null;
+  }
+
+  /** From the master, whatever replicas may answer. */
+  async getFromMaster(key: string): Promise<Buffer | null> {
+    const call = { buffers: true, failFast: this.#read.failFast === true };
+    return (await this.guarded('get', () => this.connection.request('GET', [key], call))) as Buffer | null;
+  }
+
+  /**
+   * Changes what is left to an entry that still is what was read. `payload`: its bytes from now on, where they change.
+   *
+   * @returns false: it is another, and nothing was written
+   */
+  async update(key: string, read: Buffer, ms: number | null, payload: Buffer | undefined): Promise<boolean> {
+    const { procedures, transactions } = this;
+    return this.guarded('expire', async () => {
+      const reply = await procedures.run('update', [key], [sha1(read), ms ?? 0, payload ?? '']);
+      if (reply !== ABSENT) return Number(reply) === 1;
+      const write = (command: Command): Promise<boolean> =>
+        transactions.run({
+          keys: [key],
+          looks: [['GET', key]],
+          decide: ([stored]) => (Buffer.isBuffer(stored) && stored.equals(read) ? [command] : undefined),
+        });
+      const rewrite: Command = ['SET', key, payload ?? read, ...(ms === null ? [] : ['PX', ms])];
+      if (payload) return write(rewrite);
+      return write(ms === null ? ['PERSIST', key] : ['PEXPIRE', key, ms]).catch((error: unknown) => {
+        if (!isUnavailable(error)) throw error;
+        return write(rewrite);
+      });
+    });
+  }
+
+  /**
+   * Deletes entries; a load of them that is under way anywhere stores nothing. Returns how many there were; what is not there but
+   * being loaded counts as one.
+   */
+  async delete(keys: readonly string[]): Promise<number> {
+    return Number(await this.guarded('delete', () => this.connection.request('UNLINK', keys)));
+  }
+
+  async ping(): Promise<number> {
+    const startedAt = now();
+    try {
+      await this.connection.call('PING');
+    } catch (error) {
+      // A refusal is an answer that takes as long.
+      if (!isUnavailable(error)) throw error;
+    }
+    return now() - startedAt;
+  }
+
+  /** Deletes without asking the breaker: what recovery does before anything is read. */
+  async replay(keys: readonly string[]): Promise<void> {
+    await this.connection.request('UNLINK', keys, { failFast: true });
+  }
+
+  /** Deletes an entry if it still is what was read. */
+  async purge(key: string, read: Buffer): Promise<boolean> {
+    const { connection, procedures, transactions } = this;
+    if (connection.at(key).state.kind !== 'ready') return false;
+    const reply = await procedures.run('purge', [key], [sha1(read)], { once: true });
+    if (reply !== ABSENT) return Number(reply) === 1;
+    return transactions.run({
+      keys: [key],
+      looks: [['GET', key]],
+      decide: ([stored]) => (Buffer.isBuffer(stored) && stored.equals(read) ? [['UNLINK', key]] : undefined),
+    });
+  }
+
+  /**
+   * Runs what is counted, timed and judged by the breaker as one operation. Not async: one promise more on the way of every
+   * command is time that a caller waits.
+   */
+  guarded<T>(operation: string, run: () => Promise<T>): Promise<T> {
+    const permit = this.#breaker.permit();
+    if (permit === 'refused') {
+      const { state } = this.#breaker;
+      const reason = state.kind === 'open' ? ` (${state.cause})` : '';
+      return Promise.reject(new NotSentError(`${operation}: the circuit breaker is open${reason}`));
+    }
+    const startedAt = now();
+    return run().then(
+      (result) => {
+        const tookMs = now() - startedAt;
+        this.#breaker.success(permit);
+        this.#statistics.observe(operation, tookMs);
+        this.typicalMs += (tookMs - this.typicalMs) / 16;
+        return result;
+      },
+      (error: unknown) => {
+        this.#statistics[error instanceof ClientLimitError ? 'limited' : 'errors'] += 1;
+        // A shard of a cluster that is known to be away says so at once, and nothing of the others.
+        const away = error instanceof NotSentError && this.connection.serves?.() === true;
+        if (error instanceof ClientLimitError) this.#breaker.abstain(permit);
+        else if (!isServerFailure(error)) this.#breaker.success(permit);
+        else if (!away) this.#breaker.failure(permit, (error as Error).message);
+        else if (permit === 'trial') this.#breaker.success(permit);
+        throw error;
+      },
+    );
+  }
+}
+
+const sha1 = (bytes: Buffer): string => createHash('sha1').update(bytes).digest('hex');
+
+function setting(key: string, payload: Buffer, ttlSeconds: number | null): readonly Argument[] {
+  return ttlSeconds === null
+    ? [key, payload]
+    : [key, payload, 'PX', Math.max(1, Math.round(ttlSeconds * 1000))];
+}
+
+/** The key holds something else than a string: not ours to read. */
+export function isForeignType(error: unknown): boolean {
+  return error instanceof CommandError && error.code === 'WRONGTYPE';
+}

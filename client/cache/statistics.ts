@@ -1,0 +1,157 @@
+/** Counters of one cache and their metrics. Nothing here costs a command. */
+
+import type { MetricFamily } from '../api/metrics.ts';
+import type { BreakerState, CacheStatistics } from '../api/types.ts';
+import { exposition, labelsOf } from './exposition.ts';
+
+/** Upper bounds of the latency histogram, in seconds. */
+const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] as const;
+const BREAKER_CODE: Readonly<Record<BreakerState['kind'], number>> = { closed: 0, 'half-open': 1, open: 2 };
+
+interface Histogram {
+  readonly counts: number[];
+  sum: number;
+  count: number;
+}
+
+export interface Gauges {
+  readonly breaker: BreakerState;
+  readonly breakerTransitions: number;
+  readonly breakerRecoveries: { readonly count: number; readonly totalMs: number };
+  readonly connected: boolean;
+  readonly memoryEntries: number;
+  /** Estimated memory of these entries. */
+  readonly memoryEntryBytes: number;
+}
+
+export class Statistics {
+  hits = 0;
+  misses = 0;
+  errors = 0;
+  writes = 0;
+  deletes = 0;
+  fallbackHits = 0;
+  localHits = 0;
+  purged = 0;
+  loads = 0;
+  stale = 0;
+  refusals = 0;
+  limited = 0;
+  readonly #latency = new Map<string, Histogram>();
+
+  observe(operation: string, ms: number): void {
+    let histogram = this.#latency.get(operation);
+    if (!histogram) {
+      histogram = { counts: BUCKETS.map(() => 0), sum: 0, count: 0 };
+      this.#latency.set(operation, histogram);
+    }
+    const seconds = ms / 1000;
+    const bucket = BUCKETS.findIndex((bound) => seconds <= bound);
+    if (bucket >= 0) histogram.counts[bucket] = (histogram.counts[bucket] as number) + 1;
+    histogram.sum += seconds;
+    histogram.count += 1;
+  }
+
+  snapshot(breaker: BreakerState, breakerTransitions: number): CacheStatistics {
+    const { hits, misses, errors, refusals, limited, writes, deletes } = this;
+    const { fallbackHits, localHits, purged, loads, stale } = this;
+    const reads = hits + misses;
+    const hitRatio = reads === 0 ? null : hits / reads;
+    return {
+      hits,
+      misses,
+      errors,
+      refusals,
+      limited,
+      writes,
+      deletes,
+      fallbackHits,
+      localHits,
+      purged,
+      loads,
+      stale,
+      hitRatio,
+      breaker,
+      breakerTransitions,
+    };
+  }
+
+  prometheus(namespace: string, gauges: Gauges): string {
+    return exposition(this.families(gauges), { namespace });
+  }
+
+  families(gauges: Gauges): readonly MetricFamily[] {
+    const { breaker, breakerTransitions, breakerRecoveries, connected, memoryEntries, memoryEntryBytes } =
+      gauges;
+    return [
+      single('hits_total', 'counter', 'Reads that found a valid value.', this.hits),
+      single('misses_total', 'counter', 'Reads that found none.', this.misses),
+      single('errors_total', 'counter', 'Operations that Redis failed or refused.', this.errors),
+      single(
+        'refusals_total',
+        'counter',
+        'Refusals by Redis that a loader or the memory answered.',
+        this.refusals,
+      ),
+      single(
+        'limited_total',
+        'counter',
+        'Operations that a limit of this process refused (maxInFlight, its queues).',
+        this.limited,
+      ),
+      single('writes_total', 'counter', 'Values written.', this.writes),
+      single('deletes_total', 'counter', 'Keys deleted.', this.deletes),
+      single('fallback_hits_total', 'counter', 'Hits served from memory.', this.fallbackHits),
+      single('local_hits_total', 'counter', "Hits of the process's own tier.", this.localHits),
+      single('purged_total', 'counter', 'Invalid payloads purged.', this.purged),
+      single('loads_total', 'counter', 'Calls of loaders.', this.loads),
+      single('stale_total', 'counter', 'Stale values returned.', this.stale),
+      single(
+        'breaker_state',
+        'gauge',
+        'Circuit breaker: 0 closed, 1 half-open, 2 open.',
+        BREAKER_CODE[breaker.kind],
+      ),
+      single('breaker_transitions_total', 'counter', 'Changes of the circuit breaker.', breakerTransitions),
+      {
+        name: 'cache_redis_breaker_recovery_seconds',
+        type: 'summary',
+        help: 'Time from the opening of the circuit breaker to its closing.',
+        samples: [
+          { labels: '', suffix: '_sum', value: breakerRecoveries.totalMs / 1000 },
+          { labels: '', suffix: '_count', value: breakerRecoveries.count },
+        ],
+      },
+      single('connected', 'gauge', '1 while there is a master that answers.', connected ? 1 : 0),
+      single('memory_entries', 'gauge', 'Entries kept in memory.', memoryEntries),
+      single('memory_entries_bytes', 'gauge', 'Estimated memory of these entries.', memoryEntryBytes),
+      this.#latencies(),
+    ];
+  }
+
+  #latencies(): MetricFamily {
+    const samples = [...this.#latency].flatMap(([operation, { counts, sum, count }]) => {
+      const labels = labelsOf({ operation });
+      let total = 0;
+      return [
+        ...BUCKETS.map((bound, i) => {
+          total += counts[i] as number;
+          return { labels: `${labels},le="${bound}"`, suffix: '_bucket', value: total };
+        }),
+        { labels: `${labels},le="+Inf"`, suffix: '_bucket', value: count },
+        { labels, suffix: '_sum', value: sum },
+        { labels, suffix: '_count', value: count },
+      ];
+    });
+    return {
+      name: 'cache_redis_latency_seconds',
+      type: 'histogram',
+      help: 'Time to the answer, by operation.',
+      samples,
+    };
+  }
+}
+
+function single(name: string, type: 'counter' | 'gauge', help: string, value: number): MetricFamily {
+  return { name: `cache_redis_${name}`, type, help, samples: [{ labels: '', value }] };
+}

@@ -1,0 +1,282 @@
+/**
+ * Writing: the value as an envelope to Redis, or to memory while Redis is away. A durable write never goes to memory.
+ *
+ * Whatever a write's outcome, what the first tier holds of the key is dropped with it; what Redis has taken is kept there.
+ */
+
+import { isConnectivityError, SerializationError } from '../api/errors.ts';
+import type { Durability, WriteOptions, WriteReceipt } from '../api/types.ts';
+import { ownMemory } from '../codec/entry-bytes.ts';
+import { type EncodeOptions, encodeEnvelope, type Freshness, type TagStamp } from '../codec/envelope.ts';
+import { schemaIdOf } from '../codec/schema.ts';
+import { writeDurably } from '../invalidation/durable-write.ts';
+import type { EntryData } from '../l1/local.ts';
+import { BATCH_KEYS, inBatches } from './batches.ts';
+import type { CacheContext } from './cache-context.ts';
+import { resolveDurability, resolveTtl } from './options.ts';
+
+export interface StoreOptions extends Omit<WriteOptions, 'tags'> {
+  /** Seconds that Redis keeps the entry, where that is longer than it is fresh. */
+  readonly keepSeconds?: number | null;
+  readonly freshness?: Freshness | undefined;
+  readonly stamps?: readonly TagStamp[] | undefined;
+  /** The caller knows a newer value than Redis may have: the older must not come back. */
+  readonly outdates: boolean;
+  /** `undefined` is stored as "there is nothing". */
+  readonly nothing?: boolean;
+}
+
+/** An entry's bytes, and how many seconds Redis keeps them (null: for ever). */
+export interface Encoded {
+  readonly payload: Buffer;
+  readonly ttlSeconds: number | null;
+  readonly freshness: Freshness | undefined;
+}
+
+/** What the first tier keeps of it; "there is nothing" is left to Redis. */
+export function entryDataOf(
+  value: unknown,
+  { payload, freshness }: Encoded,
+  { stamps }: Pick<StoreOptions, 'stamps'>,
+): EntryData | undefined {
+  return value === undefined ? undefined : { payload, freshness, tags: stamps };
+}
+
+export class Writer {
+  readonly #context: CacheContext;
+  /** Keys with a write that has not begun, and when the last of them has. */
+  readonly #turns = new Map<string, Promise<void>>();
+
+  constructor(context: CacheContext) {
+    this.#context = context;
+  }
+
+  async set<T>(key: string, value: T, options: WriteOptions): Promise<WriteReceipt> {
+    const { singleFlight, tags } = this.#context;
+    const physical = this.#context.physical(key);
+    singleFlight.invalidate(physical);
+    const named = tags.namesOf(key, options.tags);
+    const store = (stamps: readonly TagStamp[] | undefined): Promise<WriteReceipt> =>
+      this.store(key, value, { ...options, stamps, outdates: true });
+    try {
+      // The usual case goes at once: nobody to wait for, nothing to ask for.
+      const atOnce = this.#turns.size === 0;
+      const known = atOnce && named.length > 0 ? tags.stampsKnown(named) : undefined;
+      if (known || (atOnce && named.length === 0)) return await store(known);
+      const asked = named.length === 0 ? undefined : () => tags.stamps(named);
+      return await this.#inTurn([physical], asked, store);
+    } finally {
+      // After a failure too: Redis may have taken it.
+      const dependents = tags.changed([key]);
+      if (dependents) await dependents;
+    }
+  }
+
+  /**
+   * A write that needs its tags' versions first begins later than it was asked for: what is asked for of its key meanwhile
+   * waits until it has begun, so that all take effect in the order in which they were asked for.
+   */
+  #inTurn<R>(
+    physical: readonly string[],
+    stamps: (() => Promise<readonly TagStamp[]>) | undefined,
+    write: (stamps: readonly TagStamp[] | undefined) => Promise<R>,
+  ): Promise<R> {
+    const turns = this.#turns;
+    const before = turns.size === 0 ? [] : physical.map((key) => turns.get(key)).filter((turn) => turn);
+    return before.length === 0 && !stamps ? write(undefined) : this.#queued(physical, before, stamps, write);
+  }
+
+  async #queued<R>(
+    physical: readonly string[],
+    before: readonly (Promise<void> | undefined)[],
+    stamps: (() => Promise<readonly TagStamp[]>) | undefined,
+    write: (stamps: readonly TagStamp[] | undefined) => Promise<R>,
+  ): Promise<R> {
+    const turns = this.#turns;
+    let written: Promise<R> | undefined;
+    const begun = Promise.all(before)
+      .then(() => stamps?.())
+      .then((known) => {
+        written = write(known);
+      });
+    const turn = begun.catch(() => {});
+    for (const key of physical) turns.set(key, turn);
+    try {
+      await begun;
+    } finally {
+      for (const key of physical) if (turns.get(key) === turn) turns.delete(key);
+    }
+    return written as Promise<R> | R;
+  }
+
+  /** The entry's bytes and how long Redis keeps them; undefined: not to be stored. @throws SerializationError */
+  encode<T>(key: string, value: T, options: StoreOptions): Encoded | undefined {
+    const { options: resolved, codecs, local } = this.#context;
+    const ttlSeconds = resolveTtl('ttlSeconds', options.ttlSeconds, resolved.defaultTtlSeconds);
+    if (ttlSeconds === 0) return undefined;
+    // The first tier must know when an entry ends, which GET does not say.
+    const ends = local && ttlSeconds !== null ? Date.now() + ttlSeconds * 1000 : undefined;
+    const freshness = options.freshness ?? (ends ? { freshUntilMs: ends, loadMs: 0 } : undefined);
+    const payload = encoded(key, value, {
+      schemaId: schemaIdOf(options.schema, options.schemaId),
+      codec: codecs.of(key),
+      freshness,
+      tags: options.stamps,
+      deflateAboveBytes: resolved.deflateAboveBytes,
+      nothing: options.nothing,
+    });
+    const kept = options.keepSeconds === undefined ? ttlSeconds : options.keepSeconds;
+    return { payload, freshness, ttlSeconds: kept };
+  }
+
+  async store<T>(key: string, value: T, options: StoreOptions): Promise<WriteReceipt> {
+    const { options: resolved, remote, fallback, statistics, local } = this.#context;
+    const physical = this.#context.physical(key);
+    const durability = resolveDurability('durability', options.durability, resolved.durability);
+    const entry = this.encode(key, value, options);
+    if (!entry) return { source: 'none' };
+    const { payload, ttlSeconds } = entry;
+    if (!remote) return this.#keep(physical, payload, ttlSeconds);
+    const { order } = fallback.journal;
+    const place = order.begin(physical);
+    const wasDirty = durability === 'async' && fallback.isDirty(physical);
+    const write = local?.write(key);
+    let kept: EntryData | undefined;
+    try {
+      let replicas: number | undefined;
+      if (durability === 'async') {
+        fallback.forget(physical);
+        await remote.set(physical, payload, ttlSeconds, !options.outdates);
+        order.taken(physical, place);
+        fallback.settle(physical, place);
+      } else {
+        const send = (): Promise<number> => remote.setDurable(physical, payload, ttlSeconds, durability);
+        replicas = await writeDurably(fallback, physical, place, send);
+      }
+      kept = write && entryDataOf(value, entry, options);
+      statistics.writes += 1;
+      if (fallback.pending) fallback.recover();
+      return replicas === undefined ? { source: 'redis' } : { source: 'redis', replicas };
+    } catch (error) {
+      return this.#failed(key, entry, error, { durability, wasDirty, outdates: options.outdates, place });
+    } finally {
+      order.end(physical);
+      write?.end(kept);
+    }
+  }
+
+  /** For a Redis that is away, or where there is none. */
+  keep<T>(key: string, value: T, options: StoreOptions): WriteReceipt {
+    const entry = this.encode(key, value, options);
+    if (!entry) return { source: 'none' };
+    return this.#keep(this.#context.physical(key), entry.payload, entry.ttlSeconds);
+  }
+
+  async delete(keys: readonly string[]): Promise<number> {
+    // A bad key is refused before anything is deleted.
+    if (keys.length > BATCH_KEYS) for (const key of keys) this.#context.physical(key);
+    let removed = 0;
+    await inBatches(
+      keys,
+      (batch) => this.#deleteBatch(batch),
+      (count) => {
+        removed += count;
+      },
+    );
+    return removed;
+  }
+
+  async #deleteBatch(keys: readonly string[]): Promise<number> {
+    const { singleFlight, statistics } = this.#context;
+    const physical = keys.map(this.#context.physical);
+    for (const key of physical) singleFlight.invalidate(key);
+    const removed = await this.#inTurn(physical, undefined, () => this.#delete(keys, physical));
+    statistics.deletes += removed;
+    const dependents = this.#context.tags.changed(keys);
+    if (dependents) await dependents;
+    return removed;
+  }
+
+  async #delete(keys: readonly string[], physical: readonly string[]): Promise<number> {
+    const { remote, fallback, local } = this.#context;
+    const { order } = fallback.journal;
+    const place = order.beginAll(physical);
+    try {
+      if (!remote) return this.#forget(physical);
+      const removed = await remote.delete(physical);
+      fallback.journal.acknowledged(physical, place);
+      for (const key of physical) fallback.settle(key, place);
+      if (fallback.pending) fallback.recover();
+      return removed;
+    } catch (error) {
+      this.#toMemory('delete', error);
+      // Replayed when Redis is back; it cannot be known how many of them Redis has.
+      fallback.remember(physical, place);
+      return this.#forget(physical.filter((key) => !order.isSuperseded(key, place)));
+    } finally {
+      order.endAll(physical);
+      local?.forget(keys);
+    }
+  }
+
+  async clear(): Promise<number> {
+    const { singleFlight, fallback, remote, local, clearRemote } = this.#context;
+    singleFlight.invalidateAll();
+    local?.clear();
+    const kept = fallback.memory.clear();
+    return remote ? clearRemote().finally(() => local?.clear()) : kept;
+  }
+
+  #failed(
+    key: string,
+    { payload, ttlSeconds }: Encoded,
+    error: unknown,
+    write: {
+      readonly durability: Durability;
+      readonly wasDirty: boolean;
+      readonly outdates: boolean;
+      readonly place: number;
+    },
+  ): WriteReceipt {
+    const { fallback } = this.#context;
+    const { place } = write;
+    const physical = this.#context.physical(key);
+    const isSuperseded = fallback.journal.order.isSuperseded(physical, place);
+    if (write.wasDirty && !isSuperseded) fallback.restore(physical, place);
+    if (write.durability !== 'async') throw error;
+    this.#toMemory('set', error);
+    // Redis has a value that was asked for later: this one is of no use any more.
+    if (isSuperseded) return { source: 'none' };
+    if (write.outdates && !fallback.tryRemember(physical, place)) throw error;
+    return this.#keep(physical, payload, ttlSeconds);
+  }
+
+  #keep(physical: string, payload: Buffer, ttlSeconds: number | null): WriteReceipt {
+    const { fallback, statistics } = this.#context;
+    if (!fallback.memory.set(physical, ownMemory(payload), ttlSeconds)) return { source: 'none' };
+    statistics.writes += 1;
+    return { source: 'memory' };
+  }
+
+  #forget(physical: readonly string[]): number {
+    return physical.filter((key) => this.#context.fallback.memory.delete(key)).length;
+  }
+
+  /** The memory answers for Redis, or the error is the caller's. */
+  #toMemory(operation: string, error: unknown): void {
+    const { options, events, refusals } = this.#context;
+    if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;
+    refusals.note(operation, 'store', error);
+    events.emit({ type: 'fallback', operation, reason: (error as Error).message });
+  }
+}
+
+/** @throws SerializationError also names the key */
+function encoded(key: string, value: unknown, options: EncodeOptions): Buffer {
+  try {
+    return encodeEnvelope(value, options);
+  } catch (error) {
+    if (!(error instanceof SerializationError)) throw error;
+    throw new SerializationError(`${key}: ${error.message}`, error.cause);
+  }
+}

@@ -1,0 +1,345 @@
+/**
+ * What stands in Redis: a header of 12 bytes or more, then the payload.
+ *
+ *   0      magic 0xCE
+ *   1      format version
+ *   2      low half: codec (0 Uint8Array, 1 JSON, 2 Buffer, 4 nothing, others by `codecs`); 0x10 deflated, 0x20 with freshness
+ *   3      number of tags
+ *   4-7    CRC-32 of what follows, begun with what precedes
+ *   8-11   hash of the schema's name, 0 for none
+ *   + 8    with freshness: fresh until (48 bits, Unix time in ms), time that the load took (uint16, ms)
+ *   + 16   for each tag: 8 bytes of its id, 8 of its version
+ *
+ * A cut, flipped or foreign value is recognised by the checksum and never returned. Without tags an entry costs at most
+ * 20 bytes beside its payload. Left out: which codec a key takes (`codec/`), and whether a tag's version is current (`invalidation/tags/`).
+ */
+import { createHash } from 'node:crypto';
+import zlib from 'node:zlib';
+import type { Codec } from '../api/codec.ts';
+import { SerializationError } from '../api/errors.ts';
+import { assertName } from '../keys/identity.ts';
+import { BYTES_MAX, bytesOf } from './binary-format.ts';
+import { deflated, inflated } from './compression.ts';
+import { writeJson } from './json.ts';
+
+const MAGIC = 0xce;
+const FORMAT = 2;
+const HEADER = 12;
+const FRESHNESS = 8;
+const TAG = 16;
+const DEFLATED = 0x10;
+const FRESH = 0x20;
+const CODEC = { array: 0, json: 1, buffer: 2, nothing: 4 } as const;
+/** True at the ids of codecs that the envelope itself decodes. */
+const IS_BUILT_IN = [true, true, true, false, true];
+/** The limit for writers and readers. The header counts tags in one byte. */
+export const TAGS_MAX = 64;
+/** Redis's default `proto-max-bulk-len`: the server closes a connection that sends a longer value. */
+const ENVELOPE_BYTES_MAX = 512 * 1024 * 1024;
+
+/**
+ * Why bytes are no value: not ours, a format of another version, damaged, written under another `schemaId`, or by a codec
+ * that is not known.
+ */
+export type DecodeFailure = 'foreign' | 'format' | 'corrupt' | 'schema' | 'codec';
+
+/** Until when a value needs no refresh, and what it cost: what early refresh and grace decide by. */
+export interface Freshness {
+  /** Unix time in ms. */
+  readonly freshUntilMs: number;
+  /** How long the loader took, in ms; kept up to 65535. */
+  readonly loadMs: number;
+}
+
+/** A tag as an entry carries it: both 16 hexadecimal digits. The entry holds while the version is the tag's current one. */
+export interface TagStamp {
+  readonly id: string;
+  readonly version: string;
+}
+
+/** What bytes stood for, or why they are no value. */
+export type Decoded =
+  | {
+      readonly ok: true;
+      /** undefined: it is known that there is nothing (negative caching). */
+      readonly value: unknown;
+      readonly schema: number;
+      readonly freshness?: Freshness;
+      readonly tags?: readonly TagStamp[];
+      /** Size of a deflated payload once it is inflated. */
+      readonly contentBytes?: number;
+    }
+  | { readonly ok: false; readonly reason: DecodeFailure };
+
+/** What an entry carries beside its value. */
+export interface EncodeOptions {
+  /** Name of the value's shape, such as `user@3`; part of the envelope as a hash. Absent: none. */
+  readonly schemaId?: string | undefined;
+  /** Default: JSON, and bytes as they are. */
+  readonly codec?: Codec | undefined;
+  /** Default: fresh for as long as Redis keeps it. */
+  readonly freshness?: Freshness | undefined;
+  /** At most 64; default: none. */
+  readonly tags?: readonly TagStamp[] | undefined;
+  /** Payloads of at least so many bytes are deflated, where that gains a tenth. Absent: none is. */
+  readonly deflateAboveBytes?: number | undefined;
+  /** `undefined` stands for "there is nothing" instead of being refused. */
+  readonly nothing?: boolean | undefined;
+}
+
+/** What a reader expects. */
+export interface DecodeOptions {
+  /** An entry that was written under another is refused; absent: any is taken. */
+  readonly schemaId?: string | undefined;
+  /** With a `schemaId`: an entry that was written under none is taken too; default false. */
+  readonly orNameless?: boolean | undefined;
+  /** What else entries may be written with, by id; absent: JSON and bytes alone. */
+  readonly codecs?: ReadonlyMap<number, Codec> | undefined;
+}
+
+interface Payload {
+  readonly codec: number;
+  readonly bytes: string | Uint8Array;
+}
+
+/** @throws SerializationError there are more names than an entry has room for; a name twice counts once */
+export function assertFewTags(tags: readonly string[]): void {
+  if (tags.length <= TAGS_MAX) return;
+  const { size } = new Set(tags);
+  if (size > TAGS_MAX) throw new SerializationError(`${size} tags on one entry; at most ${TAGS_MAX}`);
+}
+
+/** The bytes that stand in Redis for a value. @throws SerializationError the value would not read back as it is */
+export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buffer {
+  const { freshness, tags = [] } = options;
+  if (tags.length > TAGS_MAX)
+    throw new SerializationError(`${tags.length} tags on one entry; at most ${TAGS_MAX}`);
+  let { codec, bytes } = payloadOf(value, options);
+  let length = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength;
+  let flags = freshness ? FRESH : 0;
+  if (options.deflateAboveBytes !== undefined && length >= options.deflateAboveBytes) {
+    // Readers inflate no more than this, so that a small entry cannot fill their memory.
+    if (length > BYTES_MAX) throw tooLarge(length, BYTES_MAX, 'with deflateAboveBytes');
+    const smaller = deflated(bytes);
+    if (smaller) {
+      bytes = smaller;
+      length = smaller.length;
+      flags |= DEFLATED;
+    }
+  }
+  const header = HEADER + (freshness ? FRESHNESS : 0) + TAG * tags.length;
+  if (header + length > ENVELOPE_BYTES_MAX)
+    throw tooLarge(length, ENVELOPE_BYTES_MAX - header, 'as one value of Redis');
+  const envelope = Buffer.allocUnsafe(header + length);
+  envelope[0] = MAGIC;
+  envelope[1] = FORMAT;
+  envelope[2] = codec | flags;
+  envelope[3] = tags.length;
+  envelope.writeUInt32LE(schemaHash(options.schemaId), 8);
+  let at = HEADER;
+  if (freshness) {
+    writeFreshness(envelope, at, freshness);
+    at += FRESHNESS;
+  }
+  for (const { id, version } of tags) {
+    if (envelope.write(id, at, 8, 'hex') + envelope.write(version, at + 8, 8, 'hex') !== TAG)
+      throw new SerializationError(
+        `tags: ${JSON.stringify({ id, version })} must be two texts of 16 hexadecimal digits`,
+      );
+    at += TAG;
+  }
+  if (typeof bytes === 'string') envelope.write(bytes, header, 'utf8');
+  else envelope.set(bytes, header);
+  return seal(envelope);
+}
+
+/** Writes the checksum into an envelope that is otherwise complete. */
+export function seal(envelope: Buffer): Buffer {
+  envelope.writeUInt32LE(checksum(envelope), 4);
+  return envelope;
+}
+
+/** Never throws. With a `schemaId`, a value that was written under another is refused. */
+export function decodeEnvelope(envelope: Uint8Array, options: DecodeOptions = {}): Decoded {
+  const buffer = Buffer.isBuffer(envelope)
+    ? envelope
+    : Buffer.from(envelope.buffer, envelope.byteOffset, envelope.byteLength);
+  if (buffer.length < HEADER || buffer[0] !== MAGIC) return { ok: false, reason: 'foreign' };
+  if (buffer[1] !== FORMAT) return { ok: false, reason: 'format' };
+  const kind = buffer[2] as number;
+  const tagCount = buffer[3] as number;
+  const header = HEADER + ((kind & FRESH) === 0 ? 0 : FRESHNESS) + TAG * tagCount;
+  if (tagCount > TAGS_MAX || header > buffer.length || checksum(buffer) !== buffer.readUInt32LE(4))
+    return { ok: false, reason: 'corrupt' };
+  const schema = buffer.readUInt32LE(8);
+  const { schemaId } = options;
+  if (schemaId !== undefined && schema !== schemaHash(schemaId) && (schema !== 0 || !options.orNameless))
+    return { ok: false, reason: 'schema' };
+  const codec = kind & 0x0f;
+  const foreign = options.codecs?.get(codec);
+  if (IS_BUILT_IN[codec] !== true && foreign === undefined) return { ok: false, reason: 'codec' };
+  try {
+    const content = (kind & DEFLATED) === 0 ? undefined : inflated(buffer.subarray(header));
+    const value = content
+      ? payloadValue(content, 0, codec, foreign)
+      : payloadValue(buffer, header, codec, foreign);
+    if (kind <= 0x0f && tagCount === 0) return { ok: true, value, schema };
+    const fresh = (kind & FRESH) !== 0;
+    return {
+      ok: true,
+      value,
+      schema,
+      ...(content && { contentBytes: content.length }),
+      ...(fresh && { freshness: readFreshness(buffer, HEADER) }),
+      ...(tagCount > 0 && { tags: readTags(buffer, HEADER + (fresh ? FRESHNESS : 0), tagCount) }),
+    };
+  } catch {
+    return { ok: false, reason: 'corrupt' };
+  }
+}
+
+/**
+ * Where the JSON of an entry begins that is nothing else, without tags and fresh, as nearly all are. 0: it is another, or
+ * damaged; `decodeEnvelope` says which. For who reads many: an object for each is time, and so is summing up one and parsing one in turn
+ * (together they take a tenth longer than all sums, then all values).
+ */
+export function plainAt(buffer: Buffer, nowMs: number): number {
+  if (buffer.length < HEADER || buffer[0] !== MAGIC || buffer[1] !== FORMAT || buffer[3] !== 0) return 0;
+  const kind = buffer[2];
+  const fresh = kind === (CODEC.json | FRESH);
+  if (kind !== CODEC.json && !fresh) return 0;
+  const header = fresh ? HEADER + FRESHNESS : HEADER;
+  if (header > buffer.length || checksum(buffer) !== buffer.readUInt32LE(4)) return 0;
+  return fresh && buffer.readUIntLE(HEADER, 6) <= nowMs ? 0 : header;
+}
+
+/** The value of such an entry; undefined: it is no JSON after all. */
+export function plainValue(buffer: Buffer, at: number): unknown {
+  try {
+    return JSON.parse(buffer.toString('utf8', at));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Plain data, which can be frozen. Of a valid envelope. */
+export function isJson(envelope: Buffer): boolean {
+  return ((envelope[2] as number) & 0x0f) === CODEC.json;
+}
+
+/** Without a look at the rest: undefined where it has none, or is no envelope. */
+export function freshnessOf(envelope: Buffer): Freshness | undefined {
+  const has = envelope.length >= HEADER + FRESHNESS && envelope[0] === MAGIC && envelope[1] === FORMAT;
+  return has && ((envelope[2] as number) & FRESH) !== 0 ? readFreshness(envelope, HEADER) : undefined;
+}
+
+function payloadOf(value: unknown, { codec, nothing }: EncodeOptions): Payload {
+  if (value === undefined && nothing) return { codec: CODEC.nothing, bytes: '' };
+  if (value === undefined) throw new SerializationError('undefined cannot be stored: it means a miss');
+  if (codec === undefined) return rawBytes(value) ?? { codec: CODEC.json, bytes: writeJson(value) };
+  const bytes = codec.encode(value);
+  if (!(bytes instanceof Uint8Array))
+    throw new SerializationError(
+      `codec ${codec.id}: encode() must return a Uint8Array, got a ${typeof bytes}`,
+    );
+  return { codec: codec.id, bytes };
+}
+
+/** The payload of a Buffer or Uint8Array, which needs no codec. */
+function rawBytes(value: unknown): Payload | undefined {
+  if (!(value instanceof Uint8Array)) return undefined;
+  const bytes = bytesOf(value)?.content;
+  const { prototype } = Uint8Array;
+  const codec = Object.getPrototypeOf(value) === prototype ? CODEC.array : CODEC.buffer;
+  return bytes && { codec, bytes };
+}
+
+function tooLarge(bytes: number, maxBytes: number, how: string): SerializationError {
+  return new SerializationError(
+    `The value has ${bytes} bytes; at most ${maxBytes} can be stored ${how}. Store parts under keys of their own`,
+  );
+}
+
+function payloadValue(buffer: Buffer, from: number, kind: number, codec: Codec | undefined): unknown {
+  if (kind === CODEC.json) return JSON.parse(buffer.toString('utf8', from));
+  const payload = buffer.subarray(from);
+  switch (kind) {
+    case CODEC.buffer:
+      return Buffer.from(payload);
+    case CODEC.array:
+      return new Uint8Array(payload);
+    case CODEC.nothing:
+      return undefined;
+    default:
+      return codec?.decode(payload);
+  }
+}
+
+function writeFreshness(envelope: Buffer, at: number, { freshUntilMs, loadMs }: Freshness): void {
+  envelope.writeUIntLE(Math.min(ENDLESS_MS, Math.max(0, Math.round(freshUntilMs))), at, 6);
+  envelope.writeUInt16LE(Math.min(0xffff, Math.max(0, Math.round(loadMs))), at + 6);
+}
+
+function readFreshness(buffer: Buffer, at: number): Freshness {
+  return {
+    freshUntilMs: buffer.readUIntLE(at, 6),
+    loadMs: buffer.readUInt16LE(at + 6),
+  };
+}
+
+/** Fresh without an end: the latest time that the header can hold. */
+export const ENDLESS_MS = 2 ** 48 - 1;
+
+/** The same entry, fresh until then; undefined: it has no freshness to change. */
+export function withFreshness(envelope: Buffer, freshUntilMs: number): Buffer | undefined {
+  if (((envelope[2] as number) & FRESH) === 0) return undefined;
+  const changed = Buffer.from(envelope);
+  writeFreshness(changed, HEADER, { ...readFreshness(envelope, HEADER), freshUntilMs });
+  return seal(changed);
+}
+
+function readTags(buffer: Buffer, at: number, count: number): readonly TagStamp[] {
+  return Array.from({ length: count }, (_, i) => {
+    const from = at + i * TAG;
+    return {
+      id: buffer.toString('hex', from, from + 8),
+      version: buffer.toString('hex', from + 8, from + TAG),
+    };
+  });
+}
+
+const hashes = new Map<string, number>();
+
+function schemaHash(schemaId: string | undefined): number {
+  if (schemaId === undefined) return 0;
+  let hash = hashes.get(schemaId);
+  if (hash === undefined) {
+    assertName('schemaId', schemaId);
+    // 0 means none.
+    hash = createHash('sha256').update(schemaId).digest().readUInt32LE(0) || 1;
+    if (hashes.size < 10_000) hashes.set(schemaId, hash);
+  }
+  return hash;
+}
+
+/** The first four bytes are the seed: one call over one piece, and any of them flipped gives another sum. */
+function checksum(buffer: Buffer): number {
+  return crc32(buffer.subarray(8), buffer.readUInt32LE(0));
+}
+
+let table: Uint32Array | undefined;
+
+/** zlib has it from Node 20.15 and 22.2 on. */
+const crc32: (data: Buffer, seed?: number) => number =
+  typeof zlib.crc32 === 'function' ? zlib.crc32 : crc32InScript;
+
+export function crc32InScript(data: Uint8Array, seed = 0): number {
+  table ??= Uint32Array.from({ length: 256 }, (_, byte) => {
+    let c = byte;
+    for (let bit = 0; bit < 8; bit++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
+    return c >>> 0;
+  });
+  let crc = ~seed;
+  for (const byte of data) crc = (table[(crc ^ byte) & 0xff] as number) ^ (crc >>> 8);
+  return ~crc >>> 0;
+}

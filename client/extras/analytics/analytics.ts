@@ -1,0 +1,281 @@
+/**
+ * What a cache is worth: hits by domain or model, its size over time, an alert when it stops helping, and what it saved.
+ *
+ *   reads, loads ─▶ groups ─sample─▶ window (alert), trend ─▶ report
+ *
+ * `analytics.cache` is the cache that is to be used: what goes past it is not counted. Counters are this process's.
+ */
+
+import { Emitter } from '../../api/events.ts';
+import type { Cache } from '../../api/types.ts';
+import { assertOptions, optionNames } from '../../options/option-names.ts';
+import { integer, number as numberOption } from '../../options/option-values.ts';
+import { now } from '../../transport/timing.ts';
+import { observed } from '../observed.ts';
+import { askInfo, number } from '../redis-info.ts';
+import { estimateSavings, type Savings } from './savings.ts';
+
+/** What is sampled, how often, and when there is an alert. */
+export interface AnalyticsOptions {
+  /** The group of a key; default: its domain (`v1:natal:3f…` is `natal`). */
+  readonly groupOf?: (key: string) => string;
+  /** Time between two samples, in ms; default 60000. */
+  readonly sampleMs?: number;
+  /** Samples kept for the trend; default 1440. */
+  readonly samplesMax?: number;
+  /** Hits to reads of one sample's time, below which there is an alert; default 0.5. */
+  readonly alertBelow?: number;
+  /** Reads in one sample's time below which nothing is said; default 100. */
+  readonly minReads?: number;
+  /** What a load costs, in ms, where it is not to be measured. */
+  readonly loadMs?: number;
+  /** Price of one load, in any currency. */
+  readonly costPerCall?: number;
+}
+
+const ANALYTICS = optionNames<AnalyticsOptions>({
+  groupOf: true,
+  sampleMs: true,
+  samplesMax: true,
+  alertBelow: true,
+  minReads: true,
+  loadMs: true,
+  costPerCall: true,
+});
+
+/** Counters of the keys of one group. */
+export interface GroupReport {
+  readonly group: string;
+  readonly hits: number;
+  readonly misses: number;
+  /** null before the first read. */
+  readonly hitRatio: number | null;
+  readonly loads: number;
+  /** Mean time of a load; null before the first. */
+  readonly loadMs: number | null;
+}
+
+/** How large the database was at one time. */
+export interface SizeSample {
+  /** Unix time in ms. */
+  readonly at: number;
+  /** Keys of the database (all namespaces); null where it may not be asked. */
+  readonly keys: number | null;
+  /** Memory that Redis uses, in bytes; null where it may not be asked. */
+  readonly usedBytes: number | null;
+}
+
+/** What was seen since the analytics were opened. */
+export interface AnalyticsReport {
+  readonly total: GroupReport;
+  /** Most reads first. */
+  readonly groups: readonly GroupReport[];
+  readonly size: {
+    readonly samples: readonly SizeSample[];
+    /** By least squares over the samples; null below two. */
+    readonly keysPerHour: number | null;
+    readonly bytesPerHour: number | null;
+  };
+  /** What was saved so far: one call and one load's time for each hit. */
+  readonly saved: {
+    readonly calls: number;
+    readonly computeHours: number;
+    readonly cost: number | null;
+    readonly arithmetic: string;
+  };
+  /** The same for a year, if it goes on like this; null before the first read. */
+  readonly perYear: Savings | null;
+}
+
+/** The hit ratio fell below `alertBelow`, or is above it again. */
+export type AnalyticsEvent =
+  | {
+      readonly type: 'low-hit-ratio';
+      readonly hitRatio: number;
+      readonly reads: number;
+      readonly alertBelow: number;
+    }
+  | { readonly type: 'hit-ratio-recovered'; readonly hitRatio: number; readonly reads: number };
+
+interface Group {
+  hits: number;
+  misses: number;
+  loads: number;
+  totalLoadMs: number;
+}
+
+const MS_AN_HOUR = 3_600_000;
+/** Groups that are told apart; the keys of further ones are counted as `other`. */
+const GROUPS_MAX = 1000;
+
+/** Counts what a cache is worth. Use `analytics.cache` in place of the cache: what goes past it is not counted. */
+export class CacheAnalytics {
+  /** The same cache, counted. */
+  readonly cache: Cache;
+  readonly #options: Required<Omit<AnalyticsOptions, 'loadMs' | 'costPerCall'>> & AnalyticsOptions;
+  readonly #groups = new Map<string, Group>();
+  readonly #samples: SizeSample[] = [];
+  readonly #events = new Emitter<AnalyticsEvent>();
+  readonly #timer: NodeJS.Timeout;
+  /** On the monotonic clock. */
+  readonly #startedAt = now();
+  #before = { hits: 0, misses: 0 };
+  #low = false;
+
+  constructor(cache: Cache, options: AnalyticsOptions = {}) {
+    assertOptions('', options, ANALYTICS);
+    const whole = (name: 'sampleMs' | 'samplesMax' | 'minReads', fallback: number): number =>
+      integer(name, options[name], fallback, 1, 2 ** 31 - 1);
+    // Read when they are used: undefined is none.
+    numberOption('loadMs', options.loadMs, 0, Number.MAX_VALUE);
+    numberOption('costPerCall', options.costPerCall, 0, Number.MAX_VALUE);
+    this.#options = {
+      ...options,
+      groupOf: options.groupOf ?? domainOf,
+      sampleMs: whole('sampleMs', 60_000),
+      samplesMax: whole('samplesMax', 1440),
+      alertBelow: numberOption('alertBelow', options.alertBelow, 0, 1) ?? 0.5,
+      minReads: whole('minReads', 100),
+    };
+    this.cache = observed(cache, {
+      observe: ({ hits, misses }) => {
+        for (const key of hits) this.#group(key).hits += 1;
+        for (const key of misses) this.#group(key).misses += 1;
+      },
+      loaded: (key, ms) => {
+        const group = this.#group(key);
+        group.loads += 1;
+        group.totalLoadMs += ms;
+      },
+    });
+    this.#timer = setInterval(() => void this.sample(), this.#options.sampleMs);
+    this.#timer.unref();
+  }
+
+  /** Calls the listener for each event until the returned function is called. */
+  on(listener: (event: AnalyticsEvent) => void): () => void {
+    return this.#events.on(listener);
+  }
+
+  /** Looks at the size, and judges the reads since the last sample. By itself each `sampleMs`. Never rejects. */
+  async sample(): Promise<SizeSample> {
+    this.#judge();
+    const { connection } = this.cache;
+    const info = connection ? await askInfo(connection, 'INFO').catch(() => 'denied' as const) : 'denied';
+    const keys = await connection?.call('DBSIZE').then(Number, () => null);
+    const sample: SizeSample = {
+      at: Date.now(),
+      keys: keys ?? null,
+      usedBytes: info === 'denied' ? null : (number(info, 'used_memory') ?? null),
+    };
+    this.#samples.push(sample);
+    if (this.#samples.length > this.#options.samplesMax) this.#samples.shift();
+    return sample;
+  }
+
+  /** What was counted so far; asks nobody. */
+  report(): AnalyticsReport {
+    const groups = [...this.#groups].map(([name, group]) => reportOf(name, group));
+    const total = reportOf('total', this.#total());
+    const { costPerCall } = this.#options;
+    const savedMsPerHit = this.#options.loadMs ?? total.loadMs ?? 0;
+    const computeHours = (total.hits * savedMsPerHit) / MS_AN_HOUR;
+    const hours = Math.max(1, now() - this.#startedAt) / MS_AN_HOUR;
+    const reads = total.hits + total.misses;
+    return {
+      total,
+      groups: groups.sort((a, b) => b.hits + b.misses - a.hits - a.misses),
+      size: {
+        samples: [...this.#samples],
+        keysPerHour: slope(this.#samples, ({ keys }) => keys),
+        bytesPerHour: slope(this.#samples, ({ usedBytes }) => usedBytes),
+      },
+      saved: {
+        calls: total.hits,
+        computeHours,
+        cost: costPerCall === undefined ? null : total.hits * costPerCall,
+        arithmetic: `${total.hits} hits x ${savedMsPerHit} ms / ${MS_AN_HOUR} ms/h = ${computeHours} compute hours`,
+      },
+      perYear:
+        total.hitRatio === null
+          ? null
+          : estimateSavings({
+              queriesPerHour: reads / hours,
+              hitRatio: total.hitRatio,
+              savedMsPerHit,
+              ...(costPerCall !== undefined && { costPerCall }),
+            }),
+    };
+  }
+
+  /** Ends the samples. Does not close the cache. */
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #judge(): void {
+    const { hits, misses } = this.#total();
+    const reads = hits + misses - this.#before.hits - this.#before.misses;
+    if (reads < this.#options.minReads) return;
+    const hitRatio = (hits - this.#before.hits) / reads;
+    this.#before = { hits, misses };
+    const { alertBelow } = this.#options;
+    const low = hitRatio < alertBelow;
+    if (low && !this.#low) this.#events.emit({ type: 'low-hit-ratio', hitRatio, reads, alertBelow });
+    if (!low && this.#low) this.#events.emit({ type: 'hit-ratio-recovered', hitRatio, reads });
+    this.#low = low;
+  }
+
+  #group(key: string): Group {
+    const named = this.#options.groupOf(key);
+    const name = this.#groups.has(named) || this.#groups.size < GROUPS_MAX ? named : 'other';
+    let group = this.#groups.get(name);
+    if (!group) {
+      group = { hits: 0, misses: 0, loads: 0, totalLoadMs: 0 };
+      this.#groups.set(name, group);
+    }
+    return group;
+  }
+
+  #total(): Group {
+    const total: Group = { hits: 0, misses: 0, loads: 0, totalLoadMs: 0 };
+    for (const group of this.#groups.values()) {
+      total.hits += group.hits;
+      total.misses += group.misses;
+      total.loads += group.loads;
+      total.totalLoadMs += group.totalLoadMs;
+    }
+    return total;
+  }
+}
+
+/** `v1:natal:3f…`, `v1.9c2e11aa:natal:3f…` and `natal:42` are `natal`. */
+export function domainOf(key: string): string {
+  const [first = '', second] = key.split(':', 2);
+  return second !== undefined && /^v\d+(\.[0-9a-f]{8})?$/.test(first) ? second : first;
+}
+
+function reportOf(group: string, { hits, misses, loads, totalLoadMs }: Group): GroupReport {
+  return {
+    group,
+    hits,
+    misses,
+    hitRatio: hits + misses === 0 ? null : hits / (hits + misses),
+    loads,
+    loadMs: loads === 0 ? null : totalLoadMs / loads,
+  };
+}
+
+/** Change in an hour, by least squares over the samples that have the figure. */
+function slope(samples: readonly SizeSample[], figure: (sample: SizeSample) => number | null): number | null {
+  const points = samples.flatMap((sample) => {
+    const y = figure(sample);
+    return y === null ? [] : [{ x: sample.at / MS_AN_HOUR, y }];
+  });
+  if (points.length < 2) return null;
+  const mean = (of: (point: { x: number; y: number }) => number): number =>
+    points.reduce((sum, point) => sum + of(point), 0) / points.length;
+  const [x, y] = [mean((point) => point.x), mean((point) => point.y)];
+  const spread = points.reduce((sum, point) => sum + (point.x - x) ** 2, 0);
+  return spread === 0 ? null : points.reduce((sum, point) => sum + (point.x - x) * (point.y - y), 0) / spread;
+}

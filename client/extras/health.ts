@@ -1,0 +1,251 @@
+/**
+ * The state of a cache and of what it stands on, for people and for a health endpoint.
+ *
+ *   PING, INFO, CLUSTER INFO (only in a cluster) ─▶ one check each ─▶ the worst of them ─▶ status
+ *
+ * What the user may not ask, or what is not there, is `unknown` and no error. Left out: history; see `metrics`.
+ */
+import type { ServerResponse } from 'node:http';
+import type { Address, BreakerState, Cache } from '../api/types.ts';
+import { assertOptions, optionNames } from '../options/option-names.ts';
+import { flag, integer, number as numberOption } from '../options/option-values.ts';
+import { now, within } from '../transport/timing.ts';
+import { askInfo, number, type RedisInfo } from './redis-info.ts';
+
+/** `unknown`: it is not there, or the user may not ask it. */
+export type CheckStatus = 'pass' | 'warn' | 'fail' | 'unknown';
+
+/** One thing that was looked at. */
+export interface Check {
+  readonly status: CheckStatus;
+  /** Why it is not `pass`. */
+  readonly reason?: string;
+}
+
+/** What `healthCheck` saw. */
+export interface Health {
+  readonly status: 'healthy' | 'degraded' | 'unhealthy';
+  /** ISO 8601. */
+  readonly timestamp: string;
+  readonly checks: {
+    readonly connectivity: Check & { readonly responseTimeMs?: number; readonly master?: Address };
+    /** `usageRatio`: used of `maxmemory`; absent where there is no limit. */
+    readonly memory: Check & {
+      readonly usedBytes?: number;
+      readonly maxBytes?: number;
+      readonly usageRatio?: number;
+    };
+    readonly circuitBreaker: Check & { readonly state: BreakerState['kind'] };
+    readonly replication: Check & {
+      readonly role?: string;
+      readonly replicas?: number;
+      /** Of the replica that is furthest behind. */
+      readonly lagBytes?: number;
+    };
+    readonly sentinel: Check & {
+      readonly configured?: number;
+      readonly answering?: number;
+      readonly agreeing?: number;
+    };
+    readonly cluster: Check & { readonly state?: string; readonly slotsOk?: number; readonly nodes?: number };
+  };
+}
+
+/** From when on a figure is a warning. */
+export interface HealthOptions {
+  /** Ratio of used to largest memory from which there is a warning; default 0.8. */
+  readonly memoryWarnRatio?: number;
+  /** Fewer connected replicas than this is a warning; default 0. */
+  readonly minReplicas?: number;
+  /** False: without Redis the service is `degraded` (memory answers) and not `unhealthy`; default true. */
+  readonly redisRequired?: boolean;
+  /** Longest that the whole check may take, in ms; default 2000. */
+  readonly timeoutMs?: number;
+}
+
+const SLOTS = 16_384;
+const unknown = (reason: string): Check => ({ status: 'unknown', reason });
+
+const HEALTH = optionNames<HealthOptions>({
+  memoryWarnRatio: true,
+  minReplicas: true,
+  redisRequired: true,
+  timeoutMs: true,
+});
+
+function resolved(options: HealthOptions): Required<HealthOptions> {
+  assertOptions('', options, HEALTH);
+  return {
+    memoryWarnRatio: numberOption('memoryWarnRatio', options.memoryWarnRatio, 0, 1) ?? 0.8,
+    minReplicas: integer('minReplicas', options.minReplicas, 0, 0, 1000),
+    redisRequired: flag('redisRequired', options.redisRequired, true),
+    timeoutMs: integer('timeoutMs', options.timeoutMs, 2000, 1, 600_000),
+  };
+}
+
+/** Returns a status, also where Redis does not answer. @throws ConfigurationError an option is wrong; nothing else is thrown */
+export async function healthCheck(cache: Cache, options: HealthOptions = {}): Promise<Health> {
+  const { memoryWarnRatio, minReplicas, redisRequired, timeoutMs } = resolved(options);
+  const { connection } = cache;
+  const circuitBreaker = breakerCheck(cache);
+  if (!connection) {
+    const none = unknown('a memory cache: there is no Redis');
+    return health('healthy', {
+      connectivity: none,
+      memory: none,
+      circuitBreaker,
+      replication: none,
+      sentinel: none,
+      cluster: none,
+    });
+  }
+  const startedAt = now();
+  let connectivity: Health['checks']['connectivity'];
+  let info: RedisInfo | 'denied' | Check;
+  let cluster: Health['checks']['cluster'] = unknown('not a cluster');
+  try {
+    const responseTimeMs = await within(cache.ping(), timeoutMs, 'PING');
+    const { state } = connection;
+    connectivity = {
+      status: state.kind === 'suspect' ? 'warn' : 'pass',
+      responseTimeMs,
+      ...('master' in state && { master: state.master }),
+      ...(state.kind === 'suspect' && { reason: state.reason }),
+    };
+    const left = (): number => Math.max(1, timeoutMs - (now() - startedAt));
+    info = await within(askInfo(connection, 'INFO'), left(), 'INFO').catch(notAnswered);
+    if (info instanceof Map && info.get('cluster_enabled') === '1')
+      cluster = clusterCheck(
+        await within(askInfo(connection, 'CLUSTER', 'INFO'), left(), 'CLUSTER INFO').catch(notAnswered),
+      );
+  } catch (error) {
+    connectivity = { status: 'fail', reason: (error as Error).message };
+    info = unknown('Redis does not answer');
+    cluster = unknown('Redis does not answer');
+  }
+  const checks: Health['checks'] = {
+    connectivity,
+    memory: memoryCheck(info, memoryWarnRatio),
+    circuitBreaker,
+    replication: replicationCheck(info, minReplicas),
+    sentinel: sentinelCheck(cache),
+    cluster,
+  };
+  return health(statusOf(checks, redisRequired), checks);
+}
+
+/** For `http.createServer`: 200 while the cache answers (degraded too), 503 where it does not. */
+export function healthHandler(cache: Cache, options: HealthOptions = {}) {
+  resolved(options);
+  return async (_request: unknown, response: ServerResponse): Promise<void> => {
+    const result = await healthCheck(cache, options);
+    response.writeHead(result.status === 'unhealthy' ? 503 : 200, {
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+    });
+    response.end(JSON.stringify(result));
+  };
+}
+
+const notAnswered = (error: unknown): Check => unknown((error as Error).message);
+
+function health(status: Health['status'], checks: Health['checks']): Health {
+  return { status, timestamp: new Date().toISOString(), checks };
+}
+
+function statusOf({ connectivity, ...rest }: Health['checks'], redisRequired: boolean): Health['status'] {
+  if (connectivity.status === 'fail' && redisRequired) return 'unhealthy';
+  const statuses = [connectivity, ...Object.values(rest)].map(({ status }) => status);
+  return statuses.some((status) => status === 'warn' || status === 'fail') ? 'degraded' : 'healthy';
+}
+
+function breakerCheck(cache: Cache): Health['checks']['circuitBreaker'] {
+  const state = cache.stats().breaker;
+  const status = { closed: 'pass', 'half-open': 'warn', open: 'fail' } as const;
+  return {
+    status: status[state.kind],
+    state: state.kind,
+    ...(state.kind === 'open' && { reason: state.cause }),
+  };
+}
+
+/** The fields, or the check that says why there are none. */
+type Answer = RedisInfo | 'denied' | Check;
+function without(answer: Answer): Check | undefined {
+  if (answer === 'denied') return unknown('the user may not ask for it');
+  return answer instanceof Map ? undefined : (answer as Check);
+}
+
+function memoryCheck(answer: Answer, warnRatio: number): Health['checks']['memory'] {
+  const missing = without(answer);
+  if (missing) return missing;
+  const info = answer as RedisInfo;
+  const usedBytes = number(info, 'used_memory');
+  const maxBytes = number(info, 'maxmemory');
+  if (usedBytes === undefined || maxBytes === undefined) return unknown('INFO does not say it');
+  if (maxBytes === 0) return { status: 'pass', usedBytes };
+  const usageRatio = usedBytes / maxBytes;
+  return usageRatio >= warnRatio
+    ? { status: 'warn', usedBytes, maxBytes, usageRatio, reason: `at or above ${warnRatio} of maxmemory` }
+    : { status: 'pass', usedBytes, maxBytes, usageRatio };
+}
+
+function replicationCheck(answer: Answer, minReplicas: number): Health['checks']['replication'] {
+  const missing = without(answer);
+  if (missing) return missing;
+  const info = answer as RedisInfo;
+  const role = info.get('role');
+  if (role === undefined) return unknown('INFO does not say it');
+  if (role !== 'master')
+    return info.get('master_link_status') === 'up'
+      ? { status: 'pass', role }
+      : { status: 'fail', role, reason: 'the replica has lost its master' };
+  const replicas = number(info, 'connected_slaves');
+  if (replicas === undefined) return unknown('INFO does not say it');
+  const lagBytes = longestLagBytes(info);
+  const seen = { role, replicas, ...(lagBytes !== undefined && { lagBytes }) };
+  return replicas < minReplicas
+    ? { status: 'warn', ...seen, reason: `${replicas} of ${minReplicas} replicas are connected` }
+    : { status: 'pass', ...seen };
+}
+
+/** Of the replicas that the master counts; undefined where it does not say. */
+function longestLagBytes(info: RedisInfo): number | undefined {
+  const offset = number(info, 'master_repl_offset');
+  if (offset === undefined) return undefined;
+  let longest: number | undefined;
+  for (const [field, text] of info) {
+    const acknowledged = /^slave\d+$/.test(field) ? /offset=(\d+)/.exec(text)?.[1] : undefined;
+    if (acknowledged !== undefined) longest = Math.max(longest ?? 0, offset - Number(acknowledged));
+  }
+  return longest;
+}
+
+function sentinelCheck(cache: Cache): Health['checks']['sentinel'] {
+  const status = cache.connection?.sentinels?.();
+  if (!status) return unknown('not under sentinels');
+  const { configured, answering, agreeing, troubled } = status;
+  const seen = { configured, answering, agreeing };
+  if (answering <= configured / 2)
+    return { status: 'fail', ...seen, reason: 'fewer than a majority of the sentinels answer: no failover' };
+  if (troubled) return { status: 'warn', ...seen, reason: 'a sentinel believes the master down' };
+  if (agreeing < configured)
+    return { status: 'warn', ...seen, reason: 'not all sentinels name the same master' };
+  return { status: 'pass', ...seen };
+}
+
+function clusterCheck(answer: Answer): Health['checks']['cluster'] {
+  const missing = without(answer);
+  if (missing) return missing;
+  const info = answer as RedisInfo;
+  const state = info.get('cluster_state');
+  if (state === undefined) return unknown('CLUSTER INFO does not say it');
+  const slotsOk = number(info, 'cluster_slots_ok');
+  const nodes = number(info, 'cluster_known_nodes');
+  const seen = { state, ...(slotsOk !== undefined && { slotsOk }), ...(nodes !== undefined && { nodes }) };
+  if (state !== 'ok') return { status: 'fail', ...seen, reason: `cluster_state is ${state}` };
+  if (slotsOk === undefined) return { ...unknown('CLUSTER INFO does not say it'), ...seen };
+  return slotsOk === SLOTS
+    ? { status: 'pass', ...seen }
+    : { status: 'warn', ...seen, reason: `${slotsOk} of ${SLOTS} slots` };
+}

@@ -1,0 +1,47 @@
+/** What happens to a cache as structured records, for whatever logger the application has. */
+
+import type { Cache, CacheEvent } from '../api/types.ts';
+import { namespaceOf } from './metrics/server.ts';
+
+/** One event, ready to be written. */
+export interface LogRecord {
+  readonly level: 'debug' | 'info' | 'warn';
+  /** `cache.` and the event's type. */
+  readonly event: string;
+  /** ISO 8601. */
+  readonly time: string;
+  readonly namespace: string;
+  /** The event's own fields, without its type. */
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+const LEVELS: Readonly<Partial<Record<CacheEvent['type'], LogRecord['level']>>> = {
+  lost: 'warn',
+  suspect: 'warn',
+  breaker: 'warn',
+  purged: 'warn',
+  'deletions-lost': 'warn',
+  unstorable: 'warn',
+  refused: 'warn',
+  fallback: 'debug',
+  stale: 'debug',
+};
+
+/**
+ * One record for each event, until the returned function is called. Events of single operations (`fallback`, `stale`) are
+ * `debug`: in an outage there is one for each.
+ */
+export function logEvents(cache: Cache, write: (record: LogRecord) => void): () => void {
+  const namespace = namespaceOf(cache);
+  return cache.on((event) => {
+    const { type, ...details } = event;
+    const recovered = event.type === 'breaker' && event.to === 'closed';
+    write({
+      level: recovered ? 'info' : (LEVELS[type] ?? 'info'),
+      event: `cache.${type}`,
+      time: new Date().toISOString(),
+      namespace,
+      details,
+    });
+  });
+}

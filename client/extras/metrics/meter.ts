@@ -1,0 +1,82 @@
+/**
+ * Statistics of caches on a meter of OpenTelemetry: one set of instruments per meter, one time series per namespace. Caches of
+ * one namespace are added up; what a closed one had counted stays in the sum, as a counter never falls.
+ */
+
+import type { Cache, CacheStatistics } from '../../api/types.ts';
+import type { TelemetryMeter } from '../telemetry-api.ts';
+
+const COUNTERS = {
+  hits: 'Reads that found a valid value.',
+  misses: 'Reads that found none.',
+  errors: 'Operations that Redis failed or refused.',
+  writes: 'Values written.',
+  deletes: 'Keys deleted.',
+  purged: 'Invalid payloads purged.',
+  loads: 'Calls of loaders.',
+  stale: 'Stale values returned.',
+} as const satisfies Partial<Record<keyof CacheStatistics, string>>;
+
+type CounterName = keyof typeof COUNTERS;
+const NAMES = Object.keys(COUNTERS) as CounterName[];
+
+export interface MeterReport {
+  /** Time to the answer of one operation. */
+  readonly duration: ReturnType<TelemetryMeter['createHistogram']>;
+  /** Reports the statistics of a cache from now on; one that is reported already is not counted twice. */
+  add(cache: Cache, namespace: string): void;
+  /** Keeps what a cache had counted, and lets go of it. */
+  closed(cache: Cache, namespace: string): void;
+}
+
+interface Counted {
+  readonly live: Set<Cache>;
+  readonly ended: Record<CounterName, number>;
+}
+
+const reports = new WeakMap<TelemetryMeter, MeterReport>();
+
+/** The report of a meter: the same one, however many caches are reported on it. */
+export function reportOn(meter: TelemetryMeter): MeterReport {
+  const known = reports.get(meter);
+  if (known !== undefined) return known;
+  const report = createReport(meter);
+  reports.set(meter, report);
+  return report;
+}
+
+function createReport(meter: TelemetryMeter): MeterReport {
+  const namespaces = new Map<string, Counted>();
+  const of = (namespace: string): Counted => {
+    const counted = namespaces.get(namespace) ?? { live: new Set(), ended: zeros() };
+    namespaces.set(namespace, counted);
+    return counted;
+  };
+  for (const name of NAMES) {
+    const counter = meter.createObservableCounter(`cache.${name}`, { description: COUNTERS[name] });
+    counter.addCallback((result) => {
+      for (const [namespace, { live, ended }] of namespaces) {
+        let total = ended[name];
+        for (const cache of live) total += cache.stats()[name];
+        result.observe(total, { 'cache.namespace': namespace });
+      }
+    });
+  }
+  return {
+    duration: meter.createHistogram('cache.operation.duration', {
+      description: 'Time to the answer, by operation.',
+      unit: 's',
+    }),
+    add: (cache, namespace) => void of(namespace).live.add(cache),
+    closed: (cache, namespace) => {
+      const { live, ended } = of(namespace);
+      if (!live.delete(cache)) return;
+      const statistics = cache.stats();
+      for (const name of NAMES) ended[name] += statistics[name];
+    },
+  };
+}
+
+function zeros(): Record<CounterName, number> {
+  return Object.fromEntries(NAMES.map((name) => [name, 0])) as Record<CounterName, number>;
+}

@@ -1,0 +1,138 @@
+/**
+ * The metrics of caches in a registry of prom-client, beside the application's own. The registry is the user's; prom-client is not
+ * imported. Its registry asks each metric by `get` when it is scraped. Several caches share a registry: each metric is registered
+ * once, and has the samples of all of them, told apart by the label `namespace`.
+ */
+
+import type { MetricFamily } from '../../api/metrics.ts';
+import type { Cache } from '../../api/types.ts';
+import { merged, type NamespaceFamilies, sameNamespace } from '../../cache/exposition.ts';
+import { unobserved } from '../observed.ts';
+import { collectFamilies, type MetricSource, namespaceOf } from './server.ts';
+
+/** The part of prom-client's Registry that is used here. */
+export interface PrometheusRegistry {
+  /** Takes a metric. */
+  registerMetric(metric: never): void;
+  /** The metric of that name; undefined where there is none, because the registry was cleared for example. */
+  getSingleMetric?(name: string): unknown;
+}
+
+interface RegisteredMetric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  get(): Promise<unknown>;
+}
+
+/** Families that exist only once something happened are registered too. */
+const LATER: readonly Pick<MetricFamily, 'name' | 'type' | 'help'>[] = [
+  { name: 'cache_redis_latency_seconds', type: 'histogram', help: 'Time to the answer, by operation.' },
+];
+
+/** Scrapes within this time share one answer: prom-client asks each metric by itself. */
+const SHARED_MS = 100;
+
+const registrations = new WeakMap<PrometheusRegistry, Registration>();
+
+/**
+ * Registers the metrics of a cache, its server and further sources; prom-client asks for them at each scrape. Further caches may be
+ * registered with the same registry, each with a namespace of its own; a cache that was registered before is not counted twice.
+ *
+ * @returns takes the cache out again; a closed cache is taken out by itself
+ * @throws ConfigurationError another open cache of this namespace is registered
+ */
+export async function registerMetrics(
+  cache: Cache,
+  registry: PrometheusRegistry,
+  sources: readonly MetricSource[] = [],
+): Promise<() => void> {
+  const registration = registrations.get(registry) ?? new Registration(registry);
+  registrations.set(registry, registration);
+  return registration.add(cache, sources);
+}
+
+interface Member {
+  readonly cache: Cache;
+  readonly sources: readonly MetricSource[];
+}
+
+class Registration {
+  readonly #registry: PrometheusRegistry;
+  /** By namespace. */
+  readonly #members = new Map<string, Member>();
+  readonly #names = new Set<string>();
+  #answer: Promise<readonly MetricFamily[]> = Promise.resolve([]);
+  #answeredAt = Number.NEGATIVE_INFINITY;
+
+  constructor(registry: PrometheusRegistry) {
+    this.#registry = registry;
+  }
+
+  async add(cache: Cache, sources: readonly MetricSource[]): Promise<() => void> {
+    const namespace = namespaceOf(cache);
+    const known = this.#members.get(namespace);
+    if (known !== undefined && unobserved(known.cache) !== unobserved(cache)) throw sameNamespace(namespace);
+    const member = { cache, sources };
+    this.#members.set(namespace, member);
+    const remove = (): void => {
+      stop();
+      if (this.#members.get(namespace) === member) this.#members.delete(namespace);
+    };
+    const stop = cache.on(({ type }) => type === 'closed' && remove());
+    for (const family of [...LATER, ...(await collectFamilies(cache, sources))]) this.#register(family);
+    this.#answeredAt = Number.NEGATIVE_INFINITY;
+    return remove;
+  }
+
+  #register({ name, type, help }: Pick<MetricFamily, 'name' | 'type' | 'help'>): void {
+    const { getSingleMetric } = this.#registry;
+    // A registry that was cleared has lost it.
+    const isThere = getSingleMetric === undefined || getSingleMetric.call(this.#registry, name) !== undefined;
+    if (this.#names.has(name) && isThere) return;
+    this.#names.add(name);
+    const metric: RegisteredMetric = {
+      name,
+      help,
+      type,
+      get: async () => {
+        const samples = (await this.#latest()).find((family) => family.name === name)?.samples ?? [];
+        const values = samples.map(({ labels, suffix = '', value }) => ({
+          value,
+          labels: parsed(labels),
+          ...(suffix !== '' && { metricName: `${name}${suffix}` }),
+        }));
+        return { name, help, type, values, aggregator: 'sum' };
+      },
+    };
+    this.#registry.registerMetric(metric as never);
+  }
+
+  #latest(): Promise<readonly MetricFamily[]> {
+    if (performance.now() - this.#answeredAt > SHARED_MS) {
+      this.#answer = this.#collect();
+      this.#answeredAt = performance.now();
+    }
+    return this.#answer;
+  }
+
+  async #collect(): Promise<readonly MetricFamily[]> {
+    const groups = [...this.#members].map(
+      async ([namespace, { cache, sources }]): Promise<NamespaceFamilies> => ({
+        namespace,
+        families: await collectFamilies(cache, sources),
+      }),
+    );
+    return merged(await Promise.all(groups));
+  }
+}
+
+/** The labels of a sample, out of their text. */
+function parsed(labels: string): Record<string, string> {
+  return Object.fromEntries(
+    [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, name, value]) => [
+      name as string,
+      (value as string).replace(/\\(.)/g, (_, c: string) => (c === 'n' ? '\n' : c)),
+    ]),
+  );
+}

@@ -1,0 +1,95 @@
+/**
+ * What the server says of itself, as metrics: evictions, memory, connections. One INFO for each scrape, on the shared
+ * connection; a user that may not ask it (NOPERM) gets none of these and no error.
+ */
+
+import type { MetricFamily } from '../../api/metrics.ts';
+import type { Cache } from '../../api/types.ts';
+import { exposition, merged } from '../../cache/exposition.ts';
+import { askInfo, number, type RedisInfo } from '../redis-info.ts';
+
+const FIELDS = [
+  ['evictions_total', 'counter', 'evicted_keys', 'Keys that Redis evicted for lack of memory.'],
+  ['expired_total', 'counter', 'expired_keys', 'Keys whose TTL ended.'],
+  ['memory_bytes', 'gauge', 'used_memory', 'Memory that Redis uses.'],
+  ['memory_max_bytes', 'gauge', 'maxmemory', 'Memory that Redis may use; 0: no limit.'],
+  ['memory_fragmentation_ratio', 'gauge', 'mem_fragmentation_ratio', 'Resident memory to used memory.'],
+  ['connections', 'gauge', 'connected_clients', 'Connections to Redis, of all clients.'],
+  ['connections_blocked', 'gauge', 'blocked_clients', 'Connections that wait in a blocking command.'],
+  ['connections_rejected_total', 'counter', 'rejected_connections', 'Connections that Redis refused.'],
+] as const;
+
+/** Another source of metrics beside the cache: a warmer, for example. */
+export interface MetricSource {
+  /** Its metrics as of now. */
+  families(): readonly MetricFamily[];
+}
+
+export function serverFamilies(info: RedisInfo): readonly MetricFamily[] {
+  return FIELDS.flatMap(([name, type, field, help]) => {
+    const value = number(info, field);
+    return value === undefined
+      ? []
+      : [{ name: `cache_redis_${name}`, type, help, samples: [{ labels: '', value }] }];
+  });
+}
+
+/** All that there is: the cache's own, the server's, and that of the other sources. Never rejects. */
+export async function collectFamilies(
+  cache: Cache,
+  sources: readonly MetricSource[] = [],
+): Promise<readonly MetricFamily[]> {
+  const own = [...cache.metricFamilies(), ...sources.flatMap((source) => source.families())];
+  if (!cache.connection) return own;
+  const info = await askInfo(cache.connection, 'INFO').catch(() => 'denied' as const);
+  return info === 'denied' ? own : [...own, ...serverFamilies(info)];
+}
+
+/** A cache with further sources of its own, such as its warmer. */
+export interface CacheWithSources {
+  readonly cache: Cache;
+  readonly sources: readonly MetricSource[];
+}
+
+/**
+ * Prometheus text of a cache, its server and further sources; of several caches as one exposition, told apart by the label
+ * `namespace`. `cache.metrics()` has the cache's own, without a command.
+ *
+ * @throws ConfigurationError two caches of one namespace
+ */
+export async function collectMetrics(
+  caches: Cache | readonly (Cache | CacheWithSources)[],
+  sources: readonly MetricSource[] = [],
+): Promise<string> {
+  const all = Array.isArray(caches) ? caches.map(withSources) : [{ cache: caches as Cache, sources }];
+  const groups = await Promise.all(
+    all.map(async (each) => ({
+      namespace: namespaceOf(each.cache),
+      families: await collectFamilies(each.cache, each.sources),
+    })),
+  );
+  return exposition(merged(groups));
+}
+
+/**
+ * Prometheus text of several caches as one exposition, told apart by the label `namespace`; without a command, as
+ * `cache.metrics()` of one. Two such texts one after the other are not valid.
+ *
+ * @throws ConfigurationError two caches of one namespace
+ */
+export function renderMetrics(caches: readonly Cache[]): string {
+  return exposition(
+    merged(caches.map((cache) => ({ namespace: namespaceOf(cache), families: cache.metricFamilies() }))),
+  );
+}
+
+function withSources(given: Cache | CacheWithSources): CacheWithSources {
+  return 'cache' in given ? given : { cache: given, sources: [] };
+}
+
+const PROBE = 'x';
+
+/** The namespace ends where the key begins. */
+export function namespaceOf(cache: Cache): string {
+  return cache.physicalKey(PROBE).slice(0, -`:${PROBE}`.length);
+}

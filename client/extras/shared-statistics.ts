@@ -1,0 +1,130 @@
+/**
+ * Statistics of all processes together: counters in Redis, `{namespace}:~stats:hits` and so on.
+ *
+ *   operations ─▶ the cache's own counters ─timer, close─▶ what was added since ─▶ INCRBY ─▶ Redis
+ *
+ * An operation costs no command. What could not be sent is added the next time; an INCRBY whose outcome is unknown is not
+ * repeated, so that the totals are never too high: `uncertain` counts what may be missing.
+ */
+import { CacheError, ClosedError } from '../api/errors.ts';
+import type { Cache } from '../api/types.ts';
+import { assertOptions, optionNames } from '../options/option-names.ts';
+import { integer } from '../options/option-values.ts';
+import { namespaceOf } from './metrics/server.ts';
+
+const COUNTERS = [
+  'hits',
+  'misses',
+  'errors',
+  'writes',
+  'deletes',
+  'purged',
+  'loads',
+] as const satisfies readonly Counter[];
+/** What is counted. */
+export type Counter = 'hits' | 'misses' | 'errors' | 'writes' | 'deletes' | 'purged' | 'loads';
+/** Counters of all processes; `hitRatio` is null before the first read. */
+export type SharedTotals = Readonly<Record<Counter, number>> & { readonly hitRatio: number | null };
+
+/** How often counters are sent. */
+export interface SharedStatisticsOptions {
+  /** Time between two flushes, in ms, 10 to 3600000; default 10000. */
+  readonly flushMs?: number;
+}
+
+const SHARED = optionNames<SharedStatisticsOptions>({ flushMs: true });
+
+/** Counters of all processes together, in Redis: an operation costs no command. */
+export class SharedStatistics {
+  readonly #cache: Cache;
+  readonly #sent: Record<Counter, number>;
+  readonly #timer: NodeJS.Timeout;
+  #uncertain = 0;
+  #flushing: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  /** Counts what happens from now on. */
+  constructor(cache: Cache, options: SharedStatisticsOptions = {}) {
+    assertOptions('', options, SHARED);
+    const flushMs = integer('flushMs', options.flushMs, 10_000, 10, 3_600_000);
+    this.#cache = cache;
+    const stats = cache.stats();
+    this.#sent = Object.fromEntries(COUNTERS.map((name) => [name, stats[name]])) as Record<Counter, number>;
+    this.#timer = setInterval(() => void this.flush(), flushMs);
+    this.#timer.unref();
+  }
+
+  /** What was counted here and whose arrival is not known. */
+  get uncertain(): number {
+    return this.#uncertain;
+  }
+
+  /** The physical key of a counter. */
+  key(counter: Counter): string {
+    return `${namespaceOf(this.#cache)}:~stats:${counter}`;
+  }
+
+  /** Sends what was added since the last time. Never rejects. */
+  flush(): Promise<void> {
+    this.#flushing = this.#flushing.then(() => this.#send());
+    return this.#flushing;
+  }
+
+  /** The totals of all processes, as far as they have flushed. @throws CacheError Redis does not answer */
+  async read(): Promise<SharedTotals> {
+    const { connection } = this.#cache;
+    // Without Redis this process is all there is.
+    if (!connection) return totals(this.#cache.stats());
+    // One by one and not MGET: in a cluster they have slots of their own. Sent together all the same.
+    const values = await Promise.all(COUNTERS.map((name) => connection.call('GET', this.key(name))));
+    return totals(
+      Object.fromEntries(COUNTERS.map((name, i) => [name, Number(values[i] ?? 0)])) as Record<
+        Counter,
+        number
+      >,
+    );
+  }
+
+  /** Begins anew, for all processes. */
+  async reset(): Promise<void> {
+    await this.flush();
+    const { connection } = this.#cache;
+    await Promise.all(COUNTERS.map((name) => connection?.call('UNLINK', this.key(name))));
+  }
+
+  /** Flushes a last time. Before the cache is closed. */
+  async close(): Promise<void> {
+    if (this.#closed) throw new ClosedError('The shared statistics are closed');
+    this.#closed = true;
+    clearInterval(this.#timer);
+    await this.flush();
+  }
+
+  async #send(): Promise<void> {
+    const { connection } = this.#cache;
+    if (connection?.state.kind !== 'ready') return;
+    const stats = this.#cache.stats();
+    await Promise.all(
+      COUNTERS.map(async (name) => {
+        const added = stats[name] - this.#sent[name];
+        if (added === 0) return;
+        this.#sent[name] += added;
+        try {
+          await connection.call('INCRBY', this.key(name), added);
+        } catch (error) {
+          if (error instanceof CacheError && error.outcome === 'unknown') this.#uncertain += added;
+          else this.#sent[name] -= added;
+        }
+      }),
+    );
+  }
+}
+
+function totals(counters: Readonly<Record<Counter, number>>): SharedTotals {
+  const { hits, misses } = counters;
+  const picked = Object.fromEntries(COUNTERS.map((name) => [name, counters[name]])) as Record<
+    Counter,
+    number
+  >;
+  return { ...picked, hitRatio: hits + misses === 0 ? null : hits / (hits + misses) };
+}

@@ -1,0 +1,122 @@
+/**
+ * OpenTelemetry: a span for each operation, and the statistics as metrics. The tracer and the meter are the user's, from
+ * `@opentelemetry/api`; nothing is imported here, and what is not given is not reported.
+ */
+
+import type { Cache } from '../api/types.ts';
+import { assertOptions, optionNames } from '../options/option-names.ts';
+import { reportOn } from './metrics/meter.ts';
+import { namespaceOf } from './metrics/server.ts';
+import { type Observer, observed, unobserved } from './observed.ts';
+import type { TelemetryAttributes, TelemetryMeter, TelemetryTracer } from './telemetry-api.ts';
+
+export type {
+  TelemetryAttributes,
+  TelemetryMeter,
+  TelemetrySpan,
+  TelemetryTracer,
+} from './telemetry-api.ts';
+
+/** Receivers of spans and metrics. */
+export interface TelemetryOptions {
+  /** Gets a span for each operation. Default: no spans. */
+  readonly tracer?: TelemetryTracer;
+  /** Gets the statistics and a histogram of durations in seconds. Default: no metrics. */
+  readonly meter?: TelemetryMeter;
+  /** Put keys into spans (`cache.key`); default false: keys may hold what traces should not. */
+  readonly keys?: boolean;
+}
+
+const TELEMETRY = optionNames<TelemetryOptions>({ tracer: true, meter: true, keys: true });
+
+/** SpanKind.CLIENT and SpanStatusCode.ERROR of the API. */
+const CLIENT = 2;
+const ERROR = 2;
+
+/** Meters and tracers that a watched cache reports to already: watched twice, it would count twice. */
+const sinks = new WeakMap<Cache, ReadonlySet<object>>();
+
+/**
+ * The same cache, reporting. Use what it returns instead of the cache. Every operation of the cache and of `cache.invalidation` has a
+ * span and a duration, named `cache.<method>` (`getEntry` and `lookup` are `get`). Several caches may share a meter: `cache.namespace`
+ * tells them apart, and those of one namespace are added up.
+ */
+export function withTelemetry(cache: Cache, options: TelemetryOptions): Cache {
+  assertOptions('', options, TELEMETRY);
+  const known = sinks.get(cache) ?? new Set<object>();
+  const tracer = options.tracer && !known.has(options.tracer) ? options.tracer : undefined;
+  const meter = options.meter && !known.has(options.meter) ? options.meter : undefined;
+  const namespace = namespaceOf(cache);
+  const report = meter && reportOn(meter);
+  const own = unobserved(cache);
+  report?.add(own, namespace);
+  const stop = cache.on(({ type }) => type === 'closed' && ended());
+  const ended = (): void => {
+    stop();
+    report?.closed(own, namespace);
+  };
+  const watched = observed(cache, {
+    observe: ({ operation, ms, error }) => {
+      if (operation === 'close' && error === undefined) ended();
+      report?.duration.record(ms / 1000, {
+        'cache.operation': operation,
+        'cache.namespace': namespace,
+        ...(error !== undefined && { 'error.type': typeOf(error) }),
+      });
+    },
+    ...(tracer && { around: spansOf(tracer, namespace, options) }),
+  });
+  sinks.set(watched, new Set([...known, ...[tracer, meter].filter((sink) => sink !== undefined)]));
+  return watched;
+}
+
+type Around = NonNullable<Observer['around']>;
+
+function spansOf(tracer: TelemetryTracer, namespace: string, options: TelemetryOptions): Around {
+  return (operation, keys, run) =>
+    tracer.startActiveSpan(
+      `cache.${operation}`,
+      {
+        kind: CLIENT,
+        attributes: { ...attributesOf(operation, keys, options), 'cache.namespace': namespace },
+      },
+      async (span) => {
+        try {
+          const { result, observation } = await run();
+          const { hits, misses, source } = observation;
+          if (hits.length + misses.length > 0)
+            span.setAttributes({
+              'cache.hits': hits.length,
+              'cache.misses': misses.length,
+              ...(source && { 'cache.source': source }),
+            });
+          return result;
+        } catch (error) {
+          span.recordException(error instanceof Error ? error : new Error(String(error)));
+          span.setStatus({
+            code: ERROR,
+            message: error instanceof Error ? error.message : String(error),
+          });
+          throw error;
+        } finally {
+          span.end();
+        }
+      },
+    );
+}
+
+function attributesOf(
+  operation: string,
+  keys: readonly string[],
+  options: TelemetryOptions,
+): TelemetryAttributes {
+  const [only] = keys;
+  return {
+    'db.system.name': 'redis',
+    'db.operation.name': operation,
+    'db.operation.batch.size': keys.length,
+    ...(options.keys && keys.length === 1 && only !== undefined && { 'cache.key': only }),
+  };
+}
+
+const typeOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);

@@ -1,0 +1,117 @@
+/**
+ * The changes that wait for the sink, the last one for each key. A change counts against the bounds from the call on, but
+ * is taken only once the cache has it too, so that what the cache refuses never reaches the sink.
+ */
+import { QueueFullError } from '../../api/errors.ts';
+import type { Change } from './source.ts';
+
+interface Waiting<T> {
+  readonly change: Change<T>;
+  readonly bytes: number;
+  /** The cache has it. */
+  ready: boolean;
+  /** What stood here before and was not taken yet: it comes back if this one is withdrawn. */
+  before: Waiting<T> | undefined;
+}
+
+/** Bounds beside the number of keys. */
+export interface QueueBytes<T> {
+  readonly maxBytes: number;
+  readonly bytesOf: (change: Change<T>) => number;
+}
+
+export class ChangeQueue<T> {
+  readonly #max: number;
+  readonly #limit: QueueBytes<T> | undefined;
+  readonly #waiting = new Map<string, Waiting<T>>();
+  /** Dropped for a later one of their key before the cache had them: it may refuse them still. */
+  readonly #superseded = new Set<Change<T>>();
+  #bytes = 0;
+  /** Changes that the cache had and that a later one of their key made superfluous. */
+  coalesced = 0;
+
+  constructor(max: number, limit?: QueueBytes<T>) {
+    this.#max = max;
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  find(key: string): Change<T> | undefined {
+    return this.#waiting.get(key)?.change;
+  }
+
+  /** @throws QueueFullError as many keys, or as many bytes, wait already */
+  add(change: Change<T>): void {
+    const before = this.#waiting.get(change.key);
+    if (!before && this.#waiting.size >= this.#max)
+      throw new QueueFullError(`${this.#max} changes wait to be stored`);
+    const bytes = this.#limit?.bytesOf(change) ?? 0;
+    if (this.#limit && this.#bytes + bytes > this.#limit.maxBytes)
+      throw new QueueFullError(
+        `${change.key}: its ${bytes} bytes and the ${this.#bytes} that wait to be stored are above ${this.#limit.maxBytes} (queueBytes)`,
+      );
+    this.#bytes += bytes;
+    this.#waiting.set(change.key, { change, bytes, ready: false, before });
+  }
+
+  release(change: Change<T>): void {
+    if (this.#superseded.delete(change)) this.coalesced += 1;
+    for (let at = this.#waiting.get(change.key); at; at = at.before) {
+      if (at.change !== change) continue;
+      at.ready = true;
+      this.#supersede(at.before);
+      at.before = undefined;
+      return;
+    }
+  }
+
+  withdraw(change: Change<T>): void {
+    this.#superseded.delete(change);
+    const top = this.#waiting.get(change.key);
+    if (top?.change === change) {
+      this.#bytes -= top.bytes;
+      if (top.before) this.#waiting.set(change.key, top.before);
+      else this.#waiting.delete(change.key);
+      return;
+    }
+    for (let at = top; at; at = at.before) {
+      if (at.before?.change !== change) continue;
+      this.#bytes -= at.before.bytes;
+      at.before = at.before.before;
+    }
+  }
+
+  /** The oldest that the cache has, at most `count`; they wait no longer. */
+  take(count: number): readonly Change<T>[] {
+    const taken: Change<T>[] = [];
+    for (const [key, waiting] of this.#waiting) {
+      if (taken.length >= count) break;
+      if (!waiting.ready) continue;
+      taken.push(waiting.change);
+      this.#bytes -= waiting.bytes;
+      this.#waiting.delete(key);
+    }
+    return taken;
+  }
+
+  /** All of them, ready or not. */
+  drain(): readonly Change<T>[] {
+    const rest = [...this.#waiting.values()].map(({ change }) => change);
+    this.#waiting.clear();
+    this.#superseded.clear();
+    this.#bytes = 0;
+    return rest;
+  }
+
+  /** A change and all before it are dropped. Those that the cache has not taken yet count once it has. */
+  #supersede(first: Waiting<T> | undefined): void {
+    for (let at = first; at; at = at.before) {
+      this.#bytes -= at.bytes;
+      if (at.ready) this.coalesced += 1;
+      else this.#superseded.add(at.change);
+    }
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Read-through and write-through: the application talks to one store, the cache and the source behind it keep in step.
+ *
+ *   get ─▶ cache ─miss─▶ source.load ─▶ cache
+ *   set ─▶ sink.store ─ok─▶ cache          an error of the sink is the caller's, and the cache keeps what it had
+ *
+ * Writes to one key follow each other in the order of the calls, in this process. Writers in several processes can leave
+ * the older of two values in the cache until its TTL ends: let them use `afterStore: 'delete'`.
+ */
+
+import type { Cache, ComputeCallOptions, WriteReceipt } from '../../api/types.ts';
+import { assertCallOptions, CALL_OPTIONS } from '../../options/cache-option-names.ts';
+import { allNames, assertOptions } from '../../options/option-names.ts';
+import type { Change, Sink, Source } from './source.ts';
+
+/** How entries are kept, and what a write does to them. */
+export interface ThroughOptions<T> extends ComputeCallOptions<T> {
+  /** What becomes of the entry when the sink has the new value; default `set`. */
+  readonly afterStore?: 'set' | 'delete';
+}
+
+const THROUGH = allNames(CALL_OPTIONS, new Set(['afterStore']));
+
+/** A source with a cache before it. */
+export interface ThroughStore<T> {
+  /** What the cache has, else what the source has, which is cached. */
+  get(key: string): Promise<T | undefined>;
+  /** To the source, then to the cache. What the source throws is thrown, and the cache keeps what it had. */
+  set(key: string, value: T): Promise<WriteReceipt>;
+  /** From the source, then from the cache. */
+  delete(key: string): Promise<void>;
+}
+
+/** Reads of a source through a cache. */
+export function readThrough<T>(
+  cache: Cache,
+  source: Source<T>,
+  options: ComputeCallOptions<T> = {},
+): Pick<ThroughStore<T>, 'get'> {
+  assertCallOptions(options);
+  return {
+    get: (key) =>
+      cache.getOrCompute<T | undefined>(key, (context) => source.load(key, context), options as object),
+  };
+}
+
+/** Reads and writes of a source through a cache. */
+export function writeThrough<T>(
+  cache: Cache,
+  source: Source<T> & Sink<T>,
+  options: ThroughOptions<T> = {},
+): ThroughStore<T> {
+  assertOptions('', options, THROUGH);
+  const { afterStore = 'set', ...access } = options;
+  const order = new KeyOrder();
+  let sequence = 0;
+  const remove = async (change: Change<T>): Promise<void> => {
+    await source.store([change]);
+    await cache.delete(change.key);
+  };
+  return {
+    ...readThrough(cache, source, access),
+    set: (key, value) =>
+      order.run(key, async () => {
+        const change: Change<T> = { kind: 'set', key, value, sequence: ++sequence };
+        if (afterStore === 'delete') {
+          await remove(change);
+          return { source: 'none' };
+        }
+        await source.store([change]);
+        try {
+          return await cache.set(key, value, access);
+        } catch (error) {
+          // The source is ahead of the cache: rather nothing there than the old value.
+          await cache.delete(key).catch(() => {});
+          throw error;
+        }
+      }),
+    delete: (key) => order.run(key, () => remove({ kind: 'remove', key, sequence: ++sequence })),
+  };
+}
+
+/** One piece of work at a time for each key, in the order of the calls. */
+class KeyOrder {
+  readonly #last = new Map<string, Promise<unknown>>();
+
+  run<R>(key: string, work: () => Promise<R>): Promise<R> {
+    const before = this.#last.get(key) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    const settled: Promise<unknown> = mine
+      .catch(() => {})
+      .then(() => {
+        if (this.#last.get(key) === settled) this.#last.delete(key);
+      });
+    this.#last.set(key, settled);
+    return mine;
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * A copy of a value from one moment: later changes by its owner do not reach it, and each reader gets a copy.
+ *
+ * It is kept as bytes of the binary codec, which carries all that a cache stores except values for an application's own codec. Those
+ * are handed out without a copy.
+ */
+
+import { SerializationError } from '../../api/errors.ts';
+import { binaryCodec } from '../../codec/codec.ts';
+
+export class Snapshot<T> {
+  readonly #bytes: Uint8Array | undefined;
+  readonly #value: T | undefined;
+
+  constructor(value: T) {
+    try {
+      this.#bytes = binaryCodec.encode(value);
+    } catch (error) {
+      if (!(error instanceof SerializationError)) throw error;
+      this.#value = value;
+    }
+  }
+
+  /** Bytes of the encoded value; 0 where it is not encoded. */
+  get bytes(): number {
+    return this.#bytes?.byteLength ?? 0;
+  }
+
+  copy(): T {
+    return (this.#bytes === undefined ? this.#value : binaryCodec.decode(Buffer.from(this.#bytes))) as T;
+  }
+}

@@ -1,0 +1,338 @@
+/**
+ * Write-behind: the cache has a change at once, the sink gets it later, in batches, the last one for each key.
+ *
+ *   set ─▶ queue (bounded) ─▶ cache ─▶ released ─▶ batch ─▶ sink.store ─fails─▶ again, later and later ─▶ lost
+ *
+ * What it promises: a change that was acknowledged reaches the sink within `maxDelayMs` while the sink works; a sink that
+ * fails is asked `attempts` times; what is lost then, or at the end of `close`, is counted, reported by key, and removed
+ * from the cache, so that the cache does not go on showing what nobody has. The queue is memory: a crash loses up to
+ * `maxDelayMs` of changes. Left out: order between keys.
+ */
+
+import { ClosedError, TimeoutError } from '../../api/errors.ts';
+import { Emitter } from '../../api/events.ts';
+import type { Cache, ComputeCallOptions, WriteReceipt } from '../../api/types.ts';
+import { CALL_OPTIONS } from '../../options/cache-option-names.ts';
+import { allNames, assertOptions, optionNames } from '../../options/option-names.ts';
+import { integer } from '../../options/option-values.ts';
+import { delay, jittered } from '../../transport/timing.ts';
+import { ChangeQueue } from './queue.ts';
+import { Snapshot } from './snapshot.ts';
+import type { Change, Sink, Source } from './source.ts';
+
+/** How long changes wait, how many, and how often a sink is asked. */
+export interface WriteBehindOptions<T> extends ComputeCallOptions<T> {
+  /** Longest wait of a change before it is sent, in ms; default 1000. */
+  readonly maxDelayMs?: number;
+  /** Changes sent at once, and how many waiting ones send at once; default 100. */
+  readonly batchSize?: number;
+  /** Keys that may wait; beyond it `set` and `delete` throw `QueueFullError`; default 10000. */
+  readonly queueMax?: number;
+  /** Bytes of their encoded values, 1 to 10^12, beyond which `set` throws `QueueFullError` too; default 67108864 (64 MiB). */
+  readonly queueBytes?: number;
+  /** Times that a batch is sent before it is given up; default 5. */
+  readonly attempts?: number;
+  /** Wait before the second attempt, in ms; doubled each time, with jitter, up to 30 s; default 100. */
+  readonly backoffMs?: number;
+  /** How long the sink may take, in ms; default 10000. */
+  readonly storeTimeoutMs?: number;
+  /** How long `close` may take, in ms; what waits then is lost; default 10000. */
+  readonly closeTimeoutMs?: number;
+}
+
+/** Changes, counted since the store was opened. */
+export interface WriteBehindStatistics {
+  /** Keys that wait now. */
+  readonly queued: number;
+  /** Changes that the sink has taken. */
+  readonly stored: number;
+  /** Changes that a later one of the same key made superfluous before they were sent: with `stored`, `lost` and `queued` all that were
+   * acknowledged. */
+  readonly coalesced: number;
+  /** Times that a batch was sent again. */
+  readonly retries: number;
+  /** Changes that were given up; the event `lost` names their keys. */
+  readonly lost: number;
+  /** Refused because the queue was full. */
+  readonly refused: number;
+}
+
+/** What became of a batch. `ms`: how long the sink took. */
+export type WriteBehindEvent =
+  | { readonly type: 'stored'; readonly changes: number; readonly ms: number }
+  | { readonly type: 'retry'; readonly changes: number; readonly attempt: number; readonly reason: string }
+  | { readonly type: 'lost'; readonly keys: readonly string[]; readonly reason: string };
+
+/** A cache whose changes reach the sink later, in batches. */
+export interface WriteBehindStore<T> {
+  /** A copy of what waits to be stored, else what the cache has, else what the source has. */
+  get(key: string): Promise<T | undefined>;
+  /** To the cache now, to the sink within `maxDelayMs`. @throws QueueFullError */
+  set(key: string, value: T): Promise<WriteReceipt>;
+  /** From the cache now, from the sink within `maxDelayMs`. @throws QueueFullError */
+  delete(key: string): Promise<void>;
+  /** Sends what waits. Resolves when it was stored or lost. */
+  flush(): Promise<void>;
+  /** What was counted so far. */
+  stats(): WriteBehindStatistics;
+  /** Calls the listener for each event until the returned function is called. */
+  on(listener: (event: WriteBehindEvent) => void): () => void;
+  /** Takes no more changes and sends the rest. Does not close the cache. */
+  close(): Promise<WriteBehindStatistics>;
+}
+
+type OwnOptions = Omit<WriteBehindOptions<unknown>, keyof ComputeCallOptions<unknown>>;
+const WRITE_BEHIND = allNames(
+  CALL_OPTIONS,
+  optionNames<OwnOptions>({
+    maxDelayMs: true,
+    batchSize: true,
+    queueMax: true,
+    queueBytes: true,
+    attempts: true,
+    backoffMs: true,
+    storeTimeoutMs: true,
+    closeTimeoutMs: true,
+  }),
+);
+
+type Changes<T> = readonly Change<Snapshot<T>>[];
+
+const BACKOFF_MAX_MS = 30_000;
+
+/** A write-behind store over a cache and a source. */
+export function writeBehind<T>(
+  cache: Cache,
+  source: Source<T> & Sink<T>,
+  options: WriteBehindOptions<T> = {},
+): WriteBehindStore<T> {
+  return new WriteBehind(cache, source, options);
+}
+
+class WriteBehind<T> implements WriteBehindStore<T> {
+  readonly #cache: Cache;
+  readonly #source: Source<T> & Sink<T>;
+  readonly #access: ComputeCallOptions<T>;
+  readonly #limits: ReturnType<typeof limitsOf>;
+  readonly #queue: ChangeQueue<Snapshot<T>>;
+  readonly #events = new Emitter<WriteBehindEvent>();
+  readonly #counts = { stored: 0, retries: 0, lost: 0, refused: 0 };
+  /** What the sink has not answered for yet. */
+  readonly #sending = new Map<string, Change<Snapshot<T>>>();
+  /** Changes that the cache has not taken yet. */
+  readonly #applying = new Set<Promise<unknown>>();
+  readonly #ended = new AbortController();
+  #sequence = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #flushing: Promise<void> | undefined;
+  #closing: Promise<WriteBehindStatistics> | undefined;
+
+  constructor(cache: Cache, source: Source<T> & Sink<T>, options: WriteBehindOptions<T>) {
+    assertOptions('', options, WRITE_BEHIND);
+    this.#cache = cache;
+    this.#source = source;
+    this.#limits = limitsOf(options);
+    this.#queue = new ChangeQueue(this.#limits.queueMax, {
+      maxBytes: this.#limits.queueBytes,
+      bytesOf: (change) => change.key.length + (change.kind === 'set' ? change.value.bytes : 0),
+    });
+    const {
+      maxDelayMs,
+      batchSize,
+      queueMax,
+      queueBytes,
+      attempts,
+      backoffMs,
+      storeTimeoutMs,
+      closeTimeoutMs,
+      ...access
+    } = options;
+    this.#access = access;
+  }
+
+  async get(key: string): Promise<T | undefined> {
+    const waiting = this.#queue.find(key) ?? this.#sending.get(key);
+    if (waiting) return waiting.kind === 'set' ? waiting.value.copy() : undefined;
+    return this.#cache.getOrCompute<T | undefined>(
+      key,
+      (context) => this.#source.load(key, context),
+      this.#access as object,
+    );
+  }
+
+  async set(key: string, value: T): Promise<WriteReceipt> {
+    const change = { kind: 'set', key, value: new Snapshot(value), sequence: ++this.#sequence } as const;
+    return this.#change(change, () => this.#cache.set(key, value, this.#access));
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#change({ kind: 'remove', key, sequence: ++this.#sequence }, () => this.#cache.delete(key));
+  }
+
+  stats(): WriteBehindStatistics {
+    return {
+      queued: this.#queue.size + this.#sending.size,
+      coalesced: this.#queue.coalesced,
+      ...this.#counts,
+    };
+  }
+
+  on(listener: (event: WriteBehindEvent) => void): () => void {
+    return this.#events.on(listener);
+  }
+
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#flushing ??= this.#sendAll().finally(() => {
+      this.#flushing = undefined;
+      if (this.#queue.size > 0) this.#schedule();
+    });
+    return this.#flushing;
+  }
+
+  close(): Promise<WriteBehindStatistics> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<WriteBehindStatistics> {
+    const deadline = setTimeout(() => this.#ended.abort(), this.#limits.closeTimeoutMs);
+    // What the cache takes in this moment is acknowledged, and has to be sent.
+    await Promise.race([
+      Promise.allSettled(this.#applying),
+      delay(this.#limits.closeTimeoutMs, this.#ended.signal),
+    ]);
+    // Twice: a flush that was under way may have begun before the last changes.
+    await this.flush();
+    await this.flush();
+    clearTimeout(deadline);
+    this.#ended.abort();
+    clearTimeout(this.#timer);
+    await this.#lose(this.#queue.drain(), new TimeoutError('closed before it was stored'));
+    return this.stats();
+  }
+
+  async #change<R>(change: Change<Snapshot<T>>, apply: () => Promise<R>): Promise<R> {
+    if (this.#closing) throw new ClosedError('The write-behind store is closed');
+    try {
+      this.#queue.add(change);
+    } catch (error) {
+      this.#counts.refused += 1;
+      throw error;
+    }
+    const applied = apply();
+    this.#applying.add(applied);
+    try {
+      const result = await applied;
+      this.#queue.release(change);
+      this.#schedule();
+      return result;
+    } catch (error) {
+      this.#queue.withdraw(change);
+      throw error;
+    } finally {
+      this.#applying.delete(applied);
+    }
+  }
+
+  #schedule(): void {
+    if (this.#flushing || this.#ended.signal.aborted) return;
+    if (this.#queue.size >= this.#limits.batchSize) void this.flush();
+    // Not unref'd: changes that wait keep the process.
+    else this.#timer ??= setTimeout(() => void this.flush(), this.#limits.maxDelayMs);
+  }
+
+  async #sendAll(): Promise<void> {
+    while (!this.#ended.signal.aborted) {
+      const batch = this.#queue.take(this.#limits.batchSize);
+      if (batch.length === 0) return;
+      for (const change of batch) this.#sending.set(change.key, change);
+      await this.#send(batch);
+      for (const { key } of batch) this.#sending.delete(key);
+    }
+  }
+
+  async #send(batch: Changes<T>): Promise<void> {
+    const { attempts } = this.#limits;
+    for (let attempt = 1; ; attempt++) {
+      const error = await this.#store(batch);
+      if (!error) return this.#removed(batch);
+      if (this.#ended.signal.aborted || attempt >= attempts) return this.#oneByOne(batch, error);
+      this.#counts.retries += 1;
+      this.#events.emit({ type: 'retry', changes: batch.length, attempt, reason: error.message });
+      await delay(this.#backoffMs(attempt), this.#ended.signal);
+    }
+  }
+
+  /** Only what the sink refuses by itself is lost, not its neighbours in the batch. */
+  async #oneByOne(batch: Changes<T>, error: Error): Promise<void> {
+    if (batch.length === 1 || this.#ended.signal.aborted) return this.#lose(batch, error);
+    for (const change of batch) {
+      const own = this.#ended.signal.aborted ? error : await this.#store([change]);
+      if (own) await this.#lose([change], own);
+      else await this.#removed([change]);
+    }
+  }
+
+  /** Another process may have loaded meanwhile what the sink still had. */
+  async #removed(batch: Changes<T>): Promise<void> {
+    const keys = batch.filter(({ kind, key }) => kind === 'remove' && !this.#queue.find(key));
+    if (keys.length > 0) await this.#cache.delete(keys.map(({ key }) => key)).catch(() => {});
+  }
+
+  async #store(batch: Changes<T>): Promise<Error | undefined> {
+    const startedAt = performance.now();
+    const limit = new AbortController();
+    const signal = AbortSignal.any([limit.signal, this.#ended.signal]);
+    try {
+      const late = delay(this.#limits.storeTimeoutMs, signal).then(() => {
+        throw new TimeoutError('The sink did not answer in time');
+      });
+      late.catch(() => {});
+      await Promise.race([this.#source.store(batch.map(changeOf)), late]);
+      this.#counts.stored += batch.length;
+      const ms = performance.now() - startedAt;
+      this.#events.emit({ type: 'stored', changes: batch.length, ms });
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    } finally {
+      limit.abort();
+    }
+  }
+
+  async #lose(changes: Changes<T>, error: Error): Promise<void> {
+    if (changes.length === 0) return;
+    this.#counts.lost += changes.length;
+    const keys = changes.map(({ key }) => key);
+    this.#events.emit({ type: 'lost', keys, reason: error.message });
+    // A later change of the same key stays: the cache shows that one.
+    const outdated = keys.filter((key) => !this.#queue.find(key));
+    if (outdated.length > 0) await this.#cache.delete(outdated).catch(() => {});
+  }
+
+  #backoffMs(attempt: number): number {
+    return jittered(Math.min(BACKOFF_MAX_MS, this.#limits.backoffMs * 2 ** (attempt - 1)));
+  }
+}
+
+/** With a value of its own for each call of the sink. */
+function changeOf<T>(change: Change<Snapshot<T>>): Change<T> {
+  return change.kind === 'set' ? { ...change, value: change.value.copy() } : change;
+}
+
+function limitsOf<T>(options: WriteBehindOptions<T>) {
+  const whole = (name: keyof WriteBehindOptions<T>, fallback: number, max: number): number =>
+    integer(name, options[name], fallback, 1, max);
+  return {
+    maxDelayMs: whole('maxDelayMs', 1000, 3_600_000),
+    batchSize: whole('batchSize', 100, 100_000),
+    queueMax: whole('queueMax', 10_000, 10_000_000),
+    queueBytes: whole('queueBytes', 64 * 1024 * 1024, 1_000_000_000_000),
+    attempts: whole('attempts', 5, 1000),
+    backoffMs: whole('backoffMs', 100, BACKOFF_MAX_MS),
+    storeTimeoutMs: whole('storeTimeoutMs', 10_000, 3_600_000),
+    closeTimeoutMs: whole('closeTimeoutMs', 10_000, 3_600_000),
+  };
+}

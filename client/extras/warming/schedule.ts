@@ -1,0 +1,34 @@
+/** Cron schedules of strategies, by the optional peer croner. */
+import { ConfigurationError } from '../../api/errors.ts';
+import type { ResolvedStrategy } from './strategy.ts';
+
+export interface Schedule {
+  /** undefined: never again. */
+  next(): Date | undefined;
+  stop(): void;
+}
+
+/** @throws ConfigurationError croner is not installed, or it cannot read the expression or the time zone */
+export async function scheduled(
+  { name, schedule = '', timezone }: ResolvedStrategy,
+  run: () => void,
+): Promise<Schedule> {
+  const { Cron } = await import('croner').catch((error: unknown) => {
+    throw new ConfigurationError(
+      `strategy ${name}: schedule: ${JSON.stringify(schedule)} needs the package croner, which is not installed`,
+      error,
+    );
+  });
+  try {
+    // Unref'd: what is scheduled does not keep a process that has nothing else to do.
+    const job = new Cron(schedule, { unref: true, ...(timezone !== undefined && { timezone }) }, run);
+    // It reads the time zone when it is first asked.
+    job.nextRun();
+    return { next: () => job.nextRun() ?? undefined, stop: () => job.stop() };
+  } catch (error) {
+    throw new ConfigurationError(
+      `strategy ${name}: schedule: ${JSON.stringify(schedule)}: ${(error as Error).message}`,
+      error,
+    );
+  }
+}

@@ -1,0 +1,117 @@
+/** What is warmed, when and how: strategies, their defaults, and the five that most applications have. */
+
+import { ConfigurationError } from '../../api/errors.ts';
+import { resolveTtl } from '../../cache/options.ts';
+import { assertOptions, optionNames } from '../../options/option-names.ts';
+import { flag, integer, list, number } from '../../options/option-values.ts';
+
+/** A value, or a function that makes it. */
+export type WarmEntry = readonly [key: string, value: unknown];
+/** What a generator gives; an AsyncIterable is read batch by batch. */
+export type WarmEntries = Iterable<WarmEntry> | AsyncIterable<WarmEntry>;
+
+/** What is warmed, when and how. */
+export interface WarmingStrategy {
+  /** Tells strategies apart; registering one of the same name replaces it. */
+  readonly name: string;
+  /** 1 is first, 10 last; default 1. */
+  readonly priority?: number;
+  /** False: it is known and never run; default true. */
+  readonly enabled?: boolean;
+  /** A cron expression (needs the package croner), such as every 15 minutes, `0,15,30,45 * * * *`. Default: none. */
+  readonly schedule?: string;
+  /** IANA name for `schedule`; default: the process's. */
+  readonly timezone?: string;
+  /** Run by `start`; default true. */
+  readonly onStartup?: boolean;
+  /** May be run by `run` and `runAll`; default true. */
+  readonly onDemand?: boolean;
+  /** Entries written between two pauses; default 100. Above 500 they are written in parts of 500. */
+  readonly batchSize?: number;
+  /** Pause between batches, in seconds, so that Redis serves others too; default 0.1. */
+  readonly delaySeconds?: number;
+  /** TTL of its entries, in seconds; null: no expiry; default 3600. */
+  readonly ttlSeconds?: number | null;
+  /** Tags of its entries; default: none. */
+  readonly tags?: readonly string[];
+  /**
+   * The entries. A value overwrites what is there. A function is called only where nothing is there, as a loader of
+   * `getOrCompute`: then a deletion during the warming is not undone by it.
+   */
+  readonly generate: (signal: AbortSignal) => WarmEntries | Promise<WarmEntries>;
+}
+
+const STRATEGY = optionNames<WarmingStrategy>({
+  name: true,
+  priority: true,
+  enabled: true,
+  schedule: true,
+  timezone: true,
+  onStartup: true,
+  onDemand: true,
+  batchSize: true,
+  delaySeconds: true,
+  ttlSeconds: true,
+  tags: true,
+  generate: true,
+});
+
+/** A strategy with its defaults. */
+export type ResolvedStrategy = Required<Omit<WarmingStrategy, 'schedule' | 'timezone'>> &
+  Pick<WarmingStrategy, 'schedule' | 'timezone'>;
+
+export function resolveStrategy(strategy: WarmingStrategy): ResolvedStrategy {
+  const { name } = strategy;
+  assertOptions('strategy', strategy, STRATEGY);
+  if (typeof name !== 'string' || name === '')
+    throw new ConfigurationError(`name: ${JSON.stringify(name)} is not a text that is not empty`);
+  const path = (field: keyof WarmingStrategy): string => `strategy ${name}: ${field}`;
+  if (typeof strategy.generate !== 'function')
+    throw new ConfigurationError(
+      `strategy ${name}: generate: ${String(strategy.generate)} is not a function`,
+    );
+  return {
+    ...strategy,
+    priority: integer(path('priority'), strategy.priority, 1, 1, 10),
+    enabled: flag(path('enabled'), strategy.enabled, true),
+    onStartup: flag(path('onStartup'), strategy.onStartup, true),
+    onDemand: flag(path('onDemand'), strategy.onDemand, true),
+    batchSize: integer(path('batchSize'), strategy.batchSize, 100, 1, 100_000),
+    delaySeconds: number(path('delaySeconds'), strategy.delaySeconds, 0, 3600) ?? 0.1,
+    ttlSeconds: resolveTtl(path('ttlSeconds'), strategy.ttlSeconds, 3600),
+    tags: list(path('tags'), strategy.tags) ?? [],
+  };
+}
+
+/** The five usual strategies. */
+export type DefaultRole =
+  | 'criticalData'
+  | 'detectorModels'
+  | 'popularDatasets'
+  | 'apiResponses'
+  | 'userSessions';
+
+const DEFAULTS = {
+  criticalData: {
+    name: 'critical-application-data',
+    priority: 1,
+    ttlSeconds: 7200,
+    tags: ['critical', 'config'],
+  },
+  detectorModels: { name: 'detector-models', priority: 2, ttlSeconds: 3600, tags: ['models'] },
+  popularDatasets: { name: 'popular-datasets', priority: 3, ttlSeconds: 1800, tags: ['datasets'] },
+  apiResponses: { name: 'api-responses', priority: 4, ttlSeconds: 600, tags: ['api'] },
+  userSessions: { name: 'user-sessions', priority: 5, ttlSeconds: 1800, tags: ['sessions'] },
+} as const satisfies Readonly<Record<DefaultRole, Partial<WarmingStrategy>>>;
+
+/** What the usual strategies warm, by role. */
+export type DefaultGenerators = Partial<Readonly<Record<DefaultRole, WarmingStrategy['generate']>>>;
+
+/** The five usual strategies. What they warm is the application's to say: one without a generator is disabled. */
+export function defaultStrategies(generators: DefaultGenerators): readonly WarmingStrategy[] {
+  assertOptions('generators', generators, new Set(Object.keys(DEFAULTS)));
+  return Object.entries(DEFAULTS).map(([role, strategy]) => {
+    const generate = generators[role as DefaultRole];
+    return { ...strategy, enabled: generate !== undefined, generate: generate ?? (() => []) };
+  });
+}

@@ -1,0 +1,53 @@
+/**
+ * A function whose results are cached: one key for equal arguments, one load at a time for each key, errors never stored.
+ * `this` is passed on and not part of the key; put what counts of it into `parts`.
+ */
+
+import type { Cache, ComputeCallOptions } from '../api/types.ts';
+import { buildKey } from '../keys/keys.ts';
+import { CALL_OPTIONS } from '../options/cache-option-names.ts';
+import { allNames, assertOptions } from '../options/option-names.ts';
+
+/** How results are kept, and what their keys are made of. */
+export interface WrapOptions<This, A extends unknown[], T> extends ComputeCallOptions<T> {
+  /** Where results are kept. */
+  readonly cache: Cache;
+  /** What the keys say that they hold; two functions with the same domain share entries. */
+  readonly domain: string;
+  /** Part of the key; raise it when the function's meaning changes. Default 1. */
+  readonly version?: number;
+  /** What of a call makes its key: plain data. Default: all arguments. */
+  readonly parts?: (this: This, ...args: A) => unknown;
+}
+
+const WRAP = allNames(CALL_OPTIONS, new Set(['cache', 'domain', 'version', 'parts']));
+
+/** The function, cached. */
+export interface Wrapped<This, A extends unknown[], T> {
+  (this: This, ...args: A): Promise<T>;
+  /** The key of a call. */
+  keyOf(this: unknown, ...args: A): string;
+  /** Removes the result of a call: true where there was one. */
+  forget(this: unknown, ...args: A): Promise<boolean>;
+}
+
+/** The function with its results cached. It throws what the function throws, and stores no error. */
+export function wrap<This, A extends unknown[], T>(
+  fn: (this: This, ...args: A) => T | Promise<T>,
+  options: WrapOptions<This, A, T>,
+): Wrapped<This, A, T> {
+  assertOptions('', options, WRAP);
+  const { cache, domain, version = 1, parts, ...rest } = options;
+  const { schema, schemaId } = rest;
+  // The same name in key and envelope: an old shape is neither found nor, found elsewhere, believed.
+  const keyFor = (self: This, args: A): string =>
+    buildKey(domain, parts ? parts.apply(self, args) : args, { version, schema, schemaId });
+  // A plain function and not an arrow: it has to see the caller's `this`. Async: a bad key is a rejection.
+  async function cached(this: This, ...args: A): Promise<T> {
+    return cache.getOrCompute<T>(keyFor(this, args), () => fn.apply(this, args), rest);
+  }
+  return Object.assign(cached, {
+    keyOf: (...args: A) => keyFor(undefined as This, args),
+    forget: async (...args: A) => (await cache.delete(keyFor(undefined as This, args))) > 0,
+  });
+}

@@ -1,0 +1,22 @@
+/**
+ * Names of things in Redis: keys, tags, namespaces, patterns, domains, shapes. UTF-8 has no bytes for half of a surrogate pair:
+ * two such names would be one on the wire, so that the process and the server would mean different things.
+ */
+import { ConfigurationError } from '../api/errors.ts';
+
+/** The longest name, in UTF-16 code units. Redis allows 512 MiB, but the journal keeps up to 110,000 names in memory. */
+export const NAME_MAX = 65_536;
+
+/** @throws ConfigurationError not a text, empty, too long, or with half of a surrogate pair */
+export function assertName(path: string, name: unknown): asserts name is string {
+  if (typeof name === 'string' && name !== '' && name.length <= NAME_MAX && name.isWellFormed()) return;
+  throw new ConfigurationError(`${path}: ${whyNot(name)}`);
+}
+
+function whyNot(name: unknown): string {
+  if (typeof name !== 'string' || name === '')
+    return `${typeof name === 'string' ? '""' : String(name)} is not a non-empty string`;
+  if (name.length > NAME_MAX)
+    return `${JSON.stringify(name.slice(0, 40))}… has ${name.length} characters, at most ${NAME_MAX} are allowed; hash it (buildKey)`;
+  return `${JSON.stringify(name)} holds half of a surrogate pair, which has no bytes of its own in Redis`;
+}

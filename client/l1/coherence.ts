@@ -1,0 +1,282 @@
+/**
+ * Coherence of what this process keeps (entries of the first tier, versions of tags) with Redis, by the server's own
+ * word: whoever changes a key, and however (SET, DEL, expiry, eviction, FLUSHALL, another language), it is told.
+ *
+ *   connection's master ─▶ listener (one a master) ─▶ 'invalidate' keys | 'reset' ─▶ the first tier, the table of tags
+ *                                   └─ PING ─▶ `live`: may anything be served without asking Redis?
+ *
+ * The bound: an answer is served only while `live`, and it is live only while everything that the master said up to
+ * `boundMs` ago has certainly arrived. So no value is served that was overwritten longer than `boundMs` ago, with the listener
+ * hung, cut or killed, and in a process that was too busy to listen. Usually it is gone within 0.2 ms.
+ *
+ * Use:
+ *   read:   if (coherence.live) look into the first tier; else, and on a miss:
+ *           const fill = coherence.begin(key); read Redis's master; if (fill.end()) keep it (`end` also when the read failed)
+ *   write:  coherence.forget([key]) when the write is answered or has failed; one's own write may be served until `boundMs` after
+ *           it was sent, and no longer: its invalidation may be another's too (the server tells once of all that changed a key in one
+ *           turn of its loop), and only a read that is asked after it knows that nothing came after the write
+ *   events: 'invalidate' drop these keys; 'reset' drop all; 'lost' and 'live' for information
+ *
+ * 'reset' comes when it is live again after a gap, not when the gap begins: what is kept may serve as a fallback while
+ * Redis is away, marked as such. A short suspicion of the shared connection that ends with the same master is no gap.
+ *
+ * Left out: answers of replicas (they may be older than an invalidation that has come: never fill from them), SWAPDB (the
+ * server tells nobody), and an expiry that Redis has not carried out yet: it counts when Redis removes the key.
+ */
+
+import { Emitter } from '../api/events.ts';
+import type { Address, ConnectionEvent, ConnectionState } from '../api/types.ts';
+import { addressKey } from '../transport/address.ts';
+import type { Link } from '../transport/link.ts';
+import { isReply } from '../transport/reply-error.ts';
+import { delay, jittered, now } from '../transport/timing.ts';
+import { type Fill, Fills } from './fills.ts';
+import { Listener } from './listener.ts';
+
+const BOUND_MS = 500;
+/** How often within the bound a listener is looked after. */
+const BEATS = 4;
+const RETRY_MIN_MS = 10;
+const RETRY_MAX_MS = 500;
+/** A user who may not listen may, once its rights are changed. */
+const REFUSED_MAX_MS = 10_000;
+
+/** What coherence needs to know of the shared connection. */
+export interface Followed {
+  readonly state: ConnectionState;
+  on(listener: (event: ConnectionEvent) => void): () => void;
+  /**
+   * Cluster: the masters of the moment; undefined while one is not known. A node must be listed before a command is sent to
+   * it, so that no answer of a master that nobody listens to is kept.
+   */
+  masters?(): readonly Address[] | undefined;
+}
+
+export interface CoherenceOptions {
+  /** What the physical keys to listen for begin with; none may begin with another. Of other keys nothing is kept. */
+  readonly prefixes: readonly string[];
+  /** Opens a RESP2 link to a master: `dedicatedConnections(options)`. */
+  readonly open: (master: Address) => Promise<Link>;
+  /** Longest that an overwritten value may still be served; default 500. */
+  readonly boundMs?: number;
+}
+
+export type CoherenceEvent =
+  /** `here`: this process says so itself. */
+  | { readonly type: 'invalidate'; readonly keys: readonly string[]; readonly here: boolean }
+  | { readonly type: 'reset'; readonly reason: string }
+  | { readonly type: 'live' }
+  | { readonly type: 'lost'; readonly reason: string };
+
+/** A master with its listener, which is opened again for as long as the master is followed. */
+interface Post {
+  readonly address: Address;
+  readonly left: AbortController;
+  listener: Listener | undefined;
+}
+
+export class Coherence {
+  readonly boundMs: number;
+  readonly #followed: Followed;
+  readonly #options: CoherenceOptions;
+  readonly #events = new Emitter<CoherenceEvent>();
+  readonly #fills = new Fills();
+  readonly #posts = new Map<string, Post>();
+  readonly #timer: NodeJS.Timeout;
+  readonly #unfollow: () => void;
+  /** Every master is listened to, without a gap since the last reset. */
+  #whole = false;
+  /** The last `whole` ended: a reset is due before the next. */
+  #gap: string | undefined = 'the first connection';
+  /** Whole, and the shared connection trusts its master. */
+  #serving = false;
+  /** Everything said before this has arrived. */
+  #provenAt = 0;
+  #failure: string | undefined;
+  #closed = false;
+
+  constructor(followed: Followed, options: CoherenceOptions) {
+    this.#followed = followed;
+    this.#options = options;
+    this.boundMs = options.boundMs ?? BOUND_MS;
+    this.#unfollow = followed.on((event) => this.#noticed(event));
+    // After the poll phase: in a process that was busy, answers that lie in the socket are read before they are missed.
+    this.#timer = setInterval(() => setImmediate(() => this.#beat()), this.boundMs / BEATS);
+    this.#timer.unref();
+    this.#follow();
+  }
+
+  /** What is kept may be served: the clock is read, so that a loop that lets no message in is served no old value either. */
+  get live(): boolean {
+    return this.#serving && now() - this.#provenAt < this.boundMs;
+  }
+
+  /** Before a key is read from its master; the fill counts if nothing about it comes until `end`. */
+  begin(key: string): Fill {
+    if (!this.#whole || !this.#listed() || !this.covers(key)) return this.#fills.refused();
+    const fill = this.#fills.begin(key);
+    return { end: () => fill.end() && this.#listed() };
+  }
+
+  /** Whether changes of the key are told of. */
+  covers(key: string): boolean {
+    const { prefixes } = this.#options;
+    for (const prefix of prefixes) if (key.startsWith(prefix)) return true;
+    return false;
+  }
+
+  /** This process has changed the keys, or may have: dropped here at once, as if Redis had said so. */
+  forget(keys: readonly string[]): void {
+    this.#changed(keys, true);
+  }
+
+  #changed(keys: readonly string[], here: boolean): void {
+    for (const key of keys) this.#fills.invalidate(key);
+    this.#events.emit({ type: 'invalidate', keys, here });
+  }
+
+  on(listener: (event: CoherenceEvent) => void): () => void {
+    return this.#events.on(listener);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#unfollow();
+    for (const post of [...this.#posts.values()]) this.#leave(post, 'closed');
+    this.#assess('closed');
+  }
+
+  // --- whom to listen to -------------------------------------------------------------------------------------------
+
+  #masters(): readonly Address[] | undefined {
+    if (this.#followed.masters) return this.#followed.masters();
+    const { state } = this.#followed;
+    return state.kind === 'ready' || state.kind === 'suspect' ? [state.master] : undefined;
+  }
+
+  /** A Cluster may have a master that this has not been told of by an event yet. */
+  #listed(): boolean {
+    const masters = this.#followed.masters?.();
+    return masters === undefined || masters.every((master) => this.#posts.has(addressKey(master)));
+  }
+
+  #noticed(event: ConnectionEvent): void {
+    if (event.type === 'closed') {
+      this.close();
+      return;
+    }
+    this.#follow();
+    this.#assess(event.type === 'lost' || event.type === 'suspect' ? event.reason : event.type);
+  }
+
+  /** Listeners for exactly the masters of the moment. Those of a master that is only lost from sight are kept. */
+  #follow(): void {
+    const masters = this.#masters();
+    if (masters === undefined || this.#closed) return;
+    const wanted = new Map(masters.map((master) => [addressKey(master), master]));
+    for (const [key, post] of this.#posts) if (!wanted.has(key)) this.#leave(post, 'another node is master');
+    for (const [key, address] of wanted) {
+      if (this.#posts.has(key)) continue;
+      const post: Post = { address, left: new AbortController(), listener: undefined };
+      this.#posts.set(key, post);
+      this.#interrupted('a new master');
+      void this.#man(post);
+    }
+  }
+
+  #leave(post: Post, reason: string): void {
+    this.#posts.delete(addressKey(post.address));
+    post.left.abort();
+    post.listener?.close(reason);
+    post.listener = undefined;
+    this.#interrupted(reason);
+  }
+
+  /** Keeps a listener at the post until it is left. */
+  async #man(post: Post): Promise<void> {
+    const { signal } = post.left;
+    let retryMs = RETRY_MIN_MS;
+    let retryMaxMs = RETRY_MAX_MS;
+    while (!signal.aborted) {
+      try {
+        const link = await this.#options.open(post.address);
+        const heard = (keys: readonly string[] | undefined): void => this.#heard(post, keys);
+        const listener = await Listener.arm(link, this.#options.prefixes, heard, this.boundMs);
+        if (signal.aborted) return listener.close('another node is master');
+        retryMs = RETRY_MIN_MS;
+        post.listener = listener;
+        this.#prove();
+        this.#assess('');
+        const reason = await listener.over;
+        if (signal.aborted) return;
+        post.listener = undefined;
+        this.#interrupted(`listener of ${addressKey(post.address)}: ${reason}`);
+      } catch (error) {
+        // Refused or out of reach: tried again while the node is master; until then nothing is served.
+        this.#failed(error);
+        retryMaxMs = isReply(error) ? REFUSED_MAX_MS : RETRY_MAX_MS;
+      }
+      await delay(jittered(retryMs), signal);
+      retryMs = Math.min(retryMs * 2, retryMaxMs);
+    }
+  }
+
+  /** A server that does not let this user listen says so with every attempt: told once. */
+  #failed(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (reason !== this.#failure) this.#events.emit({ type: 'lost', reason });
+    this.#failure = reason;
+  }
+
+  // --- what they say -----------------------------------------------------------------------------------------------
+
+  #heard(post: Post, keys: readonly string[] | undefined): void {
+    if (post.left.signal.aborted) return;
+    if (keys) this.#changed(keys, false);
+    else this.#reset('the keys were flushed');
+  }
+
+  #reset(reason: string): void {
+    this.#fills.invalidateAll();
+    this.#events.emit({ type: 'reset', reason });
+  }
+
+  #beat(): void {
+    if (this.#closed) return;
+    this.#follow();
+    for (const { listener } of this.#posts.values()) listener?.beat(this.boundMs, () => this.#prove());
+  }
+
+  #prove(): void {
+    let provenAt = Number.POSITIVE_INFINITY;
+    for (const { listener } of this.#posts.values()) provenAt = Math.min(provenAt, listener?.provenAt ?? 0);
+    this.#provenAt = provenAt;
+  }
+
+  // --- what follows ------------------------------------------------------------------------------------------------
+
+  /** Something may have been said that nobody heard. */
+  #interrupted(reason: string): void {
+    this.#gap ??= reason;
+    this.#fills.invalidateAll();
+    this.#assess(reason);
+  }
+
+  #assess(reason: string): void {
+    const posts = [...this.#posts.values()];
+    const whole = posts.length > 0 && posts.every(({ listener }) => listener !== undefined);
+    this.#whole = whole;
+    if (whole && this.#gap !== undefined) {
+      const gap = this.#gap;
+      this.#gap = undefined;
+      this.#failure = undefined;
+      this.#reset(gap);
+    }
+    const serving = whole && this.#followed.state.kind === 'ready';
+    if (serving === this.#serving) return;
+    this.#serving = serving;
+    this.#events.emit(serving ? { type: 'live' } : { type: 'lost', reason });
+  }
+}

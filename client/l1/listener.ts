@@ -1,0 +1,91 @@
+/**
+ * One connection that is told of every key that changes on its node.
+ *
+ *   CLIENT ID ─▶ CLIENT TRACKING ON REDIRECT <own id> BCAST PREFIX p ─▶ SUBSCRIBE __redis__:invalidate ─▶ PING …
+ *
+ * It redirects to itself: tracking, subscription and socket then live and die together, nothing can be half dead
+ * (a redirect whose target died is told by nobody), and one answered PING proves all three. BCAST needs no memory of keys on
+ * the server; without NOLOOP the node builds one message for all of its listeners, and own writes count as any other's.
+ */
+import type { Link } from '../transport/link.ts';
+import { isReply } from '../transport/reply-error.ts';
+import { now, within } from '../transport/timing.ts';
+
+const CHANNEL = '__redis__:invalidate';
+
+/** The age of the last proof, as a share of the allowed silence, from which on another is asked for. */
+const ASKED_AFTER = 0.4;
+
+export class Listener {
+  readonly #link: Link;
+  /** All that the node said before this moment has arrived. */
+  provenAt: number;
+  #askedAt: number | undefined;
+
+  private constructor(link: Link, provenAt: number) {
+    this.#link = link;
+    this.provenAt = provenAt;
+  }
+
+  /**
+   * @param heard keys that changed; undefined: any may have (FLUSHALL)
+   * @throws what the node refused, or that it did not answer in time; the link is closed then
+   */
+  static async arm(
+    link: Link,
+    prefixes: readonly string[],
+    heard: (keys: readonly string[] | undefined) => void,
+    timeoutMs: number,
+  ): Promise<Listener> {
+    const { redis } = link;
+    try {
+      const id = String(await within(redis.call('CLIENT', 'ID'), timeoutMs, 'CLIENT ID'));
+      const what = prefixes.flatMap((prefix) => ['PREFIX', prefix]);
+      const tracking = redis.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', id, 'BCAST', ...what);
+      await within(tracking, timeoutMs, 'CLIENT TRACKING');
+      redis.on('messageBuffer', (_channel: Buffer, message: unknown) =>
+        heard(Array.isArray(message) ? message.map(String) : undefined),
+      );
+      const askedAt = now();
+      await within(redis.subscribe(CHANNEL), timeoutMs, `SUBSCRIBE ${CHANNEL}`);
+      return new Listener(link, askedAt);
+    } catch (error) {
+      link.destroy('it cannot listen');
+      throw error;
+    }
+  }
+
+  /** Why it ended. */
+  get over(): Promise<string> {
+    return this.#link.over;
+  }
+
+  /** Asks for a sign of life, unless there was one lately; `proven` is called when it comes. Ends the connection when the last is overdue. */
+  beat(allowedSilenceMs: number, proven: () => void): void {
+    const at = now();
+    if (this.#askedAt !== undefined) {
+      // Messages that keep arriving are in front of the answer: what is slow is not hung, and only serves nothing meanwhile.
+      const silentMs = at - Math.max(this.#askedAt, this.#link.progress.heardAt);
+      if (silentMs > allowedSilenceMs) this.close(`no answer to PING for ${Math.round(silentMs)} ms`);
+      return;
+    }
+    // Each question is work for the server: half of the allowed silence is enough for the answer.
+    if (at - this.provenAt < allowedSilenceMs * ASKED_AFTER) return;
+    this.#askedAt = at;
+    const answered = (): void => {
+      this.#askedAt = undefined;
+      this.provenAt = at;
+      proven();
+    };
+    // A user without PING gets an answer, too.
+    this.#link.redis
+      .ping()
+      .then(answered, (error: unknown) =>
+        isReply(error) ? answered() : this.close('PING was not answered'),
+      );
+  }
+
+  close(reason: string): void {
+    this.#link.destroy(reason);
+  }
+}

@@ -1,0 +1,361 @@
+/**
+ * The first tier: entries in this process, kept as their payload and decoded once.
+ *
+ * A JSON value is decoded at its first use into a private copy that is frozen through and through: every hit returns the
+ * same object, and no caller can change it. Bytes and rich values cannot be frozen; they are decoded for each hit.
+ *
+ * A fill is begun before Redis is asked and done with its answer; what was invalidated in between is not filled. While
+ * coherence is not live nothing is served as current, but what is held can still be asked for (`remembered`), for the
+ * time in which Redis does not answer.
+ *
+ * What this process has written is served from its acknowledgement on, but only until `boundMs` after it was sent: whoever
+ * overwrites it does so later than that, heard of or not. Its first read asks Redis behind the reader's back whether it still
+ * stands, and then it is an entry as any other. So the first read after a write costs a command, as ever, and no wait.
+ *
+ * Eviction is SIEVE: a hit only sets a mark, and the hand passes marked entries over once (Zhang et al., NSDI 2024).
+ * Left out: who invalidates (`coherence.ts`), and whether the tags of an entry are current (`reader.ts`).
+ */
+
+import type { StandardSchema } from '../api/types.ts';
+import { decodedBytes, encodedBytes, ownMemory } from '../codec/entry-bytes.ts';
+import { type Freshness, isJson, type TagStamp } from '../codec/envelope.ts';
+import { now } from '../transport/timing.ts';
+import type { Coherence } from './coherence.ts';
+
+export interface LocalEntry {
+  readonly payload: Buffer;
+  readonly tags: readonly TagStamp[] | undefined;
+  readonly freshness: Freshness | undefined;
+  /** On the monotonic clock. */
+  readonly expiresAt: number;
+  /** The frozen value, as the schema (where one was asked for) gave it; void until `ready`. Bytes and rich values never are. */
+  value: unknown;
+  ready: boolean;
+  schema: StandardSchema | undefined;
+  schemaId: string | undefined;
+}
+
+/** Of a value that this process wrote, until Redis has been asked for it. */
+interface Own {
+  /** On the monotonic clock: nobody can have overwritten it longer than `boundMs` before. */
+  readonly untilMs: number;
+  /** The server has told of a change: of this write, as far as anybody can say. A second is somebody else's. */
+  told: boolean;
+  asked: boolean;
+}
+
+/** A write on its way. */
+interface Writing {
+  readonly untilMs: number;
+  told: number;
+}
+
+/**
+ * The lease of a load, in the place of its entry: the server reports it as a write, at the latest before it reports the stored value.
+ * To be ended in any case.
+ */
+export interface LocalLease {
+  told: number;
+  end(): void;
+}
+
+interface Slot extends LocalEntry {
+  readonly key: string;
+  bytes: number;
+  own: Own | undefined;
+  visited: boolean;
+  newer: Slot | undefined;
+  older: Slot | undefined;
+}
+
+/** What a fill keeps of an entry. */
+export type EntryData = Pick<LocalEntry, 'payload' | 'tags' | 'freshness'>;
+
+/** One fill on its way. To be ended in any case; it keeps the entry unless its key was changed meanwhile. */
+export interface LocalFill {
+  end(entry?: EntryData): void;
+}
+
+/** One write on its way. To be ended in any case, with what Redis has taken: that is kept unless others changed it meanwhile. */
+export interface LocalWrite {
+  end(entry?: EntryData): void;
+}
+
+export interface LocalTierOptions {
+  readonly maxEntries: number;
+  /** Estimated memory of all entries; default: no bound. */
+  readonly maxBytes?: number;
+  /** Longest time an entry stays without being asked for again from Redis, in ms. */
+  readonly ttlMs: number;
+  /** What the physical keys begin with: `ns:`. */
+  readonly prefix: string;
+  /** What the master has of the key, null for nothing. Absent: nothing that was written here is kept. */
+  readonly ask?: (key: string) => Promise<Buffer | null>;
+  /** Unix time in ms. */
+  readonly now?: () => number;
+  /** The monotonic clock. */
+  readonly clock?: () => number;
+}
+
+export type Coherent = Pick<Coherence, 'live' | 'boundMs' | 'covers' | 'begin' | 'forget' | 'on' | 'close'>;
+
+export class LocalTier {
+  readonly #options: LocalTierOptions;
+  readonly #coherence: Coherent;
+  readonly #now: () => number;
+  readonly #clock: () => number;
+  /** By logical key. */
+  readonly #slots = new Map<string, Slot>();
+  /** The last of each key. */
+  readonly #writes = new Map<string, Writing>();
+  readonly #leases = new Map<string, LocalLease>();
+  /** Since when nothing is served as current, on the monotonic clock. */
+  #lostAt: number | undefined;
+  #newest: Slot | undefined;
+  #oldest: Slot | undefined;
+  #hand: Slot | undefined;
+  #bytes = 0;
+  readonly #maxBytes: number;
+  evictions = 0;
+
+  constructor(coherence: Coherent, options: LocalTierOptions) {
+    this.#coherence = coherence;
+    this.#options = options;
+    this.#maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY;
+    this.#now = options.now ?? Date.now;
+    this.#clock = options.clock ?? now;
+    coherence.on((event) => {
+      if (event.type === 'reset') this.clear();
+      else if (event.type === 'lost') this.#lostAt ??= this.#clock();
+      else if (event.type === 'live') this.#lostAt = undefined;
+      else for (const key of event.keys) this.#changed(key.slice(options.prefix.length), event.here);
+    });
+  }
+
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  /** Estimated memory of all entries. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The entry has been decoded from so many bytes of JSON: its value is kept beside its payload from now on. */
+  weigh(key: string, entry: LocalEntry, jsonBytes: number): void {
+    const slot = this.#slots.get(key);
+    if (slot === undefined || slot !== entry) return;
+    const bytes = encodedBytes(key, slot.payload) + decodedBytes(jsonBytes);
+    this.#bytes += bytes - slot.bytes;
+    slot.bytes = bytes;
+    if (bytes > this.#maxBytes) this.#remove(slot);
+    else this.#evict();
+  }
+
+  /** Whether what is held may be served. */
+  get live(): boolean {
+    return this.#coherence.live;
+  }
+
+  /** A current entry. */
+  get(key: string): LocalEntry | undefined {
+    const slot = this.#slots.get(key);
+    if (slot === undefined || !this.#coherence.live) return undefined;
+    if (slot.expiresAt <= this.#clock()) {
+      this.#remove(slot);
+      return undefined;
+    }
+    if (slot.own && !this.#stands(slot, slot.own)) return undefined;
+    slot.visited = true;
+    return slot;
+  }
+
+  /** What was current when it was last known to be: better than no answer. */
+  remembered(key: string): LocalEntry | undefined {
+    const slot = this.#slots.get(key);
+    if (slot === undefined || slot.expiresAt <= this.#clock()) return undefined;
+    // Written here and not found in Redis in time: nobody knows whether it was current at all.
+    return slot.own && (this.#lostAt ?? this.#clock()) >= slot.own.untilMs ? undefined : slot;
+  }
+
+  begin(key: string): LocalFill {
+    const fill = this.#coherence.begin(this.#options.prefix + key);
+    return {
+      end: (entry) => {
+        if (fill.end() && entry) this.#put(key, entry);
+      },
+    };
+  }
+
+  /** Before the lease of an absent entry is asked for. */
+  lease(key: string): LocalLease {
+    const lease: LocalLease = {
+      told: 0,
+      end: () => {
+        if (this.#leases.get(key) === lease) this.#leases.delete(key);
+      },
+    };
+    this.#leases.set(key, lease);
+    return lease;
+  }
+
+  /**
+   * Before a key is written: whatever becomes of the write, what was held of the key is dropped with its end.
+   *
+   * @param lease in whose place the value comes
+   */
+  write(key: string, lease?: LocalLease): LocalWrite {
+    const physical = this.#options.prefix + key;
+    const kept = this.#options.ask && this.#coherence.live && this.#coherence.covers(physical);
+    // A report on the lease that has not come yet is not about this write.
+    const told = lease?.told === 0 ? -1 : 0;
+    const writing = { untilMs: this.#clock() + this.#coherence.boundMs, told };
+    if (kept) this.#writes.set(key, writing);
+    return {
+      end: (entry) => {
+        // Another write, a deletion or a gap came in between where it is not there any more.
+        const undisturbed = this.#writes.get(key) === writing && writing.told <= 1;
+        this.#coherence.forget([physical]);
+        if (!entry || !undisturbed || !this.#coherence.live) return;
+        this.#put(key, entry).own = { untilMs: writing.untilMs, told: writing.told === 1, asked: false };
+      },
+    };
+  }
+
+  /** This process changed the keys, or may have. */
+  forget(keys: readonly string[]): void {
+    this.#coherence.forget(keys.map((key) => this.#options.prefix + key));
+  }
+
+  clear(): void {
+    this.#slots.clear();
+    this.#bytes = 0;
+    this.#writes.clear();
+    this.#newest = undefined;
+    this.#oldest = undefined;
+    this.#hand = undefined;
+  }
+
+  close(): void {
+    this.#coherence.close();
+    this.clear();
+  }
+
+  #changed(key: string, here: boolean): void {
+    const slot = this.#slots.get(key);
+    if (here) {
+      this.#writes.delete(key);
+      if (slot) this.#remove(slot);
+      return;
+    }
+    const lease = this.#leases.get(key);
+    if (lease) lease.told += 1;
+    const writing = this.#writes.get(key);
+    if (writing) writing.told += 1;
+    if (slot?.own?.told === false) slot.own.told = true;
+    else if (slot) this.#remove(slot);
+  }
+
+  /** Whether what was written here may be served still. Asked for the first time, Redis is asked too. */
+  #stands(slot: Slot, own: Own): boolean {
+    if (this.#clock() >= own.untilMs) {
+      this.#remove(slot);
+      return false;
+    }
+    // Asked before its own invalidation has come, the answer would be void.
+    if (own.told && !own.asked) this.#confirm(slot, own);
+    return true;
+  }
+
+  #confirm(slot: Slot, own: Own): void {
+    own.asked = true;
+    const fill = this.#coherence.begin(this.#options.prefix + slot.key);
+    this.#options.ask?.(slot.key).then(
+      (payload) => {
+        if (!fill.end() || this.#slots.get(slot.key) !== slot) return;
+        if (payload?.equals(slot.payload)) slot.own = undefined;
+        else this.#remove(slot);
+      },
+      () => fill.end(),
+    );
+  }
+
+  #put(key: string, { payload, tags, freshness }: EntryData): Slot {
+    const existing = this.#slots.get(key);
+    if (existing) this.#remove(existing);
+    const at = this.#clock();
+    const bound = at + this.#options.ttlMs;
+    // The entry says it in Unix time; from here on a step of the wall clock changes nothing.
+    const expiresAt = freshness ? Math.min(bound, at + freshness.freshUntilMs - this.#now()) : bound;
+    const older = this.#newest;
+    const slot: Slot = {
+      key,
+      bytes: encodedBytes(key, payload),
+      payload: ownMemory(payload),
+      tags,
+      freshness,
+      expiresAt,
+      own: undefined,
+      value: undefined,
+      ready: false,
+      schema: undefined,
+      schemaId: undefined,
+      visited: false,
+      newer: undefined,
+      older,
+    };
+    // It alone is larger than all may be, now or once it is decoded: not kept.
+    const laterBytes = isJson(payload) ? decodedBytes(payload.length) : 0;
+    if (slot.bytes + laterBytes > this.#maxBytes) return slot;
+    if (older) older.newer = slot;
+    this.#newest = slot;
+    this.#oldest ??= slot;
+    this.#slots.set(key, slot);
+    this.#bytes += slot.bytes;
+    this.#evict();
+    return slot;
+  }
+
+  #evict(): void {
+    while (this.#slots.size > this.#options.maxEntries || this.#bytes > this.#maxBytes) this.#evictOne();
+  }
+
+  #evictOne(): void {
+    let slot = this.#hand ?? this.#oldest;
+    while (slot?.visited) {
+      slot.visited = false;
+      slot = slot.newer ?? this.#oldest;
+    }
+    if (!slot) return;
+    this.#hand = slot.newer;
+    this.#remove(slot);
+    this.evictions += 1;
+  }
+
+  #remove(slot: Slot): void {
+    this.#slots.delete(slot.key);
+    this.#bytes -= slot.bytes;
+    if (this.#hand === slot) this.#hand = slot.newer;
+    if (slot.newer) slot.newer.older = slot.older;
+    else this.#newest = slot.older;
+    if (slot.older) slot.older.newer = slot.newer;
+    else this.#oldest = slot.newer;
+  }
+}
+
+/** Freezes plain data with all that it holds. What JSON gives has no cycles and nothing that cannot be frozen. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const field of Object.values(value)) deepFreeze(field);
+  return Object.freeze(value);
+}
+
+/** Nothing but what JSON gives: what can be frozen, and is the same for all who hold it then. */
+export function isPlainData(value: unknown, above: readonly object[] = []): boolean {
+  if (typeof value !== 'object' || value === null) return typeof value !== 'function';
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (!Array.isArray(value) && prototype !== Object.prototype && prototype !== null) return false;
+  if (above.includes(value)) return false;
+  const path = [...above, value];
+  return Object.values(value).every((field) => isPlainData(field, path));
+}

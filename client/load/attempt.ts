@@ -1,0 +1,391 @@
+/**
+ * One flight's way to its entry, as the engine asks for it: first tier, Redis with its lease, or the memory fallback.
+ *
+ * Redis away: what the memory has, and what is loaded goes there. Redis refuses (full, too few replicas, no right): what it has is
+ * read all the same, what is loaded is returned and not stored. A refusal is an event and a counter, never the caller's error.
+ */
+
+import { CommandError, isConnectivityError } from '../api/errors.ts';
+import type { ReadOptions, WriteOptions } from '../api/types.ts';
+import type { CacheContext } from '../cache/cache-context.ts';
+import type { Reader, Reading } from '../cache/reader.ts';
+import type { RefusedStep } from '../cache/refusals.ts';
+import { isForeignType, type Remote } from '../cache/remote.ts';
+import { entryDataOf, type StoreOptions, type Writer } from '../cache/writer.ts';
+import { assertFewTags, freshnessOf, type TagStamp } from '../codec/envelope.ts';
+import { isPlaceholder } from '../codec/placeholder.ts';
+import type { EntryData, LocalLease } from '../l1/local.ts';
+import { latencyOf } from '../transport/link.ts';
+import type { DeadlineTimer } from './deadline-timer.ts';
+import type { Attempt, Known, LeaseState, WaitResult } from './engine.ts';
+import { type HeldByOther, headOf, type LeaseHandle, type Leases } from './lease.ts';
+import type { StorePolicy } from './policy.ts';
+
+export interface AttemptContext {
+  readonly context: CacheContext;
+  readonly reader: Reader;
+  readonly writer: Writer;
+  /** undefined: each process loads for itself. */
+  readonly leases: Leases | undefined;
+  readonly deadlines: DeadlineTimer;
+}
+
+/** A slow network is waited for all the same. */
+const LATENCY_FACTOR = 5;
+
+/**
+ * Redis's answer, or `instead` when it takes too long. Until there is a connection its own time-outs hold.
+ *
+ * @param physical the one key that is asked for; undefined: several
+ */
+export function withDeadline<T>(
+  { context, deadlines }: AttemptContext,
+  answer: Promise<T>,
+  instead: () => T | Promise<T>,
+  late: () => void,
+  physical?: string,
+): Promise<T> {
+  const { remote, connection, options } = context;
+  if (!remote || connection?.state.kind !== 'ready') return answer;
+  const typicalMs = Math.max(remote.typicalMs, latencyOf(connection.current()));
+  const ms = Math.max(options.compute.patienceMs, typicalMs * LATENCY_FACTOR);
+  // The first calls on a connection find out what the server allows: each of its answers is a sign of life. So is a part of a large
+  // value that arrives, be it another's before this one.
+  const progress = (): number => {
+    const { pieces = 0 } = physical === undefined ? connection : connection.at(physical);
+    return remote.procedures.steps + pieces;
+  };
+  return deadlines.limit(answer, ms, instead, late, progress);
+}
+
+/** What a read of many keys has just said of this one: it missed, or Redis did not answer. */
+export type ReadBefore = 'missed' | 'away' | undefined;
+
+/** Where a loaded value goes. */
+type Destination = 'leased' | 'unleased' | 'memory' | 'nowhere';
+
+const ALONE: LeaseState = { kind: 'alone' };
+const REFUSED: LeaseState = { kind: 'refused' };
+
+export class CacheAttempt<T> implements Attempt<T> {
+  readonly #cache: AttemptContext;
+  readonly #key: string;
+  readonly #physical: string;
+  readonly #options: WriteOptions & ReadOptions<T>;
+  #before: ReadBefore;
+  #handle: LeaseHandle | undefined;
+  #localLease: LocalLease | undefined;
+  #destination: Destination = 'leased';
+  /** Names of the tags whose versions are taken, and these versions. */
+  #tags: Set<string> = new Set();
+  #stamps: readonly TagStamp[] | undefined;
+  /** How the entry began that is to be replaced; undefined: not known. */
+  #seen: Buffer | undefined;
+  /** The same of an entry whose bytes were not kept. */
+  #freshUntilMs: number | undefined;
+
+  constructor(
+    cache: AttemptContext,
+    key: string,
+    physical: string,
+    options: WriteOptions & ReadOptions<T>,
+    before?: ReadBefore,
+  ) {
+    this.#cache = cache;
+    this.#key = key;
+    this.#physical = physical;
+    this.#options = options;
+    this.#before = before;
+  }
+
+  fetch(): Promise<Known<T> | LeaseState> {
+    const { remote, fallback } = this.#cache.context;
+    const before = this.#before;
+    this.#before = undefined;
+    if (!remote || before === 'away' || fallback.isDirty(this.#physical)) return this.#fromMemory();
+    const answer = this.#ask(remote, before === 'missed');
+    return withDeadline(this.#cache, answer, () => this.#fromMemory(), this.#giveBack, this.#physical);
+  }
+
+  take(waits: boolean): Promise<LeaseState> {
+    const instead = (): LeaseState => {
+      this.#destination = 'memory';
+      return ALONE;
+    };
+    return withDeadline(this.#cache, this.#take(waits), instead, this.#giveBack, this.#physical);
+  }
+
+  /** A lease that came too late: others need not wait for it to run out. */
+  readonly #giveBack = (): void => {
+    this.release('again').catch(() => {});
+  };
+
+  /** Not async: most end with the first promise, and each further one is time that a caller waits. */
+  #ask(remote: Remote, missed: boolean): Promise<Known<T> | LeaseState> {
+    const { context, leases } = this.#cache;
+    const { local } = context;
+    if (!leases) return this.#fromReader('unleased');
+    // Where hits are the rule a plain read comes first: it costs a hit less, and a miss one command more.
+    const readFirst = leases.mostlyHits || remote.procedures.way === 'commands' || local?.get(this.#key);
+    if (missed || !readFirst) return this.#fetchLeased(missed);
+    return this.#cache.reader.read(this.#key, this.#options).then(
+      (reading) => this.#found(leases, reading),
+      (error: unknown) => this.#without(error),
+    );
+  }
+
+  #found(leases: Leases, reading: Reading<T>): Known<T> | LeaseState | Promise<Known<T> | LeaseState> {
+    const { source } = reading;
+    if (source === 'memory') {
+      this.#destination = 'memory';
+      return known(reading) ?? ALONE;
+    }
+    const found = known(reading);
+    if (source === 'redis') leases.recordRead(found !== undefined);
+    if (found) {
+      this.#freshUntilMs = found.freshness?.freshUntilMs;
+      return found;
+    }
+    if (reading.kind !== 'absent' || !reading.outdated || source !== 'redis') return this.#fetchLeased(true);
+    // It is there to be replaced.
+    this.#freshUntilMs = reading.outdated.freshness?.freshUntilMs;
+    return this.#take(true);
+  }
+
+  async #fetchLeased(missed: boolean): Promise<Known<T> | LeaseState> {
+    const { context, reader } = this.#cache;
+    const fill = context.local?.begin(this.#key);
+    const localLease = context.local?.lease(this.#key);
+    const { mark } = context.fallback;
+    try {
+      const fetched = await this.#lease().fetch(missed);
+      if (context.fallback.pending) context.fallback.recover();
+      if (fetched.kind === 'mine') this.#localLease = localLease;
+      if (fetched.kind !== 'value') return fetched;
+      // Asked before a failover, answered by a master that does not know of the deletion.
+      if (context.fallback.wasDirty(this.#physical, mark)) return this.#fromMemory();
+      this.#seen = headOf(fetched.payload);
+      const reading = await reader.interpret(this.#key, fetched.payload, this.#options, fill);
+      return known(reading) ?? this.#take(true);
+    } catch (error) {
+      return this.#without(error);
+    } finally {
+      fill?.end();
+      if (this.#localLease !== localLease) localLease?.end();
+    }
+  }
+
+  async #take(waits: boolean): Promise<LeaseState> {
+    if (this.#destination === 'nowhere') return REFUSED;
+    if (this.#destination !== 'leased') return ALONE;
+    const handle = this.#lease();
+    try {
+      const state = await handle.take(waits);
+      if (state.kind === 'held' || !state.head || this.#isToBeReplaced(state.head)) return state;
+      // Another process was quicker: the next fetch returns what it stored.
+      await handle.release('again');
+      return { kind: 'held', token: '', leftMs: 0 };
+    } catch (error) {
+      if (isConnectivityError(error)) {
+        this.#destination = 'memory';
+        return ALONE;
+      }
+      return this.#refused('lease', error);
+    }
+  }
+
+  /** Whether the entry that begins like this is the one that was found to be stale. */
+  #isToBeReplaced(head: Buffer): boolean {
+    if (this.#seen) return this.#seen.equals(head);
+    const freshUntilMs = freshnessOf(head)?.freshUntilMs;
+    return freshUntilMs === undefined || freshUntilMs === this.#freshUntilMs;
+  }
+
+  async wait(held: HeldByOther, maxMs: number): Promise<WaitResult<T>> {
+    // It has changed, and is not waited for.
+    if (held.token === '') return { kind: 'again' };
+    const notification = (await this.#handle?.wait(held, maxMs)) ?? { kind: 'silent' };
+    if (notification.kind === 'silent' || notification.outcome === 's') return { kind: 'again' };
+    if (notification.outcome === 'f') return { kind: 'failed' };
+    if (notification.outcome === 'n')
+      return { kind: 'known', value: undefined as T, source: 'redis', freshness: undefined };
+    try {
+      const { reader } = this.#cache;
+      const reading = await reader.interpret(this.#key, notification.payload, this.#options, undefined);
+      return known(reading) ?? { kind: 'again' };
+    } catch (error) {
+      // Versions of its tags could not be asked for: the way of every fetch says what then.
+      if (error instanceof CommandError || isConnectivityError(error)) return { kind: 'again' };
+      throw error;
+    }
+  }
+
+  /** The versions of its tags are taken before the load: one that is invalidated meanwhile makes the result a miss. */
+  prepare(): Promise<void> | undefined {
+    const tags = this.#cache.context.tags.namesOf(this.#key, this.#options.tags);
+    this.#tags = new Set(tags);
+    return tags.length === 0 ? undefined : this.#stamp(tags);
+  }
+
+  /** The versions that were taken before stay as they are: what was invalidated since is a miss. */
+  addTags(tags: readonly string[]): Promise<void> {
+    const further = this.#cache.context.tags.namesOf(this.#key, tags).filter((tag) => !this.#tags.has(tag));
+    assertFewTags([...this.#tags, ...further]);
+    for (const tag of further) this.#tags.add(tag);
+    return further.length === 0 ? Promise.resolve() : this.#stamp(further);
+  }
+
+  #stamp(tags: readonly string[]): Promise<void> {
+    const versions = this.#cache.context.tags;
+    // Redis was given up, or is now: the value stays here, and so do the versions.
+    const here = (): Promise<readonly TagStamp[]> => {
+      this.#destination = 'memory';
+      return versions.stampsHere(tags);
+    };
+    const stamps =
+      this.#destination === 'memory'
+        ? here()
+        : withDeadline(this.#cache, versions.stamps(tags), here, () => {});
+    return stamps.then(
+      (stamps) => {
+        this.#stamps = this.#stamps ? [...this.#stamps, ...stamps] : stamps;
+      },
+      (error: unknown) => {
+        if (!isConnectivityError(error)) this.#refused('tags', error);
+        else this.#destination = 'nowhere';
+      },
+    );
+  }
+
+  async store(value: T, policy: StorePolicy): Promise<void> {
+    const { context, writer } = this.#cache;
+    const options: StoreOptions = {
+      ...this.#options,
+      ...policy,
+      stamps: this.#stamps,
+      // Never durable: queued elsewhere, the store could come after a deletion that was asked for later.
+      durability: 'async',
+      outdates: false,
+    };
+    switch (this.#destination) {
+      case 'leased':
+        if (context.remote && this.#handle) return this.#storeLeased(this.#handle, value, options);
+        writer.keep(this.#key, value, options);
+        return;
+      case 'unleased':
+        await writer
+          .store(this.#key, value, options)
+          .catch((error: unknown) => this.#refused('store', error));
+        return;
+      case 'memory':
+        writer.keep(this.#key, value, options);
+        // Others need not wait for a lease whose value stays here.
+        return this.release('again').catch(() => {});
+      case 'nowhere':
+        return this.release('again');
+    }
+  }
+
+  async release(outcome: 'failed' | 'nothing' | 'again'): Promise<void> {
+    this.#localLease?.end();
+    if (!this.#handle?.own) return;
+    try {
+      await this.#handle.release(outcome);
+    } catch (error) {
+      this.#refused('lease', error);
+    }
+  }
+
+  async #storeLeased(handle: LeaseHandle, value: T, options: StoreOptions): Promise<void> {
+    const { context, writer } = this.#cache;
+    const { local, statistics } = context;
+    let entry: ReturnType<Writer['encode']>;
+    try {
+      entry = writer.encode(this.#key, value, options);
+    } catch (error) {
+      await handle.release('again');
+      throw error;
+    }
+    if (!entry) return handle.release('again');
+    const { payload, ttlSeconds } = entry;
+    const ttlMs = ttlSeconds === null ? null : Math.max(1, Math.round(ttlSeconds * 1000));
+    const write = local?.write(this.#key, this.#localLease);
+    let kept: EntryData | undefined;
+    try {
+      if (await handle.store(payload, ttlMs)) {
+        kept = write && entryDataOf(value, entry, options);
+        statistics.writes += 1;
+      }
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      this.#refused('store', error);
+      // Release the lease now, so that waiters do not wait for it to expire.
+      await this.release('again');
+    } finally {
+      this.#localLease?.end();
+      write?.end(kept);
+    }
+  }
+
+  /** A plain read. `destination`: of a value that is loaded after it. */
+  async #fromReader(destination: 'unleased' | 'nowhere'): Promise<Known<T> | LeaseState> {
+    this.#destination = destination;
+    try {
+      const found = known(await this.#cache.reader.read(this.#key, this.#options));
+      return found ?? (destination === 'nowhere' ? REFUSED : ALONE);
+    } catch (error) {
+      if (isConnectivityError(error)) return this.#fromMemory();
+      return this.#refused('read', error);
+    }
+  }
+
+  #lease(): LeaseHandle {
+    const leases = this.#cache.leases as Leases;
+    this.#handle ??= leases.handleOf(this.#physical);
+    return this.#handle;
+  }
+
+  async #fromMemory(): Promise<Known<T> | LeaseState> {
+    this.#destination = 'memory';
+    return known(await this.#cache.reader.fromMemory(this.#key, this.#options)) ?? ALONE;
+  }
+
+  /** Redis did not say whose turn it is. */
+  #without(error: unknown): Promise<Known<T> | LeaseState> | LeaseState {
+    const { options, events } = this.#cache.context;
+    this.#handle?.abandon();
+    if (isForeignType(error)) {
+      this.#destination = 'unleased';
+      return ALONE;
+    }
+    if (isConnectivityError(error)) {
+      this.#cache.context.refusals.note('getOrCompute', 'read', error);
+      if (options.fallbackEntries > 0)
+        events.emit({ type: 'fallback', operation: 'get', reason: (error as Error).message });
+      return this.#fromMemory();
+    }
+    this.#refused('lease', error);
+    // Full, it may have the value all the same.
+    return this.#fromReader('nowhere');
+  }
+
+  /** Counted and told; the caller gets what its loader returns. @throws what is no refusal by Redis */
+  #refused(step: RefusedStep, error: unknown): LeaseState {
+    if (!(error instanceof CommandError)) throw error;
+    this.#cache.context.refusals.note('getOrCompute', step, error);
+    this.#destination = 'nowhere';
+    return REFUSED;
+  }
+}
+
+/** undefined: there is no entry, or only a lease in its place. */
+function known<T>(reading: Reading<T>): Known<T> | undefined {
+  if (reading.kind === 'absent' || isPlaceholder(reading.freshness)) return undefined;
+  const { source, freshness } = reading;
+  return {
+    kind: 'known',
+    value: (reading.kind === 'value' ? reading.value : undefined) as T,
+    source,
+    freshness,
+  };
+}

@@ -1,0 +1,113 @@
+/**
+ * Makes one call of a loader of many out of the loads of single keys: it waits until each key of the round has asked to be
+ * loaded or passed (it was there, is loaded by somebody else, or is waited for). Keys that are refreshed with nobody waiting
+ * make a round of their own. What asks later still is loaded in further calls.
+ */
+import { ConfigurationError } from '../api/errors.ts';
+import type { LoadContext, LoadManyContext } from '../api/types.ts';
+
+export type LoadMany<T> = (
+  keys: readonly string[],
+  context: LoadManyContext,
+) => Promise<ReadonlyMap<string, T>> | ReadonlyMap<string, T>;
+
+interface Wish<T> {
+  readonly key: string;
+  readonly context: LoadContext;
+  readonly resolve: (value: T | PromiseLike<T>) => void;
+}
+
+/** One call of the loader, once all of its keys are decided. */
+class Round<T> {
+  readonly undecided: Set<string>;
+  readonly #dispatch: (wishes: readonly Wish<T>[]) => void;
+  #wishes: Wish<T>[] = [];
+
+  constructor(keys: readonly string[], dispatch: (wishes: readonly Wish<T>[]) => void) {
+    this.undecided = new Set(keys);
+    this.#dispatch = dispatch;
+  }
+
+  /** False: the key is not of this round. */
+  decide(key: string, wish?: Wish<T>): boolean {
+    if (!this.undecided.delete(key)) return false;
+    if (wish) this.#wishes.push(wish);
+    if (this.undecided.size === 0) {
+      const wishes = this.#wishes;
+      this.#wishes = [];
+      if (wishes.length > 0) this.#dispatch(wishes);
+    }
+    return true;
+  }
+}
+
+export class Batch<T> {
+  readonly #load: LoadMany<T>;
+  readonly #asked: Round<T>;
+  readonly #refreshed: Round<T>;
+
+  constructor(keys: readonly string[], load: LoadMany<T>) {
+    const dispatch = (wishes: readonly Wish<T>[]): void => this.#dispatch(wishes);
+    this.#load = load;
+    this.#asked = new Round(keys, dispatch);
+    this.#refreshed = new Round([], dispatch);
+  }
+
+  /** The loader of one key. A key that the loader of many leaves out has no value. */
+  load(key: string, context: LoadContext): Promise<T> {
+    return new Promise((resolve) => {
+      const wish = { key, context, resolve };
+      if (!this.#asked.decide(key, wish) && !this.#refreshed.decide(key, wish)) this.#dispatch([wish]);
+    });
+  }
+
+  /** The caller has its answer, or waits for somebody else's. */
+  pass(key: string): void {
+    this.#asked.decide(key);
+  }
+
+  /** It may be loaded yet, with nobody waiting. */
+  defer(key: string): void {
+    this.#refreshed.undecided.add(key);
+    this.#asked.decide(key);
+  }
+
+  /** The refresh is over, or another's. */
+  settle(key: string): void {
+    this.#refreshed.decide(key);
+  }
+
+  #dispatch(wishes: readonly Wish<T>[]): void {
+    const [first] = wishes;
+    if (!first) return;
+    const contexts = new Map(wishes.map(({ key, context }) => [key, context]));
+    const values = this.#call([...contexts.keys()], together(first.context.signal, contexts));
+    for (const { key, resolve } of wishes) resolve(values.then((map) => map.get(key) as T));
+  }
+
+  /** All began in the same moment with the same options: the first one's signal is that of all. */
+  async #call(keys: readonly string[], context: LoadManyContext): Promise<ReadonlyMap<string, T>> {
+    return this.#load(keys, context);
+  }
+}
+
+/** The context of all keys, by that of each. */
+function together(signal: AbortSignal, contexts: ReadonlyMap<string, LoadContext>): LoadManyContext {
+  const all = [...contexts.values()];
+  return {
+    signal,
+    setTtlSeconds: (ttlSeconds) => {
+      for (const context of all) context.setTtlSeconds(ttlSeconds);
+    },
+    addTags: (...tags) => Promise.all(all.map((context) => context.addTags(...tags))).then(() => {}),
+    skip: () => {
+      for (const context of all) context.skip();
+    },
+    forKey: (key) => {
+      const context = contexts.get(key);
+      if (!context)
+        throw new ConfigurationError(`forKey: ${JSON.stringify(key)} is none of the keys to load`);
+      return context;
+    },
+  };
+}

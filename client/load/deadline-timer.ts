@@ -1,0 +1,96 @@
+/**
+ * How long `getOrCompute` waits for Redis before it loads by itself: its callers have another way to an answer, and a Redis that
+ * hangs must not cost them what a suspicion takes. One timer for all that wait, running while there are some: a timer for each
+ * would be a tenth of what a hit costs.
+ *
+ * Time is counted by its ticks, and a tick that came late counts for little: a process that had to stand still says nothing
+ * about Redis, whose answers on a machine that is overloaded are as late. Whoever is judged has none lying in the socket.
+ */
+import { now } from '../transport/timing.ts';
+
+const TICK_MS = 10;
+/** The most that one tick counts for. */
+const TICK_MAX_MS = 2 * TICK_MS;
+/** Empty ticks after which the timer stops. */
+const IDLE_TICKS = 100;
+
+interface Waiting {
+  readonly ms: number;
+  readonly progress: (() => number) | undefined;
+  untilMs: number;
+  progressed: number;
+  readonly giveUp: () => void;
+}
+
+export class DeadlineTimer {
+  readonly #waiting = new Set<Waiting>();
+  #timer: NodeJS.Timeout | undefined;
+  /** What the ticks have counted. */
+  #countedMs = 0;
+  #tickedAt = 0;
+  #idle = 0;
+
+  /**
+   * The work's outcome, or `instead` once `ms` are over and a tick; what comes later goes to `late`.
+   *
+   * @param progress grows while the work comes nearer to its end: `ms` count from the last time that it did
+   */
+  limit<T>(
+    work: Promise<T>,
+    ms: number,
+    instead: () => T | Promise<T>,
+    late: (result: T) => void,
+    progress?: () => number,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = {
+        ms,
+        progress,
+        progressed: progress?.() ?? 0,
+        untilMs: this.#countedMs + ms,
+        giveUp: () => resolve(instead()),
+      };
+      this.#waiting.add(waiting);
+      this.#timer ??= this.#start();
+      work.then(
+        (result) => (this.#waiting.delete(waiting) ? resolve(result) : late(result)),
+        (error: unknown) => {
+          if (this.#waiting.delete(waiting)) reject(error);
+        },
+      );
+    });
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #start(): NodeJS.Timeout {
+    this.#idle = 0;
+    this.#tickedAt = now();
+    // After the poll phase, in which answers are read.
+    return setInterval(() => setImmediate(() => this.#tick()), TICK_MS).unref();
+  }
+
+  #tick(): void {
+    const at = now();
+    this.#countedMs += Math.min(at - this.#tickedAt, TICK_MAX_MS);
+    this.#tickedAt = at;
+    for (const waiting of this.#waiting) {
+      if (this.#countedMs < waiting.untilMs || this.#hasProgressed(waiting)) continue;
+      this.#waiting.delete(waiting);
+      waiting.giveUp();
+    }
+    this.#idle = this.#waiting.size === 0 ? this.#idle + 1 : 0;
+    if (this.#idle > IDLE_TICKS) this.stop();
+  }
+
+  #hasProgressed(waiting: Waiting): boolean {
+    const progressed = waiting.progress?.() ?? 0;
+    if (progressed === waiting.progressed) return false;
+    waiting.progressed = progressed;
+    waiting.untilMs = this.#countedMs + waiting.ms;
+    return true;
+  }
+}

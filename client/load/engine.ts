@@ -1,0 +1,293 @@
+/**
+ * `getOrCompute`: which value is returned, and when the loader is called.
+ *
+ *   fetch ─▶ fresh ─────────▶ returned                    (`early`: and refreshed, with nobody waiting)
+ *         ├▶ stale ─────────▶ returned, and refreshed     (`revalidate`)
+ *         │               └─▶ loaded; returned itself if that fails or takes longer than the soft timeout   (`grace`)
+ *         └▶ absent, expired ─▶ loaded: with the lease, or by whoever has it, or alone while Redis cannot say
+ *
+ * One flight a key and process; its first caller's options count for all who share it. What is set, deleted or cleared
+ * during a load is not overwritten by its result. Left out: where entries are (`attempt.ts`), how leases work (`lease.ts`).
+ */
+import { LoadTimeoutError } from '../api/errors.ts';
+import type { Entry, LoadContext } from '../api/types.ts';
+import type { ReadSource } from '../cache/reader.ts';
+import { Backoff } from './backoff.ts';
+import type { HeldByOther } from './lease.ts';
+import { LoadRequests } from './load-context.ts';
+import { type ComputeTerms, evaluateFreshness, type StorePolicy, storePolicyOf } from './policy.ts';
+import type { Flight, SingleFlight } from './single-flight.ts';
+
+/** An entry as it was found; `value` is undefined where it says that there is nothing. */
+export interface Known<T> {
+  readonly kind: 'known';
+  readonly value: T;
+  readonly source: ReadSource;
+  readonly freshness: { readonly freshUntilMs: number; readonly loadMs: number } | undefined;
+}
+/**
+ * The flight that loads: this one with the lease (`mine`), the lease holder's, or this one without a lease, because Redis does not
+ * answer (`alone`) or refuses (`refused`: the value is stored nowhere).
+ */
+export type LeaseState = { readonly kind: 'mine' | 'alone' | 'refused' } | HeldByOther;
+export type WaitResult<T> = Known<T> | { readonly kind: 'again' } | { readonly kind: 'failed' };
+
+/** One flight's way to the entry of its key. */
+export interface Attempt<T> {
+  fetch(): Promise<Known<T> | LeaseState>;
+  /** Whose turn it is to replace an entry that is there. */
+  take(waits: boolean): Promise<LeaseState>;
+  wait(held: HeldByOther, maxMs: number): Promise<WaitResult<T>>;
+  /** Before the loader is called. */
+  prepare(): Promise<void> | undefined;
+  /** The loader names further tags. Resolves once their versions are taken. @throws ConfigurationError, SerializationError bad names */
+  addTags(tags: readonly string[]): Promise<void>;
+  store(value: T, policy: StorePolicy): Promise<void>;
+  /** Gives the lease back, if it is held. */
+  release(outcome: 'failed' | 'nothing' | 'again'): Promise<void>;
+}
+
+export interface Job<T> {
+  readonly key: string;
+  readonly load: (context: LoadContext) => Promise<T> | T;
+  readonly terms: ComputeTerms;
+  readonly ttlSeconds: number | null;
+  readonly tags?: () => readonly string[];
+  readonly attempt: () => Attempt<T>;
+  /** Called once it is known that the loader is not called now; may be called more than once. */
+  readonly passes?: () => void;
+  /** Of a refresh with nobody waiting: it may call the loader (`pending`), or is done with. */
+  readonly refreshes?: (what: 'pending' | 'settled') => void;
+}
+
+export interface EngineHost {
+  readonly singleFlight: SingleFlight;
+  /** Unix time in ms: freshness is compared between processes. */
+  readonly now: () => number;
+  /** Monotonic, in ms: for time-outs, and for how long something rests. */
+  readonly clock: () => number;
+  readonly random: () => number;
+  /** Of the answer that was found: hit or miss. */
+  readonly counted: (hit: boolean, source: ReadSource | undefined) => void;
+  readonly loading: () => void;
+  /** A stale value stands in for a load. */
+  readonly stale: (key: string, reason: StaleReason) => void;
+  /** Work that goes on when the caller has its answer. */
+  readonly later: (work: Promise<unknown>) => void;
+}
+
+export type StaleReason = 'revalidating' | 'slow' | 'failed' | 'resting';
+
+export class Engine {
+  readonly #host: EngineHost;
+  readonly #backoff: Backoff;
+
+  constructor(host: EngineHost) {
+    this.#host = host;
+    this.#backoff = new Backoff(host.clock);
+  }
+
+  compute<T>(job: Job<T>): Promise<Entry<T>> {
+    let own = false;
+    const result = this.#host.singleFlight.join<Entry<T>>(job.key, (flight) => {
+      own = true;
+      return this.#run(job, flight);
+    });
+    if (!own) job.passes?.();
+    return result;
+  }
+
+  /** Not async: a hit ends with the first promise, and each further one is time that a caller waits. */
+  #run<T>(job: Job<T>, flight: Flight): Promise<Entry<T>> {
+    const attempt = job.attempt();
+    if (job.tags) flight.tags = job.tags;
+    return attempt.fetch().then((found) => this.#answer(job, attempt, flight, found));
+  }
+
+  #answer<T>(
+    job: Job<T>,
+    attempt: Attempt<T>,
+    flight: Flight,
+    found: Known<T> | LeaseState,
+  ): Entry<T> | Promise<Entry<T>> {
+    if (found.kind !== 'known') {
+      this.#host.counted(false, undefined);
+      return this.#obtain(job, attempt, flight, found);
+    }
+    const freshness = this.#evaluate(found, job);
+    const resting = freshness === 'grace' && this.#backoff.isResting(job.key);
+    this.#host.counted(resting || (freshness !== 'grace' && freshness !== 'expired'), found.source);
+    switch (freshness) {
+      case 'fresh':
+        return { value: found.value, source: found.source };
+      case 'early':
+        this.#refresh(job, attempt);
+        return { value: found.value, source: found.source };
+      case 'revalidate':
+        this.#refresh(job, attempt);
+        return this.#stale(job, found, 'revalidating');
+      case 'grace':
+        return resting ? this.#stale(job, found, 'resting') : this.#replace(job, attempt, found);
+      case 'expired':
+        return attempt.take(true).then((state) => this.#obtain(job, attempt, flight, state));
+    }
+  }
+
+  /** A new value while nobody waits for it. Who finds another at it leaves it to them. */
+  #refresh<T>(job: Job<T>, attempt: Attempt<T>): void {
+    const { singleFlight } = this.#host;
+    if (singleFlight.isInBackground(job.key) || this.#backoff.isResting(job.key)) return;
+    job.refreshes?.('pending');
+    const work = singleFlight.background(job.key, async (flight) => {
+      const state = await attempt.take(false);
+      // A refresh that cannot be stored is useless to all: retried later.
+      if (state.kind === 'refused') throw new Error('Redis refuses the lease');
+      return state.kind === 'held' ? undefined : this.#load(job, attempt, flight);
+    });
+    const settled = (): void => job.refreshes?.('settled');
+    work.then(settled, settled);
+    this.#watch(job, work);
+  }
+
+  /** A new value, or the stale one where that takes too long or fails. */
+  #replace<T>(job: Job<T>, attempt: Attempt<T>, known: Known<T>): Promise<Entry<T>> {
+    const { singleFlight } = this.#host;
+    const running = singleFlight.isInBackground(job.key);
+    if (running && job.terms.softTimeoutMs !== undefined)
+      return Promise.resolve(this.#stale(job, known, 'slow'));
+    const work = singleFlight.background<Entry<T> | undefined>(job.key, async (flight) =>
+      this.#obtain(job, attempt, flight, await attempt.take(true), true),
+    );
+    if (!running) this.#watch(job, work);
+    const answer = work.then(
+      (entry) => entry ?? this.#stale(job, known, 'revalidating'),
+      () => this.#stale(job, known, 'failed'),
+    );
+    return this.#within(answer, job.terms.softTimeoutMs, () => this.#stale(job, known, 'slow'));
+  }
+
+  /** Remembers how a load ended that has a stale value behind it. */
+  #watch<T>(job: Job<T>, work: Promise<unknown>): void {
+    work.then(
+      () => this.#backoff.succeeded(job.key),
+      () => this.#backoff.failed(job.key, job.terms.backoffMs),
+    );
+  }
+
+  /** @param replaceable there is a stale value: nobody loads again after a load that failed elsewhere */
+  async #obtain<T>(
+    job: Job<T>,
+    attempt: Attempt<T>,
+    flight: Flight,
+    first: Known<T> | LeaseState,
+    replaceable = false,
+  ): Promise<Entry<T>> {
+    const { hardTimeoutMs } = job.terms;
+    const endMs = hardTimeoutMs === undefined ? Number.POSITIVE_INFINITY : this.#host.clock() + hardTimeoutMs;
+    let step: Known<T> | LeaseState | WaitResult<T> = first;
+    let failed = false;
+    for (;;) {
+      switch (step.kind) {
+        case 'known': {
+          const freshness = this.#evaluate(step, job);
+          if (freshness !== 'grace' && freshness !== 'expired')
+            return { value: step.value, source: step.source };
+          step = await attempt.take(true);
+          break;
+        }
+        case 'held': {
+          // Who has seen one load fail does not queue for the next: at worst every process loads once.
+          if (failed) return this.#load(job, attempt, flight, endMs);
+          const leftMs = endMs - this.#host.clock();
+          if (leftMs <= 0) throw new LoadTimeoutError(job.key, hardTimeoutMs as number);
+          job.passes?.();
+          step = await attempt.wait(step, leftMs);
+          break;
+        }
+        case 'failed':
+          if (replaceable) throw new Error('the load failed in another process');
+          failed = true;
+          step = await attempt.fetch();
+          break;
+        case 'again':
+          step = await attempt.fetch();
+          break;
+        case 'mine':
+        case 'alone':
+        case 'refused':
+          return this.#load(job, attempt, flight, endMs);
+      }
+    }
+  }
+
+  async #load<T>(job: Job<T>, attempt: Attempt<T>, flight: Flight, endMs?: number): Promise<Entry<T>> {
+    const { now, clock, random, later, loading } = this.#host;
+    const startedMs = clock();
+    if (job.tags) flight.tags = job.tags;
+    const loadAbort = new AbortController();
+    const requests = new LoadRequests(flight, this.#host.singleFlight, (tags) => attempt.addTags(tags));
+    const { hardTimeoutMs } = job.terms;
+    const allowedMs =
+      endMs === undefined
+        ? hardTimeoutMs
+        : endMs === Number.POSITIVE_INFINITY
+          ? undefined
+          : endMs - startedMs;
+    let value: T;
+    try {
+      await attempt.prepare();
+      loading();
+      const answer = Promise.resolve(job.load(requests.context(loadAbort.signal)));
+      value = await this.#within(answer, allowedMs, () => {
+        const error = new LoadTimeoutError(job.key, hardTimeoutMs as number);
+        loadAbort.abort(error);
+        throw error;
+      });
+    } catch (error) {
+      later(attempt.release('failed'));
+      throw error;
+    } finally {
+      requests.end();
+    }
+    const load = { endedMs: now(), tookMs: clock() - startedMs };
+    const keep = (): Promise<void> => {
+      const { isSkipped, ttlSeconds } = requests;
+      const terms = { ...job.terms, ...(ttlSeconds !== undefined && { ownTtlSeconds: ttlSeconds }) };
+      const isKept = !flight.invalidated && !isSkipped;
+      const policy = isKept ? storePolicyOf(value, job.ttlSeconds, terms, load, random) : undefined;
+      if (policy) return attempt.store(value, policy);
+      return attempt.release(value === undefined && isKept ? 'nothing' : 'again');
+    };
+    later(requests.versions?.then(keep) ?? keep());
+    return { value, source: 'loader' };
+  }
+
+  #evaluate<T>(known: Known<T>, job: Job<T>): ReturnType<typeof evaluateFreshness> {
+    return known.freshness === undefined
+      ? 'fresh'
+      : evaluateFreshness(known.freshness, job.terms, this.#host.now(), this.#host.random);
+  }
+
+  #stale<T>(job: Job<T>, known: Known<T>, reason: StaleReason): Entry<T> {
+    this.#host.stale(job.key, reason);
+    return { value: known.value, source: known.source, stale: true };
+  }
+
+  /** The promise's outcome, or `instead` once `ms` are over. */
+  #within<R>(promise: Promise<R>, ms: number | undefined, instead: () => R): Promise<R> {
+    if (ms === undefined) return promise;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => {
+          try {
+            resolve(instead());
+          } catch (error) {
+            reject(error);
+          }
+        },
+        Math.max(0, ms),
+      );
+      promise.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+}

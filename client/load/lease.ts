@@ -1,0 +1,381 @@
+/**
+ * One load per key across processes: who finds no entry takes its lease, loads and stores; the others wait for it.
+ *
+ *   fetch ─▶ value
+ *         ├▶ mine ─▶ load, renewing ─▶ store: only if the lease still is ours; or release
+ *         └▶ held ─▶ wait ─▶ told (value, settled, nothing, failed), or the lease's time is over ─▶ fetch again
+ *
+ * The lease of an absent entry is a placeholder in its place (`placeholder.ts`): a set or a deletion of the entry ends the lease, and a
+ * load in flight stores nothing. The lease of an entry that is to be replaced is a key of its own (`lease-key.ts`), and the value
+ * replaces the entry only if it still is the one that was seen. The token is random: it fences a holder that was too slow. A lease is
+ * renewed until the value is stored; the death of a holder costs the rest of its lease.
+ *
+ * Left out: whether a value is fresh enough (`engine.ts`), and how the server runs the steps (`functions/procedures.ts`).
+ */
+import { randomBytes } from 'node:crypto';
+import { ClosedError, CommandError } from '../api/errors.ts';
+import type { Remote } from '../cache/remote.ts';
+import { encodePlaceholder, PLACEHOLDER_BYTES, TOKEN_LENGTH, tokenOf } from '../codec/placeholder.ts';
+import { ABSENT, type Procedure } from '../functions/procedures.ts';
+import type { Command } from '../functions/transactions.ts';
+import type { Argument } from '../transport/commands.ts';
+import { leaseKey, readyChannel } from './lease-key.ts';
+import { type Notification, Signals } from './signals.ts';
+
+/** Another flight has the lease. */
+export interface HeldByOther {
+  readonly kind: 'held';
+  readonly token: string;
+  readonly leftMs: number;
+}
+/** `head`: how the entry begins that is to be replaced; undefined: there is none. */
+export type AcquireResult = { readonly kind: 'mine'; readonly head?: Buffer | undefined } | HeldByOther;
+export type Fetched = { readonly kind: 'value'; readonly payload: Buffer } | AcquireResult;
+
+/** As much of an entry as tells it from any other: its header, with the checksum, and more. */
+const HEAD_BYTES = PLACEHOLDER_BYTES + 1;
+export const headOf = (payload: Buffer): Buffer => payload.subarray(0, HEAD_BYTES);
+
+/** Why a lease is given back without a value: see `Outcome`. */
+const LETTERS = { failed: 'f', nothing: 'n', again: 's' } as const;
+
+/** A holder renews its lease when a third of it is over. */
+const RENEWALS = 3;
+/** Intervals in which Redis is asked while there are no wake-ups, in ms. */
+const POLL = { first: 10, growth: 1.5, last: 250 } as const;
+/** How often a key changes between two commands before it is refused. */
+const ATTEMPTS = 3;
+/** Beyond the lease's end, so that it is over when it is asked for. */
+const MARGIN_MS = 5;
+/** Weight of the last read in the share of reads that hit. */
+const WEIGHT = 1 / 16;
+
+export interface LeaseOptions {
+  readonly namespace: string;
+  /** The longest that a load is waited for once its holder is dead. */
+  readonly leaseMs: number;
+}
+
+export class Leases {
+  readonly remote: Remote;
+  readonly signals: Signals;
+  readonly namespace: string;
+  readonly leaseMs: number;
+  readonly channel: string;
+  readonly #unfollow: () => void;
+  #hits = 0;
+  /** PUBLISH is refused. */
+  #isMute = false;
+
+  constructor(remote: Remote, { namespace, leaseMs }: LeaseOptions) {
+    this.remote = remote;
+    this.namespace = namespace;
+    this.leaseMs = leaseMs;
+    this.channel = readyChannel(namespace);
+    this.signals = new Signals(remote.connection, this.channel);
+    this.#unfollow = remote.connection.on(({ type }) => {
+      if (type === 'ready') this.#isMute = false;
+    });
+  }
+
+  /** Most of the last reads hit: a plain GET comes first then, which costs a hit less and a miss one command more. */
+  get mostlyHits(): boolean {
+    return this.#hits > 0.5;
+  }
+
+  recordRead(hit: boolean): void {
+    this.#hits += ((hit ? 1 : 0) - this.#hits) * WEIGHT;
+  }
+
+  /** For one flight of one key. */
+  handleOf(physical: string): LeaseHandle {
+    return new LeaseHandle(this, physical);
+  }
+
+  /** The lease beside an entry; undefined: the entry's slot has no room for one, and each process replaces it for itself. */
+  keyOf(physical: string): string | undefined {
+    const key = leaseKey(this.namespace, physical);
+    const { slotOf } = this.remote.connection;
+    return slotOf && slotOf(key) !== slotOf(physical) ? undefined : key;
+  }
+
+  /** Wakes the waiters of all processes, if the user may. A waiter that is not woken asks again in time. */
+  publish(message: string): void {
+    if (this.#isMute) return;
+    const { connection } = this.remote;
+    connection.request('PUBLISH', [this.channel, message], { failFast: true }).catch((error: unknown) => {
+      if (error instanceof CommandError) this.#isMute = true;
+    });
+  }
+
+  close(): void {
+    this.signals.close();
+    this.#unfollow();
+  }
+}
+
+/** The key changes with every look: it is asked for again. */
+const CHANGED: HeldByOther = { kind: 'held', token: '', leftMs: 0 };
+
+/** Where the lease is. `entry`: in the place of the entry. */
+type Place = { readonly kind: 'entry' } | { readonly kind: 'beside'; readonly head: Buffer };
+
+export class LeaseHandle {
+  readonly #leases: Leases;
+  readonly #entry: string;
+  #lease: string | undefined;
+  #token = '';
+  #placeholder: Buffer = Buffer.alloc(0);
+  /** undefined: the lease is not this handle's. */
+  #place: Place | undefined;
+  #renewal: NodeJS.Timeout | undefined;
+  #pollMs: number = POLL.first;
+
+  constructor(leases: Leases, physical: string) {
+    this.#leases = leases;
+    this.#entry = physical;
+  }
+
+  /** The lease was given to this handle and not given back. */
+  get own(): boolean {
+    return this.#place !== undefined;
+  }
+
+  /** The entry, or its lease where there is none. `missed`: a read has said so already. */
+  async fetch(missed = false): Promise<Fetched> {
+    this.#name();
+    const args = [this.#placeholder, this.#leases.leaseMs];
+    const reply = await this.#run('fetch', [this.#entry], args);
+    if (reply === ABSENT) return this.#fetchPlainly(missed);
+    this.#leases.recordRead(Buffer.isBuffer(reply));
+    return Buffer.isBuffer(reply) ? { kind: 'value', payload: reply } : this.#taken(reply);
+  }
+
+  /** The lease to replace an entry, or of an absent one. `waits`: the caller waits for whoever holds it. */
+  async take(waits: boolean): Promise<AcquireResult> {
+    this.#name();
+    this.#lease ??= this.#leases.keyOf(this.#entry);
+    const args = [this.#placeholder, this.#leases.leaseMs, waits ? 1 : 0];
+    const keys = this.#lease === undefined ? [this.#entry] : [this.#entry, this.#lease];
+    const reply = await this.#run('take', keys, args);
+    if (reply === ABSENT) return this.#takePlainly();
+    return Buffer.isBuffer(reply) ? this.#mine({ kind: 'beside', head: reply }) : this.#taken(reply);
+  }
+
+  /** Until the holder's load is over, as far as can be known. `maxMs`: the caller's own time limit. */
+  async wait({ token, leftMs }: HeldByOther, maxMs: number, signal?: AbortSignal): Promise<Notification> {
+    const { signals, remote } = this.#leases;
+    // Some holders tell only waiters that have marked the lease, which plain commands cannot.
+    const unheardMs = remote.procedures.way === 'commands' ? POLL.last : Number.POSITIVE_INFINITY;
+    const limitMs = Math.max(0, Math.min(leftMs + MARGIN_MS, maxMs, unheardMs));
+    if (signals.listening) return await signals.wait(token, limitMs, signal);
+    // A wake-up before the subscription is lost: Redis is asked again, at once.
+    if (await signals.open()) return { kind: 'silent' };
+    const pollMs = this.#pollMs;
+    this.#pollMs = Math.min(POLL.last, pollMs * POLL.growth);
+    return await signals.wait(token, Math.min(limitMs, pollMs * (0.75 + Math.random() / 2)), signal);
+  }
+
+  /** False: the lease or the entry was taken over by another process meanwhile, and nothing was stored. */
+  async store(payload: Buffer, ttlMs: number | null): Promise<boolean> {
+    const place = this.#place;
+    if (!place) return false;
+    // An entry in whose slot there is no lease is compared all the same.
+    const keys = place.kind === 'beside' && this.#lease === undefined ? [this.#entry] : this.#keysOf(place);
+    const head = place.kind === 'entry' ? '' : place.head;
+    try {
+      const args = [this.#token, payload, ttlMs ?? 0, head, this.#leases.channel];
+      const reply = await this.#run('store', keys, args);
+      const isStored =
+        reply === ABSENT ? await this.#storePlainly(place, payload, ttlMs) : Number(reply) === 1;
+      this.#place = undefined;
+      return isStored;
+    } finally {
+      // Renewed up to here: a server may be slow to store the value.
+      this.#stopRenewal();
+    }
+  }
+
+  /** Gives the lease back without a value; the waiters are told why. */
+  async release(outcome: keyof typeof LETTERS): Promise<void> {
+    const place = this.#place;
+    this.abandon();
+    if (!place || this.#keysOf(place).length === 0) return;
+    const letter = LETTERS[outcome];
+    const args = [this.#token, letter, this.#leases.channel];
+    const reply = await this.#run('release', this.#keysOf(place), args);
+    if (reply === ABSENT) await this.#releasePlainly(place, letter);
+  }
+
+  /** Lets the lease run out. */
+  abandon(): void {
+    this.#place = undefined;
+    this.#stopRenewal();
+  }
+
+  // --- plain commands ----------------------------------------------------------------------------------------------
+
+  async #fetchPlainly(missed: boolean): Promise<Fetched> {
+    const { remote, leaseMs } = this.#leases;
+    let found: Buffer | null | undefined = missed ? null : await remote.get(this.#entry);
+    for (let attempt = 1; !found && attempt <= ATTEMPTS; attempt++) {
+      found = await this.#setOrGet(this.#entry, this.#placeholder);
+      if (found === null) return this.#mine({ kind: 'entry' });
+    }
+    if (!found) return CHANGED;
+    const holder = tokenOf(found);
+    if (holder === undefined) return { kind: 'value', payload: found };
+    return holder === this.#token
+      ? this.#mine({ kind: 'entry' })
+      : { kind: 'held', token: holder, leftMs: leaseMs };
+  }
+
+  async #takePlainly(): Promise<AcquireResult> {
+    const head = await this.#headOf(this.#entry);
+    if (head.length === 0 || tokenOf(head) !== undefined) {
+      const fetched = await this.#fetchPlainly(head.length === 0);
+      return fetched.kind === 'value' ? CHANGED : fetched;
+    }
+    const place: Place = { kind: 'beside', head };
+    if (this.#lease === undefined) return this.#mine(place);
+    const held = await this.#setOrGet(this.#lease, this.#token);
+    if (held === undefined) return CHANGED;
+    if (held === null || this.#isOwn(place, held)) return this.#mine(place);
+    return {
+      kind: 'held',
+      token: held.toString('latin1', 0, TOKEN_LENGTH),
+      leftMs: this.#leases.leaseMs,
+    };
+  }
+
+  async #storePlainly(place: Place, payload: Buffer, ttlMs: number | null): Promise<boolean> {
+    const lease = place.kind === 'beside' ? this.#lease : undefined;
+    const keys = lease === undefined ? [this.#entry] : [this.#entry, lease];
+    let isUnchanged = false;
+    const isWritten = await this.#transact(keys, ([head, held]) => {
+      const isOwn = place.kind === 'entry' ? this.#isOwn(place, head) : !lease || this.#isOwn(place, held);
+      isUnchanged = isOwn && (place.kind === 'entry' || place.head.equals(head as Buffer));
+      const writes: Command[] = isUnchanged
+        ? [['SET', this.#entry, payload, 'XX', ...(ttlMs === null ? [] : ['PX', ttlMs])]]
+        : [];
+      if (isOwn && lease !== undefined) writes.push(['UNLINK', lease]);
+      return writes.length > 0 ? writes : undefined;
+    });
+    if (isWritten) this.#leases.publish(`${this.#token}s`);
+    return isWritten && isUnchanged;
+  }
+
+  async #releasePlainly(place: Place, letter: string): Promise<void> {
+    const key = this.#keyOf(place);
+    const isWritten = await this.#transact([key], ([head]) =>
+      this.#isOwn(place, head) ? [['UNLINK', key]] : undefined,
+    );
+    if (isWritten) this.#leases.publish(`${this.#token}${letter}`);
+  }
+
+  async #renewPlainly(place: Place): Promise<boolean> {
+    const key = this.#keyOf(place);
+    const lease = place.kind === 'entry' ? this.#placeholder : this.#token;
+    return this.#transact([key], ([head]) =>
+      this.#isOwn(place, head) ? [['SET', key, lease, 'PX', this.#leases.leaseMs]] : undefined,
+    );
+  }
+
+  /** Whether the lease that begins like this is the handle's. */
+  #isOwn({ kind }: Place, head: unknown): boolean {
+    if (!Buffer.isBuffer(head)) return false;
+    const token = kind === 'entry' ? tokenOf(head) : head.toString('latin1', 0, TOKEN_LENGTH);
+    return token === this.#token;
+  }
+
+  /** Writes by what the keys begin with. */
+  #transact(
+    keys: readonly string[],
+    decide: (heads: readonly unknown[]) => readonly Command[] | undefined,
+  ): Promise<boolean> {
+    const { remote } = this.#leases;
+    const looks = keys.map((key) => ['GETRANGE', key, 0, HEAD_BYTES - 1] as const);
+    return this.#guarded(() => remote.transactions.run({ keys, looks, decide }));
+  }
+
+  async #headOf(key: string): Promise<Buffer> {
+    const { connection } = this.#leases.remote;
+    const call = { buffers: true, failFast: true };
+    const range = [key, 0, HEAD_BYTES - 1];
+    return (await this.#guarded(() => connection.request('GETRANGE', range, call))) as Buffer;
+  }
+
+  #setOrGet(key: string, value: Argument): Promise<Buffer | null | undefined> {
+    const { remote, leaseMs } = this.#leases;
+    return this.#guarded(() => remote.setOrGet.run(key, value, ['PX', leaseMs])) as Promise<Buffer | null>;
+  }
+
+  // --- the lease ---------------------------------------------------------------------------------------------------
+
+  #taken(reply: unknown): AcquireResult {
+    if (!Array.isArray(reply)) return this.#mine({ kind: 'entry' });
+    return { kind: 'held', token: String(reply[0]), leftMs: Math.max(0, Number(reply[1])) };
+  }
+
+  #mine(place: Place): AcquireResult {
+    this.#place = place;
+    if (this.#keysOf(place).length > 0) this.#renewInTime();
+    return { kind: 'mine', ...(place.kind === 'beside' && { head: place.head }) };
+  }
+
+  /** The same for all attempts of a flight, so that a lease whose reply was lost is recognised. */
+  #name(): void {
+    if (this.#token !== '') return;
+    this.#token = randomBytes(TOKEN_LENGTH / 2).toString('hex');
+    this.#placeholder = encodePlaceholder(this.#token);
+  }
+
+  /** None where there is no lease: an entry in whose slot there is no room for one. */
+  #keysOf({ kind }: Place): readonly string[] {
+    if (kind === 'entry') return [this.#entry];
+    return this.#lease === undefined ? [] : [this.#entry, this.#lease];
+  }
+
+  /** The key that is the lease. */
+  #keyOf({ kind }: Place): string {
+    return kind === 'entry' ? this.#entry : (this.#lease ?? this.#entry);
+  }
+
+  #renewInTime(): void {
+    clearTimeout(this.#renewal);
+    const renewal = setTimeout(() => {
+      const again = (): void => {
+        if (this.#renewal === renewal) this.#renewInTime();
+      };
+      // No answer says nothing about the lease; a lease that is lost stays lost.
+      this.#renew().then(
+        (isOwn) => isOwn && again(),
+        (error: unknown) => error instanceof ClosedError || again(),
+      );
+    }, this.#leases.leaseMs / RENEWALS);
+    renewal.unref();
+    this.#renewal = renewal;
+  }
+
+  #stopRenewal(): void {
+    clearTimeout(this.#renewal);
+    this.#renewal = undefined;
+  }
+
+  async #renew(): Promise<boolean> {
+    const place = this.#place;
+    if (!place) return false;
+    const reply = await this.#run('renew', this.#keysOf(place), [this.#token, this.#leases.leaseMs]);
+    return reply === ABSENT ? this.#renewPlainly(place) : Number(reply) === 1;
+  }
+
+  #run(name: Procedure, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    const { procedures } = this.#leases.remote;
+    if (procedures.way === 'commands') return Promise.resolve(ABSENT);
+    return this.#guarded(() => procedures.run(name, keys, args, { failFast: true }));
+  }
+
+  #guarded<T>(run: () => Promise<T>): Promise<T> {
+    return this.#leases.remote.guarded('getOrCompute', run);
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * Requests of a loader about its own result: TTL, tags, or not to store it.
+ *
+ *   loader ─▶ setTtlSeconds, skip ─▶ how the result is kept
+ *          └▶ addTags ─▶ versions of the tags, from this moment on   (this process invalidated one since the load began: not stored)
+ *
+ * Left out: how versions are taken (`attempt.ts`), and one loader for many keys (`batch.ts`).
+ */
+
+import type { LoadContext } from '../api/types.ts';
+import { resolveTtl } from '../cache/options.ts';
+import type { Flight, SingleFlight } from './single-flight.ts';
+
+export class LoadRequests {
+  /** undefined: the loader has set none. */
+  ttlSeconds: number | null | undefined;
+  isSkipped = false;
+  readonly #flight: Flight;
+  readonly #singleFlight: SingleFlight;
+  readonly #takeVersions: (tags: readonly string[]) => Promise<void>;
+  #versions: Promise<unknown> | undefined;
+  #isOver = false;
+
+  /** @param takeVersions of added tags. @throws ConfigurationError, SerializationError a bad name, or too many */
+  constructor(
+    flight: Flight,
+    singleFlight: SingleFlight,
+    takeVersions: (tags: readonly string[]) => Promise<void>,
+  ) {
+    this.#flight = flight;
+    this.#singleFlight = singleFlight;
+    this.#takeVersions = takeVersions;
+  }
+
+  /** Functions and no methods: a loader may take them apart (`({ signal, skip }) => …`). */
+  context(signal: AbortSignal): LoadContext {
+    return {
+      signal,
+      setTtlSeconds: (ttlSeconds) => {
+        // Without a value it is a mistake, and not the default.
+        const checked = resolveTtl('setTtlSeconds', ttlSeconds === undefined ? Number.NaN : ttlSeconds, null);
+        if (!this.#isOver) this.ttlSeconds = checked;
+      },
+      addTags: (...tags) => (this.#isOver ? Promise.resolve() : this.#addTags(tags)),
+      skip: () => {
+        if (!this.#isOver) this.isSkipped = true;
+      },
+    };
+  }
+
+  /** The loader has answered: what it asks for later has no effect. */
+  end(): void {
+    this.#isOver = true;
+  }
+
+  /** Resolves once the versions of added tags are there; undefined: there are none to wait for. */
+  get versions(): Promise<unknown> | undefined {
+    return this.#versions;
+  }
+
+  #addTags(tags: readonly string[]): Promise<void> {
+    const taken = this.#takeVersions(tags);
+    const { tags: carried } = this.#flight;
+    this.#flight.tags = () => [...(carried?.() ?? []), ...tags];
+    if (this.#singleFlight.wasInvalidated(this.#flight, tags)) this.#flight.invalidated = true;
+    this.#versions = Promise.all([this.#versions, taken]);
+    return taken;
+  }
+}

@@ -1,0 +1,71 @@
+/** The options of `getOrCompute`, resolved: a call's own, else the cache's, else the defaults. */
+
+import type { ComputeDefaults, ComputeOptions } from '../api/types.ts';
+import { number } from '../options/option-values.ts';
+import type { ComputeTerms } from './policy.ts';
+
+export interface ResolvedCompute {
+  readonly terms: ComputeTerms;
+  /** 0: every process loads for itself. */
+  readonly leaseMs: number;
+  readonly patienceMs: number;
+}
+
+const YEAR_SECONDS = 31_536_000;
+const DAY_MS = 86_400_000;
+/** So short a lease is lost to a pause of the garbage collector. */
+const LEASE_MIN_MS = 100;
+const LEASE_MS = 2000;
+/** A loader has the rest of 100 ms. */
+const PATIENCE_MS = 70;
+
+const DEFAULTS: ComputeTerms = Object.freeze({
+  staleMs: 0,
+  graceMs: 0,
+  backoffMs: 1000,
+  softTimeoutMs: undefined,
+  hardTimeoutMs: undefined,
+  earlyRefresh: 0,
+  ttlJitter: 0,
+  negativeTtlSeconds: undefined,
+});
+
+export function resolveCompute(options: ComputeDefaults = {}): ResolvedCompute {
+  const leaseMs =
+    options.leaseMs === 0 ? 0 : number('compute.leaseMs', options.leaseMs, LEASE_MIN_MS, DAY_MS);
+  return {
+    terms: resolveTerms(options, DEFAULTS, 'compute.'),
+    leaseMs: leaseMs ?? LEASE_MS,
+    patienceMs: number('compute.patienceMs', options.patienceMs, 1, DAY_MS) ?? PATIENCE_MS,
+  };
+}
+
+/** @param defaults for what the options do not say */
+export function resolveTerms(options: ComputeOptions, defaults: ComputeTerms, path = ''): ComputeTerms {
+  if (!NAMES.some((name) => options[name] !== undefined)) return defaults;
+  const read = (name: keyof ComputeOptions, min: number, max: number): number | undefined =>
+    number(`${path}${name}`, options[name], min, max);
+  const staleSeconds = read('staleWhileRevalidateSeconds', 0, YEAR_SECONDS);
+  const graceSeconds = read('graceSeconds', 0, YEAR_SECONDS);
+  return {
+    staleMs: staleSeconds === undefined ? defaults.staleMs : staleSeconds * 1000,
+    graceMs: graceSeconds === undefined ? defaults.graceMs : graceSeconds * 1000,
+    backoffMs: read('graceBackoffMs', 0, DAY_MS) ?? defaults.backoffMs,
+    softTimeoutMs: read('softTimeoutMs', 0, DAY_MS) ?? defaults.softTimeoutMs,
+    hardTimeoutMs: read('hardTimeoutMs', 1, DAY_MS) ?? defaults.hardTimeoutMs,
+    earlyRefresh: read('earlyRefresh', 0, 100) ?? defaults.earlyRefresh,
+    ttlJitter: read('ttlJitter', 0, 1) ?? defaults.ttlJitter,
+    negativeTtlSeconds: read('negativeTtlSeconds', 0, YEAR_SECONDS) ?? defaults.negativeTtlSeconds,
+  };
+}
+
+const NAMES = [
+  'staleWhileRevalidateSeconds',
+  'graceSeconds',
+  'graceBackoffMs',
+  'softTimeoutMs',
+  'hardTimeoutMs',
+  'earlyRefresh',
+  'ttlJitter',
+  'negativeTtlSeconds',
+] as const satisfies readonly (keyof ComputeOptions)[];

@@ -1,0 +1,86 @@
+/** When a value is fresh enough, and how long a new one is kept. Pure: the time and the chance are given. */
+import type { Freshness } from '../codec/envelope.ts';
+
+/** What `ComputeOptions` ask for, resolved. */
+export interface ComputeTerms {
+  /** Past its freshness a value is returned at once for so long, while it is refreshed. */
+  readonly staleMs: number;
+  /** Past its freshness a value stands in for so long for a load that fails or is slow. */
+  readonly graceMs: number;
+  readonly backoffMs: number;
+  readonly softTimeoutMs: number | undefined;
+  readonly hardTimeoutMs: number | undefined;
+  /** XFetch's beta; 0: never early. */
+  readonly earlyRefresh: number;
+  /** The share of the TTL that chance may take off. */
+  readonly ttlJitter: number;
+  readonly negativeTtlSeconds: number | undefined;
+}
+
+/**
+ * - `fresh`: as good as new
+ * - `early`: fresh, and this caller's turn to have it refreshed meanwhile
+ * - `revalidate`: stale, good enough while it is refreshed
+ * - `grace`: stale, good enough if there is nothing better
+ * - `expired`: of no use
+ */
+export type FreshnessState = 'fresh' | 'early' | 'revalidate' | 'grace' | 'expired';
+
+/**
+ * Early refresh is XFetch (Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015):
+ * the nearer the end and the slower the load, the likelier.
+ */
+export function evaluateFreshness(
+  freshness: Freshness | undefined,
+  terms: ComputeTerms,
+  nowMs: number,
+  random: () => number,
+): FreshnessState {
+  if (freshness === undefined) return 'fresh';
+  const pastMs = nowMs - freshness.freshUntilMs;
+  if (pastMs < 0) {
+    if (terms.earlyRefresh === 0) return 'fresh';
+    // 1 - random is never 0, whose logarithm is infinite.
+    return pastMs - freshness.loadMs * terms.earlyRefresh * Math.log(1 - random()) >= 0 ? 'early' : 'fresh';
+  }
+  if (pastMs < terms.staleMs) return 'revalidate';
+  return pastMs < terms.graceMs ? 'grace' : 'expired';
+}
+
+/** How a loaded value is stored. */
+export interface StorePolicy {
+  /** Seconds that it is fresh; null: for ever. */
+  readonly ttlSeconds: number | null;
+  /** Seconds that Redis keeps it. */
+  readonly keepSeconds: number | null;
+  readonly freshness: Freshness | undefined;
+  /** It says that there is nothing. */
+  readonly nothing: boolean;
+}
+
+/** undefined: it is not stored. */
+export function storePolicyOf(
+  value: unknown,
+  ttlSeconds: number | null,
+  terms: ComputeTerms & { readonly ownTtlSeconds?: number | null },
+  load: { readonly endedMs: number; readonly tookMs: number },
+  random: () => number,
+): StorePolicy | undefined {
+  const nothing = value === undefined;
+  const negative = nothing || value === null ? terms.negativeTtlSeconds : undefined;
+  if (nothing && negative === undefined) return undefined;
+  // The loader's own word comes before what was said ahead of it.
+  const { ownTtlSeconds } = terms;
+  const asked = ownTtlSeconds !== undefined ? ownTtlSeconds : (negative ?? ttlSeconds);
+  if (asked === 0) return undefined;
+  if (asked === null) return { ttlSeconds: null, keepSeconds: null, freshness: undefined, nothing };
+  const jittered = asked * (1 - terms.ttlJitter * random());
+  const windowSeconds = negative === undefined ? Math.max(terms.staleMs, terms.graceMs) / 1000 : 0;
+  const judged = windowSeconds > 0 || terms.earlyRefresh > 0;
+  return {
+    ttlSeconds: jittered,
+    keepSeconds: jittered + windowSeconds,
+    freshness: judged ? { freshUntilMs: load.endedMs + jittered * 1000, loadMs: load.tookMs } : undefined,
+    nothing,
+  };
+}

@@ -1,0 +1,128 @@
+import type { ConnectionEvent } from '../api/types.ts';
+import type { CacheConnection } from '../transport/cache-connection.ts';
+import type { Link } from '../transport/link.ts';
+import { now, within } from '../transport/timing.ts';
+
+/** `v` the value itself, `s` Redis has the answer, `n` there is nothing, `f` the load failed. */
+export type Outcome = 'v' | 's' | 'n' | 'f';
+
+export type Notification =
+  | { readonly kind: 'told'; readonly outcome: Outcome; readonly payload: Buffer }
+  /** Nobody said anything: the time is over, or there is no subscriber (any more). */
+  | { readonly kind: 'silent' };
+
+const TOKEN_LENGTH = 16;
+const OPEN_TIMEOUT_MS = 1000;
+/** After an attempt that failed, none is made for so long. */
+const REOPEN_MS = 250;
+
+export class Signals {
+  readonly #connection: CacheConnection;
+  readonly #channel: string;
+  readonly #unsubscribe: () => void;
+  readonly #waiting = new Map<string, Set<(notification: Notification) => void>>();
+  #subscriber: Link | undefined;
+  #opening: Promise<boolean> | undefined;
+  #failedAt = Number.NEGATIVE_INFINITY;
+  #closed = false;
+
+  constructor(connection: CacheConnection, channel: string) {
+    this.#connection = connection;
+    this.#channel = channel;
+    this.#unsubscribe = connection.on((event) => this.#heard(event));
+  }
+
+  /** There is a subscriber: what is published from now on arrives. */
+  get listening(): boolean {
+    return this.#subscriber !== undefined;
+  }
+
+  /** Opens the subscriber if there is none. False when there is none afterwards. */
+  open(): Promise<boolean> {
+    if (this.#subscriber) return Promise.resolve(true);
+    if (this.#closed || now() - this.#failedAt < REOPEN_MS) return Promise.resolve(false);
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  /** What is said of this lease, or silence after `ms`. */
+  wait(token: string, ms: number, signal?: AbortSignal): Promise<Notification> {
+    if (signal?.aborted) return Promise.resolve({ kind: 'silent' });
+    return new Promise((resolve) => {
+      const waiters = this.#waiting.get(token) ?? new Set();
+      const wake = (notification: Notification): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', silent);
+        waiters.delete(wake);
+        if (waiters.size === 0) this.#waiting.delete(token);
+        resolve(notification);
+      };
+      const silent = (): void => wake({ kind: 'silent' });
+      const timer = setTimeout(silent, ms);
+      signal?.addEventListener('abort', silent, { once: true });
+      waiters.add(wake);
+      this.#waiting.set(token, waiters);
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#unsubscribe();
+    this.#drop();
+  }
+
+  async #open(): Promise<boolean> {
+    const connection = this.#connection;
+    const before = connection.current();
+    if (!before) return false;
+    const opening = connection.subscriber();
+    let subscriber: Link;
+    try {
+      subscriber = await within(opening, OPEN_TIMEOUT_MS, 'connecting a subscriber');
+      await within(subscriber.redis.subscribe(this.#channel), OPEN_TIMEOUT_MS, `SUBSCRIBE ${this.#channel}`);
+      if (this.#closed || connection.current() !== before) throw new Error('the connection was replaced');
+    } catch {
+      this.#failedAt = now();
+      // One that comes too late, too.
+      opening.then(
+        (link) => link.destroy('it cannot subscribe'),
+        () => {},
+      );
+      return false;
+    }
+    subscriber.redis.on('messageBuffer', (_channel: Buffer, message: Buffer) => this.#told(message));
+    void subscriber.over.then(() => {
+      if (this.#subscriber === subscriber) this.#drop();
+    });
+    this.#subscriber = subscriber;
+    return true;
+  }
+
+  #told(message: Buffer): void {
+    const waiters = this.#waiting.get(message.toString('latin1', 0, TOKEN_LENGTH));
+    if (!waiters) return;
+    const outcome = message.toString('latin1', TOKEN_LENGTH, TOKEN_LENGTH + 1) as Outcome;
+    const payload = message.subarray(TOKEN_LENGTH + 1);
+    for (const wake of [...waiters]) wake({ kind: 'told', outcome, payload });
+  }
+
+  #heard(event: ConnectionEvent): void {
+    if (event.type === 'lost' || event.type === 'moved' || event.type === 'closed') this.#drop();
+    else if (event.type === 'suspect') this.#wakeAll();
+  }
+
+  #drop(): void {
+    const subscriber = this.#subscriber;
+    this.#subscriber = undefined;
+    subscriber?.destroy('it is not needed any more');
+    this.#wakeAll();
+  }
+
+  /** To ask Redis, and hear that it is away. */
+  #wakeAll(): void {
+    for (const waiters of [...this.#waiting.values()])
+      for (const wake of [...waiters]) wake({ kind: 'silent' });
+  }
+}

@@ -1,0 +1,58 @@
+/** Checks of single option values. Each returns the value, or the default where it is undefined, or throws a `ConfigurationError`. */
+
+import { ConfigurationError } from '../api/errors.ts';
+import { assertName } from '../keys/identity.ts';
+import { durationHint } from './duration-hint.ts';
+import { assertOptions, type OptionNames } from './option-names.ts';
+
+export const shown = (value: unknown): string =>
+  typeof value === 'string' ? JSON.stringify(value) : String(value);
+
+/** A whole number between the bounds. */
+export function integer(path: string, value: unknown, fallback: number, min: number, max: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new ConfigurationError(
+    `${path}: ${shown(value)} is not a whole number from ${min} to ${max}${durationHint(path, value)}`,
+  );
+}
+
+/** A number between the bounds; undefined where none is given. */
+export function number(path: string, value: unknown, min: number, max: number): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'number' && value >= min && value <= max) return value;
+  throw new ConfigurationError(
+    `${path}: ${shown(value)} is not a number from ${min} to ${max}${durationHint(path, value)}`,
+  );
+}
+
+/** A name of something in Redis. */
+export function text(path: string, value: unknown, fallback: string): string {
+  if (value === undefined) return fallback;
+  assertName(path, value);
+  return value;
+}
+
+export function flag(path: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'boolean')
+    throw new ConfigurationError(`${path}: ${shown(value)} is neither true nor false`);
+  return value;
+}
+
+/** An object of options under one name. Without `known` any name is allowed. */
+export function group<T extends object>(
+  path: string,
+  value: T | undefined,
+  known?: OptionNames,
+): T | undefined {
+  assertOptions(path, value, known ?? ANY);
+  return value;
+}
+
+const ANY: Pick<OptionNames, 'has'> = { has: () => true };
+
+export function list<T>(path: string, value: readonly T[] | undefined): readonly T[] | undefined {
+  if (value === undefined || Array.isArray(value)) return value;
+  throw new ConfigurationError(`${path}: ${shown(value)} is not a list`);
+}

@@ -1,0 +1,159 @@
+/**
+ * What the nodes of the cluster say, asked side by side: some of those that are known, at first the ones of the options.
+ * One that does not answer is replaced by another.
+ */
+
+import type { Address } from '../../api/types.ts';
+import type { ResolvedConnection } from '../../options/connection-options.ts';
+import { addressKey } from '../address.ts';
+import type { ConnectionFactory } from '../connection-factory.ts';
+import { NodePoller } from '../node-poller.ts';
+import { now } from '../timing.ts';
+import { type ClusterView, parseNodes } from './nodes.ts';
+
+/** More would tell nothing new: a majority of the masters is not needed, since epochs decide. */
+const ASKED_MAX = 5;
+/** What a node said that does not answer any more counts for so long while others answer. */
+const STALE_MS = 10_000;
+/** Between two questions out of turn. */
+const ASK_MS = 20;
+
+interface Asked {
+  readonly address: Address;
+  readonly poller: NodePoller<string>;
+  heard: boolean;
+  failed: boolean;
+  view: ClusterView | undefined;
+  /** Why the last question was not answered. */
+  failure: string | undefined;
+  /** Of the last answer, but for what changes each second. */
+  text: string;
+}
+
+export class ClusterMonitor {
+  readonly #options: ResolvedConnection;
+  readonly #factory: ConnectionFactory;
+  readonly #changed: () => void;
+  readonly #asked = new Map<string, Asked>();
+  /** Shards that want to know soon. */
+  readonly #alarmed = new Set<unknown>();
+  #known: readonly Address[];
+  #askedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ResolvedConnection, factory: ConnectionFactory, changed: () => void) {
+    this.#options = options;
+    this.#factory = factory;
+    this.#changed = changed;
+    this.#known = options.addresses;
+    this.#fill();
+  }
+
+  get count(): number {
+    return this.#asked.size;
+  }
+
+  views(): readonly ClusterView[] {
+    const views = [...this.#asked.values()].flatMap(({ view }) => view ?? []);
+    const since = now() - STALE_MS;
+    const fresh = views.filter(({ at }) => at >= since);
+    return fresh.length > 0 ? fresh : views;
+  }
+
+  /** Why those do not answer that were asked. */
+  get failures(): string {
+    return [...this.#asked]
+      .filter(([, { failure }]) => failure !== undefined)
+      .map(([key, { failure }]) => `${key}: ${failure}`)
+      .join('; ');
+  }
+
+  decided(): boolean {
+    const asked = [...this.#asked.values()];
+    return asked.filter(({ view }) => view).length > asked.length / 2 || asked.every(({ heard }) => heard);
+  }
+
+  /** Addresses of all nodes, as they are reached. */
+  know(addresses: readonly Address[]): void {
+    this.#known = [...addresses, ...this.#options.addresses];
+    this.#fill();
+  }
+
+  alert(who: unknown, on: boolean): void {
+    if (on) this.#alarmed.add(who);
+    else this.#alarmed.delete(who);
+    for (const { poller } of this.#asked.values()) poller.alert(this.#alarmed.size > 0);
+  }
+
+  /** Now, but not for each of a thousand redirections. */
+  ask(): void {
+    const at = now();
+    if (at - this.#askedAt < ASK_MS) return;
+    this.#askedAt = at;
+    for (const { poller } of this.#asked.values()) poller.ask();
+  }
+
+  close(): void {
+    for (const { poller } of this.#asked.values()) poller.close();
+    this.#asked.clear();
+  }
+
+  /** Asks further nodes up to the limit; one that fails makes room. */
+  #fill(): void {
+    for (const address of this.#known) {
+      const key = addressKey(address);
+      if (this.#asked.has(key)) continue;
+      if (this.#asked.size >= ASKED_MAX && !this.#drop()) return;
+      this.#asked.set(key, this.#ask(address));
+    }
+  }
+
+  #drop(): boolean {
+    for (const [key, { failed, poller }] of this.#asked) {
+      if (!failed) continue;
+      this.#asked.delete(key);
+      poller.close();
+      return true;
+    }
+    return false;
+  }
+
+  #ask(address: Address): Asked {
+    const asked: Asked = {
+      address,
+      heard: false,
+      failed: false,
+      view: undefined,
+      failure: undefined,
+      text: '',
+      poller: new NodePoller<string>({
+        open: (timeoutMs) => this.#factory.node(address, timeoutMs),
+        ask: async (link) => String(await link.send('CLUSTER', ['NODES'])),
+        report: (text, failure) => this.#report(asked, text, failure),
+        maxTimeoutMs: this.#options.connectTimeoutMs,
+      }),
+    };
+    asked.poller.alert(this.#alarmed.size > 0);
+    return asked;
+  }
+
+  #report(asked: Asked, reply: string | undefined, failure: string | undefined): void {
+    asked.failure = failure;
+    asked.heard = true;
+    asked.failed = reply === undefined;
+    if (reply === undefined) {
+      this.#changed();
+      return;
+    }
+    // Pings and link states change all the time.
+    const text = reply.replace(/ \d+ \d+ (\d+) (?:dis)?connected/g, ' $1');
+    const at = now();
+    if (asked.view && text === asked.text) {
+      asked.view = { ...asked.view, at };
+      return;
+    }
+    asked.text = text;
+    const { tls, natMap } = this.#options;
+    asked.view = parseNodes(reply, { asked: asked.address, names: tls !== undefined, natMap, at });
+    this.#changed();
+  }
+}

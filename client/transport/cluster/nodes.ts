@@ -1,0 +1,93 @@
+/** CLUSTER NODES as one node answers it. Pure. */
+
+import type { Address } from '../../api/types.ts';
+import { addressKey } from '../address.ts';
+
+export interface NodeLine {
+  readonly id: string;
+  /** By IP address and, where it announces one, by host name: redirections and other nodes may use either. */
+  readonly names: readonly Address[];
+  /** Address to connect to: by `natMap`, else with TLS the host name, for the certificate, else the IP address. */
+  readonly address: Address;
+  /** Of a replica: the id of its master. */
+  readonly master: string | undefined;
+  /** Raised by one with every failover and every slot that is moved: the highest has the slot. */
+  readonly epoch: number;
+  /** The node that answers believes it down. */
+  readonly troubled: boolean;
+  readonly slots: readonly (readonly [first: number, last: number])[];
+  /** Slots that this node hands over, with the ids of their next owners; known of the node that answers only. */
+  readonly migrating: ReadonlyMap<number, string>;
+}
+
+/** View of one node, by the ids of the nodes. */
+export interface ClusterView {
+  readonly at: number;
+  readonly nodes: ReadonlyMap<string, NodeLine>;
+}
+
+export interface NodesContext {
+  /** The address that was asked, for a node that does not know its own. */
+  readonly asked: Address;
+  /** Connections use TLS. */
+  readonly names: boolean;
+  readonly natMap?: Readonly<Record<string, Address>>;
+  readonly at: number;
+}
+
+/** undefined: it is not the answer of a node that has been in a cluster. */
+export function parseNodes(reply: unknown, context: NodesContext): ClusterView | undefined {
+  const nodes = new Map<string, NodeLine>();
+  for (const line of String(reply).split('\n')) {
+    const [id = '', where = '', flags = '', master = '-', , , epoch = '0', , ...slots] = line
+      .trim()
+      .split(' ');
+    const ip = /^[0-9a-f]{40}$/.test(id) ? addressOf(where, flags, context.asked) : undefined;
+    if (!ip) continue;
+    const hostname = where.split(',')[1];
+    const named = hostname ? { host: hostname, port: ip.port } : undefined;
+    const names = named ? [ip, named] : [ip];
+    nodes.set(id, {
+      id,
+      names,
+      address: reachable(names, context.natMap) ?? (context.names && named ? named : ip),
+      master: master === '-' ? undefined : master,
+      epoch: Number(epoch),
+      troubled: /\bfail\b/.test(flags),
+      slots: slots.filter((range) => !range.startsWith('[')).map(rangeOf),
+      migrating: new Map(slots.flatMap(migrationOf)),
+    });
+  }
+  return nodes.size > 0 ? { at: context.at, nodes } : undefined;
+}
+
+function reachable(
+  names: readonly Address[],
+  natMap: Readonly<Record<string, Address>> = {},
+): Address | undefined {
+  for (const name of names) {
+    const mapped = natMap[addressKey(name)];
+    if (mapped) return mapped;
+  }
+  return undefined;
+}
+
+/** `ip:port@bus,name,…` */
+function addressOf(where: string, flags: string, asked: Address): Address | undefined {
+  const plain = where.split('@')[0] ?? '';
+  const colon = plain.lastIndexOf(':');
+  const port = Number(plain.slice(colon + 1));
+  const host = plain.slice(0, colon) || (flags.includes('myself') ? asked.host : '');
+  return host !== '' && port > 0 && !flags.includes('noaddr') ? { host, port } : undefined;
+}
+
+function rangeOf(text: string): readonly [number, number] {
+  const [first = 0, last = first] = text.split('-').map(Number);
+  return [first, last];
+}
+
+/** `[93->-id]`: handed over to that node; `[93-<-id]` would be taken from it. */
+function migrationOf(text: string): readonly (readonly [number, string])[] {
+  const match = /^\[(\d+)->-([0-9a-f]{40})\]$/.exec(text);
+  return match ? [[Number(match[1]), match[2] as string]] : [];
+}

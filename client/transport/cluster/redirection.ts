@@ -1,0 +1,32 @@
+/** Error replies by which a node of a cluster says that it did not apply a command, and another may, or this one later. */
+import { CommandError } from '../../api/errors.ts';
+import type { Address } from '../../api/types.ts';
+
+/** It says where the slot is; its host may be left out. */
+export interface Located {
+  readonly kind: 'moved' | 'asking';
+  readonly slot: number;
+  readonly to: Address;
+}
+
+export type Redirection = Located | { readonly kind: 'later' };
+
+/** False: `MOVED 3999 :6379` (`unknown-endpoint`), or `MOVED 3999 ?:6379` (no host name is announced). */
+export function isNamed({ host }: Address): boolean {
+  return host !== '' && host !== '?';
+}
+
+export function redirectionOf(error: unknown): Redirection | undefined {
+  if (!(error instanceof CommandError) || error.outcome !== 'not-applied') return undefined;
+  if (error.code === 'TRYAGAIN' || error.code === 'CLUSTERDOWN') return { kind: 'later' };
+  const match = /^(MOVED|ASK) (\d+) (.*):(\d+)$/.exec(error.message);
+  if (!match) return undefined;
+  const [, code, slot, host = '', port] = match;
+  const to = { host, port: Number(port) };
+  return { kind: code === 'MOVED' ? 'moved' : 'asking', slot: Number(slot), to };
+}
+
+/** The keys of one slot are in two nodes: it is being moved. */
+export function isSplit(error: unknown): boolean {
+  return error instanceof CommandError && error.code === 'TRYAGAIN';
+}

@@ -1,0 +1,23 @@
+/**
+ * SCAN over several masters: `<place>@<cursor>` is a cursor of the master in that place; `0` begins, and ends, as usual.
+ *
+ * Complete for keys that stay where they are from beginning to end; one that moves to another master meanwhile may be missed.
+ */
+import { ConfigurationError } from '../../api/errors.ts';
+import type { Argument } from '../commands.ts';
+
+export async function scanned<M>(
+  masters: readonly M[],
+  [cursor = '0', ...rest]: readonly Argument[],
+  scan: (master: M, args: readonly Argument[]) => Promise<unknown>,
+): Promise<unknown> {
+  const match = /^(?:(\d+)@)?(\d+)$/.exec(String(cursor));
+  if (!match) throw new ConfigurationError(`SCAN: ${String(cursor)} is no cursor that a SCAN has returned`);
+  const place = Number(match[1] ?? 0);
+  const master = masters[place];
+  // A master has gone since: its keys are with the others, which may have been asked already.
+  if (master === undefined) return ['0', []];
+  const [next, keys] = (await scan(master, [match[2] as string, ...rest])) as [string | Buffer, unknown];
+  if (String(next) !== '0') return [`${place}@${next}`, keys];
+  return [place + 1 < masters.length ? `${place + 1}@0` : '0', keys];
+}

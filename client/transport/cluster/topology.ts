@@ -1,0 +1,169 @@
+/**
+ * Which shard has which slot, by what the nodes say side by side: for each slot the claim with the highest epoch counts,
+ * as among the nodes themselves.
+ *
+ * A shard is a master and whoever may take its place. It outlives its masters: a replica that is promoted is known as a
+ * member from before. Left out: connections (`connection.ts`), and who is master right now (the shard's supervisor).
+ */
+
+import type { Address } from '../../api/types.ts';
+import { addressKey } from '../address.ts';
+import type { SentinelView } from '../sentinel-monitor.ts';
+import type { ClusterView, NodeLine } from './nodes.ts';
+import { isNamed, type Located } from './redirection.ts';
+import { SLOTS } from './slot.ts';
+
+export class Shard {
+  /** The node that has its slots, as far as is known. */
+  masterId: string;
+
+  constructor(masterId: string) {
+    this.masterId = masterId;
+  }
+}
+
+export class Topology {
+  /** By node ids. */
+  readonly #members = new Map<string, Shard>();
+  #owners: readonly (Shard | undefined)[] = [];
+  #shards: ReadonlySet<Shard> = new Set();
+  #views: readonly ClusterView[] = [];
+
+  /** Those that have slots, in the order of these. */
+  get shards(): ReadonlySet<Shard> {
+    return this.#shards;
+  }
+
+  get addresses(): readonly Address[] {
+    const addresses = new Map<string, Address>();
+    for (const view of this.#views)
+      for (const { address } of view.nodes.values()) addresses.set(addressKey(address), address);
+    return [...addresses.values()];
+  }
+
+  owner(slot: number): Shard | undefined {
+    return this.#owners[slot];
+  }
+
+  /** It has slots, or a node that may get some. */
+  has(shard: Shard): boolean {
+    return this.#shards.has(shard) || this.#views.some(({ nodes }) => nodes.has(shard.masterId));
+  }
+
+  /** The shard of a node by any of its names, or by the address by which it is reached. */
+  at(address: Address): Shard | undefined {
+    const line = this.#lineOf(address);
+    return line && this.#members.get(line.id);
+  }
+
+  /**
+   * Where a redirection leads. A node may leave its host out (`cluster-preferred-endpoint-type`): then it is the host of the node that
+   * redirects, or that of the only node with this port. One whose name is not known here is found by the slot that is handed over.
+   *
+   * @param from the node that redirects, as it is reached
+   */
+  target({ to, slot, kind }: Located, from: Address | undefined): Shard | undefined {
+    const known = isNamed(to) ? this.at(to) : this.#besides(to.port, from);
+    return known ?? (kind === 'asking' ? this.#migratingTo(slot) : undefined);
+  }
+
+  /** How a node is reached that is known by any of its names; undefined: it is not known. */
+  reach(name: Address): Address | undefined {
+    return this.#lineOf(name)?.address;
+  }
+
+  #lineOf(address: Address): NodeLine | undefined {
+    const key = addressKey(address);
+    for (const { nodes } of this.#views)
+      for (const line of nodes.values())
+        if (addressKey(line.address) === key || line.names.some((name) => addressKey(name) === key))
+          return line;
+    return undefined;
+  }
+
+  #besides(port: number, from: Address | undefined): Shard | undefined {
+    const hosts = from ? [from, ...(this.#lineOf(from)?.names ?? [])].map(({ host }) => host) : [];
+    for (const host of hosts) {
+      const shard = this.at({ host, port });
+      if (shard) return shard;
+    }
+    const ids = new Set<string>();
+    for (const { nodes } of this.#views)
+      for (const { id, names } of nodes.values()) if (names[0]?.port === port) ids.add(id);
+    const [only, ...others] = ids;
+    return only !== undefined && others.length === 0 ? this.#members.get(only) : undefined;
+  }
+
+  #migratingTo(slot: number): Shard | undefined {
+    for (const { nodes } of this.#views)
+      for (const { migrating } of nodes.values()) {
+        const id = migrating.get(slot);
+        if (id !== undefined) return this.#members.get(id);
+      }
+    return undefined;
+  }
+
+  /** A redirection is newer than any view: it counts until the next one. */
+  redirect(slot: number, shard: Shard): void {
+    const owners = [...this.#owners];
+    owners[slot] = shard;
+    this.#owners = owners;
+  }
+
+  update(views: readonly ClusterView[]): void {
+    this.#views = views;
+    const owners = claimed(views);
+    const masters = new Set(owners.filter((id) => id !== undefined));
+    const taken = new Set<Shard>();
+    for (const id of [...masters].sort((a, b) => Number(this.#leads(b)) - Number(this.#leads(a)))) {
+      const known = this.#members.get(id);
+      // Two masters that were of one shard are two shards now.
+      const shard = known && !taken.has(known) ? known : new Shard(id);
+      shard.masterId = id;
+      taken.add(shard);
+      this.#members.set(id, shard);
+    }
+    for (const { nodes } of views) for (const line of nodes.values()) this.#join(line, masters);
+    this.#owners = owners.map((id) => (id === undefined ? undefined : this.#members.get(id)));
+    this.#shards = new Set(this.#owners.filter((shard) => shard !== undefined));
+  }
+
+  /** What each node says of the shard's master. */
+  viewsOf(shard: Shard): readonly SentinelView[] {
+    return this.#views.flatMap(({ at, nodes }) => {
+      let master: NodeLine | undefined;
+      for (const line of nodes.values()) {
+        if (line.master !== undefined || this.#members.get(line.id) !== shard) continue;
+        const candidate = line.slots.length > 0 || line.id === shard.masterId;
+        if (candidate && (!master || rank(line) > rank(master))) master = line;
+      }
+      if (!master) return [];
+      return [{ master: master.address, epoch: master.epoch, troubled: master.troubled, at, fell: false }];
+    });
+  }
+
+  #leads(id: string): boolean {
+    return this.#members.get(id)?.masterId === id;
+  }
+
+  /** Replicas belong where their master does; a master without slots waits for some. */
+  #join({ id, master }: NodeLine, masters: ReadonlySet<string | undefined>): void {
+    if (masters.has(id)) return;
+    const shard = this.#members.get(master ?? id);
+    if (shard) this.#members.set(id, shard);
+    else if (master === undefined) this.#members.set(id, new Shard(id));
+  }
+}
+
+/** With slots before without; then the newest. */
+function rank({ slots, epoch }: NodeLine): number {
+  return (slots.length > 0 ? 1e15 : 0) + epoch;
+}
+
+function claimed(views: readonly ClusterView[]): readonly (string | undefined)[] {
+  const claims = views.flatMap(({ nodes }) => [...nodes.values()].filter(({ slots }) => slots.length > 0));
+  claims.sort((a, b) => a.epoch - b.epoch);
+  const owners = new Array<string | undefined>(SLOTS).fill(undefined);
+  for (const { id, slots } of claims) for (const [first, last] of slots) owners.fill(id, first, last + 1);
+  return owners;
+}

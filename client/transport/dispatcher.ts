@@ -1,0 +1,311 @@
+/**
+ * Commands on their way: waiting for a master, or sent and owed an answer, each until its deadline.
+ *
+ * While the link is held (its node owes an answer) new commands wait here instead of behind the stuck ones: they would
+ * not be served earlier there, and here they can still be sent to another master, or be known as not sent.
+ */
+import {
+  ClientLimitError,
+  ClosedError,
+  CommandError,
+  NotSentError,
+  OutcomeUnknownError,
+  TimeoutError,
+} from '../api/errors.ts';
+import type { Argument } from './commands.ts';
+import { type Link, type Receiver, UnsentError } from './link.ts';
+import { isReply } from './reply-error.ts';
+import { now } from './timing.ts';
+
+export interface Operation {
+  readonly command: string;
+  readonly args: readonly Argument[];
+  readonly buffers: boolean;
+  readonly read: boolean;
+  /** Would rather fail at once than wait for a master: the caller has another answer. */
+  readonly failFast: boolean;
+  /** Sent now or not at all: never postponed, kept for the next master, or sent again. */
+  readonly once: boolean;
+  readonly startedAt: number;
+  deadline: number;
+  readonly resolve: (reply: unknown) => void;
+  readonly reject: (error: Error) => void;
+  /** The link that owes the answer; undefined while waiting and when settled. */
+  link: Link | undefined;
+}
+
+/** Error replies of a node that is no master (any more) or not yet: nothing was applied, another may take it. */
+const REFUSALS = ['READONLY', 'LOADING', 'MASTERDOWN'];
+const WAITING_MAX = 10_000;
+/** How long a master that was left may refuse what it owes. */
+export const DRAIN_MS = 500;
+
+export function isRefusal(error: Error): boolean {
+  return REFUSALS.some((code) => error.message.startsWith(code));
+}
+
+/** A master without enough replicas: certainly not applied, and over in a moment after a failover. */
+export function isPassing(error: Error): boolean {
+  return error.message.startsWith('NOREPLICAS');
+}
+
+export class Dispatcher implements Receiver<Operation> {
+  readonly #refused: (link: Link, reason: string) => void;
+  readonly #why: () => string;
+  readonly #maxInFlight: number;
+  readonly #inflight = new Set<Operation>();
+  #waiting: Operation[] = [];
+  #link: Link | undefined;
+  #held = false;
+  #closed = false;
+  /** Refused for a reason that passes; one is tried again with each tick, all when a write succeeds. */
+  #postponed: { readonly operation: Operation; readonly refusal: Error }[] = [];
+  /** Links that were left while they owed answers to writes. */
+  readonly #retired = new Map<Link, { readonly until: number; readonly reason: string }>();
+  /** Answers of a link that was silent for long: believed once no other master is found. */
+  #doubted: { readonly operation: Operation; readonly link: Link; readonly reply: unknown }[] | undefined;
+
+  constructor(options: {
+    readonly refused: (link: Link, reason: string) => void;
+    /** Why there is no master, for the errors of those who waited for one. */
+    readonly why: () => string;
+    /** Commands that may be sent and not answered, those that wait for replicas included. */
+    readonly maxInFlight: number;
+  }) {
+    this.#refused = options.refused;
+    this.#why = options.why;
+    this.#maxInFlight = options.maxInFlight;
+  }
+
+  submit(operation: Operation): void {
+    // A sequence is taken whole: MULTI without its EXEC would swallow the answers of all who come after it.
+    if (operation.once || this.#inflight.size + this.#postponed.length < this.#maxInFlight)
+      this.#place(operation);
+    else
+      operation.reject(
+        new ClientLimitError(
+          `${operation.command}: ${this.#maxInFlight} commands are unanswered already (maxInFlight)`,
+        ),
+      );
+  }
+
+  #place(operation: Operation): void {
+    if (this.#closed) operation.reject(new ClosedError());
+    else if (this.#link !== undefined && !this.#held) this.#send(operation, this.#link);
+    else this.#wait(operation);
+  }
+
+  attach(link: Link): void {
+    this.#link = link;
+    this.release();
+  }
+
+  /** New commands wait; those who would not are told at once. */
+  hold(): void {
+    this.#held = true;
+    for (const operation of this.#inflight) {
+      if (!operation.failFast) continue;
+      if (operation.read)
+        this.#settle(operation).reject(new TimeoutError(`${operation.command}: Redis hangs`));
+      else this.#unknown(operation, 'Redis hangs');
+    }
+  }
+
+  release(): void {
+    this.#held = false;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const operation of waiting) this.#place(operation);
+    this.#resume();
+  }
+
+  /** From now on answers to writes are kept until they are believed (`believe`) or not (`detach`). */
+  doubt(): void {
+    this.#doubted ??= [];
+  }
+
+  believe(): void {
+    const doubted = this.#doubted ?? [];
+    this.#doubted = undefined;
+    for (const { operation, link, reply } of doubted) {
+      if (operation.link === link) this.#settle(operation).resolve(reply);
+    }
+  }
+
+  /**
+   * The link is no longer the master's. Reads are asked again elsewhere. Writes that it owes an answer to have an
+   * unknown outcome; with `drain` they wait a moment for a refusal (a demoted node says READONLY), after which they are
+   * safe to send to the new master.
+   */
+  detach(reason: string, drain: boolean): void {
+    const link = this.#link;
+    if (!link) return;
+    this.#link = undefined;
+    const doubted = this.#doubted ?? [];
+    this.#doubted = undefined;
+    for (const { operation } of doubted) {
+      if (operation.link === link)
+        this.#unknown(operation, `${reason}; it was answered after a long silence`);
+    }
+    for (const operation of [...this.#inflight]) {
+      if (operation.link !== link) continue;
+      if (operation.read) this.#wait(operation);
+      else if (!drain) this.#unknown(operation, reason);
+    }
+    if (drain && this.#owes(link)) this.#retired.set(link, { until: now() + DRAIN_MS, reason });
+    else link.destroy(reason);
+  }
+
+  /** This process stood still for so long until now: what was asked for before gets that time back. */
+  forgive(ms: number, at: number): void {
+    const all = [...this.#inflight, ...this.#waiting, ...this.#postponed.map(({ operation }) => operation)];
+    for (const operation of all) operation.deadline += Math.max(0, Math.min(ms, at - operation.startedAt));
+  }
+
+  /** Ends what is past its deadline, and links that owe nothing any more. */
+  tick(at: number): void {
+    for (const operation of [...this.#inflight]) {
+      if (at >= operation.deadline) this.#late(operation);
+    }
+    if (this.#waiting.some((operation) => at >= operation.deadline)) {
+      const waiting = this.#waiting;
+      this.#waiting = waiting.filter((operation) => at < operation.deadline);
+      for (const operation of waiting) if (at >= operation.deadline) this.#unsent(operation);
+    }
+    const [first, ...rest] = this.#postponed;
+    if (first) {
+      this.#postponed = rest.filter((postponed) => !this.#overdue(postponed, at));
+      if (!this.#overdue(first, at)) this.#place(first.operation);
+    }
+    for (const [link, { until, reason }] of this.#retired) {
+      if (at < until && link.closed === undefined && this.#owes(link)) continue;
+      this.#retired.delete(link);
+      for (const operation of [...this.#inflight])
+        if (operation.link === link) this.#unknown(operation, reason);
+      link.destroy(reason);
+    }
+  }
+
+  /** Something waits or is owed. */
+  get busy(): boolean {
+    return this.#inflight.size > 0 || this.#waiting.length > 0 || this.#postponed.length > 0;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const operation of this.#waiting) operation.reject(new ClosedError());
+    this.#waiting = [];
+    for (const postponed of this.#postponed) this.#overdue(postponed, Number.POSITIVE_INFINITY);
+    this.#postponed = [];
+    for (const operation of [...this.#inflight]) {
+      if (operation.read) this.#settle(operation).reject(new ClosedError());
+      else this.#unknown(operation, 'the connection was closed by its owner');
+    }
+    for (const link of this.#retired.keys()) link.destroy('closed');
+    this.#link?.destroy('closed');
+    this.#link = undefined;
+  }
+
+  #send(operation: Operation, link: Link): void {
+    operation.link = link;
+    this.#inflight.add(operation);
+    link.dispatch(operation.command, operation.args, operation.buffers, this, operation);
+  }
+
+  answered(link: Link, reply: unknown, operation: Operation): void {
+    if (operation.link === link) this.#answered(operation, link, reply);
+  }
+
+  failed(link: Link, error: Error, operation: Operation): void {
+    if (operation.link === link) this.#failed(operation, link, error);
+  }
+
+  #answered(operation: Operation, link: Link, reply: unknown): void {
+    if (operation.read || link === this.#link) {
+      if (this.#doubted && !operation.read) this.#doubted.push({ operation, link, reply });
+      else {
+        this.#settle(operation).resolve(reply);
+        if (!operation.read) this.#resume();
+      }
+    } else this.#unknown(operation, 'it was answered by a node that is no longer the master');
+  }
+
+  #failed(operation: Operation, link: Link, error: unknown): void {
+    if (isReply(error) && isPassing(error) && !operation.failFast && !operation.once) {
+      this.#postpone(this.#settle(operation), error);
+    } else if (isReply(error) && !isRefusal(error)) {
+      this.#settle(operation).reject(new CommandError(error.message, error, operation.command));
+    } else if (isReply(error)) {
+      this.#settle(operation);
+      if (link === this.#link) this.#refused(link, error.message);
+      this.#retry(operation, link);
+    } else if (operation.read || error instanceof UnsentError) this.#retry(operation, link);
+    else this.#unknown(operation, error instanceof Error ? error.message : String(error));
+  }
+
+  /** In the order of their calls, whichever was tried last. */
+  #postpone(operation: Operation, refusal: Error): void {
+    const later = this.#postponed.findIndex((other) => other.operation.startedAt > operation.startedAt);
+    this.#postponed.splice(later === -1 ? this.#postponed.length : later, 0, { operation, refusal });
+  }
+
+  #resume(): void {
+    if (this.#postponed.length === 0) return;
+    const postponed = this.#postponed;
+    this.#postponed = [];
+    for (const { operation } of postponed) this.#place(operation);
+  }
+
+  /** Gives the server's own reason to one whose time is over. */
+  #overdue({ operation, refusal }: { operation: Operation; refusal: Error }, at: number): boolean {
+    if (at < operation.deadline) return false;
+    operation.reject(new CommandError(refusal.message, refusal, operation.command));
+    return true;
+  }
+
+  /** Sent nowhere, refused, or a read: may go to whoever is master next. */
+  #retry(operation: Operation, failed: Link): void {
+    if (this.#closed) this.#settle(operation).reject(new ClosedError());
+    else if (this.#link !== undefined && this.#link !== failed && !this.#held && !operation.once)
+      this.#send(operation, this.#link);
+    else this.#wait(operation);
+  }
+
+  #wait(operation: Operation): void {
+    this.#settle(operation);
+    if (operation.failFast || operation.once) this.#unsent(operation);
+    else if (this.#waiting.length < WAITING_MAX) this.#waiting.push(operation);
+    else
+      operation.reject(
+        new ClientLimitError(`${operation.command}: ${WAITING_MAX} commands wait for a master already`),
+      );
+  }
+
+  #late(operation: Operation): void {
+    const late = `no answer within ${Math.round(now() - operation.startedAt)} ms`;
+    if (operation.read) this.#settle(operation).reject(new TimeoutError(`${operation.command}: ${late}`));
+    else this.#unknown(operation, late);
+  }
+
+  #unsent(operation: Operation): void {
+    const ms = Math.round(now() - operation.startedAt);
+    operation.reject(new NotSentError(`${operation.command}: no master within ${ms} ms (${this.#why()})`));
+  }
+
+  #unknown(operation: Operation, reason: string): void {
+    this.#settle(operation).reject(
+      new OutcomeUnknownError(`${operation.command}: sent, outcome unknown: ${reason}`),
+    );
+  }
+
+  #settle(operation: Operation): Operation {
+    operation.link = undefined;
+    this.#inflight.delete(operation);
+    return operation;
+  }
+
+  #owes(link: Link): boolean {
+    for (const operation of this.#inflight) if (operation.link === link) return true;
+    return false;
+  }
+}

@@ -1,0 +1,367 @@
+/**
+ * Durable writes: on connections of their own (WAIT blocks the one it is sent on), many writers to one WAIT.
+ *
+ * All writes that wait with the same promise are sent together with one WAIT behind them; those that come meanwhile
+ * form the next batch. Different promises have different connections ("lanes"), so that one that cannot be met delays
+ * no other. A write is acknowledged when enough replicas confirmed it *and* its node is still the master.
+ */
+import {
+  ClientLimitError,
+  ClosedError,
+  CommandError,
+  DurabilityError,
+  NotSentError,
+  OutcomeUnknownError,
+} from '../api/errors.ts';
+import type { Durability } from '../api/types.ts';
+import type { Argument } from './commands.ts';
+import { DRAIN_MS, isPassing, isRefusal } from './dispatcher.ts';
+import { type Link, UnsentError } from './link.ts';
+import type { Progress } from './progress.ts';
+import { isReply, isUnavailable } from './reply-error.ts';
+import { delay, jittered, now, within } from './timing.ts';
+
+const BATCH_MAX = 1000;
+const WAITING_MAX = 10_000;
+const RETRY_MS = 50;
+/** Promises that may be on their way at once; each costs a connection. */
+const LANES_MAX = 8;
+/** All lanes but one are closed after so long without a write. */
+const LANE_IDLE_MS = 30_000;
+
+export interface DurableWrite {
+  readonly durability: Exclude<Durability, 'async'>;
+  readonly command: string;
+  readonly args: readonly Argument[];
+  /** To be sent and answered by. The WAIT comes on top, with the promise's own limit. */
+  deadline: number;
+  readonly asking?: boolean;
+  readonly resolve: (result: { readonly reply: unknown; readonly replicas: number }) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** One connection, one batch at a time. */
+interface Lane {
+  /** undefined while it is opened. */
+  link: Link | undefined;
+  busy: boolean;
+  idleSince: number;
+}
+
+/** The lanes to one master, for as long as it is the master. */
+interface Session {
+  readonly open: () => Promise<Link>;
+  readonly lanes: Set<Lane>;
+  /** Promises whose batch is on its way: the next batch of the same promise comes after it. */
+  readonly running: Set<string>;
+  /** Another node is master: a confirmation from this one is not believed. */
+  left: boolean;
+}
+
+export class DurableChannel {
+  readonly #commandTimeoutMs: number;
+  readonly #refused: (reason: string) => void;
+  readonly #why: () => string;
+  #groups = new Map<string, DurableWrite[]>();
+  #waiting = 0;
+  /** Refused for a reason that passes: a timer brings them back. */
+  #deferred = 0;
+  #session: Session | undefined;
+  #used = false;
+  #held = false;
+  #isDoubted = false;
+  /** Batches that wait for the check of their node. */
+  readonly #doubtful: (() => void)[] = [];
+  #closed = false;
+
+  constructor(options: {
+    readonly commandTimeoutMs: number;
+    readonly refused: (reason: string) => void;
+    readonly why: () => string;
+  }) {
+    this.#commandTimeoutMs = options.commandTimeoutMs;
+    this.#refused = options.refused;
+    this.#why = options.why;
+  }
+
+  submit(write: DurableWrite): void {
+    this.#used = true;
+    if (this.#closed) write.reject(new ClosedError());
+    else if (this.#waiting + this.#deferred >= WAITING_MAX)
+      write.reject(new ClientLimitError(`${write.command}: ${WAITING_MAX} durable writes wait already`));
+    else {
+      this.#queue(write);
+      // Writers of one tick share the batch.
+      queueMicrotask(() => this.#pump());
+    }
+  }
+
+  /** A new master: a connection is opened at once where durable writes have been used. */
+  attach(open: () => Promise<Link>): void {
+    this.#session = { open, lanes: new Set(), running: new Set(), left: false };
+    this.#held = false;
+    this.#isDoubted = false;
+    this.#decide();
+    if (this.#used) void this.#open(this.#session);
+  }
+
+  /** With `drain` the running batches are waited for: a demoted node refuses them, and they go to the next master. */
+  detach(reason: string, drain: boolean): void {
+    const session = this.#session;
+    if (!session) return;
+    this.#session = undefined;
+    session.left = true;
+    this.#decide();
+    for (const lane of session.lanes) {
+      if (!drain || !lane.busy) lane.link?.destroy(reason);
+      // A node that hangs answers no WAIT: its callers are told within the bound of every other command.
+      else setTimeout(() => lane.link?.destroy(reason), DRAIN_MS).unref();
+    }
+  }
+
+  hold(): void {
+    this.#held = true;
+  }
+
+  /** Confirmations are not believed until `release`. */
+  doubt(): void {
+    this.#isDoubted = true;
+  }
+
+  release(): void {
+    this.#held = false;
+    this.#isDoubted = false;
+    this.#decide();
+    this.#pump();
+  }
+
+  /** For how long the node has owed an answer on one of its connections; what a WAIT may take does not count. */
+  owedMs(at: number): number {
+    return this.#longest((progress) => progress.owedMs(at));
+  }
+
+  silentMs(at: number): number {
+    return this.#longest((progress) => progress.silentMs(at));
+  }
+
+  #longest(measure: (progress: Progress) => number): number {
+    let longestMs = 0;
+    for (const { link } of this.#session?.lanes ?? [])
+      if (link && link.closed === undefined) longestMs = Math.max(longestMs, measure(link.progress));
+    return longestMs;
+  }
+
+  /** This process stood still for so long until now. */
+  forgive(ms: number, at: number): void {
+    for (const { link } of this.#session?.lanes ?? []) link?.progress.forgive(ms, at);
+    for (const writes of this.#groups.values())
+      for (const write of writes) write.deadline = Math.min(write.deadline + ms, at + this.#commandTimeoutMs);
+  }
+
+  get busy(): boolean {
+    return this.#waiting > 0 || (this.#session?.running.size ?? 0) > 0;
+  }
+
+  tick(at: number): void {
+    this.#closeIdle(at);
+    if (this.#waiting === 0) return;
+    for (const [key, writes] of this.#groups) {
+      const late = writes.filter((write) => at >= write.deadline);
+      if (late.length === 0) continue;
+      this.#waiting -= late.length;
+      this.#groups.set(
+        key,
+        writes.filter((write) => at < write.deadline),
+      );
+      for (const write of late) write.reject(this.#notSent(write, key));
+    }
+  }
+
+  /** Its own queue, or the way to the master. */
+  #notSent({ command }: DurableWrite, key: string): NotSentError {
+    const session = this.#session;
+    const late = `${command}: not sent in time`;
+    if (session && !this.#held && session.running.has(key))
+      return new ClientLimitError(
+        `${late} (earlier writes with the same promise still wait for their replicas)`,
+      );
+    if (session && !this.#held && session.running.size >= LANES_MAX)
+      return new ClientLimitError(`${late} (${LANES_MAX} other promises still wait for their replicas)`);
+    return new NotSentError(`${late} (${this.#why()})`);
+  }
+
+  #closeIdle(at: number): void {
+    const lanes = this.#session?.lanes;
+    if (!lanes || lanes.size < 2) return;
+    for (const lane of lanes) {
+      if (lanes.size < 2) return;
+      if (!lane.link || lane.busy || at - lane.idleSince < LANE_IDLE_MS) continue;
+      lanes.delete(lane);
+      lane.link.destroy('idle');
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const writes of this.#groups.values()) for (const write of writes) write.reject(new ClosedError());
+    this.#groups = new Map();
+    this.#waiting = 0;
+    this.detach('closed', false);
+  }
+
+  /**
+   * Confirmed while the link is under suspicion: a master that hung may have been deposed meanwhile, and a replica that still
+   * follows it confirms all the same. Known at `release` (it is the master) or at `detach` (it is not: `session.left`).
+   */
+  #checkMaster(): Promise<void> {
+    if (!this.#held && !this.#isDoubted) return Promise.resolve();
+    return new Promise((resolve) => this.#doubtful.push(resolve));
+  }
+
+  #decide(): void {
+    for (const resolve of this.#doubtful.splice(0)) resolve();
+  }
+
+  #queue(write: DurableWrite): void {
+    const key = `${write.durability.replicas}/${write.durability.timeoutMs}`;
+    const group = this.#groups.get(key);
+    if (group) group.push(write);
+    else this.#groups.set(key, [write]);
+    this.#waiting += 1;
+  }
+
+  /** Each promise that waits gets a free lane, the longest waiting first. */
+  #pump(): void {
+    const session = this.#session;
+    if (!session || this.#held || this.#closed) return;
+    const free: Lane[] = [];
+    let opening = 0;
+    for (const lane of session.lanes) {
+      if (!lane.link) opening += 1;
+      else if (lane.link.closed !== undefined && !lane.busy) session.lanes.delete(lane);
+      else if (!lane.busy) free.push(lane);
+    }
+    for (const key of [...this.#groups.keys()]) {
+      if (session.running.has(key)) continue;
+      const batch = free.length > 0 ? this.#take(key) : [];
+      const lane = batch.length > 0 ? free.pop() : undefined;
+      if (lane) void this.#conduct(session, lane, key, batch);
+      else if (opening > 0) opening -= 1;
+      else if (session.lanes.size < LANES_MAX && this.#groups.get(key)?.length) void this.#open(session);
+    }
+  }
+
+  /** A batch of the promise; what is left of it goes to the end of the queue. */
+  #take(key: string): readonly DurableWrite[] {
+    const writes = this.#groups.get(key) ?? [];
+    this.#groups.delete(key);
+    const batch = writes.splice(0, BATCH_MAX);
+    if (writes.length > 0) this.#groups.set(key, writes);
+    this.#waiting -= batch.length;
+    return batch;
+  }
+
+  async #open(session: Session): Promise<void> {
+    const lane: Lane = { link: undefined, busy: false, idleSince: now() };
+    session.lanes.add(lane);
+    try {
+      lane.link = await session.open();
+      lane.idleSince = now();
+      if (session.left || this.#closed) lane.link.destroy('another node is master');
+    } catch {
+      // The supervisor watches the node; here it is only tried again while it is the master.
+      await delay(jittered(50));
+      session.lanes.delete(lane);
+    }
+    this.#pump();
+  }
+
+  async #conduct(session: Session, lane: Lane, key: string, batch: readonly DurableWrite[]): Promise<void> {
+    lane.busy = true;
+    session.running.add(key);
+    await this.#run(session, lane.link as Link, batch);
+    session.running.delete(key);
+    lane.busy = false;
+    lane.idleSince = now();
+    if (session.left) lane.link?.destroy('another node is master');
+    this.#pump();
+  }
+
+  async #run(session: Session, link: Link, batch: readonly DurableWrite[]): Promise<void> {
+    const { replicas, timeoutMs } = (batch[0] as DurableWrite).durability;
+    // Without ASKING the node redirects the write back: its refusal is the reason for the caller.
+    const unasked = new Map<DurableWrite, Error>();
+    const answers = batch.map((write) => {
+      if (write.asking)
+        link.send('ASKING', []).catch((error: Error) => {
+          if (isUnavailable(error)) unasked.set(write, new CommandError(error.message, error, 'ASKING'));
+        });
+      return link.send(write.command, write.args);
+    });
+    const confirmation = link.send('WAIT', [replicas, timeoutMs], false, timeoutMs);
+    confirmation.catch(() => {});
+    const applied: { write: DurableWrite; reply: unknown }[] = [];
+    const settled = batch.map((write, i) =>
+      this.#one(session, write, answers[i] as Promise<unknown>, applied, unasked),
+    );
+    await Promise.all(settled);
+    if (applied.length === 0) return;
+    let confirmed: number;
+    try {
+      confirmed = Number(await within(confirmation, timeoutMs + this.#commandTimeoutMs, 'WAIT'));
+      await within(this.#checkMaster(), this.#commandTimeoutMs, 'whether the node is still master');
+    } catch (error) {
+      const refusal = isReply(error) ? new DurabilityError(replicas, 0, timeoutMs, error) : undefined;
+      for (const { write } of applied) write.reject(refusal ?? unknown(write, error));
+      if (!refusal) link.destroy('WAIT was not answered');
+      return;
+    }
+    for (const { write, reply } of applied) {
+      if (session.left) write.reject(unknown(write, new Error('another node is master')));
+      else if (confirmed >= replicas) write.resolve({ reply, replicas: confirmed });
+      else write.reject(new DurabilityError(replicas, confirmed, timeoutMs));
+    }
+  }
+
+  async #one(
+    session: Session,
+    write: DurableWrite,
+    answer: Promise<unknown>,
+    applied: { write: DurableWrite; reply: unknown }[],
+    unasked: ReadonlyMap<DurableWrite, Error>,
+  ): Promise<void> {
+    const left = Math.max(1, write.deadline - now());
+    try {
+      applied.push({ write, reply: await within(answer, Math.ceil(left), write.command) });
+    } catch (error) {
+      const refusal = unasked.get(write);
+      if (refusal && isReply(error)) return write.reject(refusal);
+      if (isReply(error) && isPassing(error)) return this.#later(write, error);
+      if (isReply(error) && !isRefusal(error))
+        return write.reject(new CommandError(error.message, error, write.command));
+      if (!isReply(error) && !(error instanceof UnsentError)) return write.reject(unknown(write, error));
+      if (isReply(error) && !session.left) this.#refused(error.message);
+      if (this.#closed) return write.reject(new ClosedError());
+      this.#queue(write);
+    }
+  }
+
+  /** Tried again for as long as it may take; then the server's own reason is the answer. */
+  #later(write: DurableWrite, refusal: Error): void {
+    const waitMs = jittered(RETRY_MS);
+    if (now() + waitMs >= write.deadline)
+      write.reject(new CommandError(refusal.message, refusal, write.command));
+    else {
+      this.#deferred += 1;
+      setTimeout(() => {
+        this.#deferred -= 1;
+        this.submit(write);
+      }, waitMs);
+    }
+  }
+}
+
+function unknown(write: DurableWrite, cause: unknown): OutcomeUnknownError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new OutcomeUnknownError(`${write.command}: sent, outcome unknown: ${reason}`, cause);
+}

@@ -1,0 +1,302 @@
+/**
+ * One TCP connection to one node, for as long as it lasts. It never reconnects: a link that is lost is replaced by
+ * another, so that nothing that was sent on the old one can be sent again by accident.
+ *
+ * ioredis does the protocol; its own reconnecting, queues and resending are switched off. The link knows how long an
+ * answer has been owed, which is what hang detection needs.
+ */
+import { Redis } from 'ioredis';
+import type { Address, TlsOptions } from '../api/types.ts';
+import { addressKey } from './address.ts';
+import type { Argument } from './commands.ts';
+import { Progress } from './progress.ts';
+import { readReplies } from './replies.ts';
+import { isReply, isUnavailable } from './reply-error.ts';
+import { now, within } from './timing.ts';
+import { isPlain, type LinkReceiver, WireCommand } from './wire.ts';
+
+export interface LinkOptions {
+  readonly address: Address;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  readonly db: number;
+  readonly tls: TlsOptions | undefined;
+  /** For TCP, TLS and the handshake together. */
+  readonly timeoutMs: number;
+  /** Longest that a large command may be on its way; default: no limit. */
+  readonly sendMaxMs?: number;
+  /** 2: for subscriptions, whose messages ioredis drops in RESP3 where they are invalidations. Default 3. */
+  readonly protocol?: 2;
+  /** False: it has no name in `CLIENT LIST`, which costs a command. Default true. */
+  readonly isNamed?: boolean;
+}
+
+export type Role =
+  | { readonly kind: 'master'; readonly replicas: readonly Address[] }
+  | { readonly kind: 'replica'; readonly of: Address }
+  | { readonly kind: 'unready'; readonly reason: string }
+  /** It answers, and no command that would tell is open to this user. */
+  | { readonly kind: 'untold'; readonly reason: string };
+
+/** The command did not leave this process. */
+export class UnsentError extends Error {}
+
+/** Receives the outcome of what a link has sent. */
+export type Receiver<T> = LinkReceiver<Link, T>;
+
+const SETTLING: Receiver<{ resolve: (reply: unknown) => void; reject: (error: Error) => void }> = {
+  answered: (_, reply, { resolve }) => resolve(reply),
+  failed: (_, error, { reject }) => reject(error),
+};
+
+const links = new WeakMap<Redis, Link>();
+
+/** What an answer typically takes, in ms, on the link that this is; 0: not known. */
+export function latencyOf(redis: Redis | undefined): number {
+  return (redis && links.get(redis)?.latencyMs) ?? 0;
+}
+
+export class Link {
+  readonly address: Address;
+  readonly redis: Redis;
+  /** Why it closed; resolves once. */
+  readonly over: Promise<string>;
+  readonly #progress: Progress;
+  #corked = false;
+  #closed: string | undefined;
+  #end: (reason: string) => void = () => {};
+
+  private constructor(address: Address, redis: Redis, sendMaxMs: number) {
+    this.address = address;
+    this.redis = redis;
+    links.set(redis, this);
+    this.#progress = new Progress(sendMaxMs);
+    this.over = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  /** A link whose handshake is done. Rejects, with nothing left open, when it is not within `timeoutMs`. */
+  static async open(options: LinkOptions): Promise<Link> {
+    const { address, tls } = options;
+    const redis = new Redis({
+      host: address.host,
+      port: address.port,
+      ...(options.username === undefined ? {} : { username: options.username }),
+      ...(options.password === undefined ? {} : { password: options.password }),
+      ...(tls === undefined ? {} : { tls: tlsOf(tls) }),
+      db: options.db,
+      ...(options.protocol === undefined ? {} : { protocol: options.protocol }),
+      lazyConnect: true,
+      retryStrategy: () => null,
+      enableOfflineQueue: false,
+      enableReadyCheck: false,
+      autoResendUnfulfilledCommands: false,
+      autoResubscribe: false,
+      maxRetriesPerRequest: null,
+      connectTimeout: options.timeoutMs,
+      disconnectTimeout: 20,
+      keepAlive: 5000,
+      disableClientInfo: true,
+      ...(options.isNamed === false ? {} : { connectionName: 'redis-cache-kit' }),
+    });
+    const link = new Link(address, redis, options.sendMaxMs ?? Number.POSITIVE_INFINITY);
+    let failure: Error | undefined;
+    redis.on('error', (error: Error) => {
+      failure ??= error;
+    });
+    redis.once('close', () =>
+      link.destroy(failure?.message ?? 'the connection was closed by the other side'),
+    );
+    try {
+      await within(redis.connect(), options.timeoutMs, `connecting to ${addressKey(address)}`);
+      // ioredis only reports a refused SELECT or AUTH and goes on, in database 0 or as nobody.
+      if (failure) throw failure;
+      if (options.protocol === undefined) readReplies(redis);
+      redis.stream.prependListener('data', () => link.#progress.heard());
+      return link;
+    } catch (error) {
+      const cause = failure ?? (error as Error);
+      link.destroy(cause.message);
+      throw cause;
+    }
+  }
+
+  get closed(): string | undefined {
+    return this.#closed;
+  }
+
+  /** Typical time to the first bytes of an answer. */
+  get latencyMs(): number {
+    return this.#progress.latencyMs;
+  }
+
+  /**
+   * Changes while an answer that has begun goes on to arrive, at whatever pace is no hang, or while a large command is being sent.
+   *
+   * @param toleratedMs how long a node may be silent that usually takes so long
+   */
+  pieces(at: number, toleratedMs: (latencyMs: number) => number): number {
+    const { progress } = this;
+    const goesOn = progress.isSending(at) || progress.isArriving(at, toleratedMs(progress.latencyMs));
+    return goesOn ? at : progress.pieces;
+  }
+
+  /** How long the node has owed an answer: see `progress.ts`. */
+  get progress(): Progress {
+    return this.#progress;
+  }
+
+  /** Sends at once or rejects with `UnsentError`. `allowedSilenceMs`: how long the server may rightly stay silent. */
+  send(command: string, args: readonly Argument[], buffers = false, allowedSilenceMs = 0): Promise<unknown> {
+    return new Promise((resolve, reject) =>
+      this.dispatch(command, args, buffers, SETTLING, { resolve, reject }, allowedSilenceMs),
+    );
+  }
+
+  /** As `send`, without a promise: the receiver is told, at once where nothing can be sent. */
+  dispatch<T>(
+    command: string,
+    args: readonly Argument[],
+    buffers: boolean,
+    receiver: Receiver<T>,
+    of: T,
+    allowedSilenceMs = 0,
+  ): void {
+    const { redis } = this;
+    if (this.#closed !== undefined || redis.status !== 'ready' || !redis.stream.writable) {
+      this.destroy('the connection was closed by the other side');
+      receiver.failed(this, new UnsentError(this.#closed), of);
+      return;
+    }
+    const sentAt = now();
+    // One that is alone goes out at once.
+    if (!this.#progress.isIdle) this.#cork();
+    this.#progress.began(sentAt, allowedSilenceMs);
+    const call = new WireCommand(this, command, args, buffers, receiver, of, sentAt);
+    if (isPlain(command)) {
+      redis.sendCommand(call.asCommand);
+      this.#progress.sized(call.bytes);
+      return;
+    }
+    this.#progress.sized(sizeOf(args));
+    const answer = buffers ? redis.callBuffer(command, ...args) : redis.call(command, ...args);
+    answer.then(
+      (reply) => call.settle(reply),
+      (error: Error) => call.reject(error),
+    );
+  }
+
+  /** An answer has come, or will not. */
+  settled(sentAt: number): void {
+    this.#progress.settled(sentAt);
+  }
+
+  /** What is sent in one tick goes out in one write: a caller alone does not notice, a hundred do. */
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    const { stream } = this.redis;
+    stream.cork();
+    process.nextTick(this.#uncork, stream);
+  }
+
+  readonly #uncork = (stream: Redis['stream']): void => {
+    this.#corked = false;
+    stream.uncork();
+  };
+
+  /** Asks the node what it is, and whether it serves (a loading node says master, and refuses). */
+  async role(): Promise<Role> {
+    const [role, ping] = await Promise.allSettled([this.send('ROLE', []), this.send('PING', [])]);
+    if (ping.status === 'rejected') {
+      if (!isReply(ping.reason)) throw ping.reason;
+      // A node that cannot save refuses PING with MISCONF, and serves reads; a user without PING learns nothing by it.
+      if (!ping.reason.message.startsWith('MISCONF') && !isUnavailable(ping.reason))
+        return { kind: 'unready', reason: ping.reason.message };
+    }
+    if (role.status === 'fulfilled') return parseRole(role.value);
+    if (isUnavailable(role.reason)) return roleWithout(this, role.reason.message);
+    throw role.reason;
+  }
+
+  /** Closes at once, without waiting for a node that may hang. What is pending is rejected by ioredis. */
+  destroy(reason: string): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = reason;
+    this.redis.disconnect();
+    this.redis.stream?.destroy();
+    this.#end(reason);
+  }
+}
+
+function sizeOf(args: readonly Argument[]): number {
+  return args.reduce<number>((bytes, arg) => bytes + (typeof arg === 'number' ? 1 : arg.length), 0);
+}
+
+export function tlsOf(tls: TlsOptions): Record<string, string> {
+  return {
+    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls.cert === undefined ? {} : { cert: tls.cert }),
+    ...(tls.key === undefined ? {} : { key: tls.key }),
+    ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+  };
+}
+
+/**
+ * The role of a node that does not tell it by ROLE. HELLO is open to every user, where it is not renamed; it does not list the
+ * replicas, as INFO does.
+ */
+async function roleWithout(link: Link, reason: string): Promise<Role> {
+  try {
+    const reply = await link.send('HELLO', []);
+    const fields = Array.isArray(reply) ? reply.map(String) : [];
+    return fields[fields.indexOf('role') + 1] === 'master'
+      ? { kind: 'master', replicas: [] }
+      : { kind: 'replica', of: { host: '', port: 0 } };
+  } catch (error) {
+    if (!isReply(error)) throw error;
+  }
+  try {
+    return parseReplication(String(await link.send('INFO', ['replication'])));
+  } catch (error) {
+    if (!isReply(error)) throw error;
+    return { kind: 'untold', reason: `${reason}; neither HELLO nor INFO tells the role: ${error.message}` };
+  }
+}
+
+/** `INFO replication`. */
+export function parseReplication(text: string): Role {
+  const fields = new Map(
+    text.split(/\r?\n/).map((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon), line.slice(colon + 1)];
+    }),
+  );
+  const role = fields.get('role');
+  if (role === 'slave')
+    return {
+      kind: 'replica',
+      of: { host: fields.get('master_host') ?? '', port: Number(fields.get('master_port') ?? 0) },
+    };
+  if (role !== 'master') return { kind: 'unready', reason: `the role is ${String(role)}` };
+  const replicas = [...fields].flatMap(([name, value]) => {
+    const match = /^slave\d+$/.test(name) ? /^ip=([^,]+),port=(\d+)/.exec(value) : undefined;
+    return match ? [{ host: match[1] as string, port: Number(match[2]) }] : [];
+  });
+  return { kind: 'master', replicas };
+}
+
+export function parseRole(reply: unknown): Role {
+  if (!Array.isArray(reply)) return { kind: 'unready', reason: `ROLE answered ${String(reply)}` };
+  const [kind, second, third] = reply as unknown[];
+  if (kind === 'slave') return { kind: 'replica', of: { host: String(second), port: Number(third) } };
+  if (kind !== 'master') return { kind: 'unready', reason: `the role is ${String(kind)}` };
+  const listed = Array.isArray(third) ? (third as unknown[]) : [];
+  return {
+    kind: 'master',
+    replicas: listed.flatMap((entry) =>
+      Array.isArray(entry) ? [{ host: String(entry[0]), port: Number(entry[1]) }] : [],
+    ),
+  };
+}

@@ -1,0 +1,109 @@
+/**
+ * Who may be taken for the master. Pure: what is known and what a node says, in; a decision, out.
+ *
+ * A node that says ROLE=master is not thereby the master: one that was deposed says so too, until it is told. It is
+ * taken when the sentinels' newest configuration names it, or when it was a replica of the master we know and has been
+ * promoted since (0.85 s before the sentinels tell) and something else speaks for a change: a replica that somebody
+ * promoted by mistake is no successor. The master we know is taken again when nothing speaks against it.
+ */
+
+import type { Address } from '../api/types.ts';
+import { addressKey } from './address.ts';
+import type { Role } from './link.ts';
+import type { SentinelView } from './sentinel-monitor.ts';
+
+/** How long after its deposition a former master is refused although the sentinels name it in the old configuration. */
+export const DEPOSED_MS = 5000;
+
+export interface KnownTopology {
+  /** The master that was adopted last; undefined before the first. */
+  readonly current: { readonly address: Address; readonly epoch: number } | undefined;
+  /** Seen as replicas of `current`. */
+  readonly replicas: ReadonlySet<string>;
+  /** Former masters, with the sentinels' epoch when they were left. */
+  readonly deposed: ReadonlyMap<string, { readonly epoch: number; readonly at: number }>;
+}
+
+export interface OutageState {
+  readonly at: number;
+  /** `lost`: there is no connection. `suspect`: there is one, and it owes an answer for `owedMs`. */
+  readonly kind: 'lost' | 'suspect';
+  readonly owedMs: number;
+  /** From this debt on a connection is given up when the same node answers on another. */
+  readonly replaceAfterMs: number;
+  /** Every known replica has been asked since the outage began, and has answered or failed. */
+  readonly replicasHeard: boolean;
+  /** For how long the connection was silent in this suspicion, whatever it says now. */
+  readonly silentMs: number;
+  /** A sentinel believes our master down, or is replacing it. */
+  readonly troubled: boolean;
+  /** The master that we know refused a command: it is a replica, or not ready. */
+  readonly refused: boolean;
+  /** What the master that we know says of itself, asked anew since the outage began. */
+  readonly former: Role['kind'] | 'silent' | 'unheard';
+}
+
+/** A silence longer than this may have been a failover: no sentinel promotes a replica sooner. */
+export const DOUBT_MS = 400;
+
+export type Decision = 'sentinel' | 'role' | 'same' | 'no';
+
+/** The newest configuration; among equals the one with most voices. */
+export function leadingView(views: readonly SentinelView[]): SentinelView | undefined {
+  const voices = new Map<string, number>();
+  for (const view of views) {
+    const key = `${view.epoch} ${addressKey(view.master)}`;
+    voices.set(key, (voices.get(key) ?? 0) + 1);
+  }
+  const count = (view: SentinelView): number => voices.get(`${view.epoch} ${addressKey(view.master)}`) ?? 0;
+  return [...views].sort((a, b) => b.epoch - a.epoch || count(b) - count(a))[0];
+}
+
+export function sameView(a: SentinelView, b: SentinelView): boolean {
+  return a.epoch === b.epoch && addressKey(a.master) === addressKey(b.master);
+}
+
+/** The sentinels name another master in a configuration that is not older than ours. */
+export function namesAnother(leading: SentinelView | undefined, topology: KnownTopology): boolean {
+  const { current } = topology;
+  if (!leading || !current || addressKey(leading.master) === addressKey(current.address)) return false;
+  return leading.epoch > current.epoch;
+}
+
+export function evaluateCandidate(
+  candidate: Address,
+  role: Role,
+  topology: KnownTopology,
+  leading: SentinelView | undefined,
+  outage: OutageState,
+): Decision {
+  if (role.kind !== 'master') return 'no';
+  const key = addressKey(candidate);
+  const { current } = topology;
+  const named = leading !== undefined && addressKey(leading.master) === key;
+  if (current && addressKey(current.address) === key) {
+    if (namesAnother(leading, topology) || !outage.replicasHeard) return 'no';
+    return outage.kind === 'lost' || outage.owedMs >= outage.replaceAfterMs ? 'same' : 'no';
+  }
+  if (current && topology.replicas.has(key) && !namesThird(leading, topology, key)) {
+    if (named && leading.epoch > current.epoch) return 'role';
+    return isChanging(outage) ? 'role' : 'no';
+  }
+  if (!named) return 'no';
+  const deposed = topology.deposed.get(key);
+  if (deposed && leading.epoch <= deposed.epoch) {
+    const settled = outage.kind === 'lost' && !leading.troubled && outage.at - deposed.at > DEPOSED_MS;
+    return settled ? 'sentinel' : 'no';
+  }
+  return current && leading.epoch < current.epoch ? 'no' : 'sentinel';
+}
+
+/** Something else than its own word speaks for a successor of the master that we know. */
+function isChanging({ kind, former, troubled, refused, silentMs }: OutageState): boolean {
+  if (troubled || refused || former === 'replica') return true;
+  return kind === 'suspect' ? silentMs > DOUBT_MS : former === 'silent' || former === 'unready';
+}
+
+function namesThird(leading: SentinelView | undefined, topology: KnownTopology, key: string): boolean {
+  return namesAnother(leading, topology) && leading !== undefined && addressKey(leading.master) !== key;
+}

@@ -1,0 +1,112 @@
+/**
+ * Asks one node for its role, again and again, until it is stopped or its link is taken over.
+ *
+ * Its timeouts are short at first, so that a hung node is not mistaken for a slow one. Each failure doubles them, up to the connect
+ * timeout of the options, so that a slow network is not mistaken for a dead node.
+ */
+import type { Address } from '../api/types.ts';
+import type { Link, Role } from './link.ts';
+import { delay, jittered, now, within } from './timing.ts';
+
+/** How often a node that answers is asked, in ms: its promotion is seen this much later at most. */
+const ASK_MS = 20;
+const ANSWER_MS = 300;
+const CONNECT_MS = 500;
+const RETRY_MIN_MS = 10;
+/** A node that comes back soon is found within 100 ms; one that stays away is asked less often. */
+const RETRY_MAX_MS = 80;
+const RETRY_LATER_MS = 250;
+const LATER_MS = 30_000;
+/** As a multiple; the bound in ms comes from the options. */
+const ATTEMPT_MAX = 32;
+
+/** How long an answer is waited for, whatever the attempt. */
+export interface TimeoutRange {
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+
+export function clampTimeout(ms: number, { minMs, maxMs }: TimeoutRange): number {
+  return Math.min(Math.max(ms, minMs), maxMs);
+}
+
+export class Probe {
+  readonly address: Address;
+  /** When the node last answered or failed to: undefined before the first time. */
+  heardAt: number | undefined;
+  failure: string | undefined;
+  /** What it said last; undefined when it did not answer. */
+  role: Role | undefined;
+  readonly #open: (timeoutMs: number) => Promise<Link>;
+  readonly #timeoutRange: TimeoutRange;
+  readonly #heard: (probe: Probe, role: Role | undefined) => void;
+  readonly #stopped = new AbortController();
+  #link: Link | undefined;
+
+  constructor(
+    address: Address,
+    open: (timeoutMs: number) => Promise<Link>,
+    timeoutRange: TimeoutRange,
+    heard: (probe: Probe, role: Role | undefined) => void,
+  ) {
+    this.address = address;
+    this.#open = open;
+    this.#timeoutRange = timeoutRange;
+    this.#heard = heard;
+    void this.#run();
+  }
+
+  /** Ends the probe and hands its link over. */
+  take(): Link | undefined {
+    const link = this.#link;
+    this.#link = undefined;
+    this.stop();
+    return link;
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+    this.#link?.destroy('the search is over');
+    this.#link = undefined;
+  }
+
+  async #run(): Promise<void> {
+    let retryMs = RETRY_MIN_MS;
+    let attempt = 1;
+    const beganAt = now();
+    while (!this.#stopped.signal.aborted) {
+      const startedAt = now();
+      try {
+        await this.#connect(clampTimeout(CONNECT_MS * attempt, this.#timeoutRange));
+        if (!this.#link) return;
+        const answerMs = clampTimeout(ANSWER_MS * attempt, this.#timeoutRange);
+        const role = await within(this.#link.role(), answerMs, 'ROLE');
+        if (this.#stopped.signal.aborted) return;
+        retryMs = RETRY_MIN_MS;
+        this.failure = 'reason' in role ? role.reason : undefined;
+        this.heardAt = startedAt;
+        this.role = role;
+        this.#heard(this, role);
+        await delay(ASK_MS, this.#stopped.signal);
+      } catch (error) {
+        if (this.#stopped.signal.aborted) return;
+        this.#link?.destroy('no answer to ROLE');
+        this.#link = undefined;
+        this.failure = error instanceof Error ? error.message : String(error);
+        this.heardAt = startedAt;
+        this.role = undefined;
+        this.#heard(this, undefined);
+        await delay(jittered(retryMs), this.#stopped.signal);
+        attempt = Math.min(attempt * 2, ATTEMPT_MAX);
+        retryMs = Math.min(retryMs * 2, now() - beganAt < LATER_MS ? RETRY_MAX_MS : RETRY_LATER_MS);
+      }
+    }
+  }
+
+  async #connect(timeoutMs: number): Promise<void> {
+    if (this.#link && this.#link.closed === undefined) return;
+    const link = await this.#open(timeoutMs);
+    if (this.#stopped.signal.aborted) link.destroy('the search is over');
+    else this.#link = link;
+  }
+}

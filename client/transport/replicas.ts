@@ -1,0 +1,244 @@
+/**
+ * Reads from replicas, never older than asked for.
+ *
+ * How old a replica's data can be is measured, not guessed: the master is asked for its offset, then the replica for its
+ * own. One that has reached the offset has everything that was acknowledged before the master was asked, so from then on
+ * its age is known. A read goes to a replica whose data was that of the master less than `maxStalenessMs` ago, and its
+ * answer counts only if that still holds when it arrives; everything else is the master's, as are all reads while no
+ * replica is fresh. Left out: reading what one has just written; who needs that asks the master.
+ */
+
+import { CommandError } from '../api/errors.ts';
+import type { Address } from '../api/types.ts';
+import type { ResolvedConnection } from '../options/connection-options.ts';
+import { addressKey, parseKey } from './address.ts';
+import type { ConnectionFactory } from './connection-factory.ts';
+import { isRefusal, type Operation } from './dispatcher.ts';
+import type { Link, Receiver } from './link.ts';
+import { isReply } from './reply-error.ts';
+import { delay, jittered, now, within } from './timing.ts';
+
+/** Between two measurements, as a part of the staleness that is allowed. */
+const MEASURE_PART = 1 / 4;
+const MEASURE_MIN_MS = 5;
+const RECONNECT_MS = 500;
+/** Reads of a node, not of the data. */
+const OWN = new Set(
+  'SCAN HSCAN SSCAN ZSCAN KEYS DBSIZE RANDOMKEY OBJECT PING ECHO TIME ROLE INFO LASTSAVE MEMORY'.split(' '),
+);
+/** Of a cluster's replica: ask somebody else. */
+const ELSEWHERE = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /;
+
+interface Read {
+  readonly operation: Operation;
+  readonly replica: Replica;
+  /** The answer holds everything that was acknowledged before. */
+  readonly freshAsOf: number;
+}
+
+interface Replica {
+  readonly address: Address;
+  link: Link | undefined;
+  opening: boolean;
+  freshAsOf: number;
+}
+
+export class Replicas implements Receiver<Read> {
+  readonly #options: ResolvedConnection;
+  readonly #maxStalenessMs: number;
+  readonly #factory: ConnectionFactory;
+  readonly #known: () => ReadonlySet<string>;
+  readonly #toMaster: (operation: Operation) => void;
+  readonly #toleratedMs: (latencyMs: number) => number;
+  readonly #reach: (announced: Address) => Address;
+  readonly #replicas = new Map<string, Replica>();
+  readonly #reads = new Set<Read>();
+  readonly #ended = new AbortController();
+  #master: Link | undefined;
+  /** The master's offsets, as far back as they matter: a replica that lags reaches one after the other. */
+  #measures: { readonly at: number; readonly offset: number }[] = [];
+  #turn = 0;
+
+  constructor(
+    options: ResolvedConnection,
+    maxStalenessMs: number,
+    factory: ConnectionFactory,
+    context: {
+      /** Addresses of the replicas of the moment. */
+      readonly known: () => ReadonlySet<string>;
+      readonly toMaster: (operation: Operation) => void;
+      /** For how long a node may owe an answer that usually takes `latencyMs`. */
+      readonly toleratedMs: (latencyMs: number) => number;
+      /** The address by which an announced one is reached. */
+      readonly reach: (announced: Address) => Address;
+    },
+  ) {
+    this.#options = options;
+    this.#maxStalenessMs = maxStalenessMs;
+    this.#factory = factory;
+    this.#known = context.known;
+    this.#toMaster = context.toMaster;
+    this.#toleratedMs = context.toleratedMs;
+    this.#reach = context.reach;
+    void this.#run();
+  }
+
+  /** Whoever was fresh was so by the measure of another master. */
+  follow(master: Link | undefined): void {
+    this.#master = master;
+    this.#measures = [];
+    for (const replica of this.#replicas.values()) replica.freshAsOf = Number.NEGATIVE_INFINITY;
+  }
+
+  get busy(): boolean {
+    return this.#reads.size > 0;
+  }
+
+  /** Sends a read to a replica; false: it is the master's. */
+  takes(operation: Operation): boolean {
+    if (!operation.read || operation.once || OWN.has(operation.command.toUpperCase())) return false;
+    if (this.#reads.size >= this.#options.maxInFlight) return false;
+    const at = now();
+    const replica = this.#pick(at);
+    if (!replica?.link) return false;
+    const read: Read = { operation, replica, freshAsOf: replica.freshAsOf };
+    this.#reads.add(read);
+    replica.link.dispatch(operation.command, operation.args, operation.buffers, this, read);
+    return true;
+  }
+
+  answered(_: Link, reply: unknown, read: Read): void {
+    if (!this.#reads.delete(read)) return;
+    if (now() - read.freshAsOf <= this.#maxStalenessMs) read.operation.resolve(reply);
+    else this.#toMaster(read.operation);
+  }
+
+  failed(_: Link, error: Error, read: Read): void {
+    if (!this.#reads.delete(read)) return;
+    const { operation } = read;
+    if (isReply(error) && !isRefusal(error) && !ELSEWHERE.test(error.message))
+      operation.reject(new CommandError(error.message, error, operation.command));
+    else this.#toMaster(operation);
+  }
+
+  /** A replica that hangs is left; what it owes is asked of the master. */
+  tick(at: number): void {
+    for (const replica of this.#replicas.values()) {
+      const { link } = replica;
+      if (!link || link.closed !== undefined) continue;
+      if (link.progress.owedMs(at) <= this.#toleratedMs(link.latencyMs)) continue;
+      link.destroy('it owes an answer');
+      for (const read of this.#reads) {
+        if (read.replica !== replica) continue;
+        this.#reads.delete(read);
+        this.#toMaster(read.operation);
+      }
+    }
+  }
+
+  /** This process stood still for so long until now. */
+  forgive(ms: number, at: number): void {
+    for (const { link } of this.#replicas.values()) link?.progress.forgive(ms, at);
+  }
+
+  /** Changes while a part of an answer arrives. */
+  pieces(at: number): number {
+    let pieces = 0;
+    for (const { link } of this.#replicas.values()) pieces += link?.pieces(at, this.#toleratedMs) ?? 0;
+    return pieces;
+  }
+
+  close(): void {
+    this.#ended.abort();
+    for (const { link } of this.#replicas.values()) link?.destroy('closed');
+    this.#replicas.clear();
+    for (const { operation } of this.#reads) this.#toMaster(operation);
+    this.#reads.clear();
+  }
+
+  /** One after the other, of those that are fresh. */
+  #pick(at: number): Replica | undefined {
+    const since = at - this.#maxStalenessMs;
+    const fresh: Replica[] = [];
+    for (const replica of this.#replicas.values())
+      if (replica.freshAsOf >= since && replica.link && replica.link.closed === undefined)
+        fresh.push(replica);
+    this.#turn += 1;
+    return fresh[this.#turn % fresh.length];
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#ended;
+    while (!signal.aborted) {
+      await this.#measure().catch(() => {});
+      await delay(Math.max(MEASURE_MIN_MS, this.#maxStalenessMs * MEASURE_PART), signal);
+    }
+  }
+
+  async #measure(): Promise<void> {
+    const master = this.#master;
+    if (!master) return;
+    this.#keep();
+    const askedAt = now();
+    const role = (await within(master.send('ROLE', []), this.#maxStalenessMs, 'ROLE')) as unknown[];
+    if (role[0] !== 'master') return;
+    if (this.#master !== master) return;
+    const since = askedAt - this.#maxStalenessMs;
+    this.#measures = [
+      ...this.#measures.filter(({ at }) => at >= since),
+      { at: askedAt, offset: Number(role[1]) },
+    ];
+    await Promise.all(
+      [...this.#replicas.values()].map((replica) => this.#compare(replica, master).catch(() => {})),
+    );
+  }
+
+  async #compare(replica: Replica, master: Link): Promise<void> {
+    const { link } = replica;
+    if (!link || link.closed !== undefined) return;
+    const role = await within(link.send('ROLE', []), this.#maxStalenessMs, 'ROLE');
+    const [kind, host, port, state, reached] = role as readonly unknown[];
+    const of = this.#reach({ host: String(host), port: Number(port) });
+    // The offset of one that follows another master says nothing.
+    const follows =
+      kind === 'slave' && state === 'connected' && addressKey(of) === addressKey(master.address);
+    if (!follows || this.#master !== master) return;
+    const last = this.#measures.findLast(({ offset }) => offset <= Number(reached));
+    if (last) replica.freshAsOf = Math.max(replica.freshAsOf, last.at);
+  }
+
+  /** A link to each replica of the moment, and to no other. */
+  #keep(): void {
+    const known = this.#known();
+    for (const [key, { link }] of this.#replicas) {
+      if (known.has(key)) continue;
+      link?.destroy('it is no replica any more');
+      this.#replicas.delete(key);
+    }
+    for (const key of known) {
+      let replica = this.#replicas.get(key);
+      if (!replica) {
+        const address = parseKey(key);
+        replica = { address, link: undefined, opening: false, freshAsOf: Number.NEGATIVE_INFINITY };
+        this.#replicas.set(key, replica);
+      }
+      if (!replica.opening && (!replica.link || replica.link.closed !== undefined)) void this.#open(replica);
+    }
+  }
+
+  async #open(replica: Replica): Promise<void> {
+    replica.opening = true;
+    replica.freshAsOf = Number.NEGATIVE_INFINITY;
+    let link: Link | undefined;
+    try {
+      link = await this.#factory.node(replica.address, this.#options.connectTimeoutMs);
+      if (this.#options.mode === 'cluster') await link.send('READONLY', []);
+      if (this.#ended.signal.aborted) link.destroy('closed');
+      else replica.link = link;
+    } catch {
+      link?.destroy('it is of no use for reads');
+      await delay(jittered(RECONNECT_MS), this.#ended.signal);
+    }
+    replica.opening = false;
+  }
+}

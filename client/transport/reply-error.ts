@@ -1,0 +1,32 @@
+/**
+ * Commands that a server does not give to this user: denied by ACL, renamed, unknown to an older server, or closed by a provider. Each
+ * says so in words of its own:
+ *
+ *   NOPERM this user has no permissions to run the 'role' command                  Redis 6.2
+ *   NOPERM User app has no permissions to run the 'client|tracking' command        Redis 7.0 and later, Valkey
+ *   ERR unknown command 'ROLE', with args beginning with:                          renamed, or not there
+ *   ERR unknown subcommand 'TRACKING'. Try CLIENT HELP.
+ *   ERR command is not allowed, ERR unsupported command                            providers, proxies
+ *
+ * A right to a key or a channel that is missing is another matter: `NOPERM No permissions to access a key`.
+ */
+import { CommandError } from '../api/errors.ts';
+
+const ABSENT =
+  /\b(unknown|unsupported|unrecognized) (sub)?command\b|\bcommand\b.*\b(not allowed|not supported|disabled|prohibited)\b/i;
+/** In the words of 6.2, 7.0 and 7.2. */
+const ABOUT_DATA = /\baccess\b.*\b(keys?|channels?)\b/i;
+
+/** True for an error that the server answered, false for a connection that failed. */
+export function isReply(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError';
+}
+
+/** True for a reply that the command is not to be had. */
+export function isUnavailable(error: unknown): boolean {
+  if (!isReply(error) && !(error instanceof CommandError)) return false;
+  const { message } = error;
+  // `OOM command not allowed when used memory > 'maxmemory'` and their like are about the moment.
+  if (message.startsWith('NOPERM ')) return !ABOUT_DATA.test(message);
+  return message.startsWith('ERR ') && ABSENT.test(message);
+}

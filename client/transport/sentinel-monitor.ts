@@ -1,0 +1,170 @@
+/**
+ * What the sentinels say, asked side by side: one connection to each, kept open, so that a hung or dead sentinel delays
+ * nobody. A view is renewed on `+switch-master`, and by asking: often during an outage, else each second.
+ */
+
+import type { SentinelStatus } from '../api/connection.ts';
+import type { Address } from '../api/types.ts';
+import { addressKey } from './address.ts';
+import type { Link } from './link.ts';
+import { NodePoller } from './node-poller.ts';
+import { now, within } from './timing.ts';
+
+/** What a sentinel said that does not answer any more counts for so long while others answer. */
+const STALE_MS = 10_000;
+/** It answers, and knows no master of this name. */
+const NOT_MONITORED = 'it does not monitor this service';
+
+export interface SentinelView {
+  readonly master: Address;
+  /** Raised by one with every failover that was won: the highest among the sentinels is the truth. */
+  readonly epoch: number;
+  /** The sentinel believes the master down, or is replacing it. */
+  readonly troubled: boolean;
+  readonly at: number;
+  /** The same sentinel said a higher epoch before: it was built anew. */
+  readonly fell: boolean;
+}
+
+/** What is known of who is master, by those who decide it: sentinels, or the nodes of a cluster. */
+export interface TopologyMonitor {
+  /** How many there are to ask. */
+  readonly count: number;
+  /** The last view of each that answers; where none does, of each that ever has. */
+  views(): readonly SentinelView[];
+  /** Enough is known for a first decision: a majority has answered, or all have answered or failed. */
+  decided(): boolean;
+  /** Of a cluster: how a node is reached that is announced by any of its names; undefined: it is not known. */
+  reach?(announced: Address): Address | undefined;
+  /** Why those do not answer that were asked; empty: all answer. */
+  readonly failures: string;
+  /** Of sentinels only. */
+  status?(): SentinelStatus;
+  alert(on: boolean): void;
+  close(): void;
+}
+
+/** RESP3 carries messages beside replies. On an older sentinel a subscriber could ask nothing: asking goes first. */
+async function listen(link: Link, wake: () => void, timeoutMs: number): Promise<void> {
+  link.redis.on('message', wake);
+  try {
+    await within(link.redis.subscribe('+switch-master'), timeoutMs, 'SUBSCRIBE +switch-master');
+    if (link.redis.mode === 'subscriber') await link.redis.unsubscribe();
+  } catch {
+    if (link.closed !== undefined) throw new Error(link.closed);
+  }
+}
+
+export class SentinelMonitor implements TopologyMonitor {
+  readonly #pollers: readonly NodePoller<SentinelView>[];
+  readonly #views: (SentinelView | undefined)[];
+  readonly #heard: boolean[];
+  /** Whether the last question to it was answered. */
+  readonly #answers: boolean[];
+  /** Why the last question to it was not. */
+  readonly #failures: (string | undefined)[];
+  readonly #addresses: readonly Address[];
+
+  constructor(options: {
+    readonly addresses: readonly Address[];
+    readonly open: (address: Address, timeoutMs: number) => Promise<Link>;
+    readonly service: string;
+    /** The longest that a connect or an answer may take. */
+    readonly maxTimeoutMs: number;
+    readonly changed: () => void;
+  }) {
+    const { addresses } = options;
+    this.#addresses = addresses;
+    this.#views = addresses.map(() => undefined);
+    this.#heard = addresses.map(() => false);
+    this.#answers = addresses.map(() => false);
+    this.#failures = addresses.map(() => undefined);
+    const report = (index: number, view: SentinelView | undefined, failure = NOT_MONITORED): void => {
+      this.#heard[index] = true;
+      this.#answers[index] = view !== undefined;
+      this.#failures[index] = view ? undefined : failure;
+      if (view) this.#see(index, view);
+      options.changed();
+    };
+    this.#pollers = addresses.map(
+      (address, index) =>
+        new NodePoller({
+          open: (timeoutMs) => options.open(address, timeoutMs),
+          prepare: listen,
+          ask: async (link) => parseView(await link.send('SENTINEL', ['MASTER', options.service])),
+          report: (view, failure) => report(index, view, failure),
+          maxTimeoutMs: options.maxTimeoutMs,
+        }),
+    );
+  }
+
+  #see(index: number, view: SentinelView): void {
+    const before = this.#views[index];
+    const fell =
+      before !== undefined && (view.epoch < before.epoch || (before.fell && view.epoch === before.epoch));
+    this.#views[index] = { ...view, fell };
+  }
+
+  views(): readonly SentinelView[] {
+    const views = this.#views.filter((view) => view !== undefined);
+    const since = now() - STALE_MS;
+    const fresh = views.filter((view) => view.at >= since);
+    return fresh.length > 0 ? fresh : views;
+  }
+
+  status(): SentinelStatus {
+    const answering = this.#views.filter(
+      (view, i) => view !== undefined && this.#answers[i],
+    ) as SentinelView[];
+    const leading = answering.toSorted((a, b) => b.epoch - a.epoch)[0];
+    const named = leading && addressKey(leading.master);
+    return {
+      configured: this.count,
+      answering: answering.length,
+      agreeing: answering.filter(({ master }) => addressKey(master) === named).length,
+      master: leading?.master,
+      troubled: answering.some(({ troubled }) => troubled),
+    };
+  }
+
+  get count(): number {
+    return this.#views.length;
+  }
+
+  get failures(): string {
+    return this.#addresses
+      .map((address, i) => ({ address, failure: this.#failures[i] }))
+      .filter(({ failure }) => failure !== undefined)
+      .map(({ address, failure }) => `sentinel ${addressKey(address)}: ${failure}`)
+      .join('; ');
+  }
+
+  decided(): boolean {
+    return this.views().length > this.count / 2 || this.#heard.every(Boolean);
+  }
+
+  alert(on: boolean): void {
+    for (const poller of this.#pollers) poller.alert(on);
+  }
+
+  close(): void {
+    for (const poller of this.#pollers) poller.close();
+  }
+}
+
+/** SENTINEL MASTER's reply; undefined when the sentinel does not know the service. */
+export function parseView(reply: unknown): SentinelView | undefined {
+  if (!Array.isArray(reply)) return undefined;
+  const fields = new Map<string, string>();
+  for (let i = 0; i + 1 < reply.length; i += 2) fields.set(String(reply[i]), String(reply[i + 1]));
+  const host = fields.get('ip');
+  const port = Number(fields.get('port'));
+  if (!host || !Number.isInteger(port)) return undefined;
+  return {
+    master: { host, port },
+    epoch: Number(fields.get('config-epoch') ?? 0),
+    troubled: /o_down|failover_in_progress/.test(fields.get('flags') ?? ''),
+    at: now(),
+    fell: false,
+  };
+}

@@ -1,0 +1,22 @@
+/** The state of a connection, and for how long it has lasted by the monotonic clock: `since` in the state is Unix time, for people. */
+import type { ConnectionState } from '../api/types.ts';
+import { now } from './timing.ts';
+
+export class Standing {
+  #state: ConnectionState = { kind: 'connecting', since: Date.now(), attempt: 1 };
+  #enteredAt = now();
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** In ms. */
+  get forMs(): number {
+    return now() - this.#enteredAt;
+  }
+
+  enter(state: ConnectionState): void {
+    this.#state = state;
+    this.#enteredAt = now();
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Commands with a substitute, for servers that do not give them to this user: DEL for UNLINK, one GET per key for MGET, GET for
+ * GETRANGE. The first refusal closes the command for the rest of the connection.
+ */
+import { CommandError } from '../api/errors.ts';
+import type { Argument, CallOptions } from './commands.ts';
+import { isUnavailable } from './reply-error.ts';
+
+export type Submit = (
+  command: string,
+  args: readonly Argument[],
+  options: CallOptions,
+  startedAt: number,
+  resolve: (reply: unknown) => void,
+  reject: (error: Error) => void,
+) => void;
+
+const REPLACED = new Set(['UNLINK', 'MGET', 'GETRANGE']);
+
+export class Substitutes {
+  readonly #send: Submit;
+  readonly #closed = new Set<string>();
+
+  constructor(send: Submit) {
+    this.#send = send;
+  }
+
+  static has(command: string): boolean {
+    return REPLACED.has(command);
+  }
+
+  /** Another connection. */
+  reset(): void {
+    this.#closed.clear();
+  }
+
+  readonly submit: Submit = (command, args, options, startedAt, resolve, reject) => {
+    const replace = (): void => {
+      if (command === 'MGET') this.#each(args, options, startedAt, resolve, reject);
+      else if (command === 'GETRANGE') this.#range(args, options, startedAt, resolve, reject);
+      else this.#send('DEL', args, options, startedAt, resolve, reject);
+    };
+    if (this.#closed.has(command)) {
+      replace();
+      return;
+    }
+    this.#send(command, args, options, startedAt, resolve, (error) => {
+      if (!isUnavailable(error)) {
+        reject(error);
+        return;
+      }
+      this.#closed.add(command);
+      // A write is void without the rest of its sequence. A read can come later in it.
+      if (options.once && command === 'UNLINK') reject(error);
+      else replace();
+    });
+  };
+
+  /** The range of the whole value. `end` is included, as in GETRANGE, and not negative. */
+  #range(
+    [key, start, end]: readonly Argument[],
+    options: CallOptions,
+    startedAt: number,
+    resolve: (reply: unknown) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const cut = (reply: unknown): void =>
+      resolve(((reply ?? Buffer.alloc(0)) as Buffer).subarray(Number(start), Number(end) + 1));
+    this.#send('GET', [key as Argument], { ...options, buffers: true }, startedAt, cut, reject);
+  }
+
+  /** null for a key that holds something else than a string, as MGET says. */
+  #each(
+    keys: readonly Argument[],
+    options: CallOptions,
+    startedAt: number,
+    resolve: (reply: unknown) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const one = (key: Argument): Promise<unknown> =>
+      new Promise((found, failed) =>
+        this.#send('GET', [key], options, startedAt, found, (error) => {
+          if (error instanceof CommandError && error.code === 'WRONGTYPE') found(null);
+          else failed(error);
+        }),
+      );
+    Promise.all(keys.map(one)).then(resolve, reject);
+  }
+}

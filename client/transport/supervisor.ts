@@ -1,0 +1,371 @@
+/**
+ * The supervised connection: one link to whoever is master, replaced for ever until it is closed.
+ *
+ *   search ─▶ link ─▶ ready ─▶ suspect (owes an answer: a search runs beside it) ─▶ ready again, or moved
+ *                       └────▶ lost (closed, demoted) ─▶ search …
+ *
+ * There is no state without a way on: a loss starts the search in the same call, the search ends only by finding the
+ * master, and a failure inside it is one more failed probe. `topology-history.ts` keeps what is known about the nodes,
+ * `master-election.ts` decides, `silence.ts` judges a master that owes an answer, `traffic.ts` carries the commands. A cluster has one for
+ * each shard (`cluster/`).
+ */
+import type { Redis } from 'ioredis';
+import type { SentinelStatus } from '../api/connection.ts';
+import { NotSentError } from '../api/errors.ts';
+import type { Emitter } from '../api/events.ts';
+import type {
+  Address,
+  ConnectionEvent,
+  ConnectionState,
+  Durability,
+  SupervisedConnection,
+} from '../api/types.ts';
+import type { ResolvedConnection } from '../options/connection-options.ts';
+import { translate } from './address.ts';
+import type { Argument, CallOptions } from './commands.ts';
+import type { ConnectionFactory } from './connection-factory.ts';
+import { Heartbeat } from './heartbeat.ts';
+import type { Link, Role } from './link.ts';
+import { type Found, MasterDiscovery } from './master-discovery.ts';
+import { followWhole, type PartListener } from './part.ts';
+import { RejectionBackoff } from './rejection-backoff.ts';
+import type { TopologyMonitor } from './sentinel-monitor.ts';
+import { Silence } from './silence.ts';
+import { Stalls } from './stalls.ts';
+import { Standing } from './standing.ts';
+import { now } from './timing.ts';
+import { TopologyHistory } from './topology-history.ts';
+import { Traffic } from './traffic.ts';
+
+const TICK_MS = 20;
+
+export class Supervisor implements SupervisedConnection {
+  readonly #options: ResolvedConnection;
+  readonly #events: Emitter<ConnectionEvent>;
+  readonly #factory: ConnectionFactory;
+  readonly #traffic: Traffic;
+  readonly #silence: Silence;
+  readonly #stalls = new Stalls(TICK_MS);
+  readonly #history: TopologyHistory;
+  readonly #monitor: TopologyMonitor | undefined;
+  readonly #standing = new Standing();
+  readonly #rejections = new RejectionBackoff();
+  readonly #heartbeat = new Heartbeat((link, role) => this.#beaten(link, role));
+  readonly #timer: NodeJS.Timeout;
+  #link: Link | undefined;
+  #discovery: MasterDiscovery | undefined;
+  #outageSince = now();
+  #lostAt = now();
+  #lastReason = 'not connected yet';
+
+  /** `monitor`: who says who is master; without one it is the one address of the options. */
+  constructor(
+    options: ResolvedConnection,
+    events: Emitter<ConnectionEvent>,
+    factory: ConnectionFactory,
+    monitor?: (changed: () => void) => TopologyMonitor,
+  ) {
+    this.#options = options;
+    this.#events = events;
+    this.#factory = factory;
+    const reach = (announced: Address): Address =>
+      this.#monitor?.reach?.(announced) ?? translate(announced, options.natMap);
+    this.#history = new TopologyHistory(reach);
+    this.#silence = new Silence(options);
+    this.#traffic = new Traffic(options, factory, {
+      refused: (link, reason) => this.#refused(link, reason),
+      why: () => this.#discovery?.failures || this.#monitor?.failures || this.#lastReason,
+      replicas: () => this.#history.topology.replicas,
+      reach,
+      toleratedMs: (latencyMs) => this.#silence.toleratedMs(latencyMs),
+      hasBeenReady: () => this.#history.number > 0,
+    });
+    this.#monitor = monitor?.(() => this.#consult());
+    // After the poll phase: when this process was busy, answers that lie in the socket are read before the node is judged.
+    this.#timer = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
+    this.#timer.unref();
+    this.#startDiscovery();
+  }
+
+  get state(): ConnectionState {
+    return this.#standing.state;
+  }
+
+  /** How long the state has lasted, in ms, on the monotonic clock. */
+  get stateForMs(): number {
+    return this.#standing.forMs;
+  }
+
+  sentinels(): SentinelStatus | undefined {
+    return this.#monitor?.status?.();
+  }
+
+  call(command: string, ...args: readonly Argument[]): Promise<unknown> {
+    return this.request(command, args, { replica: true });
+  }
+
+  callBuffer(command: string, ...args: readonly Argument[]): Promise<unknown> {
+    return this.request(command, args, { buffers: true, replica: true });
+  }
+
+  /** `call` with options; the cache's way in. */
+  request(command: string, args: readonly Argument[], options: CallOptions = {}): Promise<unknown> {
+    return new Promise((resolve, reject) => this.submit(command, args, options, now(), resolve, reject));
+  }
+
+  /** GET, together with the others of this tick. */
+  get(key: string, failFast = false): Promise<Buffer | null> {
+    return this.#traffic.get(key, failFast);
+  }
+
+  /** `request` without a promise of its own, for who sends it on again. `startedAt`: when its time began. */
+  submit(
+    command: string,
+    args: readonly Argument[],
+    options: CallOptions,
+    startedAt: number,
+    resolve: (reply: unknown) => void,
+    reject: (error: Error) => void,
+  ): void {
+    this.#traffic.submit(command, args, options, startedAt, resolve, reject);
+  }
+
+  callDurable(
+    durability: Exclude<Durability, 'async'>,
+    command: string,
+    ...args: readonly Argument[]
+  ): Promise<{ readonly reply: unknown; readonly replicas: number }> {
+    return this.durable(durability, command, args, now() + this.#options.commandTimeoutMs);
+  }
+
+  /** `asking`: the key is being moved here, by a cluster that redirected the command. */
+  durable(
+    durability: Exclude<Durability, 'async'>,
+    command: string,
+    args: readonly Argument[],
+    deadline: number,
+    asking = false,
+  ): Promise<{ readonly reply: unknown; readonly replicas: number }> {
+    return this.#traffic.durable(durability, command, args, deadline, asking);
+  }
+
+  /** The one connection there is serves all keys. */
+  at(): this {
+    return this;
+  }
+
+  /** Changes while a part of an answer arrives, or a large command is on its way: see `CacheConnection`. */
+  get pieces(): number {
+    return this.#traffic.pieces;
+  }
+
+  /** Something suggests that the node is no master any more: it is asked now. */
+  recheck(): void {
+    if (this.#link) this.#heartbeat.recheck(this.#link);
+  }
+
+  follow(listener: PartListener): void {
+    followWhole(this.#events, listener);
+  }
+
+  current(): Redis | undefined {
+    return this.#link?.redis;
+  }
+
+  async subscriber(): Promise<Link> {
+    if (!this.#link) throw new NotSentError(`no master (${this.#lastReason})`);
+    return this.#factory.subscriber(this.#link.address, false);
+  }
+
+  on(listener: (event: ConnectionEvent) => void): () => void {
+    return this.#events.on(listener);
+  }
+
+  async close(): Promise<void> {
+    if (this.state.kind === 'closed') return;
+    this.#standing.enter({ kind: 'closed' });
+    clearInterval(this.#timer);
+    this.#discovery?.stop();
+    this.#monitor?.close();
+    this.#link = undefined;
+    this.#traffic.close();
+    this.#events.emit({ type: 'closed' });
+  }
+
+  /** The link is closed, or its node is no master: whatever comes next comes over another link. */
+  #lost(link: Link, reason: string): void {
+    if (link !== this.#link || this.state.kind === 'closed') return;
+    this.#link = undefined;
+    this.#lastReason = reason;
+    this.#lostAt = now();
+    this.#outageSince = this.#silence.since ?? this.#lostAt;
+    this.#silence.end();
+    this.#standing.enter({ kind: 'connecting', since: Date.now(), attempt: 1 });
+    this.#traffic.detach(reason, link.closed === undefined);
+    this.#events.emit({ type: 'lost', master: link.address, reason });
+    this.#startDiscovery();
+  }
+
+  #refused(link: Link, reason: string): void {
+    this.#rejections.note(link.address);
+    this.#lost(link, `the node refuses: ${reason}`);
+  }
+
+  #startDiscovery(): void {
+    this.#monitor?.alert(true);
+    if (this.#discovery) this.#discovery.refresh();
+    else this.#discovery = this.#newDiscovery();
+  }
+
+  #newDiscovery(): MasterDiscovery {
+    return new MasterDiscovery({
+      topology: () => this.#history.topology,
+      views: () => this.#history.translated(this.#monitor?.views() ?? []),
+      decided: () => this.#monitor?.decided() ?? true,
+      outage: () => ({
+        at: now(),
+        kind: this.#link ? 'suspect' : 'lost',
+        since: this.#silence.since ?? this.#lostAt,
+        owedMs: this.#traffic.owedMs(now()),
+        replaceAfterMs: this.#silence.replacedAfterMs,
+        silentMs: this.#silence.ms,
+        troubled: this.#history.troubled(this.#monitor?.views() ?? []),
+        refused:
+          !this.#link && this.#rejections.since(this.#lostAt - 1, this.#history.topology.current?.address),
+      }),
+      open: async (address, timeoutMs) => {
+        await this.#rejections.over(address);
+        return this.#factory.node(address, timeoutMs);
+      },
+      timeoutRange: () => this.#factory.timeoutRange,
+      only: this.#monitor ? undefined : this.#options.addresses[0],
+      found: (found) => this.#found(found),
+      heard: (address, role) => this.#heard(address, role),
+    });
+  }
+
+  #heard(address: Address, role: Role | undefined): void {
+    if (role?.kind === 'replica' && this.#history.follows(address, role.of)) this.#discovery?.refresh();
+    this.#considerCalm();
+  }
+
+  #stopSearch(): void {
+    this.#discovery?.stop();
+    this.#discovery = undefined;
+    this.#monitor?.alert(false);
+  }
+
+  #found(found: Found): void {
+    if (this.state.kind === 'closed') {
+      found.link.destroy('closed');
+      return;
+    }
+    const from = this.#history.topology.current?.address;
+    const old = this.#link;
+    this.#stopSearch();
+    this.#link = undefined;
+    if (old) this.#leave(old, found);
+    this.#history.adopt(found.link.address, found.role, found.learnedFrom, this.#monitor?.views() ?? []);
+    this.#link = found.link;
+    const master = found.link.address;
+    void found.link.over.then((reason) => this.#lost(found.link, reason));
+    const outageMs = Math.round(now() - (this.#silence.since ?? this.#outageSince));
+    this.#silence.end();
+    this.#heartbeat.begin();
+    this.#standing.enter({ kind: 'ready', since: Date.now(), master });
+    if (from && found.learnedFrom !== 'same')
+      this.#events.emit({ type: 'moved', from, to: master, learnedFrom: found.learnedFrom });
+    this.#traffic.attach(found.link);
+    this.#events.emit({ type: 'ready', master, outageMs });
+    this.#consult();
+  }
+
+  #leave(old: Link, found: Found): void {
+    const same = found.learnedFrom === 'same';
+    const reason = same ? 'the node answers, but not on this connection' : 'another node is master';
+    this.#events.emit({ type: 'lost', master: old.address, reason });
+    this.#traffic.detach(reason, !same);
+  }
+
+  #tick(): void {
+    const at = now();
+    this.#traffic.tick(at, this.#stalls.tick(at));
+    const link = this.#link;
+    if (!link) return;
+    const { since, isSuspected } = this.#silence;
+    const owedMs = this.#traffic.owedMs(at);
+    if (!isSuspected && owedMs > this.#silence.toleratedMs(link.latencyMs))
+      this.#suspect(link, `no answer for ${Math.round(owedMs)} ms`, at - owedMs);
+    else if (since === undefined) this.#watchFor(link, at);
+    else if (this.#isSilent(link, at)) this.#doubtAfterLong(at);
+    else this.#considerCalm();
+  }
+
+  /** Nothing is wrong so far. */
+  #watchFor(link: Link, at: number): void {
+    const silentMs = this.#traffic.silentMs(at);
+    if (silentMs > this.#silence.doubtedAfterMs(link.latencyMs)) {
+      this.#silence.begin(at - silentMs, false);
+      this.#traffic.doubt();
+      this.#startDiscovery();
+    } else if (this.#heartbeat.isDue(at)) this.#heartbeat.ask(link);
+  }
+
+  #doubtAfterLong(at: number): void {
+    if (this.#silence.isLong(at)) this.#traffic.doubt();
+  }
+
+  /** Still, by the measure by which the silence began to count. */
+  #isSilent({ latencyMs }: Link, at: number): boolean {
+    return this.#silence.isSuspected
+      ? this.#traffic.owedMs(at) >= this.#silence.toleratedMs(latencyMs)
+      : this.#traffic.silentMs(at) >= this.#silence.doubtedAfterMs(latencyMs);
+  }
+
+  #suspect(link: Link, reason: string, since: number): void {
+    this.#silence.begin(since, true);
+    this.#standing.enter({ kind: 'suspect', since: Date.now(), master: link.address, reason });
+    this.#traffic.hold();
+    this.#events.emit({ type: 'suspect', master: link.address, reason });
+    this.#startDiscovery();
+  }
+
+  /** A silent link answers again. After a long silence the replicas are heard first: one may have been promoted. */
+  #considerCalm(): void {
+    const link = this.#link;
+    const { since, isSuspected } = this.#silence;
+    if (!link || since === undefined) return;
+    const at = now();
+    if (this.#isSilent(link, at) || this.#history.contested(this.#monitor?.views() ?? [])) {
+      this.#silence.resume();
+      return;
+    }
+    const calmAt = this.#silence.calm(at);
+    if (this.#silence.isLong(at) && this.#discovery?.replicasHeard(calmAt) === false) return;
+    this.#silence.end();
+    this.#stopSearch();
+    if (isSuspected) this.#standing.enter({ kind: 'ready', since: Date.now(), master: link.address });
+    this.#traffic.release();
+    if (isSuspected)
+      this.#events.emit({ type: 'ready', master: link.address, outageMs: Math.round(at - since) });
+  }
+
+  /** The master has said what it is. */
+  #beaten(link: Link, role: Role): void {
+    if (link !== this.#link) return;
+    if (role.kind === 'master') this.#history.seeReplicas(role.replicas);
+    else if (this.#monitor && role.kind !== 'untold')
+      this.#refused(link, role.kind === 'replica' ? 'it is a replica now' : role.reason);
+  }
+
+  /** What the sentinels say has changed. */
+  #consult(): void {
+    if (this.state.kind === 'closed') return;
+    const views = this.#monitor?.views() ?? [];
+    this.#history.confirm(views);
+    this.#history.rebase(views, this.#monitor?.count ?? 0);
+    this.#discovery?.refresh();
+    if (this.#link && this.#history.contested(views) && !this.#silence.isSuspected)
+      this.#suspect(this.#link, 'the sentinels name another master', now());
+  }
+}

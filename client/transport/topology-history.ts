@@ -1,0 +1,127 @@
+/**
+ * Keeps what is known about the nodes since each adoption of a master.
+ */
+
+import type { Address } from '../api/types.ts';
+import { addressKey } from './address.ts';
+import type { Role } from './link.ts';
+import { type KnownTopology, leadingView, namesAnother, sameView } from './master-election.ts';
+import type { SentinelView } from './sentinel-monitor.ts';
+import { now } from './timing.ts';
+
+/** A replica that its master has not listed for so long is no longer its replica. */
+const UNLISTED_MS = 15_000;
+/** For so long sentinels that were built anew must agree before their lower epochs are believed. */
+const REBUILT_MS = 5000;
+
+export class TopologyHistory {
+  readonly #reach: (announced: Address) => Address;
+  readonly #listedAt = new Map<string, number>();
+  #topology: KnownTopology = { current: undefined, replicas: new Set(), deposed: new Map() };
+  #number = 0;
+  /** Since when the same configuration, older than ours, is all that the sentinels know. */
+  #older: { readonly view: SentinelView; readonly since: number } | undefined;
+
+  /** @param reach the address by which an announced one is reached: one node, whichever of its names is announced */
+  constructor(reach: (announced: Address) => Address) {
+    this.#reach = reach;
+  }
+
+  /** 0 before the first master. */
+  get number(): number {
+    return this.#number;
+  }
+
+  get topology(): KnownTopology {
+    return this.#topology;
+  }
+
+  translated(views: readonly SentinelView[]): readonly SentinelView[] {
+    return views.map((view) => ({ ...view, master: this.#reach(view.master) }));
+  }
+
+  adopt(
+    address: Address,
+    role: Role,
+    learnedFrom: 'sentinel' | 'role' | 'same',
+    views: readonly SentinelView[],
+  ): void {
+    this.#number += 1;
+    const leading = leadingView(this.translated(views));
+    const epoch = Math.max(leading?.epoch ?? 0, this.#topology.current?.epoch ?? 0);
+    const deposed = new Map(this.#topology.deposed);
+    const former = this.#topology.current?.address;
+    if (former && learnedFrom !== 'same') {
+      // The sentinels' own word for the new master has the new epoch; one learned by ROLE comes before it.
+      deposed.set(addressKey(former), { epoch: learnedFrom === 'role' ? epoch : epoch - 1, at: now() });
+      this.#listedAt.clear();
+    }
+    deposed.delete(addressKey(address));
+    this.#topology = { current: { address, epoch }, replicas: new Set(this.#listedAt.keys()), deposed };
+    if (role.kind === 'master') this.seeReplicas(role.replicas);
+  }
+
+  /** The replicas that the master lists. One that is missing for a while keeps its place: it may be reconnecting. */
+  seeReplicas(announced: readonly Address[]): void {
+    const at = now();
+    for (const replica of announced) this.#listedAt.set(addressKey(this.#reach(replica)), at);
+    for (const [key, listedAt] of this.#listedAt) if (at - listedAt > UNLISTED_MS) this.#listedAt.delete(key);
+    this.#topology = { ...this.#topology, replicas: new Set(this.#listedAt.keys()) };
+  }
+
+  /** Our own master says that it follows another now: that one may be its successor. True when this is news. */
+  follows(node: Address, announced: Address): boolean {
+    const { current, replicas } = this.#topology;
+    if (!current || announced.port === 0 || addressKey(node) !== addressKey(current.address)) return false;
+    if (replicas.has(addressKey(this.#reach(announced)))) return false;
+    this.seeReplicas([announced]);
+    return true;
+  }
+
+  /** The sentinels name our master: remember the epoch of that configuration. */
+  confirm(views: readonly SentinelView[]): void {
+    const { current } = this.#topology;
+    const leading = leadingView(this.translated(views));
+    if (!current || !leading || leading.epoch <= current.epoch) return;
+    if (addressKey(leading.master) !== addressKey(current.address)) return;
+    this.#topology = { ...this.#topology, current: { ...current, epoch: leading.epoch } };
+  }
+
+  /**
+   * Sentinels that were built anew count their epochs from 0: waiting for a higher one would take as many failovers as
+   * there have been. They are believed when a majority answers, all agree, one of them said a higher epoch before (it
+   * was rebuilt: an epoch never falls otherwise), and all of this lasts. `views`: of those that answer.
+   */
+  rebase(views: readonly SentinelView[], sentinels: number, at = now()): void {
+    const { current } = this.#topology;
+    const [first, ...rest] = this.translated(views);
+    const rebuilt =
+      first !== undefined &&
+      views.length > sentinels / 2 &&
+      current !== undefined &&
+      first.epoch < current.epoch &&
+      !first.troubled &&
+      rest.every((view) => sameView(view, first)) &&
+      views.some((view) => view.fell);
+    if (!rebuilt) this.#older = undefined;
+    else if (!this.#older || !sameView(this.#older.view, first)) this.#older = { view: first, since: at };
+    else if (at - this.#older.since >= REBUILT_MS) {
+      this.#older = undefined;
+      // Below theirs where they name another, so that their word is news.
+      const agree = addressKey(first.master) === addressKey(current.address);
+      const epoch = agree ? first.epoch : first.epoch - 1;
+      this.#topology = { ...this.#topology, current: { ...current, epoch }, deposed: new Map() };
+    }
+  }
+
+  /** A sentinel believes our master down, or is replacing it. */
+  troubled(views: readonly SentinelView[]): boolean {
+    const { current } = this.#topology;
+    return current !== undefined && views.some((view) => view.troubled && view.epoch >= current.epoch);
+  }
+
+  /** The sentinels name another master in a newer configuration. */
+  contested(views: readonly SentinelView[]): boolean {
+    return namesAnother(leadingView(this.translated(views)), this.#topology);
+  }
+}

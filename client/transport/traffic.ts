@@ -1,0 +1,196 @@
+/**
+ * All ways of a command to the master, behind one face: shared (`dispatcher.ts`), durable (`durable.ts`), gathered reads (`get-coalescer.ts`)
+ * and reads of replicas (`replicas.ts`). The supervisor says which link there is, and whether it is trusted.
+ */
+
+import type { Address, Durability } from '../api/types.ts';
+import type { ResolvedConnection } from '../options/connection-options.ts';
+import type { Argument } from './commands.ts';
+import { type CallOptions, isRead } from './commands.ts';
+import type { ConnectionFactory } from './connection-factory.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { DurableChannel } from './durable.ts';
+import { GetCoalescer } from './get-coalescer.ts';
+import type { Link } from './link.ts';
+import { Replicas } from './replicas.ts';
+import { type Submit, Substitutes } from './substitutes.ts';
+import { now } from './timing.ts';
+
+export interface TrafficContext {
+  /** The node refuses commands: it is no master, or not ready. */
+  readonly refused: (link: Link, reason: string) => void;
+  /** Why there is no master, for those who waited for one. */
+  readonly why: () => string;
+  /** Addresses of the replicas of the moment. */
+  readonly replicas: () => ReadonlySet<string>;
+  /** The address by which an announced one is reached. */
+  readonly reach: (announced: Address) => Address;
+  /** For how long a node may owe an answer that usually takes `latencyMs`. */
+  readonly toleratedMs: (latencyMs: number) => number;
+  /** There has been a master. */
+  readonly hasBeenReady: () => boolean;
+}
+
+export class Traffic {
+  readonly #options: ResolvedConnection;
+  readonly #factory: ConnectionFactory;
+  readonly #context: TrafficContext;
+  readonly #dispatcher: Dispatcher;
+  readonly #durable: DurableChannel;
+  readonly #gets: GetCoalescer;
+  readonly #replicas: Replicas | undefined;
+  readonly #substitutes = new Substitutes((...call) => this.#send(...call));
+  #link: Link | undefined;
+
+  constructor(options: ResolvedConnection, factory: ConnectionFactory, context: TrafficContext) {
+    const { commandTimeoutMs, maxInFlight, replicaReads } = options;
+    const { refused, why } = context;
+    this.#options = options;
+    this.#factory = factory;
+    this.#context = context;
+    this.#dispatcher = new Dispatcher({ refused, why, maxInFlight });
+    this.#durable = new DurableChannel({
+      commandTimeoutMs,
+      refused: (reason) => this.#link && refused(this.#link, reason),
+      why,
+    });
+    this.#gets = new GetCoalescer(
+      (command, args, failFast, resolve, reject) =>
+        this.submit(command, args, { buffers: true, failFast, replica: true }, now(), resolve, reject),
+      () => !this.#dispatcher.busy && !this.#replicas?.busy,
+    );
+    if (replicaReads)
+      this.#replicas = new Replicas(options, replicaReads.maxStalenessMs, factory, {
+        known: context.replicas,
+        toMaster: (operation) => this.#dispatcher.submit(operation),
+        toleratedMs: context.toleratedMs,
+        reach: context.reach,
+      });
+  }
+
+  /** GET, together with the others of this tick. */
+  get(key: string, failFast: boolean): Promise<Buffer | null> {
+    return this.#gets.get(key, failFast);
+  }
+
+  /** Calls one of the two, once. `startedAt`: when the command's time began. */
+  submit(
+    command: string,
+    args: readonly Argument[],
+    options: CallOptions,
+    startedAt: number,
+    resolve: (reply: unknown) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const send = Substitutes.has(command) ? this.#substitutes.submit : this.#send;
+    send(command, args, options, startedAt, resolve, reject);
+  }
+
+  readonly #send: Submit = (command, args, options, startedAt, resolve, reject) => {
+    const operation = {
+      command,
+      args,
+      buffers: options.buffers === true,
+      read: isRead(command),
+      failFast: options.failFast === true && this.#context.hasBeenReady(),
+      once: options.once === true,
+      startedAt,
+      deadline: startedAt + this.#options.commandTimeoutMs,
+      resolve,
+      reject,
+      link: undefined,
+    };
+    if (options.replica && this.#replicas?.takes(operation)) return;
+    this.#dispatcher.submit(operation);
+  };
+
+  /** `asking`: the key is being moved here, by a cluster that redirected the command. */
+  durable(
+    durability: Exclude<Durability, 'async'>,
+    command: string,
+    args: readonly Argument[],
+    deadline: number,
+    asking: boolean,
+  ): Promise<{ readonly reply: unknown; readonly replicas: number }> {
+    return new Promise((resolve, reject) =>
+      this.#durable.submit({ durability, command, args, deadline, asking, resolve, reject }),
+    );
+  }
+
+  /** From now on commands go over this link, and durable ones over further links to the same node. */
+  attach(link: Link): void {
+    const master: Address = link.address;
+    this.#link = link;
+    this.#substitutes.reset();
+    this.#durable.attach(() => this.#factory.node(master, this.#options.connectTimeoutMs));
+    this.#dispatcher.attach(link);
+    this.#replicas?.follow(link);
+  }
+
+  /** The link is no longer the master's. `drain`: the node may still refuse what it owes. */
+  detach(reason: string, drain: boolean): void {
+    this.#link = undefined;
+    this.#replicas?.follow(undefined);
+    this.#dispatcher.detach(reason, drain);
+    this.#durable.detach(reason, drain);
+  }
+
+  /** The link is suspected: new commands wait. */
+  hold(): void {
+    this.#dispatcher.hold();
+    this.#durable.hold();
+  }
+
+  /** The node may have been deposed while it was silent: answers to writes are kept until `release` or `detach`. */
+  doubt(): void {
+    this.#dispatcher.doubt();
+    this.#durable.doubt();
+  }
+
+  /** The link is trusted again. */
+  release(): void {
+    this.#dispatcher.believe();
+    this.#dispatcher.release();
+    this.#durable.release();
+  }
+
+  /** @param stalledMs for how long this process stood still until now */
+  tick(at: number, stalledMs: number): void {
+    if (stalledMs > 0) this.#forgive(stalledMs, at);
+    this.#replicas?.tick(at);
+    this.#dispatcher.tick(at);
+    this.#durable.tick(at);
+  }
+
+  #forgive(stalledMs: number, at: number): void {
+    this.#link?.progress.forgive(stalledMs, at);
+    this.#replicas?.forgive(stalledMs, at);
+    this.#dispatcher.forgive(stalledMs, at);
+    this.#durable.forgive(stalledMs, at);
+  }
+
+  /** For how long the master has owed an answer, on any of its links. */
+  owedMs(at: number): number {
+    return Math.max(this.#link?.progress.owedMs(at) ?? 0, this.#durable.owedMs(at));
+  }
+
+  /** As `owedMs`, where a large command that is being sent is silence too. */
+  silentMs(at: number): number {
+    return Math.max(this.#link?.progress.silentMs(at) ?? 0, this.#durable.silentMs(at));
+  }
+
+  /** Changes while a part of an answer arrives, or a large command is on its way to the server. */
+  get pieces(): number {
+    const at = now();
+    const own = this.#link?.pieces(at, this.#context.toleratedMs) ?? 0;
+    return own + (this.#replicas?.pieces(at) ?? 0);
+  }
+
+  close(): void {
+    this.#link = undefined;
+    this.#gets.flush();
+    this.#replicas?.close();
+    this.#dispatcher.close();
+    this.#durable.close();
+  }
+}

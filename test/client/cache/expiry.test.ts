@@ -1,0 +1,253 @@
+/** getWithTtl, ttl, exists, setIfAbsent, expire: in Redis, in memory, over two tiers, and with Redis away. */
+import fc from 'fast-check';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { resolveTtl } from '../../../client/cache/options.ts';
+import {
+  type Cache,
+  ClosedError,
+  ConfigurationError,
+  memoryCache,
+  NotSentError,
+  redisCache,
+  tieredCache,
+} from '../../../client/index.ts';
+import { LIMITS } from '../../../client/options/limits.ts';
+import { RedisProcess, until } from '../../support/redis.ts';
+
+let redis: RedisProcess;
+const ends: (() => Promise<unknown>)[] = [];
+beforeAll(async () => {
+  redis = await RedisProcess.start();
+});
+afterAll(() => redis[Symbol.asyncDispose]());
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+function kept(cache: Cache): Cache {
+  ends.push(() => cache.close());
+  return cache;
+}
+
+const caches: readonly [string, () => Cache][] = [
+  ['in Redis', () => redisCache({ address: redis.address, namespace: 'plain' })],
+  ['in memory', () => memoryCache()],
+  ['over two tiers', () => tieredCache({ address: redis.address, namespace: 'tiers' })],
+];
+
+describe.each(caches)('an entry %s', (_, open) => {
+  it('tells the time that is left to it, with its value or alone', async () => {
+    const cache = kept(open());
+    await cache.set('k', null, { ttlSeconds: 100 });
+    const entry = await cache.getWithTtl('k');
+    expect(entry?.value).toBeNull();
+    for (const seconds of [entry?.ttlSeconds, await cache.ttl('k')]) {
+      expect(seconds).toBeGreaterThan(98);
+      expect(seconds).toBeLessThanOrEqual(100);
+    }
+    await cache.set('forever', 1, { ttlSeconds: null });
+    expect(await cache.getWithTtl('forever')).toMatchObject({ value: 1, ttlSeconds: null });
+    expect(await cache.ttl('forever')).toBeNull();
+    expect([await cache.getWithTtl('absent'), await cache.ttl('absent')]).toEqual([undefined, undefined]);
+    await cache.clear();
+  });
+
+  it('is counted where it is there', async () => {
+    const cache = kept(open());
+    await cache.setMany(
+      new Map<string, unknown>([
+        ['a', 0],
+        ['b', ''],
+      ]),
+    );
+    expect([await cache.exists('a', 'b', 'b', 'absent'), await cache.exists()]).toEqual([2, 0]);
+    await cache.clear();
+  });
+
+  it('is set by one of many who set what is absent', async () => {
+    const cache = kept(open());
+    const won = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => cache.setIfAbsent('k', i, { ttlSeconds: 100 })),
+    );
+    expect(won.filter(Boolean)).toHaveLength(1);
+    expect(await cache.get('k')).toBe(won.indexOf(true));
+    expect(await cache.ttl('k')).toBeGreaterThan(98);
+    expect(await cache.setIfAbsent('none', 1, { ttlSeconds: 0 })).toBe(false);
+    await cache.delete('k');
+    expect(await cache.setIfAbsent('k', 1, { ttlSeconds: null })).toBe(true);
+    expect(await cache.setIfAbsent('k', 1)).toBe(false);
+    await cache.clear();
+  });
+
+  it('takes another time, none, or goes', async () => {
+    const cache = kept(open());
+    await cache.set('k', { a: 1 }, { ttlSeconds: 100 });
+    expect(await cache.expire('k', 1000)).toBe(true);
+    expect(await cache.ttl('k')).toBeGreaterThan(998);
+    expect(await cache.expire('k', null)).toBe(true);
+    expect(await cache.ttl('k')).toBeNull();
+    expect(await cache.get('k')).toEqual({ a: 1 });
+    expect(await cache.expire('k', 0.05)).toBe(true);
+    await until('the entry is gone', async () => (await cache.get('k')) === undefined);
+    expect([await cache.expire('k', 100), await cache.expire('absent', 100)]).toEqual([false, false]);
+    await cache.set('k', 1);
+    expect([await cache.expire('k', 0), await cache.get('k')]).toEqual([true, undefined]);
+    await expect(cache.expire('k', -1)).rejects.toThrowError(ConfigurationError);
+    await cache.clear();
+  });
+
+  it('that is kept past its freshness is absent, and stays so', async () => {
+    const cache = kept(open());
+    await cache.ping();
+    await cache.getOrCompute('k', () => 1, { ttlSeconds: 0.2, graceSeconds: 100 });
+    await until('it is stored', async () => (await cache.get('k')) === 1);
+    await until('it is stale', async () => (await cache.get('k')) === undefined);
+    expect([await cache.ttl('k'), await cache.exists('k'), await cache.expire('k', 100)]).toEqual([
+      undefined,
+      0,
+      false,
+    ]);
+    expect(await cache.getWithTtl('k')).toBeUndefined();
+    expect(await cache.setIfAbsent('k', 2)).toBe(true);
+    expect(await cache.get('k')).toBe(2);
+    await cache.clear();
+  });
+
+  it('whose tag was invalidated is absent', async () => {
+    const cache = kept(open());
+    await cache.set('k', 1, { tags: ['t'] });
+    expect(await cache.exists('k')).toBe(1);
+    await cache.invalidateTags('t');
+    expect([await cache.exists('k'), await cache.ttl('k')]).toEqual([0, undefined]);
+    expect(await cache.setIfAbsent('k', 2, { tags: ['t'] })).toBe(true);
+    expect(await cache.get('k')).toBe(2);
+    await cache.clear();
+  });
+
+  it('is asked of no cache that is closed', async () => {
+    const cache = open();
+    await cache.close();
+    for (const call of [
+      cache.ttl('k'),
+      cache.exists('k'),
+      cache.expire('k', 1),
+      cache.setIfAbsent('k', 1),
+      cache.getWithTtl('k'),
+    ])
+      await expect(call).rejects.toThrowError(ClosedError);
+  });
+
+  it('that get would not find has no time to change: its tags are outdated, or it says that there is nothing', async () => {
+    const cache = kept(open());
+    await cache.set('tagged', 1, { ttlSeconds: 100, tags: ['a', 'b'] });
+    expect(await cache.expire('tagged', 500)).toBe(true);
+    expect(await cache.ttl('tagged')).toBeGreaterThan(400);
+    await cache.invalidateTags('b');
+    expect([await cache.get('tagged'), await cache.expire('tagged', 50)]).toEqual([undefined, false]);
+    await cache.getOrCompute('nothing', () => undefined, { negativeTtlSeconds: 100 });
+    expect([await cache.get('nothing'), await cache.expire('nothing', 50)]).toEqual([undefined, false]);
+    await cache.clear();
+  });
+});
+
+describe('what is not ours', () => {
+  it('is absent, and not touched', async () => {
+    const cache = kept(redisCache({ address: redis.address, namespace: 'foreign' }));
+    await redis.admin().rpush('foreign:list', 1);
+    expect([await cache.ttl('list'), await cache.exists('list'), await cache.expire('list', 10)]).toEqual([
+      undefined,
+      0,
+      false,
+    ]);
+    expect(await redis.admin().ttl('foreign:list')).toBe(-1);
+  });
+});
+
+describe('with Redis away', () => {
+  it('the memory answers what it knows, and never who was first', async () => {
+    const own = await RedisProcess.start();
+    ends.push(() => own[Symbol.asyncDispose]());
+    const cache = kept(redisCache({ address: own.address, commandTimeoutMs: 100 }));
+    await cache.set('old', 1, { ttlSeconds: null });
+    await own.kill();
+    await until('Redis is missed', async () => (await cache.lookup('x')).source === 'memory');
+    await cache.set('new', 1, { ttlSeconds: 100 });
+    expect(await cache.getWithTtl('new')).toMatchObject({ value: 1, source: 'memory' });
+    expect(await cache.ttl('new')).toBeGreaterThan(98);
+    expect(await cache.exists('new', 'old')).toBe(1);
+    expect(await cache.expire('new', 1000)).toBe(true);
+    expect(await cache.ttl('new')).toBeGreaterThan(998);
+    await expect(cache.setIfAbsent('other', 1)).rejects.toThrowError(NotSentError);
+    await expect(cache.setIfAbsent('new', 1)).rejects.toThrowError(NotSentError);
+  });
+
+  it('an expiry that Redis did not take is a deletion there on its return', async () => {
+    const own = await RedisProcess.start({ conf: ['appendonly yes', 'appendfsync always'] });
+    ends.push(() => own[Symbol.asyncDispose]());
+    const cache = kept(redisCache({ address: own.address, namespace: 'n', commandTimeoutMs: 200 }));
+    await cache.set('k', 1, { ttlSeconds: null });
+    await own.kill();
+    expect(await cache.expire('k', 100)).toBe(false);
+    await own.start();
+    await until('the entry is deleted in Redis', async () => {
+      await cache.get('other');
+      return (await own.admin().exists('n:k')) === 0;
+    });
+  });
+});
+
+describe('a TTL', () => {
+  it('is a number of seconds up to ten years, null, or the default, and nothing else', () => {
+    const number = fc.oneof(
+      fc.double(),
+      fc.integer(),
+      fc.constantFrom(0, -0, LIMITS.ttlSeconds, LIMITS.ttlSeconds + 1),
+    );
+    fc.assert(
+      fc.property(number, (seconds) => {
+        const allowed = seconds >= 0 && seconds <= LIMITS.ttlSeconds;
+        if (allowed) expect(resolveTtl('ttl', seconds, 5)).toBe(seconds);
+        else expect(() => resolveTtl('ttl', seconds, 5)).toThrowError(ConfigurationError);
+      }),
+    );
+    expect([
+      resolveTtl('ttl', undefined, 5),
+      resolveTtl('ttl', undefined, null),
+      resolveTtl('ttl', null, 5),
+    ]).toEqual([5, null, null]);
+  });
+
+  it('is what Redis keeps an entry for, to the millisecond, whatever it was', async () => {
+    const cache = kept(redisCache({ address: redis.address, namespace: 'ttl' }));
+    const seconds = fc.oneof(
+      fc.double({ min: 60, max: LIMITS.ttlSeconds, noNaN: true }),
+      fc.integer({ min: 60, max: LIMITS.ttlSeconds }),
+    );
+    await fc.assert(
+      fc.asyncProperty(seconds, fc.constantFrom('set', 'expire', 'setIfAbsent'), async (ttlSeconds, how) => {
+        await cache.delete('k');
+        const beganAt = Date.now();
+        if (how !== 'setIfAbsent') await cache.set('k', 1, { ttlSeconds: how === 'set' ? ttlSeconds : null });
+        if (how === 'setIfAbsent') await cache.setIfAbsent('k', 1, { ttlSeconds });
+        if (how === 'expire') await cache.expire('k', ttlSeconds);
+        const leftMs = await redis.admin().pttl('ttl:k');
+        expect(leftMs).toBeLessThanOrEqual(Math.ceil(ttlSeconds * 1000));
+        // Less what the commands took, by clocks of whole milliseconds.
+        expect(leftMs).toBeGreaterThanOrEqual(Math.floor(ttlSeconds * 1000) - (Date.now() - beganAt) - 2);
+      }),
+    );
+  });
+
+  it('ends an entry in memory at its time and not before, whatever it was', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.double({ min: 0.002, max: 1e6, noNaN: true }), async (seconds) => {
+        const cache = memoryCache();
+        await cache.set('k', 1, { ttlSeconds: seconds });
+        const left = (await cache.ttl('k')) as number;
+        expect(left).toBeLessThanOrEqual(seconds + 1e-6);
+        expect(left).toBeGreaterThan(seconds - 1);
+        await cache.close();
+      }),
+      { numRuns: 50 },
+    );
+  });
+});

@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { CommandError } from '../../../client/api/errors.ts';
+import type { CacheContext } from '../../../client/cache/cache-context.ts';
+import { Fallback } from '../../../client/cache/fallback.ts';
+import { resolveCache } from '../../../client/cache/options.ts';
+import { Reader } from '../../../client/cache/reader.ts';
+import { encodeEnvelope } from '../../../client/codec/envelope.ts';
+import { until } from '../../support/redis.ts';
+
+describe('a read that fills the first tier', () => {
+  it('ends its fills when it fails, by whatever it fails', async () => {
+    let open = 0;
+    const fill = () => {
+      open += 1;
+      return {
+        end: () => {
+          open -= 1;
+        },
+      };
+    };
+    const refused = new CommandError('NOPERM no');
+    const tagged = encodeEnvelope(1, { tags: [{ id: '0'.repeat(16), version: '1'.repeat(16) }] });
+    let answer: () => Promise<(Buffer | null)[]> = () => Promise.reject(refused);
+    const context = {
+      options: resolveCache({}),
+      fallback: new Fallback(10, () => new Promise(() => {})),
+      remote: { getMany: () => answer() },
+      local: { get: () => undefined, begin: fill },
+      tags: { current: () => Promise.reject(refused) },
+      codecs: resolveCache({}).codecs,
+      physical: (key: string) => `ns:${key}`,
+    } as unknown as CacheContext;
+    await expect(new Reader(context).readMany(['a', 'b'])).rejects.toBe(refused);
+    answer = () => Promise.resolve([tagged]);
+    await expect(new Reader(context).readMany(['a'])).rejects.toBe(refused);
+    expect(open).toBe(0);
+  });
+});
+
+describe('a read that was asked before a failover', () => {
+  // Stubs: a real master answers it in a moment that no test can choose.
+  it('does not bring back what its new master was never told is deleted', async () => {
+    let answer = (_: Buffer): void => {};
+    const fallback = new Fallback(10, () => new Promise(() => {}));
+    const context = {
+      options: resolveCache({}),
+      fallback,
+      remote: { get: () => new Promise<Buffer>((resolve) => (answer = resolve)) },
+      codecs: resolveCache({}).codecs,
+      physical: (key: string) => `ns:${key}`,
+    } as unknown as CacheContext;
+    const reading = new Reader(context).read('k');
+    fallback.journal.acknowledged(['ns:k']);
+    fallback.journal.noticed({
+      type: 'moved',
+      from: { host: '127.0.0.1', port: 1 },
+      to: { host: '127.0.0.1', port: 2 },
+      reason: 'failover',
+    } as never);
+    answer(encodeEnvelope('deleted'));
+    expect(await reading).toMatchObject({ kind: 'absent', source: 'memory' });
+    fallback.stop();
+  });
+
+  // As with several connections, whose replies are joined: one of them is older than a replay over the same connection.
+  it.each([
+    ['get', (reader: Reader) => reader.lookup('k').then(({ found }) => found)],
+    ['getMany', (reader: Reader) => reader.found(['k', 'other']).then((found) => found.has('k'))],
+    [
+      'lookupMany',
+      (reader: Reader) => reader.lookupMany(['k', 'other']).then(([first]) => first?.found === true),
+    ],
+  ])('does not bring it back by a reply that %s is given after the replay', async (_, isFound) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const fallback = new Fallback(10, async () => {});
+    const deleted = encodeEnvelope('deleted');
+    const parts = {
+      options: resolveCache({}),
+      fallback,
+      statistics: { hits: 0, misses: 0 },
+      remote: { get: () => promise.then(() => deleted), getMany: () => promise.then(() => [deleted, null]) },
+      codecs: resolveCache({}).codecs,
+      physical: (key: string) => `ns:${key}`,
+    } as unknown as CacheContext;
+    const reader = new Reader(parts);
+    const answer = isFound(reader);
+    fallback.remember(['ns:k']);
+    fallback.recover();
+    await until('the deletion is replayed', () => !fallback.pending);
+    // What is asked from now on is believed.
+    const later = isFound(reader);
+    resolve();
+    expect(await Promise.all([answer, later])).toEqual([false, true]);
+    fallback.stop();
+  });
+});

@@ -1,0 +1,134 @@
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { crc32InScript } from '../../../client/codec/envelope.ts';
+import { decodeEnvelope, encodeEnvelope, SerializationError } from '../../../client/index.ts';
+
+const bytes = fc.uint8Array({ maxLength: 200 });
+
+describe('the envelope', () => {
+  it('returns every JSON value as it was', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const decoded = decodeEnvelope(encodeEnvelope(value));
+        expect(decoded.ok && isDeepStrictEqual(decoded.value, value)).toBe(true);
+      }),
+    );
+  });
+
+  it('returns bytes as they were, a Buffer as one and a Uint8Array as one', () => {
+    fc.assert(
+      fc.property(bytes, fc.boolean(), (content, isBuffer) => {
+        const value = isBuffer ? Buffer.from(content) : content;
+        const decoded = decodeEnvelope(encodeEnvelope(value, { deflateAboveBytes: 50 }));
+        expect(decoded.ok && isDeepStrictEqual(decoded.value, value)).toBe(true);
+      }),
+    );
+  });
+
+  it('costs 12 bytes', () => {
+    expect(encodeEnvelope({ a: 1 }).length - JSON.stringify({ a: 1 }).length).toBe(12);
+  });
+
+  it('carries freshness and tags, for 8 and 16 bytes each', () => {
+    const stamp = fc.record({
+      id: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map((n) => n.toString(16).padStart(16, '0')),
+      version: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map((n) => n.toString(16).padStart(16, '0')),
+    });
+    fc.assert(
+      fc.property(
+        fc.option(fc.record({ freshUntilMs: fc.nat(2 ** 45), loadMs: fc.nat(65_535) }), { nil: undefined }),
+        fc.array(stamp, { maxLength: 64 }),
+        (freshness, tags) => {
+          const envelope = encodeEnvelope({ a: 1 }, { freshness, tags });
+          expect(envelope.length).toBe(12 + (freshness ? 8 : 0) + 16 * tags.length + '{"a":1}'.length);
+          const decoded = decodeEnvelope(envelope);
+          expect(decoded).toMatchObject({ ok: true, value: { a: 1 } });
+          expect(decoded.ok && decoded.freshness).toEqual(freshness);
+          expect((decoded.ok && decoded.tags) || []).toEqual(tags);
+        },
+      ),
+    );
+  });
+
+  it('says that there is nothing, where it is told to', () => {
+    expect(decodeEnvelope(encodeEnvelope(undefined, { nothing: true }))).toMatchObject({
+      ok: true,
+      value: undefined,
+    });
+  });
+
+  it('deflates where that makes it smaller, and only from the size that is asked for', () => {
+    const text = 'a'.repeat(1000);
+    expect(encodeEnvelope(text, { deflateAboveBytes: 1002 }).length).toBeLessThan(100);
+    expect(encodeEnvelope(text, { deflateAboveBytes: 1003 }).length).toBe(12 + 1002);
+    expect(decodeEnvelope(encodeEnvelope(text, { deflateAboveBytes: 1 }))).toMatchObject({ value: text });
+    expect(encodeEnvelope('ab', { deflateAboveBytes: 1 }).length).toBe(12 + 4);
+  });
+
+  it('never throws on any bytes, and takes none for a value', () => {
+    fc.assert(fc.property(bytes, (garbage) => !decodeEnvelope(garbage).ok));
+  });
+
+  it('recognises every cut and every flipped byte', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.nat(), fc.integer({ min: 1, max: 255 }), (value, place, flip) => {
+        const envelope = encodeEnvelope(value, { schemaId: 'v1' });
+        const cut = envelope.subarray(0, place % envelope.length);
+        expect(decodeEnvelope(cut).ok).toBe(false);
+        const flipped = Buffer.from(envelope);
+        flipped[place % envelope.length] = (flipped[place % envelope.length] as number) ^ flip;
+        expect(decodeEnvelope(flipped).ok).toBe(false);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('refuses a value of another schema, and of none, when one is asked for', () => {
+    const envelope = encodeEnvelope(1, { schemaId: 'user@2' });
+    expect(decodeEnvelope(envelope, { schemaId: 'user@2' })).toMatchObject({ ok: true });
+    expect(decodeEnvelope(envelope)).toMatchObject({ ok: true });
+    expect(decodeEnvelope(envelope, { schemaId: 'user@3' })).toEqual({ ok: false, reason: 'schema' });
+    expect(decodeEnvelope(encodeEnvelope(1), { schemaId: 'user@3' })).toEqual({
+      ok: false,
+      reason: 'schema',
+    });
+  });
+
+  it('says why a payload is refused', () => {
+    const reason = (payload: Buffer): unknown => decodeEnvelope(payload);
+    expect(reason(Buffer.from('{"a":1}'))).toEqual({ ok: false, reason: 'foreign' });
+    const envelope = encodeEnvelope({ a: 1 });
+    const later = Buffer.from(envelope);
+    later[1] = 9;
+    expect(reason(later)).toEqual({ ok: false, reason: 'format' });
+    expect(reason(envelope.subarray(0, envelope.length - 1))).toEqual({ ok: false, reason: 'corrupt' });
+  });
+
+  it('refuses to store what would read back as something else', () => {
+    const cycle: { self?: unknown } = {};
+    cycle.self = cycle;
+    for (const bad of [
+      undefined,
+      Number.NaN,
+      1n,
+      cycle,
+      new Map(),
+      new Set(),
+      new Date(),
+      () => 1,
+      new Float64Array(1),
+    ])
+      expect(() => encodeEnvelope(bad)).toThrowError(SerializationError);
+  });
+
+  it('keeps null, false, 0 and the empty string', () => {
+    for (const value of [null, false, 0, ''])
+      expect(decodeEnvelope(encodeEnvelope(value))).toMatchObject({ ok: true, value });
+  });
+
+  it('computes the same checksum without zlib', () => {
+    expect(crc32InScript(Buffer.from('123456789'))).toBe(0xcbf43926);
+    expect(crc32InScript(Buffer.from('6789'), crc32InScript(Buffer.from('12345')))).toBe(0xcbf43926);
+  });
+});

@@ -1,0 +1,263 @@
+/** Warming on a real Redis: order, batches, schedules, what fails, and what it says of itself. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { exposition } from '../../../../client/cache/exposition.ts';
+import {
+  type Cache,
+  CacheWarmer,
+  ClosedError,
+  ConfigurationError,
+  defaultStrategies,
+  memoryCache,
+  redisCache,
+  type WarmEntry,
+  type WarmingEvent,
+  type WarmingStrategy,
+} from '../../../../client/index.ts';
+import { RedisProcess, until } from '../../../support/redis.ts';
+
+let redis: RedisProcess;
+const ends: (() => Promise<unknown>)[] = [];
+beforeAll(async () => {
+  redis = await RedisProcess.start();
+});
+afterAll(() => redis[Symbol.asyncDispose]());
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+function opened(strategies: readonly WarmingStrategy[], over: Cache = memoryCache()) {
+  const warmer = new CacheWarmer(over, strategies);
+  const events: WarmingEvent[] = [];
+  warmer.on((event) => events.push(event));
+  ends.push(
+    () => over.close(),
+    () => warmer.close(),
+  );
+  return { warmer, cache: over, events };
+}
+
+const entries = (count: number, prefix = 'k'): WarmEntry[] =>
+  Array.from({ length: count }, (_, i) => [`${prefix}${i}`, i]);
+const strategy = (name: string, more: Partial<WarmingStrategy> = {}): WarmingStrategy => ({
+  name,
+  delaySeconds: 0,
+  generate: () => entries(3, name),
+  ...more,
+});
+
+describe('warming', () => {
+  it('writes a strategy in batches, with its TTL, and tells how far it is', async () => {
+    const { warmer, events } = opened(
+      [strategy('s', { batchSize: 100, ttlSeconds: 100, generate: () => entries(250) })],
+      redisCache({ address: redis.address, namespace: 'warm' }),
+    );
+    const [report] = await warmer.start();
+    expect(report).toMatchObject({ strategy: 's', warmed: 250, failed: 0 });
+    expect(await redis.admin().ttl('warm:k249')).toBeGreaterThan(98);
+    const warmed = events.flatMap((event) => (event.type === 'progress' ? [event.warmed] : []));
+    expect([events[0]?.type, warmed, events.at(-1)?.type]).toEqual(['started', [100, 200, 250], 'finished']);
+  });
+
+  it('has the defaults that its documentation says', () => {
+    const { warmer } = opened([{ name: 's', generate: () => [] }]);
+    expect(warmer.strategies).toMatchObject([
+      {
+        priority: 1,
+        enabled: true,
+        onStartup: true,
+        onDemand: true,
+        batchSize: 100,
+        delaySeconds: 0.1,
+        ttlSeconds: 3600,
+        tags: [],
+      },
+    ]);
+  });
+
+  it('runs by priority what is enabled and meant for the startup', async () => {
+    const { warmer } = opened([
+      strategy('last', { priority: 10 }),
+      strategy('second', { priority: 2 }),
+      strategy('off', { enabled: false }),
+      strategy('asked', { onStartup: false }),
+      strategy('first'),
+    ]);
+    expect((await warmer.start()).map((report) => report.strategy)).toEqual(['first', 'second', 'last']);
+    expect((await warmer.runAll()).map((report) => report.strategy)).toEqual([
+      'asked',
+      'first',
+      'second',
+      'last',
+    ]);
+  });
+
+  it('waits between batches, and no longer once it is closed', async () => {
+    const { warmer, events } = opened([strategy('s', { batchSize: 1, delaySeconds: 3600 })]);
+    const run = warmer.run('s');
+    await until('the first batch was written', () => events.some(({ type }) => type === 'progress'));
+    await warmer.close();
+    expect(await run).toMatchObject({ warmed: 1 });
+    await expect(warmer.run('s')).rejects.toThrowError(ClosedError);
+  });
+
+  it('takes generators of every kind, and loaders that are called only for what is missing', async () => {
+    const asked: string[] = [];
+    const loader = (key: string): WarmEntry => [
+      key,
+      () => {
+        asked.push(key);
+        return `loaded ${key}`;
+      },
+    ];
+    const { warmer, cache } = opened([
+      strategy('stream', {
+        generate: async function* () {
+          yield ['a', 1];
+          yield ['b', 2];
+        },
+      }),
+      strategy('map', { generate: async () => new Map([['c', 3]]) }),
+      strategy('loaders', { priority: 2, generate: () => ['a', 'd'].map(loader) }),
+    ]);
+    await warmer.start();
+    expect(asked).toEqual(['d']);
+    await until('the load is stored', async () => (await cache.get('d')) !== undefined);
+    expect(await cache.getMany(['a', 'b', 'c', 'd'])).toEqual(
+      new Map<string, unknown>([
+        ['a', 1],
+        ['b', 2],
+        ['c', 3],
+        ['d', 'loaded d'],
+      ]),
+    );
+  });
+
+  it('goes on with the other entries and strategies when one fails, and counts it', async () => {
+    const { warmer, cache } = opened([
+      strategy('broken', {
+        generate: async function* () {
+          yield ['x', 1];
+          throw new Error('no table');
+        },
+        batchSize: 1,
+      }),
+      strategy('partly', {
+        priority: 2,
+        generate: () => [
+          ['f', new Map()],
+          ['g', 1],
+        ],
+      }),
+    ]);
+    const [broken, partly] = await warmer.start();
+    expect(broken).toMatchObject({
+      warmed: 1,
+      failed: 1,
+      error: expect.objectContaining({ message: 'no table' }),
+    });
+    expect(partly).toMatchObject({ warmed: 1, failed: 1 });
+    expect(await cache.get('g')).toBe(1);
+    await warmer.run('partly').then(() => warmer.register(strategy('partly')));
+    await warmer.run('partly');
+    expect(warmer.stats()).toMatchObject([
+      { strategy: 'broken', runs: 1, warmed: 1, failed: 1, successRatio: 0 },
+      { strategy: 'partly', runs: 3, warmed: 5, failed: 2, successRatio: 1 / 3 },
+    ]);
+  });
+
+  it('does not count as warm what only this process has', async () => {
+    const gone = await RedisProcess.start();
+    const cache = redisCache({ address: gone.address, commandTimeoutMs: 50, connectTimeoutMs: 50 });
+    await gone[Symbol.asyncDispose]();
+    const { warmer } = opened([strategy('s')], cache);
+    const report = await warmer.run('s');
+    expect(report).toMatchObject({ warmed: 0, failed: 3 });
+    expect(report.error?.message).toMatch(/Redis is away/);
+  });
+
+  it('runs a strategy once at a time; who asks meanwhile gets the same report', async () => {
+    const gate = Promise.withResolvers<void>();
+    let runs = 0;
+    const { warmer } = opened([
+      strategy('s', {
+        generate: async () => {
+          runs += 1;
+          await gate.promise;
+          return [];
+        },
+      }),
+    ]);
+    const both = Promise.all([warmer.run('s'), warmer.run('s')]);
+    gate.resolve();
+    const [one, other] = await both;
+    expect([runs, one === other]).toEqual([1, true]);
+  });
+
+  it('shows its times and counts to Prometheus', async () => {
+    const { warmer } = opened([strategy('s')]);
+    expect(exposition(warmer.families())).toBe('');
+    await warmer.start();
+    const text = exposition(warmer.families(), { namespace: 'n' });
+    expect(text).toMatch(/^cache_redis_warming_entries_total\{namespace="n",strategy="s"\} 3$/m);
+    expect(text).toMatch(/^cache_redis_warming_seconds_total\{namespace="n",strategy="s"\} 0\.\d+/m);
+  });
+});
+
+describe('a schedule', () => {
+  it('runs its strategy, until it is replaced, removed or closed', async () => {
+    const { warmer, events } = opened([strategy('s', { schedule: '* * * * * *', onStartup: false })]);
+    expect(await warmer.start()).toEqual([]);
+    await until('it ran by itself', () => events.some(({ type }) => type === 'finished'), 3000);
+    await warmer.register(strategy('s', { schedule: '0 0 1 1 *' }));
+    expect([warmer.remove('s'), warmer.remove('s'), warmer.strategies.length]).toEqual([true, false, 0]);
+  });
+
+  it.each<[string, Partial<WarmingStrategy>]>([
+    ['an expression that is none', { schedule: 'every day' }],
+    ['an unknown time zone', { schedule: '0 4 * * *', timezone: 'Mars/Olympus' }],
+  ])('is refused at the start: %s', async (_, more) => {
+    const { warmer } = opened([strategy('s', more)]);
+    await expect(warmer.start()).rejects.toThrowError(ConfigurationError);
+    await expect(warmer.start()).rejects.toThrowError('strategy s: schedule: ');
+  });
+});
+
+describe('a strategy', () => {
+  it.each<[Partial<WarmingStrategy>, string]>([
+    [{ name: '' }, 'name: ""'],
+    [{ priority: 0 }, 'strategy s: priority: 0'],
+    [{ priority: 11 }, 'priority: 11'],
+    [{ batchSize: 1.5 }, 'batchSize: 1.5'],
+    [{ delaySeconds: -1 }, 'delaySeconds: -1'],
+    [{ ttlSeconds: -1 }, 'ttlSeconds: -1'],
+    [{ generate: 5 as never }, 'generate: 5'],
+  ])('is refused when it makes no sense: %o', (more, message) => {
+    expect(() => new CacheWarmer(memoryCache(), [strategy('s', more)])).toThrowError(message);
+  });
+
+  it('runs on demand only when it is known, enabled and meant to', async () => {
+    const { warmer } = opened([
+      strategy('off', { enabled: false }),
+      strategy('startup', { onDemand: false }),
+    ]);
+    await expect(warmer.run('unknown')).rejects.toThrowError('"unknown" is not registered');
+    await expect(warmer.run('off')).rejects.toThrowError('strategy off: it is disabled');
+    await expect(warmer.run('startup')).rejects.toThrowError('does not run on demand');
+  });
+
+  it('comes in five usual kinds, disabled where the application says nothing of it', () => {
+    const five = defaultStrategies({
+      criticalData: () => [['config:app', { v: 1 }]],
+      apiResponses: () => [],
+    });
+    expect(
+      five.map(({ name, priority, ttlSeconds, enabled }) => [name, priority, ttlSeconds, enabled]),
+    ).toEqual([
+      ['critical-application-data', 1, 7200, true],
+      ['detector-models', 2, 3600, false],
+      ['popular-datasets', 3, 1800, false],
+      ['api-responses', 4, 600, true],
+      ['user-sessions', 5, 1800, false],
+    ]);
+  });
+});

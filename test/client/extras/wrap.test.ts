@@ -1,0 +1,121 @@
+import { runInNewContext } from 'node:vm';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import {
+  type Cache,
+  ConfigurationError,
+  memoryCache,
+  redisCache,
+  type StandardSchema,
+  wrap,
+} from '../../../client/index.ts';
+import { RedisProcess, until } from '../../support/redis.ts';
+
+let redis: RedisProcess;
+const open: Cache[] = [];
+beforeAll(async () => {
+  redis = await RedisProcess.start();
+});
+afterAll(() => redis[Symbol.asyncDispose]());
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((cache) => cache.close()));
+});
+const kept = (cache: Cache): Cache => {
+  open.push(cache);
+  return cache;
+};
+
+describe('a wrapped function', () => {
+  it('is called once for equal arguments, whatever their spelling, and its results are in Redis', async () => {
+    const cache = kept(redisCache({ address: redis.address, namespace: 'wrap' }));
+    await cache.ping();
+    let calls = 0;
+    const search = wrap(
+      async (filter: { lang: string; limit?: number | undefined }, page: number) => {
+        calls += 1;
+        return [`${filter.lang} ${page}`];
+      },
+      { cache, domain: 'search', ttlSeconds: 60 },
+    );
+    expect(await search({ lang: 'en', limit: undefined }, 1)).toEqual(['en 1']);
+    await until(
+      'the result is stored',
+      async () => (await redis.admin().exists(`wrap:${search.keyOf({ lang: 'en' }, 1)}`)) === 1,
+    );
+    expect(await search({ lang: 'en' }, 1)).toEqual(['en 1']);
+    expect(await search({ lang: 'en' }, 2)).toEqual(['en 2']);
+    expect(calls).toBe(2);
+    expect(search.keyOf({ lang: 'en' }, 1)).toMatch(/^v1:search:[0-9a-f]{16}$/);
+  });
+
+  it('sees the `this` of its caller, which is no part of the key unless it is named', async () => {
+    const cache = kept(memoryCache());
+    class Shop {
+      readonly name: string;
+      constructor(name: string) {
+        this.name = name;
+      }
+      price = wrap(
+        function (this: Shop, id: number) {
+          return `${this.name} ${id}`;
+        },
+        {
+          cache,
+          domain: 'price',
+          parts: function (this: Shop, id) {
+            return [this.name, id];
+          },
+        },
+      );
+    }
+    expect([await new Shop('a').price(1), await new Shop('b').price(1)]).toEqual(['a 1', 'b 1']);
+  });
+
+  it('is called again after an error, which every waiting caller gets', async () => {
+    const cache = kept(memoryCache());
+    let calls = 0;
+    const flaky = wrap(
+      (n: number) => {
+        calls += 1;
+        if (calls === 1) throw new RangeError('first');
+        return n * 2;
+      },
+      { cache, domain: 'flaky' },
+    );
+    const both = await Promise.allSettled([flaky(2), flaky(2)]);
+    expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect([await flaky(2), calls]).toEqual([4, 2]);
+  });
+
+  it('is called again when its result was forgotten, or its version or shape is another', async () => {
+    const cache = kept(memoryCache());
+    let calls = 0;
+    const count = (): { n: number } => ({ n: ++calls });
+    const schema = z.object({ n: z.number() }) as unknown as StandardSchema<{ n: number }>;
+    const [first, second, shaped] = [
+      wrap(count, { cache, domain: 'd' }),
+      wrap(count, { cache, domain: 'd', version: 2 }),
+      wrap(count, { cache, domain: 'd', schema }),
+    ];
+    expect(
+      [await first(), await first(), await second(), await shaped(), await shaped()].map(({ n }) => n),
+    ).toEqual([1, 1, 2, 3, 3]);
+    await until('the first result is stored', async () => (await cache.get(first.keyOf())) !== undefined);
+    expect([await first.forget(), await first.forget()]).toEqual([true, false]);
+    expect(await first()).toEqual({ n: 4 });
+  });
+
+  it('takes plain arguments of another realm', async () => {
+    const cache = kept(memoryCache());
+    let calls = 0;
+    const counted = wrap(async (_: unknown) => ++calls, { cache, domain: 'realm' });
+    await counted({ a: [1] });
+    await counted(runInNewContext('({ a: [1] })'));
+    expect(calls).toBe(1);
+  });
+
+  it('rejects arguments that make no key instead of sharing one', async () => {
+    const cached = wrap((_: unknown) => 1, { cache: kept(memoryCache()), domain: 'd' });
+    await expect(cached(new Map())).rejects.toThrowError(ConfigurationError);
+  });
+});

@@ -1,0 +1,296 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { TagStamp } from '../../../../client/codec/envelope.ts';
+import { CommandError, NotSentError } from '../../../../client/index.ts';
+import { Journal } from '../../../../client/invalidation/journal.ts';
+import { tagId } from '../../../../client/invalidation/tags/id.ts';
+import { LocalTags } from '../../../../client/invalidation/tags/local.ts';
+import { Tags } from '../../../../client/invalidation/tags/tags.ts';
+import { Coherence } from '../../../../client/l1/coherence.ts';
+import { resolveConnection } from '../../../../client/options/connection-options.ts';
+import type { CacheConnection } from '../../../../client/transport/cache-connection.ts';
+import { dedicatedConnections } from '../../../../client/transport/dedicated-connection.ts';
+import { openConnection } from '../../../../client/transport/index.ts';
+import { RedisProcess, until } from '../../../support/redis.ts';
+
+let redis: RedisProcess;
+let connection: CacheConnection;
+let journal: Journal;
+
+beforeAll(async () => {
+  redis = await RedisProcess.start({ host: '127.61.21.1' });
+});
+beforeEach(async () => {
+  await redis.admin().flushall();
+});
+afterAll(() => redis[Symbol.asyncDispose]());
+
+const resolved = () =>
+  resolveConnection({ mode: 'standalone', address: redis.address, commandTimeoutMs: 300 });
+
+function open(coherence?: Coherence, slotOf?: (key: string) => number): Tags {
+  journal = new Journal({ unlink: (keys) => connection.request('UNLINK', keys, { failFast: true }) });
+  connection.on((event) => journal.noticed(event));
+  return new Tags({
+    prefix: 'ns:',
+    send: (command, args) => connection.request(command, args),
+    journal,
+    coherence: coherence && (() => coherence),
+    ...(slotOf ? { slotOf } : {}),
+  });
+}
+
+/** Commands that the server has carried out, by name. */
+async function commands(): Promise<ReadonlyMap<string, number>> {
+  const text = await redis.admin().info('commandstats');
+  return new Map(
+    [...text.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)].map(([, name, n]) => [name ?? '', Number(n)]),
+  );
+}
+async function spent(work: () => Promise<unknown>): Promise<Readonly<Record<string, number>>> {
+  const before = await commands();
+  await work();
+  const after = await commands();
+  const used: Record<string, number> = {};
+  for (const name of ['get', 'mget', 'set', 'unlink']) {
+    const n = (after.get(name) ?? 0) - (before.get(name) ?? 0);
+    if (n > 0) used[name] = n;
+  }
+  return used;
+}
+
+describe('tags that ask Redis each time', () => {
+  let tags: Tags;
+  beforeEach(() => {
+    connection = openConnection(resolved());
+    tags = open();
+  });
+  afterEach(async () => {
+    redis.resume();
+    await connection.close();
+  });
+
+  it('hold until one of them is invalidated', async () => {
+    const stamps = await tags.stamps(['a', 'b']);
+    expect(stamps.map(({ id }) => id)).toEqual([tagId('a'), tagId('b')]);
+    expect(await tags.stamps(['b', 'a', 'b'])).toEqual([stamps[1], stamps[0]]);
+    expect(await tags.current(stamps)).toBe(true);
+    expect(await tags.invalidate(['b'])).toBe('applied');
+    expect(await tags.current(stamps)).toBe(false);
+    expect(await tags.current(stamps.slice(0, 1))).toBe(true);
+    const anew = await tags.stamps(['a', 'b']);
+    expect([anew[0], anew[1]?.version === stamps[1]?.version]).toEqual([stamps[0], false]);
+  });
+
+  it('a load that was under way when its tag was invalidated is a miss', async () => {
+    const stamps = await tags.stamps(['a']);
+    await tags.invalidate(['a']);
+    await tags.stamps(['a']);
+    expect(await tags.current(stamps)).toBe(false);
+  });
+
+  it('an evicted, expired or flushed version never returns', async () => {
+    const stamps = await tags.stamps(['a']);
+    for (const lose of [
+      () => redis.admin().del(`ns:~tag:${tagId('a')}`),
+      () => redis.admin().pexpire(`ns:~tag:${tagId('a')}`, 1),
+      () => redis.admin().flushall(),
+    ]) {
+      await lose();
+      await until('it is a miss', async () => !(await tags.current(stamps)));
+      await tags.stamps(['a']);
+      expect(await tags.current(stamps)).toBe(false);
+    }
+  });
+
+  it('cost one command for all reads of one turn, and one for a tag alone', async () => {
+    const many = Array.from({ length: 50 }, (_, i) => `t${i}`);
+    expect(await spent(() => tags.stamps(['alone']))).toEqual({ set: 1 });
+    expect(await spent(() => Promise.all(Array.from({ length: 100 }, () => tags.stamps(['rush']))))).toEqual({
+      set: 1,
+    });
+    expect(await spent(() => tags.stamps(many))).toEqual({ mget: 1, set: 50 });
+    const stamps = await tags.stamps(many);
+    const each = stamps.map((stamp) => [stamp]);
+    expect(await spent(() => Promise.all(each.map((one) => tags.current(one))))).toEqual({ mget: 1 });
+    expect(await spent(() => tags.invalidate(many))).toEqual({ unlink: 1 });
+    expect(await tags.current([])).toBe(true);
+  });
+
+  it('use one command a slot in a Cluster', async () => {
+    const clustered = open(undefined, (key) => key.charCodeAt(key.length - 1) % 2);
+    const many = Array.from({ length: 20 }, (_, i) => `t${i}`);
+    const stamps = await clustered.stamps(many);
+    expect(await spent(() => Promise.resolve(clustered.current(stamps)))).toEqual({ mget: 2 });
+    expect(await spent(() => clustered.invalidate(many))).toEqual({ unlink: 2 });
+    expect(await spent(() => clustered.invalidate([]))).toEqual({});
+  });
+
+  it("take somebody else's value under their name for no version", async () => {
+    for (const spoil of [
+      () => redis.admin().set(`ns:~tag:${tagId('a')}`, 'nonsense'),
+      () =>
+        redis
+          .admin()
+          .multi()
+          .del(`ns:~tag:${tagId('a')}`)
+          .lpush(`ns:~tag:${tagId('a')}`, 'x')
+          .exec(),
+    ]) {
+      await spoil();
+      expect(await tags.current([{ id: tagId('a'), version: 'nonsense' }])).toBe(false);
+      const stamps = await tags.stamps(['a']);
+      expect(await tags.current(stamps)).toBe(true);
+    }
+  });
+
+  it('an invalidation that cannot reach Redis holds here at once, and for all when Redis is back', async () => {
+    const stamps = await tags.stamps(['a', 'b']);
+    redis.pause();
+    expect(await tags.invalidate(['a'])).toBe('pending');
+    expect(tags.current(stamps)).toBe(false);
+    redis.resume();
+    await until('it is replayed', () => journal.pending === 0);
+    expect(await redis.admin().exists(`ns:~tag:${tagId('a')}`, `ns:~tag:${tagId('b')}`)).toBe(1);
+    expect(await tags.current(stamps)).toBe(false);
+  });
+
+  it('hold in memory while Redis is away, and nowhere when it is back', async () => {
+    redis.pause();
+    const stamps = await tags.stamps(['a', 'b']);
+    expect([tags.current(stamps), await tags.invalidate(['b'])]).toEqual([true, 'pending']);
+    expect([tags.current(stamps), tags.current(stamps.slice(0, 1))]).toEqual([false, true]);
+    const anew = await tags.stamps(['a', 'b']);
+    expect(tags.current(anew)).toBe(true);
+    redis.resume();
+    await until('it is replayed', () => journal.pending === 0);
+    await tags.stamps(['c']);
+    expect(await tags.current(anew)).toBe(false);
+  });
+
+  it('an invalidation that is refused, or one too many, is an error', async () => {
+    await redis.admin().config('SET', 'min-replicas-to-write', '3');
+    await expect(tags.invalidate(['a'])).rejects.toThrowError(CommandError);
+    await redis.admin().config('SET', 'min-replicas-to-write', '0');
+    journal.failed(Array.from({ length: 10_000 }, (_, i) => `k${i}`));
+    redis.pause();
+    await expect(tags.invalidate(['one more'])).rejects.toThrowError(NotSentError);
+  });
+});
+
+describe('tags with coherence', () => {
+  let tags: Tags;
+  let coherence: Coherence;
+  let elsewhere: Tags;
+  let other: CacheConnection;
+
+  beforeEach(async () => {
+    connection = openConnection(resolved());
+    coherence = new Coherence(connection, { prefixes: ['ns:'], open: dedicatedConnections(resolved()) });
+    tags = open(coherence);
+    other = openConnection(resolved());
+    elsewhere = new Tags({
+      prefix: 'ns:',
+      send: (command, args) => other.request(command, args),
+      journal: new Journal({ unlink: async () => {} }),
+    });
+    await until('it is live', () => coherence.live);
+  });
+  afterEach(async () => {
+    redis.resume();
+    coherence.close();
+    await connection.close();
+    await other.close();
+  });
+
+  /** Stamps whose versions are known here, with the word of their making behind us. */
+  async function known(names: readonly string[]): Promise<readonly TagStamp[]> {
+    let quiet = 0;
+    await until('their versions are known', async () => {
+      quiet = tags.stampsKnown(names) ? quiet + 1 : 0;
+      await tags.current(await tags.stamps(names));
+      return quiet === 3;
+    });
+    return tags.stampsKnown(names) as readonly TagStamp[];
+  }
+
+  it('cost no command for a valid read or a store', async () => {
+    const names = Array.from({ length: 10 }, (_, i) => `t${i}`);
+    const stamps = await known(names);
+    const used = await spent(async () => {
+      for (let i = 0; i < 1000; i++) expect(tags.current(stamps)).toBe(true);
+      for (let i = 0; i < 1000; i++) expect(await tags.stamps(names)).toEqual(stamps);
+    });
+    expect(used).toEqual({});
+  });
+
+  it('cost at most a tenth of a command a read after an invalidation', async () => {
+    const stamps = await known(['many']);
+    await tags.invalidate(['many']);
+    const used = await spent(async () => {
+      for (let i = 0; i < 100; i++) expect(await tags.current(stamps)).toBe(false);
+    });
+    expect((used.mget ?? 0) + (used.set ?? 0)).toBeLessThanOrEqual(10);
+  });
+
+  it('learn of an invalidation elsewhere, by us, by redis-cli or by eviction', async () => {
+    const key = `ns:~tag:${tagId('a')}`;
+    for (const lose of [
+      () => elsewhere.invalidate(['a']),
+      () => redis.admin().del(key),
+      () => redis.admin().flushdb(),
+      () => redis.admin().set(key, '0123456789abcdef'),
+    ]) {
+      const stamps = await known(['a']);
+      await lose();
+      await until('it is a miss', async () => !(await tags.current(stamps)));
+    }
+  });
+
+  it('hold no more at once where the process invalidates them itself', async () => {
+    const stamps = await known(['a']);
+    await tags.invalidate(['a']);
+    expect(await tags.current(stamps)).toBe(false);
+  });
+
+  it('ask again while Redis does not speak', async () => {
+    const stamps = await known(['a']);
+    redis.pause();
+    await until('coherence is lost', () => !coherence.live);
+    await expect(tags.current(stamps)).rejects.toThrowError(/MGET/);
+    redis.resume();
+    await until('it is live', () => coherence.live);
+    expect(await tags.current(stamps)).toBe(true);
+  });
+
+  it('keep no more versions than they may', async () => {
+    const few = new Tags({
+      prefix: 'ns:',
+      send: (command, args) => connection.request(command, args),
+      journal,
+      coherence: () => coherence,
+      knownMax: 2,
+    });
+    const names = ['a', 'b', 'c'];
+    await few.stamps(names);
+    const stamps = await few.stamps(names);
+    await until('two are known', async () => {
+      await few.current(stamps);
+      return names.filter((name) => few.stampsKnown([name])).length === 2;
+    });
+  });
+});
+
+describe('tags of what is only kept in this process', () => {
+  it('hold until they are invalidated, pushed out or cleared', async () => {
+    const tags = new LocalTags(2);
+    const [a, b] = [await tags.stamps(['a', 'a']), await tags.stamps(['a', 'b'])];
+    expect([a.length, tags.current(a), tags.current(b)]).toEqual([1, true, true]);
+    await tags.invalidate(['b']);
+    expect([tags.current(a), tags.current(b)]).toEqual([true, false]);
+    await tags.stamps(['c', 'd']);
+    expect(tags.current(a)).toBe(false);
+    const d = await tags.stamps(['d']);
+    tags.clear();
+    expect(tags.current(d)).toBe(false);
+  });
+});

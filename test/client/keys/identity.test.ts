@@ -1,0 +1,110 @@
+/** Names that would be another one in Redis are refused, wherever a name is taken. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  buildKey,
+  buildResponseKey,
+  type Cache,
+  ConfigurationError,
+  encodeEnvelope,
+  llmCache,
+  memoryCache,
+  redisCache,
+  sentinelCache,
+} from '../../../client/index.ts';
+import { NAME_MAX } from '../../../client/keys/identity.ts';
+import { RedisProcess } from '../../support/redis.ts';
+
+const HALF = 'a\ud800';
+const OTHER_HALF = 'a\udc00';
+
+/** A refusal may be thrown or rejected. */
+const outcome = async (use: () => unknown): Promise<unknown> => use();
+
+let redis: RedisProcess;
+let cache: Cache;
+beforeAll(async () => {
+  redis = await RedisProcess.start();
+  cache = redisCache({ address: redis.address, namespace: 'identity' });
+  await cache.ping();
+});
+afterAll(async () => {
+  await cache.close();
+  await redis[Symbol.asyncDispose]();
+});
+
+describe('half of a surrogate pair', () => {
+  it('is the same bytes as another half on the wire', () => {
+    expect(Buffer.from(HALF)).toEqual(Buffer.from(OTHER_HALF));
+  });
+
+  it.each<[string, (name: string) => unknown]>([
+    ['get', (key) => cache.get(key)],
+    ['set', (key) => cache.set(key, 1)],
+    ['setIfAbsent', (key) => cache.setIfAbsent(key, 1)],
+    ['setMany', (key) => cache.setMany(new Map([[key, 1]]))],
+    ['getMany', (key) => cache.getMany([key])],
+    ['lookupMany', (key) => cache.lookupMany([key])],
+    ['delete', (key) => cache.delete('fine', key)],
+    ['exists', (key) => cache.exists(key)],
+    ['ttl', (key) => cache.ttl(key)],
+    ['expire', (key) => cache.expire(key, 1)],
+    ['getWithTtl', (key) => cache.getWithTtl(key)],
+    ['getOrCompute', (key) => cache.getOrCompute(key, () => 1)],
+    ['getOrComputeMany', (key) => cache.getOrComputeMany([key], () => new Map())],
+    ['physicalKey', (key) => cache.physicalKey(key)],
+    ['a tag of a set', (tag) => cache.set('k', 1, { tags: [tag] })],
+    ['a tag of a load', (tag) => cache.getOrCompute('k2', () => 1, { tags: [tag] })],
+    ['invalidateTags', (tag) => cache.invalidateTags(tag)],
+    ['invalidate', (name) => cache.invalidation.invalidate({ keys: [name] })],
+    ['pattern', (pattern) => cache.invalidation.pattern(`${pattern}*`)],
+    ['depend', (key) => cache.invalidation.depend('k', [key])],
+    ['a key that depends', (key) => cache.invalidation.depend(key, ['k'])],
+    ['schemaId of a set', (schemaId) => cache.set('k', 1, { schemaId })],
+    [
+      'schemaId of a get',
+      async (schemaId) => {
+        await cache.set('shape', 1);
+        return cache.get('shape', { schemaId });
+      },
+    ],
+    ['the namespace', (namespace) => memoryCache({ namespace })],
+    ['a prefix of the first tier', (prefix) => memoryCache({ l1: { prefixes: [prefix] } })],
+    ['a domain', (name) => memoryCache({ domains: { [name]: ['*'] } })],
+    ['a pattern of a domain', (pattern) => memoryCache({ domains: { all: [pattern] } })],
+    [
+      'the service of sentinels',
+      (serviceName) => sentinelCache({ serviceName, sentinels: [{ host: '127.0.0.1', port: 1 }] }),
+    ],
+    ['buildKey', (domain) => buildKey(domain, 1)],
+    ['the namespace of buildKey', (namespace) => buildKey('d', 1, { namespace })],
+    ['the shape of buildKey', (schemaId) => buildKey('d', 1, { schemaId })],
+    ['buildResponseKey', (prefix) => buildResponseKey(prefix, 1)],
+    ['an envelope', (schemaId) => encodeEnvelope(1, { schemaId })],
+    ['a language model', (model) => llmCache(cache).keyOf({ model, prompt: 'x' })],
+  ])('is refused: %s', async (_, use) => {
+    for (const name of [HALF, OTHER_HALF, '\udc00\ud800'])
+      await expect(outcome(() => use(name))).rejects.toThrowError(ConfigurationError);
+    await expect(outcome(() => use(HALF))).rejects.toThrowError(/"a\\ud800.*half of a surrogate pair/);
+  });
+
+  it('is fine inside of what a key is made of, which is hashed as it is', () => {
+    expect(buildKey('d', HALF)).not.toBe(buildKey('d', OTHER_HALF));
+  });
+
+  it('whole pairs are names like any other', async () => {
+    await cache.set('\ud83d\ude00', 1, { tags: ['\ud83d\ude00'] });
+    expect(await cache.get('\ud83d\ude00')).toBe(1);
+  });
+});
+
+describe('the length of a name', () => {
+  it('has a bound, and names at the bound work', async () => {
+    const longest = 'k'.repeat(NAME_MAX);
+    await cache.set(longest, 1, { tags: [longest] });
+    expect(await cache.get(longest)).toBe(1);
+    await expect(cache.set(`${longest}k`, 1)).rejects.toThrowError(
+      /^key: "kkkk.*… has 65537 characters, at most 65536 are allowed/,
+    );
+    await expect(cache.set('k', 1, { tags: [`${longest}k`] })).rejects.toThrowError(/^tag: /);
+  });
+});

@@ -1,0 +1,80 @@
+/** The first tier over a real cluster: every master is listened to, whoever has the slot. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Cache, clusterCache, encodeEnvelope } from '../../../client/index.ts';
+import { slotOf } from '../../../client/transport/cluster/slot.ts';
+import { type ClusterSet, startCluster } from '../../support/cluster.ts';
+import { type RedisProcess, until } from '../../support/redis.ts';
+
+let set: ClusterSet;
+let cache: Cache;
+const keys = Array.from({ length: 12 }, (_, i) => `k:${i}`);
+
+describe('a first tier over a cluster', () => {
+  beforeAll(async () => {
+    set = await startCluster();
+    cache = clusterCache({ nodes: set.nodes.map(({ address }) => address), namespace: 'c', l1: {} });
+    await Promise.all(keys.map((key) => cache.set(key, 'old')));
+  });
+  afterAll(async () => {
+    await cache.close();
+    await set[Symbol.asyncDispose]();
+  });
+
+  const ownerOf = (key: string): Promise<RedisProcess> => set.owner(slotOf(`c:${key}`));
+  const kept = (key: string): Promise<void> =>
+    until(`${key} is kept`, async () => (await cache.getEntry(key))?.source === ('l1' as string));
+  async function overwritten(key: string, value: string): Promise<void> {
+    await (await ownerOf(key)).admin().set(`c:${key}`, encodeEnvelope(value));
+    await until(`${key} is seen as ${value}`, async () => (await cache.get(key)) === value, 2000);
+  }
+
+  it('hears of a write at any of the masters', async () => {
+    for (const key of keys) await kept(key);
+    for (const key of keys) await overwritten(key, 'new');
+  });
+
+  it('hears of writes to a slot that has moved', async () => {
+    const key = keys[0] as string;
+    const slot = slotOf(`c:${key}`);
+    const from = await set.owner(slot);
+    const to = set.nodes.find((node, i) => i < 3 && node !== from) as RedisProcess;
+    const id = (node: RedisProcess): string => set.ids[set.nodes.indexOf(node)] as string;
+    await kept(key);
+    await to.admin().call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', id(from));
+    await from.admin().call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', id(to));
+    const { host, port } = to.address;
+    const names = (await from.admin().call('CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[];
+    await from.admin().call('MIGRATE', host, port, '', 0, 1000, 'KEYS', ...names);
+    for (const node of [to, from]) await node.admin().call('CLUSTER', 'SETSLOT', slot, 'NODE', id(to));
+    await kept(key);
+    await overwritten(key, 'moved');
+  });
+
+  it('invalidates tags and patterns over all slots', async () => {
+    await Promise.all(keys.map((key, i) => cache.set(key, i, { tags: ['all', `of ${key}`] })));
+    expect((await cache.getMany(keys)).size).toBe(keys.length);
+    await cache.invalidation.tags('all', ...keys.map((key) => `of ${key}`));
+    expect((await cache.getMany(keys)).size).toBe(0);
+    await Promise.all(keys.map((key) => cache.set(key, 1)));
+    expect(await cache.invalidation.pattern('k:*')).toEqual({ outcome: 'applied', deleted: keys.length });
+    expect((await cache.getMany(keys)).size).toBe(0);
+  });
+
+  it('drops what it kept when a master dies, and listens to its successor', async () => {
+    // Not one that was deleted a moment ago: that would be repeated at the successor.
+    const key = 'never deleted';
+    await cache.set(key, 'before');
+    await kept(key);
+    const former = await ownerOf(key);
+    await until('the replica has it', async () => {
+      const replica = set.nodes[set.nodes.indexOf(former) + 3] as RedisProcess;
+      await replica.admin().call('READONLY');
+      return (await replica.admin().exists(`c:${key}`)) === 1;
+    });
+    await former.kill();
+    const successor = set.nodes[set.nodes.indexOf(former) + 3] as RedisProcess;
+    await until('the replica is promoted', async () => (await successor.role()) === 'master', 20_000);
+    await kept(key);
+    await overwritten(key, 'after');
+  });
+});

@@ -1,0 +1,352 @@
+import { describe, expect, it } from 'vitest';
+import { encodeEnvelope } from '../../../client/index.ts';
+import type { CoherenceEvent } from '../../../client/l1/coherence.ts';
+import { Fills } from '../../../client/l1/fills.ts';
+import { type Coherent, deepFreeze, isPlainData, LocalTier } from '../../../client/l1/local.ts';
+import { ReadBatcher } from '../../../client/l1/read-batcher.ts';
+
+/** What a server says, said by the test. */
+class Told implements Coherent {
+  live = true;
+  readonly boundMs = 500;
+  readonly #fills = new Fills();
+  #listener: (event: CoherenceEvent) => void = () => {};
+  begin = (key: string) => (this.live ? this.#fills.begin(key) : this.#fills.refused());
+  on = (listener: (event: CoherenceEvent) => void) => {
+    this.#listener = listener;
+    return () => {};
+  };
+  close = () => {};
+  covers = (key: string) => !key.startsWith('ns:elsewhere');
+  forget = (keys: readonly string[]): void => this.#changed(keys, true);
+  /** The server says so. */
+  tell(...keys: readonly string[]): void {
+    this.#changed(keys, false);
+  }
+  #changed(keys: readonly string[], here: boolean): void {
+    for (const key of keys) this.#fills.invalidate(key);
+    this.#listener({ type: 'invalidate', keys, here });
+  }
+  lose(): void {
+    this.live = false;
+    this.#listener({ type: 'lost', reason: 'the test says so' });
+  }
+  return(): void {
+    this.live = true;
+    this.#listener({ type: 'live' });
+  }
+  reset(): void {
+    this.#fills.invalidateAll();
+    this.#listener({ type: 'reset', reason: 'the test says so' });
+  }
+}
+
+const entry = (value: unknown, freshUntilMs?: number) => ({
+  payload: encodeEnvelope(value),
+  tags: undefined,
+  freshness: freshUntilMs === undefined ? undefined : { freshUntilMs, loadMs: 0 },
+});
+
+describe('the first tier', () => {
+  let at = 0;
+  let told = new Told();
+  const open = (maxEntries = 100, maxBytes?: number): LocalTier => {
+    at = 1_000;
+    told = new Told();
+    const bounds = { maxEntries, ...(maxBytes !== undefined && { maxBytes }) };
+    return new LocalTier(told, { ...bounds, ttlMs: 500, prefix: 'ns:', now: () => at, clock: () => at });
+  };
+  const put = (tier: LocalTier, key: string, value: unknown = key, freshUntilMs?: number): void =>
+    tier.begin(key).end(entry(value, freshUntilMs));
+
+  it('holds what was filled until its time or its freshness is over, whichever comes first', () => {
+    const tier = open();
+    put(tier, 'own');
+    put(tier, 'fresh', 1, 1_200);
+    expect(tier.get('own')).toBeDefined();
+    at = 1_200;
+    expect(tier.get('fresh')).toBeUndefined();
+    expect(tier.get('own')).toBeDefined();
+    at = 1_500;
+    expect(tier.get('own')).toBeUndefined();
+    expect(tier.size).toBe(0);
+  });
+
+  it('holds an entry and not the buffer that it came in', () => {
+    const tier = open();
+    const { payload } = entry('small');
+    const delivered = Buffer.alloc(64 * 1024);
+    payload.copy(delivered, 1_000);
+    tier.begin('k').end({ ...entry('small'), payload: delivered.subarray(1_000, 1_000 + payload.length) });
+    expect(tier.get('k')?.payload).toEqual(payload);
+    expect(tier.get('k')?.payload.buffer.byteLength).toBe(payload.length);
+  });
+
+  it('drops what anybody changes, and does not fill what was changed while Redis was asked', () => {
+    const tier = open();
+    put(tier, 'k', 'old');
+    const [first, second] = [tier.begin('k'), tier.begin('k')];
+    told.tell('ns:k', 'ns:~tag:1');
+    expect(tier.get('k')).toBeUndefined();
+    const third = tier.begin('k');
+    first.end(entry('old'));
+    second.end(entry('old'));
+    expect(tier.get('k')).toBeUndefined();
+    third.end(entry('new'));
+    expect(tier.get('k')?.payload).toEqual(encodeEnvelope('new'));
+    tier.forget(['k']);
+    expect(tier.get('k')).toBeUndefined();
+  });
+
+  it('serves nothing while coherence is not live, and remembers it until the reset', () => {
+    const tier = open();
+    put(tier, 'k');
+    told.live = false;
+    expect(tier.get('k')).toBeUndefined();
+    expect(tier.remembered('k')).toBeDefined();
+    told.live = true;
+    told.reset();
+    expect(tier.remembered('k')).toBeUndefined();
+  });
+
+  it('keeps what is asked for and evicts what is not', () => {
+    const tier = open(3);
+    for (const key of ['a', 'b', 'c']) put(tier, key);
+    tier.get('a');
+    put(tier, 'd');
+    expect(['a', 'b', 'c', 'd'].filter((key) => tier.get(key))).toEqual(['a', 'c', 'd']);
+    expect(tier.evictions).toBe(1);
+  });
+
+  it('never grows beyond its bound, whatever is asked of it', () => {
+    const tier = open(50);
+    for (let i = 0; i < 5_000; i++) {
+      put(tier, `k${(i * 7919) % 200}`);
+      tier.get(`k${i % 60}`);
+      if (i % 11 === 0) tier.forget([`k${i % 200}`]);
+      expect(tier.size).toBeLessThanOrEqual(50);
+    }
+    tier.clear();
+    put(tier, 'k');
+    expect(tier.size).toBe(1);
+  });
+
+  it('never holds more bytes than it may, whatever is asked of it, and counts down to 0', () => {
+    const tier = open(50, 20_000);
+    for (let i = 0; i < 5_000; i++) {
+      const key = `k${(i * 7919) % 200}`;
+      put(tier, key, 'x'.repeat((i * 31) % 3_000));
+      const held = tier.get(`k${i % 60}`);
+      if (held && i % 3 === 0) tier.weigh(`k${i % 60}`, held, held.payload.length);
+      if (i % 11 === 0) tier.forget([`k${i % 200}`]);
+      expect(tier.bytes).toBeLessThanOrEqual(20_000);
+      expect(tier.bytes).toBeGreaterThanOrEqual(tier.size * 300);
+    }
+    tier.forget(Array.from({ length: 200 }, (_, i) => `k${i}`));
+    expect([tier.size, tier.bytes]).toEqual([0, 0]);
+    put(tier, 'k');
+    tier.clear();
+    expect(tier.bytes).toBe(0);
+  });
+
+  it('does not hold what alone is larger than all may be, encoded or decoded', () => {
+    const tier = open(50, 10_000);
+    put(tier, 'small');
+    put(tier, 'large', 'x'.repeat(10_000));
+    expect([tier.get('small'), tier.get('large')].map(Boolean)).toEqual([true, false]);
+    put(tier, 'too large once it is decoded', 'x'.repeat(3_000));
+    expect(tier.get('too large once it is decoded')).toBeUndefined();
+    put(tier, 'decoded', 'x'.repeat(1_000));
+    const held = tier.get('decoded');
+    expect(held).toBeDefined();
+    if (held) tier.weigh('decoded', held, 4_000);
+    expect([tier.get('small'), tier.get('decoded')].map(Boolean)).toEqual([true, false]);
+  });
+
+  describe('of what was written here', () => {
+    const stored = new Map<string, Buffer>();
+    let asked: string[] = [];
+    let answered: Promise<unknown> = Promise.resolve();
+    const openOwn = (): LocalTier => {
+      at = 1_000;
+      told = new Told();
+      stored.clear();
+      asked = [];
+      const ask = (key: string): Promise<Buffer | null> => {
+        asked.push(key);
+        const answer = Promise.resolve(stored.get(key) ?? null);
+        answered = answer.then(() => {});
+        return answer;
+      };
+      const clock = (): number => at;
+      return new LocalTier(told, { maxEntries: 100, ttlMs: 10_000, prefix: 'ns:', now: clock, clock, ask });
+    };
+    /** Written, acknowledged and told of. */
+    const written = (tier: LocalTier, value = 'own'): void => {
+      const write = tier.write('k');
+      stored.set('k', encodeEnvelope(value));
+      told.tell('ns:k');
+      write.end(entry(value));
+    };
+    const held = (tier: LocalTier): Buffer | undefined => tier.get('k')?.payload;
+
+    it('serves it at once, and for good when its first read has found it in Redis', async () => {
+      const tier = openOwn();
+      written(tier);
+      expect(asked).toEqual([]);
+      expect([held(tier), held(tier)]).toEqual([encodeEnvelope('own'), encodeEnvelope('own')]);
+      expect(asked).toEqual(['k']);
+      await answered;
+      at += 5_000;
+      expect(held(tier)).toEqual(encodeEnvelope('own'));
+      expect(asked).toEqual(['k']);
+      told.tell('ns:k');
+      expect(held(tier)).toBeUndefined();
+    });
+
+    it('drops it when something else is in Redis: the change came in one message with the own', async () => {
+      const tier = openOwn();
+      written(tier);
+      stored.set('k', encodeEnvelope('another'));
+      expect(held(tier)).toEqual(encodeEnvelope('own'));
+      await answered;
+      expect(held(tier)).toBeUndefined();
+      written(tier);
+      stored.delete('k');
+      held(tier);
+      await answered;
+      expect(held(tier)).toBeUndefined();
+    });
+
+    it('serves it no longer than the bound after it was sent, asked for or not', () => {
+      const tier = openOwn();
+      const write = tier.write('k');
+      at += 100;
+      write.end(entry('own'));
+      at += 399;
+      expect([held(tier), tier.remembered('k')?.payload]).toEqual([
+        encodeEnvelope('own'),
+        encodeEnvelope('own'),
+      ]);
+      at += 1;
+      // Not while Redis is away either: nobody knows whether it was current at all.
+      expect(tier.remembered('k')).toBeUndefined();
+      expect([held(tier), tier.size, asked]).toEqual([undefined, 0, []]);
+    });
+
+    it('stands in for a Redis that went away within the bound, however long that takes', () => {
+      const tier = openOwn();
+      written(tier);
+      at += 499;
+      told.lose();
+      at += 5_000;
+      expect([held(tier), tier.remembered('k')?.payload]).toEqual([undefined, encodeEnvelope('own')]);
+      told.return();
+      expect([tier.remembered('k'), held(tier)]).toEqual([undefined, undefined]);
+    });
+
+    it('takes the first message for the own write’s, whenever it comes, and a second for another’s', () => {
+      const tier = openOwn();
+      const write = tier.write('k');
+      write.end(entry('own'));
+      expect([held(tier), asked]).toEqual([encodeEnvelope('own'), []]);
+      told.tell('ns:k');
+      expect([held(tier), asked]).toEqual([encodeEnvelope('own'), ['k']]);
+      told.tell('ns:k');
+      expect(held(tier)).toBeUndefined();
+      const superseded = tier.write('k');
+      told.tell('ns:k');
+      told.tell('ns:k');
+      superseded.end(entry('own'));
+      expect(held(tier)).toBeUndefined();
+    });
+
+    it.each<[string, (tier: LocalTier) => void]>([
+      ['a deletion here', (tier) => tier.forget(['k'])],
+      ['another write here', (tier) => tier.write('k').end()],
+      ['a deletion by pattern here', () => told.forget(['ns:k'])],
+      ['a clear', (tier) => tier.clear()],
+      ['a gap', () => told.reset()],
+      [
+        'coherence that is lost',
+        () => {
+          told.live = false;
+        },
+      ],
+    ])('keeps nothing after %s, on its way or written', (_, disturb) => {
+      for (const early of [true, false]) {
+        const tier = openOwn();
+        put(tier, 'k', 'old');
+        const write = tier.write('k');
+        if (early) disturb(tier);
+        write.end(entry('own'));
+        if (!early) disturb(tier);
+        expect(held(tier)).toBeUndefined();
+      }
+    });
+
+    it('keeps nothing of a write that failed, of a key that nobody tells of, or begun in a gap', () => {
+      const tier = openOwn();
+      put(tier, 'k', 'old');
+      tier.write('k').end();
+      expect(held(tier)).toBeUndefined();
+      tier.write('elsewhere').end(entry('own'));
+      expect(tier.get('elsewhere')).toBeUndefined();
+      told.live = false;
+      const early = tier.write('k');
+      told.live = true;
+      early.end(entry('own'));
+      expect([held(tier), tier.size]).toEqual([undefined, 0]);
+    });
+
+    it('lets no read that began before a write replace it, nor an answer from before another write confirm it', async () => {
+      const tier = openOwn();
+      const read = tier.begin('k');
+      written(tier);
+      read.end(entry('old'));
+      expect(held(tier)).toEqual(encodeEnvelope('own'));
+      told.tell('ns:k');
+      await answered;
+      expect([held(tier), tier.size]).toEqual([undefined, 0]);
+    });
+  });
+
+  it('tells what can be frozen from what a schema may have made of it', () => {
+    const circle: Record<string, unknown> = {};
+    circle.self = circle;
+    const twice = { n: 1 };
+    for (const plain of [null, 0, 'x', [twice, { again: twice }], Object.create(null)])
+      expect(isPlainData(plain)).toBe(true);
+    for (const other of [circle, [new Date(0)], { bytes: Buffer.from('x') }, new Map(), () => 1])
+      expect(isPlainData(other)).toBe(false);
+  });
+
+  it('freezes a value through and through', () => {
+    const value = deepFreeze({ list: [{ n: 1 }], none: null });
+    expect(() => value.list.push({ n: 2 })).toThrowError(TypeError);
+    expect(() => {
+      (value.list[0] as { n: number }).n = 2;
+    }).toThrowError(TypeError);
+  });
+});
+
+describe('background reads of one tick', () => {
+  it('go out together after the turn in which they came, each with its own answer', async () => {
+    const asked: string[] = [];
+    let ticks = 0;
+    const reads = new ReadBatcher((key) => {
+      asked.push(`${key} ${ticks}`);
+      process.nextTick(() => {
+        ticks += 1;
+      });
+      return key === 'bad' ? Promise.reject(new Error('refused')) : Promise.resolve(Buffer.from(key));
+    });
+    const all = Promise.allSettled(['a', 'bad', 'b'].map((key) => reads.read(key)));
+    await Promise.resolve();
+    expect(asked).toEqual([]);
+    expect((await all).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    // In one tick: a connection makes one command of them.
+    expect(asked).toEqual(['a 0', 'bad 0', 'b 0']);
+    expect(String(await reads.read('c'))).toBe('c');
+  });
+});

@@ -1,0 +1,214 @@
+/**
+ * What a process has written is in its first tier at once, and never longer than the bound where somebody else overwrote it:
+ * not even in the same turn of the server's event loop, of which Redis tells with one message.
+ */
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import {
+  type Cache,
+  type ComputeDefaults,
+  decodeEnvelope,
+  encodeEnvelope,
+  tieredCache,
+} from '../../../client/index.ts';
+import { RedisProcess, until } from '../../support/redis.ts';
+import { commandsSent, loadLibrary } from '../load/bench.ts';
+import { listeners, Tier } from './tier.ts';
+
+const BOUND_MS = 300;
+let redis: RedisProcess;
+beforeAll(async () => {
+  redis = await RedisProcess.start();
+  await loadLibrary(redis);
+});
+afterAll(() => redis[Symbol.asyncDispose]());
+beforeEach(() => redis.admin().flushall());
+
+async function open(boundMs = BOUND_MS, compute: ComputeDefaults = {}): Promise<Cache> {
+  const cache = tieredCache({
+    address: redis.address,
+    namespace: 'ns',
+    l1: { boundMs },
+    // Nothing is loaded twice because the machine is busy.
+    compute: { patienceMs: 5_000, ...compute },
+  });
+  onTestFinished(async () => void (await cache.close()));
+  await until('the first tier answers', async () => {
+    await cache.set('live', 1);
+    return (await cache.getEntry('live'))?.source === 'l1';
+  });
+  return cache;
+}
+/** What stands in Redis. */
+async function standing(key: string): Promise<unknown> {
+  const payload = await redis.admin().getBuffer(`ns:${key}`);
+  const decoded = payload && decodeEnvelope(payload);
+  return decoded?.ok ? decoded.value : undefined;
+}
+/** Until Redis has confirmed what was written: then its source is the first tier beyond the bound too. */
+async function settled(cache: Cache, key: string): Promise<void> {
+  await until('Redis was asked', async () => {
+    const names = await commandsSent(redis.admin(), () => cache.get(key));
+    return names.length === 0;
+  });
+}
+
+describe('a value that this process has written', () => {
+  it('is read without waiting for Redis, which is asked for it once', async () => {
+    const cache = await open(5_000);
+    const sources: (string | undefined)[] = [];
+    const names = await commandsSent(redis.admin(), async () => {
+      await cache.set('k', { n: 1 });
+      for (let i = 0; i < 3; i++) sources.push((await cache.getEntry('k'))?.source);
+      // The invalidation may come after the third of them.
+      await until('Redis is asked', async () => {
+        sources.push((await cache.getEntry('k'))?.source);
+        return cache.stats().localHits > 20;
+      });
+    });
+    expect(new Set(sources)).toEqual(new Set(['l1']));
+    expect(names.toSorted()).toEqual(['GET', 'SET']);
+    expect(await cache.get('k')).toEqual({ n: 1 });
+  });
+
+  it('costs one command where it is not read', async () => {
+    const cache = await open();
+    const names = await commandsSent(redis.admin(), async () => {
+      for (let i = 0; i < 5; i++) await cache.set(`k${i}`, i);
+    });
+    expect(names).toEqual(['SET', 'SET', 'SET', 'SET', 'SET']);
+  });
+
+  it('is the frozen copy of what was written, as its schema, its tags and its TTL say', async () => {
+    const cache = await open();
+    const value = { list: [1] };
+    await cache.set('k', value, { tags: ['t'] });
+    value.list.push(2);
+    expect(await cache.getEntry('k')).toEqual({ value: { list: [1] }, source: 'l1' });
+    await cache.invalidateTags('t');
+    expect(await cache.get('k')).toBeUndefined();
+    await cache.set('short', 1, { ttlSeconds: 0.05 });
+    await until('it expires', async () => (await cache.get('short')) === undefined);
+    await cache.set('shaped', 1, { schemaId: 'a@1' });
+    expect(await cache.get('shaped', { schemaId: 'a@2' })).toBeUndefined();
+  });
+
+  it.each([
+    ['with leases', {}],
+    ['without', { leaseMs: 0 }],
+  ])('is there after a load too, %s', async (_, compute) => {
+    const cache = await open(5_000, compute);
+    const { writes } = cache.stats();
+    await cache.getOrCompute('k', () => 'loaded');
+    await until('it is stored', () => cache.stats().writes > writes);
+    const { localHits } = cache.stats();
+    expect(await cache.getOrComputeEntry('k', () => 'again')).toEqual({ value: 'loaded', source: 'l1' });
+    expect(cache.stats().localHits).toBe(localHits + 1);
+    await settled(cache, 'k');
+    await redis.admin().set('ns:k', encodeEnvelope('another'));
+    await until('the other is served', async () => (await cache.get('k')) === 'another');
+  });
+
+  it('is gone at once when it is deleted, cleared or changed here', async () => {
+    const cache = await open();
+    const changes: readonly (() => Promise<unknown>)[] = [
+      () => cache.delete('k'),
+      () => cache.clear(),
+      () => cache.invalidation.pattern('k*'),
+      () => cache.expire('k', 0),
+    ];
+    for (const change of changes) {
+      await cache.set('k', 'own');
+      await change();
+      expect(await cache.get('k')).toBeUndefined();
+      // Not read before: nothing has asked Redis whether it stands.
+      await cache.set('k', 'own');
+      expect(await cache.get('k')).toBe('own');
+      await change();
+      expect(await cache.get('k')).toBeUndefined();
+    }
+  });
+
+  it('gives way to whoever writes after it', async () => {
+    const cache = await open(5_000);
+    for (let i = 0; i < 100; i++) {
+      await cache.set('k', `own ${i}`);
+      if (i % 2 === 0) expect(await cache.get('k')).toBe(`own ${i}`);
+      await redis.admin().set('ns:k', encodeEnvelope(`another ${i}`));
+      await until('the other is served', async () => (await cache.get('k')) === `another ${i}`, 2_000);
+    }
+  });
+
+  it('that was overwritten in the same turn of the server is gone within the bound, read or not', async () => {
+    const cache = await open();
+    const observer = new Tier({ mode: 'standalone', address: redis.address });
+    onTestFinished(async () => void (await observer.close()));
+    await observer.live();
+    let merged = 0;
+    for (let round = 0; round < 10 || merged < 4; round++) {
+      const key = `k${round}`;
+      const told = (): number =>
+        observer.events.filter((event) => event.type === 'invalidate' && event.keys.includes(`ns:${key}`))
+          .length;
+      // Both commands lie before the server when it wakes: one turn.
+      redis.pause();
+      const own = cache.set(key, 'own');
+      const another = new Promise<unknown>((resolve, reject) => {
+        setImmediate(() => redis.admin().set(`ns:${key}`, encodeEnvelope('another')).then(resolve, reject));
+      });
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      redis.resume();
+      await own;
+      await another;
+      const overwrittenAt = performance.now();
+      await until('it is told of', () => told() > 0);
+      const winner = await standing(key);
+      if (winner === 'another' && told() === 1) merged += 1;
+      // In half of the rounds the bound is over before anybody reads.
+      const first = round % 2 === 0 ? 0 : BOUND_MS;
+      await until('it is read', () => performance.now() - overwrittenAt >= first);
+      let lastAt = overwrittenAt;
+      await until('what stands in Redis is served', async () => {
+        const at = performance.now();
+        if ((await cache.get(key)) === winner) return true;
+        lastAt = at;
+        return false;
+      });
+      expect(lastAt - overwrittenAt).toBeLessThanOrEqual(BOUND_MS);
+    }
+    expect(merged).toBeGreaterThan(0);
+  });
+
+  it('in hundreds of races of two caches and a cut listener no overwritten value outlives the bound', async () => {
+    const [one, two] = [await open(), await open()];
+    const admin = redis.admin();
+    let cuts = 0;
+    const winners = new Set<string | undefined>();
+    for (let race = 0; race < 300; race++) {
+      const key = `race:${race % 7}`;
+      const writers = [
+        () => one.set(key, `one ${race}`),
+        () => two.set(key, `two ${race}`),
+        () => admin.set(`ns:${key}`, encodeEnvelope(`admin ${race}`)),
+      ];
+      const writes = [0, 1, 2].map((i) => writers[(i + race) % 3]?.());
+      const reads = [one.get(key), two.get(key)];
+      if (race % 5 === 0) {
+        const [id] = await listeners(redis);
+        if (id !== undefined) cuts += Number(await admin.call('CLIENT', 'KILL', 'ID', id).catch(() => 0));
+      }
+      await Promise.all([...writes, ...reads]);
+      const writtenAt = performance.now();
+      const winner = await standing(key);
+      winners.add(String(winner).split(' ')[0]);
+      for (const cache of [one, two]) {
+        await until('what stands in Redis is served', async () => {
+          const at = performance.now();
+          if ((await cache.get(key)) === winner) return true;
+          expect(at - writtenAt).toBeLessThanOrEqual(BOUND_MS);
+          return false;
+        });
+      }
+    }
+    expect([cuts > 0, winners.size]).toEqual([true, 3]);
+  });
+});

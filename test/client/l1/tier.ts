@@ -1,0 +1,124 @@
+/** What tests of coherence need: the smallest first tier, and a way to let a listener hang. */
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Address, RedisOptions } from '../../../client/api/types.ts';
+import { Coherence, type CoherenceEvent } from '../../../client/l1/coherence.ts';
+import { resolveConnection } from '../../../client/options/connection-options.ts';
+import type { CacheConnection } from '../../../client/transport/cache-connection.ts';
+import { dedicatedConnections } from '../../../client/transport/dedicated-connection.ts';
+import { openConnection } from '../../../client/transport/index.ts';
+import { type RedisProcess, until } from '../../support/redis.ts';
+
+/** A first tier in its smallest form: what coherence is asked to keep right. */
+export class Tier {
+  readonly connection: CacheConnection;
+  readonly coherence: Coherence;
+  readonly kept = new Map<string, string | null>();
+  readonly events: CoherenceEvent[] = [];
+
+  constructor(options: RedisOptions, boundMs?: number, listenAt?: Address) {
+    const resolved = resolveConnection(options);
+    const beside = dedicatedConnections(resolved);
+    this.connection = openConnection(resolved);
+    this.coherence = new Coherence(this.connection, {
+      prefixes: ['ns:'],
+      open: (master) => beside(listenAt ?? master),
+      ...(boundMs === undefined ? {} : { boundMs }),
+    });
+    this.coherence.on((event) => {
+      this.events.push(event);
+      if (event.type === 'reset') this.kept.clear();
+      if (event.type === 'invalidate') for (const key of event.keys) this.kept.delete(key);
+    });
+  }
+
+  live(): Promise<void> {
+    return until('the first tier is live', () => this.coherence.live);
+  }
+
+  async get(key: string): Promise<string | null> {
+    if (this.coherence.live && this.kept.has(key)) return this.kept.get(key) as string | null;
+    const fill = this.coherence.begin(key);
+    let value: string | null | undefined;
+    try {
+      value = (await this.connection.call('GET', key)) as string | null;
+      return value;
+    } finally {
+      if (fill.end() && value !== undefined) this.kept.set(key, value);
+    }
+  }
+
+  /** Reads it, so that it is kept. */
+  async keep(key: string): Promise<void> {
+    await until(`${key} is kept`, async () => {
+      await this.get(key);
+      return this.kept.has(key);
+    });
+  }
+
+  gone(key: string): Promise<void> {
+    return until(`${key} is gone`, () => !this.kept.has(key), 2000);
+  }
+
+  count(type: CoherenceEvent['type']): number {
+    return this.events.filter((event) => event.type === type).length;
+  }
+
+  async close(): Promise<void> {
+    this.coherence.close();
+    await this.connection.close();
+  }
+}
+
+/** Forwards to Redis, until it is told to stop: then it keeps its connections and says nothing. */
+export class StuckProxy implements AsyncDisposable {
+  readonly address: Address;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  #stopped = false;
+
+  private constructor(server: Server, target: Address) {
+    this.#server = server;
+    this.address = { host: target.host, port: (server.address() as { port: number }).port };
+    server.on('connection', (socket) => {
+      const upstream = connect(target.port, target.host);
+      for (const [one, other] of [
+        [socket, upstream],
+        [upstream, socket],
+      ] as const) {
+        this.#sockets.add(one);
+        one.pipe(other);
+        if (this.#stopped) one.pause();
+        one.on('close', () => other.destroy());
+        one.on('error', () => {});
+      }
+    });
+  }
+
+  static async open(target: Address): Promise<StuckProxy> {
+    const server = createServer().listen(0, target.host);
+    await once(server, 'listening');
+    return new StuckProxy(server, target);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const socket of this.#sockets) socket.pause();
+  }
+
+  go(): void {
+    this.#stopped = false;
+    for (const socket of this.#sockets) socket.resume();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
+
+/** Client ids of the listeners that the node has. */
+export async function listeners(node: RedisProcess): Promise<readonly string[]> {
+  const list = String(await node.admin().call('CLIENT', 'LIST', 'TYPE', 'PUBSUB'));
+  return [...list.matchAll(/^id=(\d+) .* sub=1 /gm)].map((match) => match[1] as string);
+}

@@ -1,0 +1,59 @@
+/** What a listener is told of a load: the lease is in the place of the entry. */
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { buildKey, redisCache, SharedStatistics } from '../../../client/index.ts';
+import { Listener } from '../../../client/l1/listener.ts';
+import { resolveConnection } from '../../../client/options/connection-options.ts';
+import { dedicatedConnections } from '../../../client/transport/dedicated-connection.ts';
+import { RedisProcess, until } from '../../support/redis.ts';
+import { loadLibrary } from '../load/bench.ts';
+
+let redis: RedisProcess;
+beforeAll(async () => {
+  redis = await RedisProcess.start();
+  await loadLibrary(redis);
+});
+afterAll(() => redis[Symbol.asyncDispose]());
+
+interface Ear {
+  readonly messages: (readonly string[])[];
+  /** Until all that was said before has come. */
+  readonly heard: () => Promise<unknown>;
+}
+
+async function listen(prefixes: readonly string[]): Promise<Ear> {
+  const { address } = redis;
+  const link = await dedicatedConnections(resolveConnection({ mode: 'standalone', address }))(address);
+  const messages: (readonly string[])[] = [];
+  const listener = await Listener.arm(link, prefixes, (keys) => messages.push(keys ?? []), 5_000);
+  onTestFinished(() => listener.close('the test is over'));
+  return { messages, heard: () => link.redis.ping() };
+}
+
+describe('a load', () => {
+  it('is two messages of one key, to who listens to the namespace and to who listens to built keys', async () => {
+    const cache = redisCache({
+      address: redis.address,
+      namespace: 'ns',
+      compute: { patienceMs: 5_000, leaseMs: 60_000 },
+    });
+    onTestFinished(async () => void (await cache.close()));
+    await cache.ping();
+    // As a first tier does, without and with `l1.prefixes: ['v']`.
+    const all = await listen(['ns:']);
+    const built = await listen(['ns:~tag:', 'ns:v']);
+    const statistics = new SharedStatistics(cache);
+    const key = buildKey('user', 42);
+    // A turn of the server between the lease and the store.
+    await cache.getOrCompute(key, () => redis.admin().ping());
+    // The store goes on behind the caller's back; the counters in its turn of the server would be in its message.
+    await until('the store to be told of', () => all.messages.length > 1);
+    await statistics.close();
+    await cache.close();
+    await all.heard();
+    await built.heard();
+    const entry = cache.physicalKey(key);
+    expect(all.messages.slice(0, 2)).toEqual([[entry], [entry]]);
+    expect(all.messages.slice(2).flat()).toContain('ns:~stats:loads');
+    expect(built.messages).toEqual([[entry], [entry]]);
+  });
+});

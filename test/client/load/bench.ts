@@ -1,0 +1,109 @@
+/** A server with or without the function library, and parties that use it as separate processes would. */
+import type { Redis } from 'ioredis';
+import { Emitter } from '../../../client/api/events.ts';
+import { Breaker } from '../../../client/cache/breaker.ts';
+import { resolveCache } from '../../../client/cache/options.ts';
+import { Remote } from '../../../client/cache/remote.ts';
+import { Statistics } from '../../../client/cache/statistics.ts';
+import { isAwaited, tokenOf } from '../../../client/codec/placeholder.ts';
+import type { ScriptingTerms, Way } from '../../../client/functions/procedures.ts';
+import { LIBRARY } from '../../../client/functions/source.ts';
+import { type LeaseHandle, Leases } from '../../../client/load/lease.ts';
+import { resolveConnection } from '../../../client/options/connection-options.ts';
+import type { CacheConnection } from '../../../client/transport/cache-connection.ts';
+import { openConnection } from '../../../client/transport/index.ts';
+import type { RedisProcess } from '../../support/redis.ts';
+
+export async function loadLibrary(redis: RedisProcess): Promise<void> {
+  await redis.admin().call('FUNCTION', 'LOAD', 'REPLACE', LIBRARY);
+}
+
+/** Options that lead to each way on a server without the library. */
+export const SCRIPTING: Readonly<Record<Way, ScriptingTerms>> = {
+  functions: { loadFunctions: true, evalScripts: true },
+  scripts: { loadFunctions: false, evalScripts: true },
+  commands: { loadFunctions: false, evalScripts: false },
+};
+
+export interface PartyOptions {
+  readonly leaseMs?: number;
+  readonly namespace?: string;
+  readonly way?: Way;
+  readonly username?: string;
+}
+
+/** One process's side: a connection, its leases, and handles that are let go at the end. */
+export class Party implements AsyncDisposable {
+  readonly connection: CacheConnection;
+  readonly remote: Remote;
+  readonly leases: Leases;
+  readonly #handles: LeaseHandle[] = [];
+
+  constructor(
+    redis: RedisProcess,
+    { leaseMs = 2000, namespace = 'ns', way = 'functions', username }: PartyOptions = {},
+  ) {
+    const user = username === undefined ? {} : { username, password: username };
+    this.connection = openConnection(
+      resolveConnection({ mode: 'standalone', address: redis.address, ...user }),
+    );
+    const statistics = new Statistics();
+    const breaker = new Breaker(resolveCache({}).breaker, () => Promise.resolve(), new Emitter());
+    this.remote = new Remote(this.connection, breaker, statistics, true, SCRIPTING[way]);
+    this.leases = new Leases(this.remote, { namespace, leaseMs });
+  }
+
+  handleOf(physical: string): LeaseHandle {
+    const handle = this.leases.handleOf(physical);
+    this.#handles.push(handle);
+    return handle;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const handle of this.#handles) handle.abandon();
+    this.leases.close();
+    await this.connection.close();
+  }
+}
+
+/** Tells an entry in Redis from a lease in its place. */
+export async function standing(
+  redis: RedisProcess,
+  key: string,
+): Promise<'absent' | 'lease' | 'awaited' | 'entry'> {
+  const value = await redis.admin().getBuffer(key);
+  if (value === null) return 'absent';
+  if (tokenOf(value) === undefined) return 'entry';
+  return isAwaited(value) ? 'awaited' : 'lease';
+}
+
+/** Physical keys that are leased: by a placeholder, or by a lease beside. */
+export async function leased(redis: RedisProcess, namespace: string): Promise<readonly string[]> {
+  const keys = await redis.admin().keys(`${namespace}:*`);
+  const states = await Promise.all(keys.map((key) => standing(redis, key)));
+  const beside = `${namespace}:~lease:`;
+  return keys.filter((key, i) => key.startsWith(beside) || states[i] === 'lease' || states[i] === 'awaited');
+}
+
+/** The names of the commands that clients send while `work` runs; what functions call inside the server is not among them. */
+export async function commandsSent(admin: Redis, work: () => Promise<unknown>): Promise<string[]> {
+  const monitor = await admin.duplicate({ lazyConnect: false, enableReadyCheck: false }).monitor();
+  const names: string[] = [];
+  monitor.on('monitor', (_time: string, args: readonly string[], source: string) => {
+    if (source !== 'lua') names.push(String(args[0]).toUpperCase());
+  });
+  try {
+    await work();
+    const end = `end ${Math.random()}`;
+    const ended = new Promise<void>((resolve) => {
+      monitor.on('monitor', (_time: string, args: readonly string[]) => {
+        if (args[1] === end) resolve();
+      });
+    });
+    await admin.echo(end);
+    await ended;
+  } finally {
+    monitor.disconnect();
+  }
+  return names.filter((name) => name !== 'ECHO' && name !== 'INFO' && name !== 'PING' && name !== 'ROLE');
+}

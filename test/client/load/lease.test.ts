@@ -1,0 +1,320 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { decodeEnvelope, encodeEnvelope } from '../../../client/codec/envelope.ts';
+import { encodePlaceholder, tokenOf } from '../../../client/codec/placeholder.ts';
+import { headOf, type LeaseHandle } from '../../../client/load/lease.ts';
+import { hashTagOf, leaseKey } from '../../../client/load/lease-key.ts';
+import { RedisProcess, until } from '../../support/redis.ts';
+import { commandsSent, loadLibrary, Party, SCRIPTING } from './bench.ts';
+
+const payload = encodeEnvelope({ answer: 42 });
+const stale = encodeEnvelope('stale');
+const LEASE = leaseKey('ns', 'ns:k');
+const WAYS = Object.keys(SCRIPTING) as (keyof typeof SCRIPTING)[];
+
+describe.each(WAYS)('leases by %s', (way) => {
+  let redis: RedisProcess;
+  let first: Party;
+  let second: Party;
+
+  beforeAll(async () => {
+    redis = await RedisProcess.start();
+  });
+  beforeEach(async () => {
+    await redis.admin().flushdb();
+    first = new Party(redis, { way });
+    second = new Party(redis, { way });
+    await Promise.all([first.remote.ping(), second.remote.ping()]);
+  });
+  afterEach(async () => {
+    expect(first.remote.procedures.way ?? way).toBe(way);
+    await first[Symbol.asyncDispose]();
+    await second[Symbol.asyncDispose]();
+  });
+  afterAll(() => redis[Symbol.asyncDispose]());
+
+  const mine = async (party: Party): Promise<LeaseHandle> => {
+    const handle = party.handleOf('ns:k');
+    expect(await handle.fetch()).toEqual({ kind: 'mine' });
+    return handle;
+  };
+  /** The lease to replace an entry. */
+  const replacing = async (party: Party): Promise<LeaseHandle> => {
+    const handle = party.handleOf('ns:k');
+    expect(await handle.take(false)).toEqual({ kind: 'mine', head: headOf(stale) });
+    return handle;
+  };
+
+  it('gives an absent entry to one, and says who has it to the other', async () => {
+    await mine(first);
+    const held = await second.handleOf('ns:k').fetch();
+    expect(held).toMatchObject({ kind: 'held', token: expect.stringMatching(/^[0-9a-f]{16}$/) });
+    expect((held as { leftMs: number }).leftMs).toBeGreaterThan(1000);
+    expect(await second.handleOf('ns:k').take(true)).toMatchObject({ kind: 'held' });
+  });
+
+  it('are in the place of an absent entry, where a reader sees a miss that is no damage', async () => {
+    await mine(first);
+    const decoded = decodeEnvelope((await redis.admin().getBuffer('ns:k')) as Buffer);
+    expect(decoded).toMatchObject({ ok: true, value: undefined, freshness: { freshUntilMs: 0 } });
+    // A waiter marks it.
+    await second.handleOf('ns:k').fetch();
+    expect(decodeEnvelope((await redis.admin().getBuffer('ns:k')) as Buffer)).toEqual(decoded);
+    expect(await redis.admin().keys('*')).toEqual(['ns:k']);
+  });
+
+  it('gives the value where there is one', async () => {
+    await (await mine(first)).store(payload, 60_000);
+    expect(await second.handleOf('ns:k').fetch()).toEqual({ kind: 'value', payload });
+    const ttlMs = await redis.admin().pttl('ns:k');
+    expect(ttlMs).toBeGreaterThan(59_000);
+    expect(ttlMs).toBeLessThanOrEqual(60_000);
+  });
+
+  it('stores for ever where no expiry is asked for', async () => {
+    expect(await (await mine(first)).store(payload, null)).toBe(true);
+    expect(await redis.admin().pttl('ns:k')).toBe(-1);
+  });
+
+  it('recognises its own lease when the answer was lost', async () => {
+    const handle = await mine(first);
+    expect(await handle.fetch()).toEqual({ kind: 'mine' });
+    await redis.admin().set('ns:k', stale);
+    const again = await replacing(first);
+    expect(await again.take(false)).toEqual({ kind: 'mine', head: headOf(stale) });
+  });
+
+  it.each([
+    ['deleted', () => redis.admin().unlink('ns:k')],
+    ['flushed', () => redis.admin().flushdb()],
+    ['overwritten', () => redis.admin().set('ns:k', 'newer')],
+    ['overwritten by what is gone', () => overwriteForAMoment()],
+    ['taken over', () => takeOver()],
+  ])('stores nothing once the entry was %s', async (_, change) => {
+    for (const take of [mine, replacing]) {
+      await redis.admin().flushdb();
+      if (take === replacing) await redis.admin().set('ns:k', stale, 'PX', 60_000);
+      const handle = await take(first);
+      await change();
+      const before = await redis.admin().getBuffer('ns:k');
+      expect(await handle.store(payload, 60_000)).toBe(false);
+      expect(await redis.admin().getBuffer('ns:k')).toEqual(before);
+    }
+  });
+  const overwriteForAMoment = async (): Promise<void> => {
+    await redis.admin().set('ns:k', 'newer', 'PX', 1);
+    await until('it expires', async () => (await redis.admin().exists('ns:k')) === 0);
+  };
+  const takeOver = async (): Promise<void> => {
+    if ((await redis.admin().unlink(LEASE)) === 0) await redis.admin().unlink('ns:k');
+    expect(await second.handleOf('ns:k').take(false)).toMatchObject({ kind: 'mine' });
+  };
+
+  it('gives back only what is its own', async () => {
+    const slow = await mine(first);
+    await redis.admin().unlink('ns:k');
+    const quick = await mine(second);
+    await slow.release('failed');
+    expect(tokenOf((await redis.admin().getBuffer('ns:k')) as Buffer)).toBeDefined();
+    await quick.release('nothing');
+    expect(await redis.admin().exists('ns:k')).toBe(0);
+  });
+
+  it('replaces the stale value that was seen, beside which the lease is', async () => {
+    await redis.admin().set('ns:k', stale);
+    const handle = await replacing(first);
+    expect(await second.handleOf('ns:k').take(false)).toMatchObject({ kind: 'held' });
+    expect(await redis.admin().exists(LEASE)).toBe(1);
+    expect(await handle.store(payload, 60_000)).toBe(true);
+    expect(await redis.admin().getBuffer('ns:k')).toEqual(payload);
+    expect(await redis.admin().exists(LEASE)).toBe(0);
+  });
+
+  it('takes an entry that has gone meanwhile as an absent one', async () => {
+    const handle = first.handleOf('ns:k');
+    expect(await handle.take(true)).toEqual({ kind: 'mine' });
+    expect(await handle.store(payload, 60_000)).toBe(true);
+  });
+
+  it('tells who waits that the value is there, that there is none, or that the load failed', async () => {
+    await second.leases.signals.open();
+    for (const begin of [mine, replacing]) {
+      for (const [end, outcomes] of [
+        [(handle: LeaseHandle) => handle.store(payload, 60_000), ['v', 's']],
+        [(handle: LeaseHandle) => handle.release('nothing'), ['n']],
+        [(handle: LeaseHandle) => handle.release('failed'), ['f']],
+      ] as const) {
+        await redis.admin().flushdb();
+        if (begin === replacing) await redis.admin().set('ns:k', stale);
+        const handle = await begin(first);
+        const waiting = second.handleOf('ns:k');
+        const held = await waiting.take(true);
+        if (held.kind !== 'held') throw new Error(`it is ${held.kind}`);
+        const woken = waiting.wait(held, 5000);
+        await end(handle);
+        const wake = await woken;
+        expect(wake).toMatchObject({
+          kind: 'told',
+          outcome: expect.stringMatching(`^[${outcomes.join('')}]$`),
+        });
+        if (wake.kind === 'told' && wake.outcome === 'v') expect(wake.payload).toEqual(payload);
+      }
+    }
+  });
+
+  it('hears nothing of another lease, and is told by the time that its own is over', async () => {
+    await second.leases.signals.open();
+    await mine(first);
+    const waiting = second.handleOf('ns:k');
+    await redis.admin().pexpire('ns:k', 60);
+    const held = await waiting.fetch();
+    if (held.kind !== 'held') throw new Error(`it is ${held.kind}`);
+    await redis.admin().publish('ns:~ready', `${'0'.repeat(16)}f`);
+    expect(await waiting.wait(held, way === 'commands' ? 60 : 5000)).toEqual({ kind: 'silent' });
+  });
+
+  it('renews its lease until it has stored, and no longer once it is somebody else’s', async () => {
+    await using short = new Party(redis, { leaseMs: 600, way });
+    for (const begin of [mine, replacing]) {
+      await redis.admin().flushdb();
+      // Its own end would come before that of the load.
+      if (begin === replacing) await redis.admin().set('ns:k', stale, 'PX', way === 'commands' ? 5000 : 900);
+      const handle = await begin(short);
+      const startedAt = Date.now();
+      await until('three leases have passed', () => Date.now() - startedAt > 1_800);
+      expect(await handle.store(payload, 60_000)).toBe(true);
+    }
+    await redis.admin().flushdb();
+    await mine(short);
+    await redis.admin().set('ns:k', encodePlaceholder('f'.repeat(16)), 'PX', 1_000);
+    await until('the other lease expires', async () => (await redis.admin().exists('ns:k')) === 0);
+  });
+
+  it('takes over the lease of a holder that is dead', async () => {
+    const dead = new Party(redis, { leaseMs: 100, way });
+    await dead.handleOf('ns:k').fetch();
+    await dead[Symbol.asyncDispose]();
+    const waiting = second.handleOf('ns:k');
+    const held = await waiting.fetch();
+    expect(held.kind).toBe('held');
+    await until('the lease is free', async () => (await waiting.fetch()).kind === 'mine', 1000);
+  });
+
+  it('purges an entry only while it is what was read', async () => {
+    await redis.admin().set('ns:k', 'poison');
+    expect(await first.remote.purge('ns:k', Buffer.from('other'))).toBe(false);
+    expect(await first.remote.purge('ns:k', Buffer.from('poison'))).toBe(true);
+    expect(await first.remote.purge('ns:k', Buffer.from('poison'))).toBe(false);
+  });
+
+  it('changes what is left to an entry only while it is what was read', async () => {
+    const { remote } = first;
+    await redis.admin().set('ns:k', payload);
+    expect(await remote.update('ns:k', stale, 60_000, undefined)).toBe(false);
+    expect(await remote.update('ns:k', payload, 60_000, undefined)).toBe(true);
+    expect(await redis.admin().pttl('ns:k')).toBeGreaterThan(59_000);
+    expect(await remote.update('ns:k', payload, null, undefined)).toBe(true);
+    expect(await redis.admin().pttl('ns:k')).toBe(-1);
+    expect(await remote.update('ns:k', payload, 60_000, stale)).toBe(true);
+    expect(await redis.admin().getBuffer('ns:k')).toEqual(stale);
+    expect(await remote.update('ns:k', stale, null, payload)).toBe(true);
+    expect(await redis.admin().pttl('ns:k')).toBe(-1);
+  });
+
+  it('needs so many commands', async () => {
+    const procedure = { functions: 'FCALL', scripts: 'EVALSHA', commands: '' }[way];
+    const transaction = (looks: string, writes: string): string[] =>
+      `WATCH ${looks} MULTI ${writes} EXEC`.split(' ');
+    const expected =
+      way === 'commands'
+        ? {
+            hit: ['GET'],
+            cold: ['GET', 'SET', ...transaction('GETRANGE', 'SET'), 'PUBLISH'],
+            failed: ['GET', 'SET', ...transaction('GETRANGE', 'UNLINK'), 'PUBLISH'],
+            replaced: ['GETRANGE', 'SET', ...transaction('GETRANGE GETRANGE', 'SET UNLINK'), 'PUBLISH'],
+          }
+        : {
+            hit: [procedure],
+            cold: [procedure, procedure],
+            failed: [procedure, procedure],
+            replaced: [procedure, procedure],
+          };
+    // The first calls on a connection find out which way is open, and whether there is EXEC.
+    const other = first.handleOf('ns:other');
+    await other.fetch();
+    await other.release('again');
+    const sent = (work: () => Promise<unknown>) => commandsSent(redis.admin(), work);
+    expect(await sent(async () => (await mine(first)).store(payload, 60_000))).toEqual(expected.cold);
+    expect(await sent(() => first.handleOf('ns:k').fetch())).toEqual(expected.hit);
+    await redis.admin().flushdb();
+    expect(await sent(async () => (await mine(first)).release('failed'))).toEqual(expected.failed);
+    await redis.admin().set('ns:k', stale);
+    expect(await sent(async () => (await replacing(first)).store(payload, 60_000))).toEqual(
+      expected.replaced,
+    );
+  });
+});
+
+describe('leases', () => {
+  it('wait by asking when there is no subscriber, and by the subscriber again after it was lost', async () => {
+    await using redis = await RedisProcess.start();
+    await loadLibrary(redis);
+    await using first = new Party(redis);
+    await using second = new Party(redis);
+    const handle = first.handleOf('ns:k');
+    await handle.fetch();
+    const waiting = second.handleOf('ns:k');
+    const held = await waiting.fetch();
+    if (held.kind !== 'held') throw new Error(`it is ${held.kind}`);
+    // The first wait opens the subscriber and has the question asked again: what was said before was not heard.
+    expect(await waiting.wait(held, 5000)).toEqual({ kind: 'silent' });
+    expect(second.leases.signals.listening).toBe(true);
+    const woken = waiting.wait(held, 5000);
+    await redis.admin().call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    expect(await woken).toEqual({ kind: 'silent' });
+    expect(second.leases.signals.listening).toBe(false);
+    await waiting.wait(held, 5000);
+    expect(second.leases.signals.listening).toBe(true);
+    await redis.kill();
+    await until('the subscriber is gone', () => !second.leases.signals.listening);
+    expect(await waiting.wait(held, 5000)).toEqual({ kind: 'silent' });
+  });
+
+  it('stop waiting with the caller', async () => {
+    await using redis = await RedisProcess.start();
+    await using party = new Party(redis);
+    await until('there is a subscriber', () => party.leases.signals.open());
+    const abort = new AbortController();
+    const waiting = party.leases.signals.wait('t'.repeat(16), 60_000, abort.signal);
+    abort.abort();
+    expect(await waiting).toEqual({ kind: 'silent' });
+    expect(await party.leases.signals.wait('t'.repeat(16), 60_000, abort.signal)).toEqual({
+      kind: 'silent',
+    });
+  });
+});
+
+describe('the name of a lease', () => {
+  it('is in the slot of its entry, whatever braces either has', async () => {
+    await using redis = await RedisProcess.start({ conf: ['cluster-enabled yes'] });
+    const slot = (key: string): Promise<unknown> => redis.admin().call('CLUSTER', 'KEYSLOT', key);
+    for (const [namespace, key] of [
+      ['ns', 'user:1'],
+      ['ns', 'user:{42}:name'],
+      ['ns', 'a{b'],
+      ['ns', '{x}{y}'],
+      ['{app}', 'user:{42}'],
+      ['app{1}', 'k'],
+    ] as const) {
+      const entry = `${namespace}:${key}`;
+      expect([entry, await slot(leaseKey(namespace, entry))]).toEqual([entry, await slot(entry)]);
+    }
+  });
+
+  it('is its own for every key', () => {
+    const keys = ['a', 'b', '{a}b', '{a}c', 'a{', 'a}', '{}'];
+    expect(new Set(keys.map((key) => leaseKey('ns', `ns:${key}`))).size).toBe(keys.length);
+    expect(leaseKey('ns', 'ns:k')).toBe('ns:~lease:{ns:k}');
+    expect(leaseKey('ns', 'ns:{a}b')).toBe('ns:~lease:{a}:{a}b');
+    expect(hashTagOf('a{}b')).toBe('a{}b');
+  });
+});

@@ -1,0 +1,216 @@
+/** Unknown option names are refused in JavaScript too, by every function that takes options, and the likely name is suggested. */
+import { afterAll, describe, expect, it } from 'vitest';
+import {
+  buildKey,
+  buildResponseKey,
+  buildVectorKey,
+  CacheAnalytics,
+  CacheWarmer,
+  ConfigurationError,
+  clusterCache,
+  connect,
+  decodeEnvelope,
+  defaultStrategies,
+  encodeEnvelope,
+  estimateSavings,
+  healthCheck,
+  healthHandler,
+  llmCache,
+  memoryCache,
+  openCache,
+  readThrough,
+  redisCache,
+  SharedStatistics,
+  sentinelCache,
+  tieredCache,
+  withTelemetry,
+  wrap,
+  writeBehind,
+  writeThrough,
+} from '../../../client/index.ts';
+
+const address = { host: '127.0.0.1', port: 1 };
+const [sentinels, nodes] = [[address], [address]];
+const cache = memoryCache();
+afterAll(async () => {
+  await cache.close();
+});
+const source = { load: () => 1, store: () => {} };
+
+/** As JavaScript calls it: no type is checked. */
+const PLACES: [name: string, call: (options: never) => unknown, path?: string][] = [
+  ['redisCache', redisCache],
+  ['sentinelCache', (options: object) => sentinelCache({ sentinels, ...options })],
+  ['clusterCache', (options: object) => clusterCache({ nodes, ...options })],
+  ['memoryCache', memoryCache],
+  ['tieredCache', tieredCache],
+  ['tieredCache with a mode', (options: object) => tieredCache({ mode: 'cluster', nodes, ...options })],
+  ['openCache', (options: object) => openCache({ mode: 'standalone', address, ...options })],
+  ['connect', (options: object) => connect({ mode: 'sentinel', sentinels, ...options })],
+  ['breaker', (breaker) => memoryCache({ breaker }), 'breaker'],
+  ['breaker.sampling', (sampling) => memoryCache({ breaker: { sampling } }), 'breaker.sampling'],
+  ['l1', (l1) => memoryCache({ l1 }), 'l1'],
+  ['compute', (compute) => memoryCache({ compute }), 'compute'],
+  ['scripting', (scripting) => memoryCache({ scripting }), 'scripting'],
+  ['durability', (durability) => memoryCache({ durability }), 'durability'],
+  ['codecs', (rule) => memoryCache({ codecs: [rule] }), 'codecs[0]'],
+  ['tls', (tls) => redisCache({ tls }), 'tls'],
+  ['address', (given) => redisCache({ address: given }), 'address'],
+  ['sentinels', (given) => sentinelCache({ sentinels: [given] }), 'sentinels[0]'],
+  ['nodes', (given) => clusterCache({ nodes: [given] }), 'nodes[0]'],
+  ['natMap', (given) => clusterCache({ nodes, natMap: { 'a:1': given } }), 'natMap["a:1"]'],
+  ['replicaReads', (replicaReads) => clusterCache({ nodes, replicaReads }), 'replicaReads'],
+  ['get', (options) => cache.get('absent', options)],
+  ['getEntry', (options) => cache.getEntry('absent', options)],
+  ['lookup', (options) => cache.lookup('absent', options)],
+  ['getMany', (options) => cache.getMany(['absent'], options)],
+  ['lookupMany', (options) => cache.lookupMany(['absent'], options)],
+  ['getWithTtl', (options) => cache.getWithTtl('absent', options)],
+  ['set', (options) => cache.set('k', 1, options)],
+  ['the durability of a set', (durability) => cache.set('k', 1, { durability }), 'durability'],
+  ['setMany', (options) => cache.setMany(new Map([['k', 1]]), options)],
+  ['setIfAbsent', (options) => cache.setIfAbsent('absent', 1, options)],
+  ['getOrCompute', (options) => cache.getOrCompute('absent', () => 1, options)],
+  ['getOrComputeEntry', (options) => cache.getOrComputeEntry('absent', () => 1, options)],
+  ['getOrComputeMany', (options) => cache.getOrComputeMany(['absent'], () => new Map(), options)],
+  ['invalidate', (outdated) => cache.invalidation.invalidate(outdated)],
+  [
+    'a mapping of an event',
+    (outdated) => {
+      cache.invalidation.on('e', () => outdated);
+      return cache.invalidation.emit('e');
+    },
+    'mapping of e',
+  ],
+  ['buildKey', (options) => buildKey('d', 1, options)],
+  ['buildVectorKey', (options) => buildVectorKey({ namespace: 'n', vector: [1], topK: 1 }, options)],
+  [
+    'a vector search',
+    (search: object) => buildVectorKey({ namespace: 'n', vector: [1], topK: 1, ...search }),
+    'search',
+  ],
+  ['wrap', (options: object) => wrap(() => 1, { cache, domain: 'd', ...options })],
+  ['readThrough', (options) => readThrough(cache, source, options)],
+  ['writeThrough', (options) => writeThrough(cache, source, options)],
+  ['writeBehind', (options) => writeBehind(cache, source, options)],
+  [
+    'a strategy',
+    (strategy: object) => new CacheWarmer(cache, [{ name: 's', generate: () => [], ...strategy }]),
+    'strategy',
+  ],
+  ['defaultStrategies', defaultStrategies, 'generators'],
+  ['llmCache', (options) => llmCache(cache, options)],
+  [
+    'a question',
+    (request: object) => llmCache(cache).keyOf({ model: 'm', prompt: 'p', ...request }),
+    'request',
+  ],
+  ['healthCheck', (options) => healthCheck(cache, options)],
+  ['healthHandler', (options) => healthHandler(cache, options)],
+  ['CacheAnalytics', (options) => new CacheAnalytics(cache, options)],
+  ['SharedStatistics', (options) => new SharedStatistics(cache, options)],
+  ['withTelemetry', (options) => withTelemetry(cache, options)],
+  [
+    'estimateSavings',
+    (input: object) => estimateSavings({ queriesPerHour: 1, hitRatio: 1, savedMsPerHit: 1, ...input }),
+  ],
+  ['encodeEnvelope', (options) => encodeEnvelope(1, options)],
+  ['decodeEnvelope', (options) => decodeEnvelope(Buffer.alloc(1), options)],
+];
+
+/** A refusal may be thrown or rejected. */
+const outcome = async (call: () => unknown): Promise<unknown> => call();
+
+describe('an unknown option', () => {
+  it.each(PLACES)('is refused by %s', async (...[, call, path = '']) => {
+    const refused = outcome(() => call({ unheardOf: 1 } as never));
+    await expect(refused).rejects.toThrowError(ConfigurationError);
+    await expect(refused).rejects.toThrowError(`${path === '' ? '' : `${path}.`}unheardOf: unknown option`);
+  });
+
+  it('is no obstacle where it is undefined', async () => {
+    await cache.set('k', 1, { ttl: undefined } as object);
+    expect(await cache.get('k', { unheardOf: undefined } as object)).toBe(1);
+  });
+
+  it.each<[string, () => unknown, string]>([
+    [
+      'a letter that is missing',
+      () => memoryCache({ breaker: { treshold: 3 } as object }),
+      'breaker.treshold: unknown option; did you mean "threshold"?',
+    ],
+    [
+      'letters in another order',
+      () => memoryCache({ namepsace: 'x' } as object),
+      'did you mean "namespace"?',
+    ],
+    ['another case', () => cache.set('k', 1, { TTLSeconds: 5 } as object), 'did you mean "ttlSeconds"?'],
+    ['a forgotten unit', () => cache.set('k', 1, { ttl: 5 } as object), 'did you mean "ttlSeconds"?'],
+    [
+      'a forgotten unit of a long name',
+      () => cache.getOrCompute('k2', () => 1, { staleWhileRevalidate: 5 } as object),
+      'did you mean "staleWhileRevalidateSeconds"?',
+    ],
+    [
+      'the name of another client',
+      () => redisCache({ host: 'localhost' } as object),
+      'did you mean "address"?',
+    ],
+    ['a prefix', () => redisCache({ keyPrefix: 'x' } as object), 'did you mean "namespace"?'],
+    ['Node’s name', () => redisCache({ tls: { servername: 'x' } as object }), 'did you mean "serverName"?'],
+    [
+      'one that is like none',
+      () => memoryCache({ l1: { zzz: 1 } as object }),
+      'l1.zzz: unknown option; there are boundMs, maxBytes, maxEntries, prefixes, ttlSeconds',
+    ],
+    [
+      'an option of another mode',
+      () => clusterCache({ nodes, serviceName: 'x' } as never),
+      'serviceName: unknown option',
+    ],
+    [
+      'the mode of a factory that has one',
+      () => sentinelCache({ sentinels, mode: 'cluster' } as never),
+      'mode: unknown option',
+    ],
+  ])('is answered with what is meant: %s', async (_, call, message) => {
+    await expect(outcome(call)).rejects.toThrowError(message);
+  });
+});
+
+describe('what is no object with options', () => {
+  it.each<[string, () => unknown, string]>([
+    ['a TTL as a number', () => cache.set('k', 1, 60 as never), 'options: 60 is not an object with options'],
+    ['null', () => cache.get('absent', null as never), 'options: null is not'],
+    ['a list', () => cache.getOrCompute('absent', () => 1, [] as never), 'options:  is not'],
+    ['a text', () => redisCache('redis://localhost' as never), 'options: "redis://localhost" is not'],
+    ['a callback', () => cache.invalidation.invalidate((() => {}) as never), 'is not an object with options'],
+  ])('is refused: %s', async (_, call, message) => {
+    await expect(outcome(call)).rejects.toThrowError(ConfigurationError);
+    await expect(outcome(call)).rejects.toThrowError(message);
+  });
+});
+
+describe('options', () => {
+  it('of one kind of call may be given to all, so that they can be kept in one place', async () => {
+    const all = { ttlSeconds: 60, tags: ['t'], graceSeconds: 5, earlyRefresh: 0, hardTimeoutMs: 1000 };
+    await cache.set('shared', 1, all);
+    expect(await cache.get('shared', all as object)).toBe(1);
+    expect(await cache.getOrCompute('shared', () => 2, all)).toBe(1);
+  });
+
+  it('may come from a class with methods and fields of its own where strategies are made', async () => {
+    class Strategy {
+      readonly name = 's';
+      readonly database = {};
+      generate = () => [];
+    }
+    const warmer = new CacheWarmer(cache, [new Strategy()]);
+    expect(warmer.strategies.map(({ name }) => name)).toEqual(['s']);
+    await warmer.close();
+  });
+
+  it('build response keys without any', () => {
+    expect(buildResponseKey('p', 1)).toMatch(/^p:cache:/);
+  });
+});

@@ -1,0 +1,190 @@
+import { describe, expect, it } from 'vitest';
+import type { CacheOptions, RedisOptions } from '../../../client/api/types.ts';
+import { resolveCache } from '../../../client/cache/options.ts';
+import {
+  ConfigurationError,
+  connect,
+  memoryCache,
+  openCache,
+  redisCache,
+  sentinelCache,
+} from '../../../client/index.ts';
+import { resolveConnection } from '../../../client/options/connection-options.ts';
+
+const standalone: RedisOptions = { mode: 'standalone', address: { host: '127.0.0.1', port: 1 } };
+
+/** The message of the error that an option causes. */
+function complaint(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigurationError);
+    return (error as Error).message;
+  }
+  throw new Error('nothing was refused');
+}
+
+describe('connection options', () => {
+  it('have the documented defaults', () => {
+    expect(resolveConnection(standalone)).toMatchObject({
+      db: 0,
+      connectTimeoutMs: 1000,
+      commandTimeoutMs: 1000,
+      hangSuspectedMs: 150,
+      supervision: true,
+    });
+    const sentinel = resolveConnection({ mode: 'sentinel', sentinels: [{ host: 's', port: 2 }] });
+    expect(sentinel).toMatchObject({
+      serviceName: 'mymaster',
+      addresses: [{ host: 's', port: 2 }],
+      natMap: {},
+    });
+  });
+
+  it.each<[Partial<RedisOptions>, string]>([
+    [{ commandTimeoutMs: 5001 }, 'commandTimeoutMs: 5001 is not a whole number from 1 to 5000'],
+    [{ connectTimeoutMs: 0 }, 'connectTimeoutMs: 0 is not'],
+    [{ hangSuspectedMs: 1.5 }, 'hangSuspectedMs: 1.5 is not'],
+    [{ db: -1 }, 'db: -1 is not'],
+    [{ supervision: 'no' as unknown as boolean }, 'supervision: "no" is neither true nor false'],
+  ])('quote the bad value: %o', (bad, expected) => {
+    expect(complaint(() => connect({ ...standalone, ...bad } as RedisOptions))).toContain(expected);
+  });
+
+  it('refuse a mode, an address and a list of sentinels that are none', () => {
+    expect(complaint(() => connect({ ...standalone, mode: 'pool' } as unknown as RedisOptions))).toContain(
+      '"pool"',
+    );
+    expect(complaint(() => redisCache({ address: { host: '', port: 1 } }))).toContain('address.host: ""');
+    expect(complaint(() => redisCache({ address: { host: 'h', port: 70_000 } }))).toContain(
+      'address.port: 70000',
+    );
+    expect(complaint(() => connect({ mode: 'standalone' } as unknown as RedisOptions))).toContain(
+      'address: undefined',
+    );
+    expect(complaint(() => sentinelCache({ sentinels: [] }))).toContain('sentinels');
+  });
+});
+
+describe('addresses', () => {
+  const hostOf = (host: string): string =>
+    resolveConnection({ mode: 'standalone', address: { host, port: 1 } }).addresses[0]?.host ?? '';
+
+  it('take an IPv6 address with and without brackets, wherever an address stands', () => {
+    expect([hostOf('[::1]'), hostOf('::1'), hostOf('[fe80::1%eth0]'), hostOf('redis.internal')]).toEqual([
+      '::1',
+      '::1',
+      'fe80::1%eth0',
+      'redis.internal',
+    ]);
+    const cluster = resolveConnection({
+      mode: 'cluster',
+      nodes: [{ host: '[::1]', port: 7000 }],
+      natMap: { '[2001:db8::1]:7000': { host: '[::1]', port: 7001 } },
+    });
+    expect(cluster.addresses).toEqual([{ host: '::1', port: 7000 }]);
+    expect(cluster.natMap).toEqual({ '2001:db8::1:7000': { host: '::1', port: 7001 } });
+  });
+
+  it.each(['localhost:6379', 'redis://h', 'user@h', 'two names', '[::1', '1:2'])(
+    'refuse what is no host: %s',
+    (host) => {
+      expect(complaint(() => redisCache({ address: { host, port: 1 } }))).toContain(
+        `address.host: ${JSON.stringify(host)} is not a host name`,
+      );
+    },
+  );
+
+  it('refuse reads of replicas where ioredis supervises itself', () => {
+    const sentinels = [{ host: 'h', port: 1 }];
+    expect(
+      complaint(() => connect({ mode: 'sentinel', sentinels, replicaReads: {}, supervision: false })),
+    ).toContain('replicaReads: with supervision: false');
+  });
+
+  it('refuse a natMap of something else', () => {
+    const nodes = [{ host: 'h', port: 1 }];
+    const withMap = (natMap: unknown): string =>
+      complaint(() => connect({ mode: 'cluster', nodes, natMap } as RedisOptions));
+    expect(withMap({ h: { host: 'x', port: 1 } })).toContain(
+      'natMap: "h" is not an announced address \'host:port\'',
+    );
+    expect(withMap({ 'h:1': { host: 'x', port: 0 } })).toContain('natMap["h:1"].port: 0');
+    expect(withMap([])).toContain('natMap:');
+  });
+});
+
+describe('cache options', () => {
+  it('have the documented defaults', () => {
+    expect(resolveCache({})).toMatchObject({
+      namespace: 'cache',
+      defaultTtlSeconds: 3600,
+      breaker: { enabled: true, threshold: 5, openMs: 60_000, probeIntervalMs: 500 },
+      fallbackEntries: 1000,
+      fallbackBytes: 64 * 1024 * 1024,
+      durability: 'async',
+      enabled: true,
+    });
+  });
+
+  it.each<[CacheOptions, string]>([
+    [{ namespace: '' }, 'namespace: ""'],
+    [{ namespace: 'a:' }, 'namespace: "a:"'],
+    [{ defaultTtlSeconds: -1 }, 'defaultTtlSeconds: -1'],
+    [{ breaker: { openMs: 60_001 } }, 'breaker.openMs: 60001'],
+    [{ breaker: { threshold: 0 } }, 'breaker.threshold: 0'],
+    [{ durability: 'wait' as unknown as 'async' }, 'durability: "wait"'],
+    [{ durability: { replicas: 0, timeoutMs: 10 } }, 'durability.replicas: 0'],
+    [{ fallbackEntries: -1 }, 'fallbackEntries: -1'],
+    [{ fallbackBytes: 0 }, 'fallbackBytes: 0'],
+    [{ l1: { maxBytes: 1.5 } }, 'l1.maxBytes: 1.5'],
+    // As JavaScript that nobody has checked passes them.
+    [{ l1: false as unknown as object }, 'l1: false is not an object'],
+    [{ compute: null as unknown as object }, 'compute: null is not an object'],
+    [{ breaker: 5 as unknown as object }, 'breaker: 5 is not an object'],
+    [{ breaker: { sampling: true as unknown as object } }, 'breaker.sampling: true is not an object'],
+    [{ codecs: {} as unknown as [] }, 'codecs: [object Object] is not a list'],
+    [{ l1: { prefixes: 'a:' as unknown as [] } }, 'l1.prefixes: "a:" is not a list'],
+  ])('quote the bad value: %o', (bad, expected) => {
+    expect(complaint(() => memoryCache(bad))).toContain(expected);
+  });
+
+  it('turned off are a memory cache that opens no connection', async () => {
+    const cache = openCache({ ...standalone, enabled: false });
+    expect(cache.connection).toBeUndefined();
+    expect(await cache.set('a', 1)).toEqual({ source: 'memory' });
+    await cache.close();
+  });
+});
+
+describe('a Redis URL', () => {
+  it('that is none is quoted without its password', () => {
+    const message = complaint(() => redisCache({ url: 'http://user:secret@host' }));
+    expect(message).toContain('http://[redacted]@host');
+    expect(message).not.toContain('secret');
+    expect(complaint(() => redisCache({ url: 'redis://host/first' }))).toContain('"first"');
+  });
+
+  it.each(['redis://h/1?protocol=3', 'rediss://h?ssl_cert_reqs=none', 'redis://h/0?db=2&timeout=1'])(
+    'with a parameter is refused, as nothing would come of it: %s',
+    (url) => {
+      const name = /\?(\w+)/.exec(url)?.[1];
+      expect(complaint(() => redisCache({ url }))).toContain(`the parameter "${name}" is not known`);
+    },
+  );
+
+  it('with a fragment is refused', () => {
+    expect(complaint(() => redisCache({ url: 'redis://h/0#prod' }))).toContain('a fragment');
+  });
+
+  it.each([
+    'redis://user:hid/den@host:6379',
+    'redis://user:12/hidden@host',
+    'redis://user:hid@den@host:port',
+    'http://user:hid/den@host',
+    'redis://user:hid%den@host',
+  ])('whose password is not escaped is not quoted with it: %s', (url) => {
+    expect(() => redisCache({ url })).toThrowError(ConfigurationError);
+    expect(complaint(() => redisCache({ url }))).not.toMatch(/hid|den/);
+  });
+});

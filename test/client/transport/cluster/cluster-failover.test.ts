@@ -1,0 +1,98 @@
+/** The connection to a real cluster while its masters fail, one after the other. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type ConnectionEvent, connect, type SupervisedConnection } from '../../../../client/index.ts';
+import { slotOf } from '../../../../client/transport/cluster/slot.ts';
+import { type ClusterSet, startCluster } from '../../../support/cluster.ts';
+import { type RedisProcess, until } from '../../../support/redis.ts';
+import { Writer } from '../../../support/writer.ts';
+
+let set: ClusterSet;
+let connection: SupervisedConnection;
+let events: ConnectionEvent[];
+
+function open(): void {
+  connection = connect({ mode: 'cluster', nodes: set.nodes.map(({ address }) => address) });
+  events = [];
+  connection.on((event) => events.push(event));
+}
+
+const settled = (): Promise<void> =>
+  until(
+    'all shards are ready',
+    () => connection.state.kind === 'ready' && connection.current() !== undefined,
+  );
+
+describe('a connection to a cluster whose masters fail', () => {
+  let writers: Writer[];
+  let test = 0;
+  beforeAll(async () => {
+    set = await startCluster();
+  });
+  beforeEach(async () => {
+    open();
+    await settled();
+    test += 1;
+    // One in each third of the slots.
+    writers = ['{a}', '{b}', '{c}'].map((tag) => new Writer(connection, { prefix: `${tag}${test}` }));
+    await until('writes are acknowledged for a while', () =>
+      writers.every(({ acknowledged }) => acknowledged > 350),
+    );
+  });
+  afterEach(async () => {
+    for (const node of set.nodes) node.resume();
+    await connection.close();
+  });
+  afterAll(() => set[Symbol.asyncDispose]());
+
+  async function successor(former: RedisProcess): Promise<{ node: RedisProcess; at: number }> {
+    const replica = set.nodes[set.nodes.indexOf(former) + 3] as RedisProcess;
+    await until('the replica is promoted', async () => (await replica.role()) === 'master', 20_000);
+    return { node: replica, at: performance.now() };
+  }
+  const wrongOn = async (node: RedisProcess, written: readonly string[]): Promise<readonly string[]> => {
+    const values = await Promise.all(written.map((key) => node.admin().get(key)));
+    return written.filter((_, i) => values[i] !== 'x');
+  };
+
+  it('crosses a failover by hand at once', async () => {
+    const former = await set.owner(slotOf('{a}'));
+    const replica = set.nodes[set.nodes.indexOf(former) + 3] as RedisProcess;
+    await replica.admin().call('CLUSTER', 'FAILOVER');
+    const promoted = await successor(former);
+    const seen = writers[0]?.acknowledged ?? 0;
+    await until('writes are acknowledged again', () => (writers[0]?.acknowledged ?? 0) > seen + 50);
+    const results = await Promise.all(writers.map((writer) => writer.stop()));
+    expect((results[0]?.gapEndedAt ?? 0) - promoted.at).toBeLessThan(500);
+    for (const result of results) expect(result.errors).toEqual({});
+    expect(await wrongOn(promoted.node, results[0]?.acknowledged ?? [])).toEqual([]);
+  });
+
+  it('leaves a hung one once its replica took over, and believes nothing it says when it returns', async () => {
+    const former = await set.owner(slotOf('{b}'));
+    former.pause();
+    const promoted = await successor(former);
+    const seen = writers[1]?.acknowledged ?? 0;
+    await until('writes are acknowledged again', () => (writers[1]?.acknowledged ?? 0) > seen + 50);
+    former.resume();
+    await until('the former master follows', async () => (await former.role()) === 'slave');
+    const resumed = writers[1]?.acknowledged ?? 0;
+    await until('writes go on', () => (writers[1]?.acknowledged ?? 0) > resumed + 100);
+    const [, b] = await Promise.all(writers.map((writer) => writer.stop()));
+    expect((b?.gapEndedAt ?? 0) - promoted.at).toBeLessThan(500);
+    expect(await wrongOn(promoted.node, (b?.acknowledged ?? []).slice(seen + 1))).toEqual([]);
+    expect(events).toContainEqual(expect.objectContaining({ type: 'moved' }));
+  });
+
+  it('moves to the promoted replica when one dies; the other shards do not notice', async () => {
+    const former = await set.owner(slotOf('{c}'));
+    await former.kill();
+    const promoted = await successor(former);
+    const seen = writers[2]?.acknowledged ?? 0;
+    await until('writes are acknowledged again', () => (writers[2]?.acknowledged ?? 0) > seen + 50);
+    const [other, another, c] = await Promise.all(writers.map((writer) => writer.stop()));
+    expect((c?.gapEndedAt ?? 0) - promoted.at).toBeLessThan(500);
+    for (const each of [other, another]) expect(each?.errors).toEqual({});
+    expect(await wrongOn(promoted.node, (c?.acknowledged ?? []).slice(-50))).toEqual([]);
+    expect(connection.state.kind).toBe('ready');
+  });
+});

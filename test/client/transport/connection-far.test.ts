@@ -1,0 +1,120 @@
+/** Networks that are slow, and sentinels that were built anew: what must not be taken for a dead node, or for ever. */
+import { describe, expect, it, onTestFinished } from 'vitest';
+import {
+  type ConnectionEvent,
+  connect,
+  type RedisOptions,
+  type SupervisedConnection,
+} from '../../../client/index.ts';
+import type { SentinelView } from '../../../client/transport/sentinel-monitor.ts';
+import { TopologyHistory } from '../../../client/transport/topology-history.ts';
+import { far } from '../../support/far.ts';
+import { freePort, RedisProcess, until } from '../../support/redis.ts';
+
+const host = '127.61.0.6';
+const monitoring = (port: number, epoch: number): readonly string[] => [
+  `sentinel monitor mymaster ${host} ${port} 1`,
+  'sentinel down-after-milliseconds mymaster 60000',
+  `sentinel config-epoch mymaster ${epoch}`,
+];
+
+function open(options: RedisOptions): { connection: SupervisedConnection; events: ConnectionEvent[] } {
+  const connection = connect(options);
+  onTestFinished(() => connection.close());
+  const events: ConnectionEvent[] = [];
+  connection.on((event) => events.push(event));
+  return { connection, events };
+}
+
+describe('a connection over a network with 540 ms of round trip', () => {
+  const slowNetwork = { connectTimeoutMs: 5000, commandTimeoutMs: 5000 };
+
+  it('reaches a server, and does not suspect it', async () => {
+    await using redis = await RedisProcess.start({ host, password: 'secret' });
+    await using relay = await far(redis.address, 270);
+    const { connection, events } = open({
+      mode: 'standalone',
+      address: relay.address,
+      password: 'secret',
+      ...slowNetwork,
+    });
+    expect(await connection.call('SET', 'k', 1)).toBe('OK');
+    expect(await connection.call('GET', 'k')).toBe('1');
+    expect(events.map(({ type }) => type)).toEqual(['ready']);
+  });
+
+  it('reaches a master over its sentinels', async () => {
+    await using redis = await RedisProcess.start({ host });
+    await using master = await far(redis.address, 270);
+    await using node = await RedisProcess.start({
+      host,
+      sentinel: true,
+      conf: monitoring(redis.address.port, 0),
+    });
+    await using sentinel = await far(node.address, 270);
+    const { connection, events } = open({
+      mode: 'sentinel',
+      sentinels: [sentinel.address],
+      natMap: { [`${host}:${redis.address.port}`]: master.address },
+      ...slowNetwork,
+    });
+    await until('it is ready', () => connection.state.kind === 'ready', 8000);
+    expect(await connection.call('SET', 'k', 1)).toBe('OK');
+    expect(events.map(({ type }) => type)).toEqual(['ready']);
+  });
+});
+
+describe('sentinels that were built anew, with lower epochs', () => {
+  it('are believed after a while', async () => {
+    await using former = await RedisProcess.start({ host });
+    await using restored = await RedisProcess.start({ host });
+    const port = await freePort(host);
+    const sentinel = { host, port, sentinel: true };
+    const { connection } = open({ mode: 'sentinel', sentinels: [{ host, port }] });
+    {
+      await using _ = await RedisProcess.start({ ...sentinel, conf: monitoring(former.address.port, 7) });
+      await until('it is connected', () => connection.state.kind === 'ready');
+    }
+    await former.kill();
+    await using _ = await RedisProcess.start({ ...sentinel, conf: monitoring(restored.address.port, 0) });
+    await until('it has moved', () => connection.state.kind === 'ready', 12_000);
+    expect(connection.state).toMatchObject({ master: restored.address });
+  });
+
+  const view = (epoch: number, fell: boolean, port = 1): SentinelView => ({
+    master: { host: 'n', port },
+    epoch,
+    troubled: false,
+    at: 0,
+    fell,
+  });
+  const adopted = (): TopologyHistory => {
+    const history = new TopologyHistory((announced) => announced);
+    const role = { kind: 'master', replicas: [] } as const;
+    history.adopt({ host: 'n', port: 1 }, role, 'sentinel', [view(7, false)]);
+    return history;
+  };
+  const contestedAfter = (views: readonly SentinelView[], ms: number, later = views): boolean => {
+    const history = adopted();
+    history.rebase(views, 3, 0);
+    history.rebase(later, 3, ms);
+    return history.contested(later);
+  };
+
+  it('speak for another master only together, and when one of them said more before', () => {
+    const [fell, old] = [view(0, true, 2), view(0, false, 2)];
+    expect(contestedAfter([fell, old], 5000)).toBe(true);
+    expect(contestedAfter([fell, old], 4999)).toBe(false);
+    expect(contestedAfter([fell], 5000)).toBe(false);
+    expect(contestedAfter([old, old, old], 5000)).toBe(false);
+    expect(contestedAfter([fell, fell, view(7, false)], 5000)).toBe(false);
+    expect(contestedAfter([fell, fell], 5000, [fell, view(0, true, 3)])).toBe(false);
+  });
+
+  it('are heard at their next failover where they name the same master', () => {
+    const history = adopted();
+    for (const at of [0, 5000]) history.rebase([view(0, true), view(0, true)], 3, at);
+    expect(history.contested([view(0, true)])).toBe(false);
+    expect(history.contested([view(1, false, 2)])).toBe(true);
+  });
+});

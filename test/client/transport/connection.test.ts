@@ -1,0 +1,352 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { Transactions } from '../../../client/functions/transactions.ts';
+import {
+  ClosedError,
+  CommandError,
+  type ConnectionEvent,
+  connect,
+  NotSentError,
+  OutcomeUnknownError,
+  type StandaloneOptions,
+  type SupervisedConnection,
+  TimeoutError,
+} from '../../../client/index.ts';
+import type { CacheConnection } from '../../../client/transport/cache-connection.ts';
+import { RedisProcess, until } from '../../support/redis.ts';
+import { Writer } from '../../support/writer.ts';
+
+describe('the supervised connection to one server', () => {
+  let redis: RedisProcess;
+  let replica: RedisProcess;
+  let connection: SupervisedConnection | undefined;
+  let events: ConnectionEvent[];
+  const host = '127.61.0.2';
+
+  beforeAll(async () => {
+    redis = await RedisProcess.start({ host, password: 'secret' });
+    const { port } = redis.address;
+    replica = await RedisProcess.start({ host, password: 'secret', conf: [`replicaof ${host} ${port}`] });
+    await until('the replica is in sync', async () =>
+      /slave0:.*state=online/.test(await redis.admin().info('replication')),
+    );
+  });
+  afterEach(async () => {
+    redis.resume();
+    await connection?.close();
+  });
+  afterAll(async () => {
+    await replica[Symbol.asyncDispose]();
+    await redis[Symbol.asyncDispose]();
+  });
+
+  function open(options: Partial<StandaloneOptions> = {}): SupervisedConnection {
+    const opened = connect({ mode: 'standalone', address: redis.address, password: 'secret', ...options });
+    events = [];
+    opened.on((event) => events.push(event));
+    connection = opened;
+    return opened;
+  }
+
+  it('sends commands, and throws what Redis answers by its code', async () => {
+    const c = open();
+    expect(await c.call('SET', 'k', 'ü')).toBe('OK');
+    expect(await c.callBuffer('GET', 'k')).toEqual(Buffer.from('ü'));
+    await expect(c.call('LPUSH', 'k', 'x')).rejects.toMatchObject({
+      code: 'WRONGTYPE',
+      outcome: 'not-applied',
+    });
+    await expect(c.call('NONSENSE')).rejects.toThrowError(CommandError);
+    expect(c.current()?.status).toBe('ready');
+    expect(c.state).toMatchObject({ kind: 'ready', master: redis.address });
+  });
+
+  it('says why there is no connection, to those who waited for one', async () => {
+    const c = open({ password: 'wrong', commandTimeoutMs: 200 });
+    await expect(c.call('GET', 'k')).rejects.toThrowError(/WRONGPASS/);
+    await c.close();
+    await expect(open({ db: 99, commandTimeoutMs: 200 }).call('SET', 'k', 1)).rejects.toThrowError(
+      /out of range/,
+    );
+  });
+
+  it('settles what waits when it is closed, and refuses what comes after', async () => {
+    const c = connect({ mode: 'standalone', address: { host, port: 1 } });
+    const waiting = [
+      c.call('GET', 'k'),
+      c.call('SET', 'k', 1),
+      c.callDurable({ replicas: 1, timeoutMs: 10 }, 'SET', 'k', 1),
+    ];
+    const settled = Promise.allSettled(waiting);
+    await c.close();
+    for (const result of await settled) expect(result).toMatchObject({ reason: expect.any(ClosedError) });
+    await expect(c.call('GET', 'k')).rejects.toThrowError(ClosedError);
+    expect(c.state.kind).toBe('closed');
+    await c.close();
+  });
+
+  it('does not know the outcome of writes that it was closed on', async () => {
+    const c = open();
+    await c.call('PING');
+    redis.pause();
+    const settled = Promise.allSettled([c.call('INCR', 'closed'), c.call('GET', 'closed')]);
+    await c.close();
+    expect((await settled).map((result) => result.status === 'rejected' && result.reason.name)).toEqual([
+      'OutcomeUnknownError',
+      'ClosedError',
+    ]);
+  });
+
+  it('notices a hang, holds back new commands, and goes on when it is over', async () => {
+    const c = open({ commandTimeoutMs: 400 });
+    await c.call('PING');
+    redis.pause();
+    const sent = [c.call('INCR', 'hang:sent'), c.call('GET', 'hang:sent')];
+    const outcomes = Promise.allSettled(sent);
+    await until('the hang is suspected', () => c.state.kind === 'suspect');
+    const held = c.call('INCR', 'hang:held');
+    await expect(held).rejects.toThrowError(NotSentError);
+    const [write, read] = await outcomes;
+    expect(write).toMatchObject({ reason: expect.any(OutcomeUnknownError) });
+    expect(read).toMatchObject({ reason: expect.any(TimeoutError) });
+    redis.resume();
+    await until('it is ready again', () => c.state.kind === 'ready');
+    expect(await c.call('MGET', 'hang:sent', 'hang:held')).toEqual(['1', null]);
+  });
+
+  it('notices a hang although nothing is asked', async () => {
+    const c = open();
+    await c.call('PING');
+    redis.pause();
+    await until('the hang is suspected', () => c.state.kind === 'suspect', 3000);
+  });
+
+  it('gives no write an answer that a short stall could double', async () => {
+    const c = open();
+    const writer = new Writer(c, { prefix: 'stall' });
+    await until('writes are acknowledged', () => writer.acknowledged > 20);
+    redis.pause();
+    await until('some are not', () => (writer.errors.OUTCOME_UNKNOWN ?? 0) > 0);
+    redis.resume();
+    const seen = writer.acknowledged;
+    await until('writes are acknowledged again', () => writer.acknowledged > seen + 50);
+    await writer.stop();
+    const keys = await redis.admin().keys('stall:*');
+    expect((await redis.admin().mget(...keys)).every((value) => value === 'x')).toBe(true);
+  });
+
+  it('leaves a connection that is stuck while the server answers others', async () => {
+    const c = open({ commandTimeoutMs: 500 });
+    await c.call('PING');
+    // Writes are paused, so this connection owes an answer; the server itself is well.
+    await redis.admin().call('CLIENT', 'PAUSE', '1500', 'WRITE');
+    await expect(c.call('SET', 'stuck', 1)).rejects.toThrowError(OutcomeUnknownError);
+    await until('it is ready on a new one', () => events.filter(({ type }) => type === 'ready').length > 1);
+    expect(await c.call('GET', 'absent')).toBeNull();
+    await redis.admin().call('CLIENT', 'UNPAUSE');
+  });
+
+  it('returns soon after a crash and restart', async () => {
+    const c = open();
+    await c.call('PING');
+    await redis.kill();
+    await until('the loss is noticed', () => c.state.kind === 'connecting');
+    await redis.start();
+    const startedAt = performance.now();
+    expect(await c.call('PING')).toBe('PONG');
+    expect(performance.now() - startedAt).toBeLessThan(500);
+  });
+
+  it('shares one WAIT among many writers, and keeps different promises apart', async () => {
+    const c = open();
+    // `state=online` is said while the replica still loads: only its confirmation shows that it is in sync.
+    await until('the replica confirms', () =>
+      c.callDurable({ replicas: 1, timeoutMs: 1000 }, 'SET', 'warm', 1).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await redis.admin().config('RESETSTAT');
+    const one = { replicas: 1, timeoutMs: 5000 };
+    const writes = Array.from({ length: 100 }, (_, i) => c.callDurable(one, 'INCR', `durable:${i}`));
+    const impossible = c.callDurable({ replicas: 3, timeoutMs: 2000 }, 'INCR', 'durable:3');
+    const wrongType = c.callDurable(one, 'LPUSH', 'warm', 1);
+    await expect(wrongType).rejects.toMatchObject({ code: 'WRONGTYPE' });
+    await expect(impossible).rejects.toMatchObject({ code: 'DURABILITY', confirmed: 1 });
+    for (const result of await Promise.all(writes)) expect(result.replicas).toBe(1);
+    const calls = /cmdstat_wait:calls=(\d+)/.exec(await redis.admin().info('commandstats'))?.[1];
+    expect(Number(calls)).toBeLessThanOrEqual(3);
+  });
+
+  it('does not know the outcome of durable writes that hang', async () => {
+    const c = open({ commandTimeoutMs: 300 });
+    await c.callDurable({ replicas: 1, timeoutMs: 1000 }, 'SET', 'warm', 1);
+    redis.pause();
+    const write = c.callDurable({ replicas: 1, timeoutMs: 100 }, 'INCR', 'durable:hang');
+    await expect(write).rejects.toThrowError(OutcomeUnknownError);
+    await expect(c.callDurable({ replicas: 1, timeoutMs: 100 }, 'INCR', 'durable:hang')).rejects.toThrowError(
+      NotSentError,
+    );
+    redis.resume();
+    await until('it is ready again', () => c.state.kind === 'ready');
+    await until('it was applied once', async () => (await c.call('GET', 'durable:hang')) === '1');
+  });
+
+  it('waits for replicas that a write needs, and gives the reason when there are none in time', async () => {
+    const c = open({ commandTimeoutMs: 300 });
+    await c.call('PING');
+    const durable = { replicas: 1, timeoutMs: 100 };
+    await redis.admin().config('SET', 'min-replicas-to-write', '2');
+    const refused = await Promise.allSettled([
+      c.call('SET', 'few', 1),
+      c.call('SET', 'few', 1),
+      c.callDurable(durable, 'SET', 'few', 1),
+    ]);
+    for (const result of refused) expect(result).toMatchObject({ reason: { code: 'NOREPLICAS' } });
+    const waiting = [
+      c.call('INCR', 'enough'),
+      c.call('INCR', 'enough'),
+      c.callDurable(durable, 'INCR', 'enough'),
+    ];
+    await redis.admin().config('SET', 'min-replicas-to-write', '0');
+    await Promise.all(waiting);
+    expect(await c.call('GET', 'enough')).toBe('3');
+    await redis.admin().config('SET', 'min-replicas-to-write', '2');
+    const last = expect(c.call('SET', 'few', 1)).rejects.toMatchObject({ code: 'NOREPLICAS' });
+    await c.call('PING');
+    await c.close();
+    await last;
+    await redis.admin().config('SET', 'min-replicas-to-write', '0');
+  });
+
+  it('keeps the order of writes that wait for replicas', async () => {
+    const c = open({ commandTimeoutMs: 3000 });
+    await c.call('PING');
+    await redis.admin().config('RESETSTAT');
+    await redis.admin().config('SET', 'min-replicas-to-write', '2');
+    const writes = ['a', 'b', 'c', 'd', 'e'].map((letter) => c.call('APPEND', 'ordered', letter));
+    await until('the first was tried again and again', async () => {
+      const refused = /NOREPLICAS:count=(\d+)/.exec(await redis.admin().info('errorstats'))?.[1];
+      return Number(refused) >= 12;
+    });
+    await redis.admin().config('SET', 'min-replicas-to-write', '0');
+    await Promise.all(writes);
+    expect(await c.call('GET', 'ordered')).toBe('abcde');
+  });
+
+  it('reads from a server that cannot save, although it refuses writes and PING', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'kit-misconf-'));
+    await using full = await RedisProcess.start({ password: 'secret', conf: [`dir ${dir}`, 'save 3600 1'] });
+    const admin = full.admin();
+    await admin.set('k', 'v');
+    rmSync(dir, { recursive: true });
+    await admin.bgsave().catch(() => {});
+    await until('it refuses PING', () =>
+      admin.ping().then(
+        () => false,
+        (error: Error) => error.message.startsWith('MISCONF'),
+      ),
+    );
+    const c = open({ address: full.address });
+    expect(await c.call('GET', 'k')).toBe('v');
+    await expect(c.call('SET', 'k', 'w')).rejects.toMatchObject({ code: 'MISCONF', outcome: 'not-applied' });
+    expect(c.state.kind).toBe('ready');
+    await c.close();
+  });
+
+  it('refuses more than it can hold', async () => {
+    const c = connect({ mode: 'standalone', address: { host, port: 1 }, commandTimeoutMs: 5000 });
+    const calls = Array.from({ length: 10_001 }, () => c.call('GET', 'k'));
+    const settled = Promise.allSettled(calls);
+    await expect(calls.at(-1)).rejects.toThrowError(/10000 commands wait/);
+    await c.close();
+    await settled;
+  });
+
+  it('refuses to have more than maxInFlight commands unanswered', async () => {
+    const c = open({ maxInFlight: 3 });
+    await c.call('PING');
+    redis.pause();
+    const sent = Promise.allSettled(['a', 'b', 'c'].map((key) => c.call('GET', key)));
+    const refused = c.call('GET', 'd');
+    await expect(refused).rejects.toThrowError(NotSentError);
+    await expect(refused).rejects.toThrowError(/GET: 3 commands are unanswered already/);
+    redis.resume();
+    expect((await sent).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
+    expect(await c.call('GET', 'd')).toBeNull();
+  });
+
+  it('takes a sequence whole at that bound: no MULTI is left without its EXEC', async () => {
+    const c = open({ maxInFlight: 20 }) as CacheConnection;
+    await c.call('SET', 'k', 'before');
+    let crowd: Promise<unknown> | undefined;
+    const written = new Transactions(c).run({
+      keys: ['k'],
+      looks: [['GET', 'k']],
+      decide: () => {
+        crowd = Promise.allSettled(Array.from({ length: 18 }, () => c.call('PING')));
+        return [['SET', 'k', 'after']];
+      },
+    });
+    expect(await written).toBe(true);
+    await crowd;
+    expect(await c.call('GET', 'k')).toBe('after');
+  });
+
+  it('does not know what a script wrote before it failed', async () => {
+    const c = open();
+    const script = "redis.call('SET', KEYS[1], 1) return redis.call('LPUSH', KEYS[1], 1)";
+    await expect(c.call('EVAL', script, 1, 'script')).rejects.toMatchObject({
+      code: 'WRONGTYPE',
+      outcome: 'unknown',
+      retryable: false,
+    });
+    expect(await c.call('GET', 'script')).toBe('1');
+    const refused = [
+      c.call('EVAL', 'return 1'),
+      c.call('EVALSHA', 'f'.repeat(40), 0),
+      c.call('FCALL', 'absent', 0),
+      c.call('EXEC'),
+    ];
+    for (const call of refused) await expect(call).rejects.toMatchObject({ outcome: 'not-applied' });
+  });
+
+  it('waits for a demoted server to be promoted again', async () => {
+    const c = open();
+    await c.call('PING');
+    await redis.admin().replicaof(host, String(replica.address.port));
+    const write = c.call('SET', 'demoted', 1);
+    await redis.admin().replicaof('NO', 'ONE');
+    expect(await write).toBe('OK');
+  });
+});
+
+describe('a stock connection', () => {
+  it('speaks through the same interface', async () => {
+    await using redis = await RedisProcess.start({ host: '127.61.0.3' });
+    const c = connect({ mode: 'standalone', address: redis.address, supervision: false });
+    const types: string[] = [];
+    c.on(({ type }) => types.push(type));
+    expect(await c.call('SET', 'k', 'v')).toBe('OK');
+    expect(await c.callBuffer('GET', 'k')).toEqual(Buffer.from('v'));
+    await expect(c.call('LPUSH', 'k', 'x')).rejects.toThrowError(CommandError);
+    const durable = c.callDurable({ replicas: 1, timeoutMs: 20 }, 'SET', 'k', 'v');
+    await expect(durable).rejects.toMatchObject({ code: 'DURABILITY' });
+    await expect(c.callDurable({ replicas: 1, timeoutMs: 20 }, 'LPUSH', 'k', 'v')).rejects.toThrowError(
+      CommandError,
+    );
+    expect(c.state).toMatchObject({ kind: 'ready', master: redis.address });
+    await redis.kill();
+    await until('the loss is noticed', () => types.includes('lost'));
+    const settled = Promise.allSettled([c.call('GET', 'k'), c.call('SET', 'k', 'v')]);
+    await c.close();
+    await c.close();
+    expect((await settled).map((result) => result.status === 'rejected' && result.reason.name)).toEqual([
+      'TimeoutError',
+      'OutcomeUnknownError',
+    ]);
+    expect(types).toEqual(['ready', 'lost', 'closed']);
+  });
+});

@@ -1,0 +1,347 @@
+/** Logins: functions that are asked at each connect, rotated passwords, and servers that refuse. */
+import { describe, expect, it, onTestFinished } from 'vitest';
+import {
+  ConfigurationError,
+  type ConnectionOptions,
+  type Credential,
+  clusterCache,
+  connect,
+  NotSentError,
+  redisCache,
+  sentinelCache,
+  tieredCache,
+} from '../../../client/index.ts';
+import { Access } from '../../../client/transport/access.ts';
+import { startCluster } from '../../support/cluster.ts';
+import { type Address, RedisProcess, startSentinelSet, until } from '../../support/redis.ts';
+
+const host = '127.61.0.9';
+
+/** A user whose password is rotated: the old one is refused from then on, and its connections are cut. */
+class Account {
+  password = 'first';
+  readonly #nodes: readonly RedisProcess[];
+  asked = 0;
+
+  constructor(nodes: readonly RedisProcess[]) {
+    this.#nodes = nodes;
+  }
+
+  readonly username = 'app';
+  readonly secret = async (): Promise<string> => {
+    this.asked += 1;
+    return this.password;
+  };
+
+  async set(password: string): Promise<void> {
+    for (const node of this.#nodes) {
+      const admin = node.admin();
+      await admin.call('ACL', 'SETUSER', this.username, 'reset', 'on', `>${password}`, '~*', '&*', '+@all');
+      await admin.call('CLIENT', 'KILL', 'USER', this.username);
+    }
+  }
+
+  /** The server first, as a rotation that the client learns of later. */
+  async rotate(password: string): Promise<void> {
+    await this.set(password);
+    this.password = password;
+  }
+}
+
+/** Connections that are open with the user, by what they have subscribed or track. */
+async function connectionsOf(node: RedisProcess, user: string): Promise<readonly string[]> {
+  const list = String(await node.admin().call('CLIENT', 'LIST'));
+  return list.split('\n').filter((line) => line.includes(`user=${user} `));
+}
+
+describe('a password that is rotated while the client runs', () => {
+  it.each([
+    ['one server', {}],
+    ['a pool', { poolSize: 3 }],
+  ] as const)('is asked for again: %s, with its first tier and durable writes', async (_, more) => {
+    await using redis = await RedisProcess.start({ host });
+    const { port } = redis.address;
+    await using _replica = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });
+    const account = new Account([redis]);
+    await account.set(account.password);
+    const cache = tieredCache({
+      address: redis.address,
+      username: account.username,
+      password: account.secret,
+      namespace: 'rotated',
+      ...more,
+    });
+    onTestFinished(async () => void (await cache.close()));
+    const durability = { replicas: 1, timeoutMs: 1000 };
+    const durable = async (): Promise<boolean> =>
+      cache.set('durable', 1, { durability }).then(
+        () => true,
+        () => false,
+      );
+    await until('a durable write', durable);
+    await cache.set('k', 'v');
+    const tracking = async (): Promise<boolean> =>
+      (await connectionsOf(redis, account.username)).some((line) => /flags=\S*t/.test(line));
+    await until('the listener is there', tracking);
+
+    for (const password of ['second', 'third']) {
+      const asked = account.asked;
+      await account.rotate(password);
+      await until('Redis takes writes again', async () => (await cache.set('w', 1)).source === 'redis');
+      await until('a durable write again', durable);
+      await until('the listener is there again', tracking);
+      await until('the first tier serves again', async () => {
+        const entry = await cache.getEntry('k');
+        return entry?.source === 'l1';
+      });
+      expect(account.asked).toBeGreaterThan(asked);
+    }
+  });
+
+  it('is asked for again by all connections to a master of sentinels, and to the sentinels', async () => {
+    await using set = await startSentinelSet();
+    const data = new Account(set.redis);
+    const watch = new Account(set.sentinels);
+    await data.set(data.password);
+    await watch.set(watch.password);
+    const cache = sentinelCache({
+      sentinels: set.sentinels.map(({ address }) => address),
+      username: data.username,
+      password: data.secret,
+      sentinelUsername: () => watch.username,
+      sentinelPassword: watch.secret,
+      replicaReads: {},
+      namespace: 'rotated',
+    });
+    onTestFinished(async () => void (await cache.close()));
+    await until('Redis takes writes', async () => (await cache.set('w', 1)).source === 'redis');
+    await until('all sentinels answer', () => cache.connection?.sentinels?.()?.answering === 3);
+    await data.rotate('second');
+    await watch.rotate('second');
+    const asked = watch.asked;
+    await until('Redis takes writes again', async () => (await cache.set('w', 2)).source === 'redis');
+    await until('all sentinels are asked again', () => watch.asked > asked);
+    await until('all sentinels answer again', () => cache.connection?.sentinels?.()?.answering === 3);
+    // The replicas too: reads go to them.
+    const replicas = set.redis.filter(({ address }) => {
+      const { state } = cache.connection as { state: { master?: Address } };
+      return address.port !== state.master?.port;
+    });
+    for (const replica of replicas)
+      await until('the replica is connected to', async () => {
+        await cache.get('w');
+        return (await connectionsOf(replica, data.username)).length > 0;
+      });
+  });
+
+  it('is asked for again by each shard of a cluster', async () => {
+    await using set = await startCluster();
+    const account = new Account(set.nodes);
+    await account.set(account.password);
+    const cache = clusterCache({
+      nodes: set.nodes.map(({ address }) => address),
+      username: account.username,
+      password: account.secret,
+      namespace: 'rotated',
+    });
+    onTestFinished(async () => void (await cache.close()));
+    const keys = Array.from({ length: 30 }, (_, i) => `k${i}`);
+    const all = async (): Promise<boolean> =>
+      (await Promise.all(keys.map((key) => cache.set(key, key)))).every(({ source }) => source === 'redis');
+    await until('all shards take writes', all);
+    await account.rotate('second');
+    await until('all shards take writes again', all, 20_000);
+  });
+
+  it('reaches the subscriber that waits for the loads of other processes', async () => {
+    await using redis = await RedisProcess.start({ host });
+    const account = new Account([redis]);
+    await account.set(account.password);
+    const options = {
+      address: redis.address,
+      username: account.username,
+      password: account.secret,
+      namespace: 'rotated',
+      compute: { patienceMs: 2000 },
+    };
+    const [holder, waiter] = [redisCache(options), redisCache(options)];
+    onTestFinished(async () => {
+      await Promise.all([holder.close(), waiter.close()]);
+    });
+    await account.rotate('second');
+    for (const cache of [holder, waiter])
+      await until('it is connected', async () => (await cache.set('w', 1)).source === 'redis');
+    const subscribed = async (): Promise<boolean> =>
+      (await connectionsOf(redis, account.username)).some((line) => / sub=1 /.test(line));
+    let finish: (value: string) => void = () => {};
+    const loading = holder.getOrCompute('k', () => new Promise<string>((resolve) => (finish = resolve)));
+    await until('the holder has the lease', async () => (await redis.admin().exists('rotated:k')) === 1);
+    const waiting = waiter.getOrCompute('k', () => 'loaded twice');
+    await until('the waiter listens', subscribed);
+    finish('loaded once');
+    expect(await Promise.all([loading, waiting])).toEqual(['loaded once', 'loaded once']);
+  });
+});
+
+describe('a function for a password', () => {
+  const open = async (password: Credential, options: Partial<ConnectionOptions> = {}) => {
+    const redis = await RedisProcess.start({ host, password: 'secret' });
+    const connection = connect({
+      mode: 'standalone',
+      address: redis.address,
+      password,
+      commandTimeoutMs: 300,
+      ...options,
+    });
+    onTestFinished(async () => {
+      await connection.close();
+      await redis[Symbol.asyncDispose]();
+    });
+    return connection;
+  };
+
+  it.each<[string, () => string | Promise<string>, RegExp]>([
+    [
+      'throws',
+      () => {
+        throw new Error('no token');
+      },
+      /password: the function failed: no token/,
+    ],
+    ['rejects', () => Promise.reject(new Error('expired')), /password: the function failed: expired/],
+    ['returns nothing', () => undefined as unknown as string, /password: the function returned undefined/],
+    ['returns an empty string', () => '', /password: the function returned an empty string/],
+    [
+      'returns something else',
+      () => 5 as unknown as string,
+      /password: the function returned a value of type number/,
+    ],
+  ])('that %s is the reason of the error, and is not asked in a tight loop', async (_, password, reason) => {
+    let asked = 0;
+    const counted = (): string | Promise<string> => {
+      asked += 1;
+      return password();
+    };
+    const connection = await open(counted, { commandTimeoutMs: 1000 });
+    const error = await connection.call('GET', 'k').catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(NotSentError);
+    expect((error as Error).message).toMatch(reason);
+    // After 0, 250, 750 ms, less the jitter.
+    expect(asked).toBeLessThanOrEqual(5);
+  });
+
+  it('that hangs is the reason of the error, and is given up after connectTimeoutMs', async () => {
+    let asked = 0;
+    const connection = await open(
+      () => {
+        asked += 1;
+        return asked === 1 ? new Promise<string>(() => {}) : 'secret';
+      },
+      { connectTimeoutMs: 200 },
+    );
+    await expect(connection.call('GET', 'k')).rejects.toThrowError(
+      /password: the function failed: the function: nothing within 200 ms/,
+    );
+    await until('the next attempt connects', () => connection.state.kind === 'ready');
+    expect(await connection.call('PING')).toBe('PONG');
+  });
+
+  it('may take its time, up to connectTimeoutMs', async () => {
+    const slowly = (): Promise<string> => new Promise((resolve) => setTimeout(resolve, 700, 'secret'));
+    const connection = await open(slowly, { connectTimeoutMs: 2000, commandTimeoutMs: 3000 });
+    expect(await connection.call('PING')).toBe('PONG');
+  });
+
+  it('is shared by connects of one moment, and no secret is in an error', async () => {
+    let asked = 0;
+    const access = new Access({
+      username: undefined,
+      password: async () => `secret ${++asked}`,
+      names: ['username', 'password'],
+      timeoutMs: 100,
+    });
+    const address = { host: 'h', port: 1 };
+    const login = () => access.open(address, async ({ password }) => password, isError);
+    expect(await Promise.all([login(), login()])).toEqual(['secret 1', 'secret 1']);
+    expect(await login()).toBe('secret 2');
+    expect(() => connect({ mode: 'standalone', address, password: 5 as unknown as string })).toThrowError(
+      /password: a value of type number is neither a string nor a function/,
+    );
+  });
+
+  it('is refused where ioredis would connect again with the first', () => {
+    const address = { host: 'h', port: 1 };
+    expect(() =>
+      connect({ mode: 'standalone', address, password: () => 'x', supervision: false }),
+    ).toThrowError(ConfigurationError);
+  });
+});
+
+const isError = (error: unknown): error is Error => error instanceof Error;
+
+describe('a server that refuses the login', () => {
+  it('is tried a few times in the first second, each connection of a pool together, and less often later', async () => {
+    await using redis = await RedisProcess.start({ host, password: 'secret' });
+    const refused = async (): Promise<number> =>
+      Number(/total_connections_received:(\d+)/.exec(await redis.admin().info('stats'))?.[1]);
+    const before = await refused();
+    const startedAt = performance.now();
+    const cache = redisCache({
+      address: redis.address,
+      password: 'wrong',
+      poolSize: 4,
+      commandTimeoutMs: 200,
+    });
+    onTestFinished(async () => void (await cache.close()));
+    await until('two seconds', async () => performance.now() - startedAt > 2000);
+    const attempts = (await refused()) - before;
+    // Each of four connections at once, and then after 250, 750 and 1750 ms, less the jitter.
+    expect(attempts).toBeGreaterThanOrEqual(4);
+    expect(attempts).toBeLessThanOrEqual(12);
+    await expect(cache.ping()).rejects.toThrowError(/WRONGPASS/);
+  });
+
+  it('is reached soon after it has the password', async () => {
+    await using redis = await RedisProcess.start({ host, password: 'secret' });
+    const connection = connect({ mode: 'standalone', address: redis.address, password: 'later' });
+    onTestFinished(async () => void (await connection.close()));
+    await expect(connection.call('GET', 'k')).rejects.toThrowError(/WRONGPASS/);
+    await redis.admin().config('SET', 'requirepass', 'later');
+    await until('it is connected', () => connection.state.kind === 'ready', 6000);
+  });
+
+  it('rests by itself: others are connected to meanwhile', async () => {
+    const access = new Access({
+      username: undefined,
+      password: 'x',
+      names: ['username', 'password'],
+      timeoutMs: 100,
+    });
+    let connects = 0;
+    const to = (port: number, run: () => Promise<string>): Promise<string> => {
+      const connect = (): Promise<string> => {
+        connects += 1;
+        return run();
+      };
+      return access.open({ host: 'h', port }, connect, isError);
+    };
+    const refuse = (): Promise<string> => Promise.reject(new Error('WRONGPASS'));
+    await expect(to(1, refuse)).rejects.toThrowError('WRONGPASS');
+    await expect(to(1, async () => 'in')).rejects.toThrowError('WRONGPASS');
+    expect(connects).toBe(1);
+    expect(await to(2, async () => 'in')).toBe('in');
+    await until('the rest is over', async () =>
+      to(1, async () => 'in').then(
+        () => true,
+        () => false,
+      ),
+    );
+  });
+});
+
+it('reaches an IPv6 address in brackets', async () => {
+  await using redis = await RedisProcess.start({ host: '::1' });
+  const cache = redisCache({ address: { host: '[::1]', port: redis.address.port } });
+  expect(await cache.ping()).toBeGreaterThan(0);
+  await cache.close();
+});

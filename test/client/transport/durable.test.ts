@@ -1,0 +1,108 @@
+/** Durable writes while the master changes under them. */
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { connect, NotSentError, OutcomeUnknownError } from '../../../client/index.ts';
+import { DurableChannel } from '../../../client/transport/durable.ts';
+import { Link } from '../../../client/transport/link.ts';
+import { RedisProcess, startSentinelSet, until } from '../../support/redis.ts';
+
+describe('durable writes', () => {
+  it('are not acknowledged by a master that hung while a replica was promoted', async () => {
+    await using set = await startSentinelSet({ downAfterMs: 60_000 });
+    const [former, promoted] = set.redis;
+    const sentinels = set.sentinels.map(({ address }) => address);
+    const connection = connect({ mode: 'sentinel', sentinels, commandTimeoutMs: 3000 });
+    onTestFinished(() => connection.close());
+    const durability = { replicas: 1, timeoutMs: 1000 };
+    await connection.callDurable(durability, 'SET', 'warm', 1);
+    former.pause();
+    const write = connection.callDurable(durability, 'SET', 'k', 1).catch((error: unknown) => error);
+    // Below 400 ms a silence is a stall: no failover is that quick.
+    await until('a silence that is long enough for a failover', () => {
+      const { state } = connection;
+      return state.kind === 'suspect' && Date.now() - state.since > 600;
+    });
+    // As soon as one is promoted the former master wakes; the other replica still confirms its writes.
+    await promoted.admin().replicaof('NO', 'ONE');
+    former.resume();
+    expect(await write).toBeInstanceOf(OutcomeUnknownError);
+    expect(connection.state).toMatchObject({ master: promoted.address });
+  }, 40_000);
+
+  it('are not delayed by a promise that cannot be met, and those behind it are told why', async () => {
+    await using master = await RedisProcess.start({ host: '127.61.0.4' });
+    const { host, port } = master.address;
+    await using _ = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });
+    const connection = connect({ mode: 'standalone', address: master.address, commandTimeoutMs: 500 });
+    onTestFinished(() => connection.close());
+    const [met, unmet] = [
+      { replicas: 1, timeoutMs: 400 },
+      { replicas: 2, timeoutMs: 2000 },
+    ];
+    const write = (durability: typeof met): Promise<unknown> =>
+      connection.callDurable(durability, 'SET', 'k', 1);
+    await until('the replica confirms', () =>
+      write(met).then(
+        () => true,
+        () => false,
+      ),
+    );
+    let waiting = true;
+    const first = write(unmet)
+      .catch((error: unknown) => error)
+      .finally(() => {
+        waiting = false;
+      });
+    await until('the first waits', async () =>
+      (await master.admin().info('clients')).includes('blocked_clients:1'),
+    );
+    const second = write(unmet).catch((error: unknown) => error);
+    for (let i = 0; i < 20; i++) expect(await write(met)).toMatchObject({ replicas: 1 });
+    const late = await second;
+    expect(late).toBeInstanceOf(NotSentError);
+    expect((late as Error).message).toMatch(/earlier writes with the same promise still wait/);
+    expect(waiting).toBe(true);
+    expect(await first).toMatchObject({ code: 'DURABILITY', required: 2, confirmed: 1 });
+  });
+
+  it('wait for one of 8 connections where there are more promises', async () => {
+    await using redis = await RedisProcess.start({ host: '127.61.0.4' });
+    const connection = connect({ mode: 'standalone', address: redis.address, commandTimeoutMs: 3000 });
+    onTestFinished(() => connection.close());
+    const promises = Array.from({ length: 12 }, (_, i) => ({ replicas: 1, timeoutMs: 300 + i }));
+    const writes = promises.map((durability) =>
+      connection.callDurable(durability, 'INCR', 'k').catch((error: unknown) => error),
+    );
+    for (const result of await Promise.all(writes)) expect(result).toMatchObject({ code: 'DURABILITY' });
+    expect(await connection.call('GET', 'k')).toBe('12');
+    const clients = String(await redis.admin().call('CLIENT', 'LIST'));
+    expect(clients.match(/name=redis-cache-kit/g)).toHaveLength(9);
+  });
+
+  it('do not wait for ever on a master that was left', async () => {
+    await using redis = await RedisProcess.start({ host: '127.61.0.4' });
+    const link = await Link.open({
+      address: redis.address,
+      username: undefined,
+      password: undefined,
+      db: 0,
+      tls: undefined,
+      timeoutMs: 1000,
+    });
+    const channel = new DurableChannel({
+      commandTimeoutMs: 1000,
+      refused: () => {},
+      why: () => 'no reason',
+    });
+    onTestFinished(() => channel.close());
+    channel.attach(() => Promise.resolve(link));
+    const write = (key: string, deadline: number): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        const durability = { replicas: 1, timeoutMs: 20_000 };
+        channel.submit({ durability, command: 'SET', args: [key, 1], deadline, resolve, reject });
+      }).catch((error: unknown) => error);
+    const first = write('first', performance.now() + 1000);
+    await until('the first waits for replicas', async () => (await redis.admin().exists('first')) === 1);
+    channel.detach('another node is master', true);
+    expect(await first).toBeInstanceOf(OutcomeUnknownError);
+  });
+});

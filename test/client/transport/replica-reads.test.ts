@@ -1,0 +1,163 @@
+/** Reads from replicas: from them when they are fresh, never older than asked for, and the master's otherwise. */
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { RedisOptions } from '../../../client/api/types.ts';
+import { sentinelCache } from '../../../client/index.ts';
+import { resolveConnection } from '../../../client/options/connection-options.ts';
+import type { CacheConnection } from '../../../client/transport/cache-connection.ts';
+import { slotOf } from '../../../client/transport/cluster/slot.ts';
+import { openConnection } from '../../../client/transport/index.ts';
+import { startCluster } from '../../support/cluster.ts';
+import { type Far, far } from '../../support/far.ts';
+import { RedisProcess, until } from '../../support/redis.ts';
+
+function open(options: RedisOptions): CacheConnection {
+  const connection = openConnection(resolveConnection(options));
+  onTestFinished(() => connection.close());
+  return connection;
+}
+
+async function gets(node: RedisProcess): Promise<number> {
+  const info = await node.admin().info('commandstats');
+  return Number(/cmdstat_get:calls=(\d+)/.exec(info)?.[1] ?? 0);
+}
+
+const served = async (connection: CacheConnection, node: RedisProcess): Promise<void> => {
+  const before = await gets(node);
+  await until('a replica serves reads', async () => {
+    await connection.get('k');
+    return (await gets(node)) > before;
+  });
+};
+
+interface Lagging extends AsyncDisposable {
+  readonly master: RedisProcess;
+  readonly replica: RedisProcess;
+  readonly options: RedisOptions & { mode: 'sentinel' };
+}
+
+/** A replica that has everything `lagMs` later. */
+async function lagging(lagMs: number): Promise<Lagging> {
+  const host = '127.61.0.9';
+  const stack = new AsyncDisposableStack();
+  const master = stack.use(await RedisProcess.start({ host }));
+  const relay: Far = stack.use(await far(master.address, lagMs));
+  const conf = [`replicaof ${host} ${relay.address.port}`, `replica-announce-ip ${host}`];
+  const replica = stack.use(await RedisProcess.start({ host, conf }));
+  const monitor = [`sentinel monitor mymaster ${host} ${master.address.port} 1`];
+  const sentinel = stack.use(await RedisProcess.start({ host, sentinel: true, conf: monitor }));
+  await until('the replica is in sync', async () =>
+    (await replica.admin().info('replication')).includes('master_link_status:up'),
+  );
+  const natMap = { [`${host}:${relay.address.port}`]: master.address };
+  return {
+    master,
+    replica,
+    options: { mode: 'sentinel', sentinels: [sentinel.address], natMap },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+/** Counts up, and reads what it counted; the greatest age of an answer in ms: how long a missing count was acknowledged. */
+async function oldest(connection: CacheConnection, ms: number): Promise<number> {
+  const acknowledgedAt: number[] = [];
+  let worst = 0;
+  const until = performance.now() + ms;
+  const write = async (): Promise<void> => {
+    for (let i = 0; performance.now() < until; i++) {
+      await connection.call('SET', 'k', i);
+      acknowledgedAt[i] = performance.now();
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  };
+  const read = async (): Promise<void> => {
+    while (performance.now() < until) {
+      const value = Number(await connection.get('k'));
+      const missing = acknowledgedAt[value + 1];
+      if (missing !== undefined) worst = Math.max(worst, performance.now() - missing);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  };
+  await connection.call('SET', 'k', 0);
+  await Promise.all([write(), read()]);
+  return worst;
+}
+
+describe('reads from replicas', () => {
+  it('are served by them, and are never older than asked for, whatever they lag', async () => {
+    await using set = await lagging(60);
+    const connection = open({ ...set.options, replicaReads: { maxStalenessMs: 400 } });
+    await connection.call('SET', 'k', 0);
+    await served(connection, set.replica);
+    const before = await gets(set.replica);
+    const age = await oldest(connection, 1200);
+    expect(age).toBeLessThanOrEqual(400);
+    // It was the replica that answered: its lag is seen.
+    expect(age).toBeGreaterThan(40);
+    expect((await gets(set.replica)) - before).toBeGreaterThan(50);
+  });
+
+  it('are the master’s where no replica is that fresh', async () => {
+    await using set = await lagging(150);
+    const connection = open({ ...set.options, replicaReads: { maxStalenessMs: 50 } });
+    await connection.call('SET', 'k', 0);
+    const age = await oldest(connection, 800);
+    expect(age).toBeLessThanOrEqual(50);
+    expect(await gets(set.master)).toBeGreaterThan(100);
+  });
+
+  it('are asked of the master when the replica hangs, dies, or follows nobody', async () => {
+    await using set = await lagging(0);
+    const connection = open({ ...set.options, replicaReads: { maxStalenessMs: 2000 } });
+    await connection.call('SET', 'k', 7);
+    await served(connection, set.replica);
+    set.replica.pause();
+    expect(String(await connection.get('k'))).toBe('7');
+    set.replica.resume();
+    await served(connection, set.replica);
+    expect(await connection.call('GET', 'k')).toBe('7');
+    await expect(connection.call('LLEN', 'k')).rejects.toMatchObject({ code: 'WRONGTYPE' });
+    await set.replica.kill();
+    expect(String(await connection.get('k'))).toBe('7');
+    await set.replica.start();
+    await served(connection, set.replica);
+    await set.replica.admin().replicaof('NO', 'ONE');
+    await set.replica.admin().set('k', 'stray');
+    await until('the stray is asked no more', async () => {
+      const before = await gets(set.replica);
+      for (let i = 0; i < 5; i++) await connection.get('k');
+      return (await gets(set.replica)) === before;
+    });
+    expect(String(await connection.get('k'))).toBe('7');
+  });
+
+  it('are not for a sequence on one connection, nor for what is a node’s own', async () => {
+    await using set = await lagging(0);
+    const connection = open({ ...set.options, replicaReads: {} });
+    await connection.call('SET', 'k', 7);
+    await served(connection, set.replica);
+    const before = await gets(set.replica);
+    await connection.request('GET', ['k'], { once: true, replica: true });
+    await connection.request('GET', ['k']);
+    expect(((await connection.call('ROLE')) as unknown[])[0]).toBe('master');
+    expect(await gets(set.replica)).toBe(before);
+  });
+
+  it('go to the replicas of each shard of a cluster', async () => {
+    await using set = await startCluster();
+    const nodes = set.nodes.map(({ address }) => address);
+    const connection = open({ mode: 'cluster', nodes, replicaReads: { maxStalenessMs: 1000 } });
+    await connection.call('SET', 'k', 7);
+    const master = set.nodes.indexOf(await set.owner(slotOf('k')));
+    await served(connection, set.nodes[master + 3] as RedisProcess);
+    expect(await connection.call('GET', 'k')).toBe('7');
+  });
+
+  it('are refused beside a first tier, whose order they would break', () => {
+    const options = { sentinels: [{ host: 'h', port: 1 }], replicaReads: {}, l1: {} };
+    expect(() => sentinelCache(options)).toThrowError(/leave out l1 or replicaReads/);
+    const bad = { mode: 'sentinel', sentinels: [{ host: 'h', port: 1 }] } as const;
+    expect(() => open({ ...bad, replicaReads: { maxStalenessMs: 5 } })).toThrowError(
+      /replicaReads.maxStalenessMs: 5 is not a whole number from 20/,
+    );
+  });
+});

@@ -1,0 +1,54 @@
+/**
+ * The rooms of the client, an npm package: public contracts at the bottom, the composition at the top. Nothing but the top imports an
+ * extra.
+ */
+import type { Room } from './rules.ts';
+
+/** Folders of the client that need no connection. */
+const CLIENT_BASE = ['api', 'options', 'keys', 'codec'].map((name) => `client/${name}/`);
+const CLIENT_SERVER = [...CLIENT_BASE, ...['transport', 'functions', 'l1'].map((name) => `client/${name}/`)];
+const CLIENT_CACHE = ['invalidation', 'load', 'cache'].map((name) => `client/${name}/`);
+
+const room = (at: string, because: string, imports: readonly string[], more: Partial<Room> = {}): Room => ({
+  at,
+  because,
+  imports,
+  node: 'any',
+  ...more,
+});
+
+export const CLIENT_ROOMS: readonly Room[] = [
+  room('client/api/', 'public types, errors and events', [], { libraries: ['ioredis'], node: [] }),
+  room('client/options/', 'options of users, checked and with their defaults', [
+    ...['api', 'keys'].map((name) => `client/${name}/`),
+    'client/codec/plain.ts',
+    'client/transport/address.ts',
+  ]),
+  room('client/keys/', 'names and keys', [...CLIENT_BASE, 'client/options/option-names.ts']),
+  room('client/codec/', 'values as bytes', [...CLIENT_BASE, 'client/options/option-names.ts']),
+  room('client/transport/', 'connections to standalone servers, sentinels and clusters', CLIENT_BASE, {
+    libraries: ['ioredis'],
+  }),
+  room('client/functions/', 'steps of several commands, as one procedure of the server', CLIENT_SERVER),
+  room('client/l1/', 'the first tier and its coherence', CLIENT_SERVER),
+  ...['invalidation', 'load', 'cache'].map((name) =>
+    room(`client/${name}/`, 'the cache; knows no extra', [...CLIENT_SERVER, ...CLIENT_CACHE]),
+  ),
+  room(
+    'client/extras/',
+    'built on a cache; no other module of the client knows them',
+    [
+      ...CLIENT_BASE,
+      ...['batches', 'exposition', 'options'].map((name) => `client/cache/${name}.ts`),
+      'client/transport/timing.ts',
+    ],
+    { libraries: ['croner'] },
+  ),
+  room('client/env.ts', 'a cache from variables of the process', [
+    ...['api/', 'cache/options.ts', 'transport/address.ts', 'factories.ts', 'options/'].map(
+      (name) => `client/${name}`,
+    ),
+  ]),
+  room('client/factories.ts', 'composes a cache', [...CLIENT_SERVER, ...CLIENT_CACHE]),
+  room('client/index.ts', 'what the package exports', ['client/']),
+];
