@@ -54,7 +54,8 @@ describe('config/gates.yaml', () => {
     const isJudged = (drill: string, id: string) =>
       judging.some(
         ({ sli, workload }) =>
-          workload.includes(drill) && (sli.figure === 'held' || id.startsWith(`${sli.figure}/`)),
+          workload.includes(drill) &&
+          (sli.figure === 'held' || id.startsWith(`${sli.figure.replace('held.', '')}/`)),
       );
     const unjudged = drills
       .filter(({ spansRun }) => spansRun !== true)
