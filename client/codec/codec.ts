@@ -3,6 +3,7 @@
  * know how they were written, and a codec can be changed without clearing the cache.
  */
 
+import { types } from 'node:util';
 import type { Codec, CodecName, CodecRule } from '../api/codec.ts';
 import { ConfigurationError } from '../api/errors.ts';
 import { assertOptions, optionNames } from '../options/option-names.ts';
@@ -89,7 +90,8 @@ function known(path: string, codec: CodecName | Codec, byId: Map<number, Codec>)
 }
 
 function matcher(path: string, pattern: string | RegExp): (key: string) => boolean {
-  if (pattern instanceof RegExp) {
+  // Of any realm: Jest and `node:vm` have a RegExp of their own.
+  if (types.isRegExp(pattern)) {
     if (pattern.global || pattern.sticky)
       throw new ConfigurationError(
         `${path}: ${String(pattern)} keeps a position (flag g or y), leave the flag out`,
