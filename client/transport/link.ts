@@ -5,6 +5,7 @@
  * ioredis does the protocol; its own reconnecting, queues and resending are switched off. The link knows how long an
  * answer has been owed, which is what hang detection needs.
  */
+import { isIP, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import type { Address, TlsOptions } from '../api/types.ts';
 import { addressKey } from './address.ts';
@@ -62,6 +63,7 @@ export class Link {
   /** Why it closed; resolves once. */
   readonly over: Promise<string>;
   readonly #progress: Progress;
+  #endpoint: string | undefined;
   #corked = false;
   #closed: string | undefined;
   #end: (reason: string) => void = () => {};
@@ -113,6 +115,8 @@ export class Link {
       // ioredis only reports a refused SELECT or AUTH and goes on, in database 0 or as nobody.
       if (failure) throw failure;
       if (options.protocol === undefined) readReplies(redis);
+      const { remoteAddress = '', remotePort = 0 } = redis.stream as Socket;
+      link.#endpoint = addressKey({ host: remoteAddress.replace(/^::ffff:/, ''), port: remotePort });
       redis.stream.prependListener('data', () => link.#progress.heard());
       return link;
     } catch (error) {
@@ -120,6 +124,16 @@ export class Link {
       link.destroy(cause.message);
       throw cause;
     }
+  }
+
+  /**
+   * Whether both lead to one node, which is announced by a host name here and by an IP address there. Two host names with one IP
+   * address can be two nodes behind a TLS proxy.
+   */
+  isOfSameNode(other: Link): boolean {
+    const isIpAddress = isIP(this.address.host) !== 0;
+    const isOneIpAddress = isIpAddress !== (isIP(other.address.host) !== 0);
+    return isOneIpAddress && this.#endpoint !== undefined && this.#endpoint === other.#endpoint;
   }
 
   get closed(): string | undefined {

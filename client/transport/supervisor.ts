@@ -260,6 +260,10 @@ export class Supervisor implements SupervisedConnection {
       found.link.destroy('closed');
       return;
     }
+    if (this.#link?.isOfSameNode(found.link) && !this.#isOverdue(this.#link)) {
+      this.#renamed(found);
+      return;
+    }
     const from = this.#history.topology.current?.address;
     const old = this.#link;
     this.#stopSearch();
@@ -278,6 +282,19 @@ export class Supervisor implements SupervisedConnection {
     this.#traffic.attach(found.link);
     this.#events.emit({ type: 'ready', master, outageMs });
     this.#consult();
+  }
+
+  /** The sentinels announce our master by another name. Its link is kept. */
+  #renamed({ link, role }: Found): void {
+    link.destroy('another name of the master');
+    this.#stopSearch();
+    this.#history.adopt(link.address, role, 'same', this.#monitor?.views() ?? []);
+    this.#considerCalm();
+    if (this.#silence.since !== undefined) this.#startDiscovery();
+  }
+
+  #isOverdue({ latencyMs }: Link): boolean {
+    return this.#traffic.owedMs(now()) >= this.#silence.toleratedMs(latencyMs);
   }
 
   #leave(old: Link, found: Found): void {

@@ -64,6 +64,38 @@ describe('a connection over a network with 540 ms of round trip', () => {
   });
 });
 
+describe('sentinels that announce another name of the master', () => {
+  it('do not make the connection move', async () => {
+    const local = '127.0.0.1';
+    await using redis = await RedisProcess.start({ host: local });
+    const port = await freePort(local);
+    const start = (name: string, epoch: number): Promise<RedisProcess> =>
+      RedisProcess.start({
+        host: local,
+        port,
+        sentinel: true,
+        conf: [
+          'sentinel resolve-hostnames yes',
+          'sentinel announce-hostnames yes',
+          `sentinel monitor mymaster ${name} ${redis.address.port} 1`,
+          `sentinel config-epoch mymaster ${epoch}`,
+        ],
+      });
+    const { connection, events } = open({ mode: 'sentinel', sentinels: [{ host: local, port }] });
+    {
+      await using _ = await start(local, 1);
+      await until('it is connected', () => connection.state.kind === 'ready');
+    }
+    await using _ = await start('localhost', 2);
+    const named = (): string | undefined => connection.sentinels?.()?.master?.host;
+    await until('the other name is known', () => named() === 'localhost');
+    await until('it is trusted', () => connection.state.kind === 'ready');
+    expect(await connection.call('SET', 'k', 1)).toBe('OK');
+    expect(events.map(({ type }) => type)).toEqual(['ready', 'suspect', 'ready']);
+    expect(connection.current()?.options.host).toBe(local);
+  });
+});
+
 describe('sentinels that were built anew, with lower epochs', () => {
   it('are believed after a while', async () => {
     await using former = await RedisProcess.start({ host });
