@@ -193,9 +193,16 @@ const AWAY = new Set(['LOADING', 'READONLY', 'BUSY', 'CLUSTERDOWN', 'MOVED', 'AS
 /** A cluster that moves a slot: the key is served, elsewhere or in a moment. */
 const REDIRECTIONS = new Set(['MOVED', 'ASK', 'TRYAGAIN']);
 
-/** True for failures that count against the server: those of the way to Redis, without limits of this process and redirections of a cluster. */
+/** One slot of a cluster has no shard, and all others are served. `CLUSTERDOWN The cluster is down` concerns all slots. */
+const UNSERVED_SLOT = 'CLUSTERDOWN Hash slot not served';
+
+/**
+ * True for failures that count against the server: those of the way to Redis, without limits of this process, redirections of a
+ * cluster, and slots that no shard serves.
+ */
 export function isServerFailure(error: unknown): boolean {
   if (error instanceof ClientLimitError) return false;
+  if (error instanceof CommandError && error.message.startsWith(UNSERVED_SLOT)) return false;
   return isConnectivityError(error) && !(error instanceof CommandError && REDIRECTIONS.has(error.code));
 }
 

@@ -163,6 +163,7 @@ describe('the circuit breaker', () => {
     ['no master', new NotSentError('GET'), true],
     ['a node that loads', new CommandError('LOADING Redis is loading the dataset in memory'), true],
     ['a cluster that is down', new CommandError('CLUSTERDOWN The cluster is down'), true],
+    ['a slot that no shard serves', new CommandError('CLUSTERDOWN Hash slot not served'), false],
     ['a limit of the client', new ClientLimitError('GET'), false],
     ['a slot that is elsewhere', new CommandError('MOVED 1 h:1'), false],
     ['a key that is elsewhere', new CommandError('ASK 1 h:1'), false],
