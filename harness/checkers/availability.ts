@@ -8,6 +8,9 @@
  * Without a fault an answer of the memory fallback is not good and counts as an error: Redis was there and did not serve. Under a fault
  * it is what the fallback is for.
  *
+ * An operation that an unrecorded deadline cannot prove to be in time is not counted as good: the share is unmeasured then. Under a fault
+ * only computed values have a deadline.
+ *
  * A batch is judged key by key: one value that was never written to its key, or an answer of another length, is wrong.
  */
 import type { Operation } from '../history.ts';
@@ -52,9 +55,21 @@ export const availability: Checker = {
         rightValues: proportion(scheduled.length - wrong.length, scheduled.length),
         rightBatchValues: proportion(sumOf(inBatches, 'right'), sumOf(inBatches, 'compared')),
       }),
+      unmeasured: {
+        ...withoutDeadline('answered', isFaultless(history) ? scheduled : computed),
+        ...withoutDeadline('getOrComputeAnswered', computed),
+      },
     };
   },
 };
+
+/** Why a figure that counts answers in time is unmeasured: some operations have no deadline. */
+function withoutDeadline(figure: string, operations: readonly Operation[]): Readonly<Record<string, string>> {
+  const unbounded = operations.filter(({ invoke }) => invoke.deadlineMs === undefined);
+  if (unbounded.length === 0) return {};
+  const described = examples(unbounded.map(({ invoke }) => `${invoke.kind} ${invoke.key}`));
+  return { [figure]: `no deadline is recorded for ${unbounded.length} operations: ${described}` };
+}
 
 type Flaw = 'no answer' | 'late' | 'wrong' | 'not from Redis';
 

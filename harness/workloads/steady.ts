@@ -30,7 +30,8 @@ const defaults = {
   warmSetsPerSecond: 0,
   zipfExponent: 0.99,
   maxValueBytes: 16_384,
-  deadlineMs: 500,
+  /** Of every scheduled operation: 50 times the target of a `get`, a quarter of the client's default command timeout. */
+  deadlineMs: 250,
 };
 
 type Context = GeneratorContext<Resolved<typeof defaults>>;
@@ -66,6 +67,7 @@ export const steady = generated({
     const endUs = startUs + (parameters.warmUpMs + parameters.durationMs) * 1_000;
     const phased = (operation: PlannedOperation): PlannedOperation => ({
       ...operation,
+      deadlineMs: parameters.deadlineMs,
       phase: clock.nowUs() < warmUpEndUs ? 'warm-up' : 'steady',
     });
     mark(context, 'window', { startUs: warmUpEndUs, endUs });
@@ -129,7 +131,6 @@ function catalogueOf(context: Context) {
       kind: 'getOrCompute',
       key: key(rank),
       value: `s${rank}`,
-      deadlineMs: parameters.deadlineMs,
       send: () => adapter.getOrCompute(key(rank), async () => text),
     };
   };

@@ -43,6 +43,7 @@ export function op(given: Op): (InvokeEvent | CompletionEvent)[] {
       type: 'invoke',
       key: `w:${at}`,
       ...(kind === 'set' && { value: `v${at}` }),
+      deadlineMs: 500,
       ...invoke,
       client,
       kind,
