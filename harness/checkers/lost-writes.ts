@@ -74,7 +74,6 @@ function judge(
   shardOf: (key: string) => string | undefined,
 ): Finding {
   const excused = excusedSpans(history, context.environment.durability.asyncLossWindowMs);
-  const isDurable = ({ invoke }: AcknowledgedWrite) => typeof invoke.durability === 'object';
   const durable = acknowledged.filter(isDurable);
   const durableLost = lost.filter(isDurable);
   const asyncLost = lost.filter((write) => !isDurable(write));
@@ -89,8 +88,8 @@ function judge(
     ...reason(beyond, 'async writes lost outside the stated window'),
     ...reason(unconfirmed, 'durable writes acknowledged with fewer replicas than promised'),
   ];
-  const exposed = exposedOf(history, durable, asyncLost);
   const isLost = new Set<AcknowledgedWrite>(lost);
+  const exposed = exposedOf(history, durable, asyncLost);
   const asyncCount = acknowledged.length - durable.length;
   const tooFew = durable.length < FEWEST_DURABLE && durableLost.length === 0;
   const promised = typeof context.environment.durability.durableWrites === 'object';
@@ -107,6 +106,7 @@ function judge(
         : []),
     ],
     ...remedyOf(doubts),
+    ...remediesOf(neverStored(history, acknowledged, isLost, shardOf), lost),
     figures: {
       ...present({
         acknowledged: value(acknowledged.length, 'writes', acknowledged.length),
@@ -125,6 +125,10 @@ function judge(
       ),
     },
   };
+}
+
+function isDurable({ invoke }: AcknowledgedWrite): boolean {
+  return typeof invoke.durability === 'object';
 }
 
 function isExcused(
@@ -153,6 +157,52 @@ function exposedOf(
     const within = ({ completion }: AcknowledgedWrite) =>
       completion.atUs >= on.atUs && completion.atUs <= endUs;
     return asyncLost.some(within) ? durable.filter(within) : [];
+  });
+}
+
+function remediesOf(
+  unstored: readonly AcknowledgedWrite[],
+  lost: readonly AcknowledgedWrite[],
+): { readonly remedies?: readonly string[] } {
+  if (unstored.length === 0) return {};
+  const remedy = `${unstored.length} of the ${lost.length} lost writes were followed by writes that survived on the same master: no failover lost them. The client acknowledged what it never stored (a defect of the client), or another client deleted the keys.`;
+  return { remedies: [remedy] };
+}
+
+/**
+ * Lost writes that were followed by writes which survive, under the same master: a replica has a prefix of what its master wrote, so that a
+ * failover loses the last writes and none before them.
+ */
+function neverStored(
+  history: History,
+  acknowledged: readonly AcknowledgedWrite[],
+  isLost: ReadonlySet<AcknowledgedWrite>,
+  shardOf: (key: string) => string | undefined,
+): readonly AcknowledgedWrite[] {
+  if (isLost.size === 0) return [];
+  const spans = faultSpans(history);
+  /** Which master took it; undefined where that is not certain. */
+  const reignOf = ({ invoke, completion }: AcknowledgedWrite) => {
+    const before = spans.filter((span) => {
+      const promotedUs = promotionAfter(history, span.askedUs, span.node) ?? span.toUs ?? span.fromUs;
+      return promotedUs < invoke.atUs;
+    });
+    const next = spans[before.length];
+    return next !== undefined && completion.atUs > next.askedUs ? undefined : before.length;
+  };
+  const lastSurvivor = new Map<string, number>();
+  const reigns = acknowledged.map((write) => {
+    const reign = reignOf(write);
+    return reign === undefined ? undefined : `${reign} ${shardOf(write.invoke.key) ?? ''}`;
+  });
+  for (const [i, write] of acknowledged.entries()) {
+    const reign = reigns[i];
+    if (reign === undefined || isLost.has(write)) continue;
+    lastSurvivor.set(reign, Math.max(write.invoke.atUs, lastSurvivor.get(reign) ?? 0));
+  }
+  return acknowledged.filter((write, i) => {
+    const survivorUs = lastSurvivor.get(reigns[i] ?? '');
+    return isLost.has(write) && survivorUs !== undefined && survivorUs > write.completion.atUs;
   });
 }
 

@@ -24,6 +24,7 @@ import {
   lastUs,
   operationsOf,
   present,
+  promotionAfter,
   proportion,
   US_PER_MS,
   unknown,
@@ -73,10 +74,12 @@ export const recovery: Checker = {
         (kind) => `no ${kind} was acknowledged any more after ${fault.fault} of ${fault.node}`,
       ),
     );
+    const slowest = faults.map((fault, i) => causeOf(history, fault, recoveries[i]));
     const recovered = recoveries.map(({ atUs }, i) => atUs - (faults[i]?.fromUs ?? 0));
     return {
       validity: lasting.length > 0 ? 'invalid' : 'valid',
       reasons: lasting,
+      remedies: slowest.flatMap((cause) => cause ?? []),
       figures: present({
         writeGapMs: value(
           largest(faults.map((fault) => writeGapUs(history, context.client, fault, struck(fault)))) /
@@ -92,6 +95,21 @@ export const recovery: Checker = {
     };
   },
 };
+
+/** What a recovery waited for: the promotion of another node, or the client after it. */
+function causeOf(history: History, fault: FaultSpan, recovery: Recovery | undefined): string | undefined {
+  const promotedUs = promotionAfter(history, fault.askedUs, fault.node);
+  if (promotedUs === undefined || recovery === undefined) return undefined;
+  const struck = `After ${fault.fault} of ${fault.node} another node was promoted`;
+  const detectionMs = Math.round(Math.max(0, promotedUs - fault.fromUs) / US_PER_MS);
+  const clientMs = Math.round(Math.max(0, recovery.atUs - promotedUs) / US_PER_MS);
+  if (recovery.never.length > 0) {
+    return `${struck} after ${detectionMs} ms, and the client has not written since (${recovery.never.join(', ')}): the client is the cause (client.supervision), not the sentinels.`;
+  }
+  return detectionMs > clientMs
+    ? `${struck} only after ${detectionMs} ms: look at sentinel.downAfterMs, sentinel.failoverTimeoutMs and topology.quorum.`
+    : `${struck} after ${detectionMs} ms, and the client wrote again ${clientMs} ms after that: the client is the cause (client.supervision, client.breaker.openMs), not the sentinels.`;
+}
 
 interface Recovery {
   /** When the last kind of write was acknowledged again. */

@@ -52,10 +52,35 @@ export const staleAcks: Checker = {
         ...(stale.length > 0 ? [`${stale.length} stale acknowledgements: ${examples(stale.map(name))}`] : []),
       ],
       ...remedyOf(doubts),
+      ...fromMemory(history, stale),
       figures: present({ staleAcknowledged: value(stale.length, 'operations', late.length + reads.length) }),
     };
   },
 };
+
+/** Faults under which a node answers nothing. */
+const SILENCING: ReadonlySet<string> = new Set(['kill', 'pause']);
+
+/** Remedy for stale answers from a time in which the deposed master was stopped, so that no node can have given them. */
+function fromMemory(
+  history: History,
+  stale: readonly Operation[],
+): { readonly remedies?: readonly string[] } {
+  const silent = faultSpans(history)
+    .filter(({ fault, observed }) => observed && SILENCING.has(fault))
+    .map(({ node, fromUs }) => ({
+      fromUs,
+      toUs:
+        history.faults.find((event) => event.phase === 'heal' && event.node === node && event.atUs > fromUs)
+          ?.atUs ?? Number.POSITIVE_INFINITY,
+    }));
+  const own = stale.filter(({ invoke, completion }) =>
+    silent.some(({ fromUs, toUs }) => invoke.atUs > fromUs && (completion?.atUs ?? 0) < toUs),
+  );
+  if (own.length === 0) return {};
+  const remedy = `${own.length} of the ${stale.length} stale answers came while the deposed master was stopped: no node gave them. The client answers from its memory and reports the source 'redis'; this is a defect of the client.`;
+  return { remedies: [remedy] };
+}
 
 /** Of the first fault; without a fault (a planned switch) of the trial. */
 function firstPromotion(history: History): number | undefined {

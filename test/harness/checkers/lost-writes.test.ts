@@ -53,6 +53,23 @@ describe('what is at stake', () => {
   });
 });
 
+describe('the remedy of lost writes', () => {
+  const before = writes(0, 2000);
+  const after = writes(3500, 4000);
+  const remedies = (lost: Readonly<Record<string, null>>) =>
+    check(before, fault(2000, 6000), switched(3000), after, final([...before, ...after], lost)).remedies;
+
+  it('names the client where later writes to the same master survived', () => {
+    expect(remedies({ 'w:300': null, 'w:3600': null })?.join()).toMatch(
+      /2 of the 2 lost writes .* no failover lost them\. The client acknowledged/,
+    );
+  });
+
+  it('leaves the last writes before the fault to replication', () => {
+    expect(remedies({ 'w:1800': null, 'w:1900': null })).toBeUndefined();
+  });
+});
+
 describe('lost-writes', () => {
   it('finds nothing lost where the master holds every acknowledged write', () => {
     const before = writes(0, 2000);

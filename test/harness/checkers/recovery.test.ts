@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { recovery } from '../../../harness/checkers/recovery.ts';
-import { context, DURABLE, type Events, fault, history, number, op, writes } from './by-hand.ts';
+import { context, DURABLE, type Events, fault, history, number, op, switched, writes } from './by-hand.ts';
 
 const check = (...events: readonly Events[]) => recovery.check(history(...events), context());
 
@@ -10,6 +10,21 @@ describe('recovery', () => {
     expect(finding.validity).toBe('valid');
     expect(number(finding, 'recoveryMs')).toBe(1501);
     expect(number(finding, 'writeGapMs')).toBe(3501 - 1901);
+  });
+
+  it('names what the recovery waited for: the promotion, or the client after it', () => {
+    const remedy = (promotedMs: number, againMs: number) =>
+      check(writes(0, 2000), fault(2000, 6000), switched(promotedMs), writes(againMs, againMs + 500))
+        .remedies;
+    expect(remedy(27_000, 27_100)?.join()).toMatch(/only after 25000 ms: look at sentinel\.downAfterMs/);
+    expect(remedy(3500, 40_000)?.join()).toMatch(
+      /promoted after 1500 ms, and the client wrote again 36501 ms after that: the client is the cause/,
+    );
+  });
+
+  it('names the client that never wrote again', () => {
+    const finding = check(writes(0, 2000), fault(2000, 6000), switched(3500), op({ at: 4000 }));
+    expect(finding.remedies?.join()).toMatch(/the client has not written since/);
   });
 
   it('does not take an answer that was already under way for the recovery', () => {

@@ -37,6 +37,13 @@ describe('stale-acks', () => {
     expect(finding.reasons.join()).toMatch(/set w:1990/);
   });
 
+  it('names the memory of the client where the deposed master was stopped, and no other time', () => {
+    const read = (at: number) => op({ at, done: at + 1, kind: 'get', key: 'w:100', answer: 'v0' });
+    const remedies = (at: number) => check(around, read(at), final(before)).remedies?.join();
+    expect(remedies(3600)).toMatch(/1 of the 1 stale answers came while .* stopped.*from its memory/);
+    expect(remedies(5600)).toBeUndefined();
+  });
+
   it('catches a read that returns another value than the one that was acknowledged and is still there', () => {
     const read = op({ at: 3600, done: 3601, kind: 'get', key: 'w:100', answer: 'v0' });
     const finding = check(around, read, final(before));
