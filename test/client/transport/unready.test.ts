@@ -1,9 +1,9 @@
 /** Servers that reply and do not serve: LOADING while a server reads its data set, CLUSTERDOWN while slots have no shard. */
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { slotOf } from '../../client/connection/cluster/slot.ts';
-import { type Cache, clusterCache, redisCache } from '../../client/index.ts';
-import { startCluster } from '../support/cluster.ts';
-import { RedisProcess, until } from '../support/redis.ts';
+import { type Cache, clusterCache, redisCache } from '../../../client/index.ts';
+import { slotOf } from '../../../client/transport/cluster/slot.ts';
+import { startCluster } from '../../support/cluster.ts';
+import { RedisProcess, until } from '../../support/redis.ts';
 
 // A busy machine is no reason for a miss.
 const patient = { commandTimeoutMs: 5000, hangSuspectedMs: 5000 };
