@@ -1,4 +1,5 @@
 /** Which codec a key gets, compression and its limits, and the names of shapes. */
+import { runInNewContext } from 'node:vm';
 import { crc32, deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -64,6 +65,12 @@ describe('the codec of a key', () => {
     const selection = new CodecSelection([{ pattern: '7', codec: 'binary' }]);
     for (let i = 0; i < 20_001; i++) selection.of(`k${i}`);
     expect(ids(selection, 'k7', 'k8')).toEqual([3, 1]);
+  });
+
+  it('takes an expression of another realm', () => {
+    const pattern = runInNewContext('/^k/') as RegExp;
+    const selection = new CodecSelection([{ pattern, codec: 'binary' }]);
+    expect(ids(selection, 'k', 'other')).toEqual([3, 1]);
   });
 
   it('matches stars as a slow but plain expression would', () => {
