@@ -273,6 +273,7 @@ const ROOMS: readonly rules.Room[] = [
   room('tools/settings/', 'writes docs/settings.md out of the schemas', ['config/'], { libraries: ['zod'] }),
   room('examples/', 'programs of users: the public client and nothing else', ['client/index.ts']),
   room('bench/', 'comparisons, run by hand', ['infra/', 'config/', 'client/index.ts'], {
+    types: ['harness/reports/report.ts'],
     libraries: ['ioredis'],
   }),
   room('tools/lint-truth/', 'the lint beside real servers, run by hand', ['infra/']),

@@ -1,0 +1,105 @@
+/**
+ * Runs `kit readiness` several times and prints a table of the verdicts, for the rate of verdicts that the machine decides.
+ *
+ *   node bench/readiness.ts <rounds> [--busy <loops>] [options of kit readiness]
+ *
+ * `--busy` starts that many busy loops for the duration of the rounds. Exit code 1 if any round is a NO-GO. Folders of rounds that are no GO
+ * are kept, and printed.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Report } from '../harness/reports/report.ts';
+
+const KIT = resolve('scripts/kit.ts');
+const [rounds, busy, options] = parseArguments(process.argv.slice(2));
+const folder = mkdtempSync(join(tmpdir(), 'readiness-rounds-'));
+
+function parseArguments(args: readonly string[]): readonly [number, number, readonly string[]] {
+  const [count = '', ...rest] = args;
+  const isBusy = rest[0] === '--busy';
+  const [some, others] = [Number(count), isBusy ? rest.slice(2) : rest];
+  const loops = isBusy ? Number(rest[1]) : 0;
+  if (Number.isInteger(some) && some > 0 && Number.isInteger(loops) && loops >= 0)
+    return [some, loops, others];
+  process.stderr.write(
+    'usage: npm run bench -- readiness <rounds> [--busy <loops>] [options of kit readiness]\n',
+  );
+  process.exit(2);
+}
+
+interface Round {
+  readonly decision: string;
+  readonly seconds: number;
+  /** Rounds of measurement, the first one included. */
+  readonly measured: number;
+  /** Trials left out because the machine was unsound. */
+  readonly leftOut: number;
+  readonly notes: readonly string[];
+}
+
+async function measure(n: number): Promise<Round> {
+  const out = join(folder, String(n));
+  const started = performance.now();
+  const child = spawn(process.execPath, [KIT, 'readiness', ...options, '--out', out], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr.on('data', (data) => {
+    said += data;
+  });
+  await once(child, 'close');
+  const seconds = (performance.now() - started) / 1_000;
+  const path = join(out, 'report.json');
+  if (!existsSync(path)) return { decision: 'ERROR', seconds, measured: 0, leftOut: 0, notes: [said.trim()] };
+  const { verdict, trials } = JSON.parse(readFileSync(path, 'utf8')) as Report;
+  const blocking = verdict.criteria.filter(
+    ({ state }) => !['PASS', 'WAIVED', 'OUT_OF_SCOPE'].includes(state),
+  );
+  if (verdict.decision === 'GO') rmSync(out, { recursive: true });
+  return {
+    decision: verdict.decision,
+    seconds,
+    measured: Math.max(1, ...trials.map(({ round = 1 }) => round)),
+    leftOut: trials.filter(({ machine }) => machine !== undefined && machine.leftOutOf.length > 0).length,
+    notes: blocking.map(({ id, state, because }) => `${state} ${id}: ${because}`),
+  };
+}
+
+function print(...cells: readonly string[]): void {
+  const widths = [6, 10, 8, 7, 9];
+  process.stdout.write(
+    `${cells
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join(' ')
+      .trimEnd()}\n`,
+  );
+}
+
+const loops = Array.from({ length: busy }, () =>
+  spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }),
+);
+const all: Round[] = [];
+try {
+  print('round', 'decision', 'seconds', 'rounds', 'left out', 'load');
+  for (let n = 1; n <= rounds; n++) {
+    const round = await measure(n);
+    all.push(round);
+    const { decision, seconds, measured, leftOut, notes } = round;
+    const load = (loadavg()[0] ?? 0).toFixed(1);
+    print(String(n), decision, seconds.toFixed(1), String(measured), String(leftOut), load);
+    for (const note of notes) process.stdout.write(`       ${note}\n`);
+  }
+} finally {
+  for (const loop of loops) loop.kill('SIGKILL');
+}
+const counts = [...Map.groupBy(all, ({ decision }) => decision)].map(
+  ([decision, some]) => `${some.length} ${decision}`,
+);
+const longest = Math.max(...all.map(({ seconds }) => seconds));
+process.stdout.write(`${rounds} rounds: ${counts.join(', ')}; longest ${longest.toFixed(1)} s\n`);
+if (all.every(({ decision }) => decision === 'GO')) rmSync(folder, { recursive: true });
+else process.stdout.write(`folders of rounds that are no GO: ${folder}\n`);
+process.exitCode = all.some(({ decision }) => decision === 'NO_GO') ? 1 : 0;
