@@ -101,6 +101,7 @@ function test(criterion: Criterion) {
       target: formatTarget(criterion),
       n: criterion.n,
       minN: criterion.minN,
+      ...(criterion.attempts !== undefined && { attempts: criterion.attempts }),
       bound: formatBound(criterion.bound, criterion.unit),
       ...(criterion.waiver === undefined ? {} : { waiver: criterion.waiver }),
     },

@@ -9,6 +9,7 @@ import {
   clean,
   DECISION_LABEL,
   evidenceProblems,
+  formatAttempts,
   formatBound,
   formatMeasured,
   formatTarget,
@@ -29,6 +30,8 @@ interface TestCase {
   readonly message: string;
   readonly type: string;
   readonly detail: string;
+  /** Shown with a test that passed. */
+  readonly note?: string;
 }
 
 const OUTCOME: Readonly<Record<CriterionState, TestCase['outcome']>> = {
@@ -96,10 +99,12 @@ function criterionCase(criterion: Criterion): TestCase {
     name: criterion.title,
     outcome: OUTCOME[criterion.state],
     type: criterion.state,
+    ...(formatAttempts(criterion) !== '' && { note: `rounds: ${formatAttempts(criterion)}` }),
     message: `${STATE_LABEL[criterion.state]}: ${reasonWithWaiver(criterion)}`,
     detail: [
       `source: ${criterion.source}; workload: ${criterion.scope.workload}; sli: ${criterion.scope.sli}`,
       `measured ${formatMeasured(criterion)}, target ${formatTarget(criterion)}, n ${criterion.n} (at least ${criterion.minN})`,
+      ...(formatAttempts(criterion) === '' ? [] : [`rounds: ${formatAttempts(criterion)}`]),
       ...(criterion.bound === null ? [] : [`bound ${formatBound(criterion.bound, criterion.unit)}`]),
       ...(criterion.waiver === undefined ? [] : [formatWaiver(criterion)]),
       ...(criterion.remedy === '' ? [] : [`remedy: ${criterion.remedy}`]),
@@ -126,7 +131,9 @@ function testcase(test: TestCase): string {
   const message = attribute(test.message);
   switch (test.outcome) {
     case 'passed':
-      return `${open}/>`;
+      return test.note === undefined
+        ? `${open}/>`
+        : `${open}>\n      <system-out>${text(test.note)}</system-out>\n    </testcase>`;
     case 'skipped':
       return `${open}>\n      <skipped message="${message}"/>\n    </testcase>`;
     case 'failure':

@@ -13,6 +13,7 @@ import {
   DECISION_LABEL,
   DECISION_MEANING,
   evidenceProblems,
+  formatAttempts,
   formatBound,
   formatCounts,
   formatGap,
@@ -133,7 +134,7 @@ function criteriaTable(report: Report): string {
   return folded(
     `All ${judged.length} criteria in scope`,
     table(
-      ['', 'criterion', 'source', 'measured', 'target', 'n', 'bound', 'evidence'],
+      ['', 'criterion', 'source', 'measured', 'target', 'n', 'rounds', 'bound', 'evidence'],
       judged.map((criterion) => [
         `${STATE_SIGN[criterion.state]} ${STATE_LABEL[criterion.state]}`,
         named(criterion),
@@ -141,10 +142,11 @@ function criteriaTable(report: Report): string {
         literal(formatMeasured(criterion)),
         literal(formatTarget(criterion)),
         formatNumber(criterion.n),
+        literal(formatAttempts(criterion)) || '1',
         literal(formatBound(criterion.bound, criterion.unit)),
         evidence(criterion),
       ]),
-      'lllrrrll',
+      'lllrrrlll',
     ),
   );
 }

@@ -12,6 +12,7 @@ import {
   DECISION_LABEL,
   DECISION_MEANING,
   evidenceProblems,
+  formatAttempts,
   formatBound,
   formatCounts,
   formatGap,
@@ -119,6 +120,7 @@ function blocking(report: Report, paint: Painter): readonly string[] {
       ...wrap(oneLine(criterion.title), 4),
       ...wrap(measurement(criterion), 4),
       ...(criterion.because === '' ? [] : wrap(`why     ${oneLine(criterion.because)}`, 4, 12)),
+      ...(formatAttempts(criterion) === '' ? [] : wrap(`rounds  ${formatAttempts(criterion)}`, 4, 12)),
       ...(criterion.waiver === undefined ? [] : wrap(`waiver  ${formatWaiver(criterion)}`, 4, 12)),
       ...(criterion.remedy === '' ? [] : wrap(`remedy  ${oneLine(criterion.remedy)}`, 4, 12)),
     ].join('\n'),
@@ -168,8 +170,16 @@ function criteriaTable(report: Report, paint: Painter): readonly string[] {
     heading('Criteria', paint),
     ...(judged.length === 0 ? [] : [paint('dim', lines[0] ?? '')]),
     ...judged.map((criterion, index) => paint(STATE_PAINT[criterion.state], lines[index + 1] ?? '')),
+    ...repeated(judged).map((line) => paint('dim', line)),
     ...(skipped === 0 ? [] : [paint('dim', `  · ${skipped} out of the scope of this run, not judged`)]),
   ];
+}
+
+/** Criteria that hold, and took more than the first round. */
+function repeated(judged: readonly Criterion[]): readonly string[] {
+  return judged
+    .filter((criterion) => !BLOCKING.includes(criterion.state) && formatAttempts(criterion) !== '')
+    .flatMap((criterion) => wrap(`· ${oneLine(criterion.id)}: ${formatAttempts(criterion)}`, 2, 4));
 }
 
 function comparison(report: Report, paint: Painter): readonly string[] {

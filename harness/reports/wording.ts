@@ -290,6 +290,13 @@ export function reasonWithWaiver(criterion: Criterion): string {
   return [criterion.because, formatWaiver(criterion)].filter((text) => text !== '').join('; ');
 }
 
+/** `2 rounds, 1 trial left out (machine unsound)`; empty where every trial of the first round counts. */
+export function formatAttempts({ attempts }: Pick<Criterion, 'attempts'>): string {
+  if (attempts === undefined || (attempts.rounds === 1 && attempts.leftOut === 0)) return '';
+  const counted = (count: number, noun: string) => `${formatNumber(count)} ${noun}${count === 1 ? '' : 's'}`;
+  return `${counted(attempts.rounds, 'round')}, ${counted(attempts.leftOut, 'trial')} left out (machine unsound)`;
+}
+
 /** Several drills may stand behind one criterion. */
 export function workloadsOf(criterion: Criterion): readonly string[] {
   return criterion.scope.workload.split(', ').filter((name) => name !== '');

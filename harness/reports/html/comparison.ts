@@ -31,7 +31,7 @@ ${scrolling(
 
 function cells(row: ComparisonRow, x: (value: number) => number): Markup {
   const bad = (count: number) => (count > 0 ? 'n bad' : 'n');
-  return html`<td class="client">${clientName(row.client)}</td><td class="n">${formatNumber(row.trials)}</td><td class="n gap">${formatGap(row)}</td><td>${range(row, x)}</td><td class="n">${formatNumber(row.acknowledged)}</td><td class="${row.acknowledgedLost > 0 ? 'n some' : 'n'}">${formatNumber(row.acknowledgedLost)}</td><td class="${bad(row.durableLost ?? 0)}">${row.durableLost === null ? '–' : formatNumber(row.durableLost)}</td><td class="${bad(row.appliedTwice)}">${formatNumber(row.appliedTwice)}</td><td class="n">${formatNumber(row.longerThan1s)}</td><td class="${bad(row.deadClients)}">${formatNumber(row.deadClients)}</td>`;
+  return html`<td class="client">${clientName(row.client)}</td><td class="n" data-label="trials">${formatNumber(row.trials)}</td><td class="n gap" data-label="write gap, min / median / max">${formatGap(row)}</td><td class="r">${range(row, x)}</td><td class="n" data-label="acknowledged">${formatNumber(row.acknowledged)}</td><td class="${row.acknowledgedLost > 0 ? 'n some' : 'n'}" data-label="lost">${formatNumber(row.acknowledgedLost)}</td><td class="${bad(row.durableLost ?? 0)}" data-label="durable lost">${row.durableLost === null ? '–' : formatNumber(row.durableLost)}</td><td class="${bad(row.appliedTwice)}" data-label="twice">${formatNumber(row.appliedTwice)}</td><td class="n" data-label="over 1 s">${formatNumber(row.longerThan1s)}</td><td class="${bad(row.deadClients)}" data-label="dead">${formatNumber(row.deadClients)}</td>`;
 }
 
 function ruler(domain: readonly [number, number], x: (value: number) => number): Markup {

@@ -67,7 +67,7 @@ function row(criterion: Criterion, drills: ReadonlySet<string>): Markup {
   return html`<tr id="c-${slug(criterion.id)}" class="${slug(STATE_LABEL[criterion.state])}"><td class="s">${stateWord(criterion.state)}</td>
 <th scope="row">${oneLine(criterion.title)}<small><code>${oneLine(criterion.id)}</code>${about}</small><small>${where.join(' · ')}</small></th>
 <td class="n m" data-label="measured">${formatMeasured(criterion)}</td><td class="b">${bullet(criterion)}</td><td class="t" data-label="target">${formatTarget(criterion)}</td>
-<td class="n" data-label="n">${formatNumber(criterion.n)}</td>
+<td class="n" data-label="n">${formatNumber(criterion.n)}${(criterion.attempts?.rounds ?? 1) > 1 && html`<small>${formatNumber(criterion.attempts?.rounds ?? 1)} rounds</small>`}</td>
 <td class="c" data-label="claim">${criterion.bound === null ? claimOf(criterion) : html`${formatBound(criterion.bound, criterion.unit)}<small>${claimOf(criterion)}</small>`}${criterion.waiver !== undefined && html`<small>${formatWaiver(criterion)}</small>`}</td>
 <td class="e" data-label="evidence">${evidence(criterion.evidence)}</td></tr>`;
 }

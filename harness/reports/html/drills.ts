@@ -38,7 +38,7 @@ function drill(trials: readonly TrialView[], draw: Draw): Markup {
   return html`<article class="drill" id="d-${id}"><h3>${oneLine(named.title)} <code>${oneLine(named.drill)}</code></h3>
 <p class="safe">${oneLine(named.safeOutcome)}</p>${trials.filter(({ status }) => status !== 'completed').map(broken)}
 ${first !== undefined && draw(first, `f-${id}-${first.trial}`)}
-${others.length > 0 && html`<details class="trials"><summary>${formatNumber(others.length)} more ${others.length === 1 ? 'trial' : 'trials'}; the one above is that with our client's longest silence</summary>${others.map((trial) => html`<h4>Trial ${trial.trial} ${silences(trial)}</h4>${draw(trial, `f-${id}-${trial.trial}`)}`)}</details>`}
+${others.length > 0 && html`<details class="trials"><summary>${formatNumber(others.length)} more ${others.length === 1 ? 'trial' : 'trials'}; the one above is that with our client's longest silence</summary>${others.map((trial) => html`<h4>Trial ${trial.trial}${inRound(trial)} ${silences(trial)}</h4>${draw(trial, `f-${id}-${trial.trial}`)}`)}</details>`}
 </article>`;
 }
 
@@ -50,8 +50,13 @@ function silences(trial: TrialView): Markup {
   return html`<span class="quiet">${parts.join(', ')}</span>`;
 }
 
+/** Of a trial that was repeated because the machine was unsound. */
+function inRound({ round = 1 }: TrialView): string {
+  return round > 1 ? `, round ${round}` : '';
+}
+
 function broken(trial: TrialView): Markup {
-  return html`<p class="broken"><b>Trial ${trial.trial}: ${trial.status.replace('-', ' ')}.</b> ${oneLine(trial.reason ?? 'No reason was given.')}</p>`;
+  return html`<p class="broken"><b>Trial ${trial.trial}${inRound(trial)}: ${trial.status.replace('-', ' ')}.</b> ${oneLine(trial.reason ?? 'No reason was given.')}</p>`;
 }
 
 function benchmarks(report: Report): Markup | null {
@@ -73,7 +78,7 @@ function script(trial: TrialView): Markup {
   const all = trial.expectations.length;
   const bad = held < all || trial.status !== 'completed';
   const tally = all === 0 ? 'nothing expected' : `${formatNumber(held)} of ${formatNumber(all)} held`;
-  return html`<details id="d-${slug(trial.drill)}${trial.trial > 1 && `-${trial.trial}`}" class="script${bad && ' bad'}"${bad && html` open`}><summary><span><b>${oneLine(trial.title)}</b> <code>${oneLine(trial.drill)}</code></span><span class="held">${tally}</span></summary>
+  return html`<details id="d-${slug(trial.drill)}${trial.trial > 1 && `-${trial.trial}`}" class="script${bad && ' bad'}"${bad && html` open`}><summary><span><b>${oneLine(trial.title)}</b> <code>${oneLine(trial.drill)}</code>${inRound(trial)}</span><span class="held">${tally}</span></summary>
 ${trial.status !== 'completed' && broken(trial)}
 ${
   all > 0 &&

@@ -9,6 +9,7 @@ import {
   runFolder,
   shortSha,
 } from '../wording.ts';
+import { machineTable } from './machine.ts';
 import { html, type Markup } from './markup.ts';
 
 export function provenanceSection(report: Report): Markup {
@@ -28,7 +29,7 @@ export function provenanceSection(report: Report): Markup {
 <h3>Integrity</h3>${integrity(report)}
 <h3>Recompute it</h3><p>Proves the hash of every file, judges the recorded histories again and compares this report byte for byte:</p><pre><code>kit verify ${runFolder(report)}</code></pre></div>
 <dl class="facts wide">${rows.map(([name, value]) => html`<div><dt>${oneLine(name)}</dt><dd>${name === 'configuration' ? html`<code title="${oneLine(value)}">${shortSha(value)}</code>` : oneLine(value)}</dd></div>`)}</dl>
-</div></section>`;
+</div>${machineTable(report)}</section>`;
 }
 
 function integrity({ integrity: { missing, altered }, run }: Report): Markup {

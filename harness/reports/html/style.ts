@@ -163,6 +163,7 @@ details[open]>summary{margin-bottom:8px}
 .range.stock .span{stroke:var(--muted)}.range.stock circle{fill:var(--paper);stroke:var(--muted);stroke-width:2}
 .range text{fill:var(--muted);font-size:11px}.range .faint{stroke:var(--rule)}
 td .range{margin-top:4px}
+.machine th[scope=row]{white-space:nowrap}
 `;
 
 const FIGURES = `
@@ -236,6 +237,14 @@ section{margin-top:48px}
 .criteria .c{color:var(--muted)}
 .criteria .b{display:none}
 .criteria [data-label=n]::before{content:"n ";color:var(--muted)}
+.comparison thead,.comparison .r{display:none}
+.comparison,.comparison tbody{display:block}
+.comparison tbody{border-top:1px solid var(--rule);padding:10px 0}
+.comparison tbody tr{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:6px 12px;padding:6px 0}
+.comparison tbody tr>*,.comparison tbody tr:first-child>*{border:0;padding:0;min-width:0;text-align:left;white-space:normal}
+.comparison th[scope=rowgroup],.comparison .client{grid-column:1/-1}.comparison .gap{grid-column:span 2}
+.comparison .client{font-weight:600}
+.comparison [data-label]::before{content:attr(data-label);display:block;font-size:12px;font-weight:400;color:var(--muted)}
 }
 `;
 

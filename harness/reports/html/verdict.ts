@@ -9,6 +9,7 @@ import {
   DECISION_LABEL,
   DECISION_MEANING,
   evidenceProblems,
+  formatAttempts,
   formatBound,
   formatCounts,
   formatInstant,
@@ -101,7 +102,7 @@ ${problems.length > 0 && html`<div class="notice"><h3>The evidence is not whole<
     (
       criterion,
     ) => html`<li class="${slug(STATE_LABEL[criterion.state])}"><h3>${stateWord(criterion.state)} <a href="#c-${slug(criterion.id)}">${oneLine(criterion.title)}</a></h3>
-<p class="figures"><b>${formatMeasured(criterion)}</b> measured · target ${formatTarget(criterion)} · n ${formatNumber(criterion.n)}${criterion.n < criterion.minN && html` of at least ${formatNumber(criterion.minN)}`}${criterion.bound !== null && html` · bound ${formatBound(criterion.bound, criterion.unit)}`}</p>
+<p class="figures"><b>${formatMeasured(criterion)}</b> measured · target ${formatTarget(criterion)} · n ${formatNumber(criterion.n)}${criterion.n < criterion.minN && html` of at least ${formatNumber(criterion.minN)}`}${formatAttempts(criterion) !== '' && ` · ${formatAttempts(criterion)}`}${criterion.bound !== null && html` · bound ${formatBound(criterion.bound, criterion.unit)}`}</p>
 ${criterion.because !== '' && html`<p>${oneLine(criterion.because)}</p>`}
 ${criterion.waiver !== undefined && html`<p>${formatWaiver(criterion)}</p>`}
 ${criterion.remedy !== '' && html`<p class="remedy"><span>Remedy</span> ${oneLine(criterion.remedy)}</p>`}</li>`,

@@ -158,6 +158,26 @@ describe('a drill that holds', () => {
   });
 });
 
+describe('a criterion that needed a second round', () => {
+  const NOTE = '2 rounds, 1 trial left out (machine unsound)';
+
+  it.each([
+    ['the terminal', renderTerminal(goReport()), `get-latency: ${NOTE}`],
+    ['report.md', renderers['report.md']?.(goReport()), NOTE],
+    ['junit.xml', renderers['junit.xml']?.(goReport()), `<system-out>rounds: ${NOTE}</system-out>`],
+    ['ctrf.json', renderers['ctrf.json']?.(goReport()), '"attempts": {'],
+    ['report.html', renderers['report.html']?.(goReport()), '<small>2 rounds</small>'],
+    ['report.html', renderers['report.html']?.(goReport()), '1 of 1 trials left out of criteria'],
+    ['report.html', renderers['report.html']?.(goReport()), 'steady 1 (round 2)'],
+  ])('says so in %s', (_format, text, note) => {
+    expect(text).toContain(note);
+  });
+
+  it('is alone in saying so', () => {
+    expect(renderTerminal(goReport()).split('trial left out')).toHaveLength(2);
+  });
+});
+
 describe('a waiver', () => {
   const DETAILS = ['ops@example.org', 'the bigger nodes come in December', '2026-12-31'];
   const shown = (text: string) => text.replaceAll('&#64;', '@').replace(/\s+/g, ' ');

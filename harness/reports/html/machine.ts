@@ -1,0 +1,61 @@
+/** The machine during each trial: delays that it adds by itself, its load, and the criteria that leave the trial out because of them. */
+import type { MachineView, Report, TrialView } from '../report.ts';
+import { formatNumber, formatRatio, oneLine } from '../wording.ts';
+import { scrolling } from './chart.ts';
+import { html, type Markup } from './markup.ts';
+
+type SampledTrial = TrialView & { readonly machine: MachineView };
+
+interface Column {
+  readonly name: string;
+  readonly detail: string;
+  readonly cell: (machine: MachineView) => string;
+}
+
+const COLUMNS: readonly Column[] = [
+  { name: 'Timer', detail: 'p99 / max', cell: (m) => pair(m.timerP99Ms, m.timerMaxMs) },
+  { name: 'Generator', detail: 'p99 / max', cell: (m) => pair(m.latenessP99Ms, m.latenessMaxMs) },
+  { name: 'Bare PING', detail: 'p50 / p99', cell: (m) => pair(m.controlP50Ms, m.controlP99Ms) },
+  { name: 'Added by the machine', detail: 'p99', cell: (m) => number(m.controlMachineP99Ms) },
+  {
+    name: 'Wait for a CPU',
+    detail: 'server / client / harness',
+    cell: (m) => [m.waitServerMaxMs, m.waitClientMaxMs, m.waitHarnessMaxMs].map(number).join(' / '),
+  },
+  { name: 'Runnable', detail: 'per core', cell: (m) => number(m.runnablePerCore) },
+  { name: 'Other programs', detail: 'of the CPU time', cell: (m) => ratio(m.othersRatio) },
+  { name: 'Steal', detail: 'of the CPU time', cell: (m) => ratio(m.stealRatio) },
+  { name: 'Left out of', detail: 'criteria', cell: (m) => formatNumber(m.leftOutOf.length) },
+];
+
+/** Null where no trial has samples. */
+export function machineTable({ trials }: Report): Markup | null {
+  const sampled = trials.filter((trial): trial is SampledTrial => trial.machine !== undefined);
+  if (sampled.length === 0) return null;
+  const leftOut = sampled.filter(({ machine }) => machine.leftOutOf.length > 0).length;
+  const summary =
+    leftOut === 0
+      ? 'The machine was sound in every trial'
+      : `${formatNumber(leftOut)} of ${formatNumber(sampled.length)} trials left out of criteria because the machine was unsound`;
+  return html`<h3>Machine during the trials</h3><details><summary>${summary}</summary>${scrolling(
+    'Machine during the trials',
+    html`<table class="machine"><thead><tr><th scope="col">Trial</th>${COLUMNS.map(({ name, detail }) => html`<th scope="col" class="n">${name}<small>${detail}</small></th>`)}</tr></thead><tbody>${sampled.map(row)}</tbody></table>`,
+  )}<p class="note">Delays and waits in ms, from samples of a separate thread that sees no result. Wait for a CPU: the longest within 100 ms.</p></details>`;
+}
+
+function row({ drill, trial, round = 1, machine }: SampledTrial): Markup {
+  const name = `${oneLine(drill)} ${formatNumber(trial)}${round > 1 ? ` (round ${formatNumber(round)})` : ''}`;
+  return html`<tr><th scope="row">${name}</th>${COLUMNS.map(({ cell }) => html`<td class="n">${cell(machine)}</td>`)}</tr>`;
+}
+
+function number(value: number | null): string {
+  return value === null ? '–' : formatNumber(value);
+}
+
+function pair(first: number | null, second: number | null): string {
+  return `${number(first)} / ${number(second)}`;
+}
+
+function ratio(value: number | null): string {
+  return value === null ? '–' : formatRatio(value);
+}
