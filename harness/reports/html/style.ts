@@ -163,7 +163,7 @@ details[open]>summary{margin-bottom:8px}
 .range.stock .span{stroke:var(--muted)}.range.stock circle{fill:var(--paper);stroke:var(--muted);stroke-width:2}
 .range text{fill:var(--muted);font-size:11px}.range .faint{stroke:var(--rule)}
 td .range{margin-top:4px}
-.machine th[scope=row]{white-space:nowrap}
+.machine th{white-space:normal}.machine th,.machine td{padding-right:10px;font-size:13px}.machine th[scope=row]{overflow-wrap:normal}
 `;
 
 const FIGURES = `
@@ -257,6 +257,7 @@ section{break-before:auto;margin-top:28pt}
 .blockers li,tr,figure,.benchmark{break-inside:avoid}
 section:not(#criteria) details:not(.trials)::details-content,.outside::details-content{content-visibility:visible;block-size:auto}
 .scroll{overflow:visible}
+.machine th,.machine td,.machine small{padding-right:6px;font-size:7.5pt;white-space:normal}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 }
 `;
