@@ -7,6 +7,7 @@ import { consistency } from './consistency.ts';
 import { coverage } from './coverage.ts';
 import { doubleApplies } from './double-applies.ts';
 import { expectations } from './expectations.ts';
+import { expiries } from './expiries.ts';
 import { failovers } from './failovers.ts';
 import { generator } from './generator.ts';
 import { hitRatio } from './hit-ratio.ts';
@@ -34,6 +35,7 @@ export const trialCheckers: readonly Checker[] = [
   hitRatio,
   benchmark,
   expectations,
+  expiries,
   replication,
   replicationBuffers,
   consistency,

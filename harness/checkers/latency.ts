@@ -3,7 +3,8 @@
  * must not improve them, and without a fault only Redis answers (a computed value: or its loader). An operation that never
  * completed counts up to the end of the history; one that was never sent has no wait. `longerThan1s` counts every wait, whatever came of it.
  *
- * `<kind>` are distributions; `operation` is all on a single key, but for computed values, whose time is the loader's.
+ * `<kind>` are distributions. `operation` is all operations on a single key, without computed values, whose time is the loader's;
+ * `batch` is all batches.
  */
 
 import type { History, Operation } from '../history.ts';
@@ -43,7 +44,9 @@ export const latency: Checker = {
     const waits = waitsByKind(history, operations);
     const all = [...waitsByKind(history, sent).values()].flat();
     const operation = [...waitsByKind(history, single).values()].flat();
+    const batches = [...BATCHES].flatMap((kind) => waits.get(kind) ?? []);
     const figures: Record<string, Figure | undefined> = {
+      batch: distributionOf(batches, 'ms'),
       longerThan1s: value(all.filter((ms) => ms > LONG_MS).length, 'operations', all.length),
       operation: distributionOf(operation, 'ms'),
     };

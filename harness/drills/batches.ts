@@ -27,7 +27,7 @@ export const batches = load({
   },
   operations: ['getMany', 'setMany'],
   attached: {},
-  checkers: ['latency', 'availability', 'generator', 'liveness'],
+  checkers: ['latency', 'availability', 'generator', 'liveness', 'expiries'],
   boundMs: 60_000,
   trials: { quick: 1, full: 3 },
 });

@@ -9,4 +9,5 @@ export const outageWrites = integration({
     ...['before', 'set-to-memory', 'read-own-writes', 'durable-throws', 'set-if-absent-throws', 'recovered'],
     ...['read-from-redis', 'no-old-value', 'replaced-in-redis', 'others-kept'],
   ],
+  timed: ['before', 'recovered', 'read-from-redis', 'others-kept'],
 });

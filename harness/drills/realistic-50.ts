@@ -8,6 +8,6 @@ export const realistic50 = load({
   workload: { name: 'realistic-50', parameters: {} },
   operations: ['getOrCompute'],
   attached: {},
-  checkers: ['benchmark', 'hit-ratio', 'generator', 'liveness'],
+  checkers: ['benchmark', 'hit-ratio', 'generator', 'liveness', 'expiries'],
   trials: { quick: 1, full: 3 },
 });

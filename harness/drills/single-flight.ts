@@ -14,4 +14,5 @@ export const singleFlight = integration({
     ...['many/answers', 'many/loads', 'error/thrown', 'newer/kept', 'newer/not-restored'],
     ...['lease/answer', 'lease/wait'],
   ],
+  timed: ['lease/wait'],
 });

@@ -16,7 +16,7 @@ export const steady = load({
   },
   operations: ['get', 'set', 'getOrCompute'],
   attached: {},
-  checkers: ['latency', 'availability', 'hit-ratio', 'generator', 'liveness', 'memory'],
+  checkers: ['latency', 'availability', 'hit-ratio', 'generator', 'liveness', 'expiries', 'memory'],
   boundMs: 120_000,
   trials: { quick: 1, full: 3 },
 });

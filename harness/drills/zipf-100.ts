@@ -8,6 +8,6 @@ export const zipf100 = load({
   workload: { name: 'zipf-100', parameters: {} },
   operations: ['getOrCompute'],
   attached: {},
-  checkers: ['benchmark', 'hit-ratio', 'generator', 'liveness'],
+  checkers: ['benchmark', 'hit-ratio', 'generator', 'liveness', 'expiries'],
   trials: { quick: 1, full: 3 },
 });

@@ -144,6 +144,7 @@ const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
     troubles: COUNT,
     trouble: 'string',
   },
+  'workload/expiries': { keys: COUNT, without: COUNT, example: optional('string') },
   'node/probe': { when: { oneOf: ['start', 'between', 'end'] }, number: { integer: [1, MAX_TRIALS + 1] } },
   'machine/facts': { cores: { integer: [1, 100_000] }, unsampled: 'string' },
   'machine/window': {

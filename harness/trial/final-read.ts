@@ -12,6 +12,8 @@ import type { WrittenKey } from '../workloads/issuer.ts';
 import { logicalValue } from '../workloads/values.ts';
 
 const BATCH = 500;
+/** Reply of PTTL for a key that does not exist. */
+const ABSENT = -2;
 
 export async function readAllNodes(
   environment: Environment,
@@ -75,6 +77,26 @@ async function read(
   if (shard === undefined) return redis.mgetBuffer(keys.map(({ key }) => key));
   await redis.call('READONLY');
   return Promise.all(keys.map(({ key }) => redis.getBuffer(key)));
+}
+
+/** Remaining times in ms of those keys that the masters have; -1: no expiry. */
+export async function expiriesOf(
+  environment: Environment,
+  written: readonly WrittenKey[],
+): Promise<ReadonlyMap<string, number>> {
+  const expiries = new Map<string, number>();
+  for (const { master, keys } of await groupsOf(environment, written)) {
+    if (master === undefined) continue;
+    const redis = await environment.admin(master);
+    for (const batch of batches(keys)) {
+      const times = await Promise.all(batch.map(({ key }) => redis.pttl(key)));
+      for (const [i, { key }] of batch.entries()) {
+        const ttlMs = times[i] ?? ABSENT;
+        if (ttlMs !== ABSENT) expiries.set(key, ttlMs);
+      }
+    }
+  }
+  return expiries;
 }
 
 /** Removes the keys from the master, so that the next trial starts on what this one found. */

@@ -10,7 +10,7 @@ import { GeneratorThread } from '../workloads/generator-thread.ts';
 import type { WrittenKey } from '../workloads/issuer.ts';
 import { closeClient } from './closing.ts';
 import { type FaultSchedule, faultSchedule } from './fault-schedule.ts';
-import { readAllNodes, removeKeys } from './final-read.ts';
+import { expiriesOf, readAllNodes, removeKeys } from './final-read.ts';
 import { proxied } from './proxied.ts';
 import { awaitCaughtUp, awaitWhole } from './wholeness.ts';
 
@@ -86,6 +86,8 @@ async function load(context: TrialContext, workload: GeneratedWorkload): Promise
     );
 
     // 6. The raw nodes are read, the keys removed.
+    for (const [i, { client }] of generators.entries())
+      await recordExpiries(context, client, written[i] ?? []);
     await readAndRemove(context, workload, written.flat());
     removed = true;
   } finally {
@@ -168,6 +170,25 @@ async function settle({
     onFenced: (node) => {
       progress(`${node} made a replica`);
       recorder.record({ type: 'observe', from: 'drill', name: 'fenced', node, atUs: clock.nowUs() });
+    },
+  });
+}
+
+/** Expiries of what a client wrote as cache entries; counters and appended texts have none. */
+async function recordExpiries(
+  { environment, recorder, clock }: TrialContext,
+  client: string,
+  written: readonly WrittenKey[],
+): Promise<void> {
+  const entries = written.filter(({ encoding }) => encoding === 'envelope');
+  if (entries.length === 0) return;
+  const expiries = await expiriesOf(environment, entries);
+  const without = [...expiries].filter(([, ttlMs]) => ttlMs < 0).map(([key]) => key);
+  recorder.record({
+    ...{ type: 'observe', from: 'workload', name: 'expiries', client, atUs: clock.nowUs() },
+    data: {
+      ...{ keys: expiries.size, without: without.length },
+      ...(without[0] !== undefined && { example: without[0] }),
     },
   });
 }

@@ -173,6 +173,9 @@ const queries = (n: number, catalogue: number, base: number, phase: string): Eve
     return answer(base + i * 200, cold ? 'loader' : 'redis', phase, `k:${i % catalogue}`, cold ? 150 : 1);
   });
 
+/** As the trial reads them before it removes the keys. */
+const EXPIRIES = seen('workload', 'expiries', 9500, { keys: 1000, without: 0 }, { client: 'kit' });
+
 const LOADS: Readonly<Record<string, Events>> = {
   steady,
   batches,
@@ -213,7 +216,7 @@ function filesOf(
   if (drill.family === 'failover') {
     return { events: failoverEvents(drill), kit: failover('kit'), ioredis: failover('ioredis') };
   }
-  if (drill.family === 'load') return { events: memory, kit: [LOADS[drill.id] ?? [], closing()] };
+  if (drill.family === 'load') return { events: [memory, EXPIRIES], kit: [LOADS[drill.id] ?? [], closing()] };
   const written = writes(0, 1000, 10);
   const lags = Array.from({ length: 40 }, (_, i) =>
     seen('workload', 'replication-lag', i, { lagMs: 2 }, { node: 'redis-2' }),

@@ -1,0 +1,26 @@
+/**
+ * Whether the keys that a load wrote through the client have an expiry, as the trial read it on the raw masters before it removed them.
+ * `withoutExpiry` counts the keys that never expire.
+ */
+import type { Checker } from './checker.ts';
+import { examples, unknown, value } from './selection.ts';
+
+export const expiries: Checker = {
+  id: 'expiries',
+  proves: 'every key that a load wrote expires',
+  check(history, { client }) {
+    const reads = history.observations.filter(
+      (seen) => seen.from === 'workload' && seen.name === 'expiries' && seen.client === client,
+    );
+    if (reads.length === 0) return unknown('no expiry of a written key was read');
+    const sumOf = (field: 'keys' | 'without') =>
+      reads.reduce((sum, { data }) => sum + Number(data?.[field] ?? 0), 0);
+    const without = sumOf('without');
+    const names = reads.flatMap(({ data }) => (data?.example ? [String(data.example)] : []));
+    return {
+      validity: without > 0 ? 'invalid' : 'valid',
+      reasons: without > 0 ? [`${without} keys have no expiry: ${examples(names)}`] : [],
+      figures: { withoutExpiry: value(without, 'keys', sumOf('keys')) },
+    };
+  },
+};

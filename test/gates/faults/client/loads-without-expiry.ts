@@ -1,0 +1,15 @@
+import { clientFault, planted } from '../../plant.ts';
+
+export * from '../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: 'computed values are stored without an expiry',
+  drills: ['zipf-100'],
+  criterion: 'keys-expire',
+  remedy: ['have no TTL on the master', 'client.defaultTtlSeconds'],
+});
+
+export const openCache = planted((cache) => ({
+  getOrComputeEntry: (key, load, options) =>
+    cache.getOrComputeEntry(key, load, { ...options, ttlSeconds: null }),
+}));

@@ -1,0 +1,23 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { clientFault, planted } from '../../plant.ts';
+
+export * from '../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: '0.9 % of reads take 950 ms longer',
+  drills: ['steady'],
+  criterion: 'operation-slowest',
+  remedy: ['far longer than others', 'defect of the client'],
+});
+
+export const openCache = planted((cache) => {
+  let reads = 0;
+  return {
+    lookup: async <T>(key: string) => {
+      reads++;
+      // 9 of 1,000, spread evenly.
+      if ((reads * 9) % 1_000 < 9) await sleep(950);
+      return cache.lookup<T>(key);
+    },
+  };
+});
