@@ -11,6 +11,8 @@ export interface ClientFault {
   readonly criterion: string;
   /** `FAIL` makes the run a no-go, `NOT_MEASURED` leaves it unknown. */
   readonly state: 'FAIL' | 'NOT_MEASURED';
+  /** The criterion is a measured time: on a busy machine it is INVALID, which is no GO either. */
+  readonly isTimed?: boolean;
   /** Words that the remedy of the criterion must contain. */
   readonly remedy: readonly string[];
 }

@@ -7,6 +7,7 @@ export const fault = clientFault({
   what: '0.9 % of reads take 950 ms longer',
   drills: ['steady'],
   criterion: 'operation-slowest',
+  isTimed: true,
   remedy: ['far longer than others', 'defect of the client'],
 });
 
