@@ -11,7 +11,7 @@ import { addressKey } from './transport/address.ts';
 /** As `process.env`. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** What the variables ask for; `why` says why it is not Redis. */
+/** Cache that the variables describe; `why`: the reason for a cache without Redis. */
 export type EnvironmentPlan =
   | { readonly kind: 'memory'; readonly why: string; readonly cache: CacheOptions }
   | { readonly kind: 'redis'; readonly cache: CacheOptions; readonly redis: RedisOptions };
@@ -43,8 +43,10 @@ export function fromEnv(variables: Variables = process.env): Cache {
   return plan.kind === 'memory' ? memoryCache(plan.cache) : openCache({ ...plan.cache, ...plan.redis });
 }
 
-/** What an application starts beside the cache: a `CacheWarmer`, and metrics, logs or analytics; by `CACHE_WARMING_ENABLED` and
- * `CACHE_MONITORING_ENABLED`, both true where nothing is said. */
+/**
+ * Features that an application starts in addition to the cache: a `CacheWarmer`, and metrics, logs or analytics. Controlled by
+ * `CACHE_WARMING_ENABLED` and `CACHE_MONITORING_ENABLED`, both true by default.
+ */
 export function featuresFromEnv(variables: Variables = process.env): {
   readonly warming: boolean;
   readonly monitoring: boolean;
@@ -55,7 +57,7 @@ export function featuresFromEnv(variables: Variables = process.env): {
   };
 }
 
-/** What `fromEnv` would open. */
+/** Returns the plan of the cache that `fromEnv` would open. */
 export function planFromEnv(variables: Variables = process.env): EnvironmentPlan {
   const cache = cacheOptions(variables);
   if (isCluster(variables) && said(variables, 'REDIS_SENTINEL_HOSTS') !== undefined)
@@ -141,7 +143,7 @@ function cacheOptions(variables: Variables): CacheOptions {
 
 function tls(variables: Variables): TlsOptions | undefined {
   const file = said(variables, 'REDIS_TLS_CA');
-  // A CA that is named means TLS: nobody names one to send the password in clear text.
+  // A CA implies TLS: without this, the password would be sent in clear text.
   if (!(boolean(variables, 'REDIS_TLS') ?? file !== undefined)) return undefined;
   if (file === undefined) return {};
   try {
@@ -176,7 +178,7 @@ function namespace(variables: Variables): string | undefined {
   return value;
 }
 
-/** What is wrong is said of the variable. */
+/** Names the variable in the error. */
 function parsedUrl(url: string): ReturnType<typeof parseUrl> {
   try {
     return parseUrl(url);

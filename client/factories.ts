@@ -82,7 +82,7 @@ function inMemory(resolved: ResolvedCache): Cache {
   );
 }
 
-/** Two tiers: memory in this process over Redis, coherent with whoever writes there. What it returns is frozen. */
+/** Opens a cache of two tiers: memory in this process over Redis, coherent with all writers. Values it returns are frozen. */
 export function tieredCache(options: TieredCacheOptions): Cache {
   if (Object(options).mode === undefined) assertOptions('', options, REDIS_CACHE_OPTIONS);
   const tiered = { ...options, l1: options.l1 ?? {} };

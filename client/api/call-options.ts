@@ -2,7 +2,7 @@
 import type { Durability } from './connection.ts';
 import type { StandardSchema } from './standard-schema.ts';
 
-/** How a value is judged when it is read. */
+/** How a read validates a value. */
 export interface ReadOptions<T = unknown> {
   /**
    * The value is validated on read; one that fails is purged and is a miss. So is an entry that was written under another
@@ -14,13 +14,13 @@ export interface ReadOptions<T = unknown> {
   readonly schemaId?: string;
 }
 
-/** How a value is kept. */
+/** How a value is stored. */
 export interface WriteOptions {
   /** Seconds; absent: the default; 0: do not store; null: no expiry; negative: an error. */
   readonly ttlSeconds?: number | null;
-  /** What an acknowledgement of this write promises; default: the cache's. */
+  /** Guarantee that an acknowledgement of this write gives; default: the `durability` of the cache. */
   readonly durability?: Durability;
-  /** Whose shape is kept beside the value, as a hash; the value is not validated here but on read. Default: none. */
+  /** Schema whose shape is stored with the value, as a hash. Values are validated on reads, not here. Default: none. */
   readonly schema?: StandardSchema;
   /** Name of the value's shape (`user@3`), kept beside the value instead of the schema's own. */
   readonly schemaId?: string;
@@ -62,8 +62,8 @@ export interface LoadManyContext extends LoadContext {
 }
 
 /**
- * What `getOrCompute` calls for a value. null, false, 0 and '' are values as any other. `undefined` says that there is
- * nothing: it is returned, and stored only where `negativeTtlSeconds` is given.
+ * Loads the value for `getOrCompute`. null, false, 0 and '' are ordinary values. `undefined` means that there is no value: it is
+ * returned, and stored only if `negativeTtlSeconds` is set.
  */
 export type Load<T> = (context: LoadContext) => Promise<T> | T;
 
@@ -84,17 +84,16 @@ export interface ComputeOptions {
   /** Refreshes before the TTL is over, the likelier the nearer its end and the slower the load (XFetch's beta): 1 is usual, more
    * is earlier, 0 is never; default 0. */
   readonly earlyRefresh?: number;
-  /** Chance takes up to this share of the TTL off, so that what was stored together does not expire together; 0 to 1; default 0. */
+  /** Shortens each TTL by a random share of up to this value, so that entries stored together expire apart; 0 to 1; default 0. */
   readonly ttlJitter?: number;
   /** Stores `undefined` ("there is nothing") and null of a loader for so many seconds; default: undefined is not stored, null as
    * any value. */
   readonly negativeTtlSeconds?: number;
 }
 
-/** Of a cache: what `getOrCompute` does where a call says nothing. */
+/** Defaults of a cache for `getOrCompute`; a call may override them. */
 export interface ComputeDefaults extends ComputeOptions {
-  /** How long the others wait once a process that loads for them has died, in ms; renewed while it loads; 0: every process
-   * loads for itself; default 2000. */
+  /** Time, in ms, after which waiters take over from a loading process that died; renewed during the load. 0: no leases, every process loads for itself; default 2000. */
   readonly leaseMs?: number;
   /** How long a connected Redis may take to answer before a process loads for itself and keeps the value in memory, in ms; five
    * times the usual answer's time where that is longer; default 70. While a large value is arriving, or being sent, it counts from
@@ -102,9 +101,9 @@ export interface ComputeDefaults extends ComputeOptions {
   readonly patienceMs?: number;
 }
 
-/** Of one call of `getOrCompute`; what is left out is the cache's (`compute`, `defaultTtlSeconds`, `durability`). */
+/** Options of one call of `getOrCompute`. Missing ones come from the cache (`compute`, `defaultTtlSeconds`, `durability`). */
 export interface ComputeCallOptions<T> extends WriteOptions, ReadOptions<T>, ComputeOptions {
-  /** What is found is validated, and its shape is kept beside what is stored; an entry of another shape is purged and is a miss. */
+  /** Validates an entry that is found; its shape is stored with the value. An entry of another shape is purged and counts as a miss. */
   readonly schema?: StandardSchema<T>;
   /** Name of the value's shape (`user@3`), instead of the schema's own. */
   readonly schemaId?: string;

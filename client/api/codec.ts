@@ -15,11 +15,8 @@ export type CodecName = 'json' | 'binary';
 
 /** The codec of some keys. */
 export interface CodecRule {
-  /**
-   * What keys it is for: a text that they contain, a pattern with `*` for the whole key, or a RegExp without flags `g`
-   * and `y`.
-   */
+  /** Keys of this rule: a substring, a pattern with `*` for the whole key, or a RegExp without the flags `g` and `y`. */
   readonly pattern: string | RegExp;
-  /** What their values are written with. */
+  /** Codec of the values of these keys. */
   readonly codec: CodecName | Codec;
 }

@@ -2,9 +2,10 @@
 import type { Redis } from 'ioredis';
 
 /**
- * What an acknowledgement promises. `async`: Redis's own. Else: that many replicas confirmed it (WAIT), so that a crash or a
- * hang of the master loses nothing. A bare SENTINEL FAILOVER may promote a replica that did not confirm: there nothing is lost
- * only when `replicas` covers all that may be promoted, or behind a switch that waits for equal offsets.
+ * Guarantee that an acknowledgement gives. `async`: that of Redis alone. An object: at least `replicas` replicas confirmed the write
+ * (WAIT), so that a crash or hang of the master does not lose it. A manual SENTINEL FAILOVER may promote a replica that did not
+ * confirm: to exclude a loss there too, let `replicas` cover all replicas that may be promoted, or use a switchover that waits
+ * for equal offsets.
  */
 export type Durability = 'async' | { readonly replicas: number; readonly timeoutMs: number };
 
@@ -29,9 +30,9 @@ export interface TlsOptions {
 }
 
 /**
- * A user or password: fixed, or a function that is asked at each connect (IAM and Entra tokens, rotated passwords), of every
- * connection. What it throws, or that it returns nothing within `connectTimeoutMs`, is the reason that waiting commands are
- * given; the next attempts rest, 250 ms at first, at most 5000.
+ * User name or password: a fixed string, or a function that every connection calls when it connects (IAM and Entra tokens, rotated
+ * passwords). If it throws, or returns nothing within `connectTimeoutMs`, waiting commands fail with that reason; retries are
+ * delayed by 250 ms at first and at most 5000 ms.
  */
 export type Credential = string | (() => string | Promise<string>);
 
@@ -59,8 +60,8 @@ export interface ConnectionOptions {
    */
   readonly hangSuspectedMs?: number;
   /**
-   * Connections to the master, at most 16; default 1, which carries any number of commands at a time: more are for values so
-   * large that one socket is the bottleneck. Not in a cluster, which has one a shard.
+   * Connections to the master, at most 16; default 1. One connection carries any number of concurrent commands; use more if values are
+   * so large that one socket is the bottleneck. Not for a cluster, which has one connection per shard.
    */
   readonly poolSize?: number;
   /** Commands that may be sent and not answered yet; one more is a `ClientLimitError`; default 50000. */
@@ -118,7 +119,7 @@ export interface ClusterOptions extends ConnectionOptions {
   readonly replicaReads?: ReplicaReads;
 }
 
-/** What to connect to, by `mode`. */
+/** Target of a connection, by `mode`. */
 export type RedisOptions = StandaloneOptions | SentinelOptions | ClusterOptions;
 
 /**
@@ -131,13 +132,13 @@ export type ConnectionState =
   | { readonly kind: 'suspect'; readonly since: number; readonly master: Address; readonly reason: string }
   | { readonly kind: 'closed' };
 
-/** What the sentinels say; known without asking, because each is asked once a second. */
+/** State that the sentinels report. Each is polled once per second, so reading it sends no command. */
 export interface SentinelStatus {
   /** Sentinels that the options name. */
   readonly configured: number;
   /** Of them, those that answered when they were last asked. */
   readonly answering: number;
-  /** Of those, how many name the same master as the one that knows the last failover. */
+  /** Answering sentinels that name the same master as the sentinel with the highest configuration epoch. */
   readonly agreeing: number;
   /** The master that they name; undefined: none is known. */
   readonly master: Address | undefined;
@@ -154,7 +155,7 @@ export interface SentinelStatus {
 export interface SupervisedConnection {
   /** As of now; `on` tells of changes. */
   readonly state: ConnectionState;
-  /** What the sentinels say; undefined where there are none. */
+  /** State that the sentinels report; undefined without sentinels. */
   sentinels?(): SentinelStatus | undefined;
   /**
    * Sends one command to the current master, within `commandTimeoutMs` from the call.
@@ -178,8 +179,8 @@ export interface SupervisedConnection {
     ...args: readonly (string | number | Buffer)[]
   ): Promise<{ readonly reply: unknown; readonly replicas: number }>;
   /**
-   * The ioredis instance of the moment, for what this interface does not cover; it changes with every failover. Of a cluster:
-   * that of one of its masters.
+   * Current ioredis instance, for features that this interface does not cover. It changes with every failover. In a cluster it is
+   * the instance of one of the masters.
    */
   current(): Redis | undefined;
   /** Calls the listener for each event until the returned function is called. */
@@ -188,7 +189,7 @@ export interface SupervisedConnection {
   close(): Promise<void>;
 }
 
-/** What happens to a connection. `outageMs`: how long there was none. */
+/** Events of a connection. `outageMs`: time without a connection. */
 export type ConnectionEvent =
   | { readonly type: 'ready'; readonly master: Address; readonly outageMs: number }
   | { readonly type: 'suspect'; readonly master: Address; readonly reason: string }

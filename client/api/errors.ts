@@ -1,31 +1,31 @@
 /**
- * What can go wrong, by cause. Every error that the client throws is a `CacheError`; `outcome` says what became of the
- * command, which is the question that decides whether repeating it is safe.
+ * Errors by cause. Every error that the client throws is a `CacheError`. Its `outcome` tells whether the command was applied, and so
+ * whether it is safe to repeat it.
  */
 
 /** `unknown`: the command was sent and not answered, so it may have been applied, or may still be. */
 export type Outcome = 'applied' | 'not-applied' | 'unknown';
 
-/** Of a `CacheError`. */
+/** Properties of a `CacheError`. */
 export interface CacheErrorOptions {
-  /** Stable, for programs. */
+  /** Stable code, for use in programs. */
   readonly code: string;
   /** Repeating the same call is safe and may succeed. */
   readonly retryable: boolean;
-  /** What became of the command. */
+  /** Whether the command was applied. */
   readonly outcome: Outcome;
-  /** What it came from. */
+  /** Original error. */
   readonly cause?: unknown;
 }
 
-/** What every error of the client is. */
+/** Base class of all errors of the client. */
 export class CacheError extends Error {
   override readonly name: string = 'CacheError';
-  /** Stable, for programs: `NOT_SENT`, `OUTCOME_UNKNOWN`, or Redis's own first word (`WRONGTYPE`). */
+  /** Stable code, for use in programs: `NOT_SENT`, `OUTCOME_UNKNOWN`, or the first word of an error reply (`WRONGTYPE`). */
   readonly code: string;
   /** Repeating the same call is safe and may succeed. */
   readonly retryable: boolean;
-  /** What became of the command. */
+  /** Whether the command was applied. */
   readonly outcome: Outcome;
 
   constructor(message: string, options: CacheErrorOptions) {

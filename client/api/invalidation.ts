@@ -6,7 +6,7 @@ export type Names = readonly string[] | readonly [names: readonly string[]];
 /** A domain's logical keys, as Redis's patterns: `{ catalogue: ['product:*', 'category:*'] }`. */
 export type DomainPatterns = Readonly<Record<string, readonly string[]>>;
 
-/** What an event makes outdated. Keys and patterns are logical ones. */
+/** Keys, tags, patterns and domains to invalidate. Keys and patterns are logical ones. */
 export interface Outdated {
   /** Logical keys. */
   readonly keys?: readonly string[];
@@ -18,7 +18,7 @@ export interface Outdated {
   readonly domains?: readonly string[];
 }
 
-/** What an event's payload makes outdated. */
+/** Returns what an event invalidates, from its payload. */
 export type Mapping<P = unknown> = (payload: P) => Outdated | Promise<Outdated>;
 
 /** `pending`: Redis was not reached for some of it; that holds here already, and for all once it is replayed. */

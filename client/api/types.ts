@@ -46,7 +46,7 @@ export type BreakerState =
 
 /** The first tier: entries in this process, dropped as soon as anybody changes them in Redis. */
 export interface L1Options {
-  /** Entries kept; those that nobody asks for go first; default 10000. */
+  /** Maximum number of entries; entries without recent reads are evicted first; default 10000. */
   readonly maxEntries?: number;
   /** The same in bytes, 1 to 10^12, estimated: keys, encoded values, and three bytes per byte of JSON for decoded ones; a larger entry
    * is not kept; default 67108864 (64 MiB). */
@@ -54,9 +54,9 @@ export interface L1Options {
   /** Longest time, in seconds, that an entry is served without asking Redis again; default 60. */
   readonly ttlSeconds?: number;
   /**
-   * Keep only keys that begin with one of these; default: all. Redis tells every process with a first tier of every write to
-   * such keys: where most writes go to keys that nobody reads twice, this spares it that. `['v']` is all that `wrap`, and
-   * `buildKey` without a `namespace`, make, and leaves out leases and shared statistics.
+   * Keep only keys with one of these prefixes; default: all keys. Redis notifies every process with a first tier about each write to
+   * such a key, so prefixes save work if most writes go to keys that are rarely read. `['v']` covers all keys of `wrap` and of
+   * `buildKey` without a `namespace`, and excludes leases and shared statistics.
    */
   readonly prefixes?: readonly string[];
   /** Longest time, in ms, that an overwritten value may be served, whatever happens to a connection; default 500. */
@@ -74,7 +74,7 @@ export interface ScriptingOptions {
   readonly evalScripts?: boolean;
 }
 
-/** What every cache takes, whatever it is connected to. A bad value is quoted in a `ConfigurationError`. */
+/** Options of every cache, independent of its connection. A `ConfigurationError` quotes an invalid value. */
 export interface CacheOptions {
   /** A first tier in this process, coherent with Redis; values from it are frozen. Default: none (`tieredCache` has one). */
   readonly l1?: L1Options;
@@ -84,7 +84,7 @@ export interface CacheOptions {
   readonly defaultTtlSeconds?: number;
   /** Default: opens after 5 consecutive failures, for at most 60000 ms. */
   readonly breaker?: BreakerOptions;
-  /** Memory fallback while Redis is away: entries kept (LRU); 0 turns it off; default 1000. */
+  /** Maximum number of entries of the memory fallback, which is used while Redis is unreachable (LRU); 0 turns it off; default 1000. */
   readonly fallbackEntries?: number;
   /** The same in bytes, 1 to 10^12, estimated from keys and encoded values; a larger entry is not kept; default 67108864 (64 MiB).
    * A memory cache has the same bounds. */
@@ -94,15 +94,15 @@ export interface CacheOptions {
   /** Keys that are invalidated together, by Redis's patterns: `{ prices: ['price:*'] }` and `invalidation.domain('prices')`. */
   readonly domains?: DomainPatterns;
   /**
-   * What values are written with, by key; the first rule that matches wins. Reading needs none: entries say it themselves.
-   * `binary` is for rich values: Date, Map, Set, typed arrays, bigint.
+   * Codecs by key; the first matching rule applies. Readers need no rule: each entry names its codec. `binary` is for rich values: Date,
+   * Map, Set, typed arrays, bigint.
    */
   readonly codecs?: readonly CodecRule[];
   /** Where no rule matches; keys with `api:`, `response:` or `config:` in them are JSON all the same. Default `json`. */
   readonly defaultCodec?: CodecName | Codec;
   /** Payloads of at least so many bytes are deflated where that makes them smaller; default: none is. */
   readonly deflateAboveBytes?: number;
-  /** What `getOrCompute` does where a call says nothing. */
+  /** Defaults of `getOrCompute`. */
   readonly compute?: ComputeDefaults;
   /** Default: functions, loaded where they are missing; else a script; else plain commands. */
   readonly scripting?: ScriptingOptions;
@@ -118,7 +118,7 @@ export interface CloseReport {
   readonly lost: readonly string[];
 }
 
-/** Who took a write. `memory` means that Redis did not. */
+/** Where a write was stored. `memory`: not in Redis. */
 export interface WriteReceipt {
   readonly source: 'redis' | 'memory' | 'none';
   /** Replicas that confirmed a durable write. */
@@ -126,8 +126,8 @@ export interface WriteReceipt {
 }
 
 /**
- * An answer with where it came from: `l1` is this process's own tier, kept coherent; `memory` stands in for a Redis that
- * is away, and a miss that only it gave says so.
+ * Result of a read and its source. `l1`: the first tier of this process, coherent with Redis. `memory`: the fallback, while Redis is
+ * unreachable; a miss with this source may exist in Redis.
  */
 export type Lookup<T> =
   | { readonly found: true; readonly value: T; readonly source: 'l1' | 'redis' | 'memory' }
@@ -157,7 +157,7 @@ export interface CacheStatistics {
   readonly misses: number;
   /** Operations that Redis failed or refused. */
   readonly errors: number;
-  /** Of `errors`, refusals by Redis (OOM, NOREPLICAS, BUSY, …) that were nobody's error: a loader or the memory answered. */
+  /** Refusals by Redis (OOM, NOREPLICAS, BUSY, …), included in `errors`, after which a loader or the memory fallback answered. */
   readonly refusals: number;
   /** Operations that a limit of this process refused (`ClientLimitError`: `maxInFlight`, its queues); not in `errors`. */
   readonly limited: number;
@@ -165,9 +165,9 @@ export interface CacheStatistics {
   readonly writes: number;
   /** Keys deleted. */
   readonly deletes: number;
-  /** Of `hits`, those that memory answered because Redis was away. */
+  /** Hits, included in `hits`, that the memory fallback answered because Redis was unreachable. */
   readonly fallbackHits: number;
-  /** Of `hits`, those of this process's own tier. */
+  /** Hits, included in `hits`, of the first tier of this process. */
   readonly localHits: number;
   /** Payloads that failed validation and were purged. */
   readonly purged: number;
@@ -183,7 +183,7 @@ export interface CacheStatistics {
   readonly breakerTransitions: number;
 }
 
-/** What happens to a cache and its connection, for logs and alerts (`cache.on`, `logEvents`). */
+/** Events of a cache and its connection, for logs and alerts (`cache.on`, `logEvents`). */
 export type CacheEvent =
   | ConnectionEvent
   | {
@@ -219,8 +219,8 @@ export type CacheEvent =
     };
 
 /**
- * The cache. With the fallback on (default) reads and writes do not throw because Redis is away: they are answered from
- * memory and say so in `source`. A durable write never falls back: it throws.
+ * A cache. With the fallback enabled (default), reads and writes do not throw while Redis is unreachable: memory answers them, and
+ * `source` says so. A durable write never falls back: it throws.
  */
 export interface Cache {
   /** undefined: a miss. */
@@ -240,29 +240,29 @@ export interface Cache {
    */
   set<T>(key: string, value: T, options?: WriteOptions): Promise<WriteReceipt>;
   /**
-   * Removes entries, and ends loads of them that are under way anywhere: they store nothing. With Redis away they are gone
-   * here at once, and in Redis before anything is read from it again.
+   * Removes entries and ends loads of them in all processes: these store nothing. While Redis is unreachable the entries are removed in
+   * this process at once, and in Redis before this process reads from it again.
    *
-   * Several keys as arguments or as one list; a list is needed above about 100,000. More than 500 keys are deleted in batches of
-   * 500: a value that is set before its batch is sent is deleted too.
+   * Takes several keys as arguments or as one list; use a list above about 100,000 keys. More than 500 keys are deleted in batches of
+   * 500: a value that is set before the batch of its key is sent is deleted too.
    *
-   * @returns how many there were; with Redis away, those that memory had
-   * @throws CacheError Redis did not take it, and the fallback is off or has no room to remember it
+   * @returns the number of entries that existed; while Redis is unreachable, those in memory
+   * @throws CacheError Redis did not take the deletion, and the fallback is off or has no room to remember it
    */
   delete(...keys: Names): Promise<number>;
-  /** What was found of them; absent from the map: a miss. One command per 500 keys. */
+  /** Returns the values found; a missing key is absent from the map. One command per 500 keys. */
   getMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, T>>;
   /** As `getMany`, with an answer for every key, misses included, and where each came from. */
   lookupMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, Lookup<T>>>;
   /** As `set`, all with the same options, sent together in batches of 500. The receipt is that of the worst entry. */
   setMany<T>(entries: ReadonlyMap<string, T>, options?: WriteOptions): Promise<WriteReceipt>;
   /**
-   * The value, or what `load` returns: one load a key at a time, in this process and, while Redis answers, in all. Who comes
-   * meanwhile shares it, with the options of who came first; nobody waits for the store. With Redis away each process loads
-   * for itself.
+   * Returns the value, or the result of `load`. There is one load per key at a time in this process and, while Redis replies, in all
+   * processes. Concurrent callers share the load and the options of the first caller, and do not wait until the value is stored. While
+   * Redis is unreachable each process loads for itself.
    *
-   * @throws what the loader throws, where no stale value stands in (`graceSeconds`)
-   * @throws LoadTimeoutError the same, when `hardTimeoutMs` is over
+   * @throws the error of the loader, unless a stale value can be returned (`graceSeconds`)
+   * @throws LoadTimeoutError `hardTimeoutMs` has passed, unless a stale value can be returned
    */
   getOrCompute<T>(key: string, load: Load<T>, options?: ComputeCallOptions<T>): Promise<T>;
   /** As `getOrCompute`, with where the answer came from. */
@@ -279,7 +279,7 @@ export interface Cache {
     ) => Promise<ReadonlyMap<string, T>> | ReadonlyMap<string, T>,
     options?: ComputeCallOptions<T>,
   ): Promise<ReadonlyMap<string, T>>;
-  /** What carries one of the tags is a miss from now on, however many entries that are: one command for up to 500 tags. */
+  /** Makes all entries with one of the tags misses, independent of their number: one command per 500 tags. */
   invalidateTags(...tags: Names): Promise<InvalidationReceipt>;
   /** By tags, pattern, domain, dependency and event. */
   readonly invalidation: Invalidation;
@@ -290,7 +290,7 @@ export interface Cache {
   /** How many of the keys `get` would find; each counts once. */
   exists(...keys: Names): Promise<number>;
   /**
-   * True: it was absent, and now it is this. While Redis is away nobody knows: it never answers from memory.
+   * Stores the value if the key is absent, and returns whether it did. It never answers from memory: while Redis is unreachable it throws.
    *
    * @throws NotSentError certainly not stored
    * @throws OutcomeUnknownError sent, no answer
@@ -302,7 +302,7 @@ export interface Cache {
   clear(): Promise<number>;
   /** Redis's answer time in ms. @throws CacheError when Redis does not answer */
   ping(): Promise<number>;
-  /** What was counted so far; asks nobody. */
+  /** Counters since the cache was opened. Sends no command. */
   stats(): CacheStatistics;
   /** Prometheus text exposition (`cache_redis_hits_total`, …). */
   metrics(): string;
@@ -315,9 +315,8 @@ export interface Cache {
   /** Calls the listener for each event until the returned function is called. */
   on(listener: (event: CacheEvent) => void): () => void;
   /**
-   * Lets stores that are on their way arrive, replays deletions that Redis has not taken yet, together for up to 5000 ms, and ends
-   * connections and timers. What is lost then is in the result and in the event `deletions-lost`. Calls of a closed cache throw
-   * `ClosedError`.
+   * Waits for stores in flight and replays pending deletions, for up to 5000 ms in total, then ends connections and timers. The result
+   * and the event `deletions-lost` report what could not be replayed. Calls of a closed cache throw `ClosedError`.
    */
   close(): Promise<CloseReport>;
 }

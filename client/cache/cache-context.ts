@@ -17,7 +17,7 @@ export interface Tags {
   stamps(tags: readonly string[]): Promise<readonly TagStamp[]>;
   /** `stamps` at once, where all versions are known here. */
   stampsKnown(tags: readonly string[]): readonly TagStamp[] | undefined;
-  /** As `stamps` without asking Redis, for what is kept in this process alone. */
+  /** As `stamps`, without Redis: for entries that only this process has. */
   stampsHere(tags: readonly string[]): Promise<readonly TagStamp[]>;
   /** At once where all versions are known here. `ofRedis`: the entry is not one that only this process has. */
   current(stamps: readonly TagStamp[], ofRedis?: boolean): boolean | Promise<boolean>;

@@ -1,10 +1,10 @@
 /**
- * The cache: what its parts do, put together.
+ * The cache: composes its parts.
  *
- *   read:  `reader.ts`: first tier ─▶ Redis, or memory while Redis is away ─▶ envelope and schema checked
- *   write: `writer.ts`: envelope ─▶ Redis, or memory while Redis is away (never for a durable write)
+ *   read:  `reader.ts`: first tier ─▶ Redis, or memory while Redis is unreachable ─▶ envelope and schema checked
+ *   write: `writer.ts`: envelope ─▶ Redis, or memory while Redis is unreachable (never for a durable write)
  *
- * Without a connection it is a memory cache with the same meaning.
+ * Without a connection it is a memory cache with the same semantics.
  */
 
 import { ClosedError, ConfigurationError, SerializationError } from '../api/errors.ts';
@@ -61,7 +61,7 @@ export class SupervisedCache implements Cache {
   readonly #compute: Compute;
   readonly #breaker: Breaker;
   readonly invalidation: Invalidation;
-  /** Stores that nobody waits for. */
+  /** Stores in the background. */
   readonly #background = new Set<Promise<unknown>>();
   #closing: Promise<CloseReport> | undefined;
 
@@ -136,7 +136,7 @@ export class SupervisedCache implements Cache {
 
   physicalKey(key: string): string {
     assertName('key', key);
-    // What begins with it is the cache's own: versions of tags, leases, statistics.
+    // Keys with this prefix are internal: versions of tags, leases, statistics.
     if (key.charCodeAt(0) === TILDE)
       throw new ConfigurationError(
         `key: ${JSON.stringify(key)} begins with '~', which the cache keeps for itself`,
@@ -155,7 +155,7 @@ export class SupervisedCache implements Cache {
     return lookup.found ? { value: lookup.value, source: lookup.source } : undefined;
   }
 
-  /** Not async: a promise less on the way of every read. What is thrown here is a rejection all the same. */
+  /** Not async: saves a promise per read. Errors are rejections all the same. */
   lookup<T>(key: string, options?: ReadOptions<T>): Promise<Lookup<T>> {
     try {
       this.#assertCall(options);
@@ -223,7 +223,7 @@ export class SupervisedCache implements Cache {
     return this.#compute.many(keys, load, options);
   }
 
-  /** Runs on; its failure has been counted where it happened and is nobody's answer. */
+  /** Continues in the background. A failure was already counted, and no caller waits for it. */
   #later(work: Promise<unknown>): void {
     const tracked = work
       .catch((error: unknown) => {

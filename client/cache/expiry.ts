@@ -1,11 +1,12 @@
 /**
- * What is asked of an entry's time and presence. "There" is always what `get` would find: an entry that is past its
- * freshness, whose tags were invalidated or that fails its checks is absent here too.
+ * TTL and presence of entries. An entry exists if `get` would return it: an entry past its freshness, with an invalidated tag, or
+ * that fails a check, is absent here too.
  *
- *   getWithTtl, ttl     GET and PTTL, sent together         Redis away: the memory's answer
- *   exists              one MGET                            Redis away: the memory's answer
- *   setIfAbsent         SET NX                              Redis away: throws; nobody knows whether it is absent
- *   expire              GET, then an update if unchanged     Redis away: in memory, and deleted in Redis on its return
+ *                       command                             while Redis is unreachable
+ *   getWithTtl, ttl     GET and PTTL, sent together         answered from memory
+ *   exists              one MGET                            answered from memory
+ *   setIfAbsent         SET NX                              throws: presence is unknown
+ *   expire              GET, then an update if unchanged    in memory; the key is deleted in Redis when it is reachable
  */
 
 import { isConnectivityError, NotSentError } from '../api/errors.ts';
@@ -72,7 +73,7 @@ export class Expiry {
 
   async exists(keys: readonly string[]): Promise<number> {
     if (keys.length === 0) return 0;
-    // Of those that are there: a set of all keys would take more memory than the keys.
+    // Only existing keys: a set of all keys would take more memory than the keys.
     const found = new Set<string>();
     await inBatches(
       keys,
@@ -211,7 +212,7 @@ export class Expiry {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const before = memory.get(physical);
       if (left(await this.#reader.fromMemory(key, {}), null) !== undefined) return false;
-      // What was looked at may have been replaced meanwhile.
+      // The entry may have been replaced meanwhile.
       const now = memory.get(physical);
       if (now !== undefined && now !== before) continue;
       if (memory.set(physical, ownMemory(payload), ttlSeconds)) return true;
@@ -246,7 +247,7 @@ export class Expiry {
   #found(payload: Buffer | undefined): Found | null {
     const decoded = payload && decodeEnvelope(payload, { codecs: this.#context.codecs.byId });
     if (!payload || !decoded) return null;
-    // What only the codec of another process can read is there all the same.
+    // An entry with a codec that only other processes know exists all the same.
     if (!decoded.ok) return decoded.reason === 'codec' ? { payload } : null;
     return decoded.value === undefined || !isFresh(decoded.freshness)
       ? null
@@ -260,7 +261,7 @@ const pendingDeletion = (key: string): NotSentError =>
 const endOf = (ttlSeconds: number | null): number =>
   ttlSeconds === null ? ENDLESS_MS : Date.now() + ttlSeconds * 1000;
 
-/** What is left to the reader: until Redis drops it or it is past its freshness. undefined: not there. */
+/** Remaining time for a reader: until Redis drops the entry or its freshness ends. undefined: absent. */
 function left(reading: Reading<unknown>, remainingMs: number | null | undefined): number | null | undefined {
   if (reading.kind !== 'value' || !isFresh(reading.freshness) || remainingMs === undefined) return undefined;
   const freshMs = untilMs(reading.freshness);

@@ -1,9 +1,9 @@
 /**
- * What is done in memory while Redis is away, so that it does no harm when Redis is back.
+ * Memory fallback for the time in which Redis is unreachable, without harm afterwards.
  *
- * Entries written meanwhile are served from here and dropped on return. Keys that were set or deleted meanwhile still
- * have their old value in Redis: until the journal has deleted them there too, they are answered from here and never from
- * Redis. The same holds for deletions that a deposed master took with it.
+ * Entries written during an outage are served from here and dropped afterwards. Keys that were set or deleted meanwhile still have
+ * their old value in Redis: until the journal has deleted them there, they are answered from here and never from Redis. The same
+ * holds for deletions that were lost with a deposed master.
  */
 
 import { Journal, type JournalOptions } from '../invalidation/journal.ts';
@@ -24,7 +24,7 @@ export class Fallback {
   #notBefore = 0;
   readonly #reachable: (key: string) => boolean;
 
-  /** @param reachable of a Cluster: whether the key's shard answers, as others may while it is away */
+  /** @param reachable in a cluster: whether the shard of the key replies; other shards may reply while it does not */
   constructor(
     entries: number,
     replay: (keys: readonly string[]) => Promise<unknown>,
@@ -109,7 +109,7 @@ export class Fallback {
     while (this.journal.pending > 0 && now() < until) await delay(Math.min(DRAIN_POLL_MS, until - now()));
   }
 
-  /** Redis answers again: delete there what is outdated, drop what is kept here. Safe to call at any time. */
+  /** Called when Redis replies again: deletes outdated keys there and drops entries kept here. Safe to call at any time. */
   recover(): void {
     this.journal.recover();
     this.#drop();
@@ -118,7 +118,7 @@ export class Fallback {
   #drop(): void {
     if (this.memory.size === 0 || now() < this.#notBefore) return;
     this.memory.deleteWhere((key) => this.#reachable(key) && !this.isDirty(key));
-    // What is left waits for the journal, or for a shard that is away: not looked through again with every answer.
+    // The remaining keys wait for the journal or for an unreachable shard: do not scan them again on every reply.
     if (this.memory.size > 0) this.#notBefore = now() + REST_MS;
   }
 

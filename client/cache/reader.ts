@@ -1,11 +1,11 @@
 /**
- * Reading: first tier, Redis, memory fallback, in this order, each payload checked before it is believed.
+ * Reads from the first tier, Redis and the memory fallback, in this order, and checks every payload.
  *
  *   key ─▶ first tier, while live ─▶ Redis ─▶ envelope ─▶ schema ─▶ tags ─▶ value
- *                                     └ away ─▶ memory, then what the first tier remembers
+ *                                     └ unreachable ─▶ memory, then older values of the first tier
  *
- * A payload that fails a check is purged, counted and a miss. What is past its freshness is a miss here, and a stale
- * value for `getOrCompute`, which reads by `read`.
+ * A payload that fails a check is purged, counted and a miss. An entry past its freshness is a miss here, and a stale value for
+ * `getOrCompute`, which calls `read`.
  */
 
 import { isConnectivityError } from '../api/errors.ts';
@@ -25,7 +25,7 @@ import { isForeignType } from './remote.ts';
 
 export type ReadSource = 'l1' | 'redis' | 'memory';
 
-/** What is known of a key. `nothing`: a loader said that there is none. */
+/** State of a key. `nothing`: a loader returned that there is no value. */
 export type Reading<T = unknown> =
   | {
       readonly kind: 'value';
@@ -63,7 +63,7 @@ export class Reader {
     return entry as { readonly value: T };
   }
 
-  /** What is fresh counts as a hit, all else as a miss. */
+  /** A fresh value counts as a hit, anything else as a miss. */
   lookup<T>(key: string, options: ReadOptions<T> = NO_OPTIONS): Promise<Lookup<T>> {
     return this.read(key, options).then((reading) => this.#counted(reading));
   }
@@ -152,7 +152,7 @@ export class Reader {
     return readings;
   }
 
-  /** What one of many payloads says of its key; undefined: Redis is away, or the shard of the key. */
+  /** Reading of one of many payloads; undefined: Redis, or the shard of the key, is unreachable. */
   #answer<T>(
     key: string,
     physical: string,
@@ -226,7 +226,7 @@ export class Reader {
     return reading instanceof Promise ? reading.then(keep) : keep(reading);
   }
 
-  // --- Redis, and what stands in for it ------------------------------------------------------------------------------
+  // --- Redis and its fallback ----------------------------------------------------------------------------------------
 
   #fromRedis<T>(key: string, options: ReadOptions<T>): Promise<Reading<T>> {
     const { remote, fallback, local } = this.#context;
@@ -253,7 +253,7 @@ export class Reader {
     );
   }
 
-  /** undefined: Redis is away, or the shard of the key. */
+  /** undefined: Redis, or the shard of the key, is unreachable. */
   async #payloads(physical: readonly string[]): Promise<readonly (Buffer | null | undefined)[] | undefined> {
     const { remote } = this.#context;
     if (!remote) return undefined;
@@ -267,7 +267,7 @@ export class Reader {
     }
   }
 
-  /** What stands in for a Redis that is away. */
+  /** Reads from the memory fallback. */
   async fromMemory<T>(key: string, options: ReadOptions<T>): Promise<Reading<T>> {
     const { fallback, local, remote, codecs, statistics } = this.#context;
     const physical = this.#context.physical(key);
@@ -322,7 +322,7 @@ export class Reader {
     return reading<T>(value, decoded.freshness, source);
   }
 
-  /** Redis away: what it last said of the tags counts, as it does for the entries. */
+  /** While Redis is unreachable, the last known versions of the tags count, as they do for entries. */
   async #tagsHold(
     stamps: NonNullable<Extract<Decoded, { ok: true }>['tags']>,
     source: ReadSource,

@@ -24,7 +24,7 @@ import type { Statistics } from './statistics.ts';
 
 export class Remote {
   readonly connection: CacheConnection;
-  /** What an answer takes these days, in ms: a moving average. */
+  /** Typical latency of a command, in ms: a moving average. */
   typicalMs = 0;
   readonly procedures: Procedures;
   readonly transactions: Transactions;
@@ -56,7 +56,7 @@ export class Remote {
     return this.guarded('get', () => this.connection.get(key, this.#read.failFast));
   }
 
-  /** undefined, in a cluster and where the memory answers for Redis: the key's shard is away, and another is not. */
+  /** An undefined element: in a cluster with the memory fallback, the shard of the key is unreachable and another is not. */
   async getMany(keys: readonly string[]): Promise<readonly (Buffer | null | undefined)[]> {
     return (await this.guarded('getMany', () =>
       this.connection.slotOf && this.#read.failFast

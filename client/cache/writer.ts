@@ -1,7 +1,7 @@
 /**
- * Writing: the value as an envelope to Redis, or to memory while Redis is away. A durable write never goes to memory.
+ * Writes values as envelopes to Redis, or to memory while Redis is unreachable. A durable write never goes to memory.
  *
- * Whatever a write's outcome, what the first tier holds of the key is dropped with it; what Redis has taken is kept there.
+ * Independent of the outcome of a write, the first tier drops its entry of the key; it keeps the value that Redis acknowledged.
  */
 
 import { isConnectivityError, SerializationError } from '../api/errors.ts';
@@ -26,14 +26,14 @@ export interface StoreOptions extends Omit<WriteOptions, 'tags'> {
   readonly nothing?: boolean;
 }
 
-/** An entry's bytes, and how many seconds Redis keeps them (null: for ever). */
+/** Bytes of an entry, and how many seconds Redis keeps them (null: no expiry). */
 export interface Encoded {
   readonly payload: Buffer;
   readonly ttlSeconds: number | null;
   readonly freshness: Freshness | undefined;
 }
 
-/** What the first tier keeps of it; "there is nothing" is left to Redis. */
+/** Data that the first tier keeps of the entry. An entry for "no value" is kept in Redis only. */
 export function entryDataOf(
   value: unknown,
   { payload, freshness }: Encoded,
@@ -59,7 +59,7 @@ export class Writer {
     const store = (stamps: readonly TagStamp[] | undefined): Promise<WriteReceipt> =>
       this.store(key, value, { ...options, stamps, outdates: true });
     try {
-      // The usual case goes at once: nobody to wait for, nothing to ask for.
+      // The usual case is sent at once: no earlier write of the key is waiting, and no version of a tag is missing.
       const atOnce = this.#turns.size === 0;
       const known = atOnce && named.length > 0 ? tags.stampsKnown(named) : undefined;
       if (known || (atOnce && named.length === 0)) return await store(known);
@@ -73,8 +73,8 @@ export class Writer {
   }
 
   /**
-   * A write that needs its tags' versions first begins later than it was asked for: what is asked for of its key meanwhile
-   * waits until it has begun, so that all take effect in the order in which they were asked for.
+   * A write that first needs the versions of its tags is sent later than it was called. Later calls for the same key wait until it was
+   * sent, so that all take effect in the order of the calls.
    */
   #inTurn<R>(
     physical: readonly string[],
@@ -165,7 +165,7 @@ export class Writer {
     }
   }
 
-  /** For a Redis that is away, or where there is none. */
+  /** For a memory cache, and while Redis is unreachable. */
   keep<T>(key: string, value: T, options: StoreOptions): WriteReceipt {
     const entry = this.encode(key, value, options);
     if (!entry) return { source: 'none' };

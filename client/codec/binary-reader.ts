@@ -132,7 +132,7 @@ class Reader {
     for (let left = this.#count(2); left > 0; left--) {
       const name = this.#text(this.#byte());
       const value = this.#solid(depth);
-      // What Object.prototype has may be a setter (`__proto__`) or frozen: define instead of assigning.
+      // Names of Object.prototype may be setters (`__proto__`) or frozen: define instead of assigning.
       if (name in Object.prototype)
         Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
       else object[name] = value;

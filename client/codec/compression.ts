@@ -1,6 +1,6 @@
 /**
- * Compression of large payloads: raw deflate, which every Node and every language has, without a header of its own. Level
- * 1: a cache is written on somebody's time, and most of the gain is there.
+ * Compresses large payloads with raw deflate, which Node and most languages provide, without a header. Level 1: compression delays
+ * the caller, and level 1 reaches most of the gain.
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { BYTES_MAX } from './binary-format.ts';

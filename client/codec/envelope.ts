@@ -1,17 +1,17 @@
 /**
- * What stands in Redis: a header of 12 bytes or more, then the payload.
+ * Format of an entry in Redis: a header of 12 bytes or more, then the payload.
  *
  *   0      magic 0xCE
  *   1      format version
- *   2      low half: codec (0 Uint8Array, 1 JSON, 2 Buffer, 4 nothing, others by `codecs`); 0x10 deflated, 0x20 with freshness
+ *   2      low half: codec (0 Uint8Array, 1 JSON, 2 Buffer, 4 no value, others by `codecs`); 0x10 deflated, 0x20 with freshness
  *   3      number of tags
- *   4-7    CRC-32 of what follows, begun with what precedes
- *   8-11   hash of the schema's name, 0 for none
- *   + 8    with freshness: fresh until (48 bits, Unix time in ms), time that the load took (uint16, ms)
- *   + 16   for each tag: 8 bytes of its id, 8 of its version
+ *   4-7    CRC-32 of the bytes after it, seeded with the bytes before it
+ *   8-11   hash of the name of the schema, 0 for none
+ *   + 8    with freshness: fresh until (48 bits, Unix time in ms), duration of the load (uint16, ms)
+ *   + 16   per tag: 8 bytes of its id, 8 of its version
  *
- * A cut, flipped or foreign value is recognised by the checksum and never returned. Without tags an entry costs at most
- * 20 bytes beside its payload. Left out: which codec a key takes (`codec/`), and whether a tag's version is current (`invalidation/tags/`).
+ * The checksum detects truncated, damaged and foreign values; they are never returned. Without tags an entry has an overhead of at
+ * most 20 bytes. Left out: the codec of a key (`codec.ts`), and whether the version of a tag is current (`invalidation/tags/`).
  */
 import { createHash } from 'node:crypto';
 import zlib from 'node:zlib';
@@ -57,7 +57,7 @@ export interface TagStamp {
   readonly version: string;
 }
 
-/** What bytes stood for, or why they are no value. */
+/** Decoded bytes, or the reason why they are not a value. */
 export type Decoded =
   | {
       readonly ok: true;
@@ -71,7 +71,7 @@ export type Decoded =
     }
   | { readonly ok: false; readonly reason: DecodeFailure };
 
-/** What an entry carries beside its value. */
+/** Metadata of an entry. */
 export interface EncodeOptions {
   /** Name of the value's shape, such as `user@3`; part of the envelope as a hash. Absent: none. */
   readonly schemaId?: string | undefined;
@@ -87,13 +87,13 @@ export interface EncodeOptions {
   readonly nothing?: boolean | undefined;
 }
 
-/** What a reader expects. */
+/** Expectations of a reader. */
 export interface DecodeOptions {
   /** An entry that was written under another is refused; absent: any is taken. */
   readonly schemaId?: string | undefined;
   /** With a `schemaId`: an entry that was written under none is taken too; default false. */
   readonly orNameless?: boolean | undefined;
-  /** What else entries may be written with, by id; absent: JSON and bytes alone. */
+  /** Further codecs of entries, by id; absent: JSON and bytes only. */
   readonly codecs?: ReadonlyMap<number, Codec> | undefined;
 }
 
@@ -199,9 +199,9 @@ export function decodeEnvelope(envelope: Uint8Array, options: DecodeOptions = {}
 }
 
 /**
- * Where the JSON of an entry begins that is nothing else, without tags and fresh, as nearly all are. 0: it is another, or
- * damaged; `decodeEnvelope` says which. For who reads many: an object for each is time, and so is summing up one and parsing one in turn
- * (together they take a tenth longer than all sums, then all values).
+ * Offset of the JSON in an entry that consists of fresh JSON without tags, as most entries do. 0: another kind of entry, or a damaged
+ * one; `decodeEnvelope` tells which. For bulk reads: it creates no object per entry, and checking and parsing each entry in turn is a
+ * tenth faster than all checks followed by all parses.
  */
 export function plainAt(buffer: Buffer, nowMs: number): number {
   if (buffer.length < HEADER || buffer[0] !== MAGIC || buffer[1] !== FORMAT || buffer[3] !== 0) return 0;
@@ -222,7 +222,7 @@ export function plainValue(buffer: Buffer, at: number): unknown {
   }
 }
 
-/** Plain data, which can be frozen. Of a valid envelope. */
+/** Whether a valid envelope holds plain data, which can be frozen. */
 export function isJson(envelope: Buffer): boolean {
   return ((envelope[2] as number) & 0x0f) === CODEC.json;
 }

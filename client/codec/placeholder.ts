@@ -1,12 +1,12 @@
 /**
- * The placeholder of an absent entry while a process loads it: an envelope that says "nothing" and was fresh until 1970. A reader
- * without support for leases sees a miss and does not purge it.
+ * Placeholder for an absent entry while a process loads it: an envelope without a value, fresh until 1970. A reader without
+ * support for leases sees a miss and does not purge it.
  *
- *   0   header and checksum as of any envelope (`envelope.ts`)
+ *   0   header and checksum as in any envelope (`envelope.ts`)
  *   20  token of the lease, 16 characters
- *   36  1 once a process waits for the load, else 0
+ *   36  1 if another process waits for the load, else 0
  *
- * `functions/redis_cache_kit.lua` makes and compares the same bytes.
+ * `functions/redis_cache_kit.lua` creates and compares the same bytes.
  */
 import { encodeEnvelope, type Freshness, seal } from './envelope.ts';
 

@@ -1,11 +1,11 @@
 /**
- * A name for the shape of a value, taken from its schema, so that a changed schema makes old entries misses by itself.
+ * Derives a name for the shape of a value from its schema, so that a changed schema makes old entries misses.
  *
- * A validator that can say its JSON Schema (zod from 4.2, arktype, joi, valibot by its adapter) needs no name. One that
- * cannot needs an explicit `schemaId`: a function has no shape that could be hashed. What JSON Schema has no words for
- * (a refinement, a transform) is not part of the name, and is held by the validation of each read alone.
+ * A validator that exports JSON Schema (zod from 4.2, arktype, joi, valibot with its adapter) needs no explicit name. Any other needs
+ * a `schemaId`: a function has no shape that could be hashed. Rules that JSON Schema cannot express (refinements, transforms) are
+ * not part of the name; only the validation on reads enforces them.
  *
- * Derived once for each schema object, at its first use.
+ * The name is derived once per schema object, at its first use.
  */
 import { createHash } from 'node:crypto';
 import type { ReadOptions, StandardSchema } from '../api/types.ts';
@@ -34,8 +34,8 @@ export function schemaIdOf(schema: StandardSchema | undefined, schemaId?: string
 }
 
 /**
- * What a reader with these options takes. An entry without a name is for the schema to judge: a writer need not know the
- * readers' schema. Who names the shape himself wants no other.
+ * Shape that a reader with these options accepts. The schema validates an entry without a name: its writer may not have known the
+ * schema. A reader with an explicit name accepts no other.
  */
 export function expectedBy(
   { schema, schemaId }: ReadOptions,
@@ -57,7 +57,7 @@ function derive(schema: StandardSchema): string | null {
   }
 }
 
-/** What goes into it (which is what stands in Redis) and what it makes of that; undefined where it says neither. */
+/** Input of the schema (the form stored in Redis) and its output; undefined if it exports neither. */
 function shapeOf(schema: StandardSchema): unknown {
   const { jsonSchema } = schema['~standard'] as WithJsonSchema;
   if (jsonSchema) {

@@ -1,9 +1,9 @@
 /**
- * The state of a cache and of what it stands on, for people and for a health endpoint.
+ * State of a cache and the servers behind it, for people and for a health endpoint.
  *
  *   PING, INFO, CLUSTER INFO (only in a cluster) ─▶ one check each ─▶ the worst of them ─▶ status
  *
- * What the user may not ask, or what is not there, is `unknown` and no error. Left out: history; see `metrics`.
+ * A value that the user may not query, or that does not exist, is `unknown` and no error. Left out: history; see `metrics`.
  */
 import type { ServerResponse } from 'node:http';
 import type { Address, BreakerState, Cache } from '../api/types.ts';
@@ -22,7 +22,7 @@ export interface Check {
   readonly reason?: string;
 }
 
-/** What `healthCheck` saw. */
+/** Result of `healthCheck`. */
 export interface Health {
   readonly status: 'healthy' | 'degraded' | 'unhealthy';
   /** ISO 8601. */
@@ -39,7 +39,7 @@ export interface Health {
     readonly replication: Check & {
       readonly role?: string;
       readonly replicas?: number;
-      /** Of the replica that is furthest behind. */
+      /** Lag of the replica that is furthest behind. */
       readonly lagBytes?: number;
     };
     readonly sentinel: Check & {
@@ -209,7 +209,7 @@ function replicationCheck(answer: Answer, minReplicas: number): Health['checks']
     : { status: 'pass', ...seen };
 }
 
-/** Of the replicas that the master counts; undefined where it does not say. */
+/** Largest lag of the replicas that the master lists; undefined if it does not report it. */
 function longestLagBytes(info: RedisInfo): number | undefined {
   const offset = number(info, 'master_repl_offset');
   if (offset === undefined) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Answers of language models: who asks the same model the same thing with the same parameters gets the same answer, and
- * the model is asked once. Kept with model, time and metadata; all answers of a model are invalidated by one command.
+ * Caches answers of language models: the same question to the same model with the same parameters gets the same answer, and the
+ * model is called once. Answers are stored with model, time and metadata; one command invalidates all answers of a model.
  */
 
 import type { Cache, ComputeCallOptions, LoadContext } from '../api/types.ts';
@@ -9,13 +9,13 @@ import { buildResponseKey } from '../keys/keys.ts';
 import { CALL_OPTIONS } from '../options/cache-option-names.ts';
 import { assertOptions, optionNames } from '../options/option-names.ts';
 
-/** What makes two questions the same. */
+/** Properties by which two questions are equal. */
 export interface LlmRequest {
   /** The model's name. */
   readonly model: string;
   /** A text, or messages: plain data. */
   readonly prompt: unknown;
-  /** What else changes the answer: temperature, tools, seed. */
+  /** Other inputs that change the answer: temperature, tools, seed. */
   readonly params?: unknown;
 }
 
@@ -28,7 +28,7 @@ export interface LlmAnswer {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
-/** What the call of a model returns. */
+/** Result of a call of the model. */
 export interface LlmResult {
   readonly response: string;
   readonly metadata?: Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-/** What happens to a cache as structured records, for whatever logger the application has. */
+/** Events of a cache as structured records, for any logger. */
 
 import type { Cache, CacheEvent } from '../api/types.ts';
 import { namespaceOf } from './metrics/server.ts';

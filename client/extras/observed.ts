@@ -15,7 +15,7 @@ export interface Observation {
   readonly keys: readonly string[];
   readonly startedAt: number;
   readonly ms: number;
-  /** Of a read: keys that the cache had, where from, and keys that it had not. */
+  /** Keys that a read found, with their source, and keys that it did not find. */
   readonly hits: readonly string[];
   readonly misses: readonly string[];
   readonly source?: string;

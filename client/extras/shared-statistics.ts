@@ -1,9 +1,9 @@
 /**
- * Statistics of all processes together: counters in Redis, `{namespace}:~stats:hits` and so on.
+ * Statistics of all processes: counters in Redis, `{namespace}:~stats:hits` and so on.
  *
- *   operations ─▶ the cache's own counters ─timer, close─▶ what was added since ─▶ INCRBY ─▶ Redis
+ *   operations ─▶ counters of the cache ─timer, close─▶ difference since the last time ─▶ INCRBY ─▶ Redis
  *
- * An operation costs no command. What could not be sent is added the next time; an INCRBY whose outcome is unknown is not
+ * An operation sends no command. A difference that could not be sent is sent the next time. An INCRBY with an unknown outcome is not
  * repeated, so that the totals are never too high: `uncertain` counts what may be missing.
  */
 import { CacheError, ClosedError } from '../api/errors.ts';
@@ -21,7 +21,7 @@ const COUNTERS = [
   'purged',
   'loads',
 ] as const satisfies readonly Counter[];
-/** What is counted. */
+/** Names of the counters. */
 export type Counter = 'hits' | 'misses' | 'errors' | 'writes' | 'deletes' | 'purged' | 'loads';
 /** Counters of all processes; `hitRatio` is null before the first read. */
 export type SharedTotals = Readonly<Record<Counter, number>> & { readonly hitRatio: number | null };
@@ -54,7 +54,7 @@ export class SharedStatistics {
     this.#timer.unref();
   }
 
-  /** What was counted here and whose arrival is not known. */
+  /** Counts of this process that may not have reached Redis. */
   get uncertain(): number {
     return this.#uncertain;
   }
@@ -85,7 +85,7 @@ export class SharedStatistics {
     );
   }
 
-  /** Begins anew, for all processes. */
+  /** Resets the counters of all processes. */
   async reset(): Promise<void> {
     await this.flush();
     const { connection } = this.#cache;

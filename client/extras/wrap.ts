@@ -12,11 +12,11 @@ import { allNames, assertOptions } from '../options/option-names.ts';
 export interface WrapOptions<This, A extends unknown[], T> extends ComputeCallOptions<T> {
   /** Where results are kept. */
   readonly cache: Cache;
-  /** What the keys say that they hold; two functions with the same domain share entries. */
+  /** Domain in the keys; two functions with the same domain share entries. */
   readonly domain: string;
   /** Part of the key; raise it when the function's meaning changes. Default 1. */
   readonly version?: number;
-  /** What of a call makes its key: plain data. Default: all arguments. */
+  /** Parts of a call that make up its key: plain data. Default: all arguments. */
   readonly parts?: (this: This, ...args: A) => unknown;
 }
 

@@ -1,9 +1,10 @@
 /**
- * Keys that are made of others: invalidating or writing `user:7` makes `profile:7`, which depends on it, a miss, and what depends on
- * that. An entry carries a tag for every key that it depends on, directly or not; a change of a key invalidates its tag.
+ * Keys that depend on other keys: invalidating or writing `user:7` makes `profile:7`, which depends on it, a miss, and all entries
+ * that depend on `profile:7`. An entry carries a tag for every key that it depends on, directly or not; a change of a key invalidates
+ * its tag.
  *
- * Declared once a process, before the entry is stored. The graph has no cycles and a bounded size; a key that nobody depends on
- * costs nothing.
+ * Dependencies are declared in each process, before the entry is stored. The graph has no cycles and a bounded size. A key without
+ * dependents costs nothing.
  */
 
 import { ConfigurationError } from '../api/errors.ts';
@@ -50,7 +51,7 @@ export class Dependencies {
     return this.#on.has(key) ? [...this.#closure(key)].map(keyTag) : [];
   }
 
-  /** The tags to invalidate when these keys have changed: none for those that nobody depends on. */
+  /** Tags to invalidate after a change of these keys; a key without dependents has none. */
   changed(keys: readonly string[]): readonly string[] {
     if (this.#dependents.size === 0) return [];
     return keys.filter((key) => this.#dependents.has(key)).map(keyTag);

@@ -1,8 +1,8 @@
 /**
- * Versions of whole domains: every entry whose key belongs to a domain carries the domain's tag, so that a new version of
- * the domain (a new price list, a new schema of a table) makes all of them misses by one command, however many there are.
+ * Versions of whole domains. Every entry whose key belongs to a domain carries the tag of the domain, so that one command makes all of
+ * them misses (a new price list, a new schema of a table), independent of their number.
  *
- * What was stored before the domain was named carries no tag of it and is not reached.
+ * An entry that was stored before the domain was configured has no such tag and stays valid.
  */
 
 import { ConfigurationError } from '../api/errors.ts';

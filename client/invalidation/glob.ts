@@ -70,7 +70,7 @@ function tokensOf(pattern: Buffer): readonly Token[] {
   return tokens;
 }
 
-/** What stands in brackets, from behind the opening one; `end` is the place of the closing one. One that is missing is forgiven. */
+/** Parses the characters in brackets, after the opening one; `end` is the index of the closing one, which may be missing. */
 function setAt(pattern: Buffer, from: number): { readonly token: Token; readonly end: number } {
   let at = from;
   const negated = pattern[at] === code('^');

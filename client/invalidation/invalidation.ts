@@ -91,7 +91,7 @@ export class CacheInvalidation implements Invalidation {
     this.#dependencies.declare(key, on);
   }
 
-  /** What an event means; several mappings of one event add up. Returns how to take it back. */
+  /** Maps an event to what it makes outdated. The mappings of one event add up. Returns a function that removes the mapping. */
   on<P>(event: string, mapping: Mapping<P>): () => void {
     const mappings = this.#mappings.get(event) ?? new Set();
     this.#mappings.set(event, mappings);
@@ -103,9 +103,9 @@ export class CacheInvalidation implements Invalidation {
   }
 
   /**
-   * Invalidates what the event's mappings name. Nobody listens: nothing is done, and the receipt says `applied`.
+   * Invalidates what the mappings of the event return. Without a mapping nothing is done, and the receipt says `applied`.
    *
-   * @throws what a mapping throws, before anything is invalidated
+   * @throws the error of a mapping, before anything is invalidated
    */
   async emit(event: string, payload?: unknown): Promise<InvalidationReceipt> {
     const mappings = [...(this.#mappings.get(event) ?? [])];

@@ -4,21 +4,21 @@
  *   acknowledged ─▶ recent (kept for `windowMs`) ──the master was replaced──▶ pending ─▶ replayed, forgotten
  *   failed (Redis is unreachable, or the outcome is unknown) ──────────────────▲
  *
- * A master that is deposed may have acknowledged what its successor never heard of; what it acknowledged in its last `windowMs`
- * is deleted again at the successor. The window stops while the connection is in doubt: a master that hung for a minute
- * acknowledged its last deletion a minute ago. A pool and a Cluster have several connections: each covers its own keys.
+ * A deposed master may have acknowledged deletions that its successor never received. Those of its last `windowMs` are repeated on the
+ * successor. The window stops while the connection is suspect: a master that hung for a minute acknowledged its last deletion a
+ * minute ago. A pool and a cluster have several connections: each covers its own keys.
  *
- * The bound: replay begins with the connection's `ready` or an answer of Redis, and is tried each 250 ms besides, 500 keys per
- * command. A key is pending until then, and this process must not use what Redis has under it (`isPending`). Beyond
- * `pendingMax` keys a deletion fails with a typed error instead of being forgotten. A replay may delete a newer value that
- * Redis took as an `async` write: in a cache that is a miss. It never deletes a durable one: `hold`, then `supersede`.
+ * Bounds: replay starts with the event `ready` of the connection or a reply of Redis, and is retried every 250 ms, with 500 keys per
+ * command. A key is pending until then, and this process must not use its value in Redis (`isPending`). Beyond `pendingMax` keys a
+ * deletion fails with a typed error instead of being forgotten. A replay may delete a newer value that Redis took as an `async`
+ * write: in a cache that is a miss. It never deletes a durable one: `hold`, then `supersede`.
  *
- * A read can be older than its reply looks: the reply was sent before the replay, and arrives or is joined with others after it.
- * So a read notes `ends` before it is sent, and trusts its reply only if the key was not pending at any time since (`wasPending`).
+ * A reply may be older than it looks: it was sent before the replay, and arrives or is joined with others after it. So a read notes
+ * `ends` before it is sent, and trusts its reply only if the key was not pending at any time since (`wasPending`).
  *
- * A write has a place in the order of this process (`write-order.ts`), and settles only what was asked for before it.
+ * A write has a place in the order of this process (`write-order.ts`), and settles only earlier deletions.
  *
- * Left out: what was pending in a process that died; its entries live until their TTL.
+ * Left out: pending deletions of a process that died; their entries live until their TTL.
  */
 
 import { NotSentError, OutcomeUnknownError } from '../api/errors.ts';
@@ -51,7 +51,7 @@ export interface JournalOptions {
 }
 
 interface Pending {
-  /** Of the last change, so that a replay does not settle a later one. */
+  /** Number of the last change, so that a replay does not settle a later one. */
   readonly change: number;
   /** The place of the write that it stands for. */
   readonly place: number;
@@ -260,7 +260,7 @@ export class Journal {
     clearTimeout(this.#retry);
     this.#retry = undefined;
     this.#replay()
-      // What Redis did not take is pending still, and asked for again.
+      // Deletions that Redis did not take stay pending and are retried.
       .catch(() => {})
       .finally(() => {
         this.#running = false;

@@ -15,7 +15,7 @@ import { escapeGlob } from './glob.ts';
 import { bySlot, type SlotOf } from './slots.ts';
 
 const BATCH = 500;
-/** Beginnings anew, by lost connections or while Redis is away. */
+/** Maximum number of restarts, after lost connections or while Redis is unreachable. */
 const RESTARTS_MAX = 200;
 const MAX_OUTAGE_MS = 15_000;
 const RETRY_MS = 100;
@@ -121,7 +121,7 @@ class Scan {
     return deleted;
   }
 
-  /** undefined: Redis is away, for no longer than may be waited for. */
+  /** undefined: Redis has been unreachable, for less than the allowed time. */
   async #page(cursor: string, match: string): Promise<Page | undefined> {
     const { send, batch = BATCH, maxOutageMs = MAX_OUTAGE_MS, signal } = this.#options;
     try {

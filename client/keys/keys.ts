@@ -13,9 +13,9 @@ import { normalize } from './normalize.ts';
 const HASH_LENGTH = 16;
 const BATCH_HASH_LENGTH = 12;
 
-/** What stands in a key beside its domain and its hash. */
+/** Parts of a key in addition to its domain and its hash. */
 export interface KeyOptions {
-  /** Version of what is kept, a whole number from 1; default 1. */
+  /** Version of the stored value, an integer from 1; default 1. */
   readonly version?: number;
   /** Name of the value's shape, which becomes part of the key: a process with another shape uses other keys. */
   readonly schemaId?: string | undefined;
@@ -66,7 +66,7 @@ export function buildResponseKey(prefix: string, parts: unknown): string {
 export interface VectorSearch {
   /** The collection that is searched. */
   readonly namespace: string;
-  /** What is searched for: at least one finite component. */
+  /** Query vector: at least one finite component. */
   readonly vector: readonly number[] | Float32Array | Float64Array;
   /** Number of results, from 1. */
   readonly topK: number;

@@ -1,27 +1,27 @@
 /**
- * Coherence of what this process keeps (entries of the first tier, versions of tags) with Redis, by the server's own
- * word: whoever changes a key, and however (SET, DEL, expiry, eviction, FLUSHALL, another language), it is told.
+ * Keeps data of this process (entries of the first tier, versions of tags) coherent with Redis by server-assisted invalidation: the
+ * server reports every change of a key, by any client and of any kind (SET, DEL, expiry, eviction, FLUSHALL).
  *
- *   connection's master ─▶ listener (one a master) ─▶ 'invalidate' keys | 'reset' ─▶ the first tier, the table of tags
- *                                   └─ PING ─▶ `live`: may anything be served without asking Redis?
+ *   master of the connection ─▶ listener (one per master) ─▶ 'invalidate' keys | 'reset' ─▶ the first tier, the table of tags
+ *                                   └─ PING ─▶ `live`: may entries be served without asking Redis?
  *
- * The bound: an answer is served only while `live`, and it is live only while everything that the master said up to
- * `boundMs` ago has certainly arrived. So no value is served that was overwritten longer than `boundMs` ago, with the listener
- * hung, cut or killed, and in a process that was too busy to listen. Usually it is gone within 0.2 ms.
+ * Bound: an entry is served only while `live`, and it is live only while every message that the master sent up to `boundMs` ago has
+ * certainly arrived. So no value is served that was overwritten more than `boundMs` ago, even if the listener hangs, is cut or
+ * killed, or this process is too busy to read. Usually the value is dropped within 0.2 ms.
  *
  * Use:
  *   read:   if (coherence.live) look into the first tier; else, and on a miss:
- *           const fill = coherence.begin(key); read Redis's master; if (fill.end()) keep it (`end` also when the read failed)
- *   write:  coherence.forget([key]) when the write is answered or has failed; one's own write may be served until `boundMs` after
- *           it was sent, and no longer: its invalidation may be another's too (the server tells once of all that changed a key in one
- *           turn of its loop), and only a read that is asked after it knows that nothing came after the write
+ *           const fill = coherence.begin(key); read from the master; if (fill.end()) keep it (call `end` after a failed read, too)
+ *   write:  coherence.forget([key]) when the write was acknowledged or has failed. An own write may be served until `boundMs` after
+ *           it was sent, and no longer: the server sends one message for all changes of a key in one iteration of its event loop, so
+ *           the message may stand for another write, too. Only a later read shows that nothing followed the write.
  *   events: 'invalidate' drop these keys; 'reset' drop all; 'lost' and 'live' for information
  *
- * 'reset' comes when it is live again after a gap, not when the gap begins: what is kept may serve as a fallback while
- * Redis is away, marked as such. A short suspicion of the shared connection that ends with the same master is no gap.
+ * 'reset' is emitted when coherence is live again after a gap, not when the gap begins: entries may serve as a fallback, marked as
+ * such, while Redis is unreachable. A short suspicion of the shared connection that ends with the same master is no gap.
  *
- * Left out: answers of replicas (they may be older than an invalidation that has come: never fill from them), SWAPDB (the
- * server tells nobody), and an expiry that Redis has not carried out yet: it counts when Redis removes the key.
+ * Left out: replies of replicas (they may be older than an invalidation that was received: never fill from them), SWAPDB (the server
+ * does not report it), and an expired key that Redis has not removed yet: it counts when Redis removes it.
  */
 
 import { Emitter } from '../api/events.ts';
@@ -41,19 +41,19 @@ const RETRY_MAX_MS = 500;
 /** A user who may not listen may, once its rights are changed. */
 const REFUSED_MAX_MS = 10_000;
 
-/** What coherence needs to know of the shared connection. */
+/** Properties of the shared connection that coherence needs. */
 export interface Followed {
   readonly state: ConnectionState;
   on(listener: (event: ConnectionEvent) => void): () => void;
   /**
-   * Cluster: the masters of the moment; undefined while one is not known. A node must be listed before a command is sent to
-   * it, so that no answer of a master that nobody listens to is kept.
+   * Cluster: the current masters; undefined while one is unknown. A node must be listed before a command is sent to it, so that no reply
+   * of a master without a listener is kept.
    */
   masters?(): readonly Address[] | undefined;
 }
 
 export interface CoherenceOptions {
-  /** What the physical keys to listen for begin with; none may begin with another. Of other keys nothing is kept. */
+  /** Prefixes of the physical keys to listen for; none may be a prefix of another. Other keys are not kept. */
   readonly prefixes: readonly string[];
   /** Opens a RESP2 link to a master: `dedicatedConnections(options)`. */
   readonly open: (master: Address) => Promise<Link>;
@@ -106,7 +106,7 @@ export class Coherence {
     this.#follow();
   }
 
-  /** What is kept may be served: the clock is read, so that a loop that lets no message in is served no old value either. */
+  /** Whether entries may be served. Reads the clock, so that a blocked event loop does not serve old values. */
   get live(): boolean {
     return this.#serving && now() - this.#provenAt < this.boundMs;
   }
@@ -257,7 +257,7 @@ export class Coherence {
 
   // --- what follows ------------------------------------------------------------------------------------------------
 
-  /** Something may have been said that nobody heard. */
+  /** Messages may have been lost. */
   #interrupted(reason: string): void {
     this.#gap ??= reason;
     this.#fills.invalidateAll();

@@ -1,11 +1,11 @@
 /**
- * One connection that is told of every key that changes on its node.
+ * One connection that is notified of every changed key of its node.
  *
  *   CLIENT ID ─▶ CLIENT TRACKING ON REDIRECT <own id> BCAST PREFIX p ─▶ SUBSCRIBE __redis__:invalidate ─▶ PING …
  *
- * It redirects to itself: tracking, subscription and socket then live and die together, nothing can be half dead
- * (a redirect whose target died is told by nobody), and one answered PING proves all three. BCAST needs no memory of keys on
- * the server; without NOLOOP the node builds one message for all of its listeners, and own writes count as any other's.
+ * It redirects to itself: tracking, subscription and socket then share one lifetime, none can fail without the others (the server
+ * does not report a redirect whose target died), and one reply to PING proves all three. BCAST needs no memory per key on the
+ * server. Without NOLOOP the node builds one message for all of its listeners, and own writes are handled like any others.
  */
 import type { Link } from '../transport/link.ts';
 import { isReply } from '../transport/reply-error.ts';

@@ -1,19 +1,18 @@
 /**
- * The first tier: entries in this process, kept as their payload and decoded once.
+ * The first tier: entries in this process, kept as payloads and decoded once.
  *
- * A JSON value is decoded at its first use into a private copy that is frozen through and through: every hit returns the
- * same object, and no caller can change it. Bytes and rich values cannot be frozen; they are decoded for each hit.
+ * A JSON value is decoded at its first use into a private, deeply frozen copy: every hit returns the same object, and no caller can
+ * change it. Bytes and rich values cannot be frozen; they are decoded per hit.
  *
- * A fill is begun before Redis is asked and done with its answer; what was invalidated in between is not filled. While
- * coherence is not live nothing is served as current, but what is held can still be asked for (`remembered`), for the
- * time in which Redis does not answer.
+ * A fill begins before Redis is read and ends with the reply; it keeps nothing if the key was invalidated meanwhile. While coherence
+ * is not live nothing is served as current, but entries can still be read (`remembered`) while Redis does not reply.
  *
- * What this process has written is served from its acknowledgement on, but only until `boundMs` after it was sent: whoever
- * overwrites it does so later than that, heard of or not. Its first read asks Redis behind the reader's back whether it still
- * stands, and then it is an entry as any other. So the first read after a write costs a command, as ever, and no wait.
+ * A value that this process has written is served from its acknowledgement on, but only until `boundMs` after it was sent: any later
+ * write happened less than `boundMs` ago. Its first read checks in the background whether Redis still has it; then it is an ordinary
+ * entry. So the first read after a write costs a command, as without this, and no wait.
  *
- * Eviction is SIEVE: a hit only sets a mark, and the hand passes marked entries over once (Zhang et al., NSDI 2024).
- * Left out: who invalidates (`coherence.ts`), and whether the tags of an entry are current (`reader.ts`).
+ * Eviction is SIEVE: a hit only sets a mark, and the hand skips marked entries once (Zhang et al., NSDI 2024).
+ * Left out: invalidation (`coherence.ts`), and whether the tags of an entry are current (`reader.ts`).
  */
 
 import type { StandardSchema } from '../api/types.ts';
@@ -35,11 +34,11 @@ export interface LocalEntry {
   schemaId: string | undefined;
 }
 
-/** Of a value that this process wrote, until Redis has been asked for it. */
+/** State of a value that this process wrote, until a read from Redis has confirmed it. */
 interface Own {
-  /** On the monotonic clock: nobody can have overwritten it longer than `boundMs` before. */
+  /** On the monotonic clock: until then, any overwriting is at most `boundMs` old. */
   readonly untilMs: number;
-  /** The server has told of a change: of this write, as far as anybody can say. A second is somebody else's. */
+  /** The server has reported a change: presumably this write. A second report is a write of another client. */
   told: boolean;
   asked: boolean;
 }
@@ -68,7 +67,7 @@ interface Slot extends LocalEntry {
   older: Slot | undefined;
 }
 
-/** What a fill keeps of an entry. */
+/** Data that a fill keeps of an entry. */
 export type EntryData = Pick<LocalEntry, 'payload' | 'tags' | 'freshness'>;
 
 /** One fill on its way. To be ended in any case; it keeps the entry unless its key was changed meanwhile. */
@@ -87,9 +86,9 @@ export interface LocalTierOptions {
   readonly maxBytes?: number;
   /** Longest time an entry stays without being asked for again from Redis, in ms. */
   readonly ttlMs: number;
-  /** What the physical keys begin with: `ns:`. */
+  /** Prefix of the physical keys: `ns:`. */
   readonly prefix: string;
-  /** What the master has of the key, null for nothing. Absent: nothing that was written here is kept. */
+  /** Reads the key from the master; null: absent. Without this function own writes are not kept. */
   readonly ask?: (key: string) => Promise<Buffer | null>;
   /** Unix time in ms. */
   readonly now?: () => number;
@@ -152,7 +151,7 @@ export class LocalTier {
     else this.#evict();
   }
 
-  /** Whether what is held may be served. */
+  /** Whether entries may be served. */
   get live(): boolean {
     return this.#coherence.live;
   }
@@ -170,11 +169,11 @@ export class LocalTier {
     return slot;
   }
 
-  /** What was current when it was last known to be: better than no answer. */
+  /** Entry that was current when coherence was last live: better than no answer. */
   remembered(key: string): LocalEntry | undefined {
     const slot = this.#slots.get(key);
     if (slot === undefined || slot.expiresAt <= this.#clock()) return undefined;
-    // Written here and not found in Redis in time: nobody knows whether it was current at all.
+    // Written here and not confirmed by Redis in time: it may never have been current.
     return slot.own && (this.#lostAt ?? this.#clock()) >= slot.own.untilMs ? undefined : slot;
   }
 
@@ -200,9 +199,9 @@ export class LocalTier {
   }
 
   /**
-   * Before a key is written: whatever becomes of the write, what was held of the key is dropped with its end.
+   * Must be called before a key is written. The end of the write drops the entry of the key, whatever the outcome of the write.
    *
-   * @param lease in whose place the value comes
+   * @param lease the lease that the value replaces
    */
   write(key: string, lease?: LocalLease): LocalWrite {
     const physical = this.#options.prefix + key;
@@ -343,7 +342,7 @@ export class LocalTier {
   }
 }
 
-/** Freezes plain data with all that it holds. What JSON gives has no cycles and nothing that cannot be frozen. */
+/** Freezes plain data recursively. JSON values have no cycles and only freezable parts. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   for (const field of Object.values(value)) deepFreeze(field);

@@ -1,8 +1,9 @@
 /**
- * One flight's way to its entry, as the engine asks for it: first tier, Redis with its lease, or the memory fallback.
+ * Access of one load to its entry, for the engine: first tier, Redis with its lease, or the memory fallback.
  *
- * Redis away: what the memory has, and what is loaded goes there. Redis refuses (full, too few replicas, no right): what it has is
- * read all the same, what is loaded is returned and not stored. A refusal is an event and a counter, never the caller's error.
+ * While Redis is unreachable, memory answers and takes loaded values. If Redis refuses commands (memory limit, too few replicas, no
+ * permission), its entries are still read, and loaded values are returned and not stored. A refusal is an event and a counter, never
+ * an error for the caller.
  */
 
 import { CommandError, isConnectivityError } from '../api/errors.ts';
@@ -58,7 +59,7 @@ export function withDeadline<T>(
   return deadlines.limit(answer, ms, instead, late, progress);
 }
 
-/** What a read of many keys has just said of this one: it missed, or Redis did not answer. */
+/** Result of a preceding bulk read for this key: a miss, or no reply of Redis. */
 export type ReadBefore = 'missed' | 'away' | undefined;
 
 /** Where a loaded value goes. */

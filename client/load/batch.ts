@@ -1,7 +1,7 @@
 /**
- * Makes one call of a loader of many out of the loads of single keys: it waits until each key of the round has asked to be
- * loaded or passed (it was there, is loaded by somebody else, or is waited for). Keys that are refreshed with nobody waiting
- * make a round of their own. What asks later still is loaded in further calls.
+ * Combines the loads of single keys into one call of a bulk loader. It waits until each key of the round has requested a load or was
+ * passed (it was found, another process loads it, or it is waited for). Background refreshes form a round of their own. Later
+ * requests are loaded in further calls.
  */
 import { ConfigurationError } from '../api/errors.ts';
 import type { LoadContext, LoadManyContext } from '../api/types.ts';
@@ -61,12 +61,12 @@ export class Batch<T> {
     });
   }
 
-  /** The caller has its answer, or waits for somebody else's. */
+  /** The caller has a value, or waits for another load. */
   pass(key: string): void {
     this.#asked.decide(key);
   }
 
-  /** It may be loaded yet, with nobody waiting. */
+  /** The key may be loaded later, in the background. */
   defer(key: string): void {
     this.#refreshed.undecided.add(key);
     this.#asked.decide(key);

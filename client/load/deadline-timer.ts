@@ -1,10 +1,10 @@
 /**
- * How long `getOrCompute` waits for Redis before it loads by itself: its callers have another way to an answer, and a Redis that
- * hangs must not cost them what a suspicion takes. One timer for all that wait, running while there are some: a timer for each
- * would be a tenth of what a hit costs.
+ * Limits how long `getOrCompute` waits for Redis before it loads without it: its callers have an alternative, and a hung Redis must
+ * not delay them until hang detection reacts. All waits share one timer, which runs only while there are waits: a timer per wait
+ * would cost a tenth of a hit.
  *
- * Time is counted by its ticks, and a tick that came late counts for little: a process that had to stand still says nothing
- * about Redis, whose answers on a machine that is overloaded are as late. Whoever is judged has none lying in the socket.
+ * Time is counted in ticks, and a late tick counts for little: if this process was stalled, or the machine is overloaded, missing
+ * replies say nothing about Redis. The timer fires after replies in the socket were read.
  */
 import { now } from '../transport/timing.ts';
 
@@ -25,7 +25,7 @@ interface Waiting {
 export class DeadlineTimer {
   readonly #waiting = new Set<Waiting>();
   #timer: NodeJS.Timeout | undefined;
-  /** What the ticks have counted. */
+  /** Time counted by ticks. */
   #countedMs = 0;
   #tickedAt = 0;
   #idle = 0;

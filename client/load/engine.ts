@@ -1,13 +1,13 @@
 /**
- * `getOrCompute`: which value is returned, and when the loader is called.
+ * `getOrCompute`: decides which value is returned, and when the loader is called.
  *
- *   fetch ─▶ fresh ─────────▶ returned                    (`early`: and refreshed, with nobody waiting)
+ *   fetch ─▶ fresh ─────────▶ returned                    (`early`: and refreshed in the background)
  *         ├▶ stale ─────────▶ returned, and refreshed     (`revalidate`)
- *         │               └─▶ loaded; returned itself if that fails or takes longer than the soft timeout   (`grace`)
- *         └▶ absent, expired ─▶ loaded: with the lease, or by whoever has it, or alone while Redis cannot say
+ *         │               └─▶ loaded; returned itself if the load fails or exceeds the soft timeout   (`grace`)
+ *         └▶ absent, expired ─▶ loaded: with the lease, by the lease holder, or without a lease while Redis does not reply
  *
- * One flight a key and process; its first caller's options count for all who share it. What is set, deleted or cleared
- * during a load is not overwritten by its result. Left out: where entries are (`attempt.ts`), how leases work (`lease.ts`).
+ * There is one load per key and process; the options of its first caller apply to all callers. A set, deletion or clear during a load
+ * is not overwritten by its result. Left out: where entries are (`attempt.ts`), how leases work (`lease.ts`).
  */
 import { LoadTimeoutError } from '../api/errors.ts';
 import type { Entry, LoadContext } from '../api/types.ts';
@@ -35,7 +35,7 @@ export type WaitResult<T> = Known<T> | { readonly kind: 'again' } | { readonly k
 /** One flight's way to the entry of its key. */
 export interface Attempt<T> {
   fetch(): Promise<Known<T> | LeaseState>;
-  /** Whose turn it is to replace an entry that is there. */
+  /** Acquires the lease to replace an existing entry. */
   take(waits: boolean): Promise<LeaseState>;
   wait(held: HeldByOther, maxMs: number): Promise<WaitResult<T>>;
   /** Before the loader is called. */
@@ -56,7 +56,7 @@ export interface Job<T> {
   readonly attempt: () => Attempt<T>;
   /** Called once it is known that the loader is not called now; may be called more than once. */
   readonly passes?: () => void;
-  /** Of a refresh with nobody waiting: it may call the loader (`pending`), or is done with. */
+  /** Reports a background refresh: it may call the loader (`pending`), or has ended (`settled`). */
   readonly refreshes?: (what: 'pending' | 'settled') => void;
 }
 
@@ -67,7 +67,7 @@ export interface EngineHost {
   /** Monotonic, in ms: for time-outs, and for how long something rests. */
   readonly clock: () => number;
   readonly random: () => number;
-  /** Of the answer that was found: hit or miss. */
+  /** Counts a hit or a miss. */
   readonly counted: (hit: boolean, source: ReadSource | undefined) => void;
   readonly loading: () => void;
   /** A stale value stands in for a load. */
@@ -133,7 +133,7 @@ export class Engine {
     }
   }
 
-  /** A new value while nobody waits for it. Who finds another at it leaves it to them. */
+  /** Refreshes a value in the background, unless another load of it is running. */
   #refresh<T>(job: Job<T>, attempt: Attempt<T>): void {
     const { singleFlight } = this.#host;
     if (singleFlight.isInBackground(job.key) || this.#backoff.isResting(job.key)) return;
@@ -174,7 +174,7 @@ export class Engine {
     );
   }
 
-  /** @param replaceable there is a stale value: nobody loads again after a load that failed elsewhere */
+  /** @param replaceable a stale value exists: a load that failed in another process is not repeated */
   async #obtain<T>(
     job: Job<T>,
     attempt: Attempt<T>,
@@ -196,7 +196,7 @@ export class Engine {
           break;
         }
         case 'held': {
-          // Who has seen one load fail does not queue for the next: at worst every process loads once.
+          // After one failed load of another process, load without waiting for the next: at worst every process loads once.
           if (failed) return this.#load(job, attempt, flight, endMs);
           const leftMs = endMs - this.#host.clock();
           if (leftMs <= 0) throw new LoadTimeoutError(job.key, hardTimeoutMs as number);

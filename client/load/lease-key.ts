@@ -2,7 +2,7 @@
  * Name of the lease that belongs to an entry: in the entry's slot of a Redis Cluster, and different for different entries.
  */
 
-/** The part of a key that Redis Cluster hashes: what stands in its first braces, if anything does, else the whole. */
+/** The part of a key that Redis Cluster hashes: the text in the first braces if it is not empty, else the whole key. */
 export function hashTagOf(key: string): string {
   const open = key.indexOf('{');
   const close = open === -1 ? -1 : key.indexOf('}', open + 1);
@@ -21,5 +21,5 @@ export function leaseKey(namespace: string, physical: string): string {
   return tag === physical ? `${namespace}:~lease:{${physical}}` : `${namespace}:~lease:{${tag}}:${key}`;
 }
 
-/** The channel on which holders tell who waits that it is over. */
+/** The channel on which lease holders notify waiters that a load has ended. */
 export const readyChannel = (namespace: string): string => `${namespace}:~ready`;

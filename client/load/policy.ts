@@ -1,11 +1,11 @@
 /** When a value is fresh enough, and how long a new one is kept. Pure: the time and the chance are given. */
 import type { Freshness } from '../codec/envelope.ts';
 
-/** What `ComputeOptions` ask for, resolved. */
+/** Resolved `ComputeOptions`. */
 export interface ComputeTerms {
-  /** Past its freshness a value is returned at once for so long, while it is refreshed. */
+  /** Time past its freshness in which a value is returned at once while it is refreshed. */
   readonly staleMs: number;
-  /** Past its freshness a value stands in for so long for a load that fails or is slow. */
+  /** Time past its freshness in which a value replaces a load that fails or is slow. */
   readonly graceMs: number;
   readonly backoffMs: number;
   readonly softTimeoutMs: number | undefined;
@@ -49,7 +49,7 @@ export function evaluateFreshness(
 
 /** How a loaded value is stored. */
 export interface StorePolicy {
-  /** Seconds that it is fresh; null: for ever. */
+  /** Seconds until it is stale; null: no expiry. */
   readonly ttlSeconds: number | null;
   /** Seconds that Redis keeps it. */
   readonly keepSeconds: number | null;

@@ -8,12 +8,12 @@ export type Outcome = 'v' | 's' | 'n' | 'f';
 
 export type Notification =
   | { readonly kind: 'told'; readonly outcome: Outcome; readonly payload: Buffer }
-  /** Nobody said anything: the time is over, or there is no subscriber (any more). */
+  /** No notification: the wait timed out, or there is no subscriber (any more). */
   | { readonly kind: 'silent' };
 
 const TOKEN_LENGTH = 16;
 const OPEN_TIMEOUT_MS = 1000;
-/** After an attempt that failed, none is made for so long. */
+/** Pause after a failed attempt. */
 const REOPEN_MS = 250;
 
 export class Signals {
@@ -47,7 +47,7 @@ export class Signals {
     return this.#opening;
   }
 
-  /** What is said of this lease, or silence after `ms`. */
+  /** Waits for the notification of this lease, at most `ms`. */
   wait(token: string, ms: number, signal?: AbortSignal): Promise<Notification> {
     if (signal?.aborted) return Promise.resolve({ kind: 'silent' });
     return new Promise((resolve) => {
@@ -120,7 +120,7 @@ export class Signals {
     this.#wakeAll();
   }
 
-  /** To ask Redis, and hear that it is away. */
+  /** Wakes all waiters, so that they read from Redis and detect that it is unreachable. */
   #wakeAll(): void {
     for (const waiters of [...this.#waiting.values()])
       for (const wake of [...waiters]) wake({ kind: 'silent' });

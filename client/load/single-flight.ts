@@ -1,6 +1,6 @@
 /**
- * One load a key at a time in this process; who comes later shares it. Beside it a key may have a load that nobody waits for
- * (a refresh): it is one as well, and is shared by those who would start another.
+ * One load per key at a time in this process; concurrent callers share it. In addition, a key may have one background load (a
+ * refresh), which is shared in the same way.
  */
 export interface Flight<T = unknown> {
   readonly result: Promise<T>;
@@ -37,7 +37,7 @@ export class SingleFlight {
     return this.#background.has(key);
   }
 
-  /** Later callers load anew, and the running load stores nothing. */
+  /** Later callers start a new load, and the running load stores nothing. */
   invalidate(key: string): void {
     invalidateIn(this.#flights, key);
     invalidateIn(this.#background, key);

@@ -11,20 +11,20 @@ export interface CacheConnection extends SupervisedConnection {
   /** The connection to the master that has this key: where one must stay on one connection (transactions). */
   at(key: string): CacheConnection;
   /**
-   * Changes while a part of an answer arrives, or a large command is on its way to the server: a command that waits behind it is not
-   * hung. Of a pool and a Cluster the sum; of one key: `at(key).pieces`.
+   * Changes while a part of a reply arrives, or a large command is being sent: a command that waits behind it is not hung. For a pool and
+   * a cluster it is the sum; for one key use `at(key).pieces`.
    */
   readonly pieces?: number;
   /** A RESP2 link of its own, without a name, to the master of the moment, in a cluster to one of them. @throws why there is none */
   subscriber(): Promise<Link>;
   /** Calls the listener for each event of each connection, before the listeners of `on`. */
   follow(listener: PartListener): void;
-  /** Of a cluster: the slot of a key. Commands with several keys may name those of one slot only, but for MGET, MSET, DEL, UNLINK, EXISTS and TOUCH. */
+  /** Cluster only: slot of a key. The keys of one command must be in one slot, except for MGET, MSET, DEL, UNLINK, EXISTS and TOUCH. */
   slotOf?(key: string): number;
-  /** Of a cluster: every shard is there or has been away for as long as a command may take, and some are there. */
+  /** Cluster only: some shards are ready, and each other shard has been unreachable for at least the timeout of a command. */
   serves?(): boolean;
-  /** Of a cluster: settles when every shard has answered that is not known to be away. @throws NotSentError, TimeoutError */
+  /** Cluster only: settles when every shard that is not known to be unreachable has replied. @throws NotSentError, TimeoutError */
   probe?(): Promise<unknown>;
-  /** Of a cluster: the masters that commands may go to, before one goes there; undefined while one of them is not known. */
+  /** Cluster only: masters that may receive commands, known before the first command is sent; undefined while one is unknown. */
   masters?(): readonly Address[] | undefined;
 }

@@ -10,7 +10,7 @@ const READS = new Set(
   ).split(' '),
 );
 
-/** Those that a cache sends by the thousand, known without being spelt anew. */
+/** Frequent commands of a cache, looked up without conversion to upper case. */
 const WRITES = new Set(['SET', 'UNLINK', 'FCALL', 'EVALSHA']);
 
 export function isRead(command: string): boolean {

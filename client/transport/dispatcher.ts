@@ -133,9 +133,8 @@ export class Dispatcher implements Receiver<Operation> {
   }
 
   /**
-   * The link is no longer the master's. Reads are asked again elsewhere. Writes that it owes an answer to have an
-   * unknown outcome; with `drain` they wait a moment for a refusal (a demoted node says READONLY), after which they are
-   * safe to send to the new master.
+   * Detaches a link that no longer leads to the master. Reads are sent again to the next link. Unanswered writes get an unknown outcome;
+   * with `drain` they wait briefly for a refusal (a demoted node replies READONLY), after which they are safe to send to the new master.
    */
   detach(reason: string, drain: boolean): void {
     const link = this.#link;
@@ -156,7 +155,7 @@ export class Dispatcher implements Receiver<Operation> {
     else link.destroy(reason);
   }
 
-  /** This process stood still for so long until now: what was asked for before gets that time back. */
+  /** Extends the deadlines of earlier commands by the time in which this process was stalled. */
   forgive(ms: number, at: number): void {
     const all = [...this.#inflight, ...this.#waiting, ...this.#postponed.map(({ operation }) => operation)];
     for (const operation of all) operation.deadline += Math.max(0, Math.min(ms, at - operation.startedAt));

@@ -151,7 +151,7 @@ export class DurableChannel {
     return longestMs;
   }
 
-  /** This process stood still for so long until now. */
+  /** Extends deadlines by the time in which this process was stalled. */
   forgive(ms: number, at: number): void {
     for (const { link } of this.#session?.lanes ?? []) link?.progress.forgive(ms, at);
     for (const writes of this.#groups.values())

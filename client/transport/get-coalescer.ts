@@ -42,7 +42,7 @@ export class GetCoalescer {
   get(key: string, failFast: boolean): Promise<Buffer | null> {
     return new Promise((resolve, reject) => {
       const reader = { key, resolve, reject };
-      // Nobody else is waiting: one caller alone is not held up by the gathering.
+      // No reply is pending: a single caller is not delayed by the coalescing.
       if (this.#readers.length === 0 && this.#idle()) {
         this.#one(reader, failFast);
         return;

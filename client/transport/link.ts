@@ -52,7 +52,7 @@ const SETTLING: Receiver<{ resolve: (reply: unknown) => void; reject: (error: Er
 
 const links = new WeakMap<Redis, Link>();
 
-/** What an answer typically takes, in ms, on the link that this is; 0: not known. */
+/** Typical latency of a command on the link of this instance, in ms; 0: unknown. */
 export function latencyOf(redis: Redis | undefined): number {
   return (redis && links.get(redis)?.latencyMs) ?? 0;
 }
@@ -112,7 +112,7 @@ export class Link {
     );
     try {
       await within(redis.connect(), options.timeoutMs, `connecting to ${addressKey(address)}`);
-      // ioredis only reports a refused SELECT or AUTH and goes on, in database 0 or as nobody.
+      // ioredis only reports a refused SELECT or AUTH and continues, in database 0 or without a login.
       if (failure) throw failure;
       if (options.protocol === undefined) readReplies(redis);
       const { remoteAddress = '', remotePort = 0 } = redis.stream as Socket;
@@ -206,7 +206,7 @@ export class Link {
     this.#progress.settled(sentAt);
   }
 
-  /** What is sent in one tick goes out in one write: a caller alone does not notice, a hundred do. */
+  /** Combines the commands of one tick into one write: no delay for a single caller, less work for many. */
   #cork(): void {
     if (this.#corked) return;
     this.#corked = true;
@@ -220,7 +220,7 @@ export class Link {
     stream.uncork();
   };
 
-  /** Asks the node what it is, and whether it serves (a loading node says master, and refuses). */
+  /** Asks the node for its role, and whether it serves (a loading node reports master, and refuses commands). */
   async role(): Promise<Role> {
     const [role, ping] = await Promise.allSettled([this.send('ROLE', []), this.send('PING', [])]);
     if (ping.status === 'rejected') {
@@ -234,7 +234,7 @@ export class Link {
     throw role.reason;
   }
 
-  /** Closes at once, without waiting for a node that may hang. What is pending is rejected by ioredis. */
+  /** Closes at once, without waiting for a node that may hang. ioredis rejects pending commands. */
   destroy(reason: string): void {
     if (this.#closed !== undefined) return;
     this.#closed = reason;

@@ -82,7 +82,7 @@ export class MasterDiscovery {
     );
   }
 
-  /** What the master that we had says since then. */
+  /** Role that the former master has reported since then. */
   #former(since: number): OutageState['former'] {
     const { current } = this.#context.topology();
     const probe = current && this.#probes.get(addressKey(current.address));

@@ -1,10 +1,10 @@
 /**
- * Who may be taken for the master. Pure: what is known and what a node says, in; a decision, out.
+ * Decides whether a candidate may be used as the master. Pure: known topology and the report of a node in, a decision out.
  *
- * A node that says ROLE=master is not thereby the master: one that was deposed says so too, until it is told. It is
- * taken when the sentinels' newest configuration names it, or when it was a replica of the master we know and has been
- * promoted since (0.85 s before the sentinels tell) and something else speaks for a change: a replica that somebody
- * promoted by mistake is no successor. The master we know is taken again when nothing speaks against it.
+ * ROLE=master alone is not sufficient: a deposed master reports it too, until it is reconfigured. A candidate is accepted if the newest
+ * configuration of the sentinels names it; or if it was a replica of the last known master, reports a promotion (0.85 s before the
+ * sentinels publish it), and there is further evidence of a failover. A replica that was promoted by mistake is not accepted. The last
+ * known master is accepted again if there is no evidence against it.
  */
 
 import type { Address } from '../api/types.ts';
@@ -39,7 +39,7 @@ export interface OutageState {
   readonly troubled: boolean;
   /** The master that we know refused a command: it is a replica, or not ready. */
   readonly refused: boolean;
-  /** What the master that we know says of itself, asked anew since the outage began. */
+  /** Role that the last known master has reported since the outage began. */
   readonly former: Role['kind'] | 'silent' | 'unheard';
 }
 

@@ -1,6 +1,6 @@
 /**
- * Asks one node the same question for ever, over a connection that is kept open, so that a hung or dead one delays nobody:
- * often while alert, else each second. What it cannot know is somebody else's view.
+ * Polls one node with the same query over a persistent connection, so that a hung or dead node delays no other: frequently during an
+ * alert, else once per second. It reports only the view of its own node.
  */
 import type { Link } from './link.ts';
 import { isReply } from './reply-error.ts';

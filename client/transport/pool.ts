@@ -1,8 +1,8 @@
 /**
  * Several supervised connections to the same Redis behind one interface, for values so large that one socket is the bottleneck.
  *
- * Commands go by their key, so that what is asked of one key stays in the order in which it was asked. Each member watches
- * and moves by itself; the pool's state and events are the first one's. Left out: Redis Cluster, which has a connection a shard.
+ * Commands are distributed by key, so that the commands of one key keep their order. Each member detects failovers by itself; state
+ * and events of the pool are those of the first member. Left out: Redis Cluster, which has one connection per shard.
  */
 import type { Redis } from 'ioredis';
 import type { SentinelStatus } from '../api/connection.ts';

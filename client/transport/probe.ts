@@ -35,7 +35,7 @@ export class Probe {
   /** When the node last answered or failed to: undefined before the first time. */
   heardAt: number | undefined;
   failure: string | undefined;
-  /** What it said last; undefined when it did not answer. */
+  /** Last reported role; undefined if the node did not reply. */
   role: Role | undefined;
   readonly #open: (timeoutMs: number) => Promise<Link>;
   readonly #timeoutRange: TimeoutRange;

@@ -1,11 +1,11 @@
 /**
- * Progress of one connection: for how long the node has been silent although it owes an answer.
+ * Progress of one connection: how long the node has been silent while it owes a reply.
  *
- *   sent ─▶ due, once all answers before it have come ─▶ first bytes ─▶ more bytes … ─▶ settled
+ *   sent ─▶ due, once all earlier replies have arrived ─▶ first bytes ─▶ more bytes … ─▶ settled
  *
- * Bytes that keep arriving are progress, however long the answer takes as a whole: slow is not hung. What is being sent gives no
- * such sign, as the kernel takes it long before the node has it: a large command may be silent for as long as its bytes take on a
- * slow line, and WAIT for as long as it says. Answers come in the order of the commands, so only the one that is due counts.
+ * Arriving bytes are progress, however long the whole reply takes: slow is not hung. Sending gives no such sign, because the kernel
+ * accepts bytes long before the node has them: a large command may be silent for as long as its bytes take on a slow network, and
+ * WAIT for as long as its timeout. Replies arrive in the order of the commands, so only the one that is due counts.
  */
 import { now } from './timing.ts';
 

@@ -26,7 +26,7 @@ const RECONNECT_MS = 500;
 const OWN = new Set(
   'SCAN HSCAN SSCAN ZSCAN KEYS DBSIZE RANDOMKEY OBJECT PING ECHO TIME ROLE INFO LASTSAVE MEMORY'.split(' '),
 );
-/** Of a cluster's replica: ask somebody else. */
+/** Replies of a replica of a cluster after which another node is asked. */
 const ELSEWHERE = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /;
 
 interface Read {
@@ -83,7 +83,7 @@ export class Replicas implements Receiver<Read> {
     void this.#run();
   }
 
-  /** Whoever was fresh was so by the measure of another master. */
+  /** The freshness of replicas was measured against another master: measure it again. */
   follow(master: Link | undefined): void {
     this.#master = master;
     this.#measures = [];
@@ -136,7 +136,7 @@ export class Replicas implements Receiver<Read> {
     }
   }
 
-  /** This process stood still for so long until now. */
+  /** Extends deadlines by the time in which this process was stalled. */
   forgive(ms: number, at: number): void {
     for (const { link } of this.#replicas.values()) link?.progress.forgive(ms, at);
   }

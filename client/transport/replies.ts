@@ -1,10 +1,10 @@
 /**
- * Reads what a node answers to the commands of `wire.ts`: short texts, whole numbers, values, and lists of these, as ioredis's
- * decoder gives them, in a third of its time (it keeps each of its fields in a WeakMap). All else (errors,
- * pushes, nested replies, answers to commands that ioredis sent) is passed on to ioredis's own reader, byte by byte.
+ * Parses replies to the commands of `wire.ts`: simple strings, integers, bulk strings, and lists of these, with the same results as
+ * the decoder of ioredis in a third of its time (ioredis keeps each of its fields in a WeakMap). Everything else (errors, pushes,
+ * nested replies, replies to commands that ioredis sent) is passed on to the parser of ioredis, byte by byte.
  *
- * Both take turns at the boundaries of replies, which is why this walks over those of the other as well. They share
- * ioredis's queue: whose command is at its head says who reads.
+ * Both parsers alternate at the boundaries of replies, so this one also tracks the boundaries of the other's replies. They share the
+ * command queue of ioredis: the command at its head decides which one reads.
  */
 import type { Redis } from 'ioredis';
 import { WireCommand } from './wire.ts';
@@ -19,7 +19,7 @@ const EMPTY = Buffer.alloc(0);
 type Item = Buffer | number | null;
 type Listener = (chunk: Buffer) => void;
 
-/** What of ioredis is used beside its public face. */
+/** Non-public members of ioredis that are used here. */
 interface Queue {
   peekFront(): { readonly command: unknown } | undefined;
   shift(): unknown;
@@ -57,7 +57,7 @@ export class Replies {
   /** A value that does not lie in one chunk, and how much of it is there. */
   #value: Buffer | undefined;
   #filled = 0;
-  /** Of a reply of theirs: how many of its parts are to come, and how many bytes of the one at hand. */
+  /** For a reply of the other parser: number of parts left, and number of bytes left of the current one. */
   #parts = 0;
   #bytes = 0;
 
@@ -180,7 +180,7 @@ export class Replies {
       const count = integer(chunk, start + 1, end);
       if (BULKS.has(type) && count >= 0) this.#bytes = count + 2;
       else if (LISTS.has(type)) this.#parts += Math.max(0, count);
-      // What an attribute says stands before the reply that it is about.
+      // The attribute precedes the reply that it belongs to.
       else if (PAIRS.has(type)) this.#parts += Math.max(0, count) * 2 + (type === 0x7c ? 1 : 0);
     }
     const passed = Math.min(this.#bytes, chunk.length - this.#at);

@@ -1,6 +1,6 @@
 /**
- * What the sentinels say, asked side by side: one connection to each, kept open, so that a hung or dead sentinel delays
- * nobody. A view is renewed on `+switch-master`, and by asking: often during an outage, else each second.
+ * Polls all sentinels in parallel, over one persistent connection each, so that a hung or dead sentinel does not delay the others. A
+ * view is renewed on `+switch-master` and by polling: frequently during an outage, else once per second.
  */
 
 import type { SentinelStatus } from '../api/connection.ts';
@@ -10,7 +10,7 @@ import type { Link } from './link.ts';
 import { NodePoller } from './node-poller.ts';
 import { now, within } from './timing.ts';
 
-/** What a sentinel said that does not answer any more counts for so long while others answer. */
+/** Time in which the last view of a sentinel that stopped replying still counts while others reply. */
 const STALE_MS = 10_000;
 /** It answers, and knows no master of this name. */
 const NOT_MONITORED = 'it does not monitor this service';
@@ -22,11 +22,11 @@ export interface SentinelView {
   /** The sentinel believes the master down, or is replacing it. */
   readonly troubled: boolean;
   readonly at: number;
-  /** The same sentinel said a higher epoch before: it was built anew. */
+  /** The same sentinel reported a higher epoch before: it was recreated. */
   readonly fell: boolean;
 }
 
-/** What is known of who is master, by those who decide it: sentinels, or the nodes of a cluster. */
+/** Views of the nodes that decide which node is master: sentinels, or the nodes of a cluster. */
 export interface TopologyMonitor {
   /** How many there are to ask. */
   readonly count: number;
@@ -34,7 +34,7 @@ export interface TopologyMonitor {
   views(): readonly SentinelView[];
   /** Enough is known for a first decision: a majority has answered, or all have answered or failed. */
   decided(): boolean;
-  /** Of a cluster: how a node is reached that is announced by any of its names; undefined: it is not known. */
+  /** Cluster only: reachable address of a node that is announced by any of its names; undefined: unknown. */
   reach?(announced: Address): Address | undefined;
   /** Why those do not answer that were asked; empty: all answer. */
   readonly failures: string;

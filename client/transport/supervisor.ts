@@ -1,13 +1,13 @@
 /**
- * The supervised connection: one link to whoever is master, replaced for ever until it is closed.
+ * The supervised connection: one link to the current master, replaced until the connection is closed.
  *
- *   search ─▶ link ─▶ ready ─▶ suspect (owes an answer: a search runs beside it) ─▶ ready again, or moved
- *                       └────▶ lost (closed, demoted) ─▶ search …
+ *   discovery ─▶ link ─▶ ready ─▶ suspect (owes a reply: a discovery runs in parallel) ─▶ ready again, or moved
+ *                          └────▶ lost (closed, demoted) ─▶ discovery …
  *
- * There is no state without a way on: a loss starts the search in the same call, the search ends only by finding the
- * master, and a failure inside it is one more failed probe. `topology-history.ts` keeps what is known about the nodes,
- * `master-election.ts` decides, `silence.ts` judges a master that owes an answer, `traffic.ts` carries the commands. A cluster has one for
- * each shard (`cluster/`).
+ * No state is final except closed: a loss starts a discovery in the same call, a discovery ends only when it has found the master, and
+ * an error inside it is one more failed probe. `topology-history.ts` keeps the known topology, `master-election.ts` decides,
+ * `silence.ts` evaluates a master that owes a reply, `traffic.ts` sends the commands. A cluster has one supervisor per shard
+ * (`cluster/`).
  */
 import type { Redis } from 'ioredis';
 import type { SentinelStatus } from '../api/connection.ts';
@@ -375,7 +375,7 @@ export class Supervisor implements SupervisedConnection {
       this.#refused(link, role.kind === 'replica' ? 'it is a replica now' : role.reason);
   }
 
-  /** What the sentinels say has changed. */
+  /** The views of the sentinels have changed. */
   #consult(): void {
     if (this.state.kind === 'closed') return;
     const views = this.#monitor?.views() ?? [];

@@ -9,9 +9,9 @@ import { type KnownTopology, leadingView, namesAnother, sameView } from './maste
 import type { SentinelView } from './sentinel-monitor.ts';
 import { now } from './timing.ts';
 
-/** A replica that its master has not listed for so long is no longer its replica. */
+/** A replica that its master has not listed for this time is no longer its replica. */
 const UNLISTED_MS = 15_000;
-/** For so long sentinels that were built anew must agree before their lower epochs are believed. */
+/** Time in which recreated sentinels must agree before their lower epochs are accepted. */
 const REBUILT_MS = 5000;
 
 export class TopologyHistory {
@@ -88,9 +88,9 @@ export class TopologyHistory {
   }
 
   /**
-   * Sentinels that were built anew count their epochs from 0: waiting for a higher one would take as many failovers as
-   * there have been. They are believed when a majority answers, all agree, one of them said a higher epoch before (it
-   * was rebuilt: an epoch never falls otherwise), and all of this lasts. `views`: of those that answer.
+   * Accepts lower epochs. Recreated sentinels count their epochs from 0: waiting for a higher one would take as many failovers as there
+   * have been. They are accepted if a majority replies, all agree, one of them reported a higher epoch before (it was recreated: an
+   * epoch never decreases otherwise), and all of this lasts. `views`: those of the sentinels that reply.
    */
   rebase(views: readonly SentinelView[], sentinels: number, at = now()): void {
     const { current } = this.#topology;

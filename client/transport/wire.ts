@@ -53,7 +53,7 @@ function encodedNumber(value: number): string {
   return `$${digits.length}\r\n${digits}\r\n`;
 }
 
-/** Whatever the arguments are. */
+/** For arguments of any type. */
 function mixed(head: string, args: readonly Argument[]): string | Buffer {
   const parts: (string | Buffer)[] = [];
   let text = head;
@@ -99,7 +99,7 @@ export interface LinkReceiver<L, T> {
   failed(link: L, error: Error, of: T): void;
 }
 
-/** What `sendCommand` and the reply's handler use of a command. */
+/** The members of a command that `sendCommand` and the reply parser use. */
 export class WireCommand<L extends SendingLink, T> {
   readonly name: string;
   readonly args: readonly Argument[];
@@ -113,7 +113,7 @@ export class WireCommand<L extends SendingLink, T> {
   readonly #receiver: LinkReceiver<L, T>;
   readonly #of: T;
   readonly #sentAt: number;
-  /** Of what was sent; 0 until then. */
+  /** Number of bytes sent; 0 before. */
   bytes = 0;
 
   constructor(

@@ -1,9 +1,9 @@
 /**
- * What a cache is worth: hits by domain or model, its size over time, an alert when it stops helping, and what it saved.
+ * Measures the value of a cache: hits per domain or model, size over time, an alert when the cache stops helping, and savings.
  *
  *   reads, loads ─▶ groups ─sample─▶ window (alert), trend ─▶ report
  *
- * `analytics.cache` is the cache that is to be used: what goes past it is not counted. Counters are this process's.
+ * Use `analytics.cache`: operations on the original cache are not counted. Counters are per process.
  */
 
 import { Emitter } from '../../api/events.ts';
@@ -15,7 +15,7 @@ import { observed } from '../observed.ts';
 import { askInfo, number } from '../redis-info.ts';
 import { estimateSavings, type Savings } from './savings.ts';
 
-/** What is sampled, how often, and when there is an alert. */
+/** Sampling and alert thresholds. */
 export interface AnalyticsOptions {
   /** The group of a key; default: its domain (`v1:natal:3f…` is `natal`). */
   readonly groupOf?: (key: string) => string;
@@ -27,7 +27,7 @@ export interface AnalyticsOptions {
   readonly alertBelow?: number;
   /** Reads in one sample's time below which nothing is said; default 100. */
   readonly minReads?: number;
-  /** What a load costs, in ms, where it is not to be measured. */
+  /** Assumed duration of a load, in ms; default: measured. */
   readonly loadMs?: number;
   /** Price of one load, in any currency. */
   readonly costPerCall?: number;
@@ -65,7 +65,7 @@ export interface SizeSample {
   readonly usedBytes: number | null;
 }
 
-/** What was seen since the analytics were opened. */
+/** Observations since the analytics were opened. */
 export interface AnalyticsReport {
   readonly total: GroupReport;
   /** Most reads first. */
@@ -76,7 +76,7 @@ export interface AnalyticsReport {
     readonly keysPerHour: number | null;
     readonly bytesPerHour: number | null;
   };
-  /** What was saved so far: one call and one load's time for each hit. */
+  /** Savings: one call and the duration of one load per hit. */
   readonly saved: {
     readonly calls: number;
     readonly computeHours: number;
@@ -173,7 +173,7 @@ export class CacheAnalytics {
     return sample;
   }
 
-  /** What was counted so far; asks nobody. */
+  /** Returns the counters. Sends no command. */
   report(): AnalyticsReport {
     const groups = [...this.#groups].map(([name, group]) => reportOf(name, group));
     const total = reportOf('total', this.#total());

@@ -1,4 +1,4 @@
-/** What a cache saves, with the arithmetic shown, so that everybody can check it. */
+/** Estimates the savings of a cache and shows the calculation. */
 import { ConfigurationError } from '../../api/errors.ts';
 import { assertOptions, optionNames } from '../../options/option-names.ts';
 
@@ -22,7 +22,7 @@ const SAVINGS = optionNames<Parameters<typeof estimateSavings>[0]>({
   costPerCall: true,
 });
 
-/** What hits spare: 10,000 queries an hour, 80 % hits and 150 ms each are 2,920 hours a year. */
+/** Estimates the savings of hits: 10,000 queries per hour, 80 % hits and 150 ms each give 2,920 hours per year. */
 export function estimateSavings(input: {
   readonly queriesPerHour: number;
   /** 0 to 1. */

@@ -1,6 +1,6 @@
 /**
- * What the server says of itself, as metrics: evictions, memory, connections. One INFO for each scrape, on the shared
- * connection; a user that may not ask it (NOPERM) gets none of these and no error.
+ * Metrics that the server reports: evictions, memory, connections. Sends one INFO per scrape, on the shared connection. A user
+ * without the permission (NOPERM) gets none of them and no error.
  */
 
 import type { MetricFamily } from '../../api/metrics.ts';

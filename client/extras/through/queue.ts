@@ -10,7 +10,7 @@ interface Waiting<T> {
   readonly bytes: number;
   /** The cache has it. */
   ready: boolean;
-  /** What stood here before and was not taken yet: it comes back if this one is withdrawn. */
+  /** Earlier change of this key that is not stored yet: restored if this one is withdrawn. */
   before: Waiting<T> | undefined;
 }
 

@@ -15,7 +15,7 @@ import type { Change, Sink, Source } from './source.ts';
 
 /** How entries are kept, and what a write does to them. */
 export interface ThroughOptions<T> extends ComputeCallOptions<T> {
-  /** What becomes of the entry when the sink has the new value; default `set`. */
+  /** Action on the entry after the sink has stored the new value; default `set`. */
   readonly afterStore?: 'set' | 'delete';
 }
 
@@ -23,9 +23,9 @@ const THROUGH = allNames(CALL_OPTIONS, new Set(['afterStore']));
 
 /** A source with a cache before it. */
 export interface ThroughStore<T> {
-  /** What the cache has, else what the source has, which is cached. */
+  /** Returns the cached value, or reads it from the source and caches it. */
   get(key: string): Promise<T | undefined>;
-  /** To the source, then to the cache. What the source throws is thrown, and the cache keeps what it had. */
+  /** Writes to the source, then to the cache. If the source throws, the error is thrown and the cache keeps its value. */
   set(key: string, value: T): Promise<WriteReceipt>;
   /** From the source, then from the cache. */
   delete(key: string): Promise<void>;

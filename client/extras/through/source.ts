@@ -1,4 +1,4 @@
-/** What stands behind a cache: where values are read from and written to. */
+/** Data source behind a cache: values are read from it and written to it. */
 
 import type { LoadContext } from '../../api/types.ts';
 

@@ -1,12 +1,12 @@
 /**
- * Write-behind: the cache has a change at once, the sink gets it later, in batches, the last one for each key.
+ * Write-behind: the cache has a change at once, the sink gets it later, in batches, only the last change per key.
  *
- *   set ─▶ queue (bounded) ─▶ cache ─▶ released ─▶ batch ─▶ sink.store ─fails─▶ again, later and later ─▶ lost
+ *   set ─▶ queue (bounded) ─▶ cache ─▶ released ─▶ batch ─▶ sink.store ─fails─▶ retried with backoff ─▶ lost
  *
- * What it promises: a change that was acknowledged reaches the sink within `maxDelayMs` while the sink works; a sink that
- * fails is asked `attempts` times; what is lost then, or at the end of `close`, is counted, reported by key, and removed
- * from the cache, so that the cache does not go on showing what nobody has. The queue is memory: a crash loses up to
- * `maxDelayMs` of changes. Left out: order between keys.
+ * Guarantees: an acknowledged change reaches the sink within `maxDelayMs` while the sink works. A sink that fails is called up to
+ * `attempts` times. A change that is lost then, or at the end of `close`, is counted, reported by key, and removed from the cache, so
+ * that the cache does not show a value that is stored nowhere. The queue is in memory: a crash loses up to `maxDelayMs` of changes.
+ * Left out: order between keys.
  */
 
 import { ClosedError, TimeoutError } from '../../api/errors.ts';
@@ -57,7 +57,7 @@ export interface WriteBehindStatistics {
   readonly refused: number;
 }
 
-/** What became of a batch. `ms`: how long the sink took. */
+/** Outcome of a batch. `ms`: duration of the call of the sink. */
 export type WriteBehindEvent =
   | { readonly type: 'stored'; readonly changes: number; readonly ms: number }
   | { readonly type: 'retry'; readonly changes: number; readonly attempt: number; readonly reason: string }
@@ -73,7 +73,7 @@ export interface WriteBehindStore<T> {
   delete(key: string): Promise<void>;
   /** Sends what waits. Resolves when it was stored or lost. */
   flush(): Promise<void>;
-  /** What was counted so far. */
+  /** Counters since the store was opened. */
   stats(): WriteBehindStatistics;
   /** Calls the listener for each event until the returned function is called. */
   on(listener: (event: WriteBehindEvent) => void): () => void;
@@ -117,7 +117,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   readonly #queue: ChangeQueue<Snapshot<T>>;
   readonly #events = new Emitter<WriteBehindEvent>();
   readonly #counts = { stored: 0, retries: 0, lost: 0, refused: 0 };
-  /** What the sink has not answered for yet. */
+  /** Changes that were passed to the sink and not confirmed yet. */
   readonly #sending = new Map<string, Change<Snapshot<T>>>();
   /** Changes that the cache has not taken yet. */
   readonly #applying = new Set<Promise<unknown>>();
@@ -198,7 +198,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
 
   async #close(): Promise<WriteBehindStatistics> {
     const deadline = setTimeout(() => this.#ended.abort(), this.#limits.closeTimeoutMs);
-    // What the cache takes in this moment is acknowledged, and has to be sent.
+    // A change that the cache takes at this moment is acknowledged, and must be sent.
     await Promise.race([
       Promise.allSettled(this.#applying),
       delay(this.#limits.closeTimeoutMs, this.#ended.signal),

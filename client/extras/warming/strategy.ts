@@ -1,4 +1,4 @@
-/** What is warmed, when and how: strategies, their defaults, and the five that most applications have. */
+/** Strategies of warming: data and schedule, their defaults, and the five that most applications need. */
 
 import { ConfigurationError } from '../../api/errors.ts';
 import { resolveTtl } from '../../cache/options.ts';
@@ -7,10 +7,10 @@ import { flag, integer, list, number } from '../../options/option-values.ts';
 
 /** A value, or a function that makes it. */
 export type WarmEntry = readonly [key: string, value: unknown];
-/** What a generator gives; an AsyncIterable is read batch by batch. */
+/** Result of a generator; an AsyncIterable is read batch by batch. */
 export type WarmEntries = Iterable<WarmEntry> | AsyncIterable<WarmEntry>;
 
-/** What is warmed, when and how. */
+/** Data to warm, and when and how to do it. */
 export interface WarmingStrategy {
   /** Tells strategies apart; registering one of the same name replaces it. */
   readonly name: string;
@@ -35,8 +35,8 @@ export interface WarmingStrategy {
   /** Tags of its entries; default: none. */
   readonly tags?: readonly string[];
   /**
-   * The entries. A value overwrites what is there. A function is called only where nothing is there, as a loader of
-   * `getOrCompute`: then a deletion during the warming is not undone by it.
+   * Generates the entries. A value overwrites an existing entry. A function is called only for an absent entry, as a loader of
+   * `getOrCompute`: it does not undo a deletion during the warming.
    */
   readonly generate: (signal: AbortSignal) => WarmEntries | Promise<WarmEntries>;
 }
@@ -104,10 +104,10 @@ const DEFAULTS = {
   userSessions: { name: 'user-sessions', priority: 5, ttlSeconds: 1800, tags: ['sessions'] },
 } as const satisfies Readonly<Record<DefaultRole, Partial<WarmingStrategy>>>;
 
-/** What the usual strategies warm, by role. */
+/** Generators of the default strategies, by role. */
 export type DefaultGenerators = Partial<Readonly<Record<DefaultRole, WarmingStrategy['generate']>>>;
 
-/** The five usual strategies. What they warm is the application's to say: one without a generator is disabled. */
+/** The five default strategies. The application provides the generators: a strategy without one is disabled. */
 export function defaultStrategies(generators: DefaultGenerators): readonly WarmingStrategy[] {
   assertOptions('generators', generators, new Set(Object.keys(DEFAULTS)));
   return Object.entries(DEFAULTS).map(([role, strategy]) => {

@@ -1,10 +1,10 @@
 /**
- * Warming: entries are there before somebody asks for them.
+ * Warming: loads entries before they are requested.
  *
  *   start, schedule or demand ─▶ strategies by priority ─▶ generate ─▶ batches ─▶ cache
  *
- * One run of a strategy at a time; who asks for a second joins the first. A generator that fails ends its own run and no
- * other. A value that only the memory fallback took is not warmed: it counts as failed.
+ * A strategy has one run at a time; a second request joins it. A generator that fails ends its own run and no other. A value that
+ * only the memory fallback took is not warmed: it counts as failed.
  */
 
 import { ClosedError, ConfigurationError } from '../../api/errors.ts';
@@ -117,7 +117,7 @@ export class CacheWarmer {
     return this.#runAll(({ onDemand }) => onDemand);
   }
 
-  /** What was counted so far, by strategy. */
+  /** Counters by strategy. */
   stats(): readonly WarmingStatistics[] {
     return [...this.#records].map(([strategy, { successes, ...record }]) => ({
       strategy,

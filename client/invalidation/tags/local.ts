@@ -1,4 +1,4 @@
-/** Tags of entries that are only kept in this process: memory caches, and the fallback while Redis is away. */
+/** Tags of entries that only this process has: memory caches, and the fallback while Redis is unreachable. */
 import type { TagStamp } from '../../codec/envelope.ts';
 import { newVersion, tagId } from './id.ts';
 
@@ -48,7 +48,7 @@ export class LocalTags {
     this.#versions.clear();
   }
 
-  /** What carries the oldest tag becomes a miss when there are too many. */
+  /** If there are too many tags, entries with the oldest one become misses. */
   #create(id: string): string {
     const version = newVersion();
     this.#versions.set(id, version);

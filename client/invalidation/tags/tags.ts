@@ -8,12 +8,12 @@ import { bySlot, type SlotOf } from '../slots.ts';
 import { isVersion, newVersion, tagId, tagKey } from './id.ts';
 import { LocalTags } from './local.ts';
 
-/** 30 days: a tag that nobody uses any more leaves Redis; one that is used gets a new version that seldom. */
+/** 30 days: an unused tag expires in Redis, and a tag in use rarely gets a new version. */
 const TTL_SECONDS = 2_592_000;
 const KNOWN_MAX = 100_000;
 
 export interface TagOptions {
-  /** What the physical keys begin with: `ns:`. */
+  /** Prefix of the physical keys: `ns:`. */
   readonly prefix: string;
   /** Sends one command to the master. */
   readonly send: (command: string, args: readonly Argument[]) => Promise<unknown>;
@@ -41,7 +41,7 @@ export class Tags {
   /** undefined: known to be missing. Only looked at while coherence is live. */
   readonly #known = new Map<string, string | undefined>();
   readonly #creating = new Map<string, Promise<string>>();
-  /** Versions of what is kept in memory while Redis is away; void once it answers. */
+  /** Versions for entries in memory while Redis is unreachable; void once it replies. */
   readonly #away = new LocalTags();
   #lookup: Lookup | undefined;
   #coherence: Coherence | undefined;
@@ -130,10 +130,10 @@ export class Tags {
   }
 
   /**
-   * Everything that carries one of the tags is a miss from now on. `pending`: Redis was not reached; it is for this process,
-   * and for all once the journal has replayed it.
+   * Makes all entries with one of the tags misses. `pending`: Redis was not reached; the invalidation holds in this process, and in all
+   * processes once the journal has replayed it.
    *
-   * @throws NotSentError Redis is away and too much is pending already
+   * @throws NotSentError Redis is unreachable and too many invalidations are pending
    */
   async invalidate(tags: readonly string[]): Promise<'applied' | 'pending'> {
     const { slotOf } = this.#options;
@@ -222,7 +222,7 @@ export class Tags {
     return found;
   }
 
-  /** Who needs the version of a tag that has none shares its creation: an older stamp is safe. */
+  /** Concurrent callers share the creation of a version: an older stamp is safe. */
   #create(id: string): Promise<string> {
     const running = this.#creating.get(id);
     if (running) return running;
@@ -243,7 +243,7 @@ export class Tags {
     } catch (error) {
       if (!isForeign(error)) throw error;
     }
-    // Somebody else's value under our name, or one that is gone by now: no version, whatever it is.
+    // A foreign value under our key, or a key that was deleted meanwhile: not a version, so it is overwritten.
     await this.#send('SET', [key, fresh, ...expiry]);
     return fresh;
   }

@@ -1,6 +1,6 @@
 /**
- * What the nodes of the cluster say, asked side by side: some of those that are known, at first the ones of the options.
- * One that does not answer is replaced by another.
+ * Polls some of the known nodes of a cluster in parallel for their view of it, at first those of the options. A node that does not
+ * reply is replaced by another.
  */
 
 import type { Address } from '../../api/types.ts';
@@ -13,7 +13,7 @@ import { type ClusterView, parseNodes } from './nodes.ts';
 
 /** More would tell nothing new: a majority of the masters is not needed, since epochs decide. */
 const ASKED_MAX = 5;
-/** What a node said that does not answer any more counts for so long while others answer. */
+/** Time in which the last view of a node that stopped replying still counts while others reply. */
 const STALE_MS = 10_000;
 /** Between two questions out of turn. */
 const ASK_MS = 20;
@@ -26,7 +26,7 @@ interface Asked {
   view: ClusterView | undefined;
   /** Why the last question was not answered. */
   failure: string | undefined;
-  /** Of the last answer, but for what changes each second. */
+  /** Last reply, without the fields that change every second. */
   text: string;
 }
 

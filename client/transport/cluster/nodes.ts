@@ -9,7 +9,7 @@ export interface NodeLine {
   readonly names: readonly Address[];
   /** Address to connect to: by `natMap`, else with TLS the host name, for the certificate, else the IP address. */
   readonly address: Address;
-  /** Of a replica: the id of its master. */
+  /** Id of the master, for a replica. */
   readonly master: string | undefined;
   /** Raised by one with every failover and every slot that is moved: the highest has the slot. */
   readonly epoch: number;

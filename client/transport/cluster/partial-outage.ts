@@ -1,4 +1,4 @@
-/** Shards that are away, as the circuit breaker sees them: one that is known to be says nothing of the others. */
+/** Unreachable shards, as seen by the circuit breaker: a shard that is known to be down says nothing about the others. */
 import type { ConnectionState } from '../../api/types.ts';
 
 /**

@@ -19,7 +19,7 @@ export type Route =
   | { readonly to: 'all'; readonly join: (replies: readonly unknown[]) => unknown }
   | { readonly to: 'any' };
 
-/** What of a command goes to one slot. */
+/** Part of a command for one slot. */
 export interface Part {
   readonly slot: number;
   readonly args: readonly Argument[];
@@ -56,7 +56,7 @@ export function routeOf(command: string, args: readonly Argument[]): Route {
   return bySlot(new Command(name, [...args]).getKeys() as Argument[]);
 }
 
-/** All keys in one slot, or Redis says CROSSSLOT. */
+/** All keys in one slot; otherwise Redis replies with CROSSSLOT. */
 function bySlot(keys: readonly Argument[]): Route {
   const [key] = keys;
   return key === undefined ? { to: 'any' } : { to: 'slot', slot: slotOfKey(key) };

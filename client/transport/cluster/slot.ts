@@ -1,4 +1,4 @@
-/** Which of the 16384 slots a key is in: CRC16 (XMODEM) of the key, or of what stands between its first `{` and `}`. */
+/** Slot of a key, one of 16384: CRC16 (XMODEM) of the key, or of the text between its first `{` and `}`. */
 export const SLOTS = 16_384;
 
 const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {

@@ -128,7 +128,7 @@ export class Topology {
     this.#shards = new Set(this.#owners.filter((shard) => shard !== undefined));
   }
 
-  /** What each node says of the shard's master. */
+  /** View of each node on the master of the shard. */
   viewsOf(shard: Shard): readonly SentinelView[] {
     return this.#views.flatMap(({ at, nodes }) => {
       let master: NodeLine | undefined;
