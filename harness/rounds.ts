@@ -1,6 +1,6 @@
 /**
  * The trials of a run, in rounds. The first round has every planned trial; a later one repeats those in which the machine was unsound for some
- * criterion, and no others. All trials stay in the evidence. What is repeated depends on the soundness of the machine and never on a result
+ * criterion, and no others. All trials stay in the evidence. The selection depends on the soundness of the machine and never on a result
  * (`gates/attempts.ts`), and the evidence shows it (`needlessRepeats`).
  */
 import type { Gates } from '../config/gates.ts';
