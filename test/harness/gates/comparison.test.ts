@@ -1,0 +1,48 @@
+/** What the comparison of the clients shows of the kit's own client, a gate judges: a bad row never stands under a GO. */
+import { afterAll, describe, expect, it } from 'vitest';
+import { loadGates } from '../../../config/gates.ts';
+import { drills } from '../../../harness/drills/index.ts';
+import { analyzeRun } from '../../../harness/judge.ts';
+import { environment } from '../checkers/by-hand.ts';
+import { Scratch } from '../scratch.ts';
+import { unserved } from './fixtures/failovers.ts';
+
+const scratch = new Scratch();
+afterAll(() => scratch[Symbol.dispose]());
+
+const { gates } = loadGates();
+const failovers = drills.filter(({ family }) => family === 'failover');
+
+/** Columns by the figures that show the same; one of them is judged. */
+const COLUMNS = {
+  dead: ['liveness.deadClients'],
+  'applied twice': ['double-applies.doubleApplied'],
+  lost: ['lost-writes.durableLost', 'lost-writes.lost'],
+};
+
+describe.each(failovers)('the comparison of $id', ({ id, topologies }) => {
+  it.each(Object.entries(COLUMNS))('has a gate for the column "%s"', (_, figures) => {
+    const judging = gates.filter(
+      ({ workload, sli, target, scope, client }) =>
+        client === 'kit' &&
+        workload.includes(id) &&
+        figures.includes(`${sli.checker}.${sli.figure}`) &&
+        target.op === '==' &&
+        target.value === 0 &&
+        topologies.some((topology) => scope.topologies === 'all' || scope.topologies.includes(topology)),
+    );
+    expect(judging.length).toBeGreaterThan(0);
+  });
+
+  it('is never under a GO where the kit’s own client is dead', () => {
+    const cluster = environment({ topology: { kind: 'cluster', masters: 3, replicas: 1, sentinels: 0 } });
+    const { dir } = scratch.recorded({
+      drills: failovers.filter((drill) => drill.id === id),
+      ...(topologies.includes('cluster') && { environment: cluster }),
+      ...unserved(`${id}/kit`),
+    });
+    const { comparison, verdict } = analyzeRun(dir);
+    expect(comparison).toContainEqual(expect.objectContaining({ drill: id, client: 'kit', deadClients: 1 }));
+    expect(verdict.decision).toBe('NO_GO');
+  });
+});
