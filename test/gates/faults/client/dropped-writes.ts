@@ -1,0 +1,20 @@
+import { clientFault, planted } from '../../plant.ts';
+
+export * from '../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: 'one asynchronous set of fifty is acknowledged and never sent',
+  drills: ['planned-switch'],
+  criterion: 'planned-switch-lossless',
+  remedy: ['no failover lost them', 'The client acknowledged what it never stored'],
+});
+
+export const openCache = planted((cache) => {
+  let sets = 0;
+  return {
+    set: async (key, value, options) =>
+      typeof options?.durability !== 'object' && ++sets % 50 === 0
+        ? { source: 'redis' }
+        : cache.set(key, value, options),
+  };
+});

@@ -1,0 +1,21 @@
+import { clientFault, planted } from '../../plant.ts';
+
+export * from '../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: 'two keys of each batch that is read have changed places',
+  drills: ['batches'],
+  criterion: 'right-values-batches',
+  remedy: ["another's value"],
+});
+
+export const openCache = planted((cache) => ({
+  lookupMany: async <T>(keys: readonly string[]) => {
+    const found = await cache.lookupMany<T>(keys);
+    const [first = '', second = ''] = keys;
+    const [a, b] = [found.get(first), found.get(second)];
+    return keys.length < 2 || a === undefined || b === undefined
+      ? found
+      : new Map([...found, [first, b], [second, a]]);
+  },
+}));

@@ -1,0 +1,19 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { clientFault, planted } from '../../plant.ts';
+
+export * from '../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: 'a batch is sent 60 ms after it was asked for',
+  drills: ['batches'],
+  isTimed: true,
+  criterion: 'batch-get-latency',
+  remedy: ['value sizes'],
+});
+
+export const openCache = planted((cache) => ({
+  lookupMany: async (keys) => {
+    await sleep(60);
+    return cache.lookupMany<never>(keys);
+  },
+}));
