@@ -9,8 +9,6 @@ export interface ClientFault {
   /** Drills that must show it. */
   readonly drills: readonly string[];
   readonly criterion: string;
-  /** The criterion is about time: on a machine that is too slow to measure it is INVALID, and the run unknown. */
-  readonly isTimed?: true;
   /** `FAIL` makes the run a no-go, `NOT_MEASURED` leaves it unknown. */
   readonly state: 'FAIL' | 'NOT_MEASURED';
   /** The criterion is a measured time: on a busy machine it is INVALID, which is no GO either. */
