@@ -80,6 +80,16 @@ export class Link {
 
   /** A link whose handshake is done. Rejects, with nothing left open, when it is not within `timeoutMs`. */
   static async open(options: LinkOptions): Promise<Link> {
+    try {
+      return await Link.#open(options, options.protocol);
+    } catch (error) {
+      // ioredis itself tries RESP2 only after `unknown command` and NOPROTO.
+      if (options.protocol !== undefined || !isHelloUnavailable(error)) throw error;
+      return Link.#open(options, 2);
+    }
+  }
+
+  static async #open(options: LinkOptions, protocol: 2 | undefined): Promise<Link> {
     const { address, tls } = options;
     const redis = new Redis({
       host: address.host,
@@ -88,7 +98,7 @@ export class Link {
       ...(options.password === undefined ? {} : { password: options.password }),
       ...(tls === undefined ? {} : { tls: tlsOf(tls) }),
       db: options.db,
-      ...(options.protocol === undefined ? {} : { protocol: options.protocol }),
+      ...(protocol === undefined ? {} : { protocol }),
       lazyConnect: true,
       retryStrategy: () => null,
       enableOfflineQueue: false,
@@ -242,6 +252,12 @@ export class Link {
     this.redis.stream?.destroy();
     this.#end(reason);
   }
+}
+
+/** The handshake fails by HELLO, in whatever words the server says that it does not give the command. */
+function isHelloUnavailable(error: unknown): boolean {
+  const { command } = error as { readonly command?: { readonly name?: unknown } };
+  return String(command?.name).toLowerCase() === 'hello' && isUnavailable(error);
 }
 
 function sizeOf(args: readonly Argument[]): number {

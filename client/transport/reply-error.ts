@@ -7,13 +7,14 @@
  *   ERR unknown command 'ROLE', with args beginning with:                          renamed, or not there
  *   ERR unknown subcommand 'TRACKING'. Try CLIENT HELP.
  *   ERR command is not allowed, ERR unsupported command                            providers, proxies
+ *   ERR command 'ROLE' not support for normal user                                 Alibaba Cloud
  *
  * A right to a key or a channel that is missing is another matter: `NOPERM No permissions to access a key`.
  */
 import { CommandError } from '../api/errors.ts';
 
 const ABSENT =
-  /\b(unknown|unsupported|unrecognized) (sub)?command\b|\bcommand\b.*\b(not allowed|not supported|disabled|prohibited)\b/i;
+  /\b(unknown|unsupported|unrecognized|disabled) (sub)?command\b|\bcommand\b.*\b(not allowed|not support(ed)?|disabled|prohibited)\b/i;
 /** In the words of 6.2, 7.0 and 7.2. */
 const ABOUT_DATA = /\baccess\b.*\b(keys?|channels?)\b/i;
 

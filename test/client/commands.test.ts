@@ -361,6 +361,8 @@ describe('a refusal of a command', () => {
     ["ERR Unknown subcommand or wrong number of arguments for 'TRACKING'. Try CLIENT HELP.", true],
     ['ERR command is not allowed', true],
     ['ERR unsupported command ROLE', true],
+    ["ERR command 'ROLE' not support for normal user", true],
+    ["ERR unknown or disabled command 'ROLE'", true],
     ['NOPERM this user has no permissions to access one of the keys used as arguments', false],
     ["NOPERM No permissions to access the 'a' key", false],
     ['NOPERM this user has no permissions to access one of the channels used as arguments', false],
