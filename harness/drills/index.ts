@@ -18,6 +18,7 @@ import { observability } from './observability.ts';
 import { outageWrites } from './outage-writes.ts';
 import { plannedSwitch } from './planned-switch.ts';
 import { realistic50 } from './realistic-50.ts';
+import { refusals } from './refusals.ts';
 import { replication } from './replication.ts';
 import { repliesLost } from './replies-lost.ts';
 import { security } from './security.ts';
@@ -46,6 +47,7 @@ export const drills: readonly Drill[] = [
   durableWrites,
   timeoutFallback,
   outageWrites,
+  refusals,
   breaker,
   realistic50,
   zipf100,

@@ -14,6 +14,7 @@ export const writePaths = integration({
   safeOutcome: 'the master has every acknowledged value with its TTL, and nothing that was deleted',
   expectations: [
     ...WRITES.flatMap((path) => [`value/${path}`, `ttl/${path}`]),
+    ...['value/kinds', 'value/refused'],
     ...['ttl/none-without', 'ttl/none-beyond', 'ttl/none-without-at-end'],
     ...DELETIONS.map((way) => `deletion/${way}`),
   ],

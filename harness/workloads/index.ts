@@ -12,6 +12,7 @@ import { hitMiss } from './scripted/hit-miss.ts';
 import { keyVersioning } from './scripted/key-versioning.ts';
 import { observability } from './scripted/observability.ts';
 import { outageWrites } from './scripted/outage-writes.ts';
+import { refusals } from './scripted/refusals.ts';
 import { replication } from './scripted/replication.ts';
 import { security } from './scripted/security.ts';
 import { singleFlight } from './scripted/single-flight.ts';
@@ -38,6 +39,7 @@ const scripted: readonly ScriptedWorkload[] = [
   coherence,
   singleFlight,
   outageWrites,
+  refusals,
   durableWrites,
 ];
 

@@ -9,6 +9,7 @@ import { prefixOf, type RawKey, rawKeys } from '../raw-keys.ts';
 import { equals, type ScriptContext, scripted, UNHURRIED } from '../scripted.ts';
 import { expectDeletions } from './write-paths/deletions.ts';
 import { PATHS, type WritePath, type Written } from './write-paths/paths.ts';
+import { expectValues } from './write-paths/values.ts';
 
 /** Tag versions are kept for 30 days; nothing is kept longer. */
 const LONGEST_TTL_MS = 30 * 86_400_000;
@@ -29,6 +30,7 @@ export const writePaths = scripted({
         const written = await path.write({ ...context, cache, id, ...parameters });
         await expectStored(context, id, path, { written, prefix });
       }
+      await expectValues(context, cache, namespace);
       await expectExpiries(context, prefix);
       await expectDeletions(context, { cache, namespace, ...parameters });
     } finally {

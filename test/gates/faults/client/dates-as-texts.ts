@@ -1,0 +1,21 @@
+import { clientFault, planted } from '../../plant.ts';
+
+export * from '../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: 'dates of a binary value read back as texts',
+  drills: ['write-paths'],
+  criterion: 'writes-stored',
+  remedy: ['or others'],
+});
+
+const isDate = (value: unknown): value is Date => value instanceof Date;
+
+export const openCache = planted((cache) => ({
+  getMany: async <T>(keys: readonly string[]) => {
+    const found = await cache.getMany<T>(keys);
+    return new Map(
+      [...found].map(([key, value]) => [key, isDate(value) ? (value.toISOString() as T) : value]),
+    );
+  },
+}));
