@@ -84,9 +84,12 @@ function settings({ redis }: EnvironmentConfig): readonly Change[] {
   ];
 }
 
+/** By redis.conf: "enabling it only in machines that have at least 4 or more cores, leaving at least one spare core". */
+const CORES_FOR_IO_THREADS = 4;
+
 function threads({ topology, cores }: RedisConfInput, departures: string[]): readonly Change[] {
   const asked = topology.environment.redis.ioThreads;
-  const given = Math.max(1, Math.min(asked, cores));
+  const given = cores < CORES_FOR_IO_THREADS ? 1 : Math.min(asked, cores - 1);
   if (given < asked) departures.push(`io-threads ${asked} became ${given}: the machine has ${cores} cores`);
   return [{ name: 'io-threads', args: [given] }];
 }

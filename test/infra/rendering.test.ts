@@ -111,10 +111,20 @@ describe('the redis.conf of a node', () => {
     expect(value(text, 'tls-protocols')).toEqual(['TLSv1.2 TLSv1.3']);
   });
 
-  it('caps io-threads by the cores and says so', () => {
-    const { text, departures } = redis('production', { cores: 2, tls: true });
-    expect(value(text, 'io-threads')).toEqual(['2']);
-    expect(departures).toEqual(['io-threads 4 became 2: the machine has 2 cores']);
+  it.each([
+    [2, '1'],
+    [3, '1'],
+    [4, '3'],
+  ])('of a machine with %i cores has %s io-threads of 4, and says so', (cores, given) => {
+    const { text, departures } = redis('production', { cores, tls: true });
+    expect(value(text, 'io-threads')).toEqual([given]);
+    expect(departures).toEqual([`io-threads 4 became ${given}: the machine has ${cores} cores`]);
+  });
+
+  it('leaves one core beside the io-threads', () => {
+    const { text, departures } = redis('production', { cores: 5, tls: true });
+    expect(value(text, 'io-threads')).toEqual(['4']);
+    expect(departures).toEqual([]);
   });
 
   it('leaves activedefrag out where the binary cannot, and says so', () => {
