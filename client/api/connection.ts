@@ -64,7 +64,10 @@ export interface ConnectionOptions {
    * so large that one socket is the bottleneck. Not for a cluster, which has one connection per shard.
    */
   readonly poolSize?: number;
-  /** Commands that may be sent and not answered yet; one more is a `ClientLimitError`; default 50000. */
+  /**
+   * Commands that may be sent and not answered yet; one more is a `ClientLimitError`; default 50000. An operation on many keys sends
+   * up to 2000 at a time.
+   */
   readonly maxInFlight?: number;
   /**
    * Watch the connection and move it (default true). Off: a stock ioredis connection, for comparison only.
