@@ -164,7 +164,7 @@ function integer(variables: Variables, name: string, min: number, max: number): 
   if (value === undefined) return undefined;
   if (!/^\d+$/.test(value) || Number(value) < min || Number(value) > max)
     throw new ConfigurationError(
-      `${name}: ${JSON.stringify(value)} is not a whole number from ${min} to ${max}`,
+      `${name}: must be an integer between ${min} and ${max}, got ${JSON.stringify(value)}`,
     );
   return Number(value);
 }
@@ -173,7 +173,7 @@ function namespace(variables: Variables): string | undefined {
   const value = said(variables, 'CACHE_NAMESPACE');
   if (value?.endsWith(':'))
     throw new ConfigurationError(
-      `CACHE_NAMESPACE: ${JSON.stringify(value)} ends with ':', which is added by the cache`,
+      `CACHE_NAMESPACE: must not end with ':', which the cache adds, got ${JSON.stringify(value)}`,
     );
   return value;
 }
@@ -192,14 +192,14 @@ function boolean(variables: Variables, name: string): boolean | undefined {
   if (value === undefined) return undefined;
   if (['true', '1', 'yes', 'on'].includes(value)) return true;
   if (['false', '0', 'no', 'off'].includes(value)) return false;
-  throw new ConfigurationError(`${name}: ${JSON.stringify(value)} is neither true nor false`);
+  throw new ConfigurationError(`${name}: must be true or false, got ${JSON.stringify(value)}`);
 }
 
 function address(name: string, text: string, defaultPort: number): Address {
   const match = /^(?:\[([^\]]+)\]|([^:\s]+))(?::(\d+))?$/.exec(text);
   const port = match?.[3] === undefined ? defaultPort : Number(match[3]);
   if (!match || port < 1 || port > PORT_MAX)
-    throw new ConfigurationError(`${name}: ${JSON.stringify(text)} is not host:port`);
+    throw new ConfigurationError(`${name}: must be host:port, got ${JSON.stringify(text)}`);
   return { host: (match[1] ?? match[2]) as string, port };
 }
 
@@ -213,10 +213,10 @@ function natMap(variables: Variables): Readonly<Record<string, Address>> | undef
     const [announced = '', reachable = '', ...more] = pair.split('=').map((each) => each.trim());
     if (more.length > 0 || !/:\d+$/.test(announced) || !/:\d+$/.test(reachable))
       throw new ConfigurationError(
-        `${name}: ${JSON.stringify(pair)} is not announced=reachable, such as 10.0.0.1:6379=127.0.0.1:7001`,
+        `${name}: must be announced=reachable, such as 10.0.0.1:6379=127.0.0.1:7001, got ${JSON.stringify(pair)}`,
       );
     const key = addressKey(address(name, announced, 0));
-    if (map.has(key)) throw new ConfigurationError(`${name}: ${JSON.stringify(announced)} is given twice`);
+    if (map.has(key)) throw new ConfigurationError(`${name}: ${JSON.stringify(announced)} occurs twice`);
     map.set(key, address(name, reachable, 0));
   }
   return Object.fromEntries(map);

@@ -97,7 +97,7 @@ export function openCache(options: CacheOptions & RedisOptions): Cache {
   if (!resolved.enabled) return inMemory(resolved);
   if (resolved.l1 && target.replicaReads)
     throw new ConfigurationError(
-      'l1: what a replica says may be older than the word that an entry has changed; leave out l1 or replicaReads',
+      'l1: cannot be combined with replicaReads, because replies of replicas may be older than an invalidation; remove l1 or replicaReads',
     );
   const factory = new ConnectionFactory(target);
   const connection = openConnection(target, factory);
@@ -128,18 +128,20 @@ export function parseUrl(
 ): Pick<StandaloneOptions, 'address' | 'username' | 'password' | 'db' | 'tls'> {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (!parsed || (parsed.protocol !== 'redis:' && parsed.protocol !== 'rediss:') || parsed.hostname === '')
-    throw new ConfigurationError(`url: ${JSON.stringify(redacted(url))} is not redis://… or rediss://…`);
+    throw new ConfigurationError(
+      `url: must be redis://… or rediss://…, got ${JSON.stringify(redacted(url))}`,
+    );
   const [parameter] = parsed.searchParams.keys();
   if (parameter !== undefined || parsed.hash !== '')
     throw new ConfigurationError(
-      `url: ${parameter === undefined ? 'a fragment (#…)' : `the parameter ${JSON.stringify(parameter)}`} is not known; ` +
-        'a URL is redis://user:password@host:port/db (rediss:// for TLS), all else is an option beside it',
+      `url: ${parameter === undefined ? 'a fragment (#…)' : `the parameter ${JSON.stringify(parameter)}`} is not supported; ` +
+        'a URL is redis://user:password@host:port/db (rediss:// for TLS), everything else is an option',
     );
   const db = parsed.pathname.replace(/^\//, '');
   if (!/^\d*$/.test(db) || Number(db) > LIMITS.db)
     // A password that is not escaped and has a slash in it ends up in the path.
     throw new ConfigurationError(
-      `url: ${JSON.stringify(db.includes('@') ? redacted(url) : db)} is not a database number`,
+      `url: the path must be a database number, got ${JSON.stringify(db.includes('@') ? redacted(url) : db)}`,
     );
   return {
     address: { host: parsed.hostname.replace(/^\[|\]$/g, ''), port: Number(parsed.port || 6379) },
@@ -155,7 +157,7 @@ function unescaped(what: string, text: string): string {
     return decodeURIComponent(text);
   } catch {
     throw new ConfigurationError(
-      `url: a % in its ${what} stands before no two hexadecimal digits; write %25`,
+      `url: % in the ${what} must be followed by two hexadecimal digits; write %25 for a %`,
     );
   }
 }

@@ -65,7 +65,8 @@ export class Breaker {
 
   permit(): Permit {
     if (this.#state.kind === 'closed') return 'pass';
-    if (this.#state.kind === 'open' && this.#now() >= this.#reopensAt) this.#halfOpen('its time is over');
+    if (this.#state.kind === 'open' && this.#now() >= this.#reopensAt)
+      this.#halfOpen('the open time has passed');
     if (this.#state.kind === 'open' || this.#trial) return 'refused';
     this.#trial = true;
     return 'trial';
@@ -108,7 +109,7 @@ export class Breaker {
         // A server that refuses PING (MISCONF: it cannot save) is there, and serves reads.
         (error: unknown) => error instanceof CommandError && !isConnectivityError(error),
       )
-      .then((answered) => answered && this.#state.kind === 'open' && this.#halfOpen('the probe was answered'))
+      .then((answered) => answered && this.#state.kind === 'open' && this.#halfOpen('the probe succeeded'))
       .finally(() => {
         this.#probing = false;
       });
@@ -142,7 +143,7 @@ export class Breaker {
     this.#window?.clear();
     this.#recoveries.count += 1;
     this.#recoveries.totalMs += this.#now() - this.#openedAt;
-    this.#move({ kind: 'closed', failures: 0 }, 'a call was answered');
+    this.#move({ kind: 'closed', failures: 0 }, 'a call succeeded');
   }
 
   #move(state: BreakerState, cause: string): void {

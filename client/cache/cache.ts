@@ -139,7 +139,7 @@ export class SupervisedCache implements Cache {
     // Keys with this prefix are internal: versions of tags, leases, statistics.
     if (key.charCodeAt(0) === TILDE)
       throw new ConfigurationError(
-        `key: ${JSON.stringify(key)} begins with '~', which the cache keeps for itself`,
+        `key: must not begin with '~', which is reserved, got ${JSON.stringify(key)}`,
       );
     return `${this.#context.options.namespace}:${key}`;
   }

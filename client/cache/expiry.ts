@@ -256,7 +256,7 @@ export class Expiry {
 }
 
 const pendingDeletion = (key: string): NotSentError =>
-  new NotSentError(`${key}: its deletion waits for Redis, so that nobody knows whether it is absent`);
+  new NotSentError(`${key}: its deletion is pending, so that its presence in Redis is unknown`);
 
 const endOf = (ttlSeconds: number | null): number =>
   ttlSeconds === null ? ENDLESS_MS : Date.now() + ttlSeconds * 1000;

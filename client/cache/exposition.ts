@@ -64,6 +64,6 @@ export function merged(groups: readonly NamespaceFamilies[]): readonly MetricFam
 
 export function sameNamespace(namespace: string): ConfigurationError {
   return new ConfigurationError(
-    `namespace: ${JSON.stringify(namespace)} is that of two caches; their metrics are told apart by it, so give each its own`,
+    `namespace: ${JSON.stringify(namespace)} is used by two caches; their metrics are distinguished by the namespace: give each cache its own`,
   );
 }

@@ -46,11 +46,11 @@ function resolvePrefixes(prefixes: readonly string[]): readonly string[] {
   for (const prefix of prefixes) {
     assertName('l1.prefixes', prefix);
     if (prefix.startsWith('~'))
-      throw new ConfigurationError(`l1.prefixes: ${shown(prefix)} is not the beginning of a key`);
+      throw new ConfigurationError(`l1.prefixes: must not begin with '~', got ${shown(prefix)}`);
     const longer = prefixes.find((other) => other !== prefix && other.startsWith(prefix));
     if (longer !== undefined)
       throw new ConfigurationError(
-        `l1.prefixes: ${shown(longer)} begins with ${shown(prefix)}: leave it out`,
+        `l1.prefixes: ${shown(prefix)} covers ${shown(longer)}; remove ${shown(longer)}`,
       );
   }
   return [...new Set(prefixes)];
@@ -66,7 +66,7 @@ export function resolveTtl(
   if (value === null) return null;
   if (typeof value !== 'number' || !(value >= 0) || value > LIMITS.ttlSeconds)
     throw new ConfigurationError(
-      `${path}: ${shown(value)} is not a number of seconds from 0 (do not store) to ${LIMITS.ttlSeconds}, or null (no expiry)${durationHint(path, value)}`,
+      `${path}: must be a number of seconds between 0 (do not store) and ${LIMITS.ttlSeconds}, or null (no expiry), got ${shown(value)}${durationHint(path, value)}`,
     );
   return value;
 }
@@ -79,7 +79,7 @@ export function resolveDurability(
   if (value === undefined) return fallback;
   if (value === 'async') return value;
   if (typeof value !== 'object' || value === null)
-    throw new ConfigurationError(`${path}: ${shown(value)} is neither 'async' nor { replicas, timeoutMs }`);
+    throw new ConfigurationError(`${path}: must be 'async' or { replicas, timeoutMs }, got ${shown(value)}`);
   assertOptions(path, value, DURABILITY);
   return {
     replicas: integer(`${path}.replicas`, value.replicas, 1, 1, 100),
@@ -93,7 +93,7 @@ function sampling(given: BreakerOptions['sampling']): FailureWindowOptions | und
   const { failureRatio = 0.5, minCalls, windowMs } = options;
   if (typeof failureRatio !== 'number' || !(failureRatio > 0 && failureRatio <= 1))
     throw new ConfigurationError(
-      `breaker.sampling.failureRatio: ${shown(failureRatio)} is not a number above 0 and up to 1`,
+      `breaker.sampling.failureRatio: must be a number above 0 and at most 1, got ${shown(failureRatio)}`,
     );
   return {
     failureRatio,
@@ -108,7 +108,9 @@ export function resolveCache(options: CacheOptions): ResolvedCache {
   const scripting = group('scripting', options.scripting, SCRIPTING) ?? {};
   const namespace = text('namespace', options.namespace, 'cache');
   if (namespace.endsWith(':'))
-    throw new ConfigurationError(`namespace: ${shown(namespace)} ends with ':', which is added by the cache`);
+    throw new ConfigurationError(
+      `namespace: must not end with ':', which the cache adds, got ${shown(namespace)}`,
+    );
   return Object.freeze({
     namespace,
     defaultTtlSeconds: resolveTtl('defaultTtlSeconds', options.defaultTtlSeconds, 3600),

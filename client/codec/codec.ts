@@ -76,15 +76,17 @@ export class CodecSelection implements CodecChoice {
 function known(path: string, codec: CodecName | Codec, byId: Map<number, Codec>): Codec | undefined {
   if (typeof codec === 'string') {
     if (!Object.hasOwn(BUILT_IN, codec))
-      throw new ConfigurationError(`${path}: ${JSON.stringify(codec)} is neither 'json' nor 'binary'`);
+      throw new ConfigurationError(
+        `${path}: must be 'json', 'binary' or a codec, got ${JSON.stringify(codec)}`,
+      );
     return BUILT_IN[codec];
   }
   if (codec === binaryCodec) return codec;
   const { id } = codec;
   if (!Number.isInteger(id) || id < 5 || id > 15)
-    throw new ConfigurationError(`${path}.id: ${String(id)} is not a whole number from 5 to 15`);
+    throw new ConfigurationError(`${path}.id: must be an integer between 5 and 15, got ${String(id)}`);
   if ((byId.get(id) ?? codec) !== codec)
-    throw new ConfigurationError(`${path}.id: ${id} is another codec's already`);
+    throw new ConfigurationError(`${path}.id: ${id} is already the id of another codec`);
   byId.set(id, codec);
   return codec;
 }
@@ -93,14 +95,12 @@ function matcher(path: string, pattern: string | RegExp): (key: string) => boole
   // Of any realm: Jest and `node:vm` have a RegExp of their own.
   if (types.isRegExp(pattern)) {
     if (pattern.global || pattern.sticky)
-      throw new ConfigurationError(
-        `${path}: ${String(pattern)} keeps a position (flag g or y), leave the flag out`,
-      );
+      throw new ConfigurationError(`${path}: must not have the flags g and y, got ${String(pattern)}`);
     return (key) => pattern.test(key);
   }
   if (typeof pattern !== 'string' || pattern === '')
     throw new ConfigurationError(
-      `${path}: ${JSON.stringify(pattern)} is neither a text that is not empty nor a RegExp`,
+      `${path}: must be a non-empty string or a RegExp, got ${JSON.stringify(pattern)}`,
     );
   if (!pattern.includes('*')) return (key) => key.includes(pattern);
   const parts = pattern.split('*');

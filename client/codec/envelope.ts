@@ -144,7 +144,7 @@ export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buf
   for (const { id, version } of tags) {
     if (envelope.write(id, at, 8, 'hex') + envelope.write(version, at + 8, 8, 'hex') !== TAG)
       throw new SerializationError(
-        `tags: ${JSON.stringify({ id, version })} must be two texts of 16 hexadecimal digits`,
+        `tags: ${JSON.stringify({ id, version })} must be two strings of 16 hexadecimal digits`,
       );
     at += TAG;
   }

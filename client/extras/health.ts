@@ -120,8 +120,8 @@ export async function healthCheck(cache: Cache, options: HealthOptions = {}): Pr
       );
   } catch (error) {
     connectivity = { status: 'fail', reason: (error as Error).message };
-    info = unknown('Redis does not answer');
-    cluster = unknown('Redis does not answer');
+    info = unknown('Redis does not reply');
+    cluster = unknown('Redis does not reply');
   }
   const checks: Health['checks'] = {
     connectivity,
@@ -172,7 +172,7 @@ function breakerCheck(cache: Cache): Health['checks']['circuitBreaker'] {
 /** The fields, or the check that says why there are none. */
 type Answer = RedisInfo | 'denied' | Check;
 function without(answer: Answer): Check | undefined {
-  if (answer === 'denied') return unknown('the user may not ask for it');
+  if (answer === 'denied') return unknown('the user has no permission for it');
   return answer instanceof Map ? undefined : (answer as Check);
 }
 
@@ -182,7 +182,7 @@ function memoryCheck(answer: Answer, warnRatio: number): Health['checks']['memor
   const info = answer as RedisInfo;
   const usedBytes = number(info, 'used_memory');
   const maxBytes = number(info, 'maxmemory');
-  if (usedBytes === undefined || maxBytes === undefined) return unknown('INFO does not say it');
+  if (usedBytes === undefined || maxBytes === undefined) return unknown('INFO does not report it');
   if (maxBytes === 0) return { status: 'pass', usedBytes };
   const usageRatio = usedBytes / maxBytes;
   return usageRatio >= warnRatio
@@ -195,13 +195,13 @@ function replicationCheck(answer: Answer, minReplicas: number): Health['checks']
   if (missing) return missing;
   const info = answer as RedisInfo;
   const role = info.get('role');
-  if (role === undefined) return unknown('INFO does not say it');
+  if (role === undefined) return unknown('INFO does not report it');
   if (role !== 'master')
     return info.get('master_link_status') === 'up'
       ? { status: 'pass', role }
       : { status: 'fail', role, reason: 'the replica has lost its master' };
   const replicas = number(info, 'connected_slaves');
-  if (replicas === undefined) return unknown('INFO does not say it');
+  if (replicas === undefined) return unknown('INFO does not report it');
   const lagBytes = longestLagBytes(info);
   const seen = { role, replicas, ...(lagBytes !== undefined && { lagBytes }) };
   return replicas < minReplicas
@@ -227,8 +227,12 @@ function sentinelCheck(cache: Cache): Health['checks']['sentinel'] {
   const { configured, answering, agreeing, troubled } = status;
   const seen = { configured, answering, agreeing };
   if (answering <= configured / 2)
-    return { status: 'fail', ...seen, reason: 'fewer than a majority of the sentinels answer: no failover' };
-  if (troubled) return { status: 'warn', ...seen, reason: 'a sentinel believes the master down' };
+    return {
+      status: 'fail',
+      ...seen,
+      reason: 'fewer than a majority of the sentinels reply: no failover is possible',
+    };
+  if (troubled) return { status: 'warn', ...seen, reason: 'a sentinel reports the master as down' };
   if (agreeing < configured)
     return { status: 'warn', ...seen, reason: 'not all sentinels name the same master' };
   return { status: 'pass', ...seen };
@@ -239,12 +243,12 @@ function clusterCheck(answer: Answer): Health['checks']['cluster'] {
   if (missing) return missing;
   const info = answer as RedisInfo;
   const state = info.get('cluster_state');
-  if (state === undefined) return unknown('CLUSTER INFO does not say it');
+  if (state === undefined) return unknown('CLUSTER INFO does not report it');
   const slotsOk = number(info, 'cluster_slots_ok');
   const nodes = number(info, 'cluster_known_nodes');
   const seen = { state, ...(slotsOk !== undefined && { slotsOk }), ...(nodes !== undefined && { nodes }) };
   if (state !== 'ok') return { status: 'fail', ...seen, reason: `cluster_state is ${state}` };
-  if (slotsOk === undefined) return { ...unknown('CLUSTER INFO does not say it'), ...seen };
+  if (slotsOk === undefined) return { ...unknown('CLUSTER INFO does not report it'), ...seen };
   return slotsOk === SLOTS
     ? { status: 'pass', ...seen }
     : { status: 'warn', ...seen, reason: `${slotsOk} of ${SLOTS} slots` };

@@ -31,7 +31,7 @@ export class Dependencies {
   declare(key: string, on: readonly string[]): void {
     for (const name of [key, ...on]) assertName('dependencies', name);
     if (!this.#on.has(key) && this.#on.size >= this.#max)
-      throw new ConfigurationError(`dependencies: ${this.#max} keys have some already`);
+      throw new ConfigurationError(`dependencies: ${this.#max} keys have dependencies already, the maximum`);
     const former = this.#on.get(key);
     this.#replace(key, new Set(on));
     try {
@@ -68,12 +68,12 @@ export class Dependencies {
     const visit = (at: string, path: readonly string[]): void => {
       for (const next of this.#on.get(at) ?? []) {
         if (next === key)
-          throw new ConfigurationError(`dependencies: ${[...path, next].join(' ─▶ ')} is a circle`);
+          throw new ConfigurationError(`dependencies: ${[...path, next].join(' ─▶ ')} is a cycle`);
         if (found.has(next)) continue;
         found.add(next);
         if (found.size >= TAGS_MAX)
           throw new ConfigurationError(
-            `dependencies: ${JSON.stringify(key)} depends on ${TAGS_MAX} keys or more, an entry has room for fewer`,
+            `dependencies: ${JSON.stringify(key)} depends on ${TAGS_MAX} keys or more; an entry must have fewer tags`,
           );
         visit(next, [...path, next]);
       }

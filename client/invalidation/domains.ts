@@ -18,7 +18,9 @@ export class Domains {
       Object.entries(domains).map(([name, patterns]) => {
         assertName('domains', name);
         if (!Array.isArray(patterns) || patterns.length === 0)
-          throw new ConfigurationError(`domains.${name}: ${String(patterns)} names no pattern of keys`);
+          throw new ConfigurationError(
+            `domains.${name}: must be a non-empty list of patterns, got ${String(patterns)}`,
+          );
         return [name, patterns.map(compileGlob)];
       }),
     );
@@ -37,7 +39,7 @@ export class Domains {
   tagOf(name: string): string {
     if (!this.#globs.has(name))
       throw new ConfigurationError(
-        `domain: ${JSON.stringify(name)} is none of ${JSON.stringify([...this.#globs.keys()])}`,
+        `domain: must be one of ${JSON.stringify([...this.#globs.keys()])}, got ${JSON.stringify(name)}`,
       );
     return domainTag(name);
   }

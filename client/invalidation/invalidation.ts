@@ -147,7 +147,7 @@ function unique(named: readonly Outdated[], field: keyof Outdated): readonly str
 }
 
 function assertTags(tags: readonly string[]): readonly string[] {
-  if (!Array.isArray(tags)) throw new ConfigurationError(`tags: ${JSON.stringify(tags)} is not a list`);
+  if (!Array.isArray(tags)) throw new ConfigurationError(`tags: must be a list, got ${JSON.stringify(tags)}`);
   return tags.map(assertTag);
 }
 
@@ -155,7 +155,7 @@ function assertTag(tag: string): string {
   assertName('tag', tag);
   if (tag.startsWith('~'))
     throw new ConfigurationError(
-      `tag: ${JSON.stringify(tag)} begins with '~', which the cache keeps for itself`,
+      `tag: must not begin with '~', which is reserved, got ${JSON.stringify(tag)}`,
     );
   return tag;
 }

@@ -186,9 +186,7 @@ export class Journal {
     const outdated = keys.filter((key) => !this.order.isSuperseded(key, place));
     const fresh = outdated.filter((key) => !this.#pending.has(key));
     if (this.#pending.size + fresh.length > this.#pendingMax)
-      throw new NotSentError(
-        `Redis is unreachable and ${this.#pendingMax} keys await their deletion already`,
-      );
+      throw new NotSentError(`Redis is unreachable and ${this.#pendingMax} deletions are pending already`);
     for (const key of outdated) this.restore(key, place);
   }
 
@@ -311,7 +309,7 @@ export class Journal {
       const batch = this.#batch();
       if (batch.size === 0) {
         this.#notBefore = this.#now() + RETRY_MS;
-        throw new NotSentError('the shards of all that is pending are unreachable');
+        throw new NotSentError('the shards of all pending deletions are unreachable');
       }
       const done = this.#options.unlink([...batch.keys()]);
       this.#replaying = { keys: new Set(batch.keys()), done: done.catch(() => {}) };

@@ -15,8 +15,8 @@ export function assertName(path: string, name: unknown): asserts name is string 
 
 function whyNot(name: unknown): string {
   if (typeof name !== 'string' || name === '')
-    return `${typeof name === 'string' ? '""' : String(name)} is not a non-empty string`;
+    return `must be a non-empty string, got ${typeof name === 'string' ? '""' : String(name)}`;
   if (name.length > NAME_MAX)
     return `${JSON.stringify(name.slice(0, 40))}… has ${name.length} characters, at most ${NAME_MAX} are allowed; hash it (buildKey)`;
-  return `${JSON.stringify(name)} holds half of a surrogate pair, which has no bytes of its own in Redis`;
+  return `${JSON.stringify(name)} contains a lone surrogate, which has no encoding in UTF-8`;
 }

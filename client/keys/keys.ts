@@ -95,11 +95,11 @@ export function buildVectorKey(
   assertOptions('search', search, SEARCH);
   const { decimals = VECTOR_DECIMALS, ...key } = options;
   if (!Number.isInteger(decimals) || decimals < 0 || decimals > 12)
-    throw new ConfigurationError(`decimals: ${String(decimals)} is not a whole number from 0 to 12`);
+    throw new ConfigurationError(`decimals: must be an integer between 0 and 12, got ${String(decimals)}`);
   if (!Number.isInteger(search.topK) || search.topK < 1)
-    throw new ConfigurationError(`topK: ${String(search.topK)} is not a whole number from 1`);
+    throw new ConfigurationError(`topK: must be an integer of at least 1, got ${String(search.topK)}`);
   const { vector } = search;
-  if (vector.length === 0) throw new ConfigurationError('vector: it has no components');
+  if (vector.length === 0) throw new ConfigurationError('vector: must have at least one component');
   const cells = Array.from(vector, (component, i) => cellOf(component, decimals, i));
   // The number of decimals is part of it: the cells of one precision are not those of another.
   const parts = [search.namespace, search.topK, search.params, decimals, cells.join()];
@@ -128,13 +128,15 @@ function hashOf(value: unknown, length: number): string {
 
 function versionPart(version: number): string {
   if (!Number.isInteger(version) || version < 1)
-    throw new ConfigurationError(`version: ${String(version)} is not a whole number from 1`);
+    throw new ConfigurationError(`version: must be an integer of at least 1, got ${String(version)}`);
   return `v${version}`;
 }
 
 function segment(name: string, text: string): string {
   assertName(name, text);
   if (/[\s:*?[\]{}]/.test(text))
-    throw new ConfigurationError(`${name}: ${JSON.stringify(text)} holds one of space : * ? [ ] { }`);
+    throw new ConfigurationError(
+      `${name}: must not contain a space or one of : * ? [ ] { }, got ${JSON.stringify(text)}`,
+    );
   return text;
 }

@@ -50,7 +50,7 @@ export class Listener {
       await within(redis.subscribe(CHANNEL), timeoutMs, `SUBSCRIBE ${CHANNEL}`);
       return new Listener(link, askedAt);
     } catch (error) {
-      link.destroy('it cannot listen');
+      link.destroy('CLIENT TRACKING failed');
       throw error;
     }
   }
@@ -66,7 +66,7 @@ export class Listener {
     if (this.#askedAt !== undefined) {
       // Messages that keep arriving are in front of the answer: what is slow is not hung, and only serves nothing meanwhile.
       const silentMs = at - Math.max(this.#askedAt, this.#link.progress.heardAt);
-      if (silentMs > allowedSilenceMs) this.close(`no answer to PING for ${Math.round(silentMs)} ms`);
+      if (silentMs > allowedSilenceMs) this.close(`no reply to PING for ${Math.round(silentMs)} ms`);
       return;
     }
     // Each question is work for the server: half of the allowed silence is enough for the answer.
@@ -80,9 +80,7 @@ export class Listener {
     // A user without PING gets an answer, too.
     this.#link.redis
       .ping()
-      .then(answered, (error: unknown) =>
-        isReply(error) ? answered() : this.close('PING was not answered'),
-      );
+      .then(answered, (error: unknown) => (isReply(error) ? answered() : this.close('no reply to PING')));
   }
 
   close(reason: string): void {

@@ -106,7 +106,7 @@ function together(signal: AbortSignal, contexts: ReadonlyMap<string, LoadContext
     forKey: (key) => {
       const context = contexts.get(key);
       if (!context)
-        throw new ConfigurationError(`forKey: ${JSON.stringify(key)} is none of the keys to load`);
+        throw new ConfigurationError(`forKey: must be one of the keys to load, got ${JSON.stringify(key)}`);
       return context;
     },
   };

@@ -87,7 +87,7 @@ export class Signals {
       this.#failedAt = now();
       // One that comes too late, too.
       opening.then(
-        (link) => link.destroy('it cannot subscribe'),
+        (link) => link.destroy('SUBSCRIBE failed'),
         () => {},
       );
       return false;
@@ -116,7 +116,7 @@ export class Signals {
   #drop(): void {
     const subscriber = this.#subscriber;
     this.#subscriber = undefined;
-    subscriber?.destroy('it is not needed any more');
+    subscriber?.destroy('the subscriber is not needed');
     this.#wakeAll();
   }
 

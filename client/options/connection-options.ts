@@ -38,7 +38,7 @@ export interface ResolvedConnection {
 
 function address(path: string, value: Address | undefined): Address {
   if (typeof value !== 'object' || value === null)
-    throw new ConfigurationError(`${path}: ${shown(value)} is not an address { host, port }`);
+    throw new ConfigurationError(`${path}: must be an address { host, port }, got ${shown(value)}`);
   assertOptions(path, value, ADDRESS);
   return Object.freeze({
     host: hostOf(`${path}.host`, value.host),
@@ -51,7 +51,7 @@ function hostOf(path: string, value: unknown): string {
   const host = text(path, value, '127.0.0.1').replace(/^\[(.+)\]$/, '$1');
   if (/[[\]\s/@]/.test(host) || (host.includes(':') && !isIPv6(host)))
     throw new ConfigurationError(
-      `${path}: ${shown(value)} is not a host name, an IPv4 address or an IPv6 address; the port is an option of its own`,
+      `${path}: must be a host name or an IP address without a port (option \`port\`), got ${shown(value)}`,
     );
   return host;
 }
@@ -64,7 +64,9 @@ function natMapOf(given: Readonly<Record<string, Address>> | undefined): Readonl
       entries.map(([announced, reachable]) => {
         const { host, port } = parseKey(announced);
         if (host === '' || !Number.isInteger(port) || port < 1 || port > PORT_MAX)
-          throw new ConfigurationError(`natMap: ${shown(announced)} is not an announced address 'host:port'`);
+          throw new ConfigurationError(
+            `natMap: keys must be announced addresses 'host:port', got ${shown(announced)}`,
+          );
         const key = addressKey({ host: hostOf(`natMap[${shown(announced)}]`, host), port });
         return [key, address(`natMap[${shown(announced)}]`, reachable)];
       }),
@@ -77,14 +79,16 @@ function addressesOf(options: RedisOptions): readonly Address[] {
   if (options.mode === 'cluster') return addresses('nodes', options.nodes, 'node');
   if (options.mode !== 'sentinel')
     throw new ConfigurationError(
-      `mode: ${shown((options as { mode?: unknown }).mode)} is none of 'standalone', 'sentinel' and 'cluster'`,
+      `mode: must be 'standalone', 'sentinel' or 'cluster', got ${shown((options as { mode?: unknown }).mode)}`,
     );
   return addresses('sentinels', options.sentinels, 'sentinel');
 }
 
 function addresses(path: string, given: readonly Address[], what: string): readonly Address[] {
   if (!Array.isArray(given) || given.length === 0)
-    throw new ConfigurationError(`${path}: ${shown(given)} names no ${what}; at least one { host, port }`);
+    throw new ConfigurationError(
+      `${path}: must name at least one ${what} { host, port }, got ${shown(given)}`,
+    );
   return given.map((each, i) => address(`${path}[${i}]`, each));
 }
 
@@ -100,7 +104,7 @@ function database(options: RedisOptions): number {
 function poolSize(options: RedisOptions): number {
   const size = integer('poolSize', options.poolSize, 1, 1, 16);
   if (size > 1 && options.mode === 'cluster')
-    throw new ConfigurationError(`poolSize: ${size}, but a cluster has one connection a shard`);
+    throw new ConfigurationError(`poolSize: ${size}, but a cluster has one connection per shard`);
   return size;
 }
 
@@ -119,7 +123,7 @@ function credential(path: string, value: unknown): Credential | undefined {
   // The value is a secret: only its type is told.
   if (typeof value !== 'string')
     throw new ConfigurationError(
-      `${path}: a value of type ${typeof value} is neither a string nor a function`,
+      `${path}: must be a string or a function, got a value of type ${typeof value}`,
     );
   return value === '' ? undefined : value;
 }
@@ -135,7 +139,7 @@ function credentials(options: RedisOptions) {
   const asked = Object.entries(all).find(([, value]) => typeof value === 'function');
   if (asked && options.supervision === false)
     throw new ConfigurationError(
-      `${asked[0]}: a function, but with supervision: false ioredis connects again by itself with what it was first given`,
+      `${asked[0]}: must be a string with supervision: false, because ioredis then reconnects with the first value`,
     );
   return all;
 }
@@ -145,7 +149,9 @@ function supervised(options: RedisOptions): boolean {
   if (!supervision && options.mode === 'cluster')
     throw new ConfigurationError('supervision: false, but a connection to a cluster is always supervised');
   if (!supervision && 'replicaReads' in options && options.replicaReads !== undefined)
-    throw new ConfigurationError('replicaReads: with supervision: false ioredis reads from the master alone');
+    throw new ConfigurationError(
+      'replicaReads: not available with supervision: false, where ioredis reads from the master only',
+    );
   return supervision;
 }
 

@@ -49,7 +49,7 @@ export function assertOptions(path: string, options: unknown, known: Pick<Option
   if (options === undefined) return;
   if (typeof options !== 'object' || options === null || Array.isArray(options))
     throw new ConfigurationError(
-      `${path === '' ? 'options' : path}: ${shown(options)} is not an object with options`,
+      `${path === '' ? 'options' : path}: must be an object with options, got ${shown(options)}`,
     );
   for (const name in options)
     if (!known.has(name) && isGiven(options, name))
@@ -67,7 +67,7 @@ function unknownOption(within: string, name: string, known: OptionNames): string
   const close = closest(name, known);
   if (close !== undefined) return `${path}: unknown option; did you mean ${JSON.stringify(close)}?`;
   return known.size <= LISTED_MAX
-    ? `${path}: unknown option; there are ${[...known].sort().join(', ')}`
+    ? `${path}: unknown option; known are ${[...known].sort().join(', ')}`
     : `${path}: unknown option`;
 }
 

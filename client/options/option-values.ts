@@ -13,7 +13,7 @@ export function integer(path: string, value: unknown, fallback: number, min: num
   if (value === undefined) return fallback;
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
   throw new ConfigurationError(
-    `${path}: ${shown(value)} is not a whole number from ${min} to ${max}${durationHint(path, value)}`,
+    `${path}: must be an integer between ${min} and ${max}, got ${shown(value)}${durationHint(path, value)}`,
   );
 }
 
@@ -22,7 +22,7 @@ export function number(path: string, value: unknown, min: number, max: number): 
   if (value === undefined) return undefined;
   if (typeof value === 'number' && value >= min && value <= max) return value;
   throw new ConfigurationError(
-    `${path}: ${shown(value)} is not a number from ${min} to ${max}${durationHint(path, value)}`,
+    `${path}: must be a number between ${min} and ${max}, got ${shown(value)}${durationHint(path, value)}`,
   );
 }
 
@@ -36,7 +36,7 @@ export function text(path: string, value: unknown, fallback: string): string {
 export function flag(path: string, value: unknown, fallback: boolean): boolean {
   if (value === undefined) return fallback;
   if (typeof value !== 'boolean')
-    throw new ConfigurationError(`${path}: ${shown(value)} is neither true nor false`);
+    throw new ConfigurationError(`${path}: must be true or false, got ${shown(value)}`);
   return value;
 }
 
@@ -54,5 +54,5 @@ const ANY: Pick<OptionNames, 'has'> = { has: () => true };
 
 export function list<T>(path: string, value: readonly T[] | undefined): readonly T[] | undefined {
   if (value === undefined || Array.isArray(value)) return value;
-  throw new ConfigurationError(`${path}: ${shown(value)} is not a list`);
+  throw new ConfigurationError(`${path}: must be a list, got ${shown(value)}`);
 }

@@ -313,7 +313,7 @@ export class DurableChannel {
     } catch (error) {
       const refusal = isReply(error) ? new DurabilityError(replicas, 0, timeoutMs, error) : undefined;
       for (const { write } of applied) write.reject(refusal ?? unknown(write, error));
-      if (!refusal) link.destroy('WAIT was not answered');
+      if (!refusal) link.destroy('no reply to WAIT');
       return;
     }
     for (const { write, reply } of applied) {

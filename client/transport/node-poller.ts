@@ -55,7 +55,7 @@ export class NodePoller<V> {
   async #question(link: Link): Promise<boolean> {
     const { ask, report } = this.#options;
     try {
-      report(await within(ask(link), this.#timeoutMs, 'what it knows'));
+      report(await within(ask(link), this.#timeoutMs, 'reply to the poll'));
       return true;
     } catch (error) {
       if (!isReply(error)) throw error;
@@ -81,7 +81,7 @@ export class NodePoller<V> {
         report(undefined, error instanceof Error ? error.message : String(error));
         this.#timeoutMs = Math.min(this.#timeoutMs * 2, maxTimeoutMs);
       }
-      link?.destroy('it is asked anew');
+      link?.destroy('the poller reconnects');
       // The first attempts of an outage are quick; a node that stays away costs one attempt a second.
       await delay(jittered(this.#alert ? ALERT_MS * 4 : RECONNECT_MS), this.#wake.signal);
     }

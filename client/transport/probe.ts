@@ -66,7 +66,7 @@ export class Probe {
 
   stop(): void {
     this.#stopped.abort();
-    this.#link?.destroy('the search is over');
+    this.#link?.destroy('the discovery has ended');
     this.#link = undefined;
   }
 
@@ -90,7 +90,7 @@ export class Probe {
         await delay(ASK_MS, this.#stopped.signal);
       } catch (error) {
         if (this.#stopped.signal.aborted) return;
-        this.#link?.destroy('no answer to ROLE');
+        this.#link?.destroy('no reply to ROLE');
         this.#link = undefined;
         this.failure = error instanceof Error ? error.message : String(error);
         this.heardAt = startedAt;
@@ -106,7 +106,7 @@ export class Probe {
   async #connect(timeoutMs: number): Promise<void> {
     if (this.#link && this.#link.closed === undefined) return;
     const link = await this.#open(timeoutMs);
-    if (this.#stopped.signal.aborted) link.destroy('the search is over');
+    if (this.#stopped.signal.aborted) link.destroy('the discovery has ended');
     else this.#link = link;
   }
 }

@@ -127,7 +127,7 @@ export class Replicas implements Receiver<Read> {
       const { link } = replica;
       if (!link || link.closed !== undefined) continue;
       if (link.progress.owedMs(at) <= this.#toleratedMs(link.latencyMs)) continue;
-      link.destroy('it owes an answer');
+      link.destroy('it owes a reply');
       for (const read of this.#reads) {
         if (read.replica !== replica) continue;
         this.#reads.delete(read);
@@ -212,7 +212,7 @@ export class Replicas implements Receiver<Read> {
     const known = this.#known();
     for (const [key, { link }] of this.#replicas) {
       if (known.has(key)) continue;
-      link?.destroy('it is no replica any more');
+      link?.destroy('it is no longer a replica');
       this.#replicas.delete(key);
     }
     for (const key of known) {
@@ -236,7 +236,7 @@ export class Replicas implements Receiver<Read> {
       if (this.#ended.signal.aborted) link.destroy('closed');
       else replica.link = link;
     } catch {
-      link?.destroy('it is of no use for reads');
+      link?.destroy('it cannot serve reads');
       await delay(jittered(RECONNECT_MS), this.#ended.signal);
     }
     replica.opening = false;

@@ -181,28 +181,31 @@ describe('fromEnv', () => {
   it.each<[Variables, string]>([
     [
       { ...on, REDIS_CLUSTER_ENABLED: 'true', REDIS_NAT_MAP: 'a:1' },
-      'REDIS_NAT_MAP: "a:1" is not announced=reachable',
+      'REDIS_NAT_MAP: must be announced=reachable, such as 10.0.0.1:6379=127.0.0.1:7001, got "a:1"',
     ],
     [
       { ...on, REDIS_CLUSTER_ENABLED: 'true', REDIS_NAT_MAP: 'a=b:1' },
-      'REDIS_NAT_MAP: "a=b:1" is not announced=',
+      'REDIS_NAT_MAP: must be announced=reachable, such as 10.0.0.1:6379=127.0.0.1:7001, got "a=b:1"',
     ],
     [
       { ...on, REDIS_CLUSTER_ENABLED: 'true', REDIS_NAT_MAP: 'a:1=b:65536' },
-      'REDIS_NAT_MAP: "b:65536" is not host:port',
+      'REDIS_NAT_MAP: must be host:port, got "b:65536"',
     ],
     [
       { ...on, REDIS_CLUSTER_ENABLED: 'true', REDIS_NAT_MAP: 'a:1=b:2,a:1=c:3' },
-      'REDIS_NAT_MAP: "a:1" is given twice',
+      'REDIS_NAT_MAP: "a:1" occurs twice',
     ],
-    [{ ...on, REDIS_SENTINEL_HOSTS: 's', REDIS_NAT_MAP: 'a:1=b:2,' }, 'REDIS_NAT_MAP: "" is not announced='],
+    [
+      { ...on, REDIS_SENTINEL_HOSTS: 's', REDIS_NAT_MAP: 'a:1=b:2,' },
+      'REDIS_NAT_MAP: must be announced=reachable, such as 10.0.0.1:6379=127.0.0.1:7001, got ""',
+    ],
     [
       { ...on, REDIS_HOST: 'h', REDIS_NAT_MAP: 'a:1=b:2' },
       'REDIS_NAT_MAP: given, but neither REDIS_SENTINEL_HOSTS',
     ],
-    [{ ENABLE_REDIS_CACHE: 'perhaps' }, 'ENABLE_REDIS_CACHE: "perhaps" is neither true nor false'],
-    [{ ...on, REDIS_PORT: 'x' }, 'REDIS_PORT: "x" is not a whole number'],
-    [{ ...on, REDIS_PORT: '65536' }, 'REDIS_PORT: "65536" is not a whole number from 1 to 65535'],
+    [{ ENABLE_REDIS_CACHE: 'perhaps' }, 'ENABLE_REDIS_CACHE: must be true or false, got "perhaps"'],
+    [{ ...on, REDIS_PORT: 'x' }, 'REDIS_PORT: must be an integer between 1 and 65535, got "x"'],
+    [{ ...on, REDIS_PORT: '65536' }, 'REDIS_PORT: must be an integer between 1 and 65535, got "65536"'],
     [{ ...on, REDIS_DB: '1000001' }, 'REDIS_DB: "1000001"'],
     [{ ...on, REDIS_URL: 'redis://user:se/cret@h' }, 'REDIS_URL: "redis://[redacted]@h"'],
     [{ ...on, REDIS_SENTINEL_HOSTS: 'a:65536' }, 'REDIS_SENTINEL_HOSTS: "a:65536"'],
@@ -210,10 +213,13 @@ describe('fromEnv', () => {
     [{ CACHE_DEFAULT_TTL: '315360001' }, 'CACHE_DEFAULT_TTL: "315360001"'],
     [
       { CIRCUIT_BREAKER_THRESHOLD: '0' },
-      'CIRCUIT_BREAKER_THRESHOLD: "0" is not a whole number from 1 to 1000',
+      'CIRCUIT_BREAKER_THRESHOLD: must be an integer between 1 and 1000, got "0"',
     ],
-    [{ CIRCUIT_BREAKER_TIMEOUT: '61' }, 'CIRCUIT_BREAKER_TIMEOUT: "61" is not a whole number from 1 to 60'],
-    [{ ...on, REDIS_SENTINEL_HOSTS: 'a b' }, 'REDIS_SENTINEL_HOSTS: "a b" is not host:port'],
+    [
+      { CIRCUIT_BREAKER_TIMEOUT: '61' },
+      'CIRCUIT_BREAKER_TIMEOUT: must be an integer between 1 and 60, got "61"',
+    ],
+    [{ ...on, REDIS_SENTINEL_HOSTS: 'a b' }, 'REDIS_SENTINEL_HOSTS: must be host:port, got "a b"'],
     [{ ...on, REDIS_URL: 'localhost' }, 'REDIS_URL: "localhost"'],
     [
       { ...on, REDIS_CLUSTER_ENABLED: 'true', REDIS_SENTINEL_HOSTS: 'h' },

@@ -34,8 +34,8 @@ export function estimateSavings(input: {
   const { queriesPerHour, hitRatio, savedMsPerHit, costPerCall } = input;
   for (const [name, value] of Object.entries(input))
     if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
-      throw new ConfigurationError(`${name}: ${String(value)} is not a number from 0`);
-  if (hitRatio > 1) throw new ConfigurationError(`hitRatio: ${hitRatio} is above 1`);
+      throw new ConfigurationError(`${name}: must be a number of at least 0, got ${String(value)}`);
+  if (hitRatio > 1) throw new ConfigurationError(`hitRatio: must be at most 1, got ${hitRatio}`);
   const hits = queriesPerHour * hitRatio;
   const computeHoursPerYear = (hits * savedMsPerHit * HOURS_A_YEAR) / MS_AN_HOUR;
   const callsSavedPerDay = hits * 24;

@@ -64,11 +64,11 @@ export function resolveStrategy(strategy: WarmingStrategy): ResolvedStrategy {
   const { name } = strategy;
   assertOptions('strategy', strategy, STRATEGY);
   if (typeof name !== 'string' || name === '')
-    throw new ConfigurationError(`name: ${JSON.stringify(name)} is not a text that is not empty`);
+    throw new ConfigurationError(`name: must be a non-empty string, got ${JSON.stringify(name)}`);
   const path = (field: keyof WarmingStrategy): string => `strategy ${name}: ${field}`;
   if (typeof strategy.generate !== 'function')
     throw new ConfigurationError(
-      `strategy ${name}: generate: ${String(strategy.generate)} is not a function`,
+      `strategy ${name}: generate: must be a function, got ${String(strategy.generate)}`,
     );
   return {
     ...strategy,

@@ -241,7 +241,7 @@ export class CacheWarmer {
       }
       const { source } = await this.#cache.set(key, value, options);
       if (source === 'memory' && this.#cache.connection)
-        throw new Error(`${key}: Redis is away, only this process has it`);
+        throw new Error(`${key}: Redis is unreachable, only this process has the value`);
     };
     await inBatches(
       batch,

@@ -155,7 +155,7 @@ export class ClusterConnection implements CacheConnection {
   async probe(): Promise<unknown> {
     const supervisors = [...this.#members.values()].map(({ supervisor }) => supervisor);
     const known = supervisors.filter(({ state }) => state.kind !== 'connecting');
-    if (known.length === 0) throw new NotSentError('every shard of the cluster is away');
+    if (known.length === 0) throw new NotSentError('every shard of the cluster is unreachable');
     return Promise.all(known.map((supervisor) => supervisor.request('PING', [], { failFast: true })));
   }
 
@@ -226,9 +226,7 @@ export class ClusterConnection implements CacheConnection {
   #refuse(command: string): void {
     if (this.#closed) throw new ClosedError();
     if (BOUND.has(command.toUpperCase()))
-      throw new ConfigurationError(
-        `${command}: belongs to one connection; in a cluster there is one a master`,
-      );
+      throw new ConfigurationError(`${command}: belongs to one connection; a cluster has one per master`);
   }
 
   // --- the shards --------------------------------------------------------------------------------------------------
@@ -300,7 +298,7 @@ export class ClusterConnection implements CacheConnection {
   #why(slot: number): string {
     return this.#topology.shards.size === 0
       ? `no node of the cluster answers (${this.#addresses})`
-      : `nobody serves slot ${slot}`;
+      : `slot ${slot} has no master`;
   }
 
   get #addresses(): string {

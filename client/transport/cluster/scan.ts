@@ -12,7 +12,7 @@ export async function scanned<M>(
   scan: (master: M, args: readonly Argument[]) => Promise<unknown>,
 ): Promise<unknown> {
   const match = /^(?:(\d+)@)?(\d+)$/.exec(String(cursor));
-  if (!match) throw new ConfigurationError(`SCAN: ${String(cursor)} is no cursor that a SCAN has returned`);
+  if (!match) throw new ConfigurationError(`SCAN: ${String(cursor)} is not a cursor that SCAN returned`);
   const place = Number(match[1] ?? 0);
   const master = masters[place];
   // A master has gone since: its keys are with the others, which may have been asked already.

@@ -105,7 +105,7 @@ describe('the codec of a key', () => {
     [
       'an id twice',
       () => new CodecSelection([{ pattern: 'x', codec: own }], { ...own }),
-      'id: 8 is another codec',
+      'id: 8 is already the id of another codec',
     ],
     ['an empty pattern', () => new CodecSelection([{ pattern: '', codec: 'json' }]), 'codecs[0].pattern: ""'],
     ['an expression with a position', () => new CodecSelection([{ pattern: /x/g, codec: 'json' }]), '/x/g'],

@@ -51,7 +51,7 @@ describe('the health of a cache', () => {
   it('does not know, and is not ill, where the user may not ask', async () => {
     const { address } = await started(['user shy on >secret ~* &* +@all -info']);
     const health = await healthCheck(kept(redisCache({ address, username: 'shy', password: 'secret' })));
-    const denied = { status: 'unknown', reason: 'the user may not ask for it' };
+    const denied = { status: 'unknown', reason: 'the user has no permission for it' };
     expect(health).toMatchObject({ status: 'healthy', checks: { memory: denied, replication: denied } });
   });
 
@@ -103,7 +103,7 @@ describe('the health of a cache', () => {
       status: 'unhealthy',
       checks: {
         connectivity: { status: 'fail' },
-        memory: { status: 'unknown', reason: 'Redis does not answer' },
+        memory: { status: 'unknown', reason: 'Redis does not reply' },
         circuitBreaker: { status: 'fail', state: 'open' },
       },
     });

@@ -161,7 +161,7 @@ describe('an unknown option', () => {
     [
       'one that is like none',
       () => memoryCache({ l1: { zzz: 1 } as object }),
-      'l1.zzz: unknown option; there are boundMs, maxBytes, maxEntries, prefixes, ttlSeconds',
+      'l1.zzz: unknown option; known are boundMs, maxBytes, maxEntries, prefixes, ttlSeconds',
     ],
     [
       'an option of another mode',
@@ -180,11 +180,19 @@ describe('an unknown option', () => {
 
 describe('what is no object with options', () => {
   it.each<[string, () => unknown, string]>([
-    ['a TTL as a number', () => cache.set('k', 1, 60 as never), 'options: 60 is not an object with options'],
+    [
+      'a TTL as a number',
+      () => cache.set('k', 1, 60 as never),
+      'options: must be an object with options, got 60',
+    ],
     ['null', () => cache.get('absent', null as never), 'options: null is not'],
     ['a list', () => cache.getOrCompute('absent', () => 1, [] as never), 'options:  is not'],
     ['a text', () => redisCache('redis://localhost' as never), 'options: "redis://localhost" is not'],
-    ['a callback', () => cache.invalidation.invalidate((() => {}) as never), 'is not an object with options'],
+    [
+      'a callback',
+      () => cache.invalidation.invalidate((() => {}) as never),
+      'must be an object with options, got ',
+    ],
   ])('is refused: %s', async (_, call, message) => {
     await expect(outcome(call)).rejects.toThrowError(ConfigurationError);
     await expect(outcome(call)).rejects.toThrowError(message);

@@ -42,11 +42,11 @@ describe('connection options', () => {
   });
 
   it.each<[Partial<RedisOptions>, string]>([
-    [{ commandTimeoutMs: 5001 }, 'commandTimeoutMs: 5001 is not a whole number from 1 to 5000'],
+    [{ commandTimeoutMs: 5001 }, 'commandTimeoutMs: must be an integer between 1 and 5000, got 5001'],
     [{ connectTimeoutMs: 0 }, 'connectTimeoutMs: 0 is not'],
     [{ hangSuspectedMs: 1.5 }, 'hangSuspectedMs: 1.5 is not'],
     [{ db: -1 }, 'db: -1 is not'],
-    [{ supervision: 'no' as unknown as boolean }, 'supervision: "no" is neither true nor false'],
+    [{ supervision: 'no' as unknown as boolean }, 'supervision: must be true or false, got "no"'],
   ])('quote the bad value: %o', (bad, expected) => {
     expect(complaint(() => connect({ ...standalone, ...bad } as RedisOptions))).toContain(expected);
   });
@@ -139,12 +139,15 @@ describe('cache options', () => {
     [{ fallbackBytes: 0 }, 'fallbackBytes: 0'],
     [{ l1: { maxBytes: 1.5 } }, 'l1.maxBytes: 1.5'],
     // As JavaScript that nobody has checked passes them.
-    [{ l1: false as unknown as object }, 'l1: false is not an object'],
-    [{ compute: null as unknown as object }, 'compute: null is not an object'],
-    [{ breaker: 5 as unknown as object }, 'breaker: 5 is not an object'],
-    [{ breaker: { sampling: true as unknown as object } }, 'breaker.sampling: true is not an object'],
-    [{ codecs: {} as unknown as [] }, 'codecs: [object Object] is not a list'],
-    [{ l1: { prefixes: 'a:' as unknown as [] } }, 'l1.prefixes: "a:" is not a list'],
+    [{ l1: false as unknown as object }, 'l1: must be an object with options, got false'],
+    [{ compute: null as unknown as object }, 'compute: must be an object with options, got null'],
+    [{ breaker: 5 as unknown as object }, 'breaker: must be an object with options, got 5'],
+    [
+      { breaker: { sampling: true as unknown as object } },
+      'breaker.sampling: must be an object with options, got true',
+    ],
+    [{ codecs: {} as unknown as [] }, 'codecs: must be a list, got [object Object]'],
+    [{ l1: { prefixes: 'a:' as unknown as [] } }, 'l1.prefixes: must be a list, got "a:"'],
   ])('quote the bad value: %o', (bad, expected) => {
     expect(complaint(() => memoryCache(bad))).toContain(expected);
   });
@@ -169,7 +172,7 @@ describe('a Redis URL', () => {
     'with a parameter is refused, as nothing would come of it: %s',
     (url) => {
       const name = /\?(\w+)/.exec(url)?.[1];
-      expect(complaint(() => redisCache({ url }))).toContain(`the parameter "${name}" is not known`);
+      expect(complaint(() => redisCache({ url }))).toContain(`the parameter "${name}" is not supported`);
     },
   );
 

@@ -265,7 +265,7 @@ describe('a function for a password', () => {
     expect(await Promise.all([login(), login()])).toEqual(['secret 1', 'secret 1']);
     expect(await login()).toBe('secret 2');
     expect(() => connect({ mode: 'standalone', address, password: 5 as unknown as string })).toThrowError(
-      /password: a value of type number is neither a string nor a function/,
+      /password: must be a string or a function, got a value of type number/,
     );
   });
 

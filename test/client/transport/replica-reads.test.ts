@@ -154,10 +154,10 @@ describe('reads from replicas', () => {
 
   it('are refused beside a first tier, whose order they would break', () => {
     const options = { sentinels: [{ host: 'h', port: 1 }], replicaReads: {}, l1: {} };
-    expect(() => sentinelCache(options)).toThrowError(/leave out l1 or replicaReads/);
+    expect(() => sentinelCache(options)).toThrowError(/remove l1 or replicaReads/);
     const bad = { mode: 'sentinel', sentinels: [{ host: 'h', port: 1 }] } as const;
     expect(() => open({ ...bad, replicaReads: { maxStalenessMs: 5 } })).toThrowError(
-      /replicaReads.maxStalenessMs: 5 is not a whole number from 20/,
+      /replicaReads.maxStalenessMs: must be an integer between 20 and 60000, got 5/,
     );
   });
 });

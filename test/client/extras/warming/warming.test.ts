@@ -172,7 +172,7 @@ describe('warming', () => {
     const { warmer } = opened([strategy('s')], cache);
     const report = await warmer.run('s');
     expect(report).toMatchObject({ warmed: 0, failed: 3 });
-    expect(report.error?.message).toMatch(/Redis is away/);
+    expect(report.error?.message).toMatch(/Redis is unreachable/);
   });
 
   it('runs a strategy once at a time; who asks meanwhile gets the same report', async () => {
