@@ -1,19 +1,22 @@
 /** The public types of codecs. */
 
-/** Makes bytes of a value and back. `decode` executes nothing and throws on bytes that `encode` did not make. */
+/** Encodes values as bytes and decodes them. `decode` must not execute code, and throws on bytes that `encode` did not produce. */
 export interface Codec {
-  /** 3 is the binary codec's; an application's own from 5 to 15. It is written into each entry, so that it can be read whatever the key's codec is today. */
+  /**
+   * Id of the codec in each entry: 3 is the binary codec, applications use 5 to 15. Entries stay readable when the codec of a
+   * key changes.
+   */
   readonly id: number;
-  /** The bytes of a value; throws where it would not read back the same. */
+  /** Returns the bytes of a value; throws if it cannot be restored exactly. */
   encode(value: unknown): Uint8Array;
-  /** The value; throws on bytes that `encode` did not make. */
+  /** Returns the value; throws on bytes that `encode` did not produce. */
   decode(bytes: Buffer): unknown;
 }
 
-/** `json`: JSON, and bytes as they are. `binary`: `binaryCodec`. */
+/** `json`: JSON, and binary data unchanged. `binary`: `binaryCodec`. */
 export type CodecName = 'json' | 'binary';
 
-/** The codec of some keys. */
+/** Assigns a codec to keys. */
 export interface CodecRule {
   /** Keys of this rule: a substring, a pattern with `*` for the whole key, or a RegExp without the flags `g` and `y`. */
   readonly pattern: string | RegExp;

@@ -1,4 +1,4 @@
-/** The public types of connections; `client/api/types.ts` gives them on. Time is in milliseconds. */
+/** The public types of connections; `client/api/types.ts` re-exports them. Times are in milliseconds. */
 import type { Redis } from 'ioredis';
 
 /**
@@ -9,23 +9,23 @@ import type { Redis } from 'ioredis';
  */
 export type Durability = 'async' | { readonly replicas: number; readonly timeoutMs: number };
 
-/** Where a server listens. */
+/** Address of a server. */
 export interface Address {
-  /** Name or IP address; default 127.0.0.1. */
+  /** Host name or IP address; default 127.0.0.1. */
   readonly host: string;
   /** Default 6379. */
   readonly port: number;
 }
 
-/** With it, even empty, the connection is encrypted and the server's certificate verified. */
+/** TLS: if present, even if empty, the connection is encrypted and the certificate of the server is verified. */
 export interface TlsOptions {
-  /** PEM. Without it the system's roots are used. */
+  /** CA certificates as PEM; default: those of the system. */
   readonly ca?: string;
-  /** PEM. The client's certificate, where the server asks for one. */
+  /** Certificate of the client as PEM, for servers that require one. */
   readonly cert?: string;
-  /** PEM. The key of `cert`. */
+  /** Private key of `cert` as PEM. */
   readonly key?: string;
-  /** Name to verify the certificate against, where it is not the host that is connected to. */
+  /** Name to verify the certificate against, if it is not the host of the address. */
   readonly serverName?: string;
 }
 
@@ -38,25 +38,25 @@ export type Credential = string | (() => string | Promise<string>);
 
 /** Options of every connection. */
 export interface ConnectionOptions {
-  /** ACL user; default: Redis's `default`. */
+  /** ACL user; default: the user `default` of Redis. */
   readonly username?: Credential;
-  /** Default: none is sent. */
+  /** Password; default: none is sent. */
   readonly password?: Credential;
-  /** Database number; default 0; a cluster has no other. */
+  /** Database number; default 0, the only one of a cluster. */
   readonly db?: number;
-  /** Default: no TLS. For the sentinels too. */
+  /** TLS, also for the sentinels. Default: no TLS. */
   readonly tls?: TlsOptions;
-  /** Longest time, in ms, to a connection that answers; at most 5000; default 1000. */
+  /** Maximum time, in ms, until a new connection replies; at most 5000; default 1000. */
   readonly connectTimeoutMs?: number;
   /**
-   * Deadline of one command, in ms, queue included; at most 5000; default 1000. Time in which this process stood still (a blocked
-   * event loop) does not count.
+   * Deadline of one command, in ms, including its time in queues; at most 5000; default 1000. Time in which this process was stalled (a
+   * blocked event loop) does not count.
    */
   readonly commandTimeoutMs?: number;
   /**
-   * How long a connection may be silent while it owes an answer, in ms, before it is suspected of hanging and others are asked; at most
-   * 5000; default 150, and four times the usual answer's time where that is longer. Bytes that arrive end the silence; a command of
-   * more than 16 kB may take a millisecond per 1000 bytes longer.
+   * Time, in ms, that a connection may be silent while it owes a reply, before it is suspect and other nodes are asked; at most 5000;
+   * default 150, or four times the usual latency if that is longer. Arriving bytes end the silence; a command of more than 16 kB may
+   * take one millisecond per 1000 bytes longer.
    */
   readonly hangSuspectedMs?: number;
   /**
@@ -65,60 +65,58 @@ export interface ConnectionOptions {
    */
   readonly poolSize?: number;
   /**
-   * Commands that may be sent and not answered yet; one more is a `ClientLimitError`; default 50000. An operation on many keys sends
-   * up to 2000 at a time.
+   * Maximum number of unanswered commands; one more fails with `ClientLimitError`; default 50000. An operation on many keys sends up
+   * to 2000 at a time.
    */
   readonly maxInFlight?: number;
-  /**
-   * Watch the connection and move it (default true). Off: a stock ioredis connection, for comparison only.
-   */
+  /** Detects failovers and hangs and moves the connection (default true). false: a plain ioredis connection, for comparisons. */
   readonly supervision?: boolean;
 }
 
-/** One server. */
+/** Options of a single server. */
 export interface StandaloneOptions extends ConnectionOptions {
-  /** Tells it from the other modes. */
+  /** Discriminator of the modes. */
   readonly mode: 'standalone';
-  /** The server. */
+  /** Address of the server. */
   readonly address: Address;
 }
 
-/** Reads from replicas. They may be older than the master's, also than one's own writes, but by no more than this. */
+/** Reads from replicas. They may be older than reads from the master and than own writes, up to this limit. */
 export interface ReplicaReads {
-  /** Longest time, in ms, that an acknowledged write may be missing from a read; 20 to 60000, default 1000. */
+  /** Maximum time, in ms, for which a read may miss an acknowledged write; 20 to 60000, default 1000. */
   readonly maxStalenessMs?: number;
 }
 
-/** A master that sentinels watch and replace. */
+/** Options of a master that sentinels monitor and replace. */
 export interface SentinelOptions extends ConnectionOptions {
-  /** Tells it from the other modes. */
+  /** Discriminator of the modes. */
   readonly mode: 'sentinel';
-  /** All that are known; one that answers is enough. */
+  /** Addresses of all known sentinels; one that replies is enough. */
   readonly sentinels: readonly Address[];
   /** Name of the monitored master; default `mymaster`. */
   readonly serviceName?: string;
-  /** ACL user on the sentinels; default: none. */
+  /** ACL user of the sentinels; default: none. */
   readonly sentinelUsername?: Credential;
-  /** Default: none is sent to sentinels. */
+  /** Password of the sentinels; default: none is sent. */
   readonly sentinelPassword?: Credential;
-  /** Translates announced addresses (`ip:port`) to reachable ones. */
+  /** Maps announced addresses (`ip:port`) to reachable ones. */
   readonly natMap?: Readonly<Record<string, Address>>;
-  /** Default: all reads are the master's. */
+  /** Default: all reads go to the master. */
   readonly replicaReads?: ReplicaReads;
 }
 
-/** Redis Cluster. */
+/** Options of a Redis Cluster. */
 export interface ClusterOptions extends ConnectionOptions {
-  /** Tells it from the other modes. */
+  /** Discriminator of the modes. */
   readonly mode: 'cluster';
-  /** Some of its nodes; the others are learned from them. A cluster has no databases but 0. */
+  /** Addresses of some nodes; these report the others. A cluster has only database 0. */
   readonly nodes: readonly Address[];
   /**
-   * Translates announced addresses to reachable ones: `ip:port` or, for a node that announces one, `hostname:port`. It applies to
-   * redirections too, whichever of a node's names they carry.
+   * Maps announced addresses to reachable ones: `ip:port` or, for a node that announces a host name, `hostname:port`. It also applies to
+   * redirections, whichever name of a node they contain.
    */
   readonly natMap?: Readonly<Record<string, Address>>;
-  /** Default: all reads are the master's. */
+  /** Default: all reads go to the master. */
   readonly replicaReads?: ReplicaReads;
 }
 
@@ -126,8 +124,8 @@ export interface ClusterOptions extends ConnectionOptions {
 export type RedisOptions = StandaloneOptions | SentinelOptions | ClusterOptions;
 
 /**
- * `since` is a Unix time in ms. `suspect`: it owes an answer for longer than `hangSuspectedMs`; others are asked
- * meanwhile.
+ * State of a connection. `since` is a Unix time in ms. `suspect`: it has owed a reply for longer than `hangSuspectedMs`, and other nodes
+ * are asked meanwhile.
  */
 export type ConnectionState =
   | { readonly kind: 'connecting'; readonly since: number; readonly attempt: number }
@@ -137,26 +135,26 @@ export type ConnectionState =
 
 /** State that the sentinels report. Each is polled once per second, so reading it sends no command. */
 export interface SentinelStatus {
-  /** Sentinels that the options name. */
+  /** Sentinels in the options. */
   readonly configured: number;
-  /** Of them, those that answered when they were last asked. */
+  /** Sentinels that replied to their last poll. */
   readonly answering: number;
   /** Answering sentinels that name the same master as the sentinel with the highest configuration epoch. */
   readonly agreeing: number;
-  /** The master that they name; undefined: none is known. */
+  /** Master that they name; undefined: unknown. */
   readonly master: Address | undefined;
-  /** One of them believes the master down, or is replacing it. */
+  /** Whether one of them reports the master as down, or is replacing it. */
   readonly troubled: boolean;
 }
 
 /**
- * A connection to whoever is master, kept alive: it never gives up, it leaves a master that hangs, is deposed or is gone,
- * and it asks all sentinels (and, in an outage, the replicas) side by side, so that no hung one delays it.
+ * A persistent connection to the current master. It leaves a master that hangs, is deposed or has ended, and asks all sentinels (in an
+ * outage also the replicas) in parallel, so that a hung one does not delay it. It retries without limit.
  *
- * A write that was sent and not answered is rejected with `OutcomeUnknownError`; it is never sent twice.
+ * A write that was sent and got no reply is rejected with `OutcomeUnknownError`; it is never sent twice.
  */
 export interface SupervisedConnection {
-  /** As of now; `on` tells of changes. */
+  /** Current state; `on` reports changes. */
   readonly state: ConnectionState;
   /** State that the sentinels report; undefined without sentinels. */
   sentinels?(): SentinelStatus | undefined;
@@ -168,13 +166,13 @@ export interface SupervisedConnection {
    * @throws CommandError the server answered with an error (`code`: `WRONGTYPE`, `NOREPLICAS`, …)
    */
   call(command: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown>;
-  /** As `call`, replies as Buffers. */
+  /** Like `call`, with replies as Buffers. */
   callBuffer(command: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown>;
   /**
-   * Writes with a promise: the command, then WAIT, on a connection of its own, several writers sharing one WAIT.
+   * Sends a durable write: the command, then WAIT, on a separate connection; several writers share one WAIT.
    *
-   * @returns the reply and how many replicas confirmed
-   * @throws DurabilityError fewer replicas confirmed in time: applied on the master, its survival unknown
+   * @returns the reply and the number of replicas that confirmed
+   * @throws DurabilityError too few replicas confirmed in time: applied on the master, survival unknown
    */
   callDurable(
     durability: Exclude<Durability, 'async'>,
@@ -188,7 +186,7 @@ export interface SupervisedConnection {
   current(): Redis | undefined;
   /** Calls the listener for each event until the returned function is called. */
   on(listener: (event: ConnectionEvent) => void): () => void;
-  /** Ends it; commands that wait are rejected with `ClosedError`. */
+  /** Closes the connection; waiting commands are rejected with `ClosedError`. */
   close(): Promise<void>;
 }
 

@@ -3,7 +3,7 @@
  * whether it is safe to repeat it.
  */
 
-/** `unknown`: the command was sent and not answered, so it may have been applied, or may still be. */
+/** `unknown`: the command was sent and got no reply. It may have been applied, or may still be. */
 export type Outcome = 'applied' | 'not-applied' | 'unknown';
 
 /** Properties of a `CacheError`. */

@@ -21,10 +21,10 @@ export interface Outdated {
 /** Returns what an event invalidates, from its payload. */
 export type Mapping<P = unknown> = (payload: P) => Outdated | Promise<Outdated>;
 
-/** `pending`: Redis was not reached for some of it; that holds here already, and for all once it is replayed. */
+/** `pending`: Redis was not reached for a part of it; that part holds in this process, and in all once it is replayed. */
 export interface InvalidationReceipt {
   readonly outcome: 'applied' | 'pending';
-  /** Entries that were deleted, by key or pattern; entries that became misses by their tags are not counted by anybody. */
+  /** Entries deleted by key or pattern; entries that became misses by their tags are not counted. */
   readonly deleted: number;
 }
 

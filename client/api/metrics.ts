@@ -9,7 +9,7 @@ export interface MetricSample {
   readonly suffix?: string;
 }
 
-/** A metric with its samples, as Prometheus names the parts. */
+/** A metric with its samples, in the terms of Prometheus. */
 export interface MetricFamily {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram' | 'summary';

@@ -1,4 +1,4 @@
-/** Anything with Standard Schema's `~standard` (zod, valibot, arktype): https://standardschema.dev */
+/** A schema with the property `~standard` of Standard Schema (zod, valibot, arktype): https://standardschema.dev */
 export interface StandardSchema<T = unknown> {
   readonly '~standard': {
     readonly version: 1;
@@ -6,7 +6,7 @@ export interface StandardSchema<T = unknown> {
     readonly validate: (value: unknown) => StandardResult<T> | Promise<StandardResult<T>>;
   };
 }
-/** The value, or what is wrong with it. */
+/** The value, or the issues found. */
 export type StandardResult<T> =
   | { readonly value: T; readonly issues?: undefined }
   | { readonly issues: readonly { readonly message: string }[] };

@@ -15,24 +15,22 @@ export type * from './call-options.ts';
 export type * from './connection.ts';
 export type { StandardResult, StandardSchema } from './standard-schema.ts';
 
-/** When Redis is not asked any more because it keeps failing. */
+/** Conditions under which Redis is not called because it keeps failing. */
 export interface BreakerOptions {
-  /** Off: every operation asks Redis, however often it failed; default true. */
+  /** false: every operation calls Redis, even after many failures; default true. */
   readonly enabled?: boolean;
-  /** Consecutive failures that open it; default 5. */
+  /** Consecutive failures that open the breaker; default 5. */
   readonly threshold?: number;
-  /**
-   * Opens it, besides, when so large a share of the calls fails that Redis is of no use although some succeed. Default: off.
-   */
+  /** Also opens the breaker if a large share of the calls fails, although some succeed. Default: off. */
   readonly sampling?: {
-    /** Failures to calls, above 0 and up to 1; default 0.5. */
+    /** Ratio of failures to calls, above 0 and up to 1; default 0.5. */
     readonly failureRatio?: number;
-    /** Fewer calls in the window say nothing; default 20. */
+    /** Minimum number of calls in the window; default 20. */
     readonly minCalls?: number;
-    /** How far back calls count, in ms; default 10000. */
+    /** Length of the window, in ms; default 10000. */
     readonly windowMs?: number;
   };
-  /** Longest time open, in ms, at most 60000 (default); a background probe that succeeds half-opens it at once. */
+  /** Maximum time open, in ms, at most 60000 (default); a successful background probe half-opens the breaker earlier. */
   readonly openMs?: number;
   /** Time between two probes of an open breaker, in ms; default 500. */
   readonly probeIntervalMs?: number;
@@ -44,14 +42,16 @@ export type BreakerState =
   | { readonly kind: 'open'; readonly since: number; readonly until: number; readonly cause: string }
   | { readonly kind: 'half-open'; readonly since: number };
 
-/** The first tier: entries in this process, dropped as soon as anybody changes them in Redis. */
+/** The first tier: entries in this process, dropped as soon as any client changes them in Redis. */
 export interface L1Options {
   /** Maximum number of entries; entries without recent reads are evicted first; default 10000. */
   readonly maxEntries?: number;
-  /** The same in bytes, 1 to 10^12, estimated: keys, encoded values, and three bytes per byte of JSON for decoded ones; a larger entry
-   * is not kept; default 67108864 (64 MiB). */
+  /**
+   * Maximum memory in bytes, 1 to 10^12, estimated: keys, encoded values, and three bytes per byte of JSON for decoded ones; a
+   * larger entry is not kept; default 67108864 (64 MiB).
+   */
   readonly maxBytes?: number;
-  /** Longest time, in seconds, that an entry is served without asking Redis again; default 60. */
+  /** Maximum time, in seconds, that an entry is served without reading it from Redis again; default 60. */
   readonly ttlSeconds?: number;
   /**
    * Keep only keys with one of these prefixes; default: all keys. Redis notifies every process with a first tier about each write to
@@ -59,62 +59,67 @@ export interface L1Options {
    * `buildKey` without a `namespace`, and excludes leases and shared statistics.
    */
   readonly prefixes?: readonly string[];
-  /** Longest time, in ms, that an overwritten value may be served, whatever happens to a connection; default 500. */
+  /** Maximum time, in ms, that an overwritten value may be served, even if connections fail; default 500. */
   readonly boundMs?: number;
 }
 
 /**
- * How steps that take more than one command run in Redis, which is 6.2 or later, or Valkey 8 or later. The first of these that the
- * server and the user allow is used: functions (FCALL, Redis 7.0 and later), one script (EVALSHA), plain commands (more of them per load).
+ * How procedures of several commands run in Redis 6.2 or later, or Valkey 8 or later. The first of these that the server and the user
+ * allow is used: functions (FCALL, Redis 7.0 and later), one script (EVALSHA), plain commands (more commands per load).
  */
 export interface ScriptingOptions {
-  /** Load the function library `redis_cache_kit_2` (FUNCTION LOAD) into a server that lacks it; default true. */
+  /** Load the function library `redis_cache_kit_2` (FUNCTION LOAD) if the server lacks it; default true. */
   readonly loadFunctions?: boolean;
-  /** Use a script (EVALSHA, EVAL, SCRIPT LOAD) where there are no functions; default true. */
+  /** Use a script (EVALSHA, EVAL, SCRIPT LOAD) if functions are not available; default true. */
   readonly evalScripts?: boolean;
 }
 
 /** Options of every cache, independent of its connection. A `ConfigurationError` quotes an invalid value. */
 export interface CacheOptions {
-  /** A first tier in this process, coherent with Redis; values from it are frozen. Default: none (`tieredCache` has one). */
+  /** First tier in this process, coherent with Redis; its values are frozen. Default: none (`tieredCache` has one). */
   readonly l1?: L1Options;
-  /** First part of every key; default `cache`. Not another's first part: what clears `shop` clears `shop:eu` too. */
+  /** Prefix of every key; default `cache`. It must not be a prefix of another namespace: clearing `shop` also clears `shop:eu`. */
   readonly namespace?: string;
-  /** TTL of writes that say none, in seconds, 0 to 315360000 (ten years); default 3600. */
+  /** TTL of writes without one, in seconds, 0 to 315360000 (ten years); default 3600. */
   readonly defaultTtlSeconds?: number;
-  /** Default: opens after 5 consecutive failures, for at most 60000 ms. */
+  /** Circuit breaker. Default: opens after 5 consecutive failures, for at most 60000 ms. */
   readonly breaker?: BreakerOptions;
-  /** Maximum number of entries of the memory fallback, which is used while Redis is unreachable (LRU); 0 turns it off; default 1000. */
+  /**
+   * Maximum number of entries of the memory fallback, which is used while Redis is unreachable (LRU); 0 turns it off; default
+   * 1000.
+   */
   readonly fallbackEntries?: number;
-  /** The same in bytes, 1 to 10^12, estimated from keys and encoded values; a larger entry is not kept; default 67108864 (64 MiB).
-   * A memory cache has the same bounds. */
+  /**
+   * Maximum memory of these entries in bytes, 1 to 10^12, estimated from keys and encoded values; a larger entry is not kept;
+   * default 67108864 (64 MiB). A memory cache has the same limits.
+   */
   readonly fallbackBytes?: number;
-  /** Default promise of writes; default `async`. */
+  /** Default guarantee of writes; default `async`. */
   readonly durability?: Durability;
-  /** Keys that are invalidated together, by Redis's patterns: `{ prices: ['price:*'] }` and `invalidation.domain('prices')`. */
+  /** Keys that are invalidated together, as Redis patterns: `{ prices: ['price:*'] }` and `invalidation.domain('prices')`. */
   readonly domains?: DomainPatterns;
   /**
    * Codecs by key; the first matching rule applies. Readers need no rule: each entry names its codec. `binary` is for rich values: Date,
    * Map, Set, typed arrays, bigint.
    */
   readonly codecs?: readonly CodecRule[];
-  /** Where no rule matches; keys with `api:`, `response:` or `config:` in them are JSON all the same. Default `json`. */
+  /** Codec of keys without a matching rule; keys that contain `api:`, `response:` or `config:` use JSON. Default `json`. */
   readonly defaultCodec?: CodecName | Codec;
-  /** Payloads of at least so many bytes are deflated where that makes them smaller; default: none is. */
+  /** Minimum size in bytes of payloads that are deflated if that makes them smaller; default: none is. */
   readonly deflateAboveBytes?: number;
   /** Defaults of `getOrCompute`. */
   readonly compute?: ComputeDefaults;
-  /** Default: functions, loaded where they are missing; else a script; else plain commands. */
+  /** Default: functions, loaded if missing; else a script; else plain commands. */
   readonly scripting?: ScriptingOptions;
-  /** False: never asks Redis (`fromEnv`: `ENABLE_REDIS_CACHE`); default true. */
+  /** false: never calls Redis (`fromEnv`: `ENABLE_REDIS_CACHE`); default true. */
   readonly enabled?: boolean;
 }
 
-/** The deletions that were pending when a cache was closed: those of an outage or a failover that Redis had not taken yet. */
+/** Deletions that were pending when a cache was closed: those of an outage or a failover that Redis had not taken. */
 export interface CloseReport {
-  /** How many Redis has taken while the cache was closed. */
+  /** Number of deletions that Redis took while the cache was closing. */
   readonly replayed: number;
-  /** Physical keys, those of tags included, that Redis has not: other processes read their old value until its TTL. */
+  /** Physical keys, including those of tags, that Redis did not take: other processes read their old value until its TTL ends. */
   readonly lost: readonly string[];
 }
 
@@ -133,15 +138,15 @@ export type Lookup<T> =
   | { readonly found: true; readonly value: T; readonly source: 'l1' | 'redis' | 'memory' }
   | { readonly found: false; readonly source: 'l1' | 'redis' | 'memory' };
 
-/** A value with where it came from. */
+/** A value and its source. */
 export interface Entry<T> {
   readonly value: T;
   readonly source: 'l1' | 'redis' | 'memory' | 'loader';
-  /** Past its TTL; only from `getOrCompute`. */
+  /** True past its TTL; only from `getOrCompute`. */
   readonly stale?: true;
 }
 
-/** A value with the time that is left to it. */
+/** A value and its remaining time. */
 export interface TimedEntry<T> {
   readonly value: T;
   /** Seconds left; null: no expiry. */
@@ -149,19 +154,19 @@ export interface TimedEntry<T> {
   readonly source: 'redis' | 'memory';
 }
 
-/** Counted in this process since the cache was opened. */
+/** Counters of this process since the cache was opened. */
 export interface CacheStatistics {
-  /** Reads that found a valid value, of any tier. */
+  /** Reads that found a valid value in any tier. */
   readonly hits: number;
-  /** Reads that found none. */
+  /** Reads that found no valid value. */
   readonly misses: number;
   /** Operations that Redis failed or refused. */
   readonly errors: number;
   /** Refusals by Redis (OOM, NOREPLICAS, BUSY, …), included in `errors`, after which a loader or the memory fallback answered. */
   readonly refusals: number;
-  /** Operations that a limit of this process refused (`ClientLimitError`: `maxInFlight`, its queues); not in `errors`. */
+  /** Operations that a limit of this process refused (`ClientLimitError`: `maxInFlight`, queues); not included in `errors`. */
   readonly limited: number;
-  /** Values written, the memory fallback's included. */
+  /** Values written, including those to the memory fallback. */
   readonly writes: number;
   /** Keys deleted. */
   readonly deletes: number;
@@ -177,9 +182,9 @@ export interface CacheStatistics {
   readonly stale: number;
   /** hits / (hits + misses); null before the first read. */
   readonly hitRatio: number | null;
-  /** State of the circuit breaker now. */
+  /** Current state of the circuit breaker. */
   readonly breaker: BreakerState;
-  /** How often the breaker changed its state. */
+  /** Number of state changes of the breaker. */
   readonly breakerTransitions: number;
 }
 
@@ -200,14 +205,14 @@ export type CacheEvent =
       readonly reason: 'revalidating' | 'slow' | 'failed' | 'resting';
     }
   | { readonly type: 'fallback'; readonly operation: string; readonly reason: string }
-  /** `close` could not replay the deletions of these physical keys: other processes read their old value until its TTL. */
+  /** `close` could not replay the deletions of these physical keys: other processes read their old value until its TTL ends. */
   | { readonly type: 'deletions-lost'; readonly keys: readonly string[]; readonly reason: string }
-  /** A loader's value was returned but not stored: its codec cannot carry it. `reason` names the key and the part. */
+  /** The value of a loader was returned but not stored: its codec cannot encode it. `reason` names the key and the part. */
   | { readonly type: 'unstorable'; readonly reason: string }
   /**
-   * Redis refused a part of an operation that had another answer, of a loader or from memory: the entry could not be read, its lease not
-   * taken, the versions of its tags not read, or the value not stored. `code`: the first word of the reply (`OOM`, `NOREPLICAS`,
-   * `NOPERM`, …). At most one event per second for each operation, step and code; `count`: refusals since the last one, this one included.
+   * Redis refused a part of an operation that a loader or memory completed: reading the entry, acquiring its lease, reading the versions
+   * of its tags, or storing the value. `code`: the first word of the reply (`OOM`, `NOREPLICAS`, `NOPERM`, …). At most one event per second
+   * for each operation, step and code; `count`: refusals since the last event, including this one.
    */
   | {
       readonly type: 'refused';
@@ -225,9 +230,9 @@ export type CacheEvent =
 export interface Cache {
   /** undefined: a miss. */
   get<T>(key: string, options?: ReadOptions<T>): Promise<T | undefined>;
-  /** As `get`, with where the answer came from. */
+  /** Like `get`, with the source. */
   getEntry<T>(key: string, options?: ReadOptions<T>): Promise<Entry<T> | undefined>;
-  /** As `getEntry`, where a miss has a source too. */
+  /** Like `getEntry`; a miss has a source, too. */
   lookup<T>(key: string, options?: ReadOptions<T>): Promise<Lookup<T>>;
   /**
    * Stores the value; `undefined` cannot be stored.
@@ -252,9 +257,9 @@ export interface Cache {
   delete(...keys: Names): Promise<number>;
   /** Returns the values found; a missing key is absent from the map. One command per 500 keys. */
   getMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, T>>;
-  /** As `getMany`, with an answer for every key, misses included, and where each came from. */
+  /** Like `getMany`, with a result for every key, including misses, and with its source. */
   lookupMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, Lookup<T>>>;
-  /** As `set`, all with the same options, sent together in batches of 500. The receipt is that of the worst entry. */
+  /** Like `set`, all with the same options, sent in batches of 500. The receipt is that of the worst entry. */
   setMany<T>(entries: ReadonlyMap<string, T>, options?: WriteOptions): Promise<WriteReceipt>;
   /**
    * Returns the value, or the result of `load`. There is one load per key at a time in this process and, while Redis replies, in all
@@ -265,11 +270,11 @@ export interface Cache {
    * @throws LoadTimeoutError `hardTimeoutMs` has passed, unless a stale value can be returned
    */
   getOrCompute<T>(key: string, load: Load<T>, options?: ComputeCallOptions<T>): Promise<T>;
-  /** As `getOrCompute`, with where the answer came from. */
+  /** Like `getOrCompute`, with the source. */
   getOrComputeEntry<T>(key: string, load: Load<T>, options?: ComputeCallOptions<T>): Promise<Entry<T>>;
   /**
-   * As `getOrCompute` for many: `load` is called once per 500 keys, with those that neither Redis nor another load has, and
-   * returns what it finds. A key that it leaves out has no value. In the order of the keys.
+   * Like `getOrCompute` for many keys: calls `load` once per 500 keys, with those that Redis does not have and no other load provides.
+   * `load` returns the values it found; a key without one has no value. The result is in the order of the keys.
    */
   getOrComputeMany<T>(
     keys: readonly string[],
@@ -281,13 +286,13 @@ export interface Cache {
   ): Promise<ReadonlyMap<string, T>>;
   /** Makes all entries with one of the tags misses, independent of their number: one command per 500 tags. */
   invalidateTags(...tags: Names): Promise<InvalidationReceipt>;
-  /** By tags, pattern, domain, dependency and event. */
+  /** Invalidation by tag, pattern, domain, dependency and event. */
   readonly invalidation: Invalidation;
-  /** As `getEntry`, with the seconds that are left to it; null: no expiry. */
+  /** Like `getEntry`, with the remaining seconds; null: no expiry. */
   getWithTtl<T>(key: string, options?: ReadOptions<T>): Promise<TimedEntry<T> | undefined>;
-  /** Seconds that are left; null: no expiry; undefined: `get` would find nothing. */
+  /** Remaining seconds; null: no expiry; undefined: `get` would find nothing. */
   ttl(key: string): Promise<number | null | undefined>;
-  /** How many of the keys `get` would find; each counts once. */
+  /** Number of keys that `get` would find; each counts once. */
   exists(...keys: Names): Promise<number>;
   /**
    * Stores the value if the key is absent, and returns whether it did. It never answers from memory: while Redis is unreachable it throws.
@@ -296,19 +301,19 @@ export interface Cache {
    * @throws OutcomeUnknownError sent, no answer
    */
   setIfAbsent<T>(key: string, value: T, options?: WriteOptions): Promise<boolean>;
-  /** Changes what is left to an entry; null: no expiry, 0: deletes it. False: `get` would find nothing. */
+  /** Changes the remaining time of an entry; null: no expiry, 0: deletes it. Returns false if `get` would find nothing. */
   expire(key: string, ttlSeconds: number | null): Promise<boolean>;
-  /** Removes the namespace's keys, by SCAN in batches. */
+  /** Removes all keys of the namespace, with SCAN in batches. */
   clear(): Promise<number>;
-  /** Redis's answer time in ms. @throws CacheError when Redis does not answer */
+  /** Measures the latency of Redis in ms. @throws CacheError when Redis does not reply */
   ping(): Promise<number>;
   /** Counters since the cache was opened. Sends no command. */
   stats(): CacheStatistics;
   /** Prometheus text exposition (`cache_redis_hits_total`, …). */
   metrics(): string;
-  /** The same as data, without the namespace as a label. */
+  /** The same as data, without the label of the namespace. */
   metricFamilies(): readonly MetricFamily[];
-  /** Physical key in Redis for a logical one. */
+  /** Returns the physical key in Redis of a logical one. */
   physicalKey(key: string): string;
   /** The supervised connection; undefined for a memory cache. */
   readonly connection: SupervisedConnection | undefined;

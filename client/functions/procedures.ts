@@ -219,7 +219,10 @@ const PASSED_ON = /(^|[\s:-])(OOM|NOREPLICAS|MISCONF|READONLY|WRONGTYPE) /;
 /** A right to a key, not to a command, in the words of scripts. */
 const ABOUT_KEYS = /can't access.*\bkeys?\b/i;
 
-/** The command is denied, renamed or unknown, or the procedure lacks what it calls: the same call never succeeds on this connection. */
+/**
+ * The command is denied, renamed or unknown, or the procedure lacks what it calls: the same call never succeeds on this
+ * connection.
+ */
 function closesWay(error: unknown): boolean {
   if (isUnavailable(error)) return true;
   if (!(error instanceof CommandError)) return false;

@@ -61,7 +61,10 @@ export function deleteMatching(pattern: string, options: PatternOptions): Promis
   return scanAndDelete(options, now(), `${escapeGlob(prefix)}${pattern}`, isWanted);
 }
 
-/** As `deleteMatching`, for all that is in the namespace; the cache's own keys go too and are not counted. It waits once it has begun. */
+/**
+ * As `deleteMatching`, for all that is in the namespace; the cache's own keys go too and are not counted. It waits once it has
+ * begun.
+ */
 export function deleteAll(options: PatternOptions): Promise<PatternResult> {
   const match = `${escapeGlob(`${options.namespace}:`)}*`;
   return scanAndDelete(options, Number.NEGATIVE_INFINITY, match, () => true);

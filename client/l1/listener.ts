@@ -60,7 +60,10 @@ export class Listener {
     return this.#link.over;
   }
 
-  /** Asks for a sign of life, unless there was one lately; `proven` is called when it comes. Ends the connection when the last is overdue. */
+  /**
+   * Asks for a sign of life, unless there was one lately; `proven` is called when it comes. Ends the connection when the last is
+   * overdue.
+   */
   beat(allowedSilenceMs: number, proven: () => void): void {
     const at = now();
     if (this.#askedAt !== undefined) {

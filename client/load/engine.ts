@@ -40,7 +40,11 @@ export interface Attempt<T> {
   wait(held: HeldByOther, maxMs: number): Promise<WaitResult<T>>;
   /** Before the loader is called. */
   prepare(): Promise<void> | undefined;
-  /** The loader names further tags. Resolves once their versions are taken. @throws ConfigurationError, SerializationError bad names */
+  /**
+   * The loader names further tags. Resolves once their versions are taken.
+   *
+   * @throws ConfigurationError, SerializationError bad names
+   */
   addTags(tags: readonly string[]): Promise<void>;
   store(value: T, policy: StorePolicy): Promise<void>;
   /** Gives the lease back, if it is held. */

@@ -1,4 +1,7 @@
-/** Checks of single option values. Each returns the value, or the default where it is undefined, or throws a `ConfigurationError`. */
+/**
+ * Checks of single option values. Each returns the value, or the default where it is undefined, or throws a
+ * `ConfigurationError`.
+ */
 
 import { ConfigurationError } from '../api/errors.ts';
 import { assertName } from '../keys/identity.ts';

@@ -15,11 +15,18 @@ export interface CacheConnection extends SupervisedConnection {
    * a cluster it is the sum; for one key use `at(key).pieces`.
    */
   readonly pieces?: number;
-  /** A RESP2 link of its own, without a name, to the master of the moment, in a cluster to one of them. @throws why there is none */
+  /**
+   * A RESP2 link of its own, without a name, to the master of the moment, in a cluster to one of them.
+   *
+   * @throws why there is none
+   */
   subscriber(): Promise<Link>;
   /** Calls the listener for each event of each connection, before the listeners of `on`. */
   follow(listener: PartListener): void;
-  /** Cluster only: slot of a key. The keys of one command must be in one slot, except for MGET, MSET, DEL, UNLINK, EXISTS and TOUCH. */
+  /**
+   * Cluster only: slot of a key. The keys of one command must be in one slot, except for MGET, MSET, DEL, UNLINK, EXISTS and
+   * TOUCH.
+   */
   slotOf?(key: string): number;
   /** Cluster only: some shards are ready, and each other shard has been unreachable for at least the timeout of a command. */
   serves?(): boolean;

@@ -1,4 +1,7 @@
-/** Asks the master what it is: each second, and out of turn. Notices a hang while nothing is asked, a demotion, and which replicas there are. */
+/**
+ * Asks the master what it is: each second, and out of turn. Notices a hang while nothing is asked, a demotion, and which
+ * replicas there are.
+ */
 import type { Link, Role } from './link.ts';
 import { now } from './timing.ts';
 

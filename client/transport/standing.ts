@@ -1,4 +1,7 @@
-/** The state of a connection, and for how long it has lasted by the monotonic clock: `since` in the state is Unix time, for people. */
+/**
+ * The state of a connection, and for how long it has lasted by the monotonic clock: `since` in the state is Unix time, for
+ * people.
+ */
 import type { ConnectionState } from '../api/types.ts';
 import { now } from './timing.ts';
 
