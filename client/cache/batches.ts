@@ -6,7 +6,7 @@ import type { Names } from '../api/invalidation.ts';
 
 /** Keys per batch. UNLINK of 500 keys with their leases takes Redis below 1 ms. */
 export const BATCH_KEYS = 500;
-/** Batches in flight, so that a slow network is used while the answers of the first are on their way. */
+/** Concurrent batches, so that a slow network is used while the first replies are in transit. */
 const BATCHES_AHEAD = 4;
 
 export function namesIn(names: Names): readonly string[] {
@@ -29,7 +29,7 @@ export async function inBatches<T, R>(
     const next = batches.next();
     if (next.done) return;
     const result = start(next.value);
-    // Awaited later, in its turn.
+    // Awaited later, in order.
     result.catch(() => {});
     started.push({ batch: next.value, result });
   };

@@ -16,7 +16,7 @@ import { now as monotonicNow } from '../transport/timing.ts';
 import { FailureWindow } from './failure-window.ts';
 import type { ResolvedBreaker } from './options.ts';
 
-/** `trial`: the one call that decides a half-open breaker. */
+/** `trial`: the single call that decides a half-open breaker. */
 export type Permit = 'pass' | 'trial' | 'refused';
 
 export class Breaker {
@@ -30,7 +30,7 @@ export class Breaker {
   #transitions = 0;
   readonly #recoveries = { count: 0, totalMs: 0 };
   #openedAt = 0;
-  /** When an open breaker lets one call through; `until` of the state is the same time for people. */
+  /** Time after which an open breaker allows one call; `until` of the state is the same time on the wall clock. */
   #reopensAt = 0;
   #probing = false;
   #stopped = false;
@@ -58,7 +58,7 @@ export class Breaker {
     return this.#transitions;
   }
 
-  /** Times from its opening to its closing. */
+  /** Time from opening to closing. */
   get recoveries(): { readonly count: number; readonly totalMs: number } {
     return this.#recoveries;
   }
@@ -88,7 +88,7 @@ export class Breaker {
     else if (this.#state.kind === 'closed') this.#count(this.#state.failures + 1, cause);
   }
 
-  /** The call says nothing of Redis: it did not get that far. The next one decides a half-open breaker. */
+  /** The call did not reach Redis and says nothing about it. The next one decides a half-open breaker. */
   abstain(permit: Permit): void {
     if (permit === 'trial') this.#trial = false;
   }
@@ -99,14 +99,14 @@ export class Breaker {
     if (tooMany || failures >= this.#options.threshold) this.#open(cause);
   }
 
-  /** Asks Redis now, when open: something suggests that it is back. */
+  /** Probes Redis now if the breaker is open, because Redis may be back. */
   probeNow(): void {
     if (this.#state.kind !== 'open' || this.#probing) return;
     this.#probing = true;
     this.#probe()
       .then(
         () => true,
-        // A server that refuses PING (MISCONF: it cannot save) is there, and serves reads.
+        // A server that refuses PING (MISCONF: it cannot save) is reachable and serves reads.
         (error: unknown) => error instanceof CommandError && !isConnectivityError(error),
       )
       .then((answered) => answered && this.#state.kind === 'open' && this.#halfOpen('the probe succeeded'))
@@ -115,7 +115,7 @@ export class Breaker {
       });
   }
 
-  /** Nothing is probed any more. */
+  /** Ends all probes. */
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#timer);
@@ -123,7 +123,7 @@ export class Breaker {
 
   #open(cause: string): void {
     const [at, since] = [this.#now(), Date.now()];
-    // From the half-open state it is the same outage.
+    // Reopened from the half-open state: the same outage.
     if (this.#state.kind === 'closed') this.#openedAt = at;
     this.#reopensAt = at + this.#options.openMs;
     this.#move({ kind: 'open', since, until: since + this.#options.openMs, cause }, cause);

@@ -1,11 +1,11 @@
-/** Operations on many keys, in batches (`batches.ts`). Each batch is what its operation does with so many keys by itself. */
+/** Operations on many keys, in batches (`batches.ts`). Each batch is one call of the single operation. */
 
 import type { Lookup, ReadOptions, WriteOptions, WriteReceipt } from '../api/types.ts';
 import { BATCH_KEYS, inBatches } from './batches.ts';
 import type { Reader } from './reader.ts';
 import type { Writer } from './writer.ts';
 
-/** In the order of the keys. */
+/** Results in the order of the keys. */
 export async function getMany<T>(
   reader: Reader,
   keys: readonly string[],
@@ -39,7 +39,7 @@ export async function lookupMany<T>(
   return found;
 }
 
-/** The receipt of the worst: `none`, then `memory`, then the fewest replicas. */
+/** The worst receipt: `none`, then `memory`, then the fewest replicas. */
 export async function setMany<T>(
   writer: Writer,
   entries: ReadonlyMap<string, T>,

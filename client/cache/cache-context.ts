@@ -11,21 +11,21 @@ import type { Refusals } from './refusals.ts';
 import type { Remote } from './remote.ts';
 import type { Statistics } from './statistics.ts';
 
-/** Versions of tags. An entry holds while every stamp on it is its tag's current version. */
+/** Versions of tags. An entry is valid while every stamp on it is the current version of its tag. */
 export interface Tags {
-  /** The current stamps of these tags, made where there are none. */
+  /** Current stamps of these tags, created where missing. */
   stamps(tags: readonly string[]): Promise<readonly TagStamp[]>;
-  /** `stamps` at once, where all versions are known here. */
+  /** Stamps without waiting; undefined if a version is not known in this process. */
   stampsKnown(tags: readonly string[]): readonly TagStamp[] | undefined;
   /** As `stamps`, without Redis: for entries that only this process has. */
   stampsHere(tags: readonly string[]): Promise<readonly TagStamp[]>;
-  /** At once where all versions are known here. `ofRedis`: the entry is not one that only this process has. */
+  /** Whether the stamps are current; synchronous if all versions are known here. `ofRedis`: the entry is in Redis, too. */
   current(stamps: readonly TagStamp[], ofRedis?: boolean): boolean | Promise<boolean>;
-  /** All entries that carry one of them are misses from now on. */
+  /** Makes all entries with one of the tags misses. */
   invalidate(tags: readonly string[]): Promise<unknown>;
-  /** The tags that an entry of this key carries: those that the caller names, its domains', its dependencies'. */
+  /** Tags of an entry of this key: those of the caller, of its domains and of its dependencies. */
   namesOf(key: string, tags: readonly string[] | undefined): readonly string[];
-  /** The keys were written or deleted: what depends on them is a miss. undefined: nothing does. */
+  /** Must be called after keys were written or deleted: makes dependent entries misses. undefined: there are none. */
   changed(keys: readonly string[]): Promise<unknown> | undefined;
 }
 
@@ -41,9 +41,9 @@ export interface CacheContext {
   readonly connection: CacheConnection | undefined;
   readonly local: LocalTier | undefined;
   readonly tags: Tags;
-  /** Deletes all that Redis has of the namespace; how many entries there were. */
+  /** Deletes all keys of the namespace in Redis and returns the number of entries. */
   readonly clearRemote: () => Promise<number>;
   readonly codecs: CodecChoice;
-  /** Physical key of a logical one. @throws ConfigurationError not a key */
+  /** Physical key of a logical one. @throws ConfigurationError not a valid key */
   readonly physical: (key: string) => string;
 }

@@ -304,7 +304,7 @@ export class SupervisedCache implements Cache {
     return this.#context.events.on(listener);
   }
 
-  /** Lets stores that are on their way arrive and replays pending deletions, together for no longer than a command may take. */
+  /** Waits for stores in flight and replays pending deletions, together at most for the timeout of a command. */
   close(): Promise<CloseReport> {
     this.#closing ??= this.#close();
     return this.#closing;

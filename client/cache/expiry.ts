@@ -38,7 +38,7 @@ interface Found {
   readonly tags?: readonly TagStamp[] | undefined;
 }
 
-/** How often a change by others may come between. */
+/** Attempts after concurrent changes of an entry. */
 const ATTEMPTS = 5;
 
 export class Expiry {
@@ -122,7 +122,7 @@ export class Expiry {
       if (isForeignType(error)) return false;
       if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;
       events.emit({ type: 'fallback', operation: 'expire', reason: (error as Error).message });
-      // Redis may keep it for longer than was asked for: it is deleted there.
+      // Redis may keep the entry longer than requested: delete it there.
       fallback.remember([physical]);
       return await this.#expireInMemory(key, physical, ttl);
     } finally {
@@ -143,7 +143,7 @@ export class Expiry {
       const [payload, ttl] = await Promise.all([remote.get(physical), remote.pttl(physical)]);
       if (fallback.pending) fallback.recover();
       if (fallback.wasDirty(physical, mark)) return inMemory();
-      // One of them may have come after the entry's end: then there is none.
+      // The entry may have expired between the two replies: then it is absent.
       const remainingMs = ttl === -2 ? undefined : ttl === -1 ? null : ttl;
       return { reading: await this.#reader.interpret(key, payload, options, undefined), remainingMs };
     } catch (error) {
@@ -155,7 +155,7 @@ export class Expiry {
     }
   }
 
-  /** As one of this process's writes of the key. */
+  /** Ordered with the other writes of the key by this process. */
   async #setIfAbsentInOrder(
     remote: Remote,
     key: string,
@@ -195,7 +195,7 @@ export class Expiry {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (await remote.setIfAbsent(physical, payload, ttlSeconds, durability)) return true;
       const there = await remote.get(physical);
-      // Gone in between, or nothing that a reader would find: out of the way.
+      // The entry was removed meanwhile, or no reader would find it: remove it.
       if (there === null) continue;
       const reading = await this.#reader.interpret(key, there, {}, undefined);
       // After a failover, the value may be one whose deletion the new master did not receive.
@@ -221,7 +221,7 @@ export class Expiry {
     return false;
   }
 
-  /** True: it was there, and ends at its new time. */
+  /** Returns true if the entry existed and got its new expiry. */
   async #expire(remote: Remote, physical: string, ttlSeconds: number | null): Promise<boolean> {
     const ms = ttlSeconds === null ? null : Math.max(1, Math.round(ttlSeconds * 1000));
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -243,7 +243,7 @@ export class Expiry {
     return memory.set(physical, ownMemory(changed), ttlSeconds);
   }
 
-  /** null: nothing there, as far as the entry itself says. Whether its tags are current is another question. */
+  /** null: absent according to the entry itself. Its tags are checked separately. */
   #found(payload: Buffer | undefined): Found | null {
     const decoded = payload && decodeEnvelope(payload, { codecs: this.#context.codecs.byId });
     if (!payload || !decoded) return null;

@@ -1,9 +1,9 @@
-/** Metrics as data, and as the text that Prometheus reads. */
+/** Metrics as data, and in the text format of Prometheus. */
 
 import { ConfigurationError } from '../api/errors.ts';
 import type { MetricFamily } from '../api/metrics.ts';
 
-/** Families of one namespace: of a cache, its server and its sources. */
+/** Metric families of one namespace: of a cache, its server and its sources. */
 export interface NamespaceFamilies {
   readonly namespace: string;
   readonly families: readonly MetricFamily[];
@@ -15,7 +15,7 @@ export function labelsOf(labels: Readonly<Record<string, string>>): string {
     .join(',');
 }
 
-/** With `labels` before each sample's own. Families without a sample are left out. */
+/** Formats families, with `labels` before the labels of each sample. Families without samples are omitted. */
 export function exposition(
   families: readonly MetricFamily[],
   labels: Readonly<Record<string, string>> = {},

@@ -11,11 +11,11 @@ interface Slice {
 }
 
 export interface FailureWindowOptions {
-  /** Share of failed calls from which it is too much, above 0 and up to 1. */
+  /** Ratio of failed calls that opens the breaker, above 0 and up to 1. */
   readonly failureRatio: number;
-  /** Calls in the window before anything is said of their share. */
+  /** Minimum number of calls in the window. */
   readonly minCalls: number;
-  /** In ms. */
+  /** Length of the window in ms. */
   readonly windowMs: number;
 }
 
@@ -29,7 +29,7 @@ export class FailureWindow {
     this.#now = now;
   }
 
-  /** True when the share of failures is too much with this call. */
+  /** Returns true when this call raises the ratio of failures to the limit. */
   count(failed: boolean): boolean {
     const { failureRatio, minCalls, windowMs } = this.#options;
     const number = Math.floor((this.#now() / windowMs) * SLICES);

@@ -14,7 +14,7 @@ const REST_MS = 100;
 const DRAIN_POLL_MS = 20;
 
 export interface FallbackLimits extends Pick<JournalOptions, 'windowMs' | 'pendingMax' | 'recentMax'> {
-  /** Estimated memory of the entries; default: no bound. */
+  /** Maximum estimated memory of the entries; default: no limit. */
   readonly maxBytes?: number;
 }
 
@@ -44,17 +44,17 @@ export class Fallback {
     });
   }
 
-  /** Redis has an older value for the key than the caller knows of. */
+  /** Whether Redis may have an older value of the key than this process. */
   isDirty(key: string): boolean {
     return this.journal.isPending(key);
   }
 
-  /** For `wasDirty`: noted by a read before it is sent. */
+  /** Mark for `wasDirty`, taken before a read is sent. */
   get mark(): number {
     return this.journal.ends;
   }
 
-  /** As `isDirty`, at any time since the mark: a reply of Redis may be older than the deletion. */
+  /** Like `isDirty`, at any time since the mark: a reply of Redis may be older than the deletion. */
   wasDirty(key: string, mark: number): boolean {
     return this.journal.wasPending(key, mark);
   }
@@ -72,37 +72,37 @@ export class Fallback {
     this.journal.failed(keys, place);
   }
 
-  /** As `remember`; false where it would throw. */
+  /** Like `remember`; returns false where `remember` would throw. */
   tryRemember(key: string, place: number): boolean {
     return this.journal.tryFailed(key, place);
   }
 
-  /** The write for which the key was forgotten has failed: Redis is as outdated as before. Never refused. */
+  /** The write that replaced the deletion has failed: Redis is outdated again. Never refused. */
   restore(key: string, place: number): void {
     this.journal.restore(key, place);
   }
 
-  /** A new value for the key is on its way to Redis, behind all replays. */
+  /** A new value of the key is being sent to Redis, after all replays. */
   forget(key: string): void {
     if (!this.pending) return;
     this.journal.forget(key);
     this.memory.delete(key);
   }
 
-  /** Redis has taken a write of the key: all that was asked for before it is void. */
+  /** Redis has acknowledged a write of the key: earlier deletions are void. */
   settle(key: string, place: number): void {
     if (!this.pending) return;
     this.journal.settle(key, place);
     if (!this.isDirty(key)) this.memory.delete(key);
   }
 
-  /** As `settle`, for a value that survives a failover. */
+  /** Like `settle`, for a value that survives a failover. */
   supersede(key: string, place: number): void {
     this.journal.supersede(key, place);
     if (!this.isDirty(key)) this.memory.delete(key);
   }
 
-  /** Waits for up to `ms` until Redis has taken all pending deletions. */
+  /** Waits at most `ms` until Redis has taken all pending deletions. */
   async drain(ms: number): Promise<void> {
     const until = now() + ms;
     this.journal.recover();

@@ -14,7 +14,7 @@ export class MemoryStore {
   readonly #capacity: number;
   readonly #maxBytes: number;
   readonly #now: () => number;
-  /** In the order of their last use. */
+  /** Entries in the order of their last use. */
   readonly #slots = new Map<string, Slot>();
   #bytes = 0;
 
@@ -54,7 +54,7 @@ export class MemoryStore {
     return slot.payload;
   }
 
-  /** False: nothing is kept here, or the entry alone is above `maxBytes`. The former entry is gone in any case. */
+  /** Returns false if nothing is kept here, or the entry alone exceeds `maxBytes`. The former entry is removed in any case. */
   set(key: string, payload: Buffer, ttlSeconds: number | null): boolean {
     this.#remove(key);
     const bytes = encodedBytes(key, payload);
@@ -72,7 +72,7 @@ export class MemoryStore {
     return true;
   }
 
-  /** null: no expiry; undefined: not there. Not a use. */
+  /** Remaining time; null: no expiry; undefined: absent. Does not count as a use. */
   remainingMs(key: string): number | null | undefined {
     const slot = this.#slots.get(key);
     const ms = (slot?.expiresAt ?? 0) - this.#now();
@@ -80,13 +80,13 @@ export class MemoryStore {
     return Number.isFinite(ms) ? ms : null;
   }
 
-  /** True when a live entry was there. */
+  /** Returns true if a live entry existed. */
   delete(key: string): boolean {
     const slot = this.#remove(key);
     return slot !== undefined && slot.expiresAt > this.#now();
   }
 
-  /** How many live entries were there. */
+  /** Returns the number of live entries. */
   deleteWhere(matches: (key: string) => boolean): number {
     return [...this.#slots.keys()].filter((key) => matches(key) && this.delete(key)).length;
   }

@@ -17,7 +17,7 @@ import { assertOptions } from '../options/option-names.ts';
 import { flag, group, integer, list, shown, text } from '../options/option-values.ts';
 import type { FailureWindowOptions } from './failure-window.ts';
 
-/** Memory for entries in this process: 10,000 documents of 1 KB, decoded, or 32 values of 2 MB. */
+/** Memory for entries in this process: about 10,000 decoded documents of 1 KB, or 32 values of 2 MB. */
 const MEMORY_BYTES = 64 * 1024 * 1024;
 const MEMORY_BYTES_MAX = 1_000_000_000_000;
 
@@ -41,7 +41,7 @@ export interface ResolvedCache {
   readonly scripting: ScriptingTerms;
 }
 
-/** Redis refuses to be asked for a prefix and for a longer one beside it. */
+/** Redis refuses overlapping prefixes. */
 function resolvePrefixes(prefixes: readonly string[]): readonly string[] {
   for (const prefix of prefixes) {
     assertName('l1.prefixes', prefix);

@@ -37,7 +37,7 @@ export type Reading<T = unknown> =
   | {
       readonly kind: 'absent';
       readonly source: ReadSource;
-      /** There is an entry; its tags are no longer current. */
+      /** The entry exists; its tags are no longer current. */
       readonly outdated?: { readonly freshness: Freshness | undefined };
     };
 
@@ -52,7 +52,7 @@ export class Reader {
     this.#context = context;
   }
 
-  /** The first tier's answer without a detour, or undefined. */
+  /** Synchronous result of the first tier, or undefined. */
   hit<T>(key: string, options: ReadOptions<T> | undefined): { readonly value: T } | undefined {
     const entry = this.#context.local?.get(key);
     if (!entry?.ready || entry.tags || entry.schema !== options?.schema) return undefined;
@@ -68,7 +68,7 @@ export class Reader {
     return this.read(key, options).then((reading) => this.#counted(reading));
   }
 
-  /** Everything that is known of the key, past its freshness too; neither hit nor miss is counted. */
+  /** Returns the state of the key, also past its freshness; counts neither a hit nor a miss. */
   read<T>(key: string, options: ReadOptions<T> = NO_OPTIONS): Promise<Reading<T>> {
     const entry = this.#context.local?.get(key);
     if (entry === undefined) return this.#fromRedis(key, options);
@@ -84,7 +84,7 @@ export class Reader {
     return (await this.readMany(keys, options)).map((reading) => this.#counted(reading));
   }
 
-  /** The values that are there, by key: `lookupMany` for who wants no more. */
+  /** Returns the values found, by key: a faster `lookupMany`. */
   async found<T>(
     keys: readonly string[],
     options: ReadOptions<T> = NO_OPTIONS,
@@ -121,7 +121,7 @@ export class Reader {
     return found;
   }
 
-  /** In the order of the keys; those that the first tier lacks are asked for in one command. */
+  /** Readings in the order of the keys; one command reads those that the first tier lacks. */
   async readMany<T>(
     keys: readonly string[],
     options: ReadOptions<T> = NO_OPTIONS,
@@ -146,7 +146,7 @@ export class Reader {
     for (const [n, i] of missing.entries()) {
       const [key, place] = [keys[i] as string, physical[n] as string];
       const reading = this.#answer(key, place, payloads?.[n], options, mark, fills?.[n]);
-      // Awaited only where there is something to wait for: a hundred turns of the loop are time.
+      // Awaited only if there is something to wait for: each await costs time.
       readings[i] = reading instanceof Promise ? await reading : reading;
     }
     return readings;
@@ -167,7 +167,7 @@ export class Reader {
     return this.fromMemory(key, options);
   }
 
-  /** A payload that Redis gave for the key, null for none, checked; fills the first tier. */
+  /** Checks a payload of Redis, null for none, and fills the first tier. */
   interpret<T>(
     key: string,
     payload: Buffer | null,
@@ -205,13 +205,13 @@ export class Reader {
       return { kind: 'value', value: entry.value as T, source, freshness: entry.freshness };
     const decoded = decodeEnvelope(entry.payload, expectedBy(options, this.#context.codecs.byId));
     if (!decoded.ok) {
-      // Another schema was asked for: Redis has the last word.
+      // Another schema is requested: read from Redis.
       this.#context.local?.forget([key]);
       return { kind: 'absent', source };
     }
     const keep = (reading: Reading<T>): Reading<T> => {
       if (reading.kind !== 'value') this.#context.local?.forget([key]);
-      // A schema may make of JSON what cannot be frozen: bytes, dates, instances, circles. It is asked for each hit then.
+      // A schema may turn JSON into values that cannot be frozen (bytes, dates, instances, cycles): then it runs per hit.
       else if (isJson(entry.payload) && (!options.schema || isPlainData(reading.value))) {
         entry.value = deepFreeze(reading.value);
         entry.ready = true;
@@ -237,7 +237,7 @@ export class Reader {
     return remote.get(physical).then(
       (payload) => {
         this.#answered();
-        // Asked before a failover, answered by a master that does not know of the deletion.
+        // Sent before a failover, answered by a master that did not receive the deletion.
         if (fallback.wasDirty(physical, mark)) {
           fill?.end();
           return this.fromMemory(key, options);
@@ -357,7 +357,7 @@ export class Reader {
     return { found: false, source: reading.source };
   }
 
-  /** The memory answers for Redis, or the error is the caller's. */
+  /** Memory answers instead of Redis, or the error is thrown to the caller. */
   #toMemory(operation: string, error: unknown): void {
     const { options, events, refusals } = this.#context;
     if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;

@@ -9,14 +9,14 @@ import type { CacheEvent } from '../api/types.ts';
 import { now } from '../transport/timing.ts';
 import type { Statistics } from './statistics.ts';
 
-/** The refused step: to read the entry, to take or release its lease, to read the versions of its tags, to store the value. */
+/** The refused step: read the entry, acquire or release its lease, read the versions of its tags, store the value. */
 export type RefusedStep = 'read' | 'lease' | 'tags' | 'store';
 
 const INTERVAL_MS = 1000;
 
 interface Told {
   readonly at: number;
-  /** Refusals of the same kind since then. */
+  /** Number of further refusals of the same kind. */
   more: number;
 }
 
@@ -30,7 +30,7 @@ export class Refusals {
     this.#events = events;
   }
 
-  /** Does nothing where it is no answer of Redis. */
+  /** Ignores errors that are not replies of Redis. */
   note(operation: string, step: RefusedStep, error: unknown): void {
     if (!(error instanceof CommandError)) return;
     this.#statistics.refusals += 1;

@@ -31,7 +31,7 @@ export class Remote {
   readonly setOrGet: SetOrGet;
   readonly #breaker: Breaker;
   readonly #statistics: Statistics;
-  /** Reads that have another answer (the memory) need not wait for a master. */
+  /** Options of reads that memory can answer: they do not wait for a master. */
   readonly #read: CallOptions;
 
   constructor(
@@ -81,13 +81,13 @@ export class Remote {
     return values;
   }
 
-  /** `failFast`: not worth waiting for. */
+  /** `failFast`: does not wait for a master. */
   set(key: string, payload: Buffer, ttlSeconds: number | null, failFast: boolean): Promise<unknown> {
     const args = setting(key, payload, ttlSeconds);
     return this.guarded('set', () => this.connection.request('SET', args, { failFast }));
   }
 
-  /** Returns how many replicas confirmed. */
+  /** Returns the number of replicas that confirmed. */
   async setDurable(
     key: string,
     payload: Buffer,
@@ -101,7 +101,7 @@ export class Remote {
     return replicas;
   }
 
-  /** In ms; -1: no expiry, -2: no entry. */
+  /** Remaining time in ms; -1: no expiry, -2: no entry. */
   async pttl(key: string): Promise<number> {
     return Number(
       await this.guarded('ttl', () =>
@@ -110,7 +110,7 @@ export class Remote {
     );
   }
 
-  /** False: there is an entry. */
+  /** Returns false if an entry exists. */
   async setIfAbsent(
     key: string,
     payload: Buffer,
@@ -126,7 +126,7 @@ export class Remote {
     return reply !== null;
   }
 
-  /** From the master, whatever replicas may answer. */
+  /** Reads from the master, even with `replicaReads`. */
   async getFromMaster(key: string): Promise<Buffer | null> {
     const call = { buffers: true, failFast: this.#read.failFast === true };
     return (await this.guarded('get', () => this.connection.request('GET', [key], call))) as Buffer | null;
@@ -170,18 +170,18 @@ export class Remote {
     try {
       await this.connection.call('PING');
     } catch (error) {
-      // A refusal is an answer that takes as long.
+      // A refusal is a reply with the same latency.
       if (!isUnavailable(error)) throw error;
     }
     return now() - startedAt;
   }
 
-  /** Deletes without asking the breaker: what recovery does before anything is read. */
+  /** Deletes without the breaker, for recovery before the first read. */
   async replay(keys: readonly string[]): Promise<void> {
     await this.connection.request('UNLINK', keys, { failFast: true });
   }
 
-  /** Deletes an entry if it still is what was read. */
+  /** Deletes an entry if it is unchanged since the read. */
   async purge(key: string, read: Buffer): Promise<boolean> {
     const { connection, procedures, transactions } = this;
     if (connection.at(key).state.kind !== 'ready') return false;
@@ -216,7 +216,7 @@ export class Remote {
       },
       (error: unknown) => {
         this.#statistics[error instanceof ClientLimitError ? 'limited' : 'errors'] += 1;
-        // A shard of a cluster that is known to be away says so at once, and nothing of the others.
+        // A shard that is known to be unreachable fails at once, and says nothing about the others.
         const away = error instanceof NotSentError && this.connection.serves?.() === true;
         if (error instanceof ClientLimitError) this.#breaker.abstain(permit);
         else if (!isServerFailure(error)) this.#breaker.success(permit);
@@ -236,7 +236,7 @@ function setting(key: string, payload: Buffer, ttlSeconds: number | null): reado
     : [key, payload, 'PX', Math.max(1, Math.round(ttlSeconds * 1000))];
 }
 
-/** The key holds something else than a string: not ours to read. */
+/** The key holds another type than a string: it was not written by this cache. */
 export function isForeignType(error: unknown): boolean {
   return error instanceof CommandError && error.code === 'WRONGTYPE';
 }

@@ -1,4 +1,4 @@
-/** Counters of one cache and their metrics. Nothing here costs a command. */
+/** Counters of one cache and their metrics. They send no commands. */
 
 import type { MetricFamily } from '../api/metrics.ts';
 import type { BreakerState, CacheStatistics } from '../api/types.ts';
@@ -20,7 +20,7 @@ export interface Gauges {
   readonly breakerRecoveries: { readonly count: number; readonly totalMs: number };
   readonly connected: boolean;
   readonly memoryEntries: number;
-  /** Estimated memory of these entries. */
+  /** Estimated memory of the entries. */
   readonly memoryEntryBytes: number;
 }
 

@@ -6,7 +6,7 @@
  */
 interface Running {
   count: number;
-  /** The latest write that Redis has taken; 0: none. */
+  /** The last write that Redis has acknowledged; 0: none. */
   taken: number;
 }
 
@@ -14,19 +14,19 @@ export class WriteOrder {
   readonly #running = new Map<string, Running>();
   #last = 0;
 
-  /** A number above all before it. */
+  /** Returns a number above all earlier ones. */
   next(): number {
     this.#last += 1;
     return this.#last;
   }
 
-  /** The write's place among the others of this process; `end` has to follow. */
+  /** Returns the place of the write in the order of this process; `end` must follow. */
   begin(key: string): number {
     this.#add(key);
     return this.next();
   }
 
-  /** As `begin`, for one write of several keys. */
+  /** Like `begin`, for one write of several keys. */
   beginAll(keys: readonly string[]): number {
     for (const key of keys) this.#add(key);
     return this.next();
@@ -37,7 +37,7 @@ export class WriteOrder {
     if (running && running.taken < place) running.taken = place;
   }
 
-  /** Redis has taken a write of the key that was asked for later. */
+  /** Whether Redis has acknowledged a later write of the key. */
   isSuperseded(key: string, place: number): boolean {
     return (this.#running.get(key)?.taken ?? 0) > place;
   }

@@ -16,13 +16,13 @@ import type { CacheContext } from './cache-context.ts';
 import { resolveDurability, resolveTtl } from './options.ts';
 
 export interface StoreOptions extends Omit<WriteOptions, 'tags'> {
-  /** Seconds that Redis keeps the entry, where that is longer than it is fresh. */
+  /** Seconds that Redis keeps the entry, if that is longer than it is fresh. */
   readonly keepSeconds?: number | null;
   readonly freshness?: Freshness | undefined;
   readonly stamps?: readonly TagStamp[] | undefined;
-  /** The caller knows a newer value than Redis may have: the older must not come back. */
+  /** The caller has a newer value than Redis may have: the older one must not come back. */
   readonly outdates: boolean;
-  /** `undefined` is stored as "there is nothing". */
+  /** `undefined` is stored as an entry for "no value". */
   readonly nothing?: boolean;
 }
 
@@ -44,7 +44,7 @@ export function entryDataOf(
 
 export class Writer {
   readonly #context: CacheContext;
-  /** Keys with a write that has not begun, and when the last of them has. */
+  /** Keys with a write that has not been sent, and the promise of the last one. */
   readonly #turns = new Map<string, Promise<void>>();
 
   constructor(context: CacheContext) {
@@ -66,7 +66,7 @@ export class Writer {
       const asked = named.length === 0 ? undefined : () => tags.stamps(named);
       return await this.#inTurn([physical], asked, store);
     } finally {
-      // After a failure too: Redis may have taken it.
+      // Also after a failure: Redis may have applied it.
       const dependents = tags.changed([key]);
       if (dependents) await dependents;
     }
@@ -109,12 +109,12 @@ export class Writer {
     return written as Promise<R> | R;
   }
 
-  /** The entry's bytes and how long Redis keeps them; undefined: not to be stored. @throws SerializationError */
+  /** Bytes of the entry and how long Redis keeps it; undefined: not stored. @throws SerializationError */
   encode<T>(key: string, value: T, options: StoreOptions): Encoded | undefined {
     const { options: resolved, codecs, local } = this.#context;
     const ttlSeconds = resolveTtl('ttlSeconds', options.ttlSeconds, resolved.defaultTtlSeconds);
     if (ttlSeconds === 0) return undefined;
-    // The first tier must know when an entry ends, which GET does not say.
+    // The first tier must know the end of the entry, which GET does not return.
     const ends = local && ttlSeconds !== null ? Date.now() + ttlSeconds * 1000 : undefined;
     const freshness = options.freshness ?? (ends ? { freshUntilMs: ends, loadMs: 0 } : undefined);
     const payload = encoded(key, value, {
@@ -173,7 +173,7 @@ export class Writer {
   }
 
   async delete(keys: readonly string[]): Promise<number> {
-    // A bad key is refused before anything is deleted.
+    // An invalid key is refused before anything is deleted.
     if (keys.length > BATCH_KEYS) for (const key of keys) this.#context.physical(key);
     let removed = 0;
     await inBatches(
@@ -210,7 +210,7 @@ export class Writer {
       return removed;
     } catch (error) {
       this.#toMemory('delete', error);
-      // Replayed when Redis is back; it cannot be known how many of them Redis has.
+      // Replayed when Redis is reachable; how many of them Redis has is unknown.
       fallback.remember(physical, place);
       return this.#forget(physical.filter((key) => !order.isSuperseded(key, place)));
     } finally {
@@ -245,7 +245,7 @@ export class Writer {
     if (write.wasDirty && !isSuperseded) fallback.restore(physical, place);
     if (write.durability !== 'async') throw error;
     this.#toMemory('set', error);
-    // Redis has a value that was asked for later: this one is of no use any more.
+    // Redis has a later value: this one is obsolete.
     if (isSuperseded) return { source: 'none' };
     if (write.outdates && !fallback.tryRemember(physical, place)) throw error;
     return this.#keep(physical, payload, ttlSeconds);
@@ -262,7 +262,7 @@ export class Writer {
     return physical.filter((key) => this.#context.fallback.memory.delete(key)).length;
   }
 
-  /** The memory answers for Redis, or the error is the caller's. */
+  /** Memory answers instead of Redis, or the error is thrown to the caller. */
   #toMemory(operation: string, error: unknown): void {
     const { options, events, refusals } = this.#context;
     if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;

@@ -31,7 +31,7 @@ export interface AttemptContext {
   readonly deadlines: DeadlineTimer;
 }
 
-/** A slow network is waited for all the same. */
+/** Wait at least this multiple of the usual latency, for slow networks. */
 const LATENCY_FACTOR = 5;
 
 /**
@@ -50,8 +50,8 @@ export function withDeadline<T>(
   if (!remote || connection?.state.kind !== 'ready') return answer;
   const typicalMs = Math.max(remote.typicalMs, latencyOf(connection.current()));
   const ms = Math.max(options.compute.patienceMs, typicalMs * LATENCY_FACTOR);
-  // The first calls on a connection find out what the server allows: each of its answers is a sign of life. So is a part of a large
-  // value that arrives, be it another's before this one.
+  // The first calls on a connection detect what the server allows: each reply counts as progress. So does each part of a large value that
+  // arrives before this reply.
   const progress = (): number => {
     const { pieces = 0 } = physical === undefined ? connection : connection.at(physical);
     return remote.procedures.steps + pieces;
@@ -62,7 +62,7 @@ export function withDeadline<T>(
 /** Result of a preceding bulk read for this key: a miss, or no reply of Redis. */
 export type ReadBefore = 'missed' | 'away' | undefined;
 
-/** Where a loaded value goes. */
+/** Destination of a loaded value. */
 type Destination = 'leased' | 'unleased' | 'memory' | 'nowhere';
 
 const ALONE: LeaseState = { kind: 'alone' };
@@ -77,12 +77,12 @@ export class CacheAttempt<T> implements Attempt<T> {
   #handle: LeaseHandle | undefined;
   #localLease: LocalLease | undefined;
   #destination: Destination = 'leased';
-  /** Names of the tags whose versions are taken, and these versions. */
+  /** Names of the tags with known versions, and these versions. */
   #tags: Set<string> = new Set();
   #stamps: readonly TagStamp[] | undefined;
-  /** How the entry began that is to be replaced; undefined: not known. */
+  /** First bytes of the entry to replace; undefined: unknown. */
   #seen: Buffer | undefined;
-  /** The same of an entry whose bytes were not kept. */
+  /** Freshness of the entry to replace, if its bytes were not kept. */
   #freshUntilMs: number | undefined;
 
   constructor(
@@ -116,17 +116,17 @@ export class CacheAttempt<T> implements Attempt<T> {
     return withDeadline(this.#cache, this.#take(waits), instead, this.#giveBack, this.#physical);
   }
 
-  /** A lease that came too late: others need not wait for it to run out. */
+  /** Releases a lease that was acquired too late, so that others do not wait for it to expire. */
   readonly #giveBack = (): void => {
     this.release('again').catch(() => {});
   };
 
-  /** Not async: most end with the first promise, and each further one is time that a caller waits. */
+  /** Not async: most calls end with the first promise, and each further one delays the caller. */
   #ask(remote: Remote, missed: boolean): Promise<Known<T> | LeaseState> {
     const { context, leases } = this.#cache;
     const { local } = context;
     if (!leases) return this.#fromReader('unleased');
-    // Where hits are the rule a plain read comes first: it costs a hit less, and a miss one command more.
+    // If most reads hit, a plain read comes first: it makes a hit cheaper and costs a miss one more command.
     const readFirst = leases.mostlyHits || remote.procedures.way === 'commands' || local?.get(this.#key);
     if (missed || !readFirst) return this.#fetchLeased(missed);
     return this.#cache.reader.read(this.#key, this.#options).then(
@@ -148,7 +148,7 @@ export class CacheAttempt<T> implements Attempt<T> {
       return found;
     }
     if (reading.kind !== 'absent' || !reading.outdated || source !== 'redis') return this.#fetchLeased(true);
-    // It is there to be replaced.
+    // The entry exists and is to be replaced.
     this.#freshUntilMs = reading.outdated.freshness?.freshUntilMs;
     return this.#take(true);
   }
@@ -163,7 +163,7 @@ export class CacheAttempt<T> implements Attempt<T> {
       if (context.fallback.pending) context.fallback.recover();
       if (fetched.kind === 'mine') this.#localLease = localLease;
       if (fetched.kind !== 'value') return fetched;
-      // Asked before a failover, answered by a master that does not know of the deletion.
+      // Sent before a failover, answered by a master that did not receive the deletion.
       if (context.fallback.wasDirty(this.#physical, mark)) return this.#fromMemory();
       this.#seen = headOf(fetched.payload);
       const reading = await reader.interpret(this.#key, fetched.payload, this.#options, fill);
@@ -183,7 +183,7 @@ export class CacheAttempt<T> implements Attempt<T> {
     try {
       const state = await handle.take(waits);
       if (state.kind === 'held' || !state.head || this.#isToBeReplaced(state.head)) return state;
-      // Another process was quicker: the next fetch returns what it stored.
+      // Another process was faster: the next fetch returns its value.
       await handle.release('again');
       return { kind: 'held', token: '', leftMs: 0 };
     } catch (error) {
@@ -195,7 +195,7 @@ export class CacheAttempt<T> implements Attempt<T> {
     }
   }
 
-  /** Whether the entry that begins like this is the one that was found to be stale. */
+  /** Whether the entry with these first bytes is the one that was found stale. */
   #isToBeReplaced(head: Buffer): boolean {
     if (this.#seen) return this.#seen.equals(head);
     const freshUntilMs = freshnessOf(head)?.freshUntilMs;
@@ -203,7 +203,7 @@ export class CacheAttempt<T> implements Attempt<T> {
   }
 
   async wait(held: HeldByOther, maxMs: number): Promise<WaitResult<T>> {
-    // It has changed, and is not waited for.
+    // The entry has changed: do not wait.
     if (held.token === '') return { kind: 'again' };
     const notification = (await this.#handle?.wait(held, maxMs)) ?? { kind: 'silent' };
     if (notification.kind === 'silent' || notification.outcome === 's') return { kind: 'again' };
@@ -215,20 +215,20 @@ export class CacheAttempt<T> implements Attempt<T> {
       const reading = await reader.interpret(this.#key, notification.payload, this.#options, undefined);
       return known(reading) ?? { kind: 'again' };
     } catch (error) {
-      // Versions of its tags could not be asked for: the way of every fetch says what then.
+      // The versions of its tags could not be read: the next fetch handles the error.
       if (error instanceof CommandError || isConnectivityError(error)) return { kind: 'again' };
       throw error;
     }
   }
 
-  /** The versions of its tags are taken before the load: one that is invalidated meanwhile makes the result a miss. */
+  /** Reads the versions of the tags before the load: if a tag is invalidated meanwhile, the result is a miss. */
   prepare(): Promise<void> | undefined {
     const tags = this.#cache.context.tags.namesOf(this.#key, this.#options.tags);
     this.#tags = new Set(tags);
     return tags.length === 0 ? undefined : this.#stamp(tags);
   }
 
-  /** The versions that were taken before stay as they are: what was invalidated since is a miss. */
+  /** Keeps the known versions: if a tag was invalidated since, the result is a miss. */
   addTags(tags: readonly string[]): Promise<void> {
     const further = this.#cache.context.tags.namesOf(this.#key, tags).filter((tag) => !this.#tags.has(tag));
     assertFewTags([...this.#tags, ...further]);
@@ -238,7 +238,7 @@ export class CacheAttempt<T> implements Attempt<T> {
 
   #stamp(tags: readonly string[]): Promise<void> {
     const versions = this.#cache.context.tags;
-    // Redis was given up, or is now: the value stays here, and so do the versions.
+    // Redis was given up, or is now: value and versions stay in this process.
     const here = (): Promise<readonly TagStamp[]> => {
       this.#destination = 'memory';
       return versions.stampsHere(tags);
@@ -264,7 +264,7 @@ export class CacheAttempt<T> implements Attempt<T> {
       ...this.#options,
       ...policy,
       stamps: this.#stamps,
-      // Never durable: queued elsewhere, the store could come after a deletion that was asked for later.
+      // Never durable: in another queue, the store could follow a later deletion.
       durability: 'async',
       outdates: false,
     };
@@ -280,7 +280,7 @@ export class CacheAttempt<T> implements Attempt<T> {
         return;
       case 'memory':
         writer.keep(this.#key, value, options);
-        // Others need not wait for a lease whose value stays here.
+        // Others must not wait for a lease whose value stays here.
         return this.release('again').catch(() => {});
       case 'nowhere':
         return this.release('again');
@@ -328,7 +328,7 @@ export class CacheAttempt<T> implements Attempt<T> {
     }
   }
 
-  /** A plain read. `destination`: of a value that is loaded after it. */
+  /** A plain read. `destination`: that of a value loaded after it. */
   async #fromReader(destination: 'unleased' | 'nowhere'): Promise<Known<T> | LeaseState> {
     this.#destination = destination;
     try {
@@ -351,7 +351,7 @@ export class CacheAttempt<T> implements Attempt<T> {
     return known(await this.#cache.reader.fromMemory(this.#key, this.#options)) ?? ALONE;
   }
 
-  /** Redis did not say whose turn it is. */
+  /** Continues without a reply of Redis about the lease. */
   #without(error: unknown): Promise<Known<T> | LeaseState> | LeaseState {
     const { options, events } = this.#cache.context;
     this.#handle?.abandon();
@@ -366,11 +366,11 @@ export class CacheAttempt<T> implements Attempt<T> {
       return this.#fromMemory();
     }
     this.#refused('lease', error);
-    // Full, it may have the value all the same.
+    // A full Redis may have the value.
     return this.#fromReader('nowhere');
   }
 
-  /** Counted and told; the caller gets what its loader returns. @throws what is no refusal by Redis */
+  /** Counts and reports a refusal; the caller gets the value of its loader. @throws errors that are not refusals by Redis */
   #refused(step: RefusedStep, error: unknown): LeaseState {
     if (!(error instanceof CommandError)) throw error;
     this.#cache.context.refusals.note('getOrCompute', step, error);
@@ -379,7 +379,7 @@ export class CacheAttempt<T> implements Attempt<T> {
   }
 }
 
-/** undefined: there is no entry, or only a lease in its place. */
+/** undefined: no entry, or only a lease in its place. */
 function known<T>(reading: Reading<T>): Known<T> | undefined {
   if (reading.kind === 'absent' || isPlaceholder(reading.freshness)) return undefined;
   const { source, freshness } = reading;

@@ -2,9 +2,9 @@
  * Keys whose load failed while a stale value could stand in: for a while the stale value is the answer, and the loader is
  * left alone. Each failure doubles the while, up to a bound; a load that succeeds ends it.
  */
-/** Unless the first rest is longer by option. */
+/** Maximum pause, unless the configured first pause is longer. */
 const LONGEST_MS = 30_000;
-/** Keys that are remembered; beyond it the oldest failure is forgotten. */
+/** Maximum number of keys; the oldest failure is dropped first. */
 const KEYS_MAX = 10_000;
 
 interface Failure {

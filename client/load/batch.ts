@@ -17,7 +17,7 @@ interface Wish<T> {
   readonly resolve: (value: T | PromiseLike<T>) => void;
 }
 
-/** One call of the loader, once all of its keys are decided. */
+/** One call of the loader, after all of its keys are decided. */
 class Round<T> {
   readonly undecided: Set<string>;
   readonly #dispatch: (wishes: readonly Wish<T>[]) => void;
@@ -28,7 +28,7 @@ class Round<T> {
     this.#dispatch = dispatch;
   }
 
-  /** False: the key is not of this round. */
+  /** Returns false if the key is not part of this round. */
   decide(key: string, wish?: Wish<T>): boolean {
     if (!this.undecided.delete(key)) return false;
     if (wish) this.#wishes.push(wish);
@@ -53,7 +53,7 @@ export class Batch<T> {
     this.#refreshed = new Round([], dispatch);
   }
 
-  /** The loader of one key. A key that the loader of many leaves out has no value. */
+  /** Loader of one key. A key that the bulk loader omits has no value. */
   load(key: string, context: LoadContext): Promise<T> {
     return new Promise((resolve) => {
       const wish = { key, context, resolve };
@@ -72,7 +72,7 @@ export class Batch<T> {
     this.#asked.decide(key);
   }
 
-  /** The refresh is over, or another's. */
+  /** The refresh has ended, or another load does it. */
   settle(key: string): void {
     this.#refreshed.decide(key);
   }
@@ -85,13 +85,13 @@ export class Batch<T> {
     for (const { key, resolve } of wishes) resolve(values.then((map) => map.get(key) as T));
   }
 
-  /** All began in the same moment with the same options: the first one's signal is that of all. */
+  /** All loads began together with the same options: they share the signal of the first. */
   async #call(keys: readonly string[], context: LoadManyContext): Promise<ReadonlyMap<string, T>> {
     return this.#load(keys, context);
   }
 }
 
-/** The context of all keys, by that of each. */
+/** Context of all keys, made of their single contexts. */
 function together(signal: AbortSignal, contexts: ReadonlyMap<string, LoadContext>): LoadManyContext {
   const all = [...contexts.values()];
   return {

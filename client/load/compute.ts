@@ -1,4 +1,4 @@
-/** `getOrCompute` and `getOrComputeMany` of a cache: the engine with the cache's context around it. */
+/** `getOrCompute` and `getOrComputeMany` of a cache: connects the engine with the cache. */
 
 import { CommandError, isConnectivityError } from '../api/errors.ts';
 import type { ComputeCallOptions, Entry, Load } from '../api/types.ts';
@@ -61,7 +61,7 @@ export class Compute {
     });
   }
 
-  /** The first tier's answer without a detour. */
+  /** Synchronous result of the first tier. */
   hit<T>(key: string, options: ComputeCallOptions<T> = NO_OPTIONS): { readonly value: T } | undefined {
     if (!this.#context.local) return undefined;
     const early = options.earlyRefresh ?? this.#context.options.compute.terms.earlyRefresh;
@@ -131,7 +131,7 @@ export class Compute {
     this.#attemptContext.deadlines.stop();
   }
 
-  /** undefined: Redis does not answer. `refused`: each key is asked for by itself. */
+  /** undefined: Redis does not reply. `refused`: each key is read separately. */
   #readMany<T>(
     keys: readonly string[],
     options: ComputeCallOptions<T>,
@@ -154,7 +154,7 @@ export class Compute {
     const { options: defaults } = this.#context;
     const physical = this.#context.physical(key);
     const { terms } = defaults.compute;
-    // A name that is refused is refused here, and not where another caller invalidates; too many are, and not with the store.
+    // Invalid names are refused here, not when another caller invalidates; too many are refused before the store.
     if (options.tags) assertFewTags(this.#context.tags.namesOf(key, options.tags));
     return {
       key: physical,

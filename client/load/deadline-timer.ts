@@ -9,9 +9,9 @@
 import { now } from '../transport/timing.ts';
 
 const TICK_MS = 10;
-/** The most that one tick counts for. */
+/** Maximum time that one tick counts for. */
 const TICK_MAX_MS = 2 * TICK_MS;
-/** Empty ticks after which the timer stops. */
+/** Ticks without waits after which the timer stops. */
 const IDLE_TICKS = 100;
 
 interface Waiting {
@@ -69,7 +69,7 @@ export class DeadlineTimer {
   #start(): NodeJS.Timeout {
     this.#idle = 0;
     this.#tickedAt = now();
-    // After the poll phase, in which answers are read.
+    // After the poll phase, in which replies are read.
     return setInterval(() => setImmediate(() => this.#tick()), TICK_MS).unref();
   }
 

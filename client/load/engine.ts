@@ -18,7 +18,7 @@ import { LoadRequests } from './load-context.ts';
 import { type ComputeTerms, evaluateFreshness, type StorePolicy, storePolicyOf } from './policy.ts';
 import type { Flight, SingleFlight } from './single-flight.ts';
 
-/** An entry as it was found; `value` is undefined where it says that there is nothing. */
+/** An entry that was found; `value` is undefined if it stands for "no value". */
 export interface Known<T> {
   readonly kind: 'known';
   readonly value: T;
@@ -32,7 +32,7 @@ export interface Known<T> {
 export type LeaseState = { readonly kind: 'mine' | 'alone' | 'refused' } | HeldByOther;
 export type WaitResult<T> = Known<T> | { readonly kind: 'again' } | { readonly kind: 'failed' };
 
-/** One flight's way to the entry of its key. */
+/** Access of one load to the entry of its key. */
 export interface Attempt<T> {
   fetch(): Promise<Known<T> | LeaseState>;
   /** Acquires the lease to replace an existing entry. */
@@ -47,7 +47,7 @@ export interface Attempt<T> {
    */
   addTags(tags: readonly string[]): Promise<void>;
   store(value: T, policy: StorePolicy): Promise<void>;
-  /** Gives the lease back, if it is held. */
+  /** Releases the lease, if it is held. */
   release(outcome: 'failed' | 'nothing' | 'again'): Promise<void>;
 }
 
@@ -58,7 +58,7 @@ export interface Job<T> {
   readonly ttlSeconds: number | null;
   readonly tags?: () => readonly string[];
   readonly attempt: () => Attempt<T>;
-  /** Called once it is known that the loader is not called now; may be called more than once. */
+  /** Called when the loader will not be called now; may be called more than once. */
   readonly passes?: () => void;
   /** Reports a background refresh: it may call the loader (`pending`), or has ended (`settled`). */
   readonly refreshes?: (what: 'pending' | 'settled') => void;
@@ -68,15 +68,15 @@ export interface EngineHost {
   readonly singleFlight: SingleFlight;
   /** Unix time in ms: freshness is compared between processes. */
   readonly now: () => number;
-  /** Monotonic, in ms: for time-outs, and for how long something rests. */
+  /** Monotonic clock in ms, for timeouts and pauses. */
   readonly clock: () => number;
   readonly random: () => number;
   /** Counts a hit or a miss. */
   readonly counted: (hit: boolean, source: ReadSource | undefined) => void;
   readonly loading: () => void;
-  /** A stale value stands in for a load. */
+  /** A stale value replaces a load. */
   readonly stale: (key: string, reason: StaleReason) => void;
-  /** Work that goes on when the caller has its answer. */
+  /** Registers work that continues after the caller has its value. */
   readonly later: (work: Promise<unknown>) => void;
 }
 
@@ -101,7 +101,7 @@ export class Engine {
     return result;
   }
 
-  /** Not async: a hit ends with the first promise, and each further one is time that a caller waits. */
+  /** Not async: a hit ends with the first promise, and each further one delays the caller. */
   #run<T>(job: Job<T>, flight: Flight): Promise<Entry<T>> {
     const attempt = job.attempt();
     if (job.tags) flight.tags = job.tags;
@@ -144,7 +144,7 @@ export class Engine {
     job.refreshes?.('pending');
     const work = singleFlight.background(job.key, async (flight) => {
       const state = await attempt.take(false);
-      // A refresh that cannot be stored is useless to all: retried later.
+      // A refresh that cannot be stored is useless: retried later.
       if (state.kind === 'refused') throw new Error('Redis refuses the lease');
       return state.kind === 'held' ? undefined : this.#load(job, attempt, flight);
     });
@@ -153,7 +153,7 @@ export class Engine {
     this.#watch(job, work);
   }
 
-  /** A new value, or the stale one where that takes too long or fails. */
+  /** Returns a new value, or the stale one if the load fails or takes too long. */
   #replace<T>(job: Job<T>, attempt: Attempt<T>, known: Known<T>): Promise<Entry<T>> {
     const { singleFlight } = this.#host;
     const running = singleFlight.isInBackground(job.key);
@@ -170,7 +170,7 @@ export class Engine {
     return this.#within(answer, job.terms.softTimeoutMs, () => this.#stale(job, known, 'slow'));
   }
 
-  /** Remembers how a load ended that has a stale value behind it. */
+  /** Records the outcome of a load that a stale value can replace. */
   #watch<T>(job: Job<T>, work: Promise<unknown>): void {
     work.then(
       () => this.#backoff.succeeded(job.key),
@@ -277,7 +277,7 @@ export class Engine {
     return { value: known.value, source: known.source, stale: true };
   }
 
-  /** The promise's outcome, or `instead` once `ms` are over. */
+  /** Outcome of the promise, or `instead` after `ms`. */
   #within<R>(promise: Promise<R>, ms: number | undefined, instead: () => R): Promise<R> {
     if (ms === undefined) return promise;
     return new Promise((resolve, reject) => {

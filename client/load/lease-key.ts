@@ -15,7 +15,7 @@ export function hashTagOf(key: string): string {
  */
 export function leaseKey(namespace: string, physical: string): string {
   const key = physical.slice(namespace.length + 1);
-  // A hash tag of the namespace already is the first of the lease's name.
+  // The first hash tag in the name of the lease is that of the namespace.
   if (hashTagOf(namespace) !== namespace) return `${namespace}:~lease:${key}`;
   const tag = hashTagOf(physical);
   return tag === physical ? `${namespace}:~lease:{${physical}}` : `${namespace}:~lease:{${tag}}:${key}`;

@@ -22,37 +22,37 @@ import type { Argument } from '../transport/commands.ts';
 import { leaseKey, readyChannel } from './lease-key.ts';
 import { type Notification, Signals } from './signals.ts';
 
-/** Another flight has the lease. */
+/** Another load holds the lease. */
 export interface HeldByOther {
   readonly kind: 'held';
   readonly token: string;
   readonly leftMs: number;
 }
-/** `head`: how the entry begins that is to be replaced; undefined: there is none. */
+/** `head`: first bytes of the entry to replace; undefined: there is none. */
 export type AcquireResult = { readonly kind: 'mine'; readonly head?: Buffer | undefined } | HeldByOther;
 export type Fetched = { readonly kind: 'value'; readonly payload: Buffer } | AcquireResult;
 
-/** As much of an entry as tells it from any other: its header, with the checksum, and more. */
+/** First bytes that identify an entry: its header with the checksum, and more. */
 const HEAD_BYTES = PLACEHOLDER_BYTES + 1;
 export const headOf = (payload: Buffer): Buffer => payload.subarray(0, HEAD_BYTES);
 
-/** Why a lease is given back without a value: see `Outcome`. */
+/** Reasons to release a lease without a value: see `Outcome`. */
 const LETTERS = { failed: 'f', nothing: 'n', again: 's' } as const;
 
-/** A holder renews its lease when a third of it is over. */
+/** A holder renews its lease after a third of its time. */
 const RENEWALS = 3;
-/** Intervals in which Redis is asked while there are no wake-ups, in ms. */
+/** Intervals of polling without notifications, in ms. */
 const POLL = { first: 10, growth: 1.5, last: 250 } as const;
-/** How often a key changes between two commands before it is refused. */
+/** Attempts after concurrent changes of a key. */
 const ATTEMPTS = 3;
-/** Beyond the lease's end, so that it is over when it is asked for. */
+/** Margin after the end of a lease, so that it has expired when it is read. */
 const MARGIN_MS = 5;
-/** Weight of the last read in the share of reads that hit. */
+/** Weight of the last read in the hit ratio. */
 const WEIGHT = 1 / 16;
 
 export interface LeaseOptions {
   readonly namespace: string;
-  /** The longest that a load is waited for once its holder is dead. */
+  /** Maximum wait for a load whose holder died. */
   readonly leaseMs: number;
 }
 
@@ -64,7 +64,7 @@ export class Leases {
   readonly channel: string;
   readonly #unfollow: () => void;
   #hits = 0;
-  /** PUBLISH is refused. */
+  /** Whether PUBLISH is refused. */
   #isMute = false;
 
   constructor(remote: Remote, { namespace, leaseMs }: LeaseOptions) {
@@ -78,7 +78,7 @@ export class Leases {
     });
   }
 
-  /** Most of the last reads hit: a plain GET comes first then, which costs a hit less and a miss one command more. */
+  /** Recent hit ratio is above 0.5: a plain GET comes first then, which makes a hit cheaper and costs a miss one more command. */
   get mostlyHits(): boolean {
     return this.#hits > 0.5;
   }
@@ -87,19 +87,22 @@ export class Leases {
     this.#hits += ((hit ? 1 : 0) - this.#hits) * WEIGHT;
   }
 
-  /** For one flight of one key. */
+  /** Returns a handle for one load of one key. */
   handleOf(physical: string): LeaseHandle {
     return new LeaseHandle(this, physical);
   }
 
-  /** The lease beside an entry; undefined: the entry's slot has no room for one, and each process replaces it for itself. */
+  /**
+   * Key of a lease next to an entry; undefined: the slot of the entry has no room for it, and each process replaces it for
+   * itself.
+   */
   keyOf(physical: string): string | undefined {
     const key = leaseKey(this.namespace, physical);
     const { slotOf } = this.remote.connection;
     return slotOf && slotOf(key) !== slotOf(physical) ? undefined : key;
   }
 
-  /** Wakes the waiters of all processes, if the user may. A waiter that is not woken asks again in time. */
+  /** Notifies the waiters of all processes, if the user may. A waiter without a notification polls in time. */
   publish(message: string): void {
     if (this.#isMute) return;
     const { connection } = this.remote;
@@ -114,10 +117,10 @@ export class Leases {
   }
 }
 
-/** The key changes with every look: it is asked for again. */
+/** The key changed between all attempts: try again. */
 const CHANGED: HeldByOther = { kind: 'held', token: '', leftMs: 0 };
 
-/** Where the lease is. `entry`: in the place of the entry. */
+/** Place of the lease. `entry`: in place of the entry. */
 type Place = { readonly kind: 'entry' } | { readonly kind: 'beside'; readonly head: Buffer };
 
 export class LeaseHandle {
@@ -126,7 +129,7 @@ export class LeaseHandle {
   #lease: string | undefined;
   #token = '';
   #placeholder: Buffer = Buffer.alloc(0);
-  /** undefined: the lease is not this handle's. */
+  /** undefined: this handle does not hold the lease. */
   #place: Place | undefined;
   #renewal: NodeJS.Timeout | undefined;
   #pollMs: number = POLL.first;
@@ -136,12 +139,12 @@ export class LeaseHandle {
     this.#entry = physical;
   }
 
-  /** The lease was given to this handle and not given back. */
+  /** Whether this handle holds the lease. */
   get own(): boolean {
     return this.#place !== undefined;
   }
 
-  /** The entry, or its lease where there is none. `missed`: a read has said so already. */
+  /** Reads the entry, or acquires its lease if it is absent. `missed`: a read has already missed. */
   async fetch(missed = false): Promise<Fetched> {
     this.#name();
     const args = [this.#placeholder, this.#leases.leaseMs];
@@ -151,7 +154,7 @@ export class LeaseHandle {
     return Buffer.isBuffer(reply) ? { kind: 'value', payload: reply } : this.#taken(reply);
   }
 
-  /** The lease to replace an entry, or of an absent one. `waits`: the caller waits for whoever holds it. */
+  /** Acquires the lease to replace an entry, or of an absent one. `waits`: the caller waits for the holder. */
   async take(waits: boolean): Promise<AcquireResult> {
     this.#name();
     this.#lease ??= this.#leases.keyOf(this.#entry);
@@ -162,25 +165,25 @@ export class LeaseHandle {
     return Buffer.isBuffer(reply) ? this.#mine({ kind: 'beside', head: reply }) : this.#taken(reply);
   }
 
-  /** Until the holder's load is over, as far as can be known. `maxMs`: the caller's own time limit. */
+  /** Waits until the load of the holder has ended, as far as is known. `maxMs`: time limit of the caller. */
   async wait({ token, leftMs }: HeldByOther, maxMs: number, signal?: AbortSignal): Promise<Notification> {
     const { signals, remote } = this.#leases;
-    // Some holders tell only waiters that have marked the lease, which plain commands cannot.
+    // Some holders notify only waiters that have marked the lease, which plain commands cannot.
     const unheardMs = remote.procedures.way === 'commands' ? POLL.last : Number.POSITIVE_INFINITY;
     const limitMs = Math.max(0, Math.min(leftMs + MARGIN_MS, maxMs, unheardMs));
     if (signals.listening) return await signals.wait(token, limitMs, signal);
-    // A wake-up before the subscription is lost: Redis is asked again, at once.
+    // A notification before the subscription is lost: read from Redis again, at once.
     if (await signals.open()) return { kind: 'silent' };
     const pollMs = this.#pollMs;
     this.#pollMs = Math.min(POLL.last, pollMs * POLL.growth);
     return await signals.wait(token, Math.min(limitMs, pollMs * (0.75 + Math.random() / 2)), signal);
   }
 
-  /** False: the lease or the entry was taken over by another process meanwhile, and nothing was stored. */
+  /** Returns false if another process has changed the lease or the entry meanwhile; then nothing is stored. */
   async store(payload: Buffer, ttlMs: number | null): Promise<boolean> {
     const place = this.#place;
     if (!place) return false;
-    // An entry in whose slot there is no lease is compared all the same.
+    // An entry without a lease in its slot is compared, too.
     const keys = place.kind === 'beside' && this.#lease === undefined ? [this.#entry] : this.#keysOf(place);
     const head = place.kind === 'entry' ? '' : place.head;
     try {
@@ -191,12 +194,12 @@ export class LeaseHandle {
       this.#place = undefined;
       return isStored;
     } finally {
-      // Renewed up to here: a server may be slow to store the value.
+      // Renewed until here: a server may be slow to store the value.
       this.#stopRenewal();
     }
   }
 
-  /** Gives the lease back without a value; the waiters are told why. */
+  /** Releases the lease without a value and notifies the waiters of the reason. */
   async release(outcome: keyof typeof LETTERS): Promise<void> {
     const place = this.#place;
     this.abandon();
@@ -207,7 +210,7 @@ export class LeaseHandle {
     if (reply === ABSENT) await this.#releasePlainly(place, letter);
   }
 
-  /** Lets the lease run out. */
+  /** Lets the lease expire. */
   abandon(): void {
     this.#place = undefined;
     this.#stopRenewal();
@@ -281,14 +284,14 @@ export class LeaseHandle {
     );
   }
 
-  /** Whether the lease that begins like this is the handle's. */
+  /** Whether the lease with these first bytes is held by this handle. */
   #isOwn({ kind }: Place, head: unknown): boolean {
     if (!Buffer.isBuffer(head)) return false;
     const token = kind === 'entry' ? tokenOf(head) : head.toString('latin1', 0, TOKEN_LENGTH);
     return token === this.#token;
   }
 
-  /** Writes by what the keys begin with. */
+  /** Writes depending on the first bytes of the keys. */
   #transact(
     keys: readonly string[],
     decide: (heads: readonly unknown[]) => readonly Command[] | undefined,
@@ -323,20 +326,20 @@ export class LeaseHandle {
     return { kind: 'mine', ...(place.kind === 'beside' && { head: place.head }) };
   }
 
-  /** The same for all attempts of a flight, so that a lease whose reply was lost is recognised. */
+  /** The same token for all attempts of a load, so that a lease with a lost reply is recognised. */
   #name(): void {
     if (this.#token !== '') return;
     this.#token = randomBytes(TOKEN_LENGTH / 2).toString('hex');
     this.#placeholder = encodePlaceholder(this.#token);
   }
 
-  /** None where there is no lease: an entry in whose slot there is no room for one. */
+  /** Keys of the lease; none for an entry whose slot has no room for one. */
   #keysOf({ kind }: Place): readonly string[] {
     if (kind === 'entry') return [this.#entry];
     return this.#lease === undefined ? [] : [this.#entry, this.#lease];
   }
 
-  /** The key that is the lease. */
+  /** Key of the lease. */
   #keyOf({ kind }: Place): string {
     return kind === 'entry' ? this.#entry : (this.#lease ?? this.#entry);
   }
@@ -347,7 +350,7 @@ export class LeaseHandle {
       const again = (): void => {
         if (this.#renewal === renewal) this.#renewInTime();
       };
-      // No answer says nothing about the lease; a lease that is lost stays lost.
+      // A missing reply says nothing about the lease; a lost lease stays lost.
       this.#renew().then(
         (isOwn) => isOwn && again(),
         (error: unknown) => error instanceof ClosedError || again(),

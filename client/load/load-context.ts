@@ -12,7 +12,7 @@ import { resolveTtl } from '../cache/options.ts';
 import type { Flight, SingleFlight } from './single-flight.ts';
 
 export class LoadRequests {
-  /** undefined: the loader has set none. */
+  /** undefined: not set by the loader. */
   ttlSeconds: number | null | undefined;
   isSkipped = false;
   readonly #flight: Flight;
@@ -32,12 +32,12 @@ export class LoadRequests {
     this.#takeVersions = takeVersions;
   }
 
-  /** Functions and no methods: a loader may take them apart (`({ signal, skip }) => …`). */
+  /** Functions instead of methods: a loader may destructure them (`({ signal, skip }) => …`). */
   context(signal: AbortSignal): LoadContext {
     return {
       signal,
       setTtlSeconds: (ttlSeconds) => {
-        // Without a value it is a mistake, and not the default.
+        // A missing value is an error, not the default.
         const checked = resolveTtl('setTtlSeconds', ttlSeconds === undefined ? Number.NaN : ttlSeconds, null);
         if (!this.#isOver) this.ttlSeconds = checked;
       },
@@ -48,12 +48,12 @@ export class LoadRequests {
     };
   }
 
-  /** The loader has answered: what it asks for later has no effect. */
+  /** The loader has returned: later calls have no effect. */
   end(): void {
     this.#isOver = true;
   }
 
-  /** Resolves once the versions of added tags are there; undefined: there are none to wait for. */
+  /** Resolves when the versions of added tags are known; undefined: nothing to wait for. */
   get versions(): Promise<unknown> | undefined {
     return this.#versions;
   }

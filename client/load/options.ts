@@ -1,4 +1,4 @@
-/** The options of `getOrCompute`, resolved: a call's own, else the cache's, else the defaults. */
+/** Resolves the options of `getOrCompute`: those of a call, else those of the cache, else the defaults. */
 
 import type { ComputeDefaults, ComputeOptions } from '../api/types.ts';
 import { number } from '../options/option-values.ts';
@@ -6,17 +6,17 @@ import type { ComputeTerms } from './policy.ts';
 
 export interface ResolvedCompute {
   readonly terms: ComputeTerms;
-  /** 0: every process loads for itself. */
+  /** 0: no leases, every process loads for itself. */
   readonly leaseMs: number;
   readonly patienceMs: number;
 }
 
 const YEAR_SECONDS = 31_536_000;
 const DAY_MS = 86_400_000;
-/** So short a lease is lost to a pause of the garbage collector. */
+/** A shorter lease could expire during a pause of the garbage collector. */
 const LEASE_MIN_MS = 100;
 const LEASE_MS = 2000;
-/** A loader has the rest of 100 ms. */
+/** Leaves a loader the rest of 100 ms. */
 const PATIENCE_MS = 70;
 
 const DEFAULTS: ComputeTerms = Object.freeze({

@@ -1,4 +1,4 @@
-/** When a value is fresh enough, and how long a new one is kept. Pure: the time and the chance are given. */
+/** Decides when a value is fresh enough, and how long a new one is kept. Pure: time and randomness are arguments. */
 import type { Freshness } from '../codec/envelope.ts';
 
 /** Resolved `ComputeOptions`. */
@@ -10,9 +10,9 @@ export interface ComputeTerms {
   readonly backoffMs: number;
   readonly softTimeoutMs: number | undefined;
   readonly hardTimeoutMs: number | undefined;
-  /** XFetch's beta; 0: never early. */
+  /** Beta of XFetch; 0: no early refresh. */
   readonly earlyRefresh: number;
-  /** The share of the TTL that chance may take off. */
+  /** Maximum share of the TTL that is removed at random. */
   readonly ttlJitter: number;
   readonly negativeTtlSeconds: number | undefined;
 }
@@ -54,11 +54,11 @@ export interface StorePolicy {
   /** Seconds that Redis keeps it. */
   readonly keepSeconds: number | null;
   readonly freshness: Freshness | undefined;
-  /** It says that there is nothing. */
+  /** The entry stands for "no value". */
   readonly nothing: boolean;
 }
 
-/** undefined: it is not stored. */
+/** undefined: not stored. */
 export function storePolicyOf(
   value: unknown,
   ttlSeconds: number | null,
@@ -69,7 +69,7 @@ export function storePolicyOf(
   const nothing = value === undefined;
   const negative = nothing || value === null ? terms.negativeTtlSeconds : undefined;
   if (nothing && negative === undefined) return undefined;
-  // The loader's own word comes before what was said ahead of it.
+  // A TTL set by the loader has precedence.
   const { ownTtlSeconds } = terms;
   const asked = ownTtlSeconds !== undefined ? ownTtlSeconds : (negative ?? ttlSeconds);
   if (asked === 0) return undefined;

@@ -3,7 +3,7 @@ import type { CacheConnection } from '../transport/cache-connection.ts';
 import type { Link } from '../transport/link.ts';
 import { now, within } from '../transport/timing.ts';
 
-/** `v` the value itself, `s` Redis has the answer, `n` there is nothing, `f` the load failed. */
+/** `v` the value itself, `s` stored in Redis, `n` no value, `f` the load failed. */
 export type Outcome = 'v' | 's' | 'n' | 'f';
 
 export type Notification =
@@ -32,12 +32,12 @@ export class Signals {
     this.#unsubscribe = connection.on((event) => this.#heard(event));
   }
 
-  /** There is a subscriber: what is published from now on arrives. */
+  /** Whether a subscriber receives notifications. */
   get listening(): boolean {
     return this.#subscriber !== undefined;
   }
 
-  /** Opens the subscriber if there is none. False when there is none afterwards. */
+  /** Opens the subscriber if there is none. Returns false if that fails. */
   open(): Promise<boolean> {
     if (this.#subscriber) return Promise.resolve(true);
     if (this.#closed || now() - this.#failedAt < REOPEN_MS) return Promise.resolve(false);
@@ -85,7 +85,7 @@ export class Signals {
       if (this.#closed || connection.current() !== before) throw new Error('the connection was replaced');
     } catch {
       this.#failedAt = now();
-      // One that comes too late, too.
+      // Also a link that opens too late.
       opening.then(
         (link) => link.destroy('SUBSCRIBE failed'),
         () => {},

@@ -4,15 +4,15 @@
  */
 export interface Flight<T = unknown> {
   readonly result: Promise<T>;
-  /** Number of the last invalidation before it began. */
+  /** Number of the last invalidation before the load began. */
   readonly since: number;
   /** The key was set or deleted since the load began: its result is returned but not stored. */
   invalidated: boolean;
-  /** The tags that its result will carry; asked for when one is invalidated. */
+  /** Tags of the result, read when a tag is invalidated. */
   tags?: () => readonly string[];
 }
 
-/** Invalidations that are remembered, the latest of each tag: a loader may name one of these tags yet. */
+/** Maximum number of remembered invalidations, the last one per tag: a running loader may still add one of these tags. */
 const INVALIDATIONS_MAX = 10_000;
 
 export class SingleFlight {
@@ -21,14 +21,14 @@ export class SingleFlight {
   /** Number of the last invalidation of a tag, oldest first. */
   readonly #invalidations = new Map<string, number>();
   #last = 0;
-  /** Number of the last invalidation that is forgotten. */
+  /** Number of the last forgotten invalidation. */
   #forgotten = 0;
 
   join<T>(key: string, load: (flight: Flight<T>) => Promise<T>): Promise<T> {
     return share(this.#flights, key, this.#last, load);
   }
 
-  /** As `join`, without being in the way of those who join. */
+  /** Like `join`, without blocking callers of `join`. */
   background<T>(key: string, load: (flight: Flight<T>) => Promise<T>): Promise<T> {
     return share(this.#background, key, this.#last, load);
   }
@@ -47,11 +47,11 @@ export class SingleFlight {
     for (const [key] of this.#all()) if (matches(key)) this.invalidate(key);
   }
 
-  /** As `invalidate` for all keys that carry one of the tags: what is loading was begun before their invalidation. */
+  /** Like `invalidate` for all keys with one of the tags: running loads began before the invalidation. */
   invalidateTagged(tags: readonly string[]): void {
     const flights = this.#all();
     this.#last += 1;
-    // Flights that begin later are not concerned.
+    // Later loads are not affected.
     if (flights.length === 0) return;
     const invalidated = new Set(tags);
     for (const tag of invalidated) this.#remember(tag);
@@ -59,7 +59,7 @@ export class SingleFlight {
       if (carried?.().some((tag) => invalidated.has(tag))) this.invalidate(key);
   }
 
-  /** Whether this process has invalidated one of the tags since the flight began. */
+  /** Whether this process has invalidated one of the tags since the load began. */
   wasInvalidated({ since }: Flight, tags: readonly string[]): boolean {
     if (tags.length > 0 && this.#forgotten > since) return true;
     return tags.some((tag) => (this.#invalidations.get(tag) ?? 0) > since);

@@ -14,10 +14,10 @@ import type { Address, Credential } from '../api/types.ts';
 import { addressKey } from './address.ts';
 import { jittered, now, within } from './timing.ts';
 
-/** Between a refusal and the next attempt at the same server, in ms. */
+/** Delay between a refusal and the next attempt at the same server, in ms. */
 const REST_MIN_MS = 250;
 const REST_MAX_MS = 5000;
-/** The key of rests for a function that failed: no server was asked. */
+/** Key of the delay after a function failed: no server was contacted. */
 const CREDENTIALS = 'credentials';
 
 export interface Login {
@@ -30,11 +30,11 @@ export interface AccessOptions {
   readonly password: Credential | undefined;
   /** Names of the two options, for errors. */
   readonly names: readonly [username: string, password: string];
-  /** Longest time that the functions may take, in ms. */
+  /** Timeout of the functions, in ms. */
   readonly timeoutMs: number;
 }
 
-/** A user or password that a function did not give. */
+/** A function did not provide a user or password. */
 class CredentialError extends Error {
   override readonly name = 'CredentialError';
 }
@@ -91,7 +91,7 @@ export class Access {
     this.#rests.set(key, { until: now() + jittered(ms), ms, error });
   }
 
-  /** Connects of the same moment share one question. */
+  /** Concurrent connects share one call of the function. */
   async #login(): Promise<Login> {
     const { username, password } = this.#options;
     if (typeof username !== 'function' && typeof password !== 'function') return { username, password };

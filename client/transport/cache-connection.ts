@@ -3,12 +3,12 @@ import type { Argument, CallOptions } from './commands.ts';
 import type { Link } from './link.ts';
 import type { PartListener } from './part.ts';
 
-/** The public connection, and the cache's way into it. */
+/** The public connection with the operations that the cache needs. */
 export interface CacheConnection extends SupervisedConnection {
   request(command: string, args: readonly Argument[], options?: CallOptions): Promise<unknown>;
-  /** GET, sent with the others of the same tick; null: absent, or not a string. `failFast` as in `CallOptions`. */
+  /** Sends GET together with the others of the same tick; null: absent, or not a string. `failFast` as in `CallOptions`. */
   get(key: string, failFast?: boolean): Promise<Buffer | null>;
-  /** The connection to the master that has this key: where one must stay on one connection (transactions). */
+  /** Connection to the master of this key, for sequences that need one connection (transactions). */
   at(key: string): CacheConnection;
   /**
    * Changes while a part of a reply arrives, or a large command is being sent: a command that waits behind it is not hung. For a pool and

@@ -1,4 +1,4 @@
-/** Which commands may be sent again when their answer is lost: those that change nothing. Unknown ones are writes. */
+/** Commands that may be sent again after a lost reply: those that change nothing. Unknown commands count as writes. */
 const READS = new Set(
   (
     'GET MGET GETRANGE STRLEN EXISTS TTL PTTL EXPIRETIME PEXPIRETIME TYPE SCAN KEYS DBSIZE RANDOMKEY OBJECT DUMP ' +
@@ -22,10 +22,10 @@ export type Argument = string | number | Buffer;
 
 export interface CallOptions {
   readonly buffers?: boolean;
-  /** Fail at once instead of waiting for a master, once there has been one. */
+  /** Fail at once instead of waiting for a master, after the first master was found. */
   readonly failFast?: boolean;
-  /** Part of a sequence that is void without its connection: sent now or not at all, never postponed or sent again. */
+  /** Part of a sequence on one connection: sent now or not at all, never postponed or repeated. */
   readonly once?: boolean;
-  /** A replica may answer, where `replicaReads` allows it and the command only reads. Default: the master. */
+  /** A replica may reply, if `replicaReads` allows it and the command only reads. Default: the master. */
   readonly replica?: boolean;
 }

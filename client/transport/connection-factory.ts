@@ -1,4 +1,4 @@
-/** Opens links as the options say: to the nodes of Redis, and to the sentinels, which have users of their own. */
+/** Opens links with the configured options: to Redis nodes, and to sentinels, which have their own users. */
 
 import type { Address } from '../api/types.ts';
 import type { ResolvedConnection } from '../options/connection-options.ts';
@@ -13,7 +13,7 @@ export class ConnectionFactory {
   readonly #options: ResolvedConnection;
   readonly #nodes: Access;
   readonly #sentinels: Access;
-  /** How quickly a node was reached, at best: what the network takes. */
+  /** Shortest connect time so far: the latency of the network. */
   #quickestMs = Number.POSITIVE_INFINITY;
 
   constructor(options: ResolvedConnection) {
@@ -28,7 +28,7 @@ export class ConnectionFactory {
     });
   }
 
-  /** A connect takes two round trips or more, an answer one. */
+  /** Bounds of timeouts: a connect takes at least two round trips, a reply one. */
   get timeoutRange(): TimeoutRange {
     const minMs = Number.isFinite(this.#quickestMs) ? this.#quickestMs * 2 : 0;
     return { minMs, maxMs: this.#options.connectTimeoutMs };
@@ -38,7 +38,7 @@ export class ConnectionFactory {
     return this.#node(address, { timeoutMs });
   }
 
-  /** A RESP2 link for what a shared connection cannot do: subscriptions. `isNamed`: a command more, for `CLIENT LIST`. */
+  /** Opens a RESP2 link for subscriptions. `isNamed`: sends one more command to appear in `CLIENT LIST`. */
   subscriber(address: Address, isNamed: boolean): Promise<Link> {
     return this.#node(address, { timeoutMs: this.#options.connectTimeoutMs, protocol: 2, isNamed });
   }

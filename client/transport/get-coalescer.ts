@@ -33,7 +33,7 @@ export class GetCoalescer {
   #readers: Reader[] = [];
   #failFast = false;
 
-  /** `idle`: no answer is owed. */
+  /** `idle`: no reply is pending. */
   constructor(send: SendRead, idle: () => boolean) {
     this.#send = send;
     this.#idle = idle;

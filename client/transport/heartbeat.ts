@@ -6,7 +6,7 @@ import type { Link, Role } from './link.ts';
 import { now } from './timing.ts';
 
 const INTERVAL_MS = 1000;
-/** Between two questions out of turn. */
+/** Minimum interval between two extra polls. */
 const RECHECK_MS = 20;
 
 export class Heartbeat {
@@ -21,12 +21,12 @@ export class Heartbeat {
     return at - this.#askedAt > INTERVAL_MS;
   }
 
-  /** A master that was promoted a moment ago lists no replicas yet: it is asked again in 200 ms. */
+  /** A new master lists no replicas yet: it is asked again after 200 ms. */
   begin(): void {
     this.#askedAt = now() - INTERVAL_MS * 0.8;
   }
 
-  /** Something suggests that the node is no master any more. */
+  /** Polls at once: the node may no longer be master. */
   recheck(link: Link): void {
     if (now() - this.#askedAt > RECHECK_MS) this.ask(link);
   }
@@ -35,7 +35,7 @@ export class Heartbeat {
     this.#askedAt = now();
     link.role().then(
       (role) => this.#heard(link, role),
-      // A connection that fails says so by itself.
+      // The link itself reports a failed connection.
       () => {},
     );
   }

@@ -22,13 +22,13 @@ export interface LinkOptions {
   readonly password: string | undefined;
   readonly db: number;
   readonly tls: TlsOptions | undefined;
-  /** For TCP, TLS and the handshake together. */
+  /** Timeout of TCP, TLS and handshake together. */
   readonly timeoutMs: number;
-  /** Longest that a large command may be on its way; default: no limit. */
+  /** Maximum time to send a large command; default: no limit. */
   readonly sendMaxMs?: number;
-  /** 2: for subscriptions, whose messages ioredis drops in RESP3 where they are invalidations. Default 3. */
+  /** 2: for subscriptions, because ioredis drops invalidation messages in RESP3. Default 3. */
   readonly protocol?: 2;
-  /** False: it has no name in `CLIENT LIST`, which costs a command. Default true. */
+  /** false: no name in `CLIENT LIST`, which saves a command. Default true. */
   readonly isNamed?: boolean;
 }
 
@@ -36,10 +36,10 @@ export type Role =
   | { readonly kind: 'master'; readonly replicas: readonly Address[] }
   | { readonly kind: 'replica'; readonly of: Address }
   | { readonly kind: 'unready'; readonly reason: string }
-  /** It answers, and no command that would tell is open to this user. */
+  /** The node replies, but the user has no permission for any command that reports the role. */
   | { readonly kind: 'untold'; readonly reason: string };
 
-/** The command did not leave this process. */
+/** The command was not sent. */
 export class UnsentError extends Error {}
 
 /** Receives the outcome of what a link has sent. */
@@ -60,7 +60,7 @@ export function latencyOf(redis: Redis | undefined): number {
 export class Link {
   readonly address: Address;
   readonly redis: Redis;
-  /** Why it closed; resolves once. */
+  /** Reason of the close; resolves once. */
   readonly over: Promise<string>;
   readonly #progress: Progress;
   #endpoint: string | undefined;
@@ -78,7 +78,7 @@ export class Link {
     });
   }
 
-  /** A link whose handshake is done. Rejects, with nothing left open, when it is not within `timeoutMs`. */
+  /** Opens a link and completes the handshake. Rejects, and closes everything, after `timeoutMs`. */
   static async open(options: LinkOptions): Promise<Link> {
     try {
       return await Link.#open(options, options.protocol);
@@ -150,7 +150,7 @@ export class Link {
     return this.#closed;
   }
 
-  /** Typical time to the first bytes of an answer. */
+  /** Typical time to the first bytes of a reply. */
   get latencyMs(): number {
     return this.#progress.latencyMs;
   }
@@ -166,19 +166,19 @@ export class Link {
     return goesOn ? at : progress.pieces;
   }
 
-  /** How long the node has owed an answer: see `progress.ts`. */
+  /** How long the node has owed a reply: see `progress.ts`. */
   get progress(): Progress {
     return this.#progress;
   }
 
-  /** Sends at once or rejects with `UnsentError`. `allowedSilenceMs`: how long the server may rightly stay silent. */
+  /** Sends at once or rejects with `UnsentError`. `allowedSilenceMs`: how long the server may stay silent. */
   send(command: string, args: readonly Argument[], buffers = false, allowedSilenceMs = 0): Promise<unknown> {
     return new Promise((resolve, reject) =>
       this.dispatch(command, args, buffers, SETTLING, { resolve, reject }, allowedSilenceMs),
     );
   }
 
-  /** As `send`, without a promise: the receiver is told, at once where nothing can be sent. */
+  /** Like `send`, without a promise: calls the receiver, at once if nothing can be sent. */
   dispatch<T>(
     command: string,
     args: readonly Argument[],
@@ -194,7 +194,7 @@ export class Link {
       return;
     }
     const sentAt = now();
-    // One that is alone goes out at once.
+    // A single command is sent at once.
     if (!this.#progress.isIdle) this.#cork();
     this.#progress.began(sentAt, allowedSilenceMs);
     const call = new WireCommand(this, command, args, buffers, receiver, of, sentAt);
@@ -211,7 +211,7 @@ export class Link {
     );
   }
 
-  /** An answer has come, or will not. */
+  /** A reply has arrived, or will not. */
   settled(sentAt: number): void {
     this.#progress.settled(sentAt);
   }
@@ -235,7 +235,7 @@ export class Link {
     const [role, ping] = await Promise.allSettled([this.send('ROLE', []), this.send('PING', [])]);
     if (ping.status === 'rejected') {
       if (!isReply(ping.reason)) throw ping.reason;
-      // A node that cannot save refuses PING with MISCONF, and serves reads; a user without PING learns nothing by it.
+      // A node that cannot save refuses PING with MISCONF and serves reads; without permission for PING the reply says nothing.
       if (!ping.reason.message.startsWith('MISCONF') && !isUnavailable(ping.reason))
         return { kind: 'unready', reason: ping.reason.message };
     }

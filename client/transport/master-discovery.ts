@@ -1,7 +1,7 @@
 /**
- * The search for the master: a probe on every node that could be it, all at once, until one is found.
+ * Discovers the master: probes every candidate in parallel until one is accepted.
  *
- * It runs from the start, after a loss, and beside a connection that is suspected. It does not end by itself.
+ * It runs at the start, after a loss, and in parallel to a suspect connection. It ends only when it is stopped or has found the master.
  */
 
 import type { Address } from '../api/types.ts';
@@ -26,16 +26,16 @@ export interface Found {
 export interface MasterDiscoveryContext {
   readonly topology: () => KnownTopology;
   readonly views: () => readonly SentinelView[];
-  /** Enough of the sentinels were heard for a first decision. */
+  /** Whether enough sentinels have replied for a first decision. */
   readonly decided: () => boolean;
-  /** `since`: when the outage or the suspicion began. */
+  /** `since`: start of the outage or the suspicion. */
   readonly outage: () => Omit<OutageState, 'replicasHeard' | 'former'> & { readonly since: number };
   readonly open: (address: Address, timeoutMs: number) => Promise<Link>;
   readonly timeoutRange: () => TimeoutRange;
-  /** Standalone: the only address there is; it is taken whatever its role. */
+  /** Standalone: the only address, accepted in any role. */
   readonly only: Address | undefined;
   readonly found: (found: Found) => void;
-  /** A node has answered, or failed to, and is not taken. */
+  /** A node replied or failed, and was not accepted. */
   readonly heard: (address: Address, role: Role | undefined) => void;
 }
 
@@ -49,7 +49,7 @@ export class MasterDiscovery {
     this.refresh();
   }
 
-  /** Probes what is known by now: the sentinels' masters, the replicas, the master that we had. */
+  /** Probes all known candidates: masters named by sentinels, replicas, the last known master. */
   refresh(): void {
     if (this.#stopped) return;
     const { topology, views, only } = this.#context;
@@ -74,7 +74,7 @@ export class MasterDiscovery {
     }
   }
 
-  /** Every known replica has answered or failed, in a question that was put after `since`. */
+  /** Whether every known replica has replied or failed, in a probe sent after `since`. */
   replicasHeard(since: number): boolean {
     if (this.#context.only) return true;
     return [...this.#context.topology().replicas].every(
@@ -90,7 +90,7 @@ export class MasterDiscovery {
     return probe.role?.kind ?? 'silent';
   }
 
-  /** Why nothing has been found, for the error of those who waited. */
+  /** Reasons why no master was found, for errors of waiting commands. */
   get failures(): string {
     return [...this.#probes]
       .map(

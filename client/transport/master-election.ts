@@ -12,43 +12,43 @@ import { addressKey } from './address.ts';
 import type { Role } from './link.ts';
 import type { SentinelView } from './sentinel-monitor.ts';
 
-/** How long after its deposition a former master is refused although the sentinels name it in the old configuration. */
+/** Time in which a deposed master is refused although the sentinels name it in the old configuration. */
 export const DEPOSED_MS = 5000;
 
 export interface KnownTopology {
   /** The master that was adopted last; undefined before the first. */
   readonly current: { readonly address: Address; readonly epoch: number } | undefined;
-  /** Seen as replicas of `current`. */
+  /** Nodes that were replicas of `current`. */
   readonly replicas: ReadonlySet<string>;
-  /** Former masters, with the sentinels' epoch when they were left. */
+  /** Former masters, with the epoch of the sentinels at the time. */
   readonly deposed: ReadonlyMap<string, { readonly epoch: number; readonly at: number }>;
 }
 
 export interface OutageState {
   readonly at: number;
-  /** `lost`: there is no connection. `suspect`: there is one, and it owes an answer for `owedMs`. */
+  /** `lost`: there is no connection. `suspect`: there is one, which has owed a reply for `owedMs`. */
   readonly kind: 'lost' | 'suspect';
   readonly owedMs: number;
-  /** From this debt on a connection is given up when the same node answers on another. */
+  /** Owed time after which a connection is replaced if the same node replies on another one. */
   readonly replaceAfterMs: number;
-  /** Every known replica has been asked since the outage began, and has answered or failed. */
+  /** Every known replica was asked since the outage began, and has replied or failed. */
   readonly replicasHeard: boolean;
-  /** For how long the connection was silent in this suspicion, whatever it says now. */
+  /** How long the connection was silent in this suspicion, even if it has replied since. */
   readonly silentMs: number;
-  /** A sentinel believes our master down, or is replacing it. */
+  /** A sentinel reports the master as down, or is replacing it. */
   readonly troubled: boolean;
-  /** The master that we know refused a command: it is a replica, or not ready. */
+  /** The last known master refused a command: it is a replica, or not ready. */
   readonly refused: boolean;
   /** Role that the last known master has reported since the outage began. */
   readonly former: Role['kind'] | 'silent' | 'unheard';
 }
 
-/** A silence longer than this may have been a failover: no sentinel promotes a replica sooner. */
+/** A longer silence may be a failover: no sentinel promotes a replica sooner. */
 export const DOUBT_MS = 400;
 
 export type Decision = 'sentinel' | 'role' | 'same' | 'no';
 
-/** The newest configuration; among equals the one with most voices. */
+/** The newest configuration; of equal ones, that of most sentinels. */
 export function leadingView(views: readonly SentinelView[]): SentinelView | undefined {
   const voices = new Map<string, number>();
   for (const view of views) {
@@ -63,7 +63,7 @@ export function sameView(a: SentinelView, b: SentinelView): boolean {
   return a.epoch === b.epoch && addressKey(a.master) === addressKey(b.master);
 }
 
-/** The sentinels name another master in a configuration that is not older than ours. */
+/** Whether the sentinels name another master in a newer configuration. */
 export function namesAnother(leading: SentinelView | undefined, topology: KnownTopology): boolean {
   const { current } = topology;
   if (!leading || !current || addressKey(leading.master) === addressKey(current.address)) return false;
@@ -98,7 +98,7 @@ export function evaluateCandidate(
   return current && leading.epoch < current.epoch ? 'no' : 'sentinel';
 }
 
-/** Something else than its own word speaks for a successor of the master that we know. */
+/** Whether there is evidence of a failover other than the report of the candidate. */
 function isChanging({ kind, former, troubled, refused, silentMs }: OutageState): boolean {
   if (troubled || refused || former === 'replica') return true;
   return kind === 'suspect' ? silentMs > DOUBT_MS : former === 'silent' || former === 'unready';

@@ -13,12 +13,12 @@ const RECONNECT_MS = 1000;
 
 export interface NodePollerOptions<V> {
   readonly open: (timeoutMs: number) => Promise<Link>;
-  /** Once for each connection; may call `wake` later to have the question asked at once. */
+  /** Called once per connection; may call `wake` later to poll at once. */
   readonly prepare?: (link: Link, wake: () => void, timeoutMs: number) => Promise<void>;
   readonly ask: (link: Link) => Promise<V | undefined>;
-  /** undefined: no answer, for the reason that is given. */
+  /** Receives each view; undefined: no reply, with the reason. */
   readonly report: (view: V | undefined, failure?: string) => void;
-  /** The longest that a connect or an answer may take. */
+  /** Maximum timeout of a connect or a reply. */
   readonly maxTimeoutMs: number;
 }
 
@@ -27,7 +27,7 @@ export class NodePoller<V> {
   readonly #ended = new AbortController();
   #wake = new AbortController();
   #alert = false;
-  /** Grows with each failure, so that one that is only far away is reached in the end. */
+  /** Grows with each failure, so that a node with a high latency is reached in the end. */
   #timeoutMs = FIRST_TIMEOUT_MS;
 
   constructor(options: NodePollerOptions<V>) {
@@ -40,7 +40,7 @@ export class NodePoller<V> {
     if (on) this.ask();
   }
 
-  /** Now, instead of when it is time. */
+  /** Polls now, instead of at the next interval. */
   ask(): void {
     this.#wake.abort();
     this.#wake = new AbortController();
@@ -51,7 +51,7 @@ export class NodePoller<V> {
     this.ask();
   }
 
-  /** False: the node refuses to say it (its user may not ask, it does not know). The connection is none the worse for that. */
+  /** Returns false if the node replies with an error (no permission, unknown service). The connection stays usable. */
   async #question(link: Link): Promise<boolean> {
     const { ask, report } = this.#options;
     try {
@@ -82,7 +82,7 @@ export class NodePoller<V> {
         this.#timeoutMs = Math.min(this.#timeoutMs * 2, maxTimeoutMs);
       }
       link?.destroy('the poller reconnects');
-      // The first attempts of an outage are quick; a node that stays away costs one attempt a second.
+      // First attempts in an outage are quick; a node that stays down costs one attempt per second.
       await delay(jittered(this.#alert ? ALERT_MS * 4 : RECONNECT_MS), this.#wake.signal);
     }
   }

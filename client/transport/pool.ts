@@ -20,9 +20,9 @@ import type { Argument, CallOptions } from './commands.ts';
 import type { Link } from './link.ts';
 import type { PartListener } from './part.ts';
 
-/** Their keys may go over several connections: the sum of the answers is the answer. */
+/** Commands whose keys may use several connections: the replies are added. */
 const SUMMED = new Set(['UNLINK', 'DEL', 'EXISTS', 'TOUCH']);
-/** Their first key stands behind the script and the number of keys. */
+/** Commands whose first key follows the script and the number of keys. */
 const SCRIPTS = new Set(['EVAL', 'EVALSHA', 'FCALL', 'EVAL_RO', 'EVALSHA_RO', 'FCALL_RO']);
 
 export class Pool implements CacheConnection, SupervisedConnection {
@@ -67,7 +67,7 @@ export class Pool implements CacheConnection, SupervisedConnection {
     return this.#members[slotOf(key) % this.#members.length] as CacheConnection;
   }
 
-  /** Each member is a part, with the keys that go over it. */
+  /** Each member is a part, with its keys. */
   follow(listener: PartListener): void {
     for (const member of this.#members) {
       const part = { covers: (key: string) => this.at(key) === member };
@@ -79,7 +79,7 @@ export class Pool implements CacheConnection, SupervisedConnection {
     return this.#members.reduce((all, { pieces = 0 }) => all + pieces, 0);
   }
 
-  /** A member may have moved before the others: all masters that commands may go to. */
+  /** Members move at different times: all masters that may receive commands. */
   masters(): readonly Address[] | undefined {
     const masters = new Map<string, Address>();
     for (const { state } of this.#members) {
@@ -153,7 +153,7 @@ export class Pool implements CacheConnection, SupervisedConnection {
   #for(command: string, args: readonly Argument[]): CacheConnection {
     const name = command.toUpperCase();
     const key = args[SCRIPTS.has(name) ? 2 : 0];
-    // A cursor is no key: all pages of a scan come from one member, whose events are the pool's.
+    // A cursor is not a key: all pages of a scan use one member, whose events are those of the pool.
     return key === undefined || name === 'SCAN' ? this.#first : this.at(String(key));
   }
 }

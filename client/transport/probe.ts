@@ -8,19 +8,19 @@ import type { Address } from '../api/types.ts';
 import type { Link, Role } from './link.ts';
 import { delay, jittered, now, within } from './timing.ts';
 
-/** How often a node that answers is asked, in ms: its promotion is seen this much later at most. */
+/** Interval between questions to a node that replies, in ms: the maximum delay of detecting its promotion. */
 const ASK_MS = 20;
 const ANSWER_MS = 300;
 const CONNECT_MS = 500;
 const RETRY_MIN_MS = 10;
-/** A node that comes back soon is found within 100 ms; one that stays away is asked less often. */
+/** A node that returns soon is found within 100 ms; one that stays down is asked less often. */
 const RETRY_MAX_MS = 80;
 const RETRY_LATER_MS = 250;
 const LATER_MS = 30_000;
-/** As a multiple; the bound in ms comes from the options. */
+/** Maximum factor of the timeouts; the options limit them in ms. */
 const ATTEMPT_MAX = 32;
 
-/** How long an answer is waited for, whatever the attempt. */
+/** Bounds of a timeout, independent of the attempt. */
 export interface TimeoutRange {
   readonly minMs: number;
   readonly maxMs: number;
@@ -32,7 +32,7 @@ export function clampTimeout(ms: number, { minMs, maxMs }: TimeoutRange): number
 
 export class Probe {
   readonly address: Address;
-  /** When the node last answered or failed to: undefined before the first time. */
+  /** Start of the last question with a result; undefined before the first result. */
   heardAt: number | undefined;
   failure: string | undefined;
   /** Last reported role; undefined if the node did not reply. */
@@ -56,7 +56,7 @@ export class Probe {
     void this.#run();
   }
 
-  /** Ends the probe and hands its link over. */
+  /** Ends the probe and returns its link. */
   take(): Link | undefined {
     const link = this.#link;
     this.#link = undefined;

@@ -9,17 +9,17 @@
  */
 import { now } from './timing.ts';
 
-/** A line that carries less than this is too slow for values of this size: 1 MB/s, a fifth of what was reported as slow. */
+/** Slowest supported network: 1 MB/s, a fifth of the slowest that was reported. */
 const SLOWEST_BYTES_PER_MS = 1000;
-/** Smaller commands take no time to send: 16 ms at the slowest. */
+/** Smaller commands take no time to send: at most 16 ms on the slowest network. */
 const LARGE_BYTES = 16_384;
 
 interface Allowance {
-  /** The command's, counted from the first on this connection. */
+  /** Number of the command on this connection. */
   readonly number: number;
-  /** How long the server may rightly wait with the answer. */
+  /** How long the server may wait before it replies. */
   readonly waitMs: number;
-  /** How long the command itself may be on its way. */
+  /** How long sending the command may take. */
   readonly sendMs: number;
 }
 
@@ -28,14 +28,14 @@ export class Progress {
   readonly #allowances: Allowance[] = [];
   #sent = 0;
   #settled = 0;
-  /** Since when the answer that is due now has been. */
+  /** Time at which the next reply became due. */
   #dueSince = 0;
-  /** When the last bytes came. */
+  /** Time of the last bytes. */
   #heardAt = 0;
-  /** When the first bytes of the answer that is due came. */
+  /** Time of the first bytes of the reply that is due. */
   #beganAt: number | undefined;
   #latencyMs = 0;
-  /** Grows with each piece of an answer that comes in several. */
+  /** Number of further parts of replies. */
   pieces = 0;
 
   /** @param sendMaxMs longest that a command may be on its way: its caller waits no longer */
@@ -47,17 +47,17 @@ export class Progress {
     return this.#sent === this.#settled;
   }
 
-  /** Typical time to the first bytes of an answer. */
+  /** Typical time to the first bytes of a reply. */
   get latencyMs(): number {
     return this.#latencyMs;
   }
 
-  /** When the last bytes came; 0: none have. */
+  /** Time of the last bytes; 0: none so far. */
   get heardAt(): number {
     return this.#heardAt;
   }
 
-  /** To be called before a command is sent. @param waitMs how long the server may rightly stay silent */
+  /** Must be called before a command is sent. @param waitMs how long the server may stay silent */
   began(at: number, waitMs: number): void {
     if (this.isIdle) {
       this.#dueSince = at;
@@ -67,7 +67,7 @@ export class Progress {
     this.#sent += 1;
   }
 
-  /** The command that began last has so many bytes. */
+  /** Sets the size of the command that began last. */
   sized(bytes: number): void {
     if (bytes < LARGE_BYTES) return;
     const sendMs = Math.min(bytes / SLOWEST_BYTES_PER_MS, this.#sendMaxMs);
@@ -77,14 +77,14 @@ export class Progress {
     else this.#allowances.push({ number, waitMs: 0, sendMs });
   }
 
-  /** Bytes have come. */
+  /** Bytes have arrived. */
   heard(): void {
     this.#heardAt = now();
     if (this.#beganAt === undefined) this.#beganAt = this.#heardAt;
     else this.pieces += 1;
   }
 
-  /** An answer has come, or will not. */
+  /** A reply is complete, or will not arrive. */
   settled(sentAt: number): void {
     const at = now();
     const hasAllowance = this.#allowance !== NONE;
@@ -101,29 +101,29 @@ export class Progress {
     else this.#latencyMs += (ms - this.#latencyMs) / 8;
   }
 
-  /** How long nothing has come although something is due; what WAIT may take does not count. */
+  /** Silence while a reply is due, without the time that WAIT may take. */
   silentMs(at: number): number {
     if (this.isIdle) return 0;
     const { waitMs } = this.#allowance;
     return Math.max(0, at - Math.max(this.#dueSince, this.#heardAt) - waitMs);
   }
 
-  /** As `silentMs`; nor does the time that a large command takes to be sent. */
+  /** Like `silentMs`, also without the time to send a large command. */
   owedMs(at: number): number {
     return Math.max(0, this.silentMs(at) - this.#allowance.sendMs);
   }
 
-  /** A part of the answer that is due has come, and the last bytes are not older than that. */
+  /** A part of the reply that is due has arrived, and the last bytes are at most `silentMs` old. */
   isArriving(at: number, silentMs: number): boolean {
     return !this.isIdle && this.#beganAt !== undefined && this.silentMs(at) <= silentMs;
   }
 
-  /** The command that is due may still be on its way. */
+  /** The command that is due may still be in transit. */
   isSending(at: number): boolean {
     return this.#allowance.sendMs > 0 && this.silentMs(at) < this.#allowance.sendMs;
   }
 
-  /** For so long this process stood still, until now: the node could not be heard. */
+  /** Excludes time in which this process was stalled: it could not read. */
   forgive(ms: number, at: number): void {
     this.#dueSince = Math.min(at, Math.max(this.#dueSince, this.#heardAt) + ms);
   }

@@ -1,10 +1,10 @@
-/** The node that last refused a command (READONLY, LOADING): asked again, but not in a tight loop. */
+/** The last node that refused a command (READONLY, LOADING): asked again after a delay. */
 
 import type { Address } from '../api/types.ts';
 import { addressKey } from './address.ts';
 import { delay, now } from './timing.ts';
 
-/** How long a node that refused a command is left alone. */
+/** Delay after a refusal. */
 const REFUSED_MS = 100;
 
 export class RejectionBackoff {
@@ -14,12 +14,12 @@ export class RejectionBackoff {
     this.#last = { key: addressKey(address), at: now() };
   }
 
-  /** The node has refused at that time or later. */
+  /** Whether the node has refused since then. */
   since(at: number, address: Address | undefined): boolean {
     return address !== undefined && this.#last?.key === addressKey(address) && this.#last.at >= at;
   }
 
-  /** Resolves when the node may be asked again. */
+  /** Resolves after the delay. */
   async over(address: Address): Promise<void> {
     const at = this.#last?.key === addressKey(address) ? this.#last.at : Number.NEGATIVE_INFINITY;
     const waitMs = at + REFUSED_MS - now();

@@ -29,12 +29,12 @@ import { slotOf } from './slot.ts';
 import { type Shard, Topology } from './topology.ts';
 
 const RETRY_MS = 20;
-/** They are a connection's, not a cluster's. */
+/** Commands of a single connection, not available in a cluster. */
 const BOUND = new Set(['MULTI', 'EXEC', 'DISCARD', 'WATCH', 'UNWATCH', 'SELECT', 'SUBSCRIBE', 'PSUBSCRIBE']);
 
 interface Member {
   readonly supervisor: Supervisor;
-  /** The nodes have said something new. */
+  /** Called when the nodes have reported a change. */
   readonly changed: () => void;
 }
 
@@ -67,7 +67,7 @@ export class ClusterConnection implements CacheConnection {
     });
   }
 
-  /** That of the shard that is worst off. */
+  /** State of the shard in the worst state. */
   get state(): ConnectionState {
     if (this.#closed) return { kind: 'closed' };
     const states = [...this.#members.values()].map(({ supervisor }) => supervisor.state);
@@ -104,7 +104,7 @@ export class ClusterConnection implements CacheConnection {
     return route.to === 'all' ? route.join(replies) : replies[0];
   }
 
-  /** Each by itself, those of one tick and one node in one write: a cluster's MGET may not cross slots. */
+  /** Sends each GET separately, those of one tick and node in one write: MGET must not cross slots. */
   get(key: string, failFast = false): Promise<Buffer | null> {
     return new Promise((resolve, reject) => {
       const failed = (error: Error): void => {
@@ -159,7 +159,7 @@ export class ClusterConnection implements CacheConnection {
     return Promise.all(known.map((supervisor) => supervisor.request('PING', [], { failFast: true })));
   }
 
-  /** Of every shard that a command may go to; undefined while one of them has none. */
+  /** Masters of all shards; undefined while one shard has none. */
   masters(): readonly Address[] | undefined {
     const masters: Address[] = [];
     for (const { supervisor } of this.#members.values()) {
@@ -178,7 +178,7 @@ export class ClusterConnection implements CacheConnection {
     return undefined;
   }
 
-  /** Each shard is a part; a key whose shard is not known is covered by all. */
+  /** Each shard is a part; all parts cover a key whose shard is unknown. */
   follow(listener: PartListener): void {
     this.#followers.push(listener);
     for (const { supervisor } of this.#members.values()) this.#follow(listener, supervisor);
@@ -217,7 +217,7 @@ export class ClusterConnection implements CacheConnection {
     this.#events.emit({ type: 'closed' });
   }
 
-  /** Over all masters, one after the other; the cursor says which one it is at. */
+  /** Scans all masters one after the other; the cursor contains the current one. */
   async #scan(args: readonly Argument[], options: CallOptions): Promise<unknown> {
     const supervisors = await this.#supervisors();
     return scanned(supervisors, args, (supervisor, rest) => supervisor.request('SCAN', rest, options));
@@ -245,7 +245,7 @@ export class ClusterConnection implements CacheConnection {
   #update(): void {
     if (this.#closed) return;
     const views = this.#monitor.views();
-    // While every node that is asked refuses or is out of reach, what was known last holds.
+    // While every polled node refuses or is unreachable, the last known topology stays valid.
     if (views.length === 0) return;
     this.#topology.update(views);
     this.#monitor.know(this.#topology.addresses);

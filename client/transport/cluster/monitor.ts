@@ -11,11 +11,11 @@ import { NodePoller } from '../node-poller.ts';
 import { now } from '../timing.ts';
 import { type ClusterView, parseNodes } from './nodes.ts';
 
-/** More would tell nothing new: a majority of the masters is not needed, since epochs decide. */
+/** Number of polled nodes. A majority of the masters is not needed, because epochs decide. */
 const ASKED_MAX = 5;
 /** Time in which the last view of a node that stopped replying still counts while others reply. */
 const STALE_MS = 10_000;
-/** Between two questions out of turn. */
+/** Minimum interval between two extra polls. */
 const ASK_MS = 20;
 
 interface Asked {
@@ -24,7 +24,7 @@ interface Asked {
   heard: boolean;
   failed: boolean;
   view: ClusterView | undefined;
-  /** Why the last question was not answered. */
+  /** Reason why the last poll failed. */
   failure: string | undefined;
   /** Last reply, without the fields that change every second. */
   text: string;
@@ -35,7 +35,7 @@ export class ClusterMonitor {
   readonly #factory: ConnectionFactory;
   readonly #changed: () => void;
   readonly #asked = new Map<string, Asked>();
-  /** Shards that want to know soon. */
+  /** Shards that need frequent polls. */
   readonly #alarmed = new Set<unknown>();
   #known: readonly Address[];
   #askedAt = Number.NEGATIVE_INFINITY;
@@ -59,7 +59,7 @@ export class ClusterMonitor {
     return fresh.length > 0 ? fresh : views;
   }
 
-  /** Why those do not answer that were asked. */
+  /** Reasons of the failed polls. */
   get failures(): string {
     return [...this.#asked]
       .filter(([, { failure }]) => failure !== undefined)
@@ -72,7 +72,7 @@ export class ClusterMonitor {
     return asked.filter(({ view }) => view).length > asked.length / 2 || asked.every(({ heard }) => heard);
   }
 
-  /** Addresses of all nodes, as they are reached. */
+  /** Sets the reachable addresses of all nodes. */
   know(addresses: readonly Address[]): void {
     this.#known = [...addresses, ...this.#options.addresses];
     this.#fill();
@@ -84,7 +84,7 @@ export class ClusterMonitor {
     for (const { poller } of this.#asked.values()) poller.alert(this.#alarmed.size > 0);
   }
 
-  /** Now, but not for each of a thousand redirections. */
+  /** Polls now, but not once per redirection. */
   ask(): void {
     const at = now();
     if (at - this.#askedAt < ASK_MS) return;
@@ -97,7 +97,7 @@ export class ClusterMonitor {
     this.#asked.clear();
   }
 
-  /** Asks further nodes up to the limit; one that fails makes room. */
+  /** Polls further nodes up to the limit; a failed one is replaced. */
   #fill(): void {
     for (const address of this.#known) {
       const key = addressKey(address);
@@ -144,7 +144,7 @@ export class ClusterMonitor {
       this.#changed();
       return;
     }
-    // Pings and link states change all the time.
+    // Times of pings and link states change with every reply.
     const text = reply.replace(/ \d+ \d+ (\d+) (?:dis)?connected/g, ' $1');
     const at = now();
     if (asked.view && text === asked.text) {

@@ -1,22 +1,22 @@
-/** CLUSTER NODES as one node answers it. Pure. */
+/** Parses the reply of one node to CLUSTER NODES. Pure. */
 
 import type { Address } from '../../api/types.ts';
 import { addressKey } from '../address.ts';
 
 export interface NodeLine {
   readonly id: string;
-  /** By IP address and, where it announces one, by host name: redirections and other nodes may use either. */
+  /** Addresses by IP and, if announced, by host name: redirections and other nodes may use either. */
   readonly names: readonly Address[];
-  /** Address to connect to: by `natMap`, else with TLS the host name, for the certificate, else the IP address. */
+  /** Address to connect to: from `natMap`; else the host name if TLS verifies it; else the IP address. */
   readonly address: Address;
   /** Id of the master, for a replica. */
   readonly master: string | undefined;
-  /** Raised by one with every failover and every slot that is moved: the highest has the slot. */
+  /** Configuration epoch, incremented with every failover and every moved slot: the highest owns the slot. */
   readonly epoch: number;
-  /** The node that answers believes it down. */
+  /** The replying node reports this one as down. */
   readonly troubled: boolean;
   readonly slots: readonly (readonly [first: number, last: number])[];
-  /** Slots that this node hands over, with the ids of their next owners; known of the node that answers only. */
+  /** Slots that this node is migrating, with the ids of the target nodes; only known for the replying node. */
   readonly migrating: ReadonlyMap<number, string>;
 }
 
@@ -27,15 +27,15 @@ export interface ClusterView {
 }
 
 export interface NodesContext {
-  /** The address that was asked, for a node that does not know its own. */
+  /** The queried address, for a node that does not report its own. */
   readonly asked: Address;
-  /** Connections use TLS. */
+  /** Whether connections use TLS. */
   readonly names: boolean;
   readonly natMap?: Readonly<Record<string, Address>>;
   readonly at: number;
 }
 
-/** undefined: it is not the answer of a node that has been in a cluster. */
+/** undefined: not the reply of a node that has joined a cluster. */
 export function parseNodes(reply: unknown, context: NodesContext): ClusterView | undefined {
   const nodes = new Map<string, NodeLine>();
   for (const line of String(reply).split('\n')) {
@@ -86,7 +86,7 @@ function rangeOf(text: string): readonly [number, number] {
   return [first, last];
 }
 
-/** `[93->-id]`: handed over to that node; `[93-<-id]` would be taken from it. */
+/** `[93->-id]`: slot 93 migrates to that node; `[93-<-id]` would be an import from it. */
 function migrationOf(text: string): readonly (readonly [number, string])[] {
   const match = /^\[(\d+)->-([0-9a-f]{40})\]$/.exec(text);
   return match ? [[Number(match[1]), match[2] as string]] : [];

@@ -1,8 +1,8 @@
-/** Error replies by which a node of a cluster says that it did not apply a command, and another may, or this one later. */
+/** Error replies of a cluster node that did not apply a command, which another node may apply, or the same one later. */
 import { CommandError } from '../../api/errors.ts';
 import type { Address } from '../../api/types.ts';
 
-/** It says where the slot is; its host may be left out. */
+/** A redirection with the node of the slot; its host may be missing. */
 export interface Located {
   readonly kind: 'moved' | 'asking';
   readonly slot: number;
@@ -26,7 +26,7 @@ export function redirectionOf(error: unknown): Redirection | undefined {
   return { kind: code === 'MOVED' ? 'moved' : 'asking', slot: Number(slot), to };
 }
 
-/** The keys of one slot are in two nodes: it is being moved. */
+/** The keys of one slot are on two nodes: the slot is migrating. */
 export function isSplit(error: unknown): boolean {
   return error instanceof CommandError && error.code === 'TRYAGAIN';
 }

@@ -20,18 +20,18 @@ import type { Shard, Topology } from './topology.ts';
 
 const RETRY_MS = 20;
 const WAITING_MAX = 10_000;
-/** A node that is new to this client is known after one answer of another, and connected to after some round trips. */
+/** Time to learn of a new node from a poll and to connect to it. */
 const FOLLOW_MS = 250;
 
-/** A command on its way to a slot. */
+/** A command for one slot. */
 export interface RoutedCommand {
   readonly slot: number;
   readonly command: string;
   readonly args: readonly Argument[];
   readonly options: CallOptions;
-  /** When its time began; moved on by a stall of this process. */
+  /** Start of its deadline; moved by stalls of this process. */
   startedAt: number;
-  /** Until when a redirection is followed for a caller that has another answer; undefined: none came yet. */
+  /** End of the time in which redirections are followed for a caller with an alternative; undefined: none so far. */
   followedUntil?: number;
   readonly resolve: (reply: unknown) => void;
   readonly reject: (error: Error) => void;
@@ -42,9 +42,9 @@ export interface RouterContext {
   readonly monitor: ClusterMonitor;
   readonly commandTimeoutMs: number;
   readonly supervisorOf: (shard: Shard) => Supervisor;
-  /** Some shard is known. */
+  /** Whether any shard is known. */
   readonly isConnected: () => boolean;
-  /** Why the slot has no shard. */
+  /** Reason why the slot has no shard. */
   readonly why: (slot: number) => string;
 }
 
@@ -89,7 +89,7 @@ export class Router {
     const redirection = routed.options.once ? undefined : redirectionOf(error);
     const single = redirection && isSplit(error) ? apart(routed.command, routed.args) : undefined;
     if (redirection && isOnTheMove(error)) routed.followedUntil ??= now() + FOLLOW_MS;
-    // The shard is no more: nothing of this was sent, or it only reads.
+    // The shard was removed: the command was not sent, or only reads.
     if (error instanceof ClosedError && !this.#closed && !routed.options.once) this.#later(routed, undefined);
     else if (!redirection) routed.reject(error);
     else if (single) this.#apart(routed, single);
@@ -104,13 +104,13 @@ export class Router {
     Promise.all(sent).then((replies) => resolve(join(replies)), reject);
   }
 
-  /** The node that answers for the shard, as it is reached. */
+  /** Reachable address of the node that serves the shard. */
   #nodeOf(shard: Shard): Address | undefined {
     const { state } = this.#context.supervisorOf(shard);
     return 'master' in state ? state.master : undefined;
   }
 
-  /** The slot has another shard, as far as is known here. */
+  /** Whether another shard owns the slot, as far as is known. */
   #follows(redirection: Redirection, shard: Shard): boolean {
     const { topology, monitor, supervisorOf } = this.#context;
     monitor.ask();
@@ -120,12 +120,12 @@ export class Router {
       topology.redirect(redirection.slot, target);
       return true;
     }
-    // To another node of its own shard: it was deposed.
+    // A redirection inside the shard: its master was deposed.
     supervisorOf(shard).recheck();
     return false;
   }
 
-  /** A key that has moved ahead of its slot: this one command only, on the same connection right behind ASKING. */
+  /** Follows ASK, for a key that migrated before its slot: only this command, directly after ASKING on the same connection. */
   #asking(routed: RoutedCommand, shard: Shard, redirection: Located, error: Error): void {
     const { topology, monitor, supervisorOf } = this.#context;
     const target = topology.target(redirection, this.#nodeOf(shard));
@@ -142,14 +142,14 @@ export class Router {
       if (isUnavailable(failure)) refusal = failure;
     });
     supervisor.submit(command, args, options, startedAt, resolve, (failure) => {
-      // Without ASKING the node redirects the command again and again.
+      // Without ASKING the node would redirect the command again.
       if (refusal) routed.reject(refusal);
       else if (failure instanceof NotSentError) this.#later(routed, failure);
       else this.#failed(routed, target, failure);
     });
   }
 
-  /** The key is served, elsewhere or in a moment: worth the wait, for a while. */
+  /** The key is available on another node or soon: worth a short wait. */
   #follow({ followedUntil }: RoutedCommand): boolean {
     return followedUntil !== undefined && now() < followedUntil;
   }

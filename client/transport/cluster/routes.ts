@@ -31,10 +31,10 @@ const FIRST = new Set(
     'HGET HSET HGETALL HDEL LPUSH SADD SMEMBERS ZADD'
   ).split(' '),
 );
-/** Their keys may be in many slots: one command a slot, and the sum of the answers. */
+/** Commands whose keys may be in several slots: one command per slot, the replies are added. */
 const SUMMED = new Set(['DEL', 'UNLINK', 'EXISTS', 'TOUCH']);
 const SCRIPTS = new Set(['EVAL', 'EVALSHA', 'FCALL', 'EVAL_RO', 'EVALSHA_RO', 'FCALL_RO']);
-/** They concern the whole data set, or what each master has of its own. */
+/** Commands on the whole data set, or on the state of each master. */
 const EVERYWHERE = new Set(['FLUSHALL', 'FLUSHDB', 'FUNCTION', 'SCRIPT', 'PING']);
 
 const first = (replies: readonly unknown[]): unknown => replies[0];
@@ -85,7 +85,7 @@ function split(
   return { to: 'slots', parts: [...parts].map(([slot, args]) => ({ slot, args })), join };
 }
 
-/** MGET: the values in the order of the keys. */
+/** MGET: values in the order of the keys. */
 function gathered(keys: readonly Argument[]): Route {
   const route = split(
     keys.map((key) => [key]),

@@ -13,7 +13,7 @@ export function slotOf(key: string | Buffer): number {
   const open = bytes.indexOf(0x7b);
   if (open !== -1) {
     const close = bytes.indexOf(0x7d, open + 1);
-    // An empty tag is none.
+    // An empty hash tag does not count.
     if (close > open + 1) [start, end] = [open + 1, close];
   }
   let crc = 0;

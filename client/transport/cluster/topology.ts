@@ -14,7 +14,7 @@ import { isNamed, type Located } from './redirection.ts';
 import { SLOTS } from './slot.ts';
 
 export class Shard {
-  /** The node that has its slots, as far as is known. */
+  /** Node that owns its slots, as far as is known. */
   masterId: string;
 
   constructor(masterId: string) {
@@ -23,13 +23,13 @@ export class Shard {
 }
 
 export class Topology {
-  /** By node ids. */
+  /** Shards by node id. */
   readonly #members = new Map<string, Shard>();
   #owners: readonly (Shard | undefined)[] = [];
   #shards: ReadonlySet<Shard> = new Set();
   #views: readonly ClusterView[] = [];
 
-  /** Those that have slots, in the order of these. */
+  /** Shards with slots, in the order of the slots. */
   get shards(): ReadonlySet<Shard> {
     return this.#shards;
   }
@@ -45,12 +45,12 @@ export class Topology {
     return this.#owners[slot];
   }
 
-  /** It has slots, or a node that may get some. */
+  /** Whether the shard has slots, or a node that may get some. */
   has(shard: Shard): boolean {
     return this.#shards.has(shard) || this.#views.some(({ nodes }) => nodes.has(shard.masterId));
   }
 
-  /** The shard of a node by any of its names, or by the address by which it is reached. */
+  /** Shard of a node, by any of its names or by its reachable address. */
   at(address: Address): Shard | undefined {
     const line = this.#lineOf(address);
     return line && this.#members.get(line.id);
@@ -67,7 +67,7 @@ export class Topology {
     return known ?? (kind === 'asking' ? this.#migratingTo(slot) : undefined);
   }
 
-  /** How a node is reached that is known by any of its names; undefined: it is not known. */
+  /** Reachable address of a node with any of its names; undefined: unknown. */
   reach(name: Address): Address | undefined {
     return this.#lineOf(name)?.address;
   }
@@ -103,7 +103,7 @@ export class Topology {
     return undefined;
   }
 
-  /** A redirection is newer than any view: it counts until the next one. */
+  /** A redirection is newer than all views: it counts until the next one. */
   redirect(slot: number, shard: Shard): void {
     const owners = [...this.#owners];
     owners[slot] = shard;
@@ -117,7 +117,7 @@ export class Topology {
     const taken = new Set<Shard>();
     for (const id of [...masters].sort((a, b) => Number(this.#leads(b)) - Number(this.#leads(a)))) {
       const known = this.#members.get(id);
-      // Two masters that were of one shard are two shards now.
+      // Two masters of one shard now form two shards.
       const shard = known && !taken.has(known) ? known : new Shard(id);
       shard.masterId = id;
       taken.add(shard);
@@ -146,7 +146,7 @@ export class Topology {
     return this.#members.get(id)?.masterId === id;
   }
 
-  /** Replicas belong where their master does; a master without slots waits for some. */
+  /** Replicas belong to the shard of their master; a master without slots waits for some. */
   #join({ id, master }: NodeLine, masters: ReadonlySet<string | undefined>): void {
     if (masters.has(id)) return;
     const shard = this.#members.get(master ?? id);
@@ -155,7 +155,7 @@ export class Topology {
   }
 }
 
-/** With slots before without; then the newest. */
+/** Order: nodes with slots first, then by epoch. */
 function rank({ slots, epoch }: NodeLine): number {
   return (slots.length > 0 ? 1e15 : 0) + epoch;
 }
