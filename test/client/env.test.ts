@@ -18,7 +18,7 @@ describe('featuresFromEnv', () => {
     expect(featuresFromEnv({})).toEqual({ warming: true, monitoring: true });
     expect(featuresFromEnv({ CACHE_WARMING_ENABLED: 'false' })).toEqual({ warming: false, monitoring: true });
     expect(() => featuresFromEnv({ CACHE_MONITORING_ENABLED: 'often' })).toThrowError(
-      'CACHE_MONITORING_ENABLED: "often"',
+      /CACHE_MONITORING_ENABLED: must .*, got "often"/,
     );
   });
 });
@@ -178,7 +178,7 @@ describe('fromEnv', () => {
     await cache.close();
   });
 
-  it.each<[Variables, string]>([
+  it.each<[Variables, string | RegExp]>([
     [
       { ...on, REDIS_CLUSTER_ENABLED: 'true', REDIS_NAT_MAP: 'a:1' },
       'REDIS_NAT_MAP: must be announced=reachable, such as 10.0.0.1:6379=127.0.0.1:7001, got "a:1"',
@@ -206,11 +206,11 @@ describe('fromEnv', () => {
     [{ ENABLE_REDIS_CACHE: 'perhaps' }, 'ENABLE_REDIS_CACHE: must be true or false, got "perhaps"'],
     [{ ...on, REDIS_PORT: 'x' }, 'REDIS_PORT: must be an integer between 1 and 65535, got "x"'],
     [{ ...on, REDIS_PORT: '65536' }, 'REDIS_PORT: must be an integer between 1 and 65535, got "65536"'],
-    [{ ...on, REDIS_DB: '1000001' }, 'REDIS_DB: "1000001"'],
-    [{ ...on, REDIS_URL: 'redis://user:se/cret@h' }, 'REDIS_URL: "redis://[redacted]@h"'],
-    [{ ...on, REDIS_SENTINEL_HOSTS: 'a:65536' }, 'REDIS_SENTINEL_HOSTS: "a:65536"'],
-    [{ CACHE_NAMESPACE: 'shop:' }, 'CACHE_NAMESPACE: "shop:"'],
-    [{ CACHE_DEFAULT_TTL: '315360001' }, 'CACHE_DEFAULT_TTL: "315360001"'],
+    [{ ...on, REDIS_DB: '1000001' }, /REDIS_DB: must .*, got "1000001"/],
+    [{ ...on, REDIS_URL: 'redis://user:se/cret@h' }, /REDIS_URL: must .*, got "redis:\/\/\[redacted\]@h"/],
+    [{ ...on, REDIS_SENTINEL_HOSTS: 'a:65536' }, /REDIS_SENTINEL_HOSTS: must .*, got "a:65536"/],
+    [{ CACHE_NAMESPACE: 'shop:' }, /CACHE_NAMESPACE: must .*, got "shop:"/],
+    [{ CACHE_DEFAULT_TTL: '315360001' }, /CACHE_DEFAULT_TTL: must .*, got "315360001"/],
     [
       { CIRCUIT_BREAKER_THRESHOLD: '0' },
       'CIRCUIT_BREAKER_THRESHOLD: must be an integer between 1 and 1000, got "0"',
@@ -220,7 +220,7 @@ describe('fromEnv', () => {
       'CIRCUIT_BREAKER_TIMEOUT: must be an integer between 1 and 60, got "61"',
     ],
     [{ ...on, REDIS_SENTINEL_HOSTS: 'a b' }, 'REDIS_SENTINEL_HOSTS: must be host:port, got "a b"'],
-    [{ ...on, REDIS_URL: 'localhost' }, 'REDIS_URL: "localhost"'],
+    [{ ...on, REDIS_URL: 'localhost' }, /REDIS_URL: must .*, got "localhost"/],
     [
       { ...on, REDIS_CLUSTER_ENABLED: 'true', REDIS_SENTINEL_HOSTS: 'h' },
       'REDIS_CLUSTER_ENABLED: "true", but REDIS_SENTINEL_HOSTS',

@@ -127,7 +127,7 @@ describe('the metrics of several caches', () => {
   it('are refused where two have one namespace: their samples would be the same', async () => {
     const caches = [open('same'), open('same')];
     expect(() => renderMetrics(caches)).toThrowError(ConfigurationError);
-    await expect(collectMetrics(caches)).rejects.toThrowError('namespace: "same" is that of two caches');
+    await expect(collectMetrics(caches)).rejects.toThrowError('namespace: "same" is used by two caches');
   });
 
   describe.runIf(hasPromtool)(`by promtool${hasPromtool ? '' : ' [skipped: not installed]'}`, () => {
@@ -181,7 +181,7 @@ describe('a registry of prom-client', () => {
     const first = open('reopened');
     await registerMetrics(first, registry);
     await expect(registerMetrics(open('reopened'), registry)).rejects.toThrowError(
-      'namespace: "reopened" is that of two caches',
+      'namespace: "reopened" is used by two caches',
     );
     await first.close();
     const takeOut = await registerMetrics(await used(open('reopened'), 1), registry);

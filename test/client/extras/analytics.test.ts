@@ -46,7 +46,7 @@ describe('the savings of a cache', () => {
 
   it('are refused for figures that are none', () => {
     expect(() => estimateSavings({ queriesPerHour: -1, hitRatio: 0.5, savedMsPerHit: 1 })).toThrowError(
-      'queriesPerHour: -1',
+      /queriesPerHour: must .*, got -1/,
     );
     expect(() => estimateSavings({ queriesPerHour: 1, hitRatio: 1.5, savedMsPerHit: 1 })).toThrowError(
       ConfigurationError,

@@ -145,7 +145,7 @@ describe.each(KINDS)('a loader, with %s,', (_, open) => {
   it('is told what is wrong with a TTL or a tag, and its caller too', async () => {
     const call = (load: (context: LoadContext) => unknown) => cache.getOrCompute('k', load);
     await expect(call(({ setTtlSeconds }) => setTtlSeconds('5m' as never))).rejects.toThrowError(
-      /^setTtlSeconds: "5m" is not .*; write 300/,
+      /^setTtlSeconds: must be .*, got "5m"; write 300/,
     );
     await expect(call(({ setTtlSeconds }) => setTtlSeconds(undefined as never))).rejects.toThrowError(
       ConfigurationError,

@@ -70,9 +70,9 @@ describe("a duration as text, '5m'", () => {
   it.each(PLACES)('is refused with the number to write: %s', async (path, expected, call) => {
     const refused = outcome(() => call('5m' as never));
     await expect(refused).rejects.toThrowError(ConfigurationError);
-    await expect(refused).rejects.toThrowError(`${path}: "5m" is not `);
+    await expect(refused).rejects.toThrowError(`${path}: must be `);
     await expect(refused).rejects.toThrowError(
-      `; write ${expected}: a duration is a number, and the option's name has its unit`,
+      `, got "5m"; write ${expected}: a duration is a number, and the option's name has its unit`,
     );
   });
 

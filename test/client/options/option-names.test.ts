@@ -185,9 +185,17 @@ describe('what is no object with options', () => {
       () => cache.set('k', 1, 60 as never),
       'options: must be an object with options, got 60',
     ],
-    ['null', () => cache.get('absent', null as never), 'options: null is not'],
-    ['a list', () => cache.getOrCompute('absent', () => 1, [] as never), 'options:  is not'],
-    ['a text', () => redisCache('redis://localhost' as never), 'options: "redis://localhost" is not'],
+    ['null', () => cache.get('absent', null as never), 'options: must be an object with options, got null'],
+    [
+      'a list',
+      () => cache.getOrCompute('absent', () => 1, [] as never),
+      'options: must be an object with options, got ',
+    ],
+    [
+      'a text',
+      () => redisCache('redis://localhost' as never),
+      'options: must be an object with options, got "redis://localhost"',
+    ],
     [
       'a callback',
       () => cache.invalidation.invalidate((() => {}) as never),

@@ -41,26 +41,28 @@ describe('connection options', () => {
     });
   });
 
-  it.each<[Partial<RedisOptions>, string]>([
+  it.each<[Partial<RedisOptions>, string | RegExp]>([
     [{ commandTimeoutMs: 5001 }, 'commandTimeoutMs: must be an integer between 1 and 5000, got 5001'],
-    [{ connectTimeoutMs: 0 }, 'connectTimeoutMs: 0 is not'],
-    [{ hangSuspectedMs: 1.5 }, 'hangSuspectedMs: 1.5 is not'],
-    [{ db: -1 }, 'db: -1 is not'],
+    [{ connectTimeoutMs: 0 }, /connectTimeoutMs: must .*, got 0/],
+    [{ hangSuspectedMs: 1.5 }, /hangSuspectedMs: must .*, got 1\.5/],
+    [{ db: -1 }, /db: must .*, got -1/],
     [{ supervision: 'no' as unknown as boolean }, 'supervision: must be true or false, got "no"'],
   ])('quote the bad value: %o', (bad, expected) => {
-    expect(complaint(() => connect({ ...standalone, ...bad } as RedisOptions))).toContain(expected);
+    expect(complaint(() => connect({ ...standalone, ...bad } as RedisOptions))).toMatch(expected);
   });
 
   it('refuse a mode, an address and a list of sentinels that are none', () => {
     expect(complaint(() => connect({ ...standalone, mode: 'pool' } as unknown as RedisOptions))).toContain(
       '"pool"',
     );
-    expect(complaint(() => redisCache({ address: { host: '', port: 1 } }))).toContain('address.host: ""');
-    expect(complaint(() => redisCache({ address: { host: 'h', port: 70_000 } }))).toContain(
-      'address.port: 70000',
+    expect(complaint(() => redisCache({ address: { host: '', port: 1 } }))).toMatch(
+      /address\.host: must .*, got ""/,
     );
-    expect(complaint(() => connect({ mode: 'standalone' } as unknown as RedisOptions))).toContain(
-      'address: undefined',
+    expect(complaint(() => redisCache({ address: { host: 'h', port: 70_000 } }))).toMatch(
+      /address\.port: must .*, got 70000/,
+    );
+    expect(complaint(() => connect({ mode: 'standalone' } as unknown as RedisOptions))).toMatch(
+      /address: must .*, got undefined/,
     );
     expect(complaint(() => sentinelCache({ sentinels: [] }))).toContain('sentinels');
   });
@@ -89,8 +91,8 @@ describe('addresses', () => {
   it.each(['localhost:6379', 'redis://h', 'user@h', 'two names', '[::1', '1:2'])(
     'refuse what is no host: %s',
     (host) => {
-      expect(complaint(() => redisCache({ address: { host, port: 1 } }))).toContain(
-        `address.host: ${JSON.stringify(host)} is not a host name`,
+      expect(complaint(() => redisCache({ address: { host, port: 1 } }))).toBe(
+        `address.host: must be a host name or an IP address without a port (option \`port\`), got ${JSON.stringify(host)}`,
       );
     },
   );
@@ -99,7 +101,7 @@ describe('addresses', () => {
     const sentinels = [{ host: 'h', port: 1 }];
     expect(
       complaint(() => connect({ mode: 'sentinel', sentinels, replicaReads: {}, supervision: false })),
-    ).toContain('replicaReads: with supervision: false');
+    ).toContain('replicaReads: not available with supervision: false');
   });
 
   it('refuse a natMap of something else', () => {
@@ -107,9 +109,9 @@ describe('addresses', () => {
     const withMap = (natMap: unknown): string =>
       complaint(() => connect({ mode: 'cluster', nodes, natMap } as RedisOptions));
     expect(withMap({ h: { host: 'x', port: 1 } })).toContain(
-      'natMap: "h" is not an announced address \'host:port\'',
+      'natMap: keys must be announced addresses \'host:port\', got "h"',
     );
-    expect(withMap({ 'h:1': { host: 'x', port: 0 } })).toContain('natMap["h:1"].port: 0');
+    expect(withMap({ 'h:1': { host: 'x', port: 0 } })).toMatch(/natMap\["h:1"\]\.port: must .*, got 0/);
     expect(withMap([])).toContain('natMap:');
   });
 });
@@ -127,17 +129,17 @@ describe('cache options', () => {
     });
   });
 
-  it.each<[CacheOptions, string]>([
-    [{ namespace: '' }, 'namespace: ""'],
-    [{ namespace: 'a:' }, 'namespace: "a:"'],
-    [{ defaultTtlSeconds: -1 }, 'defaultTtlSeconds: -1'],
-    [{ breaker: { openMs: 60_001 } }, 'breaker.openMs: 60001'],
-    [{ breaker: { threshold: 0 } }, 'breaker.threshold: 0'],
-    [{ durability: 'wait' as unknown as 'async' }, 'durability: "wait"'],
-    [{ durability: { replicas: 0, timeoutMs: 10 } }, 'durability.replicas: 0'],
-    [{ fallbackEntries: -1 }, 'fallbackEntries: -1'],
-    [{ fallbackBytes: 0 }, 'fallbackBytes: 0'],
-    [{ l1: { maxBytes: 1.5 } }, 'l1.maxBytes: 1.5'],
+  it.each<[CacheOptions, string | RegExp]>([
+    [{ namespace: '' }, /namespace: must .*, got ""/],
+    [{ namespace: 'a:' }, /namespace: must .*, got "a:"/],
+    [{ defaultTtlSeconds: -1 }, /defaultTtlSeconds: must .*, got -1/],
+    [{ breaker: { openMs: 60_001 } }, /breaker\.openMs: must .*, got 60001/],
+    [{ breaker: { threshold: 0 } }, /breaker\.threshold: must .*, got 0/],
+    [{ durability: 'wait' as unknown as 'async' }, /durability: must .*, got "wait"/],
+    [{ durability: { replicas: 0, timeoutMs: 10 } }, /durability\.replicas: must .*, got 0/],
+    [{ fallbackEntries: -1 }, /fallbackEntries: must .*, got -1/],
+    [{ fallbackBytes: 0 }, /fallbackBytes: must .*, got 0/],
+    [{ l1: { maxBytes: 1.5 } }, /l1\.maxBytes: must .*, got 1\.5/],
     // As JavaScript that nobody has checked passes them.
     [{ l1: false as unknown as object }, 'l1: must be an object with options, got false'],
     [{ compute: null as unknown as object }, 'compute: must be an object with options, got null'],
@@ -149,7 +151,7 @@ describe('cache options', () => {
     [{ codecs: {} as unknown as [] }, 'codecs: must be a list, got [object Object]'],
     [{ l1: { prefixes: 'a:' as unknown as [] } }, 'l1.prefixes: must be a list, got "a:"'],
   ])('quote the bad value: %o', (bad, expected) => {
-    expect(complaint(() => memoryCache(bad))).toContain(expected);
+    expect(complaint(() => memoryCache(bad))).toMatch(expected);
   });
 
   it('turned off are a memory cache that opens no connection', async () => {

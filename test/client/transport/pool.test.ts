@@ -95,6 +95,6 @@ describe('a pool of connections', () => {
   it('is refused where it has no meaning', () => {
     const nodes = [redis.address];
     expect(() => clusterCache({ nodes, poolSize: 2 })).toThrowError(ConfigurationError);
-    expect(() => redisCache({ poolSize: 17 })).toThrowError(/poolSize: 17/);
+    expect(() => redisCache({ poolSize: 17 })).toThrowError(/poolSize: must be .*, got 17/);
   });
 });

@@ -223,14 +223,14 @@ describe('a schedule', () => {
 });
 
 describe('a strategy', () => {
-  it.each<[Partial<WarmingStrategy>, string]>([
-    [{ name: '' }, 'name: ""'],
-    [{ priority: 0 }, 'strategy s: priority: 0'],
-    [{ priority: 11 }, 'priority: 11'],
-    [{ batchSize: 1.5 }, 'batchSize: 1.5'],
-    [{ delaySeconds: -1 }, 'delaySeconds: -1'],
-    [{ ttlSeconds: -1 }, 'ttlSeconds: -1'],
-    [{ generate: 5 as never }, 'generate: 5'],
+  it.each<[Partial<WarmingStrategy>, string | RegExp]>([
+    [{ name: '' }, /name: must .*, got ""/],
+    [{ priority: 0 }, /strategy s: priority: must .*, got 0/],
+    [{ priority: 11 }, /priority: must .*, got 11/],
+    [{ batchSize: 1.5 }, /batchSize: must .*, got 1\.5/],
+    [{ delaySeconds: -1 }, /delaySeconds: must .*, got -1/],
+    [{ ttlSeconds: -1 }, /ttlSeconds: must .*, got -1/],
+    [{ generate: 5 as never }, /generate: must .*, got 5/],
   ])('is refused when it makes no sense: %o', (more, message) => {
     expect(() => new CacheWarmer(memoryCache(), [strategy('s', more)])).toThrowError(message);
   });

@@ -113,7 +113,7 @@ describe('a connection to a cluster', () => {
   it('refuses what a cluster has not, and says why', async () => {
     const c = open();
     await expect(c.call('MULTI')).rejects.toThrowError(/MULTI: belongs to one connection/);
-    await expect(c.call('SCAN', 'x')).rejects.toThrowError(/no cursor/);
+    await expect(c.call('SCAN', 'x')).rejects.toThrowError(/x is not a cursor/);
     expect(() => connect({ mode: 'cluster', nodes: [{ host: 'h', port: 1 }], db: 2 })).toThrowError(
       /db: 2, but a cluster has only database 0/,
     );
