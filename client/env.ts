@@ -8,7 +8,7 @@ import { memoryCache, openCache, parseUrl } from './factories.ts';
 import { LIMITS, PORT_MAX } from './options/limits.ts';
 import { addressKey } from './transport/address.ts';
 
-/** As `process.env`. */
+/** Variables such as `process.env`. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 
 /** Cache that the variables describe; `why`: the reason for a cache without Redis. */
@@ -88,7 +88,7 @@ function redisOptions(variables: Variables): RedisOptions {
   const sentinels = said(variables, 'REDIS_SENTINEL_HOSTS');
   const url = said(variables, 'REDIS_URL');
   const fromUrl = url === undefined ? undefined : parsedUrl(url);
-  // A CA that is named by itself is kept: the URL can only say that there is TLS.
+  // A separate CA is kept: a URL only enables TLS.
   const secure = fromUrl?.tls && common.tls ? { tls: common.tls } : {};
   if (sentinels !== undefined) {
     const { address: _, ...credentials } = fromUrl ?? { address: undefined };
@@ -153,7 +153,7 @@ function tls(variables: Variables): TlsOptions | undefined {
   }
 }
 
-/** A variable that is set to nothing says nothing. */
+/** An empty variable counts as unset. */
 function said(variables: Variables, name: string): string | undefined {
   const value = variables[name];
   return value === undefined || value.trim() === '' ? undefined : value.trim();
@@ -203,7 +203,7 @@ function address(name: string, text: string, defaultPort: number): Address {
   return { host: (match[1] ?? match[2]) as string, port };
 }
 
-/** `announced=reachable` pairs, both `host:port`, IPv6 hosts in brackets. */
+/** Parses `announced=reachable` pairs, both `host:port`, IPv6 hosts in brackets. */
 function natMap(variables: Variables): Readonly<Record<string, Address>> | undefined {
   const name = 'REDIS_NAT_MAP';
   const text = said(variables, name);
@@ -224,7 +224,7 @@ function natMap(variables: Variables): Readonly<Record<string, Address>> | undef
 
 type Compact<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 
-/** Without the fields that are undefined. */
+/** Removes undefined fields. */
 function compact<T extends object>(fields: T): Compact<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Compact<T>;
 }

@@ -1,4 +1,4 @@
-/** Caches for the common cases. All options have defaults; see `types.ts`. */
+/** Factories of caches for the common cases. All options have defaults; see `types.ts`. */
 
 import { ConfigurationError } from './api/errors.ts';
 import type {
@@ -27,49 +27,49 @@ import { ConnectionFactory } from './transport/connection-factory.ts';
 import { dedicatedConnections } from './transport/dedicated-connection.ts';
 import { openConnection } from './transport/index.ts';
 
-/** One Redis by address or URL. */
+/** Options of a cache in one Redis, by address or URL. */
 export interface RedisCacheOptions extends CacheOptions, Omit<StandaloneOptions, 'mode' | 'address'> {
-  /** Default 127.0.0.1:6379. */
+  /** Address of the server; default 127.0.0.1:6379. */
   readonly address?: StandaloneOptions['address'];
-  /** `redis://user:password@host:port/db`, `rediss://` for TLS; what it says wins over the other options. */
+  /** `redis://user:password@host:port/db`, `rediss://` for TLS; takes precedence over the other options. */
   readonly url?: string;
 }
 
-/** A master that sentinels watch. */
+/** Options of a cache in a master that sentinels monitor. */
 export interface SentinelCacheOptions extends CacheOptions, Omit<SentinelOptions, 'mode'> {}
 
-/** Redis Cluster. */
+/** Options of a cache in a Redis Cluster. */
 export interface ClusterCacheOptions extends CacheOptions, Omit<ClusterOptions, 'mode'> {}
 
-/** One Redis by `address` or `url`, or any by `mode`. */
+/** Options of a cache of two tiers: one Redis by `address` or `url`, or any mode by `mode`. */
 export type TieredCacheOptions = RedisCacheOptions | (CacheOptions & RedisOptions);
 
-/** Entries kept by a memory cache where `fallbackEntries` says nothing or 0. */
+/** Number of entries of a memory cache without `fallbackEntries`, or with 0. */
 const MEMORY_ENTRIES = 1000;
 
-/** A cache in one Redis. @throws ConfigurationError an option is wrong */
+/** Opens a cache in one Redis. @throws ConfigurationError an option is invalid */
 export function redisCache(options: RedisCacheOptions = {}): Cache {
   assertOptions('', options, REDIS_CACHE_OPTIONS);
   const { url, address = { host: '127.0.0.1', port: 6379 }, ...rest } = options;
   const parsed: Partial<ReturnType<typeof parseUrl>> = url === undefined ? {} : parseUrl(url);
-  // The URL can only say that there is TLS: a CA that is given beside it is kept.
+  // A URL only enables TLS: a separate CA is kept.
   const tls = parsed.tls && rest.tls ? { tls: rest.tls } : {};
   return openCache({ ...rest, mode: 'standalone', address, ...parsed, ...tls });
 }
 
-/** A cache in the master that sentinels name, wherever it moves. @throws ConfigurationError an option is wrong */
+/** Opens a cache in the master that sentinels name, and follows its failovers. @throws ConfigurationError an option is invalid */
 export function sentinelCache(options: SentinelCacheOptions): Cache {
   assertOptions('', options, SENTINEL_CACHE_OPTIONS);
   return openCache({ ...options, mode: 'sentinel' });
 }
 
-/** A cache in a Redis Cluster. @throws ConfigurationError an option is wrong, or `db` is not 0 */
+/** Opens a cache in a Redis Cluster. @throws ConfigurationError an option is invalid, or `db` is not 0 */
 export function clusterCache(options: ClusterCacheOptions): Cache {
   assertOptions('', options, CLUSTER_CACHE_OPTIONS);
   return openCache({ ...options, mode: 'cluster' });
 }
 
-/** A cache in this process alone, with the same interface. */
+/** Opens a cache in this process only, with the same interface. */
 export function memoryCache(options: CacheOptions = {}): Cache {
   assertOptions('', options, CACHE_OPTIONS);
   return inMemory(resolveCache(options));
@@ -89,7 +89,7 @@ export function tieredCache(options: TieredCacheOptions): Cache {
   return 'mode' in tiered ? openCache(tiered) : redisCache(tiered);
 }
 
-/** Any of them, by options. `enabled: false` is a memory cache. */
+/** Opens any of them, by options. `enabled: false` opens a memory cache. */
 export function openCache(options: CacheOptions & RedisOptions): Cache {
   const target = resolveConnection(options);
   assertOptions('', options, allNames(CACHE_OPTIONS, CONNECTION_OPTIONS[target.mode]));
@@ -101,7 +101,7 @@ export function openCache(options: CacheOptions & RedisOptions): Cache {
     );
   const factory = new ConnectionFactory(target);
   const connection = openConnection(target, factory);
-  // Opened with the first tier, or with the first use of a tag.
+  // Opened with the first tier, or at the first use of a tag.
   const coherence = new CoherenceOnDemand(
     () =>
       new Coherence(connection, {
@@ -113,7 +113,7 @@ export function openCache(options: CacheOptions & RedisOptions): Cache {
   return new SupervisedCache(resolved, connection, coherence);
 }
 
-/** Each write below a prefix costs Redis a message to every listener: without a first tier only tags are listened to. */
+/** Each write below a prefix costs Redis a message per listener: without a first tier, only tags are listened to. */
 function listenedTo({ namespace, l1 }: ResolvedCache): readonly string[] {
   const tags = `${namespace}:~tag:`;
   if (!l1) return [tags];
@@ -122,7 +122,7 @@ function listenedTo({ namespace, l1 }: ResolvedCache): readonly string[] {
     : [tags, ...l1.prefixes.map((prefix) => `${namespace}:${prefix}`)];
 }
 
-/** The parts of a Redis URL that it names. */
+/** Parses the parts of a Redis URL. */
 export function parseUrl(
   url: string,
 ): Pick<StandaloneOptions, 'address' | 'username' | 'password' | 'db' | 'tls'> {
@@ -139,7 +139,7 @@ export function parseUrl(
     );
   const db = parsed.pathname.replace(/^\//, '');
   if (!/^\d*$/.test(db) || Number(db) > LIMITS.db)
-    // A password that is not escaped and has a slash in it ends up in the path.
+    // An unescaped password with a slash ends up in the path.
     throw new ConfigurationError(
       `url: the path must be a database number, got ${JSON.stringify(db.includes('@') ? redacted(url) : db)}`,
     );
@@ -162,7 +162,7 @@ function unescaped(what: string, text: string): string {
   }
 }
 
-/** A URL that may be printed: up to the last @, as a password that is not escaped may hold a slash or another @. */
+/** Removes the credentials of a URL: up to the last @, because an unescaped password may contain a slash or another @. */
 function redacted(url: string): string {
   return url.replace(/\/\/.*@/s, '//[redacted]@');
 }

@@ -1,4 +1,4 @@
-/** Tags and invalidation of one cache, put together from its parts; a memory cache has the same, in memory. */
+/** Composes tags and invalidation of one cache; a memory cache has the same, in memory. */
 
 import type { DomainPatterns, Invalidation } from '../api/invalidation.ts';
 import { inBatches } from '../cache/batches.ts';
@@ -14,7 +14,7 @@ import { Tags } from './tags/tags.ts';
 export type InvalidationNeeds = Pick<CacheContext, 'remote' | 'connection' | 'fallback' | 'singleFlight'> & {
   readonly options: Pick<CacheContext['options'], 'namespace' | 'fallbackEntries'>;
   readonly coherence: CoherenceOnDemand | undefined;
-  /** Deletes by logical keys, as `cache.delete`. */
+  /** Deletes logical keys, like `cache.delete`. */
   readonly deleteKeys: (keys: readonly string[]) => Promise<number>;
   readonly domains?: DomainPatterns | undefined;
 };
@@ -37,7 +37,7 @@ export function composeInvalidation(needs: InvalidationNeeds): Composed {
           slotOf: connection.slotOf,
           send: (command, args) => {
             const operation = command === 'UNLINK' ? 'invalidateTags' : 'get';
-            // A reader has another answer; an invalidation has none, and waits for a master.
+            // A read has an alternative and fails fast; an invalidation waits for a master.
             const failFast = operation === 'get' && options.fallbackEntries > 0;
             return remote.guarded(operation, () => connection.request(command, args, { failFast }));
           },
@@ -110,7 +110,7 @@ function scanOf(
       const buffers = command === 'SCAN';
       const run = (): Promise<unknown> => connection.request(command, args, { buffers });
       const sent = remote ? remote.guarded(operation, run) : run();
-      // A key in a Buffer is none of this cache's.
+      // A key that is a Buffer was not written by this cache.
       return command === 'UNLINK' && typeof args[0] === 'string'
         ? deletion.follow(args as readonly string[], sent)
         : sent;

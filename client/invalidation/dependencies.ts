@@ -15,7 +15,7 @@ const DECLARED_MAX = 100_000;
 
 export class Dependencies {
   readonly #on = new Map<string, ReadonlySet<string>>();
-  /** How many declarations name the key. */
+  /** Number of declarations that name the key. */
   readonly #dependents = new Map<string, number>();
   readonly #max: number;
 
@@ -46,7 +46,7 @@ export class Dependencies {
     this.#replace(key, undefined);
   }
 
-  /** The tags that an entry of this key carries. */
+  /** Tags that an entry of this key carries. */
   tagsOf(key: string): readonly string[] {
     return this.#on.has(key) ? [...this.#closure(key)].map(keyTag) : [];
   }
@@ -57,12 +57,12 @@ export class Dependencies {
     return keys.filter((key) => this.#dependents.has(key)).map(keyTag);
   }
 
-  /** As `changed`, for all keys that a pattern means. */
+  /** Like `changed`, for all keys that match. */
   changedWhere(matches: (key: string) => boolean): readonly string[] {
     return [...this.#dependents.keys()].filter(matches).map(keyTag);
   }
 
-  /** All that the key depends on, however indirectly. */
+  /** All direct and indirect dependencies of the key. */
   #closure(key: string): ReadonlySet<string> {
     const found = new Set<string>();
     const visit = (at: string, path: readonly string[]): void => {

@@ -26,7 +26,7 @@ export class Domains {
     );
   }
 
-  /** The tags that an entry of this key carries. */
+  /** Tags that an entry of this key carries. */
   tagsOf(key: string): readonly string[] {
     if (this.#globs.size === 0) return [];
     const tags: string[] = [];
@@ -35,7 +35,7 @@ export class Domains {
     return tags;
   }
 
-  /** The tag of a domain. @throws ConfigurationError there is none of this name */
+  /** Tag of a domain. @throws ConfigurationError no domain has this name */
   tagOf(name: string): string {
     if (!this.#globs.has(name))
       throw new ConfigurationError(

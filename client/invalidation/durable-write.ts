@@ -29,7 +29,7 @@ export async function writeDurably<R>(
     }
     return result;
   } catch (error) {
-    // The master has it, and what was pending is replaced there.
+    // The master has applied it, which replaces the pending deletion.
     if (error instanceof DurabilityError) fallback.settle(physical, place);
     throw error;
   } finally {

@@ -23,7 +23,7 @@ export function compileGlob(pattern: string): Glob {
   return { source: pattern, matches: (text) => matches(tokens, Buffer.from(text)) };
 }
 
-/** The text as a pattern that matches itself only. */
+/** Escapes a text as a pattern that matches only itself. */
 export const escapeGlob = (text: string): string => text.replace(/[\\*?[\]]/g, '\\$&');
 
 function matches(tokens: readonly Token[], text: Buffer): boolean {

@@ -24,14 +24,14 @@ import { compileGlob } from './glob.ts';
 
 const OUTDATED = optionNames<Outdated>({ keys: true, tags: true, patterns: true, domains: true });
 
-/** How many entries were deleted; a deletion that Redis has not taken is `pending`. */
+/** Number of deleted entries; `pending` if Redis has not taken the deletion. */
 export type Deleted = number | { readonly deleted: number; readonly pending: boolean };
 
 export interface InvalidationParts {
-  /** Deletes by logical keys. */
+  /** Deletes logical keys. */
   readonly deleteKeys: (keys: readonly string[]) => Promise<Deleted>;
   readonly invalidateTags: (tags: readonly string[]) => Promise<'applied' | 'pending'>;
-  /** Deletes what matches. */
+  /** Deletes the keys that match. */
   readonly deleteMatching: (pattern: string) => Promise<Deleted>;
   readonly domains?: DomainPatterns | undefined;
 }
@@ -47,7 +47,7 @@ export class CacheInvalidation implements Invalidation {
     this.#domains = new Domains(parts.domains);
   }
 
-  /** All at once; what fails does not hinder the rest, and is thrown when the rest is done. */
+  /** Invalidates all of it at once. A part that fails does not stop the others; its error is thrown when all have ended. */
   async invalidate(outdated: Outdated): Promise<InvalidationReceipt> {
     assertOptions('', outdated, OUTDATED);
     const { deleteKeys, invalidateTags } = this.#parts;
@@ -71,22 +71,22 @@ export class CacheInvalidation implements Invalidation {
     return { outcome, deleted };
   }
 
-  /** Entries with one of the tags are misses: one command for up to 500 tags. */
+  /** Makes all entries with one of the tags misses: one command per 500 tags. */
   tags(...tags: Names): Promise<InvalidationReceipt> {
     return this.invalidate({ tags: namesIn(tags) });
   }
 
-  /** Redis's patterns: `user:*`. */
+  /** Deletes the keys that match a pattern of Redis: `user:*`. */
   pattern(pattern: string): Promise<InvalidationReceipt> {
     return this.invalidate({ patterns: [pattern] });
   }
 
-  /** A new version of the domain: all of its entries are misses. @throws ConfigurationError no such domain */
+  /** Starts a new version of the domain: all of its entries are misses. @throws ConfigurationError no such domain */
   domain(name: string): Promise<InvalidationReceipt> {
     return this.invalidate({ domains: [name] });
   }
 
-  /** See `dependencies.ts`. @throws ConfigurationError a circle, or too many */
+  /** Declares dependencies: see `dependencies.ts`. @throws ConfigurationError a cycle, or too many */
   depend(key: string, on: readonly string[]): void {
     this.#dependencies.declare(key, on);
   }
@@ -119,7 +119,7 @@ export class CacheInvalidation implements Invalidation {
     });
   }
 
-  /** The tags that an entry is stored with: those it was given, its domains', and those of the keys that it depends on. */
+  /** Tags of a new entry: those given, those of its domains, and those of the keys it depends on. */
   tagsOf(key: string, tags: readonly string[] = []): readonly string[] {
     const domains = this.#domains.tagsOf(key);
     const dependencies = this.#dependencies.tagsOf(key);
@@ -135,7 +135,7 @@ export class CacheInvalidation implements Invalidation {
     return deleted;
   }
 
-  /** To be called when keys were written or deleted: what depends on them becomes a miss. undefined: nothing does. */
+  /** Must be called after keys were written or deleted: makes dependent entries misses. undefined: there are none. */
   changed(keys: readonly string[]): Promise<unknown> | undefined {
     const tags = this.#dependencies.changed(keys);
     return tags.length === 0 ? undefined : this.#parts.invalidateTags(tags);

@@ -31,21 +31,21 @@ const PENDING_MAX = 10_000;
 const RECENT_MAX = 100_000;
 const BATCH = 500;
 const RETRY_MS = 250;
-/** Keys whose end of being pending is remembered; a read that began before the oldest of them trusts no reply. */
+/** Maximum number of remembered ends; a read that began before the oldest trusts no reply. */
 const ENDED_MAX = PENDING_MAX;
 
 export interface JournalOptions {
-  /** Deletes the keys in Redis; resolves when Redis has answered. */
+  /** Deletes the keys in Redis; resolves when Redis has replied. */
   readonly unlink: (keys: readonly string[]) => Promise<unknown>;
-  /** False: the key's shard is unreachable, and its deletion waits without holding up the others. */
+  /** Returns false if the shard of the key is unreachable: its deletion waits without delaying others. */
   readonly reachable?: (key: string) => boolean;
-  /** For how long an acknowledged deletion may be lost in a failover; more than the replication lag. Default 10000. */
+  /** Time in which an acknowledged deletion may be lost in a failover; longer than the replication lag. Default 10000. */
   readonly windowMs?: number;
-  /** Keys that may await their replay; default 10000. */
+  /** Maximum number of pending keys; default 10000. */
   readonly pendingMax?: number;
-  /** Acknowledged keys that are remembered within the window, the newest; default 100000. */
+  /** Maximum number of acknowledged keys in the window, the newest; default 100000. */
   readonly recentMax?: number;
-  /** A key was replayed, or everything that was pending is done. */
+  /** Called when a key was replayed, or nothing is pending any more. */
   readonly settled?: (key: string | undefined) => void;
   readonly now?: () => number;
 }
@@ -53,7 +53,7 @@ export interface JournalOptions {
 interface Pending {
   /** Number of the last change, so that a replay does not settle a later one. */
   readonly change: number;
-  /** The place of the write that it stands for. */
+  /** Place of the write that it represents. */
   readonly place: number;
 }
 
@@ -62,7 +62,7 @@ interface Recent {
   readonly place: number;
 }
 
-/** The connection of a test, or of a journal that is told of one only. */
+/** The single connection of a test. */
 const WHOLE: ConnectionPart = { covers: () => true };
 
 export class Journal {
@@ -73,27 +73,27 @@ export class Journal {
   readonly #pendingMax: number;
   readonly #recentMax: number;
   readonly #pending = new Map<string, Pending>();
-  /** Keys that are no longer pending, with the value of `ends` at that moment; oldest first. */
+  /** Keys that are no longer pending, with the value of `ends` at that time; oldest first. */
   readonly #ended = new Map<string, number>();
   #ends = 0;
   /** `ends` of the newest key that was dropped from `#ended`. */
   #endsDropped = 0;
-  /** Oldest acknowledgement first. */
+  /** Acknowledged keys, oldest first. */
   readonly #recent = new Map<string, Recent>();
-  /** Pending keys that a durable write is replacing, with how many: not replayed meanwhile. */
+  /** Pending keys that durable writes are replacing, with their number: not replayed meanwhile. */
   readonly #held = new Map<string, number>();
-  /** Since when each part of the connection has been in doubt. */
+  /** Time since which each part of the connection has been suspect. */
   readonly #doubts = new Map<ConnectionPart, number>();
-  /** The keys that are being replayed now, and when that is over. */
+  /** Keys being replayed, and the promise of the replay. */
   #replaying: { readonly keys: ReadonlySet<string>; readonly done: Promise<unknown> } | undefined;
-  /** All that is pending is out of reach: not looked through again with every answer. */
+  /** All pending keys are unreachable: they are not scanned again on every reply. */
   #notBefore = 0;
   #running = false;
   #closed = false;
   #retry: NodeJS.Timeout | undefined;
-  /** Acknowledged keys that were pushed out of a full window: they would not be replayed. */
+  /** Number of acknowledged keys that a full window dropped: they would not be replayed. */
   dropped = 0;
-  /** Keys that were replayed so far. */
+  /** Number of replayed keys. */
   replayed = 0;
 
   constructor(options: JournalOptions) {
@@ -104,12 +104,12 @@ export class Journal {
     this.#recentMax = options.recentMax ?? RECENT_MAX;
   }
 
-  /** Redis may have an older state for the key than this process knows of. */
+  /** Whether Redis may have an older state of the key than this process. */
   isPending(key: string): boolean {
     return this.#pending.size > 0 && this.#pending.has(key);
   }
 
-  /** Number of times that a key ceased to be pending. A read notes it before it is sent. */
+  /** Number of ends of pending keys. A read notes it before it is sent. */
   get ends(): number {
     return this.#ends;
   }
@@ -128,7 +128,7 @@ export class Journal {
     return this.#recent.size;
   }
 
-  /** To be called with each event of each part of the connection, before any other listener. */
+  /** Must be called with each event of each part of the connection, before any other listener. */
   noticed(event: ConnectionEvent, part: ConnectionPart = WHOLE): void {
     switch (event.type) {
       case 'lost':
@@ -148,7 +148,7 @@ export class Journal {
     }
   }
 
-  /** The master has deleted them. @param place of the deletion in `order`; default: the latest */
+  /** The master has deleted the keys. @param place place of the deletion in `order`; default: the last */
   acknowledged(keys: readonly string[], place = this.order.next()): void {
     const at = this.#now();
     for (const key of keys) {
@@ -190,31 +190,31 @@ export class Journal {
     for (const key of outdated) this.restore(key, place);
   }
 
-  /** As `failed`; false where it would throw. */
+  /** Like `failed`; returns false where `failed` would throw. */
   tryFailed(key: string, place?: number): boolean {
     if (this.#closed || (this.#pending.size >= this.#pendingMax && !this.#pending.has(key))) return false;
     this.failed([key], place);
     return true;
   }
 
-  /** As `failed`, never refused: for a key that was pending a moment ago. */
+  /** Like `failed`, but never refused: for a key that was just pending. */
   restore(key: string, place = this.order.next()): void {
     this.#pending.set(key, { change: this.order.next(), place });
     this.#recoverSoon();
   }
 
-  /** A newer value is on its way to Redis, behind all replays: nothing is pending for the key unless that fails (`restore`). */
+  /** A newer value is being sent to Redis, after all replays: the key is not pending unless that fails (`restore`). */
   forget(key: string): void {
     this.#end(key);
   }
 
-  /** Redis has taken a write of the key: nothing is pending that was asked for before it. True: something was. */
+  /** Redis has acknowledged a write of the key: earlier deletions are void. Returns true if one was pending. */
   settle(key: string, place: number): boolean {
     const pending = this.#pending.get(key);
     return pending !== undefined && pending.place < place && this.#end(key);
   }
 
-  /** The key is no longer pending. False: it was not. */
+  /** The key is no longer pending. Returns false if it was not. */
   #end(key: string): boolean {
     if (!this.#pending.delete(key)) return false;
     this.#ends += 1;
@@ -227,7 +227,7 @@ export class Journal {
     return true;
   }
 
-  /** As `settle`; the value survives a failover, too. */
+  /** Like `settle`, for a value that survives a failover. */
   supersede(key: string, place = this.order.next()): void {
     this.settle(key, place);
     const recent = this.#recent.get(key);
@@ -251,7 +251,7 @@ export class Journal {
     if (this.#pending.size > 0) this.#recoverSoon();
   }
 
-  /** Redis answers again. Safe to call at any time. */
+  /** Redis replies again: starts a replay. Safe to call at any time. */
   recover(): void {
     if (this.#running || this.#closed || this.#pending.size === 0 || this.#now() < this.#notBefore) return;
     this.#running = true;
@@ -266,7 +266,7 @@ export class Journal {
       });
   }
 
-  /** A connection that was never lost emits no `ready`, and an answer may not come: reads of pending keys do not ask Redis. */
+  /** Retries without an event: a connection that was never lost emits no `ready`, and reads of pending keys send nothing. */
   #recoverSoon(): void {
     if (this.#running || this.#closed || this.#retry) return;
     this.#retry = setTimeout(() => {
@@ -277,14 +277,14 @@ export class Journal {
     this.#retry.unref();
   }
 
-  /** Replays nothing any more. @returns the keys that were never replayed */
+  /** Ends all replays. @returns the keys that were never replayed */
   close(): readonly string[] {
     this.#closed = true;
     clearTimeout(this.#retry);
     return [...this.#pending.keys()];
   }
 
-  /** Another master: what the former one acknowledged lately, it may not know of. */
+  /** A new master may not have the last deletions that the former one acknowledged: they become pending. */
   #moved(part: ConnectionPart): void {
     const oldest = (this.#doubts.get(part) ?? this.#now()) - this.#windowMs;
     for (const [key, { at, place }] of this.#recent) {
@@ -329,7 +329,7 @@ export class Journal {
       const pending = this.#pending.get(key);
       if (pending?.change !== change) continue;
       this.#end(key);
-      // The successor may be succeeded in its turn.
+      // The successor may be replaced, too.
       this.#remember(key, { at, place: pending.place });
       this.replayed += 1;
       this.#options.settled?.(key);

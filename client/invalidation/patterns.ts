@@ -23,30 +23,30 @@ const RETRY_MS = 100;
 interface Page {
   readonly next: string | undefined;
   readonly keys: readonly string[];
-  /** Keys that are no UTF-8: no cache wrote them, and as text they would be other keys. */
+  /** Keys that are not UTF-8: no cache wrote them, and as strings they would be other keys. */
   readonly foreign: readonly Buffer[];
 }
 
 export interface PatternOptions {
   readonly namespace: string;
   readonly connection: { on(listener: (event: ConnectionEvent) => void): () => void };
-  /** Sends one command; in a Cluster a SCAN goes over all masters by its cursor. the keys of a SCAN may be Buffers. */
+  /** Sends one command; in a cluster, SCAN covers all masters by its cursor. The keys of a SCAN may be Buffers. */
   readonly send: (command: string, args: readonly Argument[]) => Promise<unknown>;
   readonly slotOf?: SlotOf;
-  /** They were deleted: forget them here, note them in the journal. */
+  /** Called after keys were deleted: drops them here and notes them in the journal. */
   readonly deleted: (keys: readonly string[]) => void;
-  /** Their deletion did not reach Redis. @throws NotSentError too many await theirs already */
+  /** Called when a deletion did not reach Redis. @throws NotSentError too many deletions are pending */
   readonly failed: (keys: readonly string[]) => void;
   /** COUNT of each SCAN; default 500. */
   readonly batch?: number;
-  /** How long Redis may be away before it fails; default 15000, which a failover does not take. */
+  /** Maximum time that Redis may be unreachable; default 15000, longer than a failover. */
   readonly maxOutageMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface PatternResult {
   readonly deleted: number;
-  /** How often the scan had to begin again. */
+  /** Number of restarts of the scan. */
   readonly restarts: number;
 }
 
@@ -87,7 +87,7 @@ async function scanAndDelete(
 class Scan {
   readonly #options: PatternOptions;
   readonly #unfollow: () => void;
-  /** Counts the connections: a cursor is worth nothing on the next. */
+  /** Counts the connections: a cursor is not valid on the next one. */
   #generation = 0;
   #answeredAt: number;
   restarts = 0;
@@ -144,7 +144,7 @@ class Scan {
     }
   }
 
-  /** Neither journal nor first tier know such keys: a deletion that fails ends the scan. */
+  /** Neither journal nor first tier know such keys: a failed deletion ends the scan. */
   async #unlinkForeign(keys: readonly Buffer[]): Promise<number> {
     const { send } = this.#options;
     let removed = 0;

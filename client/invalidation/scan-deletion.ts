@@ -1,4 +1,4 @@
-/** The deletion that a scan has under way, one at a time, as one of this process's writes of its keys. */
+/** The running deletion of a scan, one at a time, ordered with the writes of its keys by this process. */
 import { isConnectivityError } from '../api/errors.ts';
 import type { WriteOrder } from '../cache/write-order.ts';
 

@@ -1,11 +1,11 @@
-/** Commands with many keys, where a Cluster takes only those of one slot at a time. */
+/** Splits commands with many keys by slot, as a cluster requires. */
 
 import { BATCH_KEYS } from '../cache/batches.ts';
 
-/** The slot of a key in a Cluster; absent where there is one master. */
+/** Slot of a key in a cluster; absent with a single master. */
 export type SlotOf = ((key: string) => number) | undefined;
 
-/** The keys in groups that one command may name: of one slot each where there are slots, and of at most `BATCH_KEYS`. */
+/** Groups of keys that one command may name: of one slot in a cluster, and at most `BATCH_KEYS`. */
 export function bySlot<K>(
   keys: readonly K[],
   nameOf: (key: K) => string,

@@ -34,11 +34,11 @@ import { type Fill, Fills } from './fills.ts';
 import { Listener } from './listener.ts';
 
 const BOUND_MS = 500;
-/** How often within the bound a listener is looked after. */
+/** Number of checks of a listener within the bound. */
 const BEATS = 4;
 const RETRY_MIN_MS = 10;
 const RETRY_MAX_MS = 500;
-/** A user who may not listen may, once its rights are changed. */
+/** Retry interval after a refusal: the permissions of the user may change. */
 const REFUSED_MAX_MS = 10_000;
 
 /** Properties of the shared connection that coherence needs. */
@@ -57,18 +57,18 @@ export interface CoherenceOptions {
   readonly prefixes: readonly string[];
   /** Opens a RESP2 link to a master: `dedicatedConnections(options)`. */
   readonly open: (master: Address) => Promise<Link>;
-  /** Longest that an overwritten value may still be served; default 500. */
+  /** Maximum time that an overwritten value may be served; default 500. */
   readonly boundMs?: number;
 }
 
 export type CoherenceEvent =
-  /** `here`: this process says so itself. */
+  /** `here`: this process made the change. */
   | { readonly type: 'invalidate'; readonly keys: readonly string[]; readonly here: boolean }
   | { readonly type: 'reset'; readonly reason: string }
   | { readonly type: 'live' }
   | { readonly type: 'lost'; readonly reason: string };
 
-/** A master with its listener, which is opened again for as long as the master is followed. */
+/** A master with its listener, which is reopened while the master is followed. */
 interface Post {
   readonly address: Address;
   readonly left: AbortController;
@@ -84,13 +84,13 @@ export class Coherence {
   readonly #posts = new Map<string, Post>();
   readonly #timer: NodeJS.Timeout;
   readonly #unfollow: () => void;
-  /** Every master is listened to, without a gap since the last reset. */
+  /** Whether every master has a listener, without a gap since the last reset. */
   #whole = false;
-  /** The last `whole` ended: a reset is due before the next. */
+  /** The last `whole` has ended: a reset must precede the next. */
   #gap: string | undefined = 'the first connection';
-  /** Whole, and the shared connection trusts its master. */
+  /** Whole, and the shared connection is not suspect. */
   #serving = false;
-  /** Everything said before this has arrived. */
+  /** Every message sent before this time has arrived. */
   #provenAt = 0;
   #failure: string | undefined;
   #closed = false;
@@ -100,7 +100,7 @@ export class Coherence {
     this.#options = options;
     this.boundMs = options.boundMs ?? BOUND_MS;
     this.#unfollow = followed.on((event) => this.#noticed(event));
-    // After the poll phase: in a process that was busy, answers that lie in the socket are read before they are missed.
+    // After the poll phase: a busy process first reads the replies in the socket.
     this.#timer = setInterval(() => setImmediate(() => this.#beat()), this.boundMs / BEATS);
     this.#timer.unref();
     this.#follow();
@@ -111,21 +111,21 @@ export class Coherence {
     return this.#serving && now() - this.#provenAt < this.boundMs;
   }
 
-  /** Before a key is read from its master; the fill counts if nothing about it comes until `end`. */
+  /** Must be called before a key is read from its master; the fill is valid if the key is not invalidated until `end`. */
   begin(key: string): Fill {
     if (!this.#whole || !this.#listed() || !this.covers(key)) return this.#fills.refused();
     const fill = this.#fills.begin(key);
     return { end: () => fill.end() && this.#listed() };
   }
 
-  /** Whether changes of the key are told of. */
+  /** Whether changes of the key are reported. */
   covers(key: string): boolean {
     const { prefixes } = this.#options;
     for (const prefix of prefixes) if (key.startsWith(prefix)) return true;
     return false;
   }
 
-  /** This process has changed the keys, or may have: dropped here at once, as if Redis had said so. */
+  /** This process has changed the keys, or may have: drops them at once, as if Redis had reported it. */
   forget(keys: readonly string[]): void {
     this.#changed(keys, true);
   }
@@ -156,7 +156,7 @@ export class Coherence {
     return state.kind === 'ready' || state.kind === 'suspect' ? [state.master] : undefined;
   }
 
-  /** A Cluster may have a master that this has not been told of by an event yet. */
+  /** A cluster may have a master that no event has reported yet. */
   #listed(): boolean {
     const masters = this.#followed.masters?.();
     return masters === undefined || masters.every((master) => this.#posts.has(addressKey(master)));
@@ -171,7 +171,7 @@ export class Coherence {
     this.#assess(event.type === 'lost' || event.type === 'suspect' ? event.reason : event.type);
   }
 
-  /** Listeners for exactly the masters of the moment. Those of a master that is only lost from sight are kept. */
+  /** Keeps listeners for exactly the current masters, and for a master that is only temporarily unknown. */
   #follow(): void {
     const masters = this.#masters();
     if (masters === undefined || this.#closed) return;
@@ -194,7 +194,7 @@ export class Coherence {
     this.#interrupted(reason);
   }
 
-  /** Keeps a listener at the post until it is left. */
+  /** Keeps the listener of a master open until it is left. */
   async #man(post: Post): Promise<void> {
     const { signal } = post.left;
     let retryMs = RETRY_MIN_MS;
@@ -214,7 +214,7 @@ export class Coherence {
         post.listener = undefined;
         this.#interrupted(`listener of ${addressKey(post.address)}: ${reason}`);
       } catch (error) {
-        // Refused or out of reach: tried again while the node is master; until then nothing is served.
+        // Refused or unreachable: retried while the node is master; until then nothing is served.
         this.#failed(error);
         retryMaxMs = isReply(error) ? REFUSED_MAX_MS : RETRY_MAX_MS;
       }
@@ -223,7 +223,7 @@ export class Coherence {
     }
   }
 
-  /** A server that does not let this user listen says so with every attempt: told once. */
+  /** A server that refuses the user does so with every attempt: reported once. */
   #failed(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
     if (reason !== this.#failure) this.#events.emit({ type: 'lost', reason });

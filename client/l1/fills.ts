@@ -3,13 +3,13 @@
  * about (they come on different connections), so a fill counts only if none came between question and answer.
  */
 
-/** One read of one key. `end` must be called once, whatever became of the read. */
+/** One read of one key. `end` must be called once, whatever the outcome of the read. */
 export interface Fill {
-  /** True when what was read may be kept. */
+  /** Returns true if the value may be kept. */
   end(): boolean;
 }
 
-/** The reads of one key that no invalidation has come between yet. */
+/** Reads of one key that no invalidation has overtaken. */
 interface PendingReads {
   readers: number;
   invalidated: boolean;
@@ -36,7 +36,7 @@ export class Fills {
     };
   }
 
-  /** For a read that began while nothing could be said about its key. */
+  /** For a read that began while invalidations of its key were not reported. */
   refused(): Fill {
     return REFUSED;
   }

@@ -13,12 +13,12 @@ import { now, within } from '../transport/timing.ts';
 
 const CHANNEL = '__redis__:invalidate';
 
-/** The age of the last proof, as a share of the allowed silence, from which on another is asked for. */
+/** Age of the last reply to PING, as a share of the allowed silence, after which the next PING is sent. */
 const ASKED_AFTER = 0.4;
 
 export class Listener {
   readonly #link: Link;
-  /** All that the node said before this moment has arrived. */
+  /** Every message that the node sent before this time has arrived. */
   provenAt: number;
   #askedAt: number | undefined;
 
@@ -55,7 +55,7 @@ export class Listener {
     }
   }
 
-  /** Why it ended. */
+  /** Reason of the end. */
   get over(): Promise<string> {
     return this.#link.over;
   }
@@ -67,12 +67,12 @@ export class Listener {
   beat(allowedSilenceMs: number, proven: () => void): void {
     const at = now();
     if (this.#askedAt !== undefined) {
-      // Messages that keep arriving are in front of the answer: what is slow is not hung, and only serves nothing meanwhile.
+      // Arriving messages precede the reply: slow is not hung, although nothing is served meanwhile.
       const silentMs = at - Math.max(this.#askedAt, this.#link.progress.heardAt);
       if (silentMs > allowedSilenceMs) this.close(`no reply to PING for ${Math.round(silentMs)} ms`);
       return;
     }
-    // Each question is work for the server: half of the allowed silence is enough for the answer.
+    // Each PING is work for the server: half of the allowed silence is sufficient.
     if (at - this.provenAt < allowedSilenceMs * ASKED_AFTER) return;
     this.#askedAt = at;
     const answered = (): void => {
@@ -80,7 +80,7 @@ export class Listener {
       this.provenAt = at;
       proven();
     };
-    // A user without PING gets an answer, too.
+    // A user without permission for PING gets an error reply, which counts, too.
     this.#link.redis
       .ping()
       .then(answered, (error: unknown) => (isReply(error) ? answered() : this.close('no reply to PING')));

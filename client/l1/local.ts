@@ -27,7 +27,7 @@ export interface LocalEntry {
   readonly freshness: Freshness | undefined;
   /** On the monotonic clock. */
   readonly expiresAt: number;
-  /** The frozen value, as the schema (where one was asked for) gave it; void until `ready`. Bytes and rich values never are. */
+  /** The frozen value, after the schema if one was given; void until `ready`. Never for bytes and rich values. */
   value: unknown;
   ready: boolean;
   schema: StandardSchema | undefined;
@@ -43,7 +43,7 @@ interface Own {
   asked: boolean;
 }
 
-/** A write on its way. */
+/** A write in flight. */
 interface Writing {
   readonly untilMs: number;
   told: number;
@@ -70,21 +70,21 @@ interface Slot extends LocalEntry {
 /** Data that a fill keeps of an entry. */
 export type EntryData = Pick<LocalEntry, 'payload' | 'tags' | 'freshness'>;
 
-/** One fill on its way. To be ended in any case; it keeps the entry unless its key was changed meanwhile. */
+/** A fill in flight. `end` must be called; it keeps the entry unless its key was changed meanwhile. */
 export interface LocalFill {
   end(entry?: EntryData): void;
 }
 
-/** One write on its way. To be ended in any case, with what Redis has taken: that is kept unless others changed it meanwhile. */
+/** A write in flight. `end` must be called with the acknowledged value, which is kept unless others changed it meanwhile. */
 export interface LocalWrite {
   end(entry?: EntryData): void;
 }
 
 export interface LocalTierOptions {
   readonly maxEntries: number;
-  /** Estimated memory of all entries; default: no bound. */
+  /** Maximum estimated memory of all entries; default: no limit. */
   readonly maxBytes?: number;
-  /** Longest time an entry stays without being asked for again from Redis, in ms. */
+  /** Maximum time of an entry without a read from Redis, in ms. */
   readonly ttlMs: number;
   /** Prefix of the physical keys: `ns:`. */
   readonly prefix: string;
@@ -103,12 +103,12 @@ export class LocalTier {
   readonly #coherence: Coherent;
   readonly #now: () => number;
   readonly #clock: () => number;
-  /** By logical key. */
+  /** Entries by logical key. */
   readonly #slots = new Map<string, Slot>();
-  /** The last of each key. */
+  /** Last write of each key. */
   readonly #writes = new Map<string, Writing>();
   readonly #leases = new Map<string, LocalLease>();
-  /** Since when nothing is served as current, on the monotonic clock. */
+  /** Start of the time in which nothing is served as current, on the monotonic clock. */
   #lostAt: number | undefined;
   #newest: Slot | undefined;
   #oldest: Slot | undefined;
@@ -140,7 +140,7 @@ export class LocalTier {
     return this.#bytes;
   }
 
-  /** The entry has been decoded from so many bytes of JSON: its value is kept beside its payload from now on. */
+  /** The entry was decoded from this number of bytes of JSON: its value is kept with its payload. */
   weigh(key: string, entry: LocalEntry, jsonBytes: number): void {
     const slot = this.#slots.get(key);
     if (slot === undefined || slot !== entry) return;
@@ -156,7 +156,7 @@ export class LocalTier {
     return this.#coherence.live;
   }
 
-  /** A current entry. */
+  /** Returns a current entry. */
   get(key: string): LocalEntry | undefined {
     const slot = this.#slots.get(key);
     if (slot === undefined || !this.#coherence.live) return undefined;
@@ -186,7 +186,7 @@ export class LocalTier {
     };
   }
 
-  /** Before the lease of an absent entry is asked for. */
+  /** Must be called before the lease of an absent entry is acquired. */
   lease(key: string): LocalLease {
     const lease: LocalLease = {
       told: 0,
@@ -206,13 +206,13 @@ export class LocalTier {
   write(key: string, lease?: LocalLease): LocalWrite {
     const physical = this.#options.prefix + key;
     const kept = this.#options.ask && this.#coherence.live && this.#coherence.covers(physical);
-    // A report on the lease that has not come yet is not about this write.
+    // A pending report about the lease does not concern this write.
     const told = lease?.told === 0 ? -1 : 0;
     const writing = { untilMs: this.#clock() + this.#coherence.boundMs, told };
     if (kept) this.#writes.set(key, writing);
     return {
       end: (entry) => {
-        // Another write, a deletion or a gap came in between where it is not there any more.
+        // If it was removed meanwhile, there was another write, a deletion or a gap.
         const undisturbed = this.#writes.get(key) === writing && writing.told <= 1;
         this.#coherence.forget([physical]);
         if (!entry || !undisturbed || !this.#coherence.live) return;
@@ -255,13 +255,13 @@ export class LocalTier {
     else if (slot) this.#remove(slot);
   }
 
-  /** Whether what was written here may be served still. Asked for the first time, Redis is asked too. */
+  /** Whether an own write may still be served. The first call also checks it in Redis. */
   #stands(slot: Slot, own: Own): boolean {
     if (this.#clock() >= own.untilMs) {
       this.#remove(slot);
       return false;
     }
-    // Asked before its own invalidation has come, the answer would be void.
+    // A check before the invalidation of the own write has arrived would be void.
     if (own.told && !own.asked) this.#confirm(slot, own);
     return true;
   }
@@ -284,7 +284,7 @@ export class LocalTier {
     if (existing) this.#remove(existing);
     const at = this.#clock();
     const bound = at + this.#options.ttlMs;
-    // The entry says it in Unix time; from here on a step of the wall clock changes nothing.
+    // The entry has a Unix time; from here on steps of the wall clock have no effect.
     const expiresAt = freshness ? Math.min(bound, at + freshness.freshUntilMs - this.#now()) : bound;
     const older = this.#newest;
     const slot: Slot = {
@@ -303,7 +303,7 @@ export class LocalTier {
       newer: undefined,
       older,
     };
-    // It alone is larger than all may be, now or once it is decoded: not kept.
+    // The entry alone exceeds the limit, now or once it is decoded: not kept.
     const laterBytes = isJson(payload) ? decodedBytes(payload.length) : 0;
     if (slot.bytes + laterBytes > this.#maxBytes) return slot;
     if (older) older.newer = slot;
@@ -349,7 +349,7 @@ export function deepFreeze<T>(value: T): T {
   return Object.freeze(value);
 }
 
-/** Nothing but what JSON gives: what can be frozen, and is the same for all who hold it then. */
+/** Plain JSON data, which can be frozen and shared. */
 export function isPlainData(value: unknown, above: readonly object[] = []): boolean {
   if (typeof value !== 'object' || value === null) return typeof value !== 'function';
   const prototype: unknown = Object.getPrototypeOf(value);

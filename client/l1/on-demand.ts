@@ -1,4 +1,4 @@
-/** The coherence of one cache, opened by what needs it first: the first tier at once, tags with their first use. */
+/** Coherence of one cache, opened on demand: at once for the first tier, for tags at their first use. */
 import type { Coherence } from './coherence.ts';
 
 export class CoherenceOnDemand {

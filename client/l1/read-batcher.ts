@@ -1,4 +1,4 @@
-/** Reads that no caller waits for: those of one turn of the event loop go out together, after what the turn had to answer. */
+/** Sends background reads of one tick together, after the replies of the tick. */
 export class ReadBatcher {
   readonly #ask: (key: string) => Promise<Buffer | null>;
   #waiting: (() => void)[] = [];

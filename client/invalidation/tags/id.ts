@@ -1,10 +1,10 @@
-/** Names of tags: what an entry carries of them, and where their version stands in Redis. */
+/** Ids of tags in entries, and the keys of their versions in Redis. */
 import { createHash, randomBytes } from 'node:crypto';
 
 const MEMORY = 10_000;
 const ids = new Map<string, string>();
 
-/** First 8 bytes of the tag's SHA-256, in hexadecimal: 64 bits, so that two of a million tags meet once in 37 million caches. */
+/** First 8 bytes of the SHA-256 of the tag, in hexadecimal: with a million tags, one of 37 million caches has a collision. */
 export function tagId(tag: string): string {
   const known = ids.get(tag);
   if (known !== undefined) return known;

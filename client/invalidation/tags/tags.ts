@@ -18,17 +18,17 @@ export interface TagOptions {
   /** Sends one command to the master. */
   readonly send: (command: string, args: readonly Argument[]) => Promise<unknown>;
   readonly slotOf?: SlotOf;
-  /** Opens what listens to `prefix`; called with the first use of a tag. Absent: every use asks Redis. */
+  /** Opens the listener for `prefix`; called at the first use of a tag. Absent: every use reads from Redis. */
   readonly coherence?: (() => Coherence) | undefined;
-  /** Takes the invalidations that do not reach Redis, or may be lost in a failover. */
+  /** Takes invalidations that do not reach Redis, or may be lost in a failover. */
   readonly journal: Journal;
-  /** How long a version is kept without being replaced; longer than any entry's TTL. Default 30 days. */
+  /** Time that a version is kept; longer than the TTL of any entry. Default 30 days. */
   readonly ttlSeconds?: number;
-  /** Versions kept in this process; default 100000. */
+  /** Maximum number of versions in this process; default 100000. */
   readonly knownMax?: number;
 }
 
-/** One MGET that collects until the end of the turn. */
+/** One MGET that collects keys until the end of the tick. */
 interface Lookup {
   readonly ids: Set<string>;
   readonly versions: Promise<ReadonlyMap<string, string | undefined>>;
@@ -38,7 +38,7 @@ export class Tags {
   readonly #options: TagOptions;
   readonly #knownMax: number;
   readonly #setOrGet: SetOrGet;
-  /** undefined: known to be missing. Only looked at while coherence is live. */
+  /** undefined: known to be missing. Only used while coherence is live. */
   readonly #known = new Map<string, string | undefined>();
   readonly #creating = new Map<string, Promise<string>>();
   /** Versions for entries in memory while Redis is unreachable; void once it replies. */
@@ -52,12 +52,12 @@ export class Tags {
     this.#setOrGet = new SetOrGet((command, args) => this.#send(command, args));
   }
 
-  /** The physical keys of the tags' versions, to be deleted together with others. */
+  /** Physical keys of the versions of tags, to be deleted together with others. */
   keysOf(tags: readonly string[]): readonly string[] {
     return [...new Set(tags)].map((tag) => tagKey(this.#options.prefix, tagId(tag)));
   }
 
-  /** `stamps` where every version is known here. */
+  /** Like `stamps`, if every version is known here. */
   stampsKnown(tags: readonly string[]): readonly TagStamp[] | undefined {
     if (this.#listening()?.live !== true) return undefined;
     const stamps: TagStamp[] = [];
@@ -70,18 +70,18 @@ export class Tags {
     return stamps;
   }
 
-  /** The versions to store with a value. To be taken before the value is loaded. */
+  /** Versions to store with a value. Must be read before the value is loaded. */
   async stamps(tags: readonly string[]): Promise<readonly TagStamp[]> {
     try {
       return this.stampsKnown(tags) ?? (await this.#stampsOfRedis(tags));
     } catch (error) {
-      // The entry will be kept in memory, if anywhere. In Redis nothing holds with these.
+      // The entry will be kept in memory only. These versions are not valid in Redis.
       if (isConnectivityError(error)) return this.#away.stamps(tags);
       throw error;
     }
   }
 
-  /** Without asking Redis, which is not waited for. */
+  /** Does not wait for Redis. */
   async stampsHere(tags: readonly string[]): Promise<readonly TagStamp[]> {
     return this.stampsKnown(tags) ?? this.#away.stamps(tags);
   }
@@ -90,7 +90,7 @@ export class Tags {
     const ids = [...new Set(tags)].map(tagId);
     const live = this.#listening()?.live === true;
     const unknown = live ? ids.filter((id) => !this.#known.has(id)) : ids;
-    // One alone is created without being looked for: the answer is the same.
+    // A single version is created without a read: the reply is the same.
     const found = unknown.length > 1 ? await this.#ask(unknown) : undefined;
     return Promise.all(
       ids.map(async (id) => ({
@@ -155,13 +155,13 @@ export class Tags {
     return results.every(Boolean) ? 'applied' : 'pending';
   }
 
-  /** Their keys were deleted by this process, alone or together with others. */
+  /** This process has deleted the keys of the versions, alone or together with others. */
   invalidated(keys: readonly string[]): void {
     this.#options.journal.acknowledged(keys);
     this.#forget(keys);
   }
 
-  /** As `invalidated`, where the deletion failed. @throws NotSentError too much is pending already */
+  /** Like `invalidated`, after a failed deletion. @throws NotSentError too many deletions are pending */
   failed(keys: readonly string[]): void {
     this.#forget(keys);
     this.#options.journal.failed(keys);
@@ -177,7 +177,7 @@ export class Tags {
     this.#coherence?.forget(keys);
   }
 
-  /** Listening from the first use of a tag on: a cache without tags needs no connection for it. */
+  /** Listens from the first use of a tag on: a cache without tags needs no connection for it. */
   #listening(): Coherence | undefined {
     if (this.#coherence || !this.#options.coherence) return this.#coherence;
     const tags = tagKey(this.#options.prefix, '');
@@ -191,7 +191,7 @@ export class Tags {
     return coherence;
   }
 
-  /** The current versions, asked for at the end of this turn; never an answer to a question of before. */
+  /** Current versions, read at the end of this tick; never the reply to an earlier read. */
   #ask(ids: readonly string[]): Promise<ReadonlyMap<string, string | undefined>> {
     if (!this.#lookup) {
       const collected = new Set<string>();
@@ -248,7 +248,7 @@ export class Tags {
     return fresh;
   }
 
-  /** Keeps the versions that are read, unless something about them came in between. */
+  /** Keeps the versions that were read, unless they were invalidated meanwhile. */
   async #learning(
     ids: readonly string[],
     read: () => Promise<readonly (string | undefined)[]>,
