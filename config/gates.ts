@@ -90,13 +90,15 @@ const claimSchema = z.discriminatedUnion('kind', [
 
 /**
  * A percentile moves by what delays every hundredth operation (`latenessP99MaxMs`), a gap or a deadline by one stall
- * (`latenessMaxMs`), and a latency by what the machine adds to each round trip (`controlMaxShare`, of the target).
+ * (`latenessMaxMs`), a latency by what the machine adds to each round trip (`controlMaxShare`, of
+ * the target), and a planned failover by each fsync of the sentinels (`fsyncMaxMs`).
  */
 const timingSchema = z
   .strictObject({
     latenessP99MaxMs: z.number().gt(0).optional(),
     latenessMaxMs: z.number().gt(0).optional(),
     controlMaxShare: z.number().gt(0).lt(1).optional(),
+    fsyncMaxMs: z.number().gt(0).optional(),
   })
   .refine((timing) => Object.keys(timing).length > 0, 'names no bound');
 
@@ -171,7 +173,7 @@ const gateSchema = z.strictObject({
     .meta(
       means(
         'Maximum delays of the machine, above which a trial is INVALID for the criterion; false if the machine never excuses the criterion.',
-        'false, or at least one of { latenessP99MaxMs, latenessMaxMs, controlMaxShare }: milliseconds, milliseconds, a share of the target below 1',
+        'false, or at least one of { latenessP99MaxMs, latenessMaxMs, controlMaxShare, fsyncMaxMs }: milliseconds, but a share of the target below 1',
       ),
     ),
   remedy: z

@@ -126,7 +126,11 @@ export const settingsSchema = z.strictObject({
         .min(1)
         .max(16)
         .default(1)
-        .meta(means('Maximum number of I/O threads; the substrate reduces it to the number of CPU cores less one, and to 1 below 4 cores.')),
+        .meta(
+          means(
+            'Maximum number of I/O threads; the substrate reduces it to the number of CPU cores less one, and to 1 below 4 cores.',
+          ),
+        ),
       replBacklogSize: bytes()
         .prefault('64mb')
         .meta(

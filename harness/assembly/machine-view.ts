@@ -27,6 +27,7 @@ export function machineView(
     controlP50Ms: number('controlP50Ms'),
     controlP99Ms: number('controlP99Ms'),
     controlMachineP99Ms: number('controlMachineP99Ms'),
+    diskMaxMs: number('diskMaxMs'),
     waitServerMaxMs: number('waitServerMaxMs'),
     waitHarnessMaxMs: number('waitHarnessMaxMs'),
     waitClientMaxMs: number('waitClientMaxMs'),

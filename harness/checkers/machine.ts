@@ -24,6 +24,7 @@ export const machine: Checker = {
     if (facts === undefined || windows.length === 0) return unknown('the machine was not sampled');
     const timers = distributionOf(windows.flatMap(samplesOf('timersMs')), 'ms');
     const control = distributionOf(windows.flatMap(samplesOf('controlMs')), 'ms');
+    const disk = distributionOf(windows.flatMap(samplesOf('diskMs')), 'ms');
     const added = distributionOf(windows.flatMap(samplesOf('controlMachineMs')), 'ms');
     const unsampled = String(facts.data?.unsampled ?? '');
     return {
@@ -33,6 +34,7 @@ export const machine: Checker = {
         ...statistics('timer', timers),
         ...statistics('control', control),
         ...statistics('controlMachine', added),
+        ...statistics('disk', disk),
         ...waits(windows),
         loopGeneratorMaxMs: loopDelay(history, 'workload', client),
         loopClientMaxMs: loopDelay(history, 'client', client),
@@ -56,7 +58,7 @@ function windowsOf(history: History, client: string): readonly ObservationEvent[
   return all.filter(({ atUs, data }) => atUs >= startUs && Number(data?.fromUs ?? atUs) <= endUs);
 }
 
-type SampleList = 'timersMs' | 'controlMs' | 'controlMachineMs';
+type SampleList = 'timersMs' | 'controlMs' | 'controlMachineMs' | 'diskMs';
 
 function samplesOf(name: SampleList): (window: ObservationEvent) => readonly number[] {
   return ({ data }) => {

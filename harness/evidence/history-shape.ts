@@ -152,6 +152,7 @@ const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
     timersMs: SAMPLES,
     controlMs: SAMPLES,
     controlMachineMs: SAMPLES,
+    diskMs: { optional: SAMPLES },
     runnable: absent(AMOUNT),
     busyMs: absent(AMOUNT),
     idleMs: absent(AMOUNT),

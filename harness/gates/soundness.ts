@@ -3,7 +3,7 @@
  * no result of the client or the servers has a part in it, so that it cannot excuse one.
  *
  * What a gate bounds (`timing` in gates.yaml) depends on what can move its figure: a percentile is compared with the delays at p99, a gap or
- * a deadline with the longest delay, a latency with what the machine adds to a bare round trip. `machine` in gates.yaml holds for all.
+ * a deadline with the longest delay, a failover also with the longest bare fsync, a latency with what the machine adds to a bare round trip. `machine` in gates.yaml holds for all.
  */
 import type { Gate, MachineBounds } from '../../config/gates.ts';
 import type { CheckResult } from '../checkers/checker.ts';
@@ -23,6 +23,7 @@ export interface SampledTrial {
 
 /** Delays that one bound is compared with, by what they are called in a report. */
 const AT_P99 = { latenessP99Ms: 'sends of the generator', timerP99Ms: 'timers of an idle thread' } as const;
+const AT_DISK = { diskMaxMs: 'a bare fsync took' } as const;
 const AT_WORST = {
   latenessMaxMs: 'a send of the generator',
   timerMaxMs: 'a timer of an idle thread',
@@ -41,11 +42,12 @@ export function unsoundness(
   const figures = figuresOf(trial, gate.client);
   const missing = unsampled(figures, trial);
   if (missing !== undefined) return missing;
-  const { latenessP99MaxMs, latenessMaxMs, controlMaxShare } = gate.timing;
+  const { latenessP99MaxMs, latenessMaxMs, controlMaxShare, fsyncMaxMs } = gate.timing;
   const problem =
     above(figures, AT_P99, latenessP99MaxMs, 'late at p99') ??
     above(figures, AT_WORST, latenessMaxMs, 'late at worst') ??
     controlProblem(figures, gate, controlMaxShare) ??
+    above(figures, AT_DISK, fsyncMaxMs, 'at worst') ??
     loadProblem(figures, machine);
   return problem === undefined ? undefined : busy(problem, figures);
 }

@@ -37,6 +37,8 @@ export interface MachineView {
   readonly controlP50Ms: number | null;
   readonly controlP99Ms: number | null;
   readonly controlMachineP99Ms: number | null;
+  /** Longest bare fsync. */
+  readonly diskMaxMs: number | null;
   /** Longest wait for a CPU within 100 ms: of a server, of the harness, of the client. */
   readonly waitServerMaxMs: number | null;
   readonly waitHarnessMaxMs: number | null;

@@ -17,6 +17,7 @@ const COLUMNS: readonly Column[] = [
   { name: 'Generator', detail: 'p99 / max', cell: (m) => pair(m.latenessP99Ms, m.latenessMaxMs) },
   { name: 'Bare PING', detail: 'p50 / p99', cell: (m) => pair(m.controlP50Ms, m.controlP99Ms) },
   { name: 'Added by the machine', detail: 'p99', cell: (m) => number(m.controlMachineP99Ms) },
+  { name: 'Bare fsync', detail: 'max', cell: (m) => number(m.diskMaxMs) },
   {
     name: 'Wait for a CPU',
     detail: 'server / client / harness',

@@ -2,7 +2,7 @@
  * Samples the machine during one trial, in a thread without other work: timer lateness, the round trip of a bare PING and the part of it
  * spent waiting for a CPU, use of the CPUs, and the time that each watched thread waited for a CPU.
  *
- *   tick (every 10 ms) ─▶ lateness, and a PING every `everyMs` ─▶ window (every 100 ms) ─▶ one line of the history
+ *   tick (every 10 ms) ─▶ lateness, a PING every `everyMs`, an fsync every 200 ms ─▶ window (every 100 ms) ─▶ one line of the history
  *
  * The samples are independent of every client and result. Data that the system does not provide (not Linux, process not visible) is
  * absent and listed in `facts`.
@@ -13,6 +13,7 @@ import { type Clock, openClock } from '../../clock.ts';
 import { openRecorder, type Recorder } from '../../recorder.ts';
 import { until } from '../../until.ts';
 import { type Control, openControl } from './control.ts';
+import { DiskControl } from './disk.ts';
 import {
   type CpuTimes,
   parseLoad,
@@ -28,6 +29,7 @@ const WINDOW_US = 100_000;
 /** The run queue is a snapshot of one moment, so a window has several. */
 const STAT_EVERY_TICKS = 5;
 const LOAD_EVERY_WINDOWS = 10;
+const FSYNC_EVERY_TICKS = 20;
 /** Longest wait for the connection of the control measurement. */
 const CONTROL_BOUND_MS = 2_000;
 const OWN_THREAD = '/proc/thread-self/schedstat';
@@ -38,6 +40,7 @@ interface Window {
   timers: number[];
   control: number[];
   controlMachine: number[];
+  disk: number[];
   runnable: number[];
 }
 
@@ -54,6 +57,7 @@ export class MachineSampling {
   readonly #clock: Clock;
   readonly #recorder: Recorder;
   readonly #control: Control | undefined;
+  readonly #disk: DiskControl;
   readonly #onGone: (name: string) => void;
   readonly #threads = new Map<string, string>();
   readonly #scheduling = new Map<string, Scheduling>();
@@ -78,6 +82,7 @@ export class MachineSampling {
       this.#failure = error;
     });
     this.#control = request.control && openControl(request.control);
+    this.#disk = new DiskControl(`${request.historyPath}.fsync`);
     this.#everyTicks = Math.max(1, Math.round(((request.control?.everyMs ?? 0) * 1_000) / TICK_US));
     this.watch(request.threads);
     this.#dueUs = this.#clock.nowUs() + TICK_US;
@@ -103,6 +108,7 @@ export class MachineSampling {
     clearTimeout(this.#timer);
     this.#flush(this.#clock.nowUs());
     this.#control?.close();
+    await this.#disk.close();
     await this.#recorder.close();
     if (this.#failure !== undefined) throw this.#failure;
   }
@@ -120,6 +126,12 @@ export class MachineSampling {
       if (this.#ticks % this.#everyTicks === 0) this.#ask(this.#dueUs);
       this.#ticks++;
       this.#dueUs += TICK_US;
+    }
+    if (this.#ticks % FSYNC_EVERY_TICKS === 0) {
+      this.#disk.ask(
+        () => this.#clock.nowUs() / 1_000,
+        (tookMs) => this.#window.disk.push(tookMs),
+      );
     }
     if (this.#ticks % STAT_EVERY_TICKS === 0) {
       const seen = stat();
@@ -175,7 +187,7 @@ export class MachineSampling {
   }
 
   #flush(nowUs: number): void {
-    const { timers, control, controlMachine, runnable } = this.#window;
+    const { timers, control, controlMachine, disk, runnable } = this.#window;
     const { waits, ranMs } = this.#waits();
     const load = this.#windows++ % LOAD_EVERY_WINDOWS === 0 ? parseLoad(read('/proc/loadavg')) : undefined;
     this.#recorder.record({
@@ -188,6 +200,7 @@ export class MachineSampling {
         timersMs: list(timers),
         controlMs: list(control),
         controlMachineMs: list(controlMachine),
+        diskMs: list(disk),
         ...(runnable.length > 0 && { runnable: round(mean(runnable)) }),
         ...this.#cpuSince(ranMs),
         ...(load !== undefined && { load }),
@@ -251,7 +264,7 @@ export class MachineSampling {
   }
 
   #emptyWindow(beganUs = this.#clock.nowUs()): Window {
-    return { beganUs, timers: [], control: [], controlMachine: [], runnable: [] };
+    return { beganUs, timers: [], control: [], controlMachine: [], disk: [], runnable: [] };
   }
 }
 

@@ -14,6 +14,7 @@ const CALM: Signals = {
   waitHarnessMaxMs: 3,
   waitClientMaxMs: 3,
   waitServerMaxMs: 3,
+  diskMaxMs: 3,
   stealRatio: 0,
   runnablePerCore: 0.5,
 };
@@ -32,6 +33,7 @@ const seen = (machine: Signals = {}, generator: Signals = {}) => ({
 const timed = (timing: Gate['timing']) => gate({ timing });
 const P99 = timed({ latenessP99MaxMs: 5 });
 const WORST = timed({ latenessMaxMs: 50 });
+const SWITCH = timed({ fsyncMaxMs: 20 });
 const CONTROL = gate({ timing: { controlMaxShare: 0.5 }, target: { op: '<', value: 10 } });
 
 describe('the soundness of the machine', () => {
@@ -65,6 +67,7 @@ describe('the soundness of the machine', () => {
       { latenessMaxMs: 51 },
       /a send of the generator 51 ms late at worst, at most 50 ms/,
     ],
+    ['a slow disk', SWITCH, { diskMaxMs: 21 }, {}, /a bare fsync took 21 ms at worst, at most 20 ms/],
     ['one late timer', WORST, { timerMaxMs: 60 }, {}, /a timer of an idle thread 60 ms/],
     ['a server that waits for a CPU', WORST, { waitServerMaxMs: 80 }, {}, /a server waiting for a CPU 80 ms/],
     [

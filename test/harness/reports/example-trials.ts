@@ -173,7 +173,7 @@ export function failoverTrials(draw: Draw, trialsEach: number): TrialView[] {
 /** A machine that one thread had to wait on. */
 const MACHINE: NonNullable<TrialView['machine']> = {
   ...{ latenessP99Ms: 0.6, latenessMaxMs: 4.1, timerP99Ms: 1.1, timerMaxMs: 6.2 },
-  ...{ controlP50Ms: 0.21, controlP99Ms: 1.4, controlMachineP99Ms: 0.9 },
+  ...{ controlP50Ms: 0.21, controlP99Ms: 1.4, controlMachineP99Ms: 0.9, diskMaxMs: 3.2 },
   ...{ waitServerMaxMs: 12, waitHarnessMaxMs: 9.5, waitClientMaxMs: null },
   ...{ loopGeneratorMaxMs: 2, loopClientMaxMs: 3, stealRatio: 0, othersRatio: 0.34, runnablePerCore: 1.2 },
   ...{ pressureRatio: 0.2, load: 2.3, unsampled: [], leftOutOf: ['get-latency'] },

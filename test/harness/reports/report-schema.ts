@@ -158,6 +158,7 @@ const machine = z
     controlP50Ms: optionalMs('Round trip of a bare PING to the master, p50'),
     controlP99Ms: optionalMs('Round trip of a bare PING to the master, p99'),
     controlMachineP99Ms: optionalMs('Part of that round trip that the machine added, p99'),
+    diskMaxMs: optionalMs('Longest bare fsync'),
     waitServerMaxMs: optionalMs('Longest wait of a server for a CPU within 100 ms'),
     waitHarnessMaxMs: optionalMs('Longest wait of a thread of the harness for a CPU within 100 ms'),
     waitClientMaxMs: optionalMs('Longest wait of the client for a CPU within 100 ms'),

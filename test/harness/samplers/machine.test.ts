@@ -1,6 +1,6 @@
 /** The watch of the machine on a real Redis: what a busy machine does to its samples, and what a slow server does not. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -95,6 +95,8 @@ describe.skipIf(process.platform !== 'linux')('a watched trial', () => {
     expect(finding).toMatchObject({ validity: 'valid', reasons: [] });
     expect(figure('timerP99Ms')).toBeGreaterThan(0);
     expect(figure('controlP50Ms')).toBeGreaterThan(0);
+    expect(figure('diskMaxMs')).toBeGreaterThan(0);
+    expect(readdirSync(dir).filter((name) => name.includes('fsync'))).toEqual([]);
     expect(figure('controlMachineP99Ms')).toBeLessThanOrEqual(figure('controlP99Ms') as number);
     for (const name of ['stealRatio', 'busyRatio', 'othersRatio', 'runnablePerCore', 'waitServerMaxMs']) {
       expect(figure(name), name).toBeGreaterThanOrEqual(0);
