@@ -1,0 +1,102 @@
+/** Calls of a cache as data: what each operation returns, equal texts for equal values, and a process that cannot answer. */
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import * as client from '../../../client/index.ts';
+import type { ClientSpec } from '../../../harness/workloads/adapter.ts';
+import type { Call } from '../../../harness/workloads/calls/call.ts';
+import { startCaller } from '../../../harness/workloads/calls/child.ts';
+import { callerOf } from '../../../harness/workloads/calls/perform.ts';
+import { valueText } from '../../../harness/workloads/calls/value-text.ts';
+
+describe('a caller', () => {
+  let cache = client.memoryCache();
+  let caller = callerOf('memory', { cache, client });
+  beforeEach(async () => {
+    await cache.close();
+    cache = client.memoryCache({ domains: { prices: ['price:*'] } });
+    caller = callerOf('memory', { cache, client });
+    await caller.perform({ operation: 'setMany', keys: ['a', 'b'], values: [1, { x: 'y' }] });
+  });
+  afterAll(() => cache.close());
+
+  it.each<[Call, object]>([
+    [{ operation: 'get', keys: ['a'] }, { answers: ['1'] }],
+    [
+      { operation: 'getEntry', keys: ['a'] },
+      { answers: ['1'], sources: ['memory'] },
+    ],
+    [
+      { operation: 'lookup', keys: ['absent'] },
+      { answers: [null], sources: ['memory'] },
+    ],
+    [
+      { operation: 'getWithTtl', keys: ['absent'] },
+      { answers: [null], result: 'absent' },
+    ],
+    [{ operation: 'ttl', keys: ['absent'] }, { result: 'absent' }],
+    [{ operation: 'exists', keys: ['a', 'b', 'c'] }, { result: 2 }],
+    [{ operation: 'getMany', keys: ['b', 'c'] }, { answers: ['{"x":"y"}', null] }],
+    [
+      { operation: 'lookupMany', keys: ['b', 'c'] },
+      { answers: ['{"x":"y"}', null], sources: ['memory', 'memory'] },
+    ],
+    [{ operation: 'set', keys: ['c'], values: [null], ttlSeconds: 5 }, { sources: ['memory'] }],
+    [{ operation: 'set', keys: ['c'], values: [1], ttlSeconds: -1 }, { error: 'CONFIGURATION' }],
+    [{ operation: 'setIfAbsent', keys: ['a'], values: [2] }, { result: false }],
+    [{ operation: 'expire', keys: ['a'], ttlSeconds: 5 }, { result: true }],
+    [{ operation: 'delete', keys: ['a', 'b'] }, { result: 2 }],
+    [
+      { operation: 'getOrCompute', keys: ['c'], values: ['v'] },
+      { answers: ['"v"'], sources: ['loader'], loaded: ['c'] },
+    ],
+    [
+      { operation: 'getOrCompute', keys: ['c'], load: { outcome: 'error', takesMs: 1 } },
+      { error: 'Error', loaded: ['c'] },
+    ],
+    [{ operation: 'getOrCompute', keys: ['c'], load: { outcome: 'nothing' } }, { answers: [null] }],
+    [
+      { operation: 'getOrComputeMany', keys: ['a', 'c'], values: [0, 'v'] },
+      { answers: ['1', '"v"'], loaded: ['c'] },
+    ],
+    [
+      { operation: 'wrap', keys: ['c'], values: ['v'] },
+      { answers: ['"v"'], loaded: ['c'] },
+    ],
+    [
+      { operation: 'readThrough', keys: ['c'], values: ['v'] },
+      { answers: ['"v"'], loaded: ['c'] },
+    ],
+    [{ operation: 'invalidateTags', keys: [], tags: ['t'] }, { result: 'applied' }],
+    [{ operation: 'invalidatePattern', keys: ['a*'] }, { result: { outcome: 'applied', deleted: 1 } }],
+    [{ operation: 'invalidateDomain', keys: ['prices'] }, { result: 'applied' }],
+    [{ operation: 'clear', keys: [] }, { result: 2 }],
+  ])('returns what %o returns', async (call, expected) => {
+    expect(await caller.perform(call)).toMatchObject(expected);
+  });
+});
+
+describe('the text of a value', () => {
+  it('is the same for equal values', () => {
+    expect(valueText({ a: 1, b: [new Map([['k', new Set([1n])]])] })).toBe(
+      valueText({ b: [new Map([['k', new Set([1n])]])], a: 1 }),
+    );
+    expect(valueText(Buffer.from([1, 255]))).toBe(valueText(new Uint8Array([1, 255])));
+    expect(valueText('x'.repeat(1_000))).toMatch(/^"x{15}… 1002 characters, sha256 /);
+  });
+
+  it('differs for values that differ in type or content', () => {
+    const values = [0, -0, '0', 0n, null, [], {}, [0], new Date(0), new Map(), new Set(), new Uint8Array(1)];
+    const long = [`${'x'.repeat(100)}a`, `${'x'.repeat(100)}b`];
+    const texts = [...values, ...long, new Float64Array(1), { 0: 0 }, 'null', undefined].map(valueText);
+    expect(new Set(texts).size).toBe(texts.length);
+  });
+});
+
+describe('a process with its own cache', () => {
+  const spec = { client: 'kit', module: 'file:///nowhere.ts' } as unknown as ClientSpec;
+
+  it('reports why it cannot open the cache, and ends', async () => {
+    await expect(startCaller({ name: 'other', spec })).rejects.toThrow(
+      /the process of other cannot open: .*cannot be loaded/,
+    );
+  });
+});
