@@ -1,6 +1,6 @@
 /**
  * A stand-in for the kit's client in the drills of one run: a wrapper or subclass with a planted fault, so that a suite can show that
- * the verdict sees the fault. Tests alone may import this file (test/house.test.ts): no flag, variable or file of the `kit` command
+ * the verdict sees the fault. Tests alone may import this file (test/architecture.test.ts): no flag, variable or file of the `kit` command
  * leads here, and the manifest of such a run names the module among its departures.
  */
 

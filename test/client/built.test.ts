@@ -26,7 +26,7 @@ const bin = (name: string) => join(TOP, 'node_modules/.bin', name);
 /** The first of 20, the last known of 22, and the one that runs this. */
 const NODES = ['20.0.0', '22.23.3', process.versions.node];
 
-/** Of 2026, for the tests of users: it is installed where the package is, and is no dependency of the house. */
+/** Of 2026, for the tests of users: it is installed where the package is, and is no dependency of the project. */
 const JEST = '30.5.2';
 
 const dir = mkdtempSync(join(tmpdir(), 'kit-package-'));

@@ -1,9 +1,9 @@
 /**
- * Reads TypeScript just well enough for the house rules: which modules a file imports, and how long its functions are.
+ * Reads TypeScript just well enough for the architecture rules: which modules a file imports, and how long its functions are.
  *
  * source ─▶ mask (comments and literals blanked, same offsets and lines) ─▶ regular expressions and bracket matching
  *
- * Left out: a real parser. TypeScript 7 has no JavaScript API, and the house rules should not need a dependency.
+ * Left out: a real parser. TypeScript 7 has no JavaScript API, and the architecture rules should not need a dependency.
  */
 
 export interface Import {

@@ -1,4 +1,4 @@
-/** The decided dependencies, held by `house.test.ts`. */
+/** The decided dependencies, held by `architecture.test.ts`. */
 
 /** Every dependency with what it is for; the page in docs/decisions/ says why this one. */
 export const DEPENDENCIES: Readonly<Record<string, string>> = {

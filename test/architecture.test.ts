@@ -1,14 +1,14 @@
 /**
- * The house: which room may import what, and what else keeps it one that a stranger finds their way in.
- * The table below is the rule; ARCHITECTURE.md explains it. `house/rules.test.ts` shows that each rule can fail.
+ * The architecture: which module may import what, and further rules that keep the project easy to navigate.
+ * The table below is the rule; ARCHITECTURE.md explains it. `architecture/rules.test.ts` shows that each rule can fail.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { CLIENT_ROOMS } from './house/client-rooms.ts';
-import { importCycles } from './house/cycles.ts';
-import { DEPENDENCIES, REFERENCE_DEPENDENCIES } from './house/dependencies.ts';
-import * as rules from './house/rules.ts';
+import { CLIENT_ROOMS } from './architecture/client-rooms.ts';
+import { importCycles } from './architecture/cycles.ts';
+import { DEPENDENCIES, REFERENCE_DEPENDENCIES } from './architecture/dependencies.ts';
+import * as rules from './architecture/rules.ts';
 
 /** What checkers, gates and reports are about: types, no effects. */
 const RECORDED = [
@@ -70,7 +70,7 @@ const room = (
 });
 
 const ROOMS: readonly rules.Room[] = [
-  room('config/', 'the bottom of the house: parses once, freezes', [], { libraries: ['zod', 'yaml'] }),
+  room('config/', 'the bottom of the architecture: parses once, freezes', [], { libraries: ['zod', 'yaml'] }),
 
   // Infrastructure: pure plans and texts, thin shells over them.
   ...PURE_INFRA.map((at) => room(at, 'pure', ['config/', ...PURE_INFRA], { node: [] })),

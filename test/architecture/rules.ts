@@ -1,5 +1,5 @@
 /**
- * The house rules as pure functions over files given as text: each returns what breaks it, in words. `house.test.ts` holds
+ * The architecture rules as pure functions over files given as text: each returns what breaks it, in words. `architecture.test.ts` holds
  * the table and feeds the real tree; `rules.test.ts` feeds trees that break every rule.
  */
 import { dirname, join, normalize } from 'node:path/posix';
@@ -16,7 +16,7 @@ export interface Room {
   readonly at: string;
   /** Why it may import what it may; printed with a violation. */
   readonly because: string;
-  /** Folders and files of the house, itself included without saying so. */
+  /** Folders and files that it may import; its own are always allowed. */
   readonly imports: readonly string[];
   /** As `imports`, for type-only imports. */
   readonly types?: readonly string[];
@@ -41,7 +41,7 @@ export function brokenImports(rooms: readonly Room[], files: readonly SourceFile
   const homeless = sources.filter(({ path }) => roomOf(rooms, path) === undefined);
   const dead = rooms.filter((room) => !sources.some(({ path }) => roomOf(rooms, path) === room));
   return [
-    ...homeless.map(({ path }) => `${path}: in no room of the house`),
+    ...homeless.map(({ path }) => `${path}: in no row of the table`),
     ...dead.map(({ at }) => `${at}: a row of the table that owns no file`),
     ...sources.flatMap((file) => brokenIn(rooms, file)),
   ];
@@ -126,7 +126,7 @@ export function openEnds(files: readonly SourceFile[]): string[] {
       signs.filter(([sign]) => sign.test(line)).map(([, what]) => `${path}:${number}: ${what}`),
     );
   return files
-    .filter(({ path }) => path.endsWith('.ts') && !path.startsWith('test/house/'))
+    .filter(({ path }) => path.endsWith('.ts') && !path.startsWith('test/architecture/'))
     .flatMap(({ path, text }) => [...seen(path, text, inText), ...seen(path, mask(text).code, inCode)]);
 }
 

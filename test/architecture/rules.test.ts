@@ -8,9 +8,9 @@ const ROOMS: readonly rules.Room[] = [
   { at: 'pure/hash.ts', because: 'hashes', imports: [], node: ['node:crypto'] },
 ];
 const file = (path: string, text = ''): rules.SourceFile => ({ path, text });
-const HOUSE = [file('config/errors.ts'), file('config/schema.ts'), file('pure/a.ts'), file('pure/hash.ts')];
+const TREE = [file('config/errors.ts'), file('config/schema.ts'), file('pure/a.ts'), file('pure/hash.ts')];
 const withLine = (path: string, text: string) =>
-  rules.brokenImports(ROOMS, [...HOUSE.filter((f) => f.path !== path), file(path, text)]);
+  rules.brokenImports(ROOMS, [...TREE.filter((f) => f.path !== path), file(path, text)]);
 
 describe('the reader of imports', () => {
   it('finds every form of import and the line it stands on', () => {
@@ -57,7 +57,7 @@ describe('the reader of imports', () => {
 });
 
 describe('the dependency rule', () => {
-  it('accepts a house in order', () => {
+  it('accepts a tree in order', () => {
     expect(
       withLine('pure/a.ts', `import { KitError } from '../config/errors.ts';\nimport { b } from './b.ts';`),
     ).toEqual([]);
@@ -83,13 +83,13 @@ describe('the dependency rule', () => {
   });
 
   it('reports a file in no room and a row that owns no file', () => {
-    expect(rules.brokenImports(ROOMS, [...HOUSE, file('attic/a.ts')])).toEqual([
-      'attic/a.ts: in no room of the house',
+    expect(rules.brokenImports(ROOMS, [...TREE, file('attic/a.ts')])).toEqual([
+      'attic/a.ts: in no row of the table',
     ]);
     expect(
       rules.brokenImports(
         ROOMS,
-        HOUSE.filter(({ path }) => path !== 'pure/hash.ts'),
+        TREE.filter(({ path }) => path !== 'pure/hash.ts'),
       ),
     ).toEqual(['pure/hash.ts: a row of the table that owns no file']);
   });
