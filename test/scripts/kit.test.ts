@@ -93,6 +93,7 @@ describe('a wrong command line', () => {
     [['readiness', '--profile', 'slow'], 'Allowed choices are quick, full.'],
     [['readiness', '--substrate', 'cloud'], 'Allowed choices are local, docker, attached.'],
     [['drill', '--trials', '0'], 'Allowed: a whole number from 1.'],
+    [['readiness', '--retries', '11'], 'Allowed: a whole number from 0 to 10.'],
     [['up', '--set', 'quorum'], 'Allowed: path=value'],
     [['up', '--fast'], "unknown option '--fast'"],
     [['verify'], "missing required argument 'dir'"],
