@@ -18,7 +18,7 @@ export const TAG = {
   float: 6,
   ascii: 7,
   utf8: 8,
-  /** Text with half of a surrogate pair, which UTF-8 cannot say. */
+  /** Text with a lone surrogate, which has no encoding in UTF-8. */
   utf16: 9,
   bigint: 10,
   negativeBigint: 11,
@@ -29,15 +29,15 @@ export const TAG = {
   bareObject: 15,
   map: 16,
   set: 17,
-  /** Then a kind, then its bytes. */
+  /** Followed by a kind, then its bytes. */
   bytes: 18,
 } as const;
 
 export const SMALL = 0x80;
 
-/** Levels of nesting; both sides recurse. */
+/** Maximum nesting; writer and reader recurse. */
 export const DEPTH_MAX = 500;
-/** The largest encoding, written or inflated. */
+/** Maximum size of an encoding, written or inflated. */
 export const BYTES_MAX = 64 * 1024 * 1024;
 
 type BinaryConstructor = { readonly prototype: object } & (new (buffer: ArrayBuffer) => ArrayBufferView);
@@ -99,12 +99,12 @@ export function bytesOf(value: object): { readonly kind: number; readonly conten
       ? { kind, content: new Uint8Array(value) }
       : undefined;
   } catch {
-    // The memory was transferred.
+    // Its memory was transferred.
     return undefined;
   }
 }
 
-/** Of bytes that stand in the order of this machine, those that are written, and back. */
+/** Converts bytes in the order of this machine to those that are written, and back. */
 export function littleEndian(bytes: Buffer, width: number): Buffer {
   if (!BIG_ENDIAN || width === 1) return bytes;
   return width === 2 ? bytes.swap16() : width === 4 ? bytes.swap32() : bytes.swap64();

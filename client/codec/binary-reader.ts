@@ -5,7 +5,7 @@
 import { SerializationError } from '../api/errors.ts';
 import { DEPTH_MAX, KINDS, littleEndian, SMALL, TAG } from './binary-format.ts';
 
-/** Texts up to here are remembered. */
+/** Maximum length of strings that are remembered. */
 const SHORT = 24;
 const HOLE = Symbol('hole');
 
@@ -163,7 +163,7 @@ class Reader {
     if (!kind) throw malformed('bytes of an unknown kind');
     const length = this.#count(1);
     if (length % kind.width !== 0) throw malformed(`${length} bytes of a ${kind.name}`);
-    // A copy: aligned, and the value's own.
+    // A copy: aligned, and owned by the value.
     const content = new Uint8Array(length);
     content.set(this.#buffer.subarray(this.#at, this.#at + length));
     littleEndian(Buffer.from(content.buffer), kind.width);
@@ -191,7 +191,7 @@ class Reader {
     return value;
   }
 
-  /** How many follow; each takes at least `bytesEach`, so that a lie about it is found before anything is allocated. */
+  /** Number of following parts; each takes at least `bytesEach`, so that a wrong number is detected before any allocation. */
   #count(bytesEach: number): number {
     const count = this.#varint();
     if (count * bytesEach > this.#buffer.length - this.#at) throw malformed(`a length of ${count}`);

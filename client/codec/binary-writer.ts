@@ -7,11 +7,11 @@ import { BYTES_MAX, bytesOf, DEPTH_MAX, KINDS, littleEndian, SMALL, TAG } from '
 import { hasOnlyElements, hasOnlyNames, isBareObject, isPlainArray, isPlainObject } from './plain.ts';
 import { isDate, isMap, isSet, nameOf, refusalOf, TOO_DEEP } from './refusal.ts';
 
-/** Texts up to here are copied by a loop, which beats the call into native code. */
+/** Maximum length of strings that are copied by a loop, which is faster than the native call. */
 const SHORT = 24;
-/** A scratch buffer of this size is kept between calls. */
+/** Size of the scratch buffer that is kept between calls. */
 const KEPT = 64 * 1024;
-/** Doubled, a whole number below it is still exact. */
+/** An integer below it is exact when doubled. */
 const EXACT = 2 ** 52;
 
 let spare: Buffer | undefined;
@@ -19,7 +19,7 @@ let spare: Buffer | undefined;
 /** @throws SerializationError names the part of the value that cannot be stored */
 export function writeBinary(value: unknown, maxBytes = BYTES_MAX): Buffer {
   const writer = new Writer(spare ?? Buffer.allocUnsafeSlow(KEPT), maxBytes);
-  // A getter may come back here: it then gets a buffer of its own.
+  // A getter may call this again: it then gets a separate buffer.
   spare = undefined;
   try {
     writer.value(value, 0);
@@ -125,7 +125,7 @@ class Writer {
     const { length } = value;
     let elements = 0;
     this.#head(TAG.array, length);
-    // A sparse giant ends at the size limit and not after its last index.
+    // A huge sparse array ends at the size limit, not after its last index.
     for (let i = 0; i < length; i++) {
       const element = value[i];
       if (element === undefined && !(i in value)) this.#byte(TAG.hole);
@@ -154,7 +154,7 @@ class Writer {
       this.#float(value);
     } else if (value >= 0 && value < SMALL) this.#byte(SMALL | value);
     else {
-      // Zigzag: the sign in the last bit, so that small negative numbers are short.
+      // Zigzag: the sign is the last bit, so that small negative numbers are short.
       this.#byte(TAG.integer);
       this.#varint(value < 0 ? -value * 2 - 1 : value * 2);
     }

@@ -10,32 +10,35 @@ import { assertOptions, optionNames } from '../options/option-names.ts';
 import { readBinary } from './binary-reader.ts';
 import { writeBinary } from './binary-writer.ts';
 
-/** Date, Map, Set, typed arrays, bigint, undefined in objects, NaN, Infinity, -0, holes; nothing is lost, or it is refused. */
+/**
+ * Encodes Date, Map, Set, typed arrays, bigint, undefined in objects, NaN, Infinity, -0 and holes without loss, and refuses
+ * anything else.
+ */
 export const binaryCodec: Codec = Object.freeze({
   id: 3,
   encode: (value: unknown) => writeBinary(value),
   decode: (bytes: Buffer) => readBinary(bytes),
 });
 
-/** undefined is the envelope's own: JSON, and bytes as they are. */
+/** undefined: encoded by the envelope itself: JSON, and binary data unchanged. */
 const BUILT_IN: Readonly<Record<CodecName, Codec | undefined>> = { json: undefined, binary: binaryCodec };
 
 const CODEC_RULE = optionNames<CodecRule>({ pattern: true, codec: true });
 
-/** The keys that stay JSON whatever the default is, so that people and other languages can read them. */
+/** Keys that use JSON by default, so that people and other languages can read them. */
 const JSON_KEYS = ['api:', 'response:', 'config:'] as const;
 
-/** Choices that are remembered. */
+/** Maximum number of remembered choices. */
 const CHOICES = 10_000;
 
 export interface CodecChoice {
-  /** undefined: JSON, or bytes as they are. */
+  /** undefined: JSON, and binary data unchanged. */
   of(key: string): Codec | undefined;
   readonly byId: ReadonlyMap<number, Codec>;
 }
 
 export class CodecSelection implements CodecChoice {
-  /** All that entries may have been written with, by the ids that envelopes keep. */
+  /** All codecs of entries, by the ids in envelopes. */
   readonly byId: ReadonlyMap<number, Codec>;
   readonly #rules: readonly {
     readonly matches: (key: string) => boolean;
@@ -44,7 +47,7 @@ export class CodecSelection implements CodecChoice {
   readonly #default: Codec | undefined;
   readonly #chosen = new Map<string, Codec | undefined>();
 
-  /** The first rule that matches wins; then JSON for `api:`, `response:`, `config:`; then the default, `json`. */
+  /** The first matching rule applies; then JSON for `api:`, `response:`, `config:`; then the default, `json`. */
   constructor(rules: readonly CodecRule[] = [], fallback: CodecName | Codec = 'json') {
     const byId = new Map<number, Codec>([[binaryCodec.id, binaryCodec]]);
     this.#rules = [
@@ -61,7 +64,7 @@ export class CodecSelection implements CodecChoice {
     this.byId = byId;
   }
 
-  /** undefined: JSON, and bytes as they are. */
+  /** undefined: JSON, and binary data unchanged. */
   of(key: string): Codec | undefined {
     if (this.#rules.length === JSON_KEYS.length && this.#default === undefined) return undefined;
     if (this.#chosen.has(key)) return this.#chosen.get(key);
@@ -92,7 +95,7 @@ function known(path: string, codec: CodecName | Codec, byId: Map<number, Codec>)
 }
 
 function matcher(path: string, pattern: string | RegExp): (key: string) => boolean {
-  // Of any realm: Jest and `node:vm` have a RegExp of their own.
+  // From any realm: Jest and `node:vm` have a separate RegExp.
   if (types.isRegExp(pattern)) {
     if (pattern.global || pattern.sticky)
       throw new ConfigurationError(`${path}: must not have the flags g and y, got ${String(pattern)}`);
@@ -107,7 +110,7 @@ function matcher(path: string, pattern: string | RegExp): (key: string) => boole
   return (key) => matchesParts(key, parts);
 }
 
-/** `*` stands for any text. Linear in the key: no expression that a hostile key could make slow. */
+/** `*` matches any text. Linear in the length of the key, so that no key can make it slow. */
 function matchesParts(key: string, parts: readonly string[]): boolean {
   const [first, last] = [parts[0] as string, parts.at(-1) as string];
   if (!key.startsWith(first) || !key.endsWith(last) || key.length < first.length + last.length) return false;

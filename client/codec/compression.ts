@@ -5,10 +5,10 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { BYTES_MAX } from './binary-format.ts';
 
-/** Worth it only where a tenth is gained: each reader pays for the inflation. */
+/** Deflate only if it saves a tenth: each reader pays for the inflation. */
 const GAIN = 0.9;
 
-/** undefined: not smaller by enough, leave it as it is. */
+/** undefined: not small enough, keep the original. */
 export function deflated(payload: string | Uint8Array): Buffer | undefined {
   const small = deflateRawSync(payload, { level: 1 });
   return small.length <= Buffer.byteLength(payload) * GAIN ? small : undefined;

@@ -7,11 +7,11 @@
 const SLOT_BYTES = 300;
 const HEAP_PER_JSON_BYTE = 3;
 
-/** Returns the bytes of an entry that is kept encoded. */
+/** Returns the memory of an entry that is kept encoded. */
 export const encodedBytes = (key: string, payload: Buffer): number =>
   SLOT_BYTES + 2 * key.length + payload.length;
 
-/** Returns the bytes of its decoded value, from the size of its JSON. */
+/** Returns the memory of its decoded value, from the size of its JSON. */
 export const decodedBytes = (jsonBytes: number): number => HEAP_PER_JSON_BYTE * jsonBytes;
 
 /**

@@ -34,7 +34,7 @@ const CODEC = { array: 0, json: 1, buffer: 2, nothing: 4 } as const;
 const IS_BUILT_IN = [true, true, true, false, true];
 /** The limit for writers and readers. The header counts tags in one byte. */
 export const TAGS_MAX = 64;
-/** Redis's default `proto-max-bulk-len`: the server closes a connection that sends a longer value. */
+/** Default of `proto-max-bulk-len`: the server closes a connection that sends a longer value. */
 const ENVELOPE_BYTES_MAX = 512 * 1024 * 1024;
 
 /**
@@ -43,15 +43,15 @@ const ENVELOPE_BYTES_MAX = 512 * 1024 * 1024;
  */
 export type DecodeFailure = 'foreign' | 'format' | 'corrupt' | 'schema' | 'codec';
 
-/** Until when a value needs no refresh, and what it cost: what early refresh and grace decide by. */
+/** Time until which a value is fresh, and the duration of its load: used by early refresh and grace. */
 export interface Freshness {
   /** Unix time in ms. */
   readonly freshUntilMs: number;
-  /** How long the loader took, in ms; kept up to 65535. */
+  /** Duration of the load, in ms; kept up to 65535. */
   readonly loadMs: number;
 }
 
-/** A tag as an entry carries it: both 16 hexadecimal digits. The entry holds while the version is the tag's current one. */
+/** A tag in an entry, as 16 hexadecimal digits each. The entry is valid while the version is the current one of the tag. */
 export interface TagStamp {
   readonly id: string;
   readonly version: string;
@@ -61,37 +61,37 @@ export interface TagStamp {
 export type Decoded =
   | {
       readonly ok: true;
-      /** undefined: it is known that there is nothing (negative caching). */
+      /** undefined: known to have no value (negative caching). */
       readonly value: unknown;
       readonly schema: number;
       readonly freshness?: Freshness;
       readonly tags?: readonly TagStamp[];
-      /** Size of a deflated payload once it is inflated. */
+      /** Inflated size of a deflated payload. */
       readonly contentBytes?: number;
     }
   | { readonly ok: false; readonly reason: DecodeFailure };
 
 /** Metadata of an entry. */
 export interface EncodeOptions {
-  /** Name of the value's shape, such as `user@3`; part of the envelope as a hash. Absent: none. */
+  /** Name of the shape of the value, such as `user@3`, stored as a hash. Absent: none. */
   readonly schemaId?: string | undefined;
-  /** Default: JSON, and bytes as they are. */
+  /** Default: JSON, and binary data unchanged. */
   readonly codec?: Codec | undefined;
-  /** Default: fresh for as long as Redis keeps it. */
+  /** Default: fresh as long as Redis keeps it. */
   readonly freshness?: Freshness | undefined;
   /** At most 64; default: none. */
   readonly tags?: readonly TagStamp[] | undefined;
-  /** Payloads of at least so many bytes are deflated, where that gains a tenth. Absent: none is. */
+  /** Minimum size in bytes of payloads that are deflated if that saves a tenth. Absent: none is. */
   readonly deflateAboveBytes?: number | undefined;
-  /** `undefined` stands for "there is nothing" instead of being refused. */
+  /** Encode `undefined` as an entry for "no value" instead of refusing it. */
   readonly nothing?: boolean | undefined;
 }
 
 /** Expectations of a reader. */
 export interface DecodeOptions {
-  /** An entry that was written under another is refused; absent: any is taken. */
+  /** Refuse an entry with another name; absent: any name is accepted. */
   readonly schemaId?: string | undefined;
-  /** With a `schemaId`: an entry that was written under none is taken too; default false. */
+  /** With a `schemaId`: accept an entry without a name, too; default false. */
   readonly orNameless?: boolean | undefined;
   /** Further codecs of entries, by id; absent: JSON and bytes only. */
   readonly codecs?: ReadonlyMap<number, Codec> | undefined;
@@ -109,7 +109,7 @@ export function assertFewTags(tags: readonly string[]): void {
   if (size > TAGS_MAX) throw new SerializationError(`${size} tags on one entry; at most ${TAGS_MAX}`);
 }
 
-/** The bytes that stand in Redis for a value. @throws SerializationError the value would not read back as it is */
+/** Encodes a value for Redis. @throws SerializationError the value cannot be restored exactly */
 export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buffer {
   const { freshness, tags = [] } = options;
   if (tags.length > TAGS_MAX)
@@ -153,13 +153,13 @@ export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buf
   return seal(envelope);
 }
 
-/** Writes the checksum into an envelope that is otherwise complete. */
+/** Writes the checksum into a complete envelope. */
 export function seal(envelope: Buffer): Buffer {
   envelope.writeUInt32LE(checksum(envelope), 4);
   return envelope;
 }
 
-/** Never throws. With a `schemaId`, a value that was written under another is refused. */
+/** Never throws. With a `schemaId`, a value with another name is refused. */
 export function decodeEnvelope(envelope: Uint8Array, options: DecodeOptions = {}): Decoded {
   const buffer = Buffer.isBuffer(envelope)
     ? envelope
@@ -213,7 +213,7 @@ export function plainAt(buffer: Buffer, nowMs: number): number {
   return fresh && buffer.readUIntLE(HEADER, 6) <= nowMs ? 0 : header;
 }
 
-/** The value of such an entry; undefined: it is no JSON after all. */
+/** Value of such an entry; undefined: it is not JSON. */
 export function plainValue(buffer: Buffer, at: number): unknown {
   try {
     return JSON.parse(buffer.toString('utf8', at));
@@ -227,7 +227,7 @@ export function isJson(envelope: Buffer): boolean {
   return ((envelope[2] as number) & 0x0f) === CODEC.json;
 }
 
-/** Without a look at the rest: undefined where it has none, or is no envelope. */
+/** Reads only the freshness: undefined if there is none, or no envelope. */
 export function freshnessOf(envelope: Buffer): Freshness | undefined {
   const has = envelope.length >= HEADER + FRESHNESS && envelope[0] === MAGIC && envelope[1] === FORMAT;
   return has && ((envelope[2] as number) & FRESH) !== 0 ? readFreshness(envelope, HEADER) : undefined;
@@ -245,7 +245,7 @@ function payloadOf(value: unknown, { codec, nothing }: EncodeOptions): Payload {
   return { codec: codec.id, bytes };
 }
 
-/** The payload of a Buffer or Uint8Array, which needs no codec. */
+/** Payload of a Buffer or Uint8Array, which needs no codec. */
 function rawBytes(value: unknown): Payload | undefined {
   if (!(value instanceof Uint8Array)) return undefined;
   const bytes = bytesOf(value)?.content;
@@ -287,10 +287,10 @@ function readFreshness(buffer: Buffer, at: number): Freshness {
   };
 }
 
-/** Fresh without an end: the latest time that the header can hold. */
+/** Fresh without limit: the latest time that the header can hold. */
 export const ENDLESS_MS = 2 ** 48 - 1;
 
-/** The same entry, fresh until then; undefined: it has no freshness to change. */
+/** The same entry with another end of freshness; undefined: it has none. */
 export function withFreshness(envelope: Buffer, freshUntilMs: number): Buffer | undefined {
   if (((envelope[2] as number) & FRESH) === 0) return undefined;
   const changed = Buffer.from(envelope);
@@ -322,14 +322,14 @@ function schemaHash(schemaId: string | undefined): number {
   return hash;
 }
 
-/** The first four bytes are the seed: one call over one piece, and any of them flipped gives another sum. */
+/** The first four bytes are the seed: one call for one piece, and any flipped bit changes the checksum. */
 function checksum(buffer: Buffer): number {
   return crc32(buffer.subarray(8), buffer.readUInt32LE(0));
 }
 
 let table: Uint32Array | undefined;
 
-/** zlib has it from Node 20.15 and 22.2 on. */
+/** zlib provides it from Node 20.15 and 22.2 on. */
 const crc32: (data: Buffer, seed?: number) => number =
   typeof zlib.crc32 === 'function' ? zlib.crc32 : crc32InScript;
 

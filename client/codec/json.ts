@@ -35,14 +35,14 @@ export function writeJson(value: unknown): string {
   }
 }
 
-/** True: JSON.stringify writes a text that reads back the same. False: it does not, or the slow check has to decide. */
+/** Returns true if JSON.stringify writes text that restores the value; false: it does not, or the slow check must decide. */
 function isUsual(value: unknown, depth: number): boolean {
   switch (typeof value) {
     case 'string':
     case 'boolean':
       return true;
     case 'number':
-      // Of NaN and the infinities the difference is NaN; 1 / -0 is negative.
+      // For NaN and infinities the difference is NaN; 1 / -0 is negative.
       return value === 0 ? 1 / value > 0 : value - value === 0;
     case 'object':
       return value === null || isUsualObject(value, depth + 1);

@@ -11,10 +11,10 @@ import { hasOnlyElements, hasOnlyNames, isBareObject, isPlainArray, isPlainObjec
 
 export type CarrierName = 'json' | 'binary';
 
-/** A part and the step that leads to it: `.name`, `[0]`. */
+/** A part of a value and the step that leads to it: `.name`, `[0]`. */
 type Part = readonly [step: string, part: unknown];
 
-/** undefined: the codec carries the value. */
+/** undefined: the codec can encode the value. */
 export function refusalOf(value: unknown, codec: CarrierName): string | undefined {
   return new Inspection(codec).look(value, [], new Set());
 }
@@ -93,7 +93,7 @@ export function nameOf(value: object): string {
   return typeof type === 'function' && type.name !== '' ? type.name : 'class instance';
 }
 
-/** Hidden properties and symbols; any property at all where the object is no plain one. */
+/** Hidden properties and symbols; any property of an object that is not plain. */
 function whyNotNames(value: object): string | undefined {
   const names = isPlainObject(value) || isBareObject(value) ? Object.keys(value).length : 0;
   if (hasOnlyNames(value, names)) return undefined;
@@ -104,7 +104,7 @@ function whyNotNames(value: object): string | undefined {
 
 const isIndex = (name: string): boolean => String(Number(name) >>> 0) === name && Number(name) < 2 ** 32 - 1;
 
-/** The parts of a container, in the order in which they are written. */
+/** Parts of a container, in the order of encoding. */
 function* partsOf(value: object): Generator<Part> {
   if (Array.isArray(value)) for (const name of Object.keys(value)) yield [`[${name}]`, value[Number(name)]];
   else if (isMap(value))

@@ -17,11 +17,11 @@ interface WithJsonSchema {
   readonly jsonSchema?: Partial<Record<'input' | 'output', (options: object) => unknown>>;
 }
 
-/** zod would rather throw than leave out a part that has no JSON Schema (a Date): the rest has a shape all the same. */
+/** zod throws for a part without JSON Schema (a Date) unless told to leave it out: the rest has a shape. */
 const REQUEST = { target: 'draft-2020-12', libraryOptions: { unrepresentable: 'any' } } as const;
 const derived = new WeakMap<object, string | null>();
 
-/** The explicit name, else one made of the schema's JSON Schema; undefined: no schema, or one that does not say its shape. */
+/** The explicit name, else one derived from the JSON Schema; undefined: no schema, or one that does not export its shape. */
 export function schemaIdOf(schema: StandardSchema | undefined, schemaId?: string): string | undefined {
   if (schemaId !== undefined) return schemaId;
   if (schema === undefined) return undefined;
@@ -48,7 +48,7 @@ export function expectedBy(
 function derive(schema: StandardSchema): string | null {
   try {
     const shape = shapeOf(schema);
-    // Only descriptions and the like may differ without a change of shape; they count, which costs a miss and no more.
+    // Descriptions may differ without a change of shape; they are included, which costs a miss at most.
     return shape === undefined
       ? null
       : `${schema['~standard'].vendor}:${createHash('sha256').update(normalize(shape)).digest('hex').slice(0, 16)}`;
@@ -71,7 +71,7 @@ function shapeOf(schema: StandardSchema): unknown {
   return typeof toJsonSchema === 'function' ? toJsonSchema.call(schema) : undefined;
 }
 
-/** A transform, a custom class: the validator cannot say it as JSON Schema, and throws. */
+/** A transform, a custom class: the validator cannot export it as JSON Schema, and throws. */
 function said(say: () => unknown): unknown {
   try {
     return say();

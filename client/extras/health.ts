@@ -12,13 +12,13 @@ import { flag, integer, number as numberOption } from '../options/option-values.
 import { now, within } from '../transport/timing.ts';
 import { askInfo, number, type RedisInfo } from './redis-info.ts';
 
-/** `unknown`: it is not there, or the user may not ask it. */
+/** `unknown`: not available, or the user has no permission. */
 export type CheckStatus = 'pass' | 'warn' | 'fail' | 'unknown';
 
-/** One thing that was looked at. */
+/** Result of one check. */
 export interface Check {
   readonly status: CheckStatus;
-  /** Why it is not `pass`. */
+  /** Reason of a status other than `pass`. */
   readonly reason?: string;
 }
 
@@ -29,7 +29,7 @@ export interface Health {
   readonly timestamp: string;
   readonly checks: {
     readonly connectivity: Check & { readonly responseTimeMs?: number; readonly master?: Address };
-    /** `usageRatio`: used of `maxmemory`; absent where there is no limit. */
+    /** `usageRatio`: used memory to `maxmemory`; absent without a limit. */
     readonly memory: Check & {
       readonly usedBytes?: number;
       readonly maxBytes?: number;
@@ -51,15 +51,15 @@ export interface Health {
   };
 }
 
-/** From when on a figure is a warning. */
+/** Thresholds of warnings. */
 export interface HealthOptions {
-  /** Ratio of used to largest memory from which there is a warning; default 0.8. */
+  /** Ratio of used to maximum memory that is a warning; default 0.8. */
   readonly memoryWarnRatio?: number;
-  /** Fewer connected replicas than this is a warning; default 0. */
+  /** Minimum number of connected replicas, below which there is a warning; default 0. */
   readonly minReplicas?: number;
-  /** False: without Redis the service is `degraded` (memory answers) and not `unhealthy`; default true. */
+  /** false: without Redis the service is `degraded` (memory answers) instead of `unhealthy`; default true. */
   readonly redisRequired?: boolean;
-  /** Longest that the whole check may take, in ms; default 2000. */
+  /** Timeout of the whole check, in ms; default 2000. */
   readonly timeoutMs?: number;
 }
 
@@ -83,7 +83,7 @@ function resolved(options: HealthOptions): Required<HealthOptions> {
   };
 }
 
-/** Returns a status, also where Redis does not answer. @throws ConfigurationError an option is wrong; nothing else is thrown */
+/** Returns a status, even if Redis does not reply. @throws ConfigurationError an option is invalid; nothing else is thrown */
 export async function healthCheck(cache: Cache, options: HealthOptions = {}): Promise<Health> {
   const { memoryWarnRatio, minReplicas, redisRequired, timeoutMs } = resolved(options);
   const { connection } = cache;
@@ -134,7 +134,7 @@ export async function healthCheck(cache: Cache, options: HealthOptions = {}): Pr
   return health(statusOf(checks, redisRequired), checks);
 }
 
-/** For `http.createServer`: 200 while the cache answers (degraded too), 503 where it does not. */
+/** Handler for `http.createServer`: 200 while the cache answers (also degraded), else 503. */
 export function healthHandler(cache: Cache, options: HealthOptions = {}) {
   resolved(options);
   return async (_request: unknown, response: ServerResponse): Promise<void> => {
@@ -169,7 +169,7 @@ function breakerCheck(cache: Cache): Health['checks']['circuitBreaker'] {
   };
 }
 
-/** The fields, or the check that says why there are none. */
+/** Returns the fields of INFO, or a check with the reason why there are none. */
 type Answer = RedisInfo | 'denied' | Check;
 function without(answer: Answer): Check | undefined {
   if (answer === 'denied') return unknown('the user has no permission for it');

@@ -11,19 +11,19 @@ import { assertOptions, optionNames } from '../options/option-names.ts';
 
 /** Properties by which two questions are equal. */
 export interface LlmRequest {
-  /** The model's name. */
+  /** Name of the model. */
   readonly model: string;
-  /** A text, or messages: plain data. */
+  /** A string, or messages: plain data. */
   readonly prompt: unknown;
   /** Other inputs that change the answer: temperature, tools, seed. */
   readonly params?: unknown;
 }
 
-/** An answer as it is kept. */
+/** A stored answer. */
 export interface LlmAnswer {
   readonly response: string;
   readonly model: string;
-  /** When the model answered: Unix time in seconds. */
+  /** Time of the answer: Unix time in seconds. */
   readonly timestamp: number;
   readonly metadata: Readonly<Record<string, unknown>>;
 }
@@ -34,41 +34,41 @@ export interface LlmResult {
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
-/** How answers are kept: TTL, timeouts and the rest of `getOrCompute`. */
+/** Options of answers: TTL, timeouts and the other options of `getOrCompute`. */
 export interface LlmCacheOptions extends Omit<ComputeCallOptions<LlmAnswer>, 'schema' | 'tags'> {
-  /** First part of the keys, behind the namespace; default `llm`. */
+  /** Prefix of the keys, after the namespace; default `llm`. */
   readonly prefix?: string;
 }
 
-/** Answers of language models, asked once. */
+/** A cache of answers of language models. */
 export interface LlmCache {
-  /** The cached answer, or the one that `call` gives; `cached` says which. An error of `call` is not stored. */
+  /** Returns the cached answer, or that of `call`; `cached` tells which. An error of `call` is not stored. */
   ask(
     request: LlmRequest,
     call: (context: LoadContext) => Promise<LlmResult> | LlmResult,
   ): Promise<LlmAnswer & { readonly cached: boolean }>;
-  /** undefined: not asked yet. */
+  /** undefined: no answer is cached. */
   peek(request: LlmRequest): Promise<LlmAnswer | undefined>;
-  /** Removes one answer: true where there was one. */
+  /** Removes one answer; returns true if it existed. */
   forget(request: LlmRequest): Promise<boolean>;
-  /** All answers of a model are misses from now on. */
+  /** Makes all answers of a model misses. */
   invalidateModel(model: string): Promise<void>;
-  /** The logical key of an answer. */
+  /** Logical key of an answer. */
   keyOf(request: LlmRequest): string;
-  /** The tag that all answers of a model carry. */
+  /** Tag of all answers of a model. */
   tagOf(model: string): string;
 }
 
 const LLM = new Set(['prefix', ...CALL_OPTIONS].filter((name) => name !== 'schema' && name !== 'tags'));
 const REQUEST = optionNames<LlmRequest>({ model: true, prompt: true, params: true });
 
-/** A cache of answers over any cache. */
+/** Opens a cache of answers on top of a cache. */
 export function llmCache(cache: Cache, options: LlmCacheOptions = {}): LlmCache {
   assertOptions('', options, LLM);
   const { prefix = 'llm', ...access } = options;
   const name = (model: string): string => `${prefix}.${escaped(model)}`;
   const keyOf = (request: LlmRequest): string => {
-    // A parameter that is not part of the key would give one answer for all its values.
+    // An unknown parameter is not part of the key: all its values would share one answer.
     assertOptions('request', request, REQUEST);
     const { model, prompt, params } = request;
     return buildResponseKey(name(model), { model, prompt, params });
@@ -95,7 +95,7 @@ export function llmCache(cache: Cache, options: LlmCacheOptions = {}): LlmCache 
   };
 }
 
-/** Models are named `llama3:8b` and `org/model`; keys and patterns have a meaning for `:`, `*` and others. */
+/** Names of models such as `llama3:8b` and `org/model` contain characters with a meaning in keys and patterns. */
 function escaped(model: string): string {
   assertName('model', model);
   return encodeURIComponent(model).replace(
@@ -104,7 +104,7 @@ function escaped(model: string): string {
   );
 }
 
-/** An entry that something else wrote under the key is a miss. */
+/** A foreign entry under the key is a miss. */
 const ANSWER = {
   '~standard': {
     version: 1 as const,

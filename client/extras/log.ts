@@ -3,15 +3,15 @@
 import type { Cache, CacheEvent } from '../api/types.ts';
 import { namespaceOf } from './metrics/server.ts';
 
-/** One event, ready to be written. */
+/** One event as a record. */
 export interface LogRecord {
   readonly level: 'debug' | 'info' | 'warn';
-  /** `cache.` and the event's type. */
+  /** `cache.` and the type of the event. */
   readonly event: string;
   /** ISO 8601. */
   readonly time: string;
   readonly namespace: string;
-  /** The event's own fields, without its type. */
+  /** Fields of the event, without its type. */
   readonly details: Readonly<Record<string, unknown>>;
 }
 

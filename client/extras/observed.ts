@@ -10,7 +10,10 @@ import { namesIn } from '../cache/batches.ts';
 import { now } from '../transport/timing.ts';
 
 export interface Observation {
-  /** The method's name, that of its simplest form where several have one answer; `invalidation.pattern` of `cache.invalidation`. */
+  /**
+   * Name of the method, or of its simplest form if several have the same result; `invalidation.pattern` for
+   * `cache.invalidation`.
+   */
   readonly operation: string;
   readonly keys: readonly string[];
   readonly startedAt: number;
@@ -23,7 +26,7 @@ export interface Observation {
 }
 
 export interface Observer {
-  /** Wraps the call; has to return the result that `run` gives. Default: calls it. */
+  /** Wraps the call; must return the result of `run`. Default: calls it. */
   readonly around?: <R>(
     operation: string,
     keys: readonly string[],
@@ -43,7 +46,7 @@ type Found = Pick<Observation, 'hits' | 'misses' | 'source'>;
 
 const NOTHING: Found = { hits: [], misses: [] };
 
-/** Members that answer at once from what is known here. */
+/** Members with a synchronous result. */
 const NOT_OPERATIONS: ReadonlySet<PropertyKey> = new Set<keyof Cache>([
   'stats',
   'metrics',
@@ -52,7 +55,7 @@ const NOT_OPERATIONS: ReadonlySet<PropertyKey> = new Set<keyof Cache>([
   'on',
 ]);
 
-/** The same of `cache.invalidation`: declarations, and what the cache itself calls. */
+/** Members of `cache.invalidation` that are not observed: declarations, and those that the cache itself calls. */
 const NOT_INVALIDATIONS: ReadonlySet<PropertyKey> = new Set<keyof Invalidation>([
   'depend',
   'on',
@@ -60,7 +63,7 @@ const NOT_INVALIDATIONS: ReadonlySet<PropertyKey> = new Set<keyof Invalidation>(
   'changed',
 ]);
 
-/** Keys among the arguments, of operations that `methodsOf` does not have. */
+/** Keys among the arguments, for operations that `methodsOf` does not list. */
 const KEYS: Readonly<Partial<Record<keyof Cache, (args: readonly unknown[]) => readonly string[]>>> = {
   ttl: ([key]) => [String(key)],
   expire: ([key]) => [String(key)],
@@ -78,7 +81,7 @@ type Watch = <R>(
 
 const innermost = new WeakMap<Cache, Cache>();
 
-/** The cache behind all that watch it; a cache that is not watched is its own. */
+/** The cache behind all observers; a cache that is not observed is returned itself. */
 export function unobserved(cache: Cache): Cache {
   return innermost.get(cache) ?? cache;
 }
@@ -116,7 +119,7 @@ function watched<T extends object>(
 ): T {
   const made = new Map<PropertyKey, unknown>(Object.entries(members));
   const make = (name: PropertyKey, method: Method): Method => {
-    // Private fields are the target's: its methods have to be called on it.
+    // Private fields belong to the target: call its methods on it.
     const bound = method.bind(target) as (...args: readonly unknown[]) => unknown;
     if (typeof name !== 'string' || notOperations.has(name)) return bound;
     return (...args: readonly unknown[]) => call(name, async () => bound(...args), args);
@@ -161,7 +164,7 @@ const many = (keys: readonly string[], has: (key: string) => boolean): Found => 
   misses: keys.filter((key) => !has(key)),
 });
 
-/** `never`: what a generic method returns is only known where it is called. */
+/** `never`: the result type of a generic method is only known at the call. */
 function readsOf(cache: Cache, watch: Watch): Partial<Cache> {
   return {
     get: (key, options) =>

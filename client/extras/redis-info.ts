@@ -1,4 +1,4 @@
-/** Redis's INFO as fields, and the questions that monitoring asks it. */
+/** INFO of Redis as fields, and the values that monitoring needs. */
 import { CommandError } from '../api/errors.ts';
 import type { SupervisedConnection } from '../api/types.ts';
 

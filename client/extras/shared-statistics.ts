@@ -26,15 +26,15 @@ export type Counter = 'hits' | 'misses' | 'errors' | 'writes' | 'deletes' | 'pur
 /** Counters of all processes; `hitRatio` is null before the first read. */
 export type SharedTotals = Readonly<Record<Counter, number>> & { readonly hitRatio: number | null };
 
-/** How often counters are sent. */
+/** Options of the flushes. */
 export interface SharedStatisticsOptions {
-  /** Time between two flushes, in ms, 10 to 3600000; default 10000. */
+  /** Interval of flushes, in ms, 10 to 3600000; default 10000. */
   readonly flushMs?: number;
 }
 
 const SHARED = optionNames<SharedStatisticsOptions>({ flushMs: true });
 
-/** Counters of all processes together, in Redis: an operation costs no command. */
+/** Counters of all processes, in Redis: an operation sends no command. */
 export class SharedStatistics {
   readonly #cache: Cache;
   readonly #sent: Record<Counter, number>;
@@ -43,7 +43,7 @@ export class SharedStatistics {
   #flushing: Promise<void> = Promise.resolve();
   #closed = false;
 
-  /** Counts what happens from now on. */
+  /** Counts from now on. */
   constructor(cache: Cache, options: SharedStatisticsOptions = {}) {
     assertOptions('', options, SHARED);
     const flushMs = integer('flushMs', options.flushMs, 10_000, 10, 3_600_000);
@@ -59,23 +59,23 @@ export class SharedStatistics {
     return this.#uncertain;
   }
 
-  /** The physical key of a counter. */
+  /** Physical key of a counter. */
   key(counter: Counter): string {
     return `${namespaceOf(this.#cache)}:~stats:${counter}`;
   }
 
-  /** Sends what was added since the last time. Never rejects. */
+  /** Sends the differences since the last flush. Never rejects. */
   flush(): Promise<void> {
     this.#flushing = this.#flushing.then(() => this.#send());
     return this.#flushing;
   }
 
-  /** The totals of all processes, as far as they have flushed. @throws CacheError Redis does not answer */
+  /** Returns the totals of all processes up to their last flush. @throws CacheError Redis does not reply */
   async read(): Promise<SharedTotals> {
     const { connection } = this.#cache;
-    // Without Redis this process is all there is.
+    // A memory cache has only this process.
     if (!connection) return totals(this.#cache.stats());
-    // One by one and not MGET: in a cluster they have slots of their own. Sent together all the same.
+    // Single GETs instead of MGET: in a cluster the keys have different slots. They are sent together.
     const values = await Promise.all(COUNTERS.map((name) => connection.call('GET', this.key(name))));
     return totals(
       Object.fromEntries(COUNTERS.map((name, i) => [name, Number(values[i] ?? 0)])) as Record<
@@ -92,7 +92,7 @@ export class SharedStatistics {
     await Promise.all(COUNTERS.map((name) => connection?.call('UNLINK', this.key(name))));
   }
 
-  /** Flushes a last time. Before the cache is closed. */
+  /** Flushes for the last time. Call it before the cache is closed. */
   async close(): Promise<void> {
     if (this.#closed) throw new ClosedError('The shared statistics are closed');
     this.#closed = true;

@@ -19,11 +19,11 @@ export type {
 
 /** Receivers of spans and metrics. */
 export interface TelemetryOptions {
-  /** Gets a span for each operation. Default: no spans. */
+  /** Receives a span per operation. Default: no spans. */
   readonly tracer?: TelemetryTracer;
-  /** Gets the statistics and a histogram of durations in seconds. Default: no metrics. */
+  /** Receives the statistics and a histogram of durations in seconds. Default: no metrics. */
   readonly meter?: TelemetryMeter;
-  /** Put keys into spans (`cache.key`); default false: keys may hold what traces should not. */
+  /** Add keys to spans (`cache.key`); default false, because keys may contain sensitive data. */
   readonly keys?: boolean;
 }
 
@@ -33,7 +33,7 @@ const TELEMETRY = optionNames<TelemetryOptions>({ tracer: true, meter: true, key
 const CLIENT = 2;
 const ERROR = 2;
 
-/** Meters and tracers that a watched cache reports to already: watched twice, it would count twice. */
+/** Meters and tracers of a cache: a second registration would count twice. */
 const sinks = new WeakMap<Cache, ReadonlySet<object>>();
 
 /**

@@ -8,13 +8,13 @@ import { buildKey } from '../keys/keys.ts';
 import { CALL_OPTIONS } from '../options/cache-option-names.ts';
 import { allNames, assertOptions } from '../options/option-names.ts';
 
-/** How results are kept, and what their keys are made of. */
+/** Options of results and their keys. */
 export interface WrapOptions<This, A extends unknown[], T> extends ComputeCallOptions<T> {
-  /** Where results are kept. */
+  /** Cache of the results. */
   readonly cache: Cache;
   /** Domain in the keys; two functions with the same domain share entries. */
   readonly domain: string;
-  /** Part of the key; raise it when the function's meaning changes. Default 1. */
+  /** Version in the key; increase it when the meaning of the function changes. Default 1. */
   readonly version?: number;
   /** Parts of a call that make up its key: plain data. Default: all arguments. */
   readonly parts?: (this: This, ...args: A) => unknown;
@@ -22,16 +22,16 @@ export interface WrapOptions<This, A extends unknown[], T> extends ComputeCallOp
 
 const WRAP = allNames(CALL_OPTIONS, new Set(['cache', 'domain', 'version', 'parts']));
 
-/** The function, cached. */
+/** The cached function. */
 export interface Wrapped<This, A extends unknown[], T> {
   (this: This, ...args: A): Promise<T>;
-  /** The key of a call. */
+  /** Returns the key of a call. */
   keyOf(this: unknown, ...args: A): string;
-  /** Removes the result of a call: true where there was one. */
+  /** Removes the result of a call; returns true if it existed. */
   forget(this: unknown, ...args: A): Promise<boolean>;
 }
 
-/** The function with its results cached. It throws what the function throws, and stores no error. */
+/** Returns the function with cached results. It throws the errors of the function and stores none. */
 export function wrap<This, A extends unknown[], T>(
   fn: (this: This, ...args: A) => T | Promise<T>,
   options: WrapOptions<This, A, T>,
@@ -39,10 +39,10 @@ export function wrap<This, A extends unknown[], T>(
   assertOptions('', options, WRAP);
   const { cache, domain, version = 1, parts, ...rest } = options;
   const { schema, schemaId } = rest;
-  // The same name in key and envelope: an old shape is neither found nor, found elsewhere, believed.
+  // The same name in key and envelope: entries of another shape are neither found nor accepted.
   const keyFor = (self: This, args: A): string =>
     buildKey(domain, parts ? parts.apply(self, args) : args, { version, schema, schemaId });
-  // A plain function and not an arrow: it has to see the caller's `this`. Async: a bad key is a rejection.
+  // Not an arrow function, because it needs the `this` of the caller. Async: an invalid key is a rejection.
   async function cached(this: This, ...args: A): Promise<T> {
     return cache.getOrCompute<T>(keyFor(this, args), () => fn.apply(this, args), rest);
   }

@@ -18,7 +18,7 @@ export type Send = (name: string, ...args: readonly Argument[]) => Promise<unkno
 
 export interface Carrier {
   readonly send: Send;
-  /** The connection that a transaction is bound to; another object after a reconnect, undefined without a master. */
+  /** Connection of a transaction; another object after a reconnect, undefined without a master. */
   readonly session: () => object | undefined;
 }
 

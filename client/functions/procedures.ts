@@ -18,21 +18,21 @@ import { LIBRARY, SCRIPT, SCRIPT_SHA1 } from './source.ts';
 
 export type Procedure = 'fetch' | 'take' | 'store' | 'renew' | 'release' | 'purge' | 'update';
 
-/** Plain commands have to do. */
+/** Only plain commands are available. */
 export const ABSENT = Symbol('no procedures');
 
 export type Way = 'functions' | 'scripts' | 'commands';
 
 export interface ScriptingTerms {
-  /** The client loads the library where it is missing. */
+  /** Whether the client loads a missing library. */
   readonly loadFunctions: boolean;
-  /** Scripts are used where there are no functions. */
+  /** Whether scripts are used without functions. */
   readonly evalScripts: boolean;
 }
 
 interface Call {
   readonly name: Procedure;
-  /** All in one slot. */
+  /** Keys of one slot. */
   readonly keys: readonly string[];
   readonly args: readonly Argument[];
   readonly options: CallOptions;
@@ -46,12 +46,12 @@ export class Procedures {
   #way: Way | undefined;
   #search: Promise<unknown> | undefined;
   #searches = 0;
-  /** The script is on its way to a server that lacks it. */
+  /** The script is being sent to a server that lacks it. */
   #sending: Promise<unknown> | undefined;
   #isEvalClosed = false;
-  /** FCALL is there, and the library is not. */
+  /** FCALL is available, and the library is missing. */
   #isMissing = false;
-  /** Answers of the server to the search for a way: while they come, it is alive. */
+  /** Number of replies while the available way is detected: each shows that the server is alive. */
   steps = 0;
 
   constructor(connection: CacheConnection, terms: ScriptingTerms) {
@@ -69,7 +69,7 @@ export class Procedures {
     return this.#way;
   }
 
-  /** The reply, with Buffers; `ABSENT` where only plain commands are left. */
+  /** Returns the reply, with Buffers; `ABSENT` if only plain commands are available. */
   run(
     name: Procedure,
     keys: readonly string[],
@@ -95,7 +95,7 @@ export class Procedures {
   async #afterSearch(call: Call): Promise<unknown> {
     if (this.#search) {
       await this.#search.catch((error: unknown) => {
-        // The server did not answer, and would not answer the others; in a cluster another one may.
+        // The server did not reply, and would not reply to the others; in a cluster another node may.
         if (this.#way === undefined && !this.#connection.slotOf) throw error;
       });
       return this.#run(call);
@@ -110,13 +110,13 @@ export class Procedures {
     }
   }
 
-  /** Runs the call by the first way that is open, which is the connection's from then on. */
+  /** Runs the call in the first available way, which the connection uses from then on. */
   async #find(call: Call): Promise<unknown> {
     const { loadFunctions, evalScripts } = this.#terms;
     let reply = await this.#try('functions', () => this.#callFunction(call));
     if (reply === UNAVAILABLE && this.#isMissing && loadFunctions && (await this.#loadLibrary()))
       reply = await this.#try('functions', () => this.#callFunction(call));
-    // With its text at once: the server has hardly seen it before.
+    // Sent with its text at once, because the server probably lacks it.
     if (reply === UNAVAILABLE && evalScripts)
       reply = await this.#try('scripts', () => this.#sendScript(call));
     if (reply !== UNAVAILABLE) return reply;
@@ -131,7 +131,7 @@ export class Procedures {
       return reply;
     } catch (error) {
       if (!closesWay(error)) {
-        // It has run: the way is open, although this call was refused.
+        // It has run: the way is available, although this call was refused.
         if (error instanceof CommandError && PASSED_ON.test(error.message)) this.#way = way;
         throw error;
       }
@@ -142,7 +142,7 @@ export class Procedures {
     }
   }
 
-  /** False: the user may not, or the server takes nothing at the moment; in a cluster one shard that is down is enough. */
+  /** Returns false without permission, or while the server accepts no writes; in a cluster one failed shard is enough. */
   async #loadLibrary(): Promise<boolean> {
     try {
       await this.#load('FUNCTION', 'LOAD', 'REPLACE', LIBRARY);
@@ -165,7 +165,7 @@ export class Procedures {
     } catch (error) {
       if (!isNoScript(error)) throw error;
     }
-    // The script is there when the first caller has its reply, unless this call goes to another node.
+    // The script is loaded when the first caller has its reply, unless this call goes to another node.
     if (this.#sending) {
       await this.#sending;
       try {
@@ -187,7 +187,7 @@ export class Procedures {
     return this.#connection.request('EVALSHA', [SCRIPT_SHA1, keys.length, ...keys, ...args, name], options);
   }
 
-  /** Calls it with its text, from then on known to the server; where EVAL is closed SCRIPT LOAD may be open. */
+  /** Calls the script with its text, after which the server knows it; if EVAL is denied, SCRIPT LOAD may be allowed. */
   async #sendScript(call: Call): Promise<unknown> {
     const { name, keys, args, options } = call;
     if (!this.#isEvalClosed) {
@@ -214,7 +214,7 @@ export class Procedures {
 
 const isNoScript = (error: unknown): boolean => error instanceof CommandError && error.code === 'NOSCRIPT';
 
-/** Errors that a script passes on, which Redis 6.2 puts behind a text of its own. */
+/** Errors that a script passes on, which Redis 6.2 appends to its own message. */
 const PASSED_ON = /(^|[\s:-])(OOM|NOREPLICAS|MISCONF|READONLY|WRONGTYPE) /;
 /** A right to a key, not to a command, in the words of scripts. */
 const ABOUT_KEYS = /can't access.*\bkeys?\b/i;

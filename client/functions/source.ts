@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 
-/** For FUNCTION LOAD. */
+/** Source for FUNCTION LOAD. */
 export const LIBRARY = String.raw`#!lua name=redis_cache_kit_2
 -- The steps of the cache client that take more than one command. The client runs them as functions of this library
 -- (FUNCTION LOAD, by provisioning or by the client itself), or as one script with the same text (EVALSHA), or does the same
@@ -207,10 +207,10 @@ redis.register_function { function_name = 'rck2_update', callback = procedures.u
 
 const REGISTRATION = '\n-- Registration.';
 
-/** For EVAL: the same procedures; the last argument names the one to call. */
+/** Source for EVAL: the same procedures; the last argument names the one to call. */
 export const SCRIPT = `${LIBRARY.slice(LIBRARY.indexOf('\n') + 1, LIBRARY.indexOf(REGISTRATION))}
 return procedures[ARGV[#ARGV]](KEYS, ARGV)
 `;
 
-/** For EVALSHA. */
+/** Digest for EVALSHA. */
 export const SCRIPT_SHA1: string = createHash('sha1').update(SCRIPT).digest('hex');

@@ -8,10 +8,10 @@ import { type Carrier, laneCarrier, type Send, sharedCarrier } from './carrier.t
 export type Command = readonly [name: string, ...args: Argument[]];
 
 export interface Change {
-  /** All in one slot. */
+  /** Keys of one slot. */
   readonly keys: readonly string[];
   readonly looks: readonly Command[];
-  /** Returns the writes, by the replies (Buffers) to the looks; undefined: nothing is written. */
+  /** Returns the writes, depending on the replies (Buffers) to the reads; undefined: nothing is written. */
   readonly decide: (replies: readonly unknown[]) => readonly Command[] | undefined;
 }
 
@@ -24,20 +24,20 @@ interface Waiting extends Change {
 /** One result per change: whether it was written, or the error. `conflict`: others changed one of the keys. */
 type Outcome = 'conflict' | readonly (boolean | Error)[];
 
-/** Changes in one transaction. */
+/** Maximum number of changes in one transaction. */
 const BATCH_MAX = 200;
-/** How often a change is tried that others come between. */
+/** Attempts of a change with conflicts. */
 const ATTEMPTS = 3;
-/** Changes that wait for one connection before another is opened. */
+/** Number of changes waiting for one connection after which another is opened. */
 const LANE_BACKLOG = 8;
 const LANES_MAX = 8;
 
-/** Changes that wait for a master. */
+/** Maximum number of changes waiting for a master. */
 interface Queue {
   readonly connection: CacheConnection;
   readonly waiting: Waiting[];
   readonly lanes: Set<Link>;
-  /** Lanes that are there or being opened. */
+  /** Number of lanes, open or being opened. */
   opened: number;
   isDraining: boolean;
 }
@@ -113,7 +113,7 @@ export class Transactions {
     try {
       link = await queue.connection.subscriber();
     } catch {
-      // The shared connection carries them all, as before.
+      // The shared connection carries all of them, as before.
       return;
     }
     queue.lanes.add(link);
@@ -122,13 +122,13 @@ export class Transactions {
     link.destroy('no transaction waits');
   }
 
-  /** A shard of a cluster may be replaced: nothing is kept for one without work. */
+  /** A shard of a cluster may be replaced: lanes without work are closed. */
   #forget(queue: Queue): void {
     if (!queue.isDraining && queue.opened === 0 && queue.waiting.length === 0)
       this.#queues.delete(queue.connection);
   }
 
-  /** Settles all of them. Never rejects. */
+  /** Settles all changes. Never rejects. */
   async #runBatch(carrier: Carrier, batch: readonly Waiting[]): Promise<void> {
     let outcome: Outcome;
     try {
@@ -190,7 +190,7 @@ function takeBatch(queue: Waiting[], slotOf: CacheConnection['slotOf']): readonl
       !change.keys.some((key) => keys.has(key)) &&
       slotOf?.(change.keys[0] ?? '') === slot;
     (fits ? batch : rest).push(change);
-    // A later change of the same key waits behind it.
+    // A later change of the same key waits for it.
     for (const key of change.keys) keys.add(key);
   }
   queue.splice(0, queue.length, ...rest);
@@ -206,7 +206,7 @@ async function transact({ send, session }: Carrier, batch: readonly Waiting[]): 
   ];
   try {
     const [, ...replies] = await Promise.all(asked);
-    // A connection that was replaced in between has lost the WATCH.
+    // A new connection has lost the WATCH.
     if (session() !== before) throw new NotSentError('MULTI: the connection was replaced');
     const decided = decide(batch, replies);
     if (decided.every((writes) => writes === undefined)) {
@@ -215,7 +215,7 @@ async function transact({ send, session }: Carrier, batch: readonly Waiting[]): 
     }
     return await execute(send, batch, decided);
   } catch (error) {
-    // A key that is still watched would undo the next transaction.
+    // A key that is still watched would abort the next transaction.
     await Promise.allSettled([...asked, send('UNWATCH')]);
     throw error;
   }
@@ -269,7 +269,7 @@ async function compareThenWrite({ send }: Carrier, batch: readonly Waiting[]): P
 /** One change is refused, and the others with it: not because of the server's state. */
 const isAboutOne = (error: unknown): boolean => error instanceof CommandError && !error.retryable;
 
-/** The user may not use transactions, or there are none. */
+/** Transactions are not available, or the user has no permission. */
 function isDenied(error: unknown): boolean {
   if (!(error instanceof CommandError)) return false;
   return /['`](watch|unwatch|multi|exec)['`]/i.test(error.message);

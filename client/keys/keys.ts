@@ -17,11 +17,11 @@ const BATCH_HASH_LENGTH = 12;
 export interface KeyOptions {
   /** Version of the stored value, an integer from 1; default 1. */
   readonly version?: number;
-  /** Name of the value's shape, which becomes part of the key: a process with another shape uses other keys. */
+  /** Name of the shape of the value, which becomes part of the key: a process with another shape uses other keys. */
   readonly schemaId?: string | undefined;
-  /** Its name is derived where the validator can say its JSON Schema; `schemaId` wins. */
+  /** Schema whose name is derived if the validator exports JSON Schema; `schemaId` has precedence. */
   readonly schema?: StandardSchema | undefined;
-  /** A cache adds its own: leave it out for keys that go through one. */
+  /** Namespace of the key. A cache adds its own: leave it out for keys of a cache. */
   readonly namespace?: string | undefined;
 }
 
@@ -57,24 +57,24 @@ export function buildBatchKey(items: readonly unknown[], version = 1, namespace?
   return namespace === undefined ? key : `${segment('namespace', namespace)}:${key}`;
 }
 
-/** `{prefix}:cache:{hash of parts}`, as caches of responses write it. */
+/** `{prefix}:cache:{hash of parts}`, the format of response caches. */
 export function buildResponseKey(prefix: string, parts: unknown): string {
   return `${segment('prefix', prefix)}:cache:${hashOf(parts, HASH_LENGTH)}`;
 }
 
-/** One search in a collection of vectors. */
+/** A search in a collection of vectors. */
 export interface VectorSearch {
-  /** The collection that is searched. */
+  /** Name of the collection. */
   readonly namespace: string;
   /** Query vector: at least one finite component. */
   readonly vector: readonly number[] | Float32Array | Float64Array;
   /** Number of results, from 1. */
   readonly topK: number;
-  /** Filters and whatever else changes the answer. */
+  /** Filters and other inputs that change the result. */
   readonly params?: unknown;
 }
 
-/** Decimals to which a vector's components are rounded in a key. */
+/** Number of decimals of the components of a vector in a key. */
 export const VECTOR_DECIMALS = 4;
 
 /**
@@ -88,7 +88,7 @@ export const VECTOR_DECIMALS = 4;
 export function buildVectorKey(
   search: VectorSearch,
   options: KeyOptions & {
-    /** Decimals kept of each component, 0 to 12; default 4. */
+    /** Decimals of each component, 0 to 12; default 4. */
     readonly decimals?: number;
   } = {},
 ): string {
@@ -101,7 +101,7 @@ export function buildVectorKey(
   const { vector } = search;
   if (vector.length === 0) throw new ConfigurationError('vector: must have at least one component');
   const cells = Array.from(vector, (component, i) => cellOf(component, decimals, i));
-  // The number of decimals is part of it: the cells of one precision are not those of another.
+  // The number of decimals is part of the key: the cells of one precision differ from those of another.
   const parts = [search.namespace, search.topK, search.params, decimals, cells.join()];
   return assemble(key, `vector:${hashOf(parts, HASH_LENGTH)}`);
 }
@@ -116,7 +116,7 @@ function cellOf(component: number, decimals: number, i: number): number {
   return cell;
 }
 
-/** Eight hex digits of a shape's name. */
+/** Eight hexadecimal digits of the name of a shape. */
 function schemaPart(schemaId: string): string {
   assertName('schemaId', schemaId);
   return createHash('sha256').update(schemaId).digest('hex').slice(0, 8);

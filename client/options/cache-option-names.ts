@@ -1,4 +1,4 @@
-/** The names of all options of caches, connections and single calls. */
+/** Names of all options of caches, connections and single calls. */
 import type { ComputeCallOptions, ComputeDefaults, ComputeOptions } from '../api/call-options.ts';
 import type {
   Address,
@@ -24,7 +24,7 @@ const TERMS = {
   negativeTtlSeconds: true,
 } as const satisfies Record<keyof ComputeOptions, true>;
 
-/** Options of all calls: one object may be shared by `get`, `set` and `getOrCompute`. */
+/** Options of all calls: `get`, `set` and `getOrCompute` may share one object. */
 export const CALL_OPTIONS = optionNames<ComputeCallOptions<unknown>>({
   ...TERMS,
   ttlSeconds: true,

@@ -1,4 +1,4 @@
-/** The options of a connection with their defaults, resolved once. A bad value is quoted in a `ConfigurationError`. */
+/** Resolves the options of a connection with their defaults. A `ConfigurationError` quotes an invalid value. */
 import { isIPv6 } from 'node:net';
 import { ConfigurationError } from '../api/errors.ts';
 import type {
@@ -17,7 +17,7 @@ import { flag, group, integer, shown, text } from './option-values.ts';
 
 export interface ResolvedConnection {
   readonly mode: RedisOptions['mode'];
-  /** Standalone: the one server. Sentinel: the sentinels. Cluster: some of its nodes. */
+  /** Standalone: the server. Sentinel: the sentinels. Cluster: some of its nodes. */
   readonly addresses: readonly Address[];
   readonly serviceName: string;
   readonly username: Credential | undefined;
@@ -46,7 +46,7 @@ function address(path: string, value: Address | undefined): Address {
   });
 }
 
-/** In brackets, as in a URL, an IPv6 address is no name that resolves: they are left out. */
+/** Removes the brackets of an IPv6 address in the form of a URL, which does not resolve. */
 function hostOf(path: string, value: unknown): string {
   const host = text(path, value, '127.0.0.1').replace(/^\[(.+)\]$/, '$1');
   if (/[[\]\s/@]/.test(host) || (host.includes(':') && !isIPv6(host)))
@@ -56,7 +56,7 @@ function hostOf(path: string, value: unknown): string {
   return host;
 }
 
-/** `[::1]:6379` and `::1:6379` are one announced address. */
+/** Treats `[::1]:6379` and `::1:6379` as one announced address. */
 function natMapOf(given: Readonly<Record<string, Address>> | undefined): Readonly<Record<string, Address>> {
   const entries = Object.entries(group('natMap', given) ?? {});
   return Object.freeze(
@@ -120,7 +120,7 @@ function replicaReads(options: RedisOptions): Required<ReplicaReads> | undefined
 
 function credential(path: string, value: unknown): Credential | undefined {
   if (value === undefined || typeof value === 'function') return value as Credential | undefined;
-  // The value is a secret: only its type is told.
+  // The value is a secret: only its type is printed.
   if (typeof value !== 'string')
     throw new ConfigurationError(
       `${path}: must be a string or a function, got a value of type ${typeof value}`,

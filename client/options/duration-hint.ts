@@ -19,7 +19,9 @@ const UNITS_MS: Readonly<Record<string, number>> = {
   week: 604_800_000,
 };
 
-/** Returns `; write 300 …` for `ttlSeconds: '5m'`, and '' where the value is no duration as text or the option is no duration. */
+/**
+ * Returns `; write 300 …` for `ttlSeconds: '5m'`, and '' if the value is not a duration as text or the option is not a duration.
+ */
 export function durationHint(path: string, value: unknown): string {
   const ownMs = path.endsWith('Seconds') ? 1000 : path.endsWith('Ms') ? 1 : undefined;
   const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(value.trim()) : null;

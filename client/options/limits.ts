@@ -1,15 +1,15 @@
-/** Bounds that options and the code that uses them share. */
+/** Limits shared by options and other modules. */
 
 export const LIMITS = {
-  /** The longest that one connect or command may take, in ms. */
+  /** Maximum timeout of a connect or command, in ms. */
   timeoutMs: 5000,
-  /** The longest that the breaker may stay open, in ms. */
+  /** Maximum time that the breaker stays open, in ms. */
   openMs: 60_000,
-  /** The longest TTL, in seconds: ten years. */
+  /** Maximum TTL, in seconds: ten years. */
   ttlSeconds: 315_360_000,
-  /** The most failures in a row that a breaker may wait for. */
+  /** Maximum number of consecutive failures of a breaker. */
   threshold: 1000,
-  /** The highest number of a database. */
+  /** Maximum database number. */
   db: 1_000_000,
 } as const;
 

@@ -9,14 +9,14 @@ import { isBareObject, isPlainObject } from '../codec/plain.ts';
 
 export type OptionNames = ReadonlySet<string>;
 
-/** The names of all options of a type: the compiler refuses a missing one and one too many. */
+/** Names of all options of a type: the compiler refuses missing and additional ones. */
 export const optionNames = <T>(names: Readonly<Record<keyof T, true>>): OptionNames =>
   new Set(Object.keys(names));
 
 export const allNames = (...lists: readonly OptionNames[]): OptionNames =>
   new Set(lists.flatMap((list) => [...list]));
 
-/** Names that other clients use, with ours. */
+/** Names of options in other clients, with ours. */
 const ALIASES: Readonly<Record<string, string>> = {
   connectionstring: 'url',
   ex: 'ttlSeconds',
@@ -38,7 +38,7 @@ const ALIASES: Readonly<Record<string, string>> = {
 
 const UNITS = ['seconds', 'ms', 'bytes', 'entries'];
 
-/** Above so many names the message does not list them. */
+/** Maximum number of names that a message lists. */
 const LISTED_MAX = 14;
 
 /**
@@ -56,7 +56,7 @@ export function assertOptions(path: string, options: unknown, known: Pick<Option
       throw new ConfigurationError(unknownOption(path, name, known as OptionNames));
 }
 
-/** Only object literals are checked: an instance of a class may have other fields. */
+/** Checks object literals only: an instance of a class may have other fields. */
 function isGiven(options: object, name: string): boolean {
   if (!isPlainObject(options) && !isBareObject(options)) return false;
   return Object.hasOwn(options, name) && options[name] !== undefined;
@@ -89,7 +89,7 @@ function closest(name: string, known: OptionNames): string | undefined {
   return contained;
 }
 
-/** Letters to insert, delete, replace or swap with their neighbour (Damerau, Levenshtein). */
+/** Edit distance with swaps of neighbours (Damerau, Levenshtein). */
 function distanceOf(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

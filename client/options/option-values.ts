@@ -11,7 +11,7 @@ import { assertOptions, type OptionNames } from './option-names.ts';
 export const shown = (value: unknown): string =>
   typeof value === 'string' ? JSON.stringify(value) : String(value);
 
-/** A whole number between the bounds. */
+/** Checks an integer between the bounds. */
 export function integer(path: string, value: unknown, fallback: number, min: number, max: number): number {
   if (value === undefined) return fallback;
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
@@ -20,7 +20,7 @@ export function integer(path: string, value: unknown, fallback: number, min: num
   );
 }
 
-/** A number between the bounds; undefined where none is given. */
+/** Checks a number between the bounds; undefined if none is given. */
 export function number(path: string, value: unknown, min: number, max: number): number | undefined {
   if (value === undefined) return undefined;
   if (typeof value === 'number' && value >= min && value <= max) return value;
@@ -29,7 +29,7 @@ export function number(path: string, value: unknown, min: number, max: number): 
   );
 }
 
-/** A name of something in Redis. */
+/** Checks a name. */
 export function text(path: string, value: unknown, fallback: string): string {
   if (value === undefined) return fallback;
   assertName(path, value);
@@ -43,7 +43,7 @@ export function flag(path: string, value: unknown, fallback: boolean): boolean {
   return value;
 }
 
-/** An object of options under one name. Without `known` any name is allowed. */
+/** Checks a group of options. Without `known` any name is allowed. */
 export function group<T extends object>(
   path: string,
   value: T | undefined,

@@ -254,7 +254,7 @@ export class Link {
   }
 }
 
-/** The handshake fails by HELLO, in whatever words the server says that it does not give the command. */
+/** HELLO fails, with a message that depends on the version of the server. */
 function isHelloUnavailable(error: unknown): boolean {
   const { command } = error as { readonly command?: { readonly name?: unknown } };
   return String(command?.name).toLowerCase() === 'hello' && isUnavailable(error);

@@ -2,7 +2,7 @@
  * Decides whether a candidate may be used as the master. Pure: known topology and the report of a node in, a decision out.
  *
  * ROLE=master alone is not sufficient: a deposed master reports it too, until it is reconfigured. A candidate is accepted if the newest
- * configuration of the sentinels names it; or if it was a replica of the last known master, reports a promotion (0.85 s before the
+ * configuration known to the sentinels contains it; or if it was a replica of the last known master, reports a promotion (0.85 s before the
  * sentinels publish it), and there is further evidence of a failover. A replica that was promoted by mistake is not accepted. The last
  * known master is accepted again if there is no evidence against it.
  */

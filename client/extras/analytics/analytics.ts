@@ -17,15 +17,15 @@ import { estimateSavings, type Savings } from './savings.ts';
 
 /** Sampling and alert thresholds. */
 export interface AnalyticsOptions {
-  /** The group of a key; default: its domain (`v1:natal:3f…` is `natal`). */
+  /** Group of a key; default: its domain (`v1:natal:3f…` is in `natal`). */
   readonly groupOf?: (key: string) => string;
-  /** Time between two samples, in ms; default 60000. */
+  /** Interval of samples, in ms; default 60000. */
   readonly sampleMs?: number;
-  /** Samples kept for the trend; default 1440. */
+  /** Number of samples kept for the trend; default 1440. */
   readonly samplesMax?: number;
-  /** Hits to reads of one sample's time, below which there is an alert; default 0.5. */
+  /** Hit ratio within one interval below which there is an alert; default 0.5. */
   readonly alertBelow?: number;
-  /** Reads in one sample's time below which nothing is said; default 100. */
+  /** Minimum number of reads within one interval for an alert; default 100. */
   readonly minReads?: number;
   /** Assumed duration of a load, in ms; default: measured. */
   readonly loadMs?: number;
@@ -51,28 +51,28 @@ export interface GroupReport {
   /** null before the first read. */
   readonly hitRatio: number | null;
   readonly loads: number;
-  /** Mean time of a load; null before the first. */
+  /** Mean duration of a load; null before the first. */
   readonly loadMs: number | null;
 }
 
-/** How large the database was at one time. */
+/** Size of the database at one time. */
 export interface SizeSample {
   /** Unix time in ms. */
   readonly at: number;
-  /** Keys of the database (all namespaces); null where it may not be asked. */
+  /** Keys of the database (all namespaces); null without permission. */
   readonly keys: number | null;
-  /** Memory that Redis uses, in bytes; null where it may not be asked. */
+  /** Memory that Redis uses, in bytes; null without permission. */
   readonly usedBytes: number | null;
 }
 
 /** Observations since the analytics were opened. */
 export interface AnalyticsReport {
   readonly total: GroupReport;
-  /** Most reads first. */
+  /** Groups by number of reads, descending. */
   readonly groups: readonly GroupReport[];
   readonly size: {
     readonly samples: readonly SizeSample[];
-    /** By least squares over the samples; null below two. */
+    /** Trend by least squares over the samples; null with fewer than two. */
     readonly keysPerHour: number | null;
     readonly bytesPerHour: number | null;
   };
@@ -83,11 +83,11 @@ export interface AnalyticsReport {
     readonly cost: number | null;
     readonly arithmetic: string;
   };
-  /** The same for a year, if it goes on like this; null before the first read. */
+  /** Extrapolated to a year; null before the first read. */
   readonly perYear: Savings | null;
 }
 
-/** The hit ratio fell below `alertBelow`, or is above it again. */
+/** The hit ratio fell below `alertBelow`, or has recovered. */
 export type AnalyticsEvent =
   | {
       readonly type: 'low-hit-ratio';
@@ -105,12 +105,12 @@ interface Group {
 }
 
 const MS_AN_HOUR = 3_600_000;
-/** Groups that are told apart; the keys of further ones are counted as `other`. */
+/** Maximum number of groups; keys of further ones count as `other`. */
 const GROUPS_MAX = 1000;
 
-/** Counts what a cache is worth. Use `analytics.cache` in place of the cache: what goes past it is not counted. */
+/** Measures the value of a cache. Use `analytics.cache` instead of the cache: other operations are not counted. */
 export class CacheAnalytics {
-  /** The same cache, counted. */
+  /** The same cache with counting. */
   readonly cache: Cache;
   readonly #options: Required<Omit<AnalyticsOptions, 'loadMs' | 'costPerCall'>> & AnalyticsOptions;
   readonly #groups = new Map<string, Group>();
@@ -157,7 +157,7 @@ export class CacheAnalytics {
     return this.#events.on(listener);
   }
 
-  /** Looks at the size, and judges the reads since the last sample. By itself each `sampleMs`. Never rejects. */
+  /** Samples the size, and evaluates the reads since the last sample. Called every `sampleMs`. Never rejects. */
   async sample(): Promise<SizeSample> {
     this.#judge();
     const { connection } = this.cache;
@@ -249,7 +249,7 @@ export class CacheAnalytics {
   }
 }
 
-/** `v1:natal:3f…`, `v1.9c2e11aa:natal:3f…` and `natal:42` are `natal`. */
+/** Domain of `v1:natal:3f…`, `v1.9c2e11aa:natal:3f…` and `natal:42`: `natal`. */
 export function domainOf(key: string): string {
   const [first = '', second] = key.split(':', 2);
   return second !== undefined && /^v\d+(\.[0-9a-f]{8})?$/.test(first) ? second : first;
@@ -266,7 +266,7 @@ function reportOf(group: string, { hits, misses, loads, totalLoadMs }: Group): G
   };
 }
 
-/** Change in an hour, by least squares over the samples that have the figure. */
+/** Change per hour, by least squares over the samples with a value. */
 function slope(samples: readonly SizeSample[], figure: (sample: SizeSample) => number | null): number | null {
   const points = samples.flatMap((sample) => {
     const y = figure(sample);

@@ -5,13 +5,13 @@ import { assertOptions, optionNames } from '../../options/option-names.ts';
 const HOURS_A_YEAR = 8760;
 const MS_AN_HOUR = 3_600_000;
 
-/** An estimate, with its arithmetic. */
+/** An estimate with its calculation. */
 export interface Savings {
   readonly callsSavedPerDay: number;
   readonly computeHoursPerYear: number;
-  /** Where a price was given. */
+  /** Present if a price was given. */
   readonly costSavedPerYear?: number;
-  /** How the figures came about, to be checked by hand. */
+  /** The calculation, for verification. */
   readonly arithmetic: string;
 }
 

@@ -21,11 +21,11 @@ type CounterName = keyof typeof COUNTERS;
 const NAMES = Object.keys(COUNTERS) as CounterName[];
 
 export interface MeterReport {
-  /** Time to the answer of one operation. */
+  /** Latency of one operation. */
   readonly duration: ReturnType<TelemetryMeter['createHistogram']>;
-  /** Reports the statistics of a cache from now on; one that is reported already is not counted twice. */
+  /** Reports the statistics of a cache; a cache that is already reported is not counted twice. */
   add(cache: Cache, namespace: string): void;
-  /** Keeps what a cache had counted, and lets go of it. */
+  /** Keeps the counters of a cache and releases it. */
   closed(cache: Cache, namespace: string): void;
 }
 
@@ -36,7 +36,7 @@ interface Counted {
 
 const reports = new WeakMap<TelemetryMeter, MeterReport>();
 
-/** The report of a meter: the same one, however many caches are reported on it. */
+/** The reporter of a meter, shared by all caches on it. */
 export function reportOn(meter: TelemetryMeter): MeterReport {
   const known = reports.get(meter);
   if (known !== undefined) return known;

@@ -10,11 +10,11 @@ import { merged, type NamespaceFamilies, sameNamespace } from '../../cache/expos
 import { unobserved } from '../observed.ts';
 import { collectFamilies, type MetricSource, namespaceOf } from './server.ts';
 
-/** The part of prom-client's Registry that is used here. */
+/** The part of the Registry of prom-client that is used here. */
 export interface PrometheusRegistry {
-  /** Takes a metric. */
+  /** Registers a metric. */
   registerMetric(metric: never): void;
-  /** The metric of that name; undefined where there is none, because the registry was cleared for example. */
+  /** Returns the metric of that name; undefined if there is none, for example after the registry was cleared. */
   getSingleMetric?(name: string): unknown;
 }
 
@@ -25,12 +25,12 @@ interface RegisteredMetric {
   get(): Promise<unknown>;
 }
 
-/** Families that exist only once something happened are registered too. */
+/** Metric families without samples so far are registered, too. */
 const LATER: readonly Pick<MetricFamily, 'name' | 'type' | 'help'>[] = [
   { name: 'cache_redis_latency_seconds', type: 'histogram', help: 'Time to the answer, by operation.' },
 ];
 
-/** Scrapes within this time share one answer: prom-client asks each metric by itself. */
+/** Time in which scrapes share one result: prom-client asks each metric separately. */
 const SHARED_MS = 100;
 
 const registrations = new WeakMap<PrometheusRegistry, Registration>();
@@ -59,7 +59,7 @@ interface Member {
 
 class Registration {
   readonly #registry: PrometheusRegistry;
-  /** By namespace. */
+  /** Caches by namespace. */
   readonly #members = new Map<string, Member>();
   readonly #names = new Set<string>();
   #answer: Promise<readonly MetricFamily[]> = Promise.resolve([]);
@@ -87,7 +87,7 @@ class Registration {
 
   #register({ name, type, help }: Pick<MetricFamily, 'name' | 'type' | 'help'>): void {
     const { getSingleMetric } = this.#registry;
-    // A registry that was cleared has lost it.
+    // A cleared registry has lost it.
     const isThere = getSingleMetric === undefined || getSingleMetric.call(this.#registry, name) !== undefined;
     if (this.#names.has(name) && isThere) return;
     this.#names.add(name);
@@ -127,7 +127,7 @@ class Registration {
   }
 }
 
-/** The labels of a sample, out of their text. */
+/** Parses the labels of a sample. */
 function parsed(labels: string): Record<string, string> {
   return Object.fromEntries(
     [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, name, value]) => [

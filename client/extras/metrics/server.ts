@@ -19,9 +19,9 @@ const FIELDS = [
   ['connections_rejected_total', 'counter', 'rejected_connections', 'Connections that Redis refused.'],
 ] as const;
 
-/** Another source of metrics beside the cache: a warmer, for example. */
+/** A further source of metrics, such as a warmer. */
 export interface MetricSource {
-  /** Its metrics as of now. */
+  /** Returns the current metrics. */
   families(): readonly MetricFamily[];
 }
 
@@ -34,7 +34,7 @@ export function serverFamilies(info: RedisInfo): readonly MetricFamily[] {
   });
 }
 
-/** All that there is: the cache's own, the server's, and that of the other sources. Never rejects. */
+/** Collects the metrics of the cache, the server and the other sources. Never rejects. */
 export async function collectFamilies(
   cache: Cache,
   sources: readonly MetricSource[] = [],
@@ -45,7 +45,7 @@ export async function collectFamilies(
   return info === 'denied' ? own : [...own, ...serverFamilies(info)];
 }
 
-/** A cache with further sources of its own, such as its warmer. */
+/** A cache with further sources, such as its warmer. */
 export interface CacheWithSources {
   readonly cache: Cache;
   readonly sources: readonly MetricSource[];
@@ -89,7 +89,7 @@ function withSources(given: Cache | CacheWithSources): CacheWithSources {
 
 const PROBE = 'x';
 
-/** The namespace ends where the key begins. */
+/** Namespace of a cache: the part of a physical key before the logical one. */
 export function namespaceOf(cache: Cache): string {
   return cache.physicalKey(PROBE).slice(0, -`:${PROBE}`.length);
 }

@@ -8,13 +8,13 @@ import type { Change } from './source.ts';
 interface Waiting<T> {
   readonly change: Change<T>;
   readonly bytes: number;
-  /** The cache has it. */
+  /** Whether the cache has the change. */
   ready: boolean;
   /** Earlier change of this key that is not stored yet: restored if this one is withdrawn. */
   before: Waiting<T> | undefined;
 }
 
-/** Bounds beside the number of keys. */
+/** Limits in addition to the number of keys. */
 export interface QueueBytes<T> {
   readonly maxBytes: number;
   readonly bytesOf: (change: Change<T>) => number;
@@ -24,10 +24,10 @@ export class ChangeQueue<T> {
   readonly #max: number;
   readonly #limit: QueueBytes<T> | undefined;
   readonly #waiting = new Map<string, Waiting<T>>();
-  /** Dropped for a later one of their key before the cache had them: it may refuse them still. */
+  /** Changes replaced by a later one of their key before the cache had them: the cache may still refuse them. */
   readonly #superseded = new Set<Change<T>>();
   #bytes = 0;
-  /** Changes that the cache had and that a later one of their key made superfluous. */
+  /** Number of changes in the cache that a later one of their key replaced. */
   coalesced = 0;
 
   constructor(max: number, limit?: QueueBytes<T>) {
@@ -84,7 +84,7 @@ export class ChangeQueue<T> {
     }
   }
 
-  /** The oldest that the cache has, at most `count`; they wait no longer. */
+  /** Takes the oldest changes that the cache has, at most `count`. */
   take(count: number): readonly Change<T>[] {
     const taken: Change<T>[] = [];
     for (const [key, waiting] of this.#waiting) {
@@ -97,7 +97,7 @@ export class ChangeQueue<T> {
     return taken;
   }
 
-  /** All of them, ready or not. */
+  /** Takes all changes, ready or not. */
   drain(): readonly Change<T>[] {
     const rest = [...this.#waiting.values()].map(({ change }) => change);
     this.#waiting.clear();
@@ -106,7 +106,7 @@ export class ChangeQueue<T> {
     return rest;
   }
 
-  /** A change and all before it are dropped. Those that the cache has not taken yet count once it has. */
+  /** Drops a change and all earlier ones. Those that the cache does not have yet are counted when it has them. */
   #supersede(first: Waiting<T> | undefined): void {
     for (let at = first; at; at = at.before) {
       this.#bytes -= at.bytes;

@@ -13,7 +13,7 @@ import { assertCallOptions, CALL_OPTIONS } from '../../options/cache-option-name
 import { allNames, assertOptions } from '../../options/option-names.ts';
 import type { Change, Sink, Source } from './source.ts';
 
-/** How entries are kept, and what a write does to them. */
+/** Options of entries, and the effect of a write on them. */
 export interface ThroughOptions<T> extends ComputeCallOptions<T> {
   /** Action on the entry after the sink has stored the new value; default `set`. */
   readonly afterStore?: 'set' | 'delete';
@@ -21,17 +21,17 @@ export interface ThroughOptions<T> extends ComputeCallOptions<T> {
 
 const THROUGH = allNames(CALL_OPTIONS, new Set(['afterStore']));
 
-/** A source with a cache before it. */
+/** A source behind a cache. */
 export interface ThroughStore<T> {
   /** Returns the cached value, or reads it from the source and caches it. */
   get(key: string): Promise<T | undefined>;
   /** Writes to the source, then to the cache. If the source throws, the error is thrown and the cache keeps its value. */
   set(key: string, value: T): Promise<WriteReceipt>;
-  /** From the source, then from the cache. */
+  /** Deletes from the source, then from the cache. */
   delete(key: string): Promise<void>;
 }
 
-/** Reads of a source through a cache. */
+/** Reads a source through a cache. */
 export function readThrough<T>(
   cache: Cache,
   source: Source<T>,
@@ -44,7 +44,7 @@ export function readThrough<T>(
   };
 }
 
-/** Reads and writes of a source through a cache. */
+/** Reads and writes a source through a cache. */
 export function writeThrough<T>(
   cache: Cache,
   source: Source<T> & Sink<T>,
@@ -71,7 +71,7 @@ export function writeThrough<T>(
         try {
           return await cache.set(key, value, access);
         } catch (error) {
-          // The source is ahead of the cache: rather nothing there than the old value.
+          // The source is newer than the cache: remove the old value.
           await cache.delete(key).catch(() => {});
           throw error;
         }
@@ -80,7 +80,7 @@ export function writeThrough<T>(
   };
 }
 
-/** One piece of work at a time for each key, in the order of the calls. */
+/** Runs one operation per key at a time, in the order of the calls. */
 class KeyOrder {
   readonly #last = new Map<string, Promise<unknown>>();
 

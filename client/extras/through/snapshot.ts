@@ -21,7 +21,7 @@ export class Snapshot<T> {
     }
   }
 
-  /** Bytes of the encoded value; 0 where it is not encoded. */
+  /** Bytes of the encoded value; 0 if it is not encoded. */
   get bytes(): number {
     return this.#bytes?.byteLength ?? 0;
   }

@@ -2,19 +2,19 @@
 
 import type { LoadContext } from '../../api/types.ts';
 
-/** Where values come from. */
+/** Source of values. */
 export interface Source<T> {
-  /** undefined: there is none. */
+  /** undefined: no value. */
   load(key: string, context?: LoadContext): Promise<T | undefined> | T | undefined;
 }
 
-/** A change that is to reach the source. `sequence` grows with every change: a store that arrives late can be told by it. */
+/** A change for the source. `sequence` increases with every change, so that a late store can be detected. */
 export type Change<T> =
   | { readonly kind: 'set'; readonly key: string; readonly value: T; readonly sequence: number }
   | { readonly kind: 'remove'; readonly key: string; readonly sequence: number };
 
-/** Where changes are stored. */
+/** Destination of changes. */
 export interface Sink<T> {
-  /** All of them or an error. May be repeated with the same changes: it has to be idempotent. */
+  /** Stores all changes or throws. It may be repeated with the same changes, so it must be idempotent. */
   store(changes: readonly Change<T>[]): Promise<void> | void;
 }

@@ -20,40 +20,43 @@ import { ChangeQueue } from './queue.ts';
 import { Snapshot } from './snapshot.ts';
 import type { Change, Sink, Source } from './source.ts';
 
-/** How long changes wait, how many, and how often a sink is asked. */
+/** Limits of delays, queue and retries. */
 export interface WriteBehindOptions<T> extends ComputeCallOptions<T> {
   /** Longest wait of a change before it is sent, in ms; default 1000. */
   readonly maxDelayMs?: number;
-  /** Changes sent at once, and how many waiting ones send at once; default 100. */
+  /** Changes per batch, and the number of waiting ones that sends a batch at once; default 100. */
   readonly batchSize?: number;
-  /** Keys that may wait; beyond it `set` and `delete` throw `QueueFullError`; default 10000. */
+  /** Maximum number of waiting keys, above which `set` and `delete` throw `QueueFullError`; default 10000. */
   readonly queueMax?: number;
-  /** Bytes of their encoded values, 1 to 10^12, beyond which `set` throws `QueueFullError` too; default 67108864 (64 MiB). */
+  /**
+   * Maximum size in bytes of their encoded values, 1 to 10^12, above which `set` throws `QueueFullError`; default 67108864 (64
+   * MiB).
+   */
   readonly queueBytes?: number;
-  /** Times that a batch is sent before it is given up; default 5. */
+  /** Attempts per batch; default 5. */
   readonly attempts?: number;
-  /** Wait before the second attempt, in ms; doubled each time, with jitter, up to 30 s; default 100. */
+  /** Delay before the second attempt, in ms; doubled each time, with jitter, up to 30 s; default 100. */
   readonly backoffMs?: number;
-  /** How long the sink may take, in ms; default 10000. */
+  /** Timeout of the sink, in ms; default 10000. */
   readonly storeTimeoutMs?: number;
-  /** How long `close` may take, in ms; what waits then is lost; default 10000. */
+  /** Timeout of `close`, in ms; changes that still wait are lost; default 10000. */
   readonly closeTimeoutMs?: number;
 }
 
-/** Changes, counted since the store was opened. */
+/** Counters of changes since the store was opened. */
 export interface WriteBehindStatistics {
   /** Keys that wait now. */
   readonly queued: number;
-  /** Changes that the sink has taken. */
+  /** Changes that the sink has stored. */
   readonly stored: number;
   /** Changes that a later one of the same key made superfluous before they were sent: with `stored`, `lost` and `queued` all that were
    * acknowledged. */
   readonly coalesced: number;
-  /** Times that a batch was sent again. */
+  /** Repeated batches. */
   readonly retries: number;
   /** Changes that were given up; the event `lost` names their keys. */
   readonly lost: number;
-  /** Refused because the queue was full. */
+  /** Changes refused because the queue was full. */
   readonly refused: number;
 }
 
@@ -65,19 +68,19 @@ export type WriteBehindEvent =
 
 /** A cache whose changes reach the sink later, in batches. */
 export interface WriteBehindStore<T> {
-  /** A copy of what waits to be stored, else what the cache has, else what the source has. */
+  /** Returns a copy of a waiting value, else the cached value, else that of the source. */
   get(key: string): Promise<T | undefined>;
-  /** To the cache now, to the sink within `maxDelayMs`. @throws QueueFullError */
+  /** Writes to the cache now, and to the sink within `maxDelayMs`. @throws QueueFullError */
   set(key: string, value: T): Promise<WriteReceipt>;
-  /** From the cache now, from the sink within `maxDelayMs`. @throws QueueFullError */
+  /** Deletes from the cache now, and from the sink within `maxDelayMs`. @throws QueueFullError */
   delete(key: string): Promise<void>;
-  /** Sends what waits. Resolves when it was stored or lost. */
+  /** Sends the waiting changes. Resolves when they are stored or lost. */
   flush(): Promise<void>;
   /** Counters since the store was opened. */
   stats(): WriteBehindStatistics;
   /** Calls the listener for each event until the returned function is called. */
   on(listener: (event: WriteBehindEvent) => void): () => void;
-  /** Takes no more changes and sends the rest. Does not close the cache. */
+  /** Refuses further changes and sends the waiting ones. Does not close the cache. */
   close(): Promise<WriteBehindStatistics>;
 }
 
@@ -100,7 +103,7 @@ type Changes<T> = readonly Change<Snapshot<T>>[];
 
 const BACKOFF_MAX_MS = 30_000;
 
-/** A write-behind store over a cache and a source. */
+/** Opens a write-behind store over a cache and a source. */
 export function writeBehind<T>(
   cache: Cache,
   source: Source<T> & Sink<T>,
@@ -119,7 +122,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   readonly #counts = { stored: 0, retries: 0, lost: 0, refused: 0 };
   /** Changes that were passed to the sink and not confirmed yet. */
   readonly #sending = new Map<string, Change<Snapshot<T>>>();
-  /** Changes that the cache has not taken yet. */
+  /** Changes that the cache does not have yet. */
   readonly #applying = new Set<Promise<unknown>>();
   readonly #ended = new AbortController();
   #sequence = 0;
@@ -203,7 +206,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
       Promise.allSettled(this.#applying),
       delay(this.#limits.closeTimeoutMs, this.#ended.signal),
     ]);
-    // Twice: a flush that was under way may have begun before the last changes.
+    // Twice: a running flush may have begun before the last changes.
     await this.flush();
     await this.flush();
     clearTimeout(deadline);
@@ -239,7 +242,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   #schedule(): void {
     if (this.#flushing || this.#ended.signal.aborted) return;
     if (this.#queue.size >= this.#limits.batchSize) void this.flush();
-    // Not unref'd: changes that wait keep the process.
+    // Not unref'd: waiting changes keep the process alive.
     else this.#timer ??= setTimeout(() => void this.flush(), this.#limits.maxDelayMs);
   }
 
@@ -265,7 +268,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     }
   }
 
-  /** Only what the sink refuses by itself is lost, not its neighbours in the batch. */
+  /** Loses only the changes that the sink refuses, not the others of the batch. */
   async #oneByOne(batch: Changes<T>, error: Error): Promise<void> {
     if (batch.length === 1 || this.#ended.signal.aborted) return this.#lose(batch, error);
     for (const change of batch) {
@@ -275,7 +278,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     }
   }
 
-  /** Another process may have loaded meanwhile what the sink still had. */
+  /** Another process may have loaded the old value of the sink meanwhile. */
   async #removed(batch: Changes<T>): Promise<void> {
     const keys = batch.filter(({ kind, key }) => kind === 'remove' && !this.#queue.find(key));
     if (keys.length > 0) await this.#cache.delete(keys.map(({ key }) => key)).catch(() => {});
@@ -307,7 +310,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     this.#counts.lost += changes.length;
     const keys = changes.map(({ key }) => key);
     this.#events.emit({ type: 'lost', keys, reason: error.message });
-    // A later change of the same key stays: the cache shows that one.
+    // A later change of the same key stays: the cache shows it.
     const outdated = keys.filter((key) => !this.#queue.find(key));
     if (outdated.length > 0) await this.#cache.delete(outdated).catch(() => {});
   }
@@ -317,7 +320,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   }
 }
 
-/** With a value of its own for each call of the sink. */
+/** Gives the sink a separate copy of each value. */
 function changeOf<T>(change: Change<Snapshot<T>>): Change<T> {
   return change.kind === 'set' ? { ...change, value: change.value.copy() } : change;
 }

@@ -20,9 +20,9 @@ export async function scheduled(
     );
   });
   try {
-    // Unref'd: what is scheduled does not keep a process that has nothing else to do.
+    // Unref'd: a schedule does not keep the process alive.
     const job = new Cron(schedule, { unref: true, ...(timezone !== undefined && { timezone }) }, run);
-    // It reads the time zone when it is first asked.
+    // croner checks the time zone at the first use.
     job.nextRun();
     return { next: () => job.nextRun() ?? undefined, stop: () => job.stop() };
   } catch (error) {

@@ -5,34 +5,34 @@ import { resolveTtl } from '../../cache/options.ts';
 import { assertOptions, optionNames } from '../../options/option-names.ts';
 import { flag, integer, list, number } from '../../options/option-values.ts';
 
-/** A value, or a function that makes it. */
+/** A value, or a function that returns it. */
 export type WarmEntry = readonly [key: string, value: unknown];
 /** Result of a generator; an AsyncIterable is read batch by batch. */
 export type WarmEntries = Iterable<WarmEntry> | AsyncIterable<WarmEntry>;
 
 /** Data to warm, and when and how to do it. */
 export interface WarmingStrategy {
-  /** Tells strategies apart; registering one of the same name replaces it. */
+  /** Name of the strategy; registering another one with the same name replaces it. */
   readonly name: string;
-  /** 1 is first, 10 last; default 1. */
+  /** 1 runs first, 10 last; default 1. */
   readonly priority?: number;
-  /** False: it is known and never run; default true. */
+  /** false: registered but never run; default true. */
   readonly enabled?: boolean;
-  /** A cron expression (needs the package croner), such as every 15 minutes, `0,15,30,45 * * * *`. Default: none. */
+  /** Cron expression (requires the package croner), such as `0,15,30,45 * * * *` for every 15 minutes. Default: none. */
   readonly schedule?: string;
-  /** IANA name for `schedule`; default: the process's. */
+  /** IANA time zone of `schedule`; default: that of the process. */
   readonly timezone?: string;
-  /** Run by `start`; default true. */
+  /** Whether `start` runs it; default true. */
   readonly onStartup?: boolean;
-  /** May be run by `run` and `runAll`; default true. */
+  /** Whether `run` and `runAll` may run it; default true. */
   readonly onDemand?: boolean;
-  /** Entries written between two pauses; default 100. Above 500 they are written in parts of 500. */
+  /** Number of entries between two pauses; default 100. Above 500 they are written in parts of 500. */
   readonly batchSize?: number;
-  /** Pause between batches, in seconds, so that Redis serves others too; default 0.1. */
+  /** Pause between batches, in seconds, so that Redis can serve others; default 0.1. */
   readonly delaySeconds?: number;
-  /** TTL of its entries, in seconds; null: no expiry; default 3600. */
+  /** TTL of the entries, in seconds; null: no expiry; default 3600. */
   readonly ttlSeconds?: number | null;
-  /** Tags of its entries; default: none. */
+  /** Tags of the entries; default: none. */
   readonly tags?: readonly string[];
   /**
    * Generates the entries. A value overwrites an existing entry. A function is called only for an absent entry, as a loader of

@@ -17,29 +17,29 @@ import { delay, now } from '../../transport/timing.ts';
 import { type Schedule, scheduled } from './schedule.ts';
 import { type ResolvedStrategy, resolveStrategy, type WarmEntry, type WarmingStrategy } from './strategy.ts';
 
-/** One run of a strategy: entries warmed and failed, time in ms. */
+/** Result of one run of a strategy: numbers of warmed and failed entries, duration in ms. */
 export interface WarmingReport {
   readonly strategy: string;
   readonly warmed: number;
   readonly failed: number;
   readonly ms: number;
-  /** The generator's, or the first of a batch. */
+  /** Error of the generator, or the first error of a batch. */
   readonly error?: Error;
 }
 
-/** Progress of runs: after each batch, and at the end. */
+/** Progress of a run: after each batch, and at the end. */
 export type WarmingEvent =
   | { readonly type: 'started'; readonly strategy: string }
   | { readonly type: 'progress'; readonly strategy: string; readonly warmed: number; readonly failed: number }
   | ({ readonly type: 'finished' } & WarmingReport);
 
-/** All runs of a strategy: entries warmed and failed, time in ms. */
+/** Totals of all runs of a strategy: numbers of warmed and failed entries, duration in ms. */
 export interface WarmingStatistics {
   readonly strategy: string;
   readonly runs: number;
   readonly warmed: number;
   readonly failed: number;
-  /** Runs without a failure, of all. */
+  /** Ratio of runs without a failure. */
   readonly successRatio: number | null;
   readonly totalMs: number;
   readonly last: WarmingReport | undefined;
@@ -54,7 +54,7 @@ interface RunRecord {
   last: WarmingReport | undefined;
 }
 
-/** Runs strategies at start, by schedule and on demand. */
+/** Runs strategies at start, on schedules and on demand. */
 export class CacheWarmer {
   readonly #cache: Cache;
   readonly #strategies = new Map<string, ResolvedStrategy>();
@@ -70,12 +70,12 @@ export class CacheWarmer {
     for (const strategy of strategies) this.#add(strategy);
   }
 
-  /** By priority, then as they came. */
+  /** Strategies by priority, then in the order of registration. */
   get strategies(): readonly ResolvedStrategy[] {
     return [...this.#strategies.values()].sort((a, b) => a.priority - b.priority);
   }
 
-  /** Replaces one of the same name. After `start`, its schedule begins at once. */
+  /** Registers a strategy and replaces one of the same name. After `start`, its schedule begins at once. */
   async register(strategy: WarmingStrategy): Promise<void> {
     this.#assertOpen();
     const { name } = this.#add(strategy);
@@ -84,14 +84,14 @@ export class CacheWarmer {
     if (this.#started) await this.#schedule(name);
   }
 
-  /** False: there is none of that name. A run that has begun goes on. */
+  /** Removes a strategy; returns false if none has the name. A running run continues. */
   remove(name: string): boolean {
     this.#schedules.get(name)?.stop();
     this.#schedules.delete(name);
     return this.#strategies.delete(name);
   }
 
-  /** Begins the schedules and runs what is to run on startup, one after the other by priority. */
+  /** Starts the schedules, and runs the startup strategies one after the other by priority. */
   async start(): Promise<readonly WarmingReport[]> {
     this.#assertOpen();
     this.#started = true;
@@ -99,7 +99,7 @@ export class CacheWarmer {
     return this.#runAll(({ onStartup }) => onStartup);
   }
 
-  /** One strategy, now. @throws ConfigurationError unknown, disabled or not to run on demand */
+  /** Runs one strategy now. @throws ConfigurationError unknown, disabled or not on demand */
   async run(name: string): Promise<WarmingReport> {
     this.#assertOpen();
     const strategy = this.#strategies.get(name);
@@ -111,7 +111,7 @@ export class CacheWarmer {
     return this.#run(strategy);
   }
 
-  /** All that may run on demand, by priority. */
+  /** Runs all on-demand strategies by priority. */
   async runAll(): Promise<readonly WarmingReport[]> {
     this.#assertOpen();
     return this.#runAll(({ onDemand }) => onDemand);
@@ -126,7 +126,7 @@ export class CacheWarmer {
     }));
   }
 
-  /** For `metricsOf`: how long warming took, and what it did. */
+  /** Metrics of warming, for `metricsOf`. */
   families(): readonly MetricFamily[] {
     const family = (
       name: string,
@@ -156,7 +156,7 @@ export class CacheWarmer {
     return this.#events.on(listener);
   }
 
-  /** Ends schedules and runs, and waits for the batches that are being written. Does not close the cache. */
+  /** Ends schedules and runs, and waits for batches that are being written. Does not close the cache. */
   async close(): Promise<void> {
     this.#ended.abort();
     for (const schedule of this.#schedules.values()) schedule.stop();
@@ -173,7 +173,7 @@ export class CacheWarmer {
     const strategy = this.#strategies.get(name);
     if (!strategy?.enabled || strategy.schedule === undefined || this.#schedules.has(name)) return;
     const schedule = await scheduled(strategy, () => void this.#run(strategy));
-    // Closed, or registered once more, meanwhile.
+    // Closed, or registered again, meanwhile.
     if (this.#ended.signal.aborted || this.#strategies.get(name) !== strategy || this.#schedules.has(name))
       schedule.stop();
     else this.#schedules.set(name, schedule);
@@ -188,7 +188,7 @@ export class CacheWarmer {
     return reports;
   }
 
-  /** Never rejects: what goes wrong is in the report. */
+  /** Never rejects: the report contains the error. */
   #run(strategy: ResolvedStrategy): Promise<WarmingReport> {
     const running = this.#running.get(strategy.name);
     if (running) return running;
