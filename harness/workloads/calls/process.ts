@@ -4,7 +4,7 @@
  */
 import type { Cache } from '../../../client/index.ts';
 import type { ClientSpec } from '../adapter.ts';
-import { type ClientModule, loadClient } from '../client-module.ts';
+import { loadClient } from '../client-module.ts';
 import { type CacheOverrides, openKit } from '../kit.ts';
 import type { Call, Performed } from './call.ts';
 import { perform } from './perform.ts';
@@ -29,23 +29,18 @@ export interface CallerReply {
   readonly error?: string;
 }
 
-interface Opened {
-  readonly client: ClientModule;
-  readonly cache: Cache;
-}
-let opened: Opened | undefined;
+let cache: Cache | undefined;
 
 async function obey(command: CallerCommand): Promise<Performed | undefined> {
   if (command.do === 'open') {
     const { spec, overrides } = command;
-    const client = await loadClient(spec);
-    opened = { client, cache: openKit(spec, client, overrides) };
-    await opened.cache.ping();
+    cache = openKit(spec, await loadClient(spec), overrides);
+    await cache.ping();
     return undefined;
   }
-  if (opened === undefined) throw new Error('no cache is open yet');
-  if (command.do === 'perform') return perform(opened, command.call);
-  await opened.cache.close();
+  if (cache === undefined) throw new Error('no cache is open yet');
+  if (command.do === 'perform') return perform(cache, command.call);
+  await cache.close();
   return undefined;
 }
 

@@ -25,12 +25,12 @@ export const coherence = scripted({
   name: 'coherence',
   defaults,
   async run(context) {
-    const { open, startProcess, client, remember, tag, spec } = context;
+    const { open, startProcess, remember, tag, spec } = context;
     const namespace = `${spec.settings.namespace}:coherence-${tag}`;
     const plain = open({ ...UNHURRIED, namespace });
     const callers: Callers = {
-      plain: callerOf('plain', { cache: plain, client }),
-      tiered: callerOf('tiered', { cache: open({ ...UNHURRIED, namespace, l1: {} }), client }),
+      plain: callerOf('plain', plain),
+      tiered: callerOf('tiered', open({ ...UNHURRIED, namespace, l1: {} })),
       process: await startProcess('process', { ...UNHURRIED, namespace, l1: {} }),
     };
     await plain.ping();

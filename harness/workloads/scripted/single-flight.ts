@@ -39,7 +39,7 @@ export const singleFlight = scripted({
   name: 'single-flight',
   defaults,
   async run(context) {
-    const { open, startProcess, client, remember, tag, spec, parameters } = context;
+    const { open, startProcess, remember, tag, spec, parameters } = context;
     const overrides = {
       namespace: `${spec.settings.namespace}:flights-${tag}`,
       commandTimeoutMs: UNHURRIED.commandTimeoutMs,
@@ -48,13 +48,13 @@ export const singleFlight = scripted({
     const short = { ...overrides, compute: { ...overrides.compute, leaseMs: parameters.shortLeaseMs } };
     const cache = open(overrides);
     const prefix = prefixOf(cache);
-    const waiter = callerOf('waiter', { cache: open(short), client });
+    const waiter = callerOf('waiter', open(short));
     const [other, dying] = await Promise.all([
       startProcess('other process', overrides),
       startProcess('dying process', short),
     ]);
     await cache.ping();
-    const setting: Setting = { context, here: callerOf('this process', { cache, client }), other, prefix };
+    const setting: Setting = { context, here: callerOf('this process', cache), other, prefix };
     try {
       await expectOneLoad(setting, 'one-process', [setting.here]);
       await expectOneLoad(setting, 'two-processes', [setting.here, other]);
@@ -121,7 +121,7 @@ async function expectOneLoadOfMany(setting: Setting): Promise<void> {
 
 /** An error of the loader reaches every caller, and nothing is stored. */
 async function expectErrors({ context, here, other, prefix }: Setting): Promise<void> {
-  const load = { takesMs: context.parameters.loadMs, outcome: 'error' } as const;
+  const load = { takesMs: context.parameters.loadMs, fails: true };
   const call: Call = { operation: 'getOrCompute', keys: ['error'], values: ['never'], load };
   const performed = await Promise.all([here, here, other].map((caller) => caller.perform(call)));
   const held = (await rawKeys(context, `${prefix}error`)).size;
