@@ -317,7 +317,7 @@ describe.each([1, 4])('a failover that lost deletions, with %i connections', (po
       await expectNoneOld();
       return (await next.admin().exists(...physical)) === 0;
     });
-    // A busy machine may make the client suspect the new master, whose values are misses then.
+    // The outage has opened the circuit breaker. Until its trial has succeeded, reads are misses.
     await until('what was not deleted is read', async () => (await cache.get('kept')) === 'old');
     // Two replicas have confirmed it: the deletion before it is not repeated.
     await until('the confirmed value is read', async () => (await cache.get('confirmed')) === 'new');
