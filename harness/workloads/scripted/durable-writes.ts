@@ -1,6 +1,6 @@
 /**
  * Durable writes while the master lives and its replicas do not confirm: all replicas are paused, so that WAIT returns fewer replicas than
- * the write asks for. What is acknowledged is compared with the raw replicas at the time of the acknowledgement.
+ * the write asks for. Acknowledgements are compared with the raw replicas at the same time.
  */
 import type { Cache, Durability } from '../../../client/index.ts';
 import type { Heal } from '../../../infra/environment.ts';
@@ -45,7 +45,7 @@ const WAYS: Readonly<Record<string, Way>> = {
     write: (cache, names, durability) =>
       Promise.all(
         names.map((name) =>
-          // The result has no receipt: resolved means acknowledged with what was asked for.
+          // setIfAbsent returns no receipt: a resolved call counts as confirmed by all replicas of its promise.
           receiptOf(
             [name],
             cache

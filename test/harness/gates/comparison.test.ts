@@ -1,4 +1,4 @@
-/** What the comparison of the clients shows of the kit's own client, a gate judges: a bad row never stands under a GO. */
+/** Gates judge each figure of the comparison of clients, so that a bad row of the kit's own client never appears in a report that says GO. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadGates } from '../../../config/gates.ts';
 import { drills } from '../../../harness/drills/index.ts';

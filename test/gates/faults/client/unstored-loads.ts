@@ -3,7 +3,7 @@ import { clientFault, planted } from '../../plant.ts';
 export * from '../../../../client/index.ts';
 
 export const fault = clientFault({
-  what: 'getOrComputeMany returns what was loaded and stores nothing',
+  what: 'getOrComputeMany returns loaded values and stores none of them',
   drills: ['write-paths'],
   criterion: 'writes-stored',
   remedy: ['defect of the client'],
