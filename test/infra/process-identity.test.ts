@@ -48,7 +48,7 @@ describe('the identity of a process', () => {
 });
 
 it('counts a process that has ended and was not waited for (a zombie) as gone', async () => {
-  const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
+  const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 60'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   try {

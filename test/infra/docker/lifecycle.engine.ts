@@ -186,6 +186,9 @@ describeOnEngine('an environment on the engine', () => {
     const replica = plan.nodes[2] as (typeof plan.nodes)[number];
     const sentinel = plan.nodes[5] as (typeof plan.nodes)[number];
 
+    // The health check of a node that was paused before may have failed, and is tried again every 10 s.
+    beforeAll(noDrift);
+
     it.each([
       ['paused', ['pause', replica.container], ['unpause', replica.container]],
       [
