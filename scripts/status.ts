@@ -87,7 +87,7 @@ async function findAnywhere(
       // The local substrate needs nothing, so its error is the answer; Docker may not be installed here.
       if (!(error instanceof KitError) || substrate === 'local') throw error;
       const isForeign = error.code === 'ENVIRONMENT_FOREIGN';
-      if (!isForeign && !error.code.startsWith('DOCKER_')) throw error;
+      if (!isForeign && !/^(DOCKER|PROGRAM)_/.test(error.code)) throw error;
       notes.push(`${substrate}: ${isForeign ? '' : 'cannot be asked: '}${error.message}`);
     }
   }

@@ -255,15 +255,18 @@ async function requireNoMaster(environment: DockerEnvironment): Promise<void> {
 
 const STOP_SECONDS = 20;
 
-/** An orderly end writes the last of the append-only file. */
+/**
+ * An orderly end writes the last of the append-only file. Sentinels first, so that none starts a failover. One after the other:
+ * Docker 20.10 can deadlock where several containers leave a network at once (two locks of its libnetwork, in both orders).
+ */
 async function stopNodes({ nodes }: DockerPlan): Promise<void> {
   const found = await inspectContainers(nodes.map(({ container }) => container));
-  const active = [...found.values()].filter(
-    ({ State }) => !['exited', 'created', 'dead'].includes(State.Status),
-  );
-  if (active.length === 0) return;
-  const ids = active.map(({ Id }) => Id);
-  await docker(['stop', '--time', String(STOP_SECONDS), ...ids], { timeoutMs: (STOP_SECONDS + 30) * 1_000 });
+  for (const { container } of nodes.toReversed()) {
+    const facts = found.get(container);
+    if (facts === undefined || ['exited', 'created', 'dead'].includes(facts.State.Status)) continue;
+    const timeoutMs = (STOP_SECONDS + 30) * 1_000;
+    await docker(['stop', '--time', String(STOP_SECONDS), facts.Id], { timeoutMs });
+  }
 }
 
 const SET_ASIDE = `set -eu

@@ -2,7 +2,7 @@
  * Two checkouts on one engine, as two state directories. No command of the second changes the environment of the first until it takes
  * the environment over. A deleted state directory counts as another checkout.
  */
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
@@ -14,7 +14,6 @@ import { planDocker } from '../../../infra/docker/plan.ts';
 import { partsOf } from '../../../infra/docker/possession.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import type { Environment } from '../../../infra/environment.ts';
-import { runProgram } from '../../../infra/process.ts';
 import type { Adopt } from '../../../infra/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { describeOnEngine, engineStateDir, plainCdktf } from './bench.ts';
@@ -81,22 +80,6 @@ describeOnEngine('an environment of another checkout', () => {
       hint: expect.stringContaining('--adopt'),
     });
     expect(await partsOf(NAME)).toEqual(before);
-  });
-
-  it('is reported by kit status with the owner’s place', async () => {
-    const file = join(other.path, 'mine.yaml');
-    writeFileSync(file, JSON.stringify(unguarded));
-    const kit = join(import.meta.dirname, '../../../scripts/kit.ts');
-    const { exitCode, stdout } = await runProgram({
-      command: process.execPath,
-      args: [kit, 'status', '--env', file],
-      env: { KIT_STATE_DIR: other.path },
-    });
-    expect(stdout).toMatch(
-      /^owned: not running\ndocker: environment 'owned' on this Docker engine belongs to /,
-    );
-    expect(stdout).toContain(place(one.path));
-    expect(exitCode).toBe(1);
   });
 
   it.each(['deploy', 'destroy'] as const)(
