@@ -120,11 +120,11 @@ function loadProblem(
 ): string | undefined {
   const steal = figures.get('stealRatio') ?? 0;
   if (steal > stealMaxRatio) {
-    return `the hypervisor took ${inWords(steal, 'ratio')} of the CPU time, at most ${inWords(stealMaxRatio, 'ratio')}`;
+    return `the hypervisor took ${inWords(Number(steal.toPrecision(3)), 'ratio')} of the CPU time, at most ${inWords(stealMaxRatio, 'ratio')}`;
   }
   const runnable = figures.get('runnablePerCore') ?? 0;
   if (runnable > runnableMaxPerCore) {
-    return `the machine was busy: ${inWords(runnable, 'runnable threads')} per core, at most ${runnableMaxPerCore}`;
+    return `the machine was busy: ${inWords(Number(runnable.toPrecision(3)), 'runnable threads')} per core, at most ${runnableMaxPerCore}`;
   }
   return undefined;
 }
