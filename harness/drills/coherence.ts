@@ -1,7 +1,7 @@
 import { integration } from './families.ts';
 
 const CALLERS = ['plain', 'tiered', 'process'];
-const READS = ['get', 'getMany', 'getOrCompute'];
+const READS = ['get', 'getEntry', 'lookup', 'getWithTtl', 'getMany', 'lookupMany', 'getOrCompute'];
 
 export const coherence = integration({
   id: 'coherence',

@@ -108,16 +108,24 @@ function failover(client: string): Events {
 
 /** Struck for 200 ms: 40 INCRs on their way, every other one without an answer. */
 function struck(client: string): Events {
-  return Array.from({ length: 40 }, (_, i) =>
+  const inFlight = Array.from({ length: 40 }, (_, i) =>
     op({
       ...{ at: 2000 + i, kind: 'incr', key: `x:${i}`, value: '1', client },
       ...(i % 2 === 0 && { done: 2210, answer: '1' }),
     }),
   );
+  // After the second fault, too.
+  return [
+    inFlight,
+    writes(4200, 6000, 100, { client, key: 'f:1', value: 'f' }),
+    op({ at: 4700, done: 4701, kind: 'incr', key: 'i:3', value: '1', answer: '1', client }),
+    op({ at: 4700, done: 4701, kind: 'append', key: 'a:3', value: ',3', client }),
+  ];
 }
 
 function struckEvents(drill: Drill): Events {
-  const counted = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`x:${i}`, '1']));
+  const inFlight = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`x:${i}`, '1']));
+  const counted = { ...inFlight, 'i:3': '1', 'a:3': ',3' };
   return [
     failoverEvents(drill, { counted, changes: [] }),
     sample('redis-1', 7000, { usedMemory: 10, maxmemory: 100, evictedKeys: 0, role: 'replica' }),

@@ -15,6 +15,11 @@ const defaults = { keys: 1_000, tagged: 200, chunk: 100, settleBoundMs: 5_000 };
 
 type Context = ScriptContext<Resolved<typeof defaults>>;
 
+const READS = [
+  ...(['get', 'getEntry', 'lookup', 'getWithTtl'] as const),
+  ...(['getMany', 'lookupMany', 'getOrCompute'] as const),
+] satisfies readonly Operation[];
+
 interface Callers {
   readonly plain: Caller;
   readonly tiered: Caller;
@@ -67,7 +72,7 @@ async function expectOverwritten(context: Context, callers: Callers): Promise<vo
   for (const caller of Object.values(callers)) {
     const right = second.map(valueText);
     await settled(context, caller, names, right);
-    for (const operation of ['get', 'getMany', 'getOrCompute'] as const) {
+    for (const operation of READS) {
       const { answers, loaded } = await read(context, caller, operation, names);
       const stale = answers.filter((answer, i) => answer !== right[i]).length;
       context.expect(
@@ -108,14 +113,15 @@ async function expectMisses(
   for (const caller of Object.values(callers)) {
     await settled(context, caller, names, misses);
     const counts: number[] = [];
-    for (const operation of ['get', 'getMany'] as const) {
+    for (const operation of READS.filter((each) => each !== 'getOrCompute')) {
       const { answers } = await read(context, caller, operation, names);
       counts.push(answers.filter((answer) => answer !== null).length);
     }
+    const { result: present = 'absent' } = await caller.perform({ operation: 'exists', keys: names });
     context.expect(
       `${what}/${caller.name}`,
-      `values that ${caller.name} still finds after all keys were ${what}, by get and by getMany`,
-      equals([0, 0], counts),
+      `values that ${caller.name} still finds after all keys were ${what}, by each way of reading and by exists`,
+      equals([...counts.map(() => 0), 0], [...counts, present]),
     );
   }
 }
@@ -140,11 +146,11 @@ async function settled(
 async function read(
   context: Context,
   caller: Caller,
-  operation: Extract<Operation, 'get' | 'getMany' | 'getOrCompute'>,
+  operation: (typeof READS)[number],
   names: readonly string[],
 ): Promise<{ readonly answers: readonly (string | null)[]; readonly loaded: number }> {
   const performed: readonly Performed[] =
-    operation === 'getMany'
+    operation === 'getMany' || operation === 'lookupMany'
       ? [await caller.perform({ operation, keys: names })]
       : await eachOf(context, names, (name) =>
           caller.perform({ operation, keys: [name], values: ['loaded'] }),

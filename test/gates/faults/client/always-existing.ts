@@ -1,0 +1,14 @@
+import { clientFault, planted } from '../../plant.ts';
+
+export * from '../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: 'exists counts keys that were deleted',
+  drills: ['coherence'],
+  criterion: 'coherent-tiers',
+  remedy: ['defect of the client'],
+});
+
+export const openCache = planted(() => ({
+  exists: async (...names) => names.flat().length,
+}));
