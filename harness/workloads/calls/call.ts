@@ -15,6 +15,7 @@ export interface Call {
 export type Operation =
   | 'get'
   | 'getMany'
+  | 'lookupMany'
   | 'set'
   | 'setMany'
   | 'delete'

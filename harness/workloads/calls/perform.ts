@@ -22,6 +22,16 @@ const one = (value: unknown): Answer => ({ answers: [value === undefined ? null 
 const OPERATIONS: Readonly<Record<Operation, (cache: Cache, prepared: Prepared) => Promise<Answer>>> = {
   get: async (cache, { key }) => one(await cache.get(key)),
   getMany: async (cache, { keys }) => manyAnswers(keys, await cache.getMany(keys)),
+  lookupMany: async (cache, { keys }) => {
+    const found = await cache.lookupMany(keys);
+    return {
+      answers: keys.map((key) => {
+        const lookup = found.get(key);
+        return lookup?.found ? valueText(lookup.value) : null;
+      }),
+      sources: keys.map((key) => found.get(key)?.source ?? 'absent'),
+    };
+  },
   set: async (cache, { key, values, options }) => receipt(await cache.set(key, values[0], options)),
   setMany: async (cache, { keys, values, options }) =>
     receipt(await cache.setMany(new Map(keys.map((key, i) => [key, values[i]])), options)),

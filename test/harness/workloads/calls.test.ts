@@ -21,6 +21,10 @@ describe('a caller', () => {
   it.each<[Call, object]>([
     [{ operation: 'get', keys: ['a'] }, { answers: ['1'] }],
     [{ operation: 'getMany', keys: ['b', 'c'] }, { answers: ['{"x":"y"}', null] }],
+    [
+      { operation: 'lookupMany', keys: ['b', 'c'] },
+      { answers: ['{"x":"y"}', null], sources: ['memory', 'memory'] },
+    ],
     [{ operation: 'set', keys: ['c'], values: [null], ttlSeconds: 5 }, { sources: ['memory'] }],
     [{ operation: 'set', keys: ['c'], values: [1], ttlSeconds: -1 }, { error: 'CONFIGURATION' }],
     [{ operation: 'delete', keys: ['a', 'b', 'c'] }, { result: 2 }],
