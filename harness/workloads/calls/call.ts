@@ -14,6 +14,9 @@ export interface Call {
 
 export type Operation =
   | 'get'
+  | 'getEntry'
+  | 'lookup'
+  | 'getWithTtl'
   | 'getMany'
   | 'lookupMany'
   | 'set'
@@ -29,8 +32,8 @@ export interface Performed {
   readonly answers?: readonly (string | null)[];
   /** Sources that the cache reported. */
   readonly sources?: readonly string[];
-  /** Number of deleted keys or of replicas, or the outcome of an invalidation. */
-  readonly result?: number | string;
+  /** Number of deleted keys or of replicas, seconds of a TTL (null: no expiry), or the outcome of an invalidation. */
+  readonly result?: number | string | null;
   /** Keys that the loader was called for. */
   readonly loaded?: readonly string[];
   /** Code or name of the error that the call ended with. */

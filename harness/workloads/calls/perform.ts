@@ -21,6 +21,15 @@ const one = (value: unknown): Answer => ({ answers: [value === undefined ? null 
 
 const OPERATIONS: Readonly<Record<Operation, (cache: Cache, prepared: Prepared) => Promise<Answer>>> = {
   get: async (cache, { key }) => one(await cache.get(key)),
+  getEntry: async (cache, { key }) => entryAnswer(await cache.getEntry(key)),
+  lookup: async (cache, { key }) => {
+    const found = await cache.lookup(key);
+    return { ...one(found.found ? found.value : undefined), sources: [found.source] };
+  },
+  getWithTtl: async (cache, { key }) => {
+    const entry = await cache.getWithTtl(key);
+    return { ...entryAnswer(entry), ...(entry && { result: entry.ttlSeconds }) };
+  },
   getMany: async (cache, { keys }) => manyAnswers(keys, await cache.getMany(keys)),
   lookupMany: async (cache, { keys }) => {
     const found = await cache.lookupMany(keys);
@@ -37,8 +46,7 @@ const OPERATIONS: Readonly<Record<Operation, (cache: Cache, prepared: Prepared) 
     receipt(await cache.setMany(new Map(keys.map((key, i) => [key, values[i]])), options)),
   delete: async (cache, { keys }) => ({ result: await cache.delete(keys) }),
   getOrCompute: async (cache, { key, options, loader }) => {
-    const { value, source } = await cache.getOrComputeEntry(key, () => loader(key), options);
-    return { ...one(value), sources: [source] };
+    return entryAnswer(await cache.getOrComputeEntry(key, () => loader(key), options));
   },
   getOrComputeMany: async (cache, { keys, options, loader }) => {
     const load = async (asked: readonly string[]) =>
@@ -75,6 +83,10 @@ export async function perform(cache: Cache, call: Call): Promise<Performed> {
 function failed(error: unknown): Answer {
   if (!(error instanceof Error)) return { error: String(error) };
   return { error: 'code' in error && typeof error.code === 'string' ? error.code : error.name };
+}
+
+function entryAnswer(entry: { readonly value: unknown; readonly source: string } | undefined): Answer {
+  return { ...one(entry?.value), ...(entry && { sources: [entry.source] }) };
 }
 
 function manyAnswers(keys: readonly string[], found: ReadonlyMap<string, unknown>): Answer {

@@ -20,6 +20,15 @@ describe('a caller', () => {
 
   it.each<[Call, object]>([
     [{ operation: 'get', keys: ['a'] }, { answers: ['1'] }],
+    [
+      { operation: 'getEntry', keys: ['a'] },
+      { answers: ['1'], sources: ['memory'] },
+    ],
+    [
+      { operation: 'lookup', keys: ['absent'] },
+      { answers: [null], sources: ['memory'] },
+    ],
+    [{ operation: 'getWithTtl', keys: ['absent'] }, { answers: [null] }],
     [{ operation: 'getMany', keys: ['b', 'c'] }, { answers: ['{"x":"y"}', null] }],
     [
       { operation: 'lookupMany', keys: ['b', 'c'] },
