@@ -1,4 +1,5 @@
 /** A server with or without the function library, and parties that use it as separate processes would. */
+
 import type { Redis } from 'ioredis';
 import { Emitter } from '../../../client/api/events.ts';
 import { Breaker } from '../../../client/cache/breaker.ts';
@@ -12,6 +13,7 @@ import { type LeaseHandle, Leases } from '../../../client/load/lease.ts';
 import { resolveConnection } from '../../../client/options/connection-options.ts';
 import type { CacheConnection } from '../../../client/transport/cache-connection.ts';
 import { openConnection } from '../../../client/transport/index.ts';
+import { monitorCommands } from '../../support/monitor.ts';
 import type { RedisProcess } from '../../support/redis.ts';
 
 export async function loadLibrary(redis: RedisProcess): Promise<void> {
@@ -87,23 +89,23 @@ export async function leased(redis: RedisProcess, namespace: string): Promise<re
 
 /** The names of the commands that clients send while `work` runs; what functions call inside the server is not among them. */
 export async function commandsSent(admin: Redis, work: () => Promise<unknown>): Promise<string[]> {
-  const monitor = await admin.duplicate({ lazyConnect: false, enableReadyCheck: false }).monitor();
+  const { host = '127.0.0.1', port = 6379 } = admin.options;
   const names: string[] = [];
-  monitor.on('monitor', (_time: string, args: readonly string[], source: string) => {
+  const end = `end ${Math.random()}`;
+  let ended = (): void => {};
+  const isEnded = new Promise<void>((resolve) => {
+    ended = resolve;
+  });
+  const stop = await monitorCommands({ host, port }, ({ source, args }) => {
     if (source !== 'lua') names.push(String(args[0]).toUpperCase());
+    if (args[1] === end) ended();
   });
   try {
     await work();
-    const end = `end ${Math.random()}`;
-    const ended = new Promise<void>((resolve) => {
-      monitor.on('monitor', (_time: string, args: readonly string[]) => {
-        if (args[1] === end) resolve();
-      });
-    });
     await admin.echo(end);
-    await ended;
+    await isEnded;
   } finally {
-    monitor.disconnect();
+    stop();
   }
   return names.filter((name) => name !== 'ECHO' && name !== 'INFO' && name !== 'PING' && name !== 'ROLE');
 }
