@@ -19,6 +19,7 @@ export type Operation =
   | 'getWithTtl'
   | 'getMany'
   | 'lookupMany'
+  | 'exists'
   | 'set'
   | 'setMany'
   | 'delete'
@@ -32,7 +33,7 @@ export interface Performed {
   readonly answers?: readonly (string | null)[];
   /** Sources that the cache reported. */
   readonly sources?: readonly string[];
-  /** Number of deleted keys or of replicas, seconds of a TTL (null: no expiry), or the outcome of an invalidation. */
+  /** Number of existing or deleted keys or of replicas, seconds of a TTL (null: no expiry), or the outcome of an invalidation. */
   readonly result?: number | string | null;
   /** Keys that the loader was called for. */
   readonly loaded?: readonly string[];

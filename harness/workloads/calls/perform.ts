@@ -41,6 +41,7 @@ const OPERATIONS: Readonly<Record<Operation, (cache: Cache, prepared: Prepared) 
       sources: keys.map((key) => found.get(key)?.source ?? 'absent'),
     };
   },
+  exists: async (cache, { keys }) => ({ result: await cache.exists(keys) }),
   set: async (cache, { key, values, options }) => receipt(await cache.set(key, values[0], options)),
   setMany: async (cache, { keys, values, options }) =>
     receipt(await cache.setMany(new Map(keys.map((key, i) => [key, values[i]])), options)),

@@ -29,6 +29,7 @@ describe('a caller', () => {
       { answers: [null], sources: ['memory'] },
     ],
     [{ operation: 'getWithTtl', keys: ['absent'] }, { answers: [null] }],
+    [{ operation: 'exists', keys: ['a', 'b', 'c'] }, { result: 2 }],
     [{ operation: 'getMany', keys: ['b', 'c'] }, { answers: ['{"x":"y"}', null] }],
     [
       { operation: 'lookupMany', keys: ['b', 'c'] },
