@@ -1,5 +1,5 @@
 /**
- * The history: what happened in one trial of a drill, as lines of JSON on one monotonic clock.
+ * The history: the events of one trial of a drill, as lines of JSON on one monotonic clock.
  *
  * Times are microseconds since the run's origin (`Clock.originNs`, CLOCK_MONOTONIC, the same for every process of the
  * machine). Every operation is an `invoke` line and at most one completion: `ok`, `fail` (certainly not applied) or
@@ -21,7 +21,10 @@ export type OperationKind =
   | 'getOrCompute'
   | 'ping';
 
-/** Where an answer came from; `l1` is the client's own coherent tier. A write that the memory fallback took was not written to Redis. */
+/**
+ * Source of an answer; `l1` is the client's own coherent tier. A write that the memory fallback took was not written to
+ * Redis.
+ */
 export type Source = 'redis' | 'l1' | 'memory' | 'loader';
 
 export interface InvokeEvent {
@@ -32,18 +35,20 @@ export interface InvokeEvent {
   readonly kind: OperationKind;
   /** Physical key in Redis, so that the raw nodes can be asked for it. */
   readonly key: string;
-  /** What a write writes, as the final read returns it; for `getOrCompute` what the loader would return. */
+  /**
+   * Value that a write writes, as the final read returns it; for `getOrCompute` the value that the loader would return.
+   */
   readonly value?: string;
   readonly durability?: Durability;
-  /** A phase of a workload (`cold`, `hot`, `steady`), where it has several. */
+  /** A phase of a workload (`cold`, `hot`, `steady`), if it has several. */
   readonly phase?: string;
   /** Deadline of the caller, from `intendedUs`. */
   readonly deadlineMs?: number;
   /** Number of keys of a batch. */
   readonly batch?: number;
-  /** Physical keys of a batch, where its values are compared. */
+  /** Physical keys of a batch whose values are compared. */
   readonly keys?: readonly string[];
-  /** What a batch writes, key by key. */
+  /** Values that a batch writes, key by key. */
   readonly values?: readonly string[];
   readonly intendedUs: number;
   readonly atUs: number;
@@ -55,30 +60,30 @@ export interface CompletionEvent {
   readonly op: number;
   readonly atUs: number;
   readonly source?: Source;
-  /** What a read returned; null is a miss. */
+  /** Value that a read returned; null is a miss. */
   readonly value?: string | null;
-  /** What a batch read returned, key by key as it was asked; null is a miss. */
+  /** Values that a batch read returned, in the order of the keys; null is a miss. */
   readonly values?: readonly (string | null)[];
   /** Replicas that confirmed a durable write. */
   readonly replicas?: number;
   readonly error?: { readonly code: string; readonly message: string };
 }
 
-/** A fault's life. `inject` and `heal` are intents, `injected` and `healed` observed effects. */
+/** Life of a fault. `inject` and `heal` are intents, `injected` and `healed` observed effects. */
 export interface FaultEvent {
   readonly type: 'fault';
   readonly fault: string;
   readonly phase: 'inject' | 'injected' | 'heal' | 'healed';
   readonly node?: string;
-  /** In a cluster: the node's shard, by the id of its first master. Other shards have nothing to do with the fault. */
+  /** In a cluster: the node's shard, by the id of its first master. The fault does not affect other shards. */
   readonly shard?: string;
   readonly atUs: number;
   readonly detail?: string;
 }
 
 /**
- * Something seen: `sentinel` events, `info` and `process` samples, `client` events, `workload` marks (lateness, phases), and what a
- * `node` says of its own configuration, and samples of the `machine` (`samplers/machine/`).
+ * An observation: `sentinel` events, `info` and `process` samples, `client` events, `workload` marks (lateness,
+ * phases), the configuration that a `node` reports, and samples of the `machine` (`samplers/machine/`).
  */
 export interface ObservationEvent {
   readonly type: 'observe';
@@ -92,7 +97,10 @@ export interface ObservationEvent {
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
-/** A step of a scripted workload: what was expected, what was seen. The checker compares, the workload only records. */
+/**
+ * A step of a scripted workload: the expected and the actual value. The checker compares them; the workload only
+ * records.
+ */
 export interface ExpectationEvent {
   readonly type: 'expect';
   /** Unique within the drill, stable: `value-after-ttl`. */
@@ -107,7 +115,7 @@ export interface ExpectationEvent {
 }
 
 /**
- * What one raw node held after the heal, read over an admin connection. `null` means absent. In a cluster a node is asked
+ * Data of one raw node after the heal, read over an admin connection. `null` means absent. In a cluster a node is asked
  * for the keys of its own shard alone.
  */
 export interface FinalReadEvent {
@@ -116,7 +124,7 @@ export interface FinalReadEvent {
   readonly shard?: string;
   readonly redisRole: 'master' | 'replica';
   readonly atUs: number;
-  /** Physical key → decoded value. In batches: several events a node. */
+  /** Physical key → decoded value. In batches: several events per node. */
   readonly entries: readonly (readonly [key: string, value: string | null])[];
 }
 

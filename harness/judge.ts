@@ -1,8 +1,8 @@
 /**
- * The right side of the flow: evidence → check results → criteria → verdict → report. Nothing here acts, asks the clock or
- * looks at today's configuration, so that the same folder gives the same bytes on any day and under any Node.
+ * The right side of the flow: evidence → check results → criteria → verdict → report. Nothing here acts, reads the
+ * clock or today's configuration, so that the same folder gives the same bytes on any day and under any Node.
  *
- *   1. open      manifest, seal; what is missing, altered or not accounted for
+ *   1. open      manifest, seal; files that are missing, altered or not accounted for
  *   2. inputs    configuration, gates and drills as the run had them
  *   3. trials    histories → every checker for every client, one trial after the other
  *   4. gates     criteria, the evidence's own completeness first
@@ -74,7 +74,7 @@ export function judge(evidence: Evidence): Report {
   });
 }
 
-/** A trial as the report shows it, with its machine and what that makes of it. */
+/** A trial as the report shows it, with its machine and the consequences for its criteria. */
 function viewOf(evidence: Evidence, inputs: Inputs, trial: JudgedHistory): readonly TrialView[] {
   const { view, results } = trial;
   if (view === undefined) return [];
@@ -140,15 +140,15 @@ export function analyzeRun(dir: string): Report {
 
 export interface Verification {
   readonly ok: boolean;
-  /** One line each, naming the file. */
+  /** One line per problem, naming the file. */
   readonly problems: readonly string[];
 }
 
 export type Renderers = Readonly<Record<string, (report: Report) => string>>;
 
 /**
- * Proves that a run folder is what was sealed and says what it follows from: every hash, and every report computed again and
- * compared byte for byte with the one that is stored.
+ * Proves that a run folder is unchanged since the seal and that its reports follow from it: checks every hash, computes
+ * every report again and compares it byte for byte with the stored one.
  *
  * @param renderers by file name; `report.json` is canonical JSON where none is given for it
  */

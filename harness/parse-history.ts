@@ -1,10 +1,10 @@
 /**
- * JSONL texts → History: reads what the recorders of one trial wrote, puts operations together from their two lines and
- * merges everything on the run's clock. Pure.
+ * JSONL texts → History: reads the files that the recorders of one trial wrote, joins the two lines of each operation
+ * and merges everything on the run's clock. Pure.
  *
- * A line that was cut off at the very end of a file is what a killed writer leaves: it is left out and named in `torn`. A
- * broken line anywhere else, a number out of its bounds, an operation that completes twice, before it was sent or that was
- * never invoked, is not a history at all: KitError EVIDENCE_BROKEN with file and line, because judging the rest would be
+ * A killed writer leaves a truncated line at the very end of a file: it is left out and named in `torn`. A broken line
+ * anywhere else, a number out of its bounds, or an operation that completes twice, before it was sent or without an
+ * invoke makes the history invalid: KitError EVIDENCE_BROKEN with file and line, because judging the rest would be
  * guessing.
  */
 import { EXIT, KitError } from '../config/errors.ts';
@@ -31,7 +31,7 @@ export interface HistoryText {
   readonly text: string;
 }
 
-/** A trial's beginning and end on the run's clock: nothing of it happens outside. */
+/** A trial's start and end on the run's clock: all its events are in between. */
 export interface TrialSpan {
   readonly startedUs: number;
   readonly endedUs: number;
@@ -39,7 +39,7 @@ export interface TrialSpan {
 
 export interface ParsedHistory {
   readonly history: History;
-  /** Files whose last line was cut off. */
+  /** Files whose last line was truncated. */
   readonly torn: readonly string[];
 }
 
@@ -75,7 +75,7 @@ function asEvent(value: unknown, { startedUs, endedUs }: TrialSpan, where: strin
   return event;
 }
 
-/** Whole lines as events; `torn` when the last one was cut off. */
+/** Complete lines as events; `torn` if the last one was truncated. */
 function parseLines({ path, text }: HistoryText, span: TrialSpan): { events: HistoryEvent[]; torn: boolean } {
   const lines = text.split('\n');
   const events: HistoryEvent[] = [];
@@ -86,7 +86,7 @@ function parseLines({ path, text }: HistoryText, span: TrialSpan): { events: His
     try {
       value = JSON.parse(line);
     } catch {
-      // Only the recorder's line feed makes a line whole: without it, and unreadable, it was cut off.
+      // Only the recorder's line feed makes a line complete: a line without it that cannot be parsed was truncated.
       if (isLast) return { events, torn: true };
       throw broken(`${path}:${index + 1}`, `not a line of JSON: ${excerpt(line)}`);
     }
@@ -95,7 +95,7 @@ function parseLines({ path, text }: HistoryText, span: TrialSpan): { events: His
   return { events, torn: false };
 }
 
-/** Puts invocations and completions together; `client` and `op` name an operation. */
+/** Joins invocations and completions; `client` and `op` identify an operation. */
 class OperationTable {
   readonly #invokes = new Map<string, InvokeEvent>();
   readonly #completions = new Map<string, CompletionEvent>();
@@ -145,13 +145,13 @@ class OperationTable {
   }
 }
 
-/** Number of keys that a batch found, as its answer's text. */
+/** Number of keys that a batch found, as the text of its answer. */
 function isHitCount(value: string | null | undefined, keys: number): boolean {
   if (value === null || value === undefined) return true;
   return /^\d{1,9}$/.test(value) && Number(value) <= keys;
 }
 
-/** Refuses more of what checkers compare with every operation than any trial has. */
+/** Refuses more events than any trial has, because checkers compare each with every operation. */
 function assertFew(
   path: string,
   { faults, observations, finals }: Omit<History, 'operations' | 'expectations'>,
@@ -170,7 +170,7 @@ function assertFew(
 /**
  * Parses and merges the files of one trial.
  *
- * @param span when the trial began and ended, as its record says; any time where it is left out
+ * @param span start and end of the trial, as its record gives them; any time if left out
  * @throws KitError EVIDENCE_BROKEN, with file and line
  */
 export function parseHistory(texts: readonly HistoryText[], span: TrialSpan = ANY_TIME): ParsedHistory {
@@ -192,7 +192,7 @@ export function parseHistory(texts: readonly HistoryText[], span: TrialSpan = AN
     }
     assertFew(text.path, { faults, observations, finals });
   }
-  // Sorting is stable: events of one moment keep the order in which they were recorded.
+  // Sorting is stable: events of the same moment keep the order in which they were recorded.
   const byTime = (a: { readonly atUs: number }, b: { readonly atUs: number }) => a.atUs - b.atUs;
   return {
     history: {

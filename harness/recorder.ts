@@ -1,9 +1,9 @@
 /**
- * The recorder: a passive sink that streams events of a history to one file, a line of JSON each.
+ * The recorder: a passive sink that streams events of a history to one file, one line of JSON each.
  *
- * Lines are gathered and handed to the file in blocks of whole lines, a few times a second: a crash loses at most the
- * last moments and leaves whole lines before them. What cannot be written (a full disk) is kept and thrown by `close`,
- * and told once to `onError`, so that the trial can end: a history with holes must never be judged.
+ * Lines are buffered and written to the file in blocks of complete lines, a few times per second: a crash loses at most
+ * the last moments and leaves complete lines before them. A write error (a full disk) is kept and thrown by `close`,
+ * and reported once to `onError`, so that the trial can end: a history with holes must never be judged.
  */
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -16,11 +16,11 @@ const FLUSH_EVERY_MS = 250;
 export interface Recorder {
   readonly path: string;
   record(event: HistoryEvent): void;
-  /** Writes what is left. @throws KitError HISTORY_NOT_WRITTEN when any line did not reach the file */
+  /** Writes the remaining lines. @throws KitError HISTORY_NOT_WRITTEN when any line did not reach the file */
   close(): Promise<void>;
 }
 
-/** Opens a recorder on a new file; its folder is made where needed. Events recorded after `close` are dropped. */
+/** Opens a recorder on a new file; its folder is created if needed. Events recorded after `close` are dropped. */
 export function openRecorder(path: string, onError?: (error: KitError) => void): Recorder {
   makeFolder(dirname(path));
   const stream = createWriteStream(path, { flags: 'wx' });
@@ -74,11 +74,11 @@ export function openRecorder(path: string, onError?: (error: KitError) => void):
   };
 }
 
-/** A folder that cannot be made shows as a file that cannot be opened: one way to fail. */
+/** Creates the folder; an error appears when the file is opened, so that there is one way to fail. */
 function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
   } catch {
-    // The stream's error says it.
+    // The stream reports the error.
   }
 }

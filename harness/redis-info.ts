@@ -1,4 +1,4 @@
-/** The text of Redis's INFO as fields. Pure. */
+/** Parses the text of Redis's INFO into fields. Pure. */
 export type Info = Readonly<Record<string, string>>;
 
 export function parseInfo(text: string): Info {

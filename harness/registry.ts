@@ -1,4 +1,4 @@
-/** What can be named: substrates and drills. A plug-in adds an entry here; nothing else in the harness lists them. */
+/** Registry of substrates and drills by name. A plug-in adds an entry here; no other file of the harness lists them. */
 import { join } from 'node:path';
 import type { AttachTarget } from '../config/attach.ts';
 import { EXIT, KitError } from '../config/errors.ts';
@@ -18,19 +18,19 @@ import type { Drill } from './drills/drill.ts';
 import { drills } from './drills/index.ts';
 
 export type SubstrateName = 'local' | 'docker' | 'attached';
-/** Those that the kit stands up itself. */
+/** Substrates that the kit starts itself. */
 export type OwnSubstrateName = Exclude<SubstrateName, 'attached'>;
 
 interface SubstrateOptions {
-  /** Where the substrate keeps what it must remember, absolute. */
+  /** Folder of the substrate's state, absolute. */
   readonly stateDir: string;
-  /** Keeps what outside programs print. */
+  /** Receives the output of outside programs. */
   readonly sink?: ProgramSink;
-  /** Of `attached`: where it is. */
+  /** For `attached`: the address of the Redis. */
   readonly attach?: AttachTarget | undefined;
 }
 
-/** Loaded when asked for, so that no run pays for (or needs) a substrate that it does not use. */
+/** Loaded on demand, so that no run pays for (or needs) a substrate that it does not use. */
 const SUBSTRATES: Readonly<Record<SubstrateName, (options: SubstrateOptions) => Promise<Substrate>>> = {
   local: async (options) => (await import('../infra/local/substrate.ts')).localSubstrate(options),
   docker: async (options) => (await import('../infra/docker/substrate.ts')).dockerSubstrate(options),
@@ -43,7 +43,7 @@ const SUBSTRATES: Readonly<Record<SubstrateName, (options: SubstrateOptions) => 
 export const SUBSTRATE_NAMES = Object.keys(SUBSTRATES) as readonly SubstrateName[];
 
 /**
- * Whether a Redis that somebody else runs can be attached to. Leaves nothing behind.
+ * Checks that a Redis that the kit does not run can be attached to. Leaves nothing behind.
  *
  * @throws KitError `ATTACH_…`
  */
@@ -56,10 +56,10 @@ export function substrateOf(name: SubstrateName, options: SubstrateOptions): Pro
 }
 
 /**
- * Takes an environment for one command. A second one would heal the first one's faults, or mistake them for its own; disposing gives
- * it back, and a holder that died has given it back.
+ * Locks an environment for one command. A second command would heal the first one's faults, or mistake them for its
+ * own. Disposing releases the lock; the lock of a dead holder counts as released.
  *
- * @param makesRoom the command removes things: on a full disk it goes ahead without being noted as the holder
+ * @param makesRoom the command removes things: on a full disk it continues without being recorded as the holder
  * @throws KitError ENVIRONMENT_BUSY with the pid of the command that has it
  */
 export async function holdEnvironment(
@@ -95,8 +95,8 @@ const BUSY_HINTS: Readonly<Record<SubstrateName, string>> = {
 };
 
 /**
- * Reasons why an environment is not healthy, in words: nodes that do not run and what that means for the master; where all
- * run, what they lack (a replica without its master, a sentinel that sees less) if they still do at the bound.
+ * Reasons why an environment is not healthy, in words: nodes that do not run and the consequence for the master; if all
+ * run, their defects that remain at the bound (a replica without its master, a sentinel that sees less).
  */
 export async function missingAfter(environment: Environment, boundMs: number): Promise<string | undefined> {
   const down = (await environment.status()).filter(({ state }) => state !== 'running');
@@ -110,7 +110,7 @@ export async function missingAfter(environment: Environment, boundMs: number): P
   return [...words, ...(roles.kind === 'stable' ? [] : [describeRoles(roles)])].join(', ');
 }
 
-/** What `kit doctor` looks at. */
+/** Checks of `kit doctor`. */
 const CHECKS: Readonly<Record<OwnSubstrateName, (stateDir: string) => Promise<readonly DoctorCheck[]>>> = {
   local: async (stateDir) => {
     const { localFacts } = await import('../infra/local/facts.ts');
@@ -122,7 +122,7 @@ const CHECKS: Readonly<Record<OwnSubstrateName, (stateDir: string) => Promise<re
   docker: async (stateDir) => (await import('../infra/docker/doctor.ts')).dockerChecks(stateDir),
 };
 
-/** What differs on the Docker engine from what was deployed. Changes nothing. */
+/** Differences between the Docker engine and the deployed state. Changes nothing. */
 export async function findDrift(topology: Topology, stateDir: string): Promise<readonly DriftFinding[]> {
   const [drift, { planDocker }] = await Promise.all([
     import('../infra/docker/drift.ts'),
@@ -136,7 +136,7 @@ export async function buildImages(options: BuildOptions): Promise<readonly Built
   return (await import('../infra/docker/build-images.ts')).buildImages(options);
 }
 
-/** Resolves the published images to digests and writes them down. */
+/** Resolves the published images to digests and records them. */
 export async function lockImages(options: LockOptions): Promise<LockReport> {
   return (await import('../infra/docker/images-lock.ts')).lockImages(options);
 }
@@ -151,7 +151,7 @@ export async function loadBundle(file: string, stateDir: string): Promise<Bundle
 
 export const OWN_SUBSTRATE_NAMES = Object.keys(CHECKS) as readonly OwnSubstrateName[];
 
-/** Is this machine fit for the substrate? Changes nothing. */
+/** Checks whether this machine fits the substrate. Changes nothing. */
 export function checkMachine(name: OwnSubstrateName, stateDir: string): Promise<readonly DoctorCheck[]> {
   return CHECKS[name](stateDir);
 }

@@ -40,7 +40,7 @@ export interface RoundsSite {
   readonly asksNodes: boolean;
 }
 
-/** A run of few drills may repeat them for a minute. */
+/** A run of few drills may repeat them for one minute at least. */
 const SHORTEST_REPETITION_US = 60_000_000;
 
 interface PlannedTrial {
@@ -66,7 +66,7 @@ export async function runRounds(
 
   const beganUs = clock.nowUs();
   await run(firstRound(request, site), Number.POSITIVE_INFINITY);
-  // A machine that stays busy costs at most as much time again.
+  // Repetitions on a busy machine take at most as much time again.
   const endUs = clock.nowUs() + Math.max(clock.nowUs() - beganUs, SHORTEST_REPETITION_US);
   for (let round = 2; round <= 1 + retries && !signal.aborted; round++) {
     const due = trialsToRepeat({ ...request, ...site, environment: request.environment, records });

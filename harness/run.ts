@@ -3,7 +3,7 @@
  *
  * config ─▶ topology ─▶ substrate.apply ─▶ environment ─▶ trials ─▶ evidence, sealed ─▶ judge ─▶ reports
  *
- * An environment that already runs is drilled and left up; one that the run stood up ends with it, whatever happens.
+ * An environment that already runs is used and left running; one that the run started ends with it in any case.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { cpus, release, type as systemName, totalmem } from 'node:os';
@@ -44,11 +44,11 @@ export interface RunRequest {
   /** Folder of the run; default `runs/<id>` below the working directory. */
   readonly out: string | undefined;
   readonly drills: readonly string[] | 'all';
-  /** Where somebody else's Redis is: of the substrate `attached`. */
+  /** For the substrate `attached`: the address of the Redis. */
   readonly attach?: AttachTarget | undefined;
-  /** Trials a drill; default: the drill's own for the profile. */
+  /** Trials per drill; default: the drill's own for the profile. */
   readonly trials: number | undefined;
-  /** Further rounds at most, each of the trials in which the machine was unsound. */
+  /** Maximum number of further rounds, each with the trials in which the machine was unsound. */
   readonly retries: number;
   readonly argv: readonly string[];
   /** A coverage summary for the coverage criterion. */
@@ -68,8 +68,8 @@ export interface RunOutcome {
 /**
  * Runs, judges and reports.
  *
- * @param planted stands in for the kit's client; of the suite of planted faults alone
- * @throws KitError what could not be had; the environment has ended by then, and the folder has no seal
+ * @param planted replaces the kit's client; only the suite of planted faults passes it
+ * @throws KitError for a missing resource; the environment has ended by then, and the folder has no seal
  */
 export async function run(request: RunRequest, planted?: PlantedClient): Promise<RunOutcome> {
   if (request.attach !== undefined) return runAlone(request, planted);
@@ -81,9 +81,9 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
   }
 }
 
-/** The run itself, the environment being this command's alone. */
+/** The run itself, with the environment reserved for this command. */
 async function runAlone(request: RunRequest, planted?: PlantedClient): Promise<RunOutcome> {
-  // 1. Everything that can be wrong without starting anything.
+  // 1. Checks that need nothing to be started.
   const drills = withConfiguration(drillsOf(request), request);
   const topology = planTopology(request.environment);
   if (request.coverage !== undefined) requireFile(request.coverage);
@@ -93,7 +93,7 @@ async function runAlone(request: RunRequest, planted?: PlantedClient): Promise<R
   // 2. The run folder, incomplete until it is sealed.
   const { draft, folder, gates } = await openRunFolder(request, drills);
 
-  // 3. The environment: the one that runs already, else one that ends with this run.
+  // 3. The environment: the running one, else one that ends with this run.
   const environment = await applied(request, topology, folder);
 
   // 4. The trials, one after the other; the nodes' logs; the end of the environment.
@@ -114,7 +114,7 @@ async function runAlone(request: RunRequest, planted?: PlantedClient): Promise<R
   }
   if (request.signal.aborted) throw interrupted();
 
-  // 5. The seal: from here on nothing acts.
+  // 5. The seal: from here on nothing is started or changed in the environment.
   folder.seal({
     ...draft,
     judgedAt: new Date().toISOString(),
@@ -130,7 +130,10 @@ async function runAlone(request: RunRequest, planted?: PlantedClient): Promise<R
   return { folder: folder.dir, report, exitCode: report.verdict.exitCode };
 }
 
-/** `apply` and not `open`: what belongs to another command that still runs is refused, because it would end during this run. */
+/**
+ * Calls `apply` and not `open`: an environment of another running command is refused, because it would end during this
+ * run.
+ */
 async function applied(
   { substrate: name, stateDir, attach, progress, signal }: RunRequest,
   topology: Topology,
@@ -144,7 +147,7 @@ async function applied(
   return substrate.apply(topology, { ephemeral: true, progress, signal });
 }
 
-/** A new folder with what judging needs as it is now. */
+/** Creates a folder with the inputs of judging in their present state. */
 async function openRunFolder(
   request: RunRequest,
   drills: readonly Drill[],
@@ -167,14 +170,14 @@ async function openRunFolder(
   return { draft, folder, gates };
 }
 
-/** `all` of them are those that the topology can hold; of somebody else's Redis it is not known what that is. */
+/** `all` are the drills that the topology supports; the topology of an attached Redis is unknown. */
 function drillsOf({ drills, environment, substrate }: RunRequest): readonly Drill[] {
   const named = drillsNamed(drills);
   if (drills !== 'all' || substrate === 'attached') return named;
   return named.filter(({ topologies }) => topologies.includes(environment.topology.kind));
 }
 
-/** Every run asks the nodes for their configuration, but for a few drills on servers that the kit does not run. */
+/** Every run reads the nodes' configuration, except a few drills on servers that the kit does not run. */
 function asksNodes({ kind, substrate }: RunRequest): boolean {
   return substrate !== 'attached' || kind === 'readiness';
 }
@@ -217,7 +220,7 @@ async function draftManifest(
   };
 }
 
-/** Beside a coverage summary: the commit that it is of. */
+/** File next to a coverage summary: the commit of the summary. */
 const COVERAGE_STAMP = 'coverage-commit.json';
 
 /** Version of the kit, from its manifest. */
@@ -242,7 +245,7 @@ async function commitOf(directory: string, sink: ProgramSink): Promise<string | 
   }
 }
 
-/** Before anything is made: a run folder with half of its inputs would stand in the way of the next run. */
+/** Before anything is created: a run folder with half of its inputs would block the next run. */
 function requireFile(path: string): void {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat?.isFile()) return;

@@ -1,8 +1,8 @@
 /**
- * One trial of a drill, from an environment that is whole to one that is whole again. `runTrial` is the table of contents.
+ * Runs one trial of a drill, from a healthy environment to a healthy one. `runTrial` is the table of contents.
  *
- * It acts and records; nothing here judges. Whatever happens (an error, the drill's bound, Ctrl-C) every fault is healed,
- * every generator ended and the histories closed, and the record says why there is nothing to judge.
+ * It acts and records; nothing here judges. In any case (an error, the drill's bound, Ctrl-C) every fault is healed,
+ * every generator ended and the histories closed, and the record gives the reason if there is nothing to judge.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,15 +30,15 @@ export interface TrialRequest {
   readonly seed: number;
   readonly clock: Clock;
   readonly profile: 'quick' | 'full';
-  /** The run's; a trial without one watches the machine by itself. */
+  /** The run's machine watch; a trial without one watches the machine by itself. */
   readonly machine?: MachineWatch;
-  /** URL of the module that stands in for the kit's client; absent: the kit's own. */
+  /** URL of the module that replaces the kit's client; absent: the kit's own. */
   readonly clientModule?: string | undefined;
   readonly signal?: AbortSignal;
   readonly progress?: (line: string) => void;
 }
 
-/** What every part of a trial works with. */
+/** Context that every part of a trial works with. */
 export interface TrialContext
   extends Required<Omit<TrialRequest, 'signal' | 'machine' | 'clientModule'>>,
     Pick<TrialRequest, 'clientModule'> {
@@ -49,11 +49,11 @@ export interface TrialContext
   readonly parameters: Readonly<Record<string, number>>;
   /** Unique to this trial, in every key. */
   readonly tag: string;
-  /** Where a history file of this trial lies; named ones are part of the record. */
+  /** Path of a history file of this trial; named ones are part of the record. */
   historyPath(writer: string): string;
 }
 
-/** Longer than the sentinels take to make a replica of a deposed master: about 10 s; a cluster needs 2. */
+/** Longer than the sentinels take to make a replica of a deposed master: about 10 s; a cluster needs 2 s. */
 const WHOLE_BOUND_MS = 15_000;
 
 /** Ends a trial without an error of its own: there is nothing to judge. */
@@ -70,21 +70,21 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
     ...(reason !== undefined && { reason }),
     seed,
     clients: drill.clients,
-    // A history that could not even be opened is no file of the trial.
+    // A history that could not be opened is no file of the trial.
     files: files.filter((file) => existsSync(join(request.dir, file))),
     startedUs,
     endedUs: clock.nowUs(),
   });
 
-  // 1. What this environment cannot do is not measured, and not faked.
+  // 1. A drill that this environment does not support is not measured, and not faked.
   const obstacle = obstacleTo(drill, environment);
   if (obstacle !== undefined) return record('not-measured', obstacle);
 
-  // 2. A trial on what is not whole would find the faults of the one before.
+  // 2. A trial in an unhealthy environment would observe the faults of the previous one.
   const missing = await missingBefore(request);
   if (missing !== undefined) return record('not-measured', missing);
 
-  // 3. What ends it: the drill's own bound, Ctrl-C, or a history that cannot be written.
+  // 3. A trial ends on the drill's bound, on Ctrl-C, or when a history cannot be written.
   const bound = boundOf(request);
   const historyPath = (writer: string) => {
     const file = `trials/${drill.id}-${trial}/${writer}.jsonl`;
@@ -93,11 +93,11 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
   };
   const recorder = openRecorder(historyPath('events'), (error) => bound.abort(error));
   try {
-    // 4. Act, watched.
+    // 4. The load and the faults, with the machine watched.
     await watched(request, historyPath('machine'), (machine) =>
       act(request, { recorder, machine, signal: bound.signal, historyPath }),
     );
-    // 5. Close the history: what could not be written was not measured.
+    // 5. Close the history: events that could not be written were not measured.
     await recorder.close();
     const completed = record('completed');
     for (const line of writeGapLines(request, completed)) request.progress?.(line);
@@ -112,7 +112,7 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
   }
 }
 
-/** Why the environment is no ground for a trial, or undefined. A node by itself has nothing that could be split. */
+/** Why the environment is not ready for a trial, or undefined. A single node has no parts that could be split. */
 async function missingBefore({ environment, signal }: TrialRequest): Promise<string | undefined> {
   if (environment.topology.environment.topology.kind === 'single' || signal?.aborted) return undefined;
   try {
@@ -124,7 +124,7 @@ async function missingBefore({ environment, signal }: TrialRequest): Promise<str
   }
 }
 
-/** The drill's workload, with samplers around it. */
+/** Runs the drill's workload, with samplers around it. */
 async function act(
   request: TrialRequest,
   own: Pick<TrialContext, 'recorder' | 'machine' | 'signal' | 'historyPath'>,
@@ -153,7 +153,7 @@ async function act(
   }
 }
 
-/** Calls with the machine watched. */
+/** Runs a function with the machine watched. */
 async function watched(
   { machine, environment, clock }: TrialRequest,
   historyPath: string,
@@ -172,7 +172,7 @@ async function watched(
   }
 }
 
-/** One signal for all that ends a trial early. */
+/** One signal for all reasons that end a trial early. */
 function boundOf({ drill, signal: asked }: TrialRequest) {
   const controller = new AbortController();
   const abort = (reason: Error) => controller.abort(reason);
@@ -188,7 +188,7 @@ function boundOf({ drill, signal: asked }: TrialRequest) {
   return { signal: controller.signal, abort, release };
 }
 
-/** Why the drill cannot be asked of this environment, or undefined. */
+/** Why the drill cannot run in this environment, or undefined. */
 function obstacleTo(drill: Drill, { topology, capabilities, substrate }: Environment): string | undefined {
   if (substrate === 'attached' && drill.attached === undefined) return notOnTheirs(drill);
   const { kind } = topology.environment.topology;
@@ -199,7 +199,7 @@ function obstacleTo(drill: Drill, { topology, capabilities, substrate }: Environ
   return missing.length === 0 ? undefined : `the ${substrate} substrate cannot ${missing.join(', ')}`;
 }
 
-/** Why a drill is not asked of a Redis that somebody else runs. */
+/** Why a drill does not run on an attached Redis. */
 function notOnTheirs({ faults, family }: Drill): string {
   const names = [...new Set(faults.map(({ fault }) => fault))];
   const why =

@@ -1,6 +1,6 @@
 /**
- * Bounded waiting. Every wait of the acting side says what it waits for, gives up at a bound, ends at once when its
- * signal aborts, and tells in its error what it saw last.
+ * Bounded waiting. Every wait of the acting side has a description, ends at a bound, ends at once when its signal
+ * aborts, and includes the last observation in its error.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KitError } from '../config/errors.ts';
@@ -8,15 +8,15 @@ import { KitError } from '../config/errors.ts';
 export interface WaitOptions {
   readonly boundMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** Pause between two looks; default 20 ms. */
+  /** Pause between two attempts; default 20 ms. */
   readonly everyMs?: number;
 }
 
 /**
- * Looks until `look` returns something other than `false` or undefined, and returns that.
- * An error of `look` counts as "not yet": nodes that are down refuse connections.
+ * Calls `look` until it returns something other than `false` or undefined, and returns that. An error of `look` counts
+ * as "not yet": nodes that are down refuse connections.
  *
- * @throws KitError WAITED_IN_VAIN what was awaited, how long, what was seen last
+ * @throws KitError WAITED_IN_VAIN with the condition, the bound and the last observation
  */
 export async function until<T>(
   what: string,
@@ -56,7 +56,10 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   }
 }
 
-/** The promise, or an error that says what did not come in time. The loser is not cancelled: its result is dropped. */
+/**
+ * Resolves like the promise, or rejects with an error that names it after the bound. The promise is not cancelled: its
+ * result is dropped.
+ */
 export async function within<T>(what: string, promise: Promise<T>, options: WaitOptions): Promise<T> {
   const { boundMs, signal } = options;
   promise.catch(() => undefined);

@@ -1,5 +1,5 @@
 /**
- * The architecture: which module may import what, and further rules that keep the project easy to navigate.
+ * The architecture: the imports that each module may have, and further rules that keep the project easy to navigate.
  * The table below is the rule; ARCHITECTURE.md explains it. `architecture/rules.test.ts` shows that each rule can fail.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { importCycles } from './architecture/cycles.ts';
 import { DEPENDENCIES, REFERENCE_DEPENDENCIES } from './architecture/dependencies.ts';
 import * as rules from './architecture/rules.ts';
 
-/** What checkers, gates and reports are about: types, no effects. */
+/** Types that checkers, gates and reports work on, without effects. */
 const RECORDED = [
   'harness/history.ts',
   'harness/checkers/checker.ts',
@@ -44,7 +44,7 @@ const PURE_EVIDENCE = ['shape', 'limits', 'excerpt', 'history-shape'].map(
   (name) => `harness/evidence/${name}.ts`,
 );
 
-/** How the acting side of the harness looks at the world. */
+/** Modules through which the acting side of the harness observes and changes the environment. */
 const ACTING = [
   'infra/environment.ts',
   'infra/topology.ts',
@@ -166,7 +166,7 @@ const ROOMS: readonly rules.Room[] = [
     },
   ),
 
-  // Between the two: what was recorded.
+  // Between the two: recorded data.
   room('harness/history.ts', 'the words of a record', [], { types: ['config/'], node: [] }),
   room(
     'harness/parse-history.ts',
@@ -289,7 +289,7 @@ const ROOMS: readonly rules.Room[] = [
   room('vitest.config.ts', 'tool configuration', [], { libraries: ['vitest'] }),
 ];
 
-/** The design card's list, then what stands beside it and why: docs/decisions/001-top-level.md. */
+/** The design card's list, then the other entries and their reasons: docs/decisions/001-top-level.md. */
 const TOP_LEVEL = [
   ...[
     'infra',

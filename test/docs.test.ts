@@ -1,4 +1,4 @@
-/** The documents say what is so: their links lead somewhere, their tables agree with the code, their proofs exist. */
+/** The documents are correct: their links resolve, their tables agree with the code, their proofs exist. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';

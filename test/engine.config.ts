@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /**
- * Tests on a real Docker engine, one file after the other: they share its networks, ports and this machine's two cores.
- * `npm run test:engine` builds the images once before them.
+ * Tests on a real Docker engine, one file after the other: they share its networks, ports and the two cores of this
+ * machine. `npm run test:engine` builds the images once before the tests.
  */
 export default defineConfig({
   root: join(import.meta.dirname, '..'),
   test: {
-    // The tests of the room that need no engine are here again, for the coverage.
+    // Includes the tests of the room that need no engine, for the coverage.
     include: ['test/**/*.engine.ts', 'test/infra/docker/*.test.ts'],
     setupFiles: ['test/support/unhandled-errors.ts'],
     globalSetup: ['test/support/engine-setup.ts'],
@@ -18,7 +18,7 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['infra/docker/**/*.ts'],
-      // Runs in a process of cdktf's.
+      // Runs in a process of its own, started by cdktf.
       exclude: ['infra/docker/app.ts'],
       reporter: ['text-summary', 'json-summary'],
       reportOnFailure: true,
@@ -26,7 +26,7 @@ export default defineConfig({
       thresholds: { lines: 80, branches: 80 },
     },
     retry: 0,
-    // Its own sweeper is an image that no registry gives here; the tests stop what they start.
+    // The image of its own cleanup container is in no registry here; the tests stop the containers that they start.
     env: { TESTCONTAINERS_RYUK_DISABLED: 'true' },
   },
 });

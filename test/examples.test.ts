@@ -1,4 +1,4 @@
-/** The examples run on a real Redis and do what they say; the guides show regions of them, word for word. */
+/** The examples run on a real Redis as documented; the guides show regions of them verbatim. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,6 +1,7 @@
 /**
- * Seed 001's two benchmarks in its own lines, beside the seed's figures. What the seed left out is printed with them: the
- * catalogue's size, from which the hit ratio follows, and what its percentiles and its "throughput" mean.
+ * Prints the two benchmarks of seed 001 in their own lines, next to the seed's figures. Adds the facts that the seed
+ * left out: the size of the catalogue, from which the hit ratio follows, and the meaning of its percentiles and its
+ * "throughput".
  */
 import type { CheckResult } from '../checkers/checker.ts';
 import type { Report } from '../reports/report.ts';
@@ -10,7 +11,7 @@ type Row = Benchmark['rows'][number];
 
 const PERCENTILE = 'nearest rank, from the intended start, all queries of the phase';
 
-/** The first trial of each: later ones are in the trials' own figures. */
+/** Takes the first trial of each; later ones are in the trials' own figures. */
 export function benchmarks(results: readonly CheckResult[]): readonly Benchmark[] {
   const realistic = figuresOf(results, 'realistic-50');
   const zipf = figuresOf(results, 'zipf-100');

@@ -1,4 +1,4 @@
-/** Our client beside the stock one: a row for every failover drill and client, out of what the checkers found. */
+/** Compares our client with the stock one: a row per failover drill and client, from the results of the checkers. */
 import type { CheckResult, Figure } from '../checkers/checker.ts';
 import type { ComparisonRow } from '../reports/report.ts';
 import { ascending, median } from '../statistics/quantile.ts';

@@ -1,5 +1,5 @@
 /**
- * Bins of a trial for the plots: outcomes and latency by the time for which operations were meant, hits and misses by the time
+ * Bins of a trial for the plots: outcomes and latency by the intended time of operations, hits and misses by the time
  * at which reads completed.
  */
 import { readsOf } from '../checkers/hit-ratio.ts';
@@ -8,12 +8,12 @@ import type { History, Operation } from '../history.ts';
 import type { TimelineBin } from '../reports/report.ts';
 import { ascending, quantile, smallest } from '../statistics/quantile.ts';
 
-/** Widths from which the smallest is taken that keeps a plot below `MAX_BINS`; above them, whole minutes. */
+/** Widths of bins. The smallest one that keeps a plot below `MAX_BINS` is used; above them, whole minutes. */
 const WIDTHS_MS = [250, 500, 1_000, 2_500, 5_000, 10_000] as const;
 const MINUTE_MS = 60_000;
 const MAX_BINS = 120;
 
-/** Start of the trial's own time: the first intended operation, or the first thing seen where there is none. */
+/** Start of the trial's own time: the first intended operation, or the first event where there is no operation. */
 export function originUs(history: History): number {
   const first = history.operations[0]?.invoke.intendedUs;
   const seen = [...history.faults, ...history.observations, ...history.expectations].map(({ atUs }) => atUs);
@@ -27,7 +27,7 @@ export function binWidthMs(history: History): number {
   return width ?? Math.ceil(lastsMs / MAX_BINS / MINUTE_MS) * MINUTE_MS;
 }
 
-/** One series a client, without gaps, from the origin to its last operation. */
+/** One series per client, without gaps, from the origin to its last operation. */
 export function timeline(history: History, client: string, binMs: number): readonly TimelineBin[] {
   const from = originUs(history);
   const indexOf = (atUs: number) => Math.max(0, Math.floor((atUs - from) / US_PER_MS / binMs));

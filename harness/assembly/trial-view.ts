@@ -18,17 +18,17 @@ import { histogram } from '../statistics/histogram.ts';
 import { smallest, summarize } from '../statistics/quantile.ts';
 import { binWidthMs, originUs, timeline } from './timeline.ts';
 
-/** What a report prints of a drill's definition, and what judging holds it to. */
+/** Parts of a drill's definition that a report prints and that judging uses. */
 export type DrillText = Pick<
   Drill,
   'id' | 'title' | 'family' | 'safeOutcome' | 'operations' | 'expectations' | 'timed' | 'attached'
 > & { readonly faults?: readonly Pick<Drill['faults'][number], 'fault'>[] };
 
-/** Of a recorded value, which may be of any size. */
+/** Bound on a recorded value in a report; values may be of any size. */
 const MAX_SHOWN_CHARACTERS = 2_000;
-/** Three sentinels tell the same thing within moments: one mark is enough. */
+/** Three sentinels report the same event within moments: one mark is enough. */
 const SAME_EVENT_US = 2_000_000;
-/** A coordinated switch is observed when it is over: its time is from the asking to the observation. */
+/** A coordinated switch is observed when it is over: it lasts from the request to the observation. */
 const COORDINATED = 'planned-switch';
 const SENTINEL_MARKS = new Set(['+odown', '+promoted-slave', '+switch-master']);
 

@@ -1,12 +1,13 @@
 /**
- * The share of *scheduled* operations that were good: answered, with a right value, within the caller's deadline. What was
- * not sent, refused, unanswered, late or wrong is not good.
+ * The share of *scheduled* operations that were good: answered with a right value within the caller's deadline. An
+ * operation that was not sent, refused, unanswered, late or wrong is not good.
  *
- * A miss is a right answer of a cache; a value is right where it is one that was written to its key in this trial (keys carry the
- * trial's name: one that nobody wrote has no value), or, for `getOrCompute`, what the loader gives. `errors` is the share that did not complete as ok, whatever the value.
+ * A miss is a right answer of a cache. A value is right if it was written to its key in this trial (keys carry the
+ * trial's name, so that a key without a write has no value) or, for `getOrCompute`, if the loader returns it. `errors`
+ * is the share that did not complete as ok, whatever the value.
  *
- * Without a fault an answer of the memory fallback is not good and counts as an error: Redis was there and did not serve. Under a fault
- * it is what the fallback is for.
+ * Without a fault an answer of the memory fallback is not good and counts as an error: Redis was reachable and did not
+ * serve. Under a fault the fallback does what it is for.
  *
  * An operation that an unrecorded deadline cannot prove to be in time is not counted as good: the share is unmeasured then. Under a fault
  * only computed values have a deadline.
@@ -98,7 +99,7 @@ function isWrong(
   return right?.has(answer) !== true;
 }
 
-/** Of a batch that was read: how many keys were answered, and how many of them rightly. A miss is right. */
+/** Counts the answered keys of a batch read, and the right ones among them. A miss is right. */
 function comparedValues(
   { invoke, completion, outcome }: Operation,
   written: ReadonlyMap<string, ReadonlySet<string>>,

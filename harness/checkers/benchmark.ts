@@ -1,6 +1,7 @@
 /**
- * Seed 001's benchmark, in its own terms. Cold is a query that the loader answered, hot one that Redis did, both in
- * the cached phase (an answer of the memory fallback is neither, and not counted); totals are the sums of what the callers of each phase waited (one caller, one after the other).
+ * Seed 001's benchmark, in its own terms. A cold query was answered by the loader, a hot one by Redis, both in the
+ * cached phase; an answer of the memory fallback is neither and is not counted. Totals are the sums of the callers'
+ * waits per phase (one caller, one query after the other).
  *
  * "Throughput improvement" is the seed's name for the share of time saved: 79 % less time is 4.76 times the throughput, so both
  * are given. Percentiles are nearest-rank over all queries of the cached phase, cold ones included.

@@ -1,6 +1,6 @@
 /**
- * A checker: `(History, context) → valid, invalid or unknown`, with figures. Pure: no network, clock, disk or
- * configuration but what the context carries out of the evidence.
+ * A checker: `(History, context) → valid, invalid or unknown`, with figures. Pure: no network, clock or disk, and no
+ * configuration except the one that the context carries from the evidence.
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { History } from '../history.ts';
@@ -16,7 +16,7 @@ export interface Distribution {
 }
 
 /**
- * A number that a gate may ask for. `n` is how many observations it stands on.
+ * A number that a gate may ask for. `n` is the number of observations behind it.
  * `proportion` keeps its counts, so that a bound can be computed; `distribution` keeps its order statistics.
  */
 export type Figure =
@@ -25,7 +25,7 @@ export type Figure =
   | {
       readonly kind: 'distribution';
       readonly distribution: Distribution;
-      /** All samples, ascending: a claim bounds whichever quantile it names, at its own confidence. */
+      /** All samples, ascending: a claim bounds any quantile, at its own confidence. */
       readonly samples: readonly number[];
       readonly unit: string;
       readonly n: number;
@@ -36,7 +36,7 @@ export interface CheckContext {
   readonly drill: string;
   /** The client whose operations are judged: `kit` or `ioredis`. */
   readonly client: string;
-  /** What carries the nodes: of an `attached` Redis, the environment's configuration holds for the client alone. */
+  /** Substrate of the nodes. For an `attached` Redis, the environment's configuration applies to the client alone. */
   readonly substrate?: string;
   /** Ids of the expectations that the drill declares, for every node of the environment. */
   readonly expected?: readonly string[];
@@ -50,26 +50,26 @@ export interface CheckResult {
   readonly trial: number;
   readonly client: string;
   /**
-   * `invalid`: the property is violated. `unknown`: the history does not show it: with no figure where it was not recorded
-   * (no final read, no fault), with a figure in doubt where something spoiled it (evictions).
+   * `invalid`: the property is violated. `unknown`: the history does not show it. It has no figure if the figure was
+   * not recorded (no final read, no fault), and a doubtful figure if something spoiled it (evictions).
    */
   readonly validity: 'valid' | 'invalid' | 'unknown';
   /** Why invalid or unknown, with examples (first three). One that concerns a single figure begins with `<figure>: `. */
   readonly reasons: readonly string[];
-  /** What to do so that the next history shows it; only where it is `unknown`. Left out: run the drill again. */
+  /** Action after which the next history shows it; only for `unknown`. Absent: run the drill again. */
   readonly remedy?: string;
-  /** What puts it right, with the node and both values (first three); they stand before the gate's own remedy. */
+  /** Corrections, with the node and both values (first three); they come before the gate's own remedy. */
   readonly remedies?: readonly string[];
   readonly figures: Readonly<Record<string, Figure>>;
-  /** Parts of figures that a slow machine cannot move: they count also where the machine was unsound. */
+  /** Parts of figures that a slow machine cannot change: they count also if the machine was unsound. */
   readonly untimed?: Readonly<Record<string, Figure>>;
-  /** Figures that the history does not show, each with the reason, whatever the finding says of the others. */
+  /** Figures that the history does not show, each with the reason, independent of the validity of the others. */
   readonly unmeasured?: Readonly<Record<string, string>>;
 }
 
 export interface Checker {
   readonly id: string;
-  /** What it proves, in one sentence; printed by `kit drill --list`. */
+  /** The property that the drill proves, in one sentence; printed by `kit drill --list`. */
   readonly proves: string;
   check(history: History, context: CheckContext): Omit<CheckResult, 'checker' | 'drill' | 'trial' | 'client'>;
 }

@@ -1,7 +1,7 @@
 /**
- * What the resolved configuration alone says about the client and about the promises of an environment, without a drill: settings with
- * which no amount of luck in the drills makes it safe. Each figure is 1 where the setting is right and 0 where it is not, with the
- * reason. How the servers are configured is asked of the servers (`nodes/`).
+ * Judges the client's settings and the promises of an environment by the resolved configuration alone, without a drill:
+ * unsafe settings that no drill can excuse. Each figure is 1 if the setting is right and 0 if it is not, with the
+ * reason. The servers report their own configuration (`nodes/`).
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { Checker } from './checker.ts';
@@ -9,7 +9,7 @@ import { value } from './selection.ts';
 
 interface Judgement {
   readonly right: boolean;
-  /** What is wrong, naming the setting and its value. */
+  /** The flaw, with the setting and its value. */
   readonly flaw: string;
 }
 
@@ -35,7 +35,7 @@ export const configuration: Checker = {
     const flaws = judged.filter(([, { right }]) => !right).map(([name, { flaw }]) => `${name}: ${flaw}`);
     const isOurs = substrate !== 'attached';
     return {
-      // What is not known is no violation: a figure that is missing must not fail.
+      // An unknown setting is no violation: a missing figure must not fail.
       validity: isOurs && flaws.length > 0 ? 'invalid' : 'valid',
       reasons: isOurs
         ? flaws

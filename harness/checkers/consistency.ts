@@ -1,6 +1,6 @@
 /**
- * Whether every replica holds, key by key, what the master holds, once replication has caught up. A key that the master does
- * not hold must not be on a replica either, but does not count as compared: nothing equals nothing.
+ * Whether every replica has the same data as the master, key by key, once replication has caught up. A key that the
+ * master does not hold must not be on a replica either, but does not count as compared: nothing equals nothing.
  */
 import type { Checker } from './checker.ts';
 import { examples, finalMaster, present, unknown, value } from './selection.ts';

@@ -1,12 +1,13 @@
 /**
- * Coverage of the kit's own tests, as its summary says; the judge hands it in as one observation, with what is known of the commit
- * that the summary is of. Of another commit than the run's, or of files that differ from any, it says nothing of what was run.
+ * Coverage of the kit's own tests, as its summary reports it. The judge passes it in as one observation, with the
+ * commit of the summary. A summary of another commit than the run's, or of modified files, says nothing about the code
+ * that ran.
  */
 import type { ObservationEvent } from '../history.ts';
 import type { Checker } from './checker.ts';
 import { present, proportion, unknown } from './selection.ts';
 
-/** As the manifest marks a commit from which files differ. */
+/** Mark of a commit with modified files in the manifest. */
 const DIRTY = '-dirty';
 
 const REMEDY =
@@ -35,7 +36,7 @@ export const coverage: Checker = {
 
 type Data = NonNullable<ObservationEvent['data']>;
 
-/** Why the summary is not of the commit that was run; undefined where it is. */
+/** Why the summary is not of the commit that ran; undefined where it is. */
 function doubtOf({ ofCommit, runCommit, isOfSummary }: Data): string | undefined {
   if (typeof ofCommit !== 'string') {
     return 'nothing says at which commit the coverage summary was made: `npm test` writes coverage-commit.json beside it';

@@ -1,11 +1,13 @@
 /**
- * Operations that are not idempotent, applied more than once: an INCR on a key of its own that ends above 1, an APPEND whose
- * tag stands twice. Those of unknown outcome are the ones to watch: a client that repeats them silently applies them twice.
+ * Operations that are not idempotent, applied more than once: an INCR on a key of its own that ends above 1, an APPEND
+ * whose tag occurs twice. Operations of unknown outcome matter most: a client that repeats them silently applies them
+ * twice.
  *
- * The other lie is counted too: an operation reported as certainly not applied whose effect is there.
+ * The opposite error is counted too: an operation reported as certainly not applied whose effect is present.
  *
- * What says something are the operations that were exposed: on their way when a fault struck, or sent before the client noticed it. `exposed…` counts
- * those alone; `lostAnswersUnknown` is the share of the applied ones without an answer that were reported as unknown.
+ * Only exposed operations prove something: those in flight when a fault struck, or sent before the client noticed it.
+ * `exposed…` counts those alone; `lostAnswersUnknown` is the share of the applied ones without an answer that were
+ * reported as unknown.
  */
 import type { History, Operation } from '../history.ts';
 import type { Checker } from './checker.ts';
@@ -22,7 +24,7 @@ import {
   value,
 } from './selection.ts';
 
-/** What a client says when it no longer believes in its connection. */
+/** Events by which a client reports that it considers its connection lost. */
 const NOTICED: ReadonlySet<string> = new Set(['suspect', 'lost', 'close']);
 
 export const doubleApplies: Checker = {
@@ -74,7 +76,7 @@ export const doubleApplies: Checker = {
           failedButApplied: value(denied.length, 'operations', judged.length),
           lostAnswersUnknown: proportion(admitted.length, unanswered.length),
         }),
-        // Of none, too: that nothing was at stake is a finding, and not a missing one.
+        // Also for zero operations: that nothing was at stake is a finding, and not a missing one.
         exposedDoubleApplied: value(
           exposed.filter((operation) => doubled.has(operation)).length,
           'operations',
@@ -85,7 +87,7 @@ export const doubleApplies: Checker = {
   },
 };
 
-/** From a strike until the client noticed (what it is asked from then on it holds back), or until the heal. */
+/** From a strike until the client noticed (it holds back later requests), or until the heal. */
 function exposingSpans(history: History, client: string): readonly SpanUs[] {
   const noticed = history.observations.filter(
     (seen) => seen.from === 'client' && seen.client === client && NOTICED.has(seen.name),
@@ -96,14 +98,16 @@ function exposingSpans(history: History, client: string): readonly SpanUs[] {
   });
 }
 
-/** Sent, so that it may have been applied, and without its answer for some of that time. */
+/** Sent, so that it may have been applied, and without its answer for a part of that time. */
 function wasExposed({ invoke, completion, outcome }: Operation, spans: readonly SpanUs[]): boolean {
   if (outcome === 'fail') return false;
   const doneUs = completion?.atUs ?? Number.POSITIVE_INFINITY;
   return spans.some(({ startUs, endUs }) => invoke.atUs <= endUs && doneUs >= startUs);
 }
 
-/** What an INCR left and answered are whole numbers; anything else cannot be counted, and never reads as "once". */
+/**
+ * The final value and the answer of an INCR are integers; anything else cannot be counted and never counts as "once".
+ */
 function isCounter(operation: Operation, state: FinalState): boolean {
   if (operation.invoke.kind !== 'incr') return true;
   return [state.finalOf(operation), operation.completion?.value].every(

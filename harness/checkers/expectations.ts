@@ -1,10 +1,10 @@
 /**
- * The expectations of scripted workloads: the workload recorded what it saw, here it is compared with what was expected.
- * `held` is the share that held; each has a figure of its own by its id, and `held.<group>` is the share of those whose ids begin
- * with `<group>/`.
+ * The expectations of scripted workloads: the workload recorded actual values; the checker compares them with the
+ * expected ones. `held` is the share that held; each has a figure of its own by its id, and `held.<group>` is the share
+ * of those whose ids begin with `<group>/`.
  *
- * The drill declares every expectation. One that is missing was not checked, and one that is not declared cannot be missed by anyone
- * when it is missing: in both cases the share is not measured, unless a recorded expectation did not hold.
+ * The drill declares every expectation. A missing one was not checked, and an undeclared one could be missing without
+ * notice: in both cases the share is not measured, unless a recorded expectation did not hold.
  *
  * The drill also names the expectations that a slow machine alone can break (`timed`). The share of the others is `untimed`.
  */
@@ -56,7 +56,7 @@ export const expectations: Checker = {
 
 const GROUP = 'held.';
 
-/** Figure names of the groups that some ids are of. */
+/** Figure names of the groups that occur in the ids. */
 function groupsOf(ids: readonly string[]): readonly string[] {
   const groups = ids.flatMap((id) => (id.includes('/') ? [`${GROUP}${id.slice(0, id.indexOf('/'))}`] : []));
   return [...new Set(groups)];
@@ -84,7 +84,7 @@ function gapOf(declared: readonly string[], recorded: readonly ExpectationEvent[
     : `${undeclared.length} expectations were recorded that the drill does not declare: ${examples(undeclared)}`;
 }
 
-/** The prefix tells each criterion the reasons of its own group. */
+/** Adds the prefix by which each criterion finds the reasons of its own group. */
 function reasonOf(figure: string, missed: readonly ExpectationEvent[]): readonly string[] {
   if (missed.length === 0) return [];
   const described = missed.map(
@@ -112,7 +112,7 @@ const COMPARE: Readonly<Record<Exclude<Relation, 'equals'>, (actual: number, exp
     above: (actual, expected) => actual > expected,
   };
 
-/** Whether what was seen is what was expected. Anything but two numbers never satisfies an order. */
+/** Whether the actual value matches the expected one. Values other than two numbers never satisfy an order. */
 export function holds({ relation, expected, actual }: ExpectationEvent): boolean {
   if (relation === 'equals') return text(actual) === text(expected);
   if (typeof actual !== 'number' || typeof expected !== 'number' || !Object.hasOwn(COMPARE, relation))

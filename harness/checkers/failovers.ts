@@ -1,8 +1,8 @@
 /**
- * How often the master changed: what the sentinels published, each change once however many of them said it, or what the nodes
- * themselves said when they were looked at, whichever is more: a subscription may have missed it, and a cluster publishes nothing.
- * Known only where the nodes were looked at after the last fault: a trial that nobody watched to its end had no failover that
- * anybody saw.
+ * Counts the changes of master: those that the sentinels published, each once however many sentinels reported it, or
+ * those that the samples of the nodes' roles show, whichever is more: a subscription may have missed a change, and a
+ * cluster publishes none. Measured only if the nodes were sampled after the last fault: a trial that was not observed
+ * to its end cannot show that there was no failover.
  */
 import type { ObservationEvent } from '../history.ts';
 import type { Checker } from './checker.ts';
@@ -32,7 +32,9 @@ export const failovers: Checker = {
   },
 };
 
-/** Nodes that were replicas when they were looked at, and masters the next time. A master that hung and is back was one before. */
+/**
+ * Nodes that were replicas in one sample and masters in the next. A master that hung and returned was a master before.
+ */
 function promotedNodes(samples: readonly ObservationEvent[]): readonly string[] {
   const roles = new Map<string, unknown>();
   const promoted: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * Whether the effect of a write is in the final state. Keys are shared only where a kind says so: a `set` may be followed
- * by a later one, an `incr` counts, an `append` leaves its tag.
+ * Whether the effect of a write is in the final state. Writes share a key only where their kind allows it: a `set` may
+ * be followed by a later one, an `incr` counts, an `append` leaves its tag.
  */
 import type { Operation, OperationKind } from '../history.ts';
 
@@ -14,14 +14,14 @@ const WRITERS: ReadonlySet<OperationKind> = new Set([
   'getOrCompute',
 ]);
 
-/** A write's effect, as the master's final read shows it. */
+/** A write's effect, as the final read of the master shows it. */
 export type Effect = 'present' | 'absent' | 'not-read';
 
-/** What is known of all writers of one key, so that judging a write does not look at every other one. */
+/** All writers of one key, indexed, so that judging a write does not visit every other one. */
 interface Writers {
   count: number;
   acknowledged: number;
-  /** By value: when the last write of it that may have been applied ended; Infinity where that is not known. */
+  /** By value: end of the last write of it that may have been applied; Infinity where the end is unknown. */
   readonly lastEndUs: Map<string, number>;
 }
 
@@ -45,7 +45,7 @@ export class FinalState {
     return this.#couldBeLast(write, final) ? 'present' : 'absent';
   }
 
-  /** How often an append's tag stands in the final value. */
+  /** How often an append's tag occurs in the final value. */
   tagCount({ invoke: { key, value = '' } }: Operation): number {
     let tags = this.#tags.get(key);
     if (tags === undefined) {
@@ -79,7 +79,7 @@ export class FinalState {
     return Math.max(1, this.#writers.get(write.invoke.key)?.acknowledged ?? 1);
   }
 
-  /** Whether a value may rightly stand there after this write: its own, or that of a write that did not end before it began. */
+  /** Whether this write may rightly leave the value: its own, or that of a write that did not end before it began. */
   #couldBeLast({ invoke }: Operation, final: string): boolean {
     if (final === (invoke.value ?? '')) return true;
     const lastEndUs = this.#writers.get(invoke.key)?.lastEndUs.get(final);

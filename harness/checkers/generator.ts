@@ -1,6 +1,6 @@
 /**
- * How late the load generator itself was. A late generator measures the machine it runs on: gates of time are INVALID then,
- * gates of correctness never, because a lost write is lost however late it was sent.
+ * Lateness of the load generator itself. A late generator measures the machine it runs on: gates of time are INVALID
+ * then, gates of correctness never, because a lost write is lost however late it was sent.
  */
 import type { Checker } from './checker.ts';
 import { present, unknown, value } from './selection.ts';

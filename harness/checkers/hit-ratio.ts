@@ -1,7 +1,7 @@
 /**
- * Hits over reads. A read is a `get`, a key of a `getMany`, or a `getOrCompute`; it is a hit where Redis answered with a
- * value, and a miss where the loader had to, the memory fallback did, or nothing was there. Reads of a phase that has no cache (`uncached`) or fills
- * it (`warm`) are not counted; reads that failed are availability's.
+ * Hits over reads. A read is a `get`, a key of a `getMany`, or a `getOrCompute`. It is a hit if Redis answered with a
+ * value, and a miss if the loader or the memory fallback answered, or there was no value. Reads of a phase without a
+ * cache (`uncached`) or of the phase that fills it (`warm`) are not counted; failed reads belong to availability.
  *
  * `frequent` counts keys that were read at least twice in the window: seed 002's "frequently accessed data".
  */
@@ -39,7 +39,7 @@ export const hitRatio: Checker = {
 
 const READ_KINDS: ReadonlySet<string> = new Set(['get', 'getMany', 'getOrCompute']);
 
-/** Hits and reads of one operation that completed as ok; nothing of one that is no read or does not count. */
+/** Hits and reads of one operation that completed as ok; nothing of an operation that is no read or does not count. */
 export function readsOf({ invoke, completion }: Operation): Reads {
   const counted = READ_KINDS.has(invoke.kind) && !UNCOUNTED.has(invoke.phase ?? '');
   if (!counted || completion === undefined) return { hits: 0, reads: 0 };

@@ -22,7 +22,7 @@ import { replication } from './replication.ts';
 import { replicationBuffers } from './replication-buffers.ts';
 import { staleAcks } from './stale-acks.ts';
 
-/** Judge the history of a trial. */
+/** Checkers that judge the history of a trial. */
 export const trialCheckers: readonly Checker[] = [
   lostWrites,
   staleAcks,
@@ -44,13 +44,13 @@ export const trialCheckers: readonly Checker[] = [
   memory,
 ];
 
-/** Judge the facts of the nodes, and the configuration that they should have. */
+/** Checkers that judge the facts of the nodes, and their intended configuration. */
 const configurationCheckers: readonly Checker[] = [configuration, expectations, ...nodeCheckers];
 
-/** Judge the machine and the generator: what tells whether a trial is sound. */
+/** Checkers that judge the machine and the generator, and thus whether a trial is sound. */
 export const soundnessCheckers: readonly Checker[] = [generator, machine];
 
-/** Judge what a run was given, without a trial. */
+/** Checkers that judge the inputs of a run, without a trial. */
 export const runCheckers: readonly Checker[] = [coverage];
 
 /** The trial of the drill `configuration` spans a run and holds facts of nodes; all others hold operations. */

@@ -1,7 +1,8 @@
 /**
- * How long callers waited, from the intended start, by kind of operation. Distributions are over answers: a failure that came fast
- * must not improve them, and without a fault only Redis answers (a computed value: or its loader). An operation that never
- * completed counts up to the end of the history; one that was never sent has no wait. `longerThan1s` counts every wait, whatever came of it.
+ * Waits of the callers, from the intended start, by kind of operation. Distributions are over answers: a fast failure
+ * must not improve them, and without a fault only Redis answers (a computed value: Redis or its loader). An operation
+ * that never completed counts up to the end of the history; one that was never sent has no wait. `longerThan1s` counts
+ * every wait, whatever its outcome.
  *
  * `<kind>` are distributions. `operation` is all operations on a single key, without computed values, whose time is the loader's;
  * `batch` is all batches.
@@ -22,7 +23,7 @@ import {
   wasSent,
 } from './selection.ts';
 
-/** Beyond this a caller has given up, whatever it gets. */
+/** Longer than this, a caller has given up, whatever the answer. */
 const LONG_MS = 1_000;
 const BATCHES: ReadonlySet<string> = new Set(['getMany', 'setMany']);
 

@@ -1,6 +1,7 @@
 /**
- * Whether each client of a trial is served by Redis at its end, for writes and reads, as the closing phase found on the raw master.
- * `deadClients`: caches whose last round had trouble. The time until it had none is a figure of its own, as it depends on the machine.
+ * Whether Redis serves each client at the end of a trial, for writes and reads, as the closing phase found on the raw
+ * master. `deadClients`: caches whose last round had trouble. The time until a round without trouble is a figure of its
+ * own, as it depends on the machine.
  */
 import { largest } from '../statistics/quantile.ts';
 import type { Checker } from './checker.ts';

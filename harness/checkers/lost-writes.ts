@@ -1,14 +1,17 @@
 /**
  * Acknowledged writes that the master does not hold after the heal, each judged by its own promise.
  *
- * `{ replicas, timeoutMs }`: none may be lost. `async`: Redis acknowledges before it replicates, so what was acknowledged within
- * `asyncLossWindowMs` before a fault, or between it and the promotion of the new master, may be lost; anything else may
- * not. Writes of unknown outcome are neither, and an answer of the memory fallback was no write to Redis.
+ * `{ replicas, timeoutMs }`: none may be lost. `async`: Redis acknowledges before it replicates, so that a write
+ * acknowledged within `asyncLossWindowMs` before a fault, or between the fault and the promotion of the new master, may
+ * be lost; any other write may not. Writes of unknown outcome are neither, and an answer of the memory fallback was no
+ * write to Redis.
  *
- * What is at stake is shown by a control: where the replicas were made to lag before a fault, async writes of that time are lost. The durable
- * ones that were acknowledged in the same time are the exposed ones; without a lost async write there are none, whatever was acknowledged.
+ * A control shows that writes were at stake: if the replicas were made to lag before a fault, async writes of that time
+ * are lost. The durable writes acknowledged at the same time are the exposed ones; without a lost async write there are
+ * none, whatever was acknowledged.
  *
- * Of fewer than 20 durable acknowledgements in a trial, none lost says nothing: `durableLost` is left out then, unless some were.
+ * With fewer than 20 durable acknowledgements in a trial, no loss proves nothing: `durableLost` is left out then,
+ * unless some were lost.
  */
 
 import type { History } from '../history.ts';
@@ -117,7 +120,7 @@ function judge(
         asyncLost: value(asyncLost.length, 'writes', asyncCount),
         asyncLostBeyondWindow: value(beyond.length, 'writes', asyncCount),
       }),
-      // Of none, too: that nothing was at stake is a finding, and not a missing one.
+      // Also for zero writes: that nothing was at stake is a finding, and not a missing one.
       durableExposedLost: value(
         exposed.filter((write) => isLost.has(write)).length,
         'writes',
@@ -144,7 +147,7 @@ function isExcused(
   );
 }
 
-/** Durable writes that were acknowledged while the replicas lagged, if what did not wait for them was lost then. */
+/** Durable writes that were acknowledged while the replicas lagged, if async writes of that time were lost. */
 function exposedOf(
   history: History,
   durable: readonly AcknowledgedWrite[],
@@ -170,8 +173,8 @@ function remediesOf(
 }
 
 /**
- * Lost writes that were followed by writes which survive, under the same master: a replica has a prefix of what its master wrote, so that a
- * failover loses the last writes and none before them.
+ * Lost writes that are followed by surviving writes under the same master: a replica has a prefix of its master's
+ * writes, so that a failover loses the last writes and none before them.
  */
 function neverStored(
   history: History,
@@ -181,7 +184,7 @@ function neverStored(
 ): readonly AcknowledgedWrite[] {
   if (isLost.size === 0) return [];
   const spans = faultSpans(history);
-  /** Which master took it; undefined where that is not certain. */
+  /** The master that acknowledged the write; undefined where that is not certain. */
   const reignOf = ({ invoke, completion }: AcknowledgedWrite) => {
     const before = spans.filter((span) => {
       const promotedUs = promotionAfter(history, span.askedUs, span.node) ?? span.toUs ?? span.fromUs;
@@ -206,7 +209,10 @@ function neverStored(
   });
 }
 
-/** When an async acknowledgement may be lost: from the window before a fault to the promotion of another master, and in its shard alone. */
+/**
+ * Spans in which an async acknowledgement may be lost: from the window before a fault to the promotion of another
+ * master, and in its shard alone.
+ */
 function excusedSpans(history: History, windowMs: number) {
   return faultSpans(history).map((span: FaultSpan) => ({
     shard: span.shard,

@@ -2,7 +2,7 @@
  * Load and delays of the machine during a trial, from the samples of a separate thread (`samplers/machine/`) that sees no result. Gates with
  * a timing bound compare these figures with it. A figure that the system does not provide is absent.
  *
- * `timer*`: delay of a timer on an idle event loop. `control*`: round trip of a bare PING, measured from the time at which it was due.
+ * `timer*`: delay of a timer on an idle event loop. `control*`: round trip of a bare PING, measured from its due time.
  * `controlMachine*`: the part of that round trip in which either end waited for a CPU or the timer was late. `wait*`: longest time within a
  * window of 100 ms that a thread of a server, of the harness or of a client waited for a CPU. `loop*`: longest delay of an event loop, with
  * the work of the thread itself in it: stated, and never a reason to leave a trial out. Ratios are shares of the CPU time of all cores;
@@ -90,7 +90,7 @@ function loopDelay(history: History, from: 'workload' | 'client', client: string
   return delays.length === 0 ? undefined : value(largest(delays), 'ms', delays.length);
 }
 
-/** Threads by their name; any other is a server's. */
+/** Threads by name; any other thread is a server's. */
 const HARNESS = /^(main|generator-)/;
 const CLIENT = /^client-/;
 

@@ -1,7 +1,7 @@
 /**
- * The highest share of `maxmemory` that any node used in any sample, and how many keys it evicted. A node whose samples do not
- * give both numbers was not measured: an absent number is not 0. `maxmemory` 0 means that there is no limit: then there is no
- * share of it, while the number of evicted keys is one all the same.
+ * The highest share of `maxmemory` that any node used in any sample, and the number of keys it evicted. A node whose
+ * samples lack either number was not measured: an absent number is not 0. `maxmemory` 0 means no limit: then there is
+ * no share, but the number of evicted keys still is a figure.
  */
 import { largest } from '../statistics/quantile.ts';
 import type { Checker } from './checker.ts';

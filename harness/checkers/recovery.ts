@@ -1,14 +1,15 @@
 /**
- * How long a fault was felt. `recoveryMs`: from the observed injection until every kind of write that was acknowledged before the
- * fault (async set, durable set, incr, append) is acknowledged again, each by one that was meant after it, so that neither an answer that was
- * already under way nor one lucky INCR is a recovery. `writeGapMs`: the longest time in which Redis acknowledged nothing, as
- * far as it touches the time since the fault was asked for; a gap still open at the end counts to the end.
- * `servedAfterRecovery`: of the writes meant more than a second after that recovery and sent, the share that Redis acknowledged.
+ * How long a fault affected clients. `recoveryMs`: from the observed injection until every kind of write that was
+ * acknowledged before the fault (async set, durable set, incr, append) is acknowledged again, each by a write intended
+ * after it, so that neither an answer that was already in flight nor one lucky INCR is a recovery. `writeGapMs`: the
+ * longest time in which Redis acknowledged nothing, as far as it overlaps the time since the fault was requested; a gap
+ * still open at the end counts to the end. `servedAfterRecovery`: of the writes intended more than a second after that
+ * recovery and sent, the share that Redis acknowledged.
  *
- * In a cluster only writes to the struck shard count: the others go on all the while.
+ * In a cluster only writes to the struck shard count: the other shards are not interrupted.
  *
- * A fault that was never seen to heal left the topology broken: what was measured then is no recovery.
- * A client that never wrote again has no `recoveryMs`, and the finding is invalid: never is not a short time.
+ * If a fault was never seen to heal, the topology stayed broken: the measured time is no recovery. A client that never
+ * wrote again has no `recoveryMs`, and the finding is invalid: never is not a short time.
  */
 import type { History, Operation } from '../history.ts';
 import { largest, smallest } from '../statistics/quantile.ts';
@@ -33,7 +34,7 @@ import {
   windowOf,
 } from './selection.ts';
 
-/** What a client that has just moved may still settle. */
+/** Time in which a client that has just moved may still see errors. */
 const SETTLING_US = 1_000_000;
 
 const FAULT_REMEDY =
@@ -96,7 +97,7 @@ export const recovery: Checker = {
   },
 };
 
-/** What a recovery waited for: the promotion of another node, or the client after it. */
+/** Cause of the length of a recovery: the promotion of another node, or the client after it. */
 function causeOf(history: History, fault: FaultSpan, recovery: Recovery | undefined): string | undefined {
   const promotedUs = promotionAfter(history, fault.askedUs, fault.node);
   if (promotedUs === undefined || recovery === undefined) return undefined;
@@ -128,7 +129,7 @@ function recoveryOf(fault: FaultSpan, writes: readonly AcknowledgedWrite[]): Rec
     if (invoke.intendedUs > fault.fromUs)
       first.set(kind, Math.min(completion.atUs, first.get(kind) ?? Number.POSITIVE_INFINITY));
   }
-  // Nothing was written before the fault: any write at all then.
+  // Without any write before the fault, any write counts.
   if (before.size === 0) {
     return first.size === 0
       ? { atUs: fault.fromUs, never: ['write'] }

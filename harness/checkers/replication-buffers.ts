@@ -1,9 +1,10 @@
 /**
- * Seconds of the measured writes for which a master keeps the stream of a replica that is unreachable (the backlog), or that copies
- * the data (the output buffer of a replica's connection). A replica that is unreachable for longer copies the whole data set.
+ * Seconds of the measured writes for which a master keeps the stream for a replica that is unreachable (the backlog),
+ * or that copies the data (the output buffer of a replica's connection). A replica that is unreachable for longer
+ * copies the whole data set.
  *
- * The rate is the fastest second of the measured window, of any node. A limit on the output buffer below the backlog has no effect
- * (`checkClientOutputBufferLimits`, networking.c), and 0 is none.
+ * The rate is the fastest second of the measured window, on any node. A limit on the output buffer below the backlog
+ * has no effect (`checkClientOutputBufferLimits`, networking.c), and 0 means no limit.
  */
 import type { History, ObservationEvent } from '../history.ts';
 import type { Checker } from './checker.ts';
@@ -64,7 +65,7 @@ function fastestSecond(
   for (const { from, name, node = '', atUs, data } of history.observations) {
     const offset = data?.masterReplOffset;
     if (from !== 'info' || name !== 'sample' || typeof offset !== 'number') continue;
-    // Before the window the data set is filled as fast as it goes.
+    // Before the window the data set is filled at full speed.
     if (atUs < startUs || atUs > endUs) continue;
     const before = last.get(node);
     last.set(node, { offset, atUs });
@@ -76,7 +77,7 @@ function fastestSecond(
   return { bytesPerSecond, samples };
 }
 
-/** Two samples that are closer (the last of a trial comes at once) show the noise of their times. */
+/** Samples closer together (the last of a trial comes at once) show the noise of their timestamps. */
 const SHORTEST_US = 500_000;
 
 function heldBy({ node = '', data = {} }: ObservationEvent, bytesPerSecond: number): readonly Held[] {

@@ -1,6 +1,6 @@
 /**
- * Replication lag: how long after its acknowledgement a write was readable on a replica, as the drill measured it
- * (`replication-lag`, one observation a write and replica), and the lag that the nodes themselves report.
+ * Replication lag: time from the acknowledgement of a write until it was readable on a replica, as the drill measured
+ * it (`replication-lag`, one observation per write and replica), and the lag that the nodes themselves report.
  */
 import { largest } from '../statistics/quantile.ts';
 import type { Checker } from './checker.ts';

@@ -1,10 +1,13 @@
-/** What several checkers pick out of a history, so that they all mean the same by "acknowledged", "window" and "promoted". */
+/**
+ * Selections from a history that several checkers share, so that all use the same meaning of "acknowledged", "window"
+ * and "promoted".
+ */
 import { few } from '../evidence/excerpt.ts';
 import type { CompletionEvent, FaultEvent, History, Operation, OperationKind } from '../history.ts';
 import { ascending, summarize } from '../statistics/quantile.ts';
 import type { CheckResult, Figure } from './checker.ts';
 
-/** What a checker returns; who, where and which trial is added by the judge. */
+/** Return value of a checker; the judge adds checker, drill and trial. */
 export type Finding = Omit<CheckResult, 'checker' | 'drill' | 'trial' | 'client'>;
 
 export const US_PER_MS = 1000;
@@ -15,12 +18,14 @@ export function isWrite(kind: OperationKind): boolean {
   return WRITES.has(kind);
 }
 
-/** Kinds that take different ways: a `set` through the cache with either promise, or straight through the connection. */
+/**
+ * Kinds that take different paths: a `set` through the cache with either promise, or directly through the connection.
+ */
 export function kindOf({ invoke }: Pick<Operation, 'invoke'>): string {
   return typeof invoke.durability === 'object' ? `durable ${invoke.kind}` : invoke.kind;
 }
 
-/** Not sent at all, because too many were in flight: nobody waited for it. */
+/** Error code of an operation that was not sent, because too many were in flight: no caller waited for it. */
 const NOT_SENT = 'IN_FLIGHT_BOUND';
 
 export interface SpanUs {
@@ -32,7 +37,7 @@ export interface FaultSpan {
   readonly fault: string;
   readonly node: string;
   readonly shard: string | undefined;
-  /** When it was asked for. A coordinated switch has happened by the time that it is observed. */
+  /** Time of the request. A coordinated switch has happened by the time it is observed. */
   readonly askedUs: number;
   /** Observed injection; where it was never observed, the intent. */
   readonly fromUs: number;
@@ -42,7 +47,7 @@ export interface FaultSpan {
 
 export type AcknowledgedWrite = Operation & { readonly completion: CompletionEvent };
 
-/** @param more figures that stand all the same, and a remedy where running the drill again is none */
+/** @param more figures that remain valid, and a remedy if running the drill again is none */
 export function unknown(
   reason: string,
   more: { readonly figures?: Readonly<Record<string, Figure>>; readonly remedy?: string } = {},
@@ -67,7 +72,7 @@ export function distributionOf(samples: readonly number[], unit: string): Figure
   return { kind: 'distribution', distribution, samples: sorted, unit, n: sorted.length };
 }
 
-/** The figures that exist: a figure on nothing is left out, because 0 of 0 is not a result. */
+/** Keeps the figures that exist: a figure without observations is left out, because 0 of 0 is not a result. */
 export function present(figures: Readonly<Record<string, Figure | undefined>>): Record<string, Figure> {
   return Object.fromEntries(
     Object.entries(figures).filter(
@@ -88,7 +93,7 @@ export function operationsOf(history: History, client: string): readonly Operati
   return history.operations.filter((operation) => operation.invoke.client === client);
 }
 
-/** The measured window, where the workload marked one: operations intended outside of it only warmed up or cooled down. */
+/** The measured window, if the workload marked one: operations intended outside of it only warmed up or cooled down. */
 export function windowOf(history: History, client: string): SpanUs | undefined {
   const mark = history.observations.find(
     (seen) =>
@@ -100,7 +105,7 @@ export function windowOf(history: History, client: string): SpanUs | undefined {
   return typeof startUs === 'number' && typeof endUs === 'number' ? { startUs, endUs } : undefined;
 }
 
-/** Written for what a read did not find: right values for later reads, but nobody's schedule. */
+/** Phase of writes after a miss: right values for later reads, but not part of the schedule. */
 const FILL = 'fill';
 
 /** A client's scheduled operations within the measured window; all of them where there is none. */
@@ -122,15 +127,16 @@ export function acknowledgedWrites(operations: readonly Operation[]): readonly A
 }
 
 /**
- * Whether Redis served an operation that completed as ok. An answer of the memory fallback is a service of the kit, and only where a
- * fault took Redis away: without one it hides that Redis was not there. A computed value may come from its loader.
+ * Whether Redis served an operation that completed as ok. An answer of the memory fallback counts as served only if a
+ * fault made Redis unreachable; without a fault it hides that Redis did not answer. A computed value may come from its
+ * loader.
  */
 export function servedByRedis({ invoke, completion }: Operation): boolean {
   const source = completion?.source;
   return source === 'redis' || source === 'l1' || (source === 'loader' && invoke.kind === 'getOrCompute');
 }
 
-/** Whether nothing struck, so that nobody but Redis has to answer. */
+/** Whether no fault struck, so that Redis alone has to answer. */
 export function isFaultless({ faults }: History): boolean {
   return faults.length === 0;
 }
@@ -139,7 +145,7 @@ export function wasSent(operation: Operation): boolean {
   return operation.completion?.error?.code !== NOT_SENT;
 }
 
-/** The last moment that the history knows of. */
+/** The last moment in the history. */
 export function lastUs(history: History): number {
   let last = 0;
   for (const { invoke, completion } of history.operations)
@@ -177,9 +183,9 @@ export function faultSpans(history: History): readonly FaultSpan[] {
 }
 
 /**
- * When another node is first known to be master after a moment: by Sentinel's `+promoted-slave` (it saw the role change),
- * `+switch-master`, by a client that moved after asking a node for its ROLE, or by a sample of the node itself. Sentinel's own
- * events come up to a second after the fact.
+ * Earliest evidence that another node is master after a moment: Sentinel's `+promoted-slave` (the observed role
+ * change), `+switch-master`, a client that moved after asking a node for its ROLE, or a sample of the node itself.
+ * Sentinel's own events come up to a second after the fact.
  */
 export function promotionAfter(history: History, fromUs: number, deposed: string): number | undefined {
   const inCluster = history.faults.some(({ shard }) => shard !== undefined);
@@ -202,7 +208,7 @@ export function promotionAfter(history: History, fromUs: number, deposed: string
 
 const TELLS_ROLE: ReadonlySet<string> = new Set(['sample', 'role']);
 
-/** Nodes that last said ROLE master, before a moment. */
+/** Nodes whose last reported ROLE before a moment is master. */
 function mastersAt(history: History, atUs: number): ReadonlySet<string> {
   const roles = new Map<string, unknown>();
   for (const event of history.observations) {
@@ -216,13 +222,13 @@ export type FinalRead =
   | {
       readonly kind: 'read';
       readonly entries: ReadonlyMap<string, string | null>;
-      /** In a cluster: the shard that has a key now. */
+      /** In a cluster: the shard that owns a key now. */
       shardOf(key: string): string | undefined;
     }
   | { readonly kind: 'none' }
   | { readonly kind: 'several'; readonly nodes: readonly string[] };
 
-/** What the master held after the heal; in a cluster the master of each shard. */
+/** Data of the master after the heal; in a cluster of the master of each shard. */
 export function finalMaster(history: History): FinalRead {
   const finals = history.finals.filter((final) => final.redisRole === 'master');
   if (finals.length === 0) return { kind: 'none' };
@@ -254,7 +260,7 @@ export function counterGrowth(history: History, field: string): number | undefin
   return last.size === 0 ? undefined : growth;
 }
 
-/** A reason not to trust a figure, and what to do about it. */
+/** A reason not to trust a figure, and the action to take. */
 export interface Doubt {
   readonly reason: string;
   readonly remedy: string;
@@ -265,7 +271,7 @@ export function remedyOf(doubts: readonly Doubt[]): Pick<CheckResult, 'remedy'> 
   return doubts.length === 0 ? {} : { remedy: doubts.map(({ remedy }) => remedy).join(' ') };
 }
 
-/** Why keys may be gone without having been lost: then a count of lost writes is not one. */
+/** Why keys may be gone without having been lost: then the count of lost writes is not reliable. */
 export function vanishingDoubts(history: History, defaultTtlSeconds: number): readonly Doubt[] {
   const doubts: Doubt[] = [];
   const evicted = counterGrowth(history, 'evictedKeys');

@@ -1,8 +1,7 @@
 /**
- * Acknowledgements by a master that was deposed already: a write that completed after another node was master and is not
- * in that node's data, or a read that Redis answered with another value than the one surviving write that had been
- * acknowledged before the read began, a miss included. Answers and misses of the memory fallback say where they come from
- * and are none.
+ * Acknowledgements by a master that was already deposed: a write that completed after another node became master and is
+ * not in that node's data, or a read that Redis answered with another value (or a miss) than the one surviving write
+ * acknowledged before the read began. Answers and misses of the memory fallback carry their source and do not count.
  */
 import type { History, Operation } from '../history.ts';
 import type { Checker } from './checker.ts';
@@ -58,10 +57,10 @@ export const staleAcks: Checker = {
   },
 };
 
-/** Faults under which a node answers nothing. */
+/** Faults under which a node does not answer. */
 const SILENCING: ReadonlySet<string> = new Set(['kill', 'pause']);
 
-/** Remedy for stale answers from a time in which the deposed master was stopped, so that no node can have given them. */
+/** Remedy for stale answers from a time in which the deposed master was stopped, so that no node can have sent them. */
 function fromMemory(
   history: History,
   stale: readonly Operation[],
@@ -82,7 +81,7 @@ function fromMemory(
   return { remedies: [remedy] };
 }
 
-/** Of the first fault; without a fault (a planned switch) of the trial. */
+/** First promotion after the first fault; without a fault (a planned switch), of the trial. */
 function firstPromotion(history: History): number | undefined {
   const [fault] = faultSpans(history);
   return fault === undefined
@@ -90,7 +89,7 @@ function firstPromotion(history: History): number | undefined {
     : promotionAfter(history, fault.askedUs, fault.node);
 }
 
-/** Reads with one right answer: their key was written once, acknowledged before they began, and is still there. */
+/** Reads with one right answer: their key was written once, acknowledged before they began, and still exists. */
 function judgedReads(operations: readonly Operation[], state: FinalState) {
   const writes = new Map(
     acknowledgedWrites(operations)

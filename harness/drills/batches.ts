@@ -1,6 +1,9 @@
 import { load } from './families.ts';
 
-/** Apart from the steady load: a batch of 100 keeps the client's thread busy for milliseconds, which others would wait for. */
+/**
+ * Separate from the steady load: a batch of 100 keeps the client's thread busy for milliseconds, and other operations
+ * would wait for it.
+ */
 export const batches = load({
   id: 'batches',
   title: 'Batches of 100 keys, open loop',

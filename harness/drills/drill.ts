@@ -1,23 +1,23 @@
 /**
- * A drill: a workload, a schedule of faults, checkers, a bound and a seed. Data only: it does no I/O of its own, so that
- * `kit drill --list` can show it, a plug-in can add one, and the runner is the only place that acts.
+ * A drill: a workload, a schedule of faults, checkers, a bound and a seed. Data only: it does no I/O of its own, so
+ * that `kit drill --list` can show it, a plug-in can add one, and only the runner acts.
  */
 import type { Capabilities } from '../../infra/environment.ts';
 
-/** Who a fault hits, resolved by the runner at the moment of injection. */
+/** Node that a fault hits, resolved by the runner at the moment of injection. */
 export type Target = 'master' | 'replica' | 'sentinel-1' | 'none';
 
 export interface ScheduledFault {
   /** A file of `harness/faults/`. */
   readonly fault: string;
   readonly target: Target;
-  /** From the start of the workload. */
+  /** Time after the start of the workload. */
   readonly atMs: number;
-  /** From when on the replicas lag, so that the fault finds acknowledged writes that they do not have. */
+  /** Start of the replicas' lag, so that the fault finds acknowledged writes that the replicas do not have. */
   readonly lag?: { readonly fromMs: number; readonly latencyMs: number };
   /**
-   * When to heal: a time after the injection, given or as a share of the environment's down-after, or as soon as the clients write
-   * again (bounded by the drill's bound).
+   * When to heal: after a time from the injection, given in ms or as a share of the environment's down-after, or as
+   * soon as the clients write again (within the drill's bound).
    */
   readonly heal:
     | { readonly afterMs: number }
@@ -36,7 +36,7 @@ export interface Drill {
   readonly id: string;
   readonly title: string;
   readonly family: 'integration' | 'failover' | 'load';
-  /** Where it comes from: a seed's section, an issue of a project, a paper. */
+  /** Origin of the drill: a seed's section, an issue of a project, a paper. */
   readonly source: string;
   /** The outcome that must hold whatever the timing, in words. */
   readonly safeOutcome: string;
@@ -44,22 +44,23 @@ export interface Drill {
   readonly topologies: readonly ('single' | 'sentinel' | 'cluster')[];
   /** Whether the clients reach the master through a fault proxy. */
   readonly proxied?: boolean;
-  /** Which clients run side by side, each in a generator of its own. */
+  /** Clients that run in parallel, each in a generator of its own. */
   readonly clients: readonly ('kit' | 'ioredis')[];
-  /** The run itself records this one, around all other trials; it has one trial, and its workload is not looked up. */
+  /** The run itself records this one, around all other trials; it has one trial and no workload in the catalogue. */
   readonly spansRun?: true;
   readonly workload: WorkloadSpec;
   readonly faults: readonly ScheduledFault[];
   readonly checkers: readonly string[];
   /**
-   * Kinds of operation that each trial sends through the kit's client and gets an answer to. `durable set` is asked where durable
-   * writes are promised.
+   * Kinds of operation that each trial sends through the kit's client and receives an answer to. `durable set` is
+   * required where the environment promises durable writes.
    */
   readonly operations?: readonly string[];
   /**
-   * Every expectation that the script records in each trial, by id. `{redis}`, `{sentinel}`, `{node}` (both) and `{replica}`
-   * (`replica-1` and so on) are one for each of the environment's. `<topology>?<id>` is recorded on that topology alone. One that
-   * is missing was not checked, so that a script that ends early does not pass on what it did record.
+   * Every expectation that the script records in each trial, by id. `{redis}`, `{sentinel}`, `{node}` (both) and
+   * `{replica}` (`replica-1` and so on) expand to one per node of the environment. `<topology>?<id>` is recorded on
+   * that topology alone. A missing one was not checked, so that a script that ends early does not pass on the
+   * expectations that it did record.
    */
   readonly expectations?: readonly string[];
   /**
@@ -68,12 +69,12 @@ export interface Drill {
    */
   readonly timed?: readonly string[];
   /**
-   * What of it is asked of a Redis that somebody else runs; absent: nothing, for it was made for nodes that are the kit's own.
-   * `except`: expectations that need more than the keys of the run.
+   * Part of the drill that runs against an attached Redis; absent: none, because the drill needs nodes that the kit
+   * itself runs. `except`: expectations that need more than the keys of the run.
    */
   readonly attached?: { readonly except?: readonly string[] };
-  /** The longest that a trial may take; then it is ended, healed and recorded as not measured. */
+  /** Time limit of a trial; at the limit it is ended, healed and recorded as not measured. */
   readonly boundMs: number;
-  /** Trials in a profile. */
+  /** Trials per profile. */
   readonly trials: { readonly quick: number; readonly full: number };
 }

@@ -1,9 +1,9 @@
-/** What the drills of a family share: bounds, trials, and for failovers the clients and checkers. */
+/** Settings that the drills of a family share: bounds, trials, and for failovers the clients and checkers. */
 import type { Drill } from './drill.ts';
 
 type Own<K extends keyof Drill> = Omit<Drill, K>;
 
-/** A script through the kit's client: seconds, once. */
+/** A script through the kit's client: takes seconds, runs once. */
 export function integration(
   drill: Own<
     | 'family'
@@ -35,7 +35,9 @@ export function integration(
   };
 }
 
-/** A fault under the failover mix, ours and the stock client side by side. 20 trials are the claim of `full`. */
+/**
+ * A fault under the failover mix, with our client and the stock one in parallel. The claim of `full` needs 20 trials.
+ */
 export function failover(
   drill: Own<
     'family' | 'clients' | 'boundMs' | 'trials' | 'topologies' | 'checkers' | 'workload' | 'operations'
@@ -68,7 +70,7 @@ export function failover(
   };
 }
 
-/** The same under the faults that a cluster knows. */
+/** The same for the faults of a cluster. */
 export function clusterFailover(drill: Parameters<typeof failover>[0]): Drill {
   return { ...failover(drill), topologies: ['cluster'] };
 }

@@ -1,4 +1,4 @@
-/** Every drill, in the order in which a run takes them: what is cheap and basic first. */
+/** Every drill, in the order in which a run takes them: cheap and basic drills first. */
 import { batches } from './batches.ts';
 import { breaker } from './breaker.ts';
 import { clusterMasterCrash } from './cluster-master-crash.ts';

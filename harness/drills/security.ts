@@ -11,7 +11,7 @@ export const security = integration({
     ...['FLUSHALL', 'FLUSHDB', 'EVAL', 'CONFIG', 'KEYS', 'DEBUG', 'SHUTDOWN', 'ACL'].map(
       (command) => `{redis}-${command}`,
     ),
-    // The command lines of containers are another system's.
+    // The command lines of containers belong to another system.
     'local?{node}-command-line',
   ],
 });

@@ -1,6 +1,6 @@
 import { failover } from './families.ts';
 
-/** Below what makes Sentinel act: 300 ms and 1 s of dev's 1.5 s, 1 and 3.3 s of production's 5 s. */
+/** Shorter than Sentinel's threshold: 300 ms and 1 s of dev's 1.5 s, 1 and 3.3 s of production's 5 s. */
 export const shortStall = failover({
   id: 'short-stall',
   title: 'The master stalls for less than down-after',

@@ -1,9 +1,9 @@
 /**
- * Whether manifest, seal and folder account for each other: everything that is judged is sealed, and everything that is sealed
- * is an input of judging, a log, or the history of exactly one trial. Pure.
+ * Whether manifest, seal and folder account for each other: every judged file is sealed, and every sealed file is an
+ * input of judging, a log, or the history of exactly one trial. Pure.
  *
- * A folder can be sealed again by whoever edits it, so that matching hashes alone prove little: a trial that went badly could be
- * left out of the manifest with its history still there, and a good one listed twice.
+ * Anyone who edits a folder can seal it again, so that matching hashes alone prove little: a bad trial could be left
+ * out of the manifest with its history still in the folder, and a good one listed twice.
  */
 import { few } from './excerpt.ts';
 import type { Manifest, Seal, TrialRecord } from './manifest.ts';
@@ -18,7 +18,7 @@ export interface Accounting {
 
 type SealedFile = Seal['files'][number];
 
-/** @param seal undefined: nothing is sealed, and only the manifest's own trials are looked at */
+/** @param seal undefined: nothing is sealed, and only the manifest's own trials are checked */
 export function accountFor({ trials, digests }: Manifest, seal: Seal | undefined): Accounting {
   const sealed = seal?.files ?? [];
   const named = new Set(trials.flatMap(({ files }) => files));
@@ -69,7 +69,7 @@ function distrustedTrials(
 ): ReadonlyMap<TrialRecord, string> {
   const listedTwice = new Set(duplicates(trials.map(nameOf)));
   const sharedPaths = new Set(duplicates(trials.flatMap(({ files }) => files)));
-  // An empty history says nothing that could be counted twice.
+  // An empty history has no content that could be counted twice.
   const contents = trials.flatMap(({ files }) => contentOf(files, sealed));
   const sharedContents = new Set(duplicates(contents));
   const reasonOf = (record: TrialRecord): string | undefined => {
@@ -99,7 +99,7 @@ function contentOf(files: readonly string[], sealed: ReadonlyMap<string, SealedF
   });
 }
 
-/** Trials of a drill are numbered from 1 without gaps: a missing number is a trial that was taken out. */
+/** Trials of a drill are numbered from 1 without gaps: a missing number is a removed trial. */
 function gaps(trials: readonly TrialRecord[]): readonly string[] {
   const byDrill = Map.groupBy(trials, ({ drill }) => drill);
   return [...byDrill].flatMap(([drill, records]) => {

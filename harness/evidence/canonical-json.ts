@@ -1,6 +1,6 @@
 /**
- * One text for one value: keys sorted by code unit (`schema`, then `id` first, for a reader), two spaces, one line feed at
- * the end. Hashes and byte-for-byte comparisons stand on it.
+ * One text per value: keys sorted by code unit (`schema`, then `id` first, for a reader), two spaces, one line feed at
+ * the end. Hashes and byte-for-byte comparisons depend on it.
  */
 const LEADING = ['schema', 'id'];
 

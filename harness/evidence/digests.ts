@@ -1,8 +1,8 @@
 /**
- * Digests that the manifest carries: of every file that is judged, and of the manifest itself. Pure.
+ * Digests in the manifest: of every judged file, and of the manifest itself. Pure.
  *
- * The seal is one file, and whoever changes a file can rewrite it. The manifest then still has the file's digest from before, and a
- * manifest that was changed has another digest than the one it carries.
+ * The seal is one file, and anyone who changes a file can rewrite it. The manifest then still has the file's digest
+ * from before, and a changed manifest has another digest than the one it carries.
  */
 import { canonicalJson } from './canonical-json.ts';
 import { digestText } from './files.ts';
@@ -18,7 +18,7 @@ function digestOf(manifest: Manifest, files: Digests['files']): string {
   return digestText(canonicalJson({ ...manifest, digests: { files } }));
 }
 
-/** Whether the manifest is another one than its digest was written for. @param text as it is in the folder */
+/** Whether the manifest differs from the one that its digest was written for. @param text as it is in the folder */
 export function isManifestChanged(manifest: Manifest, text: string): boolean {
   const { digests } = manifest;
   if (digests === undefined) return false;

@@ -1,7 +1,7 @@
 /**
- * Files as evidence needs them: regular ones only, hashed in pieces, written whole or not at all, walked in one order
- * everywhere. Anything else in a run folder (FIFO, link, socket, device) is an error: reading it could wait for ever, or read
- * what lies outside the folder.
+ * File access for evidence: regular files only, hashed in pieces, written whole or not at all, walked in the same order
+ * everywhere. Anything else in a run folder (FIFO, link, socket, device) is an error: reading it could block forever,
+ * or read a file outside the folder.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -51,7 +51,7 @@ export function digestFile(path: string): FileDigest {
   });
 }
 
-/** Whether anything has that name, a link without its target included. */
+/** Whether the name exists, also as a link without its target. */
 export function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
@@ -74,7 +74,7 @@ export function readText(path: string, maxBytes: number): string {
   });
 }
 
-/** Opens without waiting for a writer of a FIFO and without following a link, and closes whatever happens. */
+/** Opens without waiting for a writer of a FIFO and without following a link, and closes in any case. */
 function withRegularFile<T>(path: string, use: (file: number) => T): T {
   let file: number;
   try {
@@ -114,16 +114,16 @@ function kindOf(entry: Kind): string {
   return entry.isBlockDevice() || entry.isCharacterDevice() ? 'a device' : 'of a kind that is not known';
 }
 
-/** The one error for something in a run folder that is no file: whatever is named, nothing of the folder is judged. */
+/** Error for an entry of a run folder that is not a file: nothing of the folder is judged then. */
 export function notRegular(path: string, kind: string): KitError {
   return unreadable(path, `not a regular file: it is ${kind}`);
 }
 
-/** What to do about evidence that cannot be read. */
+/** Advice for evidence that cannot be read. */
 const COPY_HINT =
   'give an unchanged copy of the folder that a run printed at its end; it holds regular files and folders only';
 
-/** The one error for evidence that cannot be read. */
+/** Error for evidence that cannot be read. */
 export function unreadable(where: string, message: string, cause?: unknown, hint = COPY_HINT): KitError {
   return new KitError(message, { code: 'EVIDENCE_UNREADABLE', where, hint, exitCode: EXIT.UNKNOWN, cause });
 }
@@ -131,7 +131,7 @@ export function unreadable(where: string, message: string, cause?: unknown, hint
 /**
  * Writes a text so that a reader sees all of it or nothing: a temporary file, flushed to the disk, renamed over the name.
  *
- * @throws KitError EVIDENCE_NOT_WRITTEN, exit 3: what cannot be kept cannot be judged
+ * @throws KitError EVIDENCE_NOT_WRITTEN, exit 3: a text that cannot be stored cannot be judged
  */
 export function writeAtomically(path: string, text: string): void {
   const temporary = `${path}.partial`;
@@ -152,7 +152,7 @@ export function writeAtomically(path: string, text: string): void {
   }
 }
 
-/** The one error for evidence that did not reach the disk (full, read-only, not ours). */
+/** Error for evidence that did not reach the disk (full, read-only, not ours). */
 export function notWritten(path: string, cause: unknown): KitError {
   const code = (cause as NodeJS.ErrnoException).code;
   return new KitError(

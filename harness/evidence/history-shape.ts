@@ -1,6 +1,6 @@
 /**
- * Shape of every line of a history, with the bounds of every number that judging uses. Fields that no checker reads are not named:
- * they are the writer's business, apart from `data`, whose values are bounded whatever their names.
+ * Shape of every line of a history, with the bounds of every number that judging uses. Fields that no checker reads are
+ * not listed: the writer defines them. In `data`, all values are bounded, whatever their names.
  */
 import type { HistoryEvent, InvokeEvent, ObservationEvent } from '../history.ts';
 import { MAX_BATCH, MAX_NAME_CHARACTERS, MAX_TIME_MS, MAX_TIME_US, MAX_TRIALS } from './limits.ts';
@@ -118,7 +118,7 @@ const LATENESS: Readonly<Record<string, Shape>> = {
   maxMs: DURATION_MS,
   n: COUNT,
 };
-/** Milliseconds, one beside the other. */
+/** Milliseconds, separated by spaces. */
 const SAMPLES: Shape = {
   pattern: /^(?:\d{1,10}(?:\.\d{1,3})?(?: (?!$)|$))*$/,
   what: 'numbers of milliseconds with a space between two',

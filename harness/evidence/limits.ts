@@ -1,6 +1,6 @@
 /**
- * Bounds on what a run folder may hold. A run of this kit stays far below each of them; what is above is broken or made by hand,
- * and is refused before a loop or an allocation follows it.
+ * Bounds on the contents of a run folder. A run of this kit stays far below each of them; anything above is broken or
+ * made by hand, and is refused before a loop or an allocation depends on it.
  */
 
 /** Longest run: 31 days, in microseconds of the run's clock. */

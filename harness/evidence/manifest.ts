@@ -2,7 +2,7 @@
  * The run folder and its manifest.
  *
  *   runs/<id>/
- *     manifest.json     what ran: everything that judging needs and that no history shows
+ *     manifest.json     the run: all data that judging needs and that no history has
  *     config.json       the environment as resolved, secrets redacted
  *     gates.json        the gates as they were
  *     drills.json       the drills as they were defined
@@ -28,7 +28,7 @@ export interface TrialRecord {
   readonly trial: number;
   /** Absent: 1. Later rounds repeat trials in which the machine was unsound. */
   readonly round?: number;
-  /** `completed`; or why there is nothing to judge. */
+  /** `completed`, or why the trial cannot be judged. */
   readonly status: 'completed' | 'not-measured' | 'failed';
   /** Why not, in words. */
   readonly reason?: string;
@@ -41,15 +41,15 @@ export interface TrialRecord {
 }
 
 /**
- * What was asked for. `readiness` asks every drill, so that one which did not run is a gap; `drill` and `load` ask some, and
- * gates of the others are out of scope.
+ * Kind of the request. `readiness` requests every drill, so that a drill that did not run is a gap; `drill` and `load`
+ * request some, and gates of the others are out of scope.
  */
 export type RunKind = 'readiness' | 'drill' | 'load' | 'capacity' | 'canary' | 'rehearsal';
 
 export interface Digests {
-  /** Of the manifest as canonical JSON, without this value. */
+  /** Digest of the manifest as canonical JSON, without this value. */
   readonly manifest: string;
-  /** By path: every file that is judged. */
+  /** Digests of every judged file, by path. */
   readonly files: Readonly<Record<string, string>>;
 }
 
@@ -58,7 +58,7 @@ export interface Manifest {
   readonly runId: string;
   readonly kind: RunKind;
   readonly kitVersion: string;
-  /** Of the kit's checkout, or null outside one. */
+  /** Commit of the kit's checkout, or null outside one. */
   readonly commit: string | null;
   readonly startedAt: string;
   /** The time that judging uses (waivers expire by it). Never the wall clock of a later analysis. */
@@ -67,7 +67,7 @@ export interface Manifest {
   readonly substrate: string;
   readonly profile: 'quick' | 'full';
   readonly seed: number;
-  /** The command line, secrets never being on it. */
+  /** The command line; it never contains secrets. */
   readonly argv: readonly string[];
   readonly configSha256: string;
   /** redis-server version and probed features, node version. */
@@ -79,11 +79,11 @@ export interface Manifest {
     readonly cores: number;
     readonly memoryBytes: number;
   };
-  /** Of every file that is judged and of the manifest itself; written when the run is sealed. */
+  /** Digests of every judged file and of the manifest itself; written when the run is sealed. */
   readonly digests?: Digests;
-  /** Every drill that was asked for, run or not. */
+  /** Every requested drill, run or not. */
   readonly trials: readonly TrialRecord[];
-  /** Set when the run did not come to its end: such a run is never a GO. */
+  /** Set when the run did not complete: such a run is never a GO. */
   readonly incomplete?: string;
 }
 

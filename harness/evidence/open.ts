@@ -1,12 +1,12 @@
 /**
- * Reads a run folder: manifest, seal, and which files are missing or differ from what was sealed.
+ * Reads a run folder: manifest, seal, and the files that are missing or differ from the sealed ones.
  *
- * Opening says what is wrong and throws only where nothing could be judged at all: a folder without a readable manifest, or one
+ * Opening reports flaws and throws only if nothing can be judged at all: a folder without a readable manifest, or one
  * that holds or names anything but regular files. The judge decides how a flaw affects a criterion.
  *
  *   manifest ─▶ seal ─▶ walk (regular files only) ─▶ compare with the seal ─▶ Evidence
  *
- * `Evidence.read` is the only way to a file, and gives none that the seal does not name.
+ * `Evidence.read` is the only access to a file, and refuses files that the seal does not name.
  */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ import { CONFIG, isDerived, isJudged, MANIFEST, REQUIRED, SEAL } from './run-fol
 import { misshapen, picked } from './shape.ts';
 
 export interface Integrity {
-  /** Sealed or required, but not there any more. `seal.json` itself where there is none. */
+  /** Sealed or required, but missing now. `seal.json` itself if it is missing. */
   readonly missing: readonly string[];
   /** Differ from the seal. */
   readonly altered: readonly string[];
@@ -92,7 +92,7 @@ export function openEvidence(dir: string): Evidence {
   };
 }
 
-/** Above this a file of another size than was sealed is not hashed: its size is proof enough. */
+/** Larger files whose size differs from the sealed one are not hashed: the size is proof enough. */
 const MAX_HASHED_ANYWAY_BYTES = 64 * 1024 ** 2;
 
 /** Undefined for a file that the seal does not name; without bytes in common with the seal where the sizes differ by much. */
@@ -144,7 +144,7 @@ function compare({ manifest, manifestText, seal, sealText, present, digests, con
   };
 }
 
-/** A seal was written whole, as canonical JSON, from the files as they were: what differs from that was changed since. */
+/** A seal was written whole, as canonical JSON, from the files at that time: any difference is a later change. */
 function isSealAltered(
   seal: Seal | undefined,
   text: string | undefined,
@@ -161,9 +161,9 @@ function isSealAltered(
 const byCodeUnit = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 /**
- * A seal that cannot be read is none.
+ * A seal that cannot be read counts as missing.
  *
- * @throws KitError EVIDENCE_UNREADABLE where it names what is no regular file of the folder
+ * @throws KitError EVIDENCE_UNREADABLE where it names anything but a regular file of the folder
  */
 function parseSeal(where: string, text: string | undefined): Seal | undefined {
   let seal: unknown;
@@ -180,7 +180,7 @@ function parseSeal(where: string, text: string | undefined): Seal | undefined {
   return isSeal ? (picked(seal, SEAL_SHAPE) as Seal) : undefined;
 }
 
-/** Names in what may be a seal. */
+/** Paths in a value that may be a seal. */
 function pathsNamedIn(seal: unknown): readonly string[] {
   const files = (seal as { readonly files?: unknown } | null)?.files;
   if (!Array.isArray(files)) return [];
@@ -189,7 +189,7 @@ function pathsNamedIn(seal: unknown): readonly string[] {
   );
 }
 
-/** What to say of a manifest that cannot be judged. */
+/** Error for a manifest that cannot be judged. */
 function refusedManifest(where: string, message: string, cause?: unknown): KitError {
   return unreadable(where, message, cause, 'this is not the evidence of a run, or no longer; run again');
 }

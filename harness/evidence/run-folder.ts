@@ -1,11 +1,11 @@
 /**
  * Writes a run folder. Life of one:
  *
- *   1. `createRunFolder`   a new folder, and at once a manifest that says `incomplete`: a kit that is killed leaves that
- *   2. `writeConfig`, `writeGates`, `writeDrills`, `addInput`   what judging needs, as it was
- *   3. trials stream their histories into `trials/`; `sink` keeps what outside programs printed
+ *   1. `createRunFolder`   a new folder with a manifest marked `incomplete`, which a killed kit leaves behind
+ *   2. `writeConfig`, `writeGates`, `writeDrills`, `addInput`   the inputs of judging
+ *   3. trials stream their histories into `trials/`; `sink` stores the output of outside programs
  *   4. `collectLogs`       the nodes' own logs
- *   5. `seal`              the final manifest with the digest of every file that is judged, then the seal with that of every file
+ *   5. `seal`              the final manifest with the digests of judged files, then the seal with those of all files
  *
  * A folder without a seal, or whose manifest says `incomplete`, is never a GO.
  */
@@ -28,15 +28,15 @@ export const REQUIRED = [MANIFEST, CONFIG, GATES, DRILLS] as const;
 export const LOGS = 'logs';
 /** Outside programs: command, exit code and output of each, a line of JSON. */
 export const PROGRAMS = `${LOGS}/programs.jsonl`;
-/** What the run was given besides its configuration, by name. */
+/** Names of the inputs of a run besides its configuration. */
 export const INPUTS = {
   coverage: 'inputs/coverage.json',
-  /** At which commit the summary was made: written beside it by the tests. */
+  /** Commit of the summary; the tests write it next to the summary. */
   coverageCommit: 'inputs/coverage-commit.json',
 } as const;
 export type InputName = keyof typeof INPUTS;
 
-/** What an interrupted run leaves behind in `manifest.incomplete`. */
+/** Value of `manifest.incomplete` that an interrupted run leaves behind. */
 const UNFINISHED = 'the run did not come to its end';
 
 /** Top-level files that are derived from the evidence and therefore not part of it. */
@@ -44,7 +44,7 @@ export function isDerived(path: string): boolean {
   return path === SEAL || (!path.includes('/') && /^(report\.|junit\.xml$|ctrf[-.])/.test(path));
 }
 
-/** Files that the manifest has a digest of: all evidence but logs and the manifest itself. */
+/** Files with a digest in the manifest: all evidence except logs and the manifest itself. */
 export function isJudged(path: string): boolean {
   return path !== MANIFEST && !path.startsWith(`${LOGS}/`) && !isDerived(path);
 }
@@ -63,7 +63,7 @@ export interface RunFolder {
   sink(record: object): void;
   /** Copies the nodes' logs to `logs/<node>.log`; a node that never wrote one is left out. */
   collectLogs(logs: ReadonlyMap<string, string>): void;
-  /** Writes the final manifest and seals the folder. Nothing may be written afterwards but derived reports. */
+  /** Writes the final manifest and seals the folder. Only derived reports may be written afterwards. */
   seal(manifest: Manifest): Seal;
   /** Writes a derived report, atomically. */
   writeReport(name: string, text: string): void;

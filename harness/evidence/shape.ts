@@ -1,5 +1,5 @@
 /**
- * Shape of a JSON value that is read as evidence, and the first part of a value that does not have it.
+ * Shape of a JSON value that is read as evidence, and the first part of a value that violates it.
  *
  * Everything that judging reads passes through a shape first: evidence may be broken or made by hand, and a number without
  * a bound drives a loop or an allocation further down. JSON has more numbers than judging can use: `1e999` parses to Infinity.
@@ -20,7 +20,7 @@ export type Shape =
   | { readonly within: readonly [min: number, max: number] }
   /** Text of at most that many characters. */
   | { readonly text: number }
-  /** Text that matches; `what` says in words what is allowed. */
+  /** Text that matches; `what` describes the allowed texts in words. */
   | { readonly pattern: RegExp; readonly what: string }
   /** One of these words. */
   | { readonly oneOf: readonly string[] }
@@ -34,10 +34,10 @@ export type Shape =
   | { readonly nullable: Shape }
   | { readonly fields: Readonly<Record<string, Shape>> };
 
-/** Recursive functions over a recorded value stay far below the stack's end. */
+/** Depth limit, so that recursive functions over a recorded value cannot overflow the stack. */
 export const MAX_JSON_DEPTH = 32;
 
-/** A part of a value, and what it must be instead. */
+/** A part of a value, and its required shape. */
 interface Mismatch {
   /** From the innermost key to the outermost. */
   readonly path: (string | number)[];
@@ -56,7 +56,7 @@ export function misshapen(value: unknown, shape: Shape): string | undefined {
   return `${shorten(path) || 'it'} must be ${found.must}, not ${excerpt(found.value)}`;
 }
 
-/** A value that has the shape, reduced to what the shape names: what else stands in it is not read any further. */
+/** Reduces a value that has the shape to the parts that the shape names; other parts are never read. */
 export function picked(value: unknown, shape: Shape): unknown {
   if (typeof shape === 'string' || value === undefined || value === null) return value;
   if ('optional' in shape) return picked(value, shape.optional);
@@ -172,7 +172,7 @@ function isSafe(value: number): boolean {
   return Math.abs(value) <= Number.MAX_SAFE_INTEGER;
 }
 
-/** Bounded in depth before anything recursive sees it. */
+/** Bounds the depth before any recursive function sees the value. */
 function isPlainJson(value: unknown, depth = 0): boolean {
   if (depth > MAX_JSON_DEPTH) return false;
   if (typeof value === 'number') return isSafe(value);

@@ -1,4 +1,4 @@
-/** Every fault by its id: what a drill's schedule may name. */
+/** Every fault by its id, as a drill's schedule names it. */
 import { KitError } from '../../config/errors.ts';
 import type { Fault } from './fault.ts';
 import { kill } from './kill.ts';

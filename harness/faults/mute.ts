@@ -2,7 +2,7 @@ import { KitError } from '../../config/errors.ts';
 import type { Fault } from './fault.ts';
 import { once } from './fault.ts';
 
-/** Answers do not come back: what is asked of the node arrives, and its clients' connections end without a word. */
+/** Answers are lost: requests reach the node, and its clients' connections end without an answer. */
 export const mute: Fault = {
   id: 'mute',
   async inject({ capabilities, substrate }, nodeId) {

@@ -2,7 +2,7 @@ import { KitError } from '../../config/errors.ts';
 import type { Fault } from './fault.ts';
 import { once, stateOf } from './fault.ts';
 
-/** The node hangs: it is stopped from running without being ended. Sockets stay open, nothing answers. */
+/** The node hangs: it is stopped without being ended. Sockets stay open, nothing answers. */
 export const pause: Fault = {
   id: 'pause',
   async inject({ capabilities, substrate }, nodeId) {
@@ -11,7 +11,7 @@ export const pause: Fault = {
     }
     return { heal: once(await capabilities.pause(nodeId)) };
   },
-  /** Only the substrate's own heal continues a node, and only a pause hands one out. */
+  /** Only the substrate's own heal continues a node, and only a pause returns one. */
   async undo(environment, nodeId) {
     const { capabilities } = environment;
     if (capabilities.pause === undefined || (await stateOf(environment, nodeId)) !== 'paused') return false;

@@ -3,10 +3,10 @@ import { moveSlots, restoreSlots, slotsWithKeys } from '../../infra/slot-migrati
 import type { Fault } from './fault.ts';
 import { once } from './fault.ts';
 
-/** As many as a rebalancing moves at a time, and few enough for seconds. */
+/** As many slots as a rebalancing moves at a time, and few enough to take seconds. */
 const MOST_SLOTS = 256;
 
-/** Slots that are in use move from the node to another master, with their keys. Healed by moving them back. */
+/** Slots that are in use move from the node to another master, with their keys. The heal moves them back. */
 export const slotMigration: Fault = {
   id: 'slot-migration',
   async inject(environment, nodeId, signal) {

@@ -1,17 +1,17 @@
-/** Several trials' figures → one measurement and how many it stands on. */
+/** Combines several trials' figures into one measurement and the number of observations behind it. */
 import type { Gate } from '../../config/gates.ts';
 import type { Figure } from '../checkers/checker.ts';
 import { largest, smallest } from '../statistics/quantile.ts';
 import type { EvidenceRef } from './gate.ts';
 
-/** What one trial says about one gate. */
+/** Result of one trial for one gate. */
 export interface Reading {
   readonly kind: 'figure';
   readonly drill: string;
   /** The trial, for messages: `master-crash #3`. */
   readonly name: string;
   readonly figure: Figure;
-  /** The part of the figure that a slow machine cannot move, where the checker tells it apart. */
+  /** The part of the figure that a slow machine cannot change, if the checker separates it. */
   readonly untimed?: Figure;
   readonly reasons: readonly string[];
   readonly remedies: readonly string[];

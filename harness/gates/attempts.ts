@@ -1,11 +1,12 @@
 /**
- * Trials of a drill that count for a gate, and those left out because the machine was unsound. Pure.
+ * Selects the trials of a drill that count for a gate, and those left out because the machine was unsound. Pure.
  *
  *   round 1 ─▶ a trial is sound: it counts ─▶ as many as round 1 planned: judged
  *                        unsound: left out ─▶ round 2 repeats as many of the drill ─▶ …
  *
- * The selection depends on the soundness of the machine alone. Every sound trial counts, also one more than planned, and a trial that is left
- * out because of the machine is left out whatever it measured. What a slow machine cannot move (`CheckResult.untimed`) still counts.
+ * The selection depends on the soundness of the machine alone. Every sound trial counts, including one more than
+ * planned, and a trial that is left out because of the machine is left out whatever it measured. Figures that a slow
+ * machine cannot change (`CheckResult.untimed`) still count.
  */
 import type { Gate, MachineBounds } from '../../config/gates.ts';
 import { numberOf, type Reading } from './aggregate.ts';
@@ -24,7 +25,7 @@ export interface Attempts {
   readonly leftOut: readonly LeftOut[];
   /** Trials of the first round. */
   readonly planned: number;
-  /** Rounds until as many trials as planned were sound; all rounds where they never were. */
+  /** Rounds until as many trials as planned were sound; all rounds if they never were. */
   readonly rounds: number;
 }
 
@@ -49,7 +50,7 @@ function roundOf({ round = 1 }: JudgedTrial): number {
 }
 
 function whyLeftOut(gate: Gate, machine: MachineBounds, trial: JudgedTrial): Unsoundness | undefined {
-  // Evidence that is not whole says nothing of the machine either.
+  // Incomplete evidence proves nothing about the machine either.
   if (trial.broken.length > 0 || trial.missing.length > 0 || trial.distrusted !== undefined) return undefined;
   return isComplete(trial) ? unsoundness(gate, machine, trial) : incompleteUnsoundness(machine, trial);
 }
@@ -63,7 +64,7 @@ function isComplete({ status, gaps = [] }: JudgedTrial): boolean {
   return status === 'completed' && gaps.length === 0;
 }
 
-/** Readings and flaws of the trials that were left out: none where as many others count as were planned. */
+/** Readings and flaws of the trials that were left out: none if as many others count as were planned. */
 export function readLeftOut(
   gate: Gate,
   run: RunScope,
@@ -79,7 +80,7 @@ export function readLeftOut(
   });
 }
 
-/** A miss of the target in the part of the figure that a slow machine cannot move. */
+/** A missed target in the part of the figure that a slow machine cannot change. */
 function untimedViolation(gate: Gate, run: RunScope, trial: JudgedTrial): Reading | undefined {
   const reading = readTrial(gate, run, trial);
   if (reading.kind !== 'figure' || reading.untimed === undefined) return undefined;
@@ -94,7 +95,9 @@ export interface RepeatContext {
   readonly trials: readonly JudgedTrial[];
 }
 
-/** Number of trials of each drill that the next round repeats, because some gate in scope has fewer sound ones than planned. */
+/**
+ * Number of trials per drill that the next round repeats, because some gate in scope has fewer sound ones than planned.
+ */
 export function trialsDue({ run, gates, machine, trials }: RepeatContext): ReadonlyMap<string, number> {
   const due = new Map<string, number>();
   const byDrill = Map.groupBy(trials, ({ drill }) => drill);
@@ -111,7 +114,7 @@ export function trialsDue({ run, gates, machine, trials }: RepeatContext): Reado
   return due;
 }
 
-/** Repetitions that the soundness of the trials before them did not ask for, in words. */
+/** Repetitions that the soundness of the earlier trials did not require, in words. */
 export function needlessRepeats(context: RepeatContext): readonly string[] {
   const last = Math.max(1, ...context.trials.map(roundOf));
   return Array.from({ length: last - 1 }, (_, i) => i + 2).flatMap((round) => {

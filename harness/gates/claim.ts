@@ -1,6 +1,7 @@
 /**
- * What `full` claims beyond "n of n observed": a bound at a stated confidence, by order statistics or Clopper-Pearson. Where
- * the observation meets the target and the bound does not, there were too few trials for the claim: INSUFFICIENT.
+ * The claims of `full` beyond "n of n observed": a bound at a stated confidence, by order statistics or
+ * Clopper-Pearson. If the observation meets the target and the bound does not, there were too few trials for the claim:
+ * INSUFFICIENT.
  */
 import type { Gate } from '../../config/gates.ts';
 import {
@@ -15,10 +16,10 @@ import type { Bound } from './gate.ts';
 import { compare, inWords, largerIsWorse } from './target.ts';
 
 export interface Claimed {
-  /** Null where there were too few for any bound. */
+  /** Null if there were too few observations for any bound. */
   readonly bound: Bound | null;
   readonly holds: boolean;
-  /** The claim, or what it lacks, in words. */
+  /** The claim, or what is missing for it, in words. */
   readonly why: string;
 }
 
@@ -48,7 +49,7 @@ function overTrials({ share, confidence }: ClaimOf<'trials'>, trials: number): C
 function overQuantile(gate: Gate, claim: ClaimOf<'quantile'>, readings: readonly Reading[]): Claimed {
   const { quantile, confidence } = claim;
   const isUpper = largerIsWorse(gate.target);
-  // Where less is worse, the share `quantile` of all values has to be above: the same bound of the mirrored values.
+  // If less is worse, the share `quantile` of all values has to be above: the same bound of the mirrored values.
   const mirrored = isUpper ? 1 : -1;
   const boundOn = (values: readonly number[]) =>
     quantileUpperBound(
@@ -57,7 +58,8 @@ function overQuantile(gate: Gate, claim: ClaimOf<'quantile'>, readings: readonly
       confidence,
     );
   const p = `p${Number((quantile * 100).toPrecision(4))}`;
-  // A distribution inside a trial is bounded trial by trial, the worst counts; values of trials are the sample themselves.
+  // A distribution inside a trial is bounded per trial, and the worst counts; single values of trials are the sample
+  // themselves.
   const distributions = readings.flatMap(({ figure }) => (figure.kind === 'distribution' ? [figure] : []));
   const inside = distributions.length === readings.length;
   const bounds = inside

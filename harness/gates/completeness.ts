@@ -1,6 +1,6 @@
 /**
- * The one criterion that no file can leave out: is the evidence whole, and is it what was sealed? It stands before all
- * others, is in scope of every run, and cannot be waived.
+ * The one criterion that no file can leave out: whether the evidence is complete and unchanged since the seal. It comes
+ * before all others, is in scope of every run, and cannot be waived.
  */
 import { few, shorten } from '../evidence/excerpt.ts';
 import type { Manifest } from '../evidence/manifest.ts';
@@ -13,11 +13,11 @@ export const EVIDENCE_COMPLETE = 'evidence-complete';
 export interface Completeness {
   readonly integrity: Integrity;
   readonly sealed: boolean;
-  /** How many files the seal names. */
+  /** Number of files in the seal. */
   readonly files: number;
   /** `manifest.incomplete`. */
   readonly incomplete: string | undefined;
-  /** Drills that were asked for by name and have no completed trial, in words. */
+  /** Drills that were requested by name and have no completed trial, in words. */
   readonly unmeasured: readonly string[];
   /** Histories that were cut off or cannot be parsed, in words. */
   readonly flaws: readonly string[];
@@ -73,8 +73,8 @@ function listed(flaws: readonly string[]): readonly string[] {
 }
 
 /**
- * Who asks for a drill by name is owed an answer, also where no gate asks anything of it in this environment. A readiness run
- * asks for all there are: its gates say which of them count.
+ * A drill requested by name must have a result, even if no gate applies to it in this environment. A readiness run
+ * requests all drills: its gates decide which of them count.
  */
 export function unmeasuredDrills({ kind, trials }: Manifest): readonly string[] {
   if (kind === 'readiness') return [];

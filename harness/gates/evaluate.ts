@@ -3,12 +3,12 @@
  *
  *   gate ─▶ in scope? ─▶ trials of its drills ─▶ a reading of each ─▶ aggregate ─▶ target ─▶ smallest n ─▶ claim ─▶ waiver
  *
- * The worst reading wins: FAIL > INVALID > NOT_MEASURED > INSUFFICIENT > PASS. A trial whose evidence is missing or was
- * altered is never judged by what is left of it.
+ * The worst reading wins: FAIL > INVALID > NOT_MEASURED > INSUFFICIENT > PASS. A trial with missing or altered evidence
+ * is never judged by the remaining files.
  *
- * How a checker's finding reads: a figure without doubt is compared; a figure with doubt (`unknown`: keys were evicted) is
- * INVALID; no figure is NOT_MEASURED where the history does not show it, and FAIL where the finding itself is invalid (no
- * write was ever acknowledged again: there is no time to compare).
+ * How a checker's finding is read: a figure without doubt is compared; a figure with doubt (`unknown`: keys were
+ * evicted) is INVALID. Without a figure the reading is NOT_MEASURED if the history does not show it, and FAIL if the
+ * finding itself is invalid (no write was ever acknowledged again: there is no time to compare).
  */
 import type { Gate, MachineBounds, Waiver } from '../../config/gates.ts';
 import { aggregate, type Reading } from './aggregate.ts';
@@ -33,7 +33,7 @@ export interface GateContext {
 interface Outcome {
   readonly state: CriterionState;
   readonly because: string;
-  /** Advice that fits the state; the gate's own remedy where it is left out. */
+  /** Advice that fits the state; absent: the gate's own remedy. */
   readonly remedy?: string;
   readonly waiver?: Criterion['waiver'];
   readonly measured?: number;
@@ -43,7 +43,7 @@ interface Outcome {
   readonly attempts?: Criterion['attempts'] | undefined;
 }
 
-/** Answers one gate. */
+/** Evaluates one gate. */
 export function evaluate(gate: Gate, context: GateContext): Criterion {
   const reason = outOfScope(gate, context.run);
   const outcome =
@@ -132,7 +132,7 @@ function judge(gate: Gate, context: GateContext): Outcome {
   return passOrInsufficient(gate, context, figures, base, sum);
 }
 
-/** Trials that were left out are named beside a criterion that was judged without them. */
+/** Names the trials that were left out next to a criterion that was judged without them. */
 function noting(outcome: Outcome): Outcome {
   const leftOut = outcome.attempts?.leftOut ?? 0;
   if (leftOut === 0 || outcome.state === 'INVALID') return outcome;
@@ -180,7 +180,7 @@ function passOrInsufficient(
   return { ...measured, bound, state: 'INSUFFICIENT', because, remedy: moreTrials(gate, run, minN) };
 }
 
-/** Drills that have less than their share of the smallest n: plenty in one drill says nothing of another. */
+/** Drills with less than their share of the smallest n: many observations in one drill prove nothing about another. */
 function drillsBelowShare(gate: Gate, run: RunScope, figures: readonly Reading[]) {
   const asked = gate.workload.filter((drill) => isAsked(drill, run));
   if (asked.length < 2) return [];
@@ -193,7 +193,7 @@ function drillsBelowShare(gate: Gate, run: RunScope, figures: readonly Reading[]
 }
 
 function meets(gate: Gate, reading: Reading): boolean {
-  // A pooled share is judged together: one trial of many may be below a share that holds over all.
+  // A pooled share is judged over all trials: a single one may be below a share that holds over all.
   return gate.sli.over === 'pool' || compare(aggregate(gate, [reading]).measured, gate.target);
 }
 
@@ -205,7 +205,7 @@ function distrusted(outcome: Outcome, tainted: readonly string[]): Outcome {
 function waived(gate: Gate, { waivers, judgedAt }: GateContext, outcome: Outcome): Outcome {
   const given = waivers.filter((candidate) => candidate.gate === gate.id);
   const isValid = ({ expires }: Waiver) => expires >= judgedAt.slice(0, 10);
-  // The one that lasts longest: an expired one beside it says nothing.
+  // Takes the waiver that expires last: an expired one next to it has no effect.
   const waiver = given.reduce<Waiver | undefined>(
     (last, each) => (last === undefined || each.expires > last.expires ? each : last),
     undefined,
@@ -217,7 +217,7 @@ function waived(gate: Gate, { waivers, judgedAt }: GateContext, outcome: Outcome
   return { ...found, state: 'WAIVED', because: `${outcome.state}: ${outcome.because}` };
 }
 
-/** What the checker says of the trials, and of the gate's own figure alone where it says that. */
+/** Reasons of the checker for the trials, and for the gate's own figure alone if the checker separates them. */
 function reasonsOf(gate: Gate, readings: readonly Reading[]): readonly string[] {
   return readings.flatMap(({ name, reasons }) => {
     const own = reasons.filter((reason) => reason.startsWith(`${gate.sli.figure}: `));
@@ -226,7 +226,7 @@ function reasonsOf(gate: Gate, readings: readonly Reading[]): readonly string[] 
   });
 }
 
-/** Of the gate's own figure alone, where the checker says which of its figures a remedy is for. */
+/** Remedies for the gate's own figure alone, if the checker assigns its remedies to figures. */
 function distinctRemedies(gate: Gate, readings: readonly Reading[]): readonly string[] {
   const prefix = `${gate.sli.figure}: `;
   const all = readings.flatMap(({ remedies }) => {
@@ -236,7 +236,7 @@ function distinctRemedies(gate: Gate, readings: readonly Reading[]): readonly st
   return [...new Set(all)].slice(0, MOST_REMEDIES);
 }
 
-/** Three nodes of an environment, as a rule; the evidence names the rest. */
+/** Enough for the three nodes of a usual environment; the evidence lists the rest. */
 const MOST_REMEDIES = 4;
 
 function text(flaw: Flaw): string {

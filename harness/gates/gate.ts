@@ -1,6 +1,6 @@
 /**
- * A gate asks one question of the evidence; a criterion is its answer. Gates are YAML (`config/gates.yaml`), criteria are
- * what `report.json` carries. Pure types; evaluation in `evaluate.ts`, the verdict in `verdict.ts`.
+ * A gate asks one question of the evidence; a criterion is the answer. Gates are YAML (`config/gates.yaml`);
+ * `report.json` carries the criteria. Pure types; evaluation in `evaluate.ts`, the verdict in `verdict.ts`.
  */
 export type CriterionState =
   | 'PASS'
@@ -17,7 +17,7 @@ export interface EvidenceRef {
   readonly sha256: string;
 }
 
-/** A bound where a claim is made (profile `full`), with its method. */
+/** A bound for a claim (profile `full`), with its method. */
 export interface Bound {
   readonly kind: 'upper' | 'lower';
   readonly value: number;
@@ -32,11 +32,11 @@ export interface Criterion {
   /** Mission row or seed section it answers: `C4`, `004 §3 Security`. */
   readonly source: string;
   readonly state: CriterionState;
-  /** In words, why the state is what it is; for PASS the claim: "20 of 20 observed". */
+  /** Reason for the state, in words; for PASS the claim: "20 of 20 observed". */
   readonly because: string;
-  /** What to do about the state: change a setting where it is FAIL, measure again where it could not be judged. */
+  /** Action for the state: change a setting if it is FAIL, measure again if it could not be judged. */
   readonly remedy: string;
-  /** Given for the criterion: it counts where the state is WAIVED, and has expired elsewhere. */
+  /** Waiver of the criterion: it applies if the state is WAIVED, and has expired otherwise. */
   readonly waiver?: {
     readonly owner: string;
     readonly reason: string;
@@ -59,7 +59,7 @@ export interface Criterion {
   readonly bound: Bound | null;
   /** Absent where the criterion is not judged by trials. */
   readonly attempts?: {
-    /** Rounds of measurement until as many trials as planned had a sound machine; all rounds where there were never as many. */
+    /** Rounds until as many trials as planned had a sound machine; all rounds if there were never as many. */
     readonly rounds: number;
     /** Trials left out because the machine was unsound. */
     readonly leftOut: number;
@@ -73,9 +73,9 @@ export type Action = 'enable' | 'keep-disabled' | 'deploy-with-breaker';
 export interface Verdict {
   readonly decision: 'GO' | 'NO_GO' | 'UNKNOWN';
   readonly exitCode: 0 | 1 | 3;
-  /** Null in a run that asks for less than readiness does: a few drills that hold enable nothing. */
+  /** Null in a run that requests less than readiness does: a few drills that pass enable nothing. */
   readonly action: Action | null;
-  /** The action in words, with the settings to use where it has some. */
+  /** The action in words, with the settings to use if it has some. */
   readonly advice: readonly string[];
   readonly counts: Readonly<Record<CriterionState, number>>;
   readonly criteria: readonly Criterion[];

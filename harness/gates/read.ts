@@ -8,30 +8,30 @@ import type { EvidenceRef } from './gate.ts';
 import { runAgain, SOUND_COPY } from './remedies.ts';
 import type { RunScope } from './scope.ts';
 
-/** A trial with what its evidence allows to say. */
+/** A trial with the results that its evidence allows. */
 export interface JudgedTrial {
   readonly drill: string;
   readonly trial: number;
   readonly status: TrialRecord['status'];
   readonly reason?: string;
   readonly files: readonly EvidenceRef[];
-  /** Files that are gone; then nothing else of the trial counts. */
+  /** Missing files; then nothing else of the trial counts. */
   readonly missing: readonly string[];
   /** Files that were altered or cannot be parsed. */
   readonly broken: readonly string[];
-  /** Why nothing of the trial counts although its files are as sealed: "is listed twice in the manifest". */
+  /** Why nothing of the trial counts although its files match the seal: "is listed twice in the manifest". */
   readonly distrusted?: string;
-  /** Obligations of the drill that the history does not show, in words: no criterion passes by such a trial. */
+  /** Obligations of the drill that the history does not show, in words: no criterion passes with such a trial. */
   readonly gaps?: readonly string[];
   /** Round in which it was measured; absent: the first. Later rounds repeat trials on a machine that was unsound. */
   readonly round?: number;
   /** A script, which has no generator. */
   readonly scripted?: boolean;
-  /** Of a trial that did not complete: what the checkers `machine` and `generator` say alone. */
+  /** For a trial that did not complete: the results of the checkers `machine` and `generator` alone. */
   readonly results: readonly CheckResult[];
 }
 
-/** A trial that gives a gate no figure, and what that makes of the criterion. */
+/** A trial that gives a gate no figure, and the resulting state of the criterion. */
 export type Flaw = {
   readonly kind: 'flaw';
   readonly state: 'FAIL' | 'INVALID' | 'NOT_MEASURED';
@@ -55,7 +55,7 @@ export function nameOf({ drill, trial }: JudgedTrial): string {
 }
 
 export function readTrial(gate: Gate, run: RunScope, trial: JudgedTrial): Reading | Flaw {
-  // A trial's history is one: its files are judged together or not at all.
+  // The files of a trial form one history: they are judged together or not at all.
   const evidence = trial.files;
   const name = nameOf(trial);
   if (trial.broken.length > 0) {
@@ -87,7 +87,7 @@ export function gapsOf(run: RunScope, trial: JudgedTrial): readonly Flaw[] {
   return (trial.gaps ?? []).map((gap) => absent(`${name}: ${gap}`, trial.files, runAgain(trial.drill, run)));
 }
 
-/** A drill whose trials measured nothing at all, however much the others of the gate did. */
+/** Flaw of a drill without any measured trial, however many trials the gate's other drills have. */
 export function emptyOf(
   gate: Gate,
   run: RunScope,
@@ -122,7 +122,7 @@ function readResult(
     const state = result.validity === 'invalid' ? 'FAIL' : 'NOT_MEASURED';
     return absent(`${name}: ${reasons}`, evidence, result.remedy ?? again, state);
   }
-  // Keys that may have been evicted are neither lost nor kept: the count is no measurement, whatever it says.
+  // Keys that may have been evicted are neither lost nor kept: the count is no measurement, whatever its value.
   if (result.validity === 'unknown') {
     return absent(`${name}: ${reasons}`, evidence, result.remedy ?? again, 'INVALID');
   }
@@ -139,7 +139,7 @@ function readResult(
   };
 }
 
-/** What the checker says, but for what concerns another figure alone. */
+/** Reasons of the checker, except those that concern another figure alone. */
 function ownReasons(gate: Gate, { reasons, figures }: CheckResult): readonly string[] {
   const others = Object.keys(figures).filter((figure) => figure !== gate.sli.figure);
   return reasons.filter((reason) => !others.some((figure) => reason.startsWith(`${figure}: `)));

@@ -1,6 +1,6 @@
 /**
- * Advice for a criterion that is not PASS, by its state. The gate's own remedy is about Redis and its settings, so that it fits
- * FAIL alone: a criterion that could not be judged needs another measurement, not another setting.
+ * Advice for a criterion that is not PASS, by its state. The gate's own remedy concerns Redis and its settings, so that
+ * it fits FAIL alone: a criterion that could not be judged needs another measurement, not another setting.
  */
 import type { Gate } from '../../config/gates.ts';
 import { trialsNeeded } from '../statistics/bounds.ts';
@@ -10,7 +10,7 @@ import type { RunScope } from './scope.ts';
 export const SOUND_COPY =
   'Judge an unchanged copy of the run folder, or run again: lost or changed evidence cannot be measured later.';
 
-/** For a run that did not measure all that it was asked for. */
+/** For a run that did not measure everything that was requested. */
 export const RUN_AGAIN =
   'Run again once the reason above no longer holds, or ask for the drills that this environment can run.';
 
@@ -31,7 +31,7 @@ export function runAgain(drill: string, { environment }: RunScope): string {
   return `Run it: kit drill ${drill} --env ${environment}. The reason above and logs/ in the run folder show what was missing.`;
 }
 
-/** For too few trials or observations: how many more, and how to get them. */
+/** For too few trials or observations: how many more are needed, and how to get them. */
 export function moreTrials(gate: Gate, run: RunScope, minN: number): string {
   const claimed = run.profile === 'full' && gate.claim !== undefined ? claimNeeds(gate.claim) : 0;
   const needed = Math.max(minN, claimed);

@@ -1,4 +1,4 @@
-/** Whether a gate asks anything of a run. What it does not ask is listed with the reason, and not judged. */
+/** Decides whether a gate applies to a run. A gate that does not apply is listed with the reason, and not judged. */
 import type { Gate } from '../../config/gates.ts';
 import type { PromiseName } from '../../config/schema.ts';
 import type { Manifest } from '../evidence/manifest.ts';
@@ -9,11 +9,11 @@ export interface RunScope {
   readonly substrate: string;
   readonly profile: Manifest['profile'];
   readonly topology: 'single' | 'sentinel' | 'cluster';
-  /** Promises of the environment; all of them where its configuration is missing from the evidence. */
+  /** Promises of the environment; all of them if its configuration is missing from the evidence. */
   readonly promises: ReadonlySet<PromiseName>;
-  /** Inputs that the run was given, by name; sealed, whether they are still there or not. */
+  /** Inputs of the run, by name; sealed, whether they still exist or not. */
   readonly inputs: ReadonlySet<string>;
-  /** Drills that were asked for, run or not. */
+  /** Requested drills, run or not. */
   readonly asked: ReadonlySet<string>;
 }
 
@@ -43,14 +43,17 @@ export function outOfScope(gate: Gate, run: RunScope): string | undefined {
   return reasons.find((reason) => reason !== false) || undefined;
 }
 
-/** Whether the run owes the drill an answer. `readiness` owes all of them, whether its manifest lists them or not. */
+/**
+ * Whether the run must have a result for the drill. `readiness` must have all of them, whether its manifest lists them
+ * or not.
+ */
 export function isAsked(drill: string, run: RunScope): boolean {
-  // A few drills on somebody else's Redis say nothing of a configuration that nobody knows.
+  // A few drills on an attached Redis prove nothing about its configuration, which is unknown.
   const always = WITHOUT_TRIAL.has(drill) && run.substrate !== 'attached';
   return run.kind === 'readiness' || always || run.asked.has(drill);
 }
 
-/** The smallest n of this run: of a gate over several drills, a run that asked for some of them owes their share. */
+/** The smallest n of this run: for a gate over several drills, a run that requested some of them needs their share. */
 export function smallestN(gate: Gate, run: RunScope): number {
   const asked = gate.workload.filter((drill) => isAsked(drill, run)).length;
   return Math.ceil((gate.minN[run.profile] * asked) / gate.workload.length);

@@ -1,9 +1,10 @@
 /**
- * Soundness of the machine in one trial, for one gate. Pure, and computed from the figures of the checkers `machine` and `generator` alone:
- * no result of the client or the servers has a part in it, so that it cannot excuse one.
+ * Soundness of the machine in one trial, for one gate. Pure, and computed from the figures of the checkers `machine`
+ * and `generator` alone: no result of the client or the servers contributes, so that it cannot excuse one.
  *
- * What a gate bounds (`timing` in gates.yaml) depends on what can move its figure: a percentile is compared with the delays at p99, a gap or
- * a deadline with the longest delay, a failover also with the longest bare fsync, a latency with what the machine adds to a bare round trip. `machine` in gates.yaml holds for all.
+ * The bounds of a gate (`timing` in gates.yaml) depend on the delays that can change its figure: a percentile is
+ * compared with the delays at p99, a gap or a deadline with the longest delay, a failover also with the longest bare
+ * fsync, a latency with the time that the machine adds to a bare round trip. `machine` in gates.yaml applies to all.
  */
 import type { Gate, MachineBounds } from '../../config/gates.ts';
 import type { CheckResult } from '../checkers/checker.ts';
@@ -21,7 +22,7 @@ export interface SampledTrial {
   readonly scripted?: boolean;
 }
 
-/** Delays that one bound is compared with, by what they are called in a report. */
+/** Delays that one bound is compared with, by their names in a report. */
 const AT_P99 = { latenessP99Ms: 'sends of the generator', timerP99Ms: 'timers of an idle thread' } as const;
 const AT_DISK = { diskMaxMs: 'a bare fsync took' } as const;
 const AT_WORST = {
@@ -52,7 +53,7 @@ export function unsoundness(
   return problem === undefined ? undefined : busy(problem, figures);
 }
 
-/** Why a trial that did not complete says nothing; undefined where the machine was sound, or was not sampled. */
+/** Why a trial that did not complete proves nothing; undefined where the machine was sound, or was not sampled. */
 export function incompleteUnsoundness(machine: MachineBounds, trial: SampledTrial): Unsoundness | undefined {
   const figures = figuresOf(trial, 'kit');
   const problem =
@@ -129,7 +130,7 @@ function loadProblem(
   return undefined;
 }
 
-/** Load of the machine, so that a reader sees the reason for a delay. */
+/** Describes the load of the machine, so that a reader sees the reason for a delay. */
 function loadInWords(figures: Figures): string {
   const runnable = figures.get('runnablePerCore');
   const others = figures.get('othersRatio');

@@ -1,4 +1,4 @@
-/** Targets: comparing a measurement with one, and saying either in words. */
+/** Compares a measurement with a target, and formats either in words. */
 import type { Criterion } from './gate.ts';
 
 type Target = Criterion['target'];
@@ -15,7 +15,7 @@ export function compare(measured: number, target: Target): boolean {
   return OPERATORS[target.op](measured, target.value);
 }
 
-/** Whether larger is worse: then the worst trial has the maximum, and a bound is wanted from above. */
+/** Whether larger is worse: then the worst trial has the maximum, and a bound from above is needed. */
 export function largerIsWorse(target: Target): boolean {
   return target.op === '<' || target.op === '<=' || (target.op === '==' && target.value === 0);
 }

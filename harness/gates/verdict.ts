@@ -1,8 +1,8 @@
 /**
  * Criteria → decision, exit code, and one of seed 004's three actions (§8).
  *
- * Decision. Any FAIL: NO_GO, exit 1. Else any criterion in scope that is neither PASS nor an unexpired WAIVED: UNKNOWN, exit 3,
- * and so is a run of which nothing was asked but that its evidence is whole. Else: GO, exit 0.
+ * Decision. Any FAIL: NO_GO, exit 1. Else any criterion in scope that is neither PASS nor an unexpired WAIVED: UNKNOWN,
+ * exit 3; the same holds for a run whose only criterion is complete evidence. Else: GO, exit 0.
  *
  * Action, a table over the states of the criteria in scope (a waived criterion counts as passed):
  *
@@ -12,10 +12,11 @@
  * | all pass, correctness asked | some FAIL, the others measured | `deploy-with-breaker` | frequent transient errors |
  * | anything else | | `keep-disabled` | partial implementation; rely on the memory cache |
  *
- * "Frequent transient errors" is thus exactly: errors, availability, latency or hit ratio miss their targets (the `performance`
- * group, with the threshold of errors in `transient-errors` of gates.yaml) while nothing was lost, doubled, stale or insecure. What was not
- * measured never enables anything, and neither does a run of another kind than `readiness` or one whose gates ask nothing of
- * correctness or of performance: it has a decision on what it was asked, and no action.
+ * "Frequent transient errors" is thus exactly: errors, availability, latency or hit ratio miss their targets (the
+ * `performance` group, with the threshold of errors in `transient-errors` of gates.yaml) while nothing was lost,
+ * doubled, stale or insecure. An unmeasured criterion never enables anything, and neither does a run of another kind
+ * than `readiness` or one without gates on correctness or on performance: it has a decision on its criteria, and no
+ * action.
  */
 import type { Gate } from '../../config/gates.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
@@ -25,9 +26,9 @@ import type { Action, Criterion, CriterionState, Verdict } from './gate.ts';
 
 export type Group = Gate['group'];
 
-/** A breaker that opens early gives callers their fallback before their own timeouts do. */
+/** A breaker that opens early returns the fallback to callers before their own timeouts expire. */
 const EARLY_THRESHOLD = 3;
-/** A quarter of the TTL: what an interrupted invalidation leaves behind lives a quarter as long. */
+/** A quarter of the TTL: entries that an interrupted invalidation leaves behind live a quarter as long. */
 const TTL_DIVISOR = 4;
 /** Below this a cache misses more than it saves. */
 const SHORTEST_TTL_SECONDS = 30;
@@ -39,9 +40,9 @@ const DECISIONS = {
 } as const satisfies Record<Verdict['decision'], Verdict['exitCode']>;
 
 /**
- * @param groups each gate's group, by id; what has none (the evidence itself) counts as `process`
+ * @param groups each gate's group, by id; a criterion without one (the evidence itself) counts as `process`
  * @param environment undefined where the evidence has lost its configuration
- * @param run only `readiness` asks enough to enable Redis, and only of the environment and in the profile that it was asked of
+ * @param run only `readiness` covers enough to enable Redis, and only in the environment and profile that it ran in
  */
 export function verdictOf(
   criteria: readonly Criterion[],
@@ -50,7 +51,7 @@ export function verdictOf(
   run: { readonly kind: RunKind; readonly profile: Manifest['profile'] },
 ): Verdict {
   const inScope = criteria.filter(({ state }) => state !== 'OUT_OF_SCOPE');
-  // That the evidence is whole is a condition of every answer, and no answer by itself.
+  // Complete evidence is a condition of every answer, and no answer by itself.
   const isAsked = inScope.some(({ id }) => id !== EVIDENCE_COMPLETE);
   const decision = inScope.some(({ state }) => state === 'FAIL')
     ? 'NO_GO'
@@ -84,7 +85,7 @@ function passes({ state }: Criterion): boolean {
   return state === 'PASS' || state === 'WAIVED';
 }
 
-/** Null where the criteria that readiness stands on were not asked, although those that were asked hold. */
+/** Null if the criteria that readiness requires were not in scope, although the criteria in scope pass. */
 function actionOf(inScope: readonly Criterion[], groups: ReadonlyMap<string, Group>): Action | null {
   const ofGroup = (group: Group) => inScope.filter(({ id }) => groups.get(id) === group);
   const performance = ofGroup('performance');
@@ -99,7 +100,7 @@ function actionOf(inScope: readonly Criterion[], groups: ReadonlyMap<string, Gro
 
 type Advise = (environment: EnvironmentConfig | undefined, profile: Manifest['profile']) => readonly string[];
 
-/** The environment that some gates ask alone (`scope.environments` of gates.yaml). */
+/** The environment to which some gates are restricted (`scope.environments` of gates.yaml). */
 const PRODUCTION = 'production';
 
 const ADVICE: Readonly<Record<Action, Advise>> = {
@@ -120,7 +121,7 @@ const ADVICE: Readonly<Record<Action, Advise>> = {
   ],
 };
 
-/** Of a run that was asked for less than readiness. */
+/** Advice of a run that requested less than readiness. */
 const ASKED: Readonly<Record<Verdict['decision'], readonly string[]>> = {
   GO: ['What was asked for holds; kit readiness decides whether to enable.'],
   NO_GO: ['What was asked for does not hold; kit readiness decides whether to enable.'],

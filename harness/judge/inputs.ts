@@ -1,6 +1,6 @@
 /**
- * Inputs of judging as the run had them: configuration, gates and drills, each of them required, and whether they agree with
- * the manifest. Pure in the evidence.
+ * Inputs of judging from the run folder: configuration, gates and drills, each of them required, and whether they agree
+ * with the manifest. Pure in the evidence.
  */
 import { type Gates, parseGates } from '../../config/gates.ts';
 import { type EnvironmentConfig, environmentSchema } from '../../config/schema.ts';
@@ -18,7 +18,7 @@ export interface Inputs {
   readonly gates: Gates | undefined;
   /** By id. */
   readonly drills: ReadonlyMap<string, DrillText> | undefined;
-  /** Drills that `drills.json` defines and the manifest has no trial of. */
+  /** Drills that `drills.json` defines and that have no trial in the manifest. */
   readonly withoutTrial: readonly string[];
   /** Files that cannot be read and statements that contradict each other, in words. */
   readonly flaws: readonly string[];
@@ -110,7 +110,7 @@ function parseDrills(text: string): ReadonlyMap<string, DrillText> {
   const byId = new Map(drills.map((drill) => [drill.id, drill]));
   if (byId.size < drills.length) throw new Error('a drill is defined twice');
   for (const { id, family, expectations = [], operations = [], faults = [] } of drills) {
-    // Only what it names can be missed: without names a script that ends early would pass.
+    // Only named expectations can be missed: without names a script that ends early would pass.
     if (family === 'integration' && expectations.length === 0) {
       throw new Error(`the drill ${id} names no expectations`);
     }

@@ -1,6 +1,7 @@
 /**
- * Obligations of a trial by its drill's definition: expectations for every node, faults that strike and heal, and an answer to each
- * kind of operation. Pure. An obligation that the history does not show is a gap, and no criterion passes by a trial with a gap.
+ * Obligations of a trial by its drill's definition: expectations for every node, faults that strike and heal, and an
+ * answer for each kind of operation. Pure. An obligation that the history does not show is a gap, and no criterion
+ * passes with a gap in a trial.
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { promisesOf } from '../../config/schema.ts';
@@ -33,7 +34,7 @@ export function timedExpectations({ timed = [] }: DrillText, place: Place): read
     .flatMap((pattern) => forNodes(pattern, place));
 }
 
-/** Faults and kinds of operation that the history lacks, in words. */
+/** Faults and kinds of operation that are missing in the history, in words. */
 export function gapsOf(drill: DrillText, history: History, client: string, place: Place): readonly string[] {
   return [...unstruck(drill, history), ...unanswered(drill, history, client, place)];
 }
@@ -52,7 +53,7 @@ function forNodes(pattern: string, place: Place): readonly string[] {
   return (nodesOf(place)[placeholder] ?? []).map((node) => pattern.replace(`{${placeholder}}`, node));
 }
 
-/** Ids by placeholder. An attached Redis counts as one node: the number of its nodes is not known. */
+/** Ids by placeholder. An attached Redis counts as one node: the number of its nodes is unknown. */
 function nodesOf({ environment, substrate }: Place): Readonly<Record<string, readonly string[]>> {
   const { masters, replicas, sentinels } = environment.topology;
   const named = (prefix: string, count: number) =>

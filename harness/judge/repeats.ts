@@ -1,4 +1,7 @@
-/** Trials that the next round of a run repeats: the histories so far → number of trials by drill. Reads the run folder, changes nothing. */
+/**
+ * Selects the trials that the next round of a run repeats: the histories so far → number of trials by drill. Reads the
+ * run folder, changes nothing.
+ */
 import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import type { Gates } from '../../config/gates.ts';

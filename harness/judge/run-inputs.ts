@@ -1,4 +1,4 @@
-/** Judges the inputs that the run was given, which need no drill: each as a trial of its own. */
+/** Judges the inputs of the run that need no drill: each as a trial of its own. */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { runCheckers } from '../checkers/index.ts';
 import type { Evidence } from '../evidence/open.ts';
@@ -43,7 +43,10 @@ export function judgeRunInputs(
 const COUNT: Shape = { integer: [0, Number.MAX_SAFE_INTEGER] };
 const COUNTS_SHAPE: Shape = { fields: { covered: COUNT, total: COUNT } };
 
-/** A coverage summary (istanbul's json-summary) as the one observation that its checker reads; undefined where its numbers are none. */
+/**
+ * A coverage summary (istanbul's json-summary) as the one observation that its checker reads; undefined where its
+ * numbers are invalid.
+ */
 function readCoverage(evidence: Evidence, unsound: Unsound): History | undefined {
   const summary = evidence.read(INPUTS.coverage);
   if (summary === undefined) return EMPTY;
@@ -63,7 +66,7 @@ function readCoverage(evidence: Evidence, unsound: Unsound): History | undefined
   return { ...EMPTY, observations: [observation] };
 }
 
-/** Lines and branches of the summary; not JSON or without totals: the checker finds none and says so. */
+/** Lines and branches of the summary. If it is not JSON or has no totals, the checker finds none and reports that. */
 function totalsOf(summary: string): Readonly<Record<'lines' | 'branches', unknown>> {
   try {
     const { total } = JSON.parse(summary) as { readonly total?: Readonly<Record<string, unknown>> };
@@ -73,7 +76,7 @@ function totalsOf(summary: string): Readonly<Record<'lines' | 'branches', unknow
   }
 }
 
-/** The stamp beside the summary: its commit, and whether it was written for this summary. */
+/** The stamp of the summary: its commit, and whether it was written for this summary. */
 function coverageStamp(evidence: Evidence, unsound: Unsound): Record<string, string | boolean> {
   const stamp = evidence.read(INPUTS.coverageCommit);
   if (stamp === undefined || unsound.among([INPUTS.coverageCommit]).length > 0) return {};

@@ -1,10 +1,10 @@
-/** Scope of a run: the properties by which gates ask something of it, or not. Pure. */
+/** Scope of a run: the properties that decide which gates apply to it. Pure. */
 import { type EnvironmentConfig, PROMISES, promisesOf } from '../../config/schema.ts';
 import type { Manifest } from '../evidence/manifest.ts';
 import type { RunScope } from '../gates/scope.ts';
 
 export interface ScopeInputs extends Pick<RunScope, 'inputs' | 'asked'> {
-  /** Undefined where the evidence lacks its configuration: such a run is asked everything, and answers nothing. */
+  /** Undefined where the evidence lacks its configuration: all gates apply to such a run, and none passes. */
   readonly environment: EnvironmentConfig | undefined;
 }
 
@@ -19,7 +19,7 @@ export function scopeOf(
 ): RunScope {
   return {
     ...{ kind, environment: name, substrate, profile, inputs, asked },
-    // The topology of an attached Redis is not known: it is asked everything, too.
+    // The topology of an attached Redis is unknown: all gates apply to it, too.
     topology: substrate === 'attached' ? 'sentinel' : (environment?.topology.kind ?? 'sentinel'),
     promises: environment === undefined ? new Set(PROMISES) : promisesOf(environment),
   };

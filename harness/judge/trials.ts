@@ -1,4 +1,7 @@
-/** Histories of one trial → results of every checker, or why there is nothing to judge. Pure in the evidence. */
+/**
+ * Histories of one trial → results of every checker, or the reason why the trial cannot be judged. Pure in the
+ * evidence.
+ */
 import { KitError } from '../../config/errors.ts';
 import { type DrillText, trialView } from '../assembly/trial-view.ts';
 import type { CheckContext, Checker, CheckResult } from '../checkers/checker.ts';
@@ -20,7 +23,7 @@ export interface JudgedHistory extends JudgedTrial {
   readonly flaws: readonly string[];
 }
 
-/** Which files of a run are not as they were sealed. */
+/** Files of a run that differ from the sealed ones. */
 export class Unsound {
   readonly #paths: ReadonlySet<string>;
 
@@ -39,7 +42,7 @@ export function judgeTrial(
   unsound: Unsound,
   record: TrialRecord,
 ): JudgedHistory {
-  // Checkers read windows and TTLs out of the configuration, and what must be there out of the drills.
+  // Checkers read windows and TTLs from the configuration, and expectations from the drills.
   const stoodOn = [...record.files, CONFIG, DRILLS];
   const missing = stoodOn.filter((path) => !evidence.has(path));
   const broken = unsound.among(record.files);
@@ -64,7 +67,7 @@ export function judgeTrial(
     results: [],
     view: trialView(record, drill, undefined),
   });
-  // A part of a trial is not judged: the lost part may hold the failure.
+  // A part of a trial is not judged: the lost part may contain the failure.
   if (missing.length > 0 || broken.length > 0 || distrusted !== undefined) {
     return unjudged({ broken, flaws: [] });
   }
@@ -88,7 +91,7 @@ export function judgeTrial(
   }
 }
 
-/** What the checkers of the machine say of a trial that did not complete; nothing where its histories end amid a line. */
+/** Results of the machine's checkers for a trial that did not complete; none if its histories end within a line. */
 function soundnessOf(
   evidence: Evidence,
   { environment }: Inputs,

@@ -1,6 +1,7 @@
 /**
- * CTRF (Common Test Report Format, specification 0.1.0): what JUnit says, as JSON. CTRF knows no errors, so what could
- * not be judged is `failed`, with the state in `rawStatus`: most readers of CTRF look at failures alone.
+ * CTRF (Common Test Report Format, specification 0.1.0): the content of JUnit as JSON. CTRF has no errors, so a
+ * criterion that could not be judged is `failed`, with the state in `rawStatus`: most readers of CTRF look at failures
+ * alone.
  */
 import type { Criterion, CriterionState } from '../gates/gate.ts';
 import { canonicalJson } from './json.ts';

@@ -1,6 +1,6 @@
 /**
- * The report as one page that opens anywhere: no script, no network, no font, nothing but this file. It reads from the
- * top (the decision, what to do) down to what it stands on. Parts are in `html/`; drawings are inline SVG.
+ * The report as one page that opens anywhere: no script, no network, no font, only this file. It reads from the
+ * decision and the action at the top down to the evidence. Parts are in `html/`; drawings are inline SVG.
  */
 
 import { criteriaSection } from './html/criteria.ts';
@@ -13,7 +13,7 @@ import { blockers, verdictHeader, waivers } from './html/verdict.ts';
 import type { Report } from './report.ts';
 import { DECISION_LABEL, oneLine } from './wording.ts';
 
-/** Nothing may be loaded and nothing may run: the page needs its own style and that is all. */
+/** Nothing may be loaded and nothing may run: the page needs only its own style. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 export function renderHtml(report: Report): string {

@@ -1,4 +1,4 @@
-/** The formats a run is written in, by file name, and the one that goes to the terminal. */
+/** The report formats of a run by file name, and the one for the terminal. */
 import { renderCtrf } from './ctrf.ts';
 import { renderHtml } from './html.ts';
 import { renderJson } from './json.ts';

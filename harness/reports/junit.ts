@@ -1,7 +1,8 @@
 /**
- * JUnit XML for CI: a suite a source, a testcase a criterion. FAIL is a failure; what could not be judged is an error, so
- * that it can never be read as passed; WAIVED and OUT_OF_SCOPE are skipped, with the reason. The suite `run` holds what
- * is not a criterion: that the run came to its end and that its evidence is what was sealed.
+ * JUnit XML for CI: a suite per source, a testcase per criterion. FAIL is a failure; a criterion that could not be
+ * judged is an error, so that it can never be read as passed; WAIVED and OUT_OF_SCOPE are skipped, with the reason. The
+ * suite `run` holds two checks that are not criteria: that the run completed and that its evidence is unchanged since
+ * the seal.
  */
 import type { Criterion, CriterionState } from '../gates/gate.ts';
 import type { Report } from './report.ts';

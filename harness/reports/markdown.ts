@@ -1,6 +1,6 @@
 /**
- * The report as a comment on a pull request: what one must know before the fold, the tables behind it. Long parts are
- * left out, last first, where a comment would not take them (GitHub: 65,536 characters).
+ * The report as a comment on a pull request: the essentials before the fold, the tables behind it. If a comment would
+ * exceed GitHub's limit (65,536 characters), long parts are left out, last first.
  */
 import type { Criterion, CriterionState, Verdict } from '../gates/gate.ts';
 import type { Report } from './report.ts';

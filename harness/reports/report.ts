@@ -1,6 +1,6 @@
 /**
- * What every renderer gets: one value, computed from the evidence and nothing else. `report.json` is this value.
- * Renderers are pure `(Report) → string`; none reads the clock, the disk or the locale.
+ * Input of every renderer: one value, computed from the evidence alone. `report.json` is this value. Renderers are pure
+ * `(Report) → string`; none reads the clock, the disk or the locale.
  */
 import type { Distribution } from '../checkers/checker.ts';
 import type { Manifest } from '../evidence/manifest.ts';
@@ -50,7 +50,7 @@ export interface MachineView {
   readonly othersRatio: number | null;
   readonly runnablePerCore: number | null;
   readonly pressureRatio: number | null;
-  /** Average of the last minute. */
+  /** Load average of the last minute. */
   readonly load: number | null;
   /** Signals that the system does not provide, in words. */
   readonly unsampled: readonly string[];

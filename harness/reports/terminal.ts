@@ -1,6 +1,6 @@
 /**
- * The report for a terminal, at most 100 columns: the verdict first, then what holds it back with its remedy, then the
- * tables, then where the evidence lies. Colour is the caller's to ask for (a terminal, and no NO_COLOR).
+ * The report for a terminal, at most 100 columns: the verdict first, then the blocking criteria with their remedies,
+ * then the tables, then the artifacts. The caller enables colour (on a terminal, and without NO_COLOR).
  */
 import type { Criterion, CriterionState, Verdict } from '../gates/gate.ts';
 import type { Report } from './report.ts';
@@ -34,7 +34,7 @@ import {
 export interface TerminalOptions {
   /** ANSI colours; off unless asked for. */
   readonly colour?: boolean;
-  /** Where the run folder lies, as the user would type it; `runs/<run id>` where nothing is said. */
+  /** Path of the run folder, as the user would type it; default `runs/<run id>`. */
   readonly directory?: string;
 }
 
@@ -175,7 +175,7 @@ function criteriaTable(report: Report, paint: Painter): readonly string[] {
   ];
 }
 
-/** Criteria that hold, and took more than the first round. */
+/** Criteria that pass, and needed more than the first round. */
 function repeated(judged: readonly Criterion[]): readonly string[] {
   return judged
     .filter((criterion) => !BLOCKING.includes(criterion.state) && formatAttempts(criterion) !== '')
@@ -228,7 +228,7 @@ function heading(text: string, paint: Painter): string {
   return paint('bold', text);
 }
 
-/** A header line and a line a row, each column cut to its width; columns are no wider than they need to be. */
+/** A header line and a line per row, each column cut to its width; columns are no wider than necessary. */
 function table(
   header: readonly string[],
   rows: readonly (readonly string[])[],
@@ -261,7 +261,7 @@ function clip(text: string, width: number): string {
   return symbols.length <= width ? text : `${symbols.slice(0, Math.max(0, width - 1)).join('')}…`;
 }
 
-/** Breaks at spaces; a word longer than a line is broken where the line ends. */
+/** Breaks at spaces; a word longer than a line is broken at the end of the line. */
 function wrap(text: string, indent: number, hanging = indent): readonly string[] {
   const lines: string[] = [];
   let line = ' '.repeat(indent);

@@ -1,9 +1,9 @@
 /**
- * The words and figures that every format shares, so that a terminal, a pull request and a page say the same thing.
+ * Words and figures that every format shares, so that a terminal, a pull request and a page show the same text.
  *
- * Everything that comes out of evidence passes through `clean` before it is shown: an error text of a client may hold
- * escape sequences, halves of surrogate pairs or whatever a hostile Redis sent.
- * Left out: escaping for a format (each format's own) and the locale (never used: a report has the same bytes anywhere).
+ * Everything from the evidence passes through `clean` before it is shown: an error text of a client may hold escape
+ * sequences, halves of surrogate pairs or any bytes that a hostile Redis sent. Left out: escaping for a format (each
+ * format's own) and the locale (never used: a report has the same bytes anywhere).
  */
 import type { Action, Bound, Criterion, CriterionState, Verdict } from '../gates/gate.ts';
 import type { ComparisonRow, Report, TrialView } from './report.ts';
@@ -29,7 +29,7 @@ export const STATE_LABEL: Readonly<Record<CriterionState, string>> = {
   OUT_OF_SCOPE: 'out of scope',
 };
 
-/** A shape a state besides its colour. */
+/** A shape per state besides its colour. */
 export const STATE_GLYPH: Readonly<Record<CriterionState, string>> = {
   FAIL: '✗',
   INVALID: '!',
@@ -40,7 +40,7 @@ export const STATE_GLYPH: Readonly<Record<CriterionState, string>> = {
   OUT_OF_SCOPE: '·',
 };
 
-/** States that hold a GO back. */
+/** States that block a GO. */
 export const BLOCKING: readonly CriterionState[] = ['FAIL', 'INVALID', 'INSUFFICIENT', 'NOT_MEASURED'];
 
 export const DECISION_LABEL: Readonly<Record<Verdict['decision'], string>> = {
@@ -62,17 +62,17 @@ const ACTION_LABEL: Readonly<Record<Action, string>> = {
   'deploy-with-breaker': 'Deploy with the circuit breaker and a shorter TTL',
 };
 
-/** Null: a run that was asked for less than readiness. */
+/** Null: a run that requested less than readiness. */
 export function actionLabel(action: Action | null): string {
   return action === null ? 'Whether to enable Redis is for kit readiness to decide' : ACTION_LABEL[action];
 }
 
-/** What a client is called; the stock one is named by what it is. */
+/** Display name of a client; the stock one has a descriptive name. */
 export function clientName(client: string): string {
   return { kit: 'redis-cache-kit', ioredis: 'ioredis, defaults' }[client] ?? clean(client);
 }
 
-// Control characters but tab and line feed, what is no character, the byte-order mark, overrides of the writing direction.
+// Control characters except tab and line feed, noncharacters, the byte-order mark, overrides of the writing direction.
 const UNSHOWABLE = /[^\P{Cc}\t\n]|\p{Noncharacter_Code_Point}|\p{Bidi_Control}|\ufeff/gu;
 const LONE_SURROGATE = /\p{Cs}/gu;
 
@@ -107,7 +107,7 @@ function grouped(whole: number): string {
 
 const UNIT_LABEL: Readonly<Record<string, string>> = { us: 'µs', seconds: 's', percent: '%' };
 
-/** A value with its unit; ratios are shown as percentages, and what is not all is never shown as 100 %. */
+/** A value with its unit; ratios are shown as percentages, and a ratio below 1 is never shown as 100 %. */
 export function formatQuantity(value: number | null, unit: string, digits = 3): string {
   if (value === null) return '–';
   if (unit === 'ratio') return formatRatio(value, digits);
@@ -138,7 +138,7 @@ export function formatTarget(criterion: Criterion): string {
   return `${OPERATOR[criterion.target.op]} ${formatQuantity(criterion.target.value, criterion.unit, 6)}`;
 }
 
-/** The measured value, with as many digits as it takes to tell it from the target: 99.95 % is not "100 %". */
+/** The measured value, with as many digits as needed to distinguish it from the target: 99.95 % is not "100 %". */
 export function formatMeasured(criterion: Criterion): string {
   const { measured, target, unit } = criterion;
   if (measured === null) return '–';
@@ -158,7 +158,7 @@ export function formatBound(bound: Bound | null, unit: string): string {
   return `${sign} ${formatQuantity(bound.value, unit)} at ${confidence} % (${oneLine(bound.method)})`;
 }
 
-/** Milliseconds as a reader thinks of them: `0.42 ms`, `850 ms`, `12.4 s`. */
+/** Milliseconds in a readable unit: `0.42 ms`, `850 ms`, `12.4 s`. */
 export function formatMs(ms: number): string {
   return Math.abs(ms) < 1000 ? `${formatNumber(ms)} ms` : `${formatNumber(ms / 1000)} s`;
 }
@@ -172,7 +172,7 @@ export function shortSha(sha256: string): string {
   return clean(sha256).slice(0, 8);
 }
 
-/** `2026-11-21T01:14:04.123Z` → `2026-11-21 01:14:04 UTC`; anything else as it stands. */
+/** `2026-11-21T01:14:04.123Z` → `2026-11-21 01:14:04 UTC`; anything else unchanged. */
 export function formatInstant(iso: string): string {
   const match = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.\d+)?Z$/.exec(iso);
   return match === null ? oneLine(iso) : `${match[1]} ${match[2]} UTC`;
@@ -191,13 +191,13 @@ export function formatCounts(counts: Verdict['counts']): string {
   return parts.length === 0 ? 'no criteria' : parts.join(', ');
 }
 
-/** Our own client first, the others by name: the order of keys in a report means nothing. */
+/** Our own client first, the others by name: the order of keys in a report has no meaning. */
 export function clientsOf(trial: TrialView): readonly string[] {
   const own = (client: string) => (client === 'kit' ? 0 : 1);
   return Object.keys(trial.timelines).sort((a, b) => own(a) - own(b) || (a < b ? -1 : 1));
 }
 
-/** What a version stands for in the report, in the order of the names. */
+/** Labels of the versions in the report, in the order of the names. */
 export function provenanceOf(report: Report): readonly (readonly [name: string, value: string])[] {
   return Object.entries(report.run.provenance).sort(([a], [b]) => (a < b ? -1 : 1));
 }
@@ -209,7 +209,7 @@ export function redisVersion(report: Report): string | undefined {
   return text === undefined ? undefined : (/\bv=(\d[\w.-]*)/.exec(text)?.[1] ?? oneLine(text));
 }
 
-/** What ran, on one line: `dev · local · quick · seed 42`. */
+/** Summary of the run on one line: `dev · local · quick · seed 42`. */
 export function runLine(report: Report): string {
   const { environment, substrate, profile, seed } = report.run;
   return [environment, substrate, profile, `seed ${seed}`].map(oneLine).join(' · ');
@@ -220,7 +220,7 @@ export function versionLine(report: Report): string {
   return `kit ${oneLine(kitVersion)}${commit === null ? '' : ` (${shortSha(commit)})`}`;
 }
 
-/** Everything that keeps the evidence itself from being trusted, in words. */
+/** All reasons not to trust the evidence itself, in words. */
 export function evidenceProblems(report: Report): readonly string[] {
   const { integrity, run } = report;
   return [
@@ -230,19 +230,19 @@ export function evidenceProblems(report: Report): readonly string[] {
   ];
 }
 
-/** Drills with nothing to judge. */
+/** Drills without a result to judge. */
 export function brokenTrials(report: Report): readonly TrialView[] {
   return report.trials.filter((trial) => trial.status !== 'completed');
 }
 
-/** `async` writes are held to a bound, durable ones to nothing lost: shown as `3 (durable 0)`. */
+/** `async` writes are held to a bound, durable ones to zero losses: shown as `3 (durable 0)`. */
 export function formatLost(lost: number, durableLost: number | null): string {
   return durableLost === null
     ? formatNumber(lost)
     : `${formatNumber(lost)} (durable ${formatNumber(durableLost)})`;
 }
 
-/** The gap of a client that stayed dead was still open when the trial ended: the longest is at least as long. */
+/** The gap of a client that never recovered was still open when the trial ended: the actual gap is at least as long. */
 export function formatGap({
   writeGapMs: gap,
   deadClients,
@@ -255,12 +255,12 @@ export function formatGap({
   return `${min} / ${median} / ${open}${max} ${unit}`;
 }
 
-/** Where the evidence lies; the run folder is named after the run. */
+/** Path of the evidence; the run folder is named after the run. */
 export function runFolder(report: Report): string {
   return `runs/${oneLine(report.run.runId)}`;
 }
 
-/** Why a criterion is what it is, without the value and the target that stand beside it in a table. */
+/** Why a criterion has its state, without the value and the target that a table shows next to it. */
 export function claimOf(criterion: Criterion): string {
   return oneLine(criterion.because).replace(/^[^;]*, target [^;]*; /, '');
 }
@@ -276,7 +276,7 @@ export function waivedCriteria(report: Report): readonly (readonly [criterion: C
 
 type Waiver = NonNullable<Criterion['waiver']>;
 
-/** `waived by Ada until 2030-12-31: known and watched`; of one that has expired, that it did. */
+/** `waived by Ada until 2030-12-31: known and watched`; for an expired one, that it expired. */
 export function formatWaiver({ state, waiver }: Pick<Criterion, 'state' | 'waiver'>): string {
   if (waiver === undefined) return '';
   const { owner, reason, expires } = waiver;
@@ -297,7 +297,7 @@ export function formatAttempts({ attempts }: Pick<Criterion, 'attempts'>): strin
   return `${counted(attempts.rounds, 'round')}, ${counted(attempts.leftOut, 'trial')} left out (machine unsound)`;
 }
 
-/** Several drills may stand behind one criterion. */
+/** Several drills may contribute to one criterion. */
 export function workloadsOf(criterion: Criterion): readonly string[] {
   return criterion.scope.workload.split(', ').filter((name) => name !== '');
 }
@@ -316,7 +316,7 @@ const SOURCE: Readonly<Record<string, string>> = {
   D: 'Canary',
 };
 
-/** Where a criterion belongs: by the first of its sources, `C4; 002 Availability` to `C4`, `004 §3 Security` to `004`. */
+/** Source of a criterion: the first of its sources, `C4; 002 Availability` to `C4`, `004 §3 Security` to `004`. */
 export function sourceOf(criterion: Criterion): { readonly id: string; readonly title: string } {
   const source = oneLine(criterion.source);
   const id = /^(?:\d{3}|C\d+|[A-Z](?=\d))/.exec(source)?.[0] ?? (source === '' ? 'other' : source);

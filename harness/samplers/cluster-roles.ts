@@ -1,6 +1,6 @@
 /**
- * Who becomes master in a cluster, and when: no node publishes it as sentinels do. Every node is asked for its ROLE ten
- * times a second; only a change is recorded.
+ * Records which node becomes master in a cluster, and when: nodes do not publish it as sentinels do. Asks every node
+ * for its ROLE ten times per second and records changes only.
  */
 import type { Sampler, SamplerContext } from './sampler.ts';
 
@@ -25,7 +25,7 @@ export function sampleClusterRoles({ environment, clock, recorder }: SamplerCont
         data: { role },
       });
     } catch {
-      // Down or hung: it plays no role.
+      // Down or hung: it has no role.
     } finally {
       asked.delete(node);
     }

@@ -1,4 +1,4 @@
-/** INFO of every Redis node, once a second and once at the end: role, memory, evictions, replication. */
+/** INFO of every Redis node, once per second and once at the end: role, memory, evictions, replication. */
 import type { Info } from '../redis-info.ts';
 import { infoNumber, parseInfo, replicasOf } from '../redis-info.ts';
 import type { Sampler, SamplerContext } from './sampler.ts';
@@ -20,7 +20,7 @@ export function sampleNodeInfo({ environment, clock, recorder }: SamplerContext)
   };
   const sampleAll = () => {
     for (const { id } of environment.topology.redis) {
-      // A node that still owes the last answer is not asked again.
+      // A node with an outstanding answer is not asked again.
       if (!asked.has(id)) asked.set(id, sample(id));
     }
     return Promise.all(asked.values());

@@ -4,7 +4,7 @@ import type { Recorder } from '../recorder.ts';
 
 /** A sampler only records; a node that does not answer is a gap in its samples and never an error. */
 export interface Sampler {
-  /** Takes the last sample and lets go of what it holds. */
+  /** Takes the last sample and releases its resources. */
   stop(): Promise<void>;
 }
 

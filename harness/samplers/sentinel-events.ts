@@ -1,4 +1,4 @@
-/** Everything the sentinels publish (`+sdown`, `+switch-master`, …), by a subscriber of its own on each. */
+/** Records everything that the sentinels publish (`+sdown`, `+switch-master`, …), with one subscriber per sentinel. */
 import type { Redis } from 'ioredis';
 import type { Sampler, SamplerContext } from './sampler.ts';
 
@@ -15,7 +15,7 @@ export async function sampleSentinelEvents(context: SamplerContext): Promise<Sam
   };
 }
 
-/** Subscribes, again and again while the sentinel is away; resolves after the first attempt. */
+/** Subscribes, with retries while the sentinel is unreachable; resolves after the first attempt. */
 async function subscribe(
   { environment, clock, recorder }: SamplerContext,
   node: string,
@@ -48,7 +48,8 @@ async function subscribe(
       redis.on('end', retry);
       if (stopped) redis.disconnect();
     } catch {
-      // Once: while the sentinel is away there is no new one, and each call adds listeners to the old one's socket.
+      // Once: while the sentinel is unreachable there is no new one, and each call adds listeners to the old one's
+      // socket.
       subscriber?.disconnect();
       subscriber = undefined;
       retry();

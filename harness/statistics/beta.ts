@@ -11,7 +11,7 @@ const LOG_SQRT_TWO_PI = 0.9189385332046728;
 const TINY = 1e-300;
 const CONVERGED = 1e-15;
 
-/** ln Γ(x) for x > 0.5; all that counts of trials need. */
+/** ln Γ(x) for x > 0.5, which is enough for counts of trials. */
 function logGamma(x: number): number {
   const z = x - 1;
   const t = z + 7.5;

@@ -1,5 +1,5 @@
 /**
- * One-sided bounds that hold without assuming a distribution. A normal bound breaks exactly where it matters here: on
+ * One-sided bounds that hold without assuming a distribution. A normal bound fails exactly where it matters here: on
  * the rare slow mode of a failover.
  *
  * With no failure in n trials the success probability is at least 0.05^(1/n) at 95 %: 29 trials bound it by 0.90, 59 by
@@ -42,8 +42,8 @@ export function proportionUpperBound(successes: number, n: number, confidence: n
 }
 
 /**
- * 1-based rank r such that x(r) is an upper bound of the p-quantile at `confidence`: the smallest r with
- * P(Bin(n, p) <= r - 1) >= confidence. Undefined where even the largest of n samples does not bound it.
+ * Returns the 1-based rank r such that x(r) is an upper bound of the p-quantile at `confidence`: the smallest r with
+ * P(Bin(n, p) <= r - 1) >= confidence. Undefined if even the largest of n samples does not bound it.
  */
 export function quantileUpperRank(n: number, p: number, confidence: number): number | undefined {
   const covers = (r: number) => 1 - binomialTail(r, n, p) >= confidence;
@@ -58,7 +58,7 @@ export function quantileUpperRank(n: number, p: number, confidence: number): num
   return low;
 }
 
-/** The upper bound of the p-quantile as an observed value; undefined where there are too few samples for the claim. */
+/** The upper bound of the p-quantile as an observed value; undefined if there are too few samples for the claim. */
 export function quantileUpperBound(
   samples: readonly number[],
   p: number,

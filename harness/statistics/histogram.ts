@@ -1,6 +1,6 @@
 /**
- * Histograms on fixed logarithmic buckets: ten a decade, at the preferred numbers (R10), from 0.01 to 100,000. Fixed, so that
- * two runs and two clients can be laid over each other.
+ * Histograms on fixed logarithmic buckets: ten per decade, at the preferred numbers (R10), from 0.01 to 100,000. Fixed,
+ * so that two runs and two clients can be overlaid.
  */
 
 export interface Bucket {
@@ -29,7 +29,7 @@ function bucketOf(sample: number): number {
   return low;
 }
 
-/** Counts from the first bucket that holds something to the last; what is above the last bound counts in it. */
+/** Counts from the first non-empty bucket to the last; values above the last bound count in it. */
 export function histogram(samplesMs: readonly number[]): readonly Bucket[] {
   const counts = new Map<number, number>();
   for (const sample of samplesMs) {

@@ -51,7 +51,7 @@ export function summarize(samples: readonly number[]): Summary | undefined {
     p95: quantile(sorted, 0.95),
     p99: quantile(sorted, 0.99),
     max: quantile(sorted, 1),
-    // Summed in ascending order: the same samples give the same bits, whatever order they came in.
+    // Summed in ascending order: the same samples give the same bits, whatever their original order.
     mean: sorted.reduce((sum, x) => sum + x, 0) / sorted.length,
   };
 }

@@ -1,6 +1,7 @@
 /**
- * The closing phase of a trial: each client writes and reads once more, and the raw master is asked whether that is true. Repeated until
- * all of it is, or the bound is over: a client may need a moment after the heal, and what it needs is recorded.
+ * The closing phase of a trial: each client writes and reads once more, and the raw master is asked for the same data.
+ * Repeated until all of it agrees, or the bound is over: a client may need a moment after the heal, and that time is
+ * recorded.
  *
  * One observation `closing` per client and round; the last one counts (`checkers/liveness.ts`).
  */
@@ -18,7 +19,7 @@ export interface ClosingClient {
   readonly client: string;
   /** Which of the trial's caches, where one drill has several. */
   readonly subject: string;
-  /** Longest time until it has to be served again. */
+  /** Time limit until it has to be served again. */
   readonly boundMs: number;
   write(round: number): Promise<readonly ClosingWrite[]>;
   read(names: readonly string[]): Promise<readonly ClosingRead[]>;
@@ -31,7 +32,7 @@ export interface ClosingContext {
   readonly signal: AbortSignal;
 }
 
-/** A loaded value is stored behind its caller's back, within moments. */
+/** A loaded value is stored in the background, within moments. */
 const STORED_BOUND_MS = 500;
 const PLANTED_TTL_SECONDS = 60;
 const AGAIN_AFTER_MS = 100;
@@ -77,7 +78,7 @@ export async function closeClient(
   }
 }
 
-/** Values of these keys on their master; a value that is still on its way is waited for. */
+/** Values of these keys on their master; waits for a value that is still in flight. */
 async function valuesHeld(
   { environment, signal }: ClosingContext,
   keys: readonly ClosingKey[],
@@ -100,7 +101,7 @@ async function valuesHeld(
   return held;
 }
 
-/** Puts other values in their place, so that only a read that Redis serves returns them. By logical key. */
+/** Replaces the values, so that only a read that Redis serves returns them. By logical key. */
 async function plant(
   { environment }: ClosingContext,
   keys: readonly ClosingKey[],
@@ -121,7 +122,7 @@ function troubleOfWrite(
   { kind, keys, answer }: ClosingWrite,
   held: ReadonlyMap<string, string | null>,
 ): readonly string[] {
-  // A loader's value is stored, too.
+  // A loaded value is stored, too.
   if (answer !== 'redis' && !(kind === 'getOrCompute' && answer === 'loader')) return [`${kind}: ${answer}`];
   const missing = keys.filter(({ key, value }) => held.get(key) !== value);
   return missing.length === 0

@@ -1,6 +1,6 @@
 /**
- * The trial that spans a run: the nodes are asked for their configuration before the first of the other trials, after each, and after
- * the last. Every run has it, whatever drills were asked for; `kit drill configuration` has no other.
+ * The trial that spans a run: reads the nodes' configuration before the first of the other trials, after each, and
+ * after the last. Every run has it, whatever drills were requested; `kit drill configuration` has no other.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { openNodeFacts } from '../samplers/node-facts/index.ts';
 import { equals } from '../workloads/scripted.ts';
 import { missingAfter } from './wholeness.ts';
 
-/** As before any other trial. A topology that is not whole by then is recorded as it is, and judged. */
+/** The same as before any other trial. A topology that is still unhealthy then is recorded as it is, and judged. */
 const WHOLE_BOUND_MS = 15_000;
 
 export interface ConfigurationTrialRequest {
@@ -26,13 +26,13 @@ export interface ConfigurationTrialRequest {
 }
 
 export interface ConfigurationTrial {
-  /** Asks the nodes between two trials. */
+  /** Reads the nodes between two trials. */
   probeBetween(): Promise<void>;
-  /** Asks them a last time and closes the history. */
+  /** Reads them a last time and closes the history. */
   end(): Promise<TrialRecord>;
 }
 
-/** Asks the nodes a first time. */
+/** Reads the nodes a first time. */
 export async function openConfigurationTrial(
   request: ConfigurationTrialRequest,
 ): Promise<ConfigurationTrial> {
@@ -67,7 +67,7 @@ export async function openConfigurationTrial(
     probeBetween: async () => void (await facts.probe('between')),
     async end() {
       try {
-        // After the last fault the sentinels may still be at work: what the nodes are then is no configuration.
+        // After the last fault the sentinels may still be reconfiguring: the nodes' state then is no configuration.
         if (environment.topology.environment.topology.kind !== 'single') {
           await missingAfter(environment, { boundMs: WHOLE_BOUND_MS, signal });
         }

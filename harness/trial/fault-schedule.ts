@@ -1,6 +1,7 @@
 /**
- * Injects a drill's faults when they are due and heals them: each as scheduled, all of them whatever happens, an injection
- * included that is under way when the trial ends or that failed after it had its effect. Intents and observed effects both go into the history.
+ * Injects a drill's faults when they are due and heals them: each as scheduled, and all of them in any case, including
+ * an injection that is still running when the trial ends or that failed after it took effect. Intents and observed
+ * effects both go into the history.
  */
 import { KitError } from '../../config/errors.ts';
 import type { Environment } from '../../infra/environment.ts';
@@ -23,9 +24,9 @@ export interface FaultScheduleOptions {
   readonly recorder: Recorder;
   readonly clock: Clock;
   readonly generators: readonly GeneratorThread[];
-  /** How long clients that are behind are waited for, once the first one writes again. */
+  /** Time to wait for clients that are behind, once the first one writes again. */
   readonly stragglerMs: number;
-  /** The longest wait for any client to write again; then the fault is healed all the same. */
+  /** The longest wait for any client to write again; then the fault is healed anyway. */
   readonly recoveryBoundMs: number;
   readonly progress: (line: string) => void;
   readonly signal: AbortSignal;
@@ -34,7 +35,9 @@ export interface FaultScheduleOptions {
 export interface FaultSchedule {
   /** Injects and heals every fault as scheduled from `startUs` on. */
   run(faults: readonly ScheduledFault[], startUs: number): Promise<void>;
-  /** Lets nothing more be injected and heals what is not healed yet. Safe to call twice. Throws only after it has tried all. */
+  /**
+   * Stops further injections and heals all remaining faults. Safe to call twice. Throws only after it has tried all.
+   */
   healAll(): Promise<void>;
 }
 
@@ -66,7 +69,7 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
       event(scheduled, 'injected', node, injection.detail);
       return injection;
     });
-    // From now on it may have its effect, whether or not anybody is still there when it says so.
+    // From now on it may take effect, even if its completion is never observed.
     const tell = (phase: FaultEvent['phase'], detail?: string) => event(scheduled, phase, node, detail);
     const undo = async () => (await fault.undo?.(environment, node ?? '')) ?? false;
     const heal = () => healed(injecting, undo, tell).then(() => void unhealed.delete(scheduled));
@@ -90,14 +93,14 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
     async healAll() {
       over.abort(new Error('the trial is over'));
       const healed = await Promise.allSettled([...unhealed.values()].map((heal) => heal()));
-      // After the heals: whoever is master then has to be known.
+      // After the heals: the master at that time has to be known.
       const results = [...healed, ...(await Promise.allSettled([lags.end()]))];
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     },
   };
 }
 
-/** The time that the schedule gives, or the recovery of the clients and a moment more. */
+/** Waits for the time that the schedule gives, or for the recovery of the clients and a moment more. */
 async function untilHealIsDue(
   { heal, target }: ScheduledFault,
   options: FaultScheduleOptions,
@@ -114,7 +117,7 @@ async function untilHealIsDue(
   await pause(heal.plusMs, signal);
 }
 
-/** Heals what an injection did, or may have done although it failed. */
+/** Heals the effect of an injection, including a possible effect of one that failed. */
 async function healed(
   injecting: Promise<Injection>,
   undo: () => Promise<boolean>,
@@ -130,7 +133,7 @@ async function healed(
   tell('healed');
 }
 
-/** An injection's result; undefined where it failed. One that hangs is healed as soon as it ends, if it ever does. */
+/** An injection's result; undefined if it failed. One that hangs is healed as soon as it ends, if it ever does. */
 async function settled(injecting: Promise<Injection>): Promise<Injection | undefined> {
   try {
     const end = Promise.allSettled([injecting]);
@@ -143,8 +146,8 @@ async function settled(injecting: Promise<Injection>): Promise<Injection | undef
 }
 
 /**
- * Every client has an acknowledged write that was intended after the fault; or one has, and the others had their time;
- * or the bound is over. A client that is dead for good must not hold the trial up: its closing phase shows it.
+ * Waits until every client has an acknowledged write that was intended after the fault, or one has and the others had
+ * their time, or the bound is over. A client that never recovers must not block the trial: its closing phase shows it.
  */
 async function recovered(options: FaultScheduleOptions, injectedUs: number): Promise<void> {
   const { generators, stragglerMs, recoveryBoundMs, progress } = options;
@@ -168,8 +171,8 @@ async function recovered(options: FaultScheduleOptions, injectedUs: number): Pro
 }
 
 /**
- * Clients of a cluster write to the other shards all the while, so that their writes say nothing: the struck shard, the one
- * that a target is in, must have a master again that answers. At the bound the fault is healed all the same.
+ * In a cluster clients write to the other shards without interruption, so that their writes prove nothing: the struck
+ * shard, the one that a target is in, must have a master again that answers. At the bound the fault is healed anyway.
  */
 async function succeeded(
   { environment, signal, recoveryBoundMs }: FaultScheduleOptions,
@@ -184,7 +187,7 @@ async function succeeded(
   });
 }
 
-/** Which node, and in a cluster of which shard. */
+/** The node, and in a cluster its shard. */
 function placeOf(
   { cluster, topology }: Environment,
   node: string | undefined,
@@ -194,7 +197,7 @@ function placeOf(
   return { node, ...(shard !== undefined && { shard }) };
 }
 
-/** Who a target is at this moment; of a cluster in the shard with the first slots. */
+/** The node of a target at this moment; in a cluster within the shard with the first slots. */
 async function resolveTarget(
   environment: Environment,
   target: Target,

@@ -1,6 +1,6 @@
 /**
- * After the heal: what every raw node holds of the keys that were written, and the removal of those keys. Past the client
- * and its fallback, over admin connections, replicas included.
+ * Reads the written keys from every raw node after the heal, and removes them. Bypasses the client and its fallback,
+ * over admin connections, replicas included.
  */
 import type { Redis } from 'ioredis';
 import { decodeEnvelope } from '../../client/index.ts';
@@ -50,7 +50,7 @@ interface Group {
   readonly keys: readonly WrittenKey[];
 }
 
-/** One group of all, or the shards of a cluster as they are now. */
+/** One group of all nodes, or the present shards of a cluster. */
 async function groupsOf(environment: Environment, keys: readonly WrittenKey[]): Promise<readonly Group[]> {
   const { redis } = environment.topology;
   if (environment.cluster === undefined) {
@@ -68,7 +68,7 @@ async function groupsOf(environment: Environment, keys: readonly WrittenKey[]): 
   }));
 }
 
-/** A node of a cluster takes one key a command, and a replica only after READONLY. */
+/** A node of a cluster takes one key per command, and a replica only after READONLY. */
 async function read(
   redis: Redis,
   keys: readonly WrittenKey[],
@@ -99,7 +99,7 @@ export async function expiriesOf(
   return expiries;
 }
 
-/** Removes the keys from the master, so that the next trial starts on what this one found. */
+/** Removes the keys from the master, so that the next trial starts from the same state as this one. */
 export async function removeKeys(environment: Environment, written: readonly WrittenKey[]): Promise<void> {
   if (written.length === 0) return;
   for (const { shard, master, keys } of await groupsOf(environment, written)) {
@@ -112,7 +112,7 @@ export async function removeKeys(environment: Environment, written: readonly Wri
   }
 }
 
-/** The logical value; bytes that the client's codec refuses are shown as such, not hidden as absent. */
+/** The logical value; bytes that the client's codec refuses are marked as such, not reported as absent. */
 export function rawValueOf(stored: Buffer | null, encoding: WrittenKey['encoding']): string | null {
   if (stored === null) return null;
   if (encoding === 'raw') return logicalValue(stored.toString('utf8'));

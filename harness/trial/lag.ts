@@ -1,11 +1,13 @@
 /**
- * Makes the replicas lag, so that a fault finds something to lose: an acknowledgement that waited for nobody is then on the master alone.
+ * Makes the replicas lag, so that a fault finds data to lose: an acknowledgement that waited for no replica is then on
+ * the master alone.
  *
- * on ─▶ every replica follows the master through a proxy that delays the stream by so much; what they confirm comes back at once
- * hold ─▶ nothing more arrives; the links stay up, so that the master goes on as if all were well
- * struck ─▶ of a master that is gone the links are cut, with what was on its way; one that hangs keeps them, as it would without a proxy:
- *            cut, it would know at its return that it has no replicas, and refuse what it should be caught acknowledging
- * end ─▶ where the master is still the same, the replicas follow it as before; where not, the sentinels see to them
+ * on ─▶ every replica follows the master through a proxy that delays the stream; confirmations are not delayed
+ * hold ─▶ no more data arrives; the links stay up, so that the master continues as in normal operation
+ * struck ─▶ the links of a killed master are cut, with data in flight; those of a hung one stay, as without a proxy:
+ *            with cut links it would detect on its return that it has no replicas, and refuse the writes that the drill
+ *            wants it to acknowledge
+ * end ─▶ if the master is unchanged, the replicas follow it as before; otherwise the sentinels reconfigure them
  *
  * Sentinel corrects a replica that follows another address only after failover-timeout; a lag lasts less than that.
  */
@@ -23,7 +25,7 @@ const LINK_BOUND_MS = 5_000;
 export interface Lag {
   hold(): Promise<void>;
   struck(isGone: boolean): Promise<void>;
-  /** Safe to call twice, and whatever was called before. */
+  /** Safe to call twice, and in any state. */
   end(): Promise<void>;
 }
 
@@ -37,15 +39,15 @@ export interface LagsOptions {
 
 export interface Lags {
   /**
-   * The lag that a scheduled fault asks for, when it is due. Undefined where none is asked for or none can be made: then the fault
-   * strikes all the same, and its checker sees that nothing was at stake.
+   * Starts the lag of a scheduled fault when it is due. Undefined if none is requested or none is possible: then the
+   * fault strikes anyway, and its checker sees that nothing was at stake.
    */
   before(scheduled: ScheduledFault, startUs: number): Promise<Lag | undefined>;
   /** Ends all of them. */
   end(): Promise<void>;
 }
 
-/** The lags of one trial, from when to when in its history. */
+/** The lags of one trial, with their start and end in its history. */
 export function openLags({ environment, recorder, clock, progress, signal }: LagsOptions): Lags {
   const made = new Set<Lag>();
   const observe = (data: Readonly<Record<string, string | number>>) =>
@@ -101,7 +103,7 @@ export async function lagReplicas(
     },
   };
   try {
-    // One after the other: a master whose replicas are all away refuses writes (min-replicas-to-write).
+    // One after the other: a master whose replicas are all unreachable refuses writes (min-replicas-to-write).
     for (const id of replicas) await follow(environment, id, proxy.address, options.signal);
     await proxy.add('lag', { type: 'latency', latencyMs: options.latencyMs });
     return lag;

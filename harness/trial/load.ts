@@ -14,16 +14,16 @@ import { expiriesOf, readAllNodes, removeKeys } from './final-read.ts';
 import { proxied } from './proxied.ts';
 import { awaitCaughtUp, awaitWhole } from './wholeness.ts';
 
-/** Above it an operation is not sent but recorded as failed: 200 a second against a client dead for 25 s. */
+/** Above it an operation is not sent but recorded as failed: 200 per second against an unreachable client for 25 s. */
 const IN_FLIGHT_BOUND = 5_000;
 const READY_BOUND_MS = 15_000;
 /** All generators begin together, once every one has the message. */
 const START_DELAY_MS = 50;
-/** From the settled topology on: a breaker that is open is half-opened by a probe within 0.5 s. */
+/** Starts with the settled topology: a probe half-opens an open breaker within 0.5 s. */
 const CLOSING_BOUND_MS = 6_000;
-/** Answers that are on their way when the load ends; longer than a command's deadline of 1 s. */
+/** For answers that are in flight when the load ends; longer than a command's deadline of 1 s. */
 const DRAIN_MS = 1_500;
-/** The same, when nobody waits for the result any more. */
+/** The same, when the result is no longer needed. */
 const EARLY_DRAIN_MS = 300;
 const WHOLE_BOUND_MS = 30_000;
 /** Keys of a client whose expiry is read on an attached Redis: one command each, within the announced load. */
@@ -69,13 +69,13 @@ async function load(context: TrialContext, workload: GeneratedWorkload): Promise
         all(({ finished }) => finished),
       );
     } else {
-      // 3b. Faults strike and are healed; the load goes on over what returns, until all is whole.
+      // 3b. Faults strike and are healed; the load continues after the recovery, until the topology is healthy.
       faults = scheduleOf(context, generators);
       await watched('the faults and their heals', faults.run(drill.faults, startUs));
       await watched('the topology to be whole', settle(context));
     }
 
-    // 4. Is each client served, now that everything is whole?
+    // 4. Is each client served, now that the topology is healthy?
     await watched(
       'the closing phase',
       all((generator) => closeGenerator(context, generator)),
@@ -102,7 +102,7 @@ async function load(context: TrialContext, workload: GeneratedWorkload): Promise
   }
 }
 
-/** After an end that was not the workload's own: whatever was written goes, as far as its generators can still say what. */
+/** After an early end: removes all written keys that the generators can still report. */
 async function removeEarly(context: TrialContext, generators: readonly GeneratorThread[]): Promise<void> {
   const written = await Promise.all(
     generators.map((generator) => generator.stop(EARLY_DRAIN_MS).catch(() => [])),
@@ -155,7 +155,7 @@ function scheduleOf(context: TrialContext, generators: readonly GeneratorThread[
   });
 }
 
-/** Under load still: what returned may do harm now, or never. */
+/** Still under load: a node that returned may do harm now, or never. */
 async function settle({
   environment,
   recorder,
@@ -176,7 +176,7 @@ async function settle({
   });
 }
 
-/** Expiries of what a client wrote as cache entries; counters and appended texts have none. */
+/** Expiries of the cache entries of a client; counters and appended texts have none. */
 async function recordExpiries(
   { environment, recorder, clock }: TrialContext,
   client: string,

@@ -1,6 +1,6 @@
 /**
- * Fault proxies before every master, as one: what is done to it is done to each of them. A client of a cluster is led to them by
- * its address map, whichever master a redirection names.
+ * Fault proxies before every master, controlled as one: a change applies to each of them. The address map of a cluster
+ * client leads to them, whichever master a redirection names.
  */
 import type { Environment, NodeStatus } from '../../infra/environment.ts';
 import { type FaultProxy, startProxy } from '../faults/proxy/index.ts';
@@ -38,7 +38,7 @@ export async function proxyBefore(environment: Environment): Promise<MasterProxy
   };
 }
 
-/** An address of another machine cannot be listened on. */
+/** A proxy cannot listen on an address of another machine. */
 function listening({ substrate }: Environment, { host }: NodeStatus['address']): { readonly host?: string } {
   return substrate !== 'attached' || host.startsWith('127.') ? {} : { host: '127.0.0.1' };
 }

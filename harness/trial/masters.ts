@@ -1,4 +1,4 @@
-/** Who takes writes at this moment: the one master, or of a cluster one of each shard. */
+/** Nodes that accept writes at this moment: the one master, or in a cluster one per shard. */
 import { KitError } from '../../config/errors.ts';
 import { keySlot } from '../../infra/cluster-slots.ts';
 import type { Environment, NodeStatus } from '../../infra/environment.ts';
@@ -9,7 +9,7 @@ export async function mastersOf(environment: Environment): Promise<readonly Node
   return named(environment, shards?.map(({ master }) => master) ?? [await environment.masterId()]);
 }
 
-/** @throws KitError `NO_MASTER` of a cluster: nobody has the key's slot */
+/** @throws KitError `NO_MASTER` in a cluster: no node serves the key's slot */
 export async function masterWithKey(environment: Environment, key: string): Promise<NodeStatus> {
   const slot = keySlot(key);
   const shards = await environment.cluster?.shards();

@@ -1,19 +1,19 @@
 /**
- * An environment whose clients reach the master through a fault proxy, and that can therefore lose answers: what is asked arrives,
- * what is answered does not. The nodes among themselves, the sentinels and the admin connections do not pass it.
+ * An environment whose clients reach the master through a fault proxy, so that it can lose answers: requests arrive,
+ * answers do not. Traffic between nodes, of the sentinels and of admin connections bypasses the proxy.
  */
 import { KitError } from '../../config/errors.ts';
 import type { Capabilities, Environment, Heal } from '../../infra/environment.ts';
 import { startProxy } from '../faults/proxy/index.ts';
 
-/** Shorter than any command's deadline: the connection ends while the client still waits, its answers with it. */
+/** Shorter than any command's deadline: the connection ends, and its answers with it, while the client still waits. */
 const CUT_AFTER_MS = 600;
 
 export interface ProxiedEnvironment extends AsyncDisposable {
   readonly environment: Environment;
 }
 
-/** Before the master of the moment; disposing ends the proxy and nothing else. */
+/** Puts a proxy before the current master; disposing ends the proxy and nothing else. */
 export async function proxied(environment: Environment): Promise<ProxiedEnvironment> {
   const masterId = await environment.masterId();
   const master = (await environment.status()).find(({ id }) => id === masterId);

@@ -1,4 +1,4 @@
-/** The part of a trial in which a scripted workload runs, with what it opened closed after it, last opened first. */
+/** The part of a trial in which a scripted workload runs; closes the resources of the script in reverse order. */
 import type { Cache } from '../../client/index.ts';
 import type { TrialContext } from '../trial.ts';
 import { within } from '../until.ts';
@@ -18,7 +18,7 @@ import { awaitCaughtUp } from './wholeness.ts';
 const CAUGHT_UP_BOUND_MS = 15_000;
 /** Counts from the end of the script: a reconnect takes up to 1 s, a probe of an open breaker 0.5 s. */
 const CLOSING_BOUND_MS = 6_000;
-/** Of one operation; longer than a command's deadline of 1 s. */
+/** Bound of one operation; longer than a command's deadline of 1 s. */
 const OPERATION_BOUND_MS = 1_500;
 
 /** Opened by a script, closed in reverse order. */
@@ -47,7 +47,7 @@ export async function runScript(context: TrialContext, workload: ScriptedWorkloa
     }
   } finally {
     for (const close of closers.reverse()) await close().catch(() => undefined);
-    // Last, when nothing can write any more.
+    // Last, when no client can write any more.
     await removeKeys(
       environment,
       [...keys].map((key) => ({ key, encoding: 'raw' })),
@@ -117,13 +117,13 @@ async function closeCaches(context: TrialContext, caches: readonly Cache[]): Pro
   return written.flat();
 }
 
-/** A client that reaches the masters through the proxies alone. */
+/** A client that reaches the masters only through the proxies. */
 function behind(spec: ClientSpec, { addresses, natMap }: MasterProxy): ClientSpec {
   if (natMap === undefined) return { ...spec, mode: 'standalone', redis: addresses };
   return { ...spec, redis: addresses, natMap: { ...spec.natMap, ...natMap } };
 }
 
-/** Where a proxy has another host than its server: the certificate is made out to the server. */
+/** If a proxy has another host than its server: the certificate is made out to the server. */
 function serverName(spec: ClientSpec, { addresses }: MasterProxy): CacheOverrides {
   const [server] = spec.redis;
   if (server === undefined || spec.tls === undefined || addresses[0]?.host === server.host) return {};

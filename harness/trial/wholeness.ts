@@ -1,6 +1,7 @@
 /**
- * When is the topology whole again: one master, every other Redis its replica with the link up, and every sentinel of one
- * mind and seeing all of it; of a cluster, every slot served and every master with its replicas. Asked of the nodes themselves over admin connections.
+ * When the topology is healthy again: one master, every other Redis its replica with the link up, and every sentinel
+ * with the same complete view; in a cluster, every slot served and every master with its replicas. Read from the nodes
+ * themselves over admin connections.
  */
 import { KitError } from '../../config/errors.ts';
 import type { Environment } from '../../infra/environment.ts';
@@ -12,18 +13,18 @@ import { until } from '../until.ts';
 
 export interface WholenessOptions {
   readonly signal: AbortSignal;
-  /** How long the sentinels have to make it whole by themselves. */
+  /** Time in which the sentinels may restore it by themselves. */
   readonly settleMs: number;
   readonly boundMs: number;
-  /** Told of every node that was made a replica because the sentinels had not done it in time. */
+  /** Called for every node that was made a replica because the sentinels had not done it in time. */
   readonly onFenced: (nodeId: string) => void;
 }
 
 /**
- * Waits until the topology is whole. A deposed master that came back is left to the sentinels for `settleMs` (they take
- * about 10 s: sentinel.c waits 4 publish periods and the next INFO), then made a replica as the runbook does it.
+ * Waits until the topology is healthy. A deposed master that returned is left to the sentinels for `settleMs` (they
+ * take about 10 s: sentinel.c waits 4 publish periods and the next INFO), then made a replica as in the runbook.
  *
- * @throws KitError what is missing still
+ * @throws KitError naming the parts that are still missing
  */
 export async function awaitWhole(environment: Environment, options: WholenessOptions): Promise<void> {
   const { signal, settleMs, boundMs, onFenced } = options;
@@ -37,7 +38,10 @@ export async function awaitWhole(environment: Environment, options: WholenessOpt
   });
 }
 
-/** Waits until the topology is whole, and changes nothing. Says what is missing still at the bound; undefined: nothing. */
+/**
+ * Waits until the topology is healthy, and changes nothing. Returns the parts that are still missing at the bound;
+ * undefined: none.
+ */
 export async function missingAfter(
   environment: Environment,
   options: { readonly signal?: AbortSignal | undefined; readonly boundMs: number },
@@ -56,7 +60,7 @@ export async function missingAfter(
   }
 }
 
-/** Waits until every replica has all that the master has. Nothing may be writing any more. */
+/** Waits until every replica has all data of the master. No client may write any more. */
 export async function awaitCaughtUp(
   environment: Environment,
   options: { readonly signal: AbortSignal; readonly boundMs: number },
@@ -66,7 +70,7 @@ export async function awaitCaughtUp(
     async () => {
       const nodes = await replicationOf(environment);
       const shardOf = new Map(environment.topology.redis.map(({ id, shard }) => [id, shard?.master]));
-      // One group of all; of a cluster each shard by itself.
+      // One group of all nodes; in a cluster one per shard.
       return [...Map.groupBy(nodes, ({ id }) => shardOf.get(id)).values()].every((group) => {
         const offsets = group.map(({ info }) =>
           infoNumber(info, info.role === 'master' ? 'master_repl_offset' : 'slave_repl_offset'),
@@ -78,7 +82,7 @@ export async function awaitCaughtUp(
   );
 }
 
-/** What keeps the topology from being whole, in words; empty when it is. */
+/** Reasons why the topology is not healthy, in words; empty when it is. */
 async function whatIsMissing(environment: Environment): Promise<string> {
   if (environment.cluster !== undefined) return (await environment.cluster.missing()) ?? '';
   const state = await lookAtRoles(environment);
@@ -113,7 +117,7 @@ async function sentinelComplaint(environment: Environment, sentinelId: string): 
   return down === undefined ? '' : `sees the replica ${down.name} as '${down.flags}'`;
 }
 
-/** Makes every master that the sentinels do not name a replica of the one they do. */
+/** Makes every master that the sentinels do not report a replica of the one that they report. */
 async function fenceDeposed(environment: Environment): Promise<readonly string[]> {
   const state = await lookAtRoles(environment);
   if (state.kind !== 'deposed-master') return [];

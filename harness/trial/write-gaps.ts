@@ -1,6 +1,6 @@
 /**
- * The write gaps of a trial that has just ended, as progress: by the checker, the table and the words of the report, so that both
- * show one figure.
+ * The write gaps of a trial that has just ended, as progress messages. Uses the checker, the table and the words of the
+ * report, so that both show the same figure.
  */
 import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';

@@ -1,6 +1,6 @@
 /**
- * One client under load, behind one shape. Adapters keep each client's own behaviour: none retries, hides or times out
- * anything that the client itself does not.
+ * One client under load, behind a common interface. Adapters keep each client's own behaviour: they add no retry and no
+ * timeout, and hide nothing.
  */
 import type { Durability, EnvironmentConfig } from '../../config/schema.ts';
 import type { ClientEndpoints } from '../../infra/environment.ts';
@@ -14,10 +14,10 @@ interface PlainCredentials {
   readonly password: string;
 }
 
-/** Everything a client needs, as plain data that can be handed to another thread. */
+/** All data that a client needs, as plain data that can be passed to another thread. */
 export interface ClientSpec {
   readonly client: ClientName;
-  /** URL of the module that stands in for the kit's client; absent: the kit's own (`client-module.ts`). */
+  /** URL of the module that replaces the kit's client; absent: the kit's own (`client-module.ts`). */
   readonly module?: string;
   readonly mode: ClientEndpoints['mode'];
   readonly serviceName: string;
@@ -32,7 +32,9 @@ export interface ClientSpec {
   readonly settings: EnvironmentConfig['client'];
 }
 
-/** Reveals the passwords: a spec goes to a worker by its data or straight into a client, never to a file or an argv. */
+/**
+ * Reveals the passwords: a spec is passed to a worker by its data or directly to a client, never to a file or an argv.
+ */
 export function clientSpec(
   client: ClientName,
   endpoints: ClientEndpoints,
@@ -67,30 +69,30 @@ export function clientSpec(
   };
 }
 
-/** A completed operation: who answered, and what. */
+/** A completed operation: the source of the answer, and the answer. */
 export interface Answer {
   readonly source: Source;
-  /** What a read returned; null is a miss. */
+  /** Value that a read returned; null is a miss. */
   readonly value?: string | null;
-  /** What a batch returned, in the order of its keys. */
+  /** Values that a batch returned, in the order of its keys. */
   readonly values?: readonly (string | null)[];
   readonly replicas?: number;
-  /** When the client gave it, on the run's clock; absent: when it is seen. */
+  /** Time of the answer in the client, on the run's clock; absent: the time at which it is observed. */
   readonly atUs?: number;
 }
 
-/** How an operation failed: `fail` was certainly not applied, `info` may have been. */
+/** Failure of an operation: `fail` was certainly not applied, `info` may have been. */
 export interface Failure {
   readonly type: 'fail' | 'info';
   readonly code: string;
   readonly message: string;
-  /** As of an answer. */
+  /** The same as for an answer. */
   readonly atUs?: number;
 }
 
 export interface Adapter {
   readonly client: ClientName;
-  /** Whether `set` can promise more than Redis's own. */
+  /** Whether `set` supports durable writes. */
   readonly durable: boolean;
   physicalKey(key: string): string;
   /** How `set`, `setMany` and `getOrCompute` store a value: as it is, or in the client's envelope. */

@@ -1,10 +1,10 @@
 /**
- * A simulated backend: a real timer of a seeded length, so that what a cache saves is time that passed.
+ * A simulated backend: a real timer of a seeded length, so that the time saved by a cache is real time.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from './random.ts';
 
-/** Answers after a time between the two, drawn evenly. */
+/** Answers after a time between the two, drawn uniformly. */
 export function simulatedBackend(random: Random, fastestMs: number, slowestMs: number) {
   return async (answer: string): Promise<string> => {
     await sleep(fastestMs + random.next() * (slowestMs - fastestMs));

@@ -2,10 +2,11 @@
  * The client that the drills judge, as a module with the client's public surface.
  *
  *   spec.module absent ─▶ the kit's own client
- *   spec.module        ─▶ a module that stands in for it, loaded by its URL in every thread and process that opens caches
+ *   spec.module        ─▶ a module that replaces it, loaded by its URL in every thread and process that opens caches
  *
- * The suite of planted faults gives such a module; a run of the `kit` command never names one (`harness/planted-client.ts`). It exports
- * everything that the client exports: `export * from '…/client/index.ts'`, and its own `openCache` or another name beside it.
+ * The suite of planted faults provides such a module; a run of the `kit` command never names one
+ * (`harness/planted-client.ts`). It exports everything that the client exports: `export * from '…/client/index.ts'`,
+ * and its own `openCache` or another name in addition.
  */
 import * as ownClient from '../../client/index.ts';
 import { KitError } from '../../config/errors.ts';

@@ -17,7 +17,7 @@ export interface ClosingKey {
   readonly value: string;
 }
 
-/** One way of writing and what came of it. */
+/** One way of writing and its result. */
 export interface ClosingWrite {
   readonly kind: string;
   readonly keys: readonly ClosingKey[];
@@ -25,7 +25,7 @@ export interface ClosingWrite {
   readonly answer: string;
 }
 
-/** One way of reading and what came back, key by key. */
+/** One way of reading and its results, key by key. */
 export interface ClosingRead {
   readonly kind: string;
   readonly names: readonly string[];

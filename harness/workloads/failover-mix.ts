@@ -1,9 +1,9 @@
 /**
- * What runs while things break: reads and writes of every promise, and operations that are not idempotent.
+ * The workload during faults: reads and writes of every promise, and operations that are not idempotent.
  *
- * Every write has a key of its own, so that a lost one is an absent key. INCR goes to keys that must end as 1, APPEND to a
- * few keys with a tag that must occur once: a repeated one is visible in the final read. INCR and APPEND go through the
- * client's connection, past cache and fallback.
+ * Every write has a key of its own, so that a lost one is an absent key. INCR goes to keys that must end as 1, APPEND
+ * to a few keys with a tag that must occur once: a repeated one is visible in the final read. INCR and APPEND use the
+ * client's connection and bypass cache and fallback.
  */
 import { type GeneratorContext, generated } from './generated.ts';
 import type { PlannedOperation } from './issuer.ts';
@@ -12,7 +12,7 @@ import { openLoop } from './open-loop.ts';
 import type { Resolved } from './parameters.ts';
 import { padded } from './values.ts';
 
-/** Reads ask for one of the last so many acknowledged writes. */
+/** Number of latest acknowledged writes that reads choose from. */
 const READ_BACK = 2_000;
 
 const APPEND_KEYS = 50;
@@ -29,11 +29,11 @@ const defaults = {
   deadlineMs: 500,
   computeKeys: 200,
   valueBytes: 224,
-  /** Lifecycle, read by the trial: how long it waits for clients that are behind, once the first one writes again. */
+  /** Lifecycle, read by the trial: time to wait for clients that are behind, once the first one writes again. */
   stragglerMs: 3_000,
-  /** Lifecycle: how long the load goes on after the heal, with the returned node in the picture. */
+  /** Lifecycle: time for which the load continues after the heal, with the returned node in the topology. */
   afterHealMs: 1_500,
-  /** Lifecycle: the longest wait for Sentinel to make the topology whole, before the trial does it by REPLICAOF. */
+  /** Lifecycle: the longest wait for Sentinel to restore the topology, before the trial does it by REPLICAOF. */
   settleMs: 2_000,
 };
 

@@ -1,6 +1,6 @@
 /**
  * A generated workload: code that sends operations through one client's adapter, in a thread of its own (`worker.ts`),
- * started and stopped by messages (`protocol.ts`). It knows nothing of faults.
+ * started and stopped by messages (`protocol.ts`). It is independent of faults.
  */
 import type { Durability } from '../../config/schema.ts';
 import type { Clock } from '../clock.ts';
@@ -19,11 +19,11 @@ export interface GeneratorContext<P extends Parameters = Parameters> {
   readonly issuer: Issuer;
   readonly random: Random;
   readonly parameters: P;
-  /** What a durable write of the environment promises. */
+  /** The environment's promise for a durable write. */
   readonly durableWrites: Durability;
   /** Unique to trial and client: the middle of every key. */
   readonly tag: string;
-  /** When the open loop's schedule begins. */
+  /** Start of the open loop's schedule. */
   readonly startUs: number;
   readonly stopped: AbortSignal;
   readonly record: (event: HistoryEvent) => void;
@@ -36,7 +36,7 @@ export interface GeneratedWorkload {
   readonly defaults: Parameters;
   /** Whether the raw nodes are read for every written key after the trial. */
   readonly finalRead: boolean;
-  /** Before the schedule begins: warming, for instance. */
+  /** Runs before the schedule begins: for warming, for instance. */
   prepare?(context: GeneratorContext): Promise<void>;
   /** Resolves when it ended by itself, or soon after `stopped`. */
   run(context: GeneratorContext): Promise<void>;

@@ -1,6 +1,6 @@
 /**
- * The trial's handle on a generator in its worker thread. Every question has a bound; a thread that fails or ends
- * unasked makes `failed` reject, which ends the trial.
+ * The trial's handle on a generator in its worker thread. Every request has a bound; a thread that fails or ends
+ * unexpectedly makes `failed` reject, which ends the trial.
  */
 import { Worker } from 'node:worker_threads';
 import { KitError } from '../../config/errors.ts';
@@ -27,7 +27,7 @@ export class GeneratorThread {
 
   constructor(setup: GeneratorSetup) {
     this.client = setup.spec.client;
-    // No inherited flags: a debugger's or a test runner's loader has no business in the thread that measures.
+    // No inherited flags: the loader of a debugger or a test runner must not run in the measuring thread.
     this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
       workerData: setup,
       name: `generator-${this.client}`,
@@ -65,7 +65,7 @@ export class GeneratorThread {
     return (await within(`the closing reads of ${this.client}`, read, { boundMs: CLOSING_BOUND_MS })).reads;
   }
 
-  /** Ends the load and returns what was written. */
+  /** Ends the load and returns the written keys. */
   async stop(drainMs: number): Promise<readonly WrittenKey[]> {
     const stopped = this.#heard('stopped');
     this.#endExpected = true;
@@ -74,7 +74,7 @@ export class GeneratorThread {
     return (await within(`the generator of ${this.client} to stop`, stopped, { boundMs })).written;
   }
 
-  /** Ends the thread whatever it does. Safe to call twice and after `stop`. */
+  /** Ends the thread in any state. Safe to call twice and after `stop`. */
   async terminate(): Promise<void> {
     this.#endExpected = true;
     await this.#worker.terminate();

@@ -16,16 +16,16 @@ import { ownThread } from './own-thread.ts';
 import type { FromGenerator, GeneratorSetup, Port, ToGenerator } from './protocol.ts';
 import { seeded } from './random.ts';
 
-/** A client that has not reached a healthy master after this has failed the trial, not the fault. */
+/** A client that does not reach a healthy master within this time fails the trial; this is not an effect of a fault. */
 const CONNECT_BOUND_MS = 10_000;
-/** Of one operation of the closing phase; longer than a command's deadline of 1 s. */
+/** Bound of one operation of the closing phase; longer than a command's deadline of 1 s. */
 const CLOSING_BOUND_MS = 1_500;
 
 type Handlers = {
   readonly [T in ToGenerator['type']]: (message: Extract<ToGenerator, { type: T }>) => Promise<void> | void;
 };
 
-/** Serves a generator on a port until it was stopped. Failures are posted, never thrown. */
+/** Serves a generator on a port until it is stopped. Failures are posted, never thrown. */
 export async function serveGenerator(
   port: Port,
   setup: GeneratorSetup,
@@ -50,7 +50,7 @@ class Generator {
   readonly #lateness: LatenessMeter;
   readonly #issuer: Issuer;
   readonly #stopping = new AbortController();
-  /** A fault is in effect since then, and no write that was intended later has been acknowledged yet. */
+  /** Start of the current fault, while no write that was intended later has been acknowledged. */
   #awaitingWriteSinceUs: number | undefined;
 
   constructor(port: Port, setup: GeneratorSetup, workload: GeneratedWorkload, module: ClientModule) {

@@ -1,4 +1,4 @@
-/** Every workload by name: what a drill may ask for. */
+/** Every workload by name, as drills refer to them. */
 import { KitError } from '../../config/errors.ts';
 import { generatedWorkloads } from './catalogue.ts';
 import type { GeneratedWorkload } from './generated.ts';

@@ -1,6 +1,6 @@
 /**
- * Stock ioredis with its defaults: only what it needs to connect is set. Its own Sentinel support, offline queue,
- * retries and re-sending of unanswered commands are what is compared.
+ * Stock ioredis with its defaults: only the options that it needs to connect are set. The comparison is with its own
+ * Sentinel support, offline queue, retries and re-sending of unanswered commands.
  */
 import type { RedisOptions } from 'ioredis';
 import { Cluster, Redis, ReplyError } from 'ioredis';
@@ -57,7 +57,7 @@ export function ioredisAdapter(spec: ClientSpec, onEvent: ClientEventSink): Adap
       for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
       return { source: 'redis' };
     },
-    // Cache-aside as seed 004 section 7 writes it: a Redis error computes, storing is not waited for.
+    // Cache-aside as in seed 004 section 7: on a Redis error it computes, and it does not wait for storing.
     async getOrCompute(key, load) {
       const cached = await redis.get(physicalKey(key)).catch(() => null);
       if (cached !== null) return { source: 'redis', value: cached };
@@ -89,7 +89,7 @@ function connectOptions(spec: ClientSpec): RedisOptions & { replyMapping?: 'lega
   return { ...auth, host: address?.host ?? '', port: address?.port ?? 0, ...(spec.tls && { tls: spec.tls }) };
 }
 
-/** It refuses commands and pipelines on keys of several slots: those go one by one. */
+/** ioredis refuses commands and pipelines on keys of several slots: those are sent one by one. */
 function openCluster({ redis, app, natMap, tls }: ClientSpec): Cluster {
   return new Cluster([...redis], {
     ...(natMap && { natMap: { ...natMap } }),
@@ -98,8 +98,8 @@ function openCluster({ redis, app, natMap, tls }: ClientSpec): Cluster {
 }
 
 /**
- * An error reply is a refusal. Any other end (connection closed, retries exhausted) may come after the command was sent,
- * and ioredis does not say which: unknown for a write, while a read applies nothing.
+ * An error reply is a refusal. Any other end (connection closed, retries exhausted) may come after the command was
+ * sent, and ioredis does not report which: unknown for a write, while a read applies nothing.
  */
 function ioredisFailure(kind: OperationKind, error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error);

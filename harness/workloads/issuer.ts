@@ -1,7 +1,7 @@
 /**
- * Sends operations and writes their two lines. It never waits for an earlier answer; what the bound on operations in
- * flight keeps back is recorded as failed at its intended time, so that a dead client shows as failures and not as a
- * schedule that thins out.
+ * Sends operations and writes their two lines. It never waits for an earlier answer. An operation above the bound on
+ * operations in flight is recorded as failed at its intended time, so that an unreachable client shows as failures and
+ * not as a schedule with fewer operations.
  */
 import type { Durability } from '../../config/schema.ts';
 import type { Clock } from '../clock.ts';
@@ -14,7 +14,10 @@ export interface PlannedOperation {
   readonly kind: OperationKind;
   /** Logical key; the history carries the physical one. */
   readonly key: string;
-  /** What a write writes, in the history's words (see `logicalValue`); a function where it carries the operation's id. */
+  /**
+   * Value that a write writes, as the history records it (see `logicalValue`); a function if it contains the
+   * operation's id.
+   */
   readonly value?: string | ((op: number) => string);
   readonly durability?: Durability;
   readonly deadlineMs?: number;
@@ -41,7 +44,7 @@ export interface IssuerOptions {
   readonly record: (event: HistoryEvent) => void;
   readonly lateness: LatenessMeter;
   readonly inFlightBound: number;
-  /** Told of every write that Redis acknowledged. */
+  /** Called for every write that Redis acknowledged. */
   readonly onAcknowledged?: (invoke: InvokeEvent) => void;
 }
 
@@ -57,12 +60,12 @@ export class Issuer {
     this.#options = options;
   }
 
-  /** Physical keys for the final read, with how their values are to be decoded. */
+  /** Physical keys for the final read, with the encoding of their values. */
   get written(): ReadonlyMap<string, Encoding> {
     return this.#written;
   }
 
-  /** Remembers keys that are written otherwise than by `set`, `incr`, `append` and `getOrCompute`. */
+  /** Registers keys that are written otherwise than by `set`, `incr`, `append` and `getOrCompute`. */
   remember(keys: readonly WrittenKey[]): void {
     for (const { key, encoding } of keys) this.#written.set(key, encoding);
   }
@@ -75,7 +78,7 @@ export class Issuer {
     await this.#send(invoke, operation);
   }
 
-  /** As `issue`, for what no schedule asked for: it says nothing of how late the generator is. */
+  /** Like `issue`, for operations outside the schedule: they do not count for the generator's lateness. */
   async issueUnscheduled(operation: PlannedOperation): Promise<void> {
     if (this.#closed) return;
     await this.#send(this.#invoke(this.#options.clock.nowUs(), operation), operation);
@@ -116,7 +119,7 @@ export class Issuer {
     clearTimeout(timer);
   }
 
-  /** From now on completions are dropped: what is still in flight has an unknown outcome. */
+  /** From now on completions are dropped: operations still in flight have an unknown outcome. */
   close(): void {
     this.#closed = true;
   }

@@ -1,6 +1,6 @@
 /**
- * This kit's client as an application uses it: the environment's settings, everything else by default. Sets and reads go
- * through the cache, INCR and APPEND through its supervised connection.
+ * This kit's client as an application uses it: the environment's settings, everything else by default. Sets and reads
+ * use the cache, INCR and APPEND its supervised connection.
  */
 import type { Cache, CacheOptions, ConnectionOptions } from '../../client/index.ts';
 import { CacheError } from '../../client/index.ts';
@@ -8,14 +8,14 @@ import type { OperationKind } from '../history.ts';
 import type { Adapter, Answer, ClientEventSink, ClientSpec, Failure } from './adapter.ts';
 import type { ClientModule } from './client-module.ts';
 
-/** What a caller may set beside the environment's settings; who it is and how it connects come from the spec. */
+/** Options that a caller may set besides the environment's settings; identity and connection come from the spec. */
 export type CacheOverrides = CacheOptions & Omit<ConnectionOptions, 'username' | 'password'>;
 
 export function kitAdapter(spec: ClientSpec, onEvent: ClientEventSink, client: ClientModule): Adapter {
   return adaptCache(openKit(spec, client), onEvent);
 }
 
-/** A cache that is open already, as an adapter. */
+/** Wraps an open cache as an adapter. */
 export function adaptCache(cache: Cache, onEvent: ClientEventSink): Adapter {
   cache.on(({ type, ...fields }) => onEvent(type, flat(fields)));
   const connection = cache.connection;
@@ -61,26 +61,27 @@ export function adaptCache(cache: Cache, onEvent: ClientEventSink): Adapter {
   };
 }
 
-/** How many of a batch were there. */
+/** Number of keys of a batch that were found. */
 function hitsOf(values: readonly (string | null)[]): string {
   return String(values.filter((value) => value !== null).length);
 }
 
-/** The cache on the environment's master, with the environment's settings. */
+/** Opens the cache on the environment's master, with the environment's settings. */
 export function openKit(
   spec: ClientSpec,
   { openCache }: Pick<ClientModule, 'openCache'>,
   overrides: CacheOverrides = {},
 ): Cache {
   const { settings, app, sentinel, tls } = spec;
-  // A server without users takes no AUTH: nobody is named then.
+  // A server without users accepts no AUTH: no user name is sent then.
   const login = app.password === '' ? {} : app;
   const common = {
     ...settings,
     ...login,
     ...(tls && { tls }),
     ...(spec.db !== undefined && { db: spec.db }),
-    // Leases are keys and messages beside the cache's own; libraries and scripts are the server's, not of one prefix.
+    // Leases are keys and messages outside the cache's own; libraries and scripts belong to the server, not to one
+    // prefix.
     ...(spec.shared && {
       compute: { leaseMs: 0 },
       scripting: { loadFunctions: false, evalScripts: false },
@@ -103,7 +104,7 @@ export function openKit(
   }
   if (spec.mode === 'cluster') {
     const { natMap, redis: nodes } = spec;
-    // One to a cluster is always supervised, and takes no word on it.
+    // A cluster connection is always supervised, and has no option for it.
     const { supervision: _always, ...rest } = common;
     return openCache({ ...rest, mode: 'cluster', nodes, ...(natMap && { natMap }) });
   }
@@ -117,7 +118,7 @@ function receipt({ source, replicas }: { source: 'redis' | 'memory' | 'none'; re
   return { source, ...(replicas !== undefined && { replicas }) };
 }
 
-/** The client says of every error what became of the command. */
+/** The client reports the outcome of the command with every error. */
 function kitFailure(_kind: OperationKind, error: unknown): Failure {
   if (error instanceof CacheError) {
     const { code, message, outcome } = error;

@@ -1,6 +1,6 @@
 /**
- * How late the generator itself was: actual minus intended send, per second and in total. A late generator measures
- * itself; whoever judges must know. Event-loop stalls of its thread stand beside it.
+ * Lateness of the generator itself: actual minus intended send, per second and in total. A late generator measures
+ * itself, so the judge must know it. Event-loop stalls of its thread are recorded too.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Clock } from '../clock.ts';

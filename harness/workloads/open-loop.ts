@@ -1,7 +1,7 @@
 /**
- * The open loop: a Poisson process on the run's clock. Operations are due when the schedule says, whatever became of
- * earlier ones; after a stall all that is overdue goes out at once, each with its own intended time. A closed loop would
- * hide the stall.
+ * The open loop: a Poisson process on the run's clock. Operations are due by the schedule, whatever the outcome of
+ * earlier ones; after a stall all overdue operations are sent at once, each with its own intended time. A closed loop
+ * would hide the stall.
  *
  * Timers of Node have a resolution of 1 ms: up to about that much is in every latency, counted against the client.
  */
@@ -9,7 +9,7 @@ import type { Clock } from '../clock.ts';
 import type { Issuer, PlannedOperation } from './issuer.ts';
 import type { Random } from './random.ts';
 
-/** A share of the load: how often, and what to send when it is due. Undefined: nothing to send yet. */
+/** A share of the load: its rate, and the operation to send when it is due. Undefined: nothing to send yet. */
 export interface Lane {
   readonly perSecond: number;
   readonly next: () => PlannedOperation | undefined;
@@ -21,7 +21,7 @@ export interface OpenLoopOptions {
   readonly issuer: Issuer;
   readonly random: Random;
   readonly startUs: number;
-  /** Ends by itself here; without it, only by the signal. */
+  /** End of the loop; without it, only the signal ends it. */
   readonly endUs?: number;
   readonly stopped: AbortSignal;
 }
@@ -57,7 +57,10 @@ export function openLoop(options: OpenLoopOptions): Promise<void> {
   });
 }
 
-/** A lane by its share of the rate: superposed Poisson processes are one whose events are drawn so. */
+/**
+ * Draws a lane by its share of the rate: the union of Poisson processes is one Poisson process whose events are drawn
+ * this way.
+ */
 function draw(lanes: readonly Lane[], perSecond: number, random: Random): Lane {
   let point = random.next() * perSecond;
   for (const lane of lanes) {

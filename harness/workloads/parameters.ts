@@ -1,7 +1,7 @@
 /**
- * Parameters of a workload as a drill gives them. `rate: 300` holds always; `full.rate: 1000` replaces it in the profile
- * `full`, `attached.rate: 5` on somebody else's Redis, `attached.full.rate: 9` in both. A workload names each parameter that it
- * reads with its default, and a name it does not know is an error.
+ * Parameters of a workload as a drill gives them. `rate: 300` always applies; `full.rate: 1000` replaces it in the
+ * profile `full`, `attached.rate: 5` on an attached Redis, `attached.full.rate: 9` in both. A workload names each
+ * parameter that it reads with its default, and an unknown name is an error.
  */
 import { KitError } from '../../config/errors.ts';
 
@@ -42,7 +42,7 @@ export function resolveParameters<T extends Parameters>(
   return resolved as Resolved<T>;
 }
 
-/** `attached.full.rate`: when it holds, and for what. */
+/** Parses `attached.full.rate` into its occasions and the parameter. */
 function parsed(path: string) {
   const parts = path.split('.');
   const occasions = OCCASIONS.filter((occasion) => parts.slice(0, -1).includes(occasion));

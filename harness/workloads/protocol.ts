@@ -1,6 +1,6 @@
 /**
- * What the trial and a generator's thread say to each other. Plain data only. The history does not pass here: each
- * generator writes its own file.
+ * Messages between the trial and a generator's thread. Plain data only. The history is not sent here: each generator
+ * writes its own file.
  */
 import type { Durability } from '../../config/schema.ts';
 import type { ClientSpec } from './adapter.ts';
@@ -23,12 +23,12 @@ export interface GeneratorSetup {
 export type ToGenerator =
   /** Begin the schedule at that time. */
   | { readonly type: 'go'; readonly startUs: number }
-  /** A fault is in effect since then: say when the first write intended later is acknowledged. */
+  /** A fault is in effect since then: report when the first write intended later is acknowledged. */
   | { readonly type: 'injected'; readonly atUs: number }
   /** The closing phase: write by each way of writing, then read by each way of reading (`closing.ts`). */
   | { readonly type: 'close-write'; readonly round: number }
   | { readonly type: 'close-read'; readonly names: readonly string[] }
-  /** End: wait so long for what is in flight, close the history and the client. */
+  /** End: wait that long for operations in flight, close the history and the client. */
   | { readonly type: 'stop'; readonly drainMs: number };
 
 export type FromGenerator =

@@ -1,4 +1,4 @@
-/** Keys of a namespace as the raw masters have them, past the client. */
+/** Reads the keys of a namespace from the raw masters, bypassing the client. */
 import type { Cache } from '../../client/index.ts';
 import type { ScriptContext } from './scripted.ts';
 
@@ -11,7 +11,7 @@ export interface RawKey {
   readonly ttlMs: number;
 }
 
-/** Begin of every physical key of a cache. */
+/** Start of every physical key of a cache. */
 export function prefixOf(cache: Cache): string {
   return cache.physicalKey('x').slice(0, -1);
 }

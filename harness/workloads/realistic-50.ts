@@ -1,6 +1,6 @@
 /**
  * Seed 001's realistic benchmark: 50 vector searches over a catalogue of 10, once without a cache and once with it, one
- * after the other as the seed ran them. Its 80 % hits are what 10 keys in 50 queries give: each is computed once.
+ * after the other as in the seed. Its 80 % hits follow from 10 keys in 50 queries: each is computed once.
  */
 
 import { simulatedBackend } from './backend.ts';

@@ -1,6 +1,6 @@
 /**
- * A scripted workload: steps in a fixed order that record what was expected and what was seen (`expect` events). It never
- * judges: a step that did not hold is a line like the others, and the script goes on.
+ * A scripted workload: steps in a fixed order that record expected and actual values (`expect` events). It never
+ * judges: a step that did not hold is a line like the others, and the script continues.
  *
  * Scripts run in the harness's own process: they need the Environment, and none of them generates load.
  */
@@ -27,13 +27,16 @@ export interface ScriptContext<P extends Parameters = Parameters> {
   /** Unique to the trial: the middle of every key. */
   readonly tag: string;
   readonly spec: ClientSpec;
-  /** The client that is judged, as a module: what is tested of it is taken from here. */
+  /** The client under test, as a module: scripts take its exports from here. */
   readonly client: ClientModule;
   readonly signal: AbortSignal;
-  /** Somebody else runs this Redis: no key but the run's own is looked at, none is left without a TTL, nothing global is asked. */
+  /**
+   * Whether the Redis is attached: the script touches only the run's own keys, leaves none without a TTL, and sends no
+   * global command.
+   */
   readonly shared: boolean;
   readonly record: (event: HistoryEvent) => void;
-  /** Records what was expected and what was seen. */
+  /** Records an expected and an actual value. */
   expect(
     id: string,
     what: string,
@@ -43,25 +46,25 @@ export interface ScriptContext<P extends Parameters = Parameters> {
   open(overrides?: CacheOverrides, through?: MasterProxy): Cache;
   /** Starts a process with its own cache on the environment; ended with the trial. */
   startProcess(name: string, overrides?: CacheOverrides): Promise<CallerProcess>;
-  /** A fault proxy before the master, of a cluster one before each that act as one; ended with the trial. */
+  /** A fault proxy before the master; in a cluster one before each master, controlled as one; ended with the trial. */
   proxyBeforeMaster(): Promise<MasterProxy>;
-  /** Has these physical keys removed with the trial. */
+  /** Registers physical keys for removal at the end of the trial. */
   remember(...keys: readonly string[]): void;
-  /** Waits until every replica has all that the master has. */
+  /** Waits until every replica has all data of the master. */
   caughtUp(): Promise<void>;
   /** Reads these keys from every raw node into the history. */
   readAllNodes(keys: readonly WrittenKey[]): Promise<void>;
-  /** An admin connection to the master of the moment, of a cluster the one that has this physical key. */
+  /** An admin connection to the current master; in a cluster to the one that has this physical key. */
   masterOf(key: string): Promise<Redis>;
-  /** Admin connections to every master: one, of a cluster one a shard. */
+  /** Admin connections to every master: one, or in a cluster one per shard. */
   masters(): Promise<readonly Redis[]>;
 }
 
-/** What stands before every master that a client may be sent to. */
+/** Proxies before every master that a client may be redirected to. */
 export interface MasterProxy extends Pick<FaultProxy, 'add' | 'remove' | 'down' | 'reset' | 'traffic'> {
-  /** Where a client begins. */
+  /** Seed addresses of a client. */
   readonly addresses: readonly Address[];
-  /** Which address that a cluster names is behind which of them. */
+  /** Maps each address that a cluster reports to the proxy before it. */
   readonly natMap?: Readonly<Record<string, Address>>;
 }
 
@@ -82,8 +85,8 @@ export function scripted<const P extends Parameters>(workload: {
 }
 
 /**
- * Limits of a client that a busy machine does not reach. For drills whose question is what is written and read, and not how fast: with the
- * environment's limits a slow answer would be served from memory, which is another promise.
+ * Limits of a client that a busy machine does not reach. For drills that check the written and read data, and not the
+ * speed: with the environment's limits a slow answer would be served from memory, which is another promise.
  */
 export const UNHURRIED = { commandTimeoutMs: 5_000, compute: { patienceMs: 5_000 } } as const;
 
@@ -92,7 +95,7 @@ export function equals(expected: Json, actual: Json | undefined) {
   return { relation: 'equals' as const, expected, actual: actual ?? null };
 }
 
-/** The error that a call ended with, as its code or name; null when it did not fail. */
+/** The error of a call, as its code or name; null when it did not fail. */
 export async function errorOf(call: () => Promise<unknown>): Promise<string | null> {
   try {
     await call();

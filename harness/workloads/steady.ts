@@ -1,10 +1,11 @@
 /**
- * Steady load without faults: YCSB B's mix (95 % reads, 5 % writes, Zipf 0.99) with batches and `getOrCompute` beside it.
- * Values have Twitter's sizes (see `values.ts`), keys are 36 characters.
+ * Steady load without faults: YCSB B's mix (95 % reads, 5 % writes, Zipf 0.99), plus batches and `getOrCompute`. Values
+ * have Twitter's sizes (see `values.ts`), keys are 36 characters.
  *
- * Part of the catalogue is written before: the popular part, as a warmed cache has it (phase `warm`). What is asked for and
- * absent is written then, as a cache-aside application does (phase `fill`); neither is on the schedule. Every write is in
- * the history with its value, so that a read of its key has a known right answer. The first moments are not measured: the mark `window` says what is.
+ * The popular part of the catalogue is written in advance, as in a warmed cache (phase `warm`). A missed key is written
+ * after its read, as a cache-aside application does (phase `fill`); neither is on the schedule. Every write is in the
+ * history with its value, so that a read of its key has a known right answer. The first moments are not measured: the
+ * mark `window` gives the measured time.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type GeneratorContext, generated, mark } from './generated.ts';
@@ -26,11 +27,14 @@ const defaults = {
   catalogue: 2_000,
   /** Share of the catalogue, most popular first, that is written before the load begins. */
   warmedShare: 0.5,
-  /** How quickly; 0: as quickly as it goes. */
+  /** Rate of the warming; 0: as fast as possible. */
   warmSetsPerSecond: 0,
   zipfExponent: 0.99,
   maxValueBytes: 16_384,
-  /** Of every scheduled operation: 50 times the target of a `get`, a quarter of the client's default command timeout. */
+  /**
+   * Deadline of every scheduled operation: 50 times the target of a `get`, a quarter of the client's default command
+   * timeout.
+   */
   deadlineMs: 250,
 };
 
@@ -140,7 +144,7 @@ function catalogueOf(context: Context) {
   return { size, get, set, getMany, setMany, getOrCompute };
 }
 
-/** So many different ranks, as popular as `draw` makes them. */
+/** That many different ranks, with the popularity that `draw` gives them. */
 function distinct(draw: () => number, count: number): readonly number[] {
   const ranks = new Set<number>();
   while (ranks.size < count) ranks.add(draw());

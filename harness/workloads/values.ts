@@ -1,6 +1,6 @@
 /**
- * Values as workloads write them: a short tag that names the write, then `|` and padding to a realistic size. Histories
- * and final reads carry the tag alone, so that a trial's files stay small whatever the payload.
+ * Values as workloads write them: a short tag that identifies the write, then `|` and padding to a realistic size.
+ * Histories and final reads contain the tag alone, so that a trial's files stay small whatever the payload.
  */
 import type { Answer } from './adapter.ts';
 import type { Random } from './random.ts';
@@ -15,7 +15,7 @@ export function logicalValue(stored: string): string {
   return bar === -1 ? stored : stored.slice(0, bar);
 }
 
-/** The values of an answer as a history carries them: their tags. */
+/** The values of an answer as a history records them: their tags. */
 export function tagsOf({
   value,
   values,
@@ -31,7 +31,9 @@ export function tagsOf({
 /** ln(4700 / 224) / z(0.9): Twitter's cache traces have a median value of 224 B and a p90 of 4.7 KB (Yang, OSDI 2020). */
 const LOG_NORMAL_SIGMA = Math.log(4_700 / 224) / 1.2816;
 
-/** Draws a value's size in bytes: log-normal by those two figures, cut at `maxBytes`, which also cuts the mean. */
+/**
+ * Draws a value's size in bytes: log-normal by those two figures, limited to `maxBytes`, which also lowers the mean.
+ */
 export function valueBytes(random: Random, maxBytes: number): number {
   return Math.min(maxBytes, Math.max(16, Math.round(224 * Math.exp(LOG_NORMAL_SIGMA * random.normal()))));
 }

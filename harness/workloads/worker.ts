@@ -1,4 +1,4 @@
-/** Entry of a generator's thread. Its setup, secrets included, comes as workerData and never by a command line. */
+/** Entry of a generator's thread. Its setup, secrets included, comes as workerData and never on a command line. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { generatedWorkload } from './catalogue.ts';
 import { serveGenerator } from './generator.ts';

@@ -1,6 +1,6 @@
 /**
- * `kit … --substrate attached` on a Redis that this test runs, with a user that may do what the documents say and nothing else. Every
- * command that the server takes is watched by MONITOR, every one that it refuses is in ACL LOG.
+ * `kit … --substrate attached` on a Redis that this test runs, with a user that has the documented permissions only.
+ * MONITOR shows every command that the server accepts, ACL LOG every one that it refuses.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ import { freePort, RedisProcess, startSentinelSet, until } from '../support/redi
 
 const PREFIX = 'redis-cache-kit:';
 const PASSWORD = 'attached-secret-7f3a';
-/** All that may be asked, but the two that take longest and send nothing new. */
+/** All drills that can run, except the two that take longest and send nothing new. */
 const ASKED = drills
   .filter(({ id, attached }) => attached !== undefined && !['realistic-50', 'steady'].includes(id))
   .map(({ id }) => id);
@@ -33,10 +33,10 @@ const CORRECTNESS = [
   'feature-flag',
 ];
 const ON_KEYS = new Set(['get', 'mget', 'set', 'unlink', 'exists', 'pttl', 'watch', 'fcall']);
-/** What only a cluster is asked, by its first word. */
+/** Commands that are sent to a cluster only, by their first word. */
 const BY_ITSELF = new Set(['cluster NODES', 'asking ']);
 
-/** Criteria that do not hold although the machine allowed to judge them. */
+/** Criteria that fail although the machine was sound enough to judge them. */
 const wrong = ({ criteria }: Report['verdict']) =>
   criteria.filter((one) => CORRECTNESS.includes(one.id) && one.state !== 'PASS' && !isExcused(one));
 
@@ -67,7 +67,7 @@ function keysOf({ command, args }: Seen): readonly string[] {
   return ['mget', 'unlink', 'exists', 'watch'].includes(command) ? args : args.slice(0, 1);
 }
 
-/** Every command that the server takes from now on; the last word is the test's own. */
+/** Records every command that the server accepts from now on; the last argument is the test's own. */
 async function watch(
   server = redis,
 ): Promise<{ readonly seen: readonly Seen[]; readonly stop: () => Promise<void> }> {
@@ -121,11 +121,11 @@ describe('a run on somebody else’s Redis', () => {
     const seconds = Map.groupBy(seen, ({ atSeconds }) => Math.floor(atSeconds));
     const busiest = Math.max(...[...seconds.values()].map(({ length }) => length));
     expect(busiest).toBeLessThanOrEqual(ATTACHED_LOAD.commandsInBusiestSecond);
-    // Said before the first drill begins.
+    // Printed before the first drill begins.
     expect(err.indexOf('keys redis-cache-kit:* only')).toBeLessThan(err.indexOf('[1/'));
 
     const { verdict, trials, run } = desk.report('run');
-    // A time that this machine was too busy for is a no-go; what holds whatever the time is asked below.
+    // A time that this busy machine could not meet is a no-go; criteria that do not depend on time are checked below.
     const slow = verdict.criteria.some(({ state }) => state === 'FAIL');
     expect(exitCode, err).toBe(slow ? EXIT.NO_GO : EXIT.UNKNOWN);
     expect(verdict.decision).toBe(slow ? 'NO_GO' : 'UNKNOWN');
@@ -171,7 +171,7 @@ describe('a run on somebody else’s Redis', () => {
   });
 });
 
-/** None of the drills for which a cluster differs in nothing from what is proved above. */
+/** The drills for a cluster, without those that behave as proved above. */
 const OF_CLUSTER = ASKED.filter((id) => !['zipf-100', 'observability'].includes(id));
 
 function seed({ nodes }: ClusterSet, index: number): string {
@@ -200,7 +200,7 @@ describe('a run on somebody else’s Redis Cluster', () => {
     expect(trials.map(({ drill, status }) => [drill, status])).toEqual(
       OF_CLUSTER.map((id) => [id, 'completed']),
     );
-    // Times may be INVALID on a busy machine, what is right or wrong may not.
+    // Times may be INVALID on a busy machine, correctness may not.
     expect([EXIT.GO, EXIT.UNKNOWN], out + err).toContain(exitCode);
     expect(wrong(verdict)).toEqual([]);
     for (const { seen } of watches) {

@@ -1,4 +1,4 @@
-/** What cannot work: one clear error, the right exit code, nothing left running, no evidence that could pass later. */
+/** Invalid input: one clear error, the right exit code, no process left running, no evidence that could pass later. */
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
@@ -30,7 +30,7 @@ function isOpenToOthers(directory: string): boolean {
   return isOpen && (directory === dirname(directory) || isOpenToOthers(dirname(directory)));
 }
 
-/** One error, said once, for people and for programs; and nothing of it remains. */
+/** Expects one error, printed once, for readers and for programs, and no leftovers. */
 async function refused(
   args: readonly string[],
   expected: {
@@ -268,7 +268,7 @@ function mountDisk(
   return { path, [Symbol.asyncDispose]: async () => void execFileSync('umount', ['--lazy', path]) };
 }
 
-/** Writes until there is no room, on a disk that was mounted here and on no other. */
+/** Writes until the disk is full, on a disk that was mounted here and on no other. */
 function fillDisk(path: string): void {
   if (statSync(path).dev === statSync(desk.path).dev) throw new Error(`${path} is not a disk of its own`);
   const file = openSync(join(path, 'fill'), 'w');

@@ -1,4 +1,4 @@
-/** A cluster from the command line: up twice, shown, drilled honestly, swept after a crash, down. */
+/** A cluster from the command line: started twice, shown, drilled, cleaned up after a crash, stopped. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -71,7 +71,7 @@ describe('kit with a cluster', () => {
   it('runs the scripts that read a master past the client, each key on the shard that has it', async () => {
     const asked = ['hit-miss', 'ttl-expiry', 'key-versioning', 'feature-flag'];
     const run = await desk.kit('drill', ...asked, '--env', file, '--out', 'scripts');
-    // Every run asks the nodes for their facts, too.
+    // Every run reads the facts of the nodes, too.
     expect(desk.expectHeld(run, 'scripts').trials.map(({ drill, status }) => [drill, status])).toEqual(
       ['configuration', ...asked].map((drill) => [drill, 'completed']),
     );

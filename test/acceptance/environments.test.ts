@@ -1,4 +1,4 @@
-/** `kit up`, `status` and `down` as they are typed: two environments beside each other, each command twice. */
+/** `kit up`, `status` and `down` from the command line: two environments in parallel, each command twice. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -83,7 +83,7 @@ describe('two environments side by side', () => {
     });
   });
 
-  /** Replicas that no longer know the password: their links are down, all nodes run, and the sentinels see the same master. */
+  /** Gives replicas a wrong password: their links are down, all nodes run, and the sentinels report the same master. */
   async function cutReplicas(name: keyof typeof files, which: RegExp): Promise<void> {
     const secrets = join(desk.path, '.kit', 'environments', name, 'secrets.json');
     const { redis } = JSON.parse(readFileSync(secrets, 'utf8')) as { redis: { admin: string } };
@@ -122,7 +122,7 @@ describe('two environments side by side', () => {
     const right = JSON.parse(
       (await desk.kit('status', '--env', files.right, '--json')).out,
     ) as EnvironmentView;
-    // Its replicas were cut off above; all of it still runs.
+    // Its replicas were cut off above; all nodes still run.
     expect(right.nodes.map(({ state }) => state)).toEqual(Array(6).fill('running'));
     const ended = await desk.kit('down', '--env', files.right, '--json');
     expect(JSON.parse(ended.out)).toMatchObject({ environment: 'right', ended: { length: 6 } });

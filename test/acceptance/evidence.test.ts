@@ -1,6 +1,6 @@
 /**
- * One real run, recorded once by the real command. Its folder is copied, and one thing is taken away or changed: never again
- * a GO, and `verify` names what is not as it was sealed.
+ * One real run, recorded once by the real command. Its folder is copied, and one part is removed or changed: the copy
+ * is never a GO, and `verify` names the files that differ from the sealed ones.
  */
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -145,7 +145,7 @@ describe('one file removed', () => {
 describe('one byte changed', () => {
   it('fails verify, which names the file, whichever file and wherever the byte', () => {
     const places = [() => 0, (bytes: number) => bytes >> 1, (bytes: number) => bytes - 1];
-    // The seal has a test of its own: a changed path or hash in it is told by the file that it names.
+    // The seal has a test of its own: a changed path or hash in it is reported under the file that it names.
     for (const path of [...sealed.filter((one) => one !== 'seal.json'), ...REPORTS]) {
       for (const place of places) {
         const dir = copy();
@@ -202,7 +202,7 @@ function outcome<T>(work: () => T): T | KitError {
   }
 }
 
-/** Everything that a verification says, as one text; an error of the kit as it is shown. */
+/** All messages of a verification as one text; an error of the kit as it is printed. */
 function problems(result: Verification | KitError): string {
   return result instanceof KitError ? `${result.where}: ${result.message}` : result.problems.join('\n');
 }

@@ -1,4 +1,4 @@
-/** Every exit code once, through `npm run`, as the README has it typed. */
+/** Every exit code once, through `npm run`, as in the README. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
@@ -10,7 +10,7 @@ import { Desk } from '../support/desk.ts';
 const desk = new Desk();
 afterAll(() => desk[Symbol.asyncDispose]());
 
-/** `npm run` works in the checkout: what is started there has a name that nobody else uses. */
+/** `npm run` works in the checkout: environments started there have a unique name. */
 const OWN = `exit-codes-${process.pid}`;
 const file = desk.environment(OWN);
 
@@ -22,7 +22,7 @@ function npmRun(...args: string[]): ChildProcess & { readonly output: Promise<re
   return Object.assign(child, { output: Promise.all([text(child.stdout), text(child.stderr)]) });
 }
 
-/** The exit code as a shell shows it: npm ends by the signal itself, which is 128 and its number. */
+/** The exit code as a shell shows it: npm ends by the signal itself, which is 128 plus its number. */
 async function ended(child: ReturnType<typeof npmRun>) {
   const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
   const [out, err] = await child.output;

@@ -1,4 +1,7 @@
-/** A run that does not come to its end, in the middle of a failover, with the master paused: nothing left, nothing passed. */
+/**
+ * A run that is interrupted in the middle of a failover, with the master paused: no process is left, and the run does
+ * not pass.
+ */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -69,7 +72,8 @@ describe('a kept environment', () => {
           hint: expect.any(String),
         },
       });
-      // The drill heals its fault itself, once its clients write again: on a busy machine that may be by now.
+      // The drill heals its fault itself, once its clients write again: on a busy machine that may already have
+      // happened.
       const isHealed = /writes again/.test(running.progress);
       expect(isHealed || desk.processes().some(({ stopped }) => stopped)).toBe(true);
     }
@@ -149,7 +153,7 @@ function pids(environment: string): readonly number[] {
   return Object.values(desk.ledger(environment)?.processes ?? {}).map(({ pid }) => pid);
 }
 
-/** What is in the run's folder is read and judged, and is never a go. */
+/** The run's folder can be read and judged, and is never a go. */
 async function neverPasses(): Promise<void> {
   expect(existsSync(join(desk.path, 'run', 'seal.json'))).toBe(false);
   expect(existsSync(join(desk.path, 'run', 'report.json'))).toBe(false);

@@ -1,4 +1,6 @@
-/** A setting that makes an environment unsafe turns the verdict to no-go, and the report says which one to change. */
+/**
+ * A setting that makes an environment unsafe turns the verdict to no-go, and the report names the setting to change.
+ */
 import { afterAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import type { Report } from '../../harness/reports/report.ts';
@@ -30,7 +32,7 @@ const PLANTED = [
     change: 'client.supervision',
   },
   {
-    // Asked by the promise and not by the name `production`.
+    // The gate applies by the promise and not by the name `production`.
     name: 'plain-text',
     settings: { 'promises.encryption': true },
     criterion: 'tls',

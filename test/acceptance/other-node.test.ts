@@ -1,6 +1,6 @@
 /**
- * The verdict under the oldest Node that `engines` allows: the same bytes as under the one that the kit brings. That Node
- * comes from the registry; where it cannot be had, the test says so by its name.
+ * The verdict under the oldest Node that `engines` allows: the same bytes as under the kit's own Node. The oldest Node
+ * comes from the registry; if it is not available, the name of the test reports it.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -31,7 +31,7 @@ it(`a run is verified and analysed to the same bytes under Node ${OLDEST}`, {
   expect(execFileSync(oldest, ['--version']).toString()).toBe(`v${OLDEST}\n`);
   await using desk = new Desk();
   desk.expectHeld(await desk.kit('drill', 'hit-miss', 'zipf-100', '--out', 'run'), 'run');
-  // Not `execFileSync`: the verdict of a run on a busy machine is not known, and `analyze` ends with 3.
+  // Not `execFileSync`: the verdict of a run on a busy machine is unknown, and `analyze` ends with 3.
   const kit = (...args: string[]) =>
     spawnSync(oldest, [resolve('scripts/kit.ts'), ...args], { cwd: desk.path }).stdout.toString();
   expect(kit('verify', 'run')).toContain('as sealed');

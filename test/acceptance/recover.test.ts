@@ -1,4 +1,4 @@
-/** `kit recover`: shows what each node has after the end of all nodes, and starts from the one that is named. */
+/** `kit recover`: shows the data of each node after all nodes have ended, and starts from the selected one. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** What a run leaves for others to read has no password in it: neither its folder nor what the command says. */
+/** The artifacts of a run contain no password: neither its folder nor the output of the command. */
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ let environment: string;
 
 beforeAll(async () => {
   environment = desk.environment('secretive');
-  // Left up: a run's own environment takes its passwords with it.
+  // Kept running: a run's own environment removes its passwords when it ends.
   expect((await desk.kit('up', '--env', environment)).exitCode).toBe(EXIT.GO);
 });
 afterAll(() => desk[Symbol.asyncDispose]());
@@ -32,10 +32,11 @@ it('a run with a switch of masters, a crash and a stock client records no passwo
       'trials/configuration-1/events.jsonl',
     ]),
   );
-  // A hash of a password is one too: servers report them (ACL LIST), and a weak password is found from its hash.
+  // A hash of a password is a secret, too: servers report hashes (ACL LIST), and a weak password can be found from its
+  // hash.
   const hashes = passwords.map((password) => createHash('sha256').update(password).digest('hex'));
   expect(filesThatTell(folder, [...passwords, ...hashes])).toEqual([]);
-  // The search finds what is there.
+  // Positive control: the search finds a planted password.
   writeFileSync(join(folder, 'told.txt'), `so: ${passwords[3]}`);
   expect(filesThatTell(folder, passwords)).toEqual(['told.txt']);
   for (const password of passwords) expect(run.out + run.err).not.toContain(password);

@@ -1,4 +1,7 @@
-/** `kit status` of an environment whose configuration or passwords have changed since, and in the middle of a failover. */
+/**
+ * `kit status` of an environment whose configuration or passwords have changed meanwhile, and in the middle of a
+ * failover.
+ */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -89,7 +92,7 @@ describe('kit status', () => {
     } finally {
       process.kill(Number(pid), 'SIGCONT');
     }
-    // Which sentence comes in which phase is held by test/infra/role-state.test.ts.
+    // test/infra/role-state.test.ts tests which sentence belongs to which phase.
     for (const words of seen) expect(words).not.toMatch(/\d masters/);
     await until(
       'redis-1 to be a replica again',

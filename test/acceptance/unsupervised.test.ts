@@ -1,9 +1,9 @@
-/** What a client without supervision costs is measured, not only read off its configuration. */
+/** The cost of a client without supervision is measured, not only derived from its configuration. */
 import { expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import { Desk } from '../support/desk.ts';
 
-/** Such a client waits until the master returns, which the drill lets it do only at its recovery bound of 30 s. */
+/** Such a client waits until the master returns, which happens only at the drill's recovery bound of 30 s. */
 const BOUND_MS = 90_000;
 
 it(

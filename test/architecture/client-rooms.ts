@@ -1,6 +1,6 @@
 /**
- * The rooms of the client, an npm package: public contracts at the bottom, the composition at the top. Nothing but the top imports an
- * extra.
+ * The rooms of the client, an npm package: public contracts at the bottom, the composition at the top. Only the top
+ * imports an extra.
  */
 import type { Room } from './rules.ts';
 

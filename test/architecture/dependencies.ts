@@ -1,6 +1,6 @@
-/** The decided dependencies, held by `architecture.test.ts`. */
+/** The decided dependencies, checked by `architecture.test.ts`. */
 
-/** Every dependency with what it is for; the page in docs/decisions/ says why this one. */
+/** Every dependency with its purpose; the page in docs/decisions/ gives the reason for the choice. */
 export const DEPENDENCIES: Readonly<Record<string, string>> = {
   '@cdktf/provider-docker': 'the Docker provider as constructs',
   '@peculiar/x509': 'certificates of an environment',
@@ -34,7 +34,7 @@ export const DEPENDENCIES: Readonly<Record<string, string>> = {
   vitest: 'tests',
 };
 
-/** Of the workspace that writes docs/client/api.md. */
+/** Dependencies of the workspace that writes docs/client/api.md. */
 export const REFERENCE_DEPENDENCIES: Readonly<Record<string, string>> = {
   typedoc: 'reads the public types and their comments',
   'typedoc-plugin-markdown': 'writes them as Markdown',

@@ -1,12 +1,13 @@
 /**
- * The architecture rules as pure functions over files given as text: each returns what breaks it, in words. `architecture.test.ts` holds
- * the table and feeds the real tree; `rules.test.ts` feeds trees that break every rule.
+ * The architecture rules as pure functions over files given as text: each returns its violations, in words.
+ * `architecture.test.ts` holds the table and passes the real tree; `rules.test.ts` passes trees that violate every
+ * rule.
  */
 import { dirname, join, normalize } from 'node:path/posix';
 import { functionsOf, importsOf, mask } from './source.ts';
 
 export interface SourceFile {
-  /** Relative to the top, with `/`. */
+  /** Relative to the top-level folder, with `/`. */
   readonly path: string;
   readonly text: string;
 }
@@ -14,7 +15,7 @@ export interface SourceFile {
 export interface Room {
   /** Folder (`infra/local/`) or file (`infra/topology.ts`). The longest match owns a file. */
   readonly at: string;
-  /** Why it may import what it may; printed with a violation. */
+  /** Reason for the allowed imports; printed with a violation. */
   readonly because: string;
   /** Folders and files that it may import; its own are always allowed. */
   readonly imports: readonly string[];
@@ -35,7 +36,7 @@ export function roomOf(rooms: readonly Room[], path: string): Room | undefined {
     );
 }
 
-/** Imports that the table does not allow, files in no room, rows of the table that own no file. */
+/** Imports that the table does not allow, files in no room, rows of the table without a file. */
 export function brokenImports(rooms: readonly Room[], files: readonly SourceFile[]): string[] {
   const sources = files.filter(({ path }) => path.endsWith('.ts'));
   const homeless = sources.filter(({ path }) => roomOf(rooms, path) === undefined);
@@ -74,7 +75,7 @@ function mayImport(room: Room, from: string, specifier: string, typeOnly: boolea
   return (room.libraries ?? []).includes(library);
 }
 
-/** Places that read the environment's variables and may not. */
+/** Places that read environment variables without permission. */
 export function strayVariables(readers: readonly string[], files: readonly SourceFile[]): string[] {
   return files
     .filter(({ path }) => path.endsWith('.ts') && !/^(?:test|\.ci)\//.test(path) && !readers.includes(path))
@@ -103,14 +104,14 @@ export function tooLong(files: readonly SourceFile[], limits: { file: number; fu
     });
 }
 
-/** Names that say nothing about what is inside. */
+/** Names that do not describe the content. */
 export function emptyNames(files: readonly SourceFile[]): string[] {
   return files
     .filter(({ path }) => path.split('/').some((part) => /^(?:utils?|helpers?|misc)(?:\.|$)/i.test(part)))
     .map(({ path }) => `${path}: the name says nothing; a domain noun does`);
 }
 
-/** Open ends, skipped tests, silenced checks (looked for in comments too), and `any` in code. */
+/** To-do marks, skipped tests, disabled checks (in comments too), and `any` in code. */
 export function openEnds(files: readonly SourceFile[]): string[] {
   const inText: readonly Sign[] = [
     [/\b(?:TO(?:DO)|FIX(?:ME)|XX(?:X))\b/, 'an open end'],
@@ -143,7 +144,7 @@ export function registryHosts(files: readonly SourceFile[]): string[] {
   );
 }
 
-/** Entries of the top level that nobody decided on. */
+/** Entries of the top level that are not on the decided list. */
 export function strayEntries(allowed: readonly string[], entries: readonly string[]): string[] {
   return entries
     .filter((entry) => !allowed.includes(entry))
@@ -155,7 +156,7 @@ export interface PackageManifest {
   readonly devDependencies?: Readonly<Record<string, string>>;
 }
 
-/** Dependencies that nobody decided on, or that are not pinned to one version. */
+/** Dependencies without a decision, or not pinned to one version. */
 export function strayDependencies(
   decided: Readonly<Record<string, string>>,
   manifest: PackageManifest,

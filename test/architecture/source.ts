@@ -1,5 +1,5 @@
 /**
- * Reads TypeScript just well enough for the architecture rules: which modules a file imports, and how long its functions are.
+ * Reads TypeScript just well enough for the architecture rules: the imports of a file, and the length of its functions.
  *
  * source ─▶ mask (comments and literals blanked, same offsets and lines) ─▶ regular expressions and bracket matching
  *
@@ -23,7 +23,7 @@ interface Masked {
 /** Before a regular expression, never before a division. */
 const BEFORE_REGEX = /(?:^|[(,=:[!&|?{};+\-*%~^<>\n]|\b(?:return|typeof|case|of|in|await|yield))\s*$/;
 
-/** Blanks comments, strings, templates and regular expressions, so that what is left is code. */
+/** Blanks comments, strings, templates and regular expressions, so that only code remains. */
 export function mask(source: string): Masked {
   const code = source.split('');
   const strings = new Map<number, string>();
@@ -114,7 +114,7 @@ export function functionsOf(source: string): readonly FunctionSpan[] {
   return found;
 }
 
-/** Where the head of the function starts whose body opens at `open`; undefined where this brace is no function's body. */
+/** Start of the head of the function whose body opens at `open`; undefined where this brace opens no function body. */
 function headOf(code: string, open: number): number | undefined {
   const before = code.slice(Math.max(0, open - 400), open).trimEnd();
   if (before.endsWith('=>')) return open;

@@ -1,6 +1,6 @@
 /**
- * The package as others get it: built and packed by its own scripts, installed into an empty folder by npm, run by the
- * oldest Node that it supports and the ones after it against a real Redis, and compiled against by users of TypeScript.
+ * The package as users get it: built and packed by its own scripts, installed into an empty folder by npm, run by the
+ * oldest supported Node and later ones against a real Redis, and compiled against by users of TypeScript.
  */
 import { execFile } from 'node:child_process';
 import {
@@ -23,16 +23,18 @@ const run = promisify(execFile);
 const TOP = resolve(import.meta.dirname, '../..');
 const bin = (name: string) => join(TOP, 'node_modules/.bin', name);
 
-/** The first of 20, the last known of 22, and the one that runs this. */
+/** The first release of 20, the latest known of 22, and the current one. */
 const NODES = ['20.0.0', '22.23.3', process.versions.node];
 
-/** Of 2026, for the tests of users: it is installed where the package is, and is no dependency of the project. */
+/**
+ * Release of 2026, for the tests of users: it is installed next to the package, and is no dependency of the project.
+ */
 const JEST = '30.5.2';
 
 const dir = mkdtempSync(join(tmpdir(), 'kit-package-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-// Before the tests are named: where npm cannot be reached, their names say so.
+// Before the tests are named: if npm is unreachable, their names report it.
 const tarball = await packClient(dir);
 const app = join(dir, 'app');
 const alone = await installAlone(tarball, app);
@@ -44,7 +46,7 @@ function describeWith(name: string, missing: Missing | undefined, body: () => vo
   describe.runIf(!missing)(missing ? `${name} [skipped: ${missing.missing}]` : name, body);
 }
 
-/** Each file of the tarball, but those of `dist`. */
+/** Each file of the tarball, except those of `dist`. */
 async function contents(): Promise<{ readonly other: readonly string[]; readonly dist: readonly string[] }> {
   const { stdout } = await run('tar', ['-tzf', tarball]);
   const files = stdout
@@ -192,7 +194,7 @@ describeWith('installed alone', alone, () => {
       writeFileSync(join(folder, 'consumer.ts'), source);
       const compilerOptions = {
         ...{ module, moduleResolution, target: 'es2022', strict: true, noEmit: true, skipLibCheck: false },
-        // What a program on Node has anyway.
+        // Types that a program on Node has in any case.
         ...{ types: ['node'], typeRoots: [join(TOP, 'node_modules/@types')] },
       };
       writeFileSync(

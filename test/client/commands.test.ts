@@ -1,4 +1,7 @@
-/** Commands that are taken away, one at a time, by ACL and by `rename-command`: each takes the path that the README documents. */
+/**
+ * Commands that are denied, one at a time, by ACL and by `rename-command`: each takes the path that the README
+ * documents.
+ */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
@@ -70,7 +73,7 @@ async function outcomesOf(cache: Cache): Promise<Outcomes> {
   return outcomes;
 }
 
-/** With all commands there. A durable write has no replica here. */
+/** Results with all commands allowed. A durable write has no replica here. */
 const RIGHT: Readonly<Record<string, unknown>> = {
   set: { source: 'redis' },
   setMany: { source: 'redis' },
@@ -107,7 +110,7 @@ interface Without {
   readonly fails?: readonly string[];
   /** Operations that the first tier may answer. */
   readonly unsure?: readonly string[];
-  /** Operations that come to another result, without an error. */
+  /** Operations that return another result, without an error. */
   readonly differs?: Readonly<Record<string, unknown>>;
   readonly options?: Partial<TieredCacheOptions>;
 }
@@ -122,7 +125,7 @@ const values = [
   'durable set',
 ];
 
-/** All commands of a cache that is not of a cluster, and what is lost without each. */
+/** All commands of a cache outside a cluster, and the features that are lost without each. */
 const COMMANDS: Readonly<Record<string, Without>> = {
   HELLO: {},
   ROLE: {},
@@ -199,7 +202,7 @@ describe('a cache without one command', () => {
       address: redis.address,
       ...login,
       namespace: 'c',
-      // A busy machine is no reason for a miss.
+      // A busy machine must not cause a miss.
       commandTimeoutMs: 5000,
       hangSuspectedMs: 5000,
       ...without.options,
@@ -228,7 +231,7 @@ describe('a cache without one command', () => {
     const admin = `${redis.admin().stream.localAddress}:${redis.admin().stream.localPort}`;
     const sent = new Set<string>();
     monitor.on('monitor', (_time: string, args: readonly string[], source: string) => {
-      // What a script runs is the server's.
+      // Commands inside a script come from the server.
       if (source !== own && source !== admin && source !== 'lua') sent.add(String(args[0]).toUpperCase());
     });
     const { address } = redis;
@@ -255,7 +258,7 @@ describe('a cache without one command', () => {
     await expect(cache.ping()).rejects.toThrowError(NotSentError);
     await expect(cache.ping()).rejects.toThrowError(/['`]select['`]/i);
     expect((await cache.lookup('k')).source).toBe('memory');
-    // Also where the breaker has opened.
+    // Also with an open breaker.
     for (let i = 0; i < 6; i++) await cache.set(`k${i}`, i);
     await expect(cache.setIfAbsent('k', 1)).rejects.toThrowError(/circuit breaker is open \(.*select/i);
   });
@@ -266,7 +269,7 @@ describe('a cache without one command', () => {
     const connection = connect({ mode: 'standalone', address: redis.address });
     onTestFinished(() => connection.close());
     expect(await connection.call('SET', 'k', 1)).toBe('OK');
-    // With none of the three there is one address all the same.
+    // Without the three commands there is still one address.
     const none = [...conf, 'rename-command INFO hidden_INFO'];
     await using silent = await RedisProcess.start({ host, conf: none });
     const untold = connect({ mode: 'standalone', address: silent.address });
@@ -339,7 +342,7 @@ describe('a user without one command of a step', () => {
       return entry.value === 'new';
     });
     await until('it is refreshed', async () => (await cache.get('stale')) === 'new');
-    // Without freshness in the entry, its TTL is all that changes.
+    // Without freshness in the entry, only its TTL changes.
     await cache.set('plain', 1, { ttlSeconds: 60 });
     expect([await cache.expire('plain', null), await redis.admin().pttl(`${name}:plain`)]).toEqual([
       true,

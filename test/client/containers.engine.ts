@@ -1,4 +1,7 @@
-/** The client against Redis in containers (testcontainers): one by itself, and a master with a replica and three sentinels. */
+/**
+ * The client against Redis in containers (testcontainers): a single one, and a master with a replica and three
+ * sentinels.
+ */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
@@ -11,7 +14,7 @@ import { until } from '../support/redis.ts';
 const HOST = '127.0.0.1';
 const started: StartedTestContainer[] = [];
 
-/** On the host's network, on ports below those that the system hands out: every node announces an address that this host reaches. */
+/** On the host's network, on ports below the ephemeral ones: every node announces an address that this host reaches. */
 async function run(script: string, ready: RegExp): Promise<StartedTestContainer> {
   const image: string = JSON.parse(readFileSync(imagesFile(resolve('.kit')), 'utf8')).redis;
   const container = await new GenericContainer(image)
@@ -98,7 +101,7 @@ describeOnEngine(
             ),
           40_000,
         );
-        // Until all sentinels know each other and the replica, there is nobody to elect.
+        // Until all sentinels have discovered each other and the replica, no election is possible.
         await until(
           'the sentinels to know all',
           async () => {

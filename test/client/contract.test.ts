@@ -1,4 +1,7 @@
-/** The contract of every cache, where its entries are in the master that sentinels name, and where there is no Redis by will. */
+/**
+ * The contract of every cache, with entries in the master that sentinels report, and with Redis disabled by
+ * configuration.
+ */
 import { afterAll, beforeAll, describe } from 'vitest';
 import { memoryCache, redisCache, sentinelCache, tieredCache } from '../../client/index.ts';
 import { cacheContract } from '../contracts/cache.ts';

@@ -161,7 +161,7 @@ describe('fromEnv', () => {
 
   it('writes to the reachable address of the master that the sentinels announce', async () => {
     await using set = await startSentinelSet();
-    // Another master, so that the key shows which address was used.
+    // Another master, so that the key shows the address that was used.
     await using reachable = await RedisProcess.start();
     const pairs = set.redis.map(
       ({ address }) => `${address.host}:${address.port}=${reachable.address.host}:${reachable.address.port}`,

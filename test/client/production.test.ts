@@ -1,4 +1,7 @@
-/** With TLS and users of least privilege, on the production topology: what the client needs is what the app may do. */
+/**
+ * With TLS and users of least privilege, on the production topology: the permissions of the app are enough for the
+ * client.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,7 +42,7 @@ it('the client does all that it does as the app user, over TLS', async () => {
     expect(await cache.clear()).toBe(1);
     await expect(cache.connection?.call('FLUSHALL')).rejects.toMatchObject({ code: 'NOPERM' });
 
-    // The master hangs: the client leaves it, over TLS too.
+    // The master hangs: the client leaves it, with TLS too.
     const former = (await environment.masterId()) ?? '';
     const heal = await environment.capabilities.pause?.(former);
     await until('the connection has moved', () => events.some(({ type }) => type === 'moved'), 30_000);

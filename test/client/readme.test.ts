@@ -1,4 +1,4 @@
-/** The examples of both READMEs, as they stand there, against a real Redis. */
+/** The examples of both READMEs, unchanged, against a real Redis. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** The reference of the client's API: what is committed is what its types and their comments say, and they say enough. */
+/**
+ * The reference of the client's API: the committed file matches the types and their comments, and the comments are
+ * complete.
+ */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-/** Of typedoc's JSON what is looked at here. */
+/** The fields of typedoc's JSON that this test reads. */
 interface Declaration {
   readonly name: string;
   readonly comment?: { readonly summary?: readonly { readonly text: string }[] };
@@ -35,13 +38,13 @@ const signaturesOf = (of: Declaration): readonly Declaration[] =>
   of.signatures ?? of.type?.declaration?.signatures ?? [];
 const isSaid = (of: Declaration): boolean => [of, ...signaturesOf(of)].some((each) => text(each) !== '');
 
-/** What callers fill in. */
+/** Whether callers provide values of the type. */
 const isGiven = ({ name }: Declaration): boolean =>
   /(?:Options|Defaults|Strategy|Request|Search|Address|Rule|Outdated)$/.test(name);
-/** Declared by others, and only named here. */
+/** Declared by another package, and only referenced here. */
 const isForeign = ({ name }: Declaration): boolean => /^(?:Telemetry(?!Options)|Standard)/.test(name);
 
-/** Optional ones, those of options in options too. */
+/** Optional number options, also in nested options. */
 function numbersOf(
   members: readonly Declaration[],
   path: string,

@@ -1,6 +1,6 @@
 /**
- * The client on servers of other versions and of Valkey (`test/support/servers.ts`): the contract of every cache, by each way of
- * running the steps, and what depends on the version of the server.
+ * The client on servers of other versions and of Valkey (`test/support/servers.ts`): the contract of every cache, by
+ * each way of running the steps, and the features that depend on the version of the server.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -36,7 +36,7 @@ describe.each(servers)('the client on $name', (server) => {
   });
   afterAll(() => redis[Symbol.asyncDispose]());
 
-  /** However busy the machine is. */
+  /** Also on a busy machine. */
   const compute = { patienceMs: 5000 };
   const open = async (options: RedisCacheOptions = {}): Promise<Cache> => {
     const cache = redisCache({ address: redis.address, namespace: 'v', compute, ...options });

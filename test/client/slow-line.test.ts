@@ -1,4 +1,4 @@
-/** Slow is not hung: values that are large for their line, and processes that stand still. */
+/** Slow is not hung: large values on a slow line, and blocked processes. */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   type Cache,
@@ -25,7 +25,7 @@ interface Line {
   readonly proxy: ProxyServer;
 }
 
-/** A cache behind a proxy that carries 5 MB/s in each direction. */
+/** A cache behind a proxy with a bandwidth of 5 MB/s in each direction. */
 async function narrow(options: RedisCacheOptions = {}): Promise<Line> {
   const redis = await RedisProcess.start({ host });
   const proxy = await ProxyServer.start(redis.address);
@@ -46,7 +46,7 @@ async function narrow(options: RedisCacheOptions = {}): Promise<Line> {
 const troubles = (events: readonly CacheEvent[]): readonly string[] =>
   events.map(({ type }) => type).filter((type) => ['suspect', 'lost', 'breaker', 'fallback'].includes(type));
 
-/** Reads a small key again and again until the work is done; what was found. */
+/** Reads a small key repeatedly until the work is done; returns the results. */
 async function beside<T>(
   cache: Cache,
   work: Promise<T>,
@@ -71,7 +71,7 @@ describe('a value that takes 400 ms on its line', () => {
     await cache.set('small', 1);
     const startedAt = performance.now();
     const { result, sources } = await beside(cache, cache.getEntry<string>('large'));
-    // Or the line was not slow.
+    // Otherwise the line was not slow.
     expect(performance.now() - startedAt).toBeGreaterThan(300);
     expect(result?.source).toBe('redis');
     expect(result?.value.length).toBe(LARGE.length);
@@ -225,7 +225,7 @@ describe('a hang', () => {
         return performance.now() - pausedAt > hangSuspectedMs * 0.75;
       });
       redis.resume();
-      // Slow, and not hung.
+      // Slow, but not hung.
       expect(await answer).toBe('1');
       redis.pause();
       const write = connection.call('GET', 'k').catch(() => {});
@@ -260,7 +260,7 @@ describe('a hang', () => {
     await promoted.admin().replicaof('NO', 'ONE');
     former.resume();
     expect(await write).toBeInstanceOf(OutcomeUnknownError);
-    // It is not believed either, or was sent to the new master.
+    // Its reply is not trusted either, or it was sent to the new master.
     const outcome = await plain;
     if (!(outcome instanceof OutcomeUnknownError)) expect(await promoted.admin().get('p')).toBe('1');
     await until('the connection has moved', () => {
@@ -270,7 +270,7 @@ describe('a hang', () => {
   }, 40_000);
 });
 
-/** Nothing else runs in this process meanwhile. */
+/** Blocks this process. */
 function standStill(ms: number): void {
   const until = performance.now() + ms;
   while (performance.now() < until);
@@ -313,7 +313,7 @@ describe('a bound of this process', () => {
   it('that is reached is no failure of Redis', async () => {
     const { cache, events } = await narrow({ maxInFlight: 20 });
     const writes = await Promise.all(Array.from({ length: 200 }, (_, i) => cache.set(`k${i}`, i)));
-    // Those beyond it are kept in memory.
+    // Writes beyond the limit stay in memory.
     expect(new Set(writes.map(({ source }) => source))).toEqual(new Set(['redis', 'memory']));
     expect(cache.stats()).toMatchObject({ errors: 0, breakerTransitions: 0 });
     expect(cache.stats().limited).toBe(writes.filter(({ source }) => source === 'memory').length);

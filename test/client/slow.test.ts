@@ -1,6 +1,6 @@
 /**
- * A Redis that is slow: one that answers each question 20 to 40 ms later keeps the contract of every cache, in every mode; one
- * that is slower than the command timeout is away, and is back when it is quicker.
+ * A slow Redis: one that answers each command 20 to 40 ms later keeps the contract of every cache, in every mode; one
+ * that is slower than the command timeout is unreachable, and returns when it is faster.
  */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
@@ -18,14 +18,14 @@ import { type Address, RedisProcess, startSentinelSet, until } from '../support/
 import { type Slowed, slowed } from '../support/slow.ts';
 import { loadLibrary } from './load/bench.ts';
 
-/** What caches reach through the proxies alone, those of their listeners too. */
+/** Servers that caches and their listeners reach only through the proxies. */
 interface Rig {
   readonly proxies: Slowed;
   /** The first of them. */
   readonly address: Address;
   /** Sentinels or nodes of a cluster. */
   readonly others: readonly Address[];
-  /** Whether Redis has the key, not asked through a proxy. */
+  /** Whether Redis has the key, read without a proxy. */
   readonly has: (key: string) => Promise<boolean>;
   readonly end: () => Promise<void>;
 }
@@ -77,7 +77,7 @@ async function ofCluster(): Promise<Rig> {
   });
 }
 
-/** ioredis as it is waits for its answer for as long as that takes: there is no command timeout to be slower than. */
+/** Stock ioredis waits for its answer without a limit: it has no command timeout to exceed. */
 const STOCK = 'a stock connection';
 
 const rigs: readonly (readonly [string, () => Promise<Rig>, readonly Mode[]])[] = [
@@ -163,9 +163,9 @@ describe.each(rigs)('%s that is slow', (_, start, modes) => {
         name,
         kept,
         async () => {
-          // Loads are counted there: a machine that is busy besides is no reason for one more.
+          // That test counts loads: a busy machine must not cause another one.
           const cache = open(rig, { namespace: name.replaceAll(' ', '-'), compute: { patienceMs: 5_000 } });
-          // Or the contract would be kept by a Redis that is not slow.
+          // Otherwise the contract would be kept by a Redis that is not slow.
           expect(await cache.ping()).toBeGreaterThanOrEqual(19);
           return cache;
         },
@@ -201,7 +201,7 @@ describe.each(rigs)('%s that is slow', (_, start, modes) => {
 
       rig.proxies.delay(0);
       await until('Redis takes writes again', takenByRedis, 20_000);
-      // What was written meanwhile is not taken back: what it replaced is gone in Redis too, and so is what was deleted.
+      // Writes during that time are not reverted: the replaced and the deleted values are gone in Redis too.
       await until('the old values are gone', async () => {
         const left = await Promise.all([redisHas('overwritten'), redisHas('deleted')]);
         return !left.includes(true);

@@ -1,4 +1,4 @@
-/** Compare-and-write with plain commands: what one transaction carries, what divides it, and what its users are told. */
+/** Compare-and-write with plain commands: the contents of one transaction, the reasons to split it, and its results. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Change, type Command, Transactions } from '../../client/functions/transactions.ts';
 import { resolveConnection } from '../../client/options/connection-options.ts';
@@ -29,12 +29,12 @@ async function open(rules?: readonly string[]): Promise<void> {
   connection = openConnection(resolveConnection({ mode: 'standalone', address: redis.address, ...user }));
   transactions = new Transactions(connection);
   await connection.call('GET', 'k:any');
-  // The first transaction of a connection finds out whether there is EXEC.
+  // The first transaction of a connection detects whether EXEC is allowed.
   await transactions.run({ keys: ['k:any'], looks: [], decide: () => undefined });
 }
 
 const keys = (count: number): readonly string[] => Array.from({ length: count }, (_, i) => `k:${i}`);
-/** Sets the key to `value` where it is absent; `before`: called between the look and the write. */
+/** Sets the key to `value` if it is absent; `before`: called between the read and the write. */
 const create = (key: string, value: string, before?: () => void): Change => ({
   keys: [key],
   looks: [['GET', key]],
@@ -43,7 +43,7 @@ const create = (key: string, value: string, before?: () => void): Change => ({
     return found === null ? [['SET', key, value]] : undefined;
   },
 });
-/** Calls at once the first time, and not again. */
+/** Runs the work on the first call only. */
 function first(work: () => unknown): () => void {
   let isDone = false;
   return () => {

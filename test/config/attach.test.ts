@@ -1,4 +1,7 @@
-/** Where somebody else's Redis is: flags before variables, a URL's own words first, and no password in any error. */
+/**
+ * The address of an attached Redis: flags override variables, the parts of a URL come first, and no error has a
+ * password.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -98,7 +98,7 @@ describe('precedence', () => {
     expect(config.client).toMatchObject({ namespace: 'cache', defaultTtlSeconds: 3600, supervision: true });
     expect(config.client.breaker).toEqual({ enabled: true, threshold: 5, openMs: 60_000 });
     expect(config.redis.replBacklogSize).toBe(64 * 1024 ** 2);
-    // Silence withholds no promise; what durable writes promise is said by durableWrites alone.
+    // An absent setting withholds no promise; durableWrites alone sets the promise of durable writes.
     expect(promisesOf(config)).toEqual(new Set(['persistence', 'failover', 'eviction', 'encryption']));
   });
 

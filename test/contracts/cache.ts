@@ -1,4 +1,4 @@
-/** What every cache means, whatever it keeps its entries in. */
+/** The contract of every cache, independent of its storage. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   type Cache,
@@ -27,8 +27,8 @@ const throwing: StandardSchema = {
 };
 
 /**
- * `tiered`: written to Redis, read from whichever tier has it, and what is read is frozen. `shortTtlSeconds`: a TTL that is
- * over soon, and not before the entry has been read once.
+ * `tiered`: written to Redis, read from any tier that has the entry, and read values are frozen. `shortTtlSeconds`: a
+ * short TTL that does not end before the entry has been read once.
  */
 export function cacheContract(
   name: string,

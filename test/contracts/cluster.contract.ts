@@ -1,5 +1,5 @@
 /**
- * What any substrate must do with a Redis Cluster: formed by its first start alone, and never formed again.
+ * Contract of any substrate with a Redis Cluster: formed by its first start alone, and never formed again.
  */
 import { Cluster } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,7 +13,7 @@ import { until } from '../support/redis.ts';
 
 export interface ClusterUnderTest {
   readonly substrate: Substrate;
-  /** Three masters with a replica each; nothing of that name runs yet. */
+  /** Three masters with a replica each; no environment of that name runs yet. */
   readonly configuration: EnvironmentConfig;
 }
 
@@ -121,7 +121,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
         60_000,
       );
 
-    /** What each master says of itself: of the others it hears by gossip, sooner or later. */
+    /** The epoch that each master reports for itself: gossip brings those of the others later. */
     async function epochs(): Promise<readonly string[]> {
       const views = topology.redis.map(async ({ id }) => {
         const lines = parseClusterNodes(String(await (await environment.admin(id)).cluster('NODES')));
@@ -148,7 +148,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       return cluster;
     }
 
-    /** Written to the first shard and confirmed by its replica; returns how to read it as a client does. */
+    /** Writes to the first shard, confirmed by its replica; returns a function that reads it as a client does. */
     async function durably(key: string): Promise<() => Promise<string | null>> {
       // Slot 0.
       const tagged = `{06S}:${key}`;

@@ -1,5 +1,5 @@
 /**
- * What any substrate must do, whatever carries the nodes. One suite for all of them: call it with a way to make one.
+ * Contract of any substrate, however it runs the nodes. One suite for all of them: call it with a factory.
  */
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ import { until } from '../support/redis.ts';
 
 export interface SubstrateUnderTest {
   readonly substrate: Substrate;
-  /** A master, two replicas and three sentinels, quorum 2; nothing of that name runs yet. */
+  /** A master, two replicas and three sentinels, quorum 2; no environment of that name runs yet. */
   readonly configuration: EnvironmentConfig;
 }
 
@@ -151,20 +151,21 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       await until('the sentinels to be done', async () => sentinelsAgree(environment));
       const master = (await environment.masterId()) as string;
       const index = topology.redis.findIndex(({ id }) => id === master);
-      // Connected before the pause: nobody tells such a client that there is another master.
+      // Connected before the pause: such a client gets no notice of another master.
       const app = connect(environment, index);
       await app.set('returning:before', 'value');
       const heal = await pauseOf(environment)(master);
       await until('a failover', async () => ![undefined, master].includes(await environment.masterId()));
       const successor = (await environment.masterId()) as string;
-      // Until the other replica is told so, about a second later, it is still the old master's. Who is promoted closes its connections.
+      // Until the sentinels reconfigure the other replica, about a second later, it still follows the old master. The
+      // promoted node closes its connections.
       await until('the other replica to follow it', async () => {
         const info = await environment
           .admin(successor)
           .then((redis) => redis.info('replication').catch(() => ''));
         return /^slave0:.*state=online/m.test(info);
       });
-      // The sentinels give it a role only about 10 s after it is back.
+      // The sentinels give it a role only about 10 s after its return.
       const outcomes = await writesAcross(app, heal, () => inSync(environment, master, 30_000));
       app.disconnect();
       expect(outcomes.length).toBeGreaterThan(0);
@@ -201,7 +202,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
   });
 }
 
-/** A write of the app user on the bootstrap master, as a client would connect, confirmed by both replicas. */
+/** A write of the app user on the bootstrap master, through a client's connection, confirmed by both replicas. */
 async function durably(environment: Environment, key: string): Promise<void> {
   const app = connect(environment, 0);
   await app.set(key, 'value');
@@ -216,11 +217,14 @@ function connect({ endpoints }: Environment, index: number): Redis {
     password: endpoints.app.password.reveal(),
     ...(endpoints.tls === undefined ? {} : { tls: { ca: endpoints.tls.ca } }),
   });
-  // Its commands report it.
+  // The caller's commands report the error.
   return redis.on('error', () => undefined);
 }
 
-/** What a node answers to writes, from its return until something else holds; each write waits for the answer to the one before. */
+/**
+ * Replies of a node to writes, from its return until the condition holds; each write waits for the reply to the
+ * previous one.
+ */
 async function writesAcross(
   app: Redis,
   heal: () => Promise<void>,
@@ -245,7 +249,7 @@ async function writesAcross(
 
 async function inSync(environment: Environment, id: string, timeoutMs = 10_000): Promise<void> {
   const synced = async () => {
-    // Given another role it closes its connections, this one too: asked again.
+    // With a new role the node closes its connections, this one too: ask again.
     const info = await environment.admin(id).then((redis) => redis.info('replication').catch(() => ''));
     return info.includes('role:slave') && info.includes('master_link_status:up');
   };

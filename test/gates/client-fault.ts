@@ -1,6 +1,7 @@
 /**
- * A fault of the client, planted at its public seams. Its file in `faults/client/` is also the module that replaces the client: it exports
- * everything that the client exports, an `openCache` with the fault, and `fault`, which says how the fault must be caught.
+ * A fault of the client, planted at its public seams. Its file in `faults/client/` is also the module that replaces the
+ * client: it exports everything that the client exports, an `openCache` with the fault, and `fault`, which defines how
+ * the fault must be caught.
  */
 
 export interface ClientFault {
@@ -11,7 +12,7 @@ export interface ClientFault {
   readonly criterion: string;
   /** `FAIL` makes the run a no-go, `NOT_MEASURED` leaves it unknown. */
   readonly state: 'FAIL' | 'NOT_MEASURED';
-  /** The criterion is a measured time: on a busy machine it is INVALID, which is no GO either. */
+  /** The criterion is a measured time: on a busy machine it is INVALID, and the run is no GO either. */
   readonly isTimed?: boolean;
   /** Words that the remedy of the criterion must contain. */
   readonly remedy: readonly string[];

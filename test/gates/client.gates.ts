@@ -1,4 +1,4 @@
-/** Faults of the client, one at a time: the run that follows is turned by the right criterion, and its remedy names the cause. */
+/** Faults of the client, one at a time: the right criterion fails in the run, and its remedy names the cause. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { drills } from '../../harness/drills/index.ts';
 import { PlantedClient } from '../../harness/planted-client.ts';

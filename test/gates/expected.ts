@@ -1,4 +1,4 @@
-/** Checks of a run with a planted fault, and the row of the results table that it gives. */
+/** Checks of a run with a planted fault, and its row of the results table. */
 import { expect } from 'vitest';
 import type { Criterion, CriterionState } from '../../harness/gates/gate.ts';
 import type { Report } from '../../harness/reports/report.ts';
@@ -10,10 +10,10 @@ export interface Expected {
   readonly isTimed?: boolean;
 }
 
-/** Words of a criterion that the machine was too slow to measure. */
+/** Words in the reason of a criterion for which the machine was too slow. */
 const UNSOUND = /late|machine|steal|waited for a CPU/;
 
-/** The fault turned the verdict, by its criterion, and the remedy names the cause. */
+/** Expects that the fault changed the verdict by its criterion, and that the remedy names the cause. */
 export function expectCaught({ verdict }: Report, expected: Expected): Criterion {
   const { criterion, state, remedy, isTimed = false } = expected;
   const found = verdict.criteria.find(({ id }) => id === criterion);
@@ -29,7 +29,7 @@ export function expectCaught({ verdict }: Report, expected: Expected): Criterion
   return found;
 }
 
-/** Nothing is wrong without the fault. */
+/** Expects a GO without the fault. */
 export function expectGo({ verdict }: Report): void {
   const wrong = verdict.criteria.filter(({ state }) => !['PASS', 'OUT_OF_SCOPE'].includes(state));
   expect(wrong.map(({ id, because }) => `${id}: ${because}`)).toEqual([]);

@@ -1,6 +1,6 @@
 /**
- * A planted fault: what is wrong, the drills that must show it, the criterion that it must turn, and the words by which that criterion's
- * remedy names the cause. One file each in `faults/`; the file's name is the fault's id.
+ * A planted fault: its description, the drills that must show it, the criterion that must fail, and the words by which
+ * that criterion's remedy names the cause. One file each in `faults/`; the file's name is the fault's id.
  */
 import type { Environment, Heal } from '../../infra/environment.ts';
 
@@ -15,7 +15,7 @@ interface PlantedFault {
   readonly remedy: readonly string[];
 }
 
-/** Environments that stay up for all live faults of their group. */
+/** Environments that keep running for all live faults of their group. */
 export type GroupName = 'sentinels' | 'encrypted' | 'cluster';
 
 /** A change of running servers. */
@@ -25,7 +25,7 @@ export interface LiveFault extends PlantedFault {
   plant(environment: Environment): Promise<Heal>;
 }
 
-/** Files of servers that are rendered wrongly: the environment is started for this fault alone. */
+/** Wrongly rendered files of servers: the environment is started for this fault alone. */
 export interface RenderedFault extends PlantedFault {
   readonly kind: 'rendered';
   /** Settings by path, over those of the environment `dev`. */

@@ -4,7 +4,7 @@ import type { ClientFault } from './client-fault.ts';
 
 type Methods = { readonly [Name in keyof Cache]?: Cache[Name] };
 
-/** An `openCache` whose caches have other methods. */
+/** An `openCache` whose caches have replaced methods. */
 export function planted(
   change: (cache: Cache, options: Parameters<typeof openCache>[0]) => Methods,
 ): typeof openCache {
@@ -21,13 +21,13 @@ export function planted(
   };
 }
 
-/** Result of an operation that may end the life of a cache. */
+/** Result of an operation after which a cache may stop working. */
 interface Ended {
   readonly tookMs: number;
   readonly error?: unknown;
 }
 
-/** An `openCache` whose caches answer nothing once an operation has ended in such a way. */
+/** An `openCache` whose caches stop answering once an operation has had such a result. */
 export function mortal(isFatal: (ended: Ended) => boolean): typeof openCache {
   return planted((cache) => {
     let isDead = false;

@@ -20,7 +20,7 @@ const FILES: Readonly<Record<GroupName, string>> = {
 };
 const SETTINGS: Readonly<Record<GroupName, Readonly<Record<string, unknown>>>> = {
   sentinels: {},
-  // Three nodes of 2 GB are more than a small machine has.
+  // Three nodes of 2 GB exceed the memory of a small machine.
   encrypted: { 'redis.maxmemory': '64mb' },
   cluster: {},
 };
@@ -29,7 +29,7 @@ const SEED = 1;
 /** Sentinels ask for the replicas of a master every 10 s. */
 const WHOLE_BOUND_MS = 30_000;
 
-/** An environment of its own folder; ended with it. */
+/** An environment in its own folder; both end together. */
 export class Rig implements AsyncDisposable {
   readonly dir = mkdtempSync(join(tmpdir(), 'kit-gates-'));
   readonly #stateDir = join(this.dir, '.kit');
@@ -43,13 +43,13 @@ export class Rig implements AsyncDisposable {
     this.#config = loadEnvironment(resolve(`config/environments/${FILES[group]}.yaml`), overrides, new Map());
   }
 
-  /** Starts the environment and leaves it up, for runs that change nothing about it. */
+  /** Starts the environment and leaves it running, for runs that do not change it. */
   async start(): Promise<Environment> {
     this.#environment ??= await this.#substrate.apply(planTopology(this.#config), { ephemeral: false });
     return this.#environment;
   }
 
-  /** Runs the drills and judges them; an environment that is not up is started and ended by the run. */
+  /** Runs the drills and judges them; the run starts and ends an environment that is not running. */
   async judge(drills: readonly string[], planted?: PlantedClient): Promise<Report> {
     const request: RunRequest = {
       kind: 'drill',
@@ -60,7 +60,7 @@ export class Rig implements AsyncDisposable {
       out: join(this.dir, `run-${++this.#runs}`),
       drills,
       trials: undefined,
-      // What a busy machine does not let measure is no GO either: waiting for a quiet one would only take time.
+      // A measurement prevented by a busy machine is no GO either: waiting for a quiet one would only take time.
       retries: 0,
       argv: [],
       coverage: undefined,
@@ -71,7 +71,10 @@ export class Rig implements AsyncDisposable {
     return (await run(request, planted)).report;
   }
 
-  /** Waits until the servers are as before a fault, so that it disturbs none of the next. @throws Error what is missing */
+  /**
+   * Waits until the servers have the state from before a fault, so that it does not disturb the next one. @throws Error
+   * the parts that are missing
+   */
   async awaitWhole(): Promise<void> {
     const missing = this.#environment && (await missingAfter(this.#environment, { boundMs: WHOLE_BOUND_MS }));
     if (missing !== undefined) throw new Error(`the servers are not whole after the fault: ${missing}`);

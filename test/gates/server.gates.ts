@@ -1,4 +1,4 @@
-/** Faults of servers, one at a time: the run that follows is turned by the right criterion, and its remedy names the cause. */
+/** Faults of servers, one at a time: the right criterion fails in the run, and its remedy names the cause. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Environment } from '../../infra/environment.ts';
 import { serverFaults } from './catalogue.ts';

@@ -80,7 +80,7 @@ export function rendered(
   return { kind: 'rendered', state: 'FAIL', drills: CONFIGURATION, ...fault };
 }
 
-/** A connection that answers: ACL LOAD ends those of users that it changed. */
+/** A working connection: ACL LOAD closes those of the users that it changed. */
 export async function adminOf(environment: Environment, node: string): Promise<Redis> {
   let open: Redis | undefined;
   await until(`an answer of ${node}`, async () => {

@@ -21,7 +21,7 @@ declare module 'vitest' {
   }
 }
 
-/** The row of a fault that was caught. */
+/** The row of a caught fault. */
 export function rowOf(
   side: Row['side'],
   { id, what }: { readonly id: string; readonly what: string },
@@ -39,7 +39,7 @@ function cell(text: string): string {
   return short.replaceAll('|', '\\|').replaceAll('\n', ' ');
 }
 
-/** Ports and digests differ in every run: they would change the table without a change of anything. */
+/** Replaces ports and digests, which differ in every run and would change the table without a reason. */
 function steady(remedy: string): string {
   return remedy
     .replaceAll(/digest:[0-9a-f]{16}/g, 'digest:…')

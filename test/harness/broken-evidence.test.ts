@@ -1,6 +1,6 @@
 /**
- * Evidence that was sealed although it is broken: numbers without a bound, values of another kind. It is never judged, and never
- * ends the judge: what would hang it runs into the time limit of its test.
+ * Sealed but broken evidence: numbers without a bound, values of another type. The judge never judges it and never
+ * hangs: a hang exceeds the time limit of its test.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -166,7 +166,7 @@ describe('a value of another kind in any field', () => {
     `${'['.repeat(20_000)}${']'.repeat(20_000)}`,
   ];
 
-  /** A report in every format, or the error that stands for it; anything else is a defect of the judge. */
+  /** A report in every format, or the error in its place; anything else is a defect of the judge. */
   function outcome(dir: string): Report | KitError {
     try {
       const report = analyzeRun(dir);
@@ -205,7 +205,7 @@ describe('a value of another kind in any field', () => {
         }
       }
     },
-    // Ends a hang: the test judges some 500 folders.
+    // Ends a hang: the test judges about 500 folders.
     600_000,
   );
 

@@ -1,4 +1,4 @@
-/** The drills of a cluster on a real one: faults, final read shard by shard, and what the checkers make of it. */
+/** The drills of a cluster on a real one: faults, final read per shard, and the findings of the checkers. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ afterAll(async () => {
 
 const shards = async () => (await environment.cluster?.shards()) ?? [];
 
-/** One trial of a drill, our client and the stock one side by side. */
+/** One trial of a drill, with our client and the stock one in parallel. */
 async function trialOf(id: string): Promise<History> {
   const drill = drills.find((each) => each.id === id) as Drill;
   const [fault] = drill.faults;
@@ -49,7 +49,7 @@ async function trialOf(id: string): Promise<History> {
   return parseHistory(texts).history;
 }
 
-/** What a checker finds of a client. */
+/** Finding of a checker for a client. */
 function found(history: History, checker: string, client: ClientName = 'kit') {
   const context = { environment: configuration, drill: 'x', trial: 1, client };
   const finding = trialCheckers.find(({ id }) => id === checker)?.check(history, context);
@@ -98,7 +98,7 @@ describe('the drills of a cluster', () => {
     });
     expect(found(history, 'stale-acks').validity).not.toBe('unknown');
     const { recoveryMs = 0, writeGapMs = 0 } = found(history, 'recovery').figures;
-    // The node-timeout of this environment is a second: nobody can be promoted before.
+    // The node-timeout of this environment is 1 s: no promotion is possible earlier.
     expect(recoveryMs).toBeGreaterThan(900);
     expect(recoveryMs).toBeLessThan(20_000);
     expect(writeGapMs).toBeGreaterThan(900);

@@ -1,6 +1,6 @@
 /**
- * A whole run folder written by hand: every drill of `readiness` with the smallest history that lets every gate pass. Tests
- * take something away or change something, and see what becomes of the GO.
+ * A complete run folder written by hand: every drill of `readiness` with the smallest history that lets every gate
+ * pass. Tests remove or change a part, and check the effect on the GO.
  */
 import { createHash } from 'node:crypto';
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -41,12 +41,12 @@ export interface RunOptions {
   readonly extra?: Readonly<Record<string, Events>>;
   /** Replaces a drill's client file. */
   readonly instead?: Readonly<Record<string, Events>>;
-  /** Changes each event of a file, or takes it away. */
+  /** Changes each event of a file, or removes it. */
   readonly change?: Readonly<Record<string, (event: HistoryEvent) => HistoryEvent | undefined>>;
-  /** Facts of nodes that are not as in a healthy environment. */
+  /** Facts of nodes that differ from a healthy environment. */
   readonly planted?: readonly Planted[];
   readonly coverage?: string;
-  /** What stands beside the summary; left out: that it is of the run's commit. */
+  /** The stamp next to the summary; default: the run's commit. */
   readonly coverageCommit?: string;
   readonly trials?: number;
 }
@@ -106,7 +106,7 @@ function failover(client: string): Events {
   ];
 }
 
-/** Struck for 200 ms: 40 INCRs on their way, every other one without an answer. */
+/** A fault of 200 ms: 40 INCRs in flight, every other one without an answer. */
 function struck(client: string): Events {
   const inFlight = Array.from({ length: 40 }, (_, i) =>
     op({
@@ -132,7 +132,7 @@ function struckEvents(drill: Drill): Events {
   ];
 }
 
-/** The first fault strikes for 200 ms; what is struck later is not felt. */
+/** The first fault has effect for 200 ms; later ones have none. */
 function failoverEvents(
   drill: Drill,
   more: { readonly counted?: Record<string, string | null>; readonly changes?: Events } = {},
@@ -181,7 +181,7 @@ const queries = (n: number, catalogue: number, base: number, phase: string): Eve
     return answer(base + i * 200, cold ? 'loader' : 'redis', phase, `k:${i % catalogue}`, cold ? 150 : 1);
   });
 
-/** As the trial reads them before it removes the keys. */
+/** As the trial reads the keys before it removes them. */
 const EXPIRIES = seen('workload', 'expiries', 9500, { keys: 10, without: 0 }, { client: 'kit' });
 
 const LOADS: Readonly<Record<string, Events>> = {
@@ -211,7 +211,7 @@ function filesOf(
     return { events: struckEvents(drill), kit: both('kit'), ioredis: both('ioredis') };
   }
   if (drill.faults.some(({ lag }) => lag !== undefined)) {
-    // Of the time in which the replicas lagged: one async write that is lost, and durable ones that are not.
+    // From the time in which the replicas lagged: one async write that is lost, and durable ones that are not.
     const lost = op({ at: 1990, done: 1991, key: 'l:1', value: 'l' });
     const kept = op({ at: 2200, done: 2201, key: 'l:2', value: 'l' });
     const events = [
@@ -247,7 +247,7 @@ function record(folder: RunFolder, drill: Drill, trial: number, options: RunOpti
     const path = `trials/${drill.id}-${trial}/${name}.jsonl`;
     mkdirSync(dirname(join(folder.dir, path)), { recursive: true });
     const key = `${drill.id}/${name}`;
-    // As real trials differ in every key and time, no two have the same content.
+    // Real trials differ in every key and time, so no two have the same content.
     const own = seen('drill', 'trial', 0, { drill: drill.id, trial });
     const change = options.change?.[key] ?? ((event: HistoryEvent) => event);
     const written = flat(options.instead?.[key] ?? events).flatMap((event) => change(event) ?? []);
@@ -286,7 +286,7 @@ export const MANIFEST: Manifest = {
   trials: [],
 };
 
-/** As a run does it: every run asks the nodes, but for a few drills on somebody else's. */
+/** As in a real run: every run reads the nodes, except a few drills on an attached Redis. */
 function withConfiguration(asked: readonly Drill[], { manifest }: RunOptions): readonly Drill[] {
   const isAsked = manifest?.substrate !== 'attached' || (manifest.kind ?? 'readiness') === 'readiness';
   return isAsked && !asked.includes(configuration) ? [configuration, ...asked] : asked;

@@ -1,4 +1,4 @@
-/** A GO that would not be earned: whole runs in which all is well but for the one thing that a narrower judge would not notice. */
+/** A GO without a basis: complete runs with a single flaw that a less thorough judge would not notice. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadGates } from '../../config/gates.ts';
 import { drills } from '../../harness/drills/index.ts';
@@ -10,7 +10,7 @@ import { criterion, Scratch } from './scratch.ts';
 const scratch = new Scratch();
 afterAll(() => scratch[Symbol.dispose]());
 
-/** Durable writes before and after the fault, and nothing else that could be lost. */
+/** Durable writes before and after the fault, and no other write that could be lost. */
 const durableOnly = [
   writes(0, 2000, 10, { durability: DURABLE, replicas: 1 }),
   writes(2200, 6000, 10, { durability: DURABLE, replicas: 1 }),
@@ -33,7 +33,7 @@ describe('a GO that is not earned', () => {
       const found = { state: 'NOT_MEASURED', because: expect.stringMatching(because) };
       expect(criterion(report, id), id).toMatchObject(found);
     }
-    // INFO says as much, and may be asked of every server.
+    // INFO reports the same, and is allowed on every server.
     expect(criterion(report, 'eviction-policy').state).toBe('PASS');
     expect(criterion(report, 'supervised-client').state).toBe('PASS');
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3, action: 'keep-disabled' });

@@ -1,4 +1,7 @@
-/** The door for planted clients: a module stands in for the kit's client in whole runs, and nothing of the command leads there. */
+/**
+ * The entry point for planted clients: a module replaces the kit's client in whole runs, and no part of the command
+ * leads there.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';

@@ -1,4 +1,4 @@
-/** Rounds of a run on a real environment: what is repeated, what stays in the evidence, and that it can be judged again. */
+/** Rounds of a run on a real environment: the repeated trials, the evidence that remains, and judging it again. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { planTopology } from '../../infra/topology.ts';
 const dir = mkdtempSync(join(tmpdir(), 'rounds-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-/** Gates whose bound on the machine of `ttl` no machine meets, or any. */
+/** Gates whose bound on the machine of `ttl` no machine meets, or every machine does. */
 function gatesWith(latenessMaxMs: number): Gates {
   const gates = loadGates().gates.map((gate) =>
     gate.id === 'ttl' ? { ...gate, timing: { latenessMaxMs } } : { ...gate, timing: false as const },

@@ -1,4 +1,4 @@
-/** Runs in a scratch folder of a test file, and what tests ask of their reports. */
+/** Runs in a scratch folder of a test file, and helpers that read their reports. */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ export class Scratch implements Disposable {
     return join(this.dir, `run-${++this.#count}`);
   }
 
-  /** A run by hand, sealed, with its report beside it. */
+  /** A run by hand, sealed, with its report in the folder. */
   reported(options: RunOptions = {}): { readonly dir: string; readonly report: Report } {
     const { dir } = this.recorded(options);
     const report = analyzeRun(dir);
@@ -46,8 +46,8 @@ export class Scratch implements Disposable {
 }
 
 /**
- * Writes the digests of the manifest and the seal of a folder as it is now, as whoever edits evidence with the kit's own source would.
- * Without a flush to the disk, which costs more than all the rest of a test.
+ * Writes the digests of the manifest and the seal of a folder in its present state, like an attacker who edits evidence
+ * with the kit's own source. Without a flush to the disk, which takes longer than the rest of a test.
  */
 export function reseal(dir: string, change: (seal: Seal) => Seal = (seal) => seal): void {
   const path = join(dir, MANIFEST);
@@ -65,7 +65,7 @@ export function reseal(dir: string, change: (seal: Seal) => Seal = (seal) => sea
   sealAgain(dir, change);
 }
 
-/** Writes the seal of a folder as it is now, as whoever knows the seal alone would. */
+/** Writes the seal of a folder in its present state, like an attacker who knows only the seal. */
 export function sealAgain(dir: string, change: (seal: Seal) => Seal = (seal) => seal): void {
   const seal = change({ schema: 'redis-cache-kit/seal/1', files: filesIn(dir) });
   writeFileSync(join(dir, SEAL), canonicalJson(seal));
@@ -77,7 +77,7 @@ function filesIn(dir: string): Seal['files'] {
     .map((path) => ({ path, ...digestFile(join(dir, path)) }));
 }
 
-/** Undefined where it is none any more: a test has spoilt it. */
+/** Undefined if it is no longer valid, because a test has damaged it. */
 function manifestOf(path: string): Manifest | undefined {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Manifest;

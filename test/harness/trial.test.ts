@@ -1,4 +1,6 @@
-/** Whole trials on a real `dev` environment: generators in threads, faults on processes, raw nodes read at the end. */
+/**
+ * Complete trials on a real `dev` environment: generators in threads, faults on processes, raw nodes read at the end.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,14 +57,14 @@ const trialOf = (drill: Drill, more: Partial<TrialRequest> = {}) =>
   runTrial({ drill, trial: 1, environment, dir, seed: 1, clock, profile: 'quick', ...more });
 const historyOf = (files: readonly string[]) =>
   parseHistory(files.map((path) => ({ path, text: readFileSync(join(dir, path), 'utf8') }))).history;
-/** Leases of loads that were cut short end by themselves, 2 s after their holder. */
+/** Leases of interrupted loads expire by themselves, 2 s after their holder ended. */
 const keysBack = (before: number) =>
   until('the keys of the trial to be gone', async () => (await masterKeys()) === before, 5_000);
 const masterKeys = async () => {
   const master = await environment.masterId();
   return (await environment.admin(master ?? '')).dbsize();
 };
-/** The environment with something of it replaced. */
+/** The environment with some members replaced. */
 const environmentWith = (changes: Partial<Environment>): Environment =>
   new Proxy(environment, {
     get(target, name) {
@@ -86,7 +88,7 @@ function holds({ relation, expected, actual }: ExpectationEvent): boolean {
 }
 
 describe('integration drills', () => {
-  // A drill that spans the run is no trial of its own: the run records it around the others.
+  // A drill that spans the run is no separate trial: the run records it around the others.
   const integration = drills.filter(({ family, spansRun }) => family === 'integration' && spansRun !== true);
   it.each(integration.map((drill) => [drill.id, drill] as const))(
     '%s holds on a healthy dev',
@@ -110,7 +112,7 @@ describe('a failover drill', () => {
     const [fault] = drill.faults;
     const said: string[] = [];
     const record = await trialOf(
-      // On a busy machine it takes a second or two until the replicas lag.
+      // On a busy machine it takes 1 to 2 s until the replicas lag.
       { ...drill, faults: fault ? [{ ...fault, lag: { fromMs: 200, latencyMs: 150 }, atMs: 3_000 }] : [] },
       { progress: (line) => said.push(line) },
     );
@@ -128,7 +130,8 @@ describe('a failover drill', () => {
     for (const name of ['sentinel +switch-master', 'info sample', 'process sample', 'workload closing']) {
       expect(seen).toContain(name);
     }
-    // The replicas lagged: what waited for nobody is lost, what waited is not, and was at stake.
+    // The replicas lagged: writes that waited for no replica are lost; writes that waited were at stake and are not
+    // lost.
     expect(history.observations.filter(({ name }) => name === 'lag').map(({ data }) => data?.phase)).toEqual([
       'on',
       'off',
@@ -225,7 +228,7 @@ describe('replicas that lag', () => {
     const drill = drillNamed('master-hang');
     const [fault] = drill.faults;
     const said: string[] = [];
-    // An address that is not this machine's: nobody can listen there.
+    // An address of another machine: no process here can listen on it.
     const record = await trialOf(
       {
         ...drill,
@@ -299,7 +302,7 @@ describe('a trial that does not come to its end', () => {
   });
 
   it('ends at its bound as not measured, with the fault healed', async () => {
-    // Long enough for the generators to be ready and the fault to be in effect on a busy machine.
+    // Long enough on a busy machine for the generators to be ready and the fault to be in effect.
     const record = await trialOf({ ...stuck, boundMs: 5_000 });
     expect(record).toMatchObject({
       status: 'not-measured',

@@ -1,4 +1,4 @@
-/** The pure part of a cluster: its plan, its files, and what is read of CLUSTER NODES. The contract suites run them. */
+/** The pure part of a cluster: its plan, its files, and the parsing of CLUSTER NODES. The contract suites run them. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -126,7 +126,7 @@ describe('the redis.conf of a node', () => {
 });
 
 describe('what is missing of a cluster', () => {
-  /** Six nodes that answer as they are told: only their words are under test. */
+  /** Six nodes with given answers: only the texts are under test. */
   const told = (change: (id: string, answer: string) => string) => {
     const admin = async (id: string) =>
       ({

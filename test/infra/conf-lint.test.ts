@@ -12,7 +12,7 @@ import { installedVersion, startRig } from './rig.ts';
 const dir = mkdtempSync(join(tmpdir(), 'kit-lint-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 
-/** Sound on its own, so that what a test adds is all there is to find. */
+/** Valid by itself, so that the lint finds only the lines that a test adds. */
 const sound = `bind 127.0.0.1
 aclfile /etc/redis/users.acl
 maxmemory 1gb
@@ -49,7 +49,10 @@ const lintSentinel = (lines: string) =>
   );
 const brief = ({ severity, directive }: Finding) => `${severity} ${directive}`;
 
-/** Whether the installed server refuses the text. It listens nowhere; where it starts it ends after its last line is read. */
+/**
+ * Whether the installed server refuses the text. It listens on no address; if it starts, it ends after its last line is
+ * read.
+ */
 function refuses(text: string, mode: string[] = []): boolean {
   const file = join(dir, 'probe.conf');
   writeFileSync(file, `${text}\ndir ${dir}\nunixsocket ${join(dir, 'x'.repeat(200))}\n`);

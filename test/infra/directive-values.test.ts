@@ -72,7 +72,7 @@ describe('the defaults', () => {
         else if (byDefault !== value) differ.push(`${name}: ${value} is not ${byDefault}`);
       }
       expect(differ).toEqual([]);
-      // Of the environment and not of the server: where it listens, who it follows, and passwords.
+      // Values of the environment and not of the server: its addresses, its master, and passwords.
       expect(unknown.sort()).toEqual(['dir', 'masterauth', 'port', 'replicaof']);
       expect(pairs.length).toBeGreaterThan(180);
     } finally {

@@ -1,4 +1,4 @@
-/** Loading the client's functions where a master takes no writes. */
+/** Loading the client's functions when a master accepts no writes. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';

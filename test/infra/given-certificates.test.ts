@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 
 let count = 0;
-/** The files of somebody's authority, as they should be but for what is said. */
+/** The files of an external authority, valid except for the given change. */
 function given(change: { ca?: string; cert?: string; key?: string; mode?: number } = {}): GivenCertificates {
   count += 1;
   const put = (name: string, text: string, mode: number) => {

@@ -1,5 +1,5 @@
 /**
- * The rendered files under a real redis-server: what starts, replicates, fails over, and what each user may not do.
+ * The rendered files with a real redis-server: start, replication, failover, and the denied commands of each user.
  */
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -189,8 +189,8 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
 });
 
 /**
- * One write by a stock ioredis of its own: what is under test is that the app users suffice for it. One client kept over
- * the failover may end for ever when the switch meets it between two sockets (redis/ioredis#1683).
+ * One write by a separate stock ioredis: the test checks that the permissions of the app users are enough for it. One
+ * client kept over the failover may end permanently when the switch happens between two sockets (redis/ioredis#1683).
  */
 async function writeAsStock(rig: Rig, key: string): Promise<string> {
   const client = new Redis({
@@ -211,7 +211,7 @@ async function writeAsStock(rig: Rig, key: string): Promise<string> {
   }
 }
 
-/** ACL LOG names every refused command: the replication, sentinel and peer users must miss nothing. */
+/** ACL LOG lists every refused command: the replication, sentinel and peer users must have all that they need. */
 async function expectNothingRefused(rig: Rig, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
     const probe = rig.connect(id, 'health', { password: 'any' });

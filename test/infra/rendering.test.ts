@@ -1,4 +1,4 @@
-/** The renderers as pure functions; `rendered-topology.test.ts` runs what they write. */
+/** The renderers as pure functions; `rendered-topology.test.ts` runs the rendered files. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -246,7 +246,7 @@ describe('ACL files', () => {
     for (const each of [...Object.values(secrets.redis), ...Object.values(secrets.sentinel)]) {
       expect(text).not.toContain(each.reveal());
     }
-    // Five users of Redis and the loader, three of the sentinels and the exporter there.
+    // Five users of Redis and the loader, three of the sentinels plus the exporter.
     expect(text.match(/#[0-9a-f]{64} /g)).toHaveLength(10);
   });
 

@@ -1,6 +1,6 @@
 /**
- * A topology from nothing but the rendered files, for tests of those files: real redis-server processes on loopback
- * addresses of their own, started here and ended here. (The product's way to do it is `infra/local/`.)
+ * A topology from the rendered files alone, for tests of those files: real redis-server processes on separate loopback
+ * addresses, started and ended here. (The product does this in `infra/local/`.)
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
@@ -30,7 +30,7 @@ export const baseSentinel = readFileSync(join(root, 'sentinel.conf'), 'utf8');
 
 export const installedVersion =
   /v=(\d+\.\d+\.\d+)/.exec(execFileSync('redis-server', ['--version'], { encoding: 'utf8' }))?.[1] ?? '';
-/** Leaves defragmentation out, which any build can do. */
+/** Leaves defragmentation out, so that any build works. */
 export const facts: BinaryFacts = { version: installedVersion, activedefrag: false, tls: true };
 
 export interface Rig extends AsyncDisposable {
@@ -45,7 +45,7 @@ export interface Rig extends AsyncDisposable {
   conf(id: string): string;
 }
 
-/** Polls a condition; it fails with what was awaited. */
+/** Polls a condition; on failure the error names it. */
 export async function until<T>(
   what: string,
   check: () => Promise<T | undefined | false>,

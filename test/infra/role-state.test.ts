@@ -1,4 +1,4 @@
-/** The master, concluded from reports as nodes and sentinels give them in each phase of a failover. */
+/** The master, derived from reports of nodes and sentinels in each phase of a failover. */
 import { describe, expect, it } from 'vitest';
 import {
   describeRoles,

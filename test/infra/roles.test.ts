@@ -1,4 +1,4 @@
-/** Roles of real nodes: asked through a failover, and brought into order after it. */
+/** Roles of real nodes: read during a failover, and corrected after it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Environment } from '../../infra/environment.ts';
 import { localSubstrate } from '../../infra/local/substrate.ts';

@@ -89,7 +89,7 @@ describe('a planned switch', () => {
   });
 });
 
-/** Writes one key after the other to that node until it no longer takes them. */
+/** Writes one key after the other to that node until it no longer accepts them. */
 async function write(redis: Redis, prefix: string, acknowledged: string[]): Promise<void> {
   for (let i = 0; ; i++) {
     const key = `${prefix}-${i}`;

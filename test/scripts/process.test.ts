@@ -1,4 +1,4 @@
-/** The command as a process: signals, closed pipes, what is left. On a real environment in a folder of its own. */
+/** The command as a process: signals, closed pipes, leftovers. On a real environment in a folder of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -81,7 +81,7 @@ describe('Ctrl-C after kit up has started everything', () => {
     await until('the environment to be kept', () => readOptional(ledger).includes('"phase": "running"'));
     child.kill('SIGINT');
     const { exitCode, err } = await ended(child);
-    // It may have come to its end just before.
+    // It may have completed just before.
     if (exitCode !== EXIT.GO) {
       expect(exitCode, err).toBe(EXIT.INTERRUPTED);
       expect(err).toContain("interrupted; 'dev' is up and keeps running");

@@ -1,4 +1,4 @@
-/** A relay that passes replies on in bursts, as a line that is shaped in time slices does. */
+/** A relay that passes replies on in bursts, like a line that is shaped in time slices. */
 import { createServer, type Socket, connect as tcp } from 'node:net';
 import type { Address } from './redis.ts';
 
@@ -6,7 +6,7 @@ export interface Bursts extends AsyncDisposable {
   readonly address: Address;
 }
 
-/** So many bytes at most in each interval, on each connection; nothing in between. */
+/** Passes at most that many bytes per interval and connection; nothing in between. */
 export async function bursts(target: Address, bytes: number, everyMs: number): Promise<Bursts> {
   const sockets = new Set<Socket>();
   const server = createServer((near) => {

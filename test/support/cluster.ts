@@ -1,4 +1,7 @@
-/** A throwaway Redis Cluster: six real processes, three masters with a replica each, formed by the files they start with. */
+/**
+ * A temporary Redis Cluster: six real processes, three masters with a replica each, formed by their configuration
+ * files.
+ */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,11 +9,11 @@ import { join } from 'node:path';
 import { freePort, RedisProcess, until } from './redis.ts';
 
 export interface ClusterSet extends AsyncDisposable {
-  /** The first three begin as masters of thirds of the slots; the fourth follows the first, and so on. */
+  /** The first three start as masters of thirds of the slots; the fourth follows the first, and so on. */
   readonly nodes: readonly RedisProcess[];
   /** Ids, in the order of `nodes`. */
   readonly ids: readonly string[];
-  /** Who says that it is the master of the slot. */
+  /** Returns the node that reports itself as master of the slot. */
   owner(slot: number): Promise<RedisProcess>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Says beside a coverage summary which commit it is of: the one that the tests began and ended at, with `-dirty` where files differed
- * from it at either time. Without a checkout nothing is said.
+ * Writes the commit of a coverage summary next to it: the commit at the start and the end of the tests, with `-dirty`
+ * if files differed from it at either time. Writes nothing without a checkout.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -12,7 +12,7 @@ export interface CoverageStamp {
   readonly summarySha256: string;
 }
 
-/** The commit that is checked out, as the manifest of a run writes it; null outside a checkout. */
+/** The checked-out commit, as the manifest of a run records it; null outside a checkout. */
 export function commitOf(directory: string): string | null {
   const git = (...args: string[]) =>
     execFileSync('git', ['-C', directory, ...args], {
@@ -27,7 +27,7 @@ export function commitOf(directory: string): string | null {
   }
 }
 
-/** To be called before the tests; what it returns, after the summary has been written. */
+/** Call it before the tests, and its result after the summary has been written. */
 export function stampCoverage(summary: string, directory: string): () => void {
   const before = commitOf(directory);
   const written = () => statSync(summary, { throwIfNoEntry: false })?.mtimeMs;

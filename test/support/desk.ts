@@ -1,6 +1,6 @@
 /**
- * A desk to type `kit` at: a working directory of its own, the command as a child process, and a look at what it left
- * running. Whatever a test starts here ends with it.
+ * A place to run `kit`: a working directory of its own, the command as a child process, and a view of its remaining
+ * processes. Everything that a test starts here ends with it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,9 +25,9 @@ import { until } from './redis.ts';
 
 const KIT = resolve('scripts/kit.ts');
 const DEV = resolve('config/environments/dev.yaml');
-/** ESC: no output to a pipe has one. */
+/** ESC: output to a pipe must not contain it. */
 const ESCAPE = '\x1b';
-/** ioredis prints this where a connection has an error and no listener. */
+/** ioredis prints this if a connection has an error and no listener. */
 const UNHANDLED = '[ioredis] Unhandled error event';
 
 export interface Answer {
@@ -53,7 +53,7 @@ export class Desk implements AsyncDisposable {
     mkdirSync(path, { recursive: true });
   }
 
-  /** Types a command and waits for its end. */
+  /** Runs a command and waits for its end. */
   async kit(...args: string[]): Promise<Answer> {
     return this.start(args).ended();
   }
@@ -64,14 +64,14 @@ export class Desk implements AsyncDisposable {
     return running;
   }
 
-  /** A file at this desk; returns its absolute path. */
+  /** Writes a file in this directory; returns its absolute path. */
   file(name: string, content: string): string {
     const path = join(this.path, name);
     writeFileSync(path, content);
     return path;
   }
 
-  /** `dev` under another name and with these settings, by dotted path. */
+  /** `dev` with another name and these settings, by dotted path. */
   environment(name: string, settings: Readonly<Record<string, unknown>> = {}): string {
     const document = parseDocument(readFileSync(DEV, 'utf8'));
     for (const [path, value] of Object.entries({ name, ...settings })) document.setIn(path.split('.'), value);
@@ -83,8 +83,8 @@ export class Desk implements AsyncDisposable {
   }
 
   /**
-   * Expects that nothing was wrong in a run: every criterion holds, or the machine was too busy to judge it. That depends on what else
-   * runs beside the tests; a criterion that is right or wrong whatever the time is never excused.
+   * Expects a run without failures: every criterion passes, or the machine was too busy to judge it. That depends on
+   * other load during the tests; a criterion that does not depend on time is never excused.
    */
   expectHeld({ exitCode, err }: Answer, out: string): Report {
     const report = this.report(out);
@@ -100,7 +100,9 @@ export class Desk implements AsyncDisposable {
     return readLedger(ledgerPath(join(this.path, '.kit'), environment));
   }
 
-  /** What runs from here, as the kernel says: nodes have their working directory here, reapers name it. */
+  /**
+   * Processes started from here, as the kernel reports them: nodes have their working directory here, reapers name it.
+   */
   processes(): readonly { readonly pid: number; readonly command: string; readonly stopped: boolean }[] {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
@@ -112,12 +114,12 @@ export class Desk implements AsyncDisposable {
           const state = /\) (\S)/.exec(readFileSync(`/proc/${name}/stat`, 'utf8'))?.[1];
           return here && state !== 'Z' ? [{ pid: Number(name), command, stopped: state === 'T' }] : [];
         } catch {
-          return []; // It ended while we looked.
+          return []; // It ended meanwhile.
         }
       });
   }
 
-  /** Waits until nothing of this desk runs any more and no environment is on its disk. */
+  /** Waits until no process of this desk runs and no environment is on its disk. */
   async nothingLeft(withinMs = 30_000): Promise<void> {
     const left = () => [
       ...this.processes().map(({ pid, command }) => `${pid} ${command}`),
@@ -141,7 +143,7 @@ export class Desk implements AsyncDisposable {
   }
 }
 
-/** A command that was typed and has not ended yet. */
+/** A running command. */
 export class Running {
   readonly #child: ChildProcess;
   readonly #group: boolean;
@@ -175,7 +177,7 @@ export class Running {
     return this.#said;
   }
 
-  /** Waits until its progress says that. */
+  /** Waits until its progress matches. */
   async said(what: RegExp, withinMs = 90_000): Promise<void> {
     await until(
       `kit to say ${what}`,
@@ -187,13 +189,13 @@ export class Running {
     );
   }
 
-  /** To the command alone, or, where it was started as a group, to all of the group, as a terminal does. */
+  /** Signals the command alone, or the whole group if it was started as one, as a terminal does. */
   kill(signal: NodeJS.Signals): void {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     process.kill(this.#group ? -this.pid : this.pid, signal);
   }
 
-  /** Its end. No output of a command that is not at a terminal has colour codes, whatever it says. */
+  /** Its end. Output of a command that is not at a terminal never has colour codes. */
   async ended(): Promise<Answer> {
     const [exitCode] = (await this.#exit) as [number | null];
     const [out, err] = await this.#output;

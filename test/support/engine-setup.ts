@@ -1,4 +1,7 @@
-/** Before the tests on a Docker engine: what is missing for them, and the images that they run, made once and kept by hash. */
+/**
+ * Setup of the tests on a Docker engine: checks the requirements, and builds the images that they run, once and kept by
+ * hash.
+ */
 import { resolve } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { buildImages } from '../../infra/docker/build-images.ts';
@@ -6,7 +9,7 @@ import { dockerChecks } from '../../infra/docker/doctor.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Why tests that deploy cannot run here, and those that need no more than an engine; empty: they can. */
+    /** Why tests that deploy cannot run here, and those that need only an engine; empty: they can. */
     readonly missing: { readonly deploy: string; readonly engine: string };
   }
 }

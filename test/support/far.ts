@@ -1,4 +1,4 @@
-/** A relay that passes everything on later, as a network between distant places does. */
+/** A relay that delays all data, like a network between distant places. */
 import { createServer, type Socket, connect as tcp } from 'node:net';
 import type { Address } from './redis.ts';
 

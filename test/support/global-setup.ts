@@ -1,12 +1,13 @@
 /**
- * Before any test: is there a redis-server? Found, or installed, by the code path that `kit up` uses, so that `npm test` works
- * on a bare machine and the first test does not pay for it. After the last: which commit is the coverage of?
+ * Before all tests: ensures a redis-server. It is found, or installed, by the code path that `kit up` uses, so that
+ * `npm test` works on a machine without one and the first test does not spend the time. After all tests: records the
+ * commit of the coverage.
  */
 import { delimiter, dirname, resolve } from 'node:path';
 import { findRedisBinary } from '../../infra/local/binary.ts';
 import { stampCoverage } from './coverage-commit.ts';
 
-/** What it returns, vitest calls when everything has been written. */
+/** vitest calls the returned function when everything has been written. */
 export default async function setup(): Promise<() => void> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const { path, facts } = await findRedisBinary({ stateDir: resolve('.kit'), progress: say });

@@ -11,7 +11,7 @@ export interface MonitoredCommand {
   readonly args: readonly string[];
 }
 
-/** Calls the listener for every command from now on. Returns a function that ends it. */
+/** Calls the listener for every command from now on. Returns a function that stops it. */
 export async function monitorCommands(
   { host, port }: { readonly host: string; readonly port: number },
   listener: (command: MonitoredCommand) => void,

@@ -1,12 +1,12 @@
-/** A relay that keeps back what the server answers on single connections: commands arrive, replies do not. */
+/** A relay that withholds the server's answers on single connections: commands arrive, replies do not. */
 import { createServer, type Socket, connect as tcp } from 'node:net';
 import type { Address } from './redis.ts';
 
 export interface Muted extends AsyncDisposable {
   readonly address: Address;
-  /** Replies on the connection that was opened so many before wait from now on. */
+  /** Withholds replies from now on, on the connection with that index in the order of opening. */
   mute(connection: number): void;
-  /** Lets those go that waited. */
+  /** Releases the withheld replies. */
   unmute(connection: number): void;
 }
 

@@ -1,6 +1,7 @@
 /**
- * What tests take from npm, by its ordinary client: other Nodes, kept in `.kit/node` once they are there, and the client
- * packed and installed alone. Where npm cannot be reached `Missing` says so, and what needs it is named as not run.
+ * Packages that tests take from npm, by its ordinary client: other Nodes, cached in `.kit/node`, and the client packed
+ * and installed alone. If npm is unreachable, `Missing` has the reason, and the tests that need it are named as not
+ * run.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,12 +16,12 @@ export interface Missing {
   readonly missing: string;
 }
 
-/** @throws what npm says, where it was reached and failed */
+/** @throws npm's error, if it was reached and failed */
 async function npm(cwd: string, ...args: readonly string[]): Promise<Missing | undefined> {
   try {
     await run('npm', [...args, '--no-audit', '--no-fund', '--fetch-retries=0', '--prefer-offline'], {
       cwd,
-      // npm of the system's Node, and not as a script of this package.
+      // Runs npm of the system's Node, and not as a script of this package.
       env: { ...process.env, npm_config_update_notifier: 'false' },
       timeout: 120_000,
     });
@@ -33,7 +34,7 @@ async function npm(cwd: string, ...args: readonly string[]): Promise<Missing | u
   }
 }
 
-/** The path of exactly this Node. */
+/** The path of a Node of exactly this version. */
 export async function nodeOf(version: string): Promise<string | Missing> {
   if (process.version === `v${version}`) return process.execPath;
   const home = join(TOP, '.kit/node', version);
@@ -46,7 +47,7 @@ export async function nodeOf(version: string): Promise<string | Missing> {
     writeFileSync(join(making, 'package.json'), '{"private":true}');
     const missing = await npm(making, 'install', `${name}@${version}`);
     if (missing) return missing;
-    // Whoever is first keeps it; a half one is never seen.
+    // The first process keeps its copy; a partial one is never visible.
     if (!existsSync(path)) renameSync(making, home);
     return path;
   } finally {
@@ -56,7 +57,7 @@ export async function nodeOf(version: string): Promise<string | Missing> {
 
 /** The client as `npm publish` would send it: built by its own script, then packed. */
 export async function packClient(into: string): Promise<string> {
-  // The tools of this package, whatever the shell has.
+  // Uses the tools of this package, whatever the shell has.
   const PATH = [join(TOP, 'node_modules/.bin'), process.env.PATH].join(delimiter);
   await run('npm', ['pack', '--workspace', 'client', '--pack-destination', into], {
     cwd: TOP,
@@ -68,7 +69,7 @@ export async function packClient(into: string): Promise<string> {
   return join(into, tarball);
 }
 
-/** Into a folder that has nothing else but the packages that are named. */
+/** Installs into a folder that contains only the named packages. */
 export async function installAlone(
   tarball: string,
   folder: string,

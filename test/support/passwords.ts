@@ -1,4 +1,4 @@
-/** Passwords of an environment, for tests that look for them where none may be. */
+/** Passwords of an environment, for tests that search for them in files that must not contain them. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { filesBelow } from '../../harness/evidence/files.ts';
@@ -12,7 +12,7 @@ export function passwordsIn(file: string): readonly string[] {
   return [...Object.values(redis), ...Object.values(sentinel)];
 }
 
-/** Files below the folder that hold one of them. */
+/** Files below the folder that contain one of them. */
 export function filesThatTell(folder: string, passwords: readonly string[]): readonly string[] {
   return filesBelow(folder).filter((path) => {
     const text = readFileSync(join(folder, path), 'latin1');

@@ -1,6 +1,6 @@
 /**
- * Throwaway Redis servers and sentinels for tests: real processes on loopback addresses of their own, ended with the
- * test. Their data and logs are in a temporary directory that goes with them.
+ * Temporary Redis servers and sentinels for tests: real processes on separate loopback addresses, ended with the test.
+ * Their data and logs are in a temporary directory that is removed with them.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ export interface Address {
   readonly port: number;
 }
 
-/** Waits until the condition holds. @throws what was awaited, when it does not within `ms` */
+/** Waits until the condition holds. @throws an error that names the condition, when it does not hold within `ms` */
 export async function until(
   awaited: string,
   condition: () => boolean | Promise<boolean>,
@@ -28,7 +28,7 @@ export async function until(
   }
 }
 
-/** A port that is free on the address now. */
+/** A port that is currently free on the address. */
 export function freePort(host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);
@@ -113,7 +113,7 @@ export class RedisProcess implements AsyncDisposable {
         .ping()
         .then(
           (reply) => reply === 'PONG',
-          // A server without PING is there all the same.
+          // A server without PING is reachable all the same.
           (error: Error) => /unknown command/i.test(error.message),
         );
     });
@@ -129,7 +129,7 @@ export class RedisProcess implements AsyncDisposable {
         retryStrategy: () => null,
         connectTimeout: 1000,
         commandTimeout: 2000,
-        // It asks INFO, which may be renamed.
+        // The ready check sends INFO, which may be renamed.
         enableReadyCheck: false,
         maxRetriesPerRequest: 0,
         disconnectTimeout: 20,
@@ -173,7 +173,7 @@ export class RedisProcess implements AsyncDisposable {
 export interface SentinelSet extends AsyncDisposable {
   readonly redis: readonly [RedisProcess, RedisProcess, RedisProcess];
   readonly sentinels: readonly [RedisProcess, RedisProcess, RedisProcess];
-  /** The node that says master; the first, where several do. */
+  /** The node that reports that it is master; the first, if several do. */
   master(): Promise<RedisProcess>;
 }
 

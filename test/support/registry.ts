@@ -13,7 +13,7 @@ const run = promisify(execFile);
 export interface Registry {
   /** `127.0.0.1:PORT` */
   readonly host: string;
-  /** What a tag points to, asked of the registry itself. */
+  /** Digest of a tag, from the registry itself. */
   digestOf(repository: string, tag: string): Promise<string>;
   stop(): Promise<void>;
 }

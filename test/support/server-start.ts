@@ -1,6 +1,7 @@
 /**
- * Starts a server with a text and reports whether it is ready: a real process that listens on a Unix socket of its own alone, ended by its pid as
- * soon as it is ready. `port` and `bind` of the text are read, and then overridden.
+ * Starts a server with a configuration text and reports whether it is ready: a real process that listens only on its
+ * own Unix socket, ended by its pid as soon as it is ready. `port` and `bind` of the text are read, and then
+ * overridden.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * Servers beside the one of the PATH that the client is tested with: `KIT_TEST_SERVERS` is a list of programs, separated as a PATH is.
- * The oldest and the newest version of each family are named as not run where the list has none of them.
+ * Servers besides the one of the PATH that the client is tested with: `KIT_TEST_SERVERS` is a list of programs,
+ * separated as in PATH. The oldest and the newest version of each family are named as not run if the list has none of
+ * them.
  */
 import { execFile } from 'node:child_process';
 import { delimiter } from 'node:path';

@@ -5,9 +5,9 @@ import type { Address } from './redis.ts';
 export interface Slowed extends AsyncDisposable {
   /** The proxies, in the order of the nodes. */
   readonly addresses: readonly Address[];
-  /** Leads a client of sentinels or a cluster to the proxies, whichever node it is told of. */
+  /** Leads a client of sentinels or a cluster to the proxies, whichever node is reported to it. */
   readonly natMap: Readonly<Record<string, Address>>;
-  /** Each reply comes so much later, from now on and on connections that exist too; 0: at once. */
+  /** Delays each reply by that time, from now on and on existing connections too; 0: no delay. */
   delay(latencyMs: number, jitterMs?: number): void;
 }
 

@@ -1,14 +1,14 @@
-/** A small server that keeps one Terraform state, as Terraform's `http` backend asks for it: with a login and a lock. */
+/** A small server that stores one Terraform state, for Terraform's `http` backend: with a login and a lock. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface StateServer {
   readonly address: string;
-  /** What it keeps now; empty before the first deploy. */
+  /** The stored state; empty before the first deploy. */
   state(): string;
-  /** Locked as by somebody else's deploy, until it is given back. */
+  /** Locks the state like another deploy, until the returned function is called. */
   lock(): () => void;
-  /** How often somebody took the lock. */
+  /** Number of times that the lock was taken. */
   readonly locks: number;
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import type { Streams } from '../../scripts/terminal.ts';
 
-/** Streams that keep what is written to them. */
+/** Streams that store all written text. */
 export function recording(
   options: { readonly isTTY?: boolean; readonly columns?: number; readonly colours?: boolean } = {},
 ): Streams & { out(): string; err(): string } {

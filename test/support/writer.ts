@@ -1,4 +1,4 @@
-/** An open loop of writes over a connection, and what became of each. */
+/** An open loop of writes over a connection, and the outcome of each. */
 import type { CacheError, Durability, SupervisedConnection } from '../../client/index.ts';
 
 export interface WriterResult {
@@ -6,10 +6,10 @@ export interface WriterResult {
   readonly acknowledged: readonly string[];
   /** Codes of the errors, with their number. */
   readonly errors: Readonly<Record<string, number>>;
-  /** Longest time without an acknowledgement between two, in ms, and when the first after it came. */
+  /** Longest time between two acknowledgements, in ms, and the time of the first one after it. */
   readonly gapMs: number;
   readonly gapEndedAt: number;
-  /** Longest that one call took to settle. */
+  /** Longest time that one call took to settle. */
   readonly slowestMs: number;
 }
 

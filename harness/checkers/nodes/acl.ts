@@ -1,9 +1,9 @@
 /**
- * Rules of an ACL user as what they allow. Pure.
+ * Parses the rules of an ACL user into the permissions that they grant. Pure.
  *
- * A server prints a user's rules in another order and by other categories than they were given in (Redis 7.0 rebuilds them from a
- * bitmap), so texts cannot be compared. Both sides are applied here, rule by rule, to the commands that the server itself counts to
- * each category, and the results are compared.
+ * A server prints a user's rules in another order and by other categories than they were given in (Redis 7.0 rebuilds
+ * them from a bitmap), so texts cannot be compared. Both sides are applied here, rule by rule, to the commands that the
+ * server itself assigns to each category, and the results are compared.
  */
 
 export interface AclUser {
@@ -16,7 +16,7 @@ export interface AclUser {
   readonly commands: readonly string[];
   /** Rules in parentheses: further sets of permissions, each with keys, channels and commands. */
   readonly selectors: readonly string[];
-  /** Payloads of RESTORE are taken unchecked. */
+  /** Whether RESTORE accepts payloads unchecked. */
   readonly skipsSanitizing: boolean;
 }
 
@@ -84,13 +84,15 @@ function applied(rules: readonly string[], classes: Classes): ReadonlySet<string
   return allowed;
 }
 
-/** A command with all of its subcommands; one that no category has (a first argument such as `select|0`) by itself. */
+/**
+ * A command with all of its subcommands; a command without a category (a first argument such as `select|0`) by itself.
+ */
 function named(name: string, known: ReadonlySet<string>): readonly string[] {
   const found = [...known].filter((command) => command === name || command.startsWith(`${name}|`));
   return found.length > 0 ? found : [name];
 }
 
-/** In words, what of a user is not as it was rendered; empty where nothing is. */
+/** Differences between a user and its rendered rules, in words; empty where there are none. */
 export function differences(live: AclUser, rendered: AclUser, classes: Classes): readonly string[] {
   const found: string[] = [];
   if (live.isOn !== rendered.isOn) found.push(live.isOn ? 'is on' : 'is off');

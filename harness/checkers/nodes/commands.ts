@@ -1,6 +1,7 @@
 /**
- * Dangerous commands as classes and not as samples: what a server counts to @admin, @dangerous or @scripting, every user but the
- * admin may run only as far as its work needs it. The lists say what that is; they are a policy of their own and not the renderer's.
+ * Judges dangerous commands by class and not by sample: every user except the admin may run only those commands of
+ * the classes @admin, @dangerous and @scripting that its work needs. The server defines the classes. The lists of these
+ * needs are a policy of their own and not the renderer's.
  */
 
 import { allowedCommands, listed, parseUser } from './acl.ts';
@@ -14,9 +15,12 @@ const ADMIN = 'admin';
 
 type Needs = Readonly<Record<string, readonly string[]>>;
 
-/** By user of a Redis node. Sources: Redis documentation, "ACL rules for Sentinel and Replicas"; ioredis asks INFO before it is ready. */
+/**
+ * Needs per user of a Redis node. Sources: Redis documentation, "ACL rules for Sentinel and Replicas"; ioredis sends
+ * INFO before it is ready.
+ */
 const ON_REDIS: Needs = {
-  // The client asks INFO and ROLE of whom it is connected to, and calls the functions that an admin loaded.
+  // The client sends INFO and ROLE to its node, and calls the functions that an admin loaded.
   app: ['info', 'role', 'fcall', 'fcall_ro'],
   replication: ['psync', 'replconf'],
   sentinel: ['config|rewrite', 'client|kill', 'info', 'replicaof', 'role', 'script|kill', 'slaveof'],
@@ -24,7 +28,7 @@ const ON_REDIS: Needs = {
   loader: ['function|load'],
 };
 
-/** By user of a sentinel: who is master, and what sentinels ask each other. */
+/** Needs per user of a sentinel: the address of the master, and the commands that sentinels send each other. */
 const ON_SENTINEL: Needs = {
   app: [
     'info',
@@ -38,7 +42,7 @@ const ON_SENTINEL: Needs = {
     'sentinel|slaves',
   ],
   peer: ['sentinel|is-master-down-by-addr'],
-  // What redis_exporter asks of a sentinel.
+  // Commands that redis_exporter sends to a sentinel.
   exporter: [
     'info',
     'sentinel|ckquorum',

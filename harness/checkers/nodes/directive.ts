@@ -1,4 +1,4 @@
-/** Rules about single directives of Redis nodes: what a value must be, why, and how to correct it. Pure. */
+/** Rules about single directives of Redis nodes: the required value, its reason, and its correction. Pure. */
 import { canonicalValue, defaultValue } from '../../../infra/directive-values.ts';
 import type { Checker } from '../checker.ts';
 import { familyOf, type NodeView } from './facts.ts';
@@ -11,14 +11,14 @@ export interface Demand {
   readonly setting: string;
   /** The demand in words. */
   readonly wanted: string;
-  /** A value that would hold, for the remedy, where the rendered one does not. */
+  /** A value that satisfies the rule, for the remedy, if the rendered one does not. */
   readonly value: string;
   readonly because: string;
   /** @param value in canonical form */
   holds(value: string, about: RuleContext): boolean;
 }
 
-/** A checker of directives, each asked of every Redis node. */
+/** A checker of directives on every Redis node. */
 export function directiveRule(
   id: string,
   proves: string,
@@ -68,7 +68,7 @@ export function wrongDirective(
   };
 }
 
-/** A difference from the file is corrected on the node, a wrong value of the file in the file. */
+/** Corrects a difference from the file on the node, and a wrong value of the file in the file. */
 export function correction(of: {
   readonly directive: string;
   readonly setting: string;

@@ -1,6 +1,7 @@
 /**
- * Compares running nodes with their rendered files: every directive, every setting of a sentinel, every user. A directive that the
- * file does not name must have the server's default; one that the table of defaults does not have must be the same on all nodes.
+ * Compares running nodes with their rendered files: every directive, every setting of a sentinel, every user. A
+ * directive that the file does not name must have the server's default; a directive without an entry in the table of
+ * defaults must be the same on all nodes.
  */
 import { canonicalValue, defaultValue, STATE_DIRECTIVES } from '../../../infra/directive-values.ts';
 import { differences, parseUser } from './acl.ts';
@@ -66,7 +67,7 @@ function renderedOf(view: NodeView, about: RuleContext, files: Fields, name: str
   return defaultValue(name, familyOf(view)) ?? sharedValue(about, name);
 }
 
-/** Most frequent value of a directive that the table of defaults does not have, over all nodes and probes. */
+/** Most frequent value of a directive without an entry in the table of defaults, over all nodes and probes. */
 function sharedValue({ facts }: RuleContext, name: string): string | undefined {
   const counts = new Map<string, number>();
   for (const { nodes } of facts.probes) {
@@ -182,7 +183,7 @@ function users(view: NodeView, about: RuleContext): Judged {
   return { wrong, checked: names.size };
 }
 
-/** Classes are asked at the start and at the end; a node that runs on has the same between. */
+/** Classes are read at the start and at the end; a node that runs on has the same in between. */
 function classesOf({ id }: NodeView, { facts }: RuleContext): NodeView['classes'] {
   return facts.probes.findLast(({ nodes }) => nodes.get(id)?.classes !== undefined)?.nodes.get(id)?.classes;
 }

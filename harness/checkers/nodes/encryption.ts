@@ -1,4 +1,4 @@
-/** Whether every node speaks TLS and refuses plain text, and whether what it opens itself is encrypted too. */
+/** Whether every node accepts TLS and refuses plain text, and whether it encrypts its outgoing connections too. */
 import { type Demand, judgeDirective, together } from './directive.ts';
 import type { NodeView } from './facts.ts';
 import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.ts';
@@ -50,7 +50,7 @@ function directives(view: NodeView, about: RuleContext): Judged {
   return together(demands.map((demand) => judgeDirective(view, about, demand)));
 }
 
-/** All that is known of servers that the kit does not run: how its own client connects. */
+/** The only known fact about servers that the kit does not run: how its own client connects. */
 function clientLink({ id }: NodeView, { environment }: RuleContext): Judged {
   if (environment.security.tls) return { wrong: [], checked: 1 };
   const wrong: Wrong = {

@@ -36,7 +36,7 @@ export const eviction = nodeRule({
   },
 });
 
-/** INFO reports both, and may be asked where CONFIG may not. */
+/** INFO reports both, and is allowed where CONFIG is not. */
 function fromInfo({ info }: NodeView): ReadonlyMap<string, string> | undefined {
   const policy = info?.get('maxmemory_policy');
   const limit = info?.get('maxmemory');

@@ -1,4 +1,7 @@
-/** Whether a node lets in no more than it was rendered to: protected mode, addresses, ports, and the doors that Redis keeps closed. */
+/**
+ * Whether a node accepts no more than it was rendered to: protected mode, addresses, ports, and the features that Redis
+ * keeps disabled.
+ */
 import { canonicalValue } from '../../../infra/directive-values.ts';
 import { type Demand, judgeDirective, renderedValue, together, unanswered } from './directive.ts';
 import type { NodeView } from './facts.ts';
@@ -75,7 +78,7 @@ function directives(view: NodeView, about: RuleContext): Judged {
   );
 }
 
-/** The port by INFO, which sentinels report too: of a plain port beside the one with TLS it is the plain one. */
+/** The port that INFO reports, for sentinels too: with a plain port and a TLS port, the plain one. */
 function listening(view: NodeView, { facts }: RuleContext): Judged {
   const files = facts.rendered.get(view.id)?.directives;
   const live = view.info?.get('tcp_port');

@@ -1,9 +1,10 @@
 /**
- * Observations of the node-facts sampler, put together: the rendered files of each node, and each probe with the replies of every
- * node. Pure.
+ * Observations of the node-facts sampler, put together: the rendered files of each node, and each probe with the
+ * replies of every node. Pure.
  *
- * A run has a probe at its start, one at its end, and probes between trials. A fact that the first or the last probe lacks is not
- * known; the probes between them add wrong values and excuse silence, since a node may just be starting.
+ * A run has a probe at its start, one at its end, and probes between trials. A fact that the first or the last probe
+ * lacks is unknown; the probes between them add wrong values and excuse a missing reply, since a node may just be
+ * starting.
  */
 import { reportedDirectives } from '../../../infra/directive-values.ts';
 import type { ServerFamily } from '../../../infra/server-version.ts';
@@ -53,7 +54,7 @@ export interface NodeFacts {
   readonly probes: readonly Probe[];
 }
 
-/** Ids of the nodes that the environment has; of attached servers those that were asked. */
+/** Ids of the nodes of the environment; for attached servers, of the sampled ones. */
 export function nodeIds(
   role: 'redis' | 'sentinel',
   { environment, substrate }: CheckContext,
@@ -110,7 +111,10 @@ const SINGLE: Readonly<Record<string, keyof NodeView>> = {
   'sentinel-periods': 'sentinelPeriods',
 };
 
-/** Names of observations that are one entry of a list; `…-count` comes before them, so that an empty list is known as one. */
+/**
+ * Names of observations that are one entry of a list; `…-count` comes before them, so that an empty list is recorded as
+ * one.
+ */
 const LISTS: Readonly<Record<string, 'masters' | 'replicas' | 'peers'>> = {
   'sentinel-master': 'masters',
   'sentinel-replica': 'replicas',
@@ -134,7 +138,7 @@ export function familyOf({ info }: NodeView): ServerFamily {
   return info?.has('valkey_version') === true || info?.get('server_name') === 'valkey' ? 'valkey' : 'redis';
 }
 
-/** A moment in words. */
+/** Formats a moment in words. */
 export function timeInWords({ when, number }: Pick<Probe, 'when' | 'number'>): string {
   if (when === 'start') return 'at the start of the run';
   return when === 'end' ? 'at the end of the run' : `after trial ${number - 1}`;

@@ -1,5 +1,7 @@
 /**
- * Times of a failover as the nodes have them: how soon a master counts as down, and when an election without a winner is retried. Figures `detectionMs` (the shortest) and `electionRetryMs` (the longest, from the loss of the master).
+ * Times of a failover by the nodes' configuration: the time until a master counts as down, and the time after which an
+ * election without a winner is retried. Figures: `detectionMs` (the shortest) and `electionRetryMs` (the longest, from
+ * the loss of the master).
  */
 import type { CheckContext, Checker } from '../checker.ts';
 import { type Finding, unknown, value } from '../selection.ts';
@@ -73,7 +75,7 @@ function findingOf(seen: readonly Seen[], missing: readonly string[]): Finding {
   };
 }
 
-/** Milliseconds as a server prints them. Anything else is no time, and is not computed with. */
+/** Whether a text is milliseconds as a server prints them. Anything else is no time and is not used in computations. */
 function isTime(text: string | undefined): text is string {
   return text !== undefined && /^\d{1,12}$/.test(text);
 }

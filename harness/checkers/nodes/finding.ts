@@ -1,12 +1,12 @@
 /**
- * Wrong values of nodes as a finding: a figure `wrong` that counts them, one reason and one remedy for each, and no figure where a
- * node did not reply. Pure.
+ * Reports wrong values of nodes as a finding: a figure `wrong` that counts them, one reason and one remedy per value,
+ * and no figure if a node did not reply. Pure.
  */
 import type { CheckContext, Checker } from '../checker.ts';
 import { type Finding, unknown, value } from '../selection.ts';
 import { type NodeFacts, type NodeView, nodeFacts, nodeIds, type Probe, timeInWords } from './facts.ts';
 
-/** A value that is not as it must be. */
+/** A value that violates a rule. */
 export interface Wrong {
   readonly node: string;
   /** The directive, user or port that has it. */
@@ -14,9 +14,9 @@ export interface Wrong {
   readonly live: string;
   /** The demand in words: `yes`, `at least 1`. */
   readonly wanted: string;
-  /** As the kit rendered it; undefined where it renders nothing of the kind. */
+  /** The value that the kit rendered; undefined where it renders none of the kind. */
   readonly rendered?: string | undefined;
-  /** Why it must be so, with the setting of the environment that it comes from. */
+  /** The reason for the demand, with the setting of the environment that it comes from. */
   readonly because: string;
   /** The command or the change that corrects it on this node. */
   readonly remedy: string;
@@ -55,7 +55,7 @@ export function advised(finding: Finding, { substrate }: CheckContext): Finding 
     : finding;
 }
 
-/** A checker that asks the same question of every node, in every probe. Its figure is `wrong`. */
+/** A checker that applies the same rule to every node, in every probe. Its figure is `wrong`. */
 export function nodeRule(rule: NodeRule): Checker {
   return {
     id: rule.id,
@@ -81,7 +81,7 @@ export function nodeRule(rule: NodeRule): Checker {
   };
 }
 
-/** Probes without which nothing is known. */
+/** Required probes that are missing. */
 function absentProbes({ probes }: NodeFacts, nodes: readonly string[]): readonly string[] {
   if (nodes.length === 0) return ['no node was asked'];
   return (['start', 'end'] as const)

@@ -1,4 +1,4 @@
-/** How soon a write that an append-only file promises to keep is on disk. */
+/** How soon a write that an append-only file promises to keep reaches the disk. */
 import { directiveRule } from './directive.ts';
 
 export const flush = directiveRule(

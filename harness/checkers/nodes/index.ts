@@ -1,4 +1,4 @@
-/** Checkers of what the nodes say of themselves: they judge the trial `configuration`, which spans a run. */
+/** Checkers of the configuration that the nodes report: they judge the trial `configuration`, which spans a run. */
 import type { Checker } from '../checker.ts';
 import { commands } from './commands.ts';
 import { drift } from './drift.ts';

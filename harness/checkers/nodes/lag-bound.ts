@@ -1,6 +1,6 @@
 /**
- * How long a master that is cut off from its replicas goes on acknowledging writes: at most until its successor can be elected, and
- * then for the window that a loss of asynchronous writes may have.
+ * How long a master that is cut off from its replicas continues to acknowledge writes: at most until its successor can
+ * be elected, plus the window in which asynchronous writes may be lost.
  */
 import { judgeDirective, unanswered } from './directive.ts';
 import { nodeRule, type RuleContext } from './finding.ts';

@@ -1,4 +1,4 @@
-/** Whether every Redis node keeps its data on disk, and whether what it wrote there last succeeded. */
+/** Whether every Redis node keeps its data on disk, and whether its last write to disk succeeded. */
 
 import { together, unanswered, wrongDirective } from './directive.ts';
 import type { NodeView } from './facts.ts';
@@ -30,7 +30,7 @@ function configured(view: NodeView, about: RuleContext): Judged {
   return { wrong: [wrongDirective(view, about, demand, appendonly)], checked: 2 };
 }
 
-/** Fields of INFO that say how the last write to disk ended. */
+/** Fields of INFO that report the result of the last write to disk. */
 const STATUSES = ['aof_last_write_status', 'aof_last_bgrewrite_status', 'rdb_last_bgsave_status'] as const;
 
 function succeeded({ id, info }: NodeView): Judged {

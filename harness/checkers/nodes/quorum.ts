@@ -1,10 +1,10 @@
-/** Whether the sentinels fail over while one of them is unreachable, and never by one sentinel's word alone. */
+/** Whether the sentinels fail over while one of them is unreachable, and never on the report of a single sentinel. */
 import { together } from './directive.ts';
 import type { NodeView } from './facts.ts';
 import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.ts';
 import { watchedMaster, wrongOption } from './sentinel.ts';
 
-/** An environment that a single further loss must not stop needs this many sentinels. */
+/** Number of sentinels below which one further loss stops an environment. */
 const FEWEST_SENTINELS = 3;
 
 export const quorum = nodeRule({
@@ -27,7 +27,7 @@ export const quorum = nodeRule({
       const wanted = `2 to ${Math.max(2, topology.sentinels - 1)} of ${Math.max(FEWEST_SENTINELS, topology.sentinels)} sentinels`;
       wrong.push(wrongOption(view, about, { option: 'quorum', live, wanted, setting, because: flaw }));
     }
-    // Between trials a sentinel may not have met one yet that has just been started again.
+    // Between trials a sentinel may not yet have discovered one that has just been restarted.
     if (about.probe.when !== 'between' && others !== topology.sentinels - 1) {
       wrong.push({
         node: view.id,
@@ -42,7 +42,7 @@ export const quorum = nodeRule({
   },
 });
 
-/** Whether the sentinel can act: it knows all replicas, and is neither in TILT nor told to fail. */
+/** Whether the sentinel can act: it has all replicas, and is neither in TILT nor configured to fail. */
 function ability({ id, replicas, info }: NodeView, about: RuleContext): Judged {
   if (about.probe.when === 'between') return { wrong: [], checked: 0 };
   const { topology } = about.environment;

@@ -1,4 +1,4 @@
-/** Whether a replica changes its data only as its master does: no writes of clients, no evictions of its own. */
+/** Whether a replica changes its data only by replication: no writes of clients, no evictions of its own. */
 import { directiveRule } from './directive.ts';
 
 export const readOnlyReplicas = directiveRule(

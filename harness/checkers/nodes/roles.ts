@@ -1,6 +1,7 @@
 /**
- * Whether the nodes play the roles of a healthy topology at the start and at the end of a run: one master, all others its replicas
- * with their links up, every sentinel of the same view; of a cluster one master a shard with its replicas, and every slot served.
+ * Whether the nodes have the roles of a healthy topology at the start and at the end of a run: one master, all others
+ * its replicas with their links up, every sentinel with the same view; in a cluster one master per shard with its
+ * replicas, and every slot served.
  */
 import { parseClusterNodes, slotOwners } from '../../../infra/cluster-nodes.ts';
 import { CLUSTER_SLOTS } from '../../../infra/topology.ts';
@@ -57,7 +58,7 @@ function judge(views: readonly NodeView[], sentinels: readonly NodeView[], about
   const wrong = [
     ...masters(views, topology.kind === 'cluster' ? topology.masters : 1),
     ...links(views),
-    // How many replicas an attached master should have is not known.
+    // The number of replicas that an attached master should have is unknown.
     ...(about.substrate === 'attached' ? [] : followers(views, topology.replicas)),
     ...(topology.kind === 'cluster'
       ? slots(views)
@@ -69,7 +70,7 @@ function judge(views: readonly NodeView[], sentinels: readonly NodeView[], about
 function masters(views: readonly NodeView[], wanted: number): readonly Wrong[] {
   const found = views.filter(({ role }) => role?.get('role') === 'master').map(({ id }) => id);
   const known = views.filter(({ role }) => role !== undefined);
-  // With a node that did not answer, one master too few may be that node.
+  // If a node did not answer, a missing master may be that node.
   if (found.length === wanted || (found.length < wanted && known.length < views.length)) return [];
   return [
     {
@@ -119,7 +120,7 @@ function followers(views: readonly NodeView[], wanted: number): readonly Wrong[]
   });
 }
 
-/** Replicas that follow another address than the master's: a stranger's, or another replica's. */
+/** Replicas that follow another address than the master's: that of an unknown server, or of another replica. */
 function otherMasters(views: readonly NodeView[], { facts }: RuleContext): readonly Wrong[] {
   const announced = views
     .filter(({ role }) => role?.get('role') === 'master')
@@ -181,7 +182,7 @@ function namedMasters(sentinels: readonly NodeView[], about: RuleContext): reado
 function slots(views: readonly NodeView[]): readonly Wrong[] {
   return views.flatMap(({ id, clusterNodes }): Wrong[] => {
     if (clusterNodes === undefined) return [];
-    // The sampler keeps a line's fields without the two of its pings.
+    // The sampler keeps a line's fields except the two ping times.
     const text = [...clusterNodes].map(([node, rest]) => {
       const [address, flags, master, epoch, link, ...ranges] = rest.split(' ');
       return [node, address, flags, master, 0, 0, epoch, link, ...ranges].join(' ');

@@ -1,8 +1,8 @@
-/** Settings of a master as a sentinel has them, and the wrong ones among them. Pure. */
+/** Settings of a master as a sentinel reports them, and the wrong ones among them. Pure. */
 import type { Fields, NodeView } from './facts.ts';
 import type { RuleContext, Wrong } from './finding.ts';
 
-/** The master that the environment names; undefined where the sentinel does not watch it, or did not answer. */
+/** The master of the environment; undefined where the sentinel does not watch it, or did not answer. */
 export function watchedMaster({ masters }: NodeView, { environment }: RuleContext): Fields | undefined {
   return masters?.find((master) => master.get('name') === environment.topology.serviceName);
 }

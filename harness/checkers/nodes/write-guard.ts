@@ -1,10 +1,10 @@
-/** Whether a master that is cut off from its replicas stops taking writes, and how soon. */
+/** Whether a master that is cut off from its replicas stops accepting writes, and how soon. */
 import { directiveRule } from './directive.ts';
 import type { RuleContext } from './finding.ts';
 
 /**
- * A master of a cluster that is cut off stops by itself, once it has seen no majority for cluster-node-timeout: there the guard is
- * not demanded.
+ * A master of a cluster that is cut off stops by itself, once it has not reached a majority for cluster-node-timeout:
+ * there the guard is not required.
  */
 const isCluster = ({ environment }: RuleContext) => environment.topology.kind === 'cluster';
 

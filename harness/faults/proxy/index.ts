@@ -17,7 +17,7 @@ export type { Toxic } from './toxic.ts';
 const ANSWER_BOUND_MS = 5_000;
 
 export interface FaultProxy extends AsyncDisposable {
-  /** Where clients connect to. */
+  /** Address that clients connect to. */
   readonly address: Address;
   readonly pid: number;
   add(name: string, toxic: Toxic): Promise<void>;

@@ -1,6 +1,6 @@
 /**
- * Entry of the fault proxy's process. Commands come over the IPC channel, each is answered; when the channel closes, for
- * whatever reason, the process ends: it never outlives who started it.
+ * Entry of the fault proxy's process. Commands arrive over the IPC channel, and each gets a reply. When the channel
+ * closes, for whatever reason, the process ends: it never outlives its parent.
  */
 import type { Address } from '../../../infra/topology.ts';
 import { ProxyServer } from './server.ts';
@@ -51,5 +51,5 @@ process.on('message', ({ id, command }: ProxyRequest) => {
   );
 });
 process.on('disconnect', () => process.exit(0));
-// Ctrl-C reaches the whole process group; the proxy ends when its owner lets go of it.
+// Ctrl-C reaches the whole process group; the proxy ends when its owner closes the channel.
 process.on('SIGINT', () => undefined);

@@ -1,9 +1,9 @@
 /**
  * One direction of a proxied connection: bytes go from a source to a sink through the toxics of the moment.
  *
- * Chunks pass in order. Toxics are looked up for every chunk, so that adding or removing one takes effect on connections
- * that exist. Latency counts from a chunk's arrival, so that it delays a stream without narrowing it; what waits beyond
- * `HELD_BYTES` pauses the source.
+ * Chunks pass in order. Toxics are looked up per chunk, so that adding or removing one takes effect on existing
+ * connections. Latency counts from a chunk's arrival, so that it delays a stream without narrowing it; more than
+ * `HELD_BYTES` waiting bytes pause the source.
  */
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,7 +17,7 @@ export interface Relay {
   /** Resolves at the next change of the toxics, or when a connection closes. */
   readonly changed: () => Promise<void>;
   readonly random: () => number;
-  /** Told of what was passed on. */
+  /** Called with the number of passed bytes. */
   readonly passed?: (bytes: number) => void;
 }
 
@@ -28,7 +28,7 @@ interface Arrival {
 
 const HELD_BYTES = 1024 * 1024;
 
-/** Passes bytes until the source ends, either side is gone, or a toxic ends the connection. */
+/** Passes bytes until the source ends, either side is closed, or a toxic ends the connection. */
 export async function relay(link: Relay): Promise<void> {
   const { source, sink } = link;
   let passed = 0;
@@ -52,7 +52,7 @@ export async function relay(link: Relay): Promise<void> {
   sink.end();
 }
 
-/** What the source sends, each chunk with the time it came. Ends with the source, however that ends. */
+/** Chunks of the source, each with its arrival time. Ends with the source, however that ends. */
 async function* arrivals(source: Socket): AsyncGenerator<Arrival> {
   const waiting: Arrival[] = [];
   let held = 0;
@@ -87,7 +87,7 @@ async function* arrivals(source: Socket): AsyncGenerator<Arrival> {
 }
 
 /**
- * Lets nothing pass while a `timeout` or `reset_peer` toxic is there.
+ * Blocks all bytes while a `timeout` or `reset_peer` toxic is set.
  *
  * @returns true when the connection was ended, by the toxic or meanwhile by a peer
  */
@@ -115,7 +115,7 @@ async function hold(link: Relay): Promise<boolean> {
   }
 }
 
-/** Waits as latency (from the arrival) and bandwidth say. */
+/** Waits for the latency (from the arrival) and the bandwidth. */
 async function delay(link: Relay, bytes: number, atMs: number): Promise<void> {
   let untilMs = atMs;
   let narrowedMs = 0;

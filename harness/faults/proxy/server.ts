@@ -55,7 +55,7 @@ export class ProxyServer {
     else if (this.#server === undefined) await this.#listen();
   }
 
-  /** No toxics, enabled. */
+  /** Removes all toxics and enables the proxy. */
   async reset(): Promise<void> {
     this.#toxics.clear();
     this.#changed();
@@ -70,7 +70,7 @@ export class ProxyServer {
     await closed;
   }
 
-  /** On the port that it had before, so that clients find it again. */
+  /** Listens on the port that it had before, so that clients find it again. */
   async #listen(): Promise<void> {
     const server = createServer({ allowHalfOpen: true }, (client) => this.#accept(client));
     await new Promise<void>((resolve, reject) => {
@@ -86,7 +86,7 @@ export class ProxyServer {
     const redis = connect(this.#upstream.port, this.#upstream.host);
     this.#track(client);
     this.#track(redis);
-    // The other way round is the downstream relay's, which may have a slow_close.
+    // The downstream relay handles the other direction, which may have a slow_close.
     client.on('close', () => redis.destroy());
     void this.#relay(client, redis, 'upstream');
     void this.#relay(redis, client, 'downstream');

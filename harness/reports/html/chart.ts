@@ -1,7 +1,7 @@
 /**
- * What all figures share: the frame of a panel, axes, ticks and the rounding that makes their bytes the same anywhere.
- * Panels are 480 units wide with 12-unit text, so that they can be read side by side on a desk and one below the other
- * on a telephone. Colours are classes; the style sheet knows the scheme.
+ * Shared parts of all figures: the frame of a panel, axes, ticks and the rounding that makes their bytes the same
+ * anywhere. Panels are 480 units wide with 12-unit text, so that they are readable in two columns on a desktop and in
+ * one column on a phone. Colours are classes; the style sheet defines the scheme.
  */
 import type { ScaleContinuousNumeric } from 'd3-scale';
 import { formatMs, formatNumber } from '../wording.ts';
@@ -16,7 +16,10 @@ export function round(coordinate: number): number {
   return Math.round(coordinate * 10) / 10;
 }
 
-/** Decades from below the smallest to above the largest value, two at least. Zero and less count as the smallest seen. */
+/**
+ * Decades from below the smallest to above the largest positive value, two at least. Values of zero and below are
+ * ignored.
+ */
 export function decades(values: readonly number[]): readonly [number, number] {
   const positive = values.filter((value) => value > 0 && Number.isFinite(value));
   if (positive.length === 0) return [0.1, 10];
@@ -59,7 +62,7 @@ export function msTick(ms: number): string {
   return formatMs(ms);
 }
 
-/** A figure's drawing, named and described for who cannot see it. */
+/** A figure's drawing, with a name and a description for screen readers. */
 export function drawing(
   id: string,
   height: number,
@@ -70,7 +73,7 @@ export function drawing(
   return html`<svg viewBox="0 0 ${PANEL.width} ${round(height)}" role="img" aria-labelledby="${id}-t ${id}-d"><title id="${id}-t">${title}</title><desc id="${id}-d">${description}</desc>${content}</svg>`;
 }
 
-/** A table that scrolls by itself where the page is too narrow for it, by keyboard too. */
+/** A table that scrolls by itself if the page is too narrow for it, also by keyboard. */
 export function scrolling(label: string, table: Markup): Markup {
   return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">${table}</div>`;
 }

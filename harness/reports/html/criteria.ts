@@ -1,4 +1,4 @@
-/** Every criterion, by where it comes from and worst first; what was out of scope is folded away, not hidden. */
+/** Every criterion, by source and worst first; out-of-scope criteria are folded, not hidden. */
 import { scaleLinear } from 'd3-scale';
 import type { Criterion, EvidenceRef } from '../../gates/gate.ts';
 import type { Report } from '../report.ts';
@@ -46,7 +46,7 @@ ${outside.length > 0 && html`<details class="outside"><summary>${formatNumber(ou
 </section>`;
 }
 
-/** One table, so that columns stand below each other throughout. */
+/** One table, so that columns are aligned throughout. */
 function table(groups: readonly Group[], drills: ReadonlySet<string>): Markup {
   return scrolling(
     'Criteria',
@@ -72,10 +72,10 @@ function row(criterion: Criterion, drills: ReadonlySet<string>): Markup {
 <td class="e" data-label="evidence">${evidence(criterion.evidence)}</td></tr>`;
 }
 
-/** How far the measured value is from its target: a bar, and the target as a stroke. */
+/** Distance of the measured value from its target: a bar, and the target as a stroke. */
 function bullet({ measured, target, unit, state }: Criterion): Markup | null {
   if (measured === null || target.op === '==' || target.value <= 0 || measured < 0) return null;
-  // A share is drawn on the whole, unless it is asked to be next to nothing.
+  // A share is drawn on the whole range, unless its target is close to zero.
   const whole = unit === 'ratio' && (target.op.startsWith('>') || target.value >= 0.2);
   const most = whole ? 1 : target.value * 1.33;
   const x = scaleLinear([0, most], [0, 88]).clamp(true);

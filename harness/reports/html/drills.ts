@@ -1,4 +1,4 @@
-/** What was done: failovers with their figures, loads with theirs, scripted drills with their expectations. */
+/** The drills: failovers with their figures, loads with theirs, scripted drills with their expectations. */
 import type { Report, TrialView } from '../report.ts';
 import { clientName, clientsOf, formatMs, formatNumber, oneLine } from '../wording.ts';
 import { scrolling } from './chart.ts';
@@ -50,7 +50,7 @@ function silences(trial: TrialView): Markup {
   return html`<span class="quiet">${parts.join(', ')}</span>`;
 }
 
-/** Of a trial that was repeated because the machine was unsound. */
+/** Round of a trial that was repeated because the machine was unsound. */
 function inRound({ round = 1 }: TrialView): string {
   return round > 1 ? `, round ${round}` : '';
 }

@@ -1,4 +1,4 @@
-/** The hit ratio of a load: a bin, and so far. */
+/** The hit ratio of a load: per bin, and cumulative. */
 import { scaleLinear } from 'd3-scale';
 import { line } from 'd3-shape';
 import type { Criterion } from '../../gates/gate.ts';
@@ -11,7 +11,7 @@ import { endOf } from './timeline.ts';
 const TOP = 26;
 const BOTTOM = 132;
 
-/** The target of the ratio over all reads, which is what is drawn. */
+/** The target of the drawn ratio, which is over all reads. */
 function targetOf(criteria: readonly Criterion[], drill: string): Criterion | undefined {
   return criteria.find(
     (criterion) =>

@@ -1,4 +1,4 @@
-/** How latency is distributed, a row an operation kind, all on one log scale; the stock client's outline over ours. */
+/** Distribution of latency, a row per operation kind, all on one log scale; the stock client's outline over ours. */
 import { scaleLog } from 'd3-scale';
 import { area, curveStepAfter, line } from 'd3-shape';
 import type { Criterion } from '../../gates/gate.ts';
@@ -12,7 +12,7 @@ export type Latency = TrialView['latencies'][number];
 /** Few kinds leave room for higher hills. */
 const ROW = { few: { height: 92, peak: 58 }, many: { height: 62, peak: 32 } } as const;
 
-/** Where a hill stands and how high it may become. */
+/** Position of a hill and its maximum height. */
 interface Ground {
   readonly base: number;
   readonly peak: number;

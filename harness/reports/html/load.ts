@@ -1,4 +1,4 @@
-/** A load drill: its latencies, its hit ratio, and, where there was enough to see, how it went over time. */
+/** A load drill: its latencies, its hit ratio, and, with enough operations, its course over time. */
 import type { Criterion } from '../../gates/gate.ts';
 import type { TrialView } from '../report.ts';
 import { clientsOf } from '../wording.ts';
@@ -18,7 +18,7 @@ export function loadFigures(trial: TrialView, criteria: readonly Criterion[], id
   const read = bins.some((bin) => bin.hits + bin.misses > 0);
   if (shown.length === 0 && !read) return html`<p class="quiet">No timeline was recorded.</p>`;
   const enough = bins.reduce((sum, bin) => sum + bin.ok, 0) >= ENOUGH_OPERATIONS;
-  // One client's panel has room beside the hills; several are a figure of their own.
+  // One client's panel has room next to the hills; several get a figure of their own.
   const beside = enough && clients.length === 1;
   return html`<figure><div class="panels">${shown.length > 0 && distributions(trial, shown, criteria, `${id}-l`)}<div class="stack">${read && hitRatio(trial, bins, criteria, `${id}-h`)}${beside && overTimePanels(trial, `${id}-t`)}</div></div>
 <figcaption>${shown.length > 0 && html`${legend(trial, shown, criteria)}`}${beside && html`${overTimeLegend(trial)} `}Trial ${trial.trial}.${shown.length > 0 && ' Each hill is a histogram on a log scale, as high as its own peak.'}</figcaption>

@@ -1,4 +1,7 @@
-/** The machine during each trial: delays that it adds by itself, its load, and the criteria that leave the trial out because of them. */
+/**
+ * The machine during each trial: delays that it adds by itself, its load, and the criteria that leave the trial out
+ * because of them.
+ */
 import type { MachineView, Report, TrialView } from '../report.ts';
 import { formatNumber, formatRatio, oneLine } from '../wording.ts';
 import { scrolling } from './chart.ts';
@@ -29,7 +32,7 @@ const COLUMNS: readonly Column[] = [
   { name: 'Left out of', detail: 'criteria', cell: (m) => formatNumber(m.leftOutOf.length) },
 ];
 
-/** Null where no trial has samples. */
+/** Null if no trial has samples. */
 export function machineTable({ trials }: Report): Markup | null {
   const sampled = trials.filter((trial): trial is SampledTrial => trial.machine !== undefined);
   if (sampled.length === 0) return null;

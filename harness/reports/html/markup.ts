@@ -1,6 +1,6 @@
 /**
- * Markup that is safe by construction: what is put into a template is text and gets escaped, unless it is markup made
- * here itself. So a page holds no element that its source does not show, whatever an error text says.
+ * Markup that is safe by construction: values in a template are text and get escaped, unless they are markup made here.
+ * So a page holds no element that its source does not show, whatever an error text contains.
  */
 import { clean } from '../wording.ts';
 

@@ -1,6 +1,7 @@
 /**
- * A failover drill as small multiples: one panel a client, on the same axes. Above what came back a bin (answered,
- * unknown, failed, stacked), below how long it took, on a log scale; the fault is shaded, what happened is marked.
+ * A failover drill as small multiples: one panel per client, on the same axes. The upper part shows the outcomes per
+ * bin (answered, unknown, failed, stacked), the lower part the latency on a log scale; the fault is shaded, events are
+ * marked.
  */
 import { scaleLinear, scaleLog } from 'd3-scale';
 import { area, curveStepAfter, line, stack } from 'd3-shape';
@@ -45,7 +46,7 @@ export function overTimeFigure(trial: TrialView, id: string): Markup {
 <details><summary>As a table</summary>${phaseTable(trial, clients)}</details></figure>`;
 }
 
-/** A panel a client, all on the same axes. */
+/** A panel per client, all on the same axes. */
 export function overTimePanels(trial: TrialView, id: string): readonly Markup[] {
   const clients = clientsOf(trial);
   const frame = frameOf(trial, clients);
@@ -102,7 +103,7 @@ function panel(frame: Frame, client: string, id: string): Markup {
   );
 }
 
-/** Shaded from the observed injection to the observed heal; to the end where it was never healed. */
+/** Shaded from the observed injection to the observed heal; to the end if it was never healed. */
 function faults({ trial, x, latencyBottom, rateTop }: Frame): Markup {
   const end = endOf(trial);
   return html`<g class="fault">${trial.faults.map((fault, index) => {
@@ -132,7 +133,7 @@ function throughput({ trial, x, rate }: Frame, bins: readonly TimelineBin[]): Ma
   return html`${layers.map((layer) => html`<path class="${layer.key}" d="${shape(layer) ?? ''}"/>`)}`;
 }
 
-/** Says how long nothing came back: among the latencies, where a silence leaves its own empty space. */
+/** Labels the time without answers, in the empty space that it leaves among the latencies. */
 function silence({ trial, x, latencyBottom }: Frame, bins: readonly TimelineBin[]): Markup | null {
   const span = longestSilence(bins, trial.binMs);
   if (span === null) return null;
@@ -145,7 +146,7 @@ function silence({ trial, x, latencyBottom }: Frame, bins: readonly TimelineBin[
     const middle = round((from + to) / 2);
     return html`<g class="silence">${bracket}<text class="halo" x="${middle}" y="${y - 22}" text-anchor="middle">${text}</text><text class="halo when" x="${middle}" y="${y - 8}" text-anchor="middle">none answered</text></g>`;
   }
-  // Too narrow for its text, which then stands at the top of the panel, where latencies seldom are.
+  // If the span is too narrow for its text, the text is at the top of the panel, where latencies are rare.
   const left = from - PANEL.left > 160;
   return html`<g class="silence">${bracket}<text class="halo" x="${left ? from - 6 : to + 6}" y="${round(latencyBottom - LATENCY_HEIGHT + 8)}" text-anchor="${left ? 'end' : 'start'}">${text} <tspan class="when">none answered</tspan></text></g>`;
 }
@@ -165,7 +166,7 @@ function percentile(
   return html`<path class="line ${name}" d="${path(bins) ?? ''}"/>`;
 }
 
-/** Names the two lines where they end, kept apart where they end together. */
+/** Labels the two lines at their ends, and keeps the labels apart if they end together. */
 function lastLabels({ latency }: Frame, bins: readonly TimelineBin[]): Markup {
   const last = (key: 'p50Ms' | 'p99Ms') => bins.findLast((bin) => (bin[key] ?? 0) > 0)?.[key] ?? null;
   const p50 = last('p50Ms');
@@ -187,7 +188,7 @@ function marks({ trial, x, latencyBottom }: Frame, client: string): Markup {
   })}</g>`;
 }
 
-/** Names only what is to be seen. */
+/** Lists only the visible elements. */
 export function overTimeLegend(trial: TrialView): Markup {
   const bins = Object.values(trial.timelines).flat();
   return html`<span class="key ok">answered</span>${bins.some(({ info }) => info > 0) && html` <span class="key info">outcome unknown</span>`}${bins.some(({ failed }) => failed > 0) && html` <span class="key failed">failed</span>`}${trial.faults.length > 0 && html` <span class="key shade">fault</span>`}`;

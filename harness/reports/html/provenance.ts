@@ -1,4 +1,4 @@
-/** On what the verdict stands: departures, seal, versions, machine, and how anybody can recompute it. */
+/** Basis of the verdict: departures, seal, versions, machine, and how to recompute it. */
 import type { Report } from '../report.ts';
 import {
   formatBytes,

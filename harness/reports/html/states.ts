@@ -1,4 +1,4 @@
-/** The sign of a state: a shape of its own, so that colour is never all that tells them apart. */
+/** The symbol of a state: each has its own shape, so that colour is never the only difference. */
 import type { CriterionState } from '../../gates/gate.ts';
 import { STATE_LABEL, STATES } from '../wording.ts';
 import { html, type Markup, slug } from './markup.ts';

@@ -1,7 +1,8 @@
 /**
- * The page's style: one column of at most 1080 px, a type scale of six steps, tabular figures, hairlines instead of boxes.
- * Hues are told apart by the colour-blind (blue, orange, amber; Okabe and Ito's order) and signs have shapes besides. Both
- * schemes hold WCAG AA: text 4.5 to 1, strokes that carry meaning 3 to 1 (a test computes it from these very values).
+ * The page's style: one column of at most 1080 px, a type scale of six steps, tabular figures, hairlines instead of
+ * boxes. Colour-blind readers can distinguish the hues (blue, orange, amber; Okabe and Ito's order), and symbols have
+ * shapes besides. Both schemes satisfy WCAG AA: text 4.5 to 1, strokes that carry meaning 3 to 1 (a test computes it
+ * from these values).
  */
 export const LIGHT = {
   paper: '#fdfcf9',

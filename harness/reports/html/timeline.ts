@@ -1,4 +1,4 @@
-/** What the figures read out of a trial's bins: silences, phases around the fault, marks of one client. */
+/** Values that the figures take from a trial's bins: silences, phases around the fault, marks of one client. */
 import type { TimelineBin, TrialView } from '../report.ts';
 import { clientsOf } from '../wording.ts';
 
@@ -7,7 +7,7 @@ export interface Span {
   readonly toMs: number;
 }
 
-/** The longest stretch in which a client had no good answer though it asked; null where there is none. */
+/** The longest time in which a client sent operations without a good answer; null if there is none. */
 export function longestSilence(bins: readonly TimelineBin[], binMs: number): Span | null {
   let longest: Span | null = null;
   let from: number | null = null;
@@ -32,7 +32,7 @@ export function longestSilence(bins: readonly TimelineBin[], binMs: number): Spa
   return longest;
 }
 
-/** The trial in which our own client was silent longest: the one worth a look. */
+/** Puts the trial with our own client's longest silence first. */
 export function worstFirst(trials: readonly TrialView[]): readonly TrialView[] {
   const silenceMs = (trial: TrialView) => {
     const span = longestSilence(trial.timelines.kit ?? [], trial.binMs);
@@ -46,7 +46,7 @@ export function endOf(trial: TrialView): number {
   return ends.reduce((latest, end) => Math.max(latest, end), trial.binMs);
 }
 
-/** Marks to draw for one client: `kit: first write` is kit's alone, `+switch-master` is everybody's. */
+/** Marks to draw for one client: `kit: first write` belongs to kit alone, `+switch-master` to every client. */
 export function marksOf(
   trial: TrialView,
   client: string,

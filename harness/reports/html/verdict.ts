@@ -1,4 +1,4 @@
-/** The first screen: go or not, what to do, on what it stands, and one sign a criterion. */
+/** The first screen: the decision, the action, its basis, and one symbol per criterion. */
 import type { Verdict } from '../../gates/gate.ts';
 import type { Report } from '../report.ts';
 import {
@@ -63,7 +63,7 @@ function facts(report: Report): Markup {
   return html`<dl class="facts">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${oneLine(value)}</dd></div>`)}</dl>`;
 }
 
-/** A unit chart: every criterion is one sign, so that proportions are counted and not measured. */
+/** A unit chart: every criterion is one symbol, so that readers count proportions instead of measuring them. */
 function counts(verdict: Verdict): Markup {
   const present = STATES.filter((state) => verdict.counts[state] > 0);
   if (present.length === 0) return html`<p class="tally">No criterion was judged.</p>`;

@@ -10,16 +10,18 @@ const RECONNECT_AFTER_MS = 1_000;
 
 export interface ControlTarget {
   readonly address: Address;
-  /** No password: no AUTH. */
+  /** Absent without a password: no AUTH. */
   readonly login?: { readonly username: string; readonly password: string };
   readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string };
   readonly everyMs: number;
 }
 
 export interface Control {
-  /** Ready to be asked: connected, and the last answer has come. */
+  /** Whether it can send: connected, and the last answer has come. */
   readonly isIdle: boolean;
-  /** Sends a PING. `answered` is called once, when the first bytes of the reply arrive, or never where the connection ends. */
+  /**
+   * Sends a PING. `answered` is called once, when the first bytes of the reply arrive, or never if the connection ends.
+   */
   ask(answered: () => void): void;
   close(): void;
 }

@@ -1,10 +1,13 @@
-/** Texts of Linux's /proc as numbers: CPU time, runnable threads, pressure, and how long a thread waited for a CPU. Pure. */
+/**
+ * Parses the texts of Linux's /proc into numbers: CPU time, runnable threads, pressure, and the time that a thread
+ * waited for a CPU. Pure.
+ */
 
 /** Linux counts CPU time in hundredths of a second (USER_HZ), whatever the kernel's own tick is. */
 const MS_PER_TICK = 10;
 
 export interface CpuTimes {
-  /** CPU time of all cores since boot, in ms, by who had it. */
+  /** CPU time of all cores since boot, in ms, by category. */
   readonly busyMs: number;
   readonly idleMs: number;
   /** Time in which a virtual CPU was ready and the hypervisor ran something else. */
@@ -29,7 +32,10 @@ export function parseStat(text: string): CpuTimes | undefined {
   };
 }
 
-/** `/proc/pressure/cpu`: time in ms since boot in which some thread waited for a CPU; undefined where it does not say. */
+/**
+ * `/proc/pressure/cpu`: time in ms since boot in which some thread waited for a CPU; undefined where the field is
+ * missing.
+ */
 export function parsePressure(text: string): number | undefined {
   const us = Number(/^some .*total=(\d+)$/m.exec(text)?.[1]);
   return Number.isNaN(us) ? undefined : us / 1_000;
@@ -47,7 +53,7 @@ export interface Scheduling {
   readonly waitedMs: number;
 }
 
-/** `/proc/<pid>/schedstat`; undefined where the kernel does not count (all zero) or the text is another one. */
+/** `/proc/<pid>/schedstat`; undefined where the kernel does not count (all zero) or the text has another format. */
 export function parseSchedstat(text: string): Scheduling | undefined {
   const [ran, waited, slices] = text.trim().split(/\s+/).map(Number);
   if (ran === undefined || waited === undefined || !(ran >= 0) || !(waited >= 0)) return undefined;

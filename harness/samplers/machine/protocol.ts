@@ -22,6 +22,6 @@ export type ToWatch =
 
 export type FromWatch =
   | { readonly type: 'begun' }
-  /** The process of a watched thread is gone. */
+  /** The process of a watched thread has ended. */
   | { readonly type: 'gone'; readonly name: string }
   | { readonly type: 'ended'; readonly error?: string };

@@ -73,7 +73,7 @@ export class MachineSampling {
   #pressureMs: number | undefined;
   #failure: Error | undefined;
 
-  /** @param onGone told once when the process of a watched thread is gone */
+  /** @param onGone called once when the process of a watched thread has ended */
   constructor(request: WatchRequest, onGone: (name: string) => void) {
     this.#request = request;
     this.#onGone = onGone;
@@ -142,7 +142,7 @@ export class MachineSampling {
     this.#schedule();
   }
 
-  /** Resolves once the control is connected, or after a bound: a drill that counts connections begins afterwards. */
+  /** Resolves once the control is connected, or after a bound: a drill that counts connections starts afterwards. */
   async connected(): Promise<void> {
     const control = this.#control;
     if (control === undefined) return;
@@ -284,7 +284,7 @@ function list(values: readonly number[]): string {
   return values.map(round).join(' ');
 }
 
-/** Two digits after the point: 10 us, finer than anything that is judged. */
+/** Two decimal places: 10 us, finer than any judged value. */
 function round(ms: number): number {
   return Math.round(ms * 100) / 100;
 }

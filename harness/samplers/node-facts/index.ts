@@ -1,11 +1,11 @@
 /**
- * Facts of every node: its rendered files and its replies, so that criteria judge the running server and not the file. Reads, and
- * changes nothing; no password and no hash of one is recorded (`redaction.ts`).
+ * Facts of every node: its rendered files and its replies, so that criteria judge the running server and not the file.
+ * Reads only, and changes nothing; no password and no hash of one is recorded (`redaction.ts`).
  *
  *   open ─▶ the rendered files, once ─▶ probe('start'), probe('between') after trials, probe('end')
  *
- * Each probe begins with the observation `probe`; the facts behind it belong to it. A node that does not answer is the fact
- * `unanswered`. Attached servers are asked for INFO and ROLE alone.
+ * Each probe begins with the observation `probe`; the facts after it belong to it. A node that does not answer is the
+ * fact `unanswered`. Attached servers are asked for INFO and ROLE alone.
  */
 import type { Environment } from '../../../infra/environment.ts';
 import { nodesOf, type TopologyNode } from '../../../infra/topology.ts';
@@ -20,7 +20,7 @@ import { sentinelFacts } from './sentinel.ts';
 export type ProbeTime = 'start' | 'between' | 'end';
 
 export interface NodeFacts {
-  /** Asks every node once and returns those that did not answer. Never throws: what cannot be asked is recorded as such. */
+  /** Asks every node once and returns those that did not answer. Never throws: a failed request is recorded as such. */
   probe(when: ProbeTime): Promise<readonly string[]>;
 }
 
@@ -84,7 +84,10 @@ async function factsOfNode(
   }
 }
 
-/** The port of each node, and the plain port beside it where a node with TLS has one: CONFIG SET port opens it in a running server. */
+/**
+ * The port of each node, and the plain port of a node with TLS if there is one: CONFIG SET port opens it in a running
+ * server.
+ */
 async function portFacts(
   environment: Environment,
   configs: ReadonlyMap<string, Fields | undefined>,

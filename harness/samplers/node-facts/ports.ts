@@ -6,12 +6,15 @@ import { connect as connectPlain } from 'node:net';
 import { connect as connectTls, type SecureVersion } from 'node:tls';
 import type { Address } from '../../../infra/topology.ts';
 
-/** Enough for a handshake on a busy machine; a port that drops packets costs it once. */
+/** Enough for a handshake on a busy machine; a port that drops packets costs this time once. */
 const BOUND_MS = 2_000;
 
 const VERSIONS: readonly SecureVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
 
-/** Offered with the security level of OpenSSL off, so that the server's own limits are seen and not this client's. */
+/**
+ * Offered with the security level of OpenSSL off, so that the result shows the server's own limits and not this
+ * client's.
+ */
 const ANY_CIPHER = 'ALL:@SECLEVEL=0';
 /** Without encryption, or without a certificate. */
 const WORTHLESS_CIPHERS = 'eNULL:aNULL:@SECLEVEL=0';

@@ -1,16 +1,18 @@
 /**
- * Passwords and their hashes as digests that say whether two are equal, and nothing else: HMAC-SHA-256 under a key that is drawn
- * for the run and kept nowhere.
+ * Passwords and their hashes as digests that show whether two are equal, and nothing else: HMAC-SHA-256 under a random
+ * key per run that is stored nowhere.
  */
 import { createHmac, randomBytes } from 'node:crypto';
 
-/** 16 hexadecimal digits: two different passwords of an environment are taken for one with a chance of 1 in 2^64. */
+/**
+ * 16 hexadecimal digits: two different passwords of an environment have equal digests with a probability of 1 in 2^64.
+ */
 const DIGEST_CHARACTERS = 16;
 
 export class Redaction {
   readonly #key = randomBytes(32);
 
-  /** A password as the record carries it. An empty one stays empty: that there is none is no secret. */
+  /** A password in its recorded form. An empty one stays empty: its absence is no secret. */
   digest(secret: string): string {
     if (secret === '') return '';
     const digest = createHmac('sha256', this.#key).update(secret).digest('hex');

@@ -23,7 +23,7 @@ const INFO_FIELDS = new Set(
 
 export interface Asking {
   readonly redaction: Redaction;
-  /** The whole record, or what may change between two trials. */
+  /** Whether to take the whole record, or only the facts that may change between two trials. */
   readonly isWhole: boolean;
   readonly isCluster: boolean;
 }
@@ -57,7 +57,7 @@ export async function sharedFacts(redis: Redis): Promise<readonly Fact[]> {
   );
 }
 
-/** Asks, and makes a fact of each reply. */
+/** Sends requests and makes a fact of each reply. */
 export async function factsOf(
   redis: Redis,
   commands: readonly Command[],

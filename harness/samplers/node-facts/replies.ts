@@ -1,4 +1,7 @@
-/** Several commands to one node in one round trip; each reply for itself, so that a command that is denied costs no other fact. */
+/**
+ * Sends several commands to one node in one round trip; replies are independent, so that a denied command loses no
+ * other fact.
+ */
 import { type Redis, ReplyError } from 'ioredis';
 
 export type Command = readonly [string, ...string[]];

@@ -1,11 +1,14 @@
-/** Facts of a sentinel: every master that it watches, with the replicas and sentinels it knows, its own settings and users. */
+/** Facts of a sentinel: every master that it watches, with its replicas and sentinels, its own settings and users. */
 import type { Redis } from 'ioredis';
 import type { Redaction } from './redaction.ts';
 import { type Asking, commandClasses, type Fact, factsOf, infoFields } from './redis.ts';
 import { type Fields, userFields } from './rendered.ts';
 import { pairsOf, recordsOf, wordsOf } from './replies.ts';
 
-/** Moving figures of SENTINEL MASTER and its like: they differ at every look and say nothing of the configuration. */
+/**
+ * Volatile figures of SENTINEL MASTER and similar commands: they differ in every reply and do not concern the
+ * configuration.
+ */
 const MOVING =
   /^(last-|info-refresh|link-|role-reported-time|voted-|slave-repl-offset|replica-repl-offset|s-down-time|o-down-time)/;
 
@@ -35,7 +38,7 @@ export async function sentinelFacts(
 function factOfReply(redaction: Redaction) {
   const each = (name: string, value: unknown): readonly Fact[] => {
     const records = recordsOf(value).map((pairs) => ({ name, data: steady(pairs) }));
-    // A list without an entry is a fact as well: the sentinel knows none.
+    // An empty list is a fact as well: the sentinel has discovered none.
     return [{ name: `${name}-count`, data: { count: records.length } }, ...records];
   };
   return (command: string, value: unknown): Fact | readonly Fact[] => {

@@ -12,7 +12,7 @@ import type { CallerCommand, CallerReply, CallerRequest } from './process.ts';
 const REPLY_BOUND_MS = 15_000;
 
 export interface CallerProcess extends Caller, AsyncDisposable {
-  /** Ends the process as a crash does, during whatever it does. */
+  /** Kills the process as a crash does, at any point of its work. */
   kill(): Promise<void>;
 }
 

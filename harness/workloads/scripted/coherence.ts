@@ -126,7 +126,10 @@ async function expectMisses(
   }
 }
 
-/** A first tier may serve an old value within its bound; the reads that count come afterwards. A plain cache has no such time. */
+/**
+ * A first tier may serve an old value within its bound; the counted reads come afterwards. A plain cache has no such
+ * time.
+ */
 async function settled(
   { parameters, signal }: Context,
   caller: Caller,

@@ -1,4 +1,4 @@
-/** A mix of writes, overwrites, deletes and counters, then every node's raw bytes beside the master's. */
+/** A mix of writes, overwrites, deletes and counters; then compares every node's raw bytes with the master's. */
 import { equals, scripted } from '../scripted.ts';
 
 export const consistency = scripted({

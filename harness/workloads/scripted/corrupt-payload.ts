@@ -1,6 +1,6 @@
 /**
- * Payloads that must not be believed, written past the client: bytes flipped, cut, foreign, of another format, and of an
- * older schema. Each is read with `get` and with `getOrCompute`.
+ * Payloads that the client must reject, written without the client: flipped or truncated bytes, foreign bytes, another
+ * format, and an older schema. Each is read with `get` and with `getOrCompute`.
  */
 import type { StandardSchema } from '../../../client/index.ts';
 import { encodeEnvelope } from '../../../client/index.ts';
@@ -26,7 +26,7 @@ const userSchema: StandardSchema<User> = {
   },
 };
 
-/** Every way of being wrong, from a payload that is right. */
+/** Every kind of corruption, derived from a valid payload. */
 const POISONS: Readonly<Record<string, (good: Buffer) => Buffer>> = {
   'flipped-byte': (good) => {
     const bad = Buffer.from(good);

@@ -107,7 +107,7 @@ export const durableWrites = scripted({
 
 type Context = ScriptContext & { readonly parameters: typeof defaults };
 
-/** Every write is acknowledged, names its replicas, and so many replicas have it at that time. */
+/** Every write is acknowledged, reports a number of replicas, and that many have it at that time. */
 async function expectConfirmed(
   context: Context,
   given: {

@@ -1,12 +1,12 @@
 /**
- * `enabled: false`: seen from Redis, the client is not there; seen from the application, everything still answers. Nodes of our own
- * are asked for their counters; before one that others use, too, a proxy counts what this client sends.
+ * `enabled: false`: the client sends nothing to Redis, and the application still gets answers. The kit's own nodes
+ * report their counters; on a shared Redis a proxy counts the bytes that this client sends.
  */
 import type { Redis } from 'ioredis';
 import { parseInfo } from '../../redis-info.ts';
 import { equals, type MasterProxy, type ScriptContext, scripted } from '../scripted.ts';
 
-/** What a cache sends. Others (INFO, PING, REPLCONF) are sent by samplers, sentinels and replicas all the time. */
+/** Commands that a cache sends. Samplers, sentinels and replicas send others (INFO, PING, REPLCONF) all the time. */
 const COMMANDS = ['get', 'mget', 'set', 'setex', 'psetex', 'mset', 'del', 'unlink', 'wait', 'hello', 'auth'];
 
 interface Footprint {
@@ -15,7 +15,7 @@ interface Footprint {
 }
 
 interface Watch {
-  /** What the client is to go through; undefined: it connects as it would anyway. */
+  /** Proxy of the client; undefined: it connects directly. */
   readonly through: MasterProxy | undefined;
   readonly nodes: readonly string[];
   look(): Promise<readonly Footprint[]>;
@@ -57,7 +57,7 @@ export const featureFlag = scripted({
   },
 });
 
-/** By INFO and CLIENT LIST: whatever way the client may have taken. */
+/** Watches INFO and CLIENT LIST, which cover any connection of the client. */
 async function watchNodes({ environment, spec }: ScriptContext): Promise<Watch> {
   const nodes = environment.topology.redis.map(({ id }) => id);
   const connections = await Promise.all(nodes.map((id) => environment.admin(id)));
@@ -68,12 +68,12 @@ async function watchNodes({ environment, spec }: ScriptContext): Promise<Watch> 
   };
 }
 
-/** By the bytes that pass a proxy, which nobody else knows of. */
+/** Watches the bytes that pass a proxy with no other client. */
 async function watchProxy({ proxyBeforeMaster }: ScriptContext): Promise<Watch> {
   const proxy = await proxyBeforeMaster();
   return {
     through: proxy,
-    // All that there is, as one.
+    // One entry for everything behind the proxy.
     nodes: ['redis-1'],
     look: async () => {
       const { connections, bytes } = await proxy.traffic();

@@ -1,4 +1,4 @@
-/** Set, read, overwrite, delete, batches, clear: what comes back is what was written last, or a miss. */
+/** Set, read, overwrite, delete, batches, clear: a read returns the last written value, or a miss. */
 import { equals, type ScriptContext, scripted } from '../scripted.ts';
 
 export const hitMiss = scripted({
@@ -42,12 +42,12 @@ export const hitMiss = scripted({
   },
 });
 
-/** In a namespace of its own: `clear` must not reach what other clients of the environment have in theirs. */
+/** Uses a namespace of its own: `clear` must not affect other clients of the environment. */
 async function clears(context: ScriptContext, count: number): Promise<void> {
   const { open, expect, remember, tag, spec, masterOf } = context;
   const namespace = `${spec.settings.namespace}:clear-${tag}`;
   const cleared = open({ namespace });
-  // Its namespace begins as the other's does, and is another one.
+  // Its namespace has the other one as a prefix, but is different.
   const stranger = open({ namespace: `${namespace}-not` });
   const names = Array.from({ length: count }, (_, n) => `${n}`);
   remember(stranger.physicalKey('kept'), ...names.map((name) => cleared.physicalKey(name)));

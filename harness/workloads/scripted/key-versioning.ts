@@ -1,4 +1,4 @@
-/** Where keys end up in Redis: under the namespace, and with their version where the key builder made them. */
+/** Location of keys in Redis: under the namespace, and with their version if the key builder made them. */
 import { equals, scripted } from '../scripted.ts';
 
 export const keyVersioning = scripted({

@@ -1,6 +1,7 @@
 /**
- * Statistics and metrics beside the recorded history of the same operations: each counter equals what was seen. At last Redis is
- * cut off and asked on, without fallback and breaker, so that there are errors to count: 0 equals 0 whatever is counted.
+ * Compares statistics and metrics with the recorded history of the same operations: each counter equals the observed
+ * number. At the end Redis is cut off and calls continue, without fallback and breaker, so that there are errors to
+ * count: 0 equals 0 whatever is counted.
  */
 import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../history.ts';
 import { until } from '../../until.ts';
@@ -25,7 +26,7 @@ export const observability = scripted({
     const cache = open({ fallbackEntries: 0, breaker }, proxy);
     await cache.ping();
     const events = await exercise(context, cache, async (loads) => {
-      // What was loaded is stored behind the caller's back; cut off meanwhile it would be an error that no history has.
+      // A loaded value is stored in the background; a disconnect meanwhile would be an error that no history has.
       const stored = () => cache.stats().writes >= parameters.sets + loads;
       await until('what was loaded to be stored', stored, { boundMs: 5_000, signal });
       await proxy.down();
@@ -57,7 +58,7 @@ export const observability = scripted({
   },
 });
 
-/** Runs a seeded mix one after the other, then reads what is cut off, and returns what the history recorded of it. */
+/** Runs a seeded mix one after the other, then reads while Redis is cut off, and returns the recorded history. */
 async function exercise(
   { record, clock, random, tag, remember, parameters }: Context,
   cache: ReturnType<ScriptContext['open']>,
@@ -80,7 +81,7 @@ async function exercise(
       await run({ kind: 'set', key: key(n), value, send: () => adapter.set(key(n), value, 'async') });
     }
     for (let i = 0; i < reads; i++) {
-      // Half of what is asked for was set.
+      // Half of the requested keys were set.
       const n = random.int(2 * sets);
       await run({ kind: 'get', key: key(n), send: () => adapter.get(key(n)) });
     }

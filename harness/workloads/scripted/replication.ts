@@ -1,4 +1,4 @@
-/** How long a write takes to be readable on each replica: asked in a tight loop from its acknowledgement on. */
+/** Time until a write is readable on each replica: reads in a tight loop from the acknowledgement on. */
 import { infoNumber, parseInfo } from '../../redis-info.ts';
 import type { ScriptContext } from '../scripted.ts';
 import { equals, scripted } from '../scripted.ts';
@@ -46,7 +46,7 @@ export const replication = scripted({
   },
 });
 
-/** Records the lag; false when the key did not come within the bound. */
+/** Records the lag; false when the key did not arrive within the bound. */
 async function measureLag(
   { environment, record, clock }: ScriptContext,
   node: string,

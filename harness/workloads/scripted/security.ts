@@ -1,11 +1,11 @@
-/** Who gets in and what the app may do, asked of every node with connections of our own. */
+/** Tests access to every node and the permissions of the app, with separate connections. */
 import { readFile } from 'node:fs/promises';
 import { Redis } from 'ioredis';
 import type { Address } from '../../../infra/topology.ts';
 import type { ScriptContext } from '../scripted.ts';
 import { equals, scripted } from '../scripted.ts';
 
-/** Seed 002's renamed commands, and what else could destroy or reveal. */
+/** Seed 002's renamed commands, and others that could destroy or reveal data. */
 const DENIED: readonly (readonly [string, ...string[]])[] = [
   ['FLUSHALL'],
   ['FLUSHDB'],
@@ -18,8 +18,9 @@ const DENIED: readonly (readonly [string, ...string[]])[] = [
 ];
 
 /**
- * What is not tried: where it is allowed by mistake it would do what it says. Redis is asked what it would answer. DEBUG is asked
- * for as well: while it is switched off for everybody (enable-debug-command) it answers ERR, whoever may use it.
+ * Commands that are not executed, because an allowed one would take effect: ACL DRYRUN returns the answer instead.
+ * DEBUG is included: while it is disabled for all users (enable-debug-command) it answers ERR, whatever the user's
+ * permissions.
  */
 const DRY_RUN: ReadonlySet<string> = new Set(['FLUSHALL', 'FLUSHDB', 'SHUTDOWN', 'DEBUG']);
 
@@ -69,7 +70,7 @@ async function isDenied(
   return (await replyTo(context, node.address, command, spec.app)) === 'NOPERM';
 }
 
-/** The first word of the answer: an error's code, or what was not refused. */
+/** The first word of the answer: an error's code, or the value of a command that was not refused. */
 async function replyTo(
   { spec }: ScriptContext,
   { host, port }: Address,

@@ -1,13 +1,13 @@
 /**
- * Redis answers, but later than the client waits: latency before the master, the client straight through the proxy. How
- * long it waits is the environment's own setting; calls go side by side, so that their waits are one.
+ * Redis answers, but later than the client waits: latency before the master, the client directly through the proxy. The
+ * environment sets the client's timeout; calls run in parallel, so that their waits overlap.
  */
 import { until } from '../../until.ts';
 import { equals, errorOf, scripted } from '../scripted.ts';
 
 export const timeoutFallback = scripted({
   name: 'timeout-fallback',
-  /** A caller's deadline is the client's command timeout and `slackMs` for everything else. */
+  /** A caller's deadline is the client's command timeout plus `slackMs` for everything else. */
   defaults: { slowness: 3, calls: 8, slackMs: 500, recoveryBoundMs: 10_000 },
   async run({ open, proxyBeforeMaster, expect, remember, tag, spec, parameters, signal }) {
     const { slowness, calls, slackMs, recoveryBoundMs } = parameters;

@@ -1,4 +1,4 @@
-/** TTLs as Redis itself sees them, and the edges: 0 does not store, negative is refused, null never expires. */
+/** TTLs as Redis itself reports them, and the edges: 0 does not store, negative is refused, null never expires. */
 import type { Cache } from '../../../client/index.ts';
 import { until } from '../../until.ts';
 import type { ScriptContext } from '../scripted.ts';
@@ -64,7 +64,7 @@ export const ttlExpiry = scripted({
   },
 });
 
-/** Jitter may shorten a TTL by some per cent, so that keys set together do not expire together. */
+/** Jitter may shorten a TTL by some percent, so that keys set together do not expire together. */
 async function expectDefaultTtl(context: ScriptContext, key: string, cache: Cache): Promise<void> {
   const { expect, spec } = context;
   const defaultMs = spec.settings.defaultTtlSeconds * 1_000;
@@ -79,7 +79,7 @@ async function expectDefaultTtl(context: ScriptContext, key: string, cache: Cach
   });
 }
 
-/** As Redis itself says it; -2: there is no such key, -1: for ever. */
+/** Remaining time as Redis reports it; -2: there is no such key, -1: no expiry. */
 async function remainingMs({ masterOf }: ScriptContext, physical: string): Promise<number> {
   return (await masterOf(physical)).pttl(physical);
 }

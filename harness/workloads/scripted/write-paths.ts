@@ -1,6 +1,7 @@
 /**
- * Every way of writing and of deleting, read back on the raw masters: value and remaining time of each key, and the absence of what was
- * deleted. All keys are in a namespace of the trial, so that a scan finds keys that the client writes besides (tags, leases, wake-ups).
+ * Every way of writing and of deleting, read back on the raw masters: value and remaining time of each key, and the
+ * absence of deleted keys. All keys are in a namespace of the trial, so that a scan finds keys that the client writes
+ * in addition (tags, leases, wake-ups).
  */
 import { decodeEnvelope } from '../../../client/index.ts';
 import { until } from '../../until.ts';

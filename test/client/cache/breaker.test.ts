@@ -151,7 +151,7 @@ describe('the circuit breaker', () => {
     vi.advanceTimersByTime(1000);
     breaker.abstain(breaker.permit());
     expect(breaker.state.kind).toBe('half-open');
-    // The next call decides.
+    // The next call decides the state.
     const trial = breaker.permit();
     expect(trial).toBe('trial');
     breaker.success(trial);

@@ -38,7 +38,7 @@ cacheContract('a cache opened by URL', 'redis', async () =>
 );
 
 describe('a cache over Redis', () => {
-  // Loads are counted here: a Redis that a busy machine keeps waiting is no reason for one more.
+  // This test counts loads: a slow Redis on a busy machine must not cause another one.
   const open = (namespace: string): Cache =>
     redisCache({ address: redis.address, namespace, compute: { patienceMs: 5_000 } });
 
@@ -110,7 +110,7 @@ describe('a cache over Redis', () => {
     const later = { loadMs: 1, freshUntilMs: Date.now() + 60_000 };
     const broken = encodeEnvelope('x');
     broken[12] = '{'.charCodeAt(0);
-    // A sum that is right over what is no JSON: the seed is the first four bytes.
+    // A valid checksum over invalid JSON: the seed is the first four bytes.
     broken.writeUInt32LE(crc32InScript(broken.subarray(8), broken.readUInt32LE(0)), 4);
     const stored = {
       plain: encodeEnvelope({ a: ['ü'] }),
@@ -201,7 +201,7 @@ describe('a cache over Redis', () => {
     const durability = { replicas: 1, timeoutMs: 100 };
     const cache = redisCache({ address: redis.address, namespace: 'order', durability });
     await cache.ping();
-    // It keeps the connection for durable writes in its WAIT.
+    // The WAIT of a durable write occupies its connection.
     const slow = cache.set('other', 1).catch((error: unknown) => error);
     await until('it is applied', async () => (await redis.admin().exists('order:other')) === 1);
     expect(await cache.getOrCompute('k', () => 'old')).toBe('old');

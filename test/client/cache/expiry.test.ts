@@ -1,4 +1,4 @@
-/** getWithTtl, ttl, exists, setIfAbsent, expire: in Redis, in memory, over two tiers, and with Redis away. */
+/** getWithTtl, ttl, exists, setIfAbsent, expire: in Redis, in memory, over two tiers, and with Redis unreachable. */
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { resolveTtl } from '../../../client/cache/options.ts';
@@ -231,7 +231,7 @@ describe('a TTL', () => {
         if (how === 'expire') await cache.expire('k', ttlSeconds);
         const leftMs = await redis.admin().pttl('ttl:k');
         expect(leftMs).toBeLessThanOrEqual(Math.ceil(ttlSeconds * 1000));
-        // Less what the commands took, by clocks of whole milliseconds.
+        // Minus the duration of the commands, by clocks with a resolution of 1 ms.
         expect(leftMs).toBeGreaterThanOrEqual(Math.floor(ttlSeconds * 1000) - (Date.now() - beganAt) - 2);
       }),
     );

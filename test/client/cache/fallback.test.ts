@@ -106,7 +106,7 @@ describe('while Redis is away', () => {
     await cache.delete('deleted');
     await redis.start();
     await readyAgain();
-    // Whatever the moment: before and after the replay the old value is not seen.
+    // At any moment: neither before nor after the replay does a read return the old value.
     await until('the replay is done', async () => {
       expect(await cache.get('set')).not.toBe('old');
       expect(await cache.get('deleted')).toBeUndefined();
@@ -247,7 +247,7 @@ describe('while Redis is away', () => {
       const durability = { replicas: 1, timeoutMs: 1000 };
       const { host, port } = redis.address;
       await using _replica = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });
-      // Silence of 600 ms is none yet: the connection is not given up.
+      // A silence of 600 ms is below the threshold: the connection is kept.
       await open({ address: relay.address, commandTimeoutMs: 600, hangSuspectedMs: 5000 });
       await until('a replica confirms', () =>
         cache.set('k', 'old', { durability }).then(
@@ -255,7 +255,7 @@ describe('while Redis is away', () => {
           () => false,
         ),
       );
-      // Everything but durable writes goes over the first connection.
+      // Everything except durable writes uses the first connection.
       relay.mute(0);
       const failing = operation === 'delete' ? cache.delete('k') : cache.set('k', 'older');
       const unanswered = failing.then((result) => result);

@@ -38,7 +38,7 @@ describe('a read that fills the first tier', () => {
 });
 
 describe('a read that was asked before a failover', () => {
-  // Stubs: a real master answers it in a moment that no test can choose.
+  // Stubs: a real master replies at a moment that no test can choose.
   it('does not bring back what its new master was never told is deleted', async () => {
     let answer = (_: Buffer): void => {};
     const fallback = new Fallback(10, () => new Promise(() => {}));
@@ -62,7 +62,7 @@ describe('a read that was asked before a failover', () => {
     fallback.stop();
   });
 
-  // As with several connections, whose replies are joined: one of them is older than a replay over the same connection.
+  // As with several connections, whose replies are merged: one of them is older than a replay over the same connection.
   it.each([
     ['get', (reader: Reader) => reader.lookup('k').then(({ found }) => found)],
     ['getMany', (reader: Reader) => reader.found(['k', 'other']).then((found) => found.has('k'))],
@@ -87,7 +87,7 @@ describe('a read that was asked before a failover', () => {
     fallback.remember(['ns:k']);
     fallback.recover();
     await until('the deletion is replayed', () => !fallback.pending);
-    // What is asked from now on is believed.
+    // Reads that start from now on are trusted.
     const later = isFound(reader);
     resolve();
     expect(await Promise.all([answer, later])).toEqual([false, true]);

@@ -1,4 +1,4 @@
-/** `schema` alone: its hash in envelope and key, and what becomes of an entry of another shape. */
+/** `schema` alone: its hash in envelope and key, and the handling of an entry of another shape. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import {
@@ -22,7 +22,7 @@ interface User {
 }
 
 const user = z.object({ id: z.number(), name: z.string() }) as unknown as StandardSchema<User>;
-/** The same values pass, and the shape is another. */
+/** Accepts the same values, with another shape. */
 const later = z.object({
   id: z.number(),
   name: z.string(),
@@ -30,7 +30,7 @@ const later = z.object({
 }) as unknown as StandardSchema<User>;
 const ada: User = { id: 1, name: 'Ada' };
 
-/** A validator that only validates, and counts how often. */
+/** A validator that only validates, and counts its calls. */
 function silent(): StandardSchema<User> & { validated: number } {
   const schema: StandardSchema<User> & { validated: number } = {
     validated: 0,
@@ -99,7 +99,7 @@ describe.each(modes)('a schema without a name of its own, %s', (_, make) => {
     const { cache, reasons } = await open();
     await cache.getOrCompute('k', () => ada, { schema: user });
     await until('it is stored', async () => (await schemaOf('k')) === hashOf(user));
-    // Every check that the values themselves can pass is passed.
+    // Every check that depends on the values alone passes.
     expect(await cache.get('k', { schema: user })).toEqual(ada);
     const eve = { id: 2, name: 'Eve' };
     expect(await cache.getOrCompute('k', () => eve, { schema: later })).toEqual(eve);
@@ -136,7 +136,7 @@ describe.each(modes)('a schema without a name of its own, %s', (_, make) => {
     await cache.set('k', ada, { schema });
     expect([await schemaOf('k'), schema.validated]).toEqual([0, 0]);
     expect(await cache.get('k', { schema })).toEqual(ada);
-    // Refused by none of the two: it has no shape to compare with.
+    // Neither schema refuses it: it has no shape to compare with.
     await cache.set('k', ada, { schema: user });
     expect(await cache.get('k', { schema: silent() })).toEqual(ada);
     await cache.set('k', { id: 1 }, { schema });

@@ -1,6 +1,6 @@
 /**
- * Several caches in one process: one exposition, one registry of prom-client, one meter of OpenTelemetry. Texts are held against
- * promtool where it is installed, and against the rules of the text format everywhere.
+ * Several caches in one process: one exposition, one registry of prom-client, one meter of OpenTelemetry. promtool
+ * checks the texts if it is installed, and the rules of the text format always do.
  */
 import { execFile, spawnSync } from 'node:child_process';
 import {
@@ -74,7 +74,7 @@ function faultsIn(text: string): readonly string[] {
 
 const hasPromtool = spawnSync('promtool', ['--version']).error === undefined;
 
-/** promtool's complaints about a text; empty where it has none. */
+/** promtool's errors about a text; empty where there are none. */
 function promtool(text: string): Promise<string> {
   return new Promise((resolve) => {
     const child = execFile('promtool', ['check', 'metrics'], (_error, stdout, stderr) =>
@@ -211,7 +211,7 @@ describe('a meter of OpenTelemetry', () => {
     const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
     const provider = new MeterProvider({ readers: [reader] });
     ends.push(() => provider.shutdown());
-    /** Values of a metric by namespace: of a counter its sum, of a histogram its count. */
+    /** Values of a metric by namespace: the sum of a counter, the count of a histogram. */
     const read = async (name: string): Promise<Readonly<Record<string, unknown>>> => {
       await reader.forceFlush();
       const metrics =

@@ -1,4 +1,4 @@
-/** The binary codec: what is written reads back the same or is refused, and no bytes do harm. */
+/** The binary codec: a written value reads back the same or is refused, and no bytes do harm. */
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ import { binaryCodec, SerializationError } from '../../../client/index.ts';
 const through = (value: unknown): unknown => binaryCodec.decode(Buffer.from(binaryCodec.encode(value)));
 const bytes = (...list: readonly number[]): Uint8Array => Uint8Array.from(list);
 
-/** Everything that can be stored, nested. */
+/** All storable values, nested. */
 const storable = fc.letrec((tie) => ({
   leaf: fc.oneof(
     fc

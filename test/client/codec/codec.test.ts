@@ -1,4 +1,4 @@
-/** Which codec a key gets, compression and its limits, and the names of shapes. */
+/** Selection of the codec per key, compression and its limits, and the names of shapes. */
 import { runInNewContext } from 'node:vm';
 import { crc32, deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
@@ -26,7 +26,7 @@ const own: Codec = {
   decode: (bytes) => Buffer.from(bytes).toString(),
 };
 
-/** What a selection says for keys, by id; 1 for JSON. */
+/** Codec ids that a selection returns for keys; 1 for JSON. */
 const ids = (selection: CodecSelection, ...keys: readonly string[]): readonly number[] =>
   keys.map((key) => selection.of(key)?.id ?? 1);
 

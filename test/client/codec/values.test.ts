@@ -105,7 +105,7 @@ const REFUSED: Readonly<Record<string, unknown>> = {
   undefined,
 };
 
-/** Carried by the binary codec, refused by JSON. */
+/** Supported by the binary codec, refused by JSON. */
 const RICH: Readonly<Record<string, unknown>> = {
   'an ArrayBuffer': new Uint8Array([1, 2]).buffer,
   'a DataView': new DataView(new ArrayBuffer(2)),
@@ -212,7 +212,7 @@ describe.each(['json', 'binary'] as const)('the codec %s', (name) => {
       }),
       { numRuns: 5000 },
     );
-    // Neither codec passes by refusing all, or by refusing nothing.
+    // A codec that refuses everything, or nothing, fails.
     expect(Math.min(outcomes.same, outcomes.refused)).toBeGreaterThan(250);
   });
 

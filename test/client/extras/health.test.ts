@@ -1,4 +1,4 @@
-/** healthCheck against a healthy, a restricted, a full, a dead Redis, a sentinel set, and a cluster of one. */
+/** healthCheck against a healthy, a restricted, a full, an unreachable Redis, a sentinel set, and a cluster of one. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';

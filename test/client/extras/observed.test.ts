@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** Members that are no operations: they answer at once from what is known in the process. */
+/** Members that are no operations: they answer at once from state in the process. */
 const STATE = [
   'stats',
   'metrics',
@@ -44,7 +44,7 @@ type Operation = Exclude<keyof Cache, (typeof STATE)[number]>;
 
 interface Call {
   readonly call: (cache: Cache) => Promise<unknown>;
-  /** The simplest form of it, whose name it shares; default: its own. */
+  /** The simplest form of the operation, whose name it shares; default: its own. */
   readonly span?: Operation;
   readonly keys?: number;
 }
@@ -129,7 +129,7 @@ function telemetry() {
       spans.reset();
       return finished;
     },
-    /** Operations that the histogram of durations has. */
+    /** Operations in the histogram of durations. */
     durations: async () => {
       await reader.forceFlush();
       const metrics =

@@ -16,7 +16,8 @@ const text = fc.string({
 });
 const patternOf = (...characters: string[]) =>
   fc.string({ unit: fc.constantFrom('a', 'b', 'c', '*', '?', ...characters), minLength: 1, maxLength: 8 });
-// Not both: what a range with a byte beyond ASCII means differs in Redis itself, by the sign of the platform's char.
+// Not both: the meaning of a range with a byte beyond ASCII differs in Redis itself, by the sign of the platform's
+// char.
 const pattern = fc.oneof(patternOf('[', ']', '^', '-', '\\'), patternOf('ü', ']', '-', '\\'));
 
 it('matches what Redis matches', async () => {

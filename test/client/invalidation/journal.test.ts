@@ -143,7 +143,7 @@ describe('the journal of deletions', () => {
       journal.failed(['k', 'other'], deletion);
       order().end('k');
       expect([journal.isPending('k'), journal.isPending('other')]).toEqual([false, true]);
-      // Nothing of it is remembered.
+      // The journal keeps nothing of it.
       journal.failed(['k']);
       expect(journal.isPending('k')).toBe(true);
     });
@@ -295,7 +295,7 @@ describe.each([1, 4])('a failover that lost deletions, with %i connections', (po
     const durability = { replicas: 2, timeoutMs: 2000 };
     await cache.delete('confirmed');
     await cache.setIfAbsent('confirmed', 'new', { durability });
-    // The replicas cannot follow any more: what comes now, they never hear of.
+    // The replicas stop following: they never receive later writes.
     for (const node of set.redis)
       if (node !== former) await node.admin().config('SET', 'masterauth', 'wrong');
     await former.admin().call('CLIENT', 'KILL', 'TYPE', 'REPLICA');

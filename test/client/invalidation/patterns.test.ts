@@ -128,7 +128,7 @@ describe('deletion by pattern', () => {
   });
 
   it('fails with an error when Redis stays away, with what was found in the journal', async () => {
-    // So many that the page in which the first is found is not the last one.
+    // Enough keys that the page with the first match is not the last one.
     await fill(Array.from({ length: 50 }, (_, i) => `ns:k:${i}`));
     const options = open({
       maxOutageMs: 100,

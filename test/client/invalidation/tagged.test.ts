@@ -8,7 +8,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis[Symbol.asyncDispose]());
 
-// Loads are counted here: a Redis that a busy machine keeps waiting is no reason for one more.
+// This test counts loads: a slow Redis on a busy machine must not cause another one.
 const compute = { patienceMs: 5_000 };
 const ways: readonly (readonly [string, () => Cache])[] = [
   ['in memory', () => memoryCache()],
@@ -89,7 +89,7 @@ describe.each(ways)('tagged entries %s', (_, open) => {
     await expect(cache.set('k', 1, { tags: ['~a'] })).rejects.toThrowError(/~a/);
     const load = (): Promise<number> => new Promise((resolve) => setImmediate(resolve, 1));
     const refused = expect(cache.getOrCompute('l', load, { tags: [''] })).rejects.toThrowError(/empty/);
-    // Nobody else's invalidation fails by it.
+    // It does not make other invalidations fail.
     expect(await cache.invalidateTags('other')).toMatchObject({ outcome: 'applied' });
     await refused;
     await expect(cache.set('~k', 1)).rejects.toThrowError(/~k/);

@@ -1,4 +1,4 @@
-/** Names that would be another one in Redis are refused, wherever a name is taken. */
+/** Names that would differ from their form in Redis are refused wherever a name is accepted. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   buildKey,

@@ -1,4 +1,7 @@
-/** Of keys for whatever input: the same meaning gives the same key, another meaning another, and no text breaks a key. */
+/**
+ * Properties of keys for any input: the same meaning gives the same key, another meaning another, and no text breaks a
+ * key.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -20,7 +23,7 @@ type Plain =
   | Plain[]
   | { [name: string]: Plain };
 
-/** Combining marks among them, so that compositions differ. */
+/** Includes combining marks, so that compositions differ. */
 const text = fc.oneof(
   fc.string({ unit: 'grapheme' }),
   fc.constantFrom('é', 'e\u0301', 'ﬁ', 'Å', '"', ',', ':', '~'),
@@ -44,7 +47,9 @@ const isObject = (value: unknown): value is Record<string, Plain> =>
   value !== null &&
   [Object.prototype, null].includes(Object.getPrototypeOf(value));
 
-/** The same said otherwise: properties in another order and absent ones spelled out, decomposed text, the other zero. */
+/**
+ * The same value in another form: properties in another order, absent ones explicit, decomposed text, the other zero.
+ */
 function otherwise(value: Plain): unknown {
   if (typeof value === 'string') return value.normalize('NFD');
   if (value === 0) return Object.is(value, 0) ? -0 : 0;
@@ -55,7 +60,7 @@ function otherwise(value: Plain): unknown {
   return Object.fromEntries([['absent\u0000', undefined], ...entries.reverse()]);
 }
 
-/** What it means, as a text made by other means than the keys are. */
+/** The meaning of a value, as a text computed independently of the keys. */
 const meaning = (value: Plain): string => JSON.stringify(tagged(value));
 function tagged(value: Plain): unknown {
   if (value === null || typeof value === 'boolean') return value;
@@ -71,7 +76,7 @@ function tagged(value: Plain): unknown {
   return ['fields', ...fields.sort(([one], [other]) => (one < other ? -1 : 1))];
 }
 
-/** Two names that are one once composed have no one order. */
+/** Two names that are equal once composed have no defined order. */
 function isAmbiguous(value: Plain): boolean {
   if (Array.isArray(value)) return value.some(isAmbiguous);
   if (!isObject(value)) return false;

@@ -4,7 +4,9 @@ import { buildVectorKey, ConfigurationError } from '../../../client/index.ts';
 
 const search = { namespace: 'documents', vector: [0.12345, -0.5, 0], topK: 10 };
 
-/** Components at the middles of cells, in units of a cell of 4 decimals: noise below half a cell moves none over a boundary. */
+/**
+ * Components at the centres of cells, in units of a cell of 4 decimals: noise below half a cell crosses no boundary.
+ */
 const cells = fc.array(fc.integer({ min: -10_000, max: 10_000 }), { minLength: 1, maxLength: 50 });
 
 describe('a vector key', () => {

@@ -1,4 +1,4 @@
-/** The first tier is bounded in bytes: those of payloads, and of the values that were decoded from them. */
+/** The first tier has a limit in bytes, for payloads and for the values that were decoded from them. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Cache, type TieredCacheOptions, tieredCache } from '../../../client/index.ts';
 import { RedisProcess, until } from '../../support/redis.ts';
@@ -22,7 +22,7 @@ describe('the memory of a first tier', () => {
   }
   const gauge = (name: string): number =>
     Number(new RegExp(`memory_${name}\\{.*\\} (\\d+)$`, 'm').exec(cache.metrics())?.[1]);
-  /** Reads until the first tier has the entry, or until it certainly has not kept it. */
+  /** Reads until the first tier has the entry, or until it certainly has not stored it. */
   async function read(key: string): Promise<void> {
     for (let i = 0; i < 5; i++) await cache.get(key);
   }

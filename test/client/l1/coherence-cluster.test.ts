@@ -1,4 +1,4 @@
-/** The first tier over a real cluster: every master is listened to, whoever has the slot. */
+/** The first tier over a real cluster: it listens to every master, whichever has the slot. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cache, clusterCache, encodeEnvelope } from '../../../client/index.ts';
 import { slotOf } from '../../../client/transport/cluster/slot.ts';
@@ -61,7 +61,7 @@ describe('a first tier over a cluster', () => {
   });
 
   it('drops what it kept when a master dies, and listens to its successor', async () => {
-    // Not one that was deleted a moment ago: that would be repeated at the successor.
+    // Not a recently deleted one: its deletion would be repeated at the successor.
     const key = 'never deleted';
     await cache.set(key, 'before');
     await kept(key);

@@ -107,7 +107,7 @@ describe('coherence with one server', () => {
     const fill = tier.coherence.begin('ns:k');
     const before = tier.count('live');
     const [id] = await listeners(redis);
-    // In one transaction, so that the write falls into the gap for certain.
+    // In one transaction, so that the write certainly falls into the gap.
     await redis.admin().multi().call('CLIENT', 'KILL', 'ID', String(id)).set('ns:k', 'new').exec();
     await until('it is live again', () => tier.count('live') > before);
     expect(fill.end()).toBe(false);
@@ -130,7 +130,7 @@ describe('coherence with one server', () => {
       },
       3000,
     );
-    // A beat may have been answered while the signal was on its way.
+    // A heartbeat may have been answered while the signal was in flight.
     expect(servedAt - pausedAt).toBeLessThan(tier.coherence.boundMs + 50);
     redis.resume();
     await tier.live();
@@ -166,7 +166,7 @@ describe('coherence with one server', () => {
     await tier.keep('ns:k');
     const startedAt = performance.now();
     let servedAt = startedAt;
-    // A loop that lets no message in, as a chain of resolved promises does.
+    // A loop that blocks all messages, as a chain of resolved promises does.
     for (let at = startedAt; at - startedAt < 5000; at = performance.now()) {
       if (!tier.coherence.live) break;
       servedAt = at;

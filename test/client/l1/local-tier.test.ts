@@ -5,7 +5,7 @@ import { Fills } from '../../../client/l1/fills.ts';
 import { type Coherent, deepFreeze, isPlainData, LocalTier } from '../../../client/l1/local.ts';
 import { ReadBatcher } from '../../../client/l1/read-batcher.ts';
 
-/** What a server says, said by the test. */
+/** Invalidation messages of a server, sent by the test. */
 class Told implements Coherent {
   live = true;
   readonly boundMs = 500;
@@ -19,7 +19,7 @@ class Told implements Coherent {
   close = () => {};
   covers = (key: string) => !key.startsWith('ns:elsewhere');
   forget = (keys: readonly string[]): void => this.#changed(keys, true);
-  /** The server says so. */
+  /** Sends an invalidation message. */
   tell(...keys: readonly string[]): void {
     this.#changed(keys, false);
   }
@@ -181,7 +181,7 @@ describe('the first tier', () => {
       const clock = (): number => at;
       return new LocalTier(told, { maxEntries: 100, ttlMs: 10_000, prefix: 'ns:', now: clock, clock, ask });
     };
-    /** Written, acknowledged and told of. */
+    /** A write that was acknowledged and whose message has arrived. */
     const written = (tier: LocalTier, value = 'own'): void => {
       const write = tier.write('k');
       stored.set('k', encodeEnvelope(value));
@@ -229,7 +229,7 @@ describe('the first tier', () => {
         encodeEnvelope('own'),
       ]);
       at += 1;
-      // Not while Redis is away either: nobody knows whether it was current at all.
+      // Not while Redis is unreachable either: the value may never have been current.
       expect(tier.remembered('k')).toBeUndefined();
       expect([held(tier), tier.size, asked]).toEqual([undefined, 0, []]);
     });
@@ -345,7 +345,7 @@ describe('background reads of one tick', () => {
     await Promise.resolve();
     expect(asked).toEqual([]);
     expect((await all).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-    // In one tick: a connection makes one command of them.
+    // In one tick: a connection combines them into one command.
     expect(asked).toEqual(['a 0', 'bad 0', 'b 0']);
     expect(String(await reads.read('c'))).toBe('c');
   });

@@ -1,6 +1,6 @@
 /**
- * What a process has written is in its first tier at once, and never longer than the bound where somebody else overwrote it:
- * not even in the same turn of the server's event loop, of which Redis tells with one message.
+ * A process's own writes are in its first tier at once, and never longer than the bound after another client overwrote
+ * them: not even if both happen in the same turn of the server's event loop, which Redis reports with one message.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import {
@@ -28,7 +28,7 @@ async function open(boundMs = BOUND_MS, compute: ComputeDefaults = {}): Promise<
     address: redis.address,
     namespace: 'ns',
     l1: { boundMs },
-    // Nothing is loaded twice because the machine is busy.
+    // A busy machine must not cause a second load.
     compute: { patienceMs: 5_000, ...compute },
   });
   onTestFinished(async () => void (await cache.close()));
@@ -38,13 +38,13 @@ async function open(boundMs = BOUND_MS, compute: ComputeDefaults = {}): Promise<
   });
   return cache;
 }
-/** What stands in Redis. */
+/** Value in Redis. */
 async function standing(key: string): Promise<unknown> {
   const payload = await redis.admin().getBuffer(`ns:${key}`);
   const decoded = payload && decodeEnvelope(payload);
   return decoded?.ok ? decoded.value : undefined;
 }
-/** Until Redis has confirmed what was written: then its source is the first tier beyond the bound too. */
+/** Waits until Redis has confirmed the write: then its source is the first tier beyond the bound too. */
 async function settled(cache: Cache, key: string): Promise<void> {
   await until('Redis was asked', async () => {
     const names = await commandsSent(redis.admin(), () => cache.get(key));
@@ -59,7 +59,7 @@ describe('a value that this process has written', () => {
     const names = await commandsSent(redis.admin(), async () => {
       await cache.set('k', { n: 1 });
       for (let i = 0; i < 3; i++) sources.push((await cache.getEntry('k'))?.source);
-      // The invalidation may come after the third of them.
+      // The invalidation may arrive after the third of them.
       await until('Redis is asked', async () => {
         sources.push((await cache.getEntry('k'))?.source);
         return cache.stats().localHits > 20;
@@ -120,7 +120,7 @@ describe('a value that this process has written', () => {
       await cache.set('k', 'own');
       await change();
       expect(await cache.get('k')).toBeUndefined();
-      // Not read before: nothing has asked Redis whether it stands.
+      // Without an earlier read: nothing has checked in Redis whether it is current.
       await cache.set('k', 'own');
       expect(await cache.get('k')).toBe('own');
       await change();
@@ -149,7 +149,7 @@ describe('a value that this process has written', () => {
       const told = (): number =>
         observer.events.filter((event) => event.type === 'invalidate' && event.keys.includes(`ns:${key}`))
           .length;
-      // Both commands lie before the server when it wakes: one turn.
+      // Both commands are in the server's socket when it wakes: one turn.
       redis.pause();
       const own = cache.set(key, 'own');
       const another = new Promise<unknown>((resolve, reject) => {
@@ -163,7 +163,7 @@ describe('a value that this process has written', () => {
       await until('it is told of', () => told() > 0);
       const winner = await standing(key);
       if (winner === 'another' && told() === 1) merged += 1;
-      // In half of the rounds the bound is over before anybody reads.
+      // In half of the rounds the bound is over before the first read.
       const first = round % 2 === 0 ? 0 : BOUND_MS;
       await until('it is read', () => performance.now() - overwrittenAt >= first);
       let lastAt = overwrittenAt;

@@ -1,4 +1,4 @@
-/** What tests of coherence need: the smallest first tier, and a way to let a listener hang. */
+/** Helpers for tests of coherence: the smallest first tier, and a proxy that makes a listener hang. */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Address, RedisOptions } from '../../../client/api/types.ts';
@@ -9,7 +9,7 @@ import { dedicatedConnections } from '../../../client/transport/dedicated-connec
 import { openConnection } from '../../../client/transport/index.ts';
 import { type RedisProcess, until } from '../../support/redis.ts';
 
-/** A first tier in its smallest form: what coherence is asked to keep right. */
+/** A first tier in its smallest form: the entries that coherence must keep correct. */
 export class Tier {
   readonly connection: CacheConnection;
   readonly coherence: Coherence;
@@ -48,7 +48,7 @@ export class Tier {
     }
   }
 
-  /** Reads it, so that it is kept. */
+  /** Reads the key, so that it is stored. */
   async keep(key: string): Promise<void> {
     await until(`${key} is kept`, async () => {
       await this.get(key);
@@ -70,7 +70,7 @@ export class Tier {
   }
 }
 
-/** Forwards to Redis, until it is told to stop: then it keeps its connections and says nothing. */
+/** Forwards to Redis, until it is stopped: then it keeps its connections and sends nothing. */
 export class StuckProxy implements AsyncDisposable {
   readonly address: Address;
   readonly #server: Server;
@@ -117,7 +117,7 @@ export class StuckProxy implements AsyncDisposable {
   }
 }
 
-/** Client ids of the listeners that the node has. */
+/** Client ids of the node's listeners. */
 export async function listeners(node: RedisProcess): Promise<readonly string[]> {
   const list = String(await node.admin().call('CLIENT', 'LIST', 'TYPE', 'PUBSUB'));
   return [...list.matchAll(/^id=(\d+) .* sub=1 /gm)].map((match) => match[1] as string);

@@ -1,4 +1,4 @@
-/** What a listener is told of a load: the lease is in the place of the entry. */
+/** Messages that a listener receives for a load: the lease is in the place of the entry. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { buildKey, redisCache, SharedStatistics } from '../../../client/index.ts';
 import { Listener } from '../../../client/l1/listener.ts';
@@ -16,7 +16,7 @@ afterAll(() => redis[Symbol.asyncDispose]());
 
 interface Ear {
   readonly messages: (readonly string[])[];
-  /** Until all that was said before has come. */
+  /** Resolves when all earlier messages have arrived. */
   readonly heard: () => Promise<unknown>;
 }
 
@@ -38,14 +38,14 @@ describe('a load', () => {
     });
     onTestFinished(async () => void (await cache.close()));
     await cache.ping();
-    // As a first tier does, without and with `l1.prefixes: ['v']`.
+    // Listens as a first tier does, without and with `l1.prefixes: ['v']`.
     const all = await listen(['ns:']);
     const built = await listen(['ns:~tag:', 'ns:v']);
     const statistics = new SharedStatistics(cache);
     const key = buildKey('user', 42);
     // A turn of the server between the lease and the store.
     await cache.getOrCompute(key, () => redis.admin().ping());
-    // The store goes on behind the caller's back; the counters in its turn of the server would be in its message.
+    // The store continues in the background; a counter update in the same turn of the server would be in its message.
     await until('the store to be told of', () => all.messages.length > 1);
     await statistics.close();
     await cache.close();

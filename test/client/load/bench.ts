@@ -34,7 +34,7 @@ export interface PartyOptions {
   readonly username?: string;
 }
 
-/** One process's side: a connection, its leases, and handles that are let go at the end. */
+/** The part of one process: a connection, its leases, and handles that are released at the end. */
 export class Party implements AsyncDisposable {
   readonly connection: CacheConnection;
   readonly remote: Remote;
@@ -79,7 +79,7 @@ export async function standing(
   return isAwaited(value) ? 'awaited' : 'lease';
 }
 
-/** Physical keys that are leased: by a placeholder, or by a lease beside. */
+/** Physical keys that are leased: by a placeholder, or by a separate lease. */
 export async function leased(redis: RedisProcess, namespace: string): Promise<readonly string[]> {
   const keys = await redis.admin().keys(`${namespace}:*`);
   const states = await Promise.all(keys.map((key) => standing(redis, key)));
@@ -87,7 +87,9 @@ export async function leased(redis: RedisProcess, namespace: string): Promise<re
   return keys.filter((key, i) => key.startsWith(beside) || states[i] === 'lease' || states[i] === 'awaited');
 }
 
-/** The names of the commands that clients send while `work` runs; what functions call inside the server is not among them. */
+/**
+ * The names of the commands that clients send while `work` runs, without those that functions call inside the server.
+ */
 export async function commandsSent(admin: Redis, work: () => Promise<unknown>): Promise<string[]> {
   const { host = '127.0.0.1', port = 6379 } = admin.options;
   const names: string[] = [];

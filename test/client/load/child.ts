@@ -1,6 +1,6 @@
 /**
- * A process that uses the cache, driven by messages: `{ key, callers, loadMs, options }` runs so many calls of getOrCompute
- * at once, whose loader takes so long and returns this process's id; the answer tells what came out.
+ * A process that uses the cache, driven by messages: `{ key, callers, loadMs, options }` runs that many calls of
+ * getOrCompute at once, with a loader of that duration that returns this process's id; the reply has the results.
  */
 import { type CacheOptions, type ComputeCallOptions, redisCache } from '../../../client/index.ts';
 

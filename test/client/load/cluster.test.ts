@@ -1,4 +1,4 @@
-/** Leases in a cluster: an entry and its lease are in one slot, whoever loads is told on another node. */
+/** Leases in a cluster: an entry and its lease are in one slot, and the lease holder gets messages on another node. */
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { type Cache, clusterCache } from '../../../client/index.ts';
 import { type ClusterSet, startCluster } from '../../support/cluster.ts';
@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterEach(() => Promise.all(caches.splice(0).map((cache) => cache.close())));
 afterAll(() => set[Symbol.asyncDispose]());
 
-/** In slots of all shards; two with hash tags of their own, one that has no room for a second key in its slot. */
+/** In slots of all shards; two with hash tags of their own, one without room for a second key in its slot. */
 const KEYS = ['a', 'b', 'c', 'd', '{x}1', 'user:{y}', 'odd}'];
 const upper = (keys: readonly string[]) => new Map(keys.map((key) => [key, key.toUpperCase()]));
 
@@ -24,7 +24,7 @@ it.each(['commands', 'scripts', 'functions'] as const)(
       const cache = clusterCache({
         nodes: set.nodes.map(({ address }) => address),
         namespace: way,
-        // However busy the machine is.
+        // Also on a busy machine.
         compute: { patienceMs: 5000 },
         scripting: SCRIPTING[way],
       });

@@ -1,4 +1,7 @@
-/** Cold keys of a cluster, in hundreds of slots, 20 ms away: every one is stored, by each way of running the steps. */
+/**
+ * Cold keys of a cluster, in hundreds of slots, at a distance of 20 ms: every one is stored, by each way of running the
+ * steps.
+ */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { clusterCache } from '../../../client/index.ts';
 import { type ClusterSet, startCluster } from '../../support/cluster.ts';
@@ -19,14 +22,14 @@ afterAll(async () => {
   await set[Symbol.asyncDispose]();
 });
 
-// In this order: a library that is there is used by all.
+// In this order: once the library is loaded, all use it.
 it.each(['commands', 'scripts', 'functions'] as const)('400 keys at once are stored by %s', async (way) => {
   const cache = clusterCache({
     nodes: distant.addresses,
     natMap: distant.natMap,
     namespace: `far-${way}`,
     scripting: SCRIPTING[way],
-    // One transaction after the other would take twice as long as a lease lasts.
+    // One transaction after the other would take twice the duration of a lease.
     compute: { leaseMs: 4000, patienceMs: 5000 },
   });
   try {

@@ -10,7 +10,7 @@ import { commandsSent, standing } from './bench.ts';
 
 const KEYS = 400;
 let redis: RedisProcess;
-/** The same server, 20 ms away and back. */
+/** The same server, with a round trip of 20 ms. */
 let distant: Far;
 beforeAll(async () => {
   redis = await RedisProcess.start();
@@ -22,7 +22,7 @@ afterAll(async () => {
 });
 
 async function open(options: RedisCacheOptions = {}): Promise<Cache> {
-  // No lease is renewed because the machine is busy: commands are counted here.
+  // A busy machine must not cause a renewal of a lease: this test counts commands.
   const compute = { leaseMs: 60_000 };
   const cache = redisCache({ address: distant.address, namespace: 'cold', compute, ...options });
   onTestFinished(async () => {
@@ -32,14 +32,14 @@ async function open(options: RedisCacheOptions = {}): Promise<Cache> {
   return cache;
 }
 
-/** Loads so many keys at once, and returns the commands sent until all are stored. */
+/** Loads that many keys at once, and returns the commands sent until all are stored. */
 async function load(cache: Cache, keys: number): Promise<readonly string[]> {
   const names = Array.from({ length: keys }, (_, i) => `k${i}`);
   const sent = await commandsSent(redis.admin(), async () => {
     const values = await Promise.all(names.map((name) => cache.getOrCompute(name, () => `v ${name}`)));
     expect(values).toEqual(names.map((name) => `v ${name}`));
     await until(`${keys} keys are stored`, () => cache.stats().writes === keys);
-    // Wake-ups come behind what they tell of.
+    // Wake-ups are sent after the writes that they report.
     await cache.connection?.call('PING');
   });
   const states = await Promise.all(names.map((name) => standing(redis, `cold:${name}`)));

@@ -1,4 +1,4 @@
-/** getOrCompute of a whole cache: what is stored, what it costs, and what it does when Redis refuses. */
+/** getOrCompute of a whole cache: stored entries, cost, and behaviour when Redis refuses. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   type Cache,
@@ -30,7 +30,7 @@ afterEach(async () => {
 afterAll(() => redis[Symbol.asyncDispose]());
 
 async function open(options: RedisCacheOptions = {}): Promise<Cache> {
-  // However busy the machine is: what is counted here is not how fast Redis is.
+  // Also on a busy machine: these tests do not measure the speed of Redis.
   const compute = { patienceMs: 5000, ...options.compute };
   const made = redisCache({ address: redis.address, namespace: 'c', ...options, compute });
   opened.push(made);
@@ -107,7 +107,7 @@ describe('getOrCompute', () => {
   it('refreshes a stale value in the background, once, also where the read came first', async () => {
     const options = { ttlSeconds: 0.1, staleWhileRevalidateSeconds: 60 };
     for (let round = 0; round < 2; round++) {
-      // In the second round hits are the rule.
+      // In the second round most reads are hits.
       if (round === 1) for (let i = 0; i < 20; i++) await cache.getOrCompute('hot', () => 'v');
       const key = `k${round}`;
       await cache.getOrCompute(key, () => 'old', options);
@@ -213,7 +213,7 @@ describe('getOrCompute', () => {
       return (await tiered.getOrComputeEntry('k', () => 'old', { ttlSeconds: 60 })).source === 'l1';
     });
     expect(await calls(tiered, 'k', fail)).toEqual([]);
-    // XFetch with a beta that makes it certain, for a load that took its time.
+    // XFetch with a beta that makes it certain, for a load with a long duration.
     await tiered.getOrCompute('slow', () => new Promise((resolve) => setTimeout(resolve, 20, 'old')), {
       ttlSeconds: 0.5,
       earlyRefresh: 1,
@@ -237,7 +237,7 @@ describe('getOrCompute', () => {
       await until('it loads', () => before.mock.calls.length === 1);
       await invalidating.invalidateTags('t');
       const newer = invalidating.getOrCompute(key, () => 'new', options);
-      // The other process waits for the load that is under way, and finds it outdated.
+      // The other process waits for the load in flight, and finds it outdated.
       await until('the newer call is on its way', () => invalidating.stats().misses > 0);
       finish('old');
       expect([await older, await newer]).toEqual(['old', 'new']);

@@ -71,7 +71,7 @@ describe('deadlines', () => {
     try {
       const answers = await Promise.all(
         Array.from({ length: 20 }, (_, i) =>
-          // The versions of tags are not waited for either.
+          // The versions of tags do not cause a wait either.
           cache.getOrComputeEntry(`k${i}`, () => i, i < 10 ? {} : { tags: [`t${i}`] }),
         ),
       );

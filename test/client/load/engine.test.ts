@@ -1,4 +1,4 @@
-/** The policies, against a store and other processes that are played, so that time and chance are the test's. */
+/** The policies, against a simulated store and simulated processes, so that the test controls time and chance. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { LoadTimeoutError } from '../../../client/api/errors.ts';
 import type { ComputeOptions, Entry, Load } from '../../../client/api/types.ts';
@@ -17,7 +17,7 @@ import { SingleFlight } from '../../../client/load/single-flight.ts';
 
 const HELD: LeaseState = { kind: 'held', token: 'other', leftMs: 2000 };
 
-/** The store as one flight sees it. `turns`: what taking the lease answers, the last one for ever. */
+/** The store as one flight sees it. `turns`: replies to requests for the lease; the last one repeats. */
 class Stage {
   entry: Known<unknown> | undefined;
   turns: LeaseState[] = [{ kind: 'mine' }];
@@ -53,7 +53,7 @@ class Stage {
     return this.#engine.compute(job);
   }
 
-  /** An entry that is fresh for so long from now; negative: it was. */
+  /** Stores an entry that stays fresh for that time from now; negative: it was fresh. */
   has(value: unknown, freshMs: number, loadMs = 100): void {
     this.entry = {
       kind: 'known',
@@ -192,7 +192,7 @@ it('returns the stale value where the load is slow, and the load goes on', async
   const first = stage.compute(() => after(100, 'new'), options);
   await pass(20);
   expect(await first).toEqual({ value: 'old', source: 'redis', stale: true });
-  // Whoever comes now need not wait for the same again.
+  // Later callers do not wait for the same error again.
   expect(await stage.compute(fail, options)).toEqual({ value: 'old', source: 'redis', stale: true });
   await pass(80);
   expect(await stage.compute(fail, options)).toEqual({ value: 'new', source: 'redis' });
@@ -234,7 +234,7 @@ it.each([3_600_000, -3_600_000])(
     await pass(49);
     for (const wake of stage.wakes.splice(0)) wake({ kind: 'again' });
     await pass(0);
-    // Still waiting: it asked again and was told the same.
+    // Still waiting: it asked again and got the same reply.
     expect(stage.wakes).toHaveLength(1);
     await pass(1);
     for (const wake of stage.wakes.splice(0)) wake({ kind: 'again' });

@@ -1,4 +1,4 @@
-/** A load during which its key is read, set, deleted or flushed elsewhere, by this client or another program. */
+/** A load whose key is read, set, deleted or flushed meanwhile, by this client or another program. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Cache, type CacheOptions, redisCache } from '../../../client/index.ts';
 import { RedisProcess, until } from '../../support/redis.ts';
@@ -16,7 +16,7 @@ afterEach(async () => {
 afterAll(() => redis[Symbol.asyncDispose]());
 
 async function open(options: CacheOptions = {}): Promise<Cache> {
-  // However busy the machine is.
+  // Also on a busy machine.
   const compute = { patienceMs: 5000, leaseMs: 60_000 };
   const cache = redisCache({ address: redis.address, namespace: 'o', compute, ...options });
   opened.push(cache);
@@ -26,7 +26,7 @@ async function open(options: CacheOptions = {}): Promise<Cache> {
 
 let loads = 0;
 
-/** A load that has begun. Returns how it ends: resolves once its store has been answered. */
+/** A load that has begun. Returns its end: resolves once its store has been answered. */
 async function loading(cache: Cache, key: string, options = {}): Promise<() => Promise<void>> {
   const gate = Promise.withResolvers<string>();
   const load = vi.fn(() => gate.promise);
@@ -35,7 +35,7 @@ async function loading(cache: Cache, key: string, options = {}): Promise<() => P
   return async () => {
     gate.resolve('loaded');
     await answer;
-    // Stores go in the order of their loads: a later one that has arrived says that this one was tried.
+    // Stores run in the order of their loads: a later one that has arrived shows that this one was tried.
     loads += 1;
     const later = `later:${loads}`;
     await cache.getOrCompute(later, () => 'v');

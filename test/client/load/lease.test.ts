@@ -37,7 +37,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await handle.fetch()).toEqual({ kind: 'mine' });
     return handle;
   };
-  /** The lease to replace an entry. */
+  /** Acquires the lease to replace an entry. */
   const replacing = async (party: Party): Promise<LeaseHandle> => {
     const handle = party.handleOf('ns:k');
     expect(await handle.take(false)).toEqual({ kind: 'mine', head: headOf(stale) });
@@ -176,7 +176,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     await using short = new Party(redis, { leaseMs: 600, way });
     for (const begin of [mine, replacing]) {
       await redis.admin().flushdb();
-      // Its own end would come before that of the load.
+      // Its own expiry would come before that of the load.
       if (begin === replacing) await redis.admin().set('ns:k', stale, 'PX', way === 'commands' ? 5000 : 900);
       const handle = await begin(short);
       const startedAt = Date.now();
@@ -238,7 +238,7 @@ describe.each(WAYS)('leases by %s', (way) => {
             failed: [procedure, procedure],
             replaced: [procedure, procedure],
           };
-    // The first calls on a connection find out which way is open, and whether there is EXEC.
+    // The first calls on a connection detect the available way, and whether EXEC is allowed.
     const other = first.handleOf('ns:other');
     await other.fetch();
     await other.release('again');
@@ -265,7 +265,7 @@ describe('leases', () => {
     const waiting = second.handleOf('ns:k');
     const held = await waiting.fetch();
     if (held.kind !== 'held') throw new Error(`it is ${held.kind}`);
-    // The first wait opens the subscriber and has the question asked again: what was said before was not heard.
+    // The first wait opens the subscriber and repeats the question: earlier messages were not received.
     expect(await waiting.wait(held, 5000)).toEqual({ kind: 'silent' });
     expect(second.leases.signals.listening).toBe(true);
     const woken = waiting.wait(held, 5000);

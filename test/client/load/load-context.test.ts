@@ -1,4 +1,4 @@
-/** A loader sets the TTL and the tags of its own result, or keeps it from being stored. */
+/** A loader sets the TTL and the tags of its own result, or prevents its storage. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   type Cache,
@@ -35,7 +35,7 @@ describe.each(KINDS)('a loader, with %s,', (_, open) => {
 
   const stored = (key: string): Promise<void> =>
     until(`${key} is stored`, async () => (await cache.exists(key)) === 1);
-  /** Waits for the store of a later load: what was to be stored before it would be there. */
+  /** Waits for the store of a later load: an earlier store would have completed before it. */
   async function notStored(key: string): Promise<void> {
     await cache.getOrCompute('later', () => 1, { ttlSeconds: 60 });
     await stored('later');

@@ -1,4 +1,4 @@
-/** One loader for many keys: what it is asked for, and what it shares with loads of single keys. */
+/** One loader for many keys: the keys that it gets, and the loads that it shares with loads of single keys. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Cache, type RedisCacheOptions, redisCache } from '../../../client/index.ts';
 import { RedisProcess, until } from '../../support/redis.ts';
@@ -22,7 +22,7 @@ afterEach(async () => {
 afterAll(() => redis[Symbol.asyncDispose]());
 
 async function open(options: RedisCacheOptions = {}): Promise<Cache> {
-  // However busy the machine is: what is counted here is not how fast Redis is.
+  // Also on a busy machine: these tests do not measure the speed of Redis.
   const compute = { patienceMs: 5000 };
   const made = redisCache({ address: redis.address, namespace: 'c', compute, ...options });
   opened.push(made);

@@ -1,4 +1,4 @@
-/** One load across processes: real ones, that are killed, stopped, and get in each other's way. */
+/** One load across processes: real ones, which are killed, stopped, and compete with each other. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Cache, type CacheOptions, redisCache } from '../../../client/index.ts';
@@ -35,7 +35,7 @@ class Child implements AsyncDisposable {
     });
   }
 
-  /** Its loader has been called. */
+  /** Resolves when its loader has been called. */
   loading(): Promise<void> {
     return until(`process ${this.pid} loads`, () => this.#loads > 0);
   }
@@ -82,7 +82,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
     const stored = (): Promise<unknown> => own.get('k');
 
     it('call the loader once for a thousand callers in each', async () => {
-      // The first call on a connection finds out what the server allows.
+      // The first call on a connection detects the commands that the server allows.
       await Promise.all(children.map((child) => child.run({ key: 'first', loadMs: 0 })));
       let answers: Answer[] = [];
       const commands = await commandsSent(redis.admin(), async () => {

@@ -1,6 +1,6 @@
 /**
- * A Redis that answers and refuses: what getOrCompute returns is its loader's value, and the refusal is counted and told. With and
- * without tags, for one key and many, for absent, stale and graced values, by each way of running the steps.
+ * A Redis that replies with errors: getOrCompute returns its loader's value, and the refusal is counted and reported.
+ * With and without tags, for one key and many, for absent, stale and graced values, by each way of running the steps.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,7 +44,7 @@ async function open(options: RedisCacheOptions = {}): Promise<Told> {
   return { cache, refused };
 }
 
-/** How a server comes to refuse, by the word that it says. Each returns how that ends. */
+/** Makes a server refuse, by the code of its error. Each returns a function that restores it. */
 const STATES = {
   async OOM() {
     await redis.admin().config('SET', 'maxmemory', '1');
@@ -54,12 +54,12 @@ const STATES = {
     await redis.admin().config('SET', 'min-replicas-to-write', '1');
     return () => redis.admin().config('SET', 'min-replicas-to-write', '0');
   },
-  /** Its snapshot cannot be written, because a folder is in the place of the file. */
+  /** Its snapshot cannot be written, because a folder has the name of the file. */
   async MISCONF() {
     const [, dir] = (await redis.admin().config('GET', 'dir')) as [string, string];
     mkdirSync(join(dir, 'dump.rdb'), { recursive: true });
     await redis.admin().config('SET', 'save', '3600 1');
-    // Unless the server has begun by itself.
+    // Unless the server has already begun one.
     await redis
       .admin()
       .bgsave()
@@ -69,7 +69,7 @@ const STATES = {
     );
     return () => redis.admin().config('SET', 'save', '');
   },
-  /** A script that does not end. */
+  /** An endless script. */
   async BUSY() {
     const other = new Redis({ ...redis.address, protocol: 2 });
     const running = other.call('EVAL', 'while true do end', '0').catch(() => {});
@@ -127,13 +127,13 @@ describe.each(Object.keys(STATES) as (keyof typeof STATES)[])('a Redis that says
         await expect(cache.getOrCompute('failing', fail)).rejects.toThrowError('no luck');
         await until('it is counted', () => cache.stats().refusals >= (isRead ? 6 : 3));
         expect(new Set(refused.map((event) => event.code))).toEqual(new Set([code]));
-        // One event a second for each kind, whatever their number.
+        // One event per second and kind, whatever their number.
         expect(refused.length).toBeLessThanOrEqual(8);
         expect(cache.metrics()).toMatch(/^cache_redis_refusals_total\{[^}]*\} [1-9]/m);
       } finally {
         await end();
       }
-      // And as ever when it takes writes again.
+      // Normal operation when it accepts writes again.
       const { cache: next } = await open();
       expect(await next.getOrCompute('after', () => 'v')).toBe('v');
       await until('it is stored', async () => (await next.get('after')) === 'v');

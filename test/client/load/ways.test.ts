@@ -1,4 +1,6 @@
-/** Which way a connection finds to run the steps of a load, by what server and user allow, and what the search sends. */
+/**
+ * The way by which a connection runs the steps of a load, depending on server and user, and the commands of the search.
+ */
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { resolveCache } from '../../../client/cache/options.ts';
@@ -34,7 +36,9 @@ async function open(rules?: readonly string[], way: Way = 'functions'): Promise<
 const fetch = (party: Party, key = 'ns:k'): Promise<unknown> =>
   party.remote.procedures.run('fetch', [key], [encodePlaceholder('f'.repeat(16)), 1000]);
 
-/** The names of the commands that the connection is asked to send; MONITOR does not show those that Redis denies. */
+/**
+ * The names of the commands that the connection is requested to send; MONITOR does not show those that Redis denies.
+ */
 function requests(party: Party): string[] {
   const names: string[] = [];
   const { connection } = party;

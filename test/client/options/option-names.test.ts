@@ -1,4 +1,7 @@
-/** Unknown option names are refused in JavaScript too, by every function that takes options, and the likely name is suggested. */
+/**
+ * Unknown option names are refused in JavaScript too, by every function with options, and the error suggests the likely
+ * name.
+ */
 import { afterAll, describe, expect, it } from 'vitest';
 import {
   buildKey,
@@ -37,7 +40,7 @@ afterAll(async () => {
 });
 const source = { load: () => 1, store: () => {} };
 
-/** As JavaScript calls it: no type is checked. */
+/** Calls from JavaScript: no type is checked. */
 const PLACES: [name: string, call: (options: never) => unknown, path?: string][] = [
   ['redisCache', redisCache],
   ['sentinelCache', (options: object) => sentinelCache({ sentinels, ...options })],

@@ -140,7 +140,7 @@ describe('cache options', () => {
     [{ fallbackEntries: -1 }, /fallbackEntries: must .*, got -1/],
     [{ fallbackBytes: 0 }, /fallbackBytes: must .*, got 0/],
     [{ l1: { maxBytes: 1.5 } }, /l1\.maxBytes: must .*, got 1\.5/],
-    // As JavaScript that nobody has checked passes them.
+    // As unchecked JavaScript passes them.
     [{ l1: false as unknown as object }, 'l1: must be an object with options, got false'],
     [{ compute: null as unknown as object }, 'compute: must be an object with options, got null'],
     [{ breaker: 5 as unknown as object }, 'breaker: must be an object with options, got 5'],

@@ -1,4 +1,4 @@
-// A CommonJS program of a user; prints what it saw. Its Redis is the argument.
+// A CommonJS program of a user; prints its results. Its argument is the address of Redis.
 const client = require('@redis-cache-kit/client');
 
 async function main() {
@@ -7,12 +7,12 @@ async function main() {
   await cache.set('k', { a: 1 }, { ttlSeconds: 60, tags: ['t'] });
   const read = await cache.get('k');
   const refused = await cache.set('k', () => 1).catch((error) => error);
-  // Of ES modules in the same process: a framework, a test runner.
+  // An import by an ES module in the same process: a framework, a test runner.
   const imported = await import('@redis-cache-kit/client');
   const said = {
     read,
     refused: refused instanceof client.SerializationError,
-    // One implementation, whichever way it was loaded.
+    // One implementation, for both ways of loading.
     same: Object.keys(client).every((name) => imported[name] === client[name]),
     instanceofImported: refused instanceof imported.CacheError,
     names: Object.keys(imported).length === Object.keys(client).length,

@@ -1,4 +1,4 @@
-// A program of a user, run under each Node against a real Redis (its address is the argument); prints what it saw.
+// A program of a user, run under each Node against a real Redis (its address is the argument); prints its results.
 import {
   CacheWarmer,
   ConfigurationError,

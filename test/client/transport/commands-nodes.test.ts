@@ -1,4 +1,4 @@
-/** Commands that are taken away by ACL from a user of sentinels, or of a cluster: each takes the path that the README documents. */
+/** Commands that ACL denies to a user of sentinels, or of a cluster: each takes the path that the README documents. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { clusterCache, connect } from '../../../client/index.ts';
 import { resolveConnection } from '../../../client/options/connection-options.ts';
@@ -130,7 +130,7 @@ describe('a connection to a cluster without one command', () => {
       );
     await until('it was tried several times', async () => (await refused()) >= 3);
     expect(await connection.call('GET', 'k')).toBe('1');
-    // One asks for the nodes, at most one is being opened.
+    // One lists the nodes, at most one more is being opened.
     expect(await open()).toBeLessThanOrEqual(2);
   });
 

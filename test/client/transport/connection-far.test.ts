@@ -1,4 +1,6 @@
-/** Networks that are slow, and sentinels that were built anew: what must not be taken for a dead node, or for ever. */
+/**
+ * Slow networks, and sentinels that were rebuilt: neither may count as a failed node, and no effect may be permanent.
+ */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   type ConnectionEvent,

@@ -140,7 +140,7 @@ describe('the supervised connection to one server', () => {
   it('leaves a connection that is stuck while the server answers others', async () => {
     const c = open({ commandTimeoutMs: 500 });
     await c.call('PING');
-    // Writes are paused, so this connection owes an answer; the server itself is well.
+    // Writes are paused, so this connection has an outstanding answer; the server itself is healthy.
     await redis.admin().call('CLIENT', 'PAUSE', '1500', 'WRITE');
     await expect(c.call('SET', 'stuck', 1)).rejects.toThrowError(OutcomeUnknownError);
     await until('it is ready on a new one', () => events.filter(({ type }) => type === 'ready').length > 1);
@@ -161,7 +161,7 @@ describe('the supervised connection to one server', () => {
 
   it('shares one WAIT among many writers, and keeps different promises apart', async () => {
     const c = open();
-    // `state=online` is said while the replica still loads: only its confirmation shows that it is in sync.
+    // Redis reports `state=online` while the replica still loads: only its confirmation shows that it is in sync.
     await until('the replica confirms', () =>
       c.callDurable({ replicas: 1, timeoutMs: 1000 }, 'SET', 'warm', 1).then(
         () => true,

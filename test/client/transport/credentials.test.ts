@@ -1,4 +1,4 @@
-/** Logins: functions that are asked at each connect, rotated passwords, and servers that refuse. */
+/** Logins: functions that are called at each connect, rotated passwords, and servers that refuse. */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   ConfigurationError,
@@ -17,7 +17,7 @@ import { type Address, RedisProcess, startSentinelSet, until } from '../../suppo
 
 const host = '127.61.0.9';
 
-/** A user whose password is rotated: the old one is refused from then on, and its connections are cut. */
+/** A user with a rotating password: the old one is refused afterwards, and its connections are closed. */
 class Account {
   password = 'first';
   readonly #nodes: readonly RedisProcess[];
@@ -41,14 +41,14 @@ class Account {
     }
   }
 
-  /** The server first, as a rotation that the client learns of later. */
+  /** Changes the server first, as in a rotation that the client notices later. */
   async rotate(password: string): Promise<void> {
     await this.set(password);
     this.password = password;
   }
 }
 
-/** Connections that are open with the user, by what they have subscribed or track. */
+/** Open connections of the user, by their subscriptions or tracking. */
 async function connectionsOf(node: RedisProcess, user: string): Promise<readonly string[]> {
   const list = String(await node.admin().call('CLIENT', 'LIST'));
   return list.split('\n').filter((line) => line.includes(`user=${user} `));
@@ -122,7 +122,7 @@ describe('a password that is rotated while the client runs', () => {
     await until('Redis takes writes again', async () => (await cache.set('w', 2)).source === 'redis');
     await until('all sentinels are asked again', () => watch.asked > asked);
     await until('all sentinels answer again', () => cache.connection?.sentinels?.()?.answering === 3);
-    // The replicas too: reads go to them.
+    // The replicas too: they serve reads.
     const replicas = set.redis.filter(({ address }) => {
       const { state } = cache.connection as { state: { master?: Address } };
       return address.port !== state.master?.port;
@@ -226,7 +226,7 @@ describe('a function for a password', () => {
     const error = await connection.call('GET', 'k').catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(NotSentError);
     expect((error as Error).message).toMatch(reason);
-    // After 0, 250, 750 ms, less the jitter.
+    // After 0, 250, 750 ms, minus the jitter.
     expect(asked).toBeLessThanOrEqual(5);
   });
 
@@ -295,7 +295,7 @@ describe('a server that refuses the login', () => {
     onTestFinished(async () => void (await cache.close()));
     await until('two seconds', async () => performance.now() - startedAt > 2000);
     const attempts = (await refused()) - before;
-    // Each of four connections at once, and then after 250, 750 and 1750 ms, less the jitter.
+    // Each of four connections at once, and then after 250, 750 and 1750 ms, minus the jitter.
     expect(attempts).toBeGreaterThanOrEqual(4);
     expect(attempts).toBeLessThanOrEqual(12);
     await expect(cache.ping()).rejects.toThrowError(/WRONGPASS/);

@@ -1,4 +1,4 @@
-/** Durable writes while the master changes under them. */
+/** Durable writes during a change of their master. */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connect, NotSentError, OutcomeUnknownError } from '../../../client/index.ts';
 import { DurableChannel } from '../../../client/transport/durable.ts';
@@ -16,12 +16,12 @@ describe('durable writes', () => {
     await connection.callDurable(durability, 'SET', 'warm', 1);
     former.pause();
     const write = connection.callDurable(durability, 'SET', 'k', 1).catch((error: unknown) => error);
-    // Below 400 ms a silence is a stall: no failover is that quick.
+    // A silence below 400 ms is a stall: no failover is that fast.
     await until('a silence that is long enough for a failover', () => {
       const { state } = connection;
       return state.kind === 'suspect' && Date.now() - state.since > 600;
     });
-    // As soon as one is promoted the former master wakes; the other replica still confirms its writes.
+    // As soon as one is promoted the former master resumes; the other replica still confirms its writes.
     await promoted.admin().replicaof('NO', 'ONE');
     former.resume();
     expect(await write).toBeInstanceOf(OutcomeUnknownError);

@@ -3,7 +3,7 @@ import { type ConnectionEvent, connect, type SupervisedConnection } from '../../
 import { type RedisProcess, type SentinelSet, startSentinelSet, until } from '../../support/redis.ts';
 import { Writer } from '../../support/writer.ts';
 
-/** Within what a test on a busy machine may find the new master; how fast it is, is for the drills to measure. */
+/** Time limit for finding the new master on a busy machine; the drills measure the actual speed. */
 const SOON_MS = 500;
 
 let set: SentinelSet;
@@ -17,7 +17,7 @@ async function open(): Promise<void> {
   expect(await connection.call('PING')).toBe('PONG');
 }
 
-/** When one of the others says master. */
+/** Resolves when one of the other nodes reports that it is master. */
 async function promotion(former: RedisProcess): Promise<{ node: RedisProcess; at: number }> {
   const others = set.redis.filter((node) => node !== former);
   let node: RedisProcess | undefined;
@@ -33,7 +33,7 @@ async function promotion(former: RedisProcess): Promise<{ node: RedisProcess; at
   return { node: node as RedisProcess, at: performance.now() };
 }
 
-/** The replica knows that it follows the node, so that the heartbeat has been asked after it began. */
+/** Waits long enough for a heartbeat after the replica began to follow the node: its reply lists the replica. */
 const knowsReplicas = (): Promise<void> =>
   until('writes are acknowledged for a while', () => writer.acknowledged > 350, 15_000);
 

@@ -1,4 +1,7 @@
-/** GETs that are sent together, and commands that go past ioredis's own class: the answers are those of one by one. */
+/**
+ * GETs that are sent together, and commands that bypass ioredis's own class: the answers equal those of single
+ * commands.
+ */
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ConnectionOptions } from '../../../client/api/types.ts';

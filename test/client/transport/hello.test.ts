@@ -1,10 +1,13 @@
-/** The handshake with a proxy that refuses HELLO in words of its own. A relay plays the proxy: no real one is at hand. */
+/**
+ * The handshake with a proxy that refuses HELLO with its own error text. A relay simulates the proxy, because no real
+ * one is available.
+ */
 import { createServer, type Socket, connect as tcp } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { redisCache } from '../../../client/index.ts';
 import { type Address, RedisProcess } from '../../support/redis.ts';
 
-/** Relays to the server, which sees an unknown command for HELLO; its reply is replaced by the proxy's. */
+/** Relays to the server, which receives an unknown command in place of HELLO; its reply is replaced by the proxy's. */
 async function refuseHello(target: Address, refusal: string): Promise<Address> {
   const sockets: Socket[] = [];
   const relay = (from: Socket, to: Socket, change: (text: string) => string): void => {

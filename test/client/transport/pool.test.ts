@@ -87,7 +87,7 @@ describe('a pool of connections', () => {
     pool.follow((event, part) => heard.push([event.type, keys.filter((key) => part.covers(key))]));
     for (const { emit } of members) emit({ type: 'closed' });
     expect(heard.map(([type]) => type)).toEqual(['closed', 'closed', 'closed']);
-    // Each key is one's.
+    // Each key belongs to one connection.
     expect(heard.flatMap(([, covered]) => covered).sort()).toEqual([...keys].sort());
     expect(heard.every(([, covered]) => covered.length > 0)).toBe(true);
   });

@@ -1,4 +1,4 @@
-/** How silence, stalls and waits are measured, with time that the test moves. */
+/** Measurement of silence, stalls and waits, with time that the test controls. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Progress } from '../../../client/transport/progress.ts';
 import { Silence } from '../../../client/transport/silence.ts';
@@ -61,7 +61,7 @@ describe('the progress of a connection', () => {
     progress.heard();
     progress.settled(sent);
     expect(progress.isArriving(now(), 150)).toBe(false);
-    // A message that answers nothing.
+    // A message that is no reply.
     progress.heard();
     send();
     expect(progress.isArriving(now(), 150)).toBe(false);
@@ -189,7 +189,7 @@ describe('a wait with a bound', () => {
     const { promise, resolve } = Promise.withResolvers<string>();
     const waiting = within(promise, 50, 'an answer');
     stand(150);
-    // As an answer that lies in the socket, or is on its way.
+    // Like an answer that is in the socket, or in flight.
     setTimeout(resolve, 10, 'there');
     expect(await waiting).toBe('there');
   });

@@ -1,4 +1,6 @@
-/** Reads from replicas: from them when they are fresh, never older than asked for, and the master's otherwise. */
+/**
+ * Reads from replicas: from them when they are fresh, never older than the requested age, and the master's otherwise.
+ */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { RedisOptions } from '../../../client/api/types.ts';
 import { sentinelCache } from '../../../client/index.ts';
@@ -35,7 +37,7 @@ interface Lagging extends AsyncDisposable {
   readonly options: RedisOptions & { mode: 'sentinel' };
 }
 
-/** A replica that has everything `lagMs` later. */
+/** A replica that receives everything `lagMs` later. */
 async function lagging(lagMs: number): Promise<Lagging> {
   const host = '127.61.0.9';
   const stack = new AsyncDisposableStack();
@@ -57,7 +59,10 @@ async function lagging(lagMs: number): Promise<Lagging> {
   };
 }
 
-/** Counts up, and reads what it counted; the greatest age of an answer in ms: how long a missing count was acknowledged. */
+/**
+ * Increments a counter and reads it; returns the greatest age of an answer in ms: the time since a missing increment
+ * was acknowledged.
+ */
 async function oldest(connection: CacheConnection, ms: number): Promise<number> {
   const acknowledgedAt: number[] = [];
   let worst = 0;
@@ -91,7 +96,7 @@ describe('reads from replicas', () => {
     const before = await gets(set.replica);
     const age = await oldest(connection, 1200);
     expect(age).toBeLessThanOrEqual(400);
-    // It was the replica that answered: its lag is seen.
+    // The replica answered: its lag is visible.
     expect(age).toBeGreaterThan(40);
     expect((await gets(set.replica)) - before).toBeGreaterThan(50);
   });

@@ -1,4 +1,7 @@
-/** The reader of plain replies beside ioredis's own: each reply reaches the one whose it is, wherever the network cuts. */
+/**
+ * The reader of plain replies next to ioredis's own: each reply reaches its command, wherever the network splits the
+ * bytes.
+ */
 import fc from 'fast-check';
 import type { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
@@ -38,7 +41,7 @@ const ours: fc.Arbitrary<Reply> = fc.oneof(
     { ours: true, bytes: Buffer.from('*-1\r\n'), value: null },
   ),
 );
-/** Of commands that ioredis sent, errors, and what nobody asked for. */
+/** Replies to commands that ioredis sent, errors, and unsolicited replies. */
 const theirs: fc.Arbitrary<Reply> = fc.constantFrom(
   ...[
     '-ERR no\r\n',
@@ -64,7 +67,7 @@ it('gives each reply to its reader, whole and in order, wherever the chunks end'
         const queue: unknown[] = replies
           .filter(({ push }) => !push)
           .map((reply) => ({
-            // A refusal of one of ours is read by ioredis too.
+            // ioredis also reads a refusal of one of our commands.
             command:
               reply.ours || reply.bytes[0] === 0x2d
                 ? new WireCommand(LINK, 'GET', [], true, receiver, undefined, 0)

@@ -1,11 +1,13 @@
-/** Servers that reply and do not serve: LOADING while a server reads its data set, CLUSTERDOWN while slots have no shard. */
+/**
+ * Servers that reply without serving: LOADING while a server reads its data set, CLUSTERDOWN while slots have no shard.
+ */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Cache, clusterCache, redisCache } from '../../../client/index.ts';
 import { slotOf } from '../../../client/transport/cluster/slot.ts';
 import { startCluster } from '../../support/cluster.ts';
 import { RedisProcess, until } from '../../support/redis.ts';
 
-// A busy machine is no reason for a miss.
+// A busy machine must not cause a miss.
 const patient = { commandTimeoutMs: 5000, hangSuspectedMs: 5000 };
 
 const typesOf = (cache: Cache): string[] => {
@@ -36,7 +38,7 @@ describe('a server that is loading its data set', () => {
     await redis.kill();
     const restarted = redis.start();
     await until('it is loading', async () => /^LOADING /.test(await replyOf(redis)));
-    // Waits for the server.
+    // Waits until the server is ready.
     const added = cache.setIfAbsent('new', 1);
     expect([await cache.get('k1'), await cache.getOrCompute('k1', () => 'loader')]).toEqual([
       undefined,

@@ -24,7 +24,7 @@ export interface Op extends Partial<Omit<InvokeEvent, 'type' | 'intendedUs' | 'a
   readonly outcome?: CompletionEvent['type'];
   readonly source?: CompletionEvent['source'];
   readonly answer?: string | null;
-  /** Of a batch. */
+  /** Answers of a batch. */
   readonly answers?: readonly (string | null)[];
   readonly replicas?: number;
   readonly code?: string;
@@ -32,7 +32,7 @@ export interface Op extends Partial<Omit<InvokeEvent, 'type' | 'intendedUs' | 'a
 
 let ops = 0;
 
-/** An operation's lines: a `set` of key `w:<at>` to `v<at>` that Redis acknowledged, unless said otherwise. */
+/** An operation's lines: by default a `set` of key `w:<at>` to `v<at>` that Redis acknowledged. */
 export function op(given: Op): (InvokeEvent | CompletionEvent)[] {
   const { at, done, outcome = 'ok', source = 'redis', answer, answers, replicas, code, ...invoke } = given;
   const number = ++ops;
@@ -75,7 +75,7 @@ export function writes(fromMs: number, toMs: number, stepMs = 100, given: Partia
   return lines;
 }
 
-/** A fault's life: asked for 1 ms before it was seen, healed at the end. */
+/** A fault's life: requested 1 ms before it was observed, healed at the end. */
 export function fault(atMs: number, healedMs?: number, node = 'redis-1', name = 'kill'): HistoryEvent[] {
   return [
     { type: 'fault', fault: name, phase: 'inject', node, atUs: us(atMs - 1) },
@@ -99,13 +99,13 @@ export function seen(
   return { type: 'observe', from, name, atUs: us(atMs), data, ...more };
 }
 
-/** A client's closing phase, in which all was well unless said otherwise. */
+/** A client's closing phase, by default without trouble. */
 export function closing(client = 'kit', over: NonNullable<ObservationEvent['data']> = {}): HistoryEvent {
   const data = { subject: client, round: 1, tookMs: 5, writes: 3, reads: 3, troubles: 0, trouble: '' };
   return seen('workload', 'closing', 9000, { ...data, ...over }, { client });
 }
 
-/** Samples of the machine every second up to a time: idle, unless said otherwise. */
+/** Samples of the machine every second up to a time, by default idle. */
 export function machineSamples(
   toMs: number,
   over: Readonly<Record<string, string | number>> = {},
@@ -138,7 +138,7 @@ export function sample(
   return seen('info', 'sample', atMs, data, { node });
 }
 
-/** What a node held at the end: every value that a `set` wrote, then what is said here over it. */
+/** Data of a node at the end: every value that a `set` wrote, overridden by the given entries. */
 export function final(
   written: readonly HistoryEvent[],
   over: Readonly<Record<string, string | null>> = {},
@@ -155,7 +155,7 @@ export function final(
   return { type: 'final', node, redisRole, atUs: us(20_000), entries: [...entries] };
 }
 
-/** Events, in any nesting. */
+/** Events, nested to any depth. */
 export type Events = HistoryEvent | readonly Events[];
 
 export function flat(events: Events): readonly HistoryEvent[] {
@@ -168,12 +168,12 @@ export function jsonl(...events: readonly Events[]): string {
     .join('');
 }
 
-/** Events as a history, by way of the parser, so that tests judge what a recorder could have written. */
+/** Events as a history, through the parser, so that tests judge only histories that a recorder could have written. */
 export function history(...events: readonly Events[]): History {
   return parseHistory([{ path: 'by-hand.jsonl', text: jsonl(...events) }]).history;
 }
 
-/** A small healthy environment; overrides a room at a time. */
+/** A small healthy environment; overrides replace one room at a time. */
 export function environment(
   over: {
     readonly [Room in keyof EnvironmentConfig]?: Partial<EnvironmentConfig[Room]>;
@@ -229,7 +229,7 @@ export function context(over: Partial<CheckContext> = {}): CheckContext {
 
 type Finding = Pick<CheckResult, 'figures'>;
 
-/** A figure's number: a value, a ratio; undefined where there is no such figure. */
+/** A figure's number (a value or a ratio); undefined where there is no such figure. */
 export function number(finding: Finding, name: string): number | undefined {
   const figure: Figure | undefined = finding.figures[name];
   if (figure === undefined) return undefined;

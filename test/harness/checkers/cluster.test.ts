@@ -1,4 +1,4 @@
-/** Checkers on the history of a cluster: a fault is its own shard's, and so are its excuses. */
+/** Checkers on the history of a cluster: a fault, and its excuses, apply to its own shard alone. */
 import { describe, expect, it } from 'vitest';
 import { consistency } from '../../../harness/checkers/consistency.ts';
 import { lostWrites } from '../../../harness/checkers/lost-writes.ts';
@@ -9,7 +9,7 @@ import { context, fault, final, history, number, op, sample, seen, writes } from
 
 const of = (shard: string, events: readonly HistoryEvent[]) =>
   events.map((event) => (event.type === 'fault' || event.type === 'final' ? { ...event, shard } : event));
-/** A write a key, so that a shard can be told by it. */
+/** One write per key, so that a key identifies its shard. */
 const keyed = (prefix: string, from: number, to: number) =>
   Array.from({ length: (to - from) / 100 }, (_, i) => {
     const at = from + i * 100;
@@ -18,7 +18,7 @@ const keyed = (prefix: string, from: number, to: number) =>
 const held = (shard: string, node: string, written: readonly HistoryEvent[], over = {}) =>
   of(shard, [final(written, over, node)]);
 
-/** redis-1 dies at 1 s, redis-4 takes over at 3 s. The others were masters all along. */
+/** redis-1 dies at 1 s, redis-4 takes over at 3 s. The other masters do not change. */
 const crash = [
   sample('redis-1', 0, { role: 'master' }),
   sample('redis-2', 0, { role: 'master' }),

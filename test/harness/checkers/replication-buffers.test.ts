@@ -4,7 +4,7 @@ import { context, type Events, history, number, sample, seen } from './by-hand.t
 
 const check = (...events: readonly Events[]) => replicationBuffers.check(history(...events), context());
 
-/** A sample a second, the stream growing by so many bytes in each. */
+/** One sample per second, with a stream that grows by that many bytes in each. */
 const growing = (...bytes: readonly number[]): Events =>
   [0, ...bytes].map((_grown, i) =>
     sample('redis-1', i * 1000, { masterReplOffset: bytes.slice(0, i).reduce((sum, each) => sum + each, 0) }),
@@ -37,7 +37,7 @@ describe('replication-buffers', () => {
   it('counts an output buffer that is smaller than the seconds of the backlog only as far as the server does', () => {
     const held = (limits: string) => number(check(buffers(1000, limits), growing(100)), 'heldSeconds');
     expect(held('normal 0 0 0 slave 0 0 0 pubsub 1 1 1')).toBe(10);
-    // The server takes the size of the backlog where the limit is below it.
+    // The server uses the size of the backlog if the limit is below it.
     expect(held('normal 0 0 0 slave 500 0 0')).toBe(10);
     expect(held('slave 5000 800 60')).toBe(10);
     expect(number(check(buffers(100_000, 'replica 200000 0 0'), growing(100)), 'heldSeconds')).toBe(1000);

@@ -224,7 +224,7 @@ describe('failovers', () => {
       sample('redis-1', 1000, { role: 'master' }),
       sample('redis-2', 1000, { role: 'slave' }),
       sample('redis-2', 5000, { role: 'master' }),
-      // It hung and is back: master still, until the sentinels make it a replica.
+      // It hung and has returned: still master, until the sentinels make it a replica.
       sample('redis-1', 5000, { role: 'master' }),
       sample('redis-1', 6000, { role: 'slave' }),
     ];

@@ -1,4 +1,4 @@
-/** Runs that were edited and sealed again: the hashes match, and manifest, seal and folder do not account for each other. */
+/** Edited and resealed runs: the hashes match, but manifest, seal and folder do not account for each other. */
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,7 +19,7 @@ afterAll(() => scratch[Symbol.dispose]());
 
 const KEPT = 'durable-kept-master-crash';
 
-/** The run after an edit; the reports are those of before. */
+/** The run after an edit; the reports are from before. */
 function edited(edit: (dir: string) => void) {
   const dir = scratch.copyOf(healthy);
   edit(dir);
@@ -49,7 +49,7 @@ describe('everything judged is sealed', () => {
       );
       expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
       expect(complete).toMatchObject({ state: 'INVALID', because: expect.stringContaining(path) });
-      // Without its gates a run is asked nothing.
+      // Without its gates a run has no criteria.
       expect(kept?.state).toBe(path === 'gates.json' ? undefined : 'INVALID');
       expect(verifyRun(dir).problems).toContain(`${path} is not in the seal: it was added later`);
     },

@@ -1,4 +1,7 @@
-/** The manifest's digests: a file that is changed and sealed again is not what was recorded, and neither is the manifest. */
+/**
+ * The manifest's digests: a file that was changed and sealed again differs from the recorded one, and so does the
+ * manifest.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** Files that a run folder must not hold. Reading a FIFO would wait for ever: a judge that tries exceeds the test's time limit. */
+/**
+ * Files that a run folder must not contain. Reading a FIFO would block forever: a judge that tries exceeds the test's
+ * time limit.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';

@@ -38,7 +38,7 @@ describe('in this process', () => {
     await once(socket, 'connect');
     return socket;
   }
-  /** Sends and waits for that many bytes back; resolves with the time it took. */
+  /** Sends, and waits for that many bytes back; resolves with the duration. */
   async function roundTrip(socket: Socket, bytes: number): Promise<number> {
     const startedAt = performance.now();
     let received = 0;
@@ -73,7 +73,7 @@ describe('in this process', () => {
     proxy.add('slow', { type: 'latency', latencyMs: 100, jitterMs: 10 });
     const socket = await client();
     expect(await roundTrip(socket, 10)).toBeGreaterThanOrEqual(85);
-    // Many chunks: each waits for its own time, not for the sum.
+    // Many chunks: each waits for its own delay, not for the sum.
     expect(await roundTrip(socket, 2_000_000)).toBeLessThan(1_500);
     proxy.remove('slow');
     expect(await roundTrip(socket, 10)).toBeLessThan(80);

@@ -1,4 +1,4 @@
-/** Trials that count, trials left out, and what is repeated: by the soundness of the machine and never by a result. */
+/** Counted trials, left-out trials, and repetitions: selected by the soundness of the machine and never by a result. */
 import { describe, expect, it } from 'vitest';
 import { PROMISES } from '../../../config/schema.ts';
 import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
@@ -13,7 +13,7 @@ const RUN: RunScope = {
   ...{ promises: new Set(PROMISES), inputs: new Set<string>(), asked: new Set(['drill']) },
 };
 
-/** A trial of that number and round, with timers so late at p99. */
+/** A trial with that number and round, and timers of that lateness at p99. */
 function at(
   number: number,
   round: number,

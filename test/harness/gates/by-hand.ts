@@ -26,7 +26,7 @@ export function gate(over: Record<string, unknown> = {}): Gate {
   return parsed;
 }
 
-/** Those that hold where gates.yaml names none. */
+/** Bounds that apply where gates.yaml has none. */
 export const BOUNDS = gatesSchema.parse({ gates: [gate()] }).machine;
 
 export const value = (amount: number, n = 1): Figure => ({ kind: 'value', value: amount, unit: 'ms', n });

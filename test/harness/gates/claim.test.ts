@@ -61,7 +61,7 @@ describe('a claim in full', () => {
 
   it('bounds the quantile of a distribution in each trial, and takes the worst', () => {
     const p99 = within('p99', { quantile: 0.99, confidence: 0.95 });
-    // 299 samples are the fewest whose largest bounds the p99 at 95 %.
+    // 299 is the smallest number of samples whose largest value bounds the p99 at 95 %.
     expect(judged(p99, [trial(samples(299, 7)), trial(samples(299, 9))], FULL)).toMatchObject({
       state: 'PASS',
       bound: { kind: 'upper', value: 9, confidence: 0.95 },

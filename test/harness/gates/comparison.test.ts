@@ -13,7 +13,7 @@ afterAll(() => scratch[Symbol.dispose]());
 const { gates } = loadGates();
 const failovers = drills.filter(({ family }) => family === 'failover');
 
-/** Columns by the figures that show the same; one of them is judged. */
+/** Columns by the figures that show the same value; one of them is judged. */
 const COLUMNS = {
   dead: ['liveness.deadClients'],
   'applied twice': ['double-applies.doubleApplied'],

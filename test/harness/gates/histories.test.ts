@@ -1,6 +1,6 @@
 /**
- * Every gate has a run that turns it, one that leaves it unmeasured and one that it passes, all by hand and judged whole. A gate of
- * config/gates.yaml without them fails here.
+ * Every gate has a run that makes it fail, one that leaves it unmeasured and one that it passes, all by hand and judged
+ * completely. A gate of config/gates.yaml without them fails here.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Gate, loadGates } from '../../../config/gates.ts';
@@ -17,7 +17,7 @@ afterAll(() => scratch[Symbol.dispose]());
 
 const { gates } = loadGates();
 const CATALOGUE = new Set(['coverage', ...drills.map(({ id }) => id)]);
-/** Asked by runs that do not exist yet: no drill records what they ask for. */
+/** Gates of runs that do not exist yet: no drill records their data. */
 const isPlanned = ({ workload }: Gate) => !workload.some((drill) => CATALOGUE.has(drill));
 const existing = gates.filter((gate) => !isPlanned(gate));
 

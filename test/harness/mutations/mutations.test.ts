@@ -1,7 +1,8 @@
 /**
- * Evidence that was changed in every way that a file can be: with the old seal, with a rewritten seal, and with rewritten digests of the
- * manifest as well. No mutation of the first two kinds is a GO, and none of the three crashes the judge, hangs it or uses memory
- * without a bound. The run is made by hand, and every draw follows from the seed that a failure prints.
+ * Evidence that was changed in every way that a file can be: with the old seal, with a rewritten seal, and with
+ * rewritten digests of the manifest as well. No mutation of the first two kinds is a GO, and none of the three crashes
+ * the judge, makes it hang or use unbounded memory. The run is made by hand, and every draw follows from the seed that
+ * a failure prints.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +19,7 @@ import { mutated, OPERATORS } from './operators.ts';
 
 const SEED = 20_261_128;
 const RANDOM_RUNS = 160;
-/** A judgement of this run takes 0.2 s; what hangs is ended. */
+/** One judgement of this run takes 0.2 s; a hang is ended. */
 const JUDGE_BOUND_MS = 20_000;
 const MEMORY_MB = 256;
 
@@ -107,7 +108,7 @@ async function problemOf(mutation: Mutation): Promise<string | undefined> {
   const name = JSON.stringify(mutation);
   if (found.stack !== undefined) return `${name} crashes the judge: ${found.stack}`;
   if (![0, 1, 3].includes(found.exitCode)) return `${name} ends with exit code ${found.exitCode}`;
-  // Logs are kept for readers: nothing is judged by them.
+  // Logs are kept for readers: judging does not use them.
   const isForged = mutation.sealing === 'with rewritten digests and seal';
   const isLog = mutation.path.startsWith(`${LOGS}/`) && mutation.sealing !== 'with the old seal';
   if (found.decision !== 'GO' || isForged) return undefined;

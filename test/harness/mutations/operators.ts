@@ -1,12 +1,15 @@
-/** Ways of changing the bytes of a file of evidence: each by a seeded draw, and none of them valid by construction. Pure. */
+/**
+ * Ways of changing the bytes of a file of evidence: each by a seeded draw, and none of them valid by construction.
+ * Pure.
+ */
 import { type Random, seeded } from '../../../harness/workloads/random.ts';
 
-/** Undefined: the file is gone. @param others contents of other files of the run */
+/** Undefined: the file is removed. @param others contents of other files of the run */
 export type Operator = (content: Buffer, random: Random, others: readonly Buffer[]) => Buffer | undefined;
 
 const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 const WORDS = /"(?:[a-z][a-z0-9-]{1,30}|GO|PASS|true)"|\b(?:true|false|null)\b/g;
-/** Words that mean something else in the same place. */
+/** Words that are valid in the same place with another meaning. */
 const OTHER_WORDS = [
   ...['"ok"', '"fail"', '"info"', '"invoke"', '"observe"', '"final"', '"fault"', '"expect"'],
   ...['"kit"', '"ioredis"', '"redis-1"', '"redis-2"', '"redis-9"', '"sentinel-1"', '"master"', '"replica"'],

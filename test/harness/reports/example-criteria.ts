@@ -1,4 +1,4 @@
-/** Criteria as a healthy run gives them, and with some of them changed. */
+/** Criteria of a healthy run, and variants with some of them changed. */
 import type { Criterion } from '../../../harness/gates/gate.ts';
 
 // id | title | source | workload | sli | op | target | unit | measured | n

@@ -1,4 +1,4 @@
-/** Whole reports in their three outcomes, and the cases at the edge: nothing ran, everything hostile. */
+/** Complete reports with each of the three outcomes, and edge cases: an empty run, hostile texts. */
 import type { Criterion, CriterionState, Verdict } from '../../../harness/gates/gate.ts';
 import type { ComparisonRow, Report, TrialView } from '../../../harness/reports/report.ts';
 import { altered, PASSING } from './example-criteria.ts';
@@ -114,8 +114,8 @@ export function goReport(): Report {
   };
 }
 
-/** A planted misconfiguration, several trials of each failover, and every state that there is. */
-/** Of a few drills that hold: a decision, and no action. */
+/** A planted misconfiguration, several trials of each failover, and all states. */
+/** A few drills that pass: a decision, and no action. */
 export function drillReport(): Report {
   const report = goReport();
   const verdict = { ...report.verdict, action: null, advice: ['What was asked for holds.'] };
@@ -229,7 +229,7 @@ export function noGoReport(): Report {
   };
 }
 
-/** Files are gone and one was changed: nothing that stood on them is known. */
+/** Files are missing and one was changed: everything that depends on them is unknown. */
 export function unknownReport(): Report {
   const gone = ['trials/master-crash-1/kit.jsonl', 'trials/master-crash-1/events.jsonl'];
   const changes = Object.fromEntries(
@@ -262,7 +262,7 @@ export function unknownReport(): Report {
   };
 }
 
-/** A run in which nothing happened. */
+/** A run without events. */
 export function emptyReport(): Report {
   return {
     schema: 'redis-cache-kit/report/1',
@@ -278,7 +278,7 @@ export function emptyReport(): Report {
 export const HOSTILE =
   '"><script>alert(1)</script><img src=x onerror=alert(2)>\' ]]> {{x}} | @everyone `code` **b** \u001b[31mred\u001b[0m \u0000\ud800 javascript:alert(3) <!-- --> </style></svg>';
 
-/** Every text that comes out of data is hostile, every number that may be null is. */
+/** Every text from data is hostile, every nullable number is null. */
 export function hostileReport(): Report {
   const base = noGoReport();
   const replace = (value: unknown, key: string): unknown => {

@@ -1,7 +1,7 @@
 /**
  * Trials as a run would record them, drawn from a seeded generator: an open loop at a steady rate, a fault, a recovery.
- * Shapes follow what was measured: the kit's client writes again shortly after `+switch-master`, the stock one late,
- * or, on a hung master, never before the master comes back.
+ * Shapes follow measurements: the kit's client writes again shortly after `+switch-master`; the stock one late or, on a
+ * hung master, never before the master returns.
  */
 import type { Distribution } from '../../../harness/checkers/checker.ts';
 import type { TimelineBin, TrialView } from '../../../harness/reports/report.ts';
@@ -22,7 +22,7 @@ export function draws(seed: number): Draw {
 interface Outage {
   readonly fromMs: number;
   readonly toMs: number;
-  /** Share of the operations in the outage that end as unknown; the rest fails. */
+  /** Share of the operations in the outage that end as unknown; the others fail. */
   readonly unknown: number;
 }
 
@@ -170,7 +170,7 @@ export function failoverTrials(draw: Draw, trialsEach: number): TrialView[] {
   );
 }
 
-/** A machine that one thread had to wait on. */
+/** A machine on which one thread had to wait. */
 const MACHINE: NonNullable<TrialView['machine']> = {
   ...{ latenessP99Ms: 0.6, latenessMaxMs: 4.1, timerP99Ms: 1.1, timerMaxMs: 6.2 },
   ...{ controlP50Ms: 0.21, controlP99Ms: 1.4, controlMachineP99Ms: 0.9, diskMaxMs: 3.2 },

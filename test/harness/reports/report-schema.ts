@@ -1,8 +1,8 @@
 /**
- * `report/1` as a schema: what `report.json` may hold, for programs that read it. `docs/report.schema.json` is written
- * from it. The types at the end hold it to `Report`: a field that one of the two lacks does not compile.
+ * `report/1` as a schema: the format of `report.json`, for programs that read it. `docs/report.schema.json` is
+ * generated from it. The types at the end compare it with `Report`: a field that one of the two lacks does not compile.
  *
- * A new field that may be absent is a change within version 1; a field that goes away or changes its meaning is version 2.
+ * A new optional field is a change within version 1; removing a field or changing its meaning is version 2.
  */
 import { z } from 'zod';
 import type { Report } from '../../../harness/reports/report.ts';
@@ -263,7 +263,7 @@ type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
 /** Does not compile where the schema and the type differ. */
 export const schemaIsTheType: Same<DeepReadonly<z.output<typeof reportSchema>>, DeepReadonly<Report>> = true;
 
-/** JSON Schema, draft 2020-12: what `docs/report.schema.json` holds. */
+/** JSON Schema, draft 2020-12: the content of `docs/report.schema.json`. */
 export function reportJsonSchema(): object {
   return { $id: 'urn:redis-cache-kit:report:1', ...z.toJSONSchema(reportSchema) };
 }

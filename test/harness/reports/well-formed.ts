@@ -1,6 +1,6 @@
 /**
- * A strict reader of tags, enough to prove that a text nests and quotes rightly and what elements it really has.
- * For HTML it knows the void elements and that a style's text is no markup; for XML neither.
+ * A strict reader of tags, enough to prove that a text nests and quotes correctly and to list its elements. For HTML it
+ * handles void elements and treats a style's text as no markup; for XML neither.
  */
 export interface Element {
   readonly name: string;

@@ -1,4 +1,4 @@
-/** The watch of the machine on a real Redis: what a busy machine does to its samples, and what a slow server does not. */
+/** The watch of the machine on a real Redis: a busy machine affects its samples, and a slow server does not. */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -132,7 +132,7 @@ describe.skipIf(process.platform !== 'linux')('a watched trial', () => {
     const [slowest] = pairs.toSorted(([a], [b]) => b - a);
     const [tookMs = 0, machineMs = 0] = slowest ?? [];
     expect(tookMs).toBeGreaterThan(300);
-    // What the threads wait for a CPU during the pause counts as well.
+    // The time that the threads wait for a CPU during the pause counts as well.
     expect(machineMs).toBeLessThan(tookMs / 2);
   });
 

@@ -4,7 +4,7 @@ import type { HistoryEvent } from '../../../harness/history.ts';
 import { sampleNodeInfo } from '../../../harness/samplers/node-info.ts';
 import type { SamplerContext } from '../../../harness/samplers/sampler.ts';
 
-/** A node that answers INFO with a text; a real server has all the fields whose absence is the case here. */
+/** A node that answers INFO with a given text; a real server has all the fields that are absent here. */
 async function sampleOf(text: string): Promise<Readonly<Record<string, unknown>>> {
   const events: HistoryEvent[] = [];
   const admin = { info: async () => text };

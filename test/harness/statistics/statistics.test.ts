@@ -14,7 +14,7 @@ import { round, rounded } from '../../../harness/statistics/round.ts';
 
 const oneTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 
-/** The binomial tail by its definition, as an independent witness. */
+/** The binomial tail by its definition, as an independent reference. */
 function tailBySum(k: number, n: number, p: number): number {
   let total = 0;
   for (let i = k; i <= n; i++) {

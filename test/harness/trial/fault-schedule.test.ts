@@ -1,4 +1,4 @@
-/** Faults on an environment whose kill takes its time: what is under way when a trial ends is healed too. */
+/** Faults on an environment with a slow kill: an injection in progress at the end of a trial is healed too. */
 import { expect, it } from 'vitest';
 import { openClock } from '../../../harness/clock.ts';
 import type { ScheduledFault } from '../../../harness/drills/drill.ts';
@@ -9,7 +9,7 @@ import type { Environment, NodeStatus } from '../../../infra/environment.ts';
 
 const KILL: ScheduledFault = { fault: 'kill', target: 'master', atMs: 0, heal: { afterMs: 60_000 } };
 
-/** One node, `redis-1`, and a kill that takes 300 ms before it does anything. */
+/** One node, `redis-1`, and a kill that waits 300 ms before it acts. */
 function slowEnvironment({ afterKill = () => undefined }: { readonly afterKill?: () => void } = {}) {
   let state: NodeStatus['state'] = 'running';
   const done: string[] = [];

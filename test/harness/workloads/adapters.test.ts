@@ -1,4 +1,6 @@
-/** What an adapter makes of its client's errors, and of TLS; with servers, the adapters are seen in generator and trial. */
+/**
+ * How an adapter handles its client's errors, and TLS; the tests of generator and trial run the adapters with servers.
+ */
 import { ReplyError } from 'ioredis';
 import { expect, it } from 'vitest';
 import * as ownClient from '../../../client/index.ts';
@@ -23,7 +25,7 @@ const settings = {
   supervision: true,
   breaker: { enabled: true, threshold: 5, openMs: 1_000 },
 };
-/** Nobody listens there. */
+/** No process listens on this address. */
 const nowhere = { host: '127.63.9.9', port: 1 };
 const endpoints: ClientEndpoints = {
   mode: 'standalone',

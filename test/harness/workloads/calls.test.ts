@@ -1,4 +1,7 @@
-/** Calls of a cache as data: what each operation returns, equal texts for equal values, and a process that cannot answer. */
+/**
+ * Calls of a cache as data: the result of each operation, equal texts for equal values, and a process that cannot
+ * answer.
+ */
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { memoryCache } from '../../../client/index.ts';
 import type { ClientSpec } from '../../../harness/workloads/adapter.ts';

@@ -1,4 +1,7 @@
-/** A client in its own thread, against a real Redis: its answers, its failures, its end, and a generator that it does not hold up. */
+/**
+ * A client in its own thread, against a real Redis: its answers, its failures, its end, and a generator that it does
+ * not delay.
+ */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,7 +109,7 @@ it('fails its generator when the client’s thread ends by itself', async () => 
   const spec = clientSpec('kit', environment.endpoints, environment.topology.environment.client);
   const failures: Error[] = [];
   const thread = openClientThread({
-    // No client has settings like these: it throws before it is open.
+    // Settings that no client accepts: it throws before it is open.
     spec: { ...spec, settings: { ...spec.settings, namespace: '' } },
     originNs: clock.originNs,
     onEvent: () => undefined,

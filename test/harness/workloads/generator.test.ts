@@ -1,6 +1,6 @@
 /**
- * Generators in this process, with their clients in threads, against a real single Redis, so that every workload and adapter is seen at
- * work; that a thread of its own carries a generator too is the trial's test.
+ * Generators in this process, with their clients in threads, against a real single Redis, so that every workload and
+ * adapter runs; the test of the trial covers a generator in a thread of its own.
  */
 import { EventEmitter } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -158,7 +158,7 @@ describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
     const { invoke: asked, completion: answered } = batches.at(-1) as Operation;
     expect(answered?.values).toHaveLength(asked.keys?.length ?? 0);
     expect(answered?.values?.filter((each) => each !== null).length).toBe(Number(answered?.value));
-    // Every key that can be found has a write in the history that says what is right.
+    // Every key that a read can find has a write in the history that gives the right value.
     const written = new Map(
       history.operations
         .filter(({ invoke }) => invoke.kind === 'set' || invoke.kind === 'getOrCompute')

@@ -1,4 +1,4 @@
-/** What the security script sees of a Redis that lets the app do too much; of a sound one it is seen in trial and drills. */
+/** Results of the security script on a Redis that permits too much to the app; trial and drills cover a secure one. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { security } from '../../../harness/workloads/scripted/security.ts';
 import type { ScriptContext } from '../../../harness/workloads/scripted.ts';
@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis[Symbol.asyncDispose]());
 
-/** What the script records of the commands that are closed to the app, by command. */
+/** Records of the script for the commands that are denied to the app, by command. */
 async function recorded(...rules: readonly string[]): Promise<ReadonlyMap<string, unknown>> {
   const admin = redis.admin();
   await admin.call(

@@ -1,4 +1,4 @@
-/** Each of the usual mistakes in naming somebody else's Redis has one clear error, and leaves nothing on the server. */
+/** Each common mistake in the address of an attached Redis has one clear error, and leaves nothing on the server. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -172,7 +172,7 @@ describe('what cannot', () => {
       expect(error.hint).toContain('REDIS_SENTINEL_PASSWORD');
       expect(error.hint).not.toMatch(/REDIS_PASSWORD|--password-file|URL/);
     }
-    // A mistake in what was given explains more than an address that does not answer.
+    // A mistake in the input explains more than an address that does not answer.
     const gone = `${HOST}:${await freePort(HOST)}`;
     const both = await refusal({ sentinels: `${gone},${at(guarded)}` });
     expect(both).toMatchObject({ code: 'ATTACH_DENIED', exitCode: 2, where: at(guarded) });
@@ -292,7 +292,7 @@ describe('what cannot', () => {
   });
 
   it('a host that is not this machine, before anything is sent there', async () => {
-    // TEST-NET-1: nobody is there, and nobody is asked.
+    // TEST-NET-1: no server has this address, and no connection is attempted.
     const error = await refusal({ url: 'redis://192.0.2.1:6379' });
     expect(error).toMatchObject({ code: 'ATTACH_UNCONFIRMED', exitCode: 2, where: '192.0.2.1:6379' });
     expect(error.hint).toMatch(/keys redis-cache-kit:\* only.*600 commands a second.*--yes/);

@@ -1,4 +1,4 @@
-/** Packages out of apt, on a machine whose lists are not there: apt's own folders, moved by its own configuration. */
+/** Packages from apt, on a machine without package lists: apt's own folders, moved by its own configuration. */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';

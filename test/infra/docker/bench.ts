@@ -14,7 +14,7 @@ import { type StateDir, temporaryStateDir } from '../local/bench.ts';
 
 /** The images that the suite's setup built (or found) are used by every test. */
 export function engineStateDir(): StateDir {
-  // No hook runs in a file whose tests are all skipped: what nobody removes is not made.
+  // No hook runs in a file whose tests are all skipped: do not create files that no hook would remove.
   if (inject('missing').deploy !== '') return { path: '/nowhere', [Symbol.dispose]: () => {} };
   const state = temporaryStateDir();
   const built = imagesFile(resolve('.kit'));
@@ -25,7 +25,7 @@ export function engineStateDir(): StateDir {
   return state;
 }
 
-/** As a deploy from that state directory labels what it makes; for `docker create`, `docker network create`. */
+/** Labels that a deploy from that state directory sets; for `docker create`, `docker network create`. */
 export function labelsOfDeploy(environment: EnvironmentConfig, stateDir: string): readonly string[] {
   const labels = [
     `${LABEL.environment}=${environment.name}`,
@@ -52,7 +52,7 @@ export async function plainCdktf(
     env: {
       ...{ KIT_STACKS: file, KIT_STATE_DIR: stateDir, CHECKPOINT_DISABLE: '1', TMPDIR: stateDir },
       PATH: [bin, process.env.PATH ?? ''].join(delimiter),
-      // One that does not exist would be a warning on every line, in OpenTofu's JSON too.
+      // A path that does not exist would cause a warning on every line, in OpenTofu's JSON too.
       ...(existsSync(process.env.TF_CLI_CONFIG_FILE ?? '') ? {} : { TF_CLI_CONFIG_FILE: '' }),
     },
     timeoutMs: 120_000,
@@ -84,7 +84,7 @@ export function clusterConfiguration(name: string, firstPort: number): Environme
 }
 
 /**
- * A suite that needs the engine and, where it deploys, Terraform with its plugin. Where one is missing each of its tests is
+ * A suite that needs the engine and, if it deploys, Terraform with its plugin. If one is missing, each of its tests is
  * reported as skipped, by name, with the reason.
  */
 export function describeOnEngine(

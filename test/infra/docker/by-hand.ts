@@ -1,4 +1,4 @@
-/** What somebody with the engine in hand does: a container made again almost as it was, a file of its configuration changed. */
+/** Manual changes on the engine: a container recreated with one difference, a changed file of its configuration. */
 import { request } from 'node:http';
 import { type ContainerFacts, docker } from '../../../infra/docker/engine.ts';
 import type { PlannedContainer } from '../../../infra/docker/plan.ts';
@@ -15,7 +15,10 @@ interface Body {
   };
 }
 
-/** Removes the container and makes it again as `facts` has it but for one thing: the command line cannot say all that its API can. */
+/**
+ * Removes the container and creates it again from `facts` with one difference: the command line lacks some options of
+ * the engine's API.
+ */
 export async function remake(
   { container, address }: PlannedContainer,
   networks: { readonly data: { readonly name: string }; readonly publish: { readonly name: string } },
@@ -62,7 +65,7 @@ function post(path: string, body: string): Promise<void> {
   });
 }
 
-/** Runs a script as root over a volume. */
+/** Runs a script as root on a volume. */
 export async function inVolume(volume: string, image: string, script: string): Promise<void> {
   const mount = ['-v', `${volume}:/v`];
   await docker(['run', '--rm', '--user', '0', '--entrypoint', 'sh', ...mount, image, '-c', script]);

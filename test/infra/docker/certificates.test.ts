@@ -1,4 +1,4 @@
-/** Certificates of an environment on Docker over time: kept, looked at, renewed by a deploy. */
+/** Certificates of an environment on Docker over time: kept, inspected, renewed by a deploy. */
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -18,7 +18,7 @@ const planOf = (name: string, tls = true) =>
   planDocker(planTopology(configuration(name, { security: { tls } })));
 const tlsDir = (name: string) => join(state.path, 'docker', name, 'tls');
 
-/** As a deploy left them that long ago. */
+/** State of a deploy of that age. */
 async function madeWithDaysLeft(name: string, validDays: number): Promise<string> {
   const path = join(tlsDir(name), 'made.json');
   const { nodes } = planOf(name);

@@ -1,4 +1,4 @@
-/** A Redis Cluster on a real engine: stood up by the CDKTF command line alone, damaged, mended, destroyed. */
+/** A Redis Cluster on a real engine: created by the CDKTF command line alone, damaged, repaired, destroyed. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -36,7 +36,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
   let environment: Environment;
 
   beforeAll(async () => {
-    // What a person does: the command by itself. No step of the kit forms anything after it.
+    // The command that a user runs, by itself. No step of the kit forms anything after it.
     await deploy(config, terraform);
     environment = (await substrate.open(topology)) as Environment;
   });

@@ -36,7 +36,7 @@ async function traces(): Promise<readonly string[]> {
   return (await Promise.all(kinds.map((kind) => labelled(kind, label)))).flat();
 }
 
-/** Leaves not a byte. */
+/** Fills the disk completely. */
 function fill(): void {
   for (let size = 2 ** 20; size >= 1; size = Math.floor(size / 2)) {
     try {

@@ -1,6 +1,6 @@
 /**
- * Every kind of drift on a real engine: named within 5 s, looking changes nothing, and what it says of the next apply is
- * what Terraform plans.
+ * Every kind of drift on a real engine: reported within 5 s, without changing anything, and with the same next apply
+ * that Terraform plans.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,8 +35,8 @@ async function drift(): Promise<readonly DriftFinding[]> {
 const noDrift = () => until('no drift', async () => (await drift()).length === 0, 30_000);
 
 /**
- * What Terraform plans, by what the findings call it. Not drift: the wait at a deploy's end, and the limit of processes, which a
- * replaced container is told again.
+ * Terraform's plan, by the names of the findings. Not drift: the wait at the end of a deploy, and the limit of
+ * processes, which is set again on a replaced container.
  */
 const ACTIONS: Readonly<Record<string, NextApply>> = {
   create: 'creates it',
@@ -60,7 +60,7 @@ async function planned(): Promise<Readonly<Record<string, NextApply>>> {
       .map(({ action, address }) => [nameOf(address), ACTIONS[action] ?? 'leaves it as it is']),
   );
 }
-/** What the findings say Terraform will do: for what it leaves alone, nothing. */
+/** Actions of Terraform that the findings predict; none for differences that Terraform ignores. */
 const claimed = (found: readonly DriftFinding[]): Readonly<Record<string, NextApply>> =>
   Object.fromEntries(
     found
@@ -84,7 +84,9 @@ describeOnEngine('drift', () => {
   const limit = (memory: string) => ['update', '--memory', memory, '--memory-swap', memory, container];
   const stray = ['kit-drifting-stray', ...labelsOfDeploy(config, state.path), '--entrypoint', 'true'];
 
-  /** Each: how it is done, how it is undone by what the finding says, or by hand where the next apply would do it. */
+  /**
+   * Each damage: how to cause it, and how to undo it by the finding's remedy, or by hand if the next apply would do it.
+   */
   const DAMAGES: Readonly<Record<string, readonly [what: string, damage: string[][], mend: string[][]]>> = {
     paused: [node.container, [['pause', node.container]], [['unpause', node.container]]],
     stopped: [node.container, [['stop', '--time', '1', node.container]], [['start', node.container]]],
@@ -117,7 +119,7 @@ describeOnEngine('drift', () => {
       const found = await drift();
       expect(kindsOf(found)).toEqual([`${what}: ${kind}`]);
       expect(await planned()).toEqual(claimed(found));
-      // Looking twice, and Terraform's looking, changed nothing.
+      // Neither the second check nor Terraform's own changed anything.
       expect(await drift()).toEqual(found);
     } finally {
       for (const args of mend) await docker(args);
@@ -152,7 +154,7 @@ describeOnEngine('drift', () => {
       expect(nextApply).toBe(kind === 'configuration-file' ? 'fills it again' : 'replaces it');
       expect(remedy).toBe('');
     }
-    // A difference that Terraform does not see ends with the container that it replaces.
+    // A difference that Terraform does not see ends when it replaces the container.
     await docker(['update', '--pids-limit', '100', node.container]);
     const limited = (await drift()).filter(({ kind }) => kind === 'process-limit');
     expect(limited).toEqual([expect.objectContaining({ nextApply: 'replaces it', remedy: '' })]);
@@ -209,7 +211,7 @@ describeOnEngine('drift', () => {
     ]);
     expect(await planned()).toEqual(claimed(found));
     await deploy(config, terraform);
-    // Of the new network Terraform sees no stranger: what the finding says joins them.
+    // Terraform does not see other containers in the new network: the findings list them.
     for (const { remedy } of found.filter(({ kind }) => kind === 'disconnected')) {
       expect(remedy).toMatch(/^deploy, then docker /);
       await docker(remedy.replace('deploy, then docker ', '').split(' '));

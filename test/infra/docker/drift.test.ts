@@ -9,7 +9,7 @@ const plan = planDocker(planTopology(configuration('pure')));
 const [service = plan.exporter] = plan.nodes;
 const expectation = { service, plan, image: 'sha256:1', hash: 'abc', deployed: true, lostNetworks: [] };
 
-/** A container as it should be, with changes. */
+/** A correct container, with changes. */
 function container(change: (facts: Mutable) => unknown = () => {}): ContainerFacts {
   const facts: Mutable = {
     Id: '1',
@@ -52,7 +52,7 @@ it('finds nothing in a container that is as planned', () => {
   expect(compare(container(), expectation)).toEqual([]);
 });
 
-/** Each damages one thing; the kind and what the next apply does stand in the name. */
+/** Each damages one part; the name has the kind and the effect of the next apply. */
 const DAMAGES: Readonly<Record<string, (facts: Mutable) => unknown>> = {
   'paused: leaves it as it is': ({ State }) => Object.assign(State, { Status: 'paused' }),
   'stopped: replaces it': ({ State }) => Object.assign(State, { Status: 'exited' }),

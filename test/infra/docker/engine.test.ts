@@ -1,4 +1,7 @@
-/** What the engine's command line says, and what the kit makes of it: with a `docker` of the test's own, since no engine says all of it. */
+/**
+ * Outputs of the engine's command line and their handling, with a `docker` of the test's own, since no engine has all
+ * of them.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';

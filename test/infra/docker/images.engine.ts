@@ -41,7 +41,7 @@ describeOnEngine(
       const { redis, exporter } = chooseImages(state.path);
       expect(redis).toMatchObject({ kind: 'dockerfile', base: expect.stringMatching(/^redis:\d/) });
       expect(exporter).toMatchObject({ kind: 'published', reference: expect.stringContaining(':v1.88.0') });
-      // The doctor asks the registry: here none listens.
+      // The doctor queries the registry: none listens on this address.
       vi.stubEnv('KIT_IMAGE_REGISTRY', '127.0.0.1:1');
       for (const role of ['redis', 'exporter', 'commander'])
         expect(await stateOf(`image-${role}`, state.path)).toBe('fail');

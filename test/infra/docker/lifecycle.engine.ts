@@ -1,4 +1,4 @@
-/** One environment on a real engine: deployed, looked at, damaged, mended, replaced node by node, destroyed. */
+/** One environment on a real engine: deployed, inspected, damaged, repaired, replaced node by node, destroyed. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -29,7 +29,7 @@ let environment: Environment;
 
 const changes = async () => (await terraformPlan(config, terraform)).changes;
 const drift = () => findDrift(plan, state.path);
-/** A health check that failed meanwhile is tried again every 10 s. */
+/** A health check that failed meanwhile is retried every 10 s. */
 const noDrift = () => until('no drift', async () => (await drift()).length === 0, 30_000);
 const whole = () =>
   until('the environment to be whole', () => isWhole(environment).catch(() => false), 60_000);
@@ -53,7 +53,7 @@ describeOnEngine('an environment on the engine', () => {
     const before = await environment.masterId();
     await environment.capabilities.kill?.(before as string);
     const deposed = async () => ![undefined, before].includes(await environment.masterId());
-    // An election that nobody won, on a busy machine, is tried again after twice the failover timeout.
+    // An election without a winner, on a busy machine, is retried after twice the failover timeout.
     await until('a failover', deposed, 40_000);
     await environment.capabilities.start?.(before as string);
     await whole();
@@ -93,7 +93,7 @@ describeOnEngine('an environment on the engine', () => {
     await until(
       'the exporter to answer for the master',
       async () => {
-        // It was replaced a moment ago, and may not listen yet.
+        // It was replaced a moment ago, and may not yet listen.
         const answer = await fetch(`${url}/metrics`).catch(() => undefined);
         const metrics = (await answer?.text()) ?? '';
         return /^redis_up 1$/m.test(metrics) && /^redis_instance_info.*role="master"/m.test(metrics);
@@ -174,7 +174,7 @@ describeOnEngine('an environment on the engine', () => {
     await until('a failover', deposed, 40_000);
     const successor = await environment.masterId();
     await heal?.();
-    // For about 10 s it reports that it is master: the sentinels name the other one.
+    // For about 10 s it reports that it is master; the sentinels report the other one.
     expect(await environment.masterId()).toBe(successor);
     const again = await substrate.apply(topology, { ephemeral: false });
     expect(String(await (await again.admin(former)).call('ROLE'))).toMatch(/^slave/);
@@ -186,7 +186,7 @@ describeOnEngine('an environment on the engine', () => {
     const replica = plan.nodes[2] as (typeof plan.nodes)[number];
     const sentinel = plan.nodes[5] as (typeof plan.nodes)[number];
 
-    // The health check of a node that was paused before may have failed, and is tried again every 10 s.
+    // The health check of a node that was paused before may have failed, and is retried every 10 s.
     beforeAll(noDrift);
 
     it.each([
@@ -217,7 +217,7 @@ describeOnEngine('an environment on the engine', () => {
     await docker(['stop', '--time', '1', first?.container ?? '']);
     await docker(['rm', '-f', second?.container ?? '']);
     await docker(['rm', '-f', third?.container ?? '']);
-    // As an interruption leaves it: created, not started, and in no state.
+    // State after an interruption: created, not started, and in no state file.
     const labels = labelsOfDeploy(config, state.path);
     await docker(['create', '--name', third?.container ?? '', ...labels, imageOf('redis')]);
     expect((await drift()).map(({ kind }) => kind)).toEqual(

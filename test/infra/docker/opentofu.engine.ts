@@ -1,4 +1,4 @@
-/** OpenTofu where it is the only one of the two: found without a variable, handed to every program, with its own registry. */
+/** OpenTofu without Terraform: found without a variable, passed to every program, with its own registry. */
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -57,7 +57,7 @@ describeOnEngine('OpenTofu alone', () => {
       expect(await environment.masterId()).toBe('redis-1');
       await environment[Symbol.asyncDispose]();
       expect((await substrate.plan(planTopology(config))).map(({ action }) => action)).toEqual(['keep']);
-      // As the README says for plain `cdktf`.
+      // As in the README for plain `cdktf`.
       vi.stubEnv('TERRAFORM_BINARY_NAME', 'tofu');
       vi.stubEnv('CDKTF_SKIP_PROVIDER_LOCK', 'true');
       const plain = await plainCdktf('deploy', config, state.path);

@@ -1,6 +1,6 @@
 /**
- * Two checkouts on one engine, as two state directories. No command of the second changes the environment of the first until it takes
- * the environment over. A deleted state directory counts as another checkout.
+ * Two checkouts on one engine, as two state directories. No command of the second changes the environment of the first
+ * until it takes over the environment. A deleted state directory counts as another checkout.
  */
 import { rmSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -114,7 +114,7 @@ describeOnEngine('an environment of another checkout', () => {
     expect(await keptValue(environment)).toBe('value of the owner');
     await environment[Symbol.asyncDispose]();
     expect(await idOfNode()).not.toBe(before);
-    // A second command needs no permission: it is its own.
+    // A second command needs no permission: the checkout owns the environment.
     vi.unstubAllEnvs();
     const again = await up(other.path);
     await again[Symbol.asyncDispose]();
@@ -139,7 +139,7 @@ describeOnEngine('an environment of another checkout', () => {
       });
     }
     expect(await partsOf(NAME)).toEqual(parts);
-    // Its volumes were protected when they were made.
+    // Its volumes were created with protection.
     await expect(down(other.path, yes)).rejects.toMatchObject({ code: 'PROTECTED' });
     vi.stubEnv('KIT_ALLOW_DESTROY', NAME);
     vi.stubEnv('KIT_ALLOW_ADOPT', NAME);

@@ -1,4 +1,7 @@
-/** Parts of the Docker room that need no engine: who owns an environment, settings, a machine without anything, a remote backend. */
+/**
+ * Parts of the Docker room that need no engine: the owner of an environment, settings, an empty machine, a remote
+ * backend.
+ */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { App } from 'cdktf';
@@ -42,10 +45,10 @@ it('an environment has no owner, or its owner is this process, another that runs
   const own = await ownProcess();
   expect(await owner(await identify(process.ppid))).toBe('alive');
   expect(await owner({ ...own, start: 'another start time' })).toBe('gone');
-  // The same ticks after another boot are another process.
+  // The same ticks after another boot identify another process.
   expect(await owner({ ...own, start: own.start.replace(/@.*/, '@another') })).toBe('gone');
   expect(await owner({ pid: 2 ** 30, start: '1' })).toBe('gone');
-  // Without a start time, a process of that pid may be the owner: its run is not ended.
+  // Without a start time, a process with that pid may be the owner: its run is not ended.
   expect(await owner({ pid: process.ppid, start: 'unknown' })).toBe('alive');
 });
 
@@ -97,7 +100,7 @@ it('a remote backend takes the place of the local state, by configuration', asyn
   const config = environmentSchema.parse({ ...configuration('remote'), docker: { backend } });
   const app = new App({ outdir: join(state.path, 'out') });
   await addEnvironment(app, config, { stateDir: state.path, allowDestroy: undefined, ordered: false });
-  // As the command line does it: it is here that cdktf adds a local backend where it finds none.
+  // As the command line does it: here cdktf adds a local backend if it finds none.
   app.synth();
   const text = readFileSync(join(app.outdir, 'stacks', 'remote', 'cdk.tf.json'), 'utf8');
   expect(JSON.parse(text).terraform.backend).toEqual({ s3: backend.settings });
@@ -124,7 +127,7 @@ it('a first deploy is one whose local state says so, and nothing less', () => {
   expect(first()).toBe(true);
   const texts = {
     '{"resources":[]}': true,
-    // A destroy's leavings of old.
+    // Leftovers of a destroy by an earlier version.
     '{"outputs":{"tls":{"value":false}},"resources":[]}': true,
     '{"resources":[{"type":"docker_network","name":"data","instances":[]}]}': false,
     '{"resources":[{"type":"docker_n': false,
@@ -133,7 +136,7 @@ it('a first deploy is one whose local state says so, and nothing less', () => {
   for (const [text, expected] of Object.entries(texts)) {
     writeFileSync(file, text);
     expect(first(), text).toBe(expected);
-    // Somebody is writing it.
+    // A lock file that another process is writing.
     writeFileSync(lock, '{}');
     expect(first(), `locked ${text}`).toBe(false);
     rmSync(lock);

@@ -10,7 +10,7 @@ const mine = { owner: 'mine', known: new Set<string>(), adopted: [] };
 describe('a part of an environment', () => {
   it.each(['container', 'network', 'volume'] as const)('a %s belongs to the owner on its label', (kind) => {
     expect(divide([part(kind, 'mine')], mine)).toEqual({ own: [part(kind, 'mine')], foreign: [] });
-    // The state of another owner's may have the name of a volume, too.
+    // The state of another owner may contain the name of a volume, too.
     const known = new Set([`${kind}-id`]);
     expect(divide([part(kind, 'other')], { ...mine, known }).foreign).toHaveLength(1);
     expect(divide([part(kind, 'other')], { ...mine, owner: undefined }).foreign).toHaveLength(1);

@@ -10,7 +10,7 @@ import { configuration } from './bench.ts';
 const state = temporaryStateDir();
 afterAll(() => state[Symbol.dispose]());
 
-/** Leaves a socket behind, as a plugin does that is killed, and says where; then waits, if told to. */
+/** Leaves a socket behind, as a killed plugin does, and prints its path; then waits, if requested. */
 function program(name: string, after: string): { path: string; said: string } {
   mkdirSync(state.path, { recursive: true });
   const path = join(state.path, name);

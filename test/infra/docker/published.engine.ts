@@ -18,7 +18,7 @@ import { temporaryStateDir } from '../local/bench.ts';
 import { describeOnEngine, engineStateDir } from './bench.ts';
 
 const NAME = 'published';
-/** What this machine built stands in for what others publish. */
+/** Images built on this machine replace the published ones. */
 const built = engineStateDir();
 const state = temporaryStateDir();
 const substrate = dockerSubstrate({ stateDir: state.path });
@@ -42,7 +42,7 @@ describeOnEngine('published images', () => {
       vi.stubEnv('KIT_IMAGE_REGISTRY', registry.host);
       vi.stubEnv('KIT_IMAGES_LOCK', lockFile);
       const { redis, exporter, commander } = chooseImages(built.path);
-      // Under the node image's own layers lies the base that a published Redis is.
+      // The layers of a published Redis are below the node image's own layers.
       await publish(await baseOf(redis), nameOf('redis'));
       await publish(tagOf(exporter), nameOf('exporter'));
       await publish(tagOf(commander), nameOf('commander'));
@@ -147,7 +147,7 @@ const REFERENCE = '{{.Repository}}{{if ne .Tag "<none>"}}:{{.Tag}}{{else}}@{{.Di
 const tagOf = (choice: ReturnType<typeof chooseImages>['redis']): string =>
   choice.kind === 'published' ? choice.reference : choice.tag;
 
-/** Of the built bases, the one whose layers the node image begins with. */
+/** The built base whose layers the node image begins with. */
 async function baseOf(node: ReturnType<typeof chooseImages>['redis']): Promise<string> {
   const layers = (image: string) =>
     docker(['image', 'inspect', '--format', '{{json .RootFS.Layers}}', image]);

@@ -1,4 +1,7 @@
-/** Environments on the engine whose nodes are all down, and whose named master lost its data, has less than a replica, or damaged data. */
+/**
+ * Environments on the engine with all nodes down, whose recorded master lost its data, has less than a replica, or
+ * damaged data.
+ */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { environmentSchema } from '../../../config/schema.ts';
 import { docker, inspectContainers } from '../../../infra/docker/engine.ts';
@@ -38,8 +41,8 @@ async function write(): Promise<void> {
 }
 
 /**
- * Ends all nodes without an orderly end; the engine does not start them again. Sentinels first, so that there is no failover. One
- * after the other: several containers that leave a network at once can deadlock Docker 20.10.
+ * Kills all nodes without an orderly shutdown; the engine does not restart them. Sentinels first, so that there is no
+ * failover. One after the other: several containers that leave a network at once can deadlock Docker 20.10.
  *
  * @returns the former master
  */
@@ -67,7 +70,10 @@ async function allHave(keys: number): Promise<void> {
 
 const onData = (id: string, script: string) => inVolume(nodeOf(id).dataVolume, image, script);
 const INCR = '/v/appendonlydir/*.incr.aof';
-/** Overwrites the header of at least one of the last commands: a value, as the text of the functions, may hold anything. */
+/**
+ * Overwrites the header of at least one of the last commands: a value, such as the text of the functions, may contain
+ * anything.
+ */
 const DAMAGE = 'n=$(($(wc -c <$f) - 600)); printf %080d 0 | dd of=$f bs=1 seek=$n conv=notrunc 2>/dev/null';
 
 describeOnEngine('an environment on the engine that was down', () => {
@@ -85,7 +91,7 @@ describeOnEngine('an environment on the engine that was down', () => {
 
   it('loses no key that WAIT acknowledged where redis-check-aof --fix has cut off the file of the named master', async () => {
     const master = await killAll();
-    // Overwrites a command in the middle, and lets the tool cut the file off there.
+    // Overwrites a command in the middle, and lets the tool truncate the file there.
     await onData(master, `f=$(echo ${INCR}); ${DAMAGE}; echo y | redis-check-aof --fix $f >/dev/null`);
     const [inspection] = (await substrate.inspectData?.(topology)) ?? [];
     expect(inspection).toMatchObject({ named: master, choice: { kind: 'start' } });
@@ -144,7 +150,7 @@ describeOnEngine('an environment on the engine that was down', () => {
       40_000,
     );
     await onData(master, `for f in ${INCR}; do ${DAMAGE}; done`);
-    // The engine starts it again each time that its server ends.
+    // The engine restarts it each time that its server ends.
     await docker(['start', nodeOf(master).container]);
     await until(
       `${master} to answer`,

@@ -1,4 +1,4 @@
-/** What cannot be had ends in one clear error, and nothing is left that the next deploy would stumble over. */
+/** Unavailable resources cause one clear error, and leave nothing that would block the next deploy. */
 import { spawn } from 'node:child_process';
 import {
   chmodSync,
@@ -63,7 +63,7 @@ describeOnEngine('refusals', () => {
     await until('the socket', async () => existsSync(socket));
     chmodSync(socket, 0);
     chmodSync(state.path, 0o755);
-    // Nothing is closed to root: then as somebody else.
+    // No path is closed to root: run as another user then.
     const asNobody = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : [];
     const [command = 'docker', ...args] = [...asNobody, 'docker', 'version'];
     try {
@@ -108,7 +108,7 @@ describeOnEngine('refusals', () => {
     const ended = new Promise((resolve) => waiting.once('exit', resolve));
     const lock = join(dirname(stateFile), '.terraform.tfstate.lock.info');
     await until('the lock', async () => existsSync(lock), 20_000);
-    // Made by the other deploy a moment ago: it is in no state yet.
+    // The other deploy created it a moment ago: it is in no state yet.
     const [node] = planDocker(planTopology(config)).nodes;
     const fresh = ['--name', node?.container ?? '', ...labelsOfDeploy(config, state.path)];
     await docker(['create', ...fresh, redisImage()]);
@@ -123,7 +123,7 @@ describeOnEngine('refusals', () => {
       waiting.stdin.end('no\n');
       await ended;
     }
-    // With the lock free it is nobody's.
+    // With the lock released it has no owner.
     await substrate.destroy(config.name);
     expect(await traces()).toEqual([]);
   });
@@ -193,11 +193,11 @@ describeOnEngine('refusals', () => {
     other[Symbol.dispose]();
   });
 
-  /** Nodes are made, and none is in the state yet. */
+  /** Whether nodes have been created, and none is in the state yet. */
   const someMade = async () =>
     (await labelled('container', `${LABEL.environment}=${config.name}`)).length > 2;
 
-  /** Nodes are in the state. */
+  /** Whether nodes are in the state. */
   const someKnown = async () => {
     const known = await readState(config, { stateDir: state.path }).catch(() => ({}));
     return addressesIn(known, 'docker_container').some((address) => address.includes('.redis_'));
@@ -219,7 +219,7 @@ describeOnEngine('refusals', () => {
   });
 
   const file = () => join(environmentDir(state.path, config.name), 'terraform.tfstate');
-  /** As a kill leaves it that comes before the provider has looked at what it made. */
+  /** State after a kill before the provider has read the resources that it created. */
   const forgetNetworks = () => {
     const known: { resources: { type: string }[] } = JSON.parse(readFileSync(file(), 'utf8'));
     const resources = known.resources.filter(({ type }) => type !== 'docker_network');
@@ -246,11 +246,11 @@ describeOnEngine('refusals', () => {
     const known = readFileSync(file());
     const calls: ProgramRecord[] = [];
     await destroy(config, { stateDir: state.path, sink: (record) => calls.push(record) });
-    // Its steps went well: Terraform was not asked to do it all over again.
+    // Its steps succeeded: Terraform was not run again for all of them.
     expect(calls.map(({ args: [verb], exitCode }) => [verb, exitCode])).toEqual([['destroy', 0]]);
     expect(await traces()).toEqual([]);
     expect(await readState(config, { stateDir: state.path })).toMatchObject({ resources: [], outputs: {} });
-    // Terraform knows it all, and nothing is there.
+    // All resources are in the state, and none exists.
     writeFileSync(file(), known);
     await destroy(config, { stateDir: state.path });
     expect(addressesIn(await readState(config, { stateDir: state.path }))).toEqual([]);
@@ -303,7 +303,8 @@ describeOnEngine('refusals', () => {
         hint: expect.stringContaining('KIT_ALLOW_DESTROY'),
       });
       expect(await traces()).toEqual(before);
-      // An empty network of nobody's goes with the next deploy, and nothing with it; what stood before stays after the run.
+      // An empty network without an owner is removed by the next deploy, and nothing else; existing resources remain
+      // after the run.
       await docker(['stop', '--time', '1', 'kit-refusals-redis-1']);
       const lines: string[] = [];
       const again = await substrate.apply(planTopology(guarded), {
@@ -315,7 +316,7 @@ describeOnEngine('refusals', () => {
       expect(lines.filter((line) => line.startsWith('removing'))).toEqual([
         'removing network kit-test-stray, which an interrupted deploy left',
       ]);
-      // The state is lost, and the next deploy fails: it is no reason to remove volumes.
+      // The state is lost, and the next deploy fails: that is no reason to remove volumes.
       const volumes = await labelled('volume', label);
       renameSync(file(), `${file()}.lost`);
       await docker(['rm', '--force', ...(await labelled('container', label))]);

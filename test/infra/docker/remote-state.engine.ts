@@ -1,4 +1,4 @@
-/** A state that is kept elsewhere, by configuration: everything that reads it asks the backend, and nothing of it stays here. */
+/** A remote state, by configuration: every reader uses the backend, and no part of it stays on this machine. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

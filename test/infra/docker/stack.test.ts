@@ -150,7 +150,7 @@ describe('the synthesised environment', () => {
       expect(parts.length).toBeGreaterThan(1);
       for (const { labels, lifecycle } of parts) {
         expect(labels).toContainEqual({ label: 'redis-cache-kit.owner', value: id });
-        // Of a volume or a network that an earlier version made, or another checkout: the provider would replace it.
+        // For a volume or a network of an earlier version or another checkout: the provider would replace it.
         if (type !== 'docker_container') expect(lifecycle).toMatchObject({ ignore_changes: ['labels'] });
       }
     }
@@ -216,7 +216,7 @@ describe('the two networks', () => {
       ) as Joined[],
     };
   };
-  /** As a deploy, or one that was interrupted, leaves it. */
+  /** Saves the state of a deploy, or of an interrupted one. */
   const remember = (resources: readonly object[]) => {
     const file = join(state.path, 'docker', 'synth', 'terraform.tfstate');
     mkdirSync(dirname(file), { recursive: true });

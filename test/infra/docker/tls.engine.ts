@@ -1,4 +1,7 @@
-/** The settings of `production` (TLS on every link, users of least privilege), cut to pieces; and one node by itself. */
+/**
+ * The settings of `production` (TLS on every link, users of least privilege), with interrupted links; and a single
+ * node.
+ */
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -17,7 +20,7 @@ import { configuration, describeOnEngine, engineStateDir } from './bench.ts';
 
 const state = engineStateDir();
 const production = loadEnvironment('production', { 'redis.maxmemory': '64mb' });
-/** As it is, but small, on ports of its own, and for this test to end. */
+/** The same configuration, but small, on separate ports, and removable by this test. */
 const config = environmentSchema.parse({
   ...production,
   name: 'secure',
@@ -44,7 +47,7 @@ describeOnEngine('an environment with TLS', () => {
         const roles = await Promise.all(
           environment.topology.redis
             .filter(({ id }) => id !== old)
-            // A sentinel that reconfigures a node closes its connections, this one too: asked again.
+            // A sentinel that reconfigures a node closes its connections, this one too: ask again.
             .map(({ id }) =>
               environment
                 .admin(id)
@@ -174,7 +177,7 @@ describeOnEngine('one node by itself', () => {
 
 afterAll(() => state[Symbol.dispose]());
 
-/** What a node says to somebody without TLS. */
+/** Reply of a node to a client without TLS. */
 function answerInPlainText(port: number): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));

@@ -1,4 +1,4 @@
-/** Compares what the lint reports about the start of a server with the server. */
+/** Compares the lint's findings about the start of a server with the server. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DIRECTIVES } from '../../../infra/conf-grammar/index.ts';
@@ -9,7 +9,7 @@ import { installedVersion } from '../rig.ts';
 
 const installed: LintTarget = { family: 'redis', version: installedVersion };
 
-/** The finding that says that the server does not start. */
+/** The finding that predicts that the server does not start. */
 function refusal(text: string, target: LintTarget | string = installed) {
   const server = typeof target === 'string' ? parseTarget(target) : target;
   if (server === undefined) throw new Error(`no target: ${String(target)}`);
@@ -278,7 +278,7 @@ it('agrees with the installed server about values made of the grammar', async ()
     fc.bigInt(-(2n ** 65n), 2n ** 65n).map(String),
     fc.integer({ min: -5, max: 2000 }).map(String),
   );
-  // Values that take memory, time, a directory or a port of the machine are left out.
+  // Values that use memory, time, a directory or a port of the machine are left out.
   const heavy =
     /^(?:databases|cluster-|io-threads|dir|unixsocket|aclfile|tls-|activedefrag|locale-collate|bind|port)/;
   const name = fc.constantFrom(

@@ -14,7 +14,7 @@ import { configuration, type StateDir, temporaryStateDir } from './bench.ts';
 
 describe('address blocks', () => {
   let state: StateDir;
-  // Ports that no environment of another test has: those take blocks from the same addresses.
+  // Ports that no environment of another test uses: those take blocks from the same addresses.
   const ports = configuration('blocks', { port: 26_601 });
   const topology = planTopology({ ...ports, sentinel: { ...ports.sentinel, port: 26_701 } });
   const claim = (only?: number) =>

@@ -48,14 +48,14 @@ export function clusterConfiguration(name: string): EnvironmentConfig {
   };
 }
 
-/** Processes whose working directory is below that one, as the kernel says: a node's always is. */
+/** Processes whose working directory is below that one, as the kernel reports it: a node's always is. */
 export function workingBelow(dir: string): readonly string[] {
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
     try {
       return readlinkSync(`/proc/${pid}/cwd`).startsWith(dir);
     } catch {
-      return false; // It ended while we looked.
+      return false; // It ended meanwhile.
     }
   });
 }

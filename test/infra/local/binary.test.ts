@@ -7,7 +7,7 @@ import { findProgram, type ProgramRecord, type ProgramRequest } from '../../../i
 import { hasDefragmentation } from '../../../infra/server-probe.ts';
 import { temporaryStateDir } from './bench.ts';
 
-/** A program that prints the banner, and these words when it is to start with TLS. */
+/** A program that prints the banner, and these words when it is started with TLS. */
 function program(dir: string, banner: string, startWords: string): string {
   const path = join(dir, 'a-server');
   const script = [

@@ -1,4 +1,4 @@
-/** What is left of an environment when its owner ends in one of the ways a process can end: nothing. */
+/** Each way in which the owner of an environment can end leaves no process behind. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Environments whose nodes are all down, and whose named master has lost its data, or has less than a replica. */
+/** Environments with all nodes down, whose recorded master has lost its data, or has less than a replica. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -41,7 +41,7 @@ async function write(prefix: string, count: number): Promise<void> {
   expect(await master.wait(2, 5_000)).toBe(2);
 }
 
-/** As a power cut ends all. */
+/** Kills all nodes as a power failure does. */
 async function killAll(only: (id: string) => boolean = () => true): Promise<void> {
   const sentinelsFirst = [...nodesOf(topology)].reverse();
   for (const { id } of sentinelsFirst) if (only(id)) await environment.capabilities.kill?.(id);
@@ -139,7 +139,7 @@ describe('kit up after the end of all nodes', () => {
     await later.save();
     await killAll();
     await up();
-    // redis-3 saved last: its snapshot is further on.
+    // redis-3 saved last: its snapshot is more recent.
     expect(await environment.masterId()).toBe('redis-3');
     await allHave(KEYS + 50);
   });
@@ -147,7 +147,7 @@ describe('kit up after the end of all nodes', () => {
   it('refuses to choose where it is not proven who has more, starts nothing, and does as it is told', async () => {
     await withData();
     await killAll();
-    // The base of another time, and no command that both have.
+    // The base of another time, and no command in common.
     const [one, two] = [appendOnly('redis-2'), appendOnly('redis-3')];
     rmSync(dataOf('redis-1'), { recursive: true });
     writeFileSync(one, '');

@@ -1,4 +1,4 @@
-/** Starts that cannot succeed: one clear error each, nothing left running, nothing left on disk. */
+/** Starts that cannot succeed: one clear error each, no process left running, no file left on disk. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';

@@ -1,4 +1,4 @@
-/** Starts without a role where nobody is left to ask, and a kept environment whose processes have all gone. */
+/** Starts without a role when no node is left to ask, and a kept environment whose processes have all ended. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ import { configuration, type StateDir, singleConfiguration, temporaryStateDir } 
 describe('coming back', () => {
   let state: StateDir;
   let environment: Environment;
-  // Written before it is acknowledged: else a replica may have more than the master that was killed.
+  // Written before it is acknowledged: otherwise a replica may have more data than the killed master.
   const topology = planTopology(configuration('back', { appendfsync: 'always' }));
 
   beforeEach(async () => {

@@ -5,7 +5,7 @@ import { localSubstrate } from '../../../infra/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { configuration, temporaryStateDir } from './bench.ts';
 
-/** Two checkouts, the same environment, the same ports, the same name of the service: the worst neighbours. */
+/** Two checkouts, the same environment, the same ports, the same service name: the worst case. */
 describe('two environments side by side', () => {
   const first = temporaryStateDir();
   const second = temporaryStateDir();

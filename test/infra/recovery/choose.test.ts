@@ -1,13 +1,13 @@
-/** Which node has more of one history, and which node an environment starts from. */
+/** Selects the node with more of one history, and the node from which an environment starts. */
 import { describe, expect, it } from 'vitest';
 import { chooseSource, describeData, type NodeData } from '../../../infra/recovery/choose.ts';
 import { comparePositions, compareWindows, type Position } from '../../../infra/recovery/compare.ts';
 
-/** A history in which each command differs, and one in which they repeat. */
+/** A history in which all commands differ, and one in which they repeat. */
 const HISTORY = Uint32Array.from({ length: 300 }, (_, i) => ((i * 2_654_435_762) >>> 0) & ~1);
 const window = (from: number, to: number, history = HISTORY) => history.slice(from, to);
 
-/** The same small numbers each time (mulberry32). */
+/** The same small numbers in each run (mulberry32). */
 function numbers(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -76,7 +76,7 @@ describe('two windows on one history', () => {
     for (let seed = 1; seed <= 4_000; seed += 1) {
       const next = numbers(seed);
       const [period, kinds] = [1 + next(12), 1 + next(200)];
-      // Stretches that repeat, others that do not.
+      // Some sections repeat, others do not.
       const history = Uint32Array.from(
         { length: 80 },
         (_, i) => 2 * (next(3) === 0 || seed % 2 === 0 ? next(kinds) + 1_000 : i % period),

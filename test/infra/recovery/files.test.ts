@@ -1,4 +1,4 @@
-/** Append-only files and snapshots, read as a server loads them; the files are a real server's. */
+/** Append-only files and snapshots, read as a server loads them; a real server wrote the files. */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -224,7 +224,7 @@ describe('an append-only directory of a real server', () => {
   const fileOf = (type: 'base' | 'increment') =>
     join(folder, manifest().find((file) => file.type === type)?.name ?? '');
 
-  /** Changes a file for the time of a look. */
+  /** Changes a file for the duration of one inspection. */
   async function withChanged(
     path: string,
     change: (bytes: Buffer) => Buffer | undefined,

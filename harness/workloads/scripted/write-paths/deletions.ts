@@ -11,7 +11,7 @@ interface Deleting {
 
 interface Deletion {
   readonly what: string;
-  /** Begin of the keys. */
+  /** Start of the keys. */
   readonly family: string;
   readonly tags?: readonly string[];
   /** Entries are misses afterwards and may still be in Redis. */
@@ -64,7 +64,7 @@ const DELETIONS: Readonly<Record<string, Deletion>> = {
   },
 };
 
-/** Deletes by each way, and all that is left at last by `clear`. */
+/** Deletes by each way, and the remaining keys at the end by `clear`. */
 export async function expectDeletions(context: ScriptContext, deleting: Deleting): Promise<void> {
   const { expect, open } = context;
   const { cache, namespace, batch } = deleting;

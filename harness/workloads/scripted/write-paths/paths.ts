@@ -82,7 +82,7 @@ async function batches(
   return items.map((item) => writtenOf(context, item));
 }
 
-/** A source that has the item's value and takes whatever is written. */
+/** A source that has the item's value and accepts every write. */
 const sourceOf = (items: ReadonlyMap<string, string>): Source<string> & { store(): void } => ({
   load: (key) => items.get(key),
   store: () => undefined,

@@ -164,7 +164,7 @@ describe('batches', () => {
       (_, batch) => done.push(batch[0] as number),
     );
     expect(started).toEqual([0, 500, 1000, 1500]);
-    // The last one is answered first.
+    // Answers in reverse order.
     for (const end of waiting.splice(0).reverse()) end();
     while (done.length < 6) {
       await Promise.resolve();

@@ -1,8 +1,10 @@
-/** A process of its own with a small heap, which asks for, deletes and invalidates a million keys. Prints what it counted as JSON. */
+/**
+ * A separate process with a small heap, which reads, deletes and invalidates a million keys. Prints its counts as JSON.
+ */
 import { redisCache } from '../../../../client/index.ts';
 
 const [host = '', port = '', count = ''] = process.argv.slice(2);
-// The breaker would hide that a batch took too long: here it is an error.
+// The breaker would hide a batch that took too long: here it is an error.
 const cache = redisCache({
   address: { host, port: Number(port) },
   namespace: 'bulk',

@@ -24,7 +24,7 @@ class Table implements Source<unknown>, Sink<unknown> {
   readonly rows = new Map<string, unknown>();
   readonly batches: (readonly Change<unknown>[])[] = [];
   loads = 0;
-  /** What the next stores do instead of working. */
+  /** Failure of the next stores, in place of their work. */
   fails: (changes: readonly Change<unknown>[]) => Promise<void> | void = () => {};
 
   load(key: string): unknown {
@@ -163,7 +163,7 @@ describe('write-behind', () => {
     const { table, cache, store } = opened({ maxDelayMs: 60_000 });
     table.rows.set('k', 'old');
     await store.delete('k');
-    // Another process, which does not know of the removal.
+    // Another process, without notice of the removal.
     expect(await cache.getOrCompute('k', () => table.load('k'))).toBe('old');
     await store.flush();
     expect(await store.get('k')).toBeUndefined();
@@ -313,7 +313,7 @@ describe('the queue of changes', () => {
           if (step.refused) queue.withdraw(change);
           else queue.release(change);
         };
-        // Some answers of the cache arrive after all changes were added, and in any case in order.
+        // Some answers of the cache arrive after all changes were added, and always in order.
         for (const [i, change] of changes.entries()) {
           queue.add(change);
           if (!list[i]?.late) settle(i);
@@ -329,7 +329,7 @@ describe('the queue of changes', () => {
             .sort(),
         ).toEqual(expected.sort());
         expect(queue.size).toBe(0);
-        // What the cache took was given out or is accounted for.
+        // Every change that the cache accepted was released or is counted.
         const released = list.filter(({ refused }) => !refused).length;
         expect(queue.coalesced).toBe(released - expected.length);
       }),

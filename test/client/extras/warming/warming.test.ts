@@ -1,4 +1,4 @@
-/** Warming on a real Redis: order, batches, schedules, what fails, and what it says of itself. */
+/** Warming on a real Redis: order, batches, schedules, failures, and its statistics. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { exposition } from '../../../../client/cache/exposition.ts';
 import {

@@ -23,7 +23,7 @@ afterEach(async () => {
 afterAll(() => redis[Symbol.asyncDispose]());
 
 const domains = { catalogue: ['product:*'] };
-// Loads are counted here: a Redis that a busy machine keeps waiting is no reason for one more.
+// This test counts loads: a slow Redis on a busy machine must not cause another one.
 const compute = { patienceMs: 5_000 };
 const kinds = {
   'a cache over Redis': (options: CacheOptions = {}) =>
@@ -51,7 +51,7 @@ function opened<T extends Cache>(cache: T): T {
   return cache;
 }
 
-/** Commands that Redis has carried out. */
+/** Number of commands that Redis has executed. */
 async function calls(names: readonly string[]): Promise<number> {
   const stats = await redis.admin().info('commandstats');
   return names.reduce(
@@ -107,7 +107,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
       expect(await cache.getOrComputeMany(['k'], () => new Map([['k', -1]]), { tags: ['x'] })).toEqual(
         new Map([['k', round]]),
       );
-      // A lease that was not given back would be waited for.
+      // A lease that was not released would cause a wait.
       expect(performance.now() - startedAt).toBeLessThan(1500);
       await cache.invalidateTags('x');
     }
@@ -254,7 +254,7 @@ describe('tags over Redis', () => {
     await Promise.all([here.ping(), there.ping()]);
     await own.kill();
     await until('it knows', () => here.connection?.state.kind === 'connecting');
-    // Nobody can say the version of the tag; the write itself waits for Redis.
+    // The version of the tag is unavailable; the write itself waits for Redis.
     const written = here.set('k', 'old', { tags: ['x'] });
     await own.start();
     expect((await written).source).toBe('redis');

@@ -39,7 +39,7 @@ function open(coherence?: Coherence, slotOf?: (key: string) => number): Tags {
   });
 }
 
-/** Commands that the server has carried out, by name. */
+/** Commands that the server has executed, by name. */
 async function commands(): Promise<ReadonlyMap<string, number>> {
   const text = await redis.admin().info('commandstats');
   return new Map(
@@ -202,7 +202,7 @@ describe('tags with coherence', () => {
     await other.close();
   });
 
-  /** Stamps whose versions are known here, with the word of their making behind us. */
+  /** Stamps whose versions are cached here, after the message about their creation has arrived. */
   async function known(names: readonly string[]): Promise<readonly TagStamp[]> {
     let quiet = 0;
     await until('their versions are known', async () => {

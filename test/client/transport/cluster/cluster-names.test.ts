@@ -1,4 +1,4 @@
-/** Nodes of a cluster that have several names, or none, in redirections: a slot that moves costs no read. */
+/** Nodes of a cluster with several names, or none, in redirections: a slot migration loses no read. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
   type Cache,
@@ -158,7 +158,7 @@ describe.each<['hostname' | 'ip', 'hostname' | 'ip']>([
     expect(masters.filter((master) => !reached.has(master))).toEqual([]);
     expect(troubles(events)).toEqual([]);
     expect(cache.stats().errors).toBe(0);
-    // A replica is known to follow its master, whatever each calls the other.
+    // A replica is recognized as following its master, whatever the names of both.
     const reads = async (): Promise<number> => {
       await cache.get(keys[0] as string);
       const counts = await Promise.all(
@@ -207,7 +207,7 @@ it('reads from a node that this client has not heard of, once a slot moves there
   for (const key of keys) expect(await cache.getEntry(key)).toEqual({ value: key, source: 'redis' });
   expect(troubles(events)).toEqual([]);
   expect(cache.stats()).toMatchObject({ errors: 0, breakerTransitions: 0 });
-  // Back, and as it was.
+  // The node is back, unchanged.
   const { address } = from;
   await more.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');
   await from.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');

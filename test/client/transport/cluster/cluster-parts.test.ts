@@ -142,10 +142,10 @@ describe('the topology', () => {
       topology.target({ kind, slot, to: { host, port } }, from);
     for (const host of ['10.0.0.2', 'two.test', '', '?']) expect(target(host, 7002)).toBe(two);
     expect(topology.reach({ host: 'two.test', port: 7002 })).toEqual({ host: '10.0.0.2', port: 7002 });
-    // Two nodes have this port: it is the one on the host that redirects.
+    // Two nodes have this port: the one on the redirecting host is meant.
     expect(target('', 7003)).toBe(topology.at({ host: 'three.test', port: 7003 }));
     expect(target('', 7001)).toBe(one);
-    // A name that it has not announced.
+    // A name that the node has not announced.
     expect(target('alias.test', 7002)).toBeUndefined();
     expect(target('alias.test', 7002, 'asking', 8)).toBeUndefined();
     expect(target('alias.test', 7002, 'asking', 7)).toBe(two);

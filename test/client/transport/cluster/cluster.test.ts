@@ -1,4 +1,4 @@
-/** The connection to a real cluster: routing, redirections, what a cache needs of it. */
+/** The connection to a real cluster: routing, redirections, and the features that a cache needs. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ClusterOptions } from '../../../../client/api/types.ts';
 import {
@@ -222,7 +222,7 @@ describe('a cache over a cluster', () => {
     expect(await cache.exists(...values.keys())).toBe(3);
     expect([await cache.delete('{m}1', '{m}2'), await cache.delete('{m}3')]).toEqual([2, 1]);
     expect(await cache.getMany([...values.keys()])).toEqual(new Map());
-    // Its lease is where the entry is to be.
+    // Its lease has the place of the entry.
     expect(await cache.getOrCompute('{m}4', () => 'loaded')).toBe('loaded');
     await until('it is stored', async () => (await cache.get('{m}4')) === 'loaded');
     await from.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');
@@ -251,7 +251,7 @@ describe('a cache over a cluster that has lost a shard', () => {
     });
     const there = keys.filter((key) => slotOf(cache.physicalKey(key)) > 5460);
     const gone = keys.filter((key) => !there.includes(key));
-    // More in a row than open a breaker.
+    // More in a row than the threshold of a breaker.
     for (const key of gone) expect((await cache.lookup(key)).source).toBe('memory');
     for (const key of there) expect(await cache.getEntry(key)).toEqual({ value: key, source: 'redis' });
     expect(await cache.getMany(keys)).toEqual(new Map(there.map((key) => [key, key])));

@@ -9,7 +9,7 @@ export const fault = clientFault({
   remedy: ['return old values', 'defect of the client'],
 });
 
-/** One key in a hundred, always the same ones. */
+/** One key in a hundred, always the same keys. */
 const isChosen = (key: string) =>
   [...key].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 100, 7) === 0;
 

@@ -4,7 +4,10 @@ import { parseInfo } from '../../../../harness/redis-info.ts';
 import { until } from '../../../support/redis.ts';
 import { adminOf, change } from '../../server.ts';
 
-/** A folder has the name of the snapshot, so that it cannot be put in its place. A replica that may not write on would end itself. */
+/**
+ * A folder has the name of the snapshot, so that a new snapshot cannot replace it. A replica that may not continue to
+ * write would end itself.
+ */
 export const fault = change(
   {
     what: 'The last snapshot of a replica failed, and it goes on',

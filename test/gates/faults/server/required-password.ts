@@ -1,6 +1,6 @@
 import { adminOf, change } from '../../server.ts';
 
-/** The directive is a second way to the password of `default`: taken back, it leaves that user without any. */
+/** The directive is another way to set the password of `default`: removing it leaves that user without a password. */
 export const fault = change(
   {
     what: 'Clients without a user need another password',

@@ -1,7 +1,7 @@
 import { until } from '../../../support/redis.ts';
 import { change, fieldsOf } from '../../server.ts';
 
-/** Sentinels learn of each other by what is published on the master. */
+/** Sentinels discover each other by messages published on the master. */
 export const fault = change(
   {
     what: 'The sentinels count a vote of a sentinel that does not exist',

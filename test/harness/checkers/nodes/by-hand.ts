@@ -1,6 +1,6 @@
 /**
- * Facts of nodes by hand: what a healthy environment reports, made by the real renderers and the defaults of a server. Tests change
- * one fact of one node, or take it away.
+ * Facts of nodes by hand: the report of a healthy environment, made by the real renderers and the defaults of a server.
+ * Tests change or remove one fact of one node.
  */
 import { readFileSync } from 'node:fs';
 import type { EnvironmentConfig } from '../../../../config/schema.ts';
@@ -65,13 +65,15 @@ export interface Planted {
   readonly node: string;
   /** Name of the observation: `config`, `users`, `sentinel-master`, … */
   readonly name: string;
-  /** Changed fields; null takes a field away. Absent: the whole fact is taken away. */
+  /** Changed fields; null removes a field. Absent: the whole fact is removed. */
   readonly data?: Readonly<Record<string, string | null>>;
   /** Default: in all probes. */
   readonly when?: 'start' | 'between' | 'end';
 }
 
-/** Everything that the sampler records in a run: the rendered files, a probe at the start, one between trials, one at the end. */
+/**
+ * All records of the sampler in a run: the rendered files, a probe at the start, one between trials, one at the end.
+ */
 export function healthyNodes(
   environment: EnvironmentConfig = smallEnvironment(),
   planted: readonly Planted[] = [],

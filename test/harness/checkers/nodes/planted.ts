@@ -1,4 +1,4 @@
-/** Values on nodes that are not as they must be: which checker finds each, and what its reason and its remedy name. */
+/** Wrong values on nodes: the checker that finds each, and the contents of its reason and its remedy. */
 import type { environment } from '../by-hand.ts';
 import type { Planted } from './by-hand.ts';
 
@@ -30,7 +30,7 @@ const user = (name: string, rules: string | null, node = 'redis-2'): Planted => 
   data: { [name]: rules },
 });
 
-/** Checker, what is planted, what the reason names, what the remedy names. */
+/** Checker, planted value, text of the reason, text of the remedy. */
 export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Over?])[] = [
   [
     'persistence',

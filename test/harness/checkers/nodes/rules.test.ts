@@ -6,7 +6,7 @@ import { context, environment, history, number } from '../by-hand.ts';
 import { healthyNodes, type Planted } from './by-hand.ts';
 import { CLUSTER, config, ENCRYPTED, master, type Over, RED, SINGLE } from './planted.ts';
 
-/** Asked only of topologies that have replicas: config/gates.yaml. */
+/** In scope only of topologies with replicas: config/gates.yaml. */
 const REPLICATION_RULES = new Set(['quorum', 'parallel-syncs', 'failure-detection', 'roles', 'write-guard']);
 
 function check(id: string, planted: readonly Planted[] = [], over: Over = {}): Finding {
@@ -29,7 +29,7 @@ describe('the facts of a healthy environment', () => {
       cluster: CLUSTER,
       single: SINGLE,
     })) {
-      // Asked only where the kind of topology has them, or where encryption is promised: config/gates.yaml.
+      // In scope only if the kind of topology has them, or if encryption is promised: config/gates.yaml.
       if (name !== 'encrypted' && (id === 'encryption' || id === 'tls-versions')) continue;
       if (name === 'single' && REPLICATION_RULES.has(id)) continue;
       if (name === 'cluster' && (id === 'quorum' || id === 'parallel-syncs')) continue;
@@ -128,7 +128,7 @@ describe('a value on a node that is not as it must be', () => {
   });
 });
 
-/** The fact that each checker stands on, on a node whose silence it must notice. */
+/** The fact that each checker depends on, on a node whose missing reply it must notice. */
 const STANDS_ON: Readonly<Record<string, readonly Pick<Planted, 'node' | 'name'>[]>> = {
   drift: [
     { node: 'redis-2', name: 'config' },
@@ -173,7 +173,7 @@ const STANDS_ON: Readonly<Record<string, readonly Pick<Planted, 'node' | 'name'>
 
 describe('a fact that is not there', () => {
   const over = ENCRYPTED;
-  /** Without the count, the entries of the list do not come either. */
+  /** Removes the entries of the list together with the count. */
   const gone = (fact: Pick<Planted, 'node' | 'name'>): readonly Planted[] =>
     fact.name === 'sentinel-master-count' ? [fact, { ...fact, name: 'sentinel-master' }] : [fact];
 
