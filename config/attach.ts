@@ -1,8 +1,9 @@
 /**
- * Where somebody else's Redis is, and how to get in: from flags, else from the connection variables of `env.ts`.
+ * Location of an external Redis and its credentials: from flags, else from the connection variables of `env.ts`.
  *
- * flags ─▶ + variables ─▶ AttachTarget, its passwords as Secrets. A flag that names an address puts all address variables aside; what
- * a URL says of user, password and database wins over the rest. No error quotes a password, a URL's included.
+ * flags ─▶ + variables ─▶ AttachTarget, its passwords as Secrets. A flag that names an address overrides all address
+ * variables. The user, password and database in a URL take precedence over all other sources. No error quotes a
+ * password, including one in a URL.
  */
 import { readFileSync } from 'node:fs';
 import { readVariables, type Variables } from './env.ts';
@@ -46,15 +47,15 @@ export interface AttachTarget {
   readonly confirmed: boolean;
 }
 
-/** First part of every key that the kit writes on a Redis that is not its own: what an ACL has to allow. */
+/** First part of every key that the kit writes on an external Redis. An ACL has to allow it. */
 export const ATTACHED_NAMESPACE = 'redis-cache-kit';
-/** What a run that was killed leaves behind is gone after this. */
+/** TTL of every key on an external Redis: keys that a killed run leaves behind expire after it. */
 export const ATTACHED_TTL_SECONDS = 300;
 
 const REDIS_PORT = 6379;
 const SENTINEL_PORT = 26_379;
 
-/** What a URL names, before variables. */
+/** Parts that a URL names, before variables are applied. */
 interface FromUrl {
   readonly address: Address;
   readonly username: string | undefined;
@@ -64,7 +65,7 @@ interface FromUrl {
 }
 
 /**
- * @throws KitError `ATTACH_INVALID` what is wrong, in which flag or variable
+ * @throws KitError `ATTACH_INVALID` with the problem and the flag or variable
  */
 export function attachTarget(flags: AttachFlags, variables: Variables = readVariables()): AttachTarget {
   const say = (name: string) => variables.get(name)?.text;
@@ -82,7 +83,7 @@ export function attachTarget(flags: AttachFlags, variables: Variables = readVari
     'variable REDIS_SENTINEL_PASSWORD_FILE',
   );
   const ca = flags.tlsCa ?? say('REDIS_TLS_CA');
-  // A CA that is named means TLS: nobody names one to send the password in clear text.
+  // A named CA implies TLS: without TLS the password would be sent in clear text.
   const isTls = url?.tls === true || isOn(say('REDIS_TLS')) || ca !== undefined;
   return Object.freeze({
     mode,
@@ -99,12 +100,15 @@ export function attachTarget(flags: AttachFlags, variables: Variables = readVari
   });
 }
 
-/** Settings of an environment as far as they hold on somebody else's Redis: the client's. The server's are unknown. */
+/**
+ * Settings of an environment that apply to an external Redis: only those of the client. The server's settings are
+ * unknown.
+ */
 export function attachedOverrides(target: AttachTarget, flags: Overrides): Overrides {
   return {
     'client.namespace': ATTACHED_NAMESPACE,
     'client.defaultTtlSeconds': ATTACHED_TTL_SECONDS,
-    // Nobody has said what a write is promised there.
+    // The durability of a write on an external Redis is unknown.
     'durability.durableWrites': 'async',
     ...flags,
     'topology.kind': 'single',
@@ -116,9 +120,9 @@ export function attachedOverrides(target: AttachTarget, flags: Overrides): Overr
   };
 }
 
-/** A command line that may be kept: no URL on it says who or with which password. */
+/** Redacts credentials in URLs, so that a command line can be stored. */
 export function withoutLogins(args: readonly string[]): readonly string[] {
-  // To the last @: a password may hold one.
+  // Matches up to the last @: a password may contain one.
   return args.map((arg) => arg.replace(/\/\/.*@/s, '//[redacted]@'));
 }
 
@@ -129,7 +133,7 @@ type Chosen = {
   readonly where: string;
 };
 
-/** Which of the ways to name a Redis was taken. */
+/** Returns the chosen way to name a Redis. */
 function chosen(flags: AttachFlags, say: (name: string) => string | undefined): Chosen {
   const { url, sentinels, cluster } = flags;
   const given = Object.entries({ '--url': url, '--sentinels': sentinels, '--cluster': cluster });
@@ -172,7 +176,7 @@ function parseUrl(text: string, where: string): FromUrl {
   const parsed = URL.canParse(text) ? new URL(text) : undefined;
   if (!parsed || !/^rediss?:$/.test(parsed.protocol) || parsed.hostname === '') {
     const [shown = ''] = withoutLogins([text]);
-    // Text without the slashes may have its password anywhere.
+    // Text without slashes may contain the password anywhere.
     const quoted =
       text.includes('@') && shown === text ? 'its text (not shown: it holds an @)' : `'${shown}'`;
     throw invalid(`${quoted} is not an address`, where, 'allowed: redis://host:port or rediss://host:port');
@@ -188,7 +192,10 @@ function parseUrl(text: string, where: string): FromUrl {
   };
 }
 
-/** `/2` or `?db=2`, as other clients write it. Nothing else of a query is known: what is ignored is not honoured. */
+/**
+ * Database as `/2` or `?db=2`, as other clients write it. Every other query parameter is an error: the kit does not
+ * silently ignore one.
+ */
 function databaseOf({ pathname, searchParams, hash }: URL, where: string): string {
   const unknown = [...searchParams.keys()].filter((name) => name !== 'db');
   if (unknown.length > 0 || hash !== '') {

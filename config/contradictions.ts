@@ -1,4 +1,4 @@
-/** Settings that contradict each other so that the environment could never work: single values cannot show them. Pure. */
+/** Settings that contradict each other, so that the environment could never work. Pure. */
 import type { z } from 'zod';
 import { MAX_REDIS_NODES, type settingsSchema } from './settings.ts';
 
@@ -58,7 +58,7 @@ export function contradictions(env: Settings): readonly { path: readonly string[
   return found;
 }
 
-/** Of a cluster's size, and of its ports where all nodes share one address. */
+/** Contradictions in the size of a cluster, and in its ports where all nodes share one address. */
 function clusterContradictions(env: Settings): { path: string[]; message: string }[] {
   const { kind, masters, replicas, sentinels } = env.topology;
   const found: { path: string[]; message: string }[] = [];

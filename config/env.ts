@@ -29,7 +29,7 @@ export interface VariableDescription {
   readonly meaning: string;
 }
 
-/** Every variable that the kit and its client know, but the secrets' (`secrets.ts`). */
+/** Every variable of the kit and its client, except secrets (`secrets.ts`). */
 export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
   CACHE_NAMESPACE: { serves: 'environment', meaning: 'prefix of every key' },
   CACHE_DEFAULT_TTL: {
@@ -100,7 +100,7 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
 
 export interface VariableSources {
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Where `.env` is looked for; default the working directory. */
+  /** Directory of `.env`; default: the working directory. */
   readonly directory?: string;
 }
 
@@ -148,7 +148,7 @@ const SWITCH: Readonly<Record<string, boolean>> = {
   '0': false,
 };
 
-/** A text that cannot be parsed is returned unchanged, so that validation can quote it with the allowed values. */
+/** Returns unparsable text unchanged, so that validation can quote it with the allowed values. */
 const asText: Parse = (text) => text;
 const asNumber: Parse = (text) => (/^-?\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : text);
 const asSwitch: Parse = (text) => SWITCH[text.trim().toLowerCase()] ?? text;
@@ -157,7 +157,7 @@ const asSecondsInMs: Parse = (text) => {
   return typeof seconds === 'number' ? seconds * 1000 : text;
 };
 
-/** In order of precedence: a later, more specific one wins. */
+/** In order of precedence: a later, more specific setting overrides an earlier one. */
 export const ENVIRONMENT_SETTINGS: readonly { name: string; path: string; parse: Parse }[] = [
   { name: 'CACHE_NAMESPACE', path: 'client.namespace', parse: asText },
   { name: 'REDIS_TTL', path: 'client.defaultTtlSeconds', parse: asNumber },
@@ -167,7 +167,7 @@ export const ENVIRONMENT_SETTINGS: readonly { name: string; path: string; parse:
   { name: 'CIRCUIT_BREAKER_TIMEOUT', path: 'client.breaker.openMs', parse: asSecondsInMs },
 ];
 
-/** The settings of an environment that variables give. */
+/** Returns the settings of an environment that variables set. */
 export function environmentOverrides(variables: Variables): readonly Override[] {
   return ENVIRONMENT_SETTINGS.flatMap(({ name, path, parse }) => {
     const variable = variables.get(name);

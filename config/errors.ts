@@ -1,21 +1,21 @@
 /**
- * The one place for what can go wrong and how the process ends.
+ * Errors and exit codes of the kit.
  *
- * Every error that a user can cause or mend is a KitError: a code for programs, what was wrong, where (file and path),
- * and what to do. Anything else that reaches the top is a defect of the kit and prints its stack.
+ * Every error that a user can cause or fix is a KitError: a code for programs, the problem, the place (file and path)
+ * and the remedy. Anything else that reaches the top is a defect of the kit and prints its stack.
  */
 
 /** Exit codes of the `kit` command. The README prints this table. */
 export const EXIT = {
-  /** The command did what it was asked; a judged run is a go. */
+  /** The command succeeded; the verdict of a judged run is go. */
   GO: 0,
   /** A criterion failed: no-go. */
   NO_GO: 1,
   /** The command line or a configuration file is wrong. */
   USAGE: 2,
-  /** No-go because not known: something in scope could not be measured. */
+  /** No-go because the result is unknown: something in scope could not be measured. */
   UNKNOWN: 3,
-  /** Ended by Ctrl-C (128 + SIGINT); everything that was started is ended. */
+  /** Ended by Ctrl-C (128 + SIGINT); everything that the command started has ended. */
   INTERRUPTED: 130,
 } as const;
 
@@ -24,15 +24,15 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 export interface KitErrorOptions {
   /** Stable, for programs: `CONFIG_INVALID`, `REDIS_TOO_OLD`, … */
   readonly code: string;
-  /** What to do about it: one sentence, a command where there is one. */
+  /** Remedy in one sentence, with a command where there is one. */
   readonly hint?: string;
-  /** Where: `config/dev.yaml:12: sentinel.quorum`, a directory, an address. */
+  /** Location: `config/dev.yaml:12: sentinel.quorum`, a directory, an address. */
   readonly where?: string;
   readonly exitCode?: ExitCode;
   readonly cause?: unknown;
 }
 
-/** An error with everything that a person or a pipeline needs: what, where, what to do, exit code. */
+/** An error with all information for a person or a pipeline: problem, location, remedy, exit code. */
 export class KitError extends Error {
   override readonly name = 'KitError';
   readonly code: string;

@@ -89,9 +89,11 @@ const claimSchema = z.discriminatedUnion('kind', [
 ]);
 
 /**
- * A percentile moves by what delays every hundredth operation (`latenessP99MaxMs`), a gap or a deadline by one stall
- * (`latenessMaxMs`), a latency by what the machine adds to each round trip (`controlMaxShare`, of
- * the target), and a planned failover by each fsync of the sentinels (`fsyncMaxMs`).
+ * Limits of machine delays, by the figure that each delay distorts:
+ *   latenessP99MaxMs   a percentile: delays of every hundredth operation
+ *   latenessMaxMs      a gap or a deadline: a single stall
+ *   controlMaxShare    a latency: the machine's part of each round trip, as a share of the target
+ *   fsyncMaxMs         a planned failover: each fsync of the sentinels
  */
 const timingSchema = z
   .strictObject({

@@ -1,6 +1,6 @@
 /**
- * `images.lock.yaml`: the digest of every published image, beside the version that it was resolved from. Committed; written by
- * `kit images lock`, never by hand.
+ * `images.lock.yaml`: the digest of every published image, with the version that it was resolved from. Committed;
+ * written by `kit images lock`, never by hand.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -18,9 +18,9 @@ const image = z.strictObject({
 const lockSchema = z.strictObject({
   schema: z.literal(SCHEMA),
   images: z.strictObject({ redis: image, exporter: image, commander: image }),
-  /** What the Redis of that image said of itself. */
+  /** Version and build features that the Redis of that image reported. */
   facts: z.strictObject({ version: z.string(), activedefrag: z.boolean(), tls: z.boolean() }),
-  /** SHA-256 over the above: a lock that was edited by hand is not one. */
+  /** SHA-256 over the other fields: a lock that was edited by hand is rejected. */
   sum: z.string(),
 });
 

@@ -1,5 +1,5 @@
 /**
- * Loads an environment: flag over variable over YAML over the schema's default.
+ * Loads an environment. Precedence: flag, variable, YAML, default of the schema.
  *
  * name or path ─▶ YAML ─▶ + variables (`env.ts`) ─▶ + flags ─▶ validated ─▶ frozen EnvironmentConfig
  */
@@ -19,15 +19,15 @@ const DIRECTORY = join(import.meta.dirname, 'environments');
 export type Overrides = Readonly<Record<string, unknown>>;
 
 export interface EnvironmentSource {
-  /** Path of a YAML file of the user's own, as it was named; undefined for an environment of the kit. */
+  /** Path of a user's own YAML file, as the user named it; undefined for an environment of the kit. */
   readonly file?: string;
-  /** Flags over it: `redis.maxmemory=512mb`. */
+  /** Flags that override it: `redis.maxmemory=512mb`. */
   readonly flags: readonly string[];
 }
 
 const SOURCES = new WeakMap<object, EnvironmentSource>();
 
-/** How the user named an environment: for commands in hints. Undefined where it was not loaded here. */
+/** Returns how the user named an environment, for commands in hints. Undefined where it was not loaded here. */
 export function sourceOf(environment: Pick<EnvironmentConfig, 'name'>): EnvironmentSource | undefined {
   return SOURCES.get(environment);
 }
@@ -43,7 +43,7 @@ export function environmentNames(): readonly string[] {
 /**
  * @param nameOrPath a name of `config/environments/`, or the path of a YAML file
  * @param overrides flags; they win over variables
- * @throws KitError with where, the bad value, what is allowed; all problems at once
+ * @throws KitError with location, invalid value and allowed values; reports all problems at once
  */
 export function loadEnvironment(
   nameOrPath: string,

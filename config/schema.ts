@@ -1,10 +1,10 @@
 /**
- * An environment as a file in `config/environments/` describes it, and the frozen values it becomes: the settings
- * (`settings.ts`), held against each other (`contradictions.ts`).
+ * Schema of an environment file in `config/environments/`, and the frozen values that it becomes: the settings
+ * (`settings.ts`), checked against each other (`contradictions.ts`).
  *
- * Defaults are resolved here once; nothing downstream asks "or else". Left out: reading files and variables (`load.ts`,
- * `env.ts`), and every derived number that needs the machine (io-threads capped by its cores, addresses): the topology has
- * those.
+ * Defaults are resolved here once; no later module applies a default of its own. Left out: reading files and variables
+ * (`load.ts`, `env.ts`), and every derived number that depends on the machine (io-threads capped by its cores,
+ * addresses): those are part of the topology.
  */
 import type { z } from 'zod';
 import { contradictions } from './contradictions.ts';

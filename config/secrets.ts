@@ -67,7 +67,7 @@ export function readSecrets(
   return stored && withVariables(stored, variables);
 }
 
-/** In the place of passwords that are not known: no node accepts them. */
+/** Placeholder for unknown passwords: no node accepts them. */
 export function unknownSecrets(): EnvironmentSecrets {
   const draw = () => new Secret(randomBytes(16).toString('hex'));
   return Object.freeze({ redis: record(REDIS_USERS, draw), sentinel: record(SENTINEL_USERS, draw) });
@@ -82,7 +82,7 @@ function withVariables(stored: Stored, variables: Variables): EnvironmentSecrets
   });
 }
 
-/** Where an environment's secrets are kept. */
+/** Returns the path of an environment's secrets. */
 export function secretsFile(environmentName: string, stateDir: string): string {
   return join(stateDir, 'environments', environmentName, 'secrets.json');
 }
@@ -138,7 +138,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Made whole under another name and linked into place: no reader sees half a file, and of two makers one wins. */
+/**
+ * Writes the file under another name and links it into place: no reader sees a partial file, and only one of two
+ * writers wins.
+ */
 function create(file: string): Stored {
   const make = () => randomBytes(32).toString('base64url');
   const stored: Stored = {

@@ -1,14 +1,14 @@
 /**
- * Every setting that a file in `config/environments/` may give: its values, its default and its meaning, from which
- * `npm run docs:settings` writes docs/settings.md. Units stand last in every name.
+ * Every setting of a file in `config/environments/`: its values, its default and its meaning. From these
+ * `npm run docs:settings` writes docs/settings.md. Every name ends with its unit.
  *
- * Settings that contradict each other are in `contradictions.ts`; `schema.ts` puts both together.
+ * `contradictions.ts` checks settings that contradict each other; `schema.ts` combines both.
  */
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { bytes } from './units.ts';
 
-/** An empty Redis with its buffers; less is a unit forgotten (`512` is 512 bytes). */
+/** Memory of an empty Redis with its buffers. A smaller value usually lacks a unit (`512` is 512 bytes). */
 const LEAST_MAXMEMORY = 8 * 1024 ** 2;
 
 /**
@@ -27,10 +27,13 @@ const file = z
   .describe('the path of a PEM file');
 const directiveName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'a redis.conf directive name, in lower case');
 
-/** Redis nodes of one environment: a block of addresses of either substrate has room for them. */
+/** Maximum of Redis nodes per environment: the address block of each substrate has room for them. */
 export const MAX_REDIS_NODES = 10;
 
-/** `async`: Redis's own promise. `{ replicas, timeoutMs }`: acknowledged once that many replicas have it (WAIT). */
+/**
+ * `async`: the default guarantee of Redis. `{ replicas, timeoutMs }`: acknowledged once that many replicas have the
+ * write (WAIT).
+ */
 export const durabilitySchema = z
   .union([
     z.literal('async'),
@@ -157,7 +160,7 @@ export const settingsSchema = z.strictObject({
   sentinel: z
     .strictObject({
       port: port.default(26379).meta(means('First port of the sentinels.')),
-      // Below 500 a moment's stall replaces the master; `5` is seconds meant.
+      // Below 500 a short stall replaces the master. A value such as `5` was meant as seconds.
       downAfterMs: durationMs
         .min(500)
         .meta(means('Time without a valid reply after which a sentinel considers a node down.')),
@@ -290,7 +293,7 @@ export const settingsSchema = z.strictObject({
           'Durability of a durable write: async, or acknowledged once that many replicas have it (WAIT).',
         ),
       ),
-      // A window as long as a drill's load would excuse every loss, so there is an end to it.
+      // A window as long as the load of a drill would excuse every loss, so it is limited.
       asyncLossWindowMs: durationMs
         .max(5_000)
         .default(1_000)

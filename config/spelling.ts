@@ -1,4 +1,4 @@
-/** The name that somebody who wrote `word` most likely meant, or undefined where none is close. */
+/** Returns the name most similar to `word`, or undefined where none is close. */
 export function nearest(word: string, names: readonly string[]): string | undefined {
   const completed = names.filter((name) => word.length > 2 && name.startsWith(word));
   if (completed.length === 1) return completed[0];
@@ -21,7 +21,7 @@ export function didYouMean(word: string, names: readonly string[]): string {
   return name === undefined ? '' : `; did you mean '${name}'?`;
 }
 
-/** Optimal string alignment: insertions, deletions, replacements and swapped neighbours count one each. */
+/** Optimal string alignment: an insertion, a deletion, a replacement and a swap of neighbours each count as one. */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

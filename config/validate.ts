@@ -1,19 +1,20 @@
 /**
- * Holds a YAML file, with variables and flags laid over it, against a schema.
+ * Validates a YAML file, overridden by variables and flags, against a schema.
  *
- * All problems come back in one KitError, each with where it was written (file and line, variable or flag), its dotted
- * path, the bad value in quotes and what is allowed, which is read from the schema so that the two cannot drift apart.
+ * One KitError reports all problems, each with its origin (file and line, variable or flag), its dotted path, the
+ * invalid value in quotes and the allowed values. The allowed values come from the schema, so that the two cannot
+ * diverge.
  */
 import { z } from 'zod';
 import { KitError } from './errors.ts';
 import { didYouMean } from './spelling.ts';
 import type { Path, YamlSource } from './yaml.ts';
 
-/** A value that replaces what the file says. Later ones win. */
+/** A value that overrides the file. Later ones take precedence. */
 export interface Override {
   readonly path: readonly string[];
   readonly value: unknown;
-  /** Where it was said: `variable CACHE_DEFAULT_TTL=60`, `flag redis.maxmemory=1gb`. */
+  /** Origin of the value: `variable CACHE_DEFAULT_TTL=60`, `flag redis.maxmemory=1gb`. */
   readonly origin: string;
 }
 
@@ -101,7 +102,7 @@ function explain(
   return [{ path, message: `${quote(value)} is not allowed${guess || ';'} allowed: ${rule}` }];
 }
 
-/** What a schema takes, in words, where it is a plain kind of value. */
+/** Describes the allowed values of a schema in words, where it is a simple type. */
 export function allowed(schema: z.ZodType | undefined): string | undefined {
   if (schema === undefined) return undefined;
   if (schema.description !== undefined) return schema.description;
@@ -175,7 +176,7 @@ function dotted(path: Path): string {
   return path.length === 0 ? '(the whole file)' : path.join('.');
 }
 
-/** The value as it was written, short enough for one line. */
+/** Returns the value as written, short enough for one line. */
 export function quote(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
   return `'${text.length > 60 ? `${text.slice(0, 57)}...` : text}'`;

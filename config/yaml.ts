@@ -1,5 +1,5 @@
 /**
- * A YAML file and where each of its values stands, so that an error can name the line.
+ * Reads a YAML file with the position of each value, so that an error can name the line.
  *
  * text ─▶ parseYaml ─▶ YamlSource ─▶ validate (`validate.ts`) ─▶ a frozen value
  */
@@ -11,10 +11,10 @@ import { KitError } from './errors.ts';
 export type Path = readonly (string | number)[];
 
 export interface YamlSource {
-  /** As errors print it: relative to the working directory where it lies within. */
+  /** File name for error messages: relative to the working directory if the file is inside it. */
   readonly file: string;
   readonly value: unknown;
-  /** Line of the value at `path`, or of the nearest ancestor that is written down. */
+  /** Line of the value at `path`, or of the nearest ancestor in the file. */
   lineOf(path: Path): number;
 }
 
@@ -101,7 +101,7 @@ function oneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim();
 }
 
-/** A path as a person would type it. */
+/** Formats a path as a user would type it. */
 export function displayPath(path: string): string {
   const inside = relative(process.cwd(), path);
   return inside === '' || inside.startsWith('..') || isAbsolute(inside) ? path : inside;

@@ -1,5 +1,5 @@
 /**
- * Users of least privilege, as the text of ACL files. Passwords stand in them as SHA-256 only. Pure.
+ * Users with least privilege, as the text of ACL files. Passwords appear only as SHA-256. Pure.
  *
  * `default` is off but keeps all rights: Redis replays its AOF as that user, and without rights it silently drops MULTI,
  * Lua and function data at a restart (redis/redis#14541).
@@ -11,12 +11,12 @@ import { REDIS_USERS, type RedisUser, SENTINEL_USERS, type SentinelUser } from '
 import { atLeast } from './versions.ts';
 
 const DEFAULT_USER = 'user default off resetpass ~* &* +@all';
-/** A probe needs no secret and can do nothing else. */
+/** A health probe needs no secret; this user can run only PING. */
 const HEALTH_USER = 'user health on nopass resetchannels -@all +ping';
 
 /**
- * @param namespace whose channels the app may use; its keys are `~*`, since the namespace is the client's to choose
- * @param version of Redis, or the one whose commands the server has (`redisCompatibility`)
+ * @param namespace whose channels the app may use; its keys are `~*`, since the client chooses its namespace
+ * @param version of Redis, or the Redis version whose commands the server has (`redisCompatibility`)
  */
 export function renderRedisAcl(secrets: EnvironmentSecrets, namespace: string, version: string): string {
   const rules: Readonly<Record<RedisUser, string>> = {
@@ -33,28 +33,30 @@ export function renderRedisAcl(secrets: EnvironmentSecrets, namespace: string, v
   ]);
 }
 
-/** Loads the function library where a deploy has no hand but a container's; can do nothing else. */
+/** User that loads the function library where only a container of the deploy can do it. It has no other rights. */
 export const LOADER = 'loader';
 
-/** Derived: who knows it does not know the admin's, and nothing more has to be kept. */
+/**
+ * Derived from the admin's password, so that nothing else has to be stored. It does not reveal the admin's password.
+ */
 export function loaderPassword(secrets: EnvironmentSecrets): Secret {
   const key = secrets.redis.admin.reveal();
   return new Secret(createHmac('sha256', key).update(`redis-cache-kit/${LOADER}`).digest('base64url'));
 }
 
-/** Users of a sentinel. The exporter has the password that it has on Redis: its password file is one for all targets. */
+/** Users of a sentinel. The exporter uses the same password as on Redis: it has one password file for all targets. */
 export function renderSentinelAcl(secrets: EnvironmentSecrets, version: string): string {
   const rules: Readonly<Record<SentinelUser, string>> = {
     admin: '~* &* +@all',
     app: join([
-      // To find the master and to hear of a new one; its events are channels named after them (`+switch-master`).
+      // Finds the master and receives failover events, whose channels are named after them (`+switch-master`).
       '&* -@all +ping +info +role +subscribe +unsubscribe +psubscribe +punsubscribe',
       '+sentinel|get-master-addr-by-name +sentinel|master +sentinel|masters +sentinel|replicas +sentinel|slaves',
       '+sentinel|sentinels +sentinel|ckquorum +client|setname +client|id',
       since(version, '7.2', '+client|setinfo'),
     ]),
     peer: join([
-      // What sentinel.c sends to other sentinels: links, votes, hello messages.
+      // Commands that sentinel.c sends to other sentinels: links, votes, hello messages.
       'resetchannels &__sentinel__:hello -@all +ping +publish +sentinel|is-master-down-by-addr +client|setname',
     ]),
   };
@@ -70,9 +72,9 @@ export function renderSentinelAcl(secrets: EnvironmentSecrets, version: string):
 }
 
 /**
- * What the cache client and a stock ioredis need. Closed: FLUSHALL, FLUSHDB, KEYS, CONFIG, DEBUG, … (@dangerous, @admin);
- * EVAL, EVALSHA, SCRIPT and FUNCTION (@scripting), while functions that an admin loaded can be called. FUNCTION LOAD
- * belongs to @write, hence the order. INFO is open: ioredis asks it before it calls a connection ready.
+ * Rights that the cache client and a stock ioredis need. Denied: FLUSHALL, FLUSHDB, KEYS, CONFIG, DEBUG, … (@dangerous,
+ * @admin); EVAL, EVALSHA, SCRIPT and FUNCTION (@scripting). Functions that an admin loaded can be called. FUNCTION LOAD
+ * belongs to @write, hence the order. INFO is allowed: ioredis sends it before it reports a connection as ready.
  */
 function appRules(namespace: string, version: string): string {
   return join([
@@ -80,14 +82,14 @@ function appRules(namespace: string, version: string): string {
     '-@all +@read +@write +@transaction +@pubsub -@dangerous -@scripting +fcall +fcall_ro',
     '+ping +echo +info +role +select +wait',
     since(version, '7.2', '+waitaof'),
-    // Of a cluster: who has which slot, a key that is being moved, reads from a replica.
+    // Cluster commands: slot owners, a key that is being migrated, reads from a replica.
     '+cluster|slots +cluster|shards +cluster|nodes +cluster|info +cluster|myid +asking +readonly +readwrite',
     '+client|id +client|info +client|getname +client|setname +client|tracking +client|trackinginfo +client|caching',
     since(version, '7.2', '+client|setinfo +client|no-touch'),
   ]);
 }
 
-/** Redis documentation, "ACL rules for Sentinel and Replicas"; slaveof is what Sentinel sends still. */
+/** Redis documentation, "ACL rules for Sentinel and Replicas"; Sentinel still sends slaveof. */
 function sentinelRules(): string {
   return join([
     'resetchannels &__sentinel__:hello -@all +multi +exec +slaveof +replicaof +ping +subscribe +config|rewrite',
@@ -95,7 +97,7 @@ function sentinelRules(): string {
   ]);
 }
 
-/** Reads figures. CONFIG GET is closed although exporters like it: it shows masterauth in plain text. */
+/** Reads metrics. CONFIG GET is denied although exporters use it: it returns masterauth in plain text. */
 function exporterRules(version: string): string {
   return join([
     'resetchannels -@all +ping +info +dbsize +select +slowlog|get +slowlog|len +latency|latest +latency|histogram',
@@ -112,7 +114,7 @@ function join(parts: readonly string[]): string {
   return parts.filter((part) => part !== '').join(' ');
 }
 
-/** Whether an ACL file, as it was rendered or as ACL SAVE writes it, lets the user in with this password. */
+/** Returns whether an ACL file, as rendered or as ACL SAVE writes it, accepts this password for the user. */
 export function acceptsPassword(aclText: string, user: string, password: Secret): boolean {
   return aclText
     .split('\n')
@@ -130,7 +132,7 @@ function hashOf(password: Secret): string {
   return createHash('sha256').update(password.reveal()).digest('hex');
 }
 
-/** No comments: Redis refuses an ACL file that has any line but users. */
+/** Writes no comments: Redis refuses an ACL file with any line that is not a user. */
 function file(users: readonly string[]): string {
   return `${[DEFAULT_USER, ...users, HEALTH_USER].join('\n')}\n`;
 }

@@ -1,6 +1,6 @@
 /**
- * Admin connections to the nodes of an environment, whatever substrate carries it: one a node, opened when first asked for,
- * replaced after it broke. They never retry or queue: an answer that does not come is an answer.
+ * Admin connections to the nodes of an environment, on every substrate: one per node, opened on first use and replaced
+ * after an error. They never retry or queue: a missing reply is a result, too.
  */
 import { Redis } from 'ioredis';
 import { EXIT, KitError } from '../config/errors.ts';
@@ -10,11 +10,11 @@ import type { Address } from './topology.ts';
 const CONNECT_TIMEOUT_MS = 2_000;
 const COMMAND_TIMEOUT_MS = 2_000;
 
-/** Where the admin user of a node is let in. */
+/** Address and credentials of the admin user of a node. */
 export interface AdminAccess {
   readonly address: Address;
   readonly password: Secret;
-  /** PEM text of the CA, where the node speaks TLS. */
+  /** PEM text of the CA, where the node uses TLS. */
   readonly ca: string | undefined;
 }
 
@@ -22,7 +22,7 @@ export class AdminConnections implements Disposable {
   readonly #accessOf: (nodeId: string) => AdminAccess;
   readonly #open = new Map<string, Promise<Redis>>();
 
-  /** @param accessOf throws for a node that the environment does not have */
+  /** @param accessOf throws for a node that is not part of the environment */
   constructor(accessOf: (nodeId: string) => AdminAccess) {
     this.#accessOf = accessOf;
   }
@@ -37,7 +37,7 @@ export class AdminConnections implements Disposable {
     return opening;
   }
 
-  /** Drops the connection to a node that was ended. */
+  /** Drops the connection to a node that has ended. */
   drop(nodeId: string): void {
     const open = this.#open.get(nodeId);
     this.#open.delete(nodeId);
@@ -84,7 +84,8 @@ async function connect(
     lastError = error;
   });
   redis.on('end', onEnd);
-  // A stopped process still accepts connections (the kernel does, or an engine's port proxy): only the answer to AUTH tells.
+  // The kernel or an engine's port proxy still accepts connections for a stopped process: only the reply to AUTH proves
+  // that it runs.
   const timer = setTimeout(() => redis.disconnect(), CONNECT_TIMEOUT_MS);
   try {
     await redis.connect();

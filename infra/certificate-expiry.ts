@@ -1,4 +1,7 @@
-/** When the certificates of a substrate's environments end, for the doctor: nodes do not say, and clients only on the day. */
+/**
+ * Expiry of the certificates of a substrate's environments, for the doctor: nodes do not report it, and clients fail
+ * only on the day.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isAbsent, readError } from './disk.ts';
@@ -6,10 +9,10 @@ import type { DoctorCheck } from './doctor.ts';
 import { endOf } from './given-certificates.ts';
 
 const DAY_MS = 86_400_000;
-/** Sentinel cannot load another certificate while it runs: a rotation wants planning. */
+/** Sentinel cannot load another certificate at run time, so a rotation has to be planned. */
 const WARN_DAYS = 30;
 
-/** @param root holds a folder an environment, with `tls/node.crt` where it has TLS */
+/** @param root has one folder per environment, with `tls/node.crt` where TLS is on */
 export function certificateChecks(root: string, now = new Date()): readonly DoctorCheck[] {
   let names: readonly string[];
   try {

@@ -1,12 +1,12 @@
 /**
- * What the redis.conf of a node says where it is one of a cluster, each line with its reason. Pure. Who is master of which
- * slots is not said here: that stands in nodes.conf, which is Redis's own after the first start (`cluster-nodes.ts`).
+ * Settings of redis.conf for a node of a cluster, each with its reason. Pure. The slot owners are not part of it:
+ * nodes.conf has them, and Redis maintains that file after the first start (`cluster-nodes.ts`).
  */
 import type { EnvironmentConfig } from '../config/schema.ts';
 import type { Change } from './conf-text.ts';
 import { type Address, busAddress, type RedisNode } from './topology.ts';
 
-/** Nothing for a node of another topology. */
+/** Empty for a node of another topology. */
 export function clusterSettings(
   environment: EnvironmentConfig,
   node: RedisNode,
@@ -22,7 +22,7 @@ const set = (name: string, value: string | number, reason: string): Change => ({
   reason,
 });
 
-/** Who it is to the others and to clients. */
+/** Identity of the node towards other nodes and clients. */
 function membership(environment: EnvironmentConfig, self: Address): readonly Change[] {
   const bus = busAddress(environment, self);
   const { tls } = environment.security;
@@ -60,7 +60,7 @@ function membership(environment: EnvironmentConfig, self: Address): readonly Cha
   ];
 }
 
-/** What it does when others are away. */
+/** Behaviour of the node when others are unreachable. */
 function behaviour({ cluster }: EnvironmentConfig): readonly Change[] {
   return [
     set(

@@ -1,11 +1,11 @@
 /**
- * The nodes.conf of a node of a cluster: what Redis would write into it once the nodes had met, given from the start. Pure.
+ * Renders the nodes.conf of a cluster node as Redis would write it after the nodes have discovered each other. Pure.
  *
- * topology + placement + cluster id ─▶ `renderClusterNodes` ─▶ the same picture for every node, each with another `myself`
+ * topology + placement + cluster id ─▶ `renderClusterNodes` ─▶ the same view for every node, each with another `myself`
  *
- * So a cluster needs no step that forms it: the nodes start in any order, find that they know each other, and are one
- * (docs/decisions/024-cluster-formed-by-its-files.md). Only a node whose volume has no nodes.conf gets this one: from
- * then on the file is Redis's, and what it says (epochs, who took whose slots) is never overwritten.
+ * So no step has to form the cluster: the nodes start in any order, already know each other, and form one cluster
+ * (docs/decisions/024-cluster-formed-by-its-files.md). Only a node whose volume has no nodes.conf gets this file. After
+ * that Redis maintains it, and the kit never overwrites its epochs and slot owners.
  */
 import { createHash } from 'node:crypto';
 import { addressOf } from './redis-conf.ts';
@@ -19,19 +19,21 @@ import {
   type Topology,
 } from './topology.ts';
 
-/** Redis's own name for the file, below the node's `dir`. */
+/** File name that Redis uses, below the node's `dir`. */
 export const NODES_FILE = 'nodes.conf';
 
 export interface ClusterNodesInput {
   readonly topology: Topology;
   readonly placement: Placement;
-  /** Drawn once an environment: two clusters whose nodes have the same ids would merge where they can reach each other. */
+  /**
+   * Drawn once per environment: two clusters whose nodes have the same ids would merge if they can reach each other.
+   */
   readonly clusterId: string;
-  /** Whose file it is. */
+  /** Node that the file belongs to. */
   readonly node: RedisNode;
 }
 
-/** Of a node of a cluster, or of a sentinel: 40 hex digits, as Redis draws them. @param groupId drawn once an environment */
+/** Id of a cluster node or a sentinel: 40 hex digits, as Redis draws them. @param groupId drawn once per environment */
 export function redisNodeId(groupId: string, nodeId: string): string {
   return createHash('sha1').update(`${groupId}/${nodeId}`).digest('hex');
 }
@@ -48,7 +50,7 @@ export function renderClusterNodes({ topology, placement, clusterId, node }: Clu
       `${host}:${port}@${busAddress(environment, { host, port }).port}`,
       each.id === node.id ? `myself,${role}` : role,
       each.bootstrapMaster ? '-' : redisNodeId(clusterId, shard.master),
-      // Never pinged, never answered; one epoch a master, so that none has to be drawn anew.
+      // No ping sent, no pong received. One epoch per master, so that no new epoch has to be drawn.
       ...[0, 0, masters.findIndex(({ id }) => id === shard.master) + 1, 'connected'],
       ...(each.bootstrapMaster ? [shard.slots.join('-')] : []),
     ].join(' ');
@@ -62,11 +64,11 @@ function shardOf({ id, shard }: RedisNode) {
 }
 
 /**
- * The nodes.conf of a node that has lost its own: the picture of another node, in which it becomes a replica.
+ * Renders a nodes.conf for a node that has lost its own: the view of another node, in which it becomes a replica.
  *
  * @param view answer of CLUSTER NODES of the other node
  * @param self id of the node; @param master id of the one to follow
- * @param currentEpoch of the cluster; it votes in none up to this one, since it may have done so already
+ * @param currentEpoch of the cluster; the node votes in no epoch up to this one, since it may have voted already
  */
 export function rejoiningNodes(view: string, self: string, master: string, currentEpoch: number): string {
   const lines = view
@@ -75,7 +77,7 @@ export function rejoiningNodes(view: string, self: string, master: string, curre
     .filter(([id]) => /^[0-9a-f]{40}$/.test(id ?? ''))
     .map(([id = '', where = '', flags = '', of = '-', , , epoch = '0', , ...slots]) => {
       if (id === self) return [id, where, 'myself,slave', master, 0, 0, epoch, 'connected'].join(' ');
-      // Whether the others still fail is for the node itself to find out.
+      // The node itself has to detect whether the others still fail.
       const kept = flags.split(',').filter((flag) => !['myself', 'fail', 'fail?'].includes(flag));
       const ranges = slots.filter((range) => !range.startsWith('['));
       return [id, where, kept.join(), of, 0, 0, epoch, 'connected', ...ranges].join(' ');
@@ -83,7 +85,7 @@ export function rejoiningNodes(view: string, self: string, master: string, curre
   return `${[...lines, `vars currentEpoch ${currentEpoch} lastVoteEpoch ${currentEpoch}`].join('\n')}\n`;
 }
 
-/** A line of CLUSTER NODES, as far as the kit reads it. */
+/** A line of CLUSTER NODES, with the fields that the kit reads. */
 export interface ClusterLine {
   readonly id: string;
   readonly address: Address;
@@ -91,11 +93,11 @@ export interface ClusterLine {
   readonly hostname?: string;
   /** `myself`, `master`, `slave`, `fail?`, `fail`, … */
   readonly flags: readonly string[];
-  /** Of a replica: the id of its master. */
+  /** Id of the master that a replica follows. */
   readonly master: string | undefined;
   readonly configEpoch: number;
   readonly slots: readonly SlotRange[];
-  /** Of `myself`: slots that are being given away, with the id of who takes them. */
+  /** Slots of `myself` that are being migrated, with the id of the target. */
   readonly migrating: readonly { readonly slot: number; readonly to: string }[];
 }
 
@@ -132,7 +134,7 @@ function rangeOf(text: string): SlotRange {
   return [first, last];
 }
 
-/** Who has each slot; of two who claim one, the later configuration epoch, as among the nodes themselves. */
+/** Owner of each slot; if two nodes claim a slot, the later configuration epoch wins, as it does among the nodes. */
 export function slotOwners(lines: readonly ClusterLine[]): readonly (string | undefined)[] {
   const owners: (ClusterLine | undefined)[] = Array.from({ length: CLUSTER_SLOTS }, () => undefined);
   for (const line of lines) {

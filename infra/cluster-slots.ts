@@ -1,4 +1,4 @@
-/** Which slot a key belongs to, as the cluster specification defines it: CRC-16/XMODEM of the key or of its {hash tag}. Pure. */
+/** Slot of a key, as the cluster specification defines it: CRC-16/XMODEM of the key or of its {hash tag}. Pure. */
 import { CLUSTER_SLOTS } from './topology.ts';
 
 const POLYNOMIAL = 0x1021;
@@ -14,7 +14,7 @@ export function keySlot(key: string): number {
   return crc % CLUSTER_SLOTS;
 }
 
-/** What counts of a key: what stands between the first `{` and the next `}`, unless that is nothing. */
+/** Hash tag of a key: the text between the first `{` and the next `}`; the whole key if that text is empty. */
 function hashed(key: string): string {
   const open = key.indexOf('{');
   const close = open < 0 ? -1 : key.indexOf('}', open + 1);

@@ -1,39 +1,39 @@
 /**
- * A cluster as its own nodes tell it: which shards there are, and whether all is well. The same on every substrate: asked
- * over admin connections, nothing is changed.
+ * State of a cluster as its own nodes report it: its shards, and whether it is healthy. The same on every substrate:
+ * reads over admin connections and changes nothing.
  */
 import type { Redis } from 'ioredis';
 import { type ClusterLine, parseClusterNodes, slotOwners } from './cluster-nodes.ts';
 import { infoOf } from './reply.ts';
 import { CLUSTER_SLOTS, type SlotRange, type Topology } from './topology.ts';
 
-/** What it takes to ask a cluster. */
+/** Access to the nodes of a cluster, for queries. */
 export interface ClusterNodes {
   readonly topology: Topology;
   admin(nodeId: string): Promise<Redis>;
 }
 
-/** A master that has slots, with who follows it. */
+/** A master that has slots, with its replicas. */
 export interface Shard {
   readonly master: string;
   readonly slots: readonly SlotRange[];
   readonly replicas: readonly string[];
 }
 
-/** What a cluster says of itself when it is asked. */
+/** State that the nodes of a cluster report. */
 export interface ClusterView {
-  /** The shards by their first slot, as the nodes that answer say of themselves. */
+  /** The shards by their first slot, as the nodes that answer report them. */
   shards(): Promise<readonly Shard[]>;
   /**
-   * What keeps the cluster from being whole, in words; undefined when it is: every node sees every slot served, all are of
-   * one mind about who serves it, and every master has its replicas, each in sync.
+   * Describes why the cluster is not healthy. Undefined when it is: every node sees every slot served, all nodes agree
+   * on the slot owners, and every master has its replicas, each in sync.
    *
-   * @throws what asking a node threw
+   * @throws the error of a node that was queried
    */
   missing(): Promise<string | undefined>;
 }
 
-/** Undefined where the topology is no cluster. */
+/** Undefined for a topology that is not a cluster. */
 export function clusterView(nodes: ClusterNodes): ClusterView | undefined {
   if (nodes.topology.environment.topology.kind !== 'cluster') return undefined;
   return { shards: () => shardsOf(nodes), missing: () => missingOf(nodes) };
@@ -42,7 +42,7 @@ export function clusterView(nodes: ClusterNodes): ClusterView | undefined {
 interface Voice {
   readonly nodeId: string;
   readonly view: readonly ClusterLine[];
-  /** What the node says of itself. */
+  /** The node's own line. */
   readonly self: ClusterLine;
 }
 

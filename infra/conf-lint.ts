@@ -1,8 +1,8 @@
 /**
- * Says what a redis.conf, valkey.conf or sentinel.conf gets wrong: line, reason with its source, remedy. Pure: it sees the
- * text alone, so that what an `include` or an ACL file adds, and what only the machine knows, is outside its view.
+ * Reports the errors of a redis.conf, valkey.conf or sentinel.conf: line, reason with its source, remedy. Pure: it
+ * reads only the text, so included files, ACL files and facts of the machine are out of scope.
  *
- * text + servers ─▶ lines ─▶ start rules (does each server start?) ─▶ rules of its kind over the lines that are accepted
+ * text + servers ─▶ lines ─▶ start rules (does each server start?) ─▶ rules of its kind over the accepted lines
  *                                                                  ─▶ findings by line, worst first on each
  */
 import { canonicalName } from './conf-grammar/index.ts';
@@ -26,11 +26,11 @@ export interface LintOptions {
   /** Default: `sentinel` where the text has a `sentinel` line. */
   readonly kind?: 'redis' | 'sentinel';
   /**
-   * The server that it is for. Without a version: every one that the kit supports. Without a target: Valkey where a line
-   * is of Valkey alone, else Redis.
+   * Target server. Without a version: every supported one. Without a target: Valkey if a line exists only in Valkey,
+   * else Redis.
    */
   readonly target?: LintTarget;
-  /** Cores of the machine that it is for; without it io-threads is not judged. */
+  /** Cores of the target machine; without it io-threads is not checked. */
   readonly cores?: number;
 }
 
@@ -66,7 +66,7 @@ export function lintConf(text: string, options: LintOptions = {}): Finding[] {
         ? sentinelRules(conf, servers)
         : redisRules(conf, { servers, cores: options.cores })),
     ];
-    // That a line is missing is no finding where it is there and refused.
+    // A missing line is no finding where the line exists and was refused.
     return found.filter(({ line, directive }) => line !== 0 || !names.has(directive));
   }
 }

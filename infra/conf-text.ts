@@ -1,6 +1,6 @@
 /**
- * The text of a redis.conf or sentinel.conf: read as Redis reads it (`sdssplitargs` of sds.c), written so that Redis reads
- * the same again. Used by the renderers and by the lint. Pure.
+ * Text of a redis.conf or sentinel.conf: parsed as Redis parses it (`sdssplitargs` of sds.c), and written so that Redis
+ * reads the same values again. Used by the renderers and by the lint. Pure.
  */
 
 export interface ConfLine {
@@ -10,7 +10,7 @@ export interface ConfLine {
   /** Lower case; `sentinel down-after-milliseconds` for options of Sentinel; undefined for a comment or an empty line. */
   readonly name: string | undefined;
   readonly args: readonly string[];
-  /** Set where the quotes do not balance: Redis refuses to start. */
+  /** Set where the quotes are unbalanced: Redis refuses to start. */
   readonly broken?: string;
 }
 
@@ -19,7 +19,7 @@ const READ_MAX_BYTES = 1024;
 
 /** How quotes are read. */
 export interface QuoteOptions {
-  /** Quoted and other text may form one word, `a"b"c`: Valkey 9.0 and newer. Default: it is an error. */
+  /** Whether quoted and other text may form one word, `a"b"c`: Valkey 9.0 and newer. Default: it is an error. */
   readonly allowsMixedWords?: boolean;
 }
 
@@ -35,7 +35,10 @@ interface NumberedLine {
   readonly line: number;
 }
 
-/** Lines as the server keeps them: a zero byte drops the rest of its line and the line break, so the next line is appended. */
+/**
+ * Lines as the server stores them: a zero byte drops the rest of its line and the line break, so the next line is
+ * appended.
+ */
 function dropAfterZeroBytes(lines: readonly NumberedLine[]): readonly NumberedLine[] {
   const kept: { raw: string; line: number }[] = [];
   let isContinued = false;
@@ -50,7 +53,7 @@ function dropAfterZeroBytes(lines: readonly NumberedLine[]): readonly NumberedLi
   return kept;
 }
 
-/** A long line is read in pieces: the server keeps the pieces after the one with the zero byte. */
+/** Parts of a long line, which the server reads in pieces: it keeps the pieces after the one with the zero byte. */
 function laterPieces(raw: string, end: number): string {
   const next = (Math.floor(end / READ_MAX_BYTES) + 1) * READ_MAX_BYTES;
   if (next >= raw.length) return '';
@@ -60,7 +63,7 @@ function laterPieces(raw: string, end: number): string {
 }
 
 function parseLine({ raw, line }: NumberedLine, options: QuoteOptions): ConfLine {
-  // sdstrim: not every white space of Unicode, nor every one of C.
+  // sdstrim: removes fewer characters than JavaScript's or C's white space.
   const text = raw.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
   if (text === '' || text.startsWith('#')) return { line, raw, name: undefined, args: [] };
   const words = splitArguments(text, options);
@@ -81,7 +84,7 @@ function parseLine({ raw, line }: NumberedLine, options: QuoteOptions): ConfLine
   };
 }
 
-/** `tolower` of C: letters of ASCII only, so that no sign of Unicode becomes one. */
+/** `tolower` of C: ASCII letters only, so that no other Unicode character is mapped to one. */
 export function asciiLowerCase(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
@@ -90,10 +93,10 @@ const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b
 
 /** `isspace` of C: the separators of words. */
 const isBlank = (char: string | undefined) => char !== undefined && /[ \t\n\v\f\r]/.test(char);
-/** Fewer characters end a word than separate two: a `\v` inside a word belongs to the word. */
+/** Fewer characters end a word than separate two: a `\v` inside a word is part of it. */
 const endsWord = (char: string | undefined) => char === undefined || /[ \t\n\r]/.test(char);
 
-/** Words of a line (`sdssplitargs`); quoted ones may hold spaces. undefined where quotes do not balance. */
+/** Words of a line (`sdssplitargs`); quoted ones may contain spaces. Undefined if the quotes are unbalanced. */
 export function splitArguments(text: string, options: QuoteOptions = {}): readonly string[] | undefined {
   const words: string[] = [];
   let at = 0;
@@ -163,7 +166,7 @@ function readSingle(text: string, start: number): { text: string; end: number } 
   return undefined;
 }
 
-/** One word as redis.conf takes it: quoted where it must be. */
+/** Formats one word for redis.conf: quoted where necessary. */
 export function quoteArgument(word: string): string {
   if (word !== '' && /^[\x21\x23-\x26\x28-\x5b\x5d-\x7e]+$/.test(word) && !word.startsWith('#')) return word;
   const escaped = word
@@ -174,20 +177,21 @@ export function quoteArgument(word: string): string {
   return `"${escaped}"`;
 }
 
-/** A directive's line. */
+/** Formats the line of a directive. */
 export function confLine(name: string, ...args: readonly (string | number)[]): string {
   return [name, ...args.map((arg) => quoteArgument(String(arg)))].join(' ');
 }
 
-/** A line that replaces the base's, or that takes it out, with the reason. */
+/** Replaces a directive of the base or removes it, with the reason. */
 export type Change =
-  /** `reason` stands above a line that the base does not have. */
+  /** `reason` becomes the comment above a line that the base does not have. */
   | { readonly name: string; readonly args: readonly (string | number)[]; readonly reason?: string }
   | { readonly name: string; readonly leaveOut: string };
 
 /**
- * Lays changes over a base text: a directive of the base is replaced where it stands, so that its reason stays above it;
- * one that the base does not have goes under a heading at the end. Of several changes to one directive the last wins.
+ * Applies changes to a base text. A directive of the base is replaced in place, so that its comment stays above it; one
+ * that the base does not have goes under a heading at the end. If several changes affect one directive, the last one
+ * wins.
  */
 export function layOver(base: string, changes: readonly Change[], heading: string): string {
   const latest = new Map(changes.map((change) => [change.name, change]));

@@ -1,4 +1,4 @@
-/** Differences between the configuration that an environment runs with and the one that is asked for, by path. Pure. */
+/** Differences between the configuration of a running environment and the requested one, by path. Pure. */
 import type { EnvironmentConfig } from '../config/schema.ts';
 
 /** One sentence per setting that differs, such as "redis.maxmemory: runs with 268435456, configured: 67108864". */

@@ -71,7 +71,7 @@ const SEVERAL_WORDS: Readonly<Record<string, string>> = {
   save: '3600 1 300 100 60 10000',
 };
 
-/** Where Valkey differs from Redis, or has a directive of its own. */
+/** Defaults of Valkey that differ from Redis, and those of its additional directives. */
 const VALKEY_EMPTY = words(`
   availability-zone cluster-announce-client-ipv4 cluster-announce-client-ipv6 rdma-bind unixsocketgroup
 `);

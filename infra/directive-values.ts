@@ -1,11 +1,11 @@
 /**
- * Directives in one form, so that the value in a file and the value that CONFIG GET reports can be compared. Pure.
+ * Normalises directives, so that the value in a file and the value that CONFIG GET reports can be compared. Pure.
  *
  *   `maxmemory 2gb`              → `2147483648`
  *   `tls-protocols "TLSv1.3 TLSv1.2"` → `tlsv1.2 tlsv1.3`
  *   `slave-priority 0`           → `replica-priority`, `0`
  *
- * Left out: whether a value is allowed (the lint judges that).
+ * Left out: whether a value is allowed (see the lint).
  */
 import { parseBytes } from '../config/units.ts';
 import { entriesNamed, isRepeatable, canonicalName as nameInGrammar } from './conf-grammar/index.ts';
@@ -26,12 +26,16 @@ export const SECRET_DIRECTIVES: ReadonlySet<string> = new Set([
   'sentinel sentinel-pass',
 ]);
 
-/** The one name of a directive that has several. */
+/** Returns the canonical name of a directive. */
 export function canonicalName(name: string): string {
   return nameInGrammar(asciiLowerCase(name));
 }
 
-/** A value in one form: sizes in bytes, switches and choices in lower case, lists in one order. @param name canonical */
+/**
+ * Normalises a value: sizes in bytes, switches and choices in lower case, lists in sorted order.
+ *
+ * @param name canonical
+ */
 export function canonicalValue(name: string, value: string): string {
   const words = value
     .trim()
@@ -48,17 +52,17 @@ export function canonicalValue(name: string, value: string): string {
   return words.map((word) => inBytes(word) ?? (isPath ? word : word.toLowerCase())).join(' ');
 }
 
-/** Lists whose order means nothing. */
+/** Lists whose order has no meaning. */
 const SORTED: ReadonlySet<string> = new Set(['tls-protocols', 'bind']);
 
-/** A word with a unit in bytes; undefined where it has none. */
+/** Converts a word with a unit to bytes; undefined without a unit. */
 function inBytes(word: string): string | undefined {
   if (!/^\d+[a-z]+$/i.test(word)) return undefined;
   const size = parseBytes(word);
   return size === undefined ? undefined : String(size);
 }
 
-/** Class, hard limit, soft limit, seconds; a class that is not named keeps its default. */
+/** Class, hard limit, soft limit, seconds; a class that is not listed keeps its default. */
 function outputBufferLimits(words: readonly string[]): string {
   const limits = new Map<string, string>();
   const byDefault = DIRECTIVE_DEFAULTS.redis.get('client-output-buffer-limit')?.split(' ') ?? [];
@@ -75,13 +79,19 @@ function outputBufferLimits(words: readonly string[]): string {
     .join(' ');
 }
 
-/** The value without a line in the file; undefined for a directive that the table does not have. @param name canonical */
+/**
+ * Value of a directive that is not in the file; undefined for one that the table does not have.
+ *
+ * @param name canonical
+ */
 export function defaultValue(name: string, family: ServerFamily): string | undefined {
   const value = DIRECTIVE_DEFAULTS[family].get(name);
   return value === undefined ? undefined : canonicalValue(name, value);
 }
 
-/** Directives of a file by canonical name, with their arguments as one text. Repeated lines of a list are one list. */
+/**
+ * Directives of a file by canonical name, each with its arguments as one text. Repeated lines of a list form one list.
+ */
 export function directivesOf(conf: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const { name, args } of parseConf(conf)) {
@@ -94,7 +104,7 @@ export function directivesOf(conf: string): ReadonlyMap<string, string> {
   return found;
 }
 
-/** Reply to CONFIG GET by canonical name. Several names of one directive have one value. */
+/** Reply to CONFIG GET by canonical name. All names of a directive have one value. */
 export function reportedDirectives(
   reported: Iterable<readonly [string, string]>,
 ): ReadonlyMap<string, string> {

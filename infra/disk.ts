@@ -1,17 +1,17 @@
-/** Room on the disk of a state directory, and an errno of the file system said as one clear error. */
+/** Free space of a state directory, and file system errors as KitErrors. */
 import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { EXIT, KitError } from '../config/errors.ts';
 
-/** Least free space to start an environment with: logs, AOF and RDB of small data sets. */
+/** Minimum free space to start an environment: logs, AOF and RDB of small data sets. */
 export const REQUIRED_FREE_BYTES = 64 * 1024 ** 2;
 
-/** @throws KitError `DISK_FULL` if the disk of that directory has too little room to start anything on */
+/** @throws KitError `DISK_FULL` if the disk of that directory has too little free space */
 export function requireFreeSpace(dir: string): void {
   if (freeBytes(dir) < REQUIRED_FREE_BYTES) throw diskFull(dir);
 }
 
-/** Free space for this user on the disk that holds (or will hold) the path. */
+/** Free space for this user on the disk of the path, which may not exist yet. */
 export function freeBytes(path: string): number {
   let existing = path;
   while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
@@ -31,10 +31,10 @@ export function diskFull(where: string): KitError {
   );
 }
 
-/** ENOENT: what Node's recursive mkdir says of a disk that is mounted read-only, where only EROFS would be true. */
+/** ENOENT: Node's recursive mkdir reports it for a read-only file system, where EROFS would be correct. */
 const UNWRITABLE: ReadonlySet<string> = new Set(['EACCES', 'EROFS', 'EPERM', 'ENOTDIR', 'EEXIST', 'ENOENT']);
 
-/** An errno of the file system as the kit's error; anything else as it is. */
+/** Converts a file system error to a KitError; returns any other error unchanged. */
 export function diskError(error: unknown, path: string): unknown {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(path);
@@ -50,7 +50,10 @@ export function diskError(error: unknown, path: string): unknown {
   return error;
 }
 
-/** Why this user cannot write to the directory, or to the one that will hold it; undefined where it can. Writes nothing. */
+/**
+ * Returns why this user cannot write to the directory or its nearest existing parent; undefined where it can. Writes
+ * nothing.
+ */
 export function unwritableBecause(dir: string): string | undefined {
   let existing = dir;
   while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
@@ -63,13 +66,13 @@ export function unwritableBecause(dir: string): string | undefined {
   }
 }
 
-/** Whether the error of a read says that there is no such file. */
+/** Returns whether a read failed because the file does not exist. */
 export function isAbsent(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
-/** An error of a read as the kit's error: what this user may not read is not absent. */
+/** Converts a read error to a KitError: an unreadable file is not an absent one. */
 export function readError(error: unknown, path: string): KitError {
   const { code, message } = error as NodeJS.ErrnoException;
   return new KitError(`cannot be read (${code ?? message})`, {

@@ -1,9 +1,9 @@
 /**
- * Looks at the machine before anything is started on it, and says what to mend. Changes nothing.
+ * Checks the machine before anything is started on it, and reports what to fix. Changes nothing.
  *
- * look (files, binds, `redis-server --version`) ─▶ MachineFacts ─▶ examine (pure) ─▶ checks
+ * read (files, binds, `redis-server --version`) ─▶ MachineFacts ─▶ examine (pure) ─▶ checks
  *
- * What is the substrate's to know (addresses, leftovers, the binary) is handed in by it: this room names no substrate.
+ * Each substrate supplies its own facts (addresses, leftovers, the binary): this module names no substrate.
  */
 import { readFileSync } from 'node:fs';
 import { KitError } from '../config/errors.ts';
@@ -15,33 +15,33 @@ export interface DoctorCheck {
   readonly id: string;
   readonly state: 'ok' | 'warn' | 'fail';
   readonly found: string;
-  /** What to do; empty where there is nothing to do. */
+  /** Remedy; empty if the check passed. */
   readonly remedy: string;
 }
 
-/** What a substrate adds to the facts of the machine. */
+/** Facts that a substrate adds to those of the machine. */
 export interface SubstrateFacts {
   readonly stateDir: string;
   readonly freeBytes: number;
   readonly requiredFreeBytes: number;
   readonly addressing: 'address-per-node' | 'port-per-node';
   readonly redis: { readonly path: string; readonly facts: BinaryFacts } | KitError;
-  /** Environments that run, and those of runs that did not finish; or why that cannot be read. */
+  /** Running environments, and those of runs that did not finish; or the error that prevented reading them. */
   readonly environments: readonly { readonly name: string; readonly leftOver: boolean }[] | KitError;
-  /** Why this user cannot write there; undefined where it can. */
+  /** Why this user cannot write to the state directory; undefined where it can. */
   readonly stateDirProblem: string | undefined;
   readonly temporaryDirProblem: string | undefined;
 }
 
 export interface MachineFacts extends SubstrateFacts {
   readonly nodeVersion: string;
-  /** `undefined`: this system does not have it. */
+  /** `undefined`: this system does not have the setting. */
   readonly overcommitMemory: string | undefined;
   readonly transparentHugePages: string | undefined;
   readonly openFilesLimit: number | undefined;
 }
 
-/** Looks at the machine and judges it. */
+/** Reads and judges the facts of the machine. */
 export async function doctor(facts: () => Promise<SubstrateFacts>): Promise<readonly DoctorCheck[]> {
   return examine({ ...(await facts()), ...lookAtKernel() });
 }
@@ -58,11 +58,11 @@ function lookAtKernel(): Omit<MachineFacts, keyof SubstrateFacts> {
 }
 
 const OLDEST_NODE = [22, 18] as const;
-/** redis.conf: maxclients 10000 and 32 files of its own; below it Redis lowers maxclients with a warning. */
+/** redis.conf: maxclients 10000 and 32 files of its own; with fewer Redis lowers maxclients and logs a warning. */
 const OPEN_FILES_FOR_MAXCLIENTS = 10_032;
 const COMFORTABLE_FREE_BYTES = 1024 ** 3;
 
-/** Judges what was found. Pure. */
+/** Judges the facts. Pure. */
 export function examine(facts: MachineFacts): readonly DoctorCheck[] {
   return [
     nodeCheck(facts.nodeVersion),

@@ -1,6 +1,6 @@
 /**
- * The cache client's function library on the masters of an environment. Redis keeps it with the data and gives it to
- * replicas, so that it survives restarts and failovers.
+ * The cache client's function library on the masters of an environment. Redis stores it with the data and replicates
+ * it, so that it survives restarts and failovers.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,22 +10,22 @@ import { EXIT, KitError } from '../config/errors.ts';
 
 export const LIBRARY_FILE = 'redis_cache_kit.lua';
 
-/** Read, not imported: the client ships it, and knows nothing of the kit. */
+/** Read as a file, not imported: the client ships it, and does not depend on the kit. */
 export function functionLibrary(): string {
   return readFileSync(join(import.meta.dirname, '..', 'client', 'functions', LIBRARY_FILE), 'utf8');
 }
 
 export interface LoadOptions {
-  /** How long a master may lack the replicas that it needs for a write, as after a failover; default 0. */
+  /** How long a master may lack the replicas that a write needs, as after a failover; default 0. */
   readonly waitForReplicasMs?: number;
   readonly progress?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Loads it on these masters, in the place of an older one.
+ * Loads the library on these masters; replaces an older one.
  *
- * @throws KitError `FUNCTIONS_REFUSED` with what the node says
+ * @throws KitError `FUNCTIONS_REFUSED` with the reply of the node
  */
 export async function loadFunctions(
   masters: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * Certificates that somebody else's authority made: read, and held against the environment that is to run on them before any
- * node starts. A node that cannot use its certificate says so in its log alone, and its clients say less.
+ * Reads certificates that an external CA issued, and checks them against the environment before any node starts. A node
+ * that cannot use its certificate reports it only in its log, and its clients report less.
  *
  * three paths + the addresses of all nodes ─▶ PEM texts, or one error with every reason
  */
@@ -13,7 +13,7 @@ import { Secret } from '../config/secret.ts';
 /** Paths of PEM files. */
 export interface GivenCertificates {
   readonly ca: string;
-  /** The nodes' certificate, with intermediate ones behind it where there are some. */
+  /** The nodes' certificate, followed by intermediate ones if there are any. */
   readonly cert: string;
   readonly key: string;
 }
@@ -25,11 +25,14 @@ export interface ReadCertificates {
   readonly notAfter: Date;
 }
 
-/** A node is a server to clients and a client to its master: OpenSSL asks for both, where a certificate names its purposes. */
+/**
+ * A node is a server to clients and a client to its master: OpenSSL requires both purposes if a certificate restricts
+ * them.
+ */
 const PURPOSES = { serverAuth: '1.3.6.1.5.5.7.3.1', clientAuth: '1.3.6.1.5.5.7.3.2' } as const;
 
 /**
- * @param addresses what clients and nodes connect to: IP addresses and names
+ * @param addresses that clients and nodes connect to: IP addresses and names
  * @throws KitError `CERTIFICATE_UNREADABLE`, `CERTIFICATE_INVALID`, `CERTIFICATE_KEY_EXPOSED`
  */
 export function readCertificates(
@@ -61,7 +64,7 @@ export function readCertificates(
   return { ca, cert, key: new Secret(key), notAfter: leaf.validToDate };
 }
 
-/** When the first certificate of a PEM text ends. */
+/** Expiry of the first certificate of a PEM text. */
 export const endOf = (pem: string): Date => new X509Certificate(pem).validToDate;
 
 function validity(certificate: X509Certificate, now: Date): readonly string[] {
@@ -71,7 +74,7 @@ function validity(certificate: X509Certificate, now: Date): readonly string[] {
 }
 
 function purposes(leaf: X509Certificate): readonly string[] {
-  // Without the extension a certificate serves every purpose.
+  // A certificate without the extension serves every purpose.
   const named = leaf.keyUsage as readonly string[] | undefined;
   if (named === undefined) return [];
   const lacking = Object.entries(PURPOSES).filter(([, oid]) => !named.includes(oid));
@@ -88,7 +91,7 @@ function uncovered(leaf: X509Certificate, addresses: readonly string[]): readonl
   return missing.length === 0 ? [] : [`does not cover ${missing.join(', ')}; it covers ${has}`];
 }
 
-/** Up to an authority that clients are told to trust. */
+/** Verifies the chain up to a CA that clients are configured to trust. */
 function chain(
   leaf: X509Certificate,
   intermediates: readonly X509Certificate[],
@@ -130,7 +133,7 @@ function privateKeyOf(text: string, path: string): KeyObject {
   try {
     return createPrivateKey(text);
   } catch {
-    // The parser's words may quote what it read.
+    // The parser's message may quote the key.
     throw invalid(path, ['holds no private key in PEM form'], 'key');
   }
 }

@@ -1,9 +1,10 @@
 /**
- * Identity of a process: pid and start time, because pids are reused. On Linux the boot id is part of it: start times count from the
- * boot. Both substrates record it. A process is signalled only while its identity holds; none is looked up by name.
+ * Identity of a process: pid and start time, because pids are reused. On Linux it includes the boot id, since start
+ * times count from the boot. Both substrates record it. A process is signalled only while its identity matches;
+ * processes are never looked up by name.
  *
- * Where neither `/proc` nor `ps` shows a process of that pid (another user's under `hidepid`, no `ps` installed), the kernel still
- * reports whether the pid exists. Such a process counts as running, and is never signalled.
+ * If neither `/proc` nor `ps` shows a process with that pid (another user's under `hidepid`, no `ps` installed), the
+ * kernel still reports whether the pid exists. Such a process counts as running, and is never signalled.
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,7 +13,7 @@ import { runProgram } from './process.ts';
 
 export interface ProcessIdentity {
   readonly pid: number;
-  /** `<ticks since boot>@<boot id>` on Linux, the start date in UTC elsewhere, `unknown` where neither can be read. */
+  /** `<ticks since boot>@<boot id>` on Linux, the start date in UTC elsewhere, `unknown` if neither can be read. */
   readonly start: string;
 }
 
@@ -23,7 +24,7 @@ interface Sighting {
   readonly state: ProcessState;
 }
 
-/** The identity of a live process, or undefined if there is none of that pid. */
+/** Returns the identity of a running process, or undefined if the pid does not exist. */
 export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
   const seen = await sight(pid);
   return seen === undefined || seen.state === 'gone' ? undefined : { pid, start: seen.start };
@@ -33,15 +34,15 @@ const UNKNOWN = 'unknown';
 
 let ownIdentity: Promise<ProcessIdentity> | undefined;
 
-/** This process. */
+/** Returns the identity of this process. */
 export function ownProcess(): Promise<ProcessIdentity> {
   ownIdentity ??= identify(process.pid).then((found) => found ?? { pid: process.pid, start: UNKNOWN });
   return ownIdentity;
 }
 
 /**
- * State of the recorded process. `gone` includes a zombie and a pid that was given to another process. Where a start time is unknown,
- * a process of that pid counts as the recorded one: a live run must not be ended.
+ * Returns the state of the recorded process. `gone` includes a zombie and a pid that belongs to another process now. If
+ * a start time is unknown, a process with that pid counts as the recorded one: a live run must not be ended.
  */
 export async function stateOf(recorded: ProcessIdentity): Promise<ProcessState> {
   const seen = await sight(recorded.pid);
@@ -56,7 +57,7 @@ export async function isAlive(recorded: ProcessIdentity): Promise<boolean> {
   return (await stateOf(recorded)) !== 'gone';
 }
 
-/** Signals the recorded process. @returns false if it is gone, or its identity cannot be read */
+/** Signals the recorded process. @returns false if it has ended, or its identity cannot be read */
 export async function signalProcess(recorded: ProcessIdentity, signal: NodeJS.Signals): Promise<boolean> {
   const seen = await sight(recorded.pid);
   if (seen === undefined || seen.state === 'gone') return false;
@@ -69,7 +70,7 @@ export async function signalProcess(recorded: ProcessIdentity, signal: NodeJS.Si
   }
 }
 
-/** Waits until the process is in the state. @returns whether it was within the bound */
+/** Waits until the process is in the state. @returns whether it was before the timeout */
 export async function awaitState(
   recorded: ProcessIdentity,
   wanted: ProcessState,
@@ -84,10 +85,10 @@ export async function awaitState(
 }
 
 /**
- * Ends a process: SIGTERM and, where it does not follow within the grace, SIGKILL. A stopped process is continued so
- * that it can see the SIGTERM.
+ * Ends a process: SIGTERM and, if it does not exit within the grace period, SIGKILL. A stopped process is continued so
+ * that it can handle the SIGTERM.
  *
- * @returns false if it was gone already
+ * @returns false if it had ended already
  */
 export async function endProcess(recorded: ProcessIdentity, graceMs: number): Promise<boolean> {
   if (!(await signalProcess(recorded, 'SIGTERM'))) return false;
@@ -110,14 +111,14 @@ function readKernel(path: string): string | undefined {
 const bootId = (readKernel('/proc/sys/kernel/random/boot_id') ?? '').slice(0, 8);
 
 async function sight(pid: number): Promise<Sighting | undefined> {
-  // Read at once (the kernel answers from memory): no turn of the event loop between a spawn and its record.
+  // Synchronous (the kernel answers from memory), so that no turn of the event loop is between a spawn and its record.
   const stat = process.platform === 'linux' ? readKernel(`/proc/${pid}/stat`) : undefined;
   if (stat !== undefined) return parseProcStat(stat, bootId);
   const seen = process.platform === 'linux' ? undefined : await sightPs(pid);
   return seen ?? (exists(pid) ? { start: UNKNOWN, state: 'running' } : undefined);
 }
 
-/** EPERM: it exists, and belongs to another user. */
+/** EPERM: the process exists and belongs to another user. */
 function exists(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -128,8 +129,8 @@ function exists(pid: number): boolean {
 }
 
 /**
- * Reads a line of `/proc/<pid>/stat` (proc(5)): field 3 is the state, field 22 the start time. Field 2, the name, may
- * hold spaces and parentheses, so fields are counted after the last closing one.
+ * Parses a line of `/proc/<pid>/stat` (proc(5)): field 3 is the state, field 22 the start time. Field 2, the name, may
+ * contain spaces and parentheses, so fields are counted after the last closing one.
  */
 export function parseProcStat(stat: string, boot: string): Sighting | undefined {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -138,14 +139,14 @@ export function parseProcStat(stat: string, boot: string): Sighting | undefined 
   return { start: `${ticks}@${boot}`, state: stateOfLetter(letter) };
 }
 
-/** Reads `ps -o state=,lstart=`. */
+/** Parses the output of `ps -o state=,lstart=`. */
 export function parsePs(line: string): Sighting | undefined {
   const match = /^\s*(\S)\S*\s+(\S.*?)\s*$/.exec(line);
   if (match?.[1] === undefined || match[2] === undefined) return undefined;
   return { start: match[2], state: stateOfLetter(match[1]) };
 }
 
-/** Two terminals may differ in locale and time zone: with either the same date would be another text. */
+/** Two terminals may differ in locale and time zone, which changes the text of a date. */
 const PS_ENVIRONMENT = { LC_ALL: 'C', TZ: 'UTC' };
 
 async function sightPs(pid: number): Promise<Sighting | undefined> {
@@ -154,13 +155,13 @@ async function sightPs(pid: number): Promise<Sighting | undefined> {
     const ps = await runProgram({ command: 'ps', args, env: PS_ENVIRONMENT });
     return ps.exitCode === 0 ? parsePs(ps.stdout) : undefined;
   } catch (error) {
-    // No ps, or no answer in time.
+    // No ps, or a timeout.
     if (error instanceof KitError) return undefined;
     throw error;
   }
 }
 
-/** A zombie (Z) has ended, though nobody has asked for its exit code: common in containers without an init. */
+/** A zombie (Z) has ended, although its exit code was not collected: common in containers without an init. */
 function stateOfLetter(letter: string): ProcessState {
   if (letter === 'Z' || letter === 'X') return 'gone';
   return letter === 'T' ? 'stopped' : 'running';

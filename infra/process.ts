@@ -1,15 +1,15 @@
 /**
- * Every outside program goes through here, and through zx: short ones (`runProgram`) hand their output to an injected
- * sink so that it can be kept as evidence; daemons (`startDaemon`) write to a log file and outlive this process.
+ * Runs every external program, through zx. Short programs (`runProgram`) pass their output to an injected sink, so that
+ * it can be stored as evidence; daemons (`startDaemon`) write to a log file and outlive this process.
  *
- * Each runs in a process group of its own, so that a Ctrl-C in the terminal reaches the kit alone, which then ends
- * what it started in order. Arguments are visible to every user of the machine: no secret belongs in them.
+ * Each program runs in its own process group. A Ctrl-C in the terminal therefore reaches only the kit, which then ends
+ * the programs in order. Arguments are visible to every user of the machine: they must not contain a secret.
  */
 import { closeSync, openSync } from 'node:fs';
 import { $, type ProcessPromise, which } from 'zx/core'; // not 'zx': its index parses this process's own argv at import
 import { EXIT, KitError } from '../config/errors.ts';
 
-/** One program's life, as the evidence keeps it. */
+/** Record of one program run, as stored in the evidence. */
 export interface ProgramRecord {
   readonly command: string;
   readonly args: readonly string[];
@@ -28,13 +28,13 @@ export interface ProgramRequest {
   /** Added to the kit's own environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Given on standard input; empty otherwise. */
+  /** Text for standard input; default: empty. */
   readonly input?: string;
   /** Default 30 s. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   readonly sink?: ProgramSink;
-  /** Hears standard output as it comes, in pieces of any length. */
+  /** Receives standard output as it is written, in pieces of any length. */
   readonly onOutput?: (piece: string) => void;
 }
 
@@ -42,37 +42,37 @@ export interface DaemonRequest {
   readonly command: string;
   readonly args?: readonly string[];
   readonly cwd: string;
-  /** Gets standard output and standard error, appended. */
+  /** File to which standard output and standard error are appended. */
   readonly logPath: string;
-  /** `pipe`: the daemon sees the end of its input when this process dies, however it dies. */
+  /** `pipe`: the daemon's standard input closes when this process dies, for any cause. */
   readonly stdin?: 'ignore' | 'pipe';
 }
 
 export interface Daemon {
   readonly pid: number;
-  /** True until the kernel has reported its end to this process; the pid cannot be another's until then. */
+  /** True until the kernel has reported its end to this process; the pid cannot be reused before that. */
   readonly running: boolean;
-  /** Resolves when it has ended. */
+  /** Resolves when the daemon has ended. */
   readonly ended: Promise<void>;
-  /** Says something on a piped standard input and closes it. */
+  /** Writes a text to a piped standard input and closes it. */
   tell(text: string): void;
 }
 
-/** POSIX quoting: zx's own is bash's, and a slim system has only `sh`. */
+/** POSIX quoting: zx's default is for bash, and a slim system has only `sh`. */
 const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
-/** `exec` makes the shell become the program: its pid is the program's pid. */
+/** `exec` replaces the shell by the program, so that both have the same pid. */
 const SHELL = { shell: '/bin/sh', prefix: 'exec ', postfix: '', quote, quiet: true, nothrow: true } as const;
 
 const COULD_NOT_EXECUTE = new Set([126, 127]);
 
-/** The path of a program, or undefined if the search path does not have it. */
+/** Returns the path of a program, or undefined if it is not on the search path. */
 export async function findProgram(name: string): Promise<string | undefined> {
   return (await which(name, { nothrow: true })) ?? undefined;
 }
 
 /**
- * Runs a program to its end. An exit code other than 0 is a result and not an error: callers know what it means.
+ * Runs a program to its end. A non-zero exit code is a result and not an error: the caller interprets it.
  *
  * @throws KitError `PROGRAM_NOT_FOUND`, `PROGRAM_TIMEOUT`
  */
@@ -128,7 +128,7 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramRecord
   }
 }
 
-/** Starts a program that is to outlive this process. What ends it is its recorded identity (`local/identity.ts`). */
+/** Starts a program that outlives this process. It is ended by its recorded identity (`process-identity.ts`). */
 export function startDaemon(request: DaemonRequest): Daemon {
   const log = openSync(request.logPath, 'a', 0o600);
   try {
@@ -153,7 +153,7 @@ export function startDaemon(request: DaemonRequest): Daemon {
       });
     });
     const input = child.stdin;
-    input?.on('error', () => {}); // The daemon may be gone before it is told: then there is nobody to tell.
+    input?.on('error', () => {}); // The daemon may have ended before the write: the error has no receiver then.
     child.unref();
     if (input !== null && 'unref' in input && typeof input.unref === 'function') input.unref();
     return {

@@ -1,8 +1,8 @@
 /**
- * Renders the redis.conf of one node: the documented base, with what the environment and the node say laid over it. Pure:
- * the same input gives the same text; nothing is read, probed or written here.
+ * Renders the redis.conf of one node: the documented base, overridden by the settings of the environment and the node.
+ * Pure: the same input gives the same text, and nothing is read, probed or written.
  *
- * base + environment + node + binary ─▶ changes ─▶ text, and in words what the binary could not have (`departures`)
+ * base + environment + node + binary ─▶ changes ─▶ text, and unsupported settings in words (`departures`)
  */
 import type { EnvironmentConfig } from '../config/schema.ts';
 import type { EnvironmentSecrets } from '../config/secrets.ts';
@@ -32,7 +32,7 @@ export interface RedisConfInput {
   /** Cores that the node may use. */
   readonly cores: number;
   readonly secrets: EnvironmentSecrets;
-  /** Absolute, as the server process sees them. */
+  /** Absolute paths, as the server process sees them. */
   readonly paths: {
     readonly dir: string;
     readonly aclfile: string;
@@ -40,19 +40,19 @@ export interface RedisConfInput {
     readonly logfile?: string;
     readonly tls?: TlsPaths;
   };
-  /** Whom to replicate from at start; undefined: start as master. */
+  /** Master at start; undefined: start as master. */
   readonly replicaOf: Address | undefined;
-  /** Whether connections that the node opens come from its own address too. */
+  /** Whether outgoing connections of the node also use its own address. */
   readonly bindSource: boolean;
 }
 
 export interface Rendered {
   readonly text: string;
-  /** What was asked for and cannot be had, one sentence each. */
+  /** Requested settings that are unavailable, one sentence each. */
   readonly departures: readonly string[];
 }
 
-/** @throws KitError where the binary cannot carry the environment at all (too old, no TLS) */
+/** @throws KitError if the binary cannot run the environment at all (too old, no TLS) */
 export function renderRedisConf(input: RedisConfInput): Rendered {
   const { environment } = input.topology;
   assertCapable(input.facts, { environment: environment.name, tls: environment.security.tls });
@@ -84,7 +84,7 @@ function settings({ redis }: EnvironmentConfig): readonly Change[] {
   ];
 }
 
-/** By redis.conf: "enabling it only in machines that have at least 4 or more cores, leaving at least one spare core". */
+/** redis.conf: "enabling it only in machines that have at least 4 or more cores, leaving at least one spare core". */
 const CORES_FOR_IO_THREADS = 4;
 
 function threads({ topology, cores }: RedisConfInput, departures: string[]): readonly Change[] {
@@ -130,7 +130,7 @@ function nodeSettings(input: RedisConfInput): readonly Change[] {
   ];
 }
 
-/** Where the process listens: the plain port, or the TLS port alone. The same for Redis nodes and sentinels. */
+/** Ports of the process: the plain port, or only the TLS port. The same for Redis nodes and sentinels. */
 export function listener(self: Address, bindSource: boolean, tls: TlsPaths | undefined): readonly Change[] {
   const address: Change[] = [
     { name: 'bind', args: [self.host] },
@@ -144,15 +144,15 @@ export function listener(self: Address, bindSource: boolean, tls: TlsPaths | und
     { name: 'tls-ca-cert-file', args: [tls.ca] },
     { name: 'tls-cert-file', args: [tls.cert] },
     { name: 'tls-key-file', args: [tls.key] },
-    // Users prove who they are by password; a client certificate is welcome and checked, not demanded.
+    // Users authenticate by password; a client certificate is verified, but not required.
     { name: 'tls-auth-clients', args: ['optional'] },
     { name: 'tls-protocols', args: ['TLSv1.2 TLSv1.3'] },
-    // Despite its name it covers everything that the process opens: to a master, and from a sentinel to all.
+    // Despite its name it applies to all outgoing connections: to a master, and from a sentinel to all nodes.
     { name: 'tls-replication', args: ['yes'] },
   ];
 }
 
-/** A node's address. A substrate that placed no such node has a defect, which the stack of a plain Error shows. */
+/** Returns a node's address. A missing node is a defect of the substrate, so a plain Error with its stack is thrown. */
 export function addressOf(placement: Placement, id: string): Address {
   const address = placement.get(id);
   if (address === undefined)

@@ -1,7 +1,7 @@
-/** Redis's own text and list replies as maps. */
+/** Parses text and list replies of Redis into maps. */
 import type { Redis } from 'ioredis';
 
-/** The fields of one INFO section. */
+/** Returns the fields of one INFO section. */
 export async function infoOf(redis: Redis, section: string): Promise<ReadonlyMap<string, string>> {
   const text = String(await redis.call('INFO', section));
   return new Map(
@@ -12,7 +12,7 @@ export async function infoOf(redis: Redis, section: string): Promise<ReadonlyMap
   );
 }
 
-/** A flat RESP2 list of field, value, field, value … */
+/** Parses a flat RESP2 list of field, value, field, value … */
 export function fieldsOf(reply: unknown): ReadonlyMap<string, string> {
   const flat = (reply as readonly unknown[]).map(String);
   return new Map(flat.flatMap((field, i) => (i % 2 === 0 ? [[field, flat[i + 1] ?? ''] as const] : [])));

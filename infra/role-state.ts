@@ -1,5 +1,5 @@
 /**
- * Which node is master, concluded from what the Redis nodes and the sentinels report. Pure.
+ * Determines the master from the reports of the Redis nodes and the sentinels. Pure.
  *
  * reports of all nodes that answer ─▶ `roleStateOf` ─▶ RoleState ─▶ `masterOf` (an id), `describeRoles` (a sentence)
  *
@@ -8,38 +8,38 @@
  * wins (sentinel.c, sentinelProcessHelloMessage: the same rule by which sentinels adopt each other's configuration).
  */
 
-/** Answer of a Redis node to ROLE. */
+/** Reply of a Redis node to ROLE. */
 export interface RedisReport {
   readonly id: string;
   readonly role: 'master' | 'replica';
-  /** Node that a replica follows; undefined for a master, and where the address belongs to no node of the environment. */
+  /** Node that a replica follows; undefined for a master, and if the address belongs to no node of the environment. */
   readonly follows?: string | undefined;
 }
 
-/** Answer of a sentinel to SENTINEL MASTER, and of the leader of a failover to SENTINEL REPLICAS. */
+/** Reply of a sentinel to SENTINEL MASTER, and of the leader of a failover to SENTINEL REPLICAS. */
 export interface SentinelReport {
   readonly id: string;
-  /** Node that it names as master; undefined where the address belongs to no node of the environment. */
+  /** Node that it reports as master; undefined if the address belongs to no node of the environment. */
   readonly names: string | undefined;
   readonly configEpoch: number;
   /** `master`, `s_down`, `o_down`, `failover_in_progress`, … */
   readonly flags: readonly string[];
-  /** Node that this sentinel, as leader of a failover, has selected and promotes. */
+  /** Node that this sentinel promotes as leader of a failover. */
   readonly promotes?: string | undefined;
 }
 
 export interface RoleReports {
-  /** Nodes that answered; the others are absent. */
+  /** Reports of the nodes that answered; the others are absent. */
   readonly redis: readonly RedisReport[];
   readonly sentinels: readonly SentinelReport[];
-  /** Number of sentinels in the plan, those without an answer included; 0 where the topology has none. */
+  /** Number of sentinels in the plan, including those without a reply; 0 if the topology has none. */
   readonly sentinelCount: number;
 }
 
 export type RoleState =
   /** The named node is the only master. */
   | { readonly kind: 'stable'; readonly master: string }
-  /** One node reports `master`, and fewer than a majority of the sentinels answer: nothing confirms or denies it. */
+  /** One node reports `master`, and fewer than a majority of the sentinels answer: there is no confirmation. */
   | { readonly kind: 'unconfirmed'; readonly master: string; readonly sentinels: SentinelCount }
   /** `to` is undefined until the selected replica reports `master`. */
   | { readonly kind: 'failover'; readonly from: string; readonly to: string | undefined }
@@ -51,12 +51,12 @@ export type RoleState =
       readonly named: string;
       /** Sentinels that report it as down. */
       readonly seenDownBy: readonly string[];
-      /** Nodes that report `master` without being named. */
+      /** Nodes that report `master`, although the sentinels do not. */
       readonly others: readonly string[];
     }
   /** The named node is a replica. */
   | { readonly kind: 'named-replica'; readonly named: string; readonly follows: string | undefined }
-  /** Nothing names one master. */
+  /** No single master is reported. */
   | { readonly kind: 'unknown'; readonly masters: readonly string[]; readonly sentinels: SentinelCount };
 
 interface SentinelCount {
@@ -81,12 +81,12 @@ export function roleStateOf(reports: RoleReports): RoleState {
   return named === undefined ? unknown : stateOfNamed(named, masters, reports);
 }
 
-/** More than half. */
+/** Returns the smallest majority. */
 export function majorityOf(count: number): number {
   return Math.floor(count / 2) + 1;
 }
 
-/** The node with the highest configuration epoch; of equal epochs, the one that most sentinels name. */
+/** Returns the node with the highest configuration epoch; for equal epochs, the one that most sentinels report. */
 function namedMaster(sentinels: readonly SentinelReport[]): string | undefined {
   const latestEpoch = Math.max(...sentinels.map(({ configEpoch }) => configEpoch));
   const votes = sentinels.filter(({ configEpoch }) => configEpoch === latestEpoch).map(({ names }) => names);
@@ -107,7 +107,7 @@ function stateOfNamed(named: string, masters: readonly string[], reports: RoleRe
   if (own?.role === 'master') {
     const former = sentinels.find(({ names }) => names !== undefined && names !== named)?.names;
     const agreeing = sentinels.filter(({ names }) => names === named).length;
-    // The leader has switched; the other sentinels hear of it within 2 s (sentinel.c, SENTINEL_PUBLISH_PERIOD).
+    // The leader has switched; the other sentinels receive it within 2 s (sentinel.c, SENTINEL_PUBLISH_PERIOD).
     if (agreeing < majorityOf(reports.sentinelCount))
       return { kind: 'failover', from: former ?? named, to: named };
     if (others.length > 0) return { kind: 'deposed-master', master: named, deposed: others };
@@ -120,7 +120,7 @@ function stateOfNamed(named: string, masters: readonly string[], reports: RoleRe
   return { kind: 'master-down', named, seenDownBy, others };
 }
 
-/** The node that takes writes by the sentinels' word and its own; undefined where there is none. */
+/** Returns the node that takes writes, as the sentinels and the node itself report; undefined if there is none. */
 export function masterOf(state: RoleState): string | undefined {
   switch (state.kind) {
     case 'stable':
@@ -136,7 +136,10 @@ export function masterOf(state: RoleState): string | undefined {
   }
 }
 
-/** The node that a majority of the sentinels names, even if it does not report master; during a failover the promoted one. */
+/**
+ * Returns the node that a majority of the sentinels reports as master, even if it does not report master itself; during
+ * a failover the promoted one.
+ */
 export function namedOf(state: RoleState): string | undefined {
   switch (state.kind) {
     case 'stable':
@@ -153,7 +156,10 @@ export function namedOf(state: RoleState): string | undefined {
   }
 }
 
-/** One sentence for people, such as "failover from redis-1: redis-2 is promoted, not yet announced to all sentinels". */
+/**
+ * Describes the state in one sentence, such as "failover from redis-1: redis-2 is promoted, not yet announced to all
+ * sentinels".
+ */
 export function describeRoles(state: RoleState): string {
   switch (state.kind) {
     case 'stable':

@@ -1,6 +1,6 @@
 /**
- * Asks an environment's nodes who is master, and waits until they agree. The same on every substrate: over the admin
- * connections of an `Environment`. `role-state.ts` decides what the answers mean.
+ * Queries the current master of an environment, and waits until its nodes agree. The same on every substrate: uses the
+ * admin connections of an `Environment`. `role-state.ts` interprets the replies.
  */
 import type { Redis } from 'ioredis';
 import { EXIT, KitError } from '../config/errors.ts';
@@ -15,7 +15,7 @@ import {
 } from './role-state.ts';
 import { until } from './wait.ts';
 
-/** The part of an environment that is asked. */
+/** Part of an environment that is queried. */
 export type RoleSource = Pick<Environment, 'topology' | 'admin' | 'status'> & {
   /** Closes the admin connection of a node, so that the next `admin` opens a new one. */
   readonly reconnect?: (nodeId: string) => void;
@@ -24,16 +24,19 @@ export type RoleSource = Pick<Environment, 'topology' | 'admin' | 'status'> & {
 export interface SettleOptions {
   readonly progress?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Default: the environment's longest failover, `failoverBoundMs`. */
+  /** Default: the longest failover of the environment, `failoverBoundMs`. */
   readonly timeoutMs?: number | undefined;
 }
 
-/** Time between a master's end and its successor, at most: an election without a winner is repeated after twice the failover timeout. */
+/**
+ * Maximum time between the end of a master and its successor: an election without a winner is repeated after twice the
+ * failover timeout.
+ */
 export function failoverBoundMs({ environment: { sentinel } }: Environment['topology']): number {
   return sentinel.downAfterMs + 2 * sentinel.failoverTimeoutMs + 10_000;
 }
 
-/** Asks all running nodes; not for a cluster, whose masters `Environment.cluster` lists. */
+/** Queries all running nodes. Not for a cluster, whose masters `Environment.cluster` lists. */
 export async function lookAtRoles(source: RoleSource): Promise<RoleState> {
   const { topology } = source;
   const status = await source.status();
@@ -58,8 +61,8 @@ export async function lookAtRoles(source: RoleSource): Promise<RoleState> {
 }
 
 /**
- * Waits until one node is master by the sentinels' word and its own, and returns its id. A former master that returned
- * after a failover is made a replica, as the sentinels would do about 10 s later: until then it collects writes that
+ * Waits until the sentinels and the node itself report the same master, and returns its id. Demotes a former master
+ * that returned after a failover. The sentinels would do this about 10 s later, and the writes that it takes until then
  * are lost.
  *
  * @throws KitError `ROLES_UNSETTLED` with the last state
@@ -99,7 +102,10 @@ export async function settleRoles(source: RoleSource, options: SettleOptions = {
   return master;
 }
 
-/** Makes a node a replica, as Sentinel does it (sentinelSendSlaveOf): its clients are disconnected, so that they ask for the master. */
+/**
+ * Demotes a node as Sentinel does (sentinelSendSlaveOf): its clients are disconnected, so that they look for the
+ * master.
+ */
 export async function demote(source: RoleSource, nodeId: string, masterId: string): Promise<void> {
   const master = (await source.status()).find(({ id }) => id === masterId);
   if (master === undefined) throw new RangeError(`no node '${masterId}' in this environment`);
@@ -108,7 +114,10 @@ export async function demote(source: RoleSource, nodeId: string, masterId: strin
   await redis.multi().replicaof(host, port).call('CLIENT', 'KILL', 'TYPE', 'normal').exec();
 }
 
-/** A node that does not answer has no report. A sentinel that reconfigures a node closes its connections, this one too: asked twice. */
+/**
+ * Returns undefined for a node that does not answer. Retries once, because a sentinel that reconfigures a node closes
+ * its connections, including this one.
+ */
 async function ask<T>(
   source: RoleSource,
   id: string,
@@ -148,7 +157,7 @@ async function sentinelReport(
   return { ...report, promotes: nodeAt(nodes, selected.get('ip') ?? '', Number(selected.get('port'))) };
 }
 
-/** The node that the others know under this address. */
+/** Returns the node that the others reach at this address. */
 function nodeAt(nodes: readonly NodeStatus[], host: string, port: number): string | undefined {
   return nodes.find(({ address, announced = address }) => announced.host === host && announced.port === port)
     ?.id;

@@ -1,8 +1,8 @@
 /**
- * Renders the sentinel.conf of one sentinel: the documented base, with the environment and the node laid over it. Pure.
+ * Renders the sentinel.conf of one sentinel: the documented base, overridden by the environment and the node. Pure.
  *
- * It is a template for the first start: what Sentinel has learnt since (its id, epochs, who is master) stands in the file
- * that it rewrote, and whoever restarts it keeps that file. `renderAcquaintances` is what it would have learnt of the others.
+ * The text is a template for the first start. Later facts (its id, epochs, the current master) are in the file that
+ * Sentinel has rewritten, and a restart keeps that file. `renderAcquaintances` adds the facts about the other nodes.
  */
 import type { EnvironmentSecrets } from '../config/secrets.ts';
 import { type Change, layOver } from './conf-text.ts';
@@ -25,12 +25,12 @@ export interface SentinelConfInput {
     readonly logfile?: string;
     readonly tls?: TlsPaths;
   };
-  /** Who is master when it starts. */
+  /** Master at the start of the sentinel. */
   readonly master: Address;
   readonly bindSource?: boolean;
 }
 
-/** @throws KitError where the binary cannot carry the environment at all (too old, no TLS) */
+/** @throws KitError if the binary cannot run the environment at all (too old, no TLS) */
 export function renderSentinelConf(input: SentinelConfInput): Rendered {
   const { topology, node, paths, master, secrets } = input;
   const { environment } = topology;
@@ -66,15 +66,16 @@ export interface AcquaintancesInput {
   readonly topology: Topology;
   readonly node: SentinelNode;
   readonly placement: Placement;
-  /** Who is master when it starts. */
+  /** Master at the start of the sentinel. */
   readonly master: Address;
-  /** Run ids; other ones in every environment, or sentinels of two would take each other for one. */
+  /** Run ids; they must differ between environments, or sentinels of two environments would mistake each other. */
   readonly idOf: (nodeId: string) => string;
 }
 
 /**
- * What Sentinel would write into its own file once it had met the others, for the end of its first one: a new environment is
- * complete at once. Hellos go out every 2 s only (sentinel.c, SENTINEL_PUBLISH_PERIOD).
+ * Renders the lines that Sentinel would add to its own file after discovering the others, for the end of its first
+ * file: a new environment is complete immediately. Hello messages are sent only every 2 s (sentinel.c,
+ * SENTINEL_PUBLISH_PERIOD).
  */
 export function renderAcquaintances({ topology, node, placement, master, idOf }: AcquaintancesInput): string {
   const service = topology.environment.topology.serviceName;
@@ -92,7 +93,7 @@ export function renderAcquaintances({ topology, node, placement, master, idOf }:
   ].join('\n');
 }
 
-/** `sentinel monitor` and `config-epoch` of a sentinel.conf as Sentinel writes it. */
+/** Parses `sentinel monitor` and `config-epoch` of a sentinel.conf as Sentinel writes it. */
 export function parseMonitor(
   text: string,
   service: string,

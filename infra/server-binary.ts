@@ -1,10 +1,10 @@
-/** Family and version of a server program on this machine. Left out: what it can do beside that (`local/binary.ts`). */
+/** Family and version of a server program on this machine. Left out: its other features (`local/binary.ts`). */
 import { EXIT, KitError } from '../config/errors.ts';
 import { findProgram, runProgram } from './process.ts';
 import { parseBanner, type ServerVersion } from './server-version.ts';
 
 /**
- * Asks a program for its version. Starts nothing that listens.
+ * Runs a program to read its version. Starts no listener.
  *
  * @param named path, or a name on the search path
  * @throws KitError `SERVER_NOT_FOUND`, `SERVER_UNKNOWN`

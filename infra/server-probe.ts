@@ -1,14 +1,17 @@
 /**
- * Harmless questions to a server program about what it can do: configurations that end it before it opens or binds
- * anything, and what its output means. Pure; a substrate runs `SERVER -` with the text on standard input.
+ * Probes the features of a server program without side effects: configurations that end it before it opens or binds
+ * anything, and the meaning of its output. Pure; a substrate runs `SERVER -` with the text on standard input.
  */
 
-/** A directive that no server knows: the probe always ends here at the latest. */
+/** An unknown directive: the probe always ends here at the latest. */
 const END_LINE = 'kit-probe-ends-here yes';
 
 export const DEFRAGMENTATION_PROBE = `activedefrag yes\n${END_LINE}\n`;
 
-/** Servers read line by line and name the first bad one: was it ours, the line before it was accepted. */
+/**
+ * Servers read line by line and report the first bad line. If that is the last line of the probe, the line before it
+ * was accepted.
+ */
 export function hasDefragmentation(output: string): boolean {
   return output.includes(`>>> '${END_LINE}'`);
 }
@@ -16,9 +19,9 @@ export function hasDefragmentation(output: string): boolean {
 const NOWHERE = '/nonexistent/kit-probe.pem';
 
 /**
- * Starts the server with a TLS port and a certificate that does not exist. With TLS it ends because it cannot load the
- * certificate, without TLS because it cannot listen with TLS, both before it binds a port. Whether it knows the
- * directives shows nothing: Redis 8.2 and Valkey 9 built without TLS accept them.
+ * Starts the server with a TLS port and a missing certificate. With TLS it ends because it cannot load the certificate,
+ * without TLS because it cannot listen with TLS; both happen before it binds a port. Accepted directives prove nothing:
+ * Redis 8.2 and Valkey 9 built without TLS accept them.
  */
 export const TLS_PROBE = `${[
   'port 0',

@@ -1,6 +1,6 @@
 /**
- * Family and version of a server program: Redis, or Valkey, which forked from Redis 7.2.4 and counts its own versions.
- * A leaf: it imports nothing. Left out: what a binary can do beside its version (`versions.ts`).
+ * Family and version of a server program: Redis, or Valkey, which forked from Redis 7.2.4 and has its own version
+ * numbers. A leaf: it imports nothing. Left out: features of a binary beyond its version (`versions.ts`).
  */
 
 export type ServerFamily = 'redis' | 'valkey';
@@ -13,13 +13,13 @@ export interface ServerVersion {
 
 export const SERVER_FAMILIES: readonly ServerFamily[] = ['redis', 'valkey'];
 
-/** Oldest versions that the kit supports: listpack names, ACL selectors and multi-part AOF are in both. */
+/** Oldest supported versions: both have listpack names, ACL selectors and multi-part AOF. */
 export const OLDEST_SUPPORTED: Readonly<Record<ServerFamily, string>> = { redis: '7.0', valkey: '8.0' };
 
 /** The last Redis version whose directives and commands Valkey has; INFO of every Valkey reports it as `redis_version`. */
 export const VALKEY_FORKED_FROM = '7.2.4';
 
-/** Whether `version` is `wanted` or newer; missing parts count as 0. */
+/** Returns whether `version` is `wanted` or newer; missing parts count as 0. */
 export function atLeast(version: string, wanted: string): boolean {
   const [a, b] = [version, wanted].map((text) =>
     text.split('.').map((part) => Number.parseInt(part, 10) || 0),
@@ -31,7 +31,7 @@ export function atLeast(version: string, wanted: string): boolean {
   return true;
 }
 
-/** Redis version whose directives and commands the server has. */
+/** Returns the Redis version whose directives and commands the server has. */
 export function redisCompatibility({ family, version }: ServerVersion): string {
   return family === 'redis' ? version : VALKEY_FORKED_FROM;
 }
@@ -40,14 +40,14 @@ export function isSupported({ family, version }: ServerVersion): boolean {
   return atLeast(version, OLDEST_SUPPORTED[family]);
 }
 
-/** Reads the output of `redis-server --version`: `Valkey server v=8.0.1 sha=… malloc=… bits=64 build=…`. */
+/** Parses the output of `redis-server --version`: `Valkey server v=8.0.1 sha=… malloc=… bits=64 build=…`. */
 export function parseBanner(text: string): ServerVersion | undefined {
   const [, family, version] = /^(Redis|Valkey) server v=(\d+\.\d+\.\d+)/.exec(text) ?? [];
   if (family === undefined || version === undefined) return undefined;
   return { family: family === 'Redis' ? 'redis' : 'valkey', version };
 }
 
-/** A server as options and messages write it. */
+/** Formats a server for options and messages. */
 export function formatServer({ family, version }: ServerVersion): string {
   return `${family === 'redis' ? 'Redis' : 'Valkey'} ${version}`;
 }

@@ -1,14 +1,14 @@
 /**
- * Moves slots of a cluster from one master to another, with the keys in them and under load, as the cluster specification
- * orders it:
+ * Migrates slots of a cluster from one master to another, with their keys and under load, in the order that the cluster
+ * specification requires:
  *
- *   1. the new owner takes the slot in (IMPORTING), then the old one begins to give it away (MIGRATING)
- *   2. keys move in batches (MIGRATE); a client that asks the old owner for one that has left is sent on (ASK)
- *   3. the new owner is told that the slot is its own, then the old one, then the others
- *   4. when all have moved: every node, replicas too, sees the same owners. A replica that was promoted with an older view
- *      would leave a slot to nobody
+ *   1. the new owner imports the slot (IMPORTING), then the old owner migrates it (MIGRATING)
+ *   2. keys move in batches (MIGRATE); the old owner redirects requests for a migrated key (ASK)
+ *   3. SETSLOT NODE assigns the slot on the new owner first, then on the old one, then on the others
+ *   4. at the end every node, replicas included, sees the same owners. Otherwise a replica that is promoted with a
+ *      stale view would leave a slot without an owner
  *
- * An abort ends between two slots. Left out: which slots should move (balancing).
+ * An abort takes effect between two slots. Left out: which slots to migrate (balancing).
  */
 import type { Redis } from 'ioredis';
 import { KitError } from '../config/errors.ts';
@@ -19,7 +19,7 @@ import { until } from './wait.ts';
 
 const BATCH_KEYS = 100;
 const MIGRATE_TIMEOUT_MS = 1_000;
-/** Owners are told of with each heartbeat, about once a second. */
+/** Each heartbeat, about once a second, reports the owners. */
 const AGREED_MS = 15_000;
 
 export interface SlotMove {
@@ -61,7 +61,11 @@ export async function moveSlots(
   return { slots: moved, keys, tookMs: performance.now() - startedAt };
 }
 
-/** Brings every slot back to the shard that the plan gave it, and ends moves that were cut off. @returns how many slots moved */
+/**
+ * Returns every slot to its shard in the plan, and completes interrupted migrations.
+ *
+ * @returns number of migrated slots
+ */
 export async function restoreSlots(environment: Environment): Promise<number> {
   let moved = 0;
   for (const master of await mastersOf(environment)) {
@@ -89,7 +93,7 @@ export async function restoreSlots(environment: Environment): Promise<number> {
   return moved;
 }
 
-/** @throws KitError a node still sees other owners after `AGREED_MS` */
+/** @throws KitError if a node still sees other owners after `AGREED_MS` */
 async function agreed(environment: Environment): Promise<void> {
   const what = 'every node to see the same owners of the slots';
   await until({ what, timeoutMs: AGREED_MS, intervalMs: 50 }, async () => {
@@ -109,7 +113,7 @@ async function agreed(environment: Environment): Promise<void> {
   });
 }
 
-/** The slots of a master that hold keys, those with the most first. */
+/** The slots of a master that have keys, those with the most keys first. */
 export async function slotsWithKeys(
   environment: Environment,
   nodeId: string,
@@ -139,7 +143,7 @@ async function moveSlot(
   await target.redis.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', source.self.id);
   await source.redis.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', target.self.id);
   const keys = await moveKeys(slot, source, target);
-  // The new owner first: were the old one told first and died then, nobody would have the slot.
+  // The new owner first: if the old one were updated first and then failed, the slot would have no owner.
   const others = masters.filter(({ nodeId }) => nodeId !== source.nodeId && nodeId !== target.nodeId);
   for (const { redis } of [target, source, ...others]) {
     await redis.call('CLUSTER', 'SETSLOT', slot, 'NODE', target.self.id);
@@ -155,7 +159,7 @@ async function moveKeys(slot: number, source: Master, target: Master): Promise<n
   for (;;) {
     const keys = (await source.redis.call('CLUSTER', 'GETKEYSINSLOT', slot, BATCH_KEYS)) as readonly string[];
     if (keys.length === 0) return moved;
-    // REPLACE: what a move that was cut off left there is a copy of these.
+    // REPLACE: an interrupted migration may have left copies of these keys on the target.
     const how = [host, port, '', 0, MIGRATE_TIMEOUT_MS, 'REPLACE', ...login, 'KEYS', ...keys];
     await source.redis.call('MIGRATE', ...how);
     moved += keys.length;
@@ -187,7 +191,7 @@ function of(masters: readonly Master[], nodeId: string): Master {
   });
 }
 
-/** By the plan: whoever is master now of the shard that a slot was first given to. */
+/** Returns the current master of the shard that has a slot in the plan. */
 function homeOf({ topology }: Environment, masters: readonly Master[]): (slot: number) => Master | undefined {
   const shards = topology.redis.filter(({ bootstrapMaster }) => bootstrapMaster).map(({ shard }) => shard);
   return (slot) => {

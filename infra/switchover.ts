@@ -1,15 +1,15 @@
 /**
- * Changes the master on purpose, without losing a write that was acknowledged.
+ * Changes the master deliberately, without losing an acknowledged write.
  *
- *   1. the master takes no more writes (CLIENT PAUSE … WRITE); who writes waits
- *   2. every replica has all that it took
+ *   1. the master pauses writes (CLIENT PAUSE … WRITE); writers wait
+ *   2. every replica catches up with the master
  *   3. the sentinels promote one (SENTINEL FAILOVER)
- *   4. as soon as it says ROLE master, all others follow it; waiting writes are answered READONLY: certainly not applied
+ *   4. once it reports ROLE master, all others follow it; waiting writes get READONLY: certainly not applied
  *   5. the sentinels agree
  *
- * SENTINEL FAILOVER alone skips 1, 2 and 4: the old master acknowledges on for a second, and loses that.
- * A switch that fails before 3 leaves the old master writable; after it, it is never opened again, since what it took
- * then would be lost: it stays closed until the pause runs out, and Sentinel demotes it before.
+ * SENTINEL FAILOVER alone skips 1, 2 and 4: the old master acknowledges writes for another second, and loses them. A
+ * switchover that fails before step 3 leaves the old master writable. After step 3 it is never unpaused, since its
+ * writes would be lost: writes stay blocked until the pause expires, and Sentinel demotes it before that.
  */
 import type { Redis } from 'ioredis';
 import { EXIT, KitError } from '../config/errors.ts';
@@ -19,9 +19,11 @@ import type { Address, TopologyNode } from './topology.ts';
 import { until } from './wait.ts';
 
 export interface SwitchoverOptions {
-  /** Bound of each step; the pause lasts no longer than all of them. Default 5000. */
+  /** Time limit of each step; the pause lasts no longer than all of them. Default 5000. */
   readonly stepTimeoutMs?: number;
-  /** Calls the switch off, as long as no failover has begun: half a switch would be worse than a whole one. */
+  /**
+   * Aborts the switchover as long as no failover has begun: a partial switchover would be worse than a complete one.
+   */
   readonly signal?: AbortSignal;
   readonly progress?: (line: string) => void;
 }
@@ -29,17 +31,17 @@ export interface SwitchoverOptions {
 export interface SwitchoverReport {
   readonly from: string;
   readonly to: string;
-  /** From the pause until the new master takes writes and the old one follows it. */
+  /** Time from the pause until the new master takes writes and the old one follows it. */
   readonly tookMs: number;
-  /** From the pause until the new master takes writes. */
+  /** Time from the pause until the new master takes writes. */
   readonly writableMs: number;
-  /** From the pause until the old master is a replica in sync. */
+  /** Time from the pause until the old master is a replica in sync. */
   readonly demotedMs: number;
-  /** From the pause until the sentinels name the new master: what a client that asks only them waits. */
+  /** Time from the pause until the sentinels report the new master: the wait of a client that queries only them. */
   readonly agreedMs: number;
 }
 
-/** @throws KitError `SWITCHOVER_FAILED` with the step that failed; the environment has one master then, too */
+/** @throws KitError `SWITCHOVER_FAILED` with the failed step; the environment still has exactly one master */
 export async function switchover(
   environment: Environment,
   options: SwitchoverOptions = {},
@@ -97,11 +99,11 @@ class Switchover {
       this.#say(`${to} is master`);
       await this.#follow(old, to);
     } catch (error) {
-      // Nobody else is master: writes go on where they were.
+      // No other node is master: the old master takes writes again.
       if (to === undefined && (await this.#anyPromoted()) === undefined) await old.call('CLIENT', 'UNPAUSE');
       throw error instanceof KitError ? error : failed(String(error), error);
     }
-    // It is a replica: who waited there is refused, and asks the new master.
+    // It is a replica now: its waiting writers are refused, and look for the new master.
     await old.call('CLIENT', 'UNPAUSE');
     const [writableMs, demotedMs] = await Promise.all([this.#writable(to), this.#demoted(old)]);
     const agreedMs = await this.#agreed(to);
@@ -109,16 +111,16 @@ class Switchover {
     return { from: this.#from, to, tookMs, writableMs, demotedMs, agreedMs };
   }
 
-  /** A replica without its master could be promoted with old data. */
+  /** A replica without a link to its master could be promoted with old data. */
   async #replicating(id: string): Promise<void> {
     const info = await replication(await this.#environment.admin(id));
     if (info.get('master_link_status') !== 'up') throw failed(`${id} is not in sync with ${this.#from}`);
   }
 
   /**
-   * A sentinel is busy with the last failover for a while after all name the new master. Another one asked meanwhile
-   * would reconfigure the replicas that the first still waits for, and the first would then keep its old view until
-   * failover-timeout.
+   * A sentinel is busy with the last failover for a while after all sentinels report the new master. Another sentinel
+   * that starts a failover meanwhile would reconfigure the replicas that the first still waits for, and the first would
+   * keep its stale view until failover-timeout.
    */
   async #settled(): Promise<void> {
     const service = this.#environment.endpoints.serviceName;
@@ -145,7 +147,7 @@ class Switchover {
     });
   }
 
-  /** The first sentinel that takes the order: it needs no vote, and refuses while another failover is under way. */
+  /** Asks each sentinel until one accepts: it needs no vote, and refuses while another failover is in progress. */
   async #askForFailover(): Promise<void> {
     const service = this.#environment.endpoints.serviceName;
     await this.#step('a sentinel to start the failover', async () => {
@@ -182,7 +184,7 @@ class Switchover {
     return roles.find((id) => id !== undefined);
   }
 
-  /** The old master first: it is the one that may be written to. Sentinel would come to it a second later. */
+  /** The old master first, because it may still receive writes. Sentinel would reconfigure it a second later. */
   async #follow(old: Redis, to: string): Promise<void> {
     const { host, port } = await this.#address(to);
     await this.#step(`${this.#from} to follow ${to}`, async () => {
@@ -233,7 +235,7 @@ class Switchover {
     return running(this.#environment, this.#environment.topology.sentinels);
   }
 
-  /** As the nodes know each other, which is what they announce. */
+  /** The announced address, which the nodes use among themselves. */
   async #address(id: string): Promise<Address> {
     const status = (await this.#environment.status()).find((node) => node.id === id);
     if (status === undefined) throw failed(`${id} is not part of the environment`);
@@ -263,10 +265,10 @@ async function running(environment: Environment, nodes: readonly TopologyNode[])
     .filter((id) => status.some((it) => it.id === id && it.state === 'running'));
 }
 
-/** The shared admin connection may be waiting for a write that the pause holds back: the switch must not wait behind it. */
+/** Opens a separate connection: the shared one may be waiting for a write that the pause blocks. */
 async function ownConnection(shared: Redis): Promise<Redis> {
   const own = shared.duplicate();
-  own.on('error', () => {}); // Its commands report it.
+  own.on('error', () => {}); // The commands report the error.
   await own.connect();
   return own;
 }

@@ -1,9 +1,9 @@
 /**
- * A private CA and one certificate for the nodes of an environment, made in memory (ECDSA P-256): what Redis, Node's `tls`
- * and OpenSSL accept. The certificate serves both ends of a link, since a node is a server to clients and a client to its
- * master. Left out: files and their modes (the substrate's), renewal.
+ * A private CA and one certificate for the nodes of an environment, generated in memory (ECDSA P-256, which Redis,
+ * Node's `tls` and OpenSSL accept). The certificate serves both ends of a link, since a node is a server to clients and
+ * a client to its master. Left out: files and their modes (the substrate's task), renewal.
  */
-// Its registry of algorithms needs decorators' metadata at import; it must stand first.
+// The algorithm registry of `@peculiar/x509` needs decorator metadata at import, so this import must be first.
 import 'reflect-metadata';
 import type { webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -13,7 +13,7 @@ import { Secret } from '../config/secret.ts';
 export interface CertificateRequest {
   /** IP addresses and names of all nodes; they become subject alternative names. */
   readonly addresses: readonly string[];
-  /** Whose certificates: it stands in the subject, for people. */
+  /** Environment of the certificates: part of the subject, for information. */
   readonly environment: string;
   /** Default 825 days, the most that clients commonly accept. */
   readonly validDays?: number;
@@ -24,7 +24,7 @@ export interface CertificateRequest {
 /** PEM texts. */
 export interface Certificates {
   readonly ca: string;
-  /** Signs; needed by no node and no client: keep it away from both. */
+  /** Signing key: no node and no client needs it, so it must not reach them. */
   readonly caKey: Secret;
   readonly cert: string;
   readonly key: Secret;

@@ -1,10 +1,10 @@
 /**
- * The plan of an environment: which nodes there are and how they know each other. Pure: no clock, disk or network.
+ * Plan of an environment: its nodes and their relations. Pure: no clock, disk or network.
  *
  * config ─▶ planTopology ─▶ Topology ─▶ a substrate gives every node an address (`Placement`) and starts it.
  *
- * Nodes are a union by role of *program*. Which Redis is master is a state of the running system, never of the plan:
- * `bootstrapMaster` is only who starts as one on empty disks.
+ * Nodes are a union by role of *program*. The current master is a state of the running system, never of the plan:
+ * `bootstrapMaster` only starts as master on empty disks.
  */
 import type { EnvironmentConfig } from '../config/schema.ts';
 
@@ -18,14 +18,14 @@ interface NodeBase {
 export interface RedisNode extends NodeBase {
   readonly role: 'redis';
   readonly bootstrapMaster: boolean;
-  /** Where the node starts in a cluster; absent in every other topology. */
+  /** Initial shard of the node in a cluster; absent in every other topology. */
   readonly shard?: ShardPlan;
 }
 
-/** Both ends included. */
+/** Both ends are inclusive. */
 export type SlotRange = readonly [first: number, last: number];
 
-/** A share of the slots, with the master that has it at first. */
+/** A range of slots with its initial master. */
 export interface ShardPlan {
   readonly slots: SlotRange;
   /** Id of the bootstrap master. */
@@ -46,7 +46,7 @@ export interface Topology {
   readonly sentinels: readonly SentinelNode[];
 }
 
-/** Where a node listens. */
+/** Address at which a node listens. */
 export interface Address {
   readonly host: string;
   readonly port: number;
@@ -55,7 +55,7 @@ export interface Address {
 /** Every node's address, chosen by the substrate. */
 export type Placement = ReadonlyMap<string, Address>;
 
-/** Lays out the nodes that an environment asks for. Deterministic: the same configuration gives the same plan. */
+/** Plans the nodes of an environment. Deterministic: the same configuration gives the same plan. */
 export function planTopology(environment: EnvironmentConfig): Topology {
   const redis =
     environment.topology.kind === 'cluster' ? clusterNodes(environment) : replicationGroup(environment);
@@ -83,7 +83,7 @@ function replicationGroup(environment: EnvironmentConfig): RedisNode[] {
   );
 }
 
-/** All masters, then a replica of each, then the next of each: `redis-4` follows `redis-1` of three. */
+/** All masters, then one replica of each, then the next replica of each: `redis-4` follows `redis-1` of three. */
 function clusterNodes({ topology: { masters, replicas } }: EnvironmentConfig): RedisNode[] {
   const bound = (shard: number) => Math.round((shard * CLUSTER_SLOTS) / masters);
   return Array.from({ length: masters * (1 + replicas) }, (_, i): RedisNode => {
@@ -101,12 +101,15 @@ function clusterNodes({ topology: { masters, replicas } }: EnvironmentConfig): R
   });
 }
 
-/** Where a node of a cluster speaks to the others: as far from the first bus port as its own is from the first port. */
+/**
+ * Address of a node on the cluster bus: its offset from the first bus port equals its port's offset from the first
+ * port.
+ */
 export function busAddress({ redis, cluster }: EnvironmentConfig, { host, port }: Address): Address {
   return { host, port: cluster.busPort + port - redis.port };
 }
 
-/** All nodes in start order: the bootstrap masters, their replicas, the sentinels. */
+/** Returns all nodes in start order: the bootstrap masters, their replicas, the sentinels. */
 export function nodesOf(topology: Topology): readonly TopologyNode[] {
   return [...topology.redis, ...topology.sentinels];
 }

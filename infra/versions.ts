@@ -9,7 +9,7 @@ import {
 
 export { atLeast } from './server-version.ts';
 
-/** What a probe of the binary found. The renderers leave out what it cannot do. */
+/** Probed features of the binary. The renderers leave out unsupported settings. */
 export interface BinaryFacts {
   /** Absent: Redis. */
   readonly family?: ServerFamily;
@@ -20,7 +20,7 @@ export interface BinaryFacts {
   readonly tls: boolean;
 }
 
-/** Family and version of a probed binary. */
+/** Returns family and version of a probed binary. */
 export function serverOf({ family = 'redis', version }: BinaryFacts): ServerVersion {
   return { family, version };
 }

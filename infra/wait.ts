@@ -1,4 +1,4 @@
-/** Waits for a condition: bounded, and when the bound is reached it says what was awaited and what was seen. */
+/** Waits for a condition with a time limit. The timeout error names the awaited condition and the last observation. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { KitError } from '../config/errors.ts';
 
@@ -8,13 +8,13 @@ export interface WaitOptions {
   readonly timeoutMs: number;
   readonly intervalMs?: number;
   readonly signal?: AbortSignal | undefined;
-  /** Lines of a log that explain a failure, asked for only then. */
+  /** Returns log lines that explain a failure; called only then. */
   readonly explain?: () => string | Promise<string>;
 }
 
 /**
- * Asks until the answer is `undefined`: nothing missing any more. A text is what is still missing; an exception of the
- * kit ends the wait at once, any other counts as missing.
+ * Polls until `missing` returns `undefined`. A text describes the missing condition. A KitError ends the wait
+ * immediately, except for an unreachable node; any other exception counts as missing.
  *
  * @throws KitError `NOT_HEALTHY`
  */

@@ -1,4 +1,7 @@
-/** `--adopt`: takes an environment over that another checkout owns. Asks at a terminal; a script names the owner instead. */
+/**
+ * `--adopt`: takes over an environment that another checkout owns. Asks on a terminal; a script names the owner
+ * instead.
+ */
 import { createInterface } from 'node:readline/promises';
 import { Option } from 'commander';
 import { KitError } from '../config/errors.ts';
@@ -6,7 +9,7 @@ import type { Adopt, ForeignEnvironment } from '../infra/substrate.ts';
 import { nonEmpty } from './options.ts';
 import type { Session } from './session.ts';
 
-/** As commander reads it: `true` without a value. */
+/** Value in commander: `true` without a value. */
 export type AdoptOption = string | true | undefined;
 
 export const adopt = () =>
@@ -16,9 +19,9 @@ export const adopt = () =>
   ).argParser(nonEmpty);
 
 /**
- * The question for a substrate; undefined without the option.
+ * Returns the confirmation for a substrate; undefined without the option.
  *
- * @throws KitError `USAGE` where environments have no owners
+ * @throws KitError `USAGE` for a substrate whose environments have no owners
  */
 export function adoptionOf(option: AdoptOption, substrate: string, session: Session): Adopt | undefined {
   if (option === undefined) return undefined;

@@ -4,7 +4,7 @@ import { renderJson, renderTerminal } from '../harness/reports/index.ts';
 import * as common from './options.ts';
 import { examples, type Session } from './session.ts';
 
-/** `kit analyze`: judges a recorded run again, from its folder alone. Changes nothing. */
+/** `kit analyze`: judges a recorded run again, using only its folder. Changes nothing. */
 export function analyze(program: Command, session: Session): void {
   const { terminal } = session;
   program

@@ -1,11 +1,11 @@
-/** Where somebody else's Redis is: the options of the verbs that can attach to one, and the run that they lead to. */
+/** Options of the verbs that can attach to an external Redis, and the resulting run. */
 import { type Command, Option } from 'commander';
 import { type AttachFlags, type AttachTarget, attachTarget } from '../config/attach.ts';
 import { KitError } from '../config/errors.ts';
 import { SUBSTRATE_NAMES, type SubstrateName } from '../harness/registry.ts';
 import { nonEmpty } from './options.ts';
 
-/** `--substrate`, with `attached` among it. */
+/** `--substrate`, including `attached`. */
 export const anySubstrate = () =>
   new Option('--substrate <name>', 'where it runs; attached: a Redis that somebody else runs')
     .choices(SUBSTRATE_NAMES)
@@ -32,7 +32,7 @@ export function addAttachOptions(command: Command): void {
 }
 
 /**
- * Where to attach to; undefined on another substrate.
+ * Returns the Redis to attach to; undefined on another substrate.
  *
  * @throws KitError `ATTACH_INVALID`
  */

@@ -3,7 +3,7 @@ import { loadBundle, saveBundle } from '../harness/registry.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';
 
-/** `kit bundle save | load`: images and the provider's plugin, carried to a closed network. */
+/** `kit bundle save | load`: transfers images and the provider's plugin to a closed network. */
 export function bundle(program: Command, session: Session): void {
   const verbs = program
     .command('bundle')

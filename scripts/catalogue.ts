@@ -1,4 +1,7 @@
-/** The drills as a person reads them: what is done, what must hold whatever the timing. Wrapped to the terminal. */
+/**
+ * Describes the drills for users: their actions, and the conditions that must hold regardless of timing. Wraps to the
+ * terminal.
+ */
 import type { Drill } from '../harness/drills/drill.ts';
 
 const INDENT = '    ';

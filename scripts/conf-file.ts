@@ -1,4 +1,4 @@
-/** Reads a configuration file within bounds, so that a binary or a huge file is rejected at once. */
+/** Reads a configuration file with a size limit, so that a binary or a huge file is rejected immediately. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { KitError } from '../config/errors.ts';
 
@@ -33,7 +33,7 @@ function readBounded(file: string, maxBytes: number): Buffer {
       if (count === 0) break;
       chunks.push(chunk.subarray(0, count));
       left -= count;
-      // A binary file is not read to its end.
+      // Stop reading: the file is binary.
       if (chunks.length === 1 && chunk.subarray(0, count).includes(0)) break;
     }
     return Buffer.concat(chunks);

@@ -5,7 +5,7 @@ import type { DoctorCheck } from '../infra/doctor.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';
 
-/** `kit doctor`: is this machine fit? Changes nothing. */
+/** `kit doctor`: checks this machine. Changes nothing. */
 export function doctor(program: Command, session: Session): void {
   program
     .command('doctor')

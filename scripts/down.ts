@@ -7,8 +7,8 @@ import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';
 
 /**
- * `kit down`: ends an environment and what a crashed run left of it. Not what a run still has: that would be a Redis that failed,
- * and a no-go which nobody measured.
+ * `kit down`: ends an environment and the remains of a crashed run. It refuses an environment that a run still uses:
+ * its end would look like a failure of Redis, and cause a no-go that was not measured.
  */
 export function down(program: Command, session: Session): void {
   program
@@ -24,7 +24,7 @@ export function down(program: Command, session: Session): void {
     .addHelpText('after', examples(['kit down', 'dev'], ['kit down --env production', 'its data too']))
     .action(async (options: common.EnvironmentOptions & { readonly adopt?: AdoptOption }) => {
       const adoption = adoptionOf(options.adopt, options.substrate, session);
-      // by name alone: an environment whose YAML is broken now can still be ended
+      // by name only: an environment with an invalid YAML file can still be ended
       const isKnown = environmentNames().includes(options.env);
       const configuration = isKnown ? undefined : loadEnvironment(options.env);
       const name = configuration?.name ?? options.env;

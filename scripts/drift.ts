@@ -6,7 +6,7 @@ import { planTopology } from '../infra/topology.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';
 
-/** `kit drift`: what differs on the engine from what was deployed. Looks, changes nothing. */
+/** `kit drift`: shows differences between the engine and the last deploy. Changes nothing. */
 export function drift(program: Command, session: Session): void {
   program
     .command('drift')

@@ -6,7 +6,7 @@ import { judgedRun, type RunOptions } from './judged-run.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session } from './session.ts';
 
-/** `kit drill`: some drills, or all, judged by the gates that ask about them. */
+/** `kit drill`: runs some or all drills, judged by their gates. */
 export function drill(program: Command, session: Session): void {
   const command = program
     .command('drill')

@@ -1,4 +1,4 @@
-/** A running environment as `kit up` and `kit status` show it: facts for programs, a table for people. No secrets. */
+/** View of a running environment for `kit up` and `kit status`: facts for programs, a table for users. No secrets. */
 import { missingAfter } from '../harness/registry.ts';
 import type { Shard } from '../infra/cluster.ts';
 import type { Environment } from '../infra/environment.ts';
@@ -9,17 +9,17 @@ export interface EnvironmentView {
   readonly substrate: Environment['substrate'];
   readonly running: true;
   /**
-   * All nodes run, one Redis is master, every other one is linked to it, and the sentinels see all of that; of a cluster: every slot
-   * is served and every master has its replicas.
+   * All nodes run, one Redis is master, every other one is linked to it, and the sentinels report the same. For a
+   * cluster: every slot is served and every master has its replicas.
    */
   readonly healthy: boolean;
-  /** Why the environment is not healthy, in words; null where it is. */
+  /** Why the environment is not healthy, in words; null if it is. */
   readonly missing: string | null;
-  /** Differences from the configuration and the passwords of today, one sentence each. */
+  /** Differences from the current configuration and passwords, one sentence each. */
   readonly differences: readonly string[];
-  /** The one master; null where there is none, and in a cluster. */
+  /** The single master; null if there is none, and in a cluster. */
   readonly master: string | null;
-  /** Of a cluster: who serves which slots. */
+  /** Slot owners of a cluster. */
   readonly shards?: readonly Shard[];
   readonly nodes: readonly {
     readonly id: string;
@@ -29,11 +29,11 @@ export interface EnvironmentView {
     readonly log: string | null;
   }[];
   readonly departures: readonly string[];
-  /** Files and addresses that a person needs, by purpose; no secret is among them. */
+  /** Files and addresses that a user needs, by purpose; never a secret. */
   readonly access: Readonly<Record<string, string>>;
 }
 
-/** @param settleMs how long what was just started or healed has to be seen by every sentinel */
+/** @param settleMs time for every sentinel to detect recent starts and heals */
 export async function environmentView(
   { environment, differences, hasCredentials }: FoundEnvironment,
   settleMs: number,

@@ -1,6 +1,6 @@
 /**
- * What went wrong, as it is shown: what, where, what to do; or, for a defect of the kit, its stack. Exit codes come from
- * `config/errors.ts` alone: a defect ends in `UNKNOWN`, for nothing was measured.
+ * Formats a failure: problem, location, remedy; for a defect of the kit, its stack. Exit codes come only from
+ * `config/errors.ts`: a defect ends in `UNKNOWN`, since nothing was measured.
  */
 import { styleText } from 'node:util';
 import { CommanderError } from 'commander';
@@ -8,9 +8,9 @@ import { EXIT, type ExitCode, KitError } from '../config/errors.ts';
 
 export interface Failure {
   readonly exitCode: ExitCode;
-  /** Already on the screen: help and version end commander's parsing as an error does. */
+  /** Already printed: help and version end commander's parsing as an error does. */
   readonly shown: boolean;
-  /** As `--json` prints it. */
+  /** Fields for `--json`. */
   readonly error: {
     readonly code: string;
     readonly message: string;
@@ -21,7 +21,7 @@ export interface Failure {
   };
 }
 
-/** Classifies anything thrown. After an interruption the exit code says so, whatever came of it. */
+/** Classifies any thrown value. After an interruption the exit code is always that of the interruption. */
 export function explain(thrown: unknown, signal: AbortSignal): Failure {
   const failure = thrown instanceof CommanderError ? usageFailure(thrown) : ownFailure(thrown);
   if (!signal.aborted) return failure;
@@ -30,7 +30,7 @@ export function explain(thrown: unknown, signal: AbortSignal): Failure {
   return { ...(consequence ? reason : failure), exitCode: EXIT.INTERRUPTED };
 }
 
-/** Lines for a person, each part where the eye expects it. */
+/** Lines for a user, one part per line. */
 export function failureText({ error }: Failure, colour: boolean): string {
   const paint = (format: 'red' | 'dim', text: string) =>
     colour ? styleText(format, text, { validateStream: false }) : text;

@@ -1,4 +1,4 @@
-/** Findings as compilers print them, `file:line: severity: reason`, so that editors jump to them; then the remedy. */
+/** Formats findings as compilers do, `file:line: severity: reason`, so that editors can open them; then the remedy. */
 import { styleText } from 'node:util';
 import type { Finding, Severity } from '../infra/conf-lint.ts';
 

@@ -3,7 +3,10 @@ import { buildImages, lockImages } from '../harness/registry.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';
 
-/** `kit images build | lock`: the images of the Docker substrate without a registry, and the digests of the published ones. */
+/**
+ * `kit images build | lock`: builds the images of the Docker substrate without a registry, and locks the digests of the
+ * published ones.
+ */
 export function images(program: Command, session: Session): void {
   const group = program
     .command('images')

@@ -1,4 +1,4 @@
-/** `readiness`, `drill` and `load` are one call with different drills: run them, print the report, end with its verdict. */
+/** Common call of `readiness`, `drill` and `load`: runs the drills, prints the report, exits with its verdict. */
 import { relative } from 'node:path';
 import { type AttachFlags, attachedOverrides, withoutLogins } from '../config/attach.ts';
 import { loadEnvironment } from '../config/load.ts';
@@ -27,7 +27,7 @@ export async function judgedRun(
 ): Promise<void> {
   const { terminal } = session;
   const attach = attachOf(options);
-  // the whole harness: not for the verbs that run nothing
+  // imported late: verbs that run nothing do not need the harness
   const { run } = await import('../harness/run.ts');
   const { folder, report, exitCode } = await run({
     kind,

@@ -5,7 +5,7 @@ import { judgedRun, type RunOptions } from './judged-run.ts';
 import * as common from './options.ts';
 import { examples, type Session } from './session.ts';
 
-/** `kit load`: the drills without a fault that measure latency, hit ratio and throughput. */
+/** `kit load`: runs the drills without a fault, which measure latency, hit ratio and throughput. */
 export function load(program: Command, session: Session): void {
   const command = program
     .command('load')

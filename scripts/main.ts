@@ -1,18 +1,21 @@
 /**
- * The process around `kit()`. Signals become one AbortSignal, a closed pipe ends quietly, output that cannot be written is
- * reported, and the exit code is one of `config/errors.ts`. `kit.mjs` starts it.
+ * Process around `kit()`. Signals become one AbortSignal, a closed pipe ends quietly, unwritable output is reported,
+ * and the exit code is one of `config/errors.ts`. `kit.mjs` starts it.
  */
 import { EXIT, type ExitCode, KitError } from '../config/errors.ts';
 import { kit } from './program.ts';
 
-/** A Ctrl-C under `npm run` arrives twice, from the terminal and from npm: what follows this closely is the same one. */
+/**
+ * A Ctrl-C under `npm run` arrives twice, from the terminal and from npm: a second signal within this time is the same
+ * one.
+ */
 const SAME_KEYPRESS_MS = 500;
-/** After the last word, an open handle may not keep the process for longer. */
+/** Maximum time that an open handle may keep the process alive after the command has ended. */
 const LINGER_MS = 2_000;
 
 const interruption = new AbortController();
 let interruptedAt = 0;
-/** Set when the command has ended: then there is nothing left to interrupt. */
+/** Set when the command has ended, so that an interruption exits immediately. */
 let ended: ExitCode | undefined;
 let outputFailure: Error | undefined;
 
@@ -29,13 +32,13 @@ function interrupt(signal: NodeJS.Signals): void {
   process.stderr.write('\nkit: interrupted; finishing what must not stay half done. Again to force.\n');
 }
 
-/** A result that was not written is not known; a no-go stays one. */
+/** An unwritten result turns a go into unknown; a no-go stays one. */
 function codeOf(code: ExitCode): ExitCode {
   return outputFailure !== undefined && code === EXIT.GO ? EXIT.UNKNOWN : code;
 }
 
 function lostOutput(error: NodeJS.ErrnoException): void {
-  // The reader of a pipe, such as `head`, has seen enough.
+  // The reader of a pipe, such as `head`, has closed it.
   if (error.code === 'EPIPE' || outputFailure !== undefined) return;
   outputFailure = error;
   process.stderr.write(`kit: the result could not be written to standard output: ${error.message}\n`);
@@ -44,7 +47,7 @@ function lostOutput(error: NodeJS.ErrnoException): void {
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
 process.stdout.on('error', lostOutput);
-// There is no other place to say it.
+// Errors of standard error cannot be reported anywhere.
 process.stderr.on('error', () => undefined);
 
 ended = await kit(process.argv.slice(2), process, interruption.signal);

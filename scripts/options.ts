@@ -1,4 +1,4 @@
-/** Options that several verbs share, written once: same name, same default, same words everywhere. */
+/** Options that several verbs share: same name, same default, same description in all of them. */
 import { InvalidArgumentError, Option } from 'commander';
 import { sourceOf } from '../config/load.ts';
 import type { EnvironmentConfig } from '../config/schema.ts';
@@ -44,7 +44,7 @@ export const out = () =>
 export const trials = () =>
   new Option('--trials <n>', 'trials of each drill instead of its profile’s').argParser(integer(1));
 
-/** Rounds that a report can hold, the first one included, are limited (`MAX_ROUNDS`). */
+/** A report holds at most `MAX_ROUNDS` rounds, including the first one. */
 const MAX_RETRIES = 10;
 
 export const retries = (byDefault: number) =>
@@ -82,7 +82,9 @@ export function nonEmpty(text: string): string {
   return text;
 }
 
-/** A command as hints print it, also for an environment of a YAML file: `kit down --env ./mine.yaml --substrate docker`. */
+/**
+ * Formats a command for hints, also for an environment of a YAML file: `kit down --env ./mine.yaml --substrate docker`.
+ */
 export function commandFor(
   verb: string,
   environment: Pick<EnvironmentConfig, 'name'>,

@@ -1,6 +1,6 @@
 /**
- * Puts the verbs together and turns whatever happens into output and an exit code. It neither reads nor ends the process,
- * so that tests call it.
+ * Builds the command from its verbs and converts every outcome to output and an exit code. It neither reads process
+ * state nor ends the process, so that tests can call it.
  */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
@@ -23,7 +23,7 @@ import { type Streams, Terminal } from './terminal.ts';
 import { up } from './up.ts';
 import { verify } from './verify.ts';
 
-/** Every verb, in the order in which `kit --help` shows them. */
+/** Verbs in the order of `kit --help`. */
 const VERBS = [
   readiness,
   up,
@@ -76,7 +76,7 @@ export function programOf(session: Session): Command {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => session.terminal.print(text),
-      // commander's own errors come back as CommanderError and are printed once, by `report`
+      // commander's own errors become CommanderError and are printed once, by `report`
       writeErr: (text) => (text.startsWith('error:') ? undefined : session.terminal.complain(text)),
       getOutHelpWidth: () => session.terminal.width,
       getErrHelpWidth: () => session.terminal.width,

@@ -1,11 +1,11 @@
-/** What every verb gets, and how it says what it has to say. */
+/** Context of every verb, and its output functions. */
 import { resolve } from 'node:path';
 import { readVariables } from '../config/env.ts';
 import type { ExitCode } from '../config/errors.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface Session {
-  /** As typed, for the manifest. */
+  /** Arguments as typed, for the manifest. */
   readonly args: readonly string[];
   readonly json: boolean;
   readonly terminal: Terminal;
@@ -14,17 +14,17 @@ export interface Session {
   exitCode: ExitCode;
 }
 
-/** Where environments keep processes, data and secrets: `KIT_STATE_DIR`, else `.kit` in the working directory. */
+/** Directory of processes, data and secrets: `KIT_STATE_DIR`, else `.kit` in the working directory. */
 export function stateDir(): string {
   return resolve(readVariables().get('KIT_STATE_DIR')?.text ?? '.kit');
 }
 
-/** The result: for a program one JSON value, for a person the text. */
+/** Prints the result: one JSON value for a program, text for a user. */
 export function answer(session: Session, value: unknown, text: string): void {
   session.terminal.print(session.json ? `${JSON.stringify(value, null, 2)}\n` : withNewline(text));
 }
 
-/** The examples at the end of a help text, their comments in one column. */
+/** Formats the examples at the end of a help text, with aligned comments. */
 export function examples(...lines: readonly (readonly [command: string, what: string])[]): string {
   const width = Math.max(...lines.map(([command]) => command.length));
   return `\nExamples:\n${lines.map(([command, what]) => `  ${command.padEnd(width)}  # ${what}`).join('\n')}`;

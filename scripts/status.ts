@@ -8,12 +8,12 @@ import { environmentText, environmentView } from './environment-view.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';
 
-/** A look and no wait, but for a sentinel that is just told of a change. */
+/** Long enough for a sentinel that is just receiving a change; `kit status` does not wait for anything else. */
 const SETTLE_MS = 1_000;
 
 type StatusOptions = Omit<common.EnvironmentOptions, 'substrate'> & { readonly substrate?: OwnSubstrateName };
 
-/** `kit status`: what runs. Ends 0 when all of it does and the nodes agree on it, else 1. */
+/** `kit status`: shows the running nodes. Exits with 0 if all of them run and agree, else with 1. */
 export function status(program: Command, session: Session): void {
   program
     .command('status')
@@ -56,11 +56,11 @@ export function status(program: Command, session: Session): void {
 interface Asked {
   readonly name: string;
   readonly topology: Topology | undefined;
-  /** Why the configuration of today cannot be read. */
+  /** Why the current configuration cannot be read. */
   readonly problem?: string;
 }
 
-/** Reads the configuration of today. An environment of the kit is shown by its name although its file is broken now. */
+/** Reads the current configuration. An environment of the kit is found by its name even if its file is invalid now. */
 function askedFor({ env, set }: StatusOptions): Asked {
   try {
     const config = loadEnvironment(env, set);
@@ -72,7 +72,10 @@ function askedFor({ env, set }: StatusOptions): Asked {
   }
 }
 
-/** On the named substrate, else on the first on which it runs. No engine, or an environment of another checkout, is a note. */
+/**
+ * Searches the named substrate, else each one in order. A missing engine, or an environment of another checkout,
+ * becomes a note.
+ */
 async function findAnywhere(
   named: OwnSubstrateName | undefined,
   { name, topology }: Asked,
@@ -84,7 +87,7 @@ async function findAnywhere(
       const { found } = await findOn(substrate, name, topology);
       if (found !== undefined) return { found, notes };
     } catch (error) {
-      // The local substrate needs nothing, so its error is the answer; Docker may not be installed here.
+      // The local substrate has no requirements, so its error is final; Docker may not be installed here.
       if (!(error instanceof KitError) || substrate === 'local') throw error;
       const isForeign = error.code === 'ENVIRONMENT_FOREIGN';
       if (!isForeign && !/^(DOCKER|PROGRAM)_/.test(error.code)) throw error;

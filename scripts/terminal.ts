@@ -1,10 +1,10 @@
 /**
- * Results on stdout, everything else on stderr. Progress is one line that updates itself on a terminal and plain lines
+ * Prints results on stdout, everything else on stderr. Progress is a single updated line on a terminal and plain lines
  * elsewhere; a quiet terminal (`--json`) has none.
  */
 import { stripVTControlCharacters } from 'node:util';
 
-/** What is used of `process.stdout` and `process.stderr`; tests give their own. */
+/** Members of `process.stdout` and `process.stderr` that are used; tests pass their own. */
 export interface Stream {
   write(text: string): unknown;
   readonly isTTY?: boolean;
@@ -23,7 +23,7 @@ const ERASE_LINE = '\r\x1b[2K';
 export class Terminal {
   readonly #streams: Streams;
   readonly #quiet: boolean;
-  /** What the progress shows: erased before anything else is written, not repeated in a log. */
+  /** Current progress line: erased before any other output, not repeated in a log. */
   #showing = '';
 
   constructor(streams: Streams, options: { readonly quiet: boolean }) {
@@ -36,19 +36,19 @@ export class Terminal {
     return widthOf(this.#streams.stdout);
   }
 
-  /** Whether stdout takes colours: a terminal, and NO_COLOR is not set (`hasColors` reads it). */
+  /** Whether stdout supports colours: a terminal, without NO_COLOR (`hasColors` reads it). */
   get colour(): boolean {
     const { stdout } = this.#streams;
     return stdout.isTTY === true && stdout.hasColors?.() === true;
   }
 
-  /** A result. */
+  /** Prints a result. */
   print(text: string): void {
     this.endProgress();
     this.#streams.stdout.write(text);
   }
 
-  /** An error, or a word beside the result. */
+  /** Prints an error or a note on stderr. */
   complain(text: string): void {
     this.endProgress();
     this.#streams.stderr.write(text);
@@ -72,7 +72,7 @@ export class Terminal {
   }
 }
 
-/** A terminal that does not know its size says 0. */
+/** A terminal of unknown size reports 0 columns. */
 function widthOf({ columns = 0 }: Stream): number {
   return columns > 0 ? columns : WIDTH_WITHOUT_TERMINAL;
 }

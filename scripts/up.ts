@@ -9,10 +9,10 @@ import { environmentText, environmentView } from './environment-view.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';
 
-/** Sentinels hear of each other every 2 s, and of a replica with the next INFO. */
+/** Sentinels exchange hello messages every 2 s, and detect a replica with the next INFO. */
 const SETTLE_MS = 5_000;
 
-/** `kit up`: an environment that stays until `kit down`. */
+/** `kit up`: starts an environment that stays until `kit down`. */
 export function up(program: Command, session: Session): void {
   program
     .command('up')
@@ -61,7 +61,7 @@ export async function bringUp(
   }
 }
 
-/** Ctrl-C after the start ends the look at the environment, not the environment: that is said. */
+/** Ctrl-C after the start ends only the check of the environment, not the environment, and prints that. */
 async function unlessInterrupted<T>(
   look: Promise<T>,
   { signal }: Session,

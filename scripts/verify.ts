@@ -5,7 +5,10 @@ import { renderers } from '../harness/reports/index.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session } from './session.ts';
 
-/** `kit verify`: does the report follow from the evidence, and is the evidence what was sealed? */
+/**
+ * `kit verify`: checks whether the report follows from the evidence, and whether the evidence is unchanged since it was
+ * sealed.
+ */
 export function verify(program: Command, session: Session): void {
   program
     .command('verify')

@@ -1,6 +1,6 @@
 /**
- * What the kit allows itself on a Redis that is not its own. Pure. The documents and the tests hold it to this: every command that a
- * server sees in an attached run is one of these, on a key of the prefix.
+ * Commands that the kit is allowed to send to an external Redis. Pure. Documents and tests enforce it: every command
+ * that a server receives in an attached run is one of these, on a key of the prefix.
  */
 import { isIPv4 } from 'node:net';
 import { ATTACHED_TTL_SECONDS, type AttachTarget } from '../../config/attach.ts';
@@ -8,16 +8,16 @@ import { EXIT, KitError } from '../../config/errors.ts';
 import type { Address } from '../topology.ts';
 
 /**
- * Commands on keys, all of them below the prefix. FCALL is one of the client's own functions on one key, where the server has them; where
- * it is denied, WATCH, MULTI and EXEC do the same.
+ * Commands on keys, all of them below the prefix. FCALL calls one of the client's own functions on one key, where the
+ * server has them. Where it is denied, WATCH, MULTI and EXEC replace it.
  */
 const ON_KEYS = ['get', 'mget', 'set', 'unlink', 'exists', 'pttl', 'watch', 'fcall'] as const;
-/** Of the connection itself, and the questions that say who answers; INFO may be denied: then memory is not measured. */
+/** Commands of the connection itself and server identification. INFO may be denied: then memory is not measured. */
 const ON_CONNECTION = ['multi', 'exec', 'unwatch', 'ping', 'role', 'info', 'client|setname'] as const;
-/** Of a cluster, besides: who has which slots; and what follows a key whose slot is being moved. */
+/** Additional commands of a cluster: the slot owners, and access to a key whose slot is being migrated. */
 const ON_CLUSTER = ['cluster|nodes', 'asking'] as const;
 
-/** Of the busiest drill. Tests hold the drills' rates and what a server counts to it. */
+/** Load of the busiest drill. Tests compare it with the drills' rates and the server's command counters. */
 export const ATTACHED_LOAD = {
   /** On average; the schedule is a Poisson process, and a batch of 100 is sent at once. */
   commandsPerSecond: 600,
@@ -26,14 +26,14 @@ export const ATTACHED_LOAD = {
   largestValueBytes: 16_384,
 } as const;
 
-/** A user that can be attached with, and nothing else. */
+/** ACL rule of a user with exactly the rights that attaching needs. */
 export function aclRule(prefix: string, mode?: AttachTarget['mode']): string {
   const asked = [...ON_KEYS, ...ON_CONNECTION, ...(mode === 'cluster' ? ON_CLUSTER : [])];
   const commands = asked.map((command) => `+${command}`);
   return `resetkeys ~${prefix}* resetchannels -@all ${commands.join(' ')}`;
 }
 
-/** What will be sent, in words. */
+/** Describes the commands that will be sent. */
 export function charter(prefix: string): string {
   const { commandsPerSecond, commandsInBusiestSecond, keys, largestValueBytes } = ATTACHED_LOAD;
   return (
@@ -44,12 +44,12 @@ export function charter(prefix: string): string {
   );
 }
 
-/** Whether it is this machine for certain. A name that only happens to resolve to it is not. */
+/** Returns whether the address certainly is this machine. A name that resolves to it does not count. */
 export function isThisMachine({ host }: Address): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
-/** @throws KitError `ATTACH_UNCONFIRMED` before anything has been sent to that host */
+/** @throws KitError `ATTACH_UNCONFIRMED` before anything is sent to that host */
 export function requireConsent(addresses: readonly Address[], confirmed: boolean, prefix: string): void {
   const far = addresses.find((address) => !isThisMachine(address));
   if (far === undefined || confirmed) return;

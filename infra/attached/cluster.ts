@@ -1,6 +1,6 @@
 /**
- * Somebody else's Redis Cluster, as its own nodes tell it: CLUSTER NODES of the first that answers, nothing else is asked. Its masters
- * are numbered by their first slot; replicas are left alone.
+ * Masters of an external Redis Cluster, from the reply to CLUSTER NODES of the first node that answers; no other
+ * command is sent. Masters are numbered by their first slot. Replicas are not contacted.
  */
 import type { Redis } from 'ioredis';
 import type { AttachTarget } from '../../config/attach.ts';
@@ -12,19 +12,20 @@ import { connectTo, failureOf, lacksCommand } from './connection.ts';
 export interface ClusterMaster {
   readonly id: string;
   readonly address: Address;
-  /** As redirections name it. */
+  /** Address in redirections. */
   readonly announced: Address;
   readonly slots: readonly SlotRange[];
 }
 
-/** @throws KitError `ATTACH_NO_CLUSTER`, `ATTACH_NOPERM`, `ATTACH_CLUSTER_DOWN`, or why none of the addresses answers */
+/** @throws KitError `ATTACH_NO_CLUSTER`, `ATTACH_NOPERM`, `ATTACH_CLUSTER_DOWN`, or why no address answers */
 export async function mastersOf(target: AttachTarget): Promise<readonly ClusterMaster[]> {
   const failures: KitError[] = [];
   for (const address of target.addresses) {
     try {
       return await askedOf(target, address);
     } catch (error) {
-      // A node that is unreachable or has lost the others says nothing of them; a mistake is one on every node.
+      // An unreachable or isolated node proves nothing about the others. A configuration error is the same on every
+      // node.
       if (!(error instanceof KitError) || error.exitCode !== EXIT.UNKNOWN) throw error;
       failures.push(error);
     }
@@ -41,10 +42,10 @@ async function askedOf(target: AttachTarget, address: Address): Promise<readonly
   const masters = parseClusterNodes(text)
     .filter(({ flags, slots }) => flags.includes('master') && slots.length > 0)
     .map((line) => {
-      // A node that does not know its own address yet shows none: it is where it was reached.
+      // A node that does not have its own address yet reports none: use the address that it was reached at.
       const { host: shown, port } = line.address;
       const host = shown === '' ? address.host : shown;
-      // A certificate is made out to the name.
+      // The certificate is issued for the hostname.
       const name = target.tls === undefined ? undefined : line.hostname;
       return { address: { host: name ?? host, port }, announced: { host, port }, line };
     })
@@ -70,7 +71,7 @@ async function askedOf(target: AttachTarget, address: Address): Promise<readonly
   }));
 }
 
-/** The server's mode as HELLO reports it; undefined where HELLO is not answered. */
+/** Mode of the server as HELLO reports it; undefined without a reply to HELLO. */
 async function modeOf(redis: Redis): Promise<string | undefined> {
   const hello = await redis.call('HELLO', '2').catch(() => []);
   const fields = Array.isArray(hello) ? hello.map(String) : [];

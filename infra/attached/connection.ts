@@ -1,6 +1,6 @@
 /**
- * Plain connections to a Redis that is not ours, with the rights of the user that was given. They never retry or queue. Errors say
- * which of the usual mistakes it was; no password is in them.
+ * Plain connections to an external Redis, with the rights of the given user. They never retry or queue. Each common
+ * mistake has its own error, and no error contains a password.
  */
 import { getCACertificates } from 'node:tls';
 import { Redis } from 'ioredis';
@@ -11,7 +11,7 @@ import type { Address } from '../topology.ts';
 const CONNECT_TIMEOUT_MS = 3_000;
 const COMMAND_TIMEOUT_MS = 2_000;
 
-/** The CA that was given, else what this Node trusts. */
+/** The given CA, else the CAs that this Node trusts. */
 export function trusted(target: AttachTarget): { readonly ca: string } | undefined {
   return target.tls && { ca: target.tls.ca ?? getCACertificates('default').join('\n') };
 }
@@ -37,14 +37,14 @@ export async function connectTo(target: AttachTarget, address: Address, as: Logi
     retryStrategy: null,
   });
   let failure: Error | undefined;
-  // A refused AUTH or SELECT is only reported here: ioredis goes on as nobody, in database 0.
+  // ioredis reports a refused AUTH or SELECT only here and continues without a user, in database 0.
   redis.on('error', (error: Error) => {
     failure ??= error;
   });
   const timer = setTimeout(() => redis.disconnect(), CONNECT_TIMEOUT_MS);
   try {
     await redis.connect();
-    // Without AUTH nothing has been said yet: whoever is there has to speak the protocol first.
+    // Without AUTH nothing has been sent yet: verify that the server speaks the Redis protocol.
     const answer = await redis.ping().catch((error: Error) => error);
     if (failure !== undefined) throw failure;
     if (answer instanceof Error && !/^(NOPERM|LOADING|MASTERDOWN|MISCONF)/.test(answer.message)) throw answer;
@@ -67,7 +67,7 @@ interface Mistake {
 
 type Login = 'app' | 'sentinel';
 
-/** Where the credentials of a login come from: the sentinels have their own. */
+/** Names of the credentials of a login: the sentinels have their own. */
 const CREDENTIALS: Readonly<Record<Login, string>> = {
   app: 'the URL, --user, --password-file, or REDIS_USERNAME, REDIS_PASSWORD and REDIS_PASSWORD_FILE',
   sentinel: 'REDIS_SENTINEL_USERNAME, and REDIS_SENTINEL_PASSWORD or REDIS_SENTINEL_PASSWORD_FILE',
@@ -131,14 +131,16 @@ function explained(error: Error, { host, port }: Address, isTls: boolean, login:
   });
 }
 
-/** Whether a reply says that the server does not have the command: of another version, renamed, or removed by its owner. */
+/**
+ * Returns whether a reply means that the server lacks the command: another version, renamed, or removed by its owner.
+ */
 export function lacksCommand(message: string): boolean {
   return /unknown (sub)?command|command .*(not (allowed|supported|available)|disabled)/i.test(message);
 }
 
 /**
- * The error of several addresses of which none could be used: all of them with their reasons. A mistake in what was given
- * (exit 2) explains more than an address that does not answer, and an answer more than none.
+ * Combines the errors of several addresses of which none could be used. A configuration error (exit 2) explains more
+ * than an address that does not answer, and a reply explains more than no reply.
  */
 export function failureOf(failures: readonly KitError[]): KitError {
   const rank = ({ exitCode, code }: KitError) =>

@@ -1,4 +1,4 @@
-/** The handle to a Redis that somebody else runs: the master of the moment, of a cluster its masters, and no way to do anything to them. */
+/** Handle to an external Redis: its current master, or the masters of a cluster. It has no fault capabilities. */
 import type { Redis } from 'ioredis';
 import type { AttachTarget } from '../../config/attach.ts';
 import { Secret } from '../../config/secret.ts';
@@ -21,7 +21,7 @@ export class AttachedEnvironment implements Environment {
   readonly capabilities = {};
   readonly provenance: Readonly<Record<string, string>>;
   readonly departures: readonly string[];
-  /** Its logs are its owner's. */
+  /** Logs belong to the owner of the server. */
   readonly logs: ReadonlyMap<string, string> = new Map();
   readonly cluster?: ClusterView;
   readonly #target: AttachTarget;
@@ -84,7 +84,7 @@ export class AttachedEnvironment implements Environment {
     return connectTo(this.#target, master.address);
   }
 
-  /** A cluster is not asked again for every key. */
+  /** Caches the masters, so that the cluster is not queried for every key. */
   async #masters(): Promise<readonly ClusterMaster[]> {
     const nowMs = performance.now();
     if (this.#known === undefined || nowMs - this.#known.atMs > KNOWN_FOR_MS) {
@@ -97,13 +97,13 @@ export class AttachedEnvironment implements Environment {
     return {
       shards: async () =>
         (await this.#masters()).map(({ id, slots }) => ({ master: id, slots, replicas: [] })),
-      // Finding the masters throws where a slot has none.
+      // Finding the masters throws if a slot has none.
       missing: async () => void (await this.#masters()),
     };
   }
 }
 
-/** The masters of a cluster in place of the one node that stands for any Redis. */
+/** Replaces the single placeholder node of the topology with the masters of a cluster. */
 function withMasters(topology: Topology, masters: readonly ClusterMaster[]): Topology {
   const redis = masters.map(({ id, slots }, i) => ({
     role: 'redis' as const,
@@ -117,7 +117,7 @@ function withMasters(topology: Topology, masters: readonly ClusterMaster[]): Top
 
 function endpointsOf(target: AttachTarget, masters: readonly ClusterMaster[]): ClientEndpoints {
   const plain = ({ username, password }: AttachTarget['app']) => ({
-    // The user of a Redis that knows none.
+    // The user of a Redis without ACL users.
     username: username ?? 'default',
     password: password ?? new Secret(''),
   });
@@ -126,7 +126,7 @@ function endpointsOf(target: AttachTarget, masters: readonly ClusterMaster[]): C
     mode: target.mode,
     shared: true,
     serviceName: target.serviceName,
-    // Of a cluster the nodes that were named: any of them tells the rest.
+    // A client of a cluster starts with the named nodes: any of them reports the others.
     redis: target.mode === 'cluster' ? target.addresses : masters.map(({ address }) => address),
     sentinels: target.mode === 'sentinel' ? target.addresses : [],
     db: target.db,

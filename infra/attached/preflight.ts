@@ -1,6 +1,6 @@
 /**
- * Before anything is made: is it a Redis, a master, by itself, and may this user do what the drills do? Each of the usual mistakes
- * has an error of its own.
+ * Checks before anything is created: is it a Redis, is it a master, is it standalone, and does this user have the
+ * rights that the drills need? Each common mistake has its own error.
  *
  * consent ─▶ sentinels name the master, a cluster its masters ─▶ connect to each ─▶ HELLO (mode, role, version) ─▶ one key written, read and removed
  */
@@ -15,7 +15,7 @@ import { type ClusterMaster, mastersOf } from './cluster.ts';
 import { connectTo, failureOf, lacksCommand } from './connection.ts';
 
 export interface Found {
-  /** One, or of a cluster all by their first slot. */
+  /** One master, or all masters of a cluster by their first slot. */
   readonly masters: readonly ClusterMaster[];
   readonly version: string;
   readonly server: string;
@@ -23,7 +23,7 @@ export interface Found {
 
 const PROBE_TTL_MS = 10_000;
 
-/** @throws KitError `ATTACH_…` which mistake it was, where, and the remedy; nothing is left behind */
+/** @throws KitError `ATTACH_…` with the mistake, its place and the remedy; leaves nothing on the server */
 export async function inspect(target: AttachTarget, prefix: string): Promise<Found> {
   requireConsent(target.addresses, target.confirmed, prefix);
   const masters = await found(target);
@@ -47,14 +47,14 @@ export async function inspect(target: AttachTarget, prefix: string): Promise<Fou
   return { masters, ...first };
 }
 
-/** Who takes writes now. */
+/** Masters that take writes now. */
 export async function found(target: AttachTarget): Promise<readonly ClusterMaster[]> {
   if (target.mode === 'cluster') return mastersOf(target);
   const address = await masterOf(target);
   return [{ id: 'redis-1', address, announced: address, slots: [[0, CLUSTER_SLOTS - 1]] }];
 }
 
-/** The one server; with sentinels, who the first of them that answers names. */
+/** The single server; with sentinels, the master that the first answering sentinel reports. */
 export async function masterOf(target: AttachTarget): Promise<Address> {
   const { addresses, mode, serviceName } = target;
   const [first] = addresses as readonly [Address];
@@ -92,7 +92,7 @@ export async function masterOf(target: AttachTarget): Promise<Address> {
   throw failureOf(failures);
 }
 
-/** HELLO is open to every user. */
+/** Every user may send HELLO. */
 async function greet(
   redis: Redis,
   address: Address,
@@ -127,7 +127,9 @@ async function greet(
   return { version: field('version'), server: field('server') };
 }
 
-/** Does once what the drills do, on a key of its own: what is not allowed shows now, and all of it at once. */
+/**
+ * Runs every command of the drills once on a temporary key, so that missing rights are reported now and all at once.
+ */
 async function requireRights(
   redis: Redis,
   address: Address,
@@ -183,7 +185,7 @@ async function requireRights(
   }
 }
 
-/** A key of nobody else, in a slot that this server has. */
+/** Returns an unused key in a slot that this server has. */
 function keyWithin(slots: readonly SlotRange[], start: string): string {
   for (;;) {
     const key = `${start}${randomBytes(8).toString('hex')}`;

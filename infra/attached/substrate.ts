@@ -1,6 +1,6 @@
 /**
- * Somebody else's Redis. It is found and never made: `apply` looks whether it can be used and hands out a handle without capabilities;
- * disposing and destroying end nothing.
+ * Substrate of an external Redis. The kit never creates or ends it: `apply` checks whether it can be used and returns a
+ * handle without capabilities. Disposing and destroying change nothing.
  */
 import type { AttachTarget } from '../../config/attach.ts';
 import type { Environment } from '../environment.ts';

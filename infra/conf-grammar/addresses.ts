@@ -1,11 +1,14 @@
 /** Numeric addresses as `getaddrinfo` of libc reads them, with all the short forms of IPv4. */
 
-/** The address in its usual form, so that two spellings can be compared; undefined where it is a name. */
+/** Normalises an address, so that two spellings can be compared; undefined for a name. */
 export function parseAddress(text: string): string | undefined {
   return text.includes(':') ? parseIpv6(text) : parseIpv4(text);
 }
 
-/** `inet_aton`: one to four parts, each decimal, octal (`0…`) or hexadecimal (`0x…`); the last fills what is left. */
+/**
+ * `inet_aton`: one to four parts, each decimal, octal (`0…`) or hexadecimal (`0x…`); the last one fills the remaining
+ * bytes.
+ */
 function parseIpv4(text: string): string | undefined {
   const parts = text.split('.');
   if (parts.length > 4) return undefined;

@@ -1,10 +1,10 @@
 /**
- * Which servers have a directive, a value or a command. A leaf beside `server-version.ts`: data tables write it, the
- * judging code asks it.
+ * Servers that have a directive, a value or a command. A leaf beside `server-version.ts`: data tables define it, the
+ * lint queries it.
  */
 import { atLeast, SERVER_FAMILIES, type ServerFamily, type ServerVersion } from '../server-version.ts';
 
-/** From a version on, and before another one. */
+/** Range of versions: from one version up to, but not including, another. */
 export interface Span {
   readonly from: string;
   /** The first version without it. */
@@ -12,16 +12,16 @@ export interface Span {
 }
 
 /**
- * By family; a family that is absent never had it. Several spans for what came with patch releases: in order, each of one
- * minor version but the last.
+ * Ranges per family; a family that is absent never had it. Several ranges describe a change that came with patch
+ * releases: in order, each within one minor version except the last.
  */
 export type Availability = Readonly<Partial<Record<ServerFamily, Span | readonly Span[]>>>;
 
 export const EVERYWHERE: Availability = { redis: { from: '0' }, valkey: { from: '0' } };
 
 /**
- * New in a version of Redis. Valkey forked from Redis 7.2.4: what is older is in every Valkey; of what is newer, `valkey`
- * names the Valkey version that has it too.
+ * New in a version of Redis. Valkey forked from Redis 7.2.4: every Valkey has everything older. For newer features,
+ * `valkey` names the Valkey version that has them too.
  */
 export function since(redis: string, valkey?: string): Availability {
   if (valkey !== undefined) return { redis: { from: redis }, valkey: { from: valkey } };
@@ -35,12 +35,12 @@ export function redisUntil(version: string): Availability {
   return { redis: { from: '0', until: version } };
 }
 
-/** In Redis alone, from a version on. */
+/** In Redis only, from a version on. */
 export function onlyRedis(from: string): Availability {
   return { redis: { from } };
 }
 
-/** In Valkey alone. */
+/** In Valkey only. */
 export function valkeyOnly(from: string, until?: string): Availability {
   return { valkey: until === undefined ? { from } : { from, until } };
 }
@@ -64,7 +64,7 @@ export function isAvailable(availability: Availability, { family, version }: Ser
   );
 }
 
-/** A version without a patch stands for its last one. */
+/** Replaces a version without a patch number by its last patch. */
 function latestPatch(version: string): string {
   return version.split('.').length < 3 ? `${version}.9999` : version;
 }

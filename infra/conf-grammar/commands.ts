@@ -1,9 +1,10 @@
 /**
- * Names of commands, for ACL rules and `rename-command`: a rule with an unknown one is fatal. `container|subcommand` where
- * the server knows subcommands by name, which it does since 7.0; before it took any word after the `|`.
+ * Command names for ACL rules and `rename-command`: a rule with an unknown name is fatal. `container|subcommand` where
+ * the server checks subcommand names, which it does since 7.0; older versions accept any word after the `|`.
  *
- * From COMMAND LIST of Redis 7.0.15, 7.2.6, 7.4.1, 8.2.3, Valkey 8.0.1 and 9.1.2, and from server.c of 6.2.14. Which of 8.0
- * and 8.1, or of 8.1 and 9.0, brought a command of Valkey is from the release notes. Commands of modules are left out.
+ * Source: COMMAND LIST of Redis 7.0.15, 7.2.6, 7.4.1, 8.2.3, Valkey 8.0.1 and 9.1.2, and server.c of 6.2.14. The
+ * release notes tell which of 8.0 and 8.1, or of 8.1 and 9.0, introduced a Valkey command. Module commands are left
+ * out.
  */
 import type { ServerVersion } from '../server-version.ts';
 import {
@@ -82,7 +83,7 @@ const COMMANDS: readonly Row[] = [
   [valkeyOnly('9.1'), `clusterscan msetex`],
 ];
 
-/** Commands of a sentinel, for its own users too. */
+/** Commands of a sentinel, also for its own users. */
 const SENTINEL_COMMANDS: readonly Row[] = [
   [
     EVERYWHERE,
@@ -108,13 +109,13 @@ const SENTINEL_COMMANDS: readonly Row[] = [
   ],
 ];
 
-/** `@all` is not among them: it is a rule of its own. The same in every version. */
+/** Without `@all`, which is a rule of its own. The same in every version. */
 export const CATEGORIES: ReadonlySet<string> = new Set(
   words(`keyspace read write set sortedset list hash string bitmap hyperloglog geo stream pubsub admin fast slow
 blocking dangerous connection transaction scripting`),
 );
 
-/** Names that a server, or a sentinel, has at its start, in lower case. */
+/** Names of the commands that a server or a sentinel has at startup, in lower case. */
 export function commandNames(server: ServerVersion, mode: 'server' | 'sentinel'): ReadonlySet<string> {
   const rows = mode === 'sentinel' ? SENTINEL_COMMANDS : COMMANDS;
   return new Set(rows.filter(([where]) => isAvailable(where, server)).flatMap(([, names]) => words(names)));

@@ -6,19 +6,19 @@ import type { Check, NumberFormat, ValueKind } from './value.ts';
 export interface DirectiveName {
   readonly name: string;
   readonly availability: Availability;
-  /** Kept only for old files. */
+  /** Accepted only for old files. */
   readonly isOld: boolean;
 }
 
 export interface Directive {
-  /** The name that rules of the lint ask for. */
+  /** Canonical name, which the lint rules use. */
   readonly name: string;
   /** Every name, the canonical one first. */
   readonly names: readonly DirectiveName[];
   readonly value: ValueKind;
-  /** May stand on several lines, each of which counts. */
+  /** May occur on several lines, each of which counts. */
   readonly isRepeatable: boolean;
-  /** Not in CONFIG GET *: meant for the tests of the servers. */
+  /** Missing in CONFIG GET *: intended for the servers' own tests. */
   readonly isHidden: boolean;
   /** Read by a module that is part of the server. */
   readonly isOfModule: boolean;
@@ -26,9 +26,9 @@ export interface Directive {
 
 export interface DirectiveOptions {
   readonly in?: Availability;
-  /** An old name that every version takes. */
+  /** Old name that every version accepts. */
   readonly formerly?: string;
-  /** A further name, with the servers that have it. */
+  /** Additional name, with the servers that have it. */
   readonly also?: readonly [name: string, availability: Availability];
   readonly isRepeatable?: boolean;
   readonly isHidden?: boolean;
@@ -50,7 +50,7 @@ export function directive(name: string, value: ValueKind, options: DirectiveOpti
 
 export const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
-/** Several directives of one kind, by their names. */
+/** Defines several directives of one kind by their names. */
 export function directives(names: string, value: ValueKind, options: DirectiveOptions = {}) {
   return words(names).map((name) => directive(name, value, options));
 }

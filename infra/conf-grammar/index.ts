@@ -1,4 +1,4 @@
-/** Looks a name up for one server. The whole grammar of the configuration of Redis and Valkey, as data. */
+/** Grammar of the configuration of Redis and Valkey, as data, with lookups by name and server. */
 import type { ServerVersion } from '../server-version.ts';
 import { type Availability, describeAvailability, isAvailable } from './availability.ts';
 import type { Directive, DirectiveName } from './directive.ts';
@@ -22,7 +22,7 @@ for (const directive of DIRECTIVES) {
   }
 }
 
-/** Rows of a name over all servers; empty where no server has it. */
+/** Returns the rows of a name for all servers; empty where no server has it. */
 export function entriesNamed(name: string): readonly Entry[] {
   return ENTRIES.get(name) ?? [];
 }
@@ -31,7 +31,7 @@ export function entryFor(name: string, server: ServerVersion): Entry | undefined
   return ENTRIES.get(name)?.find((entry) => isAvailable(entry.name.availability, server));
 }
 
-/** The name that rules ask for, whatever name the file uses. */
+/** Returns the canonical name for any name that a file uses. */
 export function canonicalName(name: string): string {
   return ENTRIES.get(name)?.[0]?.directive.name ?? name;
 }
@@ -45,12 +45,12 @@ export function directiveNames(): readonly string[] {
   return [...ENTRIES.keys()];
 }
 
-/** Which servers have a name. */
+/** Returns the servers that have a name. */
 export function availabilityOf(name: string): readonly Availability[] {
   return entriesNamed(name).map((entry) => entry.name.availability);
 }
 
-/** Whether the server takes a directive of this name. */
+/** Returns whether the server accepts a directive of this name. */
 export function hasDirective(name: string, server: ServerVersion): boolean {
   return entryFor(name, server) !== undefined || STATEMENTS.has(name);
 }

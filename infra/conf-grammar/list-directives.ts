@@ -20,7 +20,7 @@ const atLeastOne =
   (args) =>
     args.length > 0 ? undefined : problem('', allowed);
 
-/** Not settings: their words are never split once more, and what they say is judged elsewhere. */
+/** Statements are not settings: their words are not split again, and other modules check them. */
 export const STATEMENTS: ReadonlyMap<string, Check> = new Map([
   ['include', exactly(1, 'one path, which may hold wildcards')],
   ['loadmodule', atLeastOne('the path of a module and its arguments')],

@@ -5,7 +5,7 @@ import { type Check, type Problem, problem, quote, splitsQuotedLists } from './v
 
 const said = (args: readonly string[]) => args.map((arg) => (arg === '' ? '""' : arg)).join(' ');
 
-/** A whole word that `strtoll` reads; an empty one reads as 0. */
+/** A complete word that `strtoll` reads; an empty word reads as 0. */
 function wholeNumber(text: string): bigint | undefined {
   const { value, rest } = parsePrefix(cString(text));
   return rest === '' ? value : undefined;
@@ -39,7 +39,7 @@ export const outputBufferLimits: Check = (args, server) => {
     const [name = '', hard = '', soft = '', seconds = ''] = args.slice(i, i + 4);
     if (!CLASSES.test(name)) return problem(name, 'normal, replica (slave) or pubsub');
     if (isOld) {
-      // 6.2 does not look at the errors of the sizes, and drops what follows the seconds.
+      // 6.2 ignores errors in the sizes, and drops everything after the seconds.
       if (atoi(seconds) < 0) return problem(seconds, 'seconds, 0 or more');
       continue;
     }
@@ -70,7 +70,7 @@ export const percentiles: Check = (args, server) => {
   return bad === undefined ? undefined : problem(bad, 'numbers from 0 to 100, or ""');
 };
 
-/** `replicaof no one` too, which means a master. */
+/** Also accepts `replicaof no one`, which means a master. */
 export const masterAddress: Check = (args) => {
   const allowed = 'the address and the port of the master (0 to 65535), or: no one';
   const [host = '', port = ''] = args;

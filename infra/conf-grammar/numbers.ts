@@ -1,6 +1,7 @@
 /**
- * Numbers as the C code of the servers reads them: `string2ll`, `memtoull`, `strtoll`, `atoi` and `strtod` of util.c and
- * libc. They differ from JavaScript's in what they take (`007`, an empty word, `5s`) and in what an overflow becomes.
+ * Numbers as the C code of the servers reads them: `string2ll`, `memtoull`, `strtoll`, `atoi` and `strtod` of util.c
+ * and libc. They differ from JavaScript in accepted syntax (`007`, an empty word, `5s`) and in the result of an
+ * overflow.
  */
 import { atLeast, type ServerVersion } from '../server-version.ts';
 
@@ -50,7 +51,7 @@ export function parseMemory(text: string, server: ServerVersion): bigint | undef
   return BigInt.asUintN(64, clamp(value, 0n, ULONG_MAX) * factor);
 }
 
-/** Since when is not documented; measured: 8.0.1 takes the overflow, 9.1.2 refuses it. */
+/** The version of the change is not documented. Measured: 8.0.1 accepts the overflow, 9.1.2 refuses it. */
 function refusesOverflow({ family, version }: ServerVersion): boolean {
   return family === 'valkey' && atLeast(version, '8.1');
 }
@@ -78,16 +79,16 @@ export function parsePrefix(text: string, base: 8 | 10 = 10): Prefix {
   return { value: held, rest: text.slice(all.length), isOverflow: held !== value };
 }
 
-/** `atoi`: what `strtoll` reads, cut to 32 bits; whatever follows is dropped. */
+/** `atoi`: the result of `strtoll`, truncated to 32 bits; the rest of the text is ignored. */
 export function atoi(text: string): number {
   return Number(BigInt.asIntN(32, parsePrefix(cString(text)).value));
 }
 
-/** `string2d`: a whole word that `strtod` reads; undefined where it is none, or not a number. */
+/** `string2d`: a complete word that `strtod` reads; undefined for anything else and for NaN. */
 export function parseFloatingPoint(text: string, server: ServerVersion): number | undefined {
   if (/^[+-]?(?:inf|infinity)$/i.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
   if (/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(text)) return Number(text);
-  if (refusesOverflow(server)) return undefined; // The same release reads with another parser, without hexadecimals.
+  if (refusesOverflow(server)) return undefined; // The same release uses another parser, without hexadecimal numbers.
   const [, sign, whole = '', fraction = '', exponent = '0'] =
     /^([+-]?)0x([\da-f]*)\.?([\da-f]*)(?:p([+-]?\d+))?$/i.exec(text) ?? [];
   if (whole === '' && fraction === '') return undefined;

@@ -4,14 +4,14 @@
  */
 import { type Availability, EVERYWHERE, since, valkeyOnly } from './availability.ts';
 
-/** When Sentinel reads an option, wherever it stands in the file. */
+/** Phase in which Sentinel reads an option, regardless of its place in the file. */
 export type Phase = 'before-monitor' | 'monitor' | 'after-monitor';
 
 export interface SentinelOption {
   /** Words after the option. */
   readonly arguments: readonly [least: number, most: number];
   readonly phase: Phase;
-  /** Whether the first word is the name of a master; only `monitor` makes it known. */
+  /** Whether the first word is the name of a master, which only `monitor` defines. */
   readonly isOfMaster: boolean;
   readonly isRepeatable: boolean;
   readonly availability: Availability;

@@ -1,9 +1,9 @@
 /**
  * Every directive of redis.conf and valkey.conf that takes one value: name, kind, bounds and the servers that have it.
  *
- * Read in src/config.c of Redis 6.2.14, 7.0.15, 7.2.6, 7.4.1, 8.0-M01 and Valkey 8.0.1; for Redis 8.2.3 and Valkey 9.1.2
- * asked of the binaries, whose refusals name the bounds; what came with Valkey 8.1 and 9.0 is from their release notes.
- * `npm run lint-truth -- --generate` compares the table with the binaries at hand. Directives of modules are left out.
+ * Source: src/config.c of Redis 6.2.14, 7.0.15, 7.2.6, 7.4.1, 8.0-M01 and Valkey 8.0.1. For Redis 8.2.3 and Valkey
+ * 9.1.2: the error messages of the binaries, which name the bounds. For Valkey 8.1 and 9.0: the release notes.
+ * `npm run lint-truth -- --generate` compares the table with the installed binaries. Module directives are left out.
  */
 import { onlyRedis, redisUntil, since, sincePatches, valkeyOnly } from './availability.ts';
 import * as d from './directive.ts';
@@ -157,7 +157,7 @@ const SIZES = [
   directive('unixsocketperm', d.octal),
 ];
 
-/** Values that came or went with a version: one row per span of versions. */
+/** Values that were added or removed in a version: one row per version range. */
 const VARYING = [
   directive('io-threads', d.int(1, 256), { in: valkeyOnly('9.0') }),
   directive('io-threads', d.int(1, 128), {
@@ -175,7 +175,7 @@ const VARYING = [
   }),
   directive('log-format', d.choice('legacy logfmt json'), { in: V9_1 }),
   directive('log-format', d.choice('legacy logfmt'), { in: valkeyOnly('8.1', '9.1') }),
-  // Gone, and still taken without effect.
+  // Removed; still accepted without effect.
   ...directives('list-max-ziplist-entries list-max-ziplist-value', d.IGNORED),
   directive('lua-replicate-commands', d.IGNORED, { in: since('7.0') }),
   directive('io-threads-do-reads', d.IGNORED, { in: since('8.0', '8.1') }),

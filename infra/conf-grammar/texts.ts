@@ -12,7 +12,7 @@ export function byteLength(text: string): number {
 /** `pathIsBaseName`. */
 const isFileName = (text: string) => !/[/\\]/.test(text);
 
-/** Directories that every directory has. */
+/** `.` and `..`, which exist in every directory. */
 const isDirectory = (text: string) => /^\.\.?$/.test(text);
 
 const valkeyFrom = ({ family, version }: ServerVersion, wanted: string) =>
@@ -25,7 +25,7 @@ export const snapshotFile: Check = ([word = ''], server) => {
   return isRefused ? problem(text, 'a file name without a path; set the path with dir') : undefined;
 };
 
-/** appendfilename: 6.2 takes an empty one. */
+/** appendfilename: 6.2 accepts an empty one. */
 export const appendFile: Check = ([word = ''], server) => {
   const text = cString(word);
   const isRefused = !isFileName(text) || (text === '' && splitsQuotedLists(server));
@@ -48,7 +48,7 @@ export const hostName: Check = ([word = '']) => {
     : undefined;
 };
 
-/** Measured on 7.2.6 and 8.2.3; Valkey 8 lets the colon through, Valkey 9.1 checks it like an address. */
+/** Measured on 7.2.6 and 8.2.3; Valkey 8 accepts the colon, Valkey 9.1 checks the name like an address. */
 const NODE_NAME_FORBIDDEN = /[!#$%&()*+:;<>?@[\]^{|}~]/;
 
 /** Measured on Valkey 9.1.2: these, and control characters. */
@@ -68,7 +68,7 @@ function isForbiddenInAddress(character: string): boolean {
 /** NET_IP_STR_LEN is 46 with the closing zero. */
 const ADDRESS_MAX_BYTES = 45;
 
-/** cluster-announce-ip: Valkey 9.1 checks it, older servers take anything. */
+/** cluster-announce-ip: Valkey 9.1 checks it, older servers accept any text. */
 export const announcedAddress: Check = ([text = ''], server) => {
   if (!valkeyFrom(server, '9.1')) return undefined;
   if (byteLength(text) > ADDRESS_MAX_BYTES) {
@@ -100,7 +100,7 @@ export const directory: Check = ([text = '']) =>
 /** sun_path of Linux, with the closing zero. */
 const SOCKET_PATH_MAX_BYTES = 107;
 
-/** Up to 6.2 a longer path is cut. */
+/** Up to 6.2 a longer path is truncated. */
 export const socketPath: Check = ([text = ''], server) => {
   const isLong = byteLength(cString(text)) > SOCKET_PATH_MAX_BYTES && splitsQuotedLists(server);
   return isLong || isDirectory(text)

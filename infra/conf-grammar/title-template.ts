@@ -6,7 +6,7 @@ const VARIABLES = ['title', 'listen-addr', 'server-mode', 'config-file', 'port',
 
 const ALLOWED = `text with ${VARIABLES.map((name) => `{${name}}`).join(', ')}; {{ for a brace; not empty`;
 
-/** Whether the title is empty depends on other lines too: `together.ts` of the lint. */
+/** Other lines also decide whether the title is empty: see `together.ts` of the lint. */
 export const titleTemplate: Check = ([word = '']) => {
   const template = cString(word);
   return isTemplate(template) ? undefined : problem(template, ALLOWED);

@@ -1,25 +1,25 @@
 /**
  * Kinds of values and the check of one value against its kind, as `config.c` of the servers does it.
- * Left out: what several lines together decide (`infra/lint/start/`), and what only a machine knows (paths, ports).
+ * Left out: combinations of several lines (`infra/lint/start/`), and facts of the machine (paths, ports).
  */
 import { type QuoteOptions, splitArguments } from '../conf-text.ts';
 import { atLeast, type ServerVersion } from '../server-version.ts';
 import { parseInteger, parseMemory, parsePrefix } from './numbers.ts';
 
-/** A value that is not allowed, and the values that are. */
+/** A value that is not allowed, with the allowed values. */
 export interface Problem {
   readonly reason: string;
   readonly allowed: string;
 }
 
-/** Judges the arguments of one line for one server; undefined: accepted. */
+/** Checks the arguments of one line for one server; undefined: accepted. */
 export type Check = (args: readonly string[], server: ServerVersion) => Problem | undefined;
 
 export type NumberFormat =
   | 'integer'
   /** Bytes, with or without a unit. */
   | 'memory'
-  /** Bytes, or -1 for none; so far in one directive of Valkey. */
+  /** Bytes, or -1 for none; used by one directive of Valkey so far. */
   | 'memory-or-minus-1'
   | 'memory-or-percent'
   | 'octal';
@@ -82,7 +82,7 @@ export function checkValue(
   }
 }
 
-/** The arguments of a list: a single word that is not empty is split once more, as if it were a line. */
+/** The arguments of a list: a single non-empty word is split again, like a line. */
 export function listWords(args: readonly string[], server: ServerVersion): readonly string[] {
   const [only, ...more] = args;
   if (only === undefined || only === '' || more.length > 0 || !splitsQuotedLists(server)) return args;
@@ -118,7 +118,7 @@ function isNumber(text: string, kind: NumberKind, server: ServerVersion): boolea
   return signed >= kind.min && signed <= kind.max;
 }
 
-/** Measured: 8.2.3 refuses what is negative as a signed number, older servers compare it as an unsigned one. */
+/** Measured: 8.2.3 refuses a negative number, older servers compare it as an unsigned one. */
 function refusesNegative({ family, version }: ServerVersion): boolean {
   return family === 'redis' && atLeast(version, '8.0');
 }
@@ -140,7 +140,7 @@ function readNumber(text: string, { format }: NumberKind, server: ServerVersion)
     case 'octal': {
       const { value, rest, isOverflow } = parsePrefix(text, 8);
       if (isOverflow) return undefined;
-      // 6.2 reads the mode of the socket with strtol and drops what follows.
+      // 6.2 reads the mode of the socket with strtol and ignores the rest.
       if (!splitsQuotedLists(server)) return BigInt.asUintN(32, value);
       return rest === '' ? value : undefined;
     }
@@ -163,7 +163,7 @@ function describeNumber({ min, max, format }: NumberKind): string {
   }
 }
 
-/** For messages: what a value may be. */
+/** Describes the allowed values for messages. */
 export function describeValue(value: ValueKind, server: ServerVersion): string {
   switch (value.kind) {
     case 'switch':

@@ -1,4 +1,4 @@
-/** Places that a person needs beside the nodes of an environment on Docker. Never a secret itself. Pure. */
+/** Files and addresses that a user needs, beyond the nodes of an environment on Docker. Never a secret itself. Pure. */
 import { displayPath } from '../../config/yaml.ts';
 import { caFile } from './certificates.ts';
 import { COMMANDER_USER } from './observability-files.ts';

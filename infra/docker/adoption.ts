@@ -1,6 +1,7 @@
 /**
- * Takes over an environment of another checkout: asks, stops its containers with a grace period (Redis saves), removes them and the
- * networks, and records the former owner of the volumes. The deploy that follows starts on their data.
+ * Takes over an environment of another checkout: asks for confirmation, stops its containers with a grace period (Redis
+ * saves), removes them and the networks, and records the former owner of the volumes. The next deploy starts on their
+ * data.
  */
 import { KitError } from '../../config/errors.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
@@ -10,11 +11,11 @@ import { foreignEnvironment, foreignError, type Possession, recordAdoption } fro
 import { dockerSettings } from './settings.ts';
 import { removeParts } from './sweep.ts';
 
-/** As at a destroy (`constructs/node.ts`): Redis waits for its replicas, then saves. */
+/** Same as for a destroy (`constructs/node.ts`): Redis waits for its replicas, then saves. */
 const STOP_SECONDS = 20;
 
 export interface Adoption {
-  /** Absent: it is refused. */
+  /** Absent: the adoption is refused. */
   readonly adopt: Adopt | undefined;
   /** The command, for the hint of the refusal. */
   readonly verb: 'up' | 'down';

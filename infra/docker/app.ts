@@ -55,7 +55,7 @@ async function synthesise(): Promise<void> {
   await lockProvider(names.map((name) => join(app.outdir, 'stacks', name)));
 }
 
-/** Without a lock file `cdktf` asks the registry for hashes, although the plugin may be in a local directory. */
+/** Without a lock file `cdktf` queries the registry for hashes, even if the plugin is in a local directory. */
 async function lockProvider(dirs: readonly string[]): Promise<void> {
   const files = dirs.map((dir) => join(dir, '.terraform.lock.hcl')).filter((file) => !existsSync(file));
   if (files.length === 0) return;
@@ -64,7 +64,7 @@ async function lockProvider(dirs: readonly string[]): Promise<void> {
   for (const file of files) writeFileSync(file, lockEntry(registry));
 }
 
-/** Names or YAML files. */
+/** Environment names or YAML files. */
 function environmentsOf(call: CdktfCall | undefined): readonly string[] {
   if (settings.stacks !== undefined) return settings.stacks;
   const names = environmentNames();

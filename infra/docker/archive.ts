@@ -1,19 +1,19 @@
 /**
- * One tar archive of small files. Pure: the same files give the same bytes, whoever runs it and when.
+ * Writes one tar archive of small files. Pure: the same files give the same bytes, independent of user and time.
  *
  * The Docker provider copies file by file, with a mount of every volume each time (50 files: 2.3 s); one archive is one copy.
  */
 import { RUN_AS } from './plan.ts';
 
 export interface ArchivedFile {
-  /** Relative, at most 100 bytes: what the oldest tar format holds, so that every tar reads it. */
+  /** Relative, at most 100 bytes: the limit of the oldest tar format, so that every tar can read it. */
   readonly path: string;
   readonly text: string;
 }
 
 const BLOCK = 512;
 
-/** In ustar format; sorted by path, mode 0600, owned by root, of the year 1970. */
+/** In ustar format; sorted by path, mode 0600, owned by root, with the modification time 0 (1970). */
 export function tarOf(files: readonly ArchivedFile[]): Buffer {
   const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
   const entries = sorted.flatMap(({ path, text }) => {
@@ -33,7 +33,7 @@ function headerOf(path: string, size: number): Buffer {
   header.write(octal(0, 7), 116); // gid
   header.write(octal(size, 11), 124);
   header.write(octal(0, 11), 136); // modification time
-  header.write('        ', 148); // the checksum counts as blanks in itself
+  header.write('        ', 148); // the checksum field counts as blanks
   header.write('0', 156); // a regular file
   header.write('ustar\x0000', 257);
   header.write(
@@ -47,8 +47,8 @@ function headerOf(path: string, size: number): Buffer {
 }
 
 /**
- * What the init container does with it: unpacks it over the configuration volumes, which it mounts below /conf. The archive does
- * not outlive its use: the ended container stays until the environment is destroyed.
+ * Script of the init container: unpacks the archive over the configuration volumes, which are mounted below /conf, and
+ * deletes it. The exited container remains until the environment is destroyed, so the archive must not stay in it.
  */
 export const UNPACK = `trap 'rm -f /conf.tar' EXIT; set -e
 tar -xf /conf.tar -C /conf

@@ -1,6 +1,6 @@
 /**
- * A bundle carries what a closed network cannot fetch: the images, and the provider's plugin in the layout that
- * `terraform providers mirror` makes and Terraform finds without configuration.
+ * A bundle contains everything that a closed network cannot fetch: the images, and the provider's plugin in the layout
+ * that `terraform providers mirror` creates and Terraform finds without configuration.
  *
  *   bundle.tar.gz: bundle.json, images.tar (docker save), plugins/<host>/kreuzwerker/docker/<version>/<platform>/…
  */
@@ -21,7 +21,7 @@ const TIMEOUT_MS = 600_000;
 interface Manifest {
   readonly schema: typeof SCHEMA;
   readonly images: LocalImages;
-  /** Below `plugins/`; absent where the saving machine had none in a local directory. */
+  /** Path below `plugins/`; absent if the saving machine had no plugin in a local directory. */
   readonly plugin?: string;
 }
 
@@ -55,13 +55,13 @@ export async function saveBundle(file: string, stateDir: string): Promise<Bundle
     }
     const manifest: Manifest = { schema: SCHEMA, images, ...(plugin === undefined ? {} : { plugin }) };
     writeFileSync(join(work, 'bundle.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-    // Most of it is programs that are packed already: a harder compression takes minutes and saves a tenth.
+    // Most files are compressed programs already: a higher compression level takes minutes and saves a tenth.
     await tar(['--use-compress-program=gzip -1', '-cf', resolve(file), '-C', work, '.'], file);
     return { file, images: tags, plugin };
   });
 }
 
-/** Loads the images into the engine and the plugin into the user's local plugin directory. Again: changes nothing. */
+/** Loads the images into the engine and the plugin into the user's local plugin directory. Idempotent. */
 export async function loadBundle(file: string, stateDir: string, home = homedir()): Promise<BundleReport> {
   return await inWorkDir(async (work) => {
     await tar(['-xzf', resolve(file), '-C', work], file);
@@ -72,13 +72,13 @@ export async function loadBundle(file: string, stateDir: string, home = homedir(
       await docker(['load', '--quiet', '--input', join(work, 'images.tar')], { timeoutMs: TIMEOUT_MS });
     }
     if (manifest.plugin !== undefined) {
-      // The same bytes serve Terraform and OpenTofu, each under the name of its own registry.
+      // Terraform and OpenTofu use the same bytes, each under the name of its own registry.
       const registry = await registryHere();
       const [host = '', ...rest] = manifest.plugin.split('/');
       const paths = [host, registry ?? host].map((name) => join(name, ...rest));
       for (const path of new Set(paths)) {
         const target = join(home, '.terraform.d', 'plugins', path);
-        // Other bytes than a lock file remembers break it: a plugin that is there stays.
+        // Other bytes than those in a lock file invalidate it, so an existing plugin is kept.
         if (!existsSync(target)) cpSync(join(work, 'plugins', manifest.plugin), target, { recursive: true });
       }
     }
@@ -89,7 +89,7 @@ export async function loadBundle(file: string, stateDir: string, home = homedir(
   });
 }
 
-/** Registry of the program that is installed here; undefined where none is yet. */
+/** Registry of the installed program; undefined where none is installed. */
 async function registryHere(): Promise<string | undefined> {
   const program = await terraformProgram().catch(() => undefined);
   return program === undefined ? undefined : await registryOf(program);

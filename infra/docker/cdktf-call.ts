@@ -1,6 +1,6 @@
 /**
- * Command line of the `cdktf` process above this one. `cdktf` does not pass the requested stacks to the app. With them, the app makes
- * passwords only for these, and refuses one that another checkout owns.
+ * Command line of the parent `cdktf` process. `cdktf` does not pass the requested stacks to the app. With them, the app
+ * creates passwords only for these stacks, and refuses one that another checkout owns.
  *
  * Options are not parsed: any word equal to the name of an environment counts as a stack.
  */
@@ -15,10 +15,10 @@ export interface CdktfCall {
   readonly words: readonly string[];
 }
 
-/** `npx`, `npm` and shells are between the two processes. */
+/** `npx`, `npm` and shells may be between the two processes. */
 const MOST_ANCESTORS = 6;
 
-/** Undefined without such a process, or where the system does not list processes. */
+/** Undefined without a `cdktf` ancestor, or where the system does not list processes. */
 export async function cdktfCall(pid = process.ppid): Promise<CdktfCall | undefined> {
   let current = pid;
   for (let height = 0; height < MOST_ANCESTORS && current > 1; height += 1) {
@@ -42,7 +42,7 @@ export function parseCall(words: readonly string[]): CdktfCall | undefined {
 const ACTING = new Set(['deploy', 'apply', 'destroy', 'diff', 'plan', 'watch']);
 
 /**
- * The names in the call, also by pattern; undefined where it has none of them, or a negated pattern.
+ * Returns the names in the call, also by pattern; undefined without a name, or with a negated pattern.
  *
  * @param names of all environments
  */
@@ -59,7 +59,8 @@ export function namesIn(
 }
 
 /**
- * Refuses a call that acts on no environment. All of them would be synthesised, with passwords for each, before `cdktf` reports it.
+ * Refuses a call that names no environment. Otherwise every environment would be synthesised, with passwords for each,
+ * before `cdktf` reports the error.
  *
  * @throws KitError `STACK_UNKNOWN`
  */
@@ -76,10 +77,10 @@ export function requireNamed(call: CdktfCall | undefined, names: readonly string
 
 export const isActing = (call: CdktfCall | undefined): boolean => ACTING.has(call?.verb ?? '');
 
-/** Whether the call only shows the names of the environments. */
+/** Returns whether the call only lists the names of the environments. */
 export const isListing = (call: CdktfCall | undefined): boolean => call?.verb === 'list';
 
-/** Whether the call makes what is not there yet. */
+/** Returns whether the call creates missing resources. */
 export const isDeploying = (call: CdktfCall | undefined): boolean =>
   ['deploy', 'apply', 'watch'].includes(call?.verb ?? '');
 
@@ -89,14 +90,14 @@ async function processAt(pid: number): Promise<{ words: readonly string[]; paren
       .split('\0')
       .filter((word) => word !== '');
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name in field 2 may hold anything: counting starts behind it.
+    // The name in field 2 may contain any character: start counting after it.
     return { words, parent: Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) };
   } catch {
     return await processByPs(pid);
   }
 }
 
-/** Where there is no /proc. */
+/** Fallback without /proc. */
 async function processByPs(pid: number): Promise<{ words: readonly string[]; parent: number } | undefined> {
   const asked = { command: 'ps', args: ['-ww', '-o', 'ppid=,args=', '-p', String(pid)], timeoutMs: 5_000 };
   const record = await runProgram(asked).catch(() => undefined);

@@ -1,6 +1,6 @@
 /**
- * The certificates of an environment on Docker: those that were given, else made once and kept. What clients may know (the
- * authority, and when the nodes' certificate ends) is kept beside them in plain PEM.
+ * Certificates of an environment on Docker: the given ones, else generated once and stored. The public parts (the CA
+ * certificate, and the expiry of the nodes' certificate) are stored beside them in plain PEM.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
@@ -17,12 +17,12 @@ export interface TlsTexts {
 }
 
 const DAY_MS = 86_400_000;
-/** Sentinel cannot load a new certificate while it runs: a deploy renews with this much time to spare. */
+/** Sentinel cannot load a new certificate at run time: a deploy renews it this long before its expiry. */
 export const RENEW_DAYS = 30;
 
 const tlsDir = (stateDir: string, name: string): string => join(environmentDir(stateDir, name), 'tls');
 
-/** For a deploy. @throws KitError where given certificates cannot serve this environment */
+/** Certificates for a deploy. @throws KitError where the given certificates cannot serve this environment */
 export async function certificates(plan: DockerPlan, stateDir: string): Promise<TlsTexts> {
   const { name } = plan.environment;
   const dir = tlsDir(stateDir, name);
@@ -39,10 +39,10 @@ export async function certificates(plan: DockerPlan, stateDir: string): Promise<
 }
 
 /**
- * Those that the last deploy used, however near their end; undefined where the next one makes the first, or others for other
- * addresses. Looks only: a renewal here would tell clients of an authority that no node has heard of.
+ * Certificates of the last deploy, even shortly before their expiry; undefined if the next deploy generates the first
+ * ones, or new ones for other addresses. Read-only: a renewal here would give clients a CA that no node uses yet.
  *
- * @throws KitError where given certificates cannot serve this environment
+ * @throws KitError where the given certificates cannot serve this environment
  */
 export function current(plan: DockerPlan, stateDir: string): TlsTexts | undefined {
   const { name, security } = plan.environment;
@@ -55,7 +55,7 @@ export function current(plan: DockerPlan, stateDir: string): TlsTexts | undefine
   return kept?.addresses.join() === certified(plan).join() ? kept : undefined;
 }
 
-/** Day on which made certificates end, where the next deploy renews them. */
+/** Expiry date of the generated certificates, where the next deploy renews them. */
 export function renewal({ environment }: DockerPlan, stateDir: string): string | undefined {
   const { tls, certificates: given } = environment.security;
   const kept = tls && given === undefined ? readMade(stateDir, environment.name) : undefined;
@@ -75,14 +75,17 @@ function readMade(stateDir: string, name: string): Kept | undefined {
   return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Kept) : undefined;
 }
 
-/** From this host a node is reached by its published port, from the other nodes by its address, from the exporter by its names too. */
+/**
+ * A node is reached by its published port from this host, by its address from the other nodes, and also by its names
+ * from the exporter.
+ */
 const certified = ({ nodes }: DockerPlan): readonly string[] => [
   ...['127.0.0.1', 'localhost'],
   ...nodes.map(({ address }) => address.host),
   ...nodes.flatMap(({ id, container }) => [id, container]),
 ];
 
-/** Where the CA is kept that clients of an environment trust. */
+/** Path of the CA certificate that clients of an environment trust. */
 export const caFile = (stateDir: string, name: string): string => join(tlsDir(stateDir, name), 'ca.crt');
 
 /** The CA that clients of an environment trust, if it has TLS and was rendered. */

@@ -1,4 +1,4 @@
-/** Commands as hints print them: they work where they are pasted, also for an environment of a YAML file of one's own. */
+/** Commands for hints: they can be pasted and run, also for an environment of a user's own YAML file. */
 import { sourceOf } from '../../config/load.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
 

@@ -1,6 +1,7 @@
 /**
- * Compares data by its content, where positions do not tell: a server in a container without a network loads a copy of a volume
- * and digests all keys. It is a replica of an address where nothing listens, so that it expires and writes nothing.
+ * Compares data by content where positions are not comparable: a server in a container without a network loads a copy
+ * of a volume and computes a digest of all keys. It is a replica of an unused address, so that it neither expires nor
+ * writes keys.
  */
 import type { Content } from '../recovery/choose.ts';
 import type { DataNames } from '../recovery/read.ts';
@@ -23,7 +24,7 @@ done
 ask INFO keyspace | tr -d '\\r' | awk -F '[=,]' '/^db/ { keys += $2 } END { print keys + 0 }'
 ask DEBUG DIGEST`;
 
-/** @returns undefined where the server does not load it, or the copy has no room */
+/** @returns undefined where the server does not load the copy, or the disk has no space for it */
 export async function contentOf(
   volume: string,
   { appendonly, appenddirname, appendfilename, dbfilename }: DataNames,

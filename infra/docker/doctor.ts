@@ -1,4 +1,4 @@
-/** What a deploy on Docker needs of this machine, each with the one command that mends it. Changes nothing. */
+/** Checks the requirements of a deploy on Docker, each with the command that fixes it. Changes nothing. */
 import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import { certificateChecks } from '../certificate-expiry.ts';
@@ -50,7 +50,7 @@ async function terraformCheck(): Promise<DoctorCheck> {
   }
 }
 
-/** Asks the registry where no local directory has the plugin: a promise that it does not keep would cost a deploy. */
+/** Queries the registry if no local directory has the plugin, so that a deploy does not fail on a missing plugin. */
 async function pluginCheck(): Promise<DoctorCheck> {
   const id = 'docker-provider';
   const { program, registry = 'no registry', from, path } = await findPlugin();
@@ -100,14 +100,16 @@ async function imageCheck(id: string, choice: ImageChoice): Promise<DoctorCheck>
   );
 }
 
-/** Why an image cannot be had; undefined where it can. As the user whom the engine's command line has logged in. */
+/**
+ * Returns why an image is unavailable; undefined where it is available. Uses the login of the engine's command line.
+ */
 async function askRegistry(reference: string): Promise<string | undefined> {
   const ask = (flags: readonly string[]) =>
     tryDocker(['manifest', 'inspect', ...flags, reference], { timeoutMs: REGISTRY_TIMEOUT_MS });
   try {
     const record = await ask([]);
     if (record.exitCode === 0) return undefined;
-    // The engine may be told to speak plain HTTP with it, as it does by itself with one on the loopback address.
+    // The engine may be configured to use plain HTTP for this registry, as it does by default for a loopback address.
     const plain = /http response to https|certificate/i.test(record.stderr)
       ? await ask(['--insecure'])
       : record;

@@ -1,9 +1,10 @@
 /**
- * What differs between the environment as deployed and as it runs, read from the engine and not from Terraform: a plan sees
- * neither a paused container nor one that is out of its network, and reads neither labels, variables nor health checks back.
+ * Finds differences between the deployed and the running environment, read from the engine and not from Terraform: a
+ * plan detects neither a paused container nor one that is detached from its network, and does not read labels,
+ * variables and health checks.
  *
  * plan + hashes ─▶ expectations ─┐
- * docker inspect, ls, diff ──────┴▶ findings, each with what the next apply would do. Looking changes nothing.
+ * docker inspect, ls, diff ──────┴▶ findings, each with the effect of the next apply. Read-only.
  */
 
 import { RENEW_DAYS, renewal } from './certificates.ts';
@@ -23,14 +24,14 @@ import { foreignError, possessionOf } from './possession.ts';
 import { idsIn, readState, type State, stateAttributes } from './state.ts';
 
 export type NextApply =
-  /** It mends it by itself. */
+  /** The next apply repairs it. */
   | 'creates it'
   | 'replaces it'
   | 'fills it again'
   | 'updates it in place'
-  /** Terraform does not see it: the remedy does. */
+  /** Terraform does not detect it: `remedy` repairs it. */
   | 'leaves it as it is'
-  /** Another container has the name: Terraform misses its own and cannot make it. */
+  /** Another container has the name: Terraform does not find its own and cannot create it. */
   | 'fails, the name is taken';
 
 export interface DriftFinding {
@@ -41,14 +42,14 @@ export interface DriftFinding {
   readonly found: string;
   readonly expected: string;
   readonly nextApply: NextApply;
-  /** Where the next apply leaves it: what to do. */
+  /** Remedy for a difference that the next apply does not repair. */
   readonly remedy: string;
 }
 
 /**
- * Every difference of an environment from its plan.
+ * Returns every difference of an environment from its plan.
  *
- * @throws KitError `ENVIRONMENT_FOREIGN`: another checkout deployed it, with passwords that are not known here
+ * @throws KitError `ENVIRONMENT_FOREIGN`: another checkout deployed it, with passwords that are unknown here
  */
 export async function findDrift(plan: DockerPlan, stateDir: string): Promise<readonly DriftFinding[]> {
   const label = `${LABEL.environment}=${plan.environment.name}`;
@@ -76,7 +77,7 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
       plan,
       image: images[service.id] ?? images.redis,
       hash: hashes.get(service.configVolume),
-      // Of what was never deployed nothing is known: then nobody is a stranger.
+      // Without a deploy the state has no ids: no container counts as foreign then.
       deployed: owned.size === 0 || owned.has(facts.Id),
       lostNetworks: networks,
     };
@@ -109,7 +110,7 @@ function deployedArchive(state: State): string | undefined {
   return upload?.[0]?.source_hash;
 }
 
-/** A setting or a password has changed: the next deploy fills every configuration volume, by hand changed or not. */
+/** A setting or a password has changed: the next deploy fills every configuration volume, including manual changes. */
 const REFILLED = { nextApply: 'fills it again', remedy: '' } as const;
 
 const otherArchive = ({ init }: DockerPlan): DriftFinding => ({
@@ -124,17 +125,17 @@ const otherArchive = ({ init }: DockerPlan): DriftFinding => ({
 interface Expectation {
   readonly service: PlannedContainer;
   readonly plan: DockerPlan;
-  /** The id that the tag has now; undefined where the image is gone. */
+  /** Current id of the tag; undefined where the image is missing. */
   readonly image: string | undefined;
   readonly hash: string | undefined;
-  /** Whether it is the container that Terraform made. */
+  /** Whether Terraform created this container. */
   readonly deployed: boolean;
   readonly lostNetworks: readonly string[];
 }
 
 type Row = readonly [kind: string, found: string, expected: string, nextApply: NextApply, remedy?: string];
 
-/** Pure: one container against what it should be. */
+/** Compares one container with its expectation. Pure. */
 export function compare(facts: ContainerFacts, expectation: Expectation): readonly DriftFinding[] {
   const { container } = expectation.service;
   const rows: readonly Row[] = [
@@ -155,7 +156,10 @@ export function compare(facts: ContainerFacts, expectation: Expectation): readon
     }));
 }
 
-/** A replaced container loses its other differences too: those that Terraform does not see, and those that it would update. */
+/**
+ * Whether replacing the container also removes the difference, even one that Terraform does not detect or would only
+ * update.
+ */
 const endsWithContainer = ([, , , nextApply]: Row): boolean =>
   nextApply === 'leaves it as it is' || nextApply === 'updates it in place';
 
@@ -180,13 +184,13 @@ function networkRows(
   const { container, address } = service;
   const joined = NetworkSettings.Networks;
   const connect = `docker network connect --ip ${address.host} ${data.name} ${container}`;
-  // A stopped container has no address; whether it would have the right one is its configuration's matter.
+  // A stopped container has no address; its configured address is compared elsewhere.
   const held =
     joined[data.name] === undefined
       ? 'not in the data network'
       : joined[data.name]?.IPAddress || address.host;
   const published = joined[publish.name] === undefined ? 'not in the publishing network' : 'in it';
-  // A network that was lost comes back with the next apply, without its containers.
+  // The next apply creates a lost network again, without its containers.
   const remedy = (network: string, connect: string) =>
     lostNetworks.includes(network) ? `deploy, then ${connect}` : connect;
   const leaves = 'leaves it as it is';
@@ -207,13 +211,13 @@ function settingRows(facts: ContainerFacts, { service, image, hash }: Expectatio
     ['image', facts.Image, image ?? facts.Image, 'replaces it'],
     ['memory', megabytes, `${service.memoryMb} MB`, 'updates it in place'],
     ['restart', HostConfig.RestartPolicy.Name, 'unless-stopped', 'updates it in place'],
-    // Told to the engine after a replacement; Terraform never looks.
+    // Set through the engine after a replacement; Terraform never reads it.
     ['process-limit', pids, String(PIDS_LIMIT), 'leaves it as it is', limitProcesses],
     ['port', portsOf(facts), port, 'replaces it'],
     ['user', Config.User, RUN_AS, 'replaces it'],
     ['read-only', String(HostConfig.ReadonlyRootfs), 'true', 'replaces it'],
     ['configuration', Config.Labels?.[LABEL.config] ?? 'none', hash ?? 'none', 'replaces it'],
-    // Of the container that was deployed these can only differ where the plan does: nobody changes them in place.
+    // These fields of the deployed container differ only where the plan differs: they cannot be changed in place.
     ['label', Config.Labels?.[LABEL.node] ?? 'none', service.id, 'replaces it'],
     ['environment', ownVariables(facts, service.env), [...service.env].sort().join(' '), 'replaces it'],
     // The provider neither updates a health check nor replaces its container.
@@ -241,7 +245,7 @@ function healthOf({ Config }: ContainerFacts): string {
   return check === undefined ? 'none' : [...(check.Test ?? [])].join(' ');
 }
 
-/** Variables that an image brings by itself are its own business: the image is compared by its id. */
+/** Variables that an image defines are ignored: the image is compared by its id. */
 const BROUGHT =
   /^(PATH|HOME|HOSTNAME|NODE_VERSION|YARN_VERSION|REDIS_VERSION|REDIS_DOWNLOAD_\w+|GOSU_VERSION)=/;
 
@@ -262,14 +266,14 @@ async function expectedImages(stateDir: string): Promise<Readonly<Record<string,
   return Object.fromEntries(await Promise.all(entries));
 }
 
-/** Those of the names that the engine does not have. */
+/** Returns the names that the engine does not have. */
 async function existing(kind: 'network' | 'volume', names: readonly string[]): Promise<readonly string[]> {
   const text = await docker([kind, 'ls', '--format', '{{.Name}}']);
   const have = new Set(text.split('\n'));
   return names.filter((name) => !have.has(name));
 }
 
-/** Containers that carry the environment's name, labelled or not. */
+/** Names of the containers that have the environment's name, with or without labels. */
 async function named(plan: DockerPlan): Promise<readonly string[]> {
   const prefix = plan.init.container.slice(0, -'init'.length);
   const text = await docker([
@@ -284,14 +288,14 @@ async function named(plan: DockerPlan): Promise<readonly string[]> {
   return text === '' ? [] : text.split('\n');
 }
 
-/** Configuration in a volume that is no longer what was rendered: changed by hand, or never filled again. */
+/** Configuration in a volume that differs from the rendered files: changed by hand, or not filled since. */
 async function configurationFiles(
   plan: DockerPlan,
   sums: ReadonlyMap<string, ReadonlyMap<string, string>>,
 ): Promise<readonly DriftFinding[]> {
   const script = 'cd /kit && find . -type f | sort | xargs sha256sum';
   const probes = servicesOf(plan).map(async ({ container, configVolume }): Promise<DriftFinding[]> => {
-    // One that does not run is a finding already, and cannot be asked.
+    // A stopped container is a finding of its own and cannot be queried.
     const record = await tryDocker(['exec', container, 'sh', '-c', script]);
     if (record.exitCode !== 0) return [];
     const found = new Map(
@@ -330,7 +334,7 @@ const tooMany = (name: string): DriftFinding => ({
   remedy: `docker rm -f ${name}`,
 });
 
-/** Nothing on the engine is wrong yet, but the next apply would not leave it as it is. */
+/** Expiring certificates: the engine is still correct, but the next apply would replace them. */
 function certificateRow(plan: DockerPlan, stateDir: string): readonly DriftFinding[] {
   const end = renewal(plan, stateDir);
   if (end === undefined) return [];

@@ -1,8 +1,9 @@
 /**
- * The Docker engine, by its command line: the one door to it for everything in this room but Terraform.
+ * Access to the Docker engine through its command line: everything in this folder except Terraform uses it.
  *
- * The command line and not the socket, so that contexts, DOCKER_HOST over ssh or TLS and rootless engines work as they do
- * for the user. Left out: what should exist (`plan.ts`) and what the differences mean (`drift.ts`).
+ * It uses the command line instead of the socket, so that contexts, DOCKER_HOST over ssh or TLS, and rootless engines
+ * work as they do for the user. Left out: the expected resources (`plan.ts`) and the meaning of differences
+ * (`drift.ts`).
  */
 import { EXIT, KitError } from '../../config/errors.ts';
 import { findProgram, type ProgramRecord, runProgram } from '../process.ts';
@@ -13,7 +14,7 @@ export interface EngineOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What `docker inspect` says of a container, as far as the kit reads it. */
+/** Fields of `docker inspect` of a container that the kit reads. */
 export interface ContainerFacts {
   readonly Id: string;
   readonly Name: string;
@@ -55,7 +56,7 @@ export interface ContainerFacts {
   };
 }
 
-/** Runs `docker …`; a non-zero exit is a result. @throws KitError only where the engine itself cannot be had */
+/** Runs `docker …`; a non-zero exit code is a result. @throws KitError only where the engine itself is unavailable */
 export async function tryDocker(
   args: readonly string[],
   options: EngineOptions = {},
@@ -71,7 +72,7 @@ export async function tryDocker(
   return record;
 }
 
-/** Runs `docker …` and returns its output. @throws KitError with the engine's own words */
+/** Runs `docker …` and returns its output. @throws KitError with the message of the engine */
 export async function docker(args: readonly string[], options: EngineOptions = {}): Promise<string> {
   const record = await tryDocker(args, options);
   if (record.exitCode === 0) return record.stdout.trim();
@@ -83,18 +84,18 @@ export async function docker(args: readonly string[], options: EngineOptions = {
   });
 }
 
-/** Containers by name; one that does not exist is absent from the map. */
+/** Returns containers by name; a missing one is absent from the map. */
 export async function inspectContainers(
   names: readonly string[],
 ): Promise<ReadonlyMap<string, ContainerFacts>> {
   if (names.length === 0) return new Map();
-  // An exit code of 1 only says that some do not exist; the others are on stdout all the same.
+  // Exit code 1 only means that some containers do not exist; stdout has the others.
   const record = await tryDocker(['container', 'inspect', ...names]);
   const found: ContainerFacts[] = JSON.parse(record.stdout === '' ? '[]' : record.stdout);
   return new Map(found.map((facts) => [facts.Name.replace(/^\//, ''), facts]));
 }
 
-/** Names of what carries a label. */
+/** Returns the names of the resources with a label. */
 export async function labelled(
   kind: 'container' | 'volume' | 'network',
   label: string,
@@ -105,7 +106,10 @@ export async function labelled(
   return text === '' ? [] : text.split('\n').sort();
 }
 
-/** What carries a label, told apart where two have one name: networks may. Containers of one network, where it is named. */
+/**
+ * Returns containers or networks with a label, by id, since networks may share a name. With `network`, only containers
+ * in it.
+ */
 export async function labelledIds(
   kind: 'container' | 'network',
   label: string,
@@ -129,12 +133,12 @@ export async function imageExists(tag: string): Promise<boolean> {
   return (await tryDocker(['image', 'inspect', '--format', '{{.Id}}', tag])).exitCode === 0;
 }
 
-/** The engine's version. @throws KitError when it does not answer */
+/** Returns the version of the engine. @throws KitError if it does not answer */
 export async function engineVersion(): Promise<string> {
   return await docker(['version', '--format', '{{.Server.Version}}'], { timeoutMs: 5_000 });
 }
 
-/** Undefined where the error is about what was asked and not about the engine. */
+/** Returns the KitError for an error of the engine; undefined if the error concerns the request. */
 export function engineTrouble(stderr: string): KitError | undefined {
   if (/permission denied.*(docker|socket)/is.test(stderr)) {
     return new KitError('the Docker engine refuses this user', {
@@ -143,7 +147,7 @@ export function engineTrouble(stderr: string): KitError | undefined {
       hint: 'sudo usermod -aG docker "$USER", then log in again; or run a rootless engine',
     });
   }
-  // An engine that answers may tell of a registry that does not.
+  // A running engine may report an unreachable registry.
   const ofTheEngine = !/error response from daemon/i.test(stderr);
   if (
     ofTheEngine &&
@@ -172,5 +176,5 @@ function noCommand(cause: KitError): KitError {
   });
 }
 
-/** Whether a `docker` is on the path. */
+/** Returns whether `docker` is on the search path. */
 export const dockerInstalled = async (): Promise<boolean> => (await findProgram('docker')) !== undefined;

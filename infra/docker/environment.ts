@@ -1,4 +1,4 @@
-/** The handle to an environment of containers: reached through published loopback ports, acted on through the engine. */
+/** Handle to an environment of containers: connects through published loopback ports, and acts through the engine. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
@@ -30,10 +30,10 @@ export interface DockerEnvironmentOptions {
   readonly provenance: Readonly<Record<string, string>>;
   readonly departures: readonly string[];
   readonly access: Readonly<Record<string, string>>;
-  /** For helpers: an image with busybox. */
+  /** Image with busybox, for helper containers. */
   readonly helperImage: string;
   readonly logDir: string;
-  /** The texts that the configuration volumes were filled with, by node id. */
+  /** Texts in the configuration volumes, by node id. */
   readonly rendered: () => ReadonlyMap<string, RenderedNode>;
   /** Ends the environment; only the handle that owns it has this. */
   readonly end?: (() => Promise<void>) | undefined;
@@ -63,7 +63,7 @@ export class DockerEnvironment implements Environment {
       return { address: published, password: users.admin, ca: options.ca };
     });
     this.name = plan.environment.name;
-    // The bridge of the data network: internal means that nothing is forwarded, not that the host is not there.
+    // The bridge of the data network: an internal network forwards nothing, but the host has an address in it.
     this.gateway = plan.networks.data.subnet.replace(/\.0\/24$/, '.1');
     this.topology = plan.topology;
     this.endpoints = endpointsOf(plan, options.secrets, options.ca);
@@ -122,12 +122,12 @@ export class DockerEnvironment implements Environment {
     return this.cluster === undefined ? masterOf(await lookAtRoles(this)) : undefined;
   }
 
-  /** Closes the admin connection of a node: the next `admin` opens a new one. */
+  /** Closes the admin connection of a node, so that the next `admin` opens a new one. */
   reconnect(nodeId: string): void {
     this.#admin.drop(nodeId);
   }
 
-  /** The engine keeps the logs: every look writes them out as they are now. */
+  /** The engine keeps the logs: each access writes their current content to files. */
   get logs(): ReadonlyMap<string, string> {
     const { plan, logDir } = this.#options;
     mkdirSync(logDir, { recursive: true, mode: 0o700 });
@@ -135,7 +135,7 @@ export class DockerEnvironment implements Environment {
     return new Map(
       containers.map(({ id, container }) => {
         const path = join(logDir, `${id}.log`);
-        // Synchronous, because a property is: only at the end of a run, some 30 ms a container.
+        // Synchronous, because a property is: used only at the end of a run, about 30 ms per container.
         const output = $.sync({ quiet: true, nothrow: true })`docker logs --timestamps ${container}`;
         writeFileSync(path, `${output.stdout}${output.stderr}`, { mode: 0o600 });
         return [id, path];
@@ -153,7 +153,7 @@ export class DockerEnvironment implements Environment {
     await this.#options.end?.();
   }
 
-  /** An admin connection that lived through a fault may hold an answer that never comes: a new one is opened. */
+  /** Replaces the admin connections after a fault: an old connection may wait for a reply that never arrives. */
   #reconnecting(ids: readonly string[], heal: Heal): Heal {
     let healing: Promise<void> | undefined;
     const run = async () => {

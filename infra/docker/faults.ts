@@ -1,8 +1,9 @@
 /**
- * What can be done to a container, each returning once the effect has been observed. Heals may be called twice.
+ * Faults of a container. Each returns once the effect has been observed. A heal may be called twice.
  *
- * A partition is made of unreachable routes in the node's own network namespace, set by a short-lived helper that shares
- * it: it holds on every engine (no iptables of the host), cuts groups from groups, and leaves published ports alone.
+ * A partition uses unreachable routes in the node's own network namespace, which a short-lived helper container sets.
+ * It works on every engine (no iptables of the host), separates groups from each other, and does not affect published
+ * ports.
  */
 import { EXIT, KitError } from '../../config/errors.ts';
 import type { Heal } from '../environment.ts';
@@ -12,7 +13,10 @@ import type { DockerPlan, PlannedNode } from './plan.ts';
 
 const EFFECT_TIMEOUT_MS = 10_000;
 
-/** SIGKILL, no grace. The restart policy is off until it is started again (`docker kill` counts as stopped by hand). */
+/**
+ * SIGKILL, no grace period. The restart policy does not apply until the node is started again (`docker kill` counts as
+ * a manual stop).
+ */
 export async function killNode(node: PlannedNode): Promise<void> {
   await requireState(node, true);
   await docker(['kill', '--signal', 'KILL', node.container]);
@@ -30,13 +34,13 @@ export async function pauseNode(node: PlannedNode): Promise<Heal> {
   return () => unpauseNode(node);
 }
 
-/** Of a node that is not paused: nothing. */
+/** Does nothing for a node that is not paused. */
 export async function unpauseNode(node: PlannedNode): Promise<void> {
   const state = (await inspectContainers([node.container])).get(node.container)?.State.Status;
   if (state === 'paused') await docker(['unpause', node.container]);
 }
 
-/** Both networks: nobody reaches it, published port included. */
+/** Disconnects both networks: the node is unreachable, also at its published port. */
 export async function disconnectNode(plan: DockerPlan, node: PlannedNode): Promise<Heal> {
   const { data, publish } = plan.networks;
   await docker(['network', 'disconnect', publish.name, node.container]);
@@ -44,7 +48,7 @@ export async function disconnectNode(plan: DockerPlan, node: PlannedNode): Promi
   return async () => {
     const joined =
       (await inspectContainers([node.container])).get(node.container)?.NetworkSettings.Networks ?? {};
-    // With another address it would be a stranger to everybody: the old master would stay a zombie for ever.
+    // With another address the other nodes would not recognise it, and the old master would never be demoted.
     if (joined[data.name] === undefined) {
       await docker(['network', 'connect', '--ip', node.address.host, data.name, node.container]);
     }
@@ -53,7 +57,7 @@ export async function disconnectNode(plan: DockerPlan, node: PlannedNode): Promi
   };
 }
 
-/** Cuts a group off from all other nodes; within the group and from this host everything is as before. */
+/** Isolates a group from all other nodes; connections within the group and from this host are unaffected. */
 export async function partitionNodes(
   plan: DockerPlan,
   nodeIds: readonly string[],
@@ -75,7 +79,7 @@ async function routes(
   verb: 'add' | 'del',
   image: string,
 ): Promise<void> {
-  // Deleting what is gone (a restarted node has a new namespace) is what was wanted.
+  // Deleting a missing route is a success: a restarted node has a new namespace.
   const script = others.map(
     (host) => `busybox ip route ${verb} blackhole ${host}/32${verb === 'del' ? ' || true' : ''}`,
   );

@@ -1,6 +1,7 @@
 /**
- * Renders everything that a container reads, into files of mode 0600 under the state directory. Terraform copies them, as one
- * archive, into the configuration volumes through the init container: no secret is in a variable, a command line or the state.
+ * Renders all files that a container reads, with mode 0600, under the state directory. Terraform copies them, as one
+ * archive, into the configuration volumes through the init container: no secret is in a variable, a command line or the
+ * state.
  *
  * plan + secrets + images ─▶ texts (pure renderers) ─▶ `<state>/docker/<environment>/files/<node>/…` and `files.tar`
  */
@@ -29,7 +30,7 @@ const PROJECT = join(import.meta.dirname, '../..');
 const CONF_OF = { redis: 'redis.conf', sentinel: 'sentinel.conf' } as const;
 const USERS = 'users.acl';
 
-/** All configuration volumes in one tar file: a folder each. */
+/** All configuration volumes in one tar file, with a folder for each. */
 export interface Archive {
   readonly source: string;
   readonly sha256: string;
@@ -38,12 +39,12 @@ export interface Archive {
 export interface RenderedFiles {
   /** Its source is an absolute path of this machine. */
   readonly archive: Archive;
-  /** By configuration volume: the hash that replaces its container. */
+  /** By configuration volume: a changed hash replaces its container. */
   readonly hashes: ReadonlyMap<string, string>;
   readonly departures: readonly string[];
 }
 
-/** Renders and writes. The same plan, secrets and images give the same files. */
+/** Renders and writes the files. The same plan, secrets and images give the same files. */
 export async function renderFiles(
   plan: DockerPlan,
   facts: BinaryFacts,
@@ -64,13 +65,13 @@ export async function renderFiles(
 const archiveFile = ({ environment }: DockerPlan, stateDir: string): string =>
   join(environmentDir(stateDir, environment.name), 'files.tar');
 
-/** As `renderFiles`, without writing and without new passwords: the archive may not exist. */
+/** Like `renderFiles`, without writing and without new passwords: the archive may not exist. */
 export function previewFiles(plan: DockerPlan, facts: BinaryFacts, stateDir: string): RenderedFiles {
   const { archiveSha256: sha256, hashes, departures } = renderHashes(plan, facts, stateDir);
   return { archive: { source: archiveFile(plan, stateDir), sha256 }, hashes, departures };
 }
 
-/** Hashes of the files as they were deployed: as `renderFiles`, without writing, new passwords and new certificates. */
+/** Hashes of the deployed files: like `renderFiles`, without writing, new passwords and new certificates. */
 export function renderHashes(
   plan: DockerPlan,
   facts: BinaryFacts,
@@ -92,7 +93,7 @@ export function renderHashes(
   return { hashes: hashesOf(texts), sums: new Map(sums), archiveSha256, departures };
 }
 
-/** The configuration and the users of every node as they were deployed, by node id. */
+/** The configuration and users of every node as deployed, by node id. */
 export function renderNodes(
   plan: DockerPlan,
   facts: BinaryFacts,
@@ -109,10 +110,10 @@ export function renderNodes(
   );
 }
 
-/** In the place of certificates that the next deploy makes: equal to none. */
+/** Placeholder for certificates that the next deploy generates: differs from every certificate. */
 const UNMADE: TlsTexts = { ca: '', cert: '', key: '' };
 
-/** As the archive has them: a folder per volume. */
+/** Files of the archive: one folder per volume. */
 const filesOf = (texts: Texts) =>
   [...texts].flatMap(([volume, entries]) =>
     [...entries].map(([path, text]) => ({ path: `${volume}/${path}`, text })),
@@ -169,7 +170,7 @@ function nodeTexts(plan: DockerPlan, planned: PlannedNode, { facts, tls, values 
           node,
           base: base('redis-production.conf'),
           cores: availableParallelism(),
-          // Who is master is asked by the entry point at each start.
+          // The entry point determines the master at each start.
           replicaOf: undefined,
           bindSource: false,
         })
@@ -190,12 +191,12 @@ function nodeTexts(plan: DockerPlan, planned: PlannedNode, { facts, tls, values 
   return { texts, departures: rendered.departures };
 }
 
-/** A container has an address in each of two networks; which of them is reachable is the networks' business. */
+/** A container has one address in each of two networks; the networks decide which one is reachable. */
 function listenEverywhere(conf: string): string {
   return conf.replace(/^bind .*$/gm, 'bind 0.0.0.0').replace(/^pidfile .*\n/gm, '');
 }
 
-/** What a node would have learnt of the others: the entry point gives it to an empty volume, and never again. */
+/** Initial knowledge of a node about the others. The entry point copies it only to an empty volume. */
 function introductionTexts(
   plan: DockerPlan,
   node: TopologyNode,
@@ -212,7 +213,7 @@ function introductionTexts(
   return [[NODES_FILE, renderClusterNodes({ topology, placement, clusterId, node })]];
 }
 
-/** @param node undefined: for the container that waits until all is ready */
+/** @param node undefined: for the container that waits until the environment is ready */
 function nodeEnv(plan: DockerPlan, node: PlannedNode | undefined, tls: TlsTexts | undefined): string {
   const id = node?.id ?? 'ready';
   const self = node?.address ?? plan.ready.address;
@@ -221,8 +222,8 @@ function nodeEnv(plan: DockerPlan, node: PlannedNode | undefined, tls: TlsTexts 
   const text = ({ address }: PlannedNode) => `${address.host}:${address.port}`;
   const { environment } = plan;
   const sentinels = environment.topology.sentinels;
-  // A failover takes down-after plus, with a lost election, twice the failover-timeout; in a cluster one and a half
-  // node-timeouts, and four more. Then some.
+  // A failover takes down-after plus, after a lost election, twice the failover-timeout. In a cluster it takes 1.5 node
+  // timeouts, and four more after a lost election. The sum below has a margin of 10 s.
   const { sentinel, cluster } = environment;
   const failoverMs =
     shard === undefined ? sentinel.downAfterMs + 2 * sentinel.failoverTimeoutMs : 6 * cluster.nodeTimeoutMs;
@@ -232,13 +233,13 @@ function nodeEnv(plan: DockerPlan, node: PlannedNode | undefined, tls: TlsTexts 
     KIND: shard === undefined ? (node?.node.role ?? 'ready') : 'cluster',
     NODE: id,
     SERVICE: environment.topology.serviceName,
-    // The probe connects from inside, whatever network the node has lost.
+    // The probe connects inside the container, so that it works without any network.
     HOST: node === undefined ? bootstrap.host : '127.0.0.1',
     PORT: node === undefined ? bootstrap.port : self.port,
     SELF: `${self.host} ${self.port}`,
     BOOTSTRAP: `${bootstrap.host} ${bootstrap.port}`,
     SENTINELS: list('sentinel').map(text).join(' '),
-    // Of all sentinels, those that are not there included: half of three is not two.
+    // Majority of all sentinels, including unreachable ones: half of three is not two.
     MAJORITY: Math.floor(sentinels / 2) + 1,
     OTHERS: sentinels - 1,
     REPLICAS: environment.topology.replicas,
@@ -258,12 +259,15 @@ function nodeEnv(plan: DockerPlan, node: PlannedNode | undefined, tls: TlsTexts 
     .join('');
 }
 
-/** Whether a node is a replica of that one at the first start of a cluster. */
+/** Returns whether a node is a replica of the given one at the first start of a cluster. */
 function follows({ node }: PlannedNode, id: string): boolean {
   return node.role === 'redis' && node.id !== id && node.shard?.master === id;
 }
 
-/** What the entry point asks with: Sentinel's user on Redis (the exporter's in a cluster), the app's on the sentinels. None may write. */
+/**
+ * Credentials of the entry point: Sentinel's user on Redis (the exporter's in a cluster), the app's on the sentinels.
+ * They do not permit writes.
+ */
 function authTexts(
   plan: DockerPlan,
   { redis, sentinel }: EnvironmentSecrets,

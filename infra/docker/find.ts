@@ -1,9 +1,9 @@
 /**
- * Differences between an environment as it was applied and the configuration and passwords of today. Reads, changes nothing.
+ * Finds differences between the applied environment and the current configuration and passwords. Read-only.
  *
- *   configuration   the state keeps the one that was applied (`constructs/applied.ts`)
- *   passwords       each node has the hashes of those that it accepts
- *   files           the label of a container has the hash of those that it was deployed with
+ *   configuration   the state stores the applied one (`constructs/applied.ts`)
+ *   passwords       each node stores the hashes of the passwords that it accepts
+ *   files           the label of a container has the hash of its deployed files
  */
 
 import { join } from 'node:path';
@@ -25,7 +25,9 @@ import { type DockerPlan, LABEL, type PlannedNode } from './plan.ts';
 import { type State, stateAttributes } from './state.ts';
 import { dockerSecretsFile } from './values.ts';
 
-/** The configuration that the last deploy applied; undefined where an earlier version deployed it. */
+/**
+ * The configuration that the last deploy applied; undefined where an older version of the kit deployed the environment.
+ */
 export function appliedIn(
   state: State,
   today: Pick<EnvironmentConfig, 'docker'>,
@@ -36,14 +38,14 @@ export function appliedIn(
   if (input?.value?.configuration === undefined) return undefined;
   const parsed = environmentSchema.safeParse(JSON.parse(input.value.configuration));
   if (!parsed.success) return undefined;
-  // The backend is not kept: its settings may hold credentials, and the state was just read from it.
+  // The backend is not stored: its settings may contain credentials. The state was just read from it.
   const { backend } = today.docker;
   return { ...parsed.data, docker: { ...parsed.data.docker, ...(backend === undefined ? {} : { backend }) } };
 }
 
 export interface Comparison {
   readonly plan: DockerPlan;
-  /** The configuration of today, where it can be read. */
+  /** Current configuration, if it can be read. */
   readonly asked: EnvironmentConfig | undefined;
   readonly containers: ReadonlyMap<string, ContainerFacts>;
   readonly stateDir: string;
@@ -52,7 +54,7 @@ export interface Comparison {
 export async function compareWithToday({ plan, asked, containers, stateDir }: Comparison): Promise<{
   readonly differences: readonly string[];
   readonly hasCredentials: boolean;
-  /** Passwords of today; ones that no node accepts where they cannot be read. */
+  /** Current passwords; if they cannot be read, placeholders that no node accepts. */
   readonly secrets: EnvironmentSecrets;
 }> {
   const { name } = plan.environment;
@@ -94,7 +96,7 @@ function secretsOf(
   }
 }
 
-/** Users whose password of today a running node does not accept: `Redis user 'app'`. */
+/** Users whose current password a running node rejects: `Redis user 'app'`. */
 async function refusedPasswords(
   plan: DockerPlan,
   secrets: EnvironmentSecrets,
@@ -118,7 +120,7 @@ async function refusedPasswords(
   return [...new Set((await Promise.all(plan.nodes.map(refusedBy))).flat())];
 }
 
-/** Where the configuration is the same and the files are not: another version of the kit, other images or certificates. */
+/** Reports changed files with an unchanged configuration: another version of the kit, other images or certificates. */
 function otherFiles(
   plan: DockerPlan,
   containers: Comparison['containers'],

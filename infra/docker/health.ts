@@ -1,4 +1,4 @@
-/** When nodes answer, and when an environment is whole, asked of the nodes themselves through their published ports. */
+/** Health of nodes and of a whole environment, read from the nodes through their published ports. */
 import type { Environment } from '../environment.ts';
 import { settleRoles } from '../roles.ts';
 import { until } from '../wait.ts';
@@ -6,7 +6,7 @@ import { until } from '../wait.ts';
 const ANSWER_TIMEOUT_MS = 60_000;
 const WHOLE_TIMEOUT_MS = 60_000;
 
-/** The node answers and has loaded its data. */
+/** Waits until the node answers and has loaded its data. */
 export async function awaitAnswer(environment: Environment, nodeId: string): Promise<void> {
   await until({ what: `${nodeId} to answer`, timeoutMs: ANSWER_TIMEOUT_MS }, async () => {
     const info = String(await (await environment.admin(nodeId)).call('INFO', 'persistence'));
@@ -19,13 +19,13 @@ export interface WholeOptions {
   readonly progress?: ((line: string) => void) | undefined;
 }
 
-/** Failovers in a row, such as a second one by a sentinel with an old view of the new master. */
+/** Maximum of consecutive failovers, such as a second one by a sentinel with a stale view of the new master. */
 const MAX_FAILOVERS = 3;
 
 /**
- * Waits until one node is master by the sentinels' word and its own, every replica is linked to it, every sentinel agrees and
- * sees the others, and writes have as many good replicas as they need; a cluster: `cluster.ts`. A failover in between
- * starts the wait again.
+ * Waits until the sentinels and the node itself report the same master, every replica is linked to it, every sentinel
+ * agrees and sees the others, and the master has enough good replicas for writes. Clusters: `cluster.ts`. A failover in
+ * the meantime restarts the wait.
  *
  * @throws KitError `ROLES_UNSETTLED`, `NOT_HEALTHY`
  */

@@ -1,12 +1,14 @@
 /**
- * The owner id of this checkout, and the place shown to other checkouts. Both are labels of every container, network and volume.
+ * Owner id of this checkout, and its location for messages in other checkouts. Both are labels of every container,
+ * network and volume.
  *
  *   KIT_OWNER         the variable's value, for CI, where each job has a new workspace
  *   docker.backend    a hash of the location of the state: checkouts that share a state are one owner
- *   otherwise         random, kept in `<state>/docker/owner.json`, and lost with the state. A directory that was moved keeps its id,
- *                     a copy of it gets a new one
+ *   otherwise         random, stored in `<state>/docker/owner.json`, and lost with the state. A moved directory keeps
+ *                     its id, a copy of it gets a new one
  *
- * Not here: to whom the parts on the engine belong (`possession.ts`), and which process uses an environment (`owner.ts`).
+ * Left out: the owner of each part on the engine (`possession.ts`), and the process that uses an environment
+ * (`owner.ts`).
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
@@ -20,7 +22,10 @@ import { writeSecret } from './state-files.ts';
 
 export interface Owner {
   readonly id: string;
-  /** Host and path, or the backend; never a secret. Constant when the checkout is moved: a changed label replaces the container. */
+  /**
+   * Host and path, or the backend; never a secret. Unchanged when the checkout is moved: a changed label replaces the
+   * container.
+   */
   readonly place: string;
 }
 
@@ -29,12 +34,16 @@ export const NO_OWNER: Owner = { id: '', place: '' };
 
 type Deployed = { readonly docker: Pick<EnvironmentConfig['docker'], 'backend'> };
 
-/** The identity for a deploy; made where there is none yet. @throws KitError `OWNER_INVALID`, `STATE_UNREADABLE` */
+/**
+ * Returns the identity for a deploy; creates it if there is none.
+ *
+ * @throws KitError `OWNER_INVALID`, `STATE_UNREADABLE`
+ */
 export function ownerOf({ docker }: Deployed, stateDir: string): Owner {
   return namedOwner() ?? backendOwner(docker.backend) ?? keptOwner(stateDir) ?? makeOwner(stateDir);
 }
 
-/** As `ownerOf`, and undefined where nothing was ever deployed from here. Writes nothing. */
+/** Like `ownerOf`, but undefined if nothing was ever deployed from this checkout. Writes nothing. */
 export function findOwner({ docker }: Deployed, stateDir: string): Owner | undefined {
   return namedOwner() ?? backendOwner(docker.backend) ?? keptOwner(stateDir);
 }
@@ -52,14 +61,17 @@ function namedOwner(): Owner | undefined {
   });
 }
 
-/** Variables by which a backend is told where the state is; their credentials do not count. */
+/** Variables that set the location of a backend's state. Credentials are not included. */
 const ADDRESS_VARIABLES: Readonly<Record<string, readonly string[]>> = {
   http: ['TF_HTTP_ADDRESS'],
   pg: ['PG_CONN_STR', 'PGHOST', 'PGPORT', 'PGDATABASE'],
   consul: ['CONSUL_HTTP_ADDR'],
 };
 
-/** Settings that say how a backend is spoken to, and not where the state is: a rotated password makes no other owner. */
+/**
+ * Settings that do not define the location of the state, such as credentials: a rotated password does not change the
+ * owner.
+ */
 const NOT_THE_PLACE =
   /user|pass|secret|token|credential|access_key|profile|sas|cert|(^|_)key_(id|path)|^(un)?lock|retry|skip_|timeout|encrypt|max_/i;
 
@@ -75,7 +87,7 @@ function backendOwner(backend: EnvironmentConfig['docker']['backend']): Owner | 
     .filter(([name]) => !NOT_THE_PLACE.test(name))
     .map(([name, text]) => [name, withoutCredentials(text)] as const)
     .sort(([a], [b]) => a.localeCompare(b));
-  // A local file is another one on another machine.
+  // A local file has the same path on another machine, but is a different state.
   const facts = JSON.stringify([type, place, type === 'local' ? hostname() : '']);
   const text = place.map(([name, value]) => `${name}=${value}`).join(' ');
   return {
@@ -87,11 +99,11 @@ function backendOwner(backend: EnvironmentConfig['docker']['backend']): Owner | 
 const withoutCredentials = (text: string): string =>
   text.replace(/\/\/[^@/]*@/, '//').replace(/\b(user|password|passfile)=\S+\s*/g, '');
 
-/** The place of an owner whose state is in this directory. */
+/** Location of an owner whose state is in this directory. */
 export const placeHere = (stateDir: string): string => `${hostname()}:${realpathSync(stateDir)}`;
 
 interface Kept extends Owner {
-  /** Where the file was last found: tells a directory that was moved from a copy. */
+  /** Location at which the file was last found: distinguishes a moved directory from a copy. */
   readonly host: string;
   readonly stateDir: string;
 }
@@ -107,7 +119,7 @@ function keptOwner(stateDir: string): Owner | undefined {
   return kept;
 }
 
-/** The directory that the file names is still there, with the same file, and is not this one under another path. */
+/** Whether the directory in the file still exists with the same file, and is not this directory under another path. */
 function isAnother(kept: Kept, here: string): boolean {
   if (kept.stateDir === here || read(ownerFile(kept.stateDir))?.id !== kept.id) return false;
   const [one, other] = [statSync(kept.stateDir), statSync(here)];
@@ -120,7 +132,7 @@ function read(file: string): Kept | undefined {
     const kept: Partial<Kept> = JSON.parse(readFileSync(file, 'utf8'));
     if (typeof kept.id === 'string' && typeof kept.place === 'string') return kept as Kept;
   } catch {
-    // Told below: without it nothing on the engine would be known as one's own.
+    // Reported below: without the file, the checkout would not recognise its own parts on the engine.
   }
   throw new KitError('does not hold the identity under which this directory deploys', {
     code: 'STATE_UNREADABLE',
@@ -130,7 +142,10 @@ function read(file: string): Kept | undefined {
   });
 }
 
-/** Made whole under another name and linked into place: of two makers one wins. That of another directory, which was copied with it, is replaced. */
+/**
+ * Writes the file under another name and links it into place, so that only one of two writers wins. Replaces an id that
+ * was copied with its directory.
+ */
 function makeOwner(stateDir: string): Owner {
   const file = ownerFile(resolve(stateDir));
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });

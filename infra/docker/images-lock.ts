@@ -1,6 +1,6 @@
 /**
- * `kit images lock`: versions ─▶ pulled by the engine ─▶ digests ─▶ the lock file, all of them or none. The engine pulls, so that
- * logins, proxies and mirrors are the user's own, and what is locked is what has been had.
+ * `kit images lock`: versions ─▶ pulled by the engine ─▶ digests ─▶ the lock file, all of them or none. The engine
+ * pulls the images with the user's own logins, proxies and mirrors, so that the lock contains what was actually pulled.
  */
 import { EXIT, KitError } from '../../config/errors.ts';
 import { type ImagesLock, readImagesLock, writeImagesLock } from '../../config/images-lock.ts';
@@ -14,7 +14,7 @@ const PULL_TIMEOUT_MS = 600_000;
 export interface LockOptions {
   readonly progress?: (line: string) => void;
   readonly signal?: AbortSignal;
-  /** Take what a tag points to now, although it pointed to something else. */
+  /** Accept a tag that now points to another digest. */
   readonly acceptMoved?: boolean;
 }
 
@@ -23,7 +23,7 @@ export interface LockReport {
   readonly images: Readonly<Record<ImageRole, { readonly version: string; readonly digest: string }>>;
 }
 
-/** @throws KitError `IMAGES_NOT_RESOLVED`, `IMAGE_TAG_MOVED`; the lock is as it was then */
+/** @throws KitError `IMAGES_NOT_RESOLVED`, `IMAGE_TAG_MOVED`; the lock is unchanged then */
 export async function lockImages(options: LockOptions = {}): Promise<LockReport> {
   const { imageRegistry, imagesLock } = dockerSettings();
   const before = usable(imagesLock);
@@ -45,7 +45,7 @@ export async function lockImages(options: LockOptions = {}): Promise<LockReport>
   return { file: imagesLock, images };
 }
 
-/** A lock that cannot be used has nothing to compare with; this is how it is mended. */
+/** Returns the current lock; undefined if it is invalid, so that a new lock replaces it. */
 function usable(path: string): ImagesLock | undefined {
   try {
     return readImagesLock(path);

@@ -1,8 +1,8 @@
 /**
- * Which images the containers run: the published ones by version, or those that this machine has by itself.
+ * Images that the containers run: published ones by version, or local ones of this machine.
  *
- * `kit images build` and `kit bundle load` write `<state>/docker/images.json`; while it stands, its tags are used and no
- * registry is asked. A tag is the hash of what went in: an image that exists is never built again.
+ * `kit images build` and `kit bundle load` write `<state>/docker/images.json`. While that file exists, its tags are
+ * used and no registry is queried. A tag is the hash of the inputs: an existing image is never built again.
  */
 
 import { existsSync, readFileSync } from 'node:fs';
@@ -15,9 +15,9 @@ import { docker } from './engine.ts';
 import { publishedImages } from './published.ts';
 import { dockerSettings } from './settings.ts';
 
-/** How a container gets its image. */
+/** Source of a container's image. */
 export type ImageChoice =
-  /** On this engine already; never pulled. */
+  /** Available on this engine; never pulled. */
   | { readonly kind: 'local'; readonly tag: string }
   /** Pulled by version or digest. */
   | { readonly kind: 'published'; readonly reference: string }
@@ -28,7 +28,7 @@ export interface ImageSet {
   readonly redis: ImageChoice;
   readonly exporter: ImageChoice;
   readonly commander: ImageChoice;
-  /** What the Redis of this set can do. */
+  /** Features of the Redis in this set. */
   readonly facts: BinaryFacts;
   readonly origin: ImageOrigin;
 }
@@ -49,13 +49,17 @@ export interface LocalImages {
   readonly facts: BinaryFacts;
 }
 
-/** What the Redis image adds to its base. */
+/** Files that the Redis image adds to its base. */
 export const NODE_IMAGE_DIR = join(import.meta.dirname, 'image');
 export const REPOSITORY = 'redis-cache-kit';
 
 export const imagesFile = (stateDir: string): string => join(stateDir, 'docker', 'images.json');
 
-/** The images that a deploy would use now. Reads, asks nobody. @throws KitError `IMAGES_LOCK_INVALID`, `IMAGES_LOCK_STALE` */
+/**
+ * Returns the images that a deploy would use now. Reads files only, queries no registry.
+ *
+ * @throws KitError `IMAGES_LOCK_INVALID`, `IMAGES_LOCK_STALE`
+ */
 export function chooseImages(stateDir: string): ImageSet {
   const path = imagesFile(stateDir);
   if (!existsSync(path)) {
@@ -79,13 +83,13 @@ export function chooseImages(stateDir: string): ImageSet {
   };
 }
 
-/** Hash of a base and the files that the Redis image adds to it: the tag. */
+/** Tag of the Redis image: the hash of its base and the files that it adds. */
 export function nodeImageHash(base: string): string {
   const files = ['Dockerfile', 'node.sh'].map((name) => readFileSync(join(NODE_IMAGE_DIR, name)));
   return inputsHash([base, ...files]);
 }
 
-/** Asks the image's own redis-server. `activedefrag yes` is fatal on a build with the system's allocator. */
+/** Probes the redis-server of the image. `activedefrag yes` is fatal on a build with the system's allocator. */
 export async function probeFacts(tag: string): Promise<BinaryFacts> {
   const run = (args: readonly string[]) => [
     'run',
@@ -117,7 +121,7 @@ export async function probeFacts(tag: string): Promise<BinaryFacts> {
   return { version, activedefrag: !text.includes('nodefrag'), tls: !text.includes('notls') };
 }
 
-/** The local images' file, for `bundle`. */
+/** Reads the list of local images, for `bundle`. */
 export async function readLocalImages(stateDir: string): Promise<LocalImages | undefined> {
   const path = imagesFile(stateDir);
   return existsSync(path) ? JSON.parse(await readFile(path, 'utf8')) : undefined;

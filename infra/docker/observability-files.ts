@@ -8,8 +8,8 @@ import { bootstrapOf, type DockerPlan, type PlannedNode, TLS_PATHS } from './pla
 import type { EnvironmentValues } from './values.ts';
 
 /**
- * `/metrics` follows the master; in a cluster it is the first node's. `/scrape?target=URL` takes any node and sentinel, by its id,
- * the name of its container, or its address in the data network.
+ * `/metrics` follows the master; in a cluster it serves the first node. `/scrape?target=URL` accepts any node or
+ * sentinel, by its id, the name of its container, or its address in the data network.
  */
 export function exporterTexts(plan: DockerPlan, secrets: EnvironmentSecrets, tls: TlsTexts | undefined) {
   const scheme = schemeOf(plan);
@@ -17,7 +17,7 @@ export function exporterTexts(plan: DockerPlan, secrets: EnvironmentSecrets, tls
     ...[host, names.id, names.container].map(
       (name) => [`${scheme}://exporter@${name}:${port}`, secrets.redis.exporter.reveal()] as const,
     ),
-    // As targets were written before the sentinels had a user of this name.
+    // Format of targets before the sentinels had a user of this name.
     ...(node.role === 'sentinel'
       ? [[`${scheme}://app@${host}:${port}`, secrets.sentinel.app.reveal()] as const]
       : []),
@@ -39,7 +39,7 @@ export function exporterTexts(plan: DockerPlan, secrets: EnvironmentSecrets, tls
 
 const schemeOf = ({ environment }: DockerPlan): string => (environment.security.tls ? 'rediss' : 'redis');
 
-/** Target of `/scrape` for a node, by the id that `kit status` shows. */
+/** Target of `/scrape` for a node, by the id in `kit status`. */
 export const scrapeTarget = (plan: DockerPlan, { id, address }: PlannedNode): string =>
   `${schemeOf(plan)}://${id}:${address.port}`;
 

@@ -1,4 +1,4 @@
-/** What a deployed environment tells a client or the harness: where everything is, never a secret. Pure. */
+/** Outputs of a deployed environment for clients and the harness: addresses and files, never a secret. Pure. */
 import { type ClientEndpoints, MODE_OF } from '../environment.ts';
 import type { Address } from '../topology.ts';
 import { COMMANDER_USER, scrapeTarget } from './observability-files.ts';
@@ -7,9 +7,9 @@ import type { DockerPlan } from './plan.ts';
 export interface OutputNode {
   readonly role: 'redis' | 'sentinel';
   readonly container: string;
-  /** Announced: what nodes and sentinels call it. */
+  /** Announced address, which nodes and sentinels use. */
   readonly address: string;
-  /** What a client on this host calls it. */
+  /** Address for clients on this host. */
   readonly published: string;
 }
 
@@ -17,7 +17,7 @@ export interface Outputs {
   readonly environment: string;
   readonly mode: ClientEndpoints['mode'];
   readonly service_name: string;
-  /** `true` or `false`, as text: `cdktf output` shows a boolean as nothing. */
+  /** `true` or `false`, as text: `cdktf output` prints a boolean as nothing. */
   readonly tls: string;
   readonly nodes: Readonly<Record<string, OutputNode>>;
   /** `ip:port` in the data network to `host:port` on this host: ioredis's natMap. */
@@ -36,7 +36,7 @@ export interface Outputs {
   readonly ca_file?: string;
 }
 
-/** Paths as the outputs name them. */
+/** Paths in the outputs. */
 export interface OutputFiles {
   readonly secrets: string;
   readonly commanderPassword: string;
@@ -65,7 +65,7 @@ export function outputsOf(plan: DockerPlan, files: OutputFiles): Outputs {
   };
 }
 
-/** Names, addresses and ports of the nodes: other ones are another environment. */
+/** Names, addresses and ports of the nodes: different values mean another environment. */
 export function outputNodes({ nodes }: DockerPlan): Outputs['nodes'] {
   return Object.fromEntries(
     nodes.map(({ id, node, container, address, published }) => [

@@ -1,4 +1,4 @@
-/** The process that an ephemeral environment belongs to, recorded in the folder of the environment. */
+/** Process that owns an ephemeral environment, recorded in the environment's folder. */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, KitError } from '../../config/errors.ts';
@@ -18,10 +18,10 @@ export function release(stateDir: string, name: string): void {
 }
 
 /**
- * `none`: no owner, the environment stays. `own`: this process. `alive`: another process that runs. `gone`: its process has ended
- * without removing the environment.
+ * `none`: no owner, the environment stays. `own`: this process. `alive`: another running process. `gone`: its process
+ * has ended without removing the environment.
  *
- * @throws KitError `STATE_UNREADABLE`: whether a process uses the environment is not known
+ * @throws KitError `STATE_UNREADABLE`: it is unknown whether a process uses the environment
  */
 export async function ownership(stateDir: string, name: string): Promise<'none' | 'own' | 'alive' | 'gone'> {
   const owner = readOwner(ownerFile(stateDir, name));

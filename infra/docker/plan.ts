@@ -1,6 +1,6 @@
 /**
- * The names, addresses and ports that an environment has on a Docker engine. Pure: the same environment gives the same
- * plan, so that a deploy, the drift check and the harness speak of the same things without asking each other.
+ * Names, addresses and ports of an environment on a Docker engine. Pure: the same environment gives the same plan, so
+ * that a deploy, the drift check and the harness refer to the same resources without communicating.
  */
 import { createHash } from 'node:crypto';
 import type { EnvironmentConfig } from '../../config/schema.ts';
@@ -10,18 +10,21 @@ import { nodesOf } from '../topology.ts';
 /** Uid and gid of everything that serves; the published Redis image has the same. */
 export const RUN_AS = '999:999';
 
-/** Redis has below 10 threads and a fork, Commander's Node 11; a health check some more for a moment. */
+/**
+ * Redis uses fewer than 10 threads and a fork, Commander's Node 11 threads; a health check needs a few more for a
+ * moment.
+ */
 export const PIDS_LIMIT = 256;
 
 export const LABEL = {
   environment: 'redis-cache-kit.environment',
   node: 'redis-cache-kit.node',
-  /** SHA-256 over what was rendered for the node: a change replaces the container. */
+  /** SHA-256 over the rendered files of the node: a change replaces the container. */
   config: 'redis-cache-kit.config-sha256',
-  /** Id of the checkout that deployed it (`identity.ts`), and its place. */
+  /** Id of the checkout that deployed it (`identity.ts`), and its location. */
   owner: 'redis-cache-kit.owner',
   place: 'redis-cache-kit.owner-place',
-  /** `yes` on the parts of a protected environment that no client waits for: a change of it replaces no node. */
+  /** `yes` on the parts of a protected environment that serve no client, so that a change replaces no node. */
   protected: 'redis-cache-kit.protected',
 } as const;
 
@@ -29,9 +32,9 @@ export interface PlannedContainer {
   readonly id: string;
   readonly container: string;
   readonly configVolume: string;
-  /** In the data network. */
+  /** Address in the data network. */
   readonly address: Address;
-  /** For this host. */
+  /** Address on this host. */
   readonly published: Address;
   readonly memoryMb: number;
   /** Command of the health check. */
@@ -55,7 +58,7 @@ export interface DockerPlan {
   readonly nodes: readonly PlannedNode[];
   readonly exporter: PlannedContainer;
   readonly commander: PlannedContainer;
-  /** Short-lived: fills the configuration volumes; waits until the whole works. */
+  /** Short-lived containers: one fills the configuration volumes, one waits until the environment is ready. */
   readonly init: { readonly container: string };
   readonly ready: { readonly container: string; readonly configVolume: string; readonly address: Address };
   readonly placement: Placement;
@@ -102,7 +105,7 @@ export function planDocker(topology: Topology): DockerPlan {
     address: at(OCTET[id], listen),
     published: { host: '127.0.0.1', port: docker.ports[id] },
     memoryMb: rest.memoryMb,
-    // Both the published images and the built ones have busybox, and nothing else in common.
+    // The published and the local images have only busybox in common.
     health: ['busybox', 'wget', '-q', '-O', '/dev/null', `http://127.0.0.1:${listen}${rest.healthPath}`],
     env: rest.env,
   });
@@ -115,7 +118,7 @@ export function planDocker(topology: Topology): DockerPlan {
     commander: side('commander', 8081, {
       memoryMb: 192,
       healthPath: '/healthcheck',
-      // Its own directory of defaults first, then ours: node-config merges them in this order.
+      // The image's own defaults first, then the kit's: node-config merges them in this order.
       env: ['NODE_CONFIG_DIR=/redis-commander/config:/kit', 'NODE_ENV=production'],
     }),
     init: { container: named('init') },
@@ -124,7 +127,7 @@ export function planDocker(topology: Topology): DockerPlan {
   };
 }
 
-/** In a configuration volume as its container mounts it. */
+/** Paths in a configuration volume as its container mounts it. */
 export const TLS_PATHS = { ca: '/kit/tls/ca.crt', cert: '/kit/tls/node.crt', key: '/kit/tls/node.key' };
 
 /** The master of the first start. */
@@ -134,7 +137,7 @@ export function bootstrapOf(plan: DockerPlan): PlannedNode {
   return found;
 }
 
-/** Every volume: what a destroyed environment must not leave. */
+/** All volumes: a destroyed environment must not leave any of them. */
 export function volumesOf(plan: DockerPlan): readonly string[] {
   return [...configVolumesOf(plan), ...plan.nodes.map((node) => node.dataVolume)];
 }
@@ -143,20 +146,20 @@ export function configVolumesOf(plan: DockerPlan): readonly string[] {
   return [...plan.nodes, plan.exporter, plan.commander, plan.ready].map((part) => part.configVolume);
 }
 
-/** The containers that run for as long as the environment does. */
+/** Containers that run as long as the environment. */
 export function servicesOf(plan: DockerPlan): readonly PlannedContainer[] {
   return [...plan.nodes, plan.exporter, plan.commander];
 }
 
 /**
- * Above maxmemory a node needs room for the copy on write of a fork (worst case: every page that is written while it
- * saves), the backlog, client and replica buffers. Half of maxmemory covers a save under a cache's write load.
+ * Above maxmemory a node needs memory for the copy on write of a fork (worst case: every page that is written during a
+ * save), the backlog, and client and replica buffers. Half of maxmemory covers a save under the write load of a cache.
  */
 function redisMemoryMb({ redis }: EnvironmentConfig): number {
   return Math.ceil((redis.maxmemory * 1.5 + redis.replBacklogSize) / MIB) + 64;
 }
 
-/** One of 8192 networks out of 10.96.0.0/11, which neither Docker's own pools nor most office networks use. */
+/** One of 8192 networks in 10.96.0.0/11, which neither Docker's own pools nor most office networks use. */
 function defaultSubnet(name: string): string {
   const hash = createHash('sha256').update(name).digest();
   return `10.${96 + ((hash[0] ?? 0) % 32)}.${hash[1] ?? 0}.0/24`;

@@ -1,6 +1,6 @@
 /**
- * The Docker provider's plugin: in a local directory, or from the registry that Terraform (or OpenTofu) asks. Each program has its own
- * registry, and finds a local plugin only under the name of that one.
+ * Plugin of the Docker provider: in a local directory, or from the registry of Terraform or OpenTofu. Each program has
+ * its own registry, and finds a local plugin only under the name of that registry.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import { PROVIDER_VERSION } from './provider.ts';
 
 const SOURCE = 'kreuzwerker/docker';
 
-/** Directories in which Terraform and OpenTofu find plugins without any configuration. */
+/** Directories in which Terraform and OpenTofu find plugins without configuration. */
 const PLUGIN_DIRS = [
   join(homedir(), '.terraform.d', 'plugins'),
   join(homedir(), '.local', 'share', 'terraform', 'plugins'),
@@ -19,13 +19,13 @@ const PLUGIN_DIRS = [
   '/usr/share/terraform/plugins',
 ];
 
-/** Host name of the registry that a program asks, from its own output; undefined where that has none. */
+/** Host name of the registry that a program uses, from its own output; undefined if the output has none. */
 export async function registryOf(program: string): Promise<string | undefined> {
   const record = await inProviderFolder(program, ['providers', '-no-color']);
   return /provider\[([^\]/]+)\//.exec(record.stdout)?.[1];
 }
 
-/** Folder of the plugin in one of the local directories. @param registry absent: under any registry's name */
+/** Folder of the plugin in one of the local directories. @param registry absent: under the name of any registry */
 export function localPlugin(registry?: string, roots: readonly string[] = PLUGIN_DIRS): string | undefined {
   return roots
     .flatMap((root) =>
@@ -42,7 +42,7 @@ function pluginPath(registry: string): string {
   return join(registry, SOURCE, PROVIDER_VERSION, platform);
 }
 
-/** The plugin directory that holds this plugin. */
+/** The plugin directory that contains this plugin. */
 export function pluginRoot(plugin: string): string {
   return PLUGIN_DIRS.find((root) => plugin.startsWith(`${root}/`)) ?? plugin;
 }
@@ -51,7 +51,7 @@ function hostsIn(root: string): readonly string[] {
   return existsSync(root) ? readdirSync(root) : [];
 }
 
-/** Where the installed program finds the plugin; `registry`: nowhere here, and its registry has it. */
+/** Source of the plugin for the installed program; `registry`: no local directory has it, but the registry does. */
 export interface PluginSource {
   readonly program: string;
   readonly registry: string | undefined;
@@ -59,7 +59,7 @@ export interface PluginSource {
   readonly path?: string;
 }
 
-/** Looks for the plugin, and asks the registry where it is not here. Leaves nothing but the program's own cache. */
+/** Finds the plugin locally, else in the registry. Leaves only the program's own cache behind. */
 export async function findPlugin(): Promise<PluginSource> {
   const program = await terraformProgram();
   const registry = await registryOf(program);
@@ -73,7 +73,7 @@ export async function pluginAvailable(): Promise<boolean> {
   return (await findPlugin()).from !== 'nowhere';
 }
 
-/** Entry of a dependency lock file without hashes: the program adds those of the plugin that it installs. */
+/** Entry of a dependency lock file without hashes: the program adds the hashes of the plugin that it installs. */
 export const lockEntry = (registry: string): string =>
   [
     `provider "${registry}/${SOURCE}" {`,
@@ -82,7 +82,7 @@ export const lockEntry = (registry: string): string =>
     '}\n',
   ].join('\n');
 
-/** In a folder whose only configuration is that it needs the provider. */
+/** Runs a program in a folder that only requires the provider. */
 async function inProviderFolder(program: string, args: readonly string[]): Promise<ProgramRecord> {
   const dir = mkdtempSync(join(tmpdir(), 'kit-plugin-'));
   try {

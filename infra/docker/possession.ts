@@ -1,10 +1,11 @@
 /**
- * Which parts of an environment on the engine belong to this checkout. The name alone does not tell: each checkout has a `dev`.
+ * Owner of each part of an environment on the engine. The name alone is ambiguous: each checkout has a `dev`.
  *
- *   labelled with an owner       that owner's
- *   without such a label         of whoever has its id in the state: an earlier version of the kit made it
- *   a volume of another owner    of the checkout that has taken the environment over: the engine cannot change a volume's labels, so
- *                                that `<state>/docker/<environment>/adopted.json` lists from whom
+ *   labelled with an owner       belongs to that owner
+ *   without such a label         belongs to the checkout with its id in the state: an older kit version created it
+ *   a volume of another owner    belongs to the checkout that has adopted the environment: the engine cannot change
+ *                                labels of a volume, so `<state>/docker/<environment>/adopted.json` lists the former
+ *                                owners
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,13 +21,13 @@ import { environmentDir, writeSecret } from './state-files.ts';
 
 export type EngineKind = 'container' | 'network' | 'volume';
 
-/** One thing on the engine that carries the name of an environment. */
+/** A resource on the engine that has the name of an environment. */
 export interface EnginePart {
   readonly environment: string;
   readonly kind: EngineKind;
   readonly id: string;
   readonly name: string;
-  /** Empty: no owner's label. */
+  /** Empty without an owner label. */
   readonly owner: string;
   readonly place: string;
   readonly isProtected: boolean;
@@ -39,7 +40,7 @@ export interface Possession {
 
 const KINDS: readonly EngineKind[] = ['container', 'network', 'volume'];
 
-/** All that carries the name of an environment; without a name, of any. */
+/** Returns all parts of an environment; without a name, of all environments. */
 export async function partsOf(environment?: string): Promise<readonly EnginePart[]> {
   const filter = environment === undefined ? LABEL.environment : `${LABEL.environment}=${environment}`;
   return (await Promise.all(KINDS.map((kind) => partsOfKind(kind, filter)))).flat();
@@ -65,7 +66,7 @@ async function partsOfKind(kind: EngineKind, filter: string): Promise<readonly E
   });
 }
 
-/** Id and name as the engine lists them; the id of a volume is its name. */
+/** Id and name in the engine's list; the id of a volume is its name. */
 const LISTING: Readonly<
   Record<EngineKind, { readonly flags: readonly string[]; readonly fields: readonly string[] }>
 > = {
@@ -93,7 +94,7 @@ interface Claim {
   readonly owner: string | undefined;
   /** Ids in the state. */
   readonly known: ReadonlySet<string>;
-  /** From whom the environment was taken over. */
+  /** Former owners of an adopted environment. */
   readonly adopted: readonly string[];
 }
 
@@ -113,7 +114,7 @@ function adoptedFrom(name: string, stateDir: string): readonly string[] {
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : [];
 }
 
-/** Records the owners of the foreign parts: their volumes belong to this checkout from now on. */
+/** Records the owners of the foreign parts: their volumes now belong to this checkout. */
 export function recordAdoption(name: string, stateDir: string, { foreign }: Possession): void {
   const owners = new Set([...adoptedFrom(name, stateDir), ...foreign.map(({ owner }) => owner)]);
   writeSecret(adoptedFile(stateDir, name), `${JSON.stringify([...owners])}\n`);
@@ -137,7 +138,7 @@ export function foreignEnvironment(
 const UNLABELLED_PLACE =
   'another checkout or a user: it has no owner label, as after a deploy by an earlier version of the kit';
 
-/** Refusal with the place of the owner. @param verb the command that was refused, and works with `--adopt` */
+/** Refusal that names the owner's location. @param verb the refused command, which works with `--adopt` */
 export function foreignError(
   named: Pick<EnvironmentConfig, 'name'>,
   possession: Pick<Possession, 'foreign'>,

@@ -1,4 +1,4 @@
-/** What goes wrong with Terraform and the engine, by what they say of it: what it is, and what to do. */
+/** Known errors of Terraform and the engine, matched by their output: problem and remedy. */
 import { EXIT, KitError } from '../../config/errors.ts';
 
 interface Problem {
@@ -89,7 +89,7 @@ const PROBLEMS = [
   },
 ] as const satisfies readonly Problem[];
 
-/** One error out of pages of output. An error of the app is the kit's own: `app.ts` prints it in full. */
+/** Extracts one error from pages of output. An error of the app is a KitError already: `app.ts` prints it in full. */
 export function explain(verb: string, name: string, output: string, log: string): KitError {
   const found = PROBLEMS.find(({ when }) => when.test(output));
   const own = /^\s*kit: (.+)$/m.exec(output)?.[1];
@@ -116,7 +116,7 @@ export function explain(verb: string, name: string, output: string, log: string)
   );
 }
 
-/** One of them, known without anybody's output. */
+/** Returns a known error without matching output. */
 export function problem(code: (typeof PROBLEMS)[number]['code'], where: string): KitError {
   const { what, hint } = PROBLEMS.find((each) => each.code === code) as Problem;
   return new KitError(what, { code, where, hint, exitCode: EXIT.USAGE });

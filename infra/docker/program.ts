@@ -1,6 +1,6 @@
 /**
- * The programs behind a deploy: CDKTF's command line, its app, Terraform or OpenTofu. Each call gets what all of them need to
- * know, and a folder for temporary files of its own, which goes with it: Terraform's plugins leave their sockets behind when
+ * Programs of a deploy: CDKTF's command line, its app, Terraform or OpenTofu. Each call gets the common variables and
+ * its own folder for temporary files, which is removed afterwards: Terraform's plugins leave their sockets behind when
  * they are killed, as after Ctrl-C.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -16,15 +16,15 @@ const DEPLOY_TIMEOUT_MS = 600_000;
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Gets what the CDKTF command line said; Terraform's own answers are read and forgotten. */
+  /** Receives the output of the CDKTF command line; Terraform's own replies are not recorded. */
   readonly sink?: ProgramSink | undefined;
-  /** Hears what the CDKTF command line says, as it says it. */
+  /** Receives the output of the CDKTF command line as it is written. */
   readonly onOutput?: ((piece: string) => void) | undefined;
-  /** Terraform's program, where it is not the one of the search path. */
+  /** Terraform program, if it differs from the one on the search path. */
   readonly program?: string | undefined;
 }
 
-/** Where `cdktf` puts what it synthesises: plain `cdktf` and the kit share one folder, other state folders have theirs. */
+/** Output folder of `cdktf`: plain `cdktf` and the kit share one, other state directories have their own. */
 export function synthesisDir(stateDir: string): string {
   return resolve(stateDir) === join(PROJECT, '.kit')
     ? join(PROJECT, 'cdktf.out')
@@ -34,7 +34,7 @@ export function synthesisDir(stateDir: string): string {
 export const stackDir = (stateDir: string, name: string): string =>
   join(synthesisDir(stateDir), 'stacks', name);
 
-/** `cdktf …` in the project's folder. */
+/** Runs `cdktf …` in the project folder. */
 export async function runCdktf(
   args: readonly string[],
   variables: Readonly<Record<string, string>>,
@@ -48,12 +48,15 @@ export async function runCdktf(
   );
 }
 
-/** The name by which CDKTF, its library in the app included, calls Terraform: it does not look for OpenTofu by itself. */
+/**
+ * Variable that tells CDKTF, including its library in the app, the Terraform program: it does not look for OpenTofu by
+ * itself.
+ */
 const programVariable = async ({ program }: CallOptions) => ({
   TERRAFORM_BINARY_NAME: program ?? (await terraformProgram()),
 });
 
-/** The CDKTF app by itself: synthesises, and nothing else. */
+/** Runs the CDKTF app alone: synthesises, and nothing else. */
 export async function runApp(
   variables: Readonly<Record<string, string>>,
   options: CallOptions,
@@ -63,7 +66,7 @@ export async function runApp(
   return await call(join(BIN, 'node'), args, input, { signal: options.signal });
 }
 
-/** `terraform …` in a folder. */
+/** Runs `terraform …` in a folder. */
 export async function runTerraform(
   args: readonly string[],
   cwd: string,
@@ -95,7 +98,7 @@ async function call(
       ...(onOutput === undefined ? {} : { onOutput }),
     });
   } finally {
-    // What was killed may still be on its way out and write a last file.
+    // A killed process may still be exiting and write a last file.
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
@@ -106,7 +109,7 @@ const SOCKET_FOLDER_LENGTH = 108 - 29;
 export const socketSafe = (folder: string): string =>
   Buffer.byteLength(folder) <= SOCKET_FOLDER_LENGTH ? folder : '/tmp';
 
-/** Terraform, or OpenTofu where that is what there is; `TERRAFORM_BINARY_NAME` is CDKTF's own variable for it. */
+/** Terraform, or OpenTofu if only that is installed; `TERRAFORM_BINARY_NAME` is CDKTF's own variable for it. */
 export async function terraformProgram(): Promise<string> {
   const named = readVariables().get('TERRAFORM_BINARY_NAME')?.text;
   if (named !== undefined) return named;
@@ -119,10 +122,13 @@ export async function terraformProgram(): Promise<string> {
   });
 }
 
-/** The provider waits 2 s at each look at a network. To remove what is there nobody has to look first: what is gone counts as removed. */
+/**
+ * The provider waits 2 s for each refresh of a network. A removal needs no refresh: a missing resource counts as
+ * removed.
+ */
 const DESTROY_ARGS = '-refresh=false -parallelism=64';
 
-/** What `terraform destroy` is told by variable: the user's word, or the kit's. */
+/** Arguments of `terraform destroy`: the user's variable, else the kit's default. */
 export const destroyArgs = (): string => readVariables().get('TF_CLI_ARGS_destroy')?.text ?? DESTROY_ARGS;
 
 function programEnv(): Record<string, string> {
@@ -133,9 +139,9 @@ function programEnv(): Record<string, string> {
     CI: '1',
     CHECKPOINT_DISABLE: '1',
     NODE_OPTIONS: '--no-deprecation',
-    // `providers lock` asks the registry whatever is at hand, for hashes of platforms that no deploy of ours runs on.
+    // `providers lock` always queries the registry, for hashes of platforms that the kit never deploys on.
     CDKTF_SKIP_PROVIDER_LOCK: 'true',
-    // A configuration file that does not exist is a warning on every line of output.
+    // A missing configuration file adds a warning to every line of output.
     ...(configFile !== undefined && !existsSync(configFile) ? { TF_CLI_CONFIG_FILE: '' } : {}),
     TF_CLI_ARGS_destroy: destroyArgs(),
   };

@@ -1,6 +1,6 @@
 /**
- * The published images: which versions the kit runs, and what a container is told to take. By tag until `kit images lock` has
- * resolved them; by digest from then on.
+ * Published images: their versions, and the references that containers use. By tag until `kit images lock` has resolved
+ * them; by digest after that.
  */
 
 import { KitError } from '../../config/errors.ts';
@@ -17,7 +17,7 @@ export const PUBLISHED = {
   commander: 'rediscommander/redis-commander:0.9.0',
 } as const satisfies Record<ImageRole, string>;
 
-/** Of the version above, until a lock says what the image itself says. */
+/** Facts of the version above, used until a lock has the facts of the image itself. */
 const FACTS: BinaryFacts = { version: '8.2.1', activedefrag: true, tls: true };
 
 export interface PublishedImages {
@@ -48,15 +48,15 @@ export function publishedImages({ imageRegistry, imagesLock }: Source): Publishe
   };
 }
 
-/** By version, from the registry that the user named or from the engine's own. */
+/** Reference by version, from the registry that the user named or from the engine's default. */
 export function taggedReference(role: ImageRole, registry: string | undefined): string {
   const version = PUBLISHED[role];
   if (registry === undefined) return version;
-  // As mirrors keep them: what has no owner belongs to `library`.
+  // Mirrors store images without an owner under `library`.
   return `${registry}/${version.includes('/') ? version : `library/${version}`}`;
 }
 
-/** Without the tag; a registry's port stays. */
+/** Reference without the tag; a registry's port is kept. */
 export const repositoryOf = (reference: string): string => reference.replace(/:[^:/]+$/, '');
 
 function mustBeOfThisKit({ images }: ImagesLock, where: string): void {

@@ -1,11 +1,11 @@
 /**
- * An environment on Docker whose Redis nodes are all down: finds the node with the most recent good data and makes it the master of
- * the start that follows.
+ * Recovery of an environment on Docker whose Redis nodes are all down: finds the node with the most recent good data
+ * and makes it the master of the next start.
  *
- *   copy the data volumes ─▶ read and choose (`../recovery/`) ─▶ where another node is named master: write the chosen one into the
- *   volumes, where the entry points look for the master (`image/node.sh`)
+ *   copy the data volumes ─▶ read and choose (`../recovery/`) ─▶ if another node is named master: write the chosen one
+ *   into the volumes, where the entry points look for the master (`image/node.sh`)
  *
- * Left out: clusters, whose nodes go by their nodes.conf, and the start itself.
+ * Left out: clusters, whose nodes use their nodes.conf, and the start itself.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ export interface RecoverySite {
   readonly plan: DockerPlan;
   readonly stateDir: string;
   readonly tools: VolumeTools;
-  /** Data volumes that exist. */
+  /** Existing data volumes. */
   readonly volumes: ReadonlySet<string>;
 }
 
@@ -44,7 +44,7 @@ export async function recoverySite(
 ): Promise<RecoverySite> {
   const { redis } = chooseImages(stateDir);
   const found = await inspectContainers(plan.nodes.map(({ container }) => container));
-  // As the nodes were deployed: another version's image may not be on the engine yet.
+  // The image of the deployed nodes: the engine may not have that of another version yet.
   const [node] = [...found.values()];
   const image = node?.Config.Image ?? (redis.kind === 'published' ? redis.reference : redis.tag);
   const tools = { image, environment: plan.environment.name, owner: ownerOf(plan.environment, stateDir) };
@@ -53,7 +53,7 @@ export async function recoverySite(
 }
 
 export interface RecoverOptions {
-  /** The node whose data is taken, whatever the others have. */
+  /** Node whose data is used, regardless of the others. */
   readonly from?: string | undefined;
   readonly progress: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
@@ -62,12 +62,12 @@ export interface RecoverOptions {
 const ofRole = ({ nodes }: DockerPlan, role: 'redis' | 'sentinel') =>
   nodes.filter(({ node }) => node.role === role);
 
-/** A container that runs may still be waiting for others, or loading. */
+/** A running container may still be waiting for others, or loading. */
 const ANSWER_BOUND_MS = 10_000;
 
 /**
- * Before a start of the environment: where no Redis node is up and there is data, the node with the most recent good data becomes the
- * master of that start.
+ * Called before a start of the environment: if no Redis node is up and there is data, the node with the most recent
+ * good data becomes the master of that start.
  *
  * @throws KitError `RECOVERY_UNDECIDED`, `DATA_DAMAGED`, `RECOVERY_REFUSED`
  */
@@ -120,7 +120,7 @@ const notHere = ({ environment }: DockerPlan, hasData: boolean): KitError =>
     { code: 'RECOVERY_REFUSED', hint: 'docs/runbook.md, "Damaged or lost data"' },
   );
 
-/** Whether a Redis node answers, loads its data, or is paused. Waits for one whose container runs. */
+/** Returns whether a Redis node answers, loads its data, or is paused. Waits for one whose container runs. */
 async function isServed(
   environment: DockerEnvironment,
   plan: DockerPlan,
@@ -149,7 +149,7 @@ async function answersOrLoads(environment: DockerEnvironment, id: string): Promi
   );
 }
 
-/** Reads the data of all Redis nodes and chooses. Changes nothing. The Redis nodes are all down. */
+/** Reads the data of all Redis nodes, which are all down, and chooses one. Changes nothing. */
 async function inspectVolumes(site: RecoverySite): Promise<DataInspection> {
   const { plan, stateDir } = site;
   const home = environmentDir(stateDir, plan.environment.name);
@@ -171,7 +171,7 @@ async function inspectVolumes(site: RecoverySite): Promise<DataInspection> {
   }
 }
 
-/** Its volume as a directory below `dir`; one that does not exist gives none. */
+/** Copies a volume to a directory below `dir`; a missing volume is not copied. */
 async function copyOf({ tools, volumes }: RecoverySite, node: PlannedNode, dir: string): Promise<string> {
   const into = join(dir, node.id);
   if (!volumes.has(node.dataVolume)) return into;
@@ -180,7 +180,7 @@ async function copyOf({ tools, volumes }: RecoverySite, node: PlannedNode, dir: 
   return into;
 }
 
-/** The node that the sentinels last wrote to their volumes; the highest configuration epoch wins. */
+/** The node that the sentinels last wrote to their volumes as master; the highest configuration epoch wins. */
 async function rememberedMaster(site: RecoverySite, dir: string): Promise<PlannedNode | undefined> {
   const { plan } = site;
   const memories: { readonly host: string; readonly epoch: number }[] = [];
@@ -197,7 +197,7 @@ async function rememberedMaster(site: RecoverySite, dir: string): Promise<Planne
   );
 }
 
-/** The last number is the node's; the others are the network's, which may have been given another subnet since. */
+/** The last octet identifies the node; the others are the network's, whose subnet may have changed. */
 const octetOf = (host: string): string => host.split('.')[3] ?? '';
 
 async function compareContents(
@@ -214,9 +214,9 @@ async function compareContents(
 }
 
 /**
- * Stops all nodes, chooses, and writes the choice into the volumes. The caller starts the environment.
+ * Stops all nodes, chooses one, and writes the choice into the volumes. The caller starts the environment.
  *
- * @throws KitError `RECOVERY_UNDECIDED`, `DATA_DAMAGED`, `RECOVERY_REFUSED`: then nothing runs, and no data was changed
+ * @throws KitError `RECOVERY_UNDECIDED`, `DATA_DAMAGED`, `RECOVERY_REFUSED`: no node runs then, and no data was changed
  */
 async function recoverVolumes(site: RecoverySite, { from, progress, signal }: RecoverOptions): Promise<void> {
   const { plan } = site;
@@ -243,7 +243,7 @@ async function recoverVolumes(site: RecoverySite, { from, progress, signal }: Re
   if (first !== named || isLost) await appoint(site, first);
 }
 
-/** @throws KitError `RECOVERY_REFUSED` where a master runs */
+/** @throws KitError `RECOVERY_REFUSED` if a master runs */
 async function requireNoMaster(environment: DockerEnvironment): Promise<void> {
   const master = masterOf(await lookAtRoles(environment));
   if (master === undefined) return;
@@ -256,8 +256,9 @@ async function requireNoMaster(environment: DockerEnvironment): Promise<void> {
 const STOP_SECONDS = 20;
 
 /**
- * An orderly end writes the last of the append-only file. Sentinels first, so that none starts a failover. One after the other:
- * Docker 20.10 can deadlock where several containers leave a network at once (two locks of its libnetwork, in both orders).
+ * A clean shutdown flushes the append-only file. Sentinels stop first, so that none starts a failover. One container at
+ * a time: Docker 20.10 can deadlock if several containers leave a network at once (two locks of its libnetwork, in both
+ * orders).
  */
 async function stopNodes({ nodes }: DockerPlan): Promise<void> {
   const found = await inspectContainers(nodes.map(({ container }) => container));
@@ -276,7 +277,7 @@ shift_to=$1
 shift
 for name in "$@"; do [ ! -e "/data/$name" ] || mv "/data/$name" "/data/$shift_to/"; done`;
 
-/** Keeps a node's data under another name on its volume; the node starts without any and copies from the master. */
+/** Keeps a node's data under another name on its volume; the node starts empty and copies from the master. */
 async function setAside(
   { plan, tools }: RecoverySite,
   nodeId: string,
@@ -291,14 +292,17 @@ async function setAside(
   );
 }
 
-/** Redis's own memory of its role. */
+/** Writes the role into the redis.conf that Redis itself has stored. */
 const FOLLOW = `set -eu
 umask 077
 conf=/data/redis.conf
 { [ ! -f $conf ] || grep -v '^replicaof ' $conf || true; [ -z "$1" ] || echo "replicaof $1 $2"; } >$conf.next
 mv $conf.next $conf`;
 
-/** Sentinel's memory of the master, with an epoch above all others: a sentinel without a memory takes it over from these. */
+/**
+ * Writes the master into the sentinel.conf that Sentinel has stored, with an epoch above all others: a sentinel without
+ * a stored master takes it over from these.
+ */
 const MONITOR = `set -eu
 umask 077
 conf=/data/sentinel.conf
@@ -314,7 +318,9 @@ mv $conf.next $conf`;
 
 const EPOCHS = `[ ! -f /data/sentinel.conf ] || awk '$1 == "sentinel" && $2 ~ /-epoch$/ { print $NF }' /data/sentinel.conf`;
 
-/** Makes the node the master of the next start: in the memories of the Redis nodes first, which count where the sentinels are late. */
+/**
+ * Makes the node the master of the next start. Writes to the Redis nodes first: they decide if the sentinels are late.
+ */
 async function appoint({ plan, tools, volumes }: RecoverySite, first: string): Promise<void> {
   const { host, port } = nodeOf(plan, first).address;
   for (const { id, dataVolume } of ofRole(plan, 'redis')) {

@@ -1,4 +1,4 @@
-/** The engine's part of a destroy: the networks and volumes that a state knows, when the containers are gone. */
+/** The engine's part of a destroy: removes the networks and volumes in the state after the containers. */
 import { KitError } from '../../config/errors.ts';
 import { docker, tryDocker } from './engine.ts';
 import { type Known, knownIn, type State } from './state.ts';
@@ -6,15 +6,15 @@ import { type Known, knownIn, type State } from './state.ts';
 type Kind = 'network' | 'volume';
 
 /**
- * All at once, by what the engine calls them in the state.
+ * Removes all at once, by their ids in the state.
  *
- * @returns false where something could not be removed, and nobody holds it
+ * @returns false if something could not be removed although no container uses it
  * @throws KitError `NETWORK_IN_USE`, `VOLUME_IN_USE`
  */
 export async function removeUnused(state: State): Promise<boolean> {
   const removed = await Promise.all([
     remove('network', knownIn(state, 'docker_network'), []),
-    // A volume that is gone already is no failure; of a network it is one.
+    // A missing volume is not a failure; a missing network is one.
     remove('volume', knownIn(state, 'docker_volume'), ['--force']),
   ]);
   if (removed.every((done) => done)) return true;
@@ -28,7 +28,7 @@ async function remove(kind: Kind, known: readonly Known[], force: readonly strin
   return record.exitCode === 0;
 }
 
-/** @throws KitError `NETWORK_IN_USE`, `VOLUME_IN_USE`: which, by whom, what to do */
+/** @throws KitError `NETWORK_IN_USE`, `VOLUME_IN_USE` with the resource, the containers that use it, and the remedy */
 export async function requireUnused(state: State): Promise<void> {
   for (const { id, name } of knownIn(state, 'docker_network')) {
     const holders = await holdersOf('network', id);

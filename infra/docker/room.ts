@@ -1,8 +1,8 @@
 /**
- * Whether the engine has room for an environment: the ports that it publishes and the addresses of its data network. Asked before a deploy,
- * so that one that cannot work makes nothing.
+ * Checks the free ports and addresses that an environment needs on the engine. Runs before a deploy, so that a deploy
+ * that cannot work creates nothing.
  *
- * Left out: what another program takes in between. Terraform's own error tells that (`problems.ts`).
+ * Left out: ports that another program takes after the check. Terraform reports those (`problems.ts`).
  */
 import { createServer } from 'node:net';
 import { readVariables } from '../../config/env.ts';
@@ -38,7 +38,7 @@ async function takenPorts(plan: DockerPlan, own: ReadonlySet<string>): Promise<r
   return (await Promise.all(checks)).flat();
 }
 
-/** Published on all addresses it is taken on each. */
+/** A port that is published on all addresses is taken on each of them. */
 const overlaps = (one: string, other: string): boolean =>
   one === other || one === '0.0.0.0' || one === '::' || one === '[::]';
 
@@ -48,7 +48,7 @@ interface PublishedPort {
   readonly port: number;
 }
 
-/** Ports of the containers that run. */
+/** Ports of the running containers. */
 async function publishedPorts(): Promise<readonly PublishedPort[]> {
   const text = await docker(['container', 'ls', '--format', '{{.Names}}\t{{.Ports}}']);
   return text.split('\n').flatMap((line) => {
@@ -57,14 +57,14 @@ async function publishedPorts(): Promise<readonly PublishedPort[]> {
   });
 }
 
-/** Pure: `127.0.0.1:6379->6379/tcp, 0.0.0.0:7000-7002->7000-7002/tcp` as single ports. */
+/** Pure: parses `127.0.0.1:6379->6379/tcp, 0.0.0.0:7000-7002->7000-7002/tcp` into single ports. */
 export function parsePorts(text: string): readonly Omit<PublishedPort, 'container'>[] {
   return [...text.matchAll(/(\S+):(\d+)(?:-(\d+))?->/g)].flatMap(([, host = '', from, to = from]) =>
     Array.from({ length: Number(to) - Number(from) + 1 }, (_, i) => ({ host, port: Number(from) + i })),
   );
 }
 
-/** Ports of another machine cannot be tried from here. */
+/** Ports of another machine cannot be probed from here. */
 async function isOnThisMachine(): Promise<boolean> {
   const named = readVariables().get('DOCKER_HOST')?.text;
   const host = named ?? (await docker(['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}']));
@@ -74,7 +74,7 @@ async function isOnThisMachine(): Promise<boolean> {
 function isListenedOn(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
-    // Another error, such as a port that only root may open, is the engine's to judge.
+    // The engine reports any other error, such as a port that only root may open.
     server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EADDRINUSE'));
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(false)));
   });
@@ -112,7 +112,7 @@ async function takenSubnet(
   return networks.find(({ name, subnet }) => !own.has(name) && subnetsOverlap(subnet, data.subnet));
 }
 
-/** Pure; IPv4 in CIDR notation, anything else overlaps nothing. */
+/** Pure; IPv4 in CIDR notation. Other notations never overlap. */
 export function subnetsOverlap(one: string, other: string): boolean {
   const [a, b] = [rangeOf(one), rangeOf(other)];
   return a !== undefined && b !== undefined && a.first <= b.last && b.first <= a.last;

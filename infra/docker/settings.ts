@@ -1,4 +1,4 @@
-/** What the CDKTF app is told from outside, by variables: its command line belongs to `cdktf`. */
+/** Settings of the CDKTF app from environment variables: its command line belongs to `cdktf`. */
 import { join, resolve } from 'node:path';
 import { readVariables } from '../../config/env.ts';
 
@@ -11,9 +11,12 @@ export interface DockerSettings {
   readonly allowDestroy: string | undefined;
   /** `KIT_ALLOW_ADOPT`: the one protected environment that may be taken over from another checkout. */
   readonly allowAdopt: string | undefined;
-  /** `-parallelism` in Terraform's own variables: what waits outside of Terraform's order may then take the place of what it waits for. */
+  /**
+   * Whether Terraform's own variables set `-parallelism`: a task that waits outside of Terraform's order may then take
+   * the slot of the resource that it waits for.
+   */
   readonly ordered: boolean;
-  /** `KIT_IMAGE_REGISTRY`: where published images are had instead of the engine's own registry, such as a mirror. */
+  /** `KIT_IMAGE_REGISTRY`: registry of the published images instead of the engine's default, such as a mirror. */
   readonly imageRegistry: string | undefined;
   /** `KIT_IMAGES_LOCK`; default `config/images.lock.yaml` of the project. */
   readonly imagesLock: string;

@@ -1,6 +1,6 @@
 /**
- * One environment as one CDKTF stack: Network, configuration, RedisNodes, Sentinels, Observability, and the wait until it
- * works. What Terraform needs from other stacks is nothing: a cross-stack token would put absolute paths into the text.
+ * One environment as one CDKTF stack: Network, configuration, RedisNodes, Sentinels, Observability, and the wait for
+ * readiness. A stack needs nothing from other stacks: a cross-stack token would put absolute paths into the text.
  */
 import { DockerProvider } from '@cdktf/provider-docker/lib/provider/index.js';
 import { type ITerraformDependable, LocalBackend, TerraformOutput, TerraformStack } from 'cdktf';
@@ -27,25 +27,25 @@ import { PROVIDER_VERSION } from './provider.ts';
 export interface StackProps {
   readonly plan: DockerPlan;
   readonly owner: Owner;
-  /** Why it must not be deployed from here, for one that another checkout owns. */
+  /** Why it must not be deployed from this checkout, if another one owns it. */
   readonly refusal?: string | undefined;
   readonly images: ImageSet;
-  /** With its source relative to the stack's folder. */
+  /** Source relative to the stack's folder. */
   readonly archive: Archive;
   readonly hashes: ReadonlyMap<string, string>;
-  /** Files with passwords, relative to the stack's folder: they end with the environment. */
+  /** Files with passwords, relative to the stack's folder: removed together with the environment. */
   readonly secretPaths: readonly string[];
-  /** Of the local state, relative to the stack's folder. */
+  /** Path of the local state, relative to the stack's folder. */
   readonly statePath: string;
-  /** Relative to the project: outputs, never the secrets. */
+  /** Paths relative to the project: outputs, never the secrets. */
   readonly files: OutputFiles;
-  /** Whether a protected environment may be destroyed now. */
+  /** Whether a protected environment may be destroyed. */
   readonly allowDestroy: boolean;
-  /** No state has anything of it yet: see `constructs/network.ts`. */
+  /** Whether the state is still empty: see `constructs/network.ts`. */
   readonly cold: boolean;
 }
 
-/** What the constructs share. */
+/** Values that the constructs share. */
 export interface StackParts {
   readonly plan: DockerPlan;
   readonly owner: Owner;
@@ -53,9 +53,9 @@ export interface StackParts {
   readonly images: Images;
   readonly configuration: Configuration;
   readonly hashes: ReadonlyMap<string, string>;
-  /** Whether Terraform is to refuse the removal of a data volume. */
+  /** Whether Terraform refuses the removal of a data volume. */
   readonly keepsData: boolean;
-  /** Destroyed after all that runs with these passwords. */
+  /** Destroyed after all resources that use these passwords. */
   readonly secrets: ITerraformDependable;
 }
 

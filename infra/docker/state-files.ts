@@ -1,11 +1,11 @@
-/** What an environment on Docker remembers between commands: files of mode 0600 in a folder of its own. */
+/** Files of an environment on Docker that persist between commands: mode 0600, in a folder per environment. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** Where an environment on Docker keeps what it must remember. */
+/** Folder of the persistent files of an environment on Docker. */
 export const environmentDir = (stateDir: string, name: string): string => join(stateDir, 'docker', name);
 
-/** Whole or not at all: Terraform may read it at any time. An unchanged file is not touched. */
+/** Writes atomically: Terraform may read the file at any time. Does not touch an unchanged file. */
 export function writeSecret(path: string, content: string | Uint8Array): void {
   if (existsSync(path) && readFileSync(path).equals(Buffer.from(content))) return;
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });

@@ -1,6 +1,6 @@
 /**
- * What Terraform remembers of an environment, wherever it does: in the local file, or in the backend that the environment names,
- * which is asked through Terraform itself (`state pull`), so that every backend works that Terraform has.
+ * Terraform's state of an environment: the local file, or the backend that the environment names. A backend is read
+ * through Terraform itself (`state pull`), so that every backend of Terraform works.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -28,13 +28,13 @@ interface StateResource {
 
 type Attributes = { readonly id?: string; readonly name?: string } & Readonly<Record<string, unknown>>;
 
-/** As much of an environment as it takes to find its state. */
+/** Fields of an environment that locate its state. */
 export interface Deployed {
   readonly name: string;
   readonly docker: Pick<EnvironmentConfig['docker'], 'backend'>;
 }
 
-/** An environment that was never deployed has an empty one. @throws KitError `STATE_UNREADABLE` */
+/** Reads the state; empty for an environment that was never deployed. @throws KitError `STATE_UNREADABLE` */
 export async function readState({ name, docker }: Deployed, options: StateOptions): Promise<State> {
   if (docker.backend !== undefined) return await pullState(name, docker.backend, options);
   const path = localState(name, options.stateDir);
@@ -44,7 +44,7 @@ export async function readState({ name, docker }: Deployed, options: StateOption
 const localState = (name: string, stateDir: string): string =>
   join(environmentDir(stateDir, name), 'terraform.tfstate');
 
-/** The file that Terraform keeps the state in; undefined where that is a backend's business. */
+/** Path of the local state file; undefined if a backend stores the state. */
 export function stateFile({ name, docker: { backend } }: Deployed, stateDir: string): string | undefined {
   if (backend === undefined) return localState(name, stateDir);
   const { path } = absolute(backend, stackDir(stateDir, name)).settings;
@@ -52,10 +52,11 @@ export function stateFile({ name, docker: { backend } }: Deployed, stateDir: str
 }
 
 /**
- * Puts a local state aside that Terraform could not finish writing, as on a full disk, and takes the one before it, or none: by
- * their labels the next deploy removes the containers that it does not know, and volumes with their data it takes as they are.
+ * Moves a truncated local state aside, as a full disk leaves one, and restores the previous state, if there is one. The
+ * labels replace the missing entries: the next deploy removes containers that are not in the state, and adopts volumes
+ * with their data.
  *
- * @returns where the broken one is now; undefined where nothing was wrong, or another Terraform may be writing it at this moment
+ * @returns path of the broken file; undefined if the state is valid, or another Terraform may be writing it now
  */
 export function mendState(environment: Deployed, stateDir: string): string | undefined {
   const file = stateFile(environment, stateDir);
@@ -64,14 +65,14 @@ export function mendState(environment: Deployed, stateDir: string): string | und
   const broken = `${file}.broken`;
   renameSync(file, broken);
   const before = `${file}.backup`;
-  // By its name alone: the disk may still be full.
+  // A rename only: the disk may still be full.
   if (existsSync(before) && isState(before)) renameSync(before, file);
   return broken;
 }
 
 /**
- * Whether there is nothing yet that Terraform could have to replace. Only a local state tells without being asked, and only one
- * that nobody is writing.
+ * Returns whether the state has no resource that Terraform could replace. Only a local state without a writer can
+ * answer this without a call of Terraform.
  */
 export function knowsNothing(environment: Deployed, stateDir: string): boolean {
   const file = stateFile(environment, stateDir);
@@ -81,7 +82,7 @@ export function knowsNothing(environment: Deployed, stateDir: string): boolean {
   return text.trim() !== '' && isState(file) && addressesIn(parse(text, file)).length === 0;
 }
 
-/** Terraform is at it, or was killed at it. */
+/** Whether Terraform is using the state, or was killed while it did. */
 const isLocked = (file: string): boolean => existsSync(join(dirname(file), `.${basename(file)}.lock.info`));
 
 function isState(path: string): boolean {
@@ -93,34 +94,34 @@ function isState(path: string): boolean {
   }
 }
 
-/** The outputs of the last deploy; undefined where nothing is deployed. */
+/** The outputs of the last deploy; undefined if nothing is deployed. */
 export function outputsIn({ outputs, resources }: State): Outputs | undefined {
   if (outputs?.nodes === undefined || (resources ?? []).length === 0) return undefined;
   const values = Object.entries(outputs).map(([key, { value }]) => [key, value] as const);
   return Object.fromEntries(values) as unknown as Outputs;
 }
 
-/** Attributes of the first resource of a type whose name in the text begins with this. */
+/** Attributes of the first resource of a type whose name in the state starts with `name`. */
 export const stateAttributes = (state: State, type: string, name: string): Attributes | undefined =>
   resourcesOf(state, type).find((resource) => resource.name.startsWith(name))?.instances[0]?.attributes;
 
-/** Ids of all that the state knows: what else carries the environment's label was left by an interruption. */
+/** Ids of all resources in the state: other resources with the environment's label were left by an interruption. */
 export function idsIn(state: State): ReadonlySet<string> {
   return new Set(knownIn(state).map(({ id }) => id));
 }
 
-/** What Terraform calls what it knows: all, or the resources of one type. */
+/** Terraform addresses of all resources in the state, or of one type. */
 export function addressesIn(state: State, type?: string): readonly string[] {
   return resourcesOf(state, type).map((resource) => `${resource.type}.${resource.name}`);
 }
 
-/** One thing that Terraform knows, as the engine has it: the id of a volume is its name. */
+/** A resource in the state, as the engine identifies it: the id of a volume is its name. */
 export interface Known {
   readonly id: string;
   readonly name: string;
 }
 
-/** What the engine has of it: all, or what is of one type. */
+/** Engine ids of all resources in the state, or of one type. */
 export function knownIn(state: State, type?: string): readonly Known[] {
   return resourcesOf(state, type).flatMap(({ instances }) =>
     instances.flatMap(({ attributes: { id, name = '' } }) => (id === undefined ? [] : [{ id, name }])),
@@ -131,11 +132,12 @@ const resourcesOf = ({ resources = [] }: State, type?: string): readonly StateRe
   resources.filter((resource) => type === undefined || resource.type === type);
 
 /**
- * Makes Terraform forget everything of an environment of which nothing is there any more, and its outputs. In a folder without a
- * plugin: Terraform would check its bytes several times.
+ * Removes all resources of an environment, which no longer exist, and its outputs from the state. In a folder without a
+ * plugin: Terraform would verify its checksum several times.
  *
- * @returns whether it did
- * @throws KitError `STATE_LOCKED` where the state has containers: those are another deploy's, which has waited for this one
+ * @returns whether it succeeded
+ * @throws KitError `STATE_LOCKED` if the state has containers: they belong to another deploy, which has waited for this
+ * one
  */
 export async function forgetAll(environment: Deployed, options: StateOptions): Promise<boolean> {
   const state = await readState(environment, options);
@@ -167,7 +169,7 @@ export async function forgetAll(environment: Deployed, options: StateOptions): P
   }
 }
 
-/** What Terraform calls a container. */
+/** Terraform address of a container. */
 export function containerAddress({ resources = [] }: State, container: string): string | undefined {
   const found = resources.find(
     ({ type, instances }) => type === 'docker_container' && instances[0]?.attributes.name === container,
@@ -180,7 +182,7 @@ type Backend = NonNullable<EnvironmentConfig['docker']['backend']>;
 const backendDir = (stateDir: string, name: string): string =>
   join(environmentDir(stateDir, name), 'backend');
 
-/** In a folder that has nothing but the backend: no app, no plugin. */
+/** Runs in a folder that has only the backend: no app, no plugin. */
 async function pullState(name: string, backend: Backend, options: StateOptions): Promise<State> {
   const dir = backendDir(options.stateDir, name);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -196,7 +198,7 @@ async function pullState(name: string, backend: Backend, options: StateOptions):
   return {};
 }
 
-/** A local file's relative path counts from the stack's folder, where deploys run. */
+/** Makes the path of a local file absolute: it is relative to the stack's folder, where deploys run. */
 const absolute = ({ type, settings }: Backend, from: string): Backend =>
   type === 'local' && settings.path !== undefined
     ? { type, settings: { ...settings, path: resolve(from, settings.path) } }

@@ -1,8 +1,9 @@
 /**
- * The Docker substrate: an environment that Terraform owns, stood up through the CDKTF command line.
+ * The Docker substrate: an environment that Terraform owns, deployed through the CDKTF command line.
  *
- * apply: end what a dead run left ─▶ keep what already runs as planned, or: sweep what an interruption left outside the
- * state ─▶ cdktf deploy ─▶ whole. What plain `cdktf deploy` stood up is found by its name (`open`).
+ * apply: end environments of dead runs ─▶ keep an environment that already runs as planned, or: sweep the remains of an
+ * interruption outside the state ─▶ cdktf deploy ─▶ healthy. An environment of plain `cdktf deploy` is found by its
+ * name (`open`).
  */
 import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -121,14 +122,14 @@ class DockerSubstrate implements Substrate {
     }
     const known = await this.#known(plan.environment);
     await requireRoom(plan, await this.#possession(plan.environment));
-    // One that stood before, and is stopped now, is nobody's to remove at the end of a run.
+    // An environment that existed before and is stopped now must not be removed at the end of a run.
     const owns = options.ephemeral && !known;
     requireFreeSpace(this.#stateDir);
     try {
       await sweep(plan.environment, this.#terraform(), progress);
       progress(ORIGINS[chooseImages(this.#stateDir).origin]);
       progress(`cdktf deploy ${name}`);
-      // Before the deploy: a crash in the middle of it has an owner, too.
+      // Before the deploy, so that a crash during it leaves an owner, too.
       if (owns) await claim(this.#stateDir, name);
       await terraform.deploy(plan.environment, this.#terraform(options.signal));
       const environment = await this.#handle(plan, owns);
@@ -136,8 +137,8 @@ class DockerSubstrate implements Substrate {
       await awaitWhole(environment, { progress, signal: options.signal });
       return environment;
     } catch (error) {
-      // What stood before keeps its data, however the deploy ended; what is new leaves nothing.
-      // Where another deploy holds the state, what is there is its own.
+      // Existing resources keep their data, however the deploy ended; new ones are removed. If another deploy holds the
+      // state, the resources belong to that deploy.
       const another = error instanceof KitError && error.code === 'STATE_LOCKED';
       if (!known && !another) {
         await this.#end(plan.environment, true).catch((cause: Error) =>
@@ -226,31 +227,31 @@ class DockerSubstrate implements Substrate {
     });
   }
 
-  /** A protected environment is destroyed only where the user named it. */
+  /** A protected environment is destroyed only if the user named it. */
   #mayDestroy(name: string): boolean {
     return this.#options.allowDestroy === true || dockerSettings().allowDestroy === name;
   }
 
-  /** As it was deployed, else as the user named it, else as it is configured. */
+  /** The deployed configuration, else the one that the user named, else the current one. */
   #configOf(name: string, given?: EnvironmentConfig): EnvironmentConfig | undefined {
     const load = (source: string) => {
       try {
         return loadEnvironment(source);
       } catch {
-        // Not deployed by the kit, or an environment of a file that is gone.
+        // Not deployed by the kit, or the file of the environment was deleted.
         return undefined;
       }
     };
     return load(join(environmentDir(this.#stateDir, name), 'environment.yaml')) ?? given ?? load(name);
   }
 
-  /** Deployed, as planned, and not all of it stopped. */
+  /** Deployed as planned, and at least one node runs. */
   async #running(plan: DockerPlan): Promise<boolean> {
     const { name } = plan.environment;
     const state = await this.#state(plan.environment);
     if (outputsIn(state) === undefined) return false;
     const found = await inspectContainers(plan.nodes.map(({ container }) => container));
-    // Of an interrupted deploy the state may have the outputs and not the containers: they are nobody's.
+    // After an interrupted deploy the state may have the outputs but not the containers: those belong to no deploy.
     const owned = idsIn(state);
     const ours = [...found.values()].filter(({ Id }) => owned.has(Id));
     if (ours.length < plan.nodes.length) return false;
@@ -265,7 +266,7 @@ class DockerSubstrate implements Substrate {
     return [...found.values()].some(({ State }) => State.Status === 'running');
   }
 
-  /** What differs between what was deployed and the plan, in words. */
+  /** Describes the differences between the deployed environment and the plan. */
   async #changed(plan: DockerPlan): Promise<string | undefined> {
     const outputs = await this.#outputs(plan.environment);
     if (!isDeepStrictEqual(outputs?.nodes, outputNodes(plan))) return 'its nodes, addresses or ports';
@@ -278,7 +279,7 @@ class DockerSubstrate implements Substrate {
     return other.length === 0 ? undefined : `the configuration of ${other.map(({ id }) => id).join(', ')}`;
   }
 
-  /** And continues what a run that was killed had paused. */
+  /** Starts stopped nodes, and continues nodes that a killed run had paused. */
   async #startStopped(plan: DockerPlan, environment: Environment): Promise<void> {
     await Promise.all(plan.nodes.map(unpauseNode));
     const stopped = (await environment.status()).filter(({ state }) => state === 'stopped');
@@ -314,7 +315,7 @@ class DockerSubstrate implements Substrate {
     });
   }
 
-  /** An ephemeral environment whose process has died. */
+  /** Ends an ephemeral environment whose process has died. */
   async #endOrphan(environment: EnvironmentConfig, progress: (line: string) => void): Promise<void> {
     const whose = await ownership(this.#stateDir, environment.name);
     if (whose === 'alive') {
@@ -340,12 +341,13 @@ class DockerSubstrate implements Substrate {
     this.#mend(environment);
     const { own, foreign } = await this.#possession(environment);
     if (foreign.length > 0) {
-      // Another checkout deployed it at the same moment: to Terraform, which goes by name, its volumes would be ours.
+      // Another checkout deployed it at the same moment. Terraform matches by name and would take its volumes for ours.
       await removeParts(own.filter(({ kind }) => kind !== 'volume'));
       throw foreignError(environment, { foreign }, { stateDir: this.#stateDir });
     }
     setDamagedSecretsAside(this.#stateDir, name);
-    // Terraform's business may be unfinished, the labels tell the rest: containers first, they hold what Terraform is to remove.
+    // The state may be incomplete after an interruption; the labels show the rest. Containers first: they use what
+    // Terraform is to remove.
     await sweep(environment, this.#terraform(), () => {});
     if (idsIn(await this.#state(environment)).size > 0) {
       await terraform.destroy(environment, { ...this.#terraform(), allowDestroy });
@@ -363,7 +365,7 @@ class DockerSubstrate implements Substrate {
     return possessionOf(environment, this.#stateDir, async () => idsIn(await this.#state(environment)));
   }
 
-  /** Something of it was there before: in Terraform's state, or data on volumes whose state was lost. */
+  /** Whether something of it existed before: resources in the state, or volumes with data whose state was lost. */
   async #known(environment: EnvironmentConfig): Promise<boolean> {
     if (idsIn(await this.#state(environment)).size > 0) return true;
     return (await this.#possession(environment)).own.some(({ kind }) => kind === 'volume');

@@ -1,6 +1,7 @@
 /**
- * Removes the remains of an interrupted deploy of this checkout: own containers and networks that are not in the state. All containers
- * in such a network are removed with it, in the state or not: the next deploy would leave them without a network. Volumes stay.
+ * Removes the remains of an interrupted deploy of this checkout: own containers and networks that are not in the state.
+ * It also removes all containers in such a network, even those in the state: the next deploy would leave them without a
+ * network. Volumes stay.
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { docker, labelledIds } from './engine.ts';
@@ -20,12 +21,12 @@ export async function sweep(
   options: TerraformOptions,
   progress: (line: string) => void,
 ): Promise<void> {
-  // The engine may still be executing requests of a killed deploy: looked at again after each round.
+  // The engine may still execute requests of a killed deploy: look again after each round.
   for (let round = 0; round < ROUNDS; round += 1) {
     const before = await leftParts(environment, options);
     if (before.length === 0) return;
-    // A running deploy writes its parts to the state late, but holds the lock. Parts that were there before the lock was found free,
-    // and are not in the state afterwards, belong to no deploy.
+    // A running deploy writes its parts to the state late, but holds the lock. Parts that existed before the lock was
+    // found free and are still missing in the state afterwards belong to no deploy.
     await requireUnlocked(environment, options);
     const after = new Set((await leftParts(environment, options)).map(({ id }) => id));
     const left = before.filter((part) => after.has(part.id));
@@ -35,7 +36,7 @@ export async function sweep(
   }
 }
 
-/** Removes containers before networks before volumes, one after the other, so that the first refusal is the error. */
+/** Removes containers, then networks, then volumes, one at a time, so that the first refusal is the error. */
 export async function removeParts(
   parts: readonly Part[],
   onRemoval: (part: Part) => void = () => {},

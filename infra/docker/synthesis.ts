@@ -14,9 +14,9 @@ import { knowsNothing, mendState } from './state.ts';
 import { commanderPasswordFile, dockerSecretsFile, secretPathsOf } from './values.ts';
 
 export interface SynthesisOptions {
-  /** Why a deploy and a destroy of it end with an error. */
+  /** Reason why a deploy and a destroy of it fail. */
   readonly refusal?: string | undefined;
-  /** Only its name is shown: draws no passwords, and writes nothing below the state directory. */
+  /** Only its name is listed: draws no passwords, and writes nothing below the state directory. */
   readonly isListed?: boolean;
 }
 
@@ -28,11 +28,11 @@ export async function addEnvironment(
 ): Promise<EnvironmentStack> {
   const { name } = environment;
   const plan = planDocker(planTopology(environment));
-  // Here, so that plain `cdktf deploy` mends it, too.
+  // Called here, so that plain `cdktf deploy` repairs the state, too.
   if (!isListed) mendState(environment, stateDir);
   const images = chooseImages(stateDir);
   const { archive, hashes } = await (isListed ? previewFiles : renderFiles)(plan, images.facts, stateDir);
-  // Terraform runs in the stack's folder; paths relative to it name no machine.
+  // Terraform runs in the stack's folder; relative paths keep the text independent of the machine.
   const fromStack = (path: string) => relative(join(app.outdir, 'stacks', name), path);
   const fromProject = (path: string) => relative(join(stateDir, '..'), path);
   return new EnvironmentStack(app, {

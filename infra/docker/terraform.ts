@@ -1,6 +1,6 @@
 /**
- * Terraform (or OpenTofu) through the CDKTF command line: deploy, destroy, plan. What went wrong comes back as one clear
- * error; the whole output is kept in the environment's folder.
+ * Runs Terraform (or OpenTofu) through the CDKTF command line: deploy, destroy, plan. A failure becomes one clear
+ * error; the complete output is stored in a log file.
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,16 +35,16 @@ import {
 } from './state.ts';
 
 export interface TerraformOptions extends StateOptions {
-  /** May a protected environment be destroyed? */
+  /** Whether a protected environment may be destroyed. */
   readonly allowDestroy?: boolean;
 }
 
-/** Stands the environment up, or brings it to what the configuration says. @throws KitError */
+/** Creates the environment, or updates it to the configuration. @throws KitError */
 export async function deploy(environment: EnvironmentConfig, options: TerraformOptions): Promise<void> {
   await cdktf('deploy', environment, options);
 }
 
-/** A protected environment goes only where the user said so. @throws KitError `PROTECTED` */
+/** Requires the user's consent to destroy a protected environment. @throws KitError `PROTECTED` */
 export function requireDestroyable(
   { name, docker }: { readonly name: string; readonly docker: { readonly protected: boolean } },
   allowed: boolean | undefined,
@@ -52,18 +52,22 @@ export function requireDestroyable(
   if (docker.protected && allowed !== true) throw problem('PROTECTED', `environment ${name}`);
 }
 
-/** Removes all that Terraform owns. @throws KitError `PROTECTED`, `NETWORK_IN_USE`, `VOLUME_IN_USE`, and what a deploy throws */
+/**
+ * Removes all resources that Terraform owns.
+ *
+ * @throws KitError `PROTECTED`, `NETWORK_IN_USE`, `VOLUME_IN_USE`, and the errors of a deploy
+ */
 export async function destroy(environment: EnvironmentConfig, options: TerraformOptions): Promise<void> {
   requireDestroyable(environment, options.allowDestroy);
   if (!(await destroyContainersFirst(environment, options))) await cdktf('destroy', environment, options);
 }
 
 /**
- * The provider waits 2 s before it removes a network or a volume. So Terraform removes the containers, the engine what is free then, and
- * Terraform forgets it. At each step the state knows at least what is there: an interruption leaves nothing that a destroy, plain
- * `cdktf destroy` included, does not find.
+ * The provider waits 2 s before it removes a network or a volume. So Terraform removes the containers, the engine
+ * removes the networks and volumes, and Terraform removes them from its state. At each step the state lists at least
+ * the existing resources, so that any destroy, including plain `cdktf destroy`, finds everything after an interruption.
  *
- * @returns false where a step failed: Terraform is to do it all, and says what is wrong
+ * @returns false if a step failed: then Terraform runs the whole destroy and reports the error
  */
 async function destroyContainersFirst(
   environment: EnvironmentConfig,
@@ -72,12 +76,12 @@ async function destroyContainersFirst(
   const state = await readState(environment, options);
   const containers = addressesIn(state, 'docker_container');
   if (containers.length === 0) {
-    // Terraform would wait half a minute for whoever holds something, and not say who it is.
+    // Terraform would wait half a minute for the container that uses a resource, and not name it.
     await requireUnused(state);
     return false;
   }
   const targets = containers.map((address) => `-target=${address}`);
-  // As JSON, because the command line takes its time over the long text of a plan.
+  // As JSON, because the command line renders the long text of a plan slowly.
   const variables = { TF_CLI_ARGS_destroy: [destroyArgs(), '-json', ...targets].join(' ') };
   let removal: Promise<boolean> | undefined;
   const removeRest = async () => (await removeUnused(state)) && (await forgetAll(environment, options));
@@ -85,14 +89,14 @@ async function destroyContainersFirst(
   const onOutput = (piece: string) => {
     said = (said + piece).slice(-1_000);
     if (removal !== undefined || !said.includes('Destroy complete!')) return;
-    // The command line still needs a moment to end by itself.
+    // The command line still needs a moment to exit.
     removal = removeRest();
   };
   try {
     const record = await runVerb('destroy', environment, { ...options, onOutput }, variables);
     return record.exitCode === 0 && (await (removal ?? removeRest()));
   } finally {
-    // Its error is told above; here nothing of it may go on behind another one.
+    // The error above is reported; the removal must not continue in the background.
     await removal?.catch(() => {});
   }
 }
@@ -108,7 +112,7 @@ async function cdktf(
   throw error.code === 'NOT_HEALTHY' ? await withLastWord(error, environment) : error;
 }
 
-/** The container that waited says what was missing; Terraform shows its exit code alone. */
+/** Adds the last log line of the waiting container to the error: Terraform shows only its exit code. */
 async function withLastWord(error: KitError, environment: EnvironmentConfig): Promise<KitError> {
   const { ready } = planDocker(planTopology(environment));
   const { stdout } = await tryDocker(['logs', '--tail', '1', ready.container]);
@@ -124,7 +128,7 @@ const textOf = ({ stdout, stderr }: ProgramRecord): string =>
 const logOf = (verb: string, { name }: EnvironmentConfig, { stateDir }: TerraformOptions): string =>
   join(stateDir, 'docker', 'logs', `${name}-${verb}.log`);
 
-/** One verb of the CDKTF command line; what it said is kept. */
+/** Runs one verb of the CDKTF command line and stores its output. */
 async function runVerb(
   verb: 'deploy' | 'destroy',
   environment: EnvironmentConfig,
@@ -138,13 +142,13 @@ async function runVerb(
     mkdirSync(join(log, '..'), { recursive: true, mode: 0o700 });
     writeFileSync(log, textOf(record), { mode: 0o600 });
   } catch (error) {
-    // A log that finds no room must not hide why there was something to say.
+    // A log that does not fit on the disk must not hide the error that it describes.
     if (record.exitCode === 0) throw diskError(error, log);
   }
   return record;
 }
 
-/** Replaces one container, whatever it is like (`terraform apply -replace`), and leaves the others alone. */
+/** Replaces one container unconditionally (`terraform apply -replace`), and no other. */
 export async function replaceContainer(
   environment: EnvironmentConfig,
   container: string,
@@ -166,7 +170,7 @@ export async function replaceContainer(
   if (record.exitCode !== 0) throw explain('replace', name, `${record.stdout}\n${record.stderr}`, cwd);
 }
 
-/** What a deploy would do now. Synthesises, looks, changes nothing. */
+/** Plans a deploy: synthesises, reads, changes nothing. */
 export async function terraformPlan(
   environment: EnvironmentConfig,
   options: TerraformOptions,
@@ -187,8 +191,8 @@ export async function terraformPlan(
 }
 
 /**
- * Takes the state's lock and gives it back: what a deploy made before this call was then made by one that has ended. The console
- * is the command that locks and does nothing else; it takes a local state by its own argument only.
+ * Acquires and releases the state's lock. Everything that a deploy created before this call then belongs to a deploy
+ * that has ended. `console` is the only command that just locks; it accepts a local state only as its own argument.
  *
  * @throws KitError `STATE_LOCKED` while another deploy runs
  */
@@ -203,7 +207,7 @@ export async function requireUnlocked(
   must(await runTerraform(args, cwd, { ...options, input: '1\n' }), environment);
 }
 
-/** The stack's folder, with the plugin in place. */
+/** Returns the stack's folder, with the plugin initialised. */
 async function initialised(environment: EnvironmentConfig, options: TerraformOptions): Promise<string> {
   const cwd = stackDir(options.stateDir, environment.name);
   if (!existsSync(join(cwd, '.terraform'))) {
@@ -227,11 +231,11 @@ function must(record: ProgramRecord, environment: EnvironmentConfig): void {
   throw explain('plan', environment.name, textOf(record), environment.name);
 }
 
-/** The environment as resolved, flags and variables included, for the app to read: its command line is `cdktf`'s. */
+/** Passes the resolved environment, including flags and variables, to the app: its command line belongs to `cdktf`. */
 function appEnv(environment: EnvironmentConfig, options: TerraformOptions): Record<string, string> {
   const path = join(environmentDir(options.stateDir, environment.name), 'environment.yaml');
   mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
-  // JSON is YAML; sizes are numbers of bytes by now, which the schema takes as well.
+  // JSON is YAML; sizes are numbers of bytes at this point, which the schema accepts too.
   writeFileSync(path, JSON.stringify(environment, null, 2), { mode: 0o600 });
   return {
     KIT_STACKS: path,

@@ -1,6 +1,6 @@
 /**
- * Random values of an environment: passwords and ids, drawn at its first deploy and kept below the state directory. Reading them
- * (`readValues`) draws none: `kit status` must not make passwords for an environment that was never deployed.
+ * Random values of an environment: passwords and ids, drawn at its first deploy and stored below the state directory.
+ * `readValues` draws none: `kit status` must not create passwords for an environment that was never deployed.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
@@ -25,7 +25,7 @@ export interface EnvironmentValues {
 
 export type IdSeed = 'sentinels-id' | 'cluster-id';
 
-/** Draws what is missing. @throws KitError as `loadSecrets` */
+/** Draws the missing values. @throws KitError as `loadSecrets` */
 export function drawValues(stateDir: string, name: string): EnvironmentValues {
   const keep = (file: string, make: () => string) => kept(join(environmentDir(stateDir, name), file), make);
   return {
@@ -38,7 +38,7 @@ export function drawValues(stateDir: string, name: string): EnvironmentValues {
 /**
  * Draws nothing: a missing id is empty, a missing password is one that no node accepts.
  *
- * @param secrets the passwords, where they were read before
+ * @param secrets the passwords, if they were read before
  * @throws KitError as `readSecrets`
  */
 export function readValues(
@@ -59,7 +59,7 @@ export function readValues(
 
 const UNUSABLE: readonly string[] = ['SECRETS_BROKEN', 'SECRETS_EXPOSED'];
 
-/** Renames a file of passwords that cannot be read, so that a destroy, which needs no passwords, can synthesise. */
+/** Renames an unreadable file of passwords, so that a destroy, which needs no passwords, can synthesise. */
 export function setDamagedSecretsAside(stateDir: string, name: string): void {
   try {
     readSecrets(name, join(stateDir, 'docker'));
@@ -70,7 +70,7 @@ export function setDamagedSecretsAside(stateDir: string, name: string): void {
   }
 }
 
-/** All that holds or comes from passwords of an environment; the state does not. */
+/** All files that contain or derive from passwords of an environment, except the state. */
 export const secretPathsOf = (stateDir: string, name: string): readonly string[] => [
   dirname(dockerSecretsFile(stateDir, name)),
   ...[COMMANDER, 'sentinels-id', 'cluster-id', 'files', 'files.tar', 'tls'].map((file) =>
@@ -80,17 +80,17 @@ export const secretPathsOf = (stateDir: string, name: string): readonly string[]
 
 const COMMANDER = 'commander.password';
 
-/** Where the login of Redis Commander is kept. */
+/** Path of the login of Redis Commander. */
 export const commanderPasswordFile = (stateDir: string, name: string): string =>
   join(environmentDir(stateDir, name), COMMANDER);
 
-/** Passwords of their own: a local environment of the same name is another environment. */
+/** Separate passwords: a local environment of the same name is another environment. */
 export const dockerSecrets = (stateDir: string, name: string): EnvironmentSecrets =>
   loadSecrets(name, join(stateDir, 'docker'));
 
 export const dockerSecretsFile = (stateDir: string, name: string): string =>
   secretsFile(name, join(stateDir, 'docker'));
 
-/** Whether an environment has passwords already: it was deployed from here, or at least synthesised. */
+/** Whether an environment has passwords: it was deployed from here, or at least synthesised. */
 export const haveSecrets = (stateDir: string, name: string): boolean =>
   existsSync(dockerSecretsFile(stateDir, name));

@@ -6,7 +6,7 @@ import type { Owner } from './identity.ts';
 import { LABEL, RUN_AS } from './plan.ts';
 
 export interface VolumeTools {
-  /** The node image: it has a shell, and Redis. */
+  /** Node image: it has a shell and Redis. */
   readonly image: string;
   readonly environment: string;
   readonly owner: Owner;
@@ -28,7 +28,7 @@ export async function copyVolume(volume: string, into: string, tools: VolumeTool
   }
 }
 
-/** Runs a script over a volume, mounted on /data, as the user of the nodes. @returns its output */
+/** Runs a script as the user of the nodes, with a volume mounted on /data. @returns its output */
 export async function runOnVolume(
   volume: string,
   script: string,
@@ -55,12 +55,12 @@ export async function runOnVolume(
   );
 }
 
-/** Makes a volume that was lost, empty and labelled: by a mount alone the engine would make one without labels. */
+/** Recreates a lost volume, empty and labelled: a mount alone would create one without labels. */
 export async function createVolume(volume: string, tools: VolumeTools): Promise<void> {
   await docker(['volume', 'create', ...labelsOf(tools), volume]);
 }
 
-/** By these the next sweep removes a helper that an interruption left. */
+/** Labels by which the next sweep removes a helper that an interruption left. */
 function labelsOf({ environment, owner }: VolumeTools): readonly string[] {
   const labels = { [LABEL.environment]: environment, [LABEL.owner]: owner.id, [LABEL.place]: owner.place };
   return Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]);

@@ -1,4 +1,4 @@
-/** Passwords, users and renamed commands of a redis.conf; who reaches it at all is in `network-rules.ts`. */
+/** Rules for passwords, users and renamed commands of a redis.conf; `network-rules.ts` covers network access. */
 import type { ConfLine } from '../conf-text.ts';
 import type { ServerVersion } from '../server-version.ts';
 import type { Conf } from './conf.ts';
@@ -9,7 +9,7 @@ import { defaultUserLine, effectOf } from './user-effect.ts';
 const REDIS_CONF = 'redis.conf of Redis 7.0';
 const ACL_DOCS = 'Redis documentation, ACL';
 
-/** What Sentinel sends to the nodes: renamed, a failover never completes. */
+/** Commands that Sentinel sends to the nodes: if one is renamed, a failover never completes. */
 const SENTINEL_NEEDS = new Set(
   'config replicaof slaveof multi exec info ping publish subscribe role client script'.split(' '),
 );

@@ -2,7 +2,7 @@ import { parseBytes } from '../../config/units.ts';
 import { canonicalName, entriesNamed } from '../conf-grammar/index.ts';
 import { type ConfLine, splitArguments } from '../conf-text.ts';
 
-/** A conf file as rules ask it: by canonical name, the last line winning as it does in the servers. */
+/** A configuration file with lookups by canonical name; the last line takes precedence, as it does in the servers. */
 export class Conf {
   readonly lines: readonly ConfLine[];
 
@@ -18,12 +18,12 @@ export class Conf {
     return this.all(name).at(-1);
   }
 
-  /** The value in force: what the file says last, else the default of the server. */
+  /** Value in force: the last one in the file, else the default of the server. */
   value(name: string, byDefault: string): string {
     return this.last(name)?.args.join(' ') ?? byDefault;
   }
 
-  /** Where a finding about `name` stands. */
+  /** Location of a finding about `name`. */
   place(name: string): { readonly line: number; readonly directive: string } {
     return { line: this.last(name)?.line ?? 0, directive: name };
   }
@@ -36,7 +36,7 @@ export class Conf {
     return parseBytes(this.value(name, String(byDefault))) ?? byDefault;
   }
 
-  /** A switch; anything but `yes` counts as off. */
+  /** Value of a switch; anything but `yes` counts as off. */
   on(name: string, byDefault: boolean): boolean {
     return this.value(name, byDefault ? 'yes' : 'no').toLowerCase() === 'yes';
   }
@@ -46,7 +46,7 @@ export class Conf {
   }
 }
 
-/** A list in one quoted word, `save "900 1"`, as its words. */
+/** Splits a list in one quoted word, such as `save "900 1"`. */
 function withSplitList(line: ConfLine): ConfLine {
   const [only, ...more] = line.args;
   const isList = entriesNamed(line.name ?? '').some(({ directive }) => directive.value.kind === 'list');

@@ -1,29 +1,29 @@
 /**
- * `error`: the server does not start, never fails over, or stands open. `warning`: it will hurt one day. `info`: worth
- * knowing.
+ * `error`: the server does not start, never fails over, or is open to everyone. `warning`: it will cause harm
+ * eventually. `info`: good to know.
  */
 export type Severity = 'error' | 'warning' | 'info';
 
 export interface Finding {
-  /** 1-based; 0 where the fault is that something is not there. */
+  /** 1-based; 0 for a missing directive. */
   readonly line: number;
   readonly directive: string;
   readonly severity: Severity;
-  /** Whether no server that the file is for starts with it. */
+  /** Whether no target server starts with it. */
   readonly refusesStart: boolean;
   readonly reason: string;
-  /** Where the reason comes from: Redis's documents or source, an issue, a measurement of the kit. */
+  /** Source of the reason: Redis's documents or source code, an issue, a measurement of the kit. */
   readonly source: string;
   readonly remedy: string;
 }
 
-/** Where a finding stands: the last line of a directive, or line 0 where it is missing. */
+/** Location of a finding: the last line of a directive, or line 0 where it is missing. */
 export interface Place {
   readonly line: number;
   readonly directive: string;
 }
 
-/** One row of a table of rules. */
+/** Creates a finding from a row of a table of rules. */
 export function finding(
   severity: Severity,
   place: Place,

@@ -1,24 +1,24 @@
-/** Which versions a file is judged for. */
+/** Server versions that a file is checked for. */
 import { availabilityOf } from '../conf-grammar/index.ts';
 import type { ConfLine } from '../conf-text.ts';
 import { atLeast, type ServerFamily, type ServerVersion } from '../server-version.ts';
 
-/** One version per grammar. docs/conf-lint.md lists those that were compared with a binary. */
+/** One version per grammar. docs/conf-lint.md lists the versions that were compared with a binary. */
 const VERSIONS: Readonly<Record<ServerFamily, readonly string[]>> = {
   redis: ['6.2', '7.0', '7.2', '7.4', '8.0', '8.2'],
   valkey: ['7.2', '8.0', '8.1', '9.0', '9.1'],
 };
 
-/** Servers that a file is judged for: a family and a version, a part of a version (`8`: every 8.x), or no version. */
+/** Servers that a file is checked for: a family and a version, a part of a version (`8`: every 8.x), or no version. */
 export interface LintTarget {
   readonly family: ServerFamily;
   readonly version?: string;
 }
 
-/** Oldest version of a target without a version. */
+/** Oldest version for a target without a version. */
 const OLDEST_BY_DEFAULT: Readonly<Record<ServerFamily, string>> = { redis: '7.0', valkey: '8.0' };
 
-/** Every version that the target stands for, oldest first. */
+/** Returns every version of the target, oldest first. */
 export function serversOf({ family, version }: LintTarget): readonly ServerVersion[] {
   if (version === undefined) {
     return VERSIONS[family]
@@ -30,14 +30,14 @@ export function serversOf({ family, version }: LintTarget): readonly ServerVersi
   return within.length > 0 ? within.map((each) => ({ family, version: each })) : [{ family, version }];
 }
 
-/** Newer servers may know directives that the tables do not. */
+/** Returns whether the server may have directives that the tables lack. */
 export function isNewerThanMeasured({ family, version }: ServerVersion): boolean {
   const newest = VERSIONS[family].at(-1) ?? '';
   const [major = 0, minor = 0] = version.split('.').map(Number);
   return atLeast(`${major}.${minor}`, newest) && `${major}.${minor}` !== newest;
 }
 
-/** Valkey where a line has a name that no Redis has. */
+/** Detects Valkey by a name that no Redis has. */
 export function detectFamily(lines: readonly ConfLine[]): ServerFamily {
   const isOfValkey = (name: string) => {
     const where = availabilityOf(name);
@@ -46,7 +46,7 @@ export function detectFamily(lines: readonly ConfLine[]): ServerFamily {
   return lines.some(({ name }) => name !== undefined && isOfValkey(name)) ? 'valkey' : 'redis';
 }
 
-/** `redis@7.0`, `redis@7.0.15`, `valkey@8`, `valkey`; undefined where it is none of these. */
+/** Parses `redis@7.0`, `redis@7.0.15`, `valkey@8`, `valkey`; undefined for anything else. */
 export function parseTarget(text: string): LintTarget | undefined {
   const [, family, version] = /^(redis|valkey)(?:@(\d+(?:\.\d+){0,2}))?$/.exec(text) ?? [];
   if (family !== 'redis' && family !== 'valkey') return undefined;

@@ -8,7 +8,7 @@ const REDIS_CONF = 'redis.conf of Redis 7.0';
 const ACL_DOCS = 'Redis documentation, ACL';
 
 export interface NetworkOptions {
-  /** Off in a sentinel unless the file says otherwise (initSentinelConfig). */
+  /** Off in a sentinel unless the file sets it (initSentinelConfig). */
   readonly isProtectedByDefault: boolean;
   readonly servers: readonly ServerVersion[];
 }
@@ -73,20 +73,20 @@ function addresses(conf: Conf): readonly string[] {
   return conf.value('bind', '* -::*').split(' ');
 }
 
-/** Up to 6.2 it counts only where no address is bound (networking.c). */
+/** Up to 6.2 it has an effect only without a bind address (networking.c). */
 function ignoresProtectedMode(conf: Conf, servers: readonly ServerVersion[]): boolean {
   return (
     conf.has('bind') && servers.some(({ family, version }) => family === 'redis' && !atLeast(version, '7.0'))
   );
 }
 
-/** Every client shows a certificate that the server checks. */
+/** Returns whether the server verifies a certificate of every client. */
 function asksForCertificates(conf: Conf): boolean {
   const isTlsAlone = conf.number('port', 6379) === 0 && conf.number('tls-port', 0) !== 0;
   return isTlsAlone && conf.value('tls-auth-clients', 'yes').toLowerCase() === 'yes';
 }
 
-/** Plain text beside TLS, or from this process on. */
+/** Rules for plain text next to TLS, and for connections that this process opens. */
 export function tlsRules(conf: Conf): readonly Finding[] {
   if (conf.number('tls-port', 0) === 0) return [];
   const found: Finding[] = [];

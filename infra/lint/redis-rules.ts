@@ -1,7 +1,7 @@
 /**
  * Rules for a redis.conf of a cache that must survive failovers: settings that Redis accepts and that cause harm.
  *
- * Defaults are those of 7.0: what a file does not say is judged as much as what it says.
+ * Defaults are those of 7.0: a default is judged like an explicit setting.
  */
 import type { ServerVersion } from '../server-version.ts';
 import { accessRules } from './access-rules.ts';
@@ -15,7 +15,7 @@ const REDIS_CONF = 'redis.conf of Redis 7.0';
 
 export interface RedisRuleOptions {
   readonly servers: readonly ServerVersion[];
-  /** Cores of the machine that it is for; undefined: io-threads is not judged. */
+  /** Cores of the target machine; undefined: io-threads is not checked. */
   readonly cores: number | undefined;
 }
 
@@ -128,14 +128,16 @@ function persistenceRules(conf: Conf): readonly Finding[] {
   return found;
 }
 
-/** Save points in force: `save ""` drops those of the lines before it; without any line the defaults hold. */
+/**
+ * Number of save points in force: `save ""` drops those of the lines before it; without any line the defaults apply.
+ */
 function savePoints(conf: Conf): number {
   const lines = conf.all('save');
   const last = lines.findLastIndex(({ args }) => args.join('') === '');
   return lines.length === 0 ? 3 : lines.length - 1 - last;
 }
 
-/** Settings that make persistence weaker than it looks. */
+/** Settings that weaken persistence unexpectedly. */
 function durabilityRules(conf: Conf): readonly Finding[] {
   const found: Finding[] = [];
   const aof = conf.on('appendonly', false);

@@ -17,7 +17,7 @@ export function replicationRules(conf: Conf): readonly Finding[] {
 function acknowledgementRules(conf: Conf): readonly Finding[] {
   const found: Finding[] = [];
   const guarded = conf.number('min-replicas-to-write', 0) > 0 && conf.number('min-replicas-max-lag', 10) > 0;
-  // A node of a cluster stops by itself: cluster-rules.ts says when.
+  // A node of a cluster stops by itself: see cluster-rules.ts.
   if (!guarded && !conf.on('cluster-enabled', false)) {
     found.push(
       finding(
@@ -79,10 +79,10 @@ function synchronisationRules(conf: Conf): readonly Finding[] {
   return found;
 }
 
-/** Default limits of a replica, in bytes. */
+/** Default output buffer limits of a replica, in bytes. */
 const DEFAULT_LIMITS = { hard: 256 * 2 ** 20, soft: 64 * 2 ** 20 } as const;
 
-/** The output buffer of a replica that catches up holds the whole backlog. */
+/** The output buffer of a replica must hold the whole backlog while the replica catches up. */
 function bufferRules(conf: Conf): readonly Finding[] {
   const stated = conf
     .all('client-output-buffer-limit')
@@ -97,7 +97,7 @@ function bufferRules(conf: Conf): readonly Finding[] {
   const { hard, soft } = stated ?? DEFAULT_LIMITS;
   const backlog = conf.bytes('repl-backlog-size', 2 ** 20);
   const isHard = hard > 0 && hard < backlog;
-  // Only a soft limit in the file is judged: its default is far above the default of the backlog.
+  // Judges only a soft limit in the file: its default is far above the default of the backlog.
   const isSoft = stated !== undefined && soft > 0 && soft < backlog;
   if (!isHard && !isSoft) return [];
   const place = { line: stated?.line ?? 0, directive: 'client-output-buffer-limit' };
@@ -112,7 +112,7 @@ function bytesOf(text: string | undefined): number {
   return parseBytes(text ?? '') ?? 0;
 }
 
-/** The file is of one node; the reason names the condition about the others. */
+/** The file describes one node; the reason names the condition about the others. */
 function promotionRules(conf: Conf): readonly Finding[] {
   if (conf.on('cluster-enabled', false) || conf.number('replica-priority', 100) !== 0) return [];
   const reason = 'Sentinel never promotes this node: where every replica has it, no failover can complete';

@@ -10,10 +10,10 @@ import { networkRules, tlsRules } from './network-rules.ts';
 
 const SENTINEL_CONF = 'sentinel.conf of Redis 7.0';
 const SENTINEL_C = 'src/sentinel.c';
-/** The target of a failover, seeds and gates alike. */
+/** Failover target, the same as in the gates. */
 const TARGET_MS = 30_000;
 
-/** Directives of redis.conf that mean something to a sentinel. */
+/** Directives of redis.conf that have an effect in a sentinel. */
 const SHARED = new Set(
   `aclfile acllog-max-len bind bind-source-addr daemonize dir include ignore-warnings logfile loglevel maxclients pidfile
    port proc-title-template protected-mode requirepass set-proc-title supervised syslog-enabled syslog-facility syslog-ident

@@ -11,11 +11,11 @@ interface Refused {
 
 export interface StartFindings {
   readonly findings: readonly Finding[];
-  /** Lines with a value that no server accepts: other rules skip them. */
+  /** Lines with a value that no server accepts; other rules skip them. */
   readonly invalidLines: ReadonlySet<number>;
 }
 
-/** @param linesFor the lines as a server reads them */
+/** @param linesFor returns the lines as a server reads them */
 export function startRules(
   linesFor: (server: ServerVersion) => readonly ConfLine[],
   servers: readonly ServerVersion[],
@@ -41,7 +41,7 @@ export function startRules(
   };
 }
 
-/** The server stops at the first refused line: a longer list does not help. */
+/** The server stops at the first refused line, so a longer list does not help. */
 const FINDINGS_MAX = 100;
 
 function rest(found: readonly Finding[]): Finding {

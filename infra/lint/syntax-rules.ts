@@ -1,4 +1,4 @@
-/** Lines that a server accepts and reads differently from what they look like: old names, overridden lines, dropped words. */
+/** Rules for lines that a server accepts and interprets unexpectedly: old names, overridden lines, dropped words. */
 import { canonicalName, entriesNamed, entryFor, isRepeatable } from '../conf-grammar/index.ts';
 import { atoi, parsePrefix } from '../conf-grammar/numbers.ts';
 import { SENTINEL_OPTIONS } from '../conf-grammar/sentinel-options.ts';
@@ -30,7 +30,7 @@ function oldName(line: ConfLine, servers: readonly ServerVersion[]): readonly Fi
   const name = line.name ?? '';
   const entry = entriesNamed(name).find((each) => each.name.isOld);
   const canonical = entry?.directive.name ?? '';
-  // Some server has only the old name.
+  // At least one server has only the old name.
   if (entry === undefined || servers.some((server) => entryFor(canonical, server) === undefined)) return [];
   const isZiplist = name.includes('ziplist');
   const reason = `${isZiplist ? 'ziplists are gone since 7.0; ' : ''}'${name}' is kept only as another name of '${canonical}'`;
@@ -53,7 +53,7 @@ function withoutEffect(line: ConfLine, servers: readonly ServerVersion[]): reado
   return [finding('warning', place(line), reason, CONFIG_C, 'write each pair on a line of its own')];
 }
 
-/** Words that Sentinel reads up to the first character that is no digit, by option, and their unit. */
+/** Words that Sentinel reads up to the first non-digit, by option, with their unit. */
 const SENTINEL_NUMBERS: Readonly<Record<string, readonly (readonly [at: number, what: string])[]>> = {
   monitor: [
     [2, 'as the port'],

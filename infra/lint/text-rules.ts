@@ -1,4 +1,4 @@
-/** Detects a binary file: it is one finding instead of thousands. */
+/** Detects a binary file, so that it causes one finding instead of thousands. */
 import { parseConf } from '../conf-text.ts';
 import type { ServerVersion } from '../server-version.ts';
 import { type Finding, finding } from './finding.ts';
@@ -6,11 +6,11 @@ import type { Mode } from './start/index.ts';
 import { startRules } from './start-rules.ts';
 
 const SOURCE = 'src/config.c, loadServerConfig';
-/** Characters that are examined. */
+/** Number of characters to examine. */
 const EXAMINED_MAX = 65_536;
-/** Lines of a binary file that are judged: the server stops at the first one that it refuses. */
+/** Maximum of checked lines in a binary file: the server stops at the first one that it refuses. */
 const LINES_MAX = 20;
-/** Random bytes have 10 % of control characters; a text has none, except in rare passwords. */
+/** Random bytes contain 10 % of control characters; text contains none, except in rare passwords. */
 const CONTROL_CHARACTERS_MAX_SHARE = 0.02;
 
 /** A finding for a binary file, at the first line that the servers refuse; undefined for a text. */

@@ -1,11 +1,11 @@
-/** Effective rights of a user: the result of its rules in order. */
+/** Effective rights of a user: the result of its rules in sequence. */
 import { parseAddress } from '../conf-grammar/addresses.ts';
 import type { ConfLine } from '../conf-text.ts';
 import type { Conf } from './conf.ts';
 
 export interface UserEffect {
   readonly isOn: boolean;
-  /** Every password is accepted, and none. */
+  /** The user needs no password: any password is accepted, and none. */
   readonly isNoPass: boolean;
   readonly hasPassword: boolean;
   readonly hasAllKeys: boolean;
@@ -24,7 +24,7 @@ const NOTHING: UserEffect = {
   grants: [],
 };
 
-/** The default user where no line defines it. */
+/** The default user without a line that defines it. */
 const OPEN_DEFAULT: UserEffect = {
   ...NOTHING,
   isOn: true,
@@ -95,7 +95,7 @@ export function defaultUser(conf: Conf): UserEffect | undefined {
     : { ...OPEN_DEFAULT, isNoPass: false, hasPassword: true };
 }
 
-/** The last line, for 6.2, which accepts two. */
+/** The last line that defines the default user: 6.2 accepts two. */
 export function defaultUserLine(conf: Conf): ConfLine | undefined {
   return conf.lines.findLast(({ name, args }) => name === 'user' && args[0] === 'default');
 }

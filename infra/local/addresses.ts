@@ -1,12 +1,12 @@
 /**
- * Which addresses an environment's nodes get.
+ * Addresses of an environment's nodes.
  *
- * Where the system lets a program bind any address of 127.0.0.0/8 (Linux), every node has one of its own and all Redis
- * nodes share one port, as on real hosts. Elsewhere (macOS) all listen on 127.0.0.1, each on a port of its own.
+ * If the system lets a program bind any address of 127.0.0.0/8 (Linux), every node has its own address and all Redis
+ * nodes share one port, as on real hosts. Otherwise (macOS) all nodes listen on 127.0.0.1, each on its own port.
  *
- * Either way an environment takes a numbered *block*. The blocks that are taken are files in a directory that all
- * checkouts of this user share, changed only under a lock, so that two environments side by side never meet. A block
- * is stale, and free again, when neither its owner's process nor its environment's ledger exists any more.
+ * In both cases an environment claims a numbered *block*. Claims are files in a directory that all checkouts of this
+ * user share, changed only under a lock, so that two environments never collide. A claim is stale, and its block free,
+ * if neither its owner's process nor its environment's ledger exists any more.
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -44,25 +44,28 @@ interface BlockClaim {
 export interface BlockRequest {
   readonly topology: Topology;
   readonly stateDir: string;
-  /** This block or none: for an environment that had it before, or whoever asks for it. */
+  /** Only this block: for an environment that had it before, or a caller that requires it. */
   readonly only?: number | undefined;
   readonly addressing?: Addressing | undefined;
-  /** Where the claims are kept; the default is shared by all checkouts of this user. */
+  /** Directory of the claims; by default shared by all checkouts of this user. */
   readonly registryDir?: string | undefined;
 }
 
-/** 127.80.1.x to 127.87.250.x: far from 127.0.0.x (in use) and 127.0.1.1 (Debian's own name). */
+/** 127.80.1.x to 127.87.250.x: far from 127.0.0.x (in use) and 127.0.1.1 (Debian's address of the hostname). */
 const FIRST_OCTET_B = 80;
 const BLOCKS_PER_OCTET = 250;
 const BLOCKS = 8 * BLOCKS_PER_OCTET;
-/** Sentinels stand at .11 and up, so that logs tell the roles apart. */
+/** Sentinels have addresses from .11 on, so that logs distinguish the roles. */
 const FIRST_SENTINEL_HOST = 11;
-/** Ports that a block takes per role with one address for all; the schema allows 10 Redis nodes and 7 sentinels. */
+/** Ports per block and role if all nodes share one address; the schema allows 10 Redis nodes and 7 sentinels. */
 const PORTS_PER_BLOCK = 10;
-/** With one address for all, blocks count up from the configured port: so many stay clear of the next well-known ones. */
+/**
+ * If all nodes share one address, blocks count up from the configured port. This number of blocks stays below the next
+ * well-known ports.
+ */
 const PORT_BLOCKS = 50;
 
-/** Claims the first free block and gives every node its address. @throws KitError `ADDRESS_IN_USE` */
+/** Claims the first free block and assigns an address to every node. @throws KitError `ADDRESS_IN_USE` */
 export async function claimBlock(request: BlockRequest): Promise<Block> {
   const { topology, stateDir } = request;
   const addressing = request.addressing ?? (await probeAddressing());
@@ -93,8 +96,8 @@ export async function claimBlock(request: BlockRequest): Promise<Block> {
 }
 
 /**
- * Makes sure that a kept environment still has its block: a reboot may have emptied the directory of claims, and another
- * environment may have come first.
+ * Ensures that a persistent environment still has its block: a reboot may have emptied the directory of claims, and
+ * another environment may have claimed it since.
  *
  * @throws KitError `ADDRESS_IN_USE`
  */
@@ -115,7 +118,7 @@ export async function keepBlock(
   });
 }
 
-/** Gives the block back, if it is this environment's. */
+/** Releases the block, if it belongs to this environment. */
 export async function releaseBlock(
   number: number,
   stateDir: string,
@@ -131,7 +134,7 @@ export async function releaseBlock(
   });
 }
 
-/** Every node's address in a block. Pure. */
+/** Returns every node's address in a block. Pure. */
 export function place(topology: Topology, addressing: Addressing, block: number): Placement {
   const { redis, sentinel } = topology.environment;
   const address = (node: TopologyNode): Address => {
@@ -146,20 +149,20 @@ export function place(topology: Topology, addressing: Addressing, block: number)
   return new Map(nodesOf(topology).map((node) => [node.id, address(node)]));
 }
 
-/** Every address that the nodes will listen on; in a cluster the bus, too. */
+/** All addresses that the nodes will listen on, including the cluster bus. */
 function listenersOf({ environment }: Topology, placement: Placement): readonly Address[] {
   const clients = [...placement.values()];
   if (environment.topology.kind !== 'cluster') return clients;
   return [...clients, ...clients.map((address) => busAddress(environment, address))];
 }
 
-/** Whether this system lets a program bind any address of 127.0.0.0/8. */
+/** Returns whether this system lets a program bind any address of 127.0.0.0/8. */
 export async function probeAddressing(): Promise<Addressing> {
   const problem = await tryBind({ host: `127.${FIRST_OCTET_B}.0.1`, port: 0 });
   return problem === undefined ? 'address-per-node' : 'port-per-node';
 }
 
-/** The first address that cannot be bound, or undefined. */
+/** Returns the first address that cannot be bound, or undefined. */
 export async function firstBusy(addresses: readonly Address[]): Promise<Address | undefined> {
   for (const address of addresses) {
     if ((await tryBind(address)) !== undefined) return address;
@@ -245,13 +248,13 @@ async function isHeld(claim: BlockClaim, number: number): Promise<boolean> {
   try {
     if (readLedger(ledgerPath(claim.stateDir, claim.environment))?.block === number) return true;
   } catch {
-    // It cannot be read any more, so it may still run.
+    // An unreadable environment may still run.
     return true;
   }
   return isAlive(claim.owner);
 }
 
-/** Three blocks refused on different addresses for the same port: somebody listens on all addresses. */
+/** Whether three blocks were refused on different addresses for the same port: a program listens on all addresses. */
 function isPortTakenEverywhere(refused: readonly string[]): boolean {
   return refused.filter((line) => line.includes('in use by another program')).length >= 3;
 }

@@ -1,8 +1,9 @@
 /**
- * From a topology to running, healthy processes; and from a ledger back to the same processes.
+ * Starts a topology as healthy processes, and restores them from a ledger.
  *
- * Start order: the master, which must answer; the replicas, each in sync; then the sentinels, whose first look at the
- * master and its replicas is then the true one (the next comes 10 s later). Nodes of a cluster start all at once.
+ * Start order: the master, until it answers; the replicas, until each is in sync; then the sentinels, so that their
+ * first INFO of the master and its replicas is already correct (the next one follows 10 s later). Cluster nodes start
+ * all at once.
  */
 import { type EnvironmentSecrets, loadSecrets } from '../../config/secrets.ts';
 import { clusterView } from '../cluster.ts';
@@ -34,7 +35,9 @@ export interface AssembleRequest {
   readonly recoverFrom?: string | undefined;
 }
 
-/** Everything up to the first process: binary, directories, addresses, credentials, certificates, the ledger. */
+/**
+ * Prepares everything before the first process: binary, directories, addresses, credentials, certificates, the ledger.
+ */
 export async function prepareSite(request: AssembleRequest): Promise<Site> {
   const { topology, stateDir, options, progress, signal } = request;
   const { name } = topology.environment;
@@ -78,7 +81,7 @@ export async function prepareSite(request: AssembleRequest): Promise<Site> {
   return siteOf(topology, stateDir, binary, block, loadSecrets(name, stateDir));
 }
 
-/** The site of an environment that its ledger describes. @param secrets default: those of today */
+/** Returns the site of an environment that its ledger describes. @param secrets default: the current ones */
 export function siteOfLedger(
   topology: Topology,
   stateDir: string,
@@ -135,8 +138,10 @@ export async function startAll(
 }
 
 /**
- * Repairs a kept environment: continues its stopped nodes, starts those that ended, and waits until one
- * node is master for all. @returns the masters
+ * Repairs a persistent environment: continues its paused nodes, starts those that ended, and waits until all nodes
+ * agree on one master.
+ *
+ * @returns the masters
  */
 export async function resumeAll(
   nodes: LocalNodes,
@@ -158,21 +163,21 @@ export async function resumeAll(
     return (await cluster.shards()).map(({ master }) => master);
   }
   const before = await lookAtRoles(roleSource(nodes));
-  // Nothing to repair here: the caller reports replicas without a link and the like.
+  // Nothing to repair here: the caller reports other problems, such as replicas without a link.
   if (gone.length + paused.length === 0 && before.kind === 'stable') return [before.master];
   const { redis } = nodes.site.topology;
   if (redis.length > 1 && redis.every(({ id }) => gone.includes(id))) {
     await startFromBest(nodes, { from: recoverFrom, progress, signal });
   } else if (gone.length > 0) {
     const { nodeId: master } = await findMaster(nodes);
-    // The master first, if it is among them: it comes back as master only if no other can be promoted.
+    // The master first, if it is one of them: it returns as master only if no other node can be promoted.
     const order = [...gone].sort((a, b) => Number(b === master) - Number(a === master));
     for (const id of order) await startNode(nodes, id, { progress, signal });
   }
   return [await awaitSettled(nodes, progress, signal)];
 }
 
-/** Continues the nodes that a run had paused when it was killed. */
+/** Continues the nodes that a killed run had paused. */
 async function continueAll(
   nodes: LocalNodes,
 ): Promise<{ gone: readonly string[]; paused: readonly string[] }> {
@@ -190,11 +195,11 @@ async function continueAll(
   return { gone, paused };
 }
 
-/** Failovers that may come one after the other, such as a second one of the healthy new master by a sentinel with an old view. */
+/** Maximum of consecutive failovers, such as a second one of the healthy new master by a sentinel with a stale view. */
 const FAILOVERS_IN_A_ROW = 3;
 const WATCH_INTERVAL_MS = 500;
 
-/** One master for all, healthy. Another failover in between begins it again. @returns the master */
+/** Waits until all nodes agree on one healthy master. Another failover restarts the wait. @returns the master */
 async function awaitSettled(
   nodes: LocalNodes,
   progress: (line: string) => void,
@@ -216,7 +221,7 @@ async function awaitSettled(
   }
 }
 
-/** Aborts as soon as the nodes do not agree any more that this one is master. */
+/** Aborts as soon as the nodes no longer agree on this master. */
 function watchMaster(nodes: LocalNodes, master: string, moved: AbortController): NodeJS.Timeout {
   return setInterval(() => {
     lookAtRoles(roleSource(nodes)).then(
@@ -229,7 +234,7 @@ function watchMaster(nodes: LocalNodes, master: string, moved: AbortController):
   }, WATCH_INTERVAL_MS);
 }
 
-/** All nodes at once: each knows from its nodes.conf who the others are, none has to be there first. */
+/** Starts all nodes at once: each has the other nodes in its nodes.conf, so the order does not matter. */
 async function startCluster(
   nodes: LocalNodes,
   progress: (line: string) => void,
@@ -255,7 +260,7 @@ async function awaitHealthy(nodes: LocalNodes, masterId: string, signal?: AbortS
   ]);
 }
 
-/** Notes that the environment is healthy, and whether it stays when this process ends. */
+/** Records that the environment is healthy, and whether it stays when this process exits. */
 export function recordRunning(nodes: LocalNodes, owner: Ledger['owner']): void {
   updateLedger(nodes.site.stateDir, nodes.name, (ledger) => ({
     ...ledger,

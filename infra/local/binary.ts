@@ -1,9 +1,10 @@
 /**
- * Which server program runs, Redis or Valkey, and what it can do.
+ * Server program of an environment, Redis or Valkey, and its features.
  *
- * found: named by the caller or by `KIT_SERVER`, on the search path, or as `redis-check-rdb` (the same program under
- * another name, which Debian ships in redis-tools); else installed (`install.ts`). Probed, not assumed: a build may lack
- * active defragmentation (system's allocator) or TLS, and both are fatal in a configuration that asks for them.
+ * Order: named by the caller or by `KIT_SERVER`, on the search path, as `redis-check-rdb` (the same program under
+ * another name, which Debian ships in redis-tools), else installed (`install.ts`). Features are probed, not assumed: a
+ * build may lack active defragmentation (system's allocator) or TLS, and both are fatal in a configuration that uses
+ * them.
  */
 import { existsSync, mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -19,20 +20,20 @@ import { type InstallRequest, installRedisServer, lookAtHost, missingRedis } fro
 export interface RedisBinary {
   readonly path: string;
   readonly facts: BinaryFacts;
-  /** What `--version` says, with allocator and build. */
+  /** Output of `--version`, with allocator and build. */
   readonly provenance: string;
 }
 
 export interface BinaryRequest extends Pick<InstallRequest, 'host' | 'run'> {
-  /** Path or name given by the user, else `KIT_SERVER`; nothing else is tried then. */
+  /** Path or name given by the user, else `KIT_SERVER`; disables the other sources. */
   readonly named?: string | undefined;
   readonly stateDir: string;
   readonly progress?: ((line: string) => void) | undefined;
   readonly sink?: ProgramSink | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** May a missing redis-server be installed? Default true. */
+  /** Whether a missing redis-server may be installed. Default true. */
   readonly install?: boolean | undefined;
-  /** How programs are looked up; for tests. */
+  /** Looks up programs; for tests. */
   readonly find?: typeof findProgram;
 }
 
@@ -80,8 +81,8 @@ async function lookUp(request: BinaryRequest): Promise<string | undefined> {
 }
 
 /**
- * A link named redis-server to redis-check-rdb: one program that acts by the name it is called by (server.c, main).
- * So redis-tools is enough, and the package that starts a service at once is never installed.
+ * Links redis-check-rdb as redis-server: one program that selects its function by its name (server.c, main). So
+ * redis-tools is enough, and the package that starts a service immediately is never installed.
  */
 async function linkTo(checkRdb: string, stateDir: string): Promise<string | undefined> {
   const link = join(stateDir, 'bin', 'redis-server');
@@ -96,7 +97,7 @@ async function linkTo(checkRdb: string, stateDir: string): Promise<string | unde
   return parseBanner(answer.stdout) === undefined ? undefined : link;
 }
 
-/** Asks the binary what it is and what it can do. */
+/** Probes the version and features of the binary. */
 export async function probeBinary(
   path: string,
   options: Pick<BinaryRequest, 'sink' | 'signal'> = {},

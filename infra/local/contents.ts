@@ -1,8 +1,9 @@
 /**
- * Compares data by its content, where positions do not tell: a server by itself loads a copy of it and digests all keys.
+ * Compares data by content where positions are not comparable: a standalone server loads a copy and computes a digest
+ * of all keys.
  *
- * The copy is read by a replica of an address where nothing listens: it loads everything, expires nothing, takes no
- * writes, and listens on a socket file alone. The original is not touched.
+ * The server is a replica of an unused address: it loads everything, expires nothing, takes no writes, and listens only
+ * on a socket file. The original is not modified.
  */
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,11 +19,11 @@ import { infoOf } from '../reply.ts';
 import { until } from '../wait.ts';
 import { nodeFiles, type Site } from './site.ts';
 
-/** Loading and digesting what fits a local environment takes a second or two. */
+/** Loading and digesting the data of a local environment takes one or two seconds. */
 const LOAD_TIMEOUT_MS = 60_000;
 const END_GRACE_MS = 500;
 
-/** @returns undefined where the copy has no room, or the server does not load it */
+/** @returns undefined if the disk has no space for the copy, or the server does not load it */
 export async function contentOf(
   site: Site,
   nodeId: string,
@@ -33,7 +34,7 @@ export async function contentOf(
   let dir: string | undefined;
   try {
     if (freeBytes(tmpdir()) < bytes + REQUIRED_FREE_BYTES) return undefined;
-    // The path of a socket has 107 characters at most: not below the state directory.
+    // The path of a socket has at most 107 characters, so it cannot be below the state directory.
     dir = mkdtempSync(join(tmpdir(), 'kit-compare-'));
     cpSync(nodeFiles(site, nodeId).data, join(dir, 'data'), { recursive: true });
     return await loadedContent(site, dir, names, signal);
@@ -79,7 +80,7 @@ async function loadedContent(
   }
 }
 
-/** One attempt: the socket exists only once the server listens. */
+/** Makes one attempt: the socket exists only once the server listens. */
 async function connect(path: string): Promise<Redis> {
   const redis = new Redis({
     path,
@@ -106,7 +107,7 @@ function confOf(dir: string, socket: string, names: DataNames): string {
     `dbfilename ${names.dbfilename}`,
     'auto-aof-rewrite-percentage 0',
     'save ""',
-    // The discard port: nothing is listening there, and a replica does not expire keys.
+    // The discard port: no program listens there, and a replica does not expire keys.
     'replicaof 127.0.0.1 9',
     'enable-debug-command yes',
   ];

@@ -1,6 +1,6 @@
 /**
- * Ends an environment by what its ledger records: processes by pid and start time, then its files, then its block.
- * Works the same for the one who started it, for the next command after a crash, and for the reaper.
+ * Ends an environment by its ledger: processes by pid and start time, then its files, then its block. Works the same
+ * for the process that started it, for the next command after a crash, and for the reaper.
  */
 import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,13 +12,13 @@ import { environmentDir, makePrivateDir } from './files.ts';
 import { type Ledger, ledgerPath, listLedgers, readLedger } from './ledger.ts';
 import { acquireLock, holding, type LockOptions } from './lock.ts';
 
-/** A grace for tidy logs and a last AOF flush; the data is removed anyway. */
+/** Grace period for complete logs and a last AOF flush; the data is removed anyway. */
 const GRACE_MS = 1_500;
 
-/** Taking turns with another command on the same environment: the longest it may take is a start. */
+/** Maximum wait for another command on the same environment: the longest one is a start. */
 const LOCK_TIMEOUT_MS = 30_000;
 
-/** Holds the environment for one command: two never start or end it at the same time. */
+/** Locks the environment for one command, so that no two commands start or end it at the same time. */
 export async function lockEnvironment(
   stateDir: string,
   name: string,
@@ -38,21 +38,21 @@ export async function lockEnvironment(
   });
 }
 
-/** Ends and removes the environment. The caller holds its lock. Nothing there: an empty report. */
+/** Ends and removes the environment. The caller holds its lock. Returns an empty report if there was none. */
 export async function endEnvironment(stateDir: string, name: string): Promise<DestroyReport> {
   const dir = environmentDir(stateDir, name);
   const ledger = readLedger(ledgerPath(stateDir, name));
   const ended = ledger === undefined ? [] : await endRecorded(ledger);
   const removed = existsSync(dir) ? [dir] : [];
   if (existsSync(dir)) await endUnrecorded(realpathSync(dir));
-  // Redis may still be writing its last file when the kernel removes the process: a second pass takes what came late.
+  // Redis may still be writing its last file when the kernel removes the process: a second pass removes late files.
   rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
   if (ledger !== undefined) await releaseBlock(ledger.block, stateDir, name);
   return { ended, removed };
 }
 
 async function endRecorded(ledger: Ledger): Promise<readonly string[]> {
-  // Sentinels first, so that none of them sees a master go and starts a failover.
+  // Sentinels first, so that none of them detects a missing master and starts a failover.
   const ids = Object.keys(ledger.processes);
   const sentinels = ids.filter((id) => id.startsWith('sentinel-'));
   const others = ids.filter((id) => !id.startsWith('sentinel-'));
@@ -71,8 +71,8 @@ async function endRecorded(ledger: Ledger): Promise<readonly string[]> {
 }
 
 /**
- * A kit that is killed between a spawn and its record leaves a node that no ledger names. It runs in a folder that is this
- * environment's alone, so that it is ours whoever lost sight of it. Where there is no /proc, the record is all there is.
+ * A kit that is killed between a spawn and its record leaves a node that no ledger lists. Its working directory belongs
+ * to this environment alone, which identifies it. Without /proc, only recorded nodes are found.
  */
 async function endUnrecorded(dir: string): Promise<void> {
   if (!existsSync('/proc/self/cwd')) return;
@@ -90,17 +90,17 @@ function isNodeIn(dir: string, pid: string): boolean {
     const inside = readlinkSync(`/proc/${pid}/cwd`).startsWith(`${dir}/`);
     return inside && /^(redis|valkey)/.test(readFileSync(`/proc/${pid}/comm`, 'utf8'));
   } catch {
-    // Gone meanwhile, or another user's.
+    // The process has ended meanwhile, or belongs to another user.
     return false;
   }
 }
 
-/** Whether a run that did not finish left it: the process it was to end with is gone, or it was never healthy. */
+/** Returns whether an unfinished run left it: its owner process has ended, or it was never healthy. */
 export async function isLeftOver(ledger: Ledger): Promise<boolean> {
   return ledger.owner === undefined ? ledger.phase === 'starting' : !(await isAlive(ledger.owner));
 }
 
-/** Ends what dead runs left in this state directory. @returns their names */
+/** Ends the environments of dead runs in this state directory. @returns their names */
 export async function endLeftOvers(
   stateDir: string,
   progress: (line: string) => void,
@@ -115,7 +115,7 @@ export async function endLeftOvers(
   return swept;
 }
 
-/** Looks again under the lock: its owner, or the reaper, may have ended it meanwhile. */
+/** Checks again under the lock: its owner, or the reaper, may have ended it meanwhile. */
 export async function endIfLeftOver(stateDir: string, name: string): Promise<boolean> {
   const before = readLedger(ledgerPath(stateDir, name));
   if (before === undefined || !(await isLeftOver(before))) return false;

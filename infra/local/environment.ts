@@ -1,4 +1,4 @@
-/** The handle to an environment of local processes. */
+/** Handle to an environment of local processes. */
 import type { Redis } from 'ioredis';
 import { secretsFile } from '../../config/secrets.ts';
 import { displayPath } from '../../config/yaml.ts';

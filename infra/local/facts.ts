@@ -1,4 +1,4 @@
-/** What `kit doctor` wants to know of this substrate. Installs and starts nothing. */
+/** Facts of this substrate for `kit doctor`. Installs and starts nothing. */
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { KitError } from '../../config/errors.ts';
@@ -41,7 +41,7 @@ async function environmentsIn(stateDir: string): Promise<SubstrateFacts['environ
     }));
     return await Promise.all(environments);
   } catch (error) {
-    // Another user's.
+    // The state belongs to another user.
     if (error instanceof KitError) return error;
     throw error;
   }

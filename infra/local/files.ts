@@ -1,9 +1,9 @@
-/** Files of an environment: private to the user, whole or absent, and an error of the disk said as one. */
+/** Files of an environment: private to the user, written atomically, with disk errors as KitErrors. */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { diskError } from '../disk.ts';
 
-/** Writes a file of mode 0600 under its final name only once it is complete. */
+/** Writes a file of mode 0600 atomically: it gets its final name only once it is complete. */
 export function writePrivate(path: string, content: string): void {
   const draft = `${path}.draft`;
   try {
@@ -15,7 +15,7 @@ export function writePrivate(path: string, content: string): void {
   }
 }
 
-/** Makes a directory of mode 0700, with its parents. */
+/** Creates a directory of mode 0700, with its parents. */
 export function makePrivateDir(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -24,7 +24,7 @@ export function makePrivateDir(path: string): void {
   }
 }
 
-/** The last lines of a log, indented for an error's text. */
+/** Returns the last lines of a log, indented for the text of an error. */
 export function tailOf(path: string, lines = 12): string {
   try {
     const text = readFileSync(path, 'utf8').trimEnd();
@@ -38,7 +38,7 @@ export function tailOf(path: string, lines = 12): string {
   }
 }
 
-/** `<stateDir>/environments/<name>` and what is in it. */
+/** Returns the paths of `<stateDir>/environments/<name>`. */
 export function environmentDir(stateDir: string, name: string): string {
   return join(stateDir, 'environments', name);
 }

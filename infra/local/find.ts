@@ -1,8 +1,8 @@
 /**
- * An environment as it was applied, found by its ledger: what was configured then, and what differs from today.
+ * Finds an environment by its ledger: the applied configuration, and its differences from the current one.
  *
- * The ledger keeps the configuration, and the nodes' ACL files the hashes of their passwords: neither needs the YAML or
- * the secrets file of today. Reads, changes nothing.
+ * The ledger stores the configuration, and the nodes' ACL files store the hashes of their passwords: neither needs the
+ * current YAML or secrets file. Read-only.
  */
 import { readFileSync } from 'node:fs';
 import { KitError } from '../../config/errors.ts';
@@ -29,7 +29,7 @@ export interface Applied {
   readonly hasCredentials: boolean;
 }
 
-/** @throws KitError `ENVIRONMENT_CHANGED` where a ledger of an earlier version does not say what was applied */
+/** @throws KitError `ENVIRONMENT_CHANGED` if the ledger of an older version has no configuration */
 export function appliedOf(
   ledger: Ledger,
   asked: Topology | undefined,
@@ -53,7 +53,7 @@ export function appliedOf(
   };
 }
 
-/** Users whose password of today a node does not accept: `Redis user 'app'`. */
+/** Users whose current password a node rejects: `Redis user 'app'`. */
 export function refusedPasswords(
   topology: Topology,
   secrets: EnvironmentSecrets,
@@ -61,7 +61,7 @@ export function refusedPasswords(
 ): readonly string[] {
   const refused = nodesOf(topology).flatMap(({ id, role }) => {
     const acl = textOf(nodeFiles(site, id).acl);
-    // A node that was never started has no users yet.
+    // A node that was never started has no users.
     if (acl === undefined) return [];
     const refusedOf = <U extends string>(
       program: string,
@@ -101,7 +101,7 @@ function textOf(path: string): string | undefined {
   }
 }
 
-/** The error where the applied configuration differs from the one that is asked for. */
+/** Error for an applied configuration that differs from the requested one. */
 export function changedConfiguration(
   name: string,
   applied: EnvironmentConfig | undefined,

@@ -1,7 +1,7 @@
 /**
- * What happens to running environments when this process exits, whatever path it takes out (an uncaught error, a call of
- * `process.exit`): the nodes of ephemeral ones are killed at once, paused nodes of the others are continued. Exit handlers
- * cannot wait; the reaper removes the files. A SIGKILL of this process skips even this: then the reaper does it all.
+ * Cleans up running environments when this process exits on any path (an uncaught error, a call of `process.exit`):
+ * kills the nodes of ephemeral environments and continues paused nodes of the others. Exit handlers cannot wait, so the
+ * reaper removes the files. After a SIGKILL of this process, which skips exit handlers, the reaper does everything.
  */
 import type { Daemon } from '../process.ts';
 
@@ -9,7 +9,7 @@ const doomed = new Set<Daemon>();
 const paused = new Set<number>();
 let installed = false;
 
-/** Kills the daemon when this process exits, unless it has ended by then. @returns call when it is to stay */
+/** Kills the daemon when this process exits, unless it has ended by then. @returns a function that cancels this */
 export function endAtExit(daemon: Daemon): () => void {
   install();
   doomed.add(daemon);
@@ -17,7 +17,7 @@ export function endAtExit(daemon: Daemon): () => void {
   return () => doomed.delete(daemon);
 }
 
-/** Continues the process when this one exits. @returns call when it has been continued */
+/** Continues the process when this one exits. @returns a function to call once it has been continued */
 export function continueAtExit(pid: number): () => void {
   install();
   paused.add(pid);
@@ -37,6 +37,6 @@ function signalQuietly(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // Gone already.
+    // The process has ended already.
   }
 }

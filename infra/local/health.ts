@@ -1,6 +1,7 @@
 /**
- * When an environment is healthy, asked of the nodes themselves: the master answers, every replica is in sync and the
- * master counts it, every sentinel sees the same master, all replicas, all other sentinels and a quorum. A cluster: `cluster.ts`.
+ * Health of an environment, read from its nodes: the master answers, every replica is in sync and counted by the
+ * master, and every sentinel sees the same master, all replicas, all other sentinels and a quorum. Clusters:
+ * `cluster.ts`.
  */
 import type { AdminConnections } from '../admin.ts';
 import { clusterView } from '../cluster.ts';
@@ -18,10 +19,10 @@ export interface HealthContext {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Loading a small data set, a first synchronisation, a busy machine: each well below. */
+/** Loading a small data set, a first synchronisation, a busy machine: each takes much less. */
 const HEALTH_TIMEOUT_MS = 20_000;
 
-/** The node answers and has loaded its data. */
+/** Waits until the node answers and has loaded its data. */
 export async function awaitAnswer(context: HealthContext, nodeId: string): Promise<void> {
   await awaitNode(context, nodeId, `${nodeId} to answer`, async () => {
     const redis = await context.admin.get(nodeId);
@@ -30,7 +31,7 @@ export async function awaitAnswer(context: HealthContext, nodeId: string): Promi
   });
 }
 
-/** The replica has a master, is in sync with it, and the master counts it as online. */
+/** Waits until the replica has a master, is in sync with it, and the master counts it as online. */
 export async function awaitReplica(context: HealthContext, nodeId: string, masterId: string): Promise<void> {
   const { site, admin } = context;
   const own = addressOf(site, nodeId);
@@ -46,7 +47,7 @@ export async function awaitReplica(context: HealthContext, nodeId: string, maste
   });
 }
 
-/** The master takes writes: it counts as many good replicas as its min-replicas-to-write asks for. */
+/** Waits until the master takes writes: it counts as many good replicas as its min-replicas-to-write requires. */
 export async function awaitWritable(context: HealthContext, masterId: string): Promise<void> {
   const wanted = context.site.topology.environment.redis.minReplicasToWrite;
   if (wanted === 0) return;
@@ -58,7 +59,10 @@ export async function awaitWritable(context: HealthContext, masterId: string): P
   });
 }
 
-/** The sentinel watches that master over a link of its own, has every replica and every other sentinel, and a quorum. */
+/**
+ * Waits until the sentinel watches that master over its own link, and has every replica, every other sentinel and a
+ * quorum.
+ */
 export async function awaitSentinel(context: HealthContext, nodeId: string, masterId: string): Promise<void> {
   const { site, admin } = context;
   const service = site.topology.environment.topology.serviceName;
@@ -75,13 +79,13 @@ export async function awaitSentinel(context: HealthContext, nodeId: string, mast
         return `master ${seen.get('ip')}:${seen.get('port')} flags ${seen.get('flags')}`;
       }
       const replicas = await listed(redis.call('SENTINEL', 'REPLICAS', service));
-      // `ok` stands in the replica's INFO, which Sentinel reads with its own user: the link and its credentials work.
+      // `ok` comes from the replica's INFO, which Sentinel reads with its own user: the link and its credentials work.
       const linked = replicas.filter(
         (it) => it.get('flags') === 'slave' && it.get('master-link-status') === 'ok',
       );
       if (linked.length < site.topology.redis.length - 1) return `${linked.length} replicas linked`;
       const peers = await listed(redis.call('SENTINEL', 'SENTINELS', service));
-      // 0 only once a PING was answered with PONG: an AUTH that failed leaves it counting (sentinel.c, act_ping_time).
+      // 0 only after a PONG: a failed AUTH keeps the value above 0 (sentinel.c, act_ping_time).
       const reached = peers.filter((it) => isReachable(it.get('flags')) && it.get('last-ping-sent') === '0');
       if (reached.length < site.topology.sentinels.length - 1) return `${reached.length} sentinels reached`;
       const quorum = String(await redis.call('SENTINEL', 'CKQUORUM', service));
@@ -90,13 +94,13 @@ export async function awaitSentinel(context: HealthContext, nodeId: string, mast
   );
 }
 
-/** `master_down` is that sentinel's report about a former master; Valkey 9 shows it long after the failover. */
+/** `master_down` is that sentinel's report about a former master; Valkey 9 reports it long after the failover. */
 function isReachable(flags = ''): boolean {
   const all = flags.split(',');
   return all.includes('sentinel') && !all.includes('s_down') && !all.includes('disconnected');
 }
 
-/** Every slot is served, every master has its replicas in sync, and all nodes are of one mind. */
+/** Waits until every slot is served, every master has its replicas in sync, and all nodes agree. */
 export async function awaitCluster(context: HealthContext): Promise<void> {
   const { site, admin, processes, signal } = context;
   const cluster = clusterView({ topology: site.topology, admin: (nodeId) => admin.get(nodeId) });

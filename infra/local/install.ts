@@ -1,9 +1,9 @@
 /**
- * Installs Redis where it is missing and the system allows it: root on a Debian-like system. Everything else gets one
- * line that says what to install.
+ * Installs a missing Redis where the system allows it: as root on a Debian-like system. On other systems it prints one
+ * line with the packages to install.
  *
- * The package is redis-tools and not redis-server: it holds the same program (as `redis-check-rdb`) and no service, so
- * there is none that could be started or enabled.
+ * The package is redis-tools and not redis-server: it contains the same program (as `redis-check-rdb`) and no service,
+ * so that none can be started or enabled.
  */
 import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
@@ -14,15 +14,15 @@ export interface InstallRequest {
   readonly progress?: ((line: string) => void) | undefined;
   readonly sink?: ProgramSink | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** What the system is; looked at when absent. */
+  /** Kind of the system; detected when absent. */
   readonly host?: HostKind;
-  /** How programs are run; for tests. */
+  /** Runs programs; for tests. */
   readonly run?: typeof runProgram;
 }
 
 export interface HostKind {
   readonly root: boolean;
-  /** The package manager found first. */
+  /** The first package manager found. */
   readonly packages: 'apt-get' | 'dnf' | 'apk' | 'pacman' | 'zypper' | 'brew' | undefined;
 }
 
@@ -35,10 +35,10 @@ const BY_HAND = {
   brew: 'brew install redis',
 } as const;
 
-/** A package list may have to come over a slow network. */
+/** Allows for a package list over a slow network. */
 const APT_TIMEOUT_MS = 300_000;
 
-/** @throws KitError `REDIS_NOT_FOUND` with what to install, or with what apt-get said */
+/** @throws KitError `REDIS_NOT_FOUND` with the packages to install, or with the output of apt-get */
 export async function installRedisServer(request: InstallRequest): Promise<void> {
   const host = request.host ?? (await lookAtHost());
   const progress = request.progress ?? (() => {});
@@ -60,7 +60,7 @@ export async function installRedisServer(request: InstallRequest): Promise<void>
   });
 }
 
-/** One line that says what to install on this system. */
+/** Names the packages to install on this system. */
 export function missingRedis(host: HostKind): KitError {
   const byHand = host.packages === undefined ? 'install Redis 7.0 or newer' : BY_HAND[host.packages];
   return new KitError('redis-server is not on the search path', {

@@ -1,8 +1,8 @@
 /**
- * Starts one node: renders its files, spawns it, records it. It does not wait for health (`health.ts`).
+ * Starts one node: renders its files, spawns it, records it. Does not wait for health (`health.ts`).
  *
- * The order matters for a crash of the kit: directories exist in the ledger's environment before the spawn, and the
- * pid with its start time is on disk before anything else happens.
+ * The order matters if the kit crashes: directories exist in the ledger's environment before the spawn, and the pid
+ * with its start time is on disk before anything else happens.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
@@ -27,7 +27,10 @@ export interface Launched {
 
 const ROOM_FOR_A_LOG_BYTES = 1024 ** 2;
 
-/** Starts a Redis as a replica of that address, or as a master without one. Its data stays; its configuration is rendered anew. */
+/**
+ * Starts a Redis as a replica of that address, or as a master without one. Keeps its data; renders its configuration
+ * again.
+ */
 export async function launchRedis(
   site: Site,
   node: RedisNode,
@@ -37,13 +40,13 @@ export async function launchRedis(
   makePrivateDir(files.data);
   const rendered = renderRedis(site, node, replicaOf);
   writePrivate(files.conf, rendered.text);
-  // Kept on a restart: ACL SAVE may have rotated a password since.
+  // Kept on a restart: ACL SAVE may have rotated a password in the meantime.
   if (!existsSync(files.acl)) writePrivate(files.acl, renderUsers(site, node));
   if (node.shard !== undefined) introduce(site, node);
   return launch(site, node.id, [files.conf], rendered.departures);
 }
 
-/** A node of a cluster is told of the others once, at its first start: what it has learnt since is its own. */
+/** Gives a cluster node its initial nodes.conf, only at its first start. Later the node maintains the file itself. */
 function introduce(site: Site, node: RedisNode): void {
   const path = join(nodeFiles(site, node.id).data, NODES_FILE);
   if (existsSync(path)) return;
@@ -52,14 +55,14 @@ function introduce(site: Site, node: RedisNode): void {
   writePrivate(path, renderClusterNodes({ topology, placement, clusterId, node }));
 }
 
-/** A random id, drawn once an environment: whoever asks first draws it. */
+/** Returns a random id, drawn once per environment by the first caller. */
 function drawn(site: Site, name: string): string {
   const path = join(site.dir, name);
   if (!existsSync(path)) writePrivate(path, randomBytes(20).toString('hex'));
   return readFileSync(path, 'utf8');
 }
 
-/** Starts a sentinel. A configuration that it has rewritten (epochs, who is master) is its memory and is kept. */
+/** Starts a sentinel. Keeps a configuration that Sentinel has rewritten: it holds the epochs and the current master. */
 export async function launchSentinel(site: Site, node: SentinelNode, master: Address): Promise<Launched> {
   const files = nodeFiles(site, node.id);
   makePrivateDir(files.data);
@@ -93,7 +96,7 @@ async function launch(
   return { identity, daemon, departures };
 }
 
-/** A node that ended before it answered; its log says why, unless there was no room to write it. */
+/** Error for a node that ended before it answered; its log has the reason, unless the disk was full. */
 export function diedAtStart(site: Site, nodeId: string): KitError {
   const { host, port } = addressOf(site, nodeId);
   if (freeBytes(site.dir) < ROOM_FOR_A_LOG_BYTES) return diskFull(site.dir);
@@ -106,7 +109,7 @@ export function diedAtStart(site: Site, nodeId: string): KitError {
   });
 }
 
-/** Whether the log of a server says that it ended because of its data (aof.c, rdb.c, server.c). */
+/** Returns whether the log of a server shows that it ended because of its data (aof.c, rdb.c, server.c). */
 export function couldNotLoad(log: string): boolean {
   return /reading the append only file|Error reading the RDB base file|Fatal error loading the DB|Wrong RDB checksum|Short read or OOM loading DB|Error loading the append only file/i.test(
     log,

@@ -1,6 +1,6 @@
 /**
- * What runs, on disk: written before and after every start, so that whoever comes next (the same command, the next
- * `kit up`, `kit down`, the reaper) can end what a crashed run left behind. Replaced atomically, never edited.
+ * Record of running processes on disk, written before and after every start, so that a later command (the same one, the
+ * next `kit up`, `kit down`, the reaper) can end the remains of a crashed run. Replaced atomically, never edited.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,20 +15,20 @@ import { environmentDir, writePrivate } from './files.ts';
 export interface Ledger {
   readonly schema: 1;
   readonly environment: string;
-  /** `starting`: not known to be healthy yet; what a crash leaves in this state is ended and not resumed. */
+  /** `starting`: not healthy yet; after a crash an environment in this phase is ended and not resumed. */
   readonly phase: 'starting' | 'running';
-  /** The process it ends with: of an ephemeral environment always, of another while it starts. */
+  /** Process whose end also ends the environment: always set for an ephemeral one, for another only while it starts. */
   readonly owner: ProcessIdentity | undefined;
-  /** SHA-256 of the configuration that was applied. */
+  /** SHA-256 of the applied configuration. */
   readonly configHash: string;
-  /** The configuration that was applied; ledgers of earlier versions have none. */
+  /** The applied configuration; ledgers of older versions have none. */
   readonly config?: EnvironmentConfig;
   readonly block: number;
   readonly addressing: Addressing;
   readonly placement: Readonly<Record<string, Address>>;
   readonly binary: { readonly path: string; readonly facts: BinaryFacts; readonly provenance: string };
   readonly departures: readonly string[];
-  /** By node id; a node that was killed on purpose has none. */
+  /** By node id; a node that was killed on purpose has no entry. */
   readonly processes: Readonly<Record<string, ProcessIdentity>>;
   readonly reaper: ProcessIdentity | undefined;
 }
@@ -38,9 +38,9 @@ export function ledgerPath(stateDir: string, environment: string): string {
 }
 
 /**
- * The ledger, or undefined where there is none (or one that this version cannot read).
+ * Reads the ledger; undefined if there is none (or one that this version cannot read).
  *
- * @throws KitError `STATE_UNREADABLE` where it belongs to another user
+ * @throws KitError `STATE_UNREADABLE` if it belongs to another user
  */
 export function readLedger(path: string): Ledger | undefined {
   const text = readState(path);
@@ -52,7 +52,7 @@ export function readLedger(path: string): Ledger | undefined {
   }
 }
 
-/** A file of the state directory; undefined where there is none. A file that this user may not read is not absent. */
+/** Reads a file of the state directory; undefined if there is none. An unreadable file is not an absent one. */
 function readState(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
@@ -66,7 +66,7 @@ export function writeLedger(stateDir: string, ledger: Ledger): void {
   writePrivate(ledgerPath(stateDir, ledger.environment), `${JSON.stringify(ledger, null, 2)}\n`);
 }
 
-/** Reads, changes and writes in one turn of the event loop, so that two callers of this process cannot interleave. */
+/** Reads, changes and writes in one turn of the event loop, so that two callers in this process cannot interleave. */
 export function updateLedger(
   stateDir: string,
   environment: string,

@@ -1,9 +1,9 @@
 /**
- * A lock among processes of this machine: a file that holds its owner's identity, taken by an atomic `link`, so that
- * nobody ever reads it half written. A lock whose owner is gone is taken over.
+ * A lock between processes of this machine: a file with its owner's identity, created by an atomic `link`, so that no
+ * reader sees a partial file. A lock whose owner has ended is taken over.
  *
- * Taking over needs care: two waiters may both have read the dead owner, and the slower one must not remove the lock
- * that the faster one has just taken. Whoever takes over first creates `<lock>.takeover-<dead owner>`; there is only one.
+ * A takeover has a race: two waiters may both have read the dead owner, and the slower one must not remove the lock
+ * that the faster one has just acquired. So a waiter first creates `<lock>.takeover-<dead owner>`, which only one can.
  */
 import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
@@ -14,22 +14,22 @@ import { isAlive, ownProcess, type ProcessIdentity } from '../process-identity.t
 
 export interface LockOptions {
   readonly timeoutMs: number;
-  /** For the error: "waiting for the address blocks". */
+  /** For the error message: "waiting for the address blocks". */
   readonly what: string;
   readonly signal?: AbortSignal | undefined;
-  /** Another error than `LOCKED`, where the wait is over. */
+  /** Returns the error for a timeout instead of `LOCKED`. */
   readonly refusal?: (holder: number | undefined) => KitError;
-  /** The work removes things: on a disk too full for a lock it goes ahead without one, for it is what makes room. */
+  /** The work frees disk space: if the disk is too full for a lock, it runs without one. */
   readonly makesRoom?: boolean;
 }
 
-/** A takeover takes microseconds; one that is older than this was left by a process that died in it. */
+/** A takeover takes microseconds; an older takeover file was left by a process that died during it. */
 const TAKEOVER_ABANDONED_MS = 10_000;
 
 /**
- * Takes the lock; disposing the result gives it back.
+ * Acquires the lock; disposing the result releases it.
  *
- * @throws KitError `LOCKED` with the owner's pid, when the wait is over; `DISK_FULL`
+ * @throws KitError `LOCKED` with the owner's pid after a timeout; `DISK_FULL`
  */
 export async function acquireLock(path: string, options: LockOptions): Promise<Disposable> {
   const own = JSON.stringify(await ownProcess());
@@ -61,7 +61,7 @@ export async function acquireLock(path: string, options: LockOptions): Promise<D
   }
 }
 
-/** Works while the lock is held and gives it back whatever comes of the work: `using`, for a Node 22 that cannot read it. */
+/** Runs the work under the lock and always releases it. Equivalent to `using`, which Node 22 cannot parse. */
 export async function holding<T>(lock: Promise<Disposable>, work: () => Promise<T>): Promise<T> {
   const held = await lock;
   try {
@@ -114,6 +114,6 @@ function release(path: string, own: string): void {
   try {
     if (readFileSync(path, 'utf8') === own) unlinkSync(path);
   } catch {
-    // Its directory was removed with the environment: the lock went with it.
+    // The directory was removed with the environment, and the lock with it.
   }
 }

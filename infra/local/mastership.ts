@@ -1,9 +1,9 @@
 /**
- * Which node is master, found without a role of one's own: a node that starts asks before it decides.
+ * Finds the master without a predefined role: a node queries the others before it starts.
  *
  *   1. the running sentinels, if a majority of all answers; the highest configuration epoch wins (`../role-state.ts`)
  *   2. the running Redis nodes, if exactly one reports ROLE master
- *   3. what the sentinels last wrote to disk, the highest configuration epoch wins
+ *   3. the last files of the sentinels; the highest configuration epoch wins
  *   4. the plan's bootstrap master
  */
 import { readFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ import { nodeAt, nodeFiles, type Site } from './site.ts';
 export interface Running {
   readonly site: Site;
   readonly admin: AdminConnections;
-  /** Recorded processes as of now, read from the ledger. */
+  /** Current processes in the ledger. */
   processes(): ReadonlyMap<string, ProcessIdentity>;
   status(): Promise<readonly NodeStatus[]>;
 }
@@ -28,7 +28,7 @@ export interface Mastership {
   readonly learnedFrom: 'sentinels' | 'role' | 'disk' | 'plan';
 }
 
-/** The nodes as `../roles.ts` asks them. */
+/** Adapts the nodes to `../roles.ts`. */
 export function roleSource({ site, admin, status }: Running): RoleSource {
   return {
     topology: site.topology,
@@ -51,17 +51,19 @@ export async function findMaster(running: Running): Promise<Mastership> {
   return { nodeId: bootstrap?.id ?? 'redis-1', learnedFrom: 'plan' };
 }
 
-/** The node that the sentinels name, if a majority of them answers. */
+/** Returns the node that the sentinels report as master, if a majority of them answers. */
 export async function namedBySentinels(running: Running): Promise<string | undefined> {
   return namedOf(await lookAtRoles(roleSource(running)));
 }
 
-/** The node that takes writes; undefined where there is none, or where several claim it and no majority names one. */
+/**
+ * Returns the node that takes writes; undefined if there is none, or if several claim it and no majority confirms one.
+ */
 export async function actingMaster(running: Running): Promise<string | undefined> {
   return masterOf(await lookAtRoles(roleSource(running)));
 }
 
-/** The Redis nodes whose process exists, paused ones included. */
+/** Returns the Redis nodes whose process exists, including paused ones. */
 export async function aliveRedisNodes(running: Running): Promise<readonly string[]> {
   const processes = running.processes();
   const alive = await Promise.all(

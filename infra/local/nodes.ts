@@ -1,6 +1,6 @@
 /**
- * The nodes of one environment as this process handles them: launching, ending, pausing, and their recorded state.
- * Shared by the start of an environment (`assemble.ts`) and its handle (`environment.ts`).
+ * Nodes of one environment as this process controls them: launching, ending, pausing, and their recorded state. Used by
+ * the start of an environment (`assemble.ts`) and its handle (`environment.ts`).
  */
 import { EXIT, KitError } from '../../config/errors.ts';
 import { AdminConnections } from '../admin.ts';
@@ -14,17 +14,17 @@ import { ledgerPath, readLedger, updateLedger } from './ledger.ts';
 import type { Running } from './mastership.ts';
 import { addressOf, nodeOf, type Site } from './site.ts';
 
-/** The kernel acts on SIGKILL and SIGSTOP at once; a busy machine may take a moment to show it. */
+/** The kernel handles SIGKILL and SIGSTOP immediately; a busy machine may take a moment to show the effect. */
 const SIGNAL_TIMEOUT_MS = 5_000;
 
 export class LocalNodes implements Running, AsyncDisposable {
   readonly site: Site;
   readonly admin: AdminConnections;
   readonly departures = new Set<string>();
-  /** Whether nodes that this process starts end with it. */
+  /** Whether nodes that this process starts end together with it. */
   #ephemeral: boolean;
   readonly #heals = new Set<Heal>();
-  /** Call off what the exit of this process would do to nodes launched so far. */
+  /** Cancel the exit handlers of the nodes launched so far. */
   readonly #spares = new Set<() => void>();
 
   constructor(site: Site, ephemeral: boolean) {
@@ -63,7 +63,10 @@ export class LocalNodes implements Running, AsyncDisposable {
     return launchRedis(this.site, node, node.id === masterId ? undefined : master);
   }
 
-  /** SIGKILL, observed. Killing what is not running is an error: a fault that did nothing must not look like one. */
+  /**
+   * Sends SIGKILL and waits for its effect. Killing a node that does not run is an error: a fault without effect must
+   * not count as one.
+   */
   async kill(nodeId: string): Promise<void> {
     const identity = this.#running(nodeId);
     if (!(await signalProcess(identity, 'SIGKILL'))) throw notRunning(nodeId);
@@ -77,7 +80,7 @@ export class LocalNodes implements Running, AsyncDisposable {
     });
   }
 
-  /** SIGSTOP, observed. The heal continues the node and returns when it answers. */
+  /** Sends SIGSTOP and waits for its effect. The heal continues the node and returns when it answers. */
   async pause(nodeId: string): Promise<Heal> {
     const identity = this.#running(nodeId);
     if (!(await signalProcess(identity, 'SIGSTOP'))) throw notRunning(nodeId);
@@ -103,12 +106,12 @@ export class LocalNodes implements Running, AsyncDisposable {
     if (await awaitState(identity, 'running', SIGNAL_TIMEOUT_MS)) await (await this.admin.get(nodeId)).ping();
   }
 
-  /** Ends the pauses that nobody has healed. */
+  /** Ends the pauses that were not healed. */
   async healAll(): Promise<void> {
     await Promise.allSettled([...this.#heals].map((heal) => heal()));
   }
 
-  /** Bound to this handle, so that it can be passed on. */
+  /** Bound to this handle, so that it can be passed as a function. */
   readonly status = async (): Promise<readonly NodeStatus[]> => {
     const processes = this.processes();
     return Promise.all(
@@ -128,7 +131,7 @@ export class LocalNodes implements Running, AsyncDisposable {
     return node;
   }
 
-  /** It was healthy and is to stay when this process exits. */
+  /** Keeps the healthy environment when this process exits. */
   keep(): void {
     this.#ephemeral = false;
     for (const spare of this.#spares) spare();

@@ -1,11 +1,11 @@
-/** What `apply` would do, from what is asked for and what the ledger says: looks, changes nothing. */
+/** Plans `apply` from the requested configuration and the ledger. Changes nothing. */
 import { createHash } from 'node:crypto';
 import { isAlive } from '../process-identity.ts';
 import type { PlanStep } from '../substrate.ts';
 import { nodesOf, type Topology } from '../topology.ts';
 import type { Ledger } from './ledger.ts';
 
-/** A digest of the whole configuration: any difference means that what runs is not what is asked for. */
+/** Digest of the whole configuration: a difference means that the running configuration is not the requested one. */
 export function configHashOf({ environment }: Pick<Topology, 'environment'>): string {
   return createHash('sha256').update(canonical(environment)).digest('hex');
 }
@@ -36,7 +36,7 @@ export async function planSteps(
   return [...(await Promise.all(steps)), ...removed];
 }
 
-/** JSON with sorted keys, so that the order in a file does not count. */
+/** JSON with sorted keys, so that the order of keys in a file is irrelevant. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     inner !== null && typeof inner === 'object' && !Array.isArray(inner)

@@ -1,9 +1,9 @@
 /**
- * Ends an ephemeral environment when its owner dies, however it dies.
+ * Ends an ephemeral environment when its owner dies, for any cause.
  *
- * A shell waits at the end of a pipe that only the owner holds open: it costs nothing while a measurement runs. When the
- * owner is done it says so and the shell leaves; when the owner dies (SIGKILL included) the kernel closes the pipe, and
- * the shell becomes this program, which ends what the ledger records.
+ * A shell waits at the end of a pipe that only the owner holds open, which costs nothing during a measurement. When the
+ * owner is done it sends a line and the shell exits. When the owner dies (SIGKILL included) the kernel closes the pipe,
+ * and the shell executes this program, which ends the processes in the ledger.
  */
 import { join } from 'node:path';
 import { type Daemon, startDaemon } from '../process.ts';
@@ -12,7 +12,7 @@ import { endIfLeftOver } from './end.ts';
 import { environmentDir } from './files.ts';
 import { ledgerPath, readLedger } from './ledger.ts';
 
-/** A process with much memory takes a while to be torn down. */
+/** The exit of a process with much memory takes a while. */
 const OWNER_EXIT_TIMEOUT_MS = 30_000;
 
 const DONE = 'done';
@@ -28,14 +28,14 @@ export function startReaper(stateDir: string, environment: string): Daemon {
   });
 }
 
-/** Tells the reaper that there is nothing left to end. */
+/** Dismisses the reaper: nothing is left to end. */
 export function dismissReaper(reaper: Daemon): void {
   reaper.tell(`${DONE}\n`);
 }
 
 async function reap(stateDir: string, environment: string): Promise<void> {
   const owner = readLedger(ledgerPath(stateDir, environment))?.owner;
-  // The pipe closes while the owner is still on its way out.
+  // The pipe closes while the owner is still exiting.
   if (owner !== undefined) await awaitState(owner, 'gone', OWNER_EXIT_TIMEOUT_MS);
   await endIfLeftOver(stateDir, environment);
 }

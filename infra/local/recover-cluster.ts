@@ -1,11 +1,12 @@
 /**
- * The start of a cluster in which a master has lost its data, has less than its replica, or does not know the cluster any more.
+ * Starts a cluster in which a master has lost its data, has less data than its replica, or has lost its nodes.conf.
  *
  *   each shard whose nodes are all down: read their data ─▶ choose, as for a replication group (`recover.ts`)
- *   the named master is the choice       ─▶ started with the others
- *   its replica is                       ─▶ started alone, takes the slots over (CLUSTER FAILOVER TAKEOVER), then the others
+ *   the named master is chosen    ─▶ started with the others
+ *   its replica is chosen         ─▶ started alone, takes the slots over (CLUSTER FAILOVER TAKEOVER), then the others
  *
- * A node without its nodes.conf gets the picture of a node that runs, in which it is a replica: its slots are another's then.
+ * A node without a nodes.conf gets one derived from a running node, in which it is a replica: another node owns its
+ * slots then.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,13 +26,13 @@ import type { LocalNodes } from './nodes.ts';
 import { endWithoutMaster, inspectData, type RecoverOptions, setAside, sourceRequest } from './recover.ts';
 import { addressOf, nodeAt, nodeFiles, nodeOf, type Site } from './site.ts';
 
-/** A replica is promoted within the node timeout and an election. */
+/** A replica is promoted within the node timeout plus an election. */
 const TAKEOVER_TIMEOUT_MS = 30_000;
 
-/** A shard that does not start from its named master. */
+/** A shard that starts from a node other than its named master. */
 interface Takeover {
   readonly first: string;
-  /** The rest of the shard, the former master last. */
+  /** Other nodes of the shard, the former master last. */
   readonly others: readonly string[];
 }
 
@@ -49,7 +50,7 @@ export async function startClusterFromBest(
   }
   const held = new Set(takeovers.flatMap(({ first, others }) => [first, ...others]));
   const rest = gone.filter((id) => !held.has(id));
-  // Those that have lost their nodes.conf need one that has not.
+  // Nodes without a nodes.conf need a running node that has one.
   const [known, lost] = [true, false].map((has) =>
     rest.filter((id) => existsSync(nodesFile(nodes.site, id)) === has),
   );
@@ -68,7 +69,7 @@ export function inspectShards(site: Site): Promise<readonly DataInspection[]> {
   return Promise.all(shardsOf(site).map((ids) => inspectData(site, masterOnDisk(site, ids), { ids })));
 }
 
-/** Ends what still runs of the node's shard, which has no master. @throws KitError `RECOVERY_REFUSED` */
+/** Ends the remaining nodes of the node's shard, which has no master. @throws KitError `RECOVERY_REFUSED` */
 export async function endShardForRecovery(
   nodes: LocalNodes,
   nodeId: string,
@@ -80,7 +81,7 @@ export async function endShardForRecovery(
   await endWithoutMaster(nodes, ids, shards.find(({ master }) => ids.includes(master))?.master, progress);
 }
 
-/** Starts one node: with a nodes.conf, and without data that its server would not load. */
+/** Starts one node with a nodes.conf, and without data that its server would refuse. */
 export async function startClusterNode(
   nodes: LocalNodes,
   nodeId: string,
@@ -107,7 +108,7 @@ export async function startClusterNode(
   await awaitAnswer(nodes.health(signal), nodeId);
 }
 
-/** The shards of the plan: replicas do not move to another one (`cluster-allow-replica-migration no`). */
+/** Shards of the plan: replicas do not migrate (`cluster-allow-replica-migration no`). */
 function shardsOf({ topology }: Site): readonly (readonly string[])[] {
   const shards = Map.groupBy(topology.redis, ({ shard }) => shard?.master);
   return [...shards.values()].map((nodes) => nodes.map(({ id }) => id));
@@ -118,7 +119,7 @@ async function takeoverOf(
   ids: readonly string[],
   options: RecoverOptions,
 ): Promise<Takeover | undefined> {
-  // Nothing to choose from.
+  // There is no choice.
   if (ids.length === 1) return undefined;
   const named = masterOnDisk(site, ids);
   const { name } = site.topology.environment;
@@ -140,7 +141,7 @@ async function takeoverOf(
   };
 }
 
-/** Sets the data aside, and keeps what the node knows of the cluster. */
+/** Sets the data aside, but keeps the nodes.conf. */
 function keepNodesFile(site: Site, nodeId: string, progress: (line: string) => void): void {
   const file = nodesFile(site, nodeId);
   const text = existsSync(file) ? readFileSync(file, 'utf8') : undefined;
@@ -150,7 +151,7 @@ function keepNodesFile(site: Site, nodeId: string, progress: (line: string) => v
   writePrivate(file, text);
 }
 
-/** The node that the latest nodes.conf of the whole environment shows as owner of the shard's slots; else the plan's. */
+/** Owner of the shard's slots in the latest nodes.conf of the environment; else the planned one. */
 function masterOnDisk(site: Site, ids: readonly string[]): string {
   const [first = 'redis-1'] = ids;
   const planned = redisNode(site, first).shard?.master ?? first;
@@ -164,7 +165,10 @@ function masterOnDisk(site: Site, ids: readonly string[]): string {
   return found !== undefined && ids.includes(found) ? found : planned;
 }
 
-/** Until it is master of its shard's slots: a node that must first learn that another one was master is told so by the others. */
+/**
+ * Sends CLUSTER FAILOVER TAKEOVER until the node is master of its shard's slots. The node may first have to learn from
+ * the others that another node was master.
+ */
 async function takeOver(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<void> {
   const what = `${nodeId} to take over the slots of its shard`;
   await until({ what, timeoutMs: TAKEOVER_TIMEOUT_MS, intervalMs: 100, signal }, async () => {
@@ -176,7 +180,10 @@ async function takeOver(nodes: LocalNodes, nodeId: string, signal?: AbortSignal)
   });
 }
 
-/** A nodes.conf in which the node is a replica of the one that has its shard's slots now. Waits until that is another one. */
+/**
+ * Returns a nodes.conf in which the node is a replica of the current owner of its slots. Waits until that is another
+ * node.
+ */
 async function pictureFor(nodes: LocalNodes, node: RedisNode, signal?: AbortSignal): Promise<string> {
   const { site } = nodes;
   const own = addressOf(site, node.id);
@@ -222,7 +229,10 @@ function redisNode(site: Site, nodeId: string): RedisNode {
   return node;
 }
 
-/** Without its nodes.conf it would claim the slots of the first start, and wipe the keys of whoever serves them now. */
+/**
+ * Error for a lost nodes.conf: without it the node would claim the slots of the first start, and wipe the keys of their
+ * current owner.
+ */
 function lostNodesFile(site: Site, nodeId: string, why: string): KitError {
   return new KitError(`${nodeId} has lost its ${NODES_FILE}, and ${why}: which slots it had is not known`, {
     code: 'NODES_FILE_LOST',

@@ -1,11 +1,11 @@
 /**
- * The start of an environment whose Redis nodes are all down: from the node with the most recent good data.
+ * Starts an environment whose Redis nodes are all down from the node with the most recent good data.
  *
- *   read every node's data ─▶ choose (`../recovery/choose.ts`) ─▶ start that node alone ─▶ where the sentinels name
+ *   read every node's data ─▶ choose (`../recovery/choose.ts`) ─▶ start that node alone ─▶ if the sentinels name
  *   another one, wait until they have promoted it ─▶ start the others, which copy from it
  *
- * The sentinels decide on offsets, which a server does not keep over a restart: so the other nodes are held back until
- * the chosen one is master. Data that would stop a server from starting is set aside, never deleted.
+ * Sentinels decide by offsets, which a server loses on a restart. So the other nodes are started only when the chosen
+ * one is master. Data that would prevent a server from starting is set aside, never deleted.
  */
 import { existsSync, renameSync } from 'node:fs';
 import { KitError } from '../../config/errors.ts';
@@ -28,13 +28,17 @@ import type { LocalNodes } from './nodes.ts';
 import { nodeFiles, nodeOf, type Site } from './site.ts';
 
 export interface RecoverOptions {
-  /** The node whose data is taken, whatever the others have. */
+  /** Node whose data is used, regardless of the others. */
   readonly from?: string | undefined;
   readonly progress: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Reads the data of all Redis nodes and chooses. Changes nothing. @param died nodes whose server ended while it loaded */
+/**
+ * Reads the data of all Redis nodes and chooses one. Changes nothing.
+ *
+ * @param died nodes whose server ended while it loaded
+ */
 export async function inspectData(
   site: Site,
   named: string,
@@ -68,7 +72,7 @@ export async function inspectData(
   return { named, nodes, choice: chooseSource({ named, nodes, contents }) };
 }
 
-/** Starts all nodes that are down, the chosen Redis node first. The Redis nodes are all down. */
+/** Starts all nodes, the chosen Redis node first. Requires that all Redis nodes are down. */
 export async function startFromBest(nodes: LocalNodes, options: RecoverOptions): Promise<void> {
   const { site } = nodes;
   const mastership = await findMaster(nodes);
@@ -95,7 +99,7 @@ export async function startFromBest(nodes: LocalNodes, options: RecoverOptions):
   }
 }
 
-/** @throws KitError `RECOVERY_REFUSED` while a Redis node runs: what it has on disk changes as it is read */
+/** @throws KitError `RECOVERY_REFUSED` if a Redis node runs: its data on disk would change while it is read */
 export async function requireDown(nodes: LocalNodes): Promise<void> {
   const running = await aliveRedisNodes(nodes);
   if (running.length === 0) return;
@@ -105,13 +109,17 @@ export async function requireDown(nodes: LocalNodes): Promise<void> {
   });
 }
 
-/** Ends what still runs of an environment without a master, so that its data can be compared. @throws KitError `RECOVERY_REFUSED` */
+/**
+ * Ends the remaining nodes of an environment without a master, so that its data can be compared.
+ *
+ * @throws KitError `RECOVERY_REFUSED`
+ */
 export async function endForRecovery(nodes: LocalNodes, progress: (line: string) => void): Promise<void> {
   const ids = nodes.site.topology.redis.map(({ id }) => id);
   await endWithoutMaster(nodes, ids, await actingMaster(nodes), progress);
 }
 
-/** Ends these nodes, which have no master. @throws KitError `RECOVERY_REFUSED` where they have one */
+/** Ends these nodes, which have no master. @throws KitError `RECOVERY_REFUSED` if they have one */
 export async function endWithoutMaster(
   nodes: LocalNodes,
   ids: readonly string[],
@@ -133,7 +141,7 @@ export async function endWithoutMaster(
   }
 }
 
-/** An orderly end writes the last of the append-only file. */
+/** A clean shutdown flushes the append-only file. */
 const END_GRACE_MS = 10_000;
 
 export const sourceRequest = (environment: string, from: string | undefined): SourceRequest => ({
@@ -146,7 +154,9 @@ function reasonOf(choice: Choice, from: string | undefined): string {
   return from === undefined ? choice.reason : 'as asked';
 }
 
-/** The chosen node, without another Redis node: as master, or promoted by the sentinels where they name another one. */
+/**
+ * Starts the chosen node without other Redis nodes: as master, or promoted by the sentinels if they name another one.
+ */
 async function startAlone(
   nodes: LocalNodes,
   first: string,
@@ -154,7 +164,7 @@ async function startAlone(
   { progress, signal }: RecoverOptions,
 ): Promise<void> {
   const node = nodeOf(nodes.site, first);
-  // Sentinels that know nothing yet take what they are started with.
+  // Sentinels without a stored master use the one in their template.
   if (first === named || learnedFrom === 'plan') {
     await nodes.launch(node, first);
     await awaitAnswer(nodes.health(signal), first);
@@ -174,7 +184,7 @@ async function startAlone(
   });
 }
 
-/** A sentinel that still holds the master for down may promote a replica as soon as there is one. */
+/** Waits until no sentinel reports the master as down: otherwise it may promote a replica as soon as one appears. */
 async function awaitSeenUp(nodes: LocalNodes, signal?: AbortSignal): Promise<void> {
   const { topology } = nodes.site;
   const what = 'the running sentinels to see that the master is up';
@@ -212,8 +222,8 @@ async function startSentinels(nodes: LocalNodes, master: string, signal?: AbortS
 }
 
 /**
- * Starts a replica of a master that has the data. Its own data is replaced anyway: where its server does not load it, it is
- * set aside, and the replica starts without.
+ * Starts a replica of a master that has the data. The replica's own data is replaced anyway: if its server does not
+ * load it, it is set aside, and the replica starts empty.
  */
 export async function startReplica(
   nodes: LocalNodes,
@@ -241,7 +251,7 @@ export async function startReplica(
   });
 }
 
-/** Keeps a node's data under another name; the node starts without any and copies from the master. */
+/** Keeps a node's data under another name; the node starts empty and copies from the master. */
 export function setAside(site: Site, nodeId: string, progress: (line: string) => void): void {
   const { data } = nodeFiles(site, nodeId);
   if (!existsSync(data)) return;

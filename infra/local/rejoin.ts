@@ -1,10 +1,10 @@
 /**
- * The start without a role: a Redis that was down asks who is master now and comes back as its replica.
+ * Starts a Redis node without a predefined role: it queries the current master and returns as its replica.
  *
- * While it was down others may have taken writes that it does not have. So as long as another node can be promoted it
- * never returns as master, not even when the sentinels still name it: it waits until they do not. A master that comes
- * back faster than they notice would make the replicas copy its (older, or empty) data. Only when it is alone, and has
- * data, it is master again. A node of a cluster is told by the others.
+ * Other nodes may have taken writes while it was down. So it never returns as master while another node can be
+ * promoted, even if the sentinels still report it as master: it waits until they have promoted another node. A master
+ * that restarts before they detect its failure would make the replicas copy its (older, or empty) data. It is master
+ * again only if it is the only node left and has data. A cluster node learns its role from the other nodes.
  */
 import { EXIT, KitError } from '../../config/errors.ts';
 import { isAlive } from '../process-identity.ts';
@@ -22,7 +22,7 @@ export interface StartOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Starts the node and returns when it answers. Starting what runs is an error. */
+/** Starts the node and returns when it answers. Starting a running node is an error. */
 export async function startNode(
   nodes: LocalNodes,
   nodeId: string,
@@ -33,7 +33,8 @@ export async function startNode(
   if (recorded !== undefined && (await isAlive(recorded))) {
     throw new KitError(`${nodeId} is running already`, { code: 'NODE_RUNNING', exitCode: EXIT.UNKNOWN });
   }
-  // Its nodes.conf says what the node was; the others say what it is now, before it takes a command (cluster.c waits 2 s for that).
+  // Its nodes.conf has its former role; the other nodes send the current one before it takes a command (cluster.c waits
+  // 2 s for that).
   if (node.role === 'redis' && node.shard !== undefined) {
     return startClusterNode(nodes, nodeId, { progress, signal });
   }
@@ -45,7 +46,7 @@ export async function startNode(
   await awaitAnswer(nodes.health(signal), nodeId);
 }
 
-/** Whom the node is to follow; itself where it may be master. */
+/** Returns the node to replicate; the node itself if it may be master. */
 async function masterFor(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<string> {
   const { nodeId: named, learnedFrom } = await findMaster(nodes);
   if (named !== nodeId) return named;
@@ -55,7 +56,7 @@ async function masterFor(nodes: LocalNodes, nodeId: string, signal?: AbortSignal
   return nodeId;
 }
 
-/** Replicas copy what the master has: it does not start with less than another node. */
+/** Replicas copy the master's data, so a master must not start with less data than another node. */
 async function requireMostRecent({ site }: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<void> {
   if (site.topology.redis.length === 1) return;
   const { choice } = await inspectData(site, nodeId, { signal });
@@ -69,8 +70,8 @@ async function requireMostRecent({ site }: LocalNodes, nodeId: string, signal?: 
 }
 
 /**
- * Waits until the sentinels name another master than this node, which is down: they notice within down-after. They are not
- * told to (SENTINEL FAILOVER): a sentinel takes that order while another one leads a failover, and both promote.
+ * Waits until the sentinels report another master than this node, which is down: they detect it within down-after. The
+ * kit does not send SENTINEL FAILOVER: a sentinel accepts it while another one leads a failover, and both promote.
  */
 async function failedOver(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<string> {
   let successor: string | undefined;

@@ -1,6 +1,6 @@
 /**
- * The texts of a node's files, as this site starts it: redis.conf or sentinel.conf, and the users. Reads the two documented base
- * files; writes nothing. The launch writes what these functions return, and the record of a run compares the live node with it.
+ * Texts of a node's files for this site: redis.conf or sentinel.conf, and the users. Reads the two documented base
+ * files; writes nothing. The launch writes these texts, and the record of a run compares the live node with them.
  */
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -47,7 +47,7 @@ export function renderUsers(site: Site, node: TopologyNode): string {
     : renderSentinelAcl(secrets, version);
 }
 
-/** Every node as it is started. Roles are left out: who is master is a state of the running system. */
+/** Texts of every node as started. Roles are left out: the current master is a state of the running system. */
 export function renderAll(site: Site): ReadonlyMap<string, RenderedNode> {
   const [first] = site.topology.redis;
   return new Map(
@@ -70,7 +70,7 @@ function common(site: Site, node: TopologyNode) {
     facts: binary.facts,
     secrets,
     paths: {
-      // Redis reports where it is and not how it was named: a temporary folder is often a link.
+      // Redis reports the real path and not the configured one: a temporary folder is often a link.
       dir: existsSync(files.data) ? realpathSync(files.data) : files.data,
       aclfile: files.acl,
       pidfile: files.pid,

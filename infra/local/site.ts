@@ -1,14 +1,14 @@
 /**
- * One environment on this machine: what it is made of and where its files are. Everything that starts, asks or ends
- * nodes gets this value instead of a list of parameters.
+ * One environment on this machine: its parts and the paths of its files. All functions that start, query or end nodes
+ * take this value instead of a list of parameters.
  *
- *   <stateDir>/environments/<name>/ledger.json         what runs (ledger.ts)
- *                                 /tls/…               certificates, where the environment has TLS
+ *   <stateDir>/environments/<name>/ledger.json         running processes (ledger.ts)
+ *                                 /tls/…               certificates, if the environment has TLS
  *                                 /<node>/<node>.conf  rendered; Redis and Sentinel rewrite it
  *                                 /<node>/<node>.log   standard output and standard error
  *                                 /<node>/users.acl    passwords as hashes
  *                                 /<node>/data/        working directory: RDB, AOF, a cluster's nodes.conf
- *                                 /cluster-id          of a cluster: what its nodes' ids are made of
+ *                                 /cluster-id          seed of the node ids of a cluster
  */
 import { join } from 'node:path';
 import type { EnvironmentSecrets } from '../../config/secrets.ts';
@@ -66,7 +66,7 @@ export function nodeOf(site: Pick<Site, 'topology'>, nodeId: string): TopologyNo
   return node;
 }
 
-/** The node that listens there: Sentinel names addresses, the kit names nodes. */
+/** Returns the node at an address: Sentinel reports addresses, the kit uses node ids. */
 export function nodeAt(site: Pick<Site, 'placement'>, host: string, port: number): string | undefined {
   for (const [id, address] of site.placement) {
     if (address.host === host && address.port === port) return id;

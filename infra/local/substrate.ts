@@ -1,10 +1,11 @@
 /**
- * The embedded default: a topology as plain processes of this machine.
+ * The default substrate: a topology as plain processes of this machine.
  *
- * apply: lock the environment ─▶ end what dead runs left ─▶ keep what already runs, or: binary, block of addresses,
- * credentials, ledger, reaper ─▶ master ─▶ replicas ─▶ sentinels ─▶ healthy. Any failure on the way ends and removes all.
+ * apply: lock the environment ─▶ end the remains of dead runs ─▶ keep a running environment, or: binary, block of
+ * addresses, credentials, ledger, reaper ─▶ master ─▶ replicas ─▶ sentinels ─▶ healthy. A failure at any step ends and
+ * removes everything.
  *
- * Left out: partitions and disconnected nodes (they need network namespaces), and any state but the ledger's.
+ * Left out: partitions and disconnected nodes (they need network namespaces), and any state other than the ledger's.
  */
 import { resolve } from 'node:path';
 import { EXIT, KitError } from '../../config/errors.ts';
@@ -46,21 +47,21 @@ import { inspectShards } from './recover-cluster.ts';
 import type { Site } from './site.ts';
 
 export interface LocalSubstrateOptions {
-  /** Where environments live; default `.kit` in the working directory. */
+  /** Directory of the environments; default `.kit` in the working directory. */
   readonly stateDir?: string | undefined;
-  /** Path or name of redis-server; default: looked up, and installed where that is possible. */
+  /** Path or name of redis-server; default: looked up, and installed if possible. */
   readonly redisServer?: string | undefined;
-  /** May a missing redis-server be installed? Default true. */
+  /** Whether a missing redis-server may be installed. Default true. */
   readonly install?: boolean | undefined;
-  /** Gets the record of every outside program that ran to its end. */
+  /** Receives the record of every external program that has ended. */
   readonly sink?: ProgramSink | undefined;
-  /** This block of addresses or none; default: the first free one. */
+  /** Only this block of addresses; default: the first free one. */
   readonly addressBlock?: number | undefined;
   /** Default: probed. */
   readonly addressing?: Addressing | undefined;
 }
 
-/** A replica that was told of a new master is in sync within a second or two; a busy machine takes longer. */
+/** A replica of a new master is in sync within a second or two; a busy machine takes longer. */
 const WAIT_FOR_REPLICAS_MS = 10_000;
 
 export function localSubstrate(options: LocalSubstrateOptions = {}): Substrate {
@@ -213,7 +214,7 @@ function requireSame({ environment }: Topology, ledger: Ledger): void {
   throw changedConfiguration(environment.name, ledger.config, environment);
 }
 
-/** Another password would be found out only by the first command, as "does not answer". */
+/** A changed password would show only at the first command, as "does not answer". */
 function requireSamePasswords({ topology, secrets, stateDir, dir }: Site): void {
   const [refused, ...more] = refusedPasswords(topology, secrets, { dir });
   if (refused === undefined) return;

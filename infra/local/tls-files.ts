@@ -1,6 +1,6 @@
 /**
- * The certificates of an environment on disk: those that were given, else made for its addresses; put there once, when it is
- * new, and read again by later commands: nodes that run have loaded them.
+ * Certificates of an environment on disk: the given ones, else generated for its addresses. Written once, for a new
+ * environment. Later commands read them again, because running nodes have loaded them.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,9 @@ import { makeCertificates } from '../tls.ts';
 import { makePrivateDir, writePrivate } from './files.ts';
 import type { TlsFiles } from './site.ts';
 
-/** The CA's key is not kept: nothing signs a second time. Clients get the CA alone, they prove themselves by password. */
+/**
+ * The CA's key is not stored: it signs only once. Clients get only the CA certificate, and authenticate by password.
+ */
 export async function provideTls(
   { name, security }: Pick<EnvironmentConfig, 'name' | 'security'>,
   environmentDir: string,

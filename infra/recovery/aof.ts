@@ -1,15 +1,17 @@
 /**
- * Reads an append-only file as Redis loads it (aof.c, loadSingleAppendOnlyFile), and keeps a digest per command. Pure.
+ * Parses an append-only file as Redis loads it (aof.c, loadSingleAppendOnlyFile), and stores a digest per command.
+ * Pure.
  *
- * pieces of a file ─▶ `AofScanner` ─▶ commands as digests, how far the file is valid, and what is wrong after that
+ * pieces of a file ─▶ `AofScanner` ─▶ commands as digests, the valid length of the file, and the problem after that
  *
- * Master and replicas write the same commands in the same order, whatever their files begin with. Two lists of digests
- * therefore show which node has more (`compare.ts`). SELECT, MULTI and EXEC are left out of the list: a file begins with a
- * SELECT of its own, and the database is part of each digest. Left out: executing anything, so an unknown command passes.
+ * Master and replicas write the same commands in the same order, even if their files begin differently. Two lists of
+ * digests therefore show which node has more (`compare.ts`). SELECT, MULTI and EXEC are left out of the list: a file
+ * begins with its own SELECT, and the database is part of each digest. Left out: executing commands, so an unknown
+ * command passes.
  */
 
 export interface AofScan {
-  /** One per complete command; odd where it carries a time in ms (PXAT, PEXPIREAT), as no other command does again. */
+  /** One per complete command; odd if the command contains a time in ms (PXAT, PEXPIREAT), which makes it unique. */
   readonly digests: Uint32Array;
   /** Bytes up to the end of the last complete command or transaction. */
   readonly validBytes: number;
@@ -19,13 +21,13 @@ export interface AofScan {
   readonly problem?: string;
 }
 
-/** Longer lines are no command header (aof.h, AOF_ANNOTATION_LINE_MAX_LEN). */
+/** A longer line is not a command header (aof.h, AOF_ANNOTATION_LINE_MAX_LEN). */
 const LONGEST_LINE = 1_024;
 const CRLF_BYTES = 2;
 const [LF, CR, HASH, DOLLAR, STAR] = [10, 13, 35, 36, 42];
 /** FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv/ */
 const [FNV_OFFSET, FNV_PRIME] = [0x811c9dc5, 0x01000193];
-/** Long enough for every name that the scanner must know. */
+/** Long enough for every command name that the scanner compares. */
 const NAME_BYTES = 16;
 
 export class AofScanner {
@@ -34,18 +36,18 @@ export class AofScanner {
   #position = 0;
   #validBytes = 0;
   #problem: string | undefined;
-  /** Beginning of a transaction that has not ended. */
+  /** Start of a transaction that has not ended. */
   #transaction: { readonly bytes: number; readonly count: number } | undefined;
   #database = 0;
   #line: number[] = [];
-  /** Arguments of the current command that have not been read; 0 between two commands. */
+  /** Unread arguments of the current command; 0 between two commands. */
   #argumentsLeft = 0;
   #argumentIndex = 0;
-  /** Bytes of the current argument that have not been read, with its CR LF; -1 while a header line is read. */
+  /** Unread bytes of the current argument, with its CR LF; -1 while a header line is read. */
   #bytesLeft = -1;
   #argumentBytes = 0;
   #words: [number[], number[]] = [[], []];
-  /** The beginnings of the last two arguments. */
+  /** First bytes of the last two arguments. */
   #last: [number[], number[]] = [[], []];
   #digest = FNV_OFFSET;
 
@@ -83,7 +85,7 @@ export class AofScanner {
     return newline + 1;
   }
 
-  /** Also of a line without an end: zeros that a power cut left are no command that was cut off. */
+  /** Also checks a line without an end: zeros after a power cut are not a truncated command. */
   #checkMark(mark: number): void {
     if (this.#argumentsLeft > 0) {
       if (mark !== DOLLAR) this.#fail("an argument that does not begin with '$'");
@@ -102,7 +104,7 @@ export class AofScanner {
       else this.#bytesLeft = this.#argumentBytes + CRLF_BYTES;
       return;
     }
-    // An annotation, such as `#TS:1700000000`.
+    // An annotation such as `#TS:1700000000`.
     if (line[0] === HASH) return;
     this.#argumentsLeft = numberIn(line) ?? 0;
     if (this.#argumentsLeft < 1) this.#fail('a command without arguments');
@@ -133,7 +135,7 @@ export class AofScanner {
 
   #argumentEnded(): void {
     this.#bytesLeft = -1;
-    // Lengths separate the arguments: SET ab c is not SET a bc.
+    // Lengths separate the arguments: SET ab c differs from SET a bc.
     this.#digest = mixed(this.#digest, this.#argumentBytes);
     this.#argumentsLeft -= 1;
     this.#argumentIndex += 1;
@@ -149,7 +151,7 @@ export class AofScanner {
     this.#validBytes = this.#position;
   }
 
-  /** SET key value PXAT time, as servers write every SET with a TTL; PEXPIREAT key time. */
+  /** SET key value PXAT time, the form in which servers write every SET with a TTL; PEXPIREAT key time. */
   #carriesTime(name: string): boolean {
     return name === 'pexpireat' || (this.#argumentIndex >= 5 && textOf(this.#last[0]) === 'pxat');
   }
@@ -173,7 +175,7 @@ function textOf(bytes: readonly number[]): string {
   return String.fromCharCode(...bytes).toLowerCase();
 }
 
-/** The number after the first byte of a line. */
+/** Parses the number after the first byte of a line. */
 function numberIn(line: readonly number[]): number | undefined {
   const text = String.fromCharCode(...line.slice(1)).replace(/\r$/, '');
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
@@ -193,7 +195,11 @@ export interface AofFile {
   readonly type: 'base' | 'increment';
 }
 
-/** Reads `appendonly.aof.manifest` (aof.c, aofLoadManifestFromFile). @returns undefined where the server would refuse it */
+/**
+ * Parses `appendonly.aof.manifest` (aof.c, aofLoadManifestFromFile).
+ *
+ * @returns undefined if the server would refuse it
+ */
 export function parseManifest(
   text: string,
   split: (line: string) => readonly string[] | undefined,
@@ -208,7 +214,7 @@ export function parseManifest(
     const isKnown = type === 'b' || type === 'i' || type === 'h';
     if (words.length < 6 || name === undefined || name.includes('/') || !(sequence >= 1) || !isKnown)
       return undefined;
-    // Files of before a rewrite: deleted at the next start, never loaded.
+    // Files from before a rewrite: deleted at the next start, never loaded.
     if (type === 'h') continue;
     files.push({ name, type: type === 'b' ? 'base' : 'increment', sequence });
   }

@@ -1,17 +1,19 @@
 /**
- * Which node's data an environment starts from, where all its Redis nodes are down. Pure, the same on every substrate.
+ * Chooses the node from whose data an environment starts, if all its Redis nodes are down. Pure, the same on every
+ * substrate.
  *
- * data of each node (`read.ts`) ─▶ `chooseSource` ─▶ start from that node │ ask, with what is known │ no usable copy
+ * data of each node (`read.ts`) ─▶ `chooseSource` ─▶ start from that node │ ask, with the known facts │ no usable copy
  *
- * The node that the sentinels name is master, unless another one is proven to have more. A node without usable data is
- * never master while another one has some. Without proof the user is asked: a replica copies its master and forgets the rest.
+ * The node that the sentinels report as master is chosen, unless another one is proven to have more data. A node
+ * without usable data is never master while another one has some. Without proof the user is asked: a replica copies its
+ * master and discards its own data.
  */
 import { comparePositions, type Order, type Position } from './compare.ts';
 
 export type NodeData =
-  /** The server would start without a key. */
+  /** The server would start without keys. */
   | { readonly nodeId: string; readonly state: 'empty'; readonly note?: string }
-  /** The server would not start, or not with all of it. */
+  /** The server would not start, or would lose part of the data. */
   | { readonly nodeId: string; readonly state: 'damaged'; readonly file: string; readonly problem: string }
   | {
       readonly nodeId: string;
@@ -19,29 +21,29 @@ export type NodeData =
       readonly source: 'append-only file' | 'snapshot';
       readonly bytes: number;
       readonly position: Position;
-      /** The last command was cut off: the server drops it. */
+      /** The last command is truncated: the server drops it. */
       readonly isTruncated: boolean;
     };
 
-/** Keys in all databases and DEBUG DIGEST of a server that has loaded the data: equal content is equal data. */
+/** Keys in all databases and DEBUG DIGEST of a server that has loaded the data: equal content means equal data. */
 export interface Content {
   readonly keys: number;
   readonly digest: string;
 }
 
 export interface ChoiceInput {
-  /** Node that the sentinels name, by what they last wrote; the plan's first master where they know none. */
+  /** Master in the last files of the sentinels; the plan's first master if they have none. */
   readonly named: string;
   readonly nodes: readonly NodeData[];
-  /** Of nodes whose positions could not be compared. */
+  /** Contents of nodes whose positions are not comparable. */
   readonly contents?: ReadonlyMap<string, Content>;
 }
 
 export type Choice =
   | { readonly kind: 'start'; readonly nodeId: string; readonly reason: string }
-  /** It is not proven which of these nodes has the most recent data. */
+  /** There is no proof which of these nodes has the most recent data. */
   | { readonly kind: 'ask'; readonly candidates: readonly string[]; readonly reason: string }
-  /** Some node has data, and none of it is usable. */
+  /** At least one node has data, but none of it is usable. */
   | { readonly kind: 'none'; readonly reason: string };
 
 export function chooseSource(input: ChoiceInput): Choice {
@@ -68,7 +70,7 @@ export function chooseSource(input: ChoiceInput): Choice {
   return { kind: 'start', nodeId: first, reason: `${named} is named master; ${why}` };
 }
 
-/** No node is proven to have more than the named one. */
+/** Handles the case that no node is proven to have more than the named one. */
 function amongLatest(input: ChoiceInput, named: string, latest: readonly string[]): Choice {
   const open = latest.filter((id) => id !== named && orderBetween(input, named, id) === 'unknown');
   if (open.length === 0)
@@ -88,12 +90,12 @@ function orderBetween({ nodes, contents }: ChoiceInput, a: string, b: string): O
   return mine.digest === theirs.digest && mine.keys === theirs.keys ? 'same' : 'unknown';
 }
 
-/** Pairs whose order their positions do not show: their contents are worth a comparison. */
+/** Nodes whose positions have no known order: comparing their contents may decide. */
 export function undecidedNodes(choice: Choice): readonly string[] {
   return choice.kind === 'ask' ? choice.candidates : [];
 }
 
-/** One phrase, such as "redis-1 is damaged: appendonly.aof.1.incr.aof: …". */
+/** Describes the data in one phrase, such as "redis-1 is damaged: appendonly.aof.1.incr.aof: …". */
 export function describeData(data: NodeData | undefined, nodeId = data?.nodeId ?? 'a node'): string {
   if (data === undefined) return `${nodeId} has no data directory`;
   if (data.state === 'empty')

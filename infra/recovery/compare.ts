@@ -1,9 +1,9 @@
 /**
- * Which of two nodes has more of the same history. Pure.
+ * Compares two nodes of one replication stream: which one has more of it. Pure.
  *
- * Every node executes the commands of one replication stream in the same order. The data on a node's disk is therefore a
- * position in it: as replication id and offset (a snapshot), or as the commands themselves (an append-only file). Two
- * lists of commands are two windows on one stream: where they overlap, their ends tell which node has more.
+ * Every node executes the commands of one replication stream in the same order. The data on a node's disk is therefore
+ * a position in it: a replication id and offset (a snapshot), or the commands themselves (an append-only file). Two
+ * lists of commands are two windows on one stream: if they overlap, their ends show which node has more.
  */
 
 /** Position of a node's data in the replication stream. */
@@ -13,12 +13,12 @@ export type Position =
       readonly kind: 'commands';
       /** Digests of the commands since the last rewrite of the file (`aof.ts`). */
       readonly digests: Uint32Array;
-      /** The file began without a key: these are all the commands that made the data. */
+      /** The file began without keys, so it contains all the commands that created the data. */
       readonly isComplete: boolean;
     }
   | { readonly kind: 'unknown' };
 
-/** `a` relative to `b`. */
+/** Order of `a` relative to `b`. */
 export type Order = 'same' | 'ahead' | 'behind' | 'unknown';
 
 export function comparePositions(a: Position, b: Position): Order {
@@ -32,7 +32,7 @@ export function comparePositions(a: Position, b: Position): Order {
   return 'unknown';
 }
 
-/** Both begin without a key: one is the other's prefix, however short. */
+/** Both begin without keys: one is a prefix of the other, however short. */
 function compareComplete(a: Uint32Array, b: Uint32Array): Order {
   const common = Math.min(a.length, b.length);
   for (let i = 0; i < common; i += 1) if (a[i] !== b[i]) return 'unknown';
@@ -40,10 +40,10 @@ function compareComplete(a: Uint32Array, b: Uint32Array): Order {
 }
 
 /**
- * Tries every way to lay the two windows over each other in which all that overlaps is equal. Several fit where commands
- * repeat (INCR of one key, one library loaded at each start): those whose overlap is not negligible beside the longest
- * must give the same order, and the longest must be no chance: long and varied, or with commands that carry a time.
- * Else it is not known.
+ * Tries every alignment of the two windows in which the overlapping parts are equal. Several alignments match if
+ * commands repeat (INCR of one key, one library loaded at each start). All alignments whose overlap is not negligible
+ * compared with the longest must give the same order. The longest must not be a coincidence: it is long and varied, or
+ * has commands with a time. Otherwise the order is unknown.
  */
 export function compareWindows(a: Uint32Array, b: Uint32Array): Order {
   const overlaps = a.length === 0 || b.length === 0 ? [] : overlapsOf(a, b);
@@ -58,13 +58,13 @@ export function compareWindows(a: Uint32Array, b: Uint32Array): Order {
   return only === undefined || more.length > 0 ? 'unknown' : only;
 }
 
-/** A few commands may come again by chance: hot keys are written with the same values. */
+/** A few commands may repeat by chance: hot keys are written with the same values. */
 const LEAST_OVERLAP = 24;
-/** Commands with a time in ms: the same key with the same value at the same moment is the same command. */
+/** Commands with a time in ms: the same key, value and moment mean the same command. */
 const LEAST_TIMED = 2;
 /** Different commands in an overlap. */
 const LEAST_DISTINCT = 6;
-/** An overlap of one command beside one of hundreds is chance. */
+/** An overlap of one command is a coincidence compared with one of hundreds. */
 const NEGLIGIBLE_RATIO = 10;
 
 interface Overlap {
@@ -76,13 +76,16 @@ interface Overlap {
 const NO_OVERLAP: Overlap = { shift: 0, overlap: 0 };
 
 function overlapsOf(a: Uint32Array, b: Uint32Array): readonly Overlap[] {
-  // Where b begins within a, and where a begins within b; both have the shift 0.
+  // Alignments of b within a, and of a within b; both include the shift 0.
   const within = startsWithin(a, b);
   const before = startsWithin(b, a).filter(({ shift }) => shift > 0);
   return [...within, ...before.map(({ shift, overlap }) => ({ shift: -shift, overlap }))];
 }
 
-/** Every index of `text` from which it equals `pattern`, to the end of the shorter one (Knuth, Morris and Pratt). */
+/**
+ * Returns every index of `text` from which it equals `pattern`, up to the end of the shorter one (Knuth, Morris and
+ * Pratt).
+ */
 function startsWithin(text: Uint32Array, pattern: Uint32Array): readonly Overlap[] {
   const border = bordersOf(pattern);
   const found: Overlap[] = [];
@@ -100,7 +103,7 @@ function startsWithin(text: Uint32Array, pattern: Uint32Array): readonly Overlap
   return found;
 }
 
-/** For each prefix the length of its longest proper border (a prefix that is a suffix too). */
+/** Returns, for each prefix, the length of its longest proper border (a prefix that is also a suffix). */
 function bordersOf(pattern: Uint32Array): Uint32Array {
   const border = new Uint32Array(pattern.length);
   let matched = 0;

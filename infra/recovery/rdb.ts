@@ -1,6 +1,6 @@
 /**
- * Reads a snapshot (RDB) as far as recovery needs it: its checksum, its place in the replication stream, and whether it
- * holds keys (rdb.c, rdbSaveRio). Pure. Left out: the keys themselves.
+ * Parses a snapshot (RDB) as far as recovery needs it: its checksum, its position in the replication stream, and
+ * whether it has keys (rdb.c, rdbSaveRio). Pure. Left out: the keys themselves.
  *
  *   REDIS0010 │ aux fields │ functions │ SELECTDB, RESIZEDB, keys … │ EOF │ CRC-64 of all before
  */
@@ -8,12 +8,12 @@
 export interface RdbScan {
   /** The server refuses the file. */
   readonly problem?: string;
-  /** Where in which replication stream it was taken: of `dump.rdb`; the base of an append-only file does not say it. */
+  /** Replication stream of the snapshot: present in `dump.rdb`, absent in the base of an append-only file. */
   readonly replicationId?: string;
   readonly replicationOffset?: number;
-  /** Seconds since 1970, by the clock of the node. */
+  /** Seconds since 1970, by the node's clock. */
   readonly savedAtSeconds?: number;
-  /** Keys of the first database in it; undefined where the header is not understood. */
+  /** Keys of its first database; undefined if the header cannot be parsed. */
   readonly keys?: number;
 }
 
@@ -26,7 +26,7 @@ export class RdbScanner {
   readonly #head: Uint8Array[] = [];
   #headBytes = 0;
   #bytes = 0;
-  /** The last bytes so far: they may be the checksum, which is not part of itself. */
+  /** The last bytes so far: they may be the checksum, which does not cover itself. */
   #tail: Uint8Array = new Uint8Array(0);
   #lastBeforeTail = -1;
   readonly #crc = new Crc64();
@@ -72,7 +72,7 @@ export class RdbScanner {
 
 type Facts = Omit<RdbScan, 'problem'>;
 
-/** Aux fields, and the number of keys of the first database. */
+/** Reads the aux fields, and the number of keys of the first database. */
 function readHead(head: Uint8Array): Facts {
   const reader = new Reader(head, 9);
   const aux = new Map<string, string>();

@@ -1,6 +1,6 @@
 /**
- * Reads what a node has on disk, as its server would load it: the append-only file where `appendonly` is on, else the
- * snapshot. Changes nothing; files are read in pieces.
+ * Reads a node's data on disk as its server would load it: the append-only file if `appendonly` is on, else the
+ * snapshot. Changes nothing; reads files in pieces.
  */
 import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import type { NodeData } from './choose.ts';
 import type { Position } from './compare.ts';
 import { type RdbScan, RdbScanner } from './rdb.ts';
 
-/** Names below the node's `dir`, as redis.conf sets them. */
+/** Names below the node's `dir`, as set in redis.conf. */
 export interface DataNames {
   readonly appendonly: boolean;
   readonly appenddirname: string;
@@ -58,7 +58,7 @@ async function readAppendOnly(nodeId: string, dir: string, names: DataNames): Pr
   const damaged = (file: string, problem: string): NodeData => ({ nodeId, state: 'damaged', file, problem });
   if (!existsSync(join(folder, manifest))) {
     const files = existsSync(folder) ? readdirSync(folder) : [];
-    // Without it the server starts empty, whatever else is there.
+    // Without a manifest the server starts empty, even if other files exist.
     if (files.length > 0)
       return damaged(join(appenddirname, manifest), 'is missing; the server would start without data');
     if (existsSync(join(dir, appendfilename))) return readOneFile(nodeId, dir, appendfilename);
@@ -72,7 +72,7 @@ async function readAppendOnly(nodeId: string, dir: string, names: DataNames): Pr
   return readFiles(nodeId, folder, files);
 }
 
-/** The files of a manifest, in loading order. Only the last one may be cut off. */
+/** Reads the files of a manifest, in loading order. Only the last one may be truncated. */
 async function readFiles(nodeId: string, folder: string, files: readonly AofFile[]): Promise<NodeData> {
   const commands: Uint32Array[] = [];
   let bytes = 0;
@@ -110,7 +110,9 @@ function joined(parts: readonly Uint32Array[]): Uint32Array {
   return all;
 }
 
-/** The single file of servers before 7.0, which a newer one takes over at its start: a snapshot, then commands. */
+/**
+ * Reads the single file of servers before 7.0, which a newer server converts at its start: a snapshot, then commands.
+ */
 function readOneFile(nodeId: string, dir: string, name: string): NodeData {
   const position: Position = { kind: 'unknown' };
   return {

@@ -1,4 +1,6 @@
-/** The node to start from, by the choice or by the user's word; else the error with what can be done. Pure. */
+/**
+ * Returns the node to start from, by the choice or as named by the user; else throws an error with the remedies. Pure.
+ */
 import { EXIT, KitError } from '../../config/errors.ts';
 import { type Choice, describeData, type NodeData } from './choose.ts';
 
@@ -6,7 +8,7 @@ export interface SourceRequest {
   /** The node that the user named. */
   readonly from?: string | undefined;
   readonly environment: string;
-  /** `kit recover` with its options, as hints print it. */
+  /** `kit recover` with its options, for hints. */
   readonly command: string;
 }
 

@@ -1,14 +1,14 @@
-/** Where Terraform keeps the state: the backend that the environment names, with its settings as they stand there. */
+/** Terraform backend of the state: the one that the environment names, with its settings unchanged. */
 import { TerraformBackend, type TerraformRemoteState } from 'cdktf';
 import type { Construct } from 'constructs';
 
 export interface BackendProps {
-  /** As Terraform calls it: `http`, `s3`, `pg`, … */
+  /** Name in Terraform: `http`, `s3`, `pg`, … */
   readonly type: string;
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** Any of Terraform's backends: cdktf's own classes know some of them, and rename the settings. */
+/** Supports every Terraform backend: cdktf has classes for only some of them, and renames their settings. */
 export class ConfiguredBackend extends TerraformBackend {
   readonly #settings: BackendProps['settings'];
 
@@ -21,7 +21,7 @@ export class ConfiguredBackend extends TerraformBackend {
     return { ...this.#settings };
   }
 
-  // An environment is one stack: nothing reads another one's state.
+  // An environment is one stack: no stack reads the state of another one.
   override getRemoteStateDataSource(): TerraformRemoteState {
     throw new Error('an environment needs nothing of another stack');
   }

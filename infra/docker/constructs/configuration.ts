@@ -1,7 +1,7 @@
 /**
- * Configuration and secrets on volumes, without a trace in the state: a short-lived container mounts every configuration
- * volume, Terraform copies one archive of all files into it (`upload.source`), it unpacks them, sets owner and mode and ends.
- * The services mount their own volume only, read-only.
+ * Puts configuration and secrets on volumes, without a trace in the state. A short-lived container mounts every
+ * configuration volume, Terraform copies one archive of all files into it (`upload.source`), and the container unpacks
+ * the archive, sets owner and mode, and exits. Each service mounts only its own volume, read-only.
  */
 import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Volume } from '@cdktf/provider-docker/lib/volume/index.js';
@@ -20,7 +20,7 @@ import {
 } from './hardening.ts';
 
 export interface ConfigurationProps extends Labelled {
-  /** Its path is relative to the stack's folder: the synthesised text names no machine. */
+  /** Its path is relative to the stack's folder, so that the synthesised text is independent of the machine. */
   readonly archive: Archive;
   readonly imageId: string;
   /** Destroyed after the volumes. */
@@ -68,12 +68,12 @@ export class Configuration extends Construct {
         containerPath: `/conf/${volume.nameInput}`,
       })),
       upload: [{ file: '/conf.tar', source: archive.source, sourceHash: archive.sha256 }],
-      // A volume that was lost comes back empty: then it has to be filled again.
+      // A lost volume is recreated empty and has to be filled again.
       lifecycle: { replaceTriggeredBy: volumes.map(triggerOf) },
     });
   }
 
-  /** Mounts a service's own configuration, and nobody else's. */
+  /** Mounts only the service's own configuration. */
   mount(configVolume: string) {
     const volume = this.#volumes.get(configVolume);
     if (volume === undefined) throw new Error(`no configuration volume ${configVolume}`);

@@ -1,12 +1,12 @@
 /**
- * What every long-running container of the kit has in common: the least that it needs and nothing more.
+ * Settings of every long-running container of the kit: minimal resources and privileges.
  */
 import type { ContainerConfig } from '@cdktf/provider-docker/lib/container/index.js';
 import type { TerraformResource, TerraformResourceLifecycle } from 'cdktf';
 import type { Owner } from '../identity.ts';
 import { type DockerPlan, LABEL, RUN_AS } from '../plan.ts';
 
-/** Spread into a container's configuration. */
+/** Settings to spread into a container's configuration. */
 export function hardened(memoryMb: number) {
   return {
     user: RUN_AS,
@@ -14,9 +14,9 @@ export function hardened(memoryMb: number) {
     capabilities: { drop: ['ALL'], add: [] },
     securityOpts: ['no-new-privileges'],
     memory: memoryMb,
-    // Equal: no swap. Different, and the provider's plan never settles.
+    // Equal: no swap. With different values the provider's plan never converges.
     memorySwap: memoryMb,
-    // A connection is a file: 10,000 clients and what persistence needs.
+    // Each connection is a file: 10,000 clients and the files of persistence.
     ulimit: [{ name: 'nofile', soft: 16_384, hard: 16_384 }],
     logDriver: 'json-file',
     logOpts: { 'max-size': '10m', 'max-file': '3' },
@@ -30,7 +30,7 @@ export interface Labelled {
   readonly owner: Owner;
 }
 
-/** Labels of every part: the kit finds it by these, and refuses the parts of another checkout. */
+/** Labels of every part: the kit finds its parts by them, and refuses the parts of another checkout. */
 export function ownLabels({ plan, owner }: Labelled) {
   return [
     { label: LABEL.environment, value: plan.environment.name },
@@ -39,7 +39,7 @@ export function ownLabels({ plan, owner }: Labelled) {
   ];
 }
 
-/** Labels of a container, for the drift check and for readers of `docker ps`. */
+/** Labels of a container, for the drift check and for users of `docker ps`. */
 export function containerLabels(labelled: Labelled, node: string, configSha256?: string) {
   return [
     ...ownLabels(labelled),
@@ -48,13 +48,13 @@ export function containerLabels(labelled: Labelled, node: string, configSha256?:
   ];
 }
 
-/** Marks the parts of a protected environment. */
+/** Labels of the parts of a protected environment. */
 export const protectedLabels = ({ plan }: Labelled) =>
   plan.environment.docker.protected ? [{ label: LABEL.protected, value: 'yes' }] : [];
 
 /** Ignores label changes of volumes and networks: the provider would replace a volume, and its data would be lost. */
 export const KEEPS_LABELS = { ignoreChanges: ['labels'] } satisfies TerraformResourceLifecycle;
 
-/** A resource as `replace_triggered_by` wants it: an address in plain text, not an expression. */
+/** Formats a resource for `replace_triggered_by`: an address in plain text, not an expression. */
 export const triggerOf = (resource: TerraformResource): string =>
   `${resource.terraformResourceType}.${resource.friendlyUniqueId}.id`;

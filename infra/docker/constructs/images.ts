@@ -1,4 +1,4 @@
-/** The images as Terraform sees them: already here, pulled by version, or built from the one Dockerfile. */
+/** Images as Terraform resources: local, pulled by version, or built from the Dockerfile. */
 import { Image } from '@cdktf/provider-docker/lib/image/index.js';
 import { AssetType, TerraformAsset } from 'cdktf';
 import { Construct } from 'constructs';
@@ -14,12 +14,12 @@ export class Images extends Construct {
     this.#images = Object.fromEntries(made) as Record<ImageRole, Image>;
   }
 
-  /** The image's id: a container is replaced when it changes. */
+  /** Id of the image: a container is replaced when it changes. */
   idOf(role: ImageRole): string {
     return this.#images[role].imageId;
   }
 
-  // Never removed by a destroy: another environment may run on it, and where no registry answers it could not come back.
+  // Destroy never removes an image: another environment may use it, and without a registry it cannot be restored.
   #image(role: ImageRole, choice: ImageChoice): Image {
     if (choice.kind === 'local') return new Image(this, role, { name: choice.tag, keepLocally: true });
     if (choice.kind === 'published')

@@ -1,10 +1,10 @@
 /**
- * Two networks: nodes speak to each other in one that leads nowhere else; the other exists to publish ports on this host's
- * loopback, since a port published on an internal network alone does nothing.
+ * Two networks: the nodes communicate in an internal one without any other access; the other one publishes ports on
+ * this host's loopback address, since an internal network alone cannot publish ports.
  *
- * A network is there at once, but the provider says so 2 s after it has asked for it (`docker_network` sleeps before it looks). In
- * a first deploy (`cold`) the containers wait for the engine, by asking it. Later ones wait for Terraform: there a network
- * may have to be replaced, and its containers must be off it before and in the new one afterwards.
+ * A network exists immediately, but the provider reports it 2 s after the request (`docker_network` sleeps before it
+ * looks). In a first deploy (`cold`) the containers poll the engine instead. Later deploys wait for Terraform: a
+ * network may have to be replaced there, with its containers detached before and attached to the new one afterwards.
  */
 import { Network as DockerNetwork } from '@cdktf/provider-docker/lib/network/index.js';
 import { DataResource, type ITerraformDependable } from 'cdktf';
@@ -12,7 +12,10 @@ import { Construct } from 'constructs';
 import type { DockerPlan, PlannedContainer } from '../plan.ts';
 import { KEEPS_LABELS, type Labelled, ownLabels, triggerOf } from './hardening.ts';
 
-/** The engine makes one in some 0.2 s. What it refuses Terraform tells when this wait has ended. */
+/**
+ * The engine creates a network within about 0.2 s. Terraform reports a refusal of the engine when this wait has timed
+ * out.
+ */
 const PATIENCE_SECONDS = 10;
 
 export interface NetworkProps extends Labelled {
@@ -53,28 +56,31 @@ export class Network extends Construct {
     });
   }
 
-  /** What a container waits for. */
+  /** Resources that a container waits for. */
   get dependencies(): (DockerNetwork | DataResource)[] {
     return this.#cold ? [this.#awaited] : [this.#awaited, this.#data, this.#publish];
   }
 
-  /** What makes a container anew: a network that is replaced. Of one that was lost and is created Terraform does not tell it. */
+  /**
+   * Replaces a container when its network is replaced. Terraform does not trigger this for a lost network that it
+   * creates again.
+   */
   get replaceTriggeredBy(): string[] {
     return this.#cold ? [] : [this.#data, this.#publish].map(triggerOf);
   }
 
-  /** A static address among the nodes. By name: a reference would wait for Terraform. */
+  /** Attaches a container to the data network with a static address. By name: a reference would wait for Terraform. */
   inside(address: string) {
     return { name: this.#names.data.name, ipv4Address: address };
   }
 
-  /** An address and a name among the nodes, and a way for this host to reach it. */
+  /** Attaches a container to the data network with an address and a name, and publishes its port on this host. */
   published({ id, address }: PlannedContainer) {
     return [{ ...this.inside(address.host), aliases: [id] }, { name: this.#names.publish.name }];
   }
 }
 
-/** Asks the engine until it has all of them. */
+/** Returns a shell command that polls the engine until all networks exist. */
 const awaitNetworks = (names: readonly string[]): string => {
   const ask = `docker network inspect ${names.join(' ')} >/dev/null 2>&1`;
   const late = `the networks ${names.join(' and ')} were not there after ${PATIENCE_SECONDS} s`;

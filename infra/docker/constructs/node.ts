@@ -1,4 +1,4 @@
-/** One Redis or Sentinel container: both are the same image, told by their volume what they are. */
+/** One Redis or Sentinel container: both use the same image, and the configuration on their volume selects the role. */
 import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Volume } from '@cdktf/provider-docker/lib/volume/index.js';
 import { Construct } from 'constructs';
@@ -6,7 +6,7 @@ import type { PlannedNode } from '../plan.ts';
 import type { StackParts } from '../stack.ts';
 import { containerLabels, hardened, KEEPS_LABELS, ownLabels, protectedLabels } from './hardening.ts';
 
-/** Redis waits this long for its replicas when it is told to stop (`shutdown-timeout`, 10 s), then saves. */
+/** Redis waits this long for its replicas on shutdown (`shutdown-timeout`, 10 s), then saves. */
 const STOP_GRACE_SECONDS = 20;
 
 export class Node extends Construct {
@@ -26,7 +26,7 @@ export class Node extends Construct {
       name: planned.container,
       hostname: planned.id,
       image: images.idOf('redis'),
-      // Reaps what health checks leave behind; the server would log every one of them.
+      // Reaps the child processes of health checks; otherwise the server would log every one of them.
       init: true,
       networksAdvanced: network.published(planned),
       ports: [

@@ -21,7 +21,7 @@ export class Observability extends Construct {
       entrypoint: ['node', '/redis-commander/bin/redis-commander.js'],
       planned: commander,
       after,
-      // It starts children that it does not reap.
+      // Redis Commander starts child processes that it does not reap.
       init: true,
     });
   }

@@ -1,7 +1,7 @@
 /**
- * The most processes and threads that a container may have. The provider cannot say it (4.5.0 has no such argument, and the engine no
- * default for it), so Terraform has the engine told by its command line, once for all containers, and again when one is a new
- * one. The provider's plan does not look at the limit, and its updates leave it alone.
+ * Limit of processes and threads per container. The provider has no argument for it (4.5.0), and the engine has no
+ * default, so Terraform runs the engine's command line, once for all containers, and again when a container is
+ * replaced. The provider's plan ignores the limit, and its updates do not change it.
  */
 import type { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { DataResource } from 'cdktf';

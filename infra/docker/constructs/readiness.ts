@@ -1,6 +1,6 @@
 /**
- * The deploy's last step: a short-lived container that waits until every sentinel names the same master and sees its
- * replicas in sync and the other sentinels. A deploy that returns has a quorum; one that does not says what was missing.
+ * Last step of a deploy: a short-lived container that waits until all sentinels report the same master, its replicas in
+ * sync and the other sentinels. A successful deploy has a quorum; a failed one reports the missing condition.
  */
 import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Op, TerraformSelf } from 'cdktf';
@@ -10,7 +10,7 @@ import type { StackParts } from '../stack.ts';
 import { containerLabels, protectedLabels, triggerOf } from './hardening.ts';
 
 export class Readiness extends Construct {
-  /** Its end is the end of a deploy that went well. */
+  /** Exits with 0 when the deploy has succeeded. */
   readonly container: Container;
 
   constructor(scope: Construct, id: string, parts: StackParts, nodes: readonly Container[]) {
@@ -40,7 +40,7 @@ export class Readiness extends Construct {
       volumes: [configuration.mount(plan.ready.configVolume)],
       dependsOn: [...nodes],
       lifecycle: {
-        // Asked again whenever a node is a new one.
+        // Runs again whenever a node is replaced.
         replaceTriggeredBy: nodes.map(triggerOf),
         postcondition: [
           {

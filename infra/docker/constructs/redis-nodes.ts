@@ -1,4 +1,4 @@
-/** The Redis servers. None is started as master or replica: the entry point asks who is. */
+/** The Redis servers. Terraform does not assign roles: the entry point determines the master at startup. */
 import { Construct } from 'constructs';
 import type { StackParts } from '../stack.ts';
 import { Node } from './node.ts';

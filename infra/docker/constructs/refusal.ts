@@ -1,4 +1,4 @@
-/** Ends a plan with an error before anything is changed: the environment belongs to another checkout. */
+/** Makes a plan fail before anything is changed, because the environment belongs to another checkout. */
 import { DataResource } from 'cdktf';
 import { Construct } from 'constructs';
 
@@ -11,5 +11,5 @@ export class Refusal extends Construct {
   }
 }
 
-/** Terraform takes no constant as a condition; the path of a module is never empty. */
+/** Terraform does not accept a constant condition; the path of a module is never empty. */
 const NEVER = `\${path.module == ""}`;

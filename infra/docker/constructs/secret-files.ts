@@ -1,6 +1,7 @@
 /**
- * Ends the passwords with the environment: `cdktf destroy` removes their files as `kit down` does. All else depends on it, so that
- * Terraform destroys it last: a destroy that fails keeps the passwords of what still runs.
+ * Removes the passwords together with the environment: `cdktf destroy` deletes their files as `kit down` does. All
+ * other resources depend on this one, so that Terraform destroys it last: a failed destroy keeps the passwords of the
+ * containers that still run.
  */
 import { DataResource } from 'cdktf';
 import { Construct } from 'constructs';

@@ -1,4 +1,4 @@
-/** The sentinels. They start beside the servers that they watch: the entry point waits for those. */
+/** The sentinels. They start at the same time as the servers that they watch: the entry point waits for those. */
 import { Construct } from 'constructs';
 import type { StackParts } from '../stack.ts';
 import { Node } from './node.ts';

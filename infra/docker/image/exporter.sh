@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs the exporter so that /metrics is always the master's: the exporter knows one address, who is master changes.
-# Sentinels are asked through the exporter itself (it speaks TLS and ACL; a shell does not); it restarts on a change.
+# Runs the exporter so that /metrics always follows the master: the exporter has one fixed address, while the master
+# changes. Queries the sentinels through the exporter itself (it supports TLS and ACL; a shell does not), and restarts
+# it on a change.
 set -eu
 . /kit/exporter.env
 
@@ -10,7 +11,7 @@ start() {
   exporter=$!
 }
 
-# The master that a sentinel names, "IP:PORT"; the first one that answers is believed.
+# Prints the master as "IP:PORT", as reported by the first sentinel that answers.
 named() {
   for sentinel in $SENTINELS; do
     found=$(timeout 3 busybox wget -q -O - "http://127.0.0.1:9121/scrape?target=$SCHEME://$sentinel" 2>/dev/null |

@@ -1,26 +1,26 @@
 #!/bin/sh
-# Entry point of every Redis and Sentinel container: a start without a role.
+# Entry point of every Redis and Sentinel container: starts without a predefined role.
 #
-#   run      who is master is asked, in this order: the sentinels (a majority), the volume, the template;
-#            a node of a cluster goes by the nodes.conf on its volume, and asks the others where it has none
-#   health   does the server answer PING
-#   ready    waits until the environment works as a whole and loads the functions; the deploy ends with it
+#   run      finds the master from the sentinels (a majority), the volume or the template, in this order;
+#            a cluster node uses the nodes.conf on its volume, or queries the other nodes if it has none
+#   health   checks whether the server answers PING
+#   ready    waits until the environment works as a whole and loads the functions; last step of a deploy
 #
-# /kit is read-only and holds what the kit rendered (node.env has no secret, auth/ has); /data is the node's volume.
-# POSIX shell: the published images have dash or busybox, and nothing else is promised.
+# /kit is read-only and holds the rendered files (node.env has no secret, auth/ has); /data is the node's volume. Uses
+# POSIX shell only: the published images have dash or busybox.
 set -eu
 umask 077
 . /kit/node.env
 
 say() { echo "kit-node: $*"; }
 
-# For that many seconds from its first call.
+# Succeeds for the given number of seconds after the first call.
 patient() {
   [ -n "${deadline:-}" ] || deadline=$(($(date +%s) + $1))
   [ "$(date +%s)" -lt "$deadline" ]
 }
 
-# ask redis|sentinel|functions HOST PORT COMMAND…: one command, at most 2 s; prints nothing when there is no answer.
+# ask redis|sentinel|functions HOST PORT COMMAND…: runs one command, at most 2 s; prints nothing without a reply.
 ask() {
   who=$1 host=$2 port=$3
   shift 3
@@ -28,8 +28,8 @@ ask() {
     --user "$(cat "/kit/auth/$who.user")" $TLS_ARGS -h "$host" -p "$port" "$@" 2>/dev/null || true
 }
 
-# "HOST PORT" of the master that more than half of all sentinels name. All are asked at once: a dead address takes its
-# whole time-out, and three in a row would be longer than a failover.
+# Prints "HOST PORT" of the master that more than half of all sentinels report. Queries all at once: an unreachable
+# address takes the whole timeout, and three in sequence would take longer than a failover.
 elected() {
   [ -n "$SENTINELS" ] || return 0
   {
@@ -41,14 +41,14 @@ elected() {
   } | sort | uniq -c | sort -rn | awk -v need="$MAJORITY" 'NF == 3 && $1 >= need && $3 ~ /^[0-9]+$/ { print $2, $3; exit }'
 }
 
-# What a volume says, with the addresses of today: the last number is the node's, the others are the network's, which may have
-# been given another subnet since.
+# Prints a file with its addresses moved to the current subnet: the last octet identifies the node, the others the
+# network, whose subnet may have changed.
 readdressed() {
   address=${SELF% *}
   sed -E "s/(^|[^0-9.])([0-9]{1,3}\.){3}([0-9]{1,3})([^0-9.]|$)/\1${address%.*}.\3\4/g" "$1"
 }
 
-# What this node was when it was last told: Redis rewrites its file on every change of role.
+# Prints the last known master from the volume: Redis rewrites its file on every role change.
 remembered() {
   [ -f /data/redis.conf ] || return 0
   readdressed /data/redis.conf |
@@ -57,7 +57,7 @@ remembered() {
 
 has_data() { [ -s /data/dump.rdb ] || [ -d /data/appendonlydir ] || [ -f /data/appendonly.aof ]; }
 
-# LOADING counts: a node that is loading holds something.
+# LOADING counts: a node that is loading has data.
 peers_hold_data() {
   for peer in $PEERS; do
     case $(ask redis "${peer%:*}" "${peer#*:}" INFO keyspace) in *keys=* | *LOADING*) return 0 ;; esac
@@ -65,8 +65,8 @@ peers_hold_data() {
   return 1
 }
 
-# Somebody may be promoted, or was and the sentinels do not say so yet: a replica that was in sync until its master went
-# (-1: never in sync since it started, as after a power cut), or another that says it is master.
+# Succeeds if another node is or may become master, although the sentinels do not report it yet: it reports role master,
+# or it was in sync until its master failed (-1: never in sync since its start, as after a power cut).
 successor_in_sight() {
   for peer in $PEERS; do
     state=$(ask redis "${peer%:*}" "${peer#*:}" INFO replication | tr -d '\r')
@@ -79,8 +79,8 @@ successor_in_sight() {
   return 1
 }
 
-# The nodes.conf that a peer would write, for this node: as a replica of whoever has the slots that were first its own, or
-# with all that it had where nobody took over and its data is here ($1: yes). Nothing while that is not decided.
+# Derives this node's nodes.conf from the view of a peer: as a replica of the current owner of its first slots, or with
+# its own slots if no other node took over and its data exists ($1: yes). Prints nothing while that is undecided.
 adopted() {
   awk -v self="${SELF% *}:${SELF#* }@" -v slot="$FIRST_SLOT" -v keep="$1" '
     NF < 8 || $3 ~ /handshake/ { next }
@@ -109,7 +109,7 @@ adopted() {
     }'
 }
 
-# A master of the first start: who follows it must be asked before it may be taken for new.
+# Waits for the replicas of a master without nodes.conf: they must answer before the master counts as new.
 await_followers() {
   tries=0
   for peer in $FOLLOWERS; do
@@ -120,8 +120,8 @@ await_followers() {
   done
 }
 
-# nodes.conf is Redis's own: whoever has one comes back with it, and is told by the others what has changed since. Without
-# one it is new, or its volume was lost: then an empty master would wipe those who follow it.
+# Redis maintains nodes.conf: a node that has one starts with it, and the other nodes send it the changes since. A node
+# without one is new, or has lost its volume. In the second case an empty master would wipe its replicas.
 run_cluster() {
   if [ -f /data/nodes.conf ]; then
     readdressed /data/nodes.conf >/data/nodes.conf.next
@@ -161,12 +161,12 @@ run_cluster() {
   exec redis-server /data/redis.conf
 }
 
-# A replica that finds no master tries again a second later (replicationCron). A new one gives it a moment.
+# A replica without a master retries after a second (replicationCron). Give a new master a moment.
 await_master() {
   while patient 3 && [ -z "$(ask redis "${1% *}" "${1#* }" PING)" ]; do sleep 0.1; done
 }
 
-# Whether the server would refuse the files of the volume.
+# Succeeds if the server would refuse the files of the volume.
 damaged() {
   command -v redis-check-aof >/dev/null && command -v redis-check-rdb >/dev/null || return 1
   if [ -f /data/appendonlydir/appendonly.aof.manifest ]; then
@@ -178,8 +178,8 @@ damaged() {
   fi
 }
 
-# A replica copies its master: files that its server refuses are kept under another name, once. Asked where the last start did
-# not get as far as an answer (`health` removes the mark).
+# A replica copies its master, so files that its server refuses are renamed and kept, once. Checked only if the last
+# start did not reach a reply to PING (`health` removes the mark).
 set_damaged_aside() {
   [ -f /data/starting ] && has_data || return 0
   damaged || return 0
@@ -206,7 +206,7 @@ start_redis() {
 
 run_redis() {
   tries=0
-  # After a power cut everything starts at once: the sentinels get a moment before the volume is believed.
+  # After a power cut all nodes start at once: give the sentinels a moment before using the volume.
   grace=0
   if has_data && [ -n "$SENTINELS" ]; then grace=10; fi
   while [ "$tries" -lt "$PATIENCE_HALF_SECONDS" ]; do
@@ -219,8 +219,8 @@ run_redis() {
     fi
     if [ -n "$master" ]; then
       if [ "$master" != "$SELF" ]; then start_redis "$master" "replica of $master, says the $source"; fi
-      # While it was down others may have taken writes. A master that comes back before the failover is through would be a
-      # second one; an empty one would wipe them all.
+      # Other nodes may have taken writes while it was down. Returning as master during the failover would create a
+      # second master; an empty master would wipe all replicas.
       if [ "$source" != sentinels ] || ! successor_in_sight; then
         if has_data || ! peers_hold_data; then start_redis "$SELF" "master, says the $source"; fi
       fi
@@ -234,7 +234,7 @@ run_redis() {
   exit 1
 }
 
-# A sentinel that comes before the replicas are in sync learns it with its next INFO, a second later.
+# A sentinel that starts before the replicas are in sync detects them with its next INFO, a second later.
 await_replicas() {
   while patient 15; do
     seen=$(ask redis "${1% *}" "${1#* }" INFO replication | tr -d '\r' | grep -c '^slave[0-9].*state=online' || true)
@@ -243,8 +243,8 @@ await_replicas() {
   done
 }
 
-# The template is the kit's, the state is Sentinel's: its id, its epochs, whom it watches and whom it knows. A new one is told
-# of the others, and of the replicas of the first master.
+# The kit owns the template, Sentinel owns the state: its id, its epochs, its master and the nodes that it has
+# discovered. A new sentinel gets the other sentinels, and the replicas of the first master.
 run_sentinel() {
   kept=/data/sentinel.conf
   monitored=
@@ -279,7 +279,7 @@ run_sentinel() {
   exec redis-server "$kept" --sentinel
 }
 
-# PING needs no secret: user `health` may do nothing else.
+# PING needs no secret: user `health` has no other rights.
 health() {
   case $(timeout 2 redis-cli --no-auth-warning --user health --pass none $TLS_ARGS -h "$HOST" -p "$PORT" ping 2>&1) in
     PONG*) rm -f /data/starting; exit 0 ;;
@@ -288,7 +288,7 @@ health() {
   esac
 }
 
-# One sentinel's view: "address replicas-in-sync other-sentinels flags".
+# Prints the view of one sentinel: "ip port other-sentinels flags replicas-in-sync".
 view() {
   master=$(ask sentinel "$1" "$2" SENTINEL master "$SERVICE" | awk 'NR % 2 { field = $0; next } { v[field] = $0 }
     END { print v["ip"] " " v["port"] " " v["num-other-sentinels"] " " v["flags"] }')
@@ -296,7 +296,7 @@ view() {
   echo "$master $synced"
 }
 
-# What one node of a cluster misses; nothing when it is well.
+# Prints the first unmet condition of a cluster node; nothing if it is healthy.
 cluster_complaint() {
   info=$(ask redis "$1" "$2" CLUSTER INFO | tr -d '\r')
   for wanted in cluster_state:ok cluster_slots_ok:16384 "cluster_known_nodes:$NODES"; do
@@ -328,10 +328,10 @@ ready_cluster() {
   exit 1
 }
 
-# The cache client's functions, on every master; replicas say READONLY and have them from there.
+# Loads the cache client's functions on every master; replicas reply READONLY and get them by replication.
 load_functions() {
   loaded=
-  # The reply to FUNCTION LOAD is the name of the library, which its first line gives.
+  # The reply to FUNCTION LOAD is the name of the library, which is in its first line.
   library=$(sed -n '1s/^#!lua name=//p' /kit/redis_cache_kit.lua)
   for peer in $PEERS; do
     answer=$(ask functions "${peer%:*}" "${peer#*:}" -x FUNCTION LOAD REPLACE </kit/redis_cache_kit.lua)

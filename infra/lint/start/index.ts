@@ -1,8 +1,8 @@
 /**
- * Why a server does not start with a file, in the order of its lines. Pure: what only the machine knows (paths, ports that
- * are taken, how the server was built) is left out.
+ * Reasons why a server does not start with a file, in the order of its lines. Pure: facts of the machine are left out
+ * (paths, ports in use, build options of the server).
  *
- * lines + server ─▶ each line by itself, Sentinel's options, users, renamed commands ─▶ what several lines exclude
+ * lines + server ─▶ each line alone, Sentinel's options, users, renamed commands ─▶ conflicts between lines
  */
 
 import type { Reading, Refusal } from './refusal.ts';
@@ -14,7 +14,7 @@ import { userRefusals, userSourceRefusals } from './users.ts';
 
 export type { Mode, Reading, Refusal } from './refusal.ts';
 
-/** At most one refusal for each line: the server stops at the first. */
+/** Returns at most one refusal per line: the server stops at the first. */
 export function refusalsOf(reading: Reading): readonly Refusal[] {
   const single = [
     ...settingRefusals(reading),

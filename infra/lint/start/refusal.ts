@@ -3,19 +3,19 @@ import type { ConfLine } from '../../conf-text.ts';
 import type { ServerVersion } from '../../server-version.ts';
 
 export interface Refusal {
-  /** 1-based; 0 where the fault is that something is missing. */
+  /** 1-based; 0 for a missing line. */
   readonly line: number;
   readonly directive: string;
   readonly reason: string;
   readonly source: string;
   readonly remedy: string;
-  /** Whether the line by itself is refused, and not because of other lines. */
+  /** Whether the line is refused on its own, and not because of other lines. */
   readonly isOfLine: boolean;
   /** False if a module, or a server newer than the measured ones, may define the word. */
   readonly isCertain: boolean;
 }
 
-/** Whether a redis.conf or a sentinel.conf is judged. */
+/** Kind of the file: redis.conf or sentinel.conf. */
 export type Mode = 'server' | 'sentinel';
 
 /** A file as one server reads it. */

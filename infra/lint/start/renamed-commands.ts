@@ -1,4 +1,4 @@
-/** `rename-command` lines, one after the other: each changes the table of commands that the next one sees. */
+/** `rename-command` lines in sequence: each changes the command table for the next one. */
 import { commandNames } from '../../conf-grammar/commands.ts';
 import { isNewerThanMeasured } from '../known-servers.ts';
 import { type Reading, type Refusal, refusal } from './refusal.ts';
@@ -15,7 +15,7 @@ export function renameRefusals({ lines, server, mode }: Reading): readonly Refus
       const reason = isSubcommand
         ? `'${line.args[0]}' is a subcommand; only whole commands can be renamed`
         : `'${line.args[0]}' is not a command of this server, or is already renamed`;
-      // Modules are loaded later: their commands cannot be renamed.
+      // Modules are loaded later, so their commands cannot be renamed.
       const isCertain = isSubcommand || !isNewerThanMeasured(server);
       found.push(refusal(line, reason, 'correct the name, or remove the line', { isCertain }));
       continue;

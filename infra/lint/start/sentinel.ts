@@ -1,5 +1,5 @@
 /**
- * `sentinel` lines as Sentinel reads them: first its own options, then the masters, then what belongs to a master, each
+ * `sentinel` lines as Sentinel reads them: first its own options, then the masters, then the options of a master, each
  * group in the order of the file (`loadSentinelConfigFromQueue` of sentinel.c).
  */
 import { didYouMean } from '../../../config/spelling.ts';
@@ -20,7 +20,7 @@ interface Master {
   readonly renamed: Set<string>;
 }
 
-/** State of Sentinel while it reads the options. */
+/** State of Sentinel while it reads its options. */
 interface State {
   readonly masters: Map<string, Master>;
   resolvesNames: boolean;
@@ -57,7 +57,7 @@ export function sentinelRefusals(reading: Reading): readonly Refusal[] {
   return found;
 }
 
-/** The option of a line; the word `sentinel` alone is accepted, and says nothing. */
+/** Returns the option of a line; the word `sentinel` alone is accepted without effect. */
 function optionOf(line: ConfLine): string | undefined {
   return line.broken === undefined && line.name?.startsWith('sentinel ') === true
     ? line.name.slice('sentinel '.length)
@@ -150,7 +150,7 @@ function checkNotNegative(text: string): Fault | undefined {
 function checkMonitor(args: readonly string[], state: State): Fault | undefined {
   const [name = '', host = '', port = '', quorum = ''] = args;
   const isDuplicate = state.masters.has(name);
-  // Known from here on, whatever else is wrong: what belongs to it is not wrong by that.
+  // The master is defined from here on even if its line has an error, so that its options are not reported, too.
   if (!isDuplicate)
     state.masters.set(name, { replicas: new Set(), sentinels: new Set(), renamed: new Set() });
   if (atoi(quorum) <= 0) return fault(`the quorum '${quorum}' is not allowed`, 'allowed: 1 or more');

@@ -1,4 +1,4 @@
-/** Each line by itself: quotes, the name, the number of arguments, the value. */
+/** Checks each line on its own: quotes, the name, the number of arguments, the value. */
 import { didYouMean } from '../../../config/spelling.ts';
 import { isAvailable } from '../../conf-grammar/availability.ts';
 import { describeServersWith, directiveNames, entryFor, STATEMENTS } from '../../conf-grammar/index.ts';
@@ -8,7 +8,7 @@ import { atLeast, formatServer, type ServerVersion } from '../../server-version.
 import { isNewerThanMeasured } from '../known-servers.ts';
 import { type Reading, type Refusal, refusal } from './refusal.ts';
 
-/** Unknown names that are compared with every known one; a file with more is something else. */
+/** Maximum of unknown names that are compared with every known one; a file with more is not a configuration file. */
 const GUESSES_MAX = 20;
 
 export function settingRefusals(reading: Reading): readonly Refusal[] {
@@ -27,7 +27,7 @@ export function settingRefusals(reading: Reading): readonly Refusal[] {
   return found;
 }
 
-/** The server stops at the first one; a file with more is not read to its end. */
+/** The server stops at the first one; with more refusals the rest of the file is not read. */
 const REFUSALS_MAX = 1000;
 
 type Guess = (name: string) => string;
@@ -56,7 +56,7 @@ function fromProblem(line: ConfLine, found: Problem | undefined): Refusal | unde
   return found === undefined ? undefined : refusal(line, found.reason, `allowed: ${found.allowed}`);
 }
 
-/** Longer names are not compared with the known ones: the longest directive has 41 letters. */
+/** Longer names are not compared with the known ones: the longest directive has 41 characters. */
 const NAME_MAX_LENGTH = 60;
 
 function unknownName(line: ConfLine, reading: Reading, guess: Guess): Refusal | undefined {
@@ -81,18 +81,18 @@ function unknownName(line: ConfLine, reading: Reading, guess: Guess): Refusal | 
   return refusal(line, reason, remedy, { isCertain });
 }
 
-/** A sentinel keeps the settings of modules too, and does not check whether a module read them. */
+/** A sentinel stores module settings too, and does not check whether a module used them. */
 function isDroppedBySentinel(line: ConfLine, { server, mode }: Reading): boolean {
   return mode === 'sentinel' && line.args.length > 0 && queuesUnknown(line.name ?? '', server);
 }
 
-/** Whether an unknown name is kept for a module: with a dot since 7.0, any since Redis 8. */
+/** Whether an unknown name is stored for a module: names with a dot since 7.0, any name since Redis 8. */
 function queuesUnknown(name: string, { family, version }: ServerVersion): boolean {
   if (family === 'redis' && atLeast(version, '8.0')) return true;
   return name.includes('.') && (family === 'valkey' || atLeast(version, '7.0'));
 }
 
-/** The words of a value for one server: a quoted one-word list is split. */
+/** Words of a value for one server: a list in one quoted word is split. */
 export function valueWords(line: ConfLine, server: ServerVersion): readonly string[] {
   const entry = entryFor(line.name ?? '', server);
   const isList = entry?.directive.value.kind === 'list' && isAvailable(entry.name.availability, server);

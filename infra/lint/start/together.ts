@@ -42,7 +42,7 @@ class Settings {
   }
 }
 
-/** @param reading only lines that are accepted by themselves */
+/** @param reading only lines that are accepted on their own */
 export function combinationRefusals(reading: Reading): readonly Refusal[] {
   const settings = new Settings(reading);
   return [
@@ -143,7 +143,7 @@ function busPort(settings: Settings, port: number, tlsPort: number): number | un
   return own > 0 ? own : (settings.isOn('tls-cluster') ? tlsPort : port) + 10_000;
 }
 
-/** Two listeners of one address and port, or one on all addresses beside one on a single address. */
+/** Two listeners with the same address and port, or one on all addresses next to one on a single address. */
 function repeatedAddress(settings: Settings): readonly Refusal[] {
   const line = settings.line('bind');
   const seen: string[] = [];
@@ -166,7 +166,7 @@ const ALL_IPV6 = '0:0:0:0:0:0:0:0';
 const ALL = ['0.0.0.0', ALL_IPV6];
 const isIpv6 = (address: string) => address.includes(':');
 
-/** A title that is empty when the line is read: some variables are set only by lines before it. */
+/** A title that is empty when the line is read: only lines before it set some of the variables. */
 function titleRefusals(settings: Settings, reading: Reading): readonly Refusal[] {
   const { lines, mode } = reading;
   const line = settings.line('proc-title-template');

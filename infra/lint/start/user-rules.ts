@@ -1,6 +1,6 @@
 /**
- * The rules of one ACL user, applied one after the other as `ACLSetUser` and `ACLSetSelector` of acl.c do.
- * State that decides about later rules: all keys, all channels, known passwords. Left out: what the user may do then.
+ * The rules of one ACL user, applied in sequence as `ACLSetUser` and `ACLSetSelector` of acl.c do. Tracks the state
+ * that affects later rules: all keys, all channels, existing passwords. Left out: the resulting rights.
  */
 import { createHash } from 'node:crypto';
 import { type Availability, isAvailable, sincePatches } from '../../conf-grammar/availability.ts';

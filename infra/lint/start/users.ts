@@ -1,6 +1,6 @@
 /**
- * `user` lines: judged when they are read (`ACLAppendUserForLoading`), and again when the server has loaded its modules
- * (`ACLLoadConfiguredUsers`), when a command or category must be known.
+ * `user` lines: checked when they are read (`ACLAppendUserForLoading`), and again when the server has loaded its
+ * modules (`ACLLoadConfiguredUsers`), when a command or category must exist.
  */
 import { commandNames } from '../../conf-grammar/commands.ts';
 import type { ConfLine } from '../../conf-text.ts';
@@ -54,7 +54,7 @@ const is70 = ({ family, version }: ServerVersion) => family === 'valkey' || atLe
 
 const isPubsubDefault = (line: ConfLine) => line.name === 'acl-pubsub-default';
 
-/** Whether new users may use all channels; where the file does not say: up to 6.2. */
+/** Whether new users may use all channels; default: yes up to 6.2. */
 function pubsubDefault(line: ConfLine | undefined, server: ServerVersion): boolean {
   return line === undefined ? !is70(server) : line.args[0]?.toLowerCase() === 'allchannels';
 }
@@ -78,7 +78,7 @@ function mergeSelectors(rules: readonly string[], server: ServerVersion): readon
   let open: string | undefined;
   for (const rule of rules) {
     const opens = rule.startsWith('(') && !rule.endsWith(')');
-    // 7.0 forgets an open selector when another one opens; later ones take the word into it.
+    // 7.0 discards an open selector when another one opens; later versions make the word part of it.
     if (opens && (open === undefined || !keepsOpenSelector(server))) open = rule;
     else if (open === undefined) merged.push(rule);
     else {
@@ -96,7 +96,7 @@ function keepsOpenSelector({ family, version }: ServerVersion): boolean {
   return family === 'valkey' || atLeast(version, '7.2');
 }
 
-/** Users in the file and in an ACL file exclude each other. */
+/** Users in the file and an ACL file exclude each other. */
 export function userSourceRefusals({ lines }: Reading): readonly Refusal[] {
   const user = lines.find((line) => line.name === 'user');
   const file = lines.findLast((line) => line.name === 'aclfile')?.args[0] ?? '';
