@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Tests run against real Redis processes on a machine that may have two cores: files run in few workers, waits are
+ * Tests run against real Redis processes on a machine that may have two cores: files run in few workers (most of
+ * their time is spent waiting for a failover or a timeout, so that three suit two cores), waits are
  * bounded by conditions and not by this timeout, which only ends a hang; nothing is retried.
  */
 export default defineConfig({
@@ -11,7 +12,7 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 180_000,
     hookTimeout: 180_000,
-    maxWorkers: 2,
+    maxWorkers: 3,
     retry: 0,
     coverage: {
       provider: 'v8',
