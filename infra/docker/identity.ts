@@ -18,6 +18,7 @@ import { readVariables } from '../../config/env.ts';
 import { EXIT, KitError } from '../../config/errors.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { displayPath } from '../../config/yaml.ts';
+import { requireFreeSpace } from '../disk.ts';
 import { writeSecret } from './state-files.ts';
 
 export interface Owner {
@@ -144,9 +145,12 @@ function read(file: string): Kept | undefined {
 
 /**
  * Writes the file under another name and links it into place, so that only one of two writers wins. Replaces an id that
- * was copied with its directory.
+ * was copied with its directory. Checks the free space first: it is the first file of a deploy.
+ *
+ * @throws KitError `DISK_FULL`, `STATE_UNWRITABLE`
  */
 function makeOwner(stateDir: string): Owner {
+  requireFreeSpace(resolve(stateDir));
   const file = ownerFile(resolve(stateDir));
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const here = realpathSync(stateDir);
