@@ -6,6 +6,7 @@ import { $ } from 'zx';
 import type { EnvironmentSecrets } from '../../config/secrets.ts';
 import { AdminConnections } from '../admin.ts';
 import { type ClusterView, clusterView } from '../cluster.ts';
+import { coalescedRead } from '../coalesced-read.ts';
 import {
   type Capabilities,
   type ClientEndpoints,
@@ -52,11 +53,14 @@ export class DockerEnvironment implements Environment {
   readonly cluster?: ClusterView;
   readonly #options: DockerEnvironmentOptions;
   readonly #admin: AdminConnections;
+  /** A drill asks for the status of the nodes many times per second, and each `docker inspect` is a process. */
+  readonly #inspectNodes: () => Promise<ReadonlyMap<string, ContainerFacts>>;
   #disposed: Promise<void> | undefined;
 
   constructor(options: DockerEnvironmentOptions) {
     const { plan } = options;
     this.#options = options;
+    this.#inspectNodes = coalescedRead(() => inspectContainers(plan.nodes.map(({ container }) => container)));
     this.#admin = new AdminConnections((id) => {
       const { node, published } = this.#node(id);
       const users = node.role === 'redis' ? options.secrets.redis : options.secrets.sentinel;
@@ -105,7 +109,7 @@ export class DockerEnvironment implements Environment {
 
   async status(): Promise<readonly NodeStatus[]> {
     const { nodes } = this.#options.plan;
-    const found = await inspectContainers(nodes.map(({ container }) => container));
+    const found = await this.#inspectNodes();
     return nodes.map(({ id, container, address, published }) => {
       const facts = found.get(container);
       const state = stateOf(facts);

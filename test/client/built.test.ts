@@ -218,7 +218,11 @@ describeWith('installed beside Jest', withJest, () => {
     copyFileSync(join(import.meta.dirname, 'packed/jest.test.js'), join(jestApp, 'client.test.js'));
     const options = { cwd: jestApp, env: { ...process.env, TEST_REDIS: `${host}:${port}` }, timeout: 60_000 };
     const jest = join(jestApp, 'node_modules/jest/bin/jest.js');
-    const { stdout } = await run(process.execPath, [jest, '--json', '--detectOpenHandles'], options);
+    const { stdout } = await run(
+      process.execPath,
+      [jest, '--json', '--detectOpenHandles', '--cacheDirectory', join(jestApp, 'cache')],
+      options,
+    );
     expect(JSON.parse(stdout)).toMatchObject({ success: true, numPassedTests: 3, openHandles: [] });
   }, 90_000);
 });
