@@ -221,7 +221,7 @@ cluster-require-full-coverage no
 
   it.each([
     ['replicaof 10.0.0.2 6379', 'error replicaof', 'replicaof directive not allowed in cluster mode'],
-    ['port 60000', 'error port', 'port number must be 55535 or less'],
+    ['port 65000', 'error port', 'port number must be 55535 or less'],
   ])('says what the server refuses, and it does: %s', (line, finding, words) => {
     expect(found(line)).toContain(finding);
     const dir = mkdtempSync(join(tmpdir(), 'kit-cluster-lint-'));
