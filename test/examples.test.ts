@@ -10,7 +10,7 @@ import * as deployments from '../examples/deployments.ts';
 import { integration } from '../examples/integration.ts';
 import { llm } from '../examples/llm.ts';
 import * as migration from '../examples/migration.ts';
-import { RedisProcess, startSentinelSet, until } from './support/redis.ts';
+import { RedisProcess, startSentinelSet, until } from './support/redis-process.ts';
 
 const TOP = resolve(import.meta.dirname, '..');
 const GUIDES = ['docs/caching-guide.md', 'docs/deployment-guide.md', 'docs/migration.md'];

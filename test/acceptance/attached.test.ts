@@ -12,9 +12,9 @@ import { workloadByName } from '../../harness/workloads/index.ts';
 import { resolveParameters } from '../../harness/workloads/parameters.ts';
 import { ATTACHED_LOAD, aclRule } from '../../infra/attached/charter.ts';
 import { keySlot } from '../../infra/cluster-slots.ts';
+import { Desk, isExcused } from '../support/cli-harness.ts';
 import { type ClusterSet, startCluster } from '../support/cluster.ts';
-import { Desk, isExcused } from '../support/desk.ts';
-import { freePort, RedisProcess, startSentinelSet, until } from '../support/redis.ts';
+import { freePort, RedisProcess, startSentinelSet, until } from '../support/redis-process.ts';
 
 const PREFIX = 'redis-cache-kit:';
 const PASSWORD = 'attached-secret-7f3a';

@@ -16,7 +16,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EXIT, type ExitCode } from '../../config/errors.ts';
-import { type Answer, Desk } from '../support/desk.ts';
+import { type Answer, Desk } from '../support/cli-harness.ts';
 
 let desk: Desk;
 beforeEach(() => {

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { parseDocument } from 'yaml';
 import { EXIT } from '../../config/errors.ts';
 import type { EnvironmentView } from '../../scripts/environment-view.ts';
-import { Desk } from '../support/desk.ts';
+import { Desk } from '../support/cli-harness.ts';
 
 const desk = new Desk();
 afterAll(() => desk[Symbol.asyncDispose]());

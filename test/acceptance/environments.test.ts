@@ -5,8 +5,8 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import type { EnvironmentView } from '../../scripts/environment-view.ts';
-import { Desk } from '../support/desk.ts';
-import { until } from '../support/redis.ts';
+import { Desk } from '../support/cli-harness.ts';
+import { until } from '../support/redis-process.ts';
 
 describe('two environments side by side', () => {
   const desk = new Desk();

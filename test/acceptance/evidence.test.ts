@@ -11,7 +11,7 @@ import { filesBelow } from '../../harness/evidence/files.ts';
 import { analyzeRun, type Verification, verifyRun } from '../../harness/judge.ts';
 import { renderers } from '../../harness/reports/index.ts';
 import type { Report } from '../../harness/reports/report.ts';
-import { type Answer, Desk, isExcused } from '../support/desk.ts';
+import { type Answer, Desk, isExcused } from '../support/cli-harness.ts';
 
 const DRILLS = ['hit-miss', 'ttl-expiry', 'corrupt-payload', 'key-versioning', 'timeout-fallback', 'breaker'];
 const REPORTS = ['report.html', 'report.json', 'report.md', 'junit.xml', 'ctrf.json'];

@@ -5,7 +5,7 @@ import { constants } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { afterAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
-import { Desk } from '../support/desk.ts';
+import { Desk } from '../support/cli-harness.ts';
 
 const desk = new Desk();
 afterAll(() => desk[Symbol.asyncDispose]());

@@ -6,8 +6,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
-import { Desk, type Running } from '../support/desk.ts';
-import { until } from '../support/redis.ts';
+import { Desk, type Running } from '../support/cli-harness.ts';
+import { until } from '../support/redis-process.ts';
 
 let desk: Desk;
 beforeEach(() => {

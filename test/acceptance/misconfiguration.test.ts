@@ -4,7 +4,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import type { Report } from '../../harness/reports/report.ts';
-import { Desk } from '../support/desk.ts';
+import { Desk } from '../support/cli-harness.ts';
 
 const PLANTED = [
   {

@@ -3,8 +3,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
-import { Desk } from '../support/desk.ts';
-import { until } from '../support/redis.ts';
+import { Desk } from '../support/cli-harness.ts';
+import { until } from '../support/redis-process.ts';
 
 let desk: Desk;
 let file: string;

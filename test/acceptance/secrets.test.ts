@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import { secretsFile } from '../../config/secrets.ts';
 import { filesBelow } from '../../harness/evidence/files.ts';
-import { Desk } from '../support/desk.ts';
+import { Desk } from '../support/cli-harness.ts';
 import { filesThatTell, passwordsIn } from '../support/passwords.ts';
 
 const desk = new Desk();

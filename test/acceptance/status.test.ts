@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import type { EnvironmentView } from '../../scripts/environment-view.ts';
-import { Desk } from '../support/desk.ts';
-import { until } from '../support/redis.ts';
+import { Desk } from '../support/cli-harness.ts';
+import { until } from '../support/redis-process.ts';
 
 let desk: Desk;
 let file: string;

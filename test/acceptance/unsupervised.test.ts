@@ -1,7 +1,7 @@
 /** The cost of a client without supervision is measured, not only derived from its configuration. */
 import { expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
-import { Desk } from '../support/desk.ts';
+import { Desk } from '../support/cli-harness.ts';
 
 /** Such a client waits until the master returns, which happens only at the drill's recovery bound of 30 s. */
 const BOUND_MS = 90_000;

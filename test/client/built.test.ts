@@ -17,7 +17,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { installAlone, type Missing, nodeOf, packClient } from '../support/npm.ts';
-import { RedisProcess } from '../support/redis.ts';
+import { RedisProcess } from '../support/redis-process.ts';
 
 const run = promisify(execFile);
 const TOP = resolve(import.meta.dirname, '../..');

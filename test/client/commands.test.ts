@@ -19,8 +19,8 @@ import {
 } from '../../client/index.ts';
 import { parseReplication } from '../../client/transport/link.ts';
 import { isUnavailable } from '../../client/transport/reply-error.ts';
-import { RedisProcess, until } from '../support/redis.ts';
-import { SCRIPTING } from './load/bench.ts';
+import { RedisProcess, until } from '../support/redis-process.ts';
+import { SCRIPTING } from './load/lease-party.ts';
 
 const host = '127.61.0.11';
 const login = { username: 'app', password: 'pw' };

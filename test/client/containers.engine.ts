@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { redisCache, sentinelCache } from '../../client/index.ts';
 import { imagesFile } from '../../infra/docker/images.ts';
 import { describeOnEngine } from '../infra/docker/bench.ts';
-import { until } from '../support/redis.ts';
+import { until } from '../support/redis-process.ts';
 
 const HOST = '127.0.0.1';
 const started: StartedTestContainer[] = [];

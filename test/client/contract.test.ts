@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { memoryCache, redisCache, sentinelCache, tieredCache } from '../../client/index.ts';
 import { cacheContract } from '../contracts/cache.ts';
-import { type SentinelSet, startSentinelSet } from '../support/redis.ts';
+import { type SentinelSet, startSentinelSet } from '../support/redis-process.ts';
 
 describe('a cache over sentinels', () => {
   let set: SentinelSet;

@@ -9,7 +9,7 @@ import {
   planFromEnv,
   type Variables,
 } from '../../client/index.ts';
-import { RedisProcess, startSentinelSet } from '../support/redis.ts';
+import { RedisProcess, startSentinelSet } from '../support/redis-process.ts';
 
 const on = { ENABLE_REDIS_CACHE: 'true' };
 

@@ -10,7 +10,7 @@ import { type CacheError, type ConnectionEvent, sentinelCache } from '../../clie
 import { loadEnvironment } from '../../config/load.ts';
 import { localSubstrate } from '../../infra/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
-import { until } from '../support/redis.ts';
+import { until } from '../support/redis-process.ts';
 
 it('the client does all that it does as the app user, over TLS', async () => {
   const stateDir = await mkdtemp(join(tmpdir(), 'kit-production-'));

@@ -8,7 +8,7 @@ import { healthCheck, sentinelCache, tieredCache, wrap } from '../../client/inde
 import { loadEnvironment } from '../../config/load.ts';
 import { localSubstrate } from '../../infra/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
-import { RedisProcess, startSentinelSet } from '../support/redis.ts';
+import { RedisProcess, startSentinelSet } from '../support/redis-process.ts';
 
 it('the example of the README does what the README says', async () => {
   const stateDir = await mkdtemp(join(tmpdir(), 'kit-readme-'));

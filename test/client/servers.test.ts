@@ -11,9 +11,9 @@ import {
   tieredCache,
 } from '../../client/index.ts';
 import { cacheContract } from '../contracts/cache.ts';
-import { RedisProcess, until } from '../support/redis.ts';
+import { RedisProcess, until } from '../support/redis-process.ts';
 import { hasFunctions, listedServers, wantedServers } from '../support/servers.ts';
-import { commandsSent, leased, SCRIPTING, standing } from './load/bench.ts';
+import { commandsSent, leased, SCRIPTING, standing } from './load/lease-party.ts';
 
 const servers = await listedServers();
 

@@ -11,8 +11,8 @@ import {
 import { resolveConnection } from '../../client/options/connection-options.ts';
 import { openConnection } from '../../client/transport/index.ts';
 import { ProxyServer } from '../../harness/faults/proxy/server.ts';
-import { bursts } from '../support/bursts.ts';
-import { RedisProcess, startSentinelSet, until } from '../support/redis.ts';
+import { bursts } from '../support/burst-relay.ts';
+import { RedisProcess, startSentinelSet, until } from '../support/redis-process.ts';
 
 const host = '127.61.0.10';
 /** 400 ms at 5 MB/s. */

@@ -14,9 +14,9 @@ import {
 } from '../../client/index.ts';
 import { cacheContract } from '../contracts/cache.ts';
 import { startCluster } from '../support/cluster.ts';
-import { type Address, RedisProcess, startSentinelSet, until } from '../support/redis.ts';
-import { type Slowed, slowed } from '../support/slow.ts';
-import { loadLibrary } from './load/bench.ts';
+import { type Slowed, slowed } from '../support/latency-proxies.ts';
+import { type Address, RedisProcess, startSentinelSet, until } from '../support/redis-process.ts';
+import { loadLibrary } from './load/lease-party.ts';
 
 /** Servers that caches and their listeners reach only through the proxies. */
 interface Rig {

@@ -4,8 +4,8 @@ import { type Change, type Command, Transactions } from '../../client/functions/
 import { resolveConnection } from '../../client/options/connection-options.ts';
 import type { CacheConnection } from '../../client/transport/cache-connection.ts';
 import { openConnection } from '../../client/transport/index.ts';
-import { RedisProcess, until } from '../support/redis.ts';
-import { commandsSent } from './load/bench.ts';
+import { RedisProcess, until } from '../support/redis-process.ts';
+import { commandsSent } from './load/lease-party.ts';
 
 let redis: RedisProcess;
 let connection: CacheConnection;

@@ -6,7 +6,7 @@ import {
   SerializationError,
   type StandardSchema,
 } from '../../client/index.ts';
-import { until } from '../support/redis.ts';
+import { until } from '../support/redis-process.ts';
 
 const numbers: StandardSchema<number> = {
   '~standard': {

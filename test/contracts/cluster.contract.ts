@@ -9,7 +9,7 @@ import { parseClusterNodes } from '../../infra/cluster-nodes.ts';
 import type { Environment } from '../../infra/environment.ts';
 import type { Substrate } from '../../infra/substrate.ts';
 import { planTopology, type Topology } from '../../infra/topology.ts';
-import { until } from '../support/redis.ts';
+import { until } from '../support/redis-process.ts';
 
 export interface ClusterUnderTest {
   readonly substrate: Substrate;

@@ -7,7 +7,7 @@ import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { Environment } from '../../infra/environment.ts';
 import type { Substrate } from '../../infra/substrate.ts';
 import { nodesOf, planTopology, type Topology } from '../../infra/topology.ts';
-import { until } from '../support/redis.ts';
+import { until } from '../support/redis-process.ts';
 
 export interface SubstrateUnderTest {
   readonly substrate: Substrate;

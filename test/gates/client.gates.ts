@@ -4,7 +4,7 @@ import { drills } from '../../harness/drills/index.ts';
 import { PlantedClient } from '../../harness/planted-client.ts';
 import { clientFaults, moduleOf } from './catalogue.ts';
 import { expectCaught } from './expected.ts';
-import { Rig } from './rig.ts';
+import { Rig } from './planted-environment.ts';
 import { rowOf } from './table-reporter.ts';
 
 const rig = new Rig('sentinels');

@@ -4,7 +4,7 @@ import type { Environment } from '../../infra/environment.ts';
 import { serverFaults } from './catalogue.ts';
 import { expectCaught, expectGo } from './expected.ts';
 import type { GroupName } from './fault.ts';
-import { Rig } from './rig.ts';
+import { Rig } from './planted-environment.ts';
 import { rowOf } from './table-reporter.ts';
 
 const live = serverFaults.filter((fault) => fault.kind === 'live');

@@ -13,8 +13,8 @@ import { analyzeRun } from '../../harness/judge.ts';
 import { renderers } from '../../harness/reports/index.ts';
 import type { Report } from '../../harness/reports/report.ts';
 import { renderTerminal } from '../../harness/reports/terminal.ts';
-import { fault, final, seen } from './checkers/by-hand.ts';
-import { criterion, errorOf, reseal, Scratch } from './scratch.ts';
+import { fault, final, seen } from './checkers/history-builders.ts';
+import { criterion, errorOf, reseal, Scratch } from './scratch-runs.ts';
 
 const scratch = new Scratch();
 afterAll(() => scratch[Symbol.dispose]());

@@ -29,8 +29,8 @@ import {
   seen,
   switched,
   writes,
-} from './checkers/by-hand.ts';
-import { healthyNodes, type Planted, sharedNode } from './checkers/nodes/by-hand.ts';
+} from './checkers/history-builders.ts';
+import { healthyNodes, type Planted, sharedNode } from './checkers/nodes/node-builders.ts';
 
 export interface RunOptions {
   readonly environment?: EnvironmentConfig;

@@ -6,7 +6,7 @@ import type { Seal } from '../../harness/evidence/manifest.ts';
 import { analyzeRun, verifyRun } from '../../harness/judge.ts';
 import type { Report } from '../../harness/reports/report.ts';
 import { MANIFEST, type RunOptions } from './healthy-run.ts';
-import { criterion, errorOf, Scratch } from './scratch.ts';
+import { criterion, errorOf, Scratch } from './scratch-runs.ts';
 
 const scratch = new Scratch();
 let healthy = '';

@@ -5,9 +5,9 @@ import { drills } from '../../harness/drills/index.ts';
 import { canonicalJson } from '../../harness/evidence/canonical-json.ts';
 import { analyzeRun, verifyRun } from '../../harness/judge.ts';
 import type { Report } from '../../harness/reports/report.ts';
-import { closing, environment, op, sample, seen, writes } from './checkers/by-hand.ts';
+import { closing, environment, op, sample, seen, writes } from './checkers/history-builders.ts';
 import { MANIFEST, type RunOptions } from './healthy-run.ts';
-import { criterion, Scratch, withManifest } from './scratch.ts';
+import { criterion, Scratch, withManifest } from './scratch-runs.ts';
 
 const scratch = new Scratch();
 let healthy = '';

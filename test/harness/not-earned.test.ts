@@ -3,9 +3,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { loadGates } from '../../config/gates.ts';
 import { drills } from '../../harness/drills/index.ts';
 import { analyzeRun } from '../../harness/judge.ts';
-import { DURABLE, environment, op, seen, writes } from './checkers/by-hand.ts';
+import { DURABLE, environment, op, seen, writes } from './checkers/history-builders.ts';
 import type { RunOptions } from './healthy-run.ts';
-import { criterion, Scratch } from './scratch.ts';
+import { criterion, Scratch } from './scratch-runs.ts';
 
 const scratch = new Scratch();
 afterAll(() => scratch[Symbol.dispose]());

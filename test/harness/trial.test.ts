@@ -28,7 +28,7 @@ import { kitAdapter } from '../../harness/workloads/kit.ts';
 import type { Environment } from '../../infra/environment.ts';
 import { localSubstrate } from '../../infra/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
-import { until } from '../support/redis.ts';
+import { until } from '../support/redis-process.ts';
 
 let root: string;
 let dir: string;

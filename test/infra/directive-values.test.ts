@@ -12,7 +12,7 @@ import {
   directivesOf,
   reportedDirectives,
 } from '../../infra/directive-values.ts';
-import { freePort, until } from '../support/redis.ts';
+import { freePort, until } from '../support/redis-process.ts';
 
 describe('a value of a directive in one form', () => {
   it.each([

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { functionLibrary, loadFunctions } from '../../infra/functions.ts';
-import { RedisProcess } from '../support/redis.ts';
+import { RedisProcess } from '../support/redis-process.ts';
 
 it.each([
   ['NOREPLICAS', 'min-replicas-to-write 1'],

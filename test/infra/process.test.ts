@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findProgram, type ProgramRecord, runProgram, startDaemon } from '../../infra/process.ts';
-import { until } from '../support/redis.ts';
+import { until } from '../support/redis-process.ts';
 
 const NODE = process.execPath;
 

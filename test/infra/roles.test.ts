@@ -4,7 +4,7 @@ import type { Environment } from '../../infra/environment.ts';
 import { localSubstrate } from '../../infra/local/substrate.ts';
 import { lookAtRoles, settleRoles } from '../../infra/roles.ts';
 import { planTopology } from '../../infra/topology.ts';
-import { until } from '../support/redis.ts';
+import { until } from '../support/redis-process.ts';
 import { configuration, type StateDir, temporaryStateDir } from './local/bench.ts';
 
 let state: StateDir;

@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import { kit, programOf } from '../../scripts/program.ts';
 import { Terminal } from '../../scripts/terminal.ts';
-import { recording } from '../support/streams.ts';
+import { recording } from '../support/recorded-streams.ts';
 
 const signal = new AbortController().signal;
 const dir = mkdtempSync(join(tmpdir(), 'kit-cli-'));

@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import { nodeOf } from '../support/npm.ts';
-import { until } from '../support/redis.ts';
+import { until } from '../support/redis-process.ts';
 
 const KIT = resolve('scripts/kit.ts');
 let directory: string;

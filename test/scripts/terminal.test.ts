@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Terminal } from '../../scripts/terminal.ts';
-import { recording } from '../support/streams.ts';
+import { recording } from '../support/recorded-streams.ts';
 
 describe('progress', () => {
   it('updates one line on a terminal and erases it before a result', () => {

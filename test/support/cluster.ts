@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, RedisProcess, until } from './redis.ts';
+import { freePort, RedisProcess, until } from './redis-process.ts';
 
 export interface ClusterSet extends AsyncDisposable {
   /** The first three start as masters of thirds of the slots; the fourth follows the first, and so on. */

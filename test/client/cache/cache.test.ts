@@ -13,7 +13,7 @@ import {
   tieredCache,
 } from '../../../client/index.ts';
 import { cacheContract } from '../../contracts/cache.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
 beforeAll(async () => {

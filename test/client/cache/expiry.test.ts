@@ -12,7 +12,7 @@ import {
   tieredCache,
 } from '../../../client/index.ts';
 import { LIMITS } from '../../../client/options/limits.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
 const ends: (() => Promise<unknown>)[] = [];

@@ -10,8 +10,8 @@ import {
   type RedisCacheOptions,
   redisCache,
 } from '../../../client/index.ts';
-import { muted } from '../../support/muted.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
+import { muted } from '../../support/reply-pausing-relay.ts';
 
 describe('while Redis is away', () => {
   let redis: RedisProcess;

@@ -5,7 +5,7 @@ import { Fallback } from '../../../client/cache/fallback.ts';
 import { resolveCache } from '../../../client/cache/options.ts';
 import { Reader } from '../../../client/cache/reader.ts';
 import { encodeEnvelope } from '../../../client/codec/envelope.ts';
-import { until } from '../../support/redis.ts';
+import { until } from '../../support/redis-process.ts';
 
 describe('a read that fills the first tier', () => {
   it('ends its fills when it fails, by whatever it fails', async () => {

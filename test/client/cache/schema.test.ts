@@ -14,7 +14,7 @@ import {
   tieredCache,
   wrap,
 } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
 
 interface User {
   readonly id: number;

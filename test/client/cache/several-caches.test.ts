@@ -22,7 +22,7 @@ import {
   renderMetrics,
   withTelemetry,
 } from '../../../client/index.ts';
-import { RedisProcess } from '../../support/redis.ts';
+import { RedisProcess } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
 const ends: (() => Promise<unknown>)[] = [];

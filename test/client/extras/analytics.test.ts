@@ -10,7 +10,7 @@ import {
   memoryCache,
   redisCache,
 } from '../../../client/index.ts';
-import { RedisProcess } from '../../support/redis.ts';
+import { RedisProcess } from '../../support/redis-process.ts';
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {

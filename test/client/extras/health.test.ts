@@ -10,7 +10,7 @@ import {
   redisCache,
   sentinelCache,
 } from '../../../client/index.ts';
-import { RedisProcess, startSentinelSet, until } from '../../support/redis.ts';
+import { RedisProcess, startSentinelSet, until } from '../../support/redis-process.ts';
 
 const ends: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Cache, CacheAnalytics, llmCache, memoryCache, redisCache } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
 const ends: (() => Promise<unknown>)[] = [];

@@ -27,7 +27,7 @@ import {
   SharedStatistics,
   withTelemetry,
 } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
 const ends: (() => Promise<unknown>)[] = [];

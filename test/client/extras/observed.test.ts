@@ -16,7 +16,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Invalidation } from '../../../client/api/invalidation.ts';
 import { type Cache, CacheAnalytics, memoryCache, redisCache, withTelemetry } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
 
 const stack = new AsyncDisposableStack();
 let redis: RedisProcess;

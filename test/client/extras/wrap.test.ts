@@ -9,7 +9,7 @@ import {
   type StandardSchema,
   wrap,
 } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
 const open: Cache[] = [];

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { compileGlob, escapeGlob } from '../../../client/invalidation/glob.ts';
-import { RedisProcess } from '../../support/redis.ts';
+import { RedisProcess } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
 beforeAll(async () => {

@@ -5,7 +5,7 @@ import { type Cache, NotSentError, sentinelCache } from '../../../client/index.t
 import { writeDurably } from '../../../client/invalidation/durable-write.ts';
 import { Journal, type JournalOptions } from '../../../client/invalidation/journal.ts';
 import type { ConnectionPart } from '../../../client/transport/part.ts';
-import { type RedisProcess, type SentinelSet, startSentinelSet, until } from '../../support/redis.ts';
+import { type RedisProcess, type SentinelSet, startSentinelSet, until } from '../../support/redis-process.ts';
 
 const master = { host: '127.0.0.1', port: 1 };
 const lost: ConnectionEvent = { type: 'lost', master, reason: 'a test' };

@@ -5,7 +5,7 @@ import { deleteMatching, type PatternOptions } from '../../../client/invalidatio
 import { resolveConnection } from '../../../client/options/connection-options.ts';
 import type { CacheConnection } from '../../../client/transport/cache-connection.ts';
 import { openConnection } from '../../../client/transport/index.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
 
 describe('deletion by pattern', () => {
   let redis: RedisProcess;

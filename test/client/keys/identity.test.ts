@@ -12,7 +12,7 @@ import {
   sentinelCache,
 } from '../../../client/index.ts';
 import { NAME_MAX } from '../../../client/keys/identity.ts';
-import { RedisProcess } from '../../support/redis.ts';
+import { RedisProcess } from '../../support/redis-process.ts';
 
 const HALF = 'a\ud800';
 const OTHER_HALF = 'a\udc00';

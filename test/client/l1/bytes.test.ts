@@ -1,7 +1,7 @@
 /** The first tier has a limit in bytes, for payloads and for the values that were decoded from them. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Cache, type TieredCacheOptions, tieredCache } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
 
 describe('the memory of a first tier', () => {
   let redis: RedisProcess;

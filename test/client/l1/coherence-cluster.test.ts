@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cache, clusterCache, encodeEnvelope } from '../../../client/index.ts';
 import { slotOf } from '../../../client/transport/cluster/slot.ts';
 import { type ClusterSet, startCluster } from '../../support/cluster.ts';
-import { type RedisProcess, until } from '../../support/redis.ts';
+import { type RedisProcess, until } from '../../support/redis-process.ts';
 
 let set: ClusterSet;
 let cache: Cache;

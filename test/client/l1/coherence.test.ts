@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { RedisProcess, type SentinelSet, startSentinelSet, until } from '../../support/redis.ts';
-import { listeners, StuckProxy, Tier } from './tier.ts';
+import { RedisProcess, type SentinelSet, startSentinelSet, until } from '../../support/redis-process.ts';
+import { listeners, StuckProxy, Tier } from './minimal-tier.ts';
 
 describe('coherence with one server', () => {
   let redis: RedisProcess;

@@ -10,9 +10,9 @@ import {
   encodeEnvelope,
   tieredCache,
 } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
-import { commandsSent, loadLibrary } from '../load/bench.ts';
-import { listeners, Tier } from './tier.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
+import { commandsSent, loadLibrary } from '../load/lease-party.ts';
+import { listeners, Tier } from './minimal-tier.ts';
 
 const BOUND_MS = 300;
 let redis: RedisProcess;

@@ -2,8 +2,8 @@
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { type Cache, clusterCache } from '../../../client/index.ts';
 import { type ClusterSet, startCluster } from '../../support/cluster.ts';
-import { until } from '../../support/redis.ts';
-import { SCRIPTING } from './bench.ts';
+import { until } from '../../support/redis-process.ts';
+import { SCRIPTING } from './lease-party.ts';
 
 let set: ClusterSet;
 const caches: Cache[] = [];

@@ -5,9 +5,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { clusterCache } from '../../../client/index.ts';
 import { type ClusterSet, startCluster } from '../../support/cluster.ts';
-import { until } from '../../support/redis.ts';
-import { type Slowed, slowed } from '../../support/slow.ts';
-import { SCRIPTING } from './bench.ts';
+import { type Slowed, slowed } from '../../support/latency-proxies.ts';
+import { until } from '../../support/redis-process.ts';
+import { SCRIPTING } from './lease-party.ts';
 
 const KEYS = 400;
 let set: ClusterSet;

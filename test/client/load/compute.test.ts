@@ -9,8 +9,8 @@ import {
   type RedisCacheOptions,
   redisCache,
 } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
-import { commandsSent, leased, loadLibrary, standing } from './bench.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
+import { commandsSent, leased, loadLibrary, standing } from './lease-party.ts';
 
 let redis: RedisProcess;
 let cache: Cache;

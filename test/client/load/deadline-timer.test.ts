@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { redisCache } from '../../../client/index.ts';
 import { DeadlineTimer } from '../../../client/load/deadline-timer.ts';
-import { RedisProcess } from '../../support/redis.ts';
+import { RedisProcess } from '../../support/redis-process.ts';
 
 describe('deadlines', () => {
   it('gives the work its time, then answers instead and hands over what comes late', async () => {

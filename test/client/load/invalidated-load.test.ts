@@ -1,8 +1,8 @@
 /** A load whose key is read, set, deleted or flushed meanwhile, by this client or another program. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Cache, type CacheOptions, redisCache } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
-import { SCRIPTING, standing } from './bench.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
+import { SCRIPTING, standing } from './lease-party.ts';
 
 let redis: RedisProcess;
 const opened: Cache[] = [];

@@ -3,8 +3,8 @@ import { decodeEnvelope, encodeEnvelope } from '../../../client/codec/envelope.t
 import { encodePlaceholder, tokenOf } from '../../../client/codec/placeholder.ts';
 import { headOf, type LeaseHandle } from '../../../client/load/lease.ts';
 import { hashTagOf, leaseKey } from '../../../client/load/lease-key.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
-import { commandsSent, loadLibrary, Party, SCRIPTING } from './bench.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
+import { commandsSent, loadLibrary, Party, SCRIPTING } from './lease-party.ts';
 
 const payload = encodeEnvelope({ answer: 42 });
 const stale = encodeEnvelope('stale');

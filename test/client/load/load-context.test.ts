@@ -9,7 +9,7 @@ import {
   redisCache,
   SerializationError,
 } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
 beforeAll(async () => {

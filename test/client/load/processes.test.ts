@@ -2,9 +2,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Cache, type CacheOptions, redisCache } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
-import { commandsSent, loadLibrary, SCRIPTING, standing } from './bench.ts';
-import type { Answer, Call } from './child.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
+import type { Answer, Call } from './child-process.ts';
+import { commandsSent, loadLibrary, SCRIPTING, standing } from './lease-party.ts';
 
 const PROGRAM = new URL('child.ts', import.meta.url).pathname;
 

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Cache, type CacheEvent, type RedisCacheOptions, redisCache } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
-import { leased, SCRIPTING } from './bench.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
+import { leased, SCRIPTING } from './lease-party.ts';
 
 type Refused = Extract<CacheEvent, { type: 'refused' }>;
 

@@ -4,7 +4,7 @@ import { clusterCache, connect } from '../../../client/index.ts';
 import { resolveConnection } from '../../../client/options/connection-options.ts';
 import { openConnection } from '../../../client/transport/index.ts';
 import { type ClusterSet, startCluster } from '../../support/cluster.ts';
-import { type Address, type RedisProcess, startSentinelSet, until } from '../../support/redis.ts';
+import { type Address, type RedisProcess, startSentinelSet, until } from '../../support/redis-process.ts';
 
 const login = { username: 'app', password: 'pw' };
 

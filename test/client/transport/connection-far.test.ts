@@ -10,8 +10,8 @@ import {
 } from '../../../client/index.ts';
 import type { SentinelView } from '../../../client/transport/sentinel-monitor.ts';
 import { TopologyHistory } from '../../../client/transport/topology-history.ts';
-import { far } from '../../support/far.ts';
-import { freePort, RedisProcess, until } from '../../support/redis.ts';
+import { far } from '../../support/delay-relay.ts';
+import { freePort, RedisProcess, until } from '../../support/redis-process.ts';
 
 const host = '127.61.0.6';
 const monitoring = (port: number, epoch: number): readonly string[] => [

@@ -15,7 +15,7 @@ import {
   TimeoutError,
 } from '../../../client/index.ts';
 import type { CacheConnection } from '../../../client/transport/cache-connection.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
 import { Writer } from '../../support/writer.ts';
 
 describe('the supervised connection to one server', () => {

@@ -13,7 +13,7 @@ import {
 } from '../../../client/index.ts';
 import { Access } from '../../../client/transport/access.ts';
 import { startCluster } from '../../support/cluster.ts';
-import { type Address, RedisProcess, startSentinelSet, until } from '../../support/redis.ts';
+import { type Address, RedisProcess, startSentinelSet, until } from '../../support/redis-process.ts';
 
 const host = '127.61.0.9';
 

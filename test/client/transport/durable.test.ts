@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { connect, NotSentError, OutcomeUnknownError } from '../../../client/index.ts';
 import { DurableChannel } from '../../../client/transport/durable.ts';
 import { Link } from '../../../client/transport/link.ts';
-import { RedisProcess, startSentinelSet, until } from '../../support/redis.ts';
+import { RedisProcess, startSentinelSet, until } from '../../support/redis-process.ts';
 
 describe('durable writes', () => {
   it('are not acknowledged by a master that hung while a replica was promoted', async () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ConnectionEvent, connect, type SupervisedConnection } from '../../../client/index.ts';
-import { type RedisProcess, type SentinelSet, startSentinelSet, until } from '../../support/redis.ts';
+import { type RedisProcess, type SentinelSet, startSentinelSet, until } from '../../support/redis-process.ts';
 import { Writer } from '../../support/writer.ts';
 
 /** Time limit for finding the new master on a busy machine; the drills measure the actual speed. */

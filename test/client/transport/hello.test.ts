@@ -5,7 +5,7 @@
 import { createServer, type Socket, connect as tcp } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { redisCache } from '../../../client/index.ts';
-import { type Address, RedisProcess } from '../../support/redis.ts';
+import { type Address, RedisProcess } from '../../support/redis-process.ts';
 
 /** Relays to the server, which receives an unknown command in place of HELLO; its reply is replaced by the proxy's. */
 async function refuseHello(target: Address, refusal: string): Promise<Address> {

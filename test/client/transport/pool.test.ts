@@ -10,7 +10,7 @@ import {
 import type { CacheConnection } from '../../../client/transport/cache-connection.ts';
 import { Pool } from '../../../client/transport/pool.ts';
 import { cacheContract } from '../../contracts/cache.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
 beforeAll(async () => {

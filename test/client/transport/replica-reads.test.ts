@@ -9,8 +9,8 @@ import type { CacheConnection } from '../../../client/transport/cache-connection
 import { slotOf } from '../../../client/transport/cluster/slot.ts';
 import { openConnection } from '../../../client/transport/index.ts';
 import { startCluster } from '../../support/cluster.ts';
-import { type Far, far } from '../../support/far.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
+import { type Far, far } from '../../support/delay-relay.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
 
 function open(options: RedisOptions): CacheConnection {
   const connection = openConnection(resolveConnection(options));

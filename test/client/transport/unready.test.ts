@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Cache, clusterCache, redisCache } from '../../../client/index.ts';
 import { slotOf } from '../../../client/transport/cluster/slot.ts';
 import { startCluster } from '../../support/cluster.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
 
 // A busy machine must not cause a miss.
 const patient = { commandTimeoutMs: 5000, hangSuspectedMs: 5000 };

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { binWidthMs, originUs, timeline } from '../../../harness/assembly/timeline.ts';
 import { MAX_TIME_MS } from '../../../harness/evidence/limits.ts';
-import { history, op, seen } from '../checkers/by-hand.ts';
+import { history, op, seen } from '../checkers/history-builders.ts';
 
 it('has about as many bins for a trial of a month as for one of a minute', () => {
   for (const lastsMs of [60_000, 3_600_000, 86_400_000, MAX_TIME_MS - 10]) {

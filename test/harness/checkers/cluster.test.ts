@@ -5,7 +5,7 @@ import { lostWrites } from '../../../harness/checkers/lost-writes.ts';
 import { recovery } from '../../../harness/checkers/recovery.ts';
 import { finalMaster, promotionAfter } from '../../../harness/checkers/selection.ts';
 import type { HistoryEvent } from '../../../harness/history.ts';
-import { context, fault, final, history, number, op, sample, seen, writes } from './by-hand.ts';
+import { context, fault, final, history, number, op, sample, seen, writes } from './history-builders.ts';
 
 const of = (shard: string, events: readonly HistoryEvent[]) =>
   events.map((event) => (event.type === 'fault' || event.type === 'final' ? { ...event, shard } : event));

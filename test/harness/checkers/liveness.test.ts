@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { liveness } from '../../../harness/checkers/liveness.ts';
-import { closing, context, type Events, history, number } from './by-hand.ts';
+import { closing, context, type Events, history, number } from './history-builders.ts';
 
 const check = (...events: readonly Events[]) => liveness.check(history(...events), context());
 

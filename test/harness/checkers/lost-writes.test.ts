@@ -14,7 +14,7 @@ import {
   seen,
   switched,
   writes,
-} from './by-hand.ts';
+} from './history-builders.ts';
 
 const durable = { durability: DURABLE, replicas: 1 } as const;
 const check = (...events: readonly Events[]) => lostWrites.check(history(...events), context());

@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { recovery } from '../../../harness/checkers/recovery.ts';
-import { context, DURABLE, type Events, fault, history, number, op, switched, writes } from './by-hand.ts';
+import {
+  context,
+  DURABLE,
+  type Events,
+  fault,
+  history,
+  number,
+  op,
+  switched,
+  writes,
+} from './history-builders.ts';
 
 const check = (...events: readonly Events[]) => recovery.check(history(...events), context());
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { replicationBuffers } from '../../../harness/checkers/replication-buffers.ts';
-import { context, type Events, history, number, sample, seen } from './by-hand.ts';
+import { context, type Events, history, number, sample, seen } from './history-builders.ts';
 
 const check = (...events: readonly Events[]) => replicationBuffers.check(history(...events), context());
 

@@ -5,7 +5,17 @@ import { generator } from '../../../harness/checkers/generator.ts';
 import { hitRatio } from '../../../harness/checkers/hit-ratio.ts';
 import { latency } from '../../../harness/checkers/latency.ts';
 import { memory } from '../../../harness/checkers/memory.ts';
-import { context, type Events, fault, history, number, op, sample, seen, writes } from './by-hand.ts';
+import {
+  context,
+  type Events,
+  fault,
+  history,
+  number,
+  op,
+  sample,
+  seen,
+  writes,
+} from './history-builders.ts';
 
 const window = (startMs: number, endMs: number) =>
   seen('workload', 'window', 0, { startUs: startMs * 1000, endUs: endMs * 1000 }, { client: 'kit' });

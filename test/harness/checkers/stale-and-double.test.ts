@@ -14,7 +14,7 @@ import {
   seen,
   switched,
   writes,
-} from './by-hand.ts';
+} from './history-builders.ts';
 
 describe('stale-acks', () => {
   const check = (...events: readonly Events[]) => staleAcks.check(history(...events), context());

@@ -6,7 +6,16 @@ import { expectations, holds } from '../../../harness/checkers/expectations.ts';
 import { checkers } from '../../../harness/checkers/index.ts';
 import { replication } from '../../../harness/checkers/replication.ts';
 import type { ExpectationEvent } from '../../../harness/history.ts';
-import { context, type Events, environment, final, history, number, seen, writes } from './by-hand.ts';
+import {
+  context,
+  type Events,
+  environment,
+  final,
+  history,
+  number,
+  seen,
+  writes,
+} from './history-builders.ts';
 
 describe('expectations', () => {
   const expectation = (

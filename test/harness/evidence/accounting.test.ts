@@ -7,7 +7,7 @@ import { canonicalJson } from '../../../harness/evidence/canonical-json.ts';
 import { digestText } from '../../../harness/evidence/files.ts';
 import type { Manifest, TrialRecord } from '../../../harness/evidence/manifest.ts';
 import { analyzeRun, verifyRun } from '../../../harness/judge.ts';
-import { criterion, reseal, Scratch, withManifest } from '../scratch.ts';
+import { criterion, reseal, Scratch, withManifest } from '../scratch-runs.ts';
 
 const scratch = new Scratch();
 let healthy = '';

@@ -9,7 +9,7 @@ import { drills } from '../../../harness/drills/index.ts';
 import { canonicalJson } from '../../../harness/evidence/canonical-json.ts';
 import type { Manifest } from '../../../harness/evidence/manifest.ts';
 import { analyzeRun, verifyRun } from '../../../harness/judge.ts';
-import { criterion, Scratch, sealAgain } from '../scratch.ts';
+import { criterion, Scratch, sealAgain } from '../scratch-runs.ts';
 
 const scratch = new Scratch();
 let healthy = '';

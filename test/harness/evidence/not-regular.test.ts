@@ -12,7 +12,7 @@ import { drills } from '../../../harness/drills/index.ts';
 import { digestFile, readText } from '../../../harness/evidence/files.ts';
 import type { Manifest } from '../../../harness/evidence/manifest.ts';
 import { analyzeRun, verifyRun } from '../../../harness/judge.ts';
-import { errorOf, reseal, Scratch, withManifest } from '../scratch.ts';
+import { errorOf, reseal, Scratch, withManifest } from '../scratch-runs.ts';
 
 const scratch = new Scratch();
 const HISTORY = 'trials/hit-miss-1/kit.jsonl';

@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startProxy } from '../../../harness/faults/proxy/index.ts';
 import { ProxyServer } from '../../../harness/faults/proxy/server.ts';
-import { RedisProcess } from '../../support/redis.ts';
+import { RedisProcess } from '../../support/redis-process.ts';
 
 const HOST = '127.63.0.1';
 

@@ -5,7 +5,7 @@ import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
 import { needlessRepeats, trialsDue } from '../../../harness/gates/attempts.ts';
 import type { JudgedTrial } from '../../../harness/gates/read.ts';
 import type { RunScope } from '../../../harness/gates/scope.ts';
-import { BOUNDS, gate, judged, share, trial, value } from './by-hand.ts';
+import { BOUNDS, gate, judged, share, trial, value } from './gate-builders.ts';
 
 const timed = gate({ timing: { latenessP99MaxMs: 5 } });
 const RUN: RunScope = {

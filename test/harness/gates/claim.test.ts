@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Figure } from '../../../harness/checkers/checker.ts';
 import { quantileUpperBound } from '../../../harness/statistics/bounds.ts';
-import { FULL, gate, judged, many, share, trial, value } from './by-hand.ts';
+import { FULL, gate, judged, many, share, trial, value } from './gate-builders.ts';
 
 describe('a claim in full', () => {
   it('bounds the share of good trials by Clopper-Pearson', () => {

@@ -3,8 +3,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { loadGates } from '../../../config/gates.ts';
 import { drills } from '../../../harness/drills/index.ts';
 import { analyzeRun } from '../../../harness/judge.ts';
-import { environment } from '../checkers/by-hand.ts';
-import { Scratch } from '../scratch.ts';
+import { environment } from '../checkers/history-builders.ts';
+import { Scratch } from '../scratch-runs.ts';
 import { unserved } from './fixtures/failovers.ts';
 
 const scratch = new Scratch();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
 import type { JudgedTrial } from '../../../harness/gates/read.ts';
-import { FULL, gate, judged, many, share, trial, value } from './by-hand.ts';
+import { FULL, gate, judged, many, share, trial, value } from './gate-builders.ts';
 
 const calmMachine: CheckResult = {
   ...(trial(undefined).results[0] as CheckResult),

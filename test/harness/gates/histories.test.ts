@@ -9,7 +9,7 @@ import type { RunKind } from '../../../harness/evidence/manifest.ts';
 import type { Criterion } from '../../../harness/gates/gate.ts';
 import { analyzeRun } from '../../../harness/judge.ts';
 import type { RunOptions } from '../healthy-run.ts';
-import { criterion, Scratch } from '../scratch.ts';
+import { criterion, Scratch } from '../scratch-runs.ts';
 import { FIXTURES, GROUPS } from './fixtures/index.ts';
 
 const scratch = new Scratch();

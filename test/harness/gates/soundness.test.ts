@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Gate } from '../../../config/gates.ts';
 import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
 import { incompleteUnsoundness, unsoundness } from '../../../harness/gates/soundness.ts';
-import { BOUNDS, gate, value } from './by-hand.ts';
+import { BOUNDS, gate, value } from './gate-builders.ts';
 
 type Signals = Readonly<Record<string, number>>;
 

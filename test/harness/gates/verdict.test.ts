@@ -3,8 +3,8 @@ import type { RunKind } from '../../../harness/evidence/manifest.ts';
 import type { Criterion, CriterionState } from '../../../harness/gates/gate.ts';
 import { compare, inWords } from '../../../harness/gates/target.ts';
 import { verdictOf } from '../../../harness/gates/verdict.ts';
-import { environment } from '../checkers/by-hand.ts';
-import { gate, judged } from './by-hand.ts';
+import { environment } from '../checkers/history-builders.ts';
+import { gate, judged } from './gate-builders.ts';
 
 describe('targets', () => {
   it('compare as they are written', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { drills } from '../../../harness/drills/index.ts';
 import { expectationsOwed, gapsOf } from '../../../harness/judge/owed.ts';
-import { type Events, environment, fault, history, op, writes } from '../checkers/by-hand.ts';
+import { type Events, environment, fault, history, op, writes } from '../checkers/history-builders.ts';
 
 const DRILL = { id: 'a-drill', title: 'a drill', family: 'failover', safeOutcome: 'it holds' } as const;
 const place = { environment: environment(), substrate: 'local' };

@@ -13,7 +13,7 @@ import { loadGates } from '../../../config/gates.ts';
 import { drills } from '../../../harness/drills/index.ts';
 import { LOGS, SEAL } from '../../../harness/evidence/run-folder.ts';
 import { within } from '../../../harness/until.ts';
-import { reseal, Scratch, sealAgain } from '../scratch.ts';
+import { reseal, Scratch, sealAgain } from '../scratch-runs.ts';
 import type { Judged } from './judge-thread.ts';
 import { mutated, OPERATORS } from './operators.ts';
 

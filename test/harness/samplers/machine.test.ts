@@ -19,7 +19,7 @@ import {
 import type { Environment } from '../../../infra/environment.ts';
 import { localSubstrate } from '../../../infra/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
-import { until } from '../../support/redis.ts';
+import { until } from '../../support/redis-process.ts';
 
 describe('texts of /proc', () => {
   it('reads who had the CPUs and how many threads want one', () => {

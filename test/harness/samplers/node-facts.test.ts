@@ -14,7 +14,7 @@ import type { Environment } from '../../../infra/environment.ts';
 import { localSubstrate } from '../../../infra/local/substrate.ts';
 import { makeCertificates } from '../../../infra/tls.ts';
 import { planTopology } from '../../../infra/topology.ts';
-import { freePort } from '../../support/redis.ts';
+import { freePort } from '../../support/redis-process.ts';
 
 describe('a redaction', () => {
   const redaction = new Redaction();

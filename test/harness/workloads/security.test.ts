@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { security } from '../../../harness/workloads/scripted/security.ts';
 import type { ScriptContext } from '../../../harness/workloads/scripted.ts';
-import { RedisProcess } from '../../support/redis.ts';
+import { RedisProcess } from '../../support/redis-process.ts';
 
 const APP = { username: 'app', password: 'app-password' };
 let redis: RedisProcess;

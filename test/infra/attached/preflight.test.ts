@@ -13,7 +13,7 @@ import { inspect } from '../../../infra/attached/preflight.ts';
 import { attachedSubstrate } from '../../../infra/attached/substrate.ts';
 import { makeCertificates } from '../../../infra/tls.ts';
 import { planTopology } from '../../../infra/topology.ts';
-import { freePort, RedisProcess, until } from '../../support/redis.ts';
+import { freePort, RedisProcess, until } from '../../support/redis-process.ts';
 
 const PREFIX = 'redis-cache-kit:';
 const HOST = '127.61.0.1';

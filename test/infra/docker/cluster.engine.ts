@@ -14,7 +14,7 @@ import type { Environment } from '../../../infra/environment.ts';
 import { moveSlots, restoreSlots } from '../../../infra/slot-migration.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { clusterContract } from '../../contracts/cluster.contract.ts';
-import { until } from '../../support/redis.ts';
+import { until } from '../../support/redis-process.ts';
 import { clusterConfiguration, describeOnEngine, engineStateDir } from './bench.ts';
 
 const state = engineStateDir();

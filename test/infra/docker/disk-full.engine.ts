@@ -12,7 +12,7 @@ import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import { terraformPlan } from '../../../infra/docker/terraform.ts';
 import { runProgram } from '../../../infra/process.ts';
 import { planTopology } from '../../../infra/topology.ts';
-import { until } from '../../support/redis.ts';
+import { until } from '../../support/redis-process.ts';
 import { describeOnEngine, engineStateDir } from './bench.ts';
 
 const state = engineStateDir();

@@ -13,7 +13,7 @@ import { LABEL, planDocker, servicesOf, volumesOf } from '../../../infra/docker/
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import { deploy, terraformPlan } from '../../../infra/docker/terraform.ts';
 import { planTopology } from '../../../infra/topology.ts';
-import { until } from '../../support/redis.ts';
+import { until } from '../../support/redis-process.ts';
 import { describeOnEngine, engineStateDir, labelsOfDeploy } from './bench.ts';
 import { inVolume, remake } from './by-hand.ts';
 

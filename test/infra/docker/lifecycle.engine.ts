@@ -16,7 +16,7 @@ import type { Environment } from '../../../infra/environment.ts';
 import { switchover } from '../../../infra/switchover.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { filesThatTell, passwordsIn } from '../../support/passwords.ts';
-import { until } from '../../support/redis.ts';
+import { until } from '../../support/redis-process.ts';
 import { configuration, describeOnEngine, engineStateDir, labelsOfDeploy } from './bench.ts';
 
 const state = engineStateDir();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { runTerraform, socketSafe } from '../../../infra/docker/program.ts';
 import { readState } from '../../../infra/docker/state.ts';
-import { until } from '../../support/redis.ts';
+import { until } from '../../support/redis-process.ts';
 import { temporaryStateDir } from '../local/bench.ts';
 import { configuration } from './bench.ts';
 

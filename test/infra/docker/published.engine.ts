@@ -13,7 +13,7 @@ import { LABEL, planDocker } from '../../../infra/docker/plan.ts';
 import { PUBLISHED, taggedReference } from '../../../infra/docker/published.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
-import { type Registry, registryMissing, startRegistry } from '../../support/registry.ts';
+import { type Registry, registryMissing, startRegistry } from '../../support/image-registry.ts';
 import { temporaryStateDir } from '../local/bench.ts';
 import { describeOnEngine, engineStateDir } from './bench.ts';
 

@@ -10,7 +10,7 @@ import { partsOf } from '../../../infra/docker/possession.ts';
 import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import type { Environment } from '../../../infra/environment.ts';
 import { planTopology } from '../../../infra/topology.ts';
-import { until } from '../../support/redis.ts';
+import { until } from '../../support/redis-process.ts';
 import { configuration, describeOnEngine, engineStateDir } from './bench.ts';
 import { inVolume } from './by-hand.ts';
 

@@ -23,7 +23,7 @@ import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import { deploy, destroy, terraformPlan } from '../../../infra/docker/terraform.ts';
 import { type ProgramRecord, runProgram } from '../../../infra/process.ts';
 import { planTopology } from '../../../infra/topology.ts';
-import { until } from '../../support/redis.ts';
+import { until } from '../../support/redis-process.ts';
 import { configuration, describeOnEngine, engineStateDir, labelsOfDeploy, plainCdktf } from './bench.ts';
 
 const state = engineStateDir();

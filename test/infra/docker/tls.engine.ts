@@ -15,7 +15,7 @@ import { dockerSubstrate } from '../../../infra/docker/substrate.ts';
 import { dockerSecrets, readValues } from '../../../infra/docker/values.ts';
 import type { Environment } from '../../../infra/environment.ts';
 import { planTopology } from '../../../infra/topology.ts';
-import { until } from '../../support/redis.ts';
+import { until } from '../../support/redis-process.ts';
 import { configuration, describeOnEngine, engineStateDir } from './bench.ts';
 
 const state = engineStateDir();

@@ -12,7 +12,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { localSubstrate } from '../../../infra/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { clusterContract } from '../../contracts/cluster.contract.ts';
-import { until } from '../../support/redis.ts';
+import { until } from '../../support/redis-process.ts';
 import { clusterConfiguration, temporaryStateDir, workingBelow } from './bench.ts';
 
 const state = temporaryStateDir();

@@ -7,7 +7,7 @@ import { type Ledger, ledgerPath, readLedger, updateLedger } from '../../../infr
 import { localSubstrate } from '../../../infra/local/substrate.ts';
 import { isAlive } from '../../../infra/process-identity.ts';
 import { planTopology } from '../../../infra/topology.ts';
-import { until } from '../../support/redis.ts';
+import { until } from '../../support/redis-process.ts';
 import { configuration, type StateDir, temporaryStateDir } from './bench.ts';
 
 const NAME = 'crash';

@@ -7,7 +7,7 @@ import type { EnvironmentConfig } from '../../../config/schema.ts';
 import type { Environment } from '../../../infra/environment.ts';
 import { localSubstrate } from '../../../infra/local/substrate.ts';
 import { nodesOf, planTopology, type Topology } from '../../../infra/topology.ts';
-import { until } from '../../support/redis.ts';
+import { until } from '../../support/redis-process.ts';
 import { configuration, type StateDir, temporaryStateDir } from './bench.ts';
 
 const KEYS = 500;

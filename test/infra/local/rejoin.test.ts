@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Environment } from '../../../infra/environment.ts';
 import { localSubstrate } from '../../../infra/local/substrate.ts';
 import { nodesOf, planTopology } from '../../../infra/topology.ts';
-import { until } from '../../support/redis.ts';
+import { until } from '../../support/redis-process.ts';
 import { configuration, type StateDir, singleConfiguration, temporaryStateDir } from './bench.ts';
 
 describe('coming back', () => {

@@ -10,7 +10,7 @@ import { isSupported } from '../../../infra/server-version.ts';
 import { nodesOf, planTopology } from '../../../infra/topology.ts';
 import { clusterContract } from '../../contracts/cluster.contract.ts';
 import { substrateContract } from '../../contracts/substrate.contract.ts';
-import { until } from '../../support/redis.ts';
+import { until } from '../../support/redis-process.ts';
 import { listedServers, type TestServer } from '../../support/servers.ts';
 import { clusterConfiguration, configuration, temporaryStateDir } from './bench.ts';
 

@@ -8,7 +8,7 @@ import { splitArguments } from '../../../infra/conf-text.ts';
 import { AofScanner, parseManifest } from '../../../infra/recovery/aof.ts';
 import { RdbScanner } from '../../../infra/recovery/rdb.ts';
 import { readNodeData } from '../../../infra/recovery/read.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
 
 const command = (...args: string[]) =>
   `*${args.length}\r\n${args.map((arg) => `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`).join('')}`;

@@ -11,7 +11,7 @@ import {
   redisCache,
   tieredCache,
 } from '../../../../client/index.ts';
-import { RedisProcess, until } from '../../../support/redis.ts';
+import { RedisProcess, until } from '../../../support/redis-process.ts';
 
 const PROGRAM = join(import.meta.dirname, 'program.ts');
 const MANY = 200_000;

@@ -18,7 +18,7 @@ import {
   writeBehind,
   writeThrough,
 } from '../../../../client/index.ts';
-import { until } from '../../../support/redis.ts';
+import { until } from '../../../support/redis-process.ts';
 
 class Table implements Source<unknown>, Sink<unknown> {
   readonly rows = new Map<string, unknown>();

@@ -13,7 +13,7 @@ import {
   type WarmingEvent,
   type WarmingStrategy,
 } from '../../../../client/index.ts';
-import { RedisProcess, until } from '../../../support/redis.ts';
+import { RedisProcess, until } from '../../../support/redis-process.ts';
 
 let redis: RedisProcess;
 const ends: (() => Promise<unknown>)[] = [];

@@ -7,7 +7,7 @@ import {
   redisCache,
   tieredCache,
 } from '../../../../client/index.ts';
-import { RedisProcess, until } from '../../../support/redis.ts';
+import { RedisProcess, until } from '../../../support/redis-process.ts';
 
 let redis: RedisProcess;
 const open: Cache[] = [];

@@ -10,7 +10,7 @@ import { resolveConnection } from '../../../../client/options/connection-options
 import type { CacheConnection } from '../../../../client/transport/cache-connection.ts';
 import { dedicatedConnections } from '../../../../client/transport/dedicated-connection.ts';
 import { openConnection } from '../../../../client/transport/index.ts';
-import { RedisProcess, until } from '../../../support/redis.ts';
+import { RedisProcess, until } from '../../../support/redis-process.ts';
 
 let redis: RedisProcess;
 let connection: CacheConnection;

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type ConnectionEvent, connect, type SupervisedConnection } from '../../../../client/index.ts';
 import { slotOf } from '../../../../client/transport/cluster/slot.ts';
 import { type ClusterSet, startCluster } from '../../../support/cluster.ts';
-import { type RedisProcess, until } from '../../../support/redis.ts';
+import { type RedisProcess, until } from '../../../support/redis-process.ts';
 import { Writer } from '../../../support/writer.ts';
 
 let set: ClusterSet;

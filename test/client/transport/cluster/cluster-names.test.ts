@@ -10,7 +10,7 @@ import { addressKey } from '../../../../client/transport/address.ts';
 import { slotOf } from '../../../../client/transport/cluster/slot.ts';
 import { ProxyServer } from '../../../../harness/faults/proxy/server.ts';
 import { type ClusterSet, startCluster } from '../../../support/cluster.ts';
-import { RedisProcess, until } from '../../../support/redis.ts';
+import { RedisProcess, until } from '../../../support/redis-process.ts';
 
 type Endpoints = 'ip' | 'hostname' | 'hostname without one' | 'unknown-endpoint';
 

@@ -17,7 +17,7 @@ import { slotOf } from '../../../../client/transport/cluster/slot.ts';
 import { openConnection } from '../../../../client/transport/index.ts';
 import { cacheContract } from '../../../contracts/cache.ts';
 import { type ClusterSet, startCluster } from '../../../support/cluster.ts';
-import { type RedisProcess, until } from '../../../support/redis.ts';
+import { type RedisProcess, until } from '../../../support/redis-process.ts';
 
 let set: ClusterSet;
 let connection: CacheConnection;

@@ -1,4 +1,4 @@
-import { clientFault, mortal } from '../../plant.ts';
+import { clientFault, mortal } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 

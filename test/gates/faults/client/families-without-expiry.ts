@@ -1,5 +1,5 @@
 import type { WriteOptions } from '../../../../client/index.ts';
-import { clientFault, planted } from '../../plant.ts';
+import { clientFault, planted } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 

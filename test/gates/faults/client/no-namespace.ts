@@ -1,5 +1,5 @@
 import { openCache as open } from '../../../../client/index.ts';
-import { clientFault } from '../../plant.ts';
+import { clientFault } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { clientFault, planted } from '../../plant.ts';
+import { clientFault, planted } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 

@@ -1,4 +1,4 @@
-import { clientFault, planted } from '../../plant.ts';
+import { clientFault, planted } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 

@@ -1,4 +1,4 @@
-import { acl } from '../../server.ts';
+import { acl } from '../../server-fault-builders.ts';
 
 export const fault = acl({
   what: 'A second set of permissions lets the app debug',

@@ -1,4 +1,4 @@
-import { change, follow, isReplica } from '../../server.ts';
+import { change, follow, isReplica } from '../../server-fault-builders.ts';
 
 export const fault = change(
   {

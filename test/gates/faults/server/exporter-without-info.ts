@@ -1,4 +1,4 @@
-import { acl } from '../../server.ts';
+import { acl } from '../../server-fault-builders.ts';
 
 export const fault = acl({
   what: 'The exporter cannot ask for figures',

@@ -1,8 +1,8 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseInfo } from '../../../../harness/redis-info.ts';
-import { until } from '../../../support/redis.ts';
-import { adminOf, change } from '../../server.ts';
+import { until } from '../../../support/redis-process.ts';
+import { adminOf, change } from '../../server-fault-builders.ts';
 
 /**
  * A folder has the name of the snapshot, so that a new snapshot cannot replace it. A replica that may not continue to

@@ -1,4 +1,4 @@
-import { sentinelOption } from '../../server.ts';
+import { sentinelOption } from '../../server-fault-builders.ts';
 
 export const fault = sentinelOption({
   what: 'The loss of a master is noticed after 25 s',

@@ -1,4 +1,4 @@
-import { sentinelOption } from '../../server.ts';
+import { sentinelOption } from '../../server-fault-builders.ts';
 
 export const fault = sentinelOption({
   what: 'A lost election is tried again after two minutes',

@@ -1,6 +1,6 @@
 import { directivesOf } from '../../../../infra/directive-values.ts';
-import { until } from '../../../support/redis.ts';
-import { change, fieldsOf } from '../../server.ts';
+import { until } from '../../../support/redis-process.ts';
+import { change, fieldsOf } from '../../server-fault-builders.ts';
 
 export const fault = change(
   {

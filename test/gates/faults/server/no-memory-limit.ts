@@ -1,4 +1,4 @@
-import { directive } from '../../server.ts';
+import { directive } from '../../server-fault-builders.ts';
 
 export const fault = directive({
   what: 'A replica has no memory limit',

@@ -1,4 +1,4 @@
-import { directive } from '../../server.ts';
+import { directive } from '../../server-fault-builders.ts';
 
 export const fault = directive({
   what: 'TLS 1.0 and 1.1 are accepted',

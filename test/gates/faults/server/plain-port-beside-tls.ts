@@ -1,5 +1,5 @@
-import { freePort } from '../../../support/redis.ts';
-import { change } from '../../server.ts';
+import { freePort } from '../../../support/redis-process.ts';
+import { change } from '../../server-fault-builders.ts';
 
 export const fault = change(
   {

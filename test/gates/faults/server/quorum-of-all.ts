@@ -1,4 +1,4 @@
-import { sentinelOption } from '../../server.ts';
+import { sentinelOption } from '../../server-fault-builders.ts';
 
 export const fault = sentinelOption({
   what: 'No failover while one sentinel is unreachable',

@@ -1,4 +1,4 @@
-import { sentinelOption } from '../../server.ts';
+import { sentinelOption } from '../../server-fault-builders.ts';
 
 export const fault = sentinelOption({
   what: 'One sentinel deposes a healthy master',

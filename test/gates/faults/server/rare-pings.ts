@@ -1,4 +1,4 @@
-import { change } from '../../server.ts';
+import { change } from '../../server-fault-builders.ts';
 
 export const fault = change(
   {

@@ -1,4 +1,4 @@
-import { rendered } from '../../server.ts';
+import { rendered } from '../../server-fault-builders.ts';
 
 export const fault = rendered({
   what: 'The files open plain ports where encryption is promised',

@@ -1,4 +1,4 @@
-import { adminOf, change, isReplica } from '../../server.ts';
+import { adminOf, change, isReplica } from '../../server-fault-builders.ts';
 
 export const fault = change(
   {

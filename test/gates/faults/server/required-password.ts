@@ -1,4 +1,4 @@
-import { adminOf, change } from '../../server.ts';
+import { adminOf, change } from '../../server-fault-builders.ts';
 
 /** The directive is another way to set the password of `default`: removing it leaves that user without a password. */
 export const fault = change(

@@ -1,5 +1,5 @@
-import { until } from '../../../support/redis.ts';
-import { change, fieldsOf } from '../../server.ts';
+import { until } from '../../../support/redis-process.ts';
+import { change, fieldsOf } from '../../server-fault-builders.ts';
 
 /** Sentinels discover each other by messages published on the master. */
 export const fault = change(

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { EnvironmentConfig } from '../../../../config/schema.ts';
 import { nodeCheckers } from '../../../../harness/checkers/nodes/index.ts';
 import type { Finding } from '../../../../harness/checkers/selection.ts';
-import { context, environment, history, number } from '../by-hand.ts';
-import { healthyNodes, type Planted } from './by-hand.ts';
-import { CLUSTER, config, ENCRYPTED, master, type Over, RED, SINGLE } from './planted.ts';
+import { context, environment, history, number } from '../history-builders.ts';
+import { healthyNodes, type Planted } from './node-builders.ts';
+import { CLUSTER, config, ENCRYPTED, master, type Over, RED, SINGLE } from './planted-deviations.ts';
 
 /** In scope only of topologies with replicas: config/gates.yaml. */
 const REPLICATION_RULES = new Set(['quorum', 'parallel-syncs', 'failure-detection', 'roles', 'write-guard']);

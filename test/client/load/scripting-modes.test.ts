@@ -7,8 +7,8 @@ import { resolveCache } from '../../../client/cache/options.ts';
 import { encodePlaceholder } from '../../../client/codec/placeholder.ts';
 import { ABSENT, type Way } from '../../../client/functions/procedures.ts';
 import { LIBRARY, SCRIPT, SCRIPT_SHA1 } from '../../../client/functions/source.ts';
-import { RedisProcess } from '../../support/redis.ts';
-import { loadLibrary, Party, SCRIPTING } from './bench.ts';
+import { RedisProcess } from '../../support/redis-process.ts';
+import { loadLibrary, Party, SCRIPTING } from './lease-party.ts';
 
 let redis: RedisProcess;
 const parties: Party[] = [];

@@ -1,6 +1,6 @@
 /** A relay that withholds the server's answers on single connections: commands arrive, replies do not. */
 import { createServer, type Socket, connect as tcp } from 'node:net';
-import type { Address } from './redis.ts';
+import type { Address } from './redis-process.ts';
 
 export interface Muted extends AsyncDisposable {
   readonly address: Address;

@@ -1,7 +1,7 @@
 /** Builders of server faults: a directive, an option of a sentinel, an ACL rule, a rendered setting. */
 import type { Redis } from 'ioredis';
 import type { Environment } from '../../infra/environment.ts';
-import { until } from '../support/redis.ts';
+import { until } from '../support/redis-process.ts';
 import type { LiveFault, RenderedFault } from './fault.ts';
 
 type Common = Pick<LiveFault, 'what' | 'criterion' | 'remedy'> & Partial<Pick<LiveFault, 'drills' | 'group'>>;

@@ -4,8 +4,8 @@ import { buildKey, redisCache, SharedStatistics } from '../../../client/index.ts
 import { Listener } from '../../../client/l1/listener.ts';
 import { resolveConnection } from '../../../client/options/connection-options.ts';
 import { dedicatedConnections } from '../../../client/transport/dedicated-connection.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
-import { loadLibrary } from '../load/bench.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
+import { loadLibrary } from '../load/lease-party.ts';
 
 let redis: RedisProcess;
 beforeAll(async () => {

@@ -14,7 +14,7 @@ import { resolveConnection } from '../../../client/options/connection-options.ts
 import type { CacheConnection } from '../../../client/transport/cache-connection.ts';
 import { openConnection } from '../../../client/transport/index.ts';
 import { monitorCommands } from '../../support/monitor.ts';
-import type { RedisProcess } from '../../support/redis.ts';
+import type { RedisProcess } from '../../support/redis-process.ts';
 
 export async function loadLibrary(redis: RedisProcess): Promise<void> {
   await redis.admin().call('FUNCTION', 'LOAD', 'REPLACE', LIBRARY);

@@ -1,6 +1,6 @@
 /** A relay that delays all data, like a network between distant places. */
 import { createServer, type Socket, connect as tcp } from 'node:net';
-import type { Address } from './redis.ts';
+import type { Address } from './redis-process.ts';
 
 export interface Far extends AsyncDisposable {
   readonly address: Address;

@@ -1,6 +1,6 @@
 /** A relay that passes replies on in bursts, like a line that is shaped in time slices. */
 import { createServer, type Socket, connect as tcp } from 'node:net';
-import type { Address } from './redis.ts';
+import type { Address } from './redis-process.ts';
 
 export interface Bursts extends AsyncDisposable {
   readonly address: Address;

@@ -1,6 +1,6 @@
 /** Redis nodes that can be made slow: the kit's fault proxy before each of them, in this process. */
 import { ProxyServer } from '../../harness/faults/proxy/server.ts';
-import type { Address } from './redis.ts';
+import type { Address } from './redis-process.ts';
 
 export interface Slowed extends AsyncDisposable {
   /** The proxies, in the order of the nodes. */

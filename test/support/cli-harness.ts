@@ -21,7 +21,7 @@ import { parseDocument } from 'yaml';
 import { EXIT } from '../../config/errors.ts';
 import type { Report } from '../../harness/reports/report.ts';
 import { type Ledger, ledgerPath, readLedger } from '../../infra/local/ledger.ts';
-import { until } from './redis.ts';
+import { until } from './redis-process.ts';
 
 const KIT = resolve('scripts/kit.ts');
 const DEV = resolve('config/environments/dev.yaml');

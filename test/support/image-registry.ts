@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { until } from './redis.ts';
+import { until } from './redis-process.ts';
 
 const run = promisify(execFile);
 

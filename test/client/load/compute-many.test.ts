@@ -1,8 +1,8 @@
 /** One loader for many keys: the keys that it gets, and the loads that it shares with loads of single keys. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Cache, type RedisCacheOptions, redisCache } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
-import { commandsSent, leased, loadLibrary, standing } from './bench.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
+import { commandsSent, leased, loadLibrary, standing } from './lease-party.ts';
 
 let redis: RedisProcess;
 let cache: Cache;

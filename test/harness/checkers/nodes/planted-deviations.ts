@@ -1,6 +1,6 @@
 /** Wrong values on nodes: the checker that finds each, and the contents of its reason and its remedy. */
-import type { environment } from '../by-hand.ts';
-import type { Planted } from './by-hand.ts';
+import type { environment } from '../history-builders.ts';
+import type { Planted } from './node-builders.ts';
 
 export type Over = Parameters<typeof environment>[0];
 

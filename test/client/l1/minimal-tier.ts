@@ -7,7 +7,7 @@ import { resolveConnection } from '../../../client/options/connection-options.ts
 import type { CacheConnection } from '../../../client/transport/cache-connection.ts';
 import { dedicatedConnections } from '../../../client/transport/dedicated-connection.ts';
 import { openConnection } from '../../../client/transport/index.ts';
-import { type RedisProcess, until } from '../../support/redis.ts';
+import { type RedisProcess, until } from '../../support/redis-process.ts';
 
 /** A first tier in its smallest form: the entries that coherence must keep correct. */
 export class Tier {

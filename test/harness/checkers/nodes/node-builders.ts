@@ -20,7 +20,7 @@ import {
   type Topology,
   type TopologyNode,
 } from '../../../../infra/topology.ts';
-import { environment as smallEnvironment } from '../by-hand.ts';
+import { environment as smallEnvironment } from '../history-builders.ts';
 
 type Fields = Readonly<Record<string, string | number>>;
 

@@ -4,9 +4,9 @@
  */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Cache, type CacheEvent, type RedisCacheOptions, redisCache } from '../../../client/index.ts';
-import { type Far, far } from '../../support/far.ts';
-import { RedisProcess, until } from '../../support/redis.ts';
-import { commandsSent, standing } from './bench.ts';
+import { type Far, far } from '../../support/delay-relay.ts';
+import { RedisProcess, until } from '../../support/redis-process.ts';
+import { commandsSent, standing } from './lease-party.ts';
 
 const KEYS = 400;
 let redis: RedisProcess;
