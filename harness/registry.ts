@@ -101,7 +101,7 @@ const BUSY_HINTS: Readonly<Record<SubstrateName, string>> = {
 export async function missingAfter(environment: Environment, boundMs: number): Promise<string | undefined> {
   const down = (await environment.status()).filter(({ state }) => state !== 'running');
   if (down.length === 0) {
-    const wholeness = await import('./trial/wholeness.ts');
+    const wholeness = await import('./trial/health.ts');
     return wholeness.missingAfter(environment, { boundMs });
   }
   const words = down.map(({ id, state }) => `${id} is ${state}`);

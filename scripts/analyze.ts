@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { analyzeRun } from '../harness/judge.ts';
+import { analyzeRun } from '../harness/judge/index.ts';
 import { renderJson, renderTerminal } from '../harness/reports/index.ts';
 import * as common from './options.ts';
 import { examples, type Session } from './session.ts';

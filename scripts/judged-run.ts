@@ -4,7 +4,7 @@ import { type AttachFlags, attachedOverrides, withoutLogins } from '../config/at
 import { loadEnvironment } from '../config/load.ts';
 import type { SubstrateName } from '../harness/registry.ts';
 import { renderJson, renderTerminal } from '../harness/reports/index.ts';
-import type { RunRequest } from '../harness/run.ts';
+import type { RunRequest } from '../harness/run/index.ts';
 import { attachOf } from './attach-options.ts';
 import type { EnvironmentOptions } from './options.ts';
 import { type Session, stateDir } from './session.ts';
@@ -28,7 +28,7 @@ export async function judgedRun(
   const { terminal } = session;
   const attach = attachOf(options);
   // imported late: verbs that run nothing do not need the harness
-  const { run } = await import('../harness/run.ts');
+  const { run } = await import('../harness/run/index.ts');
   const { folder, report, exitCode } = await run({
     kind,
     environment: loadEnvironment(

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { EXIT } from '../config/errors.ts';
-import { verifyRun } from '../harness/judge.ts';
+import { verifyRun } from '../harness/judge/index.ts';
 import { renderers } from '../harness/reports/index.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session } from './session.ts';

@@ -12,7 +12,7 @@ import * as rules from './architecture/rules.ts';
 
 /** Types that checkers, gates and reports work on, without effects. */
 const RECORDED = [
-  'harness/history.ts',
+  'harness/history/events.ts',
   'harness/checkers/checker.ts',
   'harness/evidence/manifest.ts',
   'harness/gates/gate.ts',
@@ -48,10 +48,10 @@ const PURE_EVIDENCE = ['shape', 'limits', 'excerpt', 'history-shape'].map(
 const ACTING = [
   'infra/environment.ts',
   'infra/topology.ts',
-  'harness/history.ts',
-  'harness/recorder.ts',
-  'harness/clock.ts',
-  'harness/until.ts',
+  'harness/history/events.ts',
+  'harness/history/recorder.ts',
+  'harness/history/clock.ts',
+  'harness/wait.ts',
   'harness/redis-info.ts',
   'config/',
 ];
@@ -118,10 +118,13 @@ const ROOMS: readonly rules.Room[] = [
   ...CLIENT_ROOMS,
 
   // The harness, left of the evidence: things act.
-  room('harness/clock.ts', 'one monotonic clock', []),
-  room('harness/until.ts', 'bounded waiting', ['config/errors.ts']),
+  room('harness/history/clock.ts', 'one monotonic clock', []),
+  room('harness/wait.ts', 'bounded waiting', ['config/errors.ts']),
   room('harness/redis-info.ts', 'pure: a text of Redis in, fields out', [], { node: [] }),
-  room('harness/recorder.ts', 'a passive sink that streams to disk', ['harness/history.ts', 'config/']),
+  room('harness/history/recorder.ts', 'a passive sink that streams to disk', [
+    'harness/history/events.ts',
+    'config/',
+  ]),
   room(
     'harness/samplers/',
     'look at an Environment, write to the recorder',
@@ -152,38 +155,32 @@ const ROOMS: readonly rules.Room[] = [
     ['client/index.ts', 'config/errors.ts'],
     { libraries: ['<computed>'] },
   ),
-  room('harness/planted-client.ts', 'a door for tests: nothing of the command may import it', [], {
+  room('harness/run/planted-client.ts', 'a door for tests: nothing of the command may import it', [], {
     node: [],
   }),
   room('harness/drills/', 'data only', [], { types: ['infra/environment.ts'], node: [] }),
-  room('harness/trial.ts', 'runs one drill once', ['harness/', 'infra/', 'config/']),
-  room(
-    'harness/trial/',
-    'the parts of running one drill once',
-    ['harness/', 'infra/', 'config/', 'client/index.ts'],
-    {
-      libraries: ['ioredis'],
-    },
-  ),
+  room('harness/trial/', 'runs one drill once', ['harness/', 'infra/', 'config/', 'client/index.ts'], {
+    libraries: ['ioredis'],
+  }),
 
   // Between the two: recorded data.
-  room('harness/history.ts', 'the words of a record', [], { types: ['config/'], node: [] }),
+  room('harness/history/events.ts', 'the words of a record', [], { types: ['config/'], node: [] }),
   room(
-    'harness/parse-history.ts',
+    'harness/history/parse.ts',
     'pure: lines in, a history out',
-    ['harness/history.ts', 'config/errors.ts', ...PURE_EVIDENCE],
+    ['harness/history/events.ts', 'config/errors.ts', ...PURE_EVIDENCE],
     { node: [] },
   ),
   ...PURE_EVIDENCE.map((at) =>
     room(at, 'pure: what recorded data must look like', PURE_EVIDENCE, {
-      types: ['harness/history.ts'],
+      types: ['harness/history/events.ts'],
       node: [],
     }),
   ),
   room(
     'harness/evidence/',
     'the run folder; knows no drill, checker or gate',
-    ['harness/history.ts', 'config/errors.ts'],
+    ['harness/history/events.ts', 'config/errors.ts'],
     {
       types: RECORDED,
     },
@@ -194,7 +191,7 @@ const ROOMS: readonly rules.Room[] = [
   room(
     'harness/checkers/',
     'pure: history in, validity and figures out',
-    ['harness/history.ts', 'harness/statistics/', 'harness/evidence/excerpt.ts'],
+    ['harness/history/events.ts', 'harness/statistics/', 'harness/evidence/excerpt.ts'],
     {
       types: ['config/', 'infra/topology.ts'],
       node: [],
@@ -204,7 +201,12 @@ const ROOMS: readonly rules.Room[] = [
     'harness/checkers/nodes/',
     'pure: what nodes say of themselves against what was rendered for them',
     [
-      ...['harness/history.ts', 'harness/checkers/', 'infra/directive-values.ts', 'infra/cluster-nodes.ts'],
+      ...[
+        'harness/history/events.ts',
+        'harness/checkers/',
+        'infra/directive-values.ts',
+        'infra/cluster-nodes.ts',
+      ],
       'infra/topology.ts',
     ],
     { types: ['config/', 'infra/'], node: [] },
@@ -221,7 +223,7 @@ const ROOMS: readonly rules.Room[] = [
   room(
     'harness/assembly/',
     'pure: histories and results in, the parts of a Report out',
-    ['harness/history.ts', 'harness/statistics/', 'harness/checkers/', 'harness/evidence/excerpt.ts'],
+    ['harness/history/events.ts', 'harness/statistics/', 'harness/checkers/', 'harness/evidence/excerpt.ts'],
     { types: [...RECORDED, 'harness/reports/report.ts', 'harness/drills/drill.ts'], node: [] },
   ),
   room('harness/reports/', 'pure: one Report in, one text out', ['harness/evidence/canonical-json.ts'], {
@@ -229,31 +231,26 @@ const ROOMS: readonly rules.Room[] = [
     libraries: ['d3-scale', 'd3-shape'],
     node: [],
   }),
-  ...['harness/judge.ts', 'harness/judge/'].map((at) =>
-    room(at, 'reads a run folder and judges it; touches no environment', [
-      'config/',
-      ...[
-        'history.ts',
-        'parse-history.ts',
-        ...['evidence/', 'statistics/', 'checkers/', 'gates/', 'reports/', 'drills/', 'assembly/', 'judge/'],
-      ].map((name) => `harness/${name}`),
-    ]),
-  ),
+  room('harness/judge/', 'reads a run folder and judges it; touches no environment', [
+    'config/',
+    ...[
+      'history/events.ts',
+      'history/parse.ts',
+      ...['evidence/', 'statistics/', 'checkers/', 'gates/', 'reports/', 'drills/', 'assembly/'],
+    ].map((name) => `harness/${name}`),
+  ]),
 
   // The composition root, and the command over it.
-  room('harness/rounds.ts', 'the rounds of a run: trials, and what of them is repeated', [
-    'harness/',
-    'infra/',
-    'config/',
-  ]),
-  room('harness/run.ts', 'the composition root', ['harness/', 'infra/', 'config/']),
+  room('harness/run/', 'the composition root', ['harness/', 'infra/', 'config/']),
   room('harness/registry.ts', 'the composition root', ['harness/', 'infra/', 'config/']),
   room(
     'scripts/',
     'the kit command: parse, call, exit',
     [
       'config/',
-      ...['run', 'registry', 'judge', 'reports/index', 'drills/drill'].map((name) => `harness/${name}.ts`),
+      ...['run/index', 'registry', 'judge/index', 'reports/index', 'drills/drill'].map(
+        (name) => `harness/${name}.ts`,
+      ),
       ...PURE_INFRA,
       'infra/doctor.ts',
       'infra/server-binary.ts',

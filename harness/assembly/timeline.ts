@@ -2,9 +2,10 @@
  * Bins of a trial for the plots: outcomes and latency by the intended time of operations, hits and misses by the time
  * at which reads completed.
  */
+
+import { lastUs, operationsOf, US_PER_MS, wasSent } from '../checkers/history-queries.ts';
 import { readsOf } from '../checkers/hit-ratio.ts';
-import { lastUs, operationsOf, US_PER_MS, wasSent } from '../checkers/selection.ts';
-import type { History, Operation } from '../history.ts';
+import type { History, Operation } from '../history/events.ts';
 import type { TimelineBin } from '../reports/report.ts';
 import { ascending, quantile, smallest } from '../statistics/quantile.ts';
 

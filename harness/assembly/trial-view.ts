@@ -1,6 +1,5 @@
 /** A trial as a report shows it: series, faults and marks on one clock, latencies, expectations. */
 import { holds, inWords, text } from '../checkers/expectations.ts';
-import { waitsByKind } from '../checkers/latency.ts';
 import {
   acknowledgedWrites,
   faultSpans,
@@ -8,11 +7,12 @@ import {
   operationsOf,
   US_PER_MS,
   wasSent,
-} from '../checkers/selection.ts';
+} from '../checkers/history-queries.ts';
+import { waitsByKind } from '../checkers/latency.ts';
 import type { Drill } from '../drills/drill.ts';
 import { shorten } from '../evidence/excerpt.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
-import type { History } from '../history.ts';
+import type { History } from '../history/events.ts';
 import type { TrialView } from '../reports/report.ts';
 import { histogram } from '../statistics/histogram.ts';
 import { smallest, summarize } from '../statistics/quantile.ts';

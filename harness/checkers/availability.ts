@@ -14,7 +14,7 @@
  *
  * A batch is judged key by key: one value that was never written to its key, or an answer of another length, is wrong.
  */
-import type { Operation } from '../history.ts';
+import type { Operation } from '../history/events.ts';
 import type { Checker } from './checker.ts';
 import {
   examples,
@@ -25,7 +25,7 @@ import {
   proportion,
   servedByRedis,
   unknown,
-} from './selection.ts';
+} from './history-queries.ts';
 
 export const availability: Checker = {
   id: 'availability',

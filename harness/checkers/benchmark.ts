@@ -7,10 +7,10 @@
  * are given. Percentiles are nearest-rank over all queries of the cached phase, cold ones included.
  */
 
-import type { Operation } from '../history.ts';
+import type { Operation } from '../history/events.ts';
 import { summarize } from '../statistics/quantile.ts';
 import type { Checker, Figure } from './checker.ts';
-import { operationsOf, present, servedByRedis, unknown, value } from './selection.ts';
+import { operationsOf, present, servedByRedis, unknown, value } from './history-queries.ts';
 
 export const benchmark: Checker = {
   id: 'benchmark',

@@ -3,7 +3,7 @@
  * configuration except the one that the context carries from the evidence.
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
-import type { History } from '../history.ts';
+import type { History } from '../history/events.ts';
 
 /** Distances of a distribution, exact (order statistics over all samples), in the figure's unit. */
 export interface Distribution {

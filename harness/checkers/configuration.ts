@@ -5,7 +5,7 @@
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { Checker } from './checker.ts';
-import { value } from './selection.ts';
+import { value } from './history-queries.ts';
 
 interface Judgement {
   readonly right: boolean;

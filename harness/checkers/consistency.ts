@@ -3,7 +3,7 @@
  * master does not hold must not be on a replica either, but does not count as compared: nothing equals nothing.
  */
 import type { Checker } from './checker.ts';
-import { examples, finalMaster, present, unknown, value } from './selection.ts';
+import { examples, finalMaster, present, unknown, value } from './history-queries.ts';
 
 export const consistency: Checker = {
   id: 'consistency',

@@ -3,9 +3,9 @@
  * commit of the summary. A summary of another commit than the run's, or of modified files, says nothing about the code
  * that ran.
  */
-import type { ObservationEvent } from '../history.ts';
+import type { ObservationEvent } from '../history/events.ts';
 import type { Checker } from './checker.ts';
-import { present, proportion, unknown } from './selection.ts';
+import { present, proportion, unknown } from './history-queries.ts';
 
 /** Mark of a commit with modified files in the manifest. */
 const DIRTY = '-dirty';

@@ -9,7 +9,7 @@
  * `exposed…` counts those alone; `lostAnswersUnknown` is the share of the applied ones without an answer that were
  * reported as unknown.
  */
-import type { History, Operation } from '../history.ts';
+import type { History, Operation } from '../history/events.ts';
 import type { Checker } from './checker.ts';
 import { FinalState } from './final-state.ts';
 import {
@@ -22,7 +22,7 @@ import {
   type SpanUs,
   unknown,
   value,
-} from './selection.ts';
+} from './history-queries.ts';
 
 /** Events by which a client reports that it considers its connection lost. */
 const NOTICED: ReadonlySet<string> = new Set(['suspect', 'lost', 'close']);

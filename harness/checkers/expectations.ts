@@ -9,9 +9,9 @@
  * The drill also names the expectations that a slow machine alone can break (`timed`). The share of the others is `untimed`.
  */
 import { shorten } from '../evidence/excerpt.ts';
-import type { ExpectationEvent, Json } from '../history.ts';
+import type { ExpectationEvent, Json } from '../history/events.ts';
 import type { Checker, Figure } from './checker.ts';
-import { examples, proportion, unknown } from './selection.ts';
+import { examples, proportion, unknown } from './history-queries.ts';
 
 export const expectations: Checker = {
   id: 'expectations',

@@ -3,7 +3,7 @@
  * `withoutExpiry` counts the keys that never expire.
  */
 import type { Checker } from './checker.ts';
-import { examples, unknown, value } from './selection.ts';
+import { examples, unknown, value } from './history-queries.ts';
 
 export const expiries: Checker = {
   id: 'expiries',

@@ -4,9 +4,9 @@
  * cluster publishes none. Measured only if the nodes were sampled after the last fault: a trial that was not observed
  * to its end cannot show that there was no failover.
  */
-import type { ObservationEvent } from '../history.ts';
+import type { ObservationEvent } from '../history/events.ts';
 import type { Checker } from './checker.ts';
-import { faultSpans, unknown, value } from './selection.ts';
+import { faultSpans, unknown, value } from './history-queries.ts';
 
 export const failovers: Checker = {
   id: 'failovers',

@@ -2,7 +2,7 @@
  * Whether the effect of a write is in the final state. Writes share a key only where their kind allows it: a `set` may
  * be followed by a later one, an `incr` counts, an `append` leaves its tag.
  */
-import type { Operation, OperationKind } from '../history.ts';
+import type { Operation, OperationKind } from '../history/events.ts';
 
 /** Kinds that may change a key; a computed value is stored behind the caller's back. */
 const WRITERS: ReadonlySet<OperationKind> = new Set([

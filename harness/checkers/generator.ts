@@ -3,7 +3,7 @@
  * then, gates of correctness never, because a lost write is lost however late it was sent.
  */
 import type { Checker } from './checker.ts';
-import { present, unknown, value } from './selection.ts';
+import { present, unknown, value } from './history-queries.ts';
 
 export const generator: Checker = {
   id: 'generator',

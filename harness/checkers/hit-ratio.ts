@@ -5,9 +5,9 @@
  *
  * `frequent` counts keys that were read at least twice in the window: seed 002's "frequently accessed data".
  */
-import type { Operation } from '../history.ts';
+import type { Operation } from '../history/events.ts';
 import type { Checker, Figure } from './checker.ts';
-import { measuredOperations, present, proportion, unknown } from './selection.ts';
+import { measuredOperations, present, proportion, unknown } from './history-queries.ts';
 
 const UNCOUNTED = new Set(['uncached', 'warm', 'warm-up']);
 const FREQUENT_READS = 2;

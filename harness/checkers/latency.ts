@@ -8,7 +8,7 @@
  * `batch` is all batches.
  */
 
-import type { History, Operation } from '../history.ts';
+import type { History, Operation } from '../history/events.ts';
 import type { Checker, Figure } from './checker.ts';
 import {
   distributionOf,
@@ -21,7 +21,7 @@ import {
   unknown,
   value,
   wasSent,
-} from './selection.ts';
+} from './history-queries.ts';
 
 /** Longer than this, a caller has given up, whatever the answer. */
 const LONG_MS = 1_000;

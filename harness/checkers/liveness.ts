@@ -5,7 +5,7 @@
  */
 import { largest } from '../statistics/quantile.ts';
 import type { Checker } from './checker.ts';
-import { examples, unknown, value } from './selection.ts';
+import { examples, unknown, value } from './history-queries.ts';
 
 export const liveness: Checker = {
   id: 'liveness',

@@ -14,7 +14,7 @@
  * unless some were lost.
  */
 
-import type { History } from '../history.ts';
+import type { History } from '../history/events.ts';
 import type { CheckContext, Checker } from './checker.ts';
 import { FinalState } from './final-state.ts';
 import {
@@ -34,7 +34,7 @@ import {
   unknown,
   value,
   vanishingDoubts,
-} from './selection.ts';
+} from './history-queries.ts';
 
 const FEWEST_DURABLE = 20;
 

@@ -10,10 +10,10 @@
  *
  * Counts the windows in which the client's generator had operations in flight; all windows of a trial without a generator.
  */
-import type { History, ObservationEvent } from '../history.ts';
+import type { History, ObservationEvent } from '../history/events.ts';
 import { largest } from '../statistics/quantile.ts';
 import type { Checker, Figure } from './checker.ts';
-import { distributionOf, operationsOf, present, unknown, value } from './selection.ts';
+import { distributionOf, operationsOf, present, unknown, value } from './history-queries.ts';
 
 export const machine: Checker = {
   id: 'machine',

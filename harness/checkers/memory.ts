@@ -5,7 +5,7 @@
  */
 import { largest } from '../statistics/quantile.ts';
 import type { Checker } from './checker.ts';
-import { counterGrowth, examples, present, unknown, value } from './selection.ts';
+import { counterGrowth, examples, present, unknown, value } from './history-queries.ts';
 
 const NO_LIMIT =
   'usedRatio: a node has no maxmemory, so there is no share of it; it grows until the system kills it';

@@ -11,7 +11,7 @@
  * If a fault was never seen to heal, the topology stayed broken: the measured time is no recovery. A client that never
  * wrote again has no `recoveryMs`, and the finding is invalid: never is not a short time.
  */
-import type { History, Operation } from '../history.ts';
+import type { History, Operation } from '../history/events.ts';
 import { largest, smallest } from '../statistics/quantile.ts';
 import type { Checker, Figure } from './checker.ts';
 import {
@@ -32,7 +32,7 @@ import {
   value,
   wasSent,
   windowOf,
-} from './selection.ts';
+} from './history-queries.ts';
 
 /** Time in which a client that has just moved may still see errors. */
 const SETTLING_US = 1_000_000;

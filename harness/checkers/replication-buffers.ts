@@ -6,9 +6,9 @@
  * The rate is the fastest second of the measured window, on any node. A limit on the output buffer below the backlog
  * has no effect (`checkClientOutputBufferLimits`, networking.c), and 0 means no limit.
  */
-import type { History, ObservationEvent } from '../history.ts';
+import type { History, ObservationEvent } from '../history/events.ts';
 import type { Checker } from './checker.ts';
-import { unknown, value, windowOf } from './selection.ts';
+import { unknown, value, windowOf } from './history-queries.ts';
 
 const REPLICA_LIMITS = /(?:slave|replica) (\d+) (\d+) (\d+)/;
 

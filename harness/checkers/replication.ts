@@ -4,7 +4,7 @@
  */
 import { largest } from '../statistics/quantile.ts';
 import type { Checker } from './checker.ts';
-import { distributionOf, present, unknown, value } from './selection.ts';
+import { distributionOf, present, unknown, value } from './history-queries.ts';
 
 export const replication: Checker = {
   id: 'replication',

@@ -3,7 +3,7 @@
  * not in that node's data, or a read that Redis answered with another value (or a miss) than the one surviving write
  * acknowledged before the read began. Answers and misses of the memory fallback carry their source and do not count.
  */
-import type { History, Operation } from '../history.ts';
+import type { History, Operation } from '../history/events.ts';
 import type { Checker } from './checker.ts';
 import { FinalState } from './final-state.ts';
 import {
@@ -18,7 +18,7 @@ import {
   unknown,
   value,
   vanishingDoubts,
-} from './selection.ts';
+} from './history-queries.ts';
 
 export const staleAcks: Checker = {
   id: 'stale-acks',

@@ -2,7 +2,7 @@
  * Shape of every line of a history, with the bounds of every number that judging uses. Fields that no checker reads are
  * not listed: the writer defines them. In `data`, all values are bounded, whatever their names.
  */
-import type { HistoryEvent, InvokeEvent, ObservationEvent } from '../history.ts';
+import type { HistoryEvent, InvokeEvent, ObservationEvent } from '../history/events.ts';
 import { MAX_BATCH, MAX_NAME_CHARACTERS, MAX_TIME_MS, MAX_TIME_US, MAX_TRIALS } from './limits.ts';
 import type { Shape } from './shape.ts';
 

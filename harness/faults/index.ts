@@ -1,8 +1,8 @@
 /** Every fault by its id, as a drill's schedule names it. */
 import { KitError } from '../../config/errors.ts';
+import { mute } from './drop-replies.ts';
 import type { Fault } from './fault.ts';
 import { kill } from './kill.ts';
-import { mute } from './mute.ts';
 import { pause } from './pause.ts';
 import { plannedSwitch } from './planned-switch.ts';
 import { slotMigration } from './slot-migration.ts';

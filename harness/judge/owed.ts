@@ -6,8 +6,8 @@
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { promisesOf } from '../../config/schema.ts';
 import type { DrillText } from '../assembly/trial-view.ts';
-import { faultSpans, kindOf, operationsOf } from '../checkers/selection.ts';
-import type { History } from '../history.ts';
+import { faultSpans, kindOf, operationsOf } from '../checkers/history-queries.ts';
+import type { History } from '../history/events.ts';
 
 /** Place of a trial, which decides the conditions and placeholders of its drill. */
 export interface Place {

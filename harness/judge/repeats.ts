@@ -13,7 +13,7 @@ import { MAX_HISTORY_BYTES } from '../evidence/limits.ts';
 import type { RunKind, TrialRecord } from '../evidence/manifest.ts';
 import { trialsDue } from '../gates/attempts.ts';
 import type { JudgedTrial } from '../gates/read.ts';
-import { parseHistory } from '../parse-history.ts';
+import { parseHistory } from '../history/parse.ts';
 import { gapsOf } from './owed.ts';
 import { scopeOf } from './scope.ts';
 import { check, JUDGED_CLIENT } from './trials.ts';

@@ -5,7 +5,7 @@ import type { Evidence } from '../evidence/open.ts';
 import { INPUTS } from '../evidence/run-folder.ts';
 import { misshapen, type Shape } from '../evidence/shape.ts';
 import type { JudgedTrial } from '../gates/read.ts';
-import type { History, ObservationEvent } from '../history.ts';
+import type { History, ObservationEvent } from '../history/events.ts';
 import { check, refTo, type Unsound } from './trials.ts';
 
 const EMPTY: History = { operations: [], faults: [], observations: [], expectations: [], finals: [] };

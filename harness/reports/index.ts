@@ -1,6 +1,6 @@
 /** The report formats of a run by file name, and the one for the terminal. */
 import { renderCtrf } from './ctrf.ts';
-import { renderHtml } from './html.ts';
+import { renderHtml } from './html/index.ts';
 import { renderJson } from './json.ts';
 import { renderJunit } from './junit.ts';
 import { renderMarkdown } from './markdown.ts';

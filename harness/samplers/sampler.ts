@@ -1,6 +1,6 @@
 import type { Environment } from '../../infra/environment.ts';
-import type { Clock } from '../clock.ts';
-import type { Recorder } from '../recorder.ts';
+import type { Clock } from '../history/clock.ts';
+import type { Recorder } from '../history/recorder.ts';
 
 /** A sampler only records; a node that does not answer is a gap in its samples and never an error. */
 export interface Sampler {

@@ -7,9 +7,9 @@
  */
 import { encodeEnvelope } from '../../client/index.ts';
 import type { Environment } from '../../infra/environment.ts';
-import type { Clock } from '../clock.ts';
-import type { Recorder } from '../recorder.ts';
-import { pause, until } from '../until.ts';
+import type { Clock } from '../history/clock.ts';
+import type { Recorder } from '../history/recorder.ts';
+import { pause, until } from '../wait.ts';
 import type { ClosingKey, ClosingRead, ClosingWrite } from '../workloads/closing.ts';
 import { rawValueOf } from './final-read.ts';
 import { masterWithKey } from './masters.ts';

@@ -5,13 +5,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Environment } from '../../infra/environment.ts';
-import type { Clock } from '../clock.ts';
 import { configuration } from '../drills/configuration.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
-import { openRecorder } from '../recorder.ts';
+import type { Clock } from '../history/clock.ts';
+import { openRecorder } from '../history/recorder.ts';
 import { openNodeFacts } from '../samplers/node-facts/index.ts';
-import { equals } from '../workloads/scripted.ts';
-import { missingAfter } from './wholeness.ts';
+import { equals } from '../workloads/scripted/script.ts';
+import { missingAfter } from './health.ts';
 
 /** The same as before any other trial. A topology that is still unhealthy then is recorded as it is, and judged. */
 const WHOLE_BOUND_MS = 15_000;

@@ -5,13 +5,13 @@
  */
 import { KitError } from '../../config/errors.ts';
 import type { Environment } from '../../infra/environment.ts';
-import type { Clock } from '../clock.ts';
 import type { ScheduledFault, Target } from '../drills/drill.ts';
 import { type Injection, once, stateOf } from '../faults/fault.ts';
 import { faultById } from '../faults/index.ts';
-import type { FaultEvent } from '../history.ts';
-import type { Recorder } from '../recorder.ts';
-import { pause, until, within } from '../until.ts';
+import type { Clock } from '../history/clock.ts';
+import type { FaultEvent } from '../history/events.ts';
+import type { Recorder } from '../history/recorder.ts';
+import { pause, until, within } from '../wait.ts';
 import type { GeneratorThread } from '../workloads/generator-thread.ts';
 import { type Lag, openLags } from './lag.ts';
 

@@ -13,12 +13,12 @@
  */
 import type { Environment } from '../../infra/environment.ts';
 import type { Address } from '../../infra/topology.ts';
-import type { Clock } from '../clock.ts';
 import type { ScheduledFault } from '../drills/drill.ts';
 import { type FaultProxy, startProxy } from '../faults/proxy/index.ts';
-import type { Recorder } from '../recorder.ts';
+import type { Clock } from '../history/clock.ts';
+import type { Recorder } from '../history/recorder.ts';
 import { parseInfo } from '../redis-info.ts';
-import { pause, until } from '../until.ts';
+import { pause, until } from '../wait.ts';
 
 const LINK_BOUND_MS = 5_000;
 

@@ -2,8 +2,8 @@
  * The part of a trial in which load runs: generators, faults, heal, closing phase, final read. Every generator is a thread
  * of its own.
  */
-import type { TrialContext } from '../trial.ts';
-import { pause, within } from '../until.ts';
+
+import { pause, within } from '../wait.ts';
 import { type ClientName, clientSpec } from '../workloads/adapter.ts';
 import type { GeneratedWorkload } from '../workloads/generated.ts';
 import { GeneratorThread } from '../workloads/generator-thread.ts';
@@ -11,8 +11,9 @@ import type { WrittenKey } from '../workloads/issuer.ts';
 import { closeClient } from './closing.ts';
 import { type FaultSchedule, faultSchedule } from './fault-schedule.ts';
 import { expiriesOf, readAllNodes, removeKeys } from './final-read.ts';
+import { awaitCaughtUp, awaitWhole } from './health.ts';
+import type { TrialContext } from './index.ts';
 import { proxied } from './proxied.ts';
-import { awaitCaughtUp, awaitWhole } from './wholeness.ts';
 
 /** Above it an operation is not sent but recorded as failed: 200 per second against an unreachable client for 25 s. */
 const IN_FLIGHT_BOUND = 5_000;

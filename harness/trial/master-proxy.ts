@@ -4,7 +4,7 @@
  */
 import type { Environment, NodeStatus } from '../../infra/environment.ts';
 import { type FaultProxy, startProxy } from '../faults/proxy/index.ts';
-import type { MasterProxy } from '../workloads/scripted.ts';
+import type { MasterProxy } from '../workloads/scripted/script.ts';
 import { mastersOf } from './masters.ts';
 
 export async function proxyBefore(environment: Environment): Promise<MasterProxy & AsyncDisposable> {

@@ -1,19 +1,19 @@
 /** The part of a trial in which a scripted workload runs; closes the resources of the script in reverse order. */
 import type { Cache } from '../../client/index.ts';
-import type { TrialContext } from '../trial.ts';
-import { within } from '../until.ts';
+import { within } from '../wait.ts';
 import { type ClientSpec, clientSpec } from '../workloads/adapter.ts';
 import { startCaller } from '../workloads/calls/child.ts';
 import { loadClient } from '../workloads/client-module.ts';
 import { type ClosingKey, closingReads, closingWrites } from '../workloads/closing.ts';
 import { adaptCache, type CacheOverrides, openKit } from '../workloads/kit.ts';
 import { seeded } from '../workloads/random.ts';
-import type { MasterProxy, ScriptContext, ScriptedWorkload } from '../workloads/scripted.ts';
+import type { MasterProxy, ScriptContext, ScriptedWorkload } from '../workloads/scripted/script.ts';
 import { closeClient } from './closing.ts';
 import { readAllNodes, removeKeys } from './final-read.ts';
+import { awaitCaughtUp } from './health.ts';
+import type { TrialContext } from './index.ts';
 import { proxyBefore } from './master-proxy.ts';
 import { mastersOf, masterWithKey } from './masters.ts';
-import { awaitCaughtUp } from './wholeness.ts';
 
 const CAUGHT_UP_BOUND_MS = 15_000;
 /** Counts from the end of the script: a reconnect takes up to 1 s, a probe of an open breaker 0.5 s. */

@@ -10,9 +10,9 @@ import { recovery } from '../checkers/recovery.ts';
 import { readText } from '../evidence/files.ts';
 import { MAX_HISTORY_BYTES } from '../evidence/limits.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
-import { parseHistory } from '../parse-history.ts';
+import { parseHistory } from '../history/parse.ts';
 import { formatGap } from '../reports/wording.ts';
-import type { TrialRequest } from '../trial.ts';
+import type { TrialRequest } from './index.ts';
 
 /** One line per client of a failover drill; none where the history cannot be read, which the judge reports. */
 export function writeGapLines(

@@ -5,7 +5,7 @@
 import type { Durability, EnvironmentConfig } from '../../config/schema.ts';
 import type { ClientEndpoints } from '../../infra/environment.ts';
 import type { Address } from '../../infra/topology.ts';
-import type { OperationKind, Source } from '../history.ts';
+import type { OperationKind, Source } from '../history/events.ts';
 
 export type ClientName = 'kit' | 'ioredis';
 

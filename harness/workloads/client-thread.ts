@@ -3,8 +3,8 @@
  * (TLS handshakes, large values), so that its lateness is the machine's and never the client's.
  */
 import { Worker } from 'node:worker_threads';
-import type { OperationKind } from '../history.ts';
-import { within } from '../until.ts';
+import type { OperationKind } from '../history/events.ts';
+import { within } from '../wait.ts';
 import type { Adapter, Answer, ClientSpec, Failure } from './adapter.ts';
 import type { Call, ClientSetup, FromClient, ToClient } from './client-protocol.ts';
 

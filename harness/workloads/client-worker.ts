@@ -4,7 +4,7 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
-import { openClock } from '../clock.ts';
+import { openClock } from '../history/clock.ts';
 import type { Adapter, ClientEventSink, ClientSpec } from './adapter.ts';
 import { type ClientModule, loadClient } from './client-module.ts';
 import type { ClientSetup, FromClient, ToClient } from './client-protocol.ts';

@@ -5,7 +5,7 @@
  *
  *   closingWrites ─▶ the trial looks for the values on the master and plants others ─▶ closingReads
  */
-import { within } from '../until.ts';
+import { within } from '../wait.ts';
 import type { Adapter, Encoding } from './adapter.ts';
 
 export interface ClosingKey {

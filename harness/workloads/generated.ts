@@ -3,8 +3,8 @@
  * started and stopped by messages (`protocol.ts`). It is independent of faults.
  */
 import type { Durability } from '../../config/schema.ts';
-import type { Clock } from '../clock.ts';
-import type { HistoryEvent } from '../history.ts';
+import type { Clock } from '../history/clock.ts';
+import type { HistoryEvent } from '../history/events.ts';
 import type { Adapter } from './adapter.ts';
 import type { ClientModule } from './client-module.ts';
 import type { Issuer } from './issuer.ts';

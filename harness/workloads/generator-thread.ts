@@ -4,7 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { KitError } from '../../config/errors.ts';
-import { within } from '../until.ts';
+import { within } from '../wait.ts';
 import type { ClosingRead, ClosingWrite } from './closing.ts';
 import type { WrittenKey } from './issuer.ts';
 import type { FromGenerator, GeneratorSetup, ToGenerator } from './protocol.ts';

@@ -2,10 +2,10 @@
  * One client's generator: connects, prepares, runs the workload's schedule, answers the trial's messages, ends.
  * `worker.ts` runs it in a thread of its own; tests run it on a port of their own. The client is in another thread (`client-thread.ts`).
  */
-import { type Clock, openClock } from '../clock.ts';
-import type { InvokeEvent } from '../history.ts';
-import { openRecorder, type Recorder } from '../recorder.ts';
-import { within } from '../until.ts';
+import { type Clock, openClock } from '../history/clock.ts';
+import type { InvokeEvent } from '../history/events.ts';
+import { openRecorder, type Recorder } from '../history/recorder.ts';
+import { within } from '../wait.ts';
 import { type ClientModule, loadClient } from './client-module.ts';
 import { type ClientThread, openClientThread } from './client-thread.ts';
 import { closingReads, closingWrites } from './closing.ts';

@@ -14,12 +14,12 @@ import { observability } from './scripted/observability.ts';
 import { outageWrites } from './scripted/outage-writes.ts';
 import { refusals } from './scripted/refusals.ts';
 import { replication } from './scripted/replication.ts';
+import type { ScriptedWorkload } from './scripted/script.ts';
 import { security } from './scripted/security.ts';
 import { singleFlight } from './scripted/single-flight.ts';
 import { timeoutFallback } from './scripted/timeout-fallback.ts';
 import { ttlExpiry } from './scripted/ttl-expiry.ts';
-import { writePaths } from './scripted/write-paths.ts';
-import type { ScriptedWorkload } from './scripted.ts';
+import { writePaths } from './scripted/write-paths/index.ts';
 
 export type Workload = GeneratedWorkload | ScriptedWorkload;
 

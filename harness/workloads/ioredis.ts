@@ -4,7 +4,7 @@
  */
 import type { RedisOptions } from 'ioredis';
 import { Cluster, Redis, ReplyError } from 'ioredis';
-import type { OperationKind } from '../history.ts';
+import type { OperationKind } from '../history/events.ts';
 import type { Adapter, ClientEventSink, ClientSpec, Failure } from './adapter.ts';
 
 const EVENTS = ['connect', 'ready', 'close', 'reconnecting', 'end'] as const;

@@ -4,8 +4,8 @@
  * not as a schedule with fewer operations.
  */
 import type { Durability } from '../../config/schema.ts';
-import type { Clock } from '../clock.ts';
-import type { CompletionEvent, HistoryEvent, InvokeEvent, OperationKind } from '../history.ts';
+import type { Clock } from '../history/clock.ts';
+import type { CompletionEvent, HistoryEvent, InvokeEvent, OperationKind } from '../history/events.ts';
 import type { Adapter, Answer, Encoding } from './adapter.ts';
 import type { LatenessMeter } from './lateness.ts';
 import { tagsOf } from './values.ts';

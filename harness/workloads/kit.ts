@@ -4,7 +4,7 @@
  */
 import type { Cache, CacheOptions, ConnectionOptions } from '../../client/index.ts';
 import { CacheError } from '../../client/index.ts';
-import type { OperationKind } from '../history.ts';
+import type { OperationKind } from '../history/events.ts';
 import type { Adapter, Answer, ClientEventSink, ClientSpec, Failure } from './adapter.ts';
 import type { ClientModule } from './client-module.ts';
 

@@ -3,8 +3,8 @@
  * itself, so the judge must know it. Event-loop stalls of its thread are recorded too.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { Clock } from '../clock.ts';
-import type { HistoryEvent } from '../history.ts';
+import type { Clock } from '../history/clock.ts';
+import type { HistoryEvent } from '../history/events.ts';
 
 const RESOLUTION_MS = 1;
 

@@ -5,7 +5,7 @@
  *
  * Timers of Node have a resolution of 1 ms: up to about that much is in every latency, counted against the client.
  */
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../history/clock.ts';
 import type { Issuer, PlannedOperation } from './issuer.ts';
 import type { Random } from './random.ts';
 

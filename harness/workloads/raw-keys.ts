@@ -1,6 +1,6 @@
 /** Reads the keys of a namespace from the raw masters, bypassing the client. */
 import type { Cache } from '../../client/index.ts';
-import type { ScriptContext } from './scripted.ts';
+import type { ScriptContext } from './scripted/script.ts';
 
 const SCAN_COUNT = 1_000;
 

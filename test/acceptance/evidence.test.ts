@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { EXIT, KitError } from '../../config/errors.ts';
 import { filesBelow } from '../../harness/evidence/files.ts';
-import { analyzeRun, type Verification, verifyRun } from '../../harness/judge.ts';
+import { analyzeRun, type Verification, verifyRun } from '../../harness/judge/index.ts';
 import { renderers } from '../../harness/reports/index.ts';
 import type { Report } from '../../harness/reports/report.ts';
 import { type Answer, Desk, isExcused } from '../support/cli-harness.ts';

@@ -1,7 +1,7 @@
 /** Faults of the client, one at a time: the right criterion fails in the run, and its remedy names the cause. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { drills } from '../../harness/drills/index.ts';
-import { PlantedClient } from '../../harness/planted-client.ts';
+import { PlantedClient } from '../../harness/run/planted-client.ts';
 import { clientFaults, moduleOf } from './catalogue.ts';
 import { expectCaught } from './expected.ts';
 import { Rig } from './planted-environment.ts';

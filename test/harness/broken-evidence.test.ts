@@ -9,7 +9,7 @@ import { EXIT, KitError } from '../../config/errors.ts';
 import { drills } from '../../harness/drills/index.ts';
 import { MAX_FAULT_EVENTS } from '../../harness/evidence/limits.ts';
 import { type RunFolder, SEAL } from '../../harness/evidence/run-folder.ts';
-import { analyzeRun } from '../../harness/judge.ts';
+import { analyzeRun } from '../../harness/judge/index.ts';
 import { renderers } from '../../harness/reports/index.ts';
 import type { Report } from '../../harness/reports/report.ts';
 import { renderTerminal } from '../../harness/reports/terminal.ts';

@@ -12,7 +12,7 @@ import type { Drill } from '../../harness/drills/drill.ts';
 import { drills } from '../../harness/drills/index.ts';
 import type { Manifest, TrialRecord } from '../../harness/evidence/manifest.ts';
 import { createRunFolder, type RunFolder } from '../../harness/evidence/run-folder.ts';
-import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../harness/history.ts';
+import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../harness/history/events.ts';
 import { expectationsOwed } from '../../harness/judge/owed.ts';
 import {
   closing,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { drills } from '../../harness/drills/index.ts';
 import type { Seal } from '../../harness/evidence/manifest.ts';
-import { analyzeRun, verifyRun } from '../../harness/judge.ts';
+import { analyzeRun, verifyRun } from '../../harness/judge/index.ts';
 import type { Report } from '../../harness/reports/report.ts';
 import { MANIFEST, type RunOptions } from './healthy-run.ts';
 import { criterion, errorOf, Scratch } from './scratch-runs.ts';

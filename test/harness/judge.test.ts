@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadGates } from '../../config/gates.ts';
 import { drills } from '../../harness/drills/index.ts';
 import { canonicalJson } from '../../harness/evidence/canonical-json.ts';
-import { analyzeRun, verifyRun } from '../../harness/judge.ts';
+import { analyzeRun, verifyRun } from '../../harness/judge/index.ts';
 import type { Report } from '../../harness/reports/report.ts';
 import { closing, environment, op, sample, seen, writes } from './checkers/history-builders.ts';
 import { MANIFEST, type RunOptions } from './healthy-run.ts';

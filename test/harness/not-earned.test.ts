@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadGates } from '../../config/gates.ts';
 import { drills } from '../../harness/drills/index.ts';
-import { analyzeRun } from '../../harness/judge.ts';
+import { analyzeRun } from '../../harness/judge/index.ts';
 import { DURABLE, environment, op, seen, writes } from './checkers/history-builders.ts';
 import type { RunOptions } from './healthy-run.ts';
 import { criterion, Scratch } from './scratch-runs.ts';

@@ -9,7 +9,7 @@ import { digestFile, filesBelow } from '../../harness/evidence/files.ts';
 import type { Manifest, Seal } from '../../harness/evidence/manifest.ts';
 import { isDerived, isJudged, MANIFEST, type RunFolder, SEAL } from '../../harness/evidence/run-folder.ts';
 import type { Criterion } from '../../harness/gates/gate.ts';
-import { analyzeRun } from '../../harness/judge.ts';
+import { analyzeRun } from '../../harness/judge/index.ts';
 import type { Report } from '../../harness/reports/report.ts';
 import { healthyRun, type RunOptions } from './healthy-run.ts';
 

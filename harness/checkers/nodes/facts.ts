@@ -9,7 +9,7 @@
 import { reportedDirectives } from '../../../infra/directive-values.ts';
 import type { ServerFamily } from '../../../infra/server-version.ts';
 import { nodesOf, planTopology } from '../../../infra/topology.ts';
-import type { History, ObservationEvent } from '../../history.ts';
+import type { History, ObservationEvent } from '../../history/events.ts';
 import type { CheckContext } from '../checker.ts';
 
 /** Fields of one observation, as text. */

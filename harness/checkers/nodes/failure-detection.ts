@@ -4,7 +4,7 @@
  * the loss of the master).
  */
 import type { CheckContext, Checker } from '../checker.ts';
-import { type Finding, unknown, value } from '../selection.ts';
+import { type Finding, unknown, value } from '../history-queries.ts';
 import { type NodeFacts, type NodeView, nodeFacts, nodeIds, type Probe, timeInWords } from './facts.ts';
 import { advised } from './finding.ts';
 import { renderedOption, watchedMaster } from './sentinel.ts';

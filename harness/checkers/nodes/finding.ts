@@ -3,7 +3,7 @@
  * and no figure if a node did not reply. Pure.
  */
 import type { CheckContext, Checker } from '../checker.ts';
-import { type Finding, unknown, value } from '../selection.ts';
+import { type Finding, unknown, value } from '../history-queries.ts';
 import { type NodeFacts, type NodeView, nodeFacts, nodeIds, type Probe, timeInWords } from './facts.ts';
 
 /** A value that violates a rule. */

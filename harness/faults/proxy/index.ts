@@ -8,7 +8,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { KitError } from '../../../config/errors.ts';
 import type { Address } from '../../../infra/topology.ts';
-import { within } from '../../until.ts';
+import { within } from '../../wait.ts';
 import type { ProxyCommand, ProxyReply, ProxyRequest } from './process.ts';
 import type { Toxic, Traffic } from './toxic.ts';
 

@@ -6,8 +6,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { KitError } from '../../../config/errors.ts';
 import type { Environment, NodeStatus } from '../../../infra/environment.ts';
-import type { Clock } from '../../clock.ts';
-import { until, within } from '../../until.ts';
+import type { Clock } from '../../history/clock.ts';
+import { until, within } from '../../wait.ts';
 import type { ControlTarget } from './control.ts';
 import type { FromWatch, ToWatch, WatchedThreads } from './protocol.ts';
 

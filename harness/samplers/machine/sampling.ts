@@ -9,9 +9,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { type Clock, openClock } from '../../clock.ts';
-import { openRecorder, type Recorder } from '../../recorder.ts';
-import { until } from '../../until.ts';
+import { type Clock, openClock } from '../../history/clock.ts';
+import { openRecorder, type Recorder } from '../../history/recorder.ts';
+import { until } from '../../wait.ts';
 import { type Control, openControl } from './control.ts';
 import { DiskControl } from './disk.ts';
 import {

@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { KitError } from '../../../config/errors.ts';
-import { within } from '../../until.ts';
+import { within } from '../../wait.ts';
 import type { ClientSpec } from '../adapter.ts';
 import type { CacheOverrides } from '../kit.ts';
 import type { Call, Caller, Performed } from './call.ts';

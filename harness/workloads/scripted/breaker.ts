@@ -3,10 +3,10 @@
  * proxy `down`). Calls one after the other, so that the number of failures that opened it is exact.
  */
 import type { Cache, CacheEvent } from '../../../client/index.ts';
-import { until } from '../../until.ts';
+import { until } from '../../wait.ts';
 import type { Resolved } from '../parameters.ts';
-import type { MasterProxy, ScriptContext } from '../scripted.ts';
-import { equals, scripted } from '../scripted.ts';
+import type { MasterProxy, ScriptContext } from './script.ts';
+import { equals, scripted } from './script.ts';
 
 const OUTAGES: Readonly<Record<string, (proxy: MasterProxy) => Promise<void>>> = {
   hang: (proxy) => proxy.add('hang', { type: 'timeout', timeoutMs: 0 }),

@@ -2,13 +2,13 @@
  * Keys that are overwritten, deleted and invalidated, and then read through every tier: a plain cache, one with a first tier, and one with a
  * first tier in another process. A plain cache has the new value at once, a first tier within its bound.
  */
-import { until } from '../../until.ts';
+import { until } from '../../wait.ts';
 import type { Call, Caller, Operation, Performed } from '../calls/call.ts';
 import { callerOf } from '../calls/perform.ts';
 import { valueText } from '../calls/value-text.ts';
 import type { Resolved } from '../parameters.ts';
 import { prefixOf, rawKeys } from '../raw-keys.ts';
-import { equals, type ScriptContext, scripted, UNHURRIED } from '../scripted.ts';
+import { equals, type ScriptContext, scripted, UNHURRIED } from './script.ts';
 
 /** `settleBoundMs`: longer than the bound of a first tier (500 ms), so that a slow machine alone is no finding. */
 const defaults = { keys: 1_000, tagged: 200, chunk: 100, settleBoundMs: 5_000 };

@@ -1,5 +1,5 @@
 /** A mix of writes, overwrites, deletes and counters; then compares every node's raw bytes with the master's. */
-import { equals, scripted } from '../scripted.ts';
+import { equals, scripted } from './script.ts';
 
 export const consistency = scripted({
   name: 'consistency',

@@ -4,8 +4,8 @@
  */
 import type { StandardSchema } from '../../../client/index.ts';
 import { encodeEnvelope } from '../../../client/index.ts';
-import { until } from '../../until.ts';
-import { equals, errorOf, scripted } from '../scripted.ts';
+import { until } from '../../wait.ts';
+import { equals, errorOf, scripted } from './script.ts';
 
 interface User {
   readonly id: number;

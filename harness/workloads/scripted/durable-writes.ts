@@ -4,8 +4,8 @@
  */
 import type { Cache, Durability } from '../../../client/index.ts';
 import type { Heal } from '../../../infra/environment.ts';
-import { until } from '../../until.ts';
-import { equals, type ScriptContext, scripted, UNHURRIED } from '../scripted.ts';
+import { until } from '../../wait.ts';
+import { equals, type ScriptContext, scripted, UNHURRIED } from './script.ts';
 
 /** `timeoutMs` of a write while the replicas are paused: shorter than the lag at which a master refuses writes (2 s). */
 const defaults = { writes: 10, batch: 20, timeoutMs: 5_000, heldTimeoutMs: 300, recoveryBoundMs: 15_000 };

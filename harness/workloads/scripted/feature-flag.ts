@@ -4,7 +4,7 @@
  */
 import type { Redis } from 'ioredis';
 import { parseInfo } from '../../redis-info.ts';
-import { equals, type MasterProxy, type ScriptContext, scripted } from '../scripted.ts';
+import { equals, type MasterProxy, type ScriptContext, scripted } from './script.ts';
 
 /** Commands that a cache sends. Samplers, sentinels and replicas send others (INFO, PING, REPLCONF) all the time. */
 const COMMANDS = ['get', 'mget', 'set', 'setex', 'psetex', 'mset', 'del', 'unlink', 'wait', 'hello', 'auth'];

@@ -1,5 +1,5 @@
 /** Set, read, overwrite, delete, batches, clear: a read returns the last written value, or a miss. */
-import { equals, type ScriptContext, scripted } from '../scripted.ts';
+import { equals, type ScriptContext, scripted } from './script.ts';
 
 export const hitMiss = scripted({
   name: 'hit-miss',

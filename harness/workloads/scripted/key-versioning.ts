@@ -1,5 +1,5 @@
 /** Location of keys in Redis: under the namespace, and with their version if the key builder made them. */
-import { equals, scripted } from '../scripted.ts';
+import { equals, scripted } from './script.ts';
 
 export const keyVersioning = scripted({
   name: 'key-versioning',

@@ -3,14 +3,14 @@
  * number. At the end Redis is cut off and calls continue, without fallback and breaker, so that there are errors to
  * count: 0 equals 0 whatever is counted.
  */
-import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../history.ts';
-import { until } from '../../until.ts';
+import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../history/events.ts';
+import { until } from '../../wait.ts';
 import { Issuer, type PlannedOperation } from '../issuer.ts';
 import { adaptCache } from '../kit.ts';
 import { latenessMeter } from '../lateness.ts';
 import type { Resolved } from '../parameters.ts';
-import type { ScriptContext } from '../scripted.ts';
-import { equals, scripted } from '../scripted.ts';
+import type { ScriptContext } from './script.ts';
+import { equals, scripted } from './script.ts';
 
 const defaults = { sets: 20, reads: 60, computes: 15, refused: 2 };
 

@@ -3,9 +3,9 @@
  * all reads again.
  */
 import type { Cache } from '../../../client/index.ts';
-import { until } from '../../until.ts';
+import { until } from '../../wait.ts';
 import type { Resolved } from '../parameters.ts';
-import { equals, errorOf, type ScriptContext, scripted } from '../scripted.ts';
+import { equals, errorOf, type ScriptContext, scripted } from './script.ts';
 
 const defaults = { keys: 20, commandTimeoutMs: 500, recoveryBoundMs: 10_000 };
 

@@ -4,9 +4,9 @@
  */
 import type { Redis } from 'ioredis';
 import type { Cache } from '../../../client/index.ts';
-import { until } from '../../until.ts';
+import { until } from '../../wait.ts';
 import { prefixOf, rawKeys } from '../raw-keys.ts';
-import { equals, errorOf, type ScriptContext, scripted, UNHURRIED } from '../scripted.ts';
+import { equals, errorOf, type ScriptContext, scripted, UNHURRIED } from './script.ts';
 
 const DIRECTIVE = 'min-replicas-to-write';
 /** More replicas than any environment has. */

@@ -1,7 +1,7 @@
 /** Time until a write is readable on each replica: reads in a tight loop from the acknowledgement on. */
 import { infoNumber, parseInfo } from '../../redis-info.ts';
-import type { ScriptContext } from '../scripted.ts';
-import { equals, scripted } from '../scripted.ts';
+import type { ScriptContext } from './script.ts';
+import { equals, scripted } from './script.ts';
 
 export const replication = scripted({
   name: 'replication',

@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { Redis } from 'ioredis';
 import type { Address } from '../../../infra/topology.ts';
-import type { ScriptContext } from '../scripted.ts';
-import { equals, scripted } from '../scripted.ts';
+import type { ScriptContext } from './script.ts';
+import { equals, scripted } from './script.ts';
 
 /** Seed 002's renamed commands, and others that could destroy or reveal data. */
 const DENIED: readonly (readonly [string, ...string[]])[] = [

@@ -1,12 +1,12 @@
 /** Loads that several callers and several processes ask for at the same time: loaders are counted in every process. */
-import { pause, until } from '../../until.ts';
+import { pause, until } from '../../wait.ts';
 import type { Call, Caller, Performed } from '../calls/call.ts';
 import type { CallerProcess } from '../calls/child.ts';
 import { callerOf } from '../calls/perform.ts';
 import { valueText } from '../calls/value-text.ts';
 import type { Resolved } from '../parameters.ts';
 import { prefixOf, rawKeys } from '../raw-keys.ts';
-import { equals, type ScriptContext, scripted, UNHURRIED } from '../scripted.ts';
+import { equals, type ScriptContext, scripted, UNHURRIED } from './script.ts';
 
 const defaults = {
   keys: 20,

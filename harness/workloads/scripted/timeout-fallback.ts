@@ -2,8 +2,8 @@
  * Redis answers, but later than the client waits: latency before the master, the client directly through the proxy. The
  * environment sets the client's timeout; calls run in parallel, so that their waits overlap.
  */
-import { until } from '../../until.ts';
-import { equals, errorOf, scripted } from '../scripted.ts';
+import { until } from '../../wait.ts';
+import { equals, errorOf, scripted } from './script.ts';
 
 export const timeoutFallback = scripted({
   name: 'timeout-fallback',

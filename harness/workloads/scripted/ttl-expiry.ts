@@ -1,8 +1,8 @@
 /** TTLs as Redis itself reports them, and the edges: 0 does not store, negative is refused, null never expires. */
 import type { Cache } from '../../../client/index.ts';
-import { until } from '../../until.ts';
-import type { ScriptContext } from '../scripted.ts';
-import { equals, errorOf, scripted } from '../scripted.ts';
+import { until } from '../../wait.ts';
+import type { ScriptContext } from './script.ts';
+import { equals, errorOf, scripted } from './script.ts';
 
 export const ttlExpiry = scripted({
   name: 'ttl-expiry',

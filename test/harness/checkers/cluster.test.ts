@@ -1,10 +1,10 @@
 /** Checkers on the history of a cluster: a fault, and its excuses, apply to its own shard alone. */
 import { describe, expect, it } from 'vitest';
 import { consistency } from '../../../harness/checkers/consistency.ts';
+import { finalMaster, promotionAfter } from '../../../harness/checkers/history-queries.ts';
 import { lostWrites } from '../../../harness/checkers/lost-writes.ts';
 import { recovery } from '../../../harness/checkers/recovery.ts';
-import { finalMaster, promotionAfter } from '../../../harness/checkers/selection.ts';
-import type { HistoryEvent } from '../../../harness/history.ts';
+import type { HistoryEvent } from '../../../harness/history/events.ts';
 import { context, fault, final, history, number, op, sample, seen, writes } from './history-builders.ts';
 
 const of = (shard: string, events: readonly HistoryEvent[]) =>

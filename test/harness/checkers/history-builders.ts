@@ -9,8 +9,8 @@ import type {
   HistoryEvent,
   InvokeEvent,
   ObservationEvent,
-} from '../../../harness/history.ts';
-import { parseHistory } from '../../../harness/parse-history.ts';
+} from '../../../harness/history/events.ts';
+import { parseHistory } from '../../../harness/history/parse.ts';
 
 const us = (ms: number) => Math.round(ms * 1000);
 

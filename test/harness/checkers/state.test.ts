@@ -5,7 +5,7 @@ import { coverage } from '../../../harness/checkers/coverage.ts';
 import { expectations, holds } from '../../../harness/checkers/expectations.ts';
 import { checkers } from '../../../harness/checkers/index.ts';
 import { replication } from '../../../harness/checkers/replication.ts';
-import type { ExpectationEvent } from '../../../harness/history.ts';
+import type { ExpectationEvent } from '../../../harness/history/events.ts';
 import {
   context,
   type Events,

@@ -6,7 +6,7 @@ import { drills } from '../../../harness/drills/index.ts';
 import { canonicalJson } from '../../../harness/evidence/canonical-json.ts';
 import { digestText } from '../../../harness/evidence/files.ts';
 import type { Manifest, TrialRecord } from '../../../harness/evidence/manifest.ts';
-import { analyzeRun, verifyRun } from '../../../harness/judge.ts';
+import { analyzeRun, verifyRun } from '../../../harness/judge/index.ts';
 import { criterion, reseal, Scratch, withManifest } from '../scratch-runs.ts';
 
 const scratch = new Scratch();

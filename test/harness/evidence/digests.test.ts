@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { drills } from '../../../harness/drills/index.ts';
 import { canonicalJson } from '../../../harness/evidence/canonical-json.ts';
 import type { Manifest } from '../../../harness/evidence/manifest.ts';
-import { analyzeRun, verifyRun } from '../../../harness/judge.ts';
+import { analyzeRun, verifyRun } from '../../../harness/judge/index.ts';
 import { criterion, Scratch, sealAgain } from '../scratch-runs.ts';
 
 const scratch = new Scratch();

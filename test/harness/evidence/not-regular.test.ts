@@ -11,7 +11,7 @@ import { EXIT } from '../../../config/errors.ts';
 import { drills } from '../../../harness/drills/index.ts';
 import { digestFile, readText } from '../../../harness/evidence/files.ts';
 import type { Manifest } from '../../../harness/evidence/manifest.ts';
-import { analyzeRun, verifyRun } from '../../../harness/judge.ts';
+import { analyzeRun, verifyRun } from '../../../harness/judge/index.ts';
 import { errorOf, reseal, Scratch, withManifest } from '../scratch-runs.ts';
 
 const scratch = new Scratch();

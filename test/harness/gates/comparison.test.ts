@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadGates } from '../../../config/gates.ts';
 import { drills } from '../../../harness/drills/index.ts';
-import { analyzeRun } from '../../../harness/judge.ts';
+import { analyzeRun } from '../../../harness/judge/index.ts';
 import { environment } from '../checkers/history-builders.ts';
 import { Scratch } from '../scratch-runs.ts';
 import { unserved } from './fixtures/failovers.ts';

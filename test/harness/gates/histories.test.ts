@@ -7,7 +7,7 @@ import { type Gate, loadGates } from '../../../config/gates.ts';
 import { drills } from '../../../harness/drills/index.ts';
 import type { RunKind } from '../../../harness/evidence/manifest.ts';
 import type { Criterion } from '../../../harness/gates/gate.ts';
-import { analyzeRun } from '../../../harness/judge.ts';
+import { analyzeRun } from '../../../harness/judge/index.ts';
 import type { RunOptions } from '../healthy-run.ts';
 import { criterion, Scratch } from '../scratch-runs.ts';
 import { FIXTURES, GROUPS } from './fixtures/index.ts';

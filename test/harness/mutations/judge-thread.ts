@@ -2,7 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 import { KitError } from '../../../config/errors.ts';
 import { EVIDENCE_COMPLETE } from '../../../harness/gates/completeness.ts';
-import { analyzeRun } from '../../../harness/judge.ts';
+import { analyzeRun } from '../../../harness/judge/index.ts';
 import { renderers } from '../../../harness/reports/index.ts';
 import { renderTerminal } from '../../../harness/reports/terminal.ts';
 

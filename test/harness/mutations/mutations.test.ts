@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadGates } from '../../../config/gates.ts';
 import { drills } from '../../../harness/drills/index.ts';
 import { LOGS, SEAL } from '../../../harness/evidence/run-folder.ts';
-import { within } from '../../../harness/until.ts';
+import { within } from '../../../harness/wait.ts';
 import { reseal, Scratch, sealAgain } from '../scratch-runs.ts';
 import type { Judged } from './judge-thread.ts';
 import { mutated, OPERATORS } from './operators.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { renderHtml } from '../../../harness/reports/html/index.ts';
 import { fileHref, html, slug } from '../../../harness/reports/html/markup.ts';
 import { DARK, LIGHT } from '../../../harness/reports/html/style.ts';
 import { longestSilence, marksOf, phases, worstFirst } from '../../../harness/reports/html/timeline.ts';
-import { renderHtml } from '../../../harness/reports/html.ts';
 import type { Report, TimelineBin } from '../../../harness/reports/report.ts';
 import { DECISION_LABEL, STATE_LABEL, STATES } from '../../../harness/reports/wording.ts';
 import {

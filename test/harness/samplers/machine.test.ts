@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadEnvironment } from '../../../config/load.ts';
 import { machine as checker } from '../../../harness/checkers/machine.ts';
-import { openClock } from '../../../harness/clock.ts';
-import type { ObservationEvent } from '../../../harness/history.ts';
-import { parseHistory } from '../../../harness/parse-history.ts';
+import { openClock } from '../../../harness/history/clock.ts';
+import type { ObservationEvent } from '../../../harness/history/events.ts';
+import { parseHistory } from '../../../harness/history/parse.ts';
 import { type MachineWatch, openMachineWatch } from '../../../harness/samplers/machine/index.ts';
 import {
   parseLoad,

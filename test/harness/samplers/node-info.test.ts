@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { openClock } from '../../../harness/clock.ts';
-import type { HistoryEvent } from '../../../harness/history.ts';
+import { openClock } from '../../../harness/history/clock.ts';
+import type { HistoryEvent } from '../../../harness/history/events.ts';
 import { sampleNodeInfo } from '../../../harness/samplers/node-info.ts';
 import type { SamplerContext } from '../../../harness/samplers/sampler.ts';
 

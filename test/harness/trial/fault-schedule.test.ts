@@ -1,10 +1,10 @@
 /** Faults on an environment with a slow kill: an injection in progress at the end of a trial is healed too. */
 import { expect, it } from 'vitest';
-import { openClock } from '../../../harness/clock.ts';
 import type { ScheduledFault } from '../../../harness/drills/drill.ts';
-import type { FaultEvent, HistoryEvent } from '../../../harness/history.ts';
+import { openClock } from '../../../harness/history/clock.ts';
+import type { FaultEvent, HistoryEvent } from '../../../harness/history/events.ts';
 import { faultSchedule } from '../../../harness/trial/fault-schedule.ts';
-import { pause } from '../../../harness/until.ts';
+import { pause } from '../../../harness/wait.ts';
 import type { Environment, NodeStatus } from '../../../infra/environment.ts';
 
 const KILL: ScheduledFault = { fault: 'kill', target: 'master', atMs: 0, heal: { afterMs: 60_000 } };

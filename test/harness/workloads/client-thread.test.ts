@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadEnvironment } from '../../../config/load.ts';
-import { openClock } from '../../../harness/clock.ts';
+import { openClock } from '../../../harness/history/clock.ts';
 import { type ClientName, clientSpec } from '../../../harness/workloads/adapter.ts';
 import { type ClientThread, openClientThread } from '../../../harness/workloads/client-thread.ts';
 import { padded } from '../../../harness/workloads/values.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { openClock } from '../../../harness/clock.ts';
-import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../../harness/history.ts';
+import { openClock } from '../../../harness/history/clock.ts';
+import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../../harness/history/events.ts';
 import type { Adapter, Answer } from '../../../harness/workloads/adapter.ts';
 import { Issuer, type PlannedOperation } from '../../../harness/workloads/issuer.ts';
 import { latenessMeter } from '../../../harness/workloads/lateness.ts';

@@ -1,7 +1,7 @@
 /** Results of the security script on a Redis that permits too much to the app; trial and drills cover a secure one. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { ScriptContext } from '../../../harness/workloads/scripted/script.ts';
 import { security } from '../../../harness/workloads/scripted/security.ts';
-import type { ScriptContext } from '../../../harness/workloads/scripted.ts';
 import { RedisProcess } from '../../support/redis-process.ts';
 
 const APP = { username: 'app', password: 'app-password' };

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { sentinelCache } from '../../../client/index.ts';
 import { secretsFile } from '../../../config/secrets.ts';
 import { filesBelow } from '../../../harness/evidence/files.ts';
-import { run } from '../../../harness/run.ts';
+import { run } from '../../../harness/run/index.ts';
 import { findDrift } from '../../../infra/docker/drift.ts';
 import { docker, inspectContainers, labelled } from '../../../infra/docker/engine.ts';
 import { LABEL, planDocker } from '../../../infra/docker/plan.ts';

@@ -1,7 +1,7 @@
 /** The ways of deleting: the raw masters no longer have the keys, and another cache finds nothing. */
 import type { Cache } from '../../../../client/index.ts';
 import { prefixOf, rawKeys } from '../../raw-keys.ts';
-import { equals, type ScriptContext, UNHURRIED } from '../../scripted.ts';
+import { equals, type ScriptContext, UNHURRIED } from '../script.ts';
 
 interface Deleting {
   readonly cache: Cache;

@@ -1,6 +1,6 @@
 /** The ways of writing: each writes keys of several families, one half with the default TTL and one half with the TTL of the call. */
 import type { Cache, Source } from '../../../../client/index.ts';
-import type { ScriptContext } from '../../scripted.ts';
+import type { ScriptContext } from '../script.ts';
 
 /** A key that the master must have. */
 export interface Written {

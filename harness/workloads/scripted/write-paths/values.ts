@@ -1,7 +1,7 @@
 /** Values of every kind, written by one cache and read by another one: equal in type and content, or refused. */
 import type { Cache } from '../../../../client/index.ts';
 import { valueText } from '../../calls/value-text.ts';
-import { equals, errorOf, type ScriptContext, UNHURRIED } from '../../scripted.ts';
+import { equals, errorOf, type ScriptContext, UNHURRIED } from '../script.ts';
 
 const CODECS = { codecs: [{ pattern: 'rich:', codec: 'binary' }], deflateAboveBytes: 1_024 } as const;
 const LONG = 'ä€😀'.repeat(20_000);

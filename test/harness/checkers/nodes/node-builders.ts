@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import type { EnvironmentConfig } from '../../../../config/schema.ts';
 import { Secret } from '../../../../config/secret.ts';
 import type { EnvironmentSecrets } from '../../../../config/secrets.ts';
-import type { HistoryEvent, ObservationEvent } from '../../../../harness/history.ts';
+import type { HistoryEvent, ObservationEvent } from '../../../../harness/history/events.ts';
 import { renderRedisAcl, renderSentinelAcl } from '../../../../infra/acl.ts';
 import { redisNodeId, renderClusterNodes } from '../../../../infra/cluster-nodes.ts';
 import { DIRECTIVE_DEFAULTS } from '../../../../infra/directive-defaults.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { EnvironmentConfig } from '../../../../config/schema.ts';
+import type { Finding } from '../../../../harness/checkers/history-queries.ts';
 import { nodeCheckers } from '../../../../harness/checkers/nodes/index.ts';
-import type { Finding } from '../../../../harness/checkers/selection.ts';
 import { context, environment, history, number } from '../history-builders.ts';
 import { healthyNodes, type Planted } from './node-builders.ts';
 import { CLUSTER, config, ENCRYPTED, master, type Over, RED, SINGLE } from './planted-deviations.ts';

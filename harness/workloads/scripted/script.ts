@@ -5,19 +5,19 @@
  * Scripts run in the harness's own process: they need the Environment, and none of them generates load.
  */
 import type { Redis } from 'ioredis';
-import type { Cache } from '../../client/index.ts';
-import type { Environment } from '../../infra/environment.ts';
-import type { Address } from '../../infra/topology.ts';
-import type { Clock } from '../clock.ts';
-import type { FaultProxy } from '../faults/proxy/index.ts';
-import type { ExpectationEvent, HistoryEvent, Json } from '../history.ts';
-import type { ClientSpec } from './adapter.ts';
-import type { CallerProcess } from './calls/child.ts';
-import type { ClientModule } from './client-module.ts';
-import type { WrittenKey } from './issuer.ts';
-import type { CacheOverrides } from './kit.ts';
-import type { Parameters, Resolved } from './parameters.ts';
-import type { Random } from './random.ts';
+import type { Cache } from '../../../client/index.ts';
+import type { Environment } from '../../../infra/environment.ts';
+import type { Address } from '../../../infra/topology.ts';
+import type { FaultProxy } from '../../faults/proxy/index.ts';
+import type { Clock } from '../../history/clock.ts';
+import type { ExpectationEvent, HistoryEvent, Json } from '../../history/events.ts';
+import type { ClientSpec } from '../adapter.ts';
+import type { CallerProcess } from '../calls/child.ts';
+import type { ClientModule } from '../client-module.ts';
+import type { WrittenKey } from '../issuer.ts';
+import type { CacheOverrides } from '../kit.ts';
+import type { Parameters, Resolved } from '../parameters.ts';
+import type { Random } from '../random.ts';
 
 export interface ScriptContext<P extends Parameters = Parameters> {
   readonly environment: Environment;

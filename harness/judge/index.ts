@@ -10,27 +10,27 @@
  *   6. report    all of it in one value, numbers rounded to six digits
  */
 import { join } from 'node:path';
-import { benchmarks } from './assembly/benchmarks.ts';
-import { comparison } from './assembly/comparison.ts';
-import { machineView } from './assembly/machine-view.ts';
-import { canonicalJson } from './evidence/canonical-json.ts';
-import { isThere, readText } from './evidence/files.ts';
-import { MAX_HISTORY_BYTES } from './evidence/limits.ts';
-import { type Evidence, openEvidence } from './evidence/open.ts';
-import { INPUTS, type InputName, MANIFEST, SEAL } from './evidence/run-folder.ts';
-import { isLeftOut, needlessRepeats } from './gates/attempts.ts';
-import { evidenceComplete, unmeasuredDrills } from './gates/completeness.ts';
-import { evaluate } from './gates/evaluate.ts';
-import type { Criterion } from './gates/gate.ts';
-import type { JudgedTrial } from './gates/read.ts';
-import { outOfScope, type RunScope } from './gates/scope.ts';
-import { verdictOf } from './gates/verdict.ts';
-import { type Inputs, readInputs } from './judge/inputs.ts';
-import { judgeRunInputs } from './judge/run-inputs.ts';
-import { scopeOf } from './judge/scope.ts';
-import { type JudgedHistory, judgeTrial, refTo, Unsound } from './judge/trials.ts';
-import type { Report, TrialView } from './reports/report.ts';
-import { rounded } from './statistics/round.ts';
+import { benchmarks } from '../assembly/benchmarks.ts';
+import { comparison } from '../assembly/comparison.ts';
+import { machineView } from '../assembly/machine-view.ts';
+import { canonicalJson } from '../evidence/canonical-json.ts';
+import { isThere, readText } from '../evidence/files.ts';
+import { MAX_HISTORY_BYTES } from '../evidence/limits.ts';
+import { type Evidence, openEvidence } from '../evidence/open.ts';
+import { INPUTS, type InputName, MANIFEST, SEAL } from '../evidence/run-folder.ts';
+import { isLeftOut, needlessRepeats } from '../gates/attempts.ts';
+import { evidenceComplete, unmeasuredDrills } from '../gates/completeness.ts';
+import { evaluate } from '../gates/evaluate.ts';
+import type { Criterion } from '../gates/gate.ts';
+import type { JudgedTrial } from '../gates/read.ts';
+import { outOfScope, type RunScope } from '../gates/scope.ts';
+import { verdictOf } from '../gates/verdict.ts';
+import type { Report, TrialView } from '../reports/report.ts';
+import { rounded } from '../statistics/round.ts';
+import { type Inputs, readInputs } from './inputs.ts';
+import { judgeRunInputs } from './run-inputs.ts';
+import { scopeOf } from './scope.ts';
+import { type JudgedHistory, judgeTrial, refTo, Unsound } from './trials.ts';
 
 /** Judges a run. Pure in the evidence; the same evidence gives the same report. */
 export function judge(evidence: Evidence): Report {

@@ -3,16 +3,16 @@
  * criterion, and no others. All trials stay in the evidence. The selection depends on the soundness of the machine and never on a result
  * (`gates/attempts.ts`), and the evidence shows it (`needlessRepeats`).
  */
-import type { Gates } from '../config/gates.ts';
-import type { EnvironmentConfig } from '../config/schema.ts';
-import type { Environment } from '../infra/environment.ts';
-import type { Clock } from './clock.ts';
-import type { Drill } from './drills/drill.ts';
-import type { RunKind, TrialRecord } from './evidence/manifest.ts';
-import { trialsToRepeat } from './judge/repeats.ts';
-import { type MachineWatch, openMachineWatch } from './samplers/machine/index.ts';
-import { type ConfigurationTrial, openConfigurationTrial } from './trial/configuration.ts';
-import { runTrial, type TrialRequest } from './trial.ts';
+import type { Gates } from '../../config/gates.ts';
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { Environment } from '../../infra/environment.ts';
+import type { Drill } from '../drills/drill.ts';
+import type { RunKind, TrialRecord } from '../evidence/manifest.ts';
+import type { Clock } from '../history/clock.ts';
+import { trialsToRepeat } from '../judge/repeats.ts';
+import { type MachineWatch, openMachineWatch } from '../samplers/machine/index.ts';
+import { type ConfigurationTrial, openConfigurationTrial } from '../trial/configuration.ts';
+import { runTrial, type TrialRequest } from '../trial/index.ts';
 
 export interface RoundsRequest extends Pick<TrialRequest, 'clientModule'> {
   readonly kind: RunKind;

@@ -6,20 +6,20 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Environment } from '../infra/environment.ts';
-import type { Clock } from './clock.ts';
-import type { Drill } from './drills/drill.ts';
-import type { TrialRecord } from './evidence/manifest.ts';
-import type { Recorder } from './recorder.ts';
-import { openRecorder } from './recorder.ts';
-import { startSamplers } from './samplers/index.ts';
-import { type MachineWatch, openMachineWatch, type WatchedTrial } from './samplers/machine/index.ts';
-import { runLoad } from './trial/load.ts';
-import { runScript } from './trial/script.ts';
-import { missingAfter } from './trial/wholeness.ts';
-import { writeGapLines } from './trial/write-gaps.ts';
-import { workloadByName } from './workloads/index.ts';
-import { resolveParameters } from './workloads/parameters.ts';
+import type { Environment } from '../../infra/environment.ts';
+import type { Drill } from '../drills/drill.ts';
+import type { TrialRecord } from '../evidence/manifest.ts';
+import type { Clock } from '../history/clock.ts';
+import type { Recorder } from '../history/recorder.ts';
+import { openRecorder } from '../history/recorder.ts';
+import { startSamplers } from '../samplers/index.ts';
+import { type MachineWatch, openMachineWatch, type WatchedTrial } from '../samplers/machine/index.ts';
+import { workloadByName } from '../workloads/index.ts';
+import { resolveParameters } from '../workloads/parameters.ts';
+import { missingAfter } from './health.ts';
+import { runLoad } from './load.ts';
+import { runScript } from './script.ts';
+import { writeGapLines } from './write-gaps.ts';
 
 export interface TrialRequest {
   readonly drill: Drill;

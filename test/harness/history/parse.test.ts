@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { KitError } from '../../config/errors.ts';
-import type { HistoryEvent } from '../../harness/history.ts';
-import { parseHistory } from '../../harness/parse-history.ts';
+import { KitError } from '../../../config/errors.ts';
+import type { HistoryEvent } from '../../../harness/history/events.ts';
+import { parseHistory } from '../../../harness/history/parse.ts';
 
 const lines = (...events: readonly (HistoryEvent | string)[]) =>
   `${events.map((e) => (typeof e === 'string' ? e : JSON.stringify(e))).join('\n')}\n`;

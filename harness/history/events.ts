@@ -8,7 +8,7 @@
  *
  * Each writer (a workload's process, the main process) has a file of its own; `op` ids are unique within a `client`.
  */
-import type { Durability } from '../config/schema.ts';
+import type { Durability } from '../../config/schema.ts';
 
 export type OperationKind =
   | 'set'

@@ -3,14 +3,14 @@
  * absence of deleted keys. All keys are in a namespace of the trial, so that a scan finds keys that the client writes
  * in addition (tags, leases, wake-ups).
  */
-import { decodeEnvelope } from '../../../client/index.ts';
-import { until } from '../../until.ts';
-import { valueText } from '../calls/value-text.ts';
-import { prefixOf, type RawKey, rawKeys } from '../raw-keys.ts';
-import { equals, type ScriptContext, scripted, UNHURRIED } from '../scripted.ts';
-import { expectDeletions } from './write-paths/deletions.ts';
-import { PATHS, type WritePath, type Written } from './write-paths/paths.ts';
-import { expectValues } from './write-paths/values.ts';
+import { decodeEnvelope } from '../../../../client/index.ts';
+import { until } from '../../../wait.ts';
+import { valueText } from '../../calls/value-text.ts';
+import { prefixOf, type RawKey, rawKeys } from '../../raw-keys.ts';
+import { equals, type ScriptContext, scripted, UNHURRIED } from '../script.ts';
+import { expectDeletions } from './deletions.ts';
+import { PATHS, type WritePath, type Written } from './paths.ts';
+import { expectValues } from './values.ts';
 
 /** Tag versions are kept for 30 days; nothing is kept longer. */
 const LONGEST_TTL_MS = 30 * 86_400_000;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { pause, until, within } from '../../harness/until.ts';
+import { pause, until, within } from '../../harness/wait.ts';
 
 it('returns what was seen as soon as it is seen', async () => {
   let looks = 0;

@@ -8,31 +8,31 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { cpus, release, type as systemName, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import type { AttachTarget } from '../config/attach.ts';
-import { EXIT, KitError } from '../config/errors.ts';
-import { type Gates, loadGates } from '../config/gates.ts';
-import type { EnvironmentConfig } from '../config/schema.ts';
-import type { Environment } from '../infra/environment.ts';
-import { type ProgramRecord, type ProgramSink, runProgram } from '../infra/process.ts';
-import { planTopology, type Topology } from '../infra/topology.ts';
-import { openClock } from './clock.ts';
-import { configuration } from './drills/configuration.ts';
-import type { Drill } from './drills/drill.ts';
-import { canonicalJson } from './evidence/canonical-json.ts';
-import { digestText } from './evidence/files.ts';
-import type { Manifest, RunKind, TrialRecord } from './evidence/manifest.ts';
-import { createRunFolder, type RunFolder } from './evidence/run-folder.ts';
-import { analyzeRun } from './judge.ts';
-import type { PlantedClient } from './planted-client.ts';
+import type { AttachTarget } from '../../config/attach.ts';
+import { EXIT, KitError } from '../../config/errors.ts';
+import { type Gates, loadGates } from '../../config/gates.ts';
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { Environment } from '../../infra/environment.ts';
+import { type ProgramRecord, type ProgramSink, runProgram } from '../../infra/process.ts';
+import { planTopology, type Topology } from '../../infra/topology.ts';
+import { configuration } from '../drills/configuration.ts';
+import type { Drill } from '../drills/drill.ts';
+import { canonicalJson } from '../evidence/canonical-json.ts';
+import { digestText } from '../evidence/files.ts';
+import type { Manifest, RunKind, TrialRecord } from '../evidence/manifest.ts';
+import { createRunFolder, type RunFolder } from '../evidence/run-folder.ts';
+import { openClock } from '../history/clock.ts';
+import { analyzeRun } from '../judge/index.ts';
 import {
   drillsNamed,
   holdEnvironment,
   requireAttachable,
   type SubstrateName,
   substrateOf,
-} from './registry.ts';
-import { renderers } from './reports/index.ts';
-import type { Report } from './reports/report.ts';
+} from '../registry.ts';
+import { renderers } from '../reports/index.ts';
+import type { Report } from '../reports/report.ts';
+import type { PlantedClient } from './planted-client.ts';
 import { runRounds } from './rounds.ts';
 
 export interface RunRequest {
@@ -225,7 +225,9 @@ const COVERAGE_STAMP = 'coverage-commit.json';
 
 /** Version of the kit, from its manifest. */
 export function kitVersion(): string {
-  const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as {
+  const manifest = JSON.parse(
+    readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8'),
+  ) as {
     version: string;
   };
   return manifest.version;

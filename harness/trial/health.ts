@@ -9,7 +9,7 @@ import { describeRoles } from '../../infra/role-state.ts';
 import { demote, lookAtRoles } from '../../infra/roles.ts';
 import type { Info } from '../redis-info.ts';
 import { infoNumber, parseInfo } from '../redis-info.ts';
-import { until } from '../until.ts';
+import { until } from '../wait.ts';
 
 export interface WholenessOptions {
   readonly signal: AbortSignal;

@@ -7,11 +7,11 @@
  * invoke makes the history invalid: KitError EVIDENCE_BROKEN with file and line, because judging the rest would be
  * guessing.
  */
-import { EXIT, KitError } from '../config/errors.ts';
-import { excerpt, shorten } from './evidence/excerpt.ts';
-import { dataShapeOf, EVENT_SHAPES } from './evidence/history-shape.ts';
-import { MAX_FAULT_EVENTS, MAX_NODES, MAX_TIME_US } from './evidence/limits.ts';
-import { misshapen } from './evidence/shape.ts';
+import { EXIT, KitError } from '../../config/errors.ts';
+import { excerpt, shorten } from '../evidence/excerpt.ts';
+import { dataShapeOf, EVENT_SHAPES } from '../evidence/history-shape.ts';
+import { MAX_FAULT_EVENTS, MAX_NODES, MAX_TIME_US } from '../evidence/limits.ts';
+import { misshapen } from '../evidence/shape.ts';
 import type {
   CompletionEvent,
   ExpectationEvent,
@@ -22,7 +22,7 @@ import type {
   InvokeEvent,
   ObservationEvent,
   Operation,
-} from './history.ts';
+} from './events.ts';
 
 /** One recorder's file. */
 export interface HistoryText {

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { openClock } from '../../harness/clock.ts';
-import type { ObservationEvent } from '../../harness/history.ts';
-import { openRecorder } from '../../harness/recorder.ts';
+import { openClock } from '../../../harness/history/clock.ts';
+import type { ObservationEvent } from '../../../harness/history/events.ts';
+import { openRecorder } from '../../../harness/history/recorder.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -62,7 +62,7 @@ it('leaves whole lines behind when its thread ends in the middle', async () => {
   const path = join(dir, 'events.jsonl');
   const script = `
     import { workerData } from 'node:worker_threads';
-    import { openRecorder } from '${new URL('../../harness/recorder.ts', import.meta.url).href}';
+    import { openRecorder } from '${new URL('../../../harness/history/recorder.ts', import.meta.url).href}';
     const recorder = openRecorder(workerData);
     for (let n = 0; ; n++) {
       recorder.record({ type: 'observe', from: 'workload', name: 'mark-' + n, atUs: n, data: { x: 'y'.repeat(300) } });

@@ -7,8 +7,8 @@
  */
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { KitError } from '../config/errors.ts';
-import type { HistoryEvent } from './history.ts';
+import { KitError } from '../../config/errors.ts';
+import type { HistoryEvent } from './events.ts';
 
 const BLOCK_CHARACTERS = 64 * 1024;
 const FLUSH_EVERY_MS = 250;

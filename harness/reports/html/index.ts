@@ -3,15 +3,15 @@
  * decision and the action at the top down to the evidence. Parts are in `html/`; drawings are inline SVG.
  */
 
-import { criteriaSection } from './html/criteria.ts';
-import { failoverSection, integrationSection, loadSection } from './html/drills.ts';
-import { html, Markup } from './html/markup.ts';
-import { provenanceSection } from './html/provenance.ts';
-import { stateSymbols } from './html/states.ts';
-import { STYLE } from './html/style.ts';
-import { blockers, verdictHeader, waivers } from './html/verdict.ts';
-import type { Report } from './report.ts';
-import { DECISION_LABEL, oneLine } from './wording.ts';
+import type { Report } from '../report.ts';
+import { DECISION_LABEL, oneLine } from '../wording.ts';
+import { criteriaSection } from './criteria.ts';
+import { failoverSection, integrationSection, loadSection } from './drills.ts';
+import { html, Markup } from './markup.ts';
+import { provenanceSection } from './provenance.ts';
+import { stateSymbols } from './states.ts';
+import { STYLE } from './style.ts';
+import { blockers, verdictHeader, waivers } from './verdict.ts';
 
 /** Nothing may be loaded and nothing may run: the page needs only its own style. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";

@@ -3,7 +3,7 @@
  * and "promoted".
  */
 import { few } from '../evidence/excerpt.ts';
-import type { CompletionEvent, FaultEvent, History, Operation, OperationKind } from '../history.ts';
+import type { CompletionEvent, FaultEvent, History, Operation, OperationKind } from '../history/events.ts';
 import { ascending, summarize } from '../statistics/quantile.ts';
 import type { CheckResult, Figure } from './checker.ts';
 

@@ -7,17 +7,17 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadEnvironment } from '../../config/load.ts';
-import type { EnvironmentConfig } from '../../config/schema.ts';
-import { PlantedClient } from '../../harness/planted-client.ts';
-import type { Report } from '../../harness/reports/report.ts';
-import { run } from '../../harness/run.ts';
-import { loadClient } from '../../harness/workloads/client-module.ts';
-import type { Environment } from '../../infra/environment.ts';
-import { localSubstrate } from '../../infra/local/substrate.ts';
-import { planTopology } from '../../infra/topology.ts';
+import { loadEnvironment } from '../../../config/load.ts';
+import type { EnvironmentConfig } from '../../../config/schema.ts';
+import type { Report } from '../../../harness/reports/report.ts';
+import { run } from '../../../harness/run/index.ts';
+import { PlantedClient } from '../../../harness/run/planted-client.ts';
+import { loadClient } from '../../../harness/workloads/client-module.ts';
+import type { Environment } from '../../../infra/environment.ts';
+import { localSubstrate } from '../../../infra/local/substrate.ts';
+import { planTopology } from '../../../infra/topology.ts';
 
-const moduleOf = (name: string) => new URL(`../gates/faults/client/${name}.ts`, import.meta.url);
+const moduleOf = (name: string) => new URL(`../../gates/faults/client/${name}.ts`, import.meta.url);
 
 describe('a planted client', () => {
   const dir = mkdtempSync(join(tmpdir(), 'kit-planted-client-'));
