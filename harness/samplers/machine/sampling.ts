@@ -33,6 +33,13 @@ const FSYNC_EVERY_TICKS = 20;
 /** Longest wait for the connection of the control measurement. */
 const CONTROL_BOUND_MS = 2_000;
 const OWN_THREAD = '/proc/thread-self/schedstat';
+/** Timers of Node have whole milliseconds: an idle machine is up to this late, so only the rest is the machine's part. */
+const TIMER_RESOLUTION_MS = 1;
+
+/** Part of a round trip, in milliseconds, that the machine added: the late timer beyond its resolution, and waits for a CPU. */
+export function machinePartMs(tookMs: number, lateMs: number, waitedMs: number): number {
+  return Math.min(tookMs, Math.max(0, lateMs - TIMER_RESOLUTION_MS) + waitedMs);
+}
 
 /** Sums since the last window. */
 interface Window {
@@ -175,9 +182,9 @@ export class MachineSampling {
     const serverMs = Math.max(0, this.#serverMs() - asked.serverMs);
     for (const dueUs of asked.dueUs) {
       const tookMs = (nowUs - dueUs) / 1_000;
-      const lateMs = Math.max(0, (asked.sentUs - dueUs) / 1_000);
+      const lateMs = (asked.sentUs - dueUs) / 1_000;
       this.#window.control.push(tookMs);
-      this.#window.controlMachine.push(Math.min(tookMs, lateMs + ownMs + serverMs));
+      this.#window.controlMachine.push(machinePartMs(tookMs, lateMs, ownMs + serverMs));
     }
   }
 

@@ -16,6 +16,7 @@ import {
   parseSchedstat,
   parseStat,
 } from '../../../harness/samplers/machine/proc.ts';
+import { machinePartMs } from '../../../harness/samplers/machine/sampling.ts';
 import type { Environment } from '../../../infra/environment.ts';
 import { localSubstrate } from '../../../infra/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
@@ -145,5 +146,27 @@ describe.skipIf(process.platform !== 'linux')('a watched trial', () => {
       await environment.capabilities.start?.('redis-1');
       await until('redis-1 to be watched again', async () => has(seen().at(-1)), 10_000);
     });
+  });
+});
+
+describe('machinePartMs', () => {
+  it.each([
+    {
+      tookMs: 2,
+      lateMs: 0.9,
+      waitedMs: 0.1,
+      part: 0.1,
+      subject: 'a timer that is late by less than its resolution',
+    },
+    {
+      tookMs: 4,
+      lateMs: 3,
+      waitedMs: 0.5,
+      part: 2.5,
+      subject: 'a timer that is late by more than its resolution',
+    },
+    { tookMs: 2, lateMs: 1, waitedMs: 5, part: 2, subject: 'waits of both ends that overlap' },
+  ])('is $part ms for $subject', ({ tookMs, lateMs, waitedMs, part }) => {
+    expect(machinePartMs(tookMs, lateMs, waitedMs)).toBeCloseTo(part);
   });
 });
