@@ -100,3 +100,36 @@ export async function startCluster(options: { nodeTimeoutMs?: number } = {}): Pr
     },
   };
 }
+
+/** A slot that two masters share until `finish` or `abort`. */
+export interface SlotMove {
+  readonly from: RedisProcess;
+  readonly to: RedisProcess;
+  /** Moves some of the keys, or all. */
+  readonly migrate: (physicalKeys: readonly string[]) => Promise<void>;
+  readonly finish: () => Promise<void>;
+  readonly abort: () => Promise<void>;
+}
+
+/** Starts to move a slot to another master. */
+export async function beginMove(set: ClusterSet, slot: number): Promise<SlotMove> {
+  const from = await set.owner(slot);
+  const to = set.nodes.find((node, i) => i < 3 && node !== from) as RedisProcess;
+  const id = (node: RedisProcess): string => set.ids[set.nodes.indexOf(node)] as string;
+  await to.admin().call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', id(from));
+  await from.admin().call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', id(to));
+  return {
+    from,
+    to,
+    async migrate(keys) {
+      const { host, port } = to.address;
+      await from.admin().call('MIGRATE', host, port, '', 0, 1000, 'KEYS', ...keys);
+    },
+    async finish() {
+      for (const node of [to, from]) await node.admin().call('CLUSTER', 'SETSLOT', slot, 'NODE', id(to));
+    },
+    async abort() {
+      for (const node of [to, from]) await node.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');
+    },
+  };
+}

@@ -20,8 +20,6 @@ import type { Shard, Topology } from './topology.ts';
 
 const RETRY_MS = 20;
 const WAITING_MAX = 10_000;
-/** Time to learn of a new node from a poll and to connect to it. */
-const FOLLOW_MS = 250;
 
 /** A command for one slot. */
 export interface RoutedCommand {
@@ -31,8 +29,8 @@ export interface RoutedCommand {
   readonly options: CallOptions;
   /** Start of its deadline; moved by stalls of this process. */
   startedAt: number;
-  /** End of the time in which redirections are followed for a caller with an alternative; undefined: none so far. */
-  followedUntil?: number;
+  /** The last reply named another node, or the key is between two: worth waiting for, also with `failFast`. */
+  redirected?: boolean;
   readonly resolve: (reply: unknown) => void;
   readonly reject: (error: Error) => void;
 }
@@ -88,7 +86,7 @@ export class Router {
   #failed(routed: RoutedCommand, shard: Shard, error: Error): void {
     const redirection = routed.options.once ? undefined : redirectionOf(error);
     const single = redirection && isSplit(error) ? apart(routed.command, routed.args) : undefined;
-    if (redirection && isOnTheMove(error)) routed.followedUntil ??= now() + FOLLOW_MS;
+    if (redirection) routed.redirected = isOnTheMove(error);
     // The shard was removed: the command was not sent, or only reads.
     if (error instanceof ClosedError && !this.#closed && !routed.options.once) this.#later(routed, undefined);
     else if (!redirection) routed.reject(error);
@@ -149,19 +147,19 @@ export class Router {
     });
   }
 
-  /** The key is available on another node or soon: worth a short wait. */
-  #follow({ followedUntil }: RoutedCommand): boolean {
-    return followedUntil !== undefined && now() < followedUntil;
-  }
-
+  /**
+   * Retries until the deadline of the call. With `failFast` only after a redirection: the key exists on a node to which the
+   * first connection may take any time (name resolution, TLS), so an early end would turn a value into a miss.
+   */
   #later(routed: RoutedCommand, error: Error | undefined): void {
     const { commandTimeoutMs, isConnected, why } = this.#context;
-    const { command, startedAt, options } = routed;
+    const { command, startedAt, options, redirected } = routed;
     const waitMs = jittered(RETRY_MS);
     const late = now() + waitMs >= startedAt + commandTimeoutMs;
+    const failsFast = options.failFast === true && isConnected() && redirected !== true;
     if (this.#waiting >= WAITING_MAX)
       routed.reject(new ClientLimitError(`${command}: ${WAITING_MAX} commands wait for their slot already`));
-    else if (late || options.once || (options.failFast && isConnected() && !this.#follow(routed)))
+    else if (late || options.once || failsFast)
       routed.reject(error ?? new NotSentError(`${command}: ${why(routed.slot)}`));
     else {
       this.#waiting += 1;

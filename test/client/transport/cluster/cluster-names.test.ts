@@ -9,7 +9,7 @@ import {
 import { addressKey } from '../../../../client/transport/address.ts';
 import { slotOf } from '../../../../client/transport/cluster/slot.ts';
 import { ProxyServer } from '../../../../harness/faults/proxy/server.ts';
-import { type ClusterSet, startCluster } from '../../../support/cluster.ts';
+import { beginMove, type ClusterSet, startCluster } from '../../../support/cluster.ts';
 import { RedisProcess, until } from '../../../support/redis-process.ts';
 
 type Endpoints = 'ip' | 'hostname' | 'hostname without one' | 'unknown-endpoint';
@@ -34,40 +34,6 @@ async function announce(endpoints: Endpoints): Promise<void> {
       (view) => String(view).includes(told) && (endpoints === 'hostname' || !String(view).includes('.test')),
     );
   });
-}
-
-interface Move {
-  readonly slot: number;
-  readonly from: RedisProcess;
-  readonly to: RedisProcess;
-  /** Half of the keys, or the whole slot. */
-  readonly migrate: (keys: readonly string[]) => Promise<void>;
-  readonly finish: () => Promise<void>;
-  readonly abort: () => Promise<void>;
-}
-
-async function move(key: string): Promise<Move> {
-  const slot = slotOf(key);
-  const from = await set.owner(slot);
-  const to = set.nodes.find((node, i) => i < 3 && node !== from) as RedisProcess;
-  const id = (node: RedisProcess): string => set.ids[set.nodes.indexOf(node)] as string;
-  await to.admin().call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', id(from));
-  await from.admin().call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', id(to));
-  return {
-    slot,
-    from,
-    to,
-    async migrate(keys) {
-      const { host, port } = to.address;
-      await from.admin().call('MIGRATE', host, port, '', 0, 1000, 'KEYS', ...keys);
-    },
-    async finish() {
-      for (const node of [to, from]) await node.admin().call('CLUSTER', 'SETSLOT', slot, 'NODE', id(to));
-    },
-    async abort() {
-      for (const node of [to, from]) await node.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');
-    },
-  };
 }
 
 function open(options: Partial<ClusterCacheOptions> = {}): { cache: Cache; events: CacheEvent[] } {
@@ -97,7 +63,7 @@ describe.each<Endpoints>(['ip', 'hostname', 'hostname without one', 'unknown-end
       const keys = Array.from({ length: 30 }, (_, i) => `${tag}${i}`);
       const { cache, events } = open();
       for (const key of keys) await cache.set(key, key);
-      const moving = await move(cache.physicalKey(keys[0] as string));
+      const moving = await beginMove(set, slotOf(cache.physicalKey(keys[0] as string)));
       await moving.migrate(keys.slice(0, 20).map((key) => cache.physicalKey(key)));
       for (const key of keys) expect(await cache.getEntry(key)).toEqual({ value: key, source: 'redis' });
       expect(await cache.getMany(keys)).toEqual(new Map(keys.map((key) => [key, key])));
@@ -145,7 +111,7 @@ describe.each<['hostname' | 'ip', 'hostname' | 'ip']>([
     });
     const keys = Array.from({ length: 20 }, (_, i) => `{${endpoints} ${mapped}}${i}`);
     for (const key of keys) await cache.set(key, key);
-    const moving = await move(cache.physicalKey(keys[0] as string));
+    const moving = await beginMove(set, slotOf(cache.physicalKey(keys[0] as string)));
     const physical = keys.map((key) => cache.physicalKey(key));
     await moving.migrate(physical.slice(0, 10));
     for (const key of keys) expect(await cache.getEntry(key)).toEqual({ value: key, source: 'redis' });
