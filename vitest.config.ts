@@ -19,8 +19,8 @@ export default defineConfig({
       // a failed test must not hide the figure that the coverage criterion is judged by
       reportOnFailure: true,
       include: ['config/**/*.ts', 'infra/**/*.ts', 'client/**/*.ts', 'harness/**/*.ts'],
-      // infra/docker is measured where an engine runs it: test/engine.config.ts.
-      exclude: ['client/dist/**', 'infra/docker/**'],
+      // infra/substrates/docker is measured where an engine runs it: test/engine.config.ts.
+      exclude: ['client/dist/**', 'infra/substrates/docker/**'],
       reporter: ['text-summary', 'json-summary', 'json'],
       thresholds: { lines: 80, branches: 80 },
     },

@@ -6,15 +6,15 @@
  * of every service are readable for uid 999 on the host.
  */
 import { join } from 'node:path';
-import { UNPACK } from '../infra/docker/archive.ts';
-import type { ImageChoice, ImageSet } from '../infra/docker/images.ts';
+import { UNPACK } from '../infra/substrates/docker/archive.ts';
+import type { ImageChoice, ImageSet } from '../infra/substrates/docker/images.ts';
 import {
   configVolumesOf,
   type DockerPlan,
   type PlannedContainer,
   type PlannedNode,
   RUN_AS,
-} from '../infra/docker/plan.ts';
+} from '../infra/substrates/docker/plan.ts';
 
 export type Configuration = 'volumes' | 'folders';
 

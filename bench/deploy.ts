@@ -22,14 +22,14 @@ import {
 import { loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { loadEnvironment } from '../config/load.ts';
-import { buildImages } from '../infra/docker/build-images.ts';
-import { engineVersion } from '../infra/docker/engine.ts';
-import { environmentDir, renderFiles } from '../infra/docker/files.ts';
-import { chooseImages } from '../infra/docker/images.ts';
-import { planDocker } from '../infra/docker/plan.ts';
-import { terraformProgram } from '../infra/docker/program.ts';
-import { deploy, destroy } from '../infra/docker/terraform.ts';
-import { runProgram } from '../infra/process.ts';
+import { runProgram } from '../infra/host/process.ts';
+import { buildImages } from '../infra/substrates/docker/build-images.ts';
+import { engineVersion } from '../infra/substrates/docker/engine.ts';
+import { chooseImages } from '../infra/substrates/docker/images.ts';
+import { planDocker } from '../infra/substrates/docker/plan.ts';
+import { environmentDir, renderFiles } from '../infra/substrates/docker/rendering.ts';
+import { deploy, destroy } from '../infra/substrates/docker/terraform.ts';
+import { terraformProgram } from '../infra/substrates/docker/terraform-cli.ts';
 import { planTopology } from '../infra/topology.ts';
 import { type Configuration, composeFile } from './compose-file.ts';
 

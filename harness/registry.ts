@@ -2,17 +2,17 @@
 import { join } from 'node:path';
 import type { AttachTarget } from '../config/attach.ts';
 import { EXIT, KitError } from '../config/errors.ts';
-import { certificateChecks } from '../infra/certificate-expiry.ts';
-import type { BuildOptions, BuiltImage } from '../infra/docker/build-images.ts';
-import type { BundleReport } from '../infra/docker/bundle.ts';
-import type { DriftFinding } from '../infra/docker/drift.ts';
-import type { LockOptions, LockReport } from '../infra/docker/images-lock.ts';
-import { type DoctorCheck, doctor } from '../infra/doctor.ts';
-import type { Environment } from '../infra/environment.ts';
-import type { ProgramSink } from '../infra/process.ts';
-import { describeRoles } from '../infra/role-state.ts';
-import { lookAtRoles } from '../infra/roles.ts';
-import type { Substrate } from '../infra/substrate.ts';
+import { certificateChecks } from '../infra/certificates/expiry.ts';
+import type { ProgramSink } from '../infra/host/process.ts';
+import { lookAtRoles } from '../infra/operations/roles.ts';
+import { describeRoles } from '../infra/redis/role-state.ts';
+import type { BuildOptions, BuiltImage } from '../infra/substrates/docker/build-images.ts';
+import type { BundleReport } from '../infra/substrates/docker/bundle.ts';
+import type { DriftFinding } from '../infra/substrates/docker/drift.ts';
+import type { LockOptions, LockReport } from '../infra/substrates/docker/images-lock.ts';
+import { type DoctorCheck, doctor } from '../infra/substrates/doctor.ts';
+import type { Environment } from '../infra/substrates/environment.ts';
+import type { Substrate } from '../infra/substrates/substrate.ts';
 import type { Topology } from '../infra/topology.ts';
 import type { Drill } from './drills/drill.ts';
 import { drills } from './drills/index.ts';
@@ -32,11 +32,12 @@ interface SubstrateOptions {
 
 /** Loaded on demand, so that no run pays for (or needs) a substrate that it does not use. */
 const SUBSTRATES: Readonly<Record<SubstrateName, (options: SubstrateOptions) => Promise<Substrate>>> = {
-  local: async (options) => (await import('../infra/local/substrate.ts')).localSubstrate(options),
-  docker: async (options) => (await import('../infra/docker/substrate.ts')).dockerSubstrate(options),
+  local: async (options) => (await import('../infra/substrates/local/substrate.ts')).localSubstrate(options),
+  docker: async (options) =>
+    (await import('../infra/substrates/docker/substrate.ts')).dockerSubstrate(options),
   attached: async ({ attach }) => {
     if (attach === undefined) throw new TypeError('the attached substrate needs a target');
-    return (await import('../infra/attached/substrate.ts')).attachedSubstrate(attach);
+    return (await import('../infra/substrates/external/substrate.ts')).attachedSubstrate(attach);
   },
 };
 
@@ -48,7 +49,7 @@ export const SUBSTRATE_NAMES = Object.keys(SUBSTRATES) as readonly SubstrateName
  * @throws KitError `ATTACH_…`
  */
 export async function requireAttachable(target: AttachTarget, namespace: string): Promise<void> {
-  await (await import('../infra/attached/preflight.ts')).inspect(target, `${namespace}:`);
+  await (await import('../infra/substrates/external/preflight.ts')).inspect(target, `${namespace}:`);
 }
 
 export function substrateOf(name: SubstrateName, options: SubstrateOptions): Promise<Substrate> {
@@ -69,8 +70,8 @@ export async function holdEnvironment(
   makesRoom = false,
 ): Promise<Disposable> {
   const [{ acquireLock }, { makePrivateDir }] = await Promise.all([
-    import('../infra/local/lock.ts'),
-    import('../infra/local/files.ts'),
+    import('../infra/host/lock.ts'),
+    import('../infra/host/private-files.ts'),
   ]);
   const dir = join(stateDir, 'in-use');
   makePrivateDir(dir);
@@ -113,40 +114,40 @@ export async function missingAfter(environment: Environment, boundMs: number): P
 /** Checks of `kit doctor`. */
 const CHECKS: Readonly<Record<OwnSubstrateName, (stateDir: string) => Promise<readonly DoctorCheck[]>>> = {
   local: async (stateDir) => {
-    const { localFacts } = await import('../infra/local/facts.ts');
+    const { localFacts } = await import('../infra/substrates/local/doctor.ts');
     return [
       ...(await doctor(() => localFacts({ stateDir }))),
       ...certificateChecks(join(stateDir, 'environments')),
     ];
   },
-  docker: async (stateDir) => (await import('../infra/docker/doctor.ts')).dockerChecks(stateDir),
+  docker: async (stateDir) => (await import('../infra/substrates/docker/doctor.ts')).dockerChecks(stateDir),
 };
 
 /** Differences between the Docker engine and the deployed state. Changes nothing. */
 export async function findDrift(topology: Topology, stateDir: string): Promise<readonly DriftFinding[]> {
   const [drift, { planDocker }] = await Promise.all([
-    import('../infra/docker/drift.ts'),
-    import('../infra/docker/plan.ts'),
+    import('../infra/substrates/docker/drift.ts'),
+    import('../infra/substrates/docker/plan.ts'),
   ]);
   return drift.findDrift(planDocker(topology), stateDir);
 }
 
 /** Makes the images of the Docker substrate without a registry. */
 export async function buildImages(options: BuildOptions): Promise<readonly BuiltImage[]> {
-  return (await import('../infra/docker/build-images.ts')).buildImages(options);
+  return (await import('../infra/substrates/docker/build-images.ts')).buildImages(options);
 }
 
 /** Resolves the published images to digests and records them. */
 export async function lockImages(options: LockOptions): Promise<LockReport> {
-  return (await import('../infra/docker/images-lock.ts')).lockImages(options);
+  return (await import('../infra/substrates/docker/images-lock.ts')).lockImages(options);
 }
 
 export async function saveBundle(file: string, stateDir: string): Promise<BundleReport> {
-  return (await import('../infra/docker/bundle.ts')).saveBundle(file, stateDir);
+  return (await import('../infra/substrates/docker/bundle.ts')).saveBundle(file, stateDir);
 }
 
 export async function loadBundle(file: string, stateDir: string): Promise<BundleReport> {
-  return (await import('../infra/docker/bundle.ts')).loadBundle(file, stateDir);
+  return (await import('../infra/substrates/docker/bundle.ts')).loadBundle(file, stateDir);
 }
 
 export const OWN_SUBSTRATE_NAMES = Object.keys(CHECKS) as readonly OwnSubstrateName[];

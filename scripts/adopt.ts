@@ -5,7 +5,7 @@
 import { createInterface } from 'node:readline/promises';
 import { Option } from 'commander';
 import { KitError } from '../config/errors.ts';
-import type { Adopt, ForeignEnvironment } from '../infra/substrate.ts';
+import type { Adopt, ForeignEnvironment } from '../infra/substrates/substrate.ts';
 import { nonEmpty } from './options.ts';
 import type { Session } from './session.ts';
 

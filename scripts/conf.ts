@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EXIT } from '../config/errors.ts';
-import { type LintOptions, type LintTarget, lintConf, parseTarget } from '../infra/conf-lint.ts';
-import { identifyServer } from '../infra/server-binary.ts';
+import { type LintOptions, type LintTarget, lintConf, parseTarget } from '../infra/redis/conf/lint/index.ts';
+import { identifyServer } from '../infra/redis/server-binary.ts';
 import { readConfFile } from './conf-file.ts';
 import { findingsText } from './findings-text.ts';
 import * as common from './options.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { EXIT } from '../config/errors.ts';
 import { checkMachine } from '../harness/registry.ts';
-import type { DoctorCheck } from '../infra/doctor.ts';
+import type { DoctorCheck } from '../infra/substrates/doctor.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { environmentNames, loadEnvironment } from '../config/load.ts';
 import { holdEnvironment, type SubstrateName, substrateOf } from '../harness/registry.ts';
-import type { DestroyOptions, DestroyReport } from '../infra/substrate.ts';
+import type { DestroyOptions, DestroyReport } from '../infra/substrates/substrate.ts';
 import { type AdoptOption, adopt, adoptionOf } from './adopt.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';

@@ -1,8 +1,8 @@
 /** View of a running environment for `kit up` and `kit status`: facts for programs, a table for users. No secrets. */
 import { missingAfter } from '../harness/registry.ts';
-import type { Shard } from '../infra/cluster.ts';
-import type { Environment } from '../infra/environment.ts';
-import type { FoundEnvironment } from '../infra/substrate.ts';
+import type { Shard } from '../infra/redis/cluster.ts';
+import type { Environment } from '../infra/substrates/environment.ts';
+import type { FoundEnvironment } from '../infra/substrates/substrate.ts';
 
 export interface EnvironmentView {
   readonly environment: string;

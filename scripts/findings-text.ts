@@ -1,6 +1,6 @@
 /** Formats findings as compilers do, `file:line: severity: reason`, so that editors can open them; then the remedy. */
 import { styleText } from 'node:util';
-import type { Finding, Severity } from '../infra/conf-lint.ts';
+import type { Finding, Severity } from '../infra/redis/conf/lint/index.ts';
 
 const COLOUR: Readonly<Record<Severity, 'red' | 'yellow' | 'dim'>> = {
   error: 'red',

@@ -3,7 +3,7 @@ import { EXIT, KitError } from '../config/errors.ts';
 import { loadEnvironment } from '../config/load.ts';
 import { holdEnvironment, type OwnSubstrateName, substrateOf } from '../harness/registry.ts';
 import { describeData, type NodeData } from '../infra/recovery/choose.ts';
-import type { DataInspection } from '../infra/substrate.ts';
+import type { DataInspection } from '../infra/substrates/substrate.ts';
 import { planTopology, type Topology } from '../infra/topology.ts';
 import * as common from './options.ts';
 import { answer, examples, type Session, stateDir } from './session.ts';

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { EXIT, KitError } from '../config/errors.ts';
 import { loadEnvironment } from '../config/load.ts';
 import { holdEnvironment, type SubstrateName, substrateOf } from '../harness/registry.ts';
-import type { ApplyOptions } from '../infra/substrate.ts';
+import type { ApplyOptions } from '../infra/substrates/substrate.ts';
 import { planTopology, type Topology } from '../infra/topology.ts';
 import { type AdoptOption, adopt, adoptionOf } from './adopt.ts';
 import { environmentText, environmentView } from './environment-view.ts';

@@ -21,22 +21,22 @@ const RECORDED = [
 /** The pure files of `infra/`: configuration and a plan in, texts and findings out. */
 const PURE_INFRA = [
   'infra/topology.ts',
-  'infra/server-version.ts',
-  'infra/versions.ts',
-  'infra/conf-grammar/',
-  'infra/directive-defaults.ts',
-  'infra/directive-values.ts',
-  'infra/conf-text.ts',
-  'infra/redis-conf.ts',
-  'infra/sentinel-conf.ts',
-  'infra/conf-lint.ts',
-  'infra/cluster-conf.ts',
-  'infra/cluster-slots.ts',
-  'infra/role-state.ts',
-  'infra/server-probe.ts',
-  'infra/config-differences.ts',
+  'infra/redis/conf/',
+  'infra/redis/cluster-slots.ts',
+  'infra/redis/role-state.ts',
+  ...['capabilities', 'probe', 'version'].map((name) => `infra/redis/server-${name}.ts`),
+  'infra/substrates/config-differences.ts',
   'infra/recovery/',
-  'infra/lint/',
+];
+
+/** Everything in `infra/` that a substrate may use: the other substrates are not part of it. */
+const SUBSTRATE_BASE = [
+  ...['topology.ts', 'host/', 'redis/', 'certificates/', 'recovery/', 'operations/'].map(
+    (name) => `infra/${name}`,
+  ),
+  ...['substrate', 'environment', 'doctor', 'config-differences'].map(
+    (name) => `infra/substrates/${name}.ts`,
+  ),
 ];
 
 /** The pure files of `harness/evidence/`: shapes and bounds of recorded data, and their texts. */
@@ -46,7 +46,7 @@ const PURE_EVIDENCE = ['shape', 'limits', 'excerpt', 'history-shape'].map(
 
 /** Modules through which the acting side of the harness observes and changes the environment. */
 const ACTING = [
-  'infra/environment.ts',
+  'infra/substrates/environment.ts',
   'infra/topology.ts',
   'harness/history/events.ts',
   'harness/history/recorder.ts',
@@ -74,45 +74,56 @@ const ROOMS: readonly rules.Room[] = [
 
   // Infrastructure: pure plans and texts, thin shells over them.
   ...PURE_INFRA.map((at) => room(at, 'pure', ['config/', ...PURE_INFRA], { node: [] })),
-  room('infra/lint/start/user-rules.ts', 'pure, but for the hash of a password', PURE_INFRA, {
+  ...['infra/redis/conf/acl.ts', 'infra/redis/conf/lint/start/user-rules.ts'].map((at) =>
+    room(at, 'pure, but for the hash of a password', ['config/', ...PURE_INFRA], { node: ['node:crypto'] }),
+  ),
+  room('infra/redis/cluster-nodes.ts', 'pure, but for the hash that ids are made of', PURE_INFRA, {
     node: ['node:crypto'],
   }),
   room('infra/recovery/read.ts', 'reads data directories for the pure files beside it', [
     'config/',
     ...PURE_INFRA,
   ]),
-  room('infra/acl.ts', 'pure, but for the hash of a password', ['config/', ...PURE_INFRA], {
-    node: ['node:crypto'],
-  }),
-  room('infra/cluster-nodes.ts', 'pure, but for the hash that ids are made of', PURE_INFRA, {
-    node: ['node:crypto'],
-  }),
+  room('infra/host/', 'processes and files of this machine; knows no Redis', ['config/']),
   room(
-    'infra/process.ts',
+    'infra/host/process.ts',
     'every outside program goes through here, so that its output is kept',
     ['config/'],
-    {
-      libraries: ['zx'],
-    },
+    { libraries: ['zx'] },
   ),
-  room('infra/tls.ts', 'the only maker of certificates', ['config/'], {
+  room('infra/certificates/', 'certificates of an environment', ['infra/host/', 'config/'], {
+    types: ['infra/substrates/doctor.ts'],
+  }),
+  room('infra/certificates/generate.ts', 'the only maker of certificates', ['config/'], {
     libraries: ['@peculiar/x509', 'reflect-metadata'],
   }),
-  room('infra/', 'thin shells over the plans; names no substrate', ['config/'], { libraries: ['ioredis'] }),
-  room('infra/local/', 'one substrate; knows no other', ['infra/', 'config/'], { libraries: ['ioredis'] }),
-  room('infra/attached/', 'one substrate; knows no other', ['infra/', 'config/'], { libraries: ['ioredis'] }),
-  room('infra/docker/', 'one substrate; knows no other', ['infra/', 'config/'], {
-    libraries: ['ioredis', 'zx'],
+  room(
+    'infra/redis/',
+    'the protocol and the files of Redis; knows no substrate',
+    ['infra/host/', 'infra/topology.ts', 'config/'],
+    { libraries: ['ioredis'] },
+  ),
+  room(
+    'infra/operations/',
+    'acts on a running environment, whatever carries it',
+    ['infra/host/', 'infra/redis/', 'infra/topology.ts', 'infra/substrates/environment.ts', 'config/'],
+    { libraries: ['ioredis'] },
+  ),
+  room('infra/substrates/', 'the contracts of substrates; names none', ['infra/', 'config/'], {
+    libraries: ['ioredis'],
   }),
-  ...[
-    'infra/docker/app.ts',
-    'infra/docker/synthesis.ts',
-    'infra/docker/stack.ts',
-    'infra/docker/constructs/',
-  ].map((at) =>
-    room(at, 'what cdktf synthesises; it is imported nowhere else', ['infra/', 'config/'], {
-      libraries: ['cdktf', 'constructs', '@cdktf/provider-docker'],
+  ...['local', 'external', 'docker'].map((name) =>
+    room(`infra/substrates/${name}/`, 'one substrate; knows no other', [...SUBSTRATE_BASE, 'config/'], {
+      libraries: ['ioredis', ...(name === 'docker' ? ['zx'] : [])],
     }),
+  ),
+  ...['app.ts', 'synthesis.ts', 'stack.ts', 'constructs/'].map((name) =>
+    room(
+      `infra/substrates/docker/${name}`,
+      'what cdktf synthesises; it is imported nowhere else',
+      [...SUBSTRATE_BASE, 'infra/substrates/docker/', 'config/'],
+      { libraries: ['cdktf', 'constructs', '@cdktf/provider-docker'] },
+    ),
   ),
 
   ...CLIENT_ROOMS,
@@ -128,13 +139,13 @@ const ROOMS: readonly rules.Room[] = [
   room(
     'harness/samplers/',
     'look at an Environment, write to the recorder',
-    [...ACTING, 'infra/directive-values.ts'],
+    [...ACTING, 'infra/redis/conf/directive-values.ts'],
     { libraries: ['ioredis'] },
   ),
   room(
     'harness/faults/',
     'act on an Environment, whatever carries it',
-    ['infra/switchover.ts', 'infra/slot-migration.ts', ...ACTING],
+    ['infra/operations/switchover.ts', 'infra/operations/slot-migration.ts', ...ACTING],
     {
       types: ['harness/drills/drill.ts'],
       libraries: ['ioredis'],
@@ -158,7 +169,7 @@ const ROOMS: readonly rules.Room[] = [
   room('harness/run/planted-client.ts', 'a door for tests: nothing of the command may import it', [], {
     node: [],
   }),
-  room('harness/drills/', 'data only', [], { types: ['infra/environment.ts'], node: [] }),
+  room('harness/drills/', 'data only', [], { types: ['infra/substrates/environment.ts'], node: [] }),
   room('harness/trial/', 'runs one drill once', ['harness/', 'infra/', 'config/', 'client/index.ts'], {
     libraries: ['ioredis'],
   }),
@@ -204,8 +215,8 @@ const ROOMS: readonly rules.Room[] = [
       ...[
         'harness/history/events.ts',
         'harness/checkers/',
-        'infra/directive-values.ts',
-        'infra/cluster-nodes.ts',
+        'infra/redis/conf/directive-values.ts',
+        'infra/redis/cluster-nodes.ts',
       ],
       'infra/topology.ts',
     ],
@@ -252,8 +263,8 @@ const ROOMS: readonly rules.Room[] = [
         (name) => `harness/${name}.ts`,
       ),
       ...PURE_INFRA,
-      'infra/doctor.ts',
-      'infra/server-binary.ts',
+      'infra/substrates/doctor.ts',
+      'infra/redis/server-binary.ts',
     ],
     { types: ['infra/', ...RECORDED], libraries: ['commander'] },
   ),
@@ -278,7 +289,7 @@ const ROOMS: readonly rules.Room[] = [
   room(
     '.ci/',
     'the pipeline',
-    ['config/gates.ts', 'config/schema.ts', 'harness/registry.ts', 'infra/docker/plugin.ts'],
+    ['config/gates.ts', 'config/schema.ts', 'harness/registry.ts', 'infra/substrates/docker/plugin.ts'],
     {
       types: ['harness/reports/report.ts'],
     },

@@ -9,7 +9,7 @@ export default defineConfig({
   root: join(import.meta.dirname, '..'),
   test: {
     // Includes the tests of the room that need no engine, for the coverage.
-    include: ['test/**/*.engine.ts', 'test/infra/docker/*.test.ts'],
+    include: ['test/**/*.engine.ts', 'test/infra/substrates/docker/*.test.ts'],
     setupFiles: ['test/support/unhandled-errors.ts'],
     globalSetup: ['test/support/engine-setup.ts'],
     testTimeout: 120_000,
@@ -17,9 +17,9 @@ export default defineConfig({
     fileParallelism: false,
     coverage: {
       provider: 'v8',
-      include: ['infra/docker/**/*.ts'],
+      include: ['infra/substrates/docker/**/*.ts'],
       // Runs in a process of its own, started by cdktf.
-      exclude: ['infra/docker/app.ts'],
+      exclude: ['infra/substrates/docker/app.ts'],
       reporter: ['text-summary', 'json-summary'],
       reportOnFailure: true,
       reportsDirectory: 'coverage/engine',

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Redis } from 'ioredis';
-import { findRedisBinary } from '../../infra/local/binary.ts';
+import { findRedisBinary } from '../../infra/substrates/local/binary.ts';
 
 const LIBRARY = join(import.meta.dirname, '../../client/functions/redis_cache_kit.lua');
 const HOST = '127.0.0.1';

@@ -10,7 +10,7 @@ import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { redisCache, tieredCache } from '../../client/index.ts';
-import { runProgram } from '../../infra/process.ts';
+import { runProgram } from '../../infra/host/process.ts';
 import { load } from '../peers/load.ts';
 
 export interface Target {

@@ -2,7 +2,7 @@
  * A drill: a workload, a schedule of faults, checkers, a bound and a seed. Data only: it does no I/O of its own, so
  * that `kit drill --list` can show it, a plug-in can add one, and only the runner acts.
  */
-import type { Capabilities } from '../../infra/environment.ts';
+import type { Capabilities } from '../../infra/substrates/environment.ts';
 
 /** Node that a fault hits, resolved by the runner at the moment of injection. */
 export type Target = 'master' | 'replica' | 'sentinel-1' | 'none';

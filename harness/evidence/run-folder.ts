@@ -59,7 +59,7 @@ export interface RunFolder {
   writeDrills(drills: readonly unknown[]): void;
   /** Copies a file that the run was given, such as the coverage summary. */
   addInput(name: InputName, file: string): void;
-  /** Keeps one record of an outside program; hand it on as the sink of `infra/process.ts`. */
+  /** Keeps one record of an outside program; hand it on as the sink of `infra/host/process.ts`. */
   sink(record: object): void;
   /** Copies the nodes' logs to `logs/<node>.log`; a node that never wrote one is left out. */
   collectLogs(logs: ReadonlyMap<string, string>): void;

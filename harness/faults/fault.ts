@@ -1,4 +1,4 @@
-import type { Environment, Heal } from '../../infra/environment.ts';
+import type { Environment, Heal } from '../../infra/substrates/environment.ts';
 
 export interface Injection {
   /** Undoes it; safe to call twice. */

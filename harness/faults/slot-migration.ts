@@ -1,5 +1,5 @@
 import { KitError } from '../../config/errors.ts';
-import { moveSlots, restoreSlots, slotsWithKeys } from '../../infra/slot-migration.ts';
+import { moveSlots, restoreSlots, slotsWithKeys } from '../../infra/operations/slot-migration.ts';
 import type { Fault } from './fault.ts';
 import { once } from './fault.ts';
 

@@ -5,7 +5,7 @@
  */
 import type { Gates } from '../../config/gates.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
-import type { Environment } from '../../infra/environment.ts';
+import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Drill } from '../drills/drill.ts';
 import type { RunKind, TrialRecord } from '../evidence/manifest.ts';
 import type { Clock } from '../history/clock.ts';

@@ -6,7 +6,7 @@
  * One observation `closing` per client and round; the last one counts (`checkers/liveness.ts`).
  */
 import { encodeEnvelope } from '../../client/index.ts';
-import type { Environment } from '../../infra/environment.ts';
+import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Clock } from '../history/clock.ts';
 import type { Recorder } from '../history/recorder.ts';
 import { pause, until } from '../wait.ts';

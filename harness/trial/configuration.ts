@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Environment } from '../../infra/environment.ts';
+import type { Environment } from '../../infra/substrates/environment.ts';
 import { configuration } from '../drills/configuration.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
 import type { Clock } from '../history/clock.ts';

@@ -4,7 +4,7 @@
  * effects both go into the history.
  */
 import { KitError } from '../../config/errors.ts';
-import type { Environment } from '../../infra/environment.ts';
+import type { Environment } from '../../infra/substrates/environment.ts';
 import type { ScheduledFault, Target } from '../drills/drill.ts';
 import { type Injection, once, stateOf } from '../faults/fault.ts';
 import { faultById } from '../faults/index.ts';

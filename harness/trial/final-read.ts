@@ -4,8 +4,8 @@
  */
 import type { Redis } from 'ioredis';
 import { decodeEnvelope } from '../../client/index.ts';
-import { keySlot } from '../../infra/cluster-slots.ts';
-import type { Environment } from '../../infra/environment.ts';
+import { keySlot } from '../../infra/redis/cluster-slots.ts';
+import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Clock } from '../history/clock.ts';
 import type { Recorder } from '../history/recorder.ts';
 import type { WrittenKey } from '../workloads/issuer.ts';

@@ -4,9 +4,9 @@
  * themselves over admin connections.
  */
 import { KitError } from '../../config/errors.ts';
-import type { Environment } from '../../infra/environment.ts';
-import { describeRoles } from '../../infra/role-state.ts';
-import { demote, lookAtRoles } from '../../infra/roles.ts';
+import { demote, lookAtRoles } from '../../infra/operations/roles.ts';
+import { describeRoles } from '../../infra/redis/role-state.ts';
+import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Info } from '../redis-info.ts';
 import { infoNumber, parseInfo } from '../redis-info.ts';
 import { until } from '../wait.ts';

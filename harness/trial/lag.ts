@@ -11,7 +11,7 @@
  *
  * Sentinel corrects a replica that follows another address only after failover-timeout; a lag lasts less than that.
  */
-import type { Environment } from '../../infra/environment.ts';
+import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Address } from '../../infra/topology.ts';
 import type { ScheduledFault } from '../drills/drill.ts';
 import { type FaultProxy, startProxy } from '../faults/proxy/index.ts';

@@ -2,7 +2,7 @@
  * Fault proxies before every master, controlled as one: a change applies to each of them. The address map of a cluster
  * client leads to them, whichever master a redirection names.
  */
-import type { Environment, NodeStatus } from '../../infra/environment.ts';
+import type { Environment, NodeStatus } from '../../infra/substrates/environment.ts';
 import { type FaultProxy, startProxy } from '../faults/proxy/index.ts';
 import type { MasterProxy } from '../workloads/scripted/script.ts';
 import { mastersOf } from './masters.ts';

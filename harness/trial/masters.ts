@@ -1,7 +1,7 @@
 /** Nodes that accept writes at this moment: the one master, or in a cluster one per shard. */
 import { KitError } from '../../config/errors.ts';
-import { keySlot } from '../../infra/cluster-slots.ts';
-import type { Environment, NodeStatus } from '../../infra/environment.ts';
+import { keySlot } from '../../infra/redis/cluster-slots.ts';
+import type { Environment, NodeStatus } from '../../infra/substrates/environment.ts';
 
 /** @throws KitError `NO_MASTER` */
 export async function mastersOf(environment: Environment): Promise<readonly NodeStatus[]> {

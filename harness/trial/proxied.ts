@@ -3,7 +3,7 @@
  * answers do not. Traffic between nodes, of the sentinels and of admin connections bypasses the proxy.
  */
 import { KitError } from '../../config/errors.ts';
-import type { Capabilities, Environment, Heal } from '../../infra/environment.ts';
+import type { Capabilities, Environment, Heal } from '../../infra/substrates/environment.ts';
 import { startProxy } from '../faults/proxy/index.ts';
 
 /** Shorter than any command's deadline: the connection ends, and its answers with it, while the client still waits. */

@@ -3,7 +3,7 @@
  * timeout, and hide nothing.
  */
 import type { Durability, EnvironmentConfig } from '../../config/schema.ts';
-import type { ClientEndpoints } from '../../infra/environment.ts';
+import type { ClientEndpoints } from '../../infra/substrates/environment.ts';
 import type { Address } from '../../infra/topology.ts';
 import type { OperationKind, Source } from '../history/events.ts';
 

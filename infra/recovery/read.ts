@@ -5,7 +5,7 @@
 import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EnvironmentConfig } from '../../config/schema.ts';
-import { splitArguments } from '../conf-text.ts';
+import { splitArguments } from '../redis/conf/text.ts';
 import { type AofFile, type AofScan, AofScanner, parseManifest } from './aof.ts';
 import type { NodeData } from './choose.ts';
 import type { Position } from './compare.ts';

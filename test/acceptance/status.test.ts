@@ -92,7 +92,7 @@ describe('kit status', () => {
     } finally {
       process.kill(Number(pid), 'SIGCONT');
     }
-    // test/infra/role-state.test.ts tests which sentence belongs to which phase.
+    // test/infra/redis/role-state.test.ts tests which sentence belongs to which phase.
     for (const words of seen) expect(words).not.toMatch(/\d masters/);
     await until(
       'redis-1 to be a replica again',

@@ -124,7 +124,7 @@ describe('the other rules', () => {
 
   it('report names that say nothing', () => {
     expect(
-      rules.emptyNames([file('infra/utils.ts'), file('infra/util/a.ts'), file('infra/acl.ts')]),
+      rules.emptyNames([file('infra/utils.ts'), file('infra/util/a.ts'), file('infra/redis/conf/acl.ts')]),
     ).toHaveLength(2);
   });
 

@@ -13,7 +13,7 @@ export interface SourceFile {
 }
 
 export interface Room {
-  /** Folder (`infra/local/`) or file (`infra/topology.ts`). The longest match owns a file. */
+  /** Folder (`infra/substrates/local/`) or file (`infra/topology.ts`). The longest match owns a file. */
   readonly at: string;
   /** Reason for the allowed imports; printed with a violation. */
   readonly because: string;

@@ -7,8 +7,8 @@ import { resolve } from 'node:path';
 import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { redisCache, sentinelCache } from '../../client/index.ts';
-import { imagesFile } from '../../infra/docker/images.ts';
-import { describeOnEngine } from '../infra/docker/bench.ts';
+import { imagesFile } from '../../infra/substrates/docker/images.ts';
+import { describeOnEngine } from '../infra/substrates/docker/fixtures.ts';
 import { until } from '../support/redis-process.ts';
 
 const HOST = '127.0.0.1';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { type CacheError, type ConnectionEvent, sentinelCache } from '../../client/index.ts';
 import { loadEnvironment } from '../../config/load.ts';
-import { localSubstrate } from '../../infra/local/substrate.ts';
+import { localSubstrate } from '../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
 import { until } from '../support/redis-process.ts';
 

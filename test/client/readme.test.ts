@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import * as client from '../../client/index.ts';
 import { healthCheck, sentinelCache, tieredCache, wrap } from '../../client/index.ts';
 import { loadEnvironment } from '../../config/load.ts';
-import { localSubstrate } from '../../infra/local/substrate.ts';
+import { localSubstrate } from '../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
 import { RedisProcess, startSentinelSet } from '../support/redis-process.ts';
 

@@ -2,8 +2,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, it } from 'vitest';
 import { readImagesLock, writeImagesLock } from '../../config/images-lock.ts';
-import { PUBLISHED, publishedImages, repositoryOf } from '../../infra/docker/published.ts';
-import { temporaryStateDir } from '../infra/local/bench.ts';
+import { PUBLISHED, publishedImages, repositoryOf } from '../../infra/substrates/docker/published-images.ts';
+import { temporaryStateDir } from '../infra/substrates/local/fixtures.ts';
 
 const state = temporaryStateDir();
 afterAll(() => state[Symbol.dispose]());

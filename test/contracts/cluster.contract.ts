@@ -4,10 +4,10 @@
 import { Cluster } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EnvironmentConfig } from '../../config/schema.ts';
-import type { Shard } from '../../infra/cluster.ts';
-import { parseClusterNodes } from '../../infra/cluster-nodes.ts';
-import type { Environment } from '../../infra/environment.ts';
-import type { Substrate } from '../../infra/substrate.ts';
+import type { Shard } from '../../infra/redis/cluster.ts';
+import { parseClusterNodes } from '../../infra/redis/cluster-nodes.ts';
+import type { Environment } from '../../infra/substrates/environment.ts';
+import type { Substrate } from '../../infra/substrates/substrate.ts';
 import { planTopology, type Topology } from '../../infra/topology.ts';
 import { until } from '../support/redis-process.ts';
 

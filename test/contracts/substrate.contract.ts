@@ -4,8 +4,8 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EnvironmentConfig } from '../../config/schema.ts';
-import type { Environment } from '../../infra/environment.ts';
-import type { Substrate } from '../../infra/substrate.ts';
+import type { Environment } from '../../infra/substrates/environment.ts';
+import type { Substrate } from '../../infra/substrates/substrate.ts';
 import { nodesOf, planTopology, type Topology } from '../../infra/topology.ts';
 import { until } from '../support/redis-process.ts';
 

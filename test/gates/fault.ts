@@ -2,7 +2,7 @@
  * A planted fault: its description, the drills that must show it, the criterion that must fail, and the words by which
  * that criterion's remedy names the cause. One file each in `faults/`; the file's name is the fault's id.
  */
-import type { Environment, Heal } from '../../infra/environment.ts';
+import type { Environment, Heal } from '../../infra/substrates/environment.ts';
 
 interface PlantedFault {
   /** The fault as a statement: "A replica writes nothing to disk". */

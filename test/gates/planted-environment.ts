@@ -8,8 +8,8 @@ import type { Report } from '../../harness/reports/report.ts';
 import { type RunRequest, run } from '../../harness/run/index.ts';
 import type { PlantedClient } from '../../harness/run/planted-client.ts';
 import { missingAfter } from '../../harness/trial/health.ts';
-import type { Environment } from '../../infra/environment.ts';
-import { localSubstrate } from '../../infra/local/substrate.ts';
+import type { Environment } from '../../infra/substrates/environment.ts';
+import { localSubstrate } from '../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
 import type { GroupName } from './fault.ts';
 

@@ -1,6 +1,6 @@
 /** Builders of server faults: a directive, an option of a sentinel, an ACL rule, a rendered setting. */
 import type { Redis } from 'ioredis';
-import type { Environment } from '../../infra/environment.ts';
+import type { Environment } from '../../infra/substrates/environment.ts';
 import { until } from '../support/redis-process.ts';
 import type { LiveFault, RenderedFault } from './fault.ts';
 

@@ -1,6 +1,6 @@
 /** Faults of servers, one at a time: the right criterion fails in the run, and its remedy names the cause. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Environment } from '../../infra/environment.ts';
+import type { Environment } from '../../infra/substrates/environment.ts';
 import { serverFaults } from './catalogue.ts';
 import { expectCaught, expectGo } from './expected.ts';
 import type { GroupName } from './fault.ts';

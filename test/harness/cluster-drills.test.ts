@@ -11,12 +11,12 @@ import type { History } from '../../harness/history/events.ts';
 import { parseHistory } from '../../harness/history/parse.ts';
 import { runTrial } from '../../harness/trial/index.ts';
 import type { ClientName } from '../../harness/workloads/adapter.ts';
-import { keySlot } from '../../infra/cluster-slots.ts';
-import type { Environment } from '../../infra/environment.ts';
-import { localSubstrate } from '../../infra/local/substrate.ts';
-import { moveSlots, restoreSlots } from '../../infra/slot-migration.ts';
+import { moveSlots, restoreSlots } from '../../infra/operations/slot-migration.ts';
+import { keySlot } from '../../infra/redis/cluster-slots.ts';
+import type { Environment } from '../../infra/substrates/environment.ts';
+import { localSubstrate } from '../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
-import { clusterConfiguration } from '../infra/local/bench.ts';
+import { clusterConfiguration } from '../infra/substrates/local/fixtures.ts';
 
 const configuration = clusterConfiguration('drilled');
 const clock = openClock();

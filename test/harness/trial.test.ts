@@ -25,8 +25,8 @@ import { clientSpec } from '../../harness/workloads/adapter.ts';
 import { loadClient } from '../../harness/workloads/client-module.ts';
 import { ioredisAdapter } from '../../harness/workloads/ioredis.ts';
 import { kitAdapter } from '../../harness/workloads/kit.ts';
-import type { Environment } from '../../infra/environment.ts';
-import { localSubstrate } from '../../infra/local/substrate.ts';
+import type { Environment } from '../../infra/substrates/environment.ts';
+import { localSubstrate } from '../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
 import { until } from '../support/redis-process.ts';
 

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { loadEnvironment } from '../../config/load.ts';
 import { commandFor } from '../../scripts/options.ts';
-import { temporaryStateDir } from '../infra/local/bench.ts';
+import { temporaryStateDir } from '../infra/substrates/local/fixtures.ts';
 
 it('names the substrate and the YAML file in the commands of hints', () => {
   const dev = loadEnvironment('dev');

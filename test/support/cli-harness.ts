@@ -20,7 +20,7 @@ import { expect } from 'vitest';
 import { parseDocument } from 'yaml';
 import { EXIT } from '../../config/errors.ts';
 import type { Report } from '../../harness/reports/report.ts';
-import { type Ledger, ledgerPath, readLedger } from '../../infra/local/ledger.ts';
+import { type Ledger, ledgerPath, readLedger } from '../../infra/substrates/local/ledger.ts';
 import { until } from './redis-process.ts';
 
 const KIT = resolve('scripts/kit.ts');

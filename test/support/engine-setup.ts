@@ -4,8 +4,8 @@
  */
 import { resolve } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { buildImages } from '../../infra/docker/build-images.ts';
-import { dockerChecks } from '../../infra/docker/doctor.ts';
+import { buildImages } from '../../infra/substrates/docker/build-images.ts';
+import { dockerChecks } from '../../infra/substrates/docker/doctor.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {

@@ -4,7 +4,7 @@
  * commit of the coverage.
  */
 import { delimiter, dirname, resolve } from 'node:path';
-import { findRedisBinary } from '../../infra/local/binary.ts';
+import { findRedisBinary } from '../../infra/substrates/local/binary.ts';
 import { stampCoverage } from './coverage-commit.ts';
 
 /** vitest calls the returned function when everything has been written. */

@@ -6,7 +6,7 @@
 import { execFile } from 'node:child_process';
 import { delimiter } from 'node:path';
 import { promisify } from 'node:util';
-import { atLeast, formatServer, parseBanner, type ServerVersion } from '../../infra/server-version.ts';
+import { atLeast, formatServer, parseBanner, type ServerVersion } from '../../infra/redis/server-version.ts';
 
 const run = promisify(execFile);
 

@@ -1,6 +1,6 @@
 /** Compares the findings of the lint with the behaviour of a server. Pure. */
-import { type Finding, lintConf } from '../../infra/conf-lint.ts';
-import type { ServerVersion } from '../../infra/server-version.ts';
+import { type Finding, lintConf } from '../../infra/redis/conf/lint/index.ts';
+import type { ServerVersion } from '../../infra/redis/server-version.ts';
 import type { Outcome } from './outcome.ts';
 
 export interface Comparison {

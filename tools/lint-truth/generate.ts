@@ -3,10 +3,10 @@
  * bounds, invalid choices and wrong numbers of arguments; every Sentinel option with the same words.
  */
 import { readFileSync } from 'node:fs';
-import type { Directive } from '../../infra/conf-grammar/directive.ts';
-import { DIRECTIVES } from '../../infra/conf-grammar/index.ts';
-import { SENTINEL_OPTIONS } from '../../infra/conf-grammar/sentinel-options.ts';
-import type { ValueKind } from '../../infra/conf-grammar/value.ts';
+import type { Directive } from '../../infra/redis/conf/grammar/directive.ts';
+import { DIRECTIVES } from '../../infra/redis/conf/grammar/index.ts';
+import { SENTINEL_OPTIONS } from '../../infra/redis/conf/grammar/sentinel-options.ts';
+import type { ValueKind } from '../../infra/redis/conf/grammar/value.ts';
 import { type Input, parseProbes } from './inputs.ts';
 
 const PROBES = new URL('probes.txt', import.meta.url);

@@ -9,7 +9,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { formatServer, parseBanner, type ServerVersion } from '../../infra/server-version.ts';
+import { formatServer, parseBanner, type ServerVersion } from '../../infra/redis/server-version.ts';
 import {
   type Comparison,
   describeComparisons,

@@ -1,5 +1,5 @@
 /** Rules about single directives of Redis nodes: the required value, its reason, and its correction. Pure. */
-import { canonicalValue, defaultValue } from '../../../infra/directive-values.ts';
+import { canonicalValue, defaultValue } from '../../../infra/redis/conf/directive-values.ts';
 import type { Checker } from '../checker.ts';
 import { familyOf, type NodeView } from './facts.ts';
 import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.ts';

@@ -3,7 +3,11 @@
  * directive that the file does not name must have the server's default; a directive without an entry in the table of
  * defaults must be the same on all nodes.
  */
-import { canonicalValue, defaultValue, STATE_DIRECTIVES } from '../../../infra/directive-values.ts';
+import {
+  canonicalValue,
+  defaultValue,
+  STATE_DIRECTIVES,
+} from '../../../infra/redis/conf/directive-values.ts';
 import { differences, parseUser } from './acl.ts';
 import { together } from './directive.ts';
 import { type Fields, familyOf, type NodeView } from './facts.ts';

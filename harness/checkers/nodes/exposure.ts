@@ -2,7 +2,7 @@
  * Whether a node accepts no more than it was rendered to: protected mode, addresses, ports, and the features that Redis
  * keeps disabled.
  */
-import { canonicalValue } from '../../../infra/directive-values.ts';
+import { canonicalValue } from '../../../infra/redis/conf/directive-values.ts';
 import { type Demand, judgeDirective, renderedValue, together, unanswered } from './directive.ts';
 import type { NodeView } from './facts.ts';
 import { type Judged, nodeRule, type RuleContext } from './finding.ts';

@@ -6,8 +6,8 @@
  * lacks is unknown; the probes between them add wrong values and excuse a missing reply, since a node may just be
  * starting.
  */
-import { reportedDirectives } from '../../../infra/directive-values.ts';
-import type { ServerFamily } from '../../../infra/server-version.ts';
+import { reportedDirectives } from '../../../infra/redis/conf/directive-values.ts';
+import type { ServerFamily } from '../../../infra/redis/server-version.ts';
 import { nodesOf, planTopology } from '../../../infra/topology.ts';
 import type { History, ObservationEvent } from '../../history/events.ts';
 import type { CheckContext } from '../checker.ts';

@@ -3,7 +3,7 @@
  * its replicas with their links up, every sentinel with the same view; in a cluster one master per shard with its
  * replicas, and every slot served.
  */
-import { parseClusterNodes, slotOwners } from '../../../infra/cluster-nodes.ts';
+import { parseClusterNodes, slotOwners } from '../../../infra/redis/cluster-nodes.ts';
 import { CLUSTER_SLOTS } from '../../../infra/topology.ts';
 import type { Checker } from '../checker.ts';
 import { type NodeView, nodeFacts, nodeIds } from './facts.ts';

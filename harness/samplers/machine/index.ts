@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { KitError } from '../../../config/errors.ts';
-import type { Environment, NodeStatus } from '../../../infra/environment.ts';
+import type { Environment, NodeStatus } from '../../../infra/substrates/environment.ts';
 import type { Clock } from '../../history/clock.ts';
 import { until, within } from '../../wait.ts';
 import type { ControlTarget } from './control.ts';

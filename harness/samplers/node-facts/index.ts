@@ -7,7 +7,7 @@
  * Each probe begins with the observation `probe`; the facts after it belong to it. A node that does not answer is the
  * fact `unanswered`. Attached servers are asked for INFO and ROLE alone.
  */
-import type { Environment } from '../../../infra/environment.ts';
+import type { Environment } from '../../../infra/substrates/environment.ts';
 import { nodesOf, type TopologyNode } from '../../../infra/topology.ts';
 import type { SamplerContext } from '../sampler.ts';
 import { plainText, portFields } from './ports.ts';

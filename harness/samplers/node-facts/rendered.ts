@@ -1,6 +1,6 @@
 /** The files that the kit renders for a node, as fields of an observation: directives by name, users by name. No passwords. */
-import { directivesOf, SECRET_DIRECTIVES } from '../../../infra/directive-values.ts';
-import type { RenderedNode } from '../../../infra/environment.ts';
+import { directivesOf, SECRET_DIRECTIVES } from '../../../infra/redis/conf/directive-values.ts';
+import type { RenderedNode } from '../../../infra/substrates/environment.ts';
 import type { Redaction } from './redaction.ts';
 
 export type Fields = Readonly<Record<string, string | number | boolean | null>>;

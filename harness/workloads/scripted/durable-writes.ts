@@ -3,7 +3,7 @@
  * the write asks for. Acknowledgements are compared with the raw replicas at the same time.
  */
 import type { Cache, Durability } from '../../../client/index.ts';
-import type { Heal } from '../../../infra/environment.ts';
+import type { Heal } from '../../../infra/substrates/environment.ts';
 import { until } from '../../wait.ts';
 import { equals, type ScriptContext, scripted, UNHURRIED } from './script.ts';
 

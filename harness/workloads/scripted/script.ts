@@ -6,7 +6,7 @@
  */
 import type { Redis } from 'ioredis';
 import type { Cache } from '../../../client/index.ts';
-import type { Environment } from '../../../infra/environment.ts';
+import type { Environment } from '../../../infra/substrates/environment.ts';
 import type { Address } from '../../../infra/topology.ts';
 import type { FaultProxy } from '../../faults/proxy/index.ts';
 import type { Clock } from '../../history/clock.ts';

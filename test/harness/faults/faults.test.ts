@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { once } from '../../../harness/faults/fault.ts';
 import { faultById } from '../../../harness/faults/index.ts';
-import type { Environment } from '../../../infra/environment.ts';
+import type { Environment } from '../../../infra/substrates/environment.ts';
 
 const environmentWith = (capabilities: Environment['capabilities']) =>
   ({ substrate: 'local', capabilities }) as unknown as Environment;

@@ -13,8 +13,8 @@ import type { Report } from '../../../harness/reports/report.ts';
 import { run } from '../../../harness/run/index.ts';
 import { PlantedClient } from '../../../harness/run/planted-client.ts';
 import { loadClient } from '../../../harness/workloads/client-module.ts';
-import type { Environment } from '../../../infra/environment.ts';
-import { localSubstrate } from '../../../infra/local/substrate.ts';
+import type { Environment } from '../../../infra/substrates/environment.ts';
+import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
 
 const moduleOf = (name: string) => new URL(`../../gates/faults/client/${name}.ts`, import.meta.url);

@@ -9,7 +9,7 @@ import { drills } from '../../../harness/drills/index.ts';
 import type { TrialRecord } from '../../../harness/evidence/manifest.ts';
 import { openClock } from '../../../harness/history/clock.ts';
 import { type RoundsRequest, runRounds } from '../../../harness/run/rounds.ts';
-import { localSubstrate } from '../../../infra/local/substrate.ts';
+import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'rounds-'));

@@ -17,8 +17,8 @@ import {
   parseStat,
 } from '../../../harness/samplers/machine/proc.ts';
 import { machinePartMs } from '../../../harness/samplers/machine/sampling.ts';
-import type { Environment } from '../../../infra/environment.ts';
-import { localSubstrate } from '../../../infra/local/substrate.ts';
+import type { Environment } from '../../../infra/substrates/environment.ts';
+import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { until } from '../../support/redis-process.ts';
 

@@ -10,9 +10,9 @@ import type { HistoryEvent, ObservationEvent } from '../../../harness/history/ev
 import { openNodeFacts } from '../../../harness/samplers/node-facts/index.ts';
 import { plainText, portFields } from '../../../harness/samplers/node-facts/ports.ts';
 import { Redaction } from '../../../harness/samplers/node-facts/redaction.ts';
-import type { Environment } from '../../../infra/environment.ts';
-import { localSubstrate } from '../../../infra/local/substrate.ts';
-import { makeCertificates } from '../../../infra/tls.ts';
+import { makeCertificates } from '../../../infra/certificates/generate.ts';
+import type { Environment } from '../../../infra/substrates/environment.ts';
+import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { freePort } from '../../support/redis-process.ts';
 

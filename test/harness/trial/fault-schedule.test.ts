@@ -5,7 +5,7 @@ import { openClock } from '../../../harness/history/clock.ts';
 import type { FaultEvent, HistoryEvent } from '../../../harness/history/events.ts';
 import { faultSchedule } from '../../../harness/trial/fault-schedule.ts';
 import { pause } from '../../../harness/wait.ts';
-import type { Environment, NodeStatus } from '../../../infra/environment.ts';
+import type { Environment, NodeStatus } from '../../../infra/substrates/environment.ts';
 
 const KILL: ScheduledFault = { fault: 'kill', target: 'master', atMs: 0, heal: { afterMs: 60_000 } };
 

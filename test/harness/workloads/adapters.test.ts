@@ -15,7 +15,7 @@ import { Secret } from '../../../config/secret.ts';
 import { clientSpec } from '../../../harness/workloads/adapter.ts';
 import { ioredisAdapter } from '../../../harness/workloads/ioredis.ts';
 import { kitAdapter } from '../../../harness/workloads/kit.ts';
-import type { ClientEndpoints } from '../../../infra/environment.ts';
+import type { ClientEndpoints } from '../../../infra/substrates/environment.ts';
 
 const settings = {
   namespace: 'ns',

@@ -11,8 +11,8 @@ import { openClock } from '../../../harness/history/clock.ts';
 import { type ClientName, clientSpec } from '../../../harness/workloads/adapter.ts';
 import { type ClientThread, openClientThread } from '../../../harness/workloads/client-thread.ts';
 import { padded } from '../../../harness/workloads/values.ts';
-import type { Environment } from '../../../infra/environment.ts';
-import { localSubstrate } from '../../../infra/local/substrate.ts';
+import type { Environment } from '../../../infra/substrates/environment.ts';
+import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
 
 let dir: string;

@@ -20,8 +20,8 @@ import type {
   Port,
   ToGenerator,
 } from '../../../harness/workloads/protocol.ts';
-import type { Environment } from '../../../infra/environment.ts';
-import { localSubstrate } from '../../../infra/local/substrate.ts';
+import type { Environment } from '../../../infra/substrates/environment.ts';
+import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
 
 /** The two ends of a generator's port, in one process. */

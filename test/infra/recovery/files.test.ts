@@ -4,10 +4,10 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { splitArguments } from '../../../infra/conf-text.ts';
 import { AofScanner, parseManifest } from '../../../infra/recovery/aof.ts';
 import { RdbScanner } from '../../../infra/recovery/rdb.ts';
 import { readNodeData } from '../../../infra/recovery/read.ts';
+import { splitArguments } from '../../../infra/redis/conf/text.ts';
 import { RedisProcess, until } from '../../support/redis-process.ts';
 
 const command = (...args: string[]) =>

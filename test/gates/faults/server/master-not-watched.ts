@@ -1,4 +1,4 @@
-import { directivesOf } from '../../../../infra/directive-values.ts';
+import { directivesOf } from '../../../../infra/redis/conf/directive-values.ts';
 import { until } from '../../../support/redis-process.ts';
 import { change, fieldsOf } from '../../server-fault-builders.ts';
 

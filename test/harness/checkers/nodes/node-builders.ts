@@ -7,12 +7,12 @@ import type { EnvironmentConfig } from '../../../../config/schema.ts';
 import { Secret } from '../../../../config/secret.ts';
 import type { EnvironmentSecrets } from '../../../../config/secrets.ts';
 import type { HistoryEvent, ObservationEvent } from '../../../../harness/history/events.ts';
-import { renderRedisAcl, renderSentinelAcl } from '../../../../infra/acl.ts';
-import { redisNodeId, renderClusterNodes } from '../../../../infra/cluster-nodes.ts';
-import { DIRECTIVE_DEFAULTS } from '../../../../infra/directive-defaults.ts';
-import { canonicalValue, directivesOf } from '../../../../infra/directive-values.ts';
-import { renderRedisConf } from '../../../../infra/redis-conf.ts';
-import { renderSentinelConf } from '../../../../infra/sentinel-conf.ts';
+import { redisNodeId, renderClusterNodes } from '../../../../infra/redis/cluster-nodes.ts';
+import { renderRedisAcl, renderSentinelAcl } from '../../../../infra/redis/conf/acl.ts';
+import { DIRECTIVE_DEFAULTS } from '../../../../infra/redis/conf/directive-defaults.ts';
+import { canonicalValue, directivesOf } from '../../../../infra/redis/conf/directive-values.ts';
+import { renderRedisConf } from '../../../../infra/redis/conf/redis-conf.ts';
+import { renderSentinelConf } from '../../../../infra/redis/conf/sentinel-conf.ts';
 import {
   type Address,
   nodesOf,

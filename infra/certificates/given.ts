@@ -1,0 +1,159 @@
+/**
+ * Reads certificates that an external CA issued, and checks them against the environment before any node starts. A node
+ * that cannot use its certificate reports it only in its log, and its clients report less.
+ *
+ * three paths + the addresses of all nodes ─▶ PEM texts, or one error with every reason
+ */
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { KitError } from '../../config/errors.ts';
+import { Secret } from '../../config/secret.ts';
+
+/** Paths of PEM files. */
+export interface GivenCertificates {
+  readonly ca: string;
+  /** The nodes' certificate, followed by intermediate ones if there are any. */
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface ReadCertificates {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: Secret;
+  readonly notAfter: Date;
+}
+
+/**
+ * A node is a server to clients and a client to its master: OpenSSL requires both purposes if a certificate restricts
+ * them.
+ */
+const PURPOSES = { serverAuth: '1.3.6.1.5.5.7.3.1', clientAuth: '1.3.6.1.5.5.7.3.2' } as const;
+
+/**
+ * @param addresses that clients and nodes connect to: IP addresses and names
+ * @throws KitError `CERTIFICATE_UNREADABLE`, `CERTIFICATE_INVALID`, `CERTIFICATE_KEY_EXPOSED`
+ */
+export function readCertificates(
+  given: GivenCertificates,
+  addresses: readonly string[],
+  now = new Date(),
+): ReadCertificates {
+  const [ca, cert, key] = [read(given.ca, 'ca'), read(given.cert, 'cert'), read(given.key, 'key')];
+  if ((statSync(given.key).mode & 0o007) !== 0) {
+    throw new KitError('everybody on this machine may read the private key', {
+      code: 'CERTIFICATE_KEY_EXPOSED',
+      where: given.key,
+      hint: `chmod o-rwx ${given.key}; if others may have read it: have a new one issued`,
+    });
+  }
+  const authorities = certificatesOf(ca, given.ca, 'ca');
+  const [leaf, ...intermediates] = certificatesOf(cert, given.cert, 'cert');
+  if (leaf === undefined) throw invalid(given.cert, ['holds no certificate'], 'cert');
+  const privateKey = privateKeyOf(key, given.key);
+  const problems = [
+    ...(leaf.checkPrivateKey(privateKey) ? [] : [`the key in ${given.key} belongs to another certificate`]),
+    ...(leaf.ca ? ['is the certificate of an authority and not of a node'] : []),
+    ...validity(leaf, now),
+    ...purposes(leaf),
+    ...uncovered(leaf, addresses),
+    ...chain(leaf, intermediates, authorities, given.ca, now),
+  ];
+  if (problems.length > 0) throw invalid(given.cert, problems, 'cert');
+  return { ca, cert, key: new Secret(key), notAfter: leaf.validToDate };
+}
+
+/** Expiry of the first certificate of a PEM text. */
+export const endOf = (pem: string): Date => new X509Certificate(pem).validToDate;
+
+function validity(certificate: X509Certificate, now: Date): readonly string[] {
+  const { validFromDate, validToDate } = certificate;
+  if (validToDate <= now) return [`expired on ${validToDate.toISOString()}`];
+  return validFromDate > now ? [`is not valid before ${validFromDate.toISOString()}`] : [];
+}
+
+function purposes(leaf: X509Certificate): readonly string[] {
+  // A certificate without the extension serves every purpose.
+  const named = leaf.keyUsage as readonly string[] | undefined;
+  if (named === undefined) return [];
+  const lacking = Object.entries(PURPOSES).filter(([, oid]) => !named.includes(oid));
+  return lacking.length === 0
+    ? []
+    : [`its extended key usage lacks ${lacking.map(([name]) => name).join(' and ')}`];
+}
+
+function uncovered(leaf: X509Certificate, addresses: readonly string[]): readonly string[] {
+  const missing = [...new Set(addresses)].filter(
+    (address) => (isIP(address) === 0 ? leaf.checkHost(address) : leaf.checkIP(address)) === undefined,
+  );
+  const has = leaf.subjectAltName ?? 'nothing';
+  return missing.length === 0 ? [] : [`does not cover ${missing.join(', ')}; it covers ${has}`];
+}
+
+/** Verifies the chain up to a CA that clients are configured to trust. */
+function chain(
+  leaf: X509Certificate,
+  intermediates: readonly X509Certificate[],
+  authorities: readonly X509Certificate[],
+  caPath: string,
+  now: Date,
+): readonly string[] {
+  const issued = (one: X509Certificate, by: X509Certificate) =>
+    one.checkIssued(by) && one.verify(by.publicKey);
+  const seen = new Set<X509Certificate>();
+  let current = leaf;
+  for (;;) {
+    const child = current;
+    const root = authorities.find((each) => issued(child, each));
+    if (root !== undefined) return validity(root, now).map((problem) => `its authority ${problem}`);
+    const next = intermediates.find((each) => !seen.has(each) && issued(child, each));
+    if (next === undefined) return [`was not issued by an authority in ${caPath}`];
+    const [late] = validity(next, now);
+    if (late !== undefined) return [`an intermediate certificate ${late}`];
+    seen.add(next);
+    current = next;
+  }
+}
+
+const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+function certificatesOf(text: string, path: string, what: keyof GivenCertificates): X509Certificate[] {
+  const blocks = text.match(BLOCK) ?? [];
+  if (blocks.length === 0) throw invalid(path, ['holds no certificate in PEM form'], what);
+  try {
+    return blocks.map((block) => new X509Certificate(block));
+  } catch {
+    throw invalid(path, ['holds something that is not a certificate'], what);
+  }
+}
+
+function privateKeyOf(text: string, path: string): KeyObject {
+  if (/ENCRYPTED/.test(text)) throw invalid(path, ['has a passphrase, which no node could give'], 'key');
+  try {
+    return createPrivateKey(text);
+  } catch {
+    // The parser's message may quote the key.
+    throw invalid(path, ['holds no private key in PEM form'], 'key');
+  }
+}
+
+function read(path: string, what: keyof GivenCertificates): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new KitError(`cannot be read: ${(error as NodeJS.ErrnoException).code}`, {
+      code: 'CERTIFICATE_UNREADABLE',
+      where: path,
+      hint: `security.certificates.${what} of the environment names this file`,
+    });
+  }
+}
+
+function invalid(path: string, problems: readonly string[], what: keyof GivenCertificates): KitError {
+  return new KitError(problems.join('; '), {
+    code: 'CERTIFICATE_INVALID',
+    where: path,
+    hint: `have it issued again, or leave security.certificates.${what} and its siblings out: the kit then makes them`,
+  });
+}

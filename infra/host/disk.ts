@@ -1,0 +1,85 @@
+/** Free space of a state directory, and file system errors as KitErrors. */
+import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { EXIT, KitError } from '../../config/errors.ts';
+
+/** Minimum free space to start an environment: logs, AOF and RDB of small data sets. */
+export const REQUIRED_FREE_BYTES = 64 * 1024 ** 2;
+
+/** @throws KitError `DISK_FULL` if the disk of that directory has too little free space */
+export function requireFreeSpace(dir: string): void {
+  if (freeBytes(dir) < REQUIRED_FREE_BYTES) throw diskFull(dir);
+}
+
+/** Free space for this user on the disk of the path, which may not exist yet. */
+export function freeBytes(path: string): number {
+  let existing = path;
+  while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
+  const { bavail, bsize } = statfsSync(existing);
+  return bavail * bsize;
+}
+
+export function diskFull(where: string): KitError {
+  return new KitError(
+    `the disk has ${Math.round(freeBytes(where) / 1024 ** 2)} MB free, an environment needs ${REQUIRED_FREE_BYTES / 1024 ** 2} MB`,
+    {
+      code: 'DISK_FULL',
+      where,
+      hint: 'free some space, or name a state directory with room with KIT_STATE_DIR',
+      exitCode: 3,
+    },
+  );
+}
+
+/** ENOENT: Node's recursive mkdir reports it for a read-only file system, where EROFS would be correct. */
+const UNWRITABLE: ReadonlySet<string> = new Set(['EACCES', 'EROFS', 'EPERM', 'ENOTDIR', 'EEXIST', 'ENOENT']);
+
+/** Converts a file system error to a KitError; returns any other error unchanged. */
+export function diskError(error: unknown, path: string): unknown {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(path);
+  if (code !== undefined && UNWRITABLE.has(code)) {
+    return new KitError(`cannot write here (${code})`, {
+      code: 'STATE_UNWRITABLE',
+      exitCode: EXIT.UNKNOWN,
+      where: path,
+      hint: 'make the state directory one that this user may write, or name another one with KIT_STATE_DIR',
+      cause: error,
+    });
+  }
+  return error;
+}
+
+/**
+ * Returns why this user cannot write to the directory or its nearest existing parent; undefined where it can. Writes
+ * nothing.
+ */
+export function unwritableBecause(dir: string): string | undefined {
+  let existing = dir;
+  while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
+  try {
+    if (!statSync(existing).isDirectory()) return `${existing} is no directory`;
+    accessSync(existing, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return `${existing} cannot be written to (${(error as NodeJS.ErrnoException).code ?? String(error)})`;
+  }
+}
+
+/** Returns whether a read failed because the file does not exist. */
+export function isAbsent(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+/** Converts a read error to a KitError: an unreadable file is not an absent one. */
+export function readError(error: unknown, path: string): KitError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return new KitError(`cannot be read (${code ?? message})`, {
+    code: 'STATE_UNREADABLE',
+    exitCode: EXIT.UNKNOWN,
+    where: path,
+    hint: 'run the command as the user whose environment it is, or make the directory readable to this one',
+    cause: error,
+  });
+}

@@ -1,0 +1,179 @@
+/**
+ * Runs every external program, through zx. Short programs (`runProgram`) pass their output to an injected sink, so that
+ * it can be stored as evidence; daemons (`startDaemon`) write to a log file and outlive this process.
+ *
+ * Each program runs in its own process group. A Ctrl-C in the terminal therefore reaches only the kit, which then ends
+ * the programs in order. Arguments are visible to every user of the machine: they must not contain a secret.
+ */
+import { closeSync, openSync } from 'node:fs';
+import { $, type ProcessPromise, which } from 'zx/core'; // not 'zx': its index parses this process's own argv at import
+import { EXIT, KitError } from '../../config/errors.ts';
+
+/** Record of one program run, as stored in the evidence. */
+export interface ProgramRecord {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly tookMs: number;
+}
+
+export type ProgramSink = (record: ProgramRecord) => void;
+
+export interface ProgramRequest {
+  readonly command: string;
+  readonly args?: readonly string[];
+  /** Added to the kit's own environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Text for standard input; default: empty. */
+  readonly input?: string;
+  /** Default 30 s. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  readonly sink?: ProgramSink;
+  /** Receives standard output as it is written, in pieces of any length. */
+  readonly onOutput?: (piece: string) => void;
+}
+
+export interface DaemonRequest {
+  readonly command: string;
+  readonly args?: readonly string[];
+  readonly cwd: string;
+  /** File to which standard output and standard error are appended. */
+  readonly logPath: string;
+  /** `pipe`: the daemon's standard input closes when this process dies, for any cause. */
+  readonly stdin?: 'ignore' | 'pipe';
+}
+
+export interface Daemon {
+  readonly pid: number;
+  /** True until the kernel has reported its end to this process; the pid cannot be reused before that. */
+  readonly running: boolean;
+  /** Resolves when the daemon has ended. */
+  readonly ended: Promise<void>;
+  /** Writes a text to a piped standard input and closes it. */
+  tell(text: string): void;
+}
+
+/** POSIX quoting: zx's default is for bash, and a slim system has only `sh`. */
+const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
+
+/** `exec` replaces the shell by the program, so that both have the same pid. */
+const SHELL = { shell: '/bin/sh', prefix: 'exec ', postfix: '', quote, quiet: true, nothrow: true } as const;
+
+const COULD_NOT_EXECUTE = new Set([126, 127]);
+
+/** Returns the path of a program, or undefined if it is not on the search path. */
+export async function findProgram(name: string): Promise<string | undefined> {
+  return (await which(name, { nothrow: true })) ?? undefined;
+}
+
+/**
+ * Runs a program to its end. A non-zero exit code is a result and not an error: the caller interprets it.
+ *
+ * @throws KitError `PROGRAM_NOT_FOUND`, `PROGRAM_TIMEOUT`
+ */
+export async function runProgram(request: ProgramRequest): Promise<ProgramRecord> {
+  const { command, args = [], timeoutMs = 30_000, signal } = request;
+  signal?.throwIfAborted();
+  const started = performance.now();
+  const running = $({
+    ...SHELL,
+    detached: true,
+    input: request.input ?? '',
+    ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
+    ...(request.env === undefined ? {} : { env: { ...$.env, ...request.env } }),
+  })`${[command, ...args]}`;
+  const { onOutput } = request;
+  if (onOutput !== undefined) running.stdout.on('data', (piece: Buffer) => onOutput(piece.toString()));
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    endGroup(running);
+  }, timeoutMs);
+  const abort = () => endGroup(running);
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    const output = await running;
+    const record: ProgramRecord = {
+      command,
+      args,
+      exitCode: output.exitCode,
+      signal: output.signal,
+      stdout: output.stdout,
+      stderr: output.stderr,
+      tookMs: Math.round(performance.now() - started),
+    };
+    request.sink?.(record);
+    signal?.throwIfAborted();
+    if (late) {
+      throw new KitError(`${command} did not end within ${timeoutMs} ms`, {
+        code: 'PROGRAM_TIMEOUT',
+        exitCode: EXIT.UNKNOWN,
+      });
+    }
+    if (record.exitCode !== null && COULD_NOT_EXECUTE.has(record.exitCode)) {
+      throw new KitError(`${command} could not be run: ${record.stderr.trim()}`, {
+        code: 'PROGRAM_NOT_FOUND',
+        exitCode: EXIT.UNKNOWN,
+      });
+    }
+    return record;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
+/** Starts a program that outlives this process. It is ended by its recorded identity (`process-identity.ts`). */
+export function startDaemon(request: DaemonRequest): Daemon {
+  const log = openSync(request.logPath, 'a', 0o600);
+  try {
+    const running = $({
+      ...SHELL,
+      detached: true,
+      cwd: request.cwd,
+      stdio: [request.stdin ?? 'ignore', log, log],
+    })`${[request.command, ...(request.args ?? [])]}`;
+    const child = running.child;
+    if (child?.pid === undefined) {
+      throw new KitError(`${request.command} could not be started`, {
+        code: 'PROGRAM_NOT_FOUND',
+        exitCode: EXIT.UNKNOWN,
+      });
+    }
+    let alive = true;
+    const ended = new Promise<void>((resolve) => {
+      child.once('exit', () => {
+        alive = false;
+        resolve();
+      });
+    });
+    const input = child.stdin;
+    input?.on('error', () => {}); // The daemon may have ended before the write: the error has no receiver then.
+    child.unref();
+    if (input !== null && 'unref' in input && typeof input.unref === 'function') input.unref();
+    return {
+      pid: child.pid,
+      get running() {
+        return alive;
+      },
+      ended,
+      tell: (text) => input?.end(text),
+    };
+  } finally {
+    closeSync(log);
+  }
+}
+
+function endGroup(running: ProcessPromise): void {
+  if (running.pid === undefined || running.stage !== 'running') return;
+  try {
+    process.kill(-running.pid, 'SIGKILL');
+  } catch {
+    // Ended between the check and the signal.
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * Queries the current master of an environment, and waits until its nodes agree. The same on every substrate: uses the
+ * admin connections of an `Environment`. `redis/role-state.ts` interprets the replies.
+ */
+import type { Redis } from 'ioredis';
+import { EXIT, KitError } from '../../config/errors.ts';
+import { until } from '../host/wait.ts';
+import { fieldsOf } from '../redis/reply.ts';
+import {
+  describeRoles,
+  type RedisReport,
+  type RoleState,
+  roleStateOf,
+  type SentinelReport,
+} from '../redis/role-state.ts';
+import type { Environment, NodeStatus } from '../substrates/environment.ts';
+
+/** Part of an environment that is queried. */
+export type RoleSource = Pick<Environment, 'topology' | 'admin' | 'status'> & {
+  /** Closes the admin connection of a node, so that the next `admin` opens a new one. */
+  readonly reconnect?: (nodeId: string) => void;
+};
+
+export interface SettleOptions {
+  readonly progress?: ((line: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Default: the longest failover of the environment, `failoverBoundMs`. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/**
+ * Maximum time between the end of a master and its successor: an election without a winner is repeated after twice the
+ * failover timeout.
+ */
+export function failoverBoundMs({ environment: { sentinel } }: Environment['topology']): number {
+  return sentinel.downAfterMs + 2 * sentinel.failoverTimeoutMs + 10_000;
+}
+
+/** Queries all running nodes. Not for a cluster, whose masters `Environment.cluster` lists. */
+export async function lookAtRoles(source: RoleSource): Promise<RoleState> {
+  const { topology } = source;
+  const status = await source.status();
+  const running = new Set(status.filter(({ state }) => state === 'running').map(({ id }) => id));
+  const isRunning = ({ id }: { readonly id: string }) => running.has(id);
+  const service = topology.environment.topology.serviceName;
+  const [redis, sentinels] = await Promise.all([
+    Promise.all(
+      topology.redis.filter(isRunning).map(({ id }) => ask(source, id, (it) => redisReport(it, id, status))),
+    ),
+    Promise.all(
+      topology.sentinels
+        .filter(isRunning)
+        .map(({ id }) => ask(source, id, (it) => sentinelReport(it, id, service, status))),
+    ),
+  ]);
+  return roleStateOf({
+    redis: redis.filter((report) => report !== undefined),
+    sentinels: sentinels.filter((report) => report !== undefined),
+    sentinelCount: topology.sentinels.length,
+  });
+}
+
+/**
+ * Waits until the sentinels and the node itself report the same master, and returns its id. Demotes a former master
+ * that returned after a failover. The sentinels would do this about 10 s later, and the writes that it takes until then
+ * are lost.
+ *
+ * @throws KitError `ROLES_UNSETTLED` with the last state
+ */
+export async function settleRoles(source: RoleSource, options: SettleOptions = {}): Promise<string> {
+  let said = '';
+  let master = '';
+  const timeoutMs = options.timeoutMs ?? failoverBoundMs(source.topology);
+  const look = async () => {
+    const state = await lookAtRoles(source);
+    if (state.kind === 'stable') {
+      master = state.master;
+      return undefined;
+    }
+    const words = describeRoles(state);
+    if (words !== said) options.progress?.(`waiting until all nodes agree on the master: ${words}`);
+    said = words;
+    if (state.kind === 'deposed-master') {
+      for (const id of state.deposed) {
+        await demote(source, id, state.master);
+        options.progress?.(`${id} was master before the failover; it now follows ${state.master}`);
+      }
+    }
+    return words;
+  };
+  const what = 'one master that the sentinels and the nodes agree on';
+  await until({ what, timeoutMs, intervalMs: 100, signal: options.signal }, look).catch((error: unknown) => {
+    if (!(error instanceof KitError) || error.code !== 'NOT_HEALTHY') throw error;
+    throw new KitError(error.message, {
+      code: 'ROLES_UNSETTLED',
+      exitCode: EXIT.UNKNOWN,
+      where: source.topology.environment.name,
+      hint: 'docs/runbook.md, "No master"',
+      cause: error,
+    });
+  });
+  return master;
+}
+
+/**
+ * Demotes a node as Sentinel does (sentinelSendSlaveOf): its clients are disconnected, so that they look for the
+ * master.
+ */
+export async function demote(source: RoleSource, nodeId: string, masterId: string): Promise<void> {
+  const master = (await source.status()).find(({ id }) => id === masterId);
+  if (master === undefined) throw new RangeError(`no node '${masterId}' in this environment`);
+  const { host, port } = master.announced ?? master.address;
+  const redis = await source.admin(nodeId);
+  await redis.multi().replicaof(host, port).call('CLIENT', 'KILL', 'TYPE', 'normal').exec();
+}
+
+/**
+ * Returns undefined for a node that does not answer. Retries once, because a sentinel that reconfigures a node closes
+ * its connections, including this one.
+ */
+async function ask<T>(
+  source: RoleSource,
+  id: string,
+  question: (redis: Redis) => Promise<T>,
+): Promise<T | undefined> {
+  const once = async () => question(await source.admin(id));
+  return once().catch(() => {
+    source.reconnect?.(id);
+    return once().catch(() => undefined);
+  });
+}
+
+async function redisReport(redis: Redis, id: string, nodes: readonly NodeStatus[]): Promise<RedisReport> {
+  const [role, host, port] = (await redis.call('ROLE')) as readonly unknown[];
+  if (String(role) === 'master') return { id, role: 'master' };
+  return { id, role: 'replica', follows: nodeAt(nodes, String(host), Number(port)) };
+}
+
+async function sentinelReport(
+  redis: Redis,
+  id: string,
+  service: string,
+  nodes: readonly NodeStatus[],
+): Promise<SentinelReport> {
+  const master = fieldsOf(await redis.call('SENTINEL', 'MASTER', service));
+  const flags = (master.get('flags') ?? '').split(',');
+  const report: SentinelReport = {
+    id,
+    names: nodeAt(nodes, master.get('ip') ?? '', Number(master.get('port'))),
+    configEpoch: Number(master.get('config-epoch') ?? 0),
+    flags,
+  };
+  if (!flags.includes('failover_in_progress')) return report;
+  const replicas = ((await redis.call('SENTINEL', 'REPLICAS', service)) as readonly unknown[]).map(fieldsOf);
+  const selected = replicas.find((it) => (it.get('flags') ?? '').split(',').includes('promoted'));
+  if (selected === undefined) return report;
+  return { ...report, promotes: nodeAt(nodes, selected.get('ip') ?? '', Number(selected.get('port'))) };
+}
+
+/** Returns the node that the others reach at this address. */
+function nodeAt(nodes: readonly NodeStatus[], host: string, port: number): string | undefined {
+  return nodes.find(({ address, announced = address }) => announced.host === host && announced.port === port)
+    ?.id;
+}

@@ -1,0 +1,287 @@
+/**
+ * Changes the master deliberately, without losing an acknowledged write.
+ *
+ *   1. the master pauses writes (CLIENT PAUSE … WRITE); writers wait
+ *   2. every replica catches up with the master
+ *   3. the sentinels promote one (SENTINEL FAILOVER)
+ *   4. once it reports ROLE master, all others follow it; waiting writes get READONLY: certainly not applied
+ *   5. the sentinels agree
+ *
+ * SENTINEL FAILOVER alone skips 1, 2 and 4: the old master acknowledges writes for another second, and loses them. A
+ * switchover that fails before step 3 leaves the old master writable. After step 3 it is never unpaused, since its
+ * writes would be lost: writes stay blocked until the pause expires, and Sentinel demotes it before that.
+ */
+import type { Redis } from 'ioredis';
+import { EXIT, KitError } from '../../config/errors.ts';
+import { until } from '../host/wait.ts';
+import { fieldsOf, infoOf } from '../redis/reply.ts';
+import type { Environment } from '../substrates/environment.ts';
+import type { Address, TopologyNode } from '../topology.ts';
+
+export interface SwitchoverOptions {
+  /** Time limit of each step; the pause lasts no longer than all of them. Default 5000. */
+  readonly stepTimeoutMs?: number;
+  /**
+   * Aborts the switchover as long as no failover has begun: a partial switchover would be worse than a complete one.
+   */
+  readonly signal?: AbortSignal;
+  readonly progress?: (line: string) => void;
+}
+
+export interface SwitchoverReport {
+  readonly from: string;
+  readonly to: string;
+  /** Time from the pause until the new master takes writes and the old one follows it. */
+  readonly tookMs: number;
+  /** Time from the pause until the new master takes writes. */
+  readonly writableMs: number;
+  /** Time from the pause until the old master is a replica in sync. */
+  readonly demotedMs: number;
+  /** Time from the pause until the sentinels report the new master: the wait of a client that queries only them. */
+  readonly agreedMs: number;
+}
+
+/** @throws KitError `SWITCHOVER_FAILED` with the failed step; the environment still has exactly one master */
+export async function switchover(
+  environment: Environment,
+  options: SwitchoverOptions = {},
+): Promise<SwitchoverReport> {
+  if (environment.cluster !== undefined) {
+    throw failed('a cluster has several masters: CLUSTER FAILOVER on the replica that is to be one');
+  }
+  const from = await environment.masterId();
+  if (from === undefined) throw failed('there is not exactly one master to switch from');
+  const ids = await running(environment, environment.topology.redis);
+  const others = ids.filter((id) => id !== from);
+  if (others.length === 0 || environment.topology.sentinels.length === 0) {
+    throw failed('it needs a running replica and sentinels');
+  }
+  return new Switchover(environment, from, others, options).run();
+}
+
+class Switchover {
+  readonly #environment: Environment;
+  readonly #from: string;
+  readonly #others: readonly string[];
+  readonly #stepTimeoutMs: number;
+  readonly #options: SwitchoverOptions;
+  #startedAt = 0;
+  #failoverBegun = false;
+
+  constructor(environment: Environment, from: string, others: readonly string[], options: SwitchoverOptions) {
+    this.#environment = environment;
+    this.#from = from;
+    this.#others = others;
+    this.#stepTimeoutMs = options.stepTimeoutMs ?? 5_000;
+    this.#options = options;
+  }
+
+  async run(): Promise<SwitchoverReport> {
+    const old = await ownConnection(await this.#environment.admin(this.#from));
+    try {
+      return await this.#switch(old);
+    } finally {
+      old.disconnect();
+    }
+  }
+
+  async #switch(old: Redis): Promise<SwitchoverReport> {
+    await Promise.all(this.#others.map((id) => this.#replicating(id)));
+    await this.#settled();
+    this.#startedAt = performance.now();
+    await old.call('CLIENT', 'PAUSE', 4 * this.#stepTimeoutMs, 'WRITE');
+    let to: string | undefined;
+    try {
+      await this.#caughtUp(old);
+      this.#say(`every replica has all that ${this.#from} took`);
+      await this.#askForFailover();
+      to = await this.#promoted();
+      this.#say(`${to} is master`);
+      await this.#follow(old, to);
+    } catch (error) {
+      // No other node is master: the old master takes writes again.
+      if (to === undefined && (await this.#anyPromoted()) === undefined) await old.call('CLIENT', 'UNPAUSE');
+      throw error instanceof KitError ? error : failed(String(error), error);
+    }
+    // It is a replica now: its waiting writers are refused, and look for the new master.
+    await old.call('CLIENT', 'UNPAUSE');
+    const [writableMs, demotedMs] = await Promise.all([this.#writable(to), this.#demoted(old)]);
+    const agreedMs = await this.#agreed(to);
+    const tookMs = Math.max(writableMs, demotedMs);
+    return { from: this.#from, to, tookMs, writableMs, demotedMs, agreedMs };
+  }
+
+  /** A replica without a link to its master could be promoted with old data. */
+  async #replicating(id: string): Promise<void> {
+    const info = await replication(await this.#environment.admin(id));
+    if (info.get('master_link_status') !== 'up') throw failed(`${id} is not in sync with ${this.#from}`);
+  }
+
+  /**
+   * A sentinel is busy with the last failover for a while after all sentinels report the new master. Another sentinel
+   * that starts a failover meanwhile would reconfigure the replicas that the first still waits for, and the first would
+   * keep its stale view until failover-timeout.
+   */
+  async #settled(): Promise<void> {
+    const service = this.#environment.endpoints.serviceName;
+    await this.#step('the sentinels to be done with the last failover', async () => {
+      for (const id of await this.#runningSentinels()) {
+        const sentinel = await this.#environment.admin(id);
+        const flags = fieldsOf(await sentinel.call('SENTINEL', 'MASTER', service)).get('flags');
+        if (flags !== 'master') return `${id} has flags ${flags}`;
+      }
+      return undefined;
+    });
+  }
+
+  async #caughtUp(old: Redis): Promise<void> {
+    const target = Number((await replication(old)).get('master_repl_offset'));
+    await this.#step('every replica to have all that the master took', async () => {
+      for (const id of this.#others) {
+        const offset = Number(
+          (await replication(await this.#environment.admin(id))).get('slave_repl_offset'),
+        );
+        if (!(offset >= target)) return `${id} is at ${offset} of ${target}`;
+      }
+      return undefined;
+    });
+  }
+
+  /** Asks each sentinel until one accepts: it needs no vote, and refuses while another failover is in progress. */
+  async #askForFailover(): Promise<void> {
+    const service = this.#environment.endpoints.serviceName;
+    await this.#step('a sentinel to start the failover', async () => {
+      let refusal: string | undefined;
+      for (const { id } of this.#environment.topology.sentinels) {
+        try {
+          await (await this.#environment.admin(id)).call('SENTINEL', 'FAILOVER', service);
+          this.#failoverBegun = true;
+          return undefined;
+        } catch (error) {
+          refusal = `${id}: ${(error as Error).message}`;
+        }
+      }
+      return refusal;
+    });
+  }
+
+  async #promoted(): Promise<string> {
+    let promoted: string | undefined;
+    await this.#step('a replica to be promoted', async () => {
+      promoted = await this.#anyPromoted();
+      return promoted === undefined ? 'none says ROLE master' : undefined;
+    });
+    return promoted as string;
+  }
+
+  async #anyPromoted(): Promise<string | undefined> {
+    const roles = await Promise.all(
+      this.#others.map(async (id) => {
+        const role = await (await this.#environment.admin(id)).call('ROLE').catch(() => []);
+        return String((role as readonly unknown[])[0]) === 'master' ? id : undefined;
+      }),
+    );
+    return roles.find((id) => id !== undefined);
+  }
+
+  /** The old master first, because it may still receive writes. Sentinel would reconfigure it a second later. */
+  async #follow(old: Redis, to: string): Promise<void> {
+    const { host, port } = await this.#address(to);
+    await this.#step(`${this.#from} to follow ${to}`, async () => {
+      await old.call('REPLICAOF', host, port);
+      for (const id of this.#others) {
+        if (id !== to) await (await this.#environment.admin(id)).call('REPLICAOF', host, port);
+      }
+      return undefined;
+    });
+  }
+
+  async #writable(to: string): Promise<number> {
+    const wanted = this.#environment.topology.environment.redis.minReplicasToWrite;
+    await this.#step(`${to} to take writes`, async () => {
+      const info = await replication(await this.#environment.admin(to));
+      const good = Number(info.get('min_slaves_good_slaves') ?? wanted);
+      return info.get('role') === 'master' && good >= wanted ? undefined : `it counts ${good} good replicas`;
+    });
+    return this.#elapsedMs();
+  }
+
+  async #demoted(old: Redis): Promise<number> {
+    await this.#step(`${this.#from} to be a replica in sync`, async () => {
+      const info = await replication(old);
+      const [role, link] = [info.get('role'), info.get('master_link_status')];
+      return role === 'slave' && link === 'up' ? undefined : `role:${role} master_link_status:${link}`;
+    });
+    return this.#elapsedMs();
+  }
+
+  async #agreed(to: string): Promise<number> {
+    const { host, port } = await this.#address(to);
+    const service = this.#environment.endpoints.serviceName;
+    await this.#step(`the sentinels to name ${to}`, async () => {
+      for (const { id, state } of await this.#environment.status()) {
+        if (state !== 'running' || !this.#environment.topology.sentinels.some((node) => node.id === id))
+          continue;
+        const sentinel = await this.#environment.admin(id);
+        const named = await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', service);
+        if (String(named) !== `${host},${port}`) return `${id} names ${String(named)}`;
+      }
+      return undefined;
+    });
+    return this.#elapsedMs();
+  }
+
+  async #runningSentinels(): Promise<readonly string[]> {
+    return running(this.#environment, this.#environment.topology.sentinels);
+  }
+
+  /** The announced address, which the nodes use among themselves. */
+  async #address(id: string): Promise<Address> {
+    const status = (await this.#environment.status()).find((node) => node.id === id);
+    if (status === undefined) throw failed(`${id} is not part of the environment`);
+    return status.announced ?? status.address;
+  }
+
+  #step(what: string, missing: () => Promise<string | undefined>): Promise<void> {
+    const signal = this.#failoverBegun ? undefined : this.#options.signal;
+    return until({ what, timeoutMs: this.#stepTimeoutMs, intervalMs: 5, signal }, missing).catch((error) => {
+      throw failed(error instanceof Error ? error.message : String(error), error);
+    });
+  }
+
+  #elapsedMs(): number {
+    return Math.round(performance.now() - this.#startedAt);
+  }
+
+  #say(line: string): void {
+    this.#options.progress?.(line);
+  }
+}
+
+async function running(environment: Environment, nodes: readonly TopologyNode[]): Promise<readonly string[]> {
+  const status = await environment.status();
+  return nodes
+    .map(({ id }) => id)
+    .filter((id) => status.some((it) => it.id === id && it.state === 'running'));
+}
+
+/** Opens a separate connection: the shared one may be waiting for a write that the pause blocks. */
+async function ownConnection(shared: Redis): Promise<Redis> {
+  const own = shared.duplicate();
+  own.on('error', () => {}); // The commands report the error.
+  await own.connect();
+  return own;
+}
+
+async function replication(redis: Redis): Promise<ReadonlyMap<string, string>> {
+  return infoOf(redis, 'replication');
+}
+
+function failed(why: string, cause?: unknown): KitError {
+  return new KitError(`planned switch: ${why}`, {
+    code: 'SWITCHOVER_FAILED',
+    hint: 'look at kit status, and try again when all nodes are in sync',
+    exitCode: EXIT.UNKNOWN,
+    cause,
+  });
+}

@@ -1,0 +1,22 @@
+/** Slot of a key, as the cluster specification defines it: CRC-16/XMODEM of the key or of its {hash tag}. Pure. */
+import { CLUSTER_SLOTS } from '../topology.ts';
+
+const POLYNOMIAL = 0x1021;
+const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte << 8;
+  for (let bit = 0; bit < 8; bit += 1) crc = crc & 0x8000 ? (crc << 1) ^ POLYNOMIAL : crc << 1;
+  return crc;
+});
+
+export function keySlot(key: string): number {
+  let crc = 0;
+  for (const byte of Buffer.from(hashed(key))) crc = ((crc << 8) ^ (TABLE[(crc >> 8) ^ byte] ?? 0)) & 0xffff;
+  return crc % CLUSTER_SLOTS;
+}
+
+/** Hash tag of a key: the text between the first `{` and the next `}`; the whole key if that text is empty. */
+function hashed(key: string): string {
+  const open = key.indexOf('{');
+  const close = open < 0 ? -1 : key.indexOf('}', open + 1);
+  return close > open + 1 ? key.slice(open + 1, close) : key;
+}

@@ -1,0 +1,127 @@
+/**
+ * State of a cluster as its own nodes report it: its shards, and whether it is healthy. The same on every substrate:
+ * reads over admin connections and changes nothing.
+ */
+import type { Redis } from 'ioredis';
+import { CLUSTER_SLOTS, type SlotRange, type Topology } from '../topology.ts';
+import { type ClusterLine, parseClusterNodes, slotOwners } from './cluster-nodes.ts';
+import { infoOf } from './reply.ts';
+
+/** Access to the nodes of a cluster, for queries. */
+export interface ClusterNodes {
+  readonly topology: Topology;
+  admin(nodeId: string): Promise<Redis>;
+}
+
+/** A master that has slots, with its replicas. */
+export interface Shard {
+  readonly master: string;
+  readonly slots: readonly SlotRange[];
+  readonly replicas: readonly string[];
+}
+
+/** State that the nodes of a cluster report. */
+export interface ClusterView {
+  /** The shards by their first slot, as the nodes that answer report them. */
+  shards(): Promise<readonly Shard[]>;
+  /**
+   * Describes why the cluster is not healthy. Undefined when it is: every node sees every slot served, all nodes agree
+   * on the slot owners, and every master has its replicas, each in sync.
+   *
+   * @throws the error of a node that was queried
+   */
+  missing(): Promise<string | undefined>;
+}
+
+/** Undefined for a topology that is not a cluster. */
+export function clusterView(nodes: ClusterNodes): ClusterView | undefined {
+  if (nodes.topology.environment.topology.kind !== 'cluster') return undefined;
+  return { shards: () => shardsOf(nodes), missing: () => missingOf(nodes) };
+}
+
+interface Voice {
+  readonly nodeId: string;
+  readonly view: readonly ClusterLine[];
+  /** The node's own line. */
+  readonly self: ClusterLine;
+}
+
+async function shardsOf(cluster: ClusterNodes): Promise<readonly Shard[]> {
+  const answers = cluster.topology.redis.map(({ id }) => voiceOf(cluster, id).catch(() => undefined));
+  return assemble((await Promise.all(answers)).filter((voice) => voice !== undefined));
+}
+
+async function missingOf(cluster: ClusterNodes): Promise<string | undefined> {
+  const { redis, environment } = cluster.topology;
+  for (const { id } of redis) {
+    const complaint = await complaintOf(cluster, id);
+    if (complaint !== undefined) return `${id}: ${complaint}`;
+  }
+  const voices = await Promise.all(redis.map(({ id }) => voiceOf(cluster, id)));
+  const views = new Set(voices.map(({ view }) => slotOwners(view).join()));
+  if (views.size > 1) return 'the nodes are not of one mind about who serves which slots';
+  const shards = assemble(voices);
+  const { masters, replicas } = environment.topology;
+  if (shards.length !== masters) return `${shards.length} of ${masters} masters serve slots`;
+  const bare = shards.find((shard) => shard.replicas.length < replicas);
+  return bare && `${bare.master} has ${bare.replicas.length} of ${replicas} replicas`;
+}
+
+async function complaintOf(cluster: ClusterNodes, nodeId: string): Promise<string | undefined> {
+  const redis = await cluster.admin(nodeId);
+  const { redis: nodes, environment } = cluster.topology;
+  const info = fieldsOfText(String(await redis.call('CLUSTER', 'INFO')));
+  const wanted: readonly (readonly [string, string])[] = [
+    ['cluster_state', 'ok'],
+    ['cluster_slots_assigned', String(CLUSTER_SLOTS)],
+    ['cluster_slots_ok', String(CLUSTER_SLOTS)],
+    ['cluster_known_nodes', String(nodes.length)],
+  ];
+  const wrong = wanted.find(([field, value]) => info.get(field) !== value);
+  if (wrong !== undefined) return `${wrong[0]}:${info.get(wrong[0])}`;
+  const replication = await infoOf(redis, 'replication');
+  if (replication.get('role') === 'slave') {
+    const link = replication.get('master_link_status');
+    return link === 'up' ? undefined : `master_link_status:${link}`;
+  }
+  const least = environment.redis.minReplicasToWrite;
+  const good = Number(replication.get('min_slaves_good_slaves') ?? least);
+  return good < least ? `it counts ${good} good replicas` : undefined;
+}
+
+async function voiceOf(cluster: ClusterNodes, nodeId: string): Promise<Voice> {
+  const view = parseClusterNodes(String(await (await cluster.admin(nodeId)).call('CLUSTER', 'NODES')));
+  const self = view.find(({ flags }) => flags.includes('myself'));
+  if (self === undefined) throw new Error(`${nodeId} does not know itself`);
+  return { nodeId, view, self };
+}
+
+function assemble(voices: readonly Voice[]): readonly Shard[] {
+  const owners = slotOwners(voices.map(({ self }) => self));
+  const replicasOf = (id: string) =>
+    voices.filter(({ self }) => self.master === id).map(({ nodeId }) => nodeId);
+  return voices
+    .map(({ nodeId, self }) => ({
+      master: nodeId,
+      slots: rangesOf(owners, self.id),
+      replicas: replicasOf(self.id),
+    }))
+    .filter(({ slots }) => slots.length > 0)
+    .sort((a, b) => (a.slots[0]?.[0] ?? 0) - (b.slots[0]?.[0] ?? 0));
+}
+
+function rangesOf(owners: readonly (string | undefined)[], id: string): readonly SlotRange[] {
+  const ranges: [number, number][] = [];
+  for (const [slot, owner] of owners.entries()) {
+    if (owner !== id) continue;
+    const open = ranges.at(-1);
+    if (open !== undefined && open[1] === slot - 1) open[1] = slot;
+    else ranges.push([slot, slot]);
+  }
+  return ranges;
+}
+
+function fieldsOfText(text: string): ReadonlyMap<string, string> {
+  const pairs = text.split(/\r?\n/).map((line) => line.split(':', 2));
+  return new Map(pairs.map(([name = '', value = '']) => [name, value]));
+}

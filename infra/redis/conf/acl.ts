@@ -1,0 +1,138 @@
+/**
+ * Users with least privilege, as the text of ACL files. Passwords appear only as SHA-256. Pure.
+ *
+ * `default` is off but keeps all rights: Redis replays its AOF as that user, and without rights it silently drops MULTI,
+ * Lua and function data at a restart (redis/redis#14541).
+ */
+import { createHash, createHmac } from 'node:crypto';
+import { Secret } from '../../../config/secret.ts';
+import type { EnvironmentSecrets } from '../../../config/secrets.ts';
+import { REDIS_USERS, type RedisUser, SENTINEL_USERS, type SentinelUser } from '../../../config/secrets.ts';
+import { atLeast } from '../server-capabilities.ts';
+
+const DEFAULT_USER = 'user default off resetpass ~* &* +@all';
+/** A health probe needs no secret; this user can run only PING. */
+const HEALTH_USER = 'user health on nopass resetchannels -@all +ping';
+
+/**
+ * @param namespace whose channels the app may use; its keys are `~*`, since the client chooses its namespace
+ * @param version of Redis, or the Redis version whose commands the server has (`redisCompatibility`)
+ */
+export function renderRedisAcl(secrets: EnvironmentSecrets, namespace: string, version: string): string {
+  const rules: Readonly<Record<RedisUser, string>> = {
+    admin: '~* &* +@all',
+    app: appRules(namespace, version),
+    // Redis documentation, "ACL rules for Sentinel and Replicas".
+    replication: 'resetchannels -@all +psync +replconf +ping',
+    sentinel: sentinelRules(),
+    exporter: exporterRules(version),
+  };
+  return file([
+    ...REDIS_USERS.map((user) => line(user, secrets.redis[user], rules[user])),
+    line(LOADER, loaderPassword(secrets), 'resetchannels -@all +function|load'),
+  ]);
+}
+
+/** User that loads the function library where only a container of the deploy can do it. It has no other rights. */
+export const LOADER = 'loader';
+
+/**
+ * Derived from the admin's password, so that nothing else has to be stored. It does not reveal the admin's password.
+ */
+export function loaderPassword(secrets: EnvironmentSecrets): Secret {
+  const key = secrets.redis.admin.reveal();
+  return new Secret(createHmac('sha256', key).update(`redis-cache-kit/${LOADER}`).digest('base64url'));
+}
+
+/** Users of a sentinel. The exporter uses the same password as on Redis: it has one password file for all targets. */
+export function renderSentinelAcl(secrets: EnvironmentSecrets, version: string): string {
+  const rules: Readonly<Record<SentinelUser, string>> = {
+    admin: '~* &* +@all',
+    app: join([
+      // Finds the master and receives failover events, whose channels are named after them (`+switch-master`).
+      '&* -@all +ping +info +role +subscribe +unsubscribe +psubscribe +punsubscribe',
+      '+sentinel|get-master-addr-by-name +sentinel|master +sentinel|masters +sentinel|replicas +sentinel|slaves',
+      '+sentinel|sentinels +sentinel|ckquorum +client|setname +client|id',
+      since(version, '7.2', '+client|setinfo'),
+    ]),
+    peer: join([
+      // Commands that sentinel.c sends to other sentinels: links, votes, hello messages.
+      'resetchannels &__sentinel__:hello -@all +ping +publish +sentinel|is-master-down-by-addr +client|setname',
+    ]),
+  };
+  const exporter = join([
+    'resetchannels -@all +ping +info +sentinel|masters +sentinel|replicas +sentinel|slaves +sentinel|sentinels',
+    '+sentinel|ckquorum +client|setname',
+    since(version, '7.2', '+client|setinfo'),
+  ]);
+  return file([
+    ...SENTINEL_USERS.map((user) => line(user, secrets.sentinel[user], rules[user])),
+    line('exporter', secrets.redis.exporter, exporter),
+  ]);
+}
+
+/**
+ * Rights that the cache client and a stock ioredis need. Denied: FLUSHALL, FLUSHDB, KEYS, CONFIG, DEBUG, … (@dangerous,
+ * @admin); EVAL, EVALSHA, SCRIPT and FUNCTION (@scripting). Functions that an admin loaded can be called. FUNCTION LOAD
+ * belongs to @write, hence the order. INFO is allowed: ioredis sends it before it reports a connection as ready.
+ */
+function appRules(namespace: string, version: string): string {
+  return join([
+    `~* resetchannels &${namespace}:* &__redis__:invalidate`,
+    '-@all +@read +@write +@transaction +@pubsub -@dangerous -@scripting +fcall +fcall_ro',
+    '+ping +echo +info +role +select +wait',
+    since(version, '7.2', '+waitaof'),
+    // Cluster commands: slot owners, a key that is being migrated, reads from a replica.
+    '+cluster|slots +cluster|shards +cluster|nodes +cluster|info +cluster|myid +asking +readonly +readwrite',
+    '+client|id +client|info +client|getname +client|setname +client|tracking +client|trackinginfo +client|caching',
+    since(version, '7.2', '+client|setinfo +client|no-touch'),
+  ]);
+}
+
+/** Redis documentation, "ACL rules for Sentinel and Replicas"; Sentinel still sends slaveof. */
+function sentinelRules(): string {
+  return join([
+    'resetchannels &__sentinel__:hello -@all +multi +exec +slaveof +replicaof +ping +subscribe +config|rewrite',
+    '+role +publish +info +client|setname +client|kill +script|kill',
+  ]);
+}
+
+/** Reads metrics. CONFIG GET is denied although exporters use it: it returns masterauth in plain text. */
+function exporterRules(version: string): string {
+  return join([
+    'resetchannels -@all +ping +info +dbsize +select +slowlog|get +slowlog|len +latency|latest +latency|histogram',
+    '+client|setname +cluster|info +cluster|nodes',
+    since(version, '7.2', '+client|setinfo'),
+  ]);
+}
+
+function since(version: string, wanted: string, rules: string): string {
+  return atLeast(version, wanted) ? rules : '';
+}
+
+function join(parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join(' ');
+}
+
+/** Returns whether an ACL file, as rendered or as ACL SAVE writes it, accepts this password for the user. */
+export function acceptsPassword(aclText: string, user: string, password: Secret): boolean {
+  return aclText
+    .split('\n')
+    .map((text) => text.trim().split(/\s+/))
+    .some(
+      ([word, name, ...rules]) => word === 'user' && name === user && rules.includes(`#${hashOf(password)}`),
+    );
+}
+
+function line(user: string, password: Secret, rules: string): string {
+  return `user ${user} on #${hashOf(password)} ${rules}`;
+}
+
+function hashOf(password: Secret): string {
+  return createHash('sha256').update(password.reveal()).digest('hex');
+}
+
+/** Writes no comments: Redis refuses an ACL file with any line that is not a user. */
+function file(users: readonly string[]): string {
+  return `${[DEFAULT_USER, ...users, HEALTH_USER].join('\n')}\n`;
+}

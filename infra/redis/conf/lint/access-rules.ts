@@ -1,0 +1,186 @@
+/** Rules for passwords, users and renamed commands of a redis.conf; `network-rules.ts` covers network access. */
+
+import type { ServerVersion } from '../../server-version.ts';
+import type { ConfLine } from '../text.ts';
+import type { Conf } from './conf.ts';
+import { type Finding, finding } from './finding.ts';
+import { networkRules } from './network-rules.ts';
+import { defaultUserLine, effectOf } from './user-effect.ts';
+
+const REDIS_CONF = 'redis.conf of Redis 7.0';
+const ACL_DOCS = 'Redis documentation, ACL';
+
+/** Commands that Sentinel sends to the nodes: if one is renamed, a failover never completes. */
+const SENTINEL_NEEDS = new Set(
+  'config replicaof slaveof multi exec info ping publish subscribe role client script'.split(' '),
+);
+
+export function accessRules(conf: Conf, servers: readonly ServerVersion[]): readonly Finding[] {
+  return [
+    ...networkRules(conf, { isProtectedByDefault: true, servers }),
+    ...passwordRules(conf),
+    ...userRules(conf),
+    ...renamedCommands(conf),
+    ...openDoors(conf),
+  ];
+}
+
+/** Whether the default user is defined by rules, which a requirepass does not change. */
+function hasOwnDefault(conf: Conf): boolean {
+  return conf.value('aclfile', '') !== '' || defaultUserLine(conf) !== undefined;
+}
+
+function passwordRules(conf: Conf): readonly Finding[] {
+  const password = conf.last('requirepass')?.args[0];
+  if (password === undefined || password === '') return [];
+  const at = conf.place('requirepass');
+  if (hasOwnDefault(conf)) {
+    const reason =
+      'dead text where the rules of `default` are set: they replace it, and the right password gives WRONGPASS';
+    return [
+      finding('warning', at, reason, 'measured on 7.0.15', 'remove it; give each user a password in the ACL'),
+    ];
+  }
+  if (/^[[<{$].*[\]>}]?$|changeme|foobared|^password$/i.test(password)) {
+    return [
+      finding(
+        'error',
+        at,
+        'the password is a placeholder or an example that everybody knows',
+        REDIS_CONF,
+        'set a random one of 32 characters and more',
+      ),
+    ];
+  }
+  const found = [
+    finding(
+      'info',
+      at,
+      'one password for everybody, with all rights',
+      ACL_DOCS,
+      'set users of least privilege instead (aclfile)',
+    ),
+  ];
+  if (password.length < 24) {
+    const reason = 'Redis answers a million guesses a second: a short password does not hold';
+    found.push(finding('warning', at, reason, REDIS_CONF, 'set a random one of 32 characters and more'));
+  }
+  return found;
+}
+
+function userRules(conf: Conf): readonly Finding[] {
+  return [...conf.all('user').flatMap((user) => rightsOf(user, conf)), ...replicaLogin(conf)];
+}
+
+function replicaLogin(conf: Conf): readonly Finding[] {
+  const found: Finding[] = [];
+  const guarded =
+    conf.value('aclfile', '') !== '' || conf.has('user') || conf.value('requirepass', '') !== '';
+  if (conf.has('replicaof') && guarded && conf.value('masterauth', '') === '') {
+    const reason = 'a master that asks for a password refuses this replica';
+    found.push(
+      finding('warning', conf.place('replicaof'), reason, REDIS_CONF, 'set masteruser and masterauth'),
+    );
+  }
+  if (conf.has('masteruser') && conf.value('masterauth', '') === '') {
+    found.push(
+      finding(
+        'error',
+        conf.place('masteruser'),
+        'a user without a password cannot log in',
+        REDIS_CONF,
+        'set masterauth',
+      ),
+    );
+  }
+  return found;
+}
+
+function rightsOf(user: ConfLine, conf: Conf): readonly Finding[] {
+  const found: Finding[] = [];
+  const at = { line: user.line, directive: 'user' };
+  const rules = user.args.slice(1);
+  const isDefault = user.args[0] === 'default';
+  const effect = effectOf(user);
+  const all = effect.hasAllKeys && effect.hasAllCommands;
+  if (isDefault && !effect.isOn && !all && conf.on('appendonly', false)) {
+    const reason =
+      'the AOF is replayed as `default`: without rights MULTI, Lua and function data is silently dropped at a restart';
+    found.push(finding('error', at, reason, 'redis/redis#14541', 'write: user default off ~* &* +@all'));
+  }
+  if (!isDefault && effect.isOn && effect.isNoPass && all) {
+    found.push(
+      finding(
+        'error',
+        at,
+        'all rights without a password',
+        ACL_DOCS,
+        'give it a password, or no rights but +ping',
+      ),
+    );
+  }
+  if (rules.some((rule) => rule.startsWith('>'))) {
+    found.push(
+      finding(
+        'info',
+        at,
+        'the password stands in plain text',
+        ACL_DOCS,
+        'write its SHA-256: #<64 hex digits>',
+      ),
+    );
+  }
+  return found;
+}
+
+function renamedCommands(conf: Conf): readonly Finding[] {
+  return conf.all('rename-command').map((line) => {
+    const at = { line: line.line, directive: 'rename-command' };
+    const command = (line.args[0] ?? '').toLowerCase();
+    const remedy = `remove it and close the command by ACL: -${command}`;
+    if (SENTINEL_NEEDS.has(command)) {
+      return finding(
+        'error',
+        at,
+        `Sentinel sends ${command.toUpperCase()}: renamed, a failover never completes`,
+        'measured on 7.0.15',
+        remedy,
+      );
+    }
+    if (command === 'flushall' || command === 'flushdb') {
+      const reason = `it closes the command to admins too, and an AOF that holds a ${command.toUpperCase()} no longer loads`;
+      return finding('warning', at, reason, 'measured on 7.0.15', remedy);
+    }
+    if (command === 'eval') {
+      return finding(
+        'warning',
+        at,
+        'EVALSHA, SCRIPT and FCALL stay open; ACL closes them all',
+        ACL_DOCS,
+        'remove it; ACL: -@scripting',
+      );
+    }
+    return finding(
+      'warning',
+      at,
+      'ACL is its successor: it closes commands by user and keeps admins able',
+      ACL_DOCS,
+      remedy,
+    );
+  });
+}
+
+function openDoors(conf: Conf): readonly Finding[] {
+  const doors = ['enable-debug-command', 'enable-module-command', 'enable-protected-configs'];
+  return doors
+    .filter((name) => conf.value(name, 'no') === 'yes')
+    .map((name) =>
+      finding(
+        'warning',
+        conf.place(name),
+        'it opens to all connections what Redis closed on purpose',
+        REDIS_CONF,
+        `set ${name} no, or local`,
+      ),
+    );
+}

@@ -1,0 +1,122 @@
+/** Rules about replication: acknowledged writes, full copies, buffers, promotion. Defaults are those of 7.0. */
+import { parseBytes } from '../../../../config/units.ts';
+import type { Conf } from './conf.ts';
+import { type Finding, finding } from './finding.ts';
+
+const REDIS_CONF = 'redis.conf of Redis 7.0';
+
+export function replicationRules(conf: Conf): readonly Finding[] {
+  return [
+    ...acknowledgementRules(conf),
+    ...synchronisationRules(conf),
+    ...bufferRules(conf),
+    ...promotionRules(conf),
+  ];
+}
+
+function acknowledgementRules(conf: Conf): readonly Finding[] {
+  const found: Finding[] = [];
+  const guarded = conf.number('min-replicas-to-write', 0) > 0 && conf.number('min-replicas-max-lag', 10) > 0;
+  // A node of a cluster stops by itself: see cluster-rules.ts.
+  if (!guarded && !conf.on('cluster-enabled', false)) {
+    found.push(
+      finding(
+        'warning',
+        conf.place('min-replicas-to-write'),
+        'a master that is cut off from its replicas goes on acknowledging writes that the failover throws away',
+        'Jepsen 2013; measured: 303 and more acknowledged writes lost',
+        'where it has replicas set min-replicas-to-write 1 and min-replicas-max-lag 3; writes that must survive: WAIT',
+      ),
+    );
+  } else if (guarded && conf.number('min-replicas-max-lag', 10) >= 10) {
+    const reason = `a cut-off master acknowledges for ${conf.number('min-replicas-max-lag', 10)} s more`;
+    found.push(
+      finding('info', conf.place('min-replicas-max-lag'), reason, REDIS_CONF, 'set min-replicas-max-lag 3'),
+    );
+  }
+  return found;
+}
+
+function synchronisationRules(conf: Conf): readonly Finding[] {
+  const found: Finding[] = [];
+  if (conf.bytes('repl-backlog-size', 2 ** 20) <= 2 ** 20) {
+    const reason = '1 MB of missed writes and a replica needs a full copy, which costs the master a fork';
+    found.push(
+      finding('warning', conf.place('repl-backlog-size'), reason, REDIS_CONF, 'set repl-backlog-size 64mb'),
+    );
+  }
+  if (conf.number('repl-diskless-sync-delay', 5) > 0 && conf.on('repl-diskless-sync', true)) {
+    const reason =
+      'a full copy waits that many seconds for more replicas before it starts: a returning master is away longer';
+    found.push(
+      finding(
+        'info',
+        conf.place('repl-diskless-sync-delay'),
+        reason,
+        'measured: 5 s of a resync of 15 s',
+        'set repl-diskless-sync-delay 0',
+      ),
+    );
+  }
+  if (!conf.on('replica-read-only', true)) {
+    const reason = 'what clients write to a replica is lost at its next synchronisation';
+    found.push(
+      finding('warning', conf.place('replica-read-only'), reason, REDIS_CONF, 'set replica-read-only yes'),
+    );
+  }
+  if (conf.number('repl-timeout', 60) <= conf.number('repl-ping-replica-period', 10)) {
+    const reason = 'the link times out between two pings: replicas reconnect for ever';
+    found.push(
+      finding(
+        'warning',
+        conf.place('repl-timeout'),
+        reason,
+        REDIS_CONF,
+        'make repl-timeout several times repl-ping-replica-period',
+      ),
+    );
+  }
+  return found;
+}
+
+/** Default output buffer limits of a replica, in bytes. */
+const DEFAULT_LIMITS = { hard: 256 * 2 ** 20, soft: 64 * 2 ** 20 } as const;
+
+/** The output buffer of a replica must hold the whole backlog while the replica catches up. */
+function bufferRules(conf: Conf): readonly Finding[] {
+  const stated = conf
+    .all('client-output-buffer-limit')
+    .flatMap(({ args, line }) =>
+      args.flatMap((word, i) =>
+        i % 4 === 0 && /^(?:slave|replica)$/i.test(word)
+          ? [{ line, hard: bytesOf(args[i + 1]), soft: bytesOf(args[i + 2]) }]
+          : [],
+      ),
+    )
+    .at(-1);
+  const { hard, soft } = stated ?? DEFAULT_LIMITS;
+  const backlog = conf.bytes('repl-backlog-size', 2 ** 20);
+  const isHard = hard > 0 && hard < backlog;
+  // Judges only a soft limit in the file: its default is far above the default of the backlog.
+  const isSoft = stated !== undefined && soft > 0 && soft < backlog;
+  if (!isHard && !isSoft) return [];
+  const place = { line: stated?.line ?? 0, directive: 'client-output-buffer-limit' };
+  const reason = isHard
+    ? 'the hard limit of a replica is below repl-backlog-size: up to 6.2 a replica that catches up is cut off at once; since 7.0 the size of the backlog counts instead'
+    : 'the soft limit of a replica is below repl-backlog-size: a replica that takes longer to catch up is cut off, and begins again';
+  const remedy = `set client-output-buffer-limit replica to ${2 * backlog} ${backlog} 60 or more, or repl-backlog-size lower`;
+  return [finding('warning', place, reason, `${REDIS_CONF}; src/networking.c`, remedy)];
+}
+
+function bytesOf(text: string | undefined): number {
+  return parseBytes(text ?? '') ?? 0;
+}
+
+/** The file describes one node; the reason names the condition about the others. */
+function promotionRules(conf: Conf): readonly Finding[] {
+  if (conf.on('cluster-enabled', false) || conf.number('replica-priority', 100) !== 0) return [];
+  const reason = 'Sentinel never promotes this node: where every replica has it, no failover can complete';
+  const remedy =
+    'set replica-priority 100; keep 0 for a replica that must never be master, beside two that may';
+  return [finding('warning', conf.place('replica-priority'), reason, REDIS_CONF, remedy)];
+}

@@ -1,0 +1,250 @@
+/** Rules for a sentinel.conf: settings that Sentinel accepts and that cause harm. */
+
+import type { ServerVersion } from '../../server-version.ts';
+import { entriesNamed } from '../grammar/index.ts';
+import { atoi } from '../grammar/numbers.ts';
+import type { ConfLine } from '../text.ts';
+import type { Conf } from './conf.ts';
+import { type Finding, finding } from './finding.ts';
+import { networkRules, tlsRules } from './network-rules.ts';
+
+const SENTINEL_CONF = 'sentinel.conf of Redis 7.0';
+const SENTINEL_C = 'src/sentinel.c';
+/** Failover target, the same as in the gates. */
+const TARGET_MS = 30_000;
+
+/** Directives of redis.conf that have an effect in a sentinel. */
+const SHARED = new Set(
+  `aclfile acllog-max-len bind bind-source-addr daemonize dir include ignore-warnings logfile loglevel maxclients pidfile
+   port proc-title-template protected-mode requirepass set-proc-title supervised syslog-enabled syslog-facility syslog-ident
+   tcp-backlog tcp-keepalive timeout unixsocket unixsocketperm user latency-tracking-info-percentiles crash-log-enabled
+   latency-monitor-threshold slowlog-log-slower-than slowlog-max-len rename-command oom-score-adj disable-thp`.split(
+    /\s+/,
+  ),
+);
+
+export function sentinelRules(conf: Conf, servers: readonly ServerVersion[]): readonly Finding[] {
+  const masters = conf.all('sentinel monitor');
+  return [
+    ...masters.flatMap((line) => masterRules(conf, line)),
+    ...(masters.length === 0 ? [nothingWatched()] : []),
+    ...nameRules(conf),
+    ...scriptRules(conf),
+    ...loginRules(conf),
+    ...foreignDirectives(conf),
+    ...networkRules(conf, { isProtectedByDefault: false, servers }),
+    ...tlsRules(conf),
+  ];
+}
+
+function nothingWatched(): Finding {
+  const at = { line: 0, directive: 'sentinel monitor' };
+  return finding(
+    'error',
+    at,
+    'it watches no master',
+    SENTINEL_C,
+    'add: sentinel monitor mymaster <address> 6379 2',
+  );
+}
+
+function masterRules(conf: Conf, monitor: ConfLine): readonly Finding[] {
+  const [name = '', , , quorum = ''] = monitor.args;
+  return [
+    ...quorumRules(conf, monitor, name, atoi(quorum)),
+    ...timingRules(conf, name),
+    finding(
+      'info',
+      { line: monitor.line, directive: 'sentinel monitor' },
+      'Sentinel rewrites this file by renaming a new one into place: a directory that it may not write only warns, a file mounted by itself breaks the rename',
+      'measured on 7.0.15',
+      'keep the file in a writable directory of its own, on a volume',
+    ),
+  ];
+}
+
+function quorumRules(conf: Conf, monitor: ConfLine, name: string, quorum: number): readonly Finding[] {
+  const at = { line: monitor.line, directive: 'sentinel monitor' };
+  const peers = conf.all('sentinel known-sentinel').filter((line) => line.args[0] === name).length;
+  if (peers === 0) {
+    if (quorum === 1) return [oneVote(at)];
+    if (quorum < 3) return [];
+    const reason = `a quorum of ${quorum} with ${quorum} sentinels means no failover while one is away`;
+    return [
+      finding(
+        'warning',
+        at,
+        reason,
+        SENTINEL_CONF,
+        `run more than ${quorum} sentinels, or take a majority: 2 of 3, 3 of 5`,
+      ),
+    ];
+  }
+  const sentinels = peers + 1;
+  const found: Finding[] = [];
+  if (quorum > sentinels) {
+    const reason = `${quorum} is above the ${sentinels} sentinels that it knows: no failover can ever start`;
+    found.push(finding('error', at, reason, SENTINEL_C, `set the quorum to ${majority(sentinels)}`));
+  } else if (quorum === sentinels) {
+    const reason = `${quorum} of ${sentinels}: no failover while one sentinel is away`;
+    found.push(
+      finding(
+        'error',
+        at,
+        reason,
+        SENTINEL_CONF,
+        sentinels < 3 ? 'run three sentinels with quorum 2' : `set the quorum to ${majority(sentinels)}`,
+      ),
+    );
+  } else if (quorum === 1) {
+    found.push(oneVote(at));
+  } else if (quorum > majority(sentinels)) {
+    const reason = `${quorum} of ${sentinels} is more than a majority: a failover needs more sentinels than electing a leader does`;
+    found.push(finding('warning', at, reason, SENTINEL_CONF, `set the quorum to ${majority(sentinels)}`));
+  }
+  if (sentinels % 2 === 0) {
+    const reason = `${sentinels} sentinels survive no more losses than ${sentinels - 1}`;
+    found.push(finding('warning', at, reason, SENTINEL_CONF, 'run an odd number, three at least'));
+  }
+  return found;
+}
+
+function oneVote(at: { readonly line: number; readonly directive: string }): Finding {
+  const reason = 'one sentinel’s own broken link counts as the master being down';
+  return finding('warning', at, reason, SENTINEL_CONF, 'run three sentinels and set the quorum to 2');
+}
+
+function majority(sentinels: number): number {
+  return Math.floor(sentinels / 2) + 1;
+}
+
+function timingRules(conf: Conf, name: string): readonly Finding[] {
+  const setting = (option: string, byDefault: number) => {
+    const line = conf.all(`sentinel ${option}`).findLast((each) => each.args[0] === name);
+    return {
+      ms: line === undefined ? byDefault : atoi(line.args[1] ?? ''),
+      at: { line: line?.line ?? 0, directive: `sentinel ${option}` },
+    };
+  };
+  const found: Finding[] = [];
+  const down = setting('down-after-milliseconds', 30_000);
+  const failover = setting('failover-timeout', 180_000);
+  if (down.ms <= 300) {
+    const reason = 'false second failovers: thousands of writes lost';
+    found.push(
+      finding('error', down.at, reason, 'measured at 200 and 300 ms', 'set 1300 or more; 5000 is usual'),
+    );
+  } else if (down.ms <= 1000) {
+    const reason =
+      'a sentinel reconnects at most once a second: it may find a new master down that it has not spoken to yet';
+    found.push(
+      finding(
+        'warning',
+        down.at,
+        reason,
+        'measured: 2 of 12 failovers at 1000 ms, 0 of 14 at 1300 ms',
+        'set 1300 or more; 5000 is usual',
+      ),
+    );
+  } else if (down.ms >= TARGET_MS) {
+    const reason = `${down.ms} ms pass before anything happens: a failover within 30 s is impossible`;
+    found.push(finding('warning', down.at, reason, SENTINEL_CONF, 'set 5000'));
+  }
+  const retried = down.ms + 2 * failover.ms;
+  if (retried >= TARGET_MS && down.ms < TARGET_MS) {
+    found.push(
+      finding(
+        'warning',
+        failover.at,
+        `an election that nobody won is tried again only after twice this: ${retried / 1000} s after the crash, beyond the 30 s target`,
+        `${SENTINEL_C}, sentinelStartFailoverIfNeeded`,
+        `set sentinel failover-timeout ${name} 10000`,
+      ),
+    );
+  }
+  const parallel = setting('parallel-syncs', 1);
+  if (parallel.ms > 1) {
+    const reason = `${parallel.ms} replicas copy at once and answer no reads meanwhile`;
+    found.push(finding('info', parallel.at, reason, SENTINEL_CONF, 'set parallel-syncs 1'));
+  } else if (parallel.ms < 1) {
+    const reason = 'no replica follows the new master before failover-timeout has passed';
+    found.push(finding('warning', parallel.at, reason, SENTINEL_C, 'set parallel-syncs 1'));
+  }
+  return found;
+}
+
+function nameRules(conf: Conf): readonly Finding[] {
+  return ['sentinel resolve-hostnames', 'sentinel announce-hostnames']
+    .filter((name) => conf.on(name, false))
+    .map((name) =>
+      finding(
+        'warning',
+        conf.place(name),
+        'resolving the name of a stopped machine can block for 40 s; Sentinel then goes into TILT and never fails over',
+        'measured: 450 s watched on Docker',
+        `set ${name} no and give every node an address of its own`,
+      ),
+    );
+}
+
+function scriptRules(conf: Conf): readonly Finding[] {
+  if (conf.on('sentinel deny-scripts-reconfig', true)) return [];
+  const reason = 'whoever reaches the port can set a script that Sentinel runs';
+  return [
+    finding('warning', conf.place('sentinel deny-scripts-reconfig'), reason, SENTINEL_CONF, 'set it to yes'),
+  ];
+}
+
+function loginRules(conf: Conf): readonly Finding[] {
+  const found: Finding[] = [];
+  const pairs = [
+    ['sentinel auth-user', 'sentinel auth-pass'],
+    ['sentinel sentinel-user', 'sentinel sentinel-pass'],
+  ] as const;
+  for (const [user, password] of pairs) {
+    if (!conf.has(user) || conf.has(password)) continue;
+    found.push(
+      finding(
+        'error',
+        conf.place(user),
+        'a user without a password cannot log in',
+        SENTINEL_CONF,
+        `set ${password}`,
+      ),
+    );
+  }
+  if (
+    conf.has('sentinel myid') &&
+    !conf.has('sentinel known-sentinel') &&
+    !conf.has('sentinel known-replica')
+  ) {
+    const reason = 'copies of this file give several sentinels one id: they overwrite each other’s votes';
+    found.push(
+      finding(
+        'warning',
+        conf.place('sentinel myid'),
+        reason,
+        SENTINEL_C,
+        'remove the line from a template: each makes its own',
+      ),
+    );
+  }
+  return found;
+}
+
+function foreignDirectives(conf: Conf): readonly Finding[] {
+  return conf.lines.flatMap((line): Finding[] => {
+    const name = line.name ?? '';
+    if (entriesNamed(name).length === 0 || SHARED.has(name) || name.startsWith('tls-')) return [];
+    const at = { line: line.line, directive: name };
+    return [
+      finding(
+        'warning',
+        at,
+        'a sentinel holds no data: it has no effect here',
+        SENTINEL_CONF,
+        'move it to redis.conf',
+      ),
+    ];
+  });
+}

@@ -1,0 +1,48 @@
+/** Why one server does not start with a file. A leaf: the checks of `start/` return it, `start-rules.ts` reports it. */
+
+import type { ServerVersion } from '../../../server-version.ts';
+import type { ConfLine } from '../../text.ts';
+
+export interface Refusal {
+  /** 1-based; 0 for a missing line. */
+  readonly line: number;
+  readonly directive: string;
+  readonly reason: string;
+  readonly source: string;
+  readonly remedy: string;
+  /** Whether the line is refused on its own, and not because of other lines. */
+  readonly isOfLine: boolean;
+  /** False if a module, or a server newer than the measured ones, may define the word. */
+  readonly isCertain: boolean;
+}
+
+/** Kind of the file: redis.conf or sentinel.conf. */
+export type Mode = 'server' | 'sentinel';
+
+/** A file as one server reads it. */
+export interface Reading {
+  readonly lines: readonly ConfLine[];
+  readonly server: ServerVersion;
+  readonly mode: Mode;
+  /** Whether the file loads modules or further files, which may bring directives and commands. */
+  readonly isOpenEnded: boolean;
+}
+
+export const CONFIG_C = 'src/config.c';
+export const ACL_C = 'src/acl.c';
+export const SENTINEL_C = 'src/sentinel.c';
+
+export function refusal(
+  line: ConfLine,
+  reason: string,
+  remedy: string,
+  more: { readonly source?: string; readonly isCertain?: boolean } = {},
+): Refusal {
+  const { source = CONFIG_C, isCertain = true } = more;
+  return { line: line.line, directive: line.name ?? '', reason, remedy, source, isOfLine: true, isCertain };
+}
+
+/** The last line of a directive that has a value, under any of its names. */
+export function lastOf(lines: readonly ConfLine[], isNamed: (name: string) => boolean): ConfLine | undefined {
+  return lines.findLast((line) => line.name !== undefined && isNamed(line.name));
+}

@@ -1,0 +1,100 @@
+/** Checks each line on its own: quotes, the name, the number of arguments, the value. */
+import { didYouMean } from '../../../../../config/spelling.ts';
+import { atLeast, formatServer, type ServerVersion } from '../../../server-version.ts';
+import { isAvailable } from '../../grammar/availability.ts';
+import { describeServersWith, directiveNames, entryFor, STATEMENTS } from '../../grammar/index.ts';
+import { checkValue, listWords, type Problem } from '../../grammar/value.ts';
+import type { ConfLine } from '../../text.ts';
+import { isNewerThanMeasured } from '../known-servers.ts';
+import { type Reading, type Refusal, refusal } from './refusal.ts';
+
+/** Maximum of unknown names that are compared with every known one; a file with more is not a configuration file. */
+const GUESSES_MAX = 20;
+
+export function settingRefusals(reading: Reading): readonly Refusal[] {
+  let guesses = 0;
+  const guess = (name: string) => {
+    guesses += 1;
+    const isWord = name.length <= NAME_MAX_LENGTH && guesses <= GUESSES_MAX;
+    return isWord ? didYouMean(name, directiveNames()) : '';
+  };
+  const found: Refusal[] = [];
+  for (const line of reading.lines) {
+    const refused = checkLine(line, reading, guess);
+    if (refused !== undefined) found.push(refused);
+    if (found.length >= REFUSALS_MAX) break;
+  }
+  return found;
+}
+
+/** The server stops at the first one; with more refusals the rest of the file is not read. */
+const REFUSALS_MAX = 1000;
+
+type Guess = (name: string) => string;
+
+function checkLine(line: ConfLine, reading: Reading, guess: Guess): Refusal | undefined {
+  const { server, mode } = reading;
+  const name = line.name ?? '';
+  if (line.broken !== undefined) return refusal(line, line.broken, 'close the quote, or escape it');
+  if (name === 'sentinel') return undefined;
+  if (name.startsWith('sentinel ')) {
+    if (mode === 'sentinel') return undefined;
+    const reason = 'an option of Sentinel in the file of a server';
+    return refusal(line, reason, 'move it to the sentinel.conf, or start with --sentinel');
+  }
+  const entry = entryFor(name, server);
+  if (entry?.directive.isOfModule === true && isDroppedBySentinel(line, reading)) return undefined;
+  if (entry !== undefined) {
+    return fromProblem(line, checkValue(entry.directive.value, line.args, server));
+  }
+  const statement = STATEMENTS.get(name);
+  if (statement !== undefined) return fromProblem(line, statement(line.args, server));
+  return unknownName(line, reading, guess);
+}
+
+function fromProblem(line: ConfLine, found: Problem | undefined): Refusal | undefined {
+  return found === undefined ? undefined : refusal(line, found.reason, `allowed: ${found.allowed}`);
+}
+
+/** Longer names are not compared with the known ones: the longest directive has 41 characters. */
+const NAME_MAX_LENGTH = 60;
+
+function unknownName(line: ConfLine, reading: Reading, guess: Guess): Refusal | undefined {
+  const { server } = reading;
+  const name = line.name ?? '';
+  if (isDroppedBySentinel(line, reading)) return undefined;
+  const where = describeServersWith(name);
+  const title = formatServer(server);
+  if (where !== undefined) {
+    return refusal(line, `${title} does not have '${name}'; it is in ${where}`, `remove it, or run ${where}`);
+  }
+  const shown = name.length > NAME_MAX_LENGTH ? `${name.slice(0, NAME_MAX_LENGTH)}…` : name;
+  const isOfModule = name.includes('.') && line.args.length > 0;
+  const reason = isOfModule
+    ? `'${shown}' is a setting of a module, and no module is loaded`
+    : `'${shown}' is not a directive of ${title}${guess(name)}`;
+  const remedy = isOfModule
+    ? 'add the loadmodule line, or remove this one'
+    : 'correct the name, or remove the line';
+  const isKept = reading.isOpenEnded && line.args.length > 0 && queuesUnknown(name, server);
+  const isCertain = !isKept && !isNewerThanMeasured(server);
+  return refusal(line, reason, remedy, { isCertain });
+}
+
+/** A sentinel stores module settings too, and does not check whether a module used them. */
+function isDroppedBySentinel(line: ConfLine, { server, mode }: Reading): boolean {
+  return mode === 'sentinel' && line.args.length > 0 && queuesUnknown(line.name ?? '', server);
+}
+
+/** Whether an unknown name is stored for a module: names with a dot since 7.0, any name since Redis 8. */
+function queuesUnknown(name: string, { family, version }: ServerVersion): boolean {
+  if (family === 'redis' && atLeast(version, '8.0')) return true;
+  return name.includes('.') && (family === 'valkey' || atLeast(version, '7.0'));
+}
+
+/** Words of a value for one server: a list in one quoted word is split. */
+export function valueWords(line: ConfLine, server: ServerVersion): readonly string[] {
+  const entry = entryFor(line.name ?? '', server);
+  const isList = entry?.directive.value.kind === 'list' && isAvailable(entry.name.availability, server);
+  return isList ? listWords(line.args, server) : line.args;
+}

@@ -1,0 +1,161 @@
+/**
+ * Renders the redis.conf of one node: the documented base, overridden by the settings of the environment and the node.
+ * Pure: the same input gives the same text, and nothing is read, probed or written.
+ *
+ * base + environment + node + binary ─▶ changes ─▶ text, and unsupported settings in words (`departures`)
+ */
+import type { EnvironmentConfig } from '../../../config/schema.ts';
+import type { EnvironmentSecrets } from '../../../config/secrets.ts';
+import { formatBytes } from '../../../config/units.ts';
+import type { Address, Placement, RedisNode, Topology } from '../../topology.ts';
+import { assertCapable, type BinaryFacts, serverOf } from '../server-capabilities.ts';
+import { formatServer } from '../server-version.ts';
+import { clusterSettings } from './cluster-conf.ts';
+import { describeServersWith, hasDirective } from './grammar/index.ts';
+import { type Change, layOver, splitArguments } from './text.ts';
+
+export type { BinaryFacts } from '../server-capabilities.ts';
+
+export interface TlsPaths {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface RedisConfInput {
+  readonly topology: Topology;
+  readonly node: RedisNode;
+  readonly placement: Placement;
+  /** Text of `redis-production.conf`. */
+  readonly base: string;
+  readonly facts: BinaryFacts;
+  /** Cores that the node may use. */
+  readonly cores: number;
+  readonly secrets: EnvironmentSecrets;
+  /** Absolute paths, as the server process sees them. */
+  readonly paths: {
+    readonly dir: string;
+    readonly aclfile: string;
+    readonly pidfile: string;
+    readonly logfile?: string;
+    readonly tls?: TlsPaths;
+  };
+  /** Master at start; undefined: start as master. */
+  readonly replicaOf: Address | undefined;
+  /** Whether outgoing connections of the node also use its own address. */
+  readonly bindSource: boolean;
+}
+
+export interface Rendered {
+  readonly text: string;
+  /** Requested settings that are unavailable, one sentence each. */
+  readonly departures: readonly string[];
+}
+
+/** @throws KitError if the binary cannot run the environment at all (too old, no TLS) */
+export function renderRedisConf(input: RedisConfInput): Rendered {
+  const { environment } = input.topology;
+  assertCapable(input.facts, { environment: environment.name, tls: environment.security.tls });
+  const departures: string[] = [];
+  const changes = [
+    ...settings(environment),
+    ...threads(input, departures),
+    ...defragmentation(input, departures),
+    ...extras(input, departures),
+    ...nodeSettings(input),
+    ...clusterSettings(input.topology.environment, input.node, addressOf(input.placement, input.node.id)),
+    ...listener(addressOf(input.placement, input.node.id), input.bindSource, input.paths.tls),
+  ];
+  return { text: layOver(input.base, changes, `Of ${input.node.id} in ${environment.name}`), departures };
+}
+
+function settings({ redis }: EnvironmentConfig): readonly Change[] {
+  const set = (name: string, ...args: (string | number)[]): Change => ({ name, args });
+  return [
+    set('maxmemory', formatBytes(redis.maxmemory)),
+    set('maxmemory-policy', redis.maxmemoryPolicy),
+    set('save', ...(redis.save.length === 0 ? [''] : redis.save.flat())),
+    set('appendonly', redis.appendonly ? 'yes' : 'no'),
+    set('appendfsync', redis.appendfsync),
+    set('repl-backlog-size', formatBytes(redis.replBacklogSize)),
+    set('min-replicas-to-write', redis.minReplicasToWrite),
+    set('min-replicas-max-lag', redis.minReplicasMaxLagSeconds),
+    set('slowlog-log-slower-than', redis.slowlogLogSlowerThanUs),
+  ];
+}
+
+/** redis.conf: "enabling it only in machines that have at least 4 or more cores, leaving at least one spare core". */
+const CORES_FOR_IO_THREADS = 4;
+
+function threads({ topology, cores }: RedisConfInput, departures: string[]): readonly Change[] {
+  const asked = topology.environment.redis.ioThreads;
+  const given = cores < CORES_FOR_IO_THREADS ? 1 : Math.min(asked, cores - 1);
+  if (given < asked) departures.push(`io-threads ${asked} became ${given}: the machine has ${cores} cores`);
+  return [{ name: 'io-threads', args: [given] }];
+}
+
+function defragmentation({ topology, facts }: RedisConfInput, departures: string[]): readonly Change[] {
+  if (!topology.environment.redis.activedefrag) return [{ name: 'activedefrag', args: ['no'] }];
+  if (facts.activedefrag) return [{ name: 'activedefrag', args: ['yes'] }];
+  departures.push(
+    `activedefrag is left out: ${formatServer(serverOf(facts))} was built with the system's allocator and refuses to start with it`,
+  );
+  return [{ name: 'activedefrag', leaveOut: 'this binary was built with the allocator of the system' }];
+}
+
+function extras({ topology, facts }: RedisConfInput, departures: string[]): readonly Change[] {
+  return Object.entries(topology.environment.redis.extra).flatMap(([name, value]): Change[] => {
+    const where = describeServersWith(name);
+    if (where !== undefined && !hasDirective(name, serverOf(facts))) {
+      departures.push(`${name} is left out: it is in ${where}, this is ${formatServer(serverOf(facts))}`);
+      return [{ name, leaveOut: `it is in ${where}` }];
+    }
+    return [{ name, args: splitArguments(value) ?? [value] }];
+  });
+}
+
+function nodeSettings(input: RedisConfInput): readonly Change[] {
+  const self = addressOf(input.placement, input.node.id);
+  const { paths, replicaOf } = input;
+  return [
+    { name: 'dir', args: [paths.dir] },
+    { name: 'pidfile', args: [paths.pidfile] },
+    { name: 'logfile', args: [paths.logfile ?? ''] },
+    { name: 'aclfile', args: [paths.aclfile] },
+    { name: 'replica-announce-ip', args: [self.host] },
+    { name: 'replica-announce-port', args: [self.port] },
+    { name: 'masteruser', args: ['replication'] },
+    { name: 'masterauth', args: [input.secrets.redis.replication.reveal()] },
+    ...(replicaOf === undefined ? [] : [{ name: 'replicaof', args: [replicaOf.host, replicaOf.port] }]),
+  ];
+}
+
+/** Ports of the process: the plain port, or only the TLS port. The same for Redis nodes and sentinels. */
+export function listener(self: Address, bindSource: boolean, tls: TlsPaths | undefined): readonly Change[] {
+  const address: Change[] = [
+    { name: 'bind', args: [self.host] },
+    ...(bindSource ? [{ name: 'bind-source-addr', args: [self.host] }] : []),
+  ];
+  if (tls === undefined) return [...address, { name: 'port', args: [self.port] }];
+  return [
+    ...address,
+    { name: 'port', args: [0] },
+    { name: 'tls-port', args: [self.port] },
+    { name: 'tls-ca-cert-file', args: [tls.ca] },
+    { name: 'tls-cert-file', args: [tls.cert] },
+    { name: 'tls-key-file', args: [tls.key] },
+    // Users authenticate by password; a client certificate is verified, but not required.
+    { name: 'tls-auth-clients', args: ['optional'] },
+    { name: 'tls-protocols', args: ['TLSv1.2 TLSv1.3'] },
+    // Despite its name it applies to all outgoing connections: to a master, and from a sentinel to all nodes.
+    { name: 'tls-replication', args: ['yes'] },
+  ];
+}
+
+/** Returns a node's address. A missing node is a defect of the substrate, so a plain Error with its stack is thrown. */
+export function addressOf(placement: Placement, id: string): Address {
+  const address = placement.get(id);
+  if (address === undefined)
+    throw new Error(`no address for ${id}; placed: ${[...placement.keys()].join(', ')}`);
+  return address;
+}

@@ -1,0 +1,69 @@
+/**
+ * The cache client's function library on the masters of an environment. Redis stores it with the data and replicates
+ * it, so that it survives restarts and failovers.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { EXIT, KitError } from '../../config/errors.ts';
+
+export const LIBRARY_FILE = 'redis_cache_kit.lua';
+
+/** Read as a file, not imported: the client ships it, and does not depend on the kit. */
+export function functionLibrary(): string {
+  return readFileSync(join(import.meta.dirname, '../..', 'client', 'functions', LIBRARY_FILE), 'utf8');
+}
+
+export interface LoadOptions {
+  /** How long a master may lack the replicas that a write needs, as after a failover; default 0. */
+  readonly waitForReplicasMs?: number;
+  readonly progress?: ((line: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Loads the library on these masters; replaces an older one.
+ *
+ * @throws KitError `FUNCTIONS_REFUSED` with the reply of the node
+ */
+export async function loadFunctions(
+  masters: readonly string[],
+  admin: (nodeId: string) => Promise<Redis>,
+  options: LoadOptions = {},
+): Promise<void> {
+  const text = functionLibrary();
+  await Promise.all(masters.map((id) => load(id, text, admin, options)));
+}
+
+async function load(
+  id: string,
+  text: string,
+  admin: (nodeId: string) => Promise<Redis>,
+  { waitForReplicasMs = 0, progress, signal }: LoadOptions,
+): Promise<void> {
+  const giveUpAt = performance.now() + waitForReplicasMs;
+  let said = false;
+  for (;;) {
+    signal?.throwIfAborted();
+    try {
+      await (await admin(id)).call('FUNCTION', 'LOAD', 'REPLACE', text);
+      return;
+    } catch (error) {
+      if (!(error instanceof Error) || error instanceof KitError) throw error;
+      if (!error.message.startsWith('NOREPLICAS') || performance.now() >= giveUpAt) throw refused(id, error);
+    }
+    if (!said) progress?.(`waiting until ${id} has the replicas that a write needs`);
+    said = true;
+    await delay(100);
+  }
+}
+
+function refused(id: string, cause: Error): KitError {
+  return new KitError(`${id} does not take the client's functions: ${cause.message}`, {
+    code: 'FUNCTIONS_REFUSED',
+    exitCode: EXIT.UNKNOWN,
+    hint: 'NOREPLICAS: see kit status; OOM: raise redis.maxmemory; the runbook has the others, under "Writes are refused"',
+    cause,
+  });
+}

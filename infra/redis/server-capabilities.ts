@@ -1,0 +1,53 @@
+import { EXIT, KitError } from '../../config/errors.ts';
+import {
+  formatServer,
+  isSupported,
+  OLDEST_SUPPORTED,
+  type ServerFamily,
+  type ServerVersion,
+} from './server-version.ts';
+
+export { atLeast } from './server-version.ts';
+
+/** Probed features of the binary. The renderers leave out unsupported settings. */
+export interface BinaryFacts {
+  /** Absent: Redis. */
+  readonly family?: ServerFamily;
+  /** The family's own version, `7.0.15`. */
+  readonly version: string;
+  /** Whether it was built with the allocator that Redis ships. */
+  readonly activedefrag: boolean;
+  readonly tls: boolean;
+}
+
+/** Returns family and version of a probed binary. */
+export function serverOf({ family = 'redis', version }: BinaryFacts): ServerVersion {
+  return { family, version };
+}
+
+/** Supported servers for messages: "Redis 7.0 or newer, or Valkey 8.0 or newer". */
+export const SUPPORTED_SERVERS = `Redis ${OLDEST_SUPPORTED.redis} or newer, or Valkey ${OLDEST_SUPPORTED.valkey} or newer`;
+
+/** @throws KitError `REDIS_TOO_OLD` or `REDIS_WITHOUT_TLS` */
+export function assertCapable(
+  facts: BinaryFacts,
+  needs: { readonly environment: string; readonly tls: boolean },
+): void {
+  const server = serverOf(facts);
+  if (!isSupported(server)) {
+    throw new KitError(`${formatServer(server)} is too old; allowed: ${SUPPORTED_SERVERS}`, {
+      code: 'REDIS_TOO_OLD',
+      exitCode: EXIT.UNKNOWN,
+      where: `${server.family}-server`,
+      hint: 'install a newer one and name it with KIT_SERVER, or put it earlier on the PATH',
+    });
+  }
+  if (needs.tls && !facts.tls) {
+    throw new KitError(`${formatServer(server)} was built without TLS, which the environment asks for`, {
+      code: 'REDIS_WITHOUT_TLS',
+      exitCode: EXIT.UNKNOWN,
+      where: `${needs.environment}: security.tls`,
+      hint: 'name a server that was built with TLS (BUILD_TLS=yes) with KIT_SERVER; the distributions’ packages are',
+    });
+  }
+}

@@ -1,0 +1,26 @@
+/** Differences between the configuration of a running environment and the requested one, by path. Pure. */
+import type { EnvironmentConfig } from '../../config/schema.ts';
+
+/** One sentence per setting that differs, such as "redis.maxmemory: runs with 268435456, configured: 67108864". */
+export function configDifferences(applied: EnvironmentConfig, asked: EnvironmentConfig): readonly string[] {
+  const [before, after] = [settingsOf(applied), settingsOf(asked)];
+  return [...new Set([...before.keys(), ...after.keys()])]
+    .sort()
+    .filter((path) => before.get(path) !== after.get(path))
+    .map(
+      (path) =>
+        `${path}: runs with ${before.get(path) ?? 'nothing'}, configured: ${after.get(path) ?? 'nothing'}`,
+    );
+}
+
+/** Settings by dotted path, each value as JSON. A list is one value. */
+function settingsOf(value: unknown, path = ''): ReadonlyMap<string, string> {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    return value === undefined ? new Map() : new Map([[path, JSON.stringify(value)]]);
+  }
+  return new Map(
+    Object.entries(value).flatMap(([key, inner]) => [
+      ...settingsOf(inner, path === '' ? key : `${path}.${key}`),
+    ]),
+  );
+}

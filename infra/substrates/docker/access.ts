@@ -1,0 +1,25 @@
+/** Files and addresses that a user needs, beyond the nodes of an environment on Docker. Never a secret itself. Pure. */
+import { displayPath } from '../../../config/yaml.ts';
+import { caFile } from './certificates.ts';
+import { commanderPasswordFile, dockerSecretsFile } from './generated-values.ts';
+import { COMMANDER_USER } from './observability-files.ts';
+import { outputsOf } from './outputs.ts';
+import type { DockerPlan } from './plan.ts';
+
+/** By purpose, in the order in which `kit status` prints it. */
+export function accessOf(plan: DockerPlan, stateDir: string): Readonly<Record<string, string>> {
+  const { name } = plan.environment;
+  const outputs = outputsOf(plan, {
+    secrets: displayPath(dockerSecretsFile(stateDir, name)),
+    commanderPassword: displayPath(commanderPasswordFile(stateDir, name)),
+    ca: displayPath(caFile(stateDir, name)),
+  });
+  const targets = Object.values(outputs.scrape_targets);
+  return {
+    passwords: outputs.secrets_file,
+    ...(outputs.ca_file === undefined ? {} : { CA: outputs.ca_file }),
+    'metrics of the master': outputs.exporter_url,
+    'metrics of a node': `${outputs.scrape_url}?target=${targets[0] ?? ''} (targets: ${targets.join(' ')})`,
+    'Redis Commander': `${outputs.commander_url} user ${COMMANDER_USER}, password in ${outputs.commander_password_file}`,
+  };
+}

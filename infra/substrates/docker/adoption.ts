@@ -1,0 +1,63 @@
+/**
+ * Takes over an environment of another checkout: asks for confirmation, stops its containers with a grace period (Redis
+ * saves), removes them and the networks, and records the former owner of the volumes. The next deploy starts on their
+ * data.
+ */
+import { KitError } from '../../../config/errors.ts';
+import type { EnvironmentConfig } from '../../../config/schema.ts';
+import type { Adopt } from '../substrate.ts';
+import { docker } from './engine.ts';
+import { removeParts } from './orphans.ts';
+import { foreignEnvironment, foreignError, type Possession, recordAdoption } from './ownership.ts';
+import { dockerSettings } from './settings.ts';
+
+/** Same as for a destroy (`constructs/node.ts`): Redis waits for its replicas, then saves. */
+const STOP_SECONDS = 20;
+
+export interface Adoption {
+  /** Absent: the adoption is refused. */
+  readonly adopt: Adopt | undefined;
+  /** The command, for the hint of the refusal. */
+  readonly verb: 'up' | 'down';
+  readonly progress?: (line: string) => void;
+}
+
+/**
+ * @throws KitError `ENVIRONMENT_FOREIGN`, `ADOPTION_PROTECTED`, `ADOPTION_DECLINED`
+ */
+export async function adoptForeign(
+  environment: EnvironmentConfig,
+  stateDir: string,
+  possession: Possession,
+  { adopt, verb, progress = () => {} }: Adoption,
+): Promise<void> {
+  if (possession.foreign.length === 0) return;
+  const { name, docker: settings } = environment;
+  if (adopt === undefined) throw foreignError(environment, possession, { stateDir, verb });
+  const found = foreignEnvironment(environment, possession);
+  const foreign = { ...found, isProtected: found.isProtected || settings.protected };
+  if (foreign.isProtected && dockerSettings().allowAdopt !== name) throw protectedError(name);
+  if (!(await adopt(foreign))) {
+    throw new KitError(`environment '${name}' was not taken over: the answer was no`, {
+      code: 'ADOPTION_DECLINED',
+      where: foreign.place,
+    });
+  }
+  progress(`taking '${name}' over from ${foreign.place}`);
+  recordAdoption(name, stateDir, possession);
+  const containers = possession.foreign.filter(({ kind }) => kind === 'container');
+  if (containers.length > 0) {
+    const ids = containers.map(({ id }) => id);
+    await docker(['stop', '--time', String(STOP_SECONDS), ...ids], {
+      timeoutMs: (STOP_SECONDS + 30) * 1_000,
+    });
+  }
+  await removeParts(possession.foreign.filter(({ kind }) => kind !== 'volume'));
+}
+
+const protectedError = (name: string): KitError =>
+  new KitError(`environment '${name}' is protected: it is not taken over without permission`, {
+    code: 'ADOPTION_PROTECTED',
+    where: `environment ${name}`,
+    hint: `if that is what you want: KIT_ALLOW_ADOPT=${name}`,
+  });

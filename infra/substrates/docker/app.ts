@@ -1,0 +1,98 @@
+/**
+ * The CDKTF app: `cdktf` runs it to synthesise environments, one stack each. These are the ones in KIT_STACKS; else the ones in the
+ * command line of `cdktf` and those that have passwords already; else all. Refuses an environment of another checkout.
+ */
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { App } from 'cdktf';
+import { KitError } from '../../../config/errors.ts';
+import { environmentNames, loadEnvironment } from '../../../config/load.ts';
+import type { EnvironmentConfig } from '../../../config/schema.ts';
+import { planTopology } from '../../topology.ts';
+import {
+  type CdktfCall,
+  cdktfCall,
+  isActing,
+  isDeploying,
+  isListing,
+  namesIn,
+  requireNamed,
+} from './cdktf-call.ts';
+import { haveSecrets } from './generated-values.ts';
+import { type EnginePart, foreignError, type Possession, partsOf, possessionOf } from './ownership.ts';
+import { planDocker } from './plan.ts';
+import { lockEntry, registryOf } from './plugin.ts';
+import { requireRoom } from './preflight.ts';
+import { dockerSettings } from './settings.ts';
+import { idsIn, readState } from './state.ts';
+import { addEnvironment } from './synthesis.ts';
+import { terraformProgram } from './terraform-cli.ts';
+
+const settings = dockerSettings();
+const { stateDir } = settings;
+
+async function synthesise(): Promise<void> {
+  const call = await cdktfCall();
+  const environments = environmentsOf(call).map((name) => loadEnvironment(name));
+  const names = environments.map(({ name }) => name);
+  const actedOn = isActing(call) ? (namesIn(call, names) ?? names) : [];
+  const parts = await partsOnEngine();
+  const app = new App();
+  for (const environment of environments) {
+    const isActedOn = actedOn.includes(environment.name);
+    const possession = await possessionIn(environment, parts);
+    const isForeign = possession.foreign.length > 0;
+    const refusal = isForeign ? foreignError(environment, possession, { stateDir }) : undefined;
+    if (refusal !== undefined && isActedOn) throw refusal;
+    if (parts !== undefined && isActedOn && isDeploying(call))
+      await requireRoom(planDocker(planTopology(environment)), possession);
+    await addEnvironment(app, environment, settings, {
+      refusal: refusal && `${refusal.message}. ${refusal.hint}`,
+      isListed: isListing(call),
+    });
+  }
+  app.synth();
+  await lockProvider(names.map((name) => join(app.outdir, 'stacks', name)));
+}
+
+/** Without a lock file `cdktf` queries the registry for hashes, even if the plugin is in a local directory. */
+async function lockProvider(dirs: readonly string[]): Promise<void> {
+  const files = dirs.map((dir) => join(dir, '.terraform.lock.hcl')).filter((file) => !existsSync(file));
+  if (files.length === 0) return;
+  const registry = await registryOf(await terraformProgram());
+  if (registry === undefined) return;
+  for (const file of files) writeFileSync(file, lockEntry(registry));
+}
+
+/** Environment names or YAML files. */
+function environmentsOf(call: CdktfCall | undefined): readonly string[] {
+  if (settings.stacks !== undefined) return settings.stacks;
+  const names = environmentNames();
+  requireNamed(call, names);
+  const asked = namesIn(call, names);
+  return names.filter((name) => asked === undefined || asked.includes(name) || haveSecrets(stateDir, name));
+}
+
+/** Undefined without an engine; the deploy reports that. */
+async function partsOnEngine(): Promise<readonly EnginePart[] | undefined> {
+  return await partsOf().catch((error: unknown) => {
+    if (error instanceof KitError && error.code.startsWith('DOCKER_')) return undefined;
+    throw error;
+  });
+}
+
+async function possessionIn(
+  environment: EnvironmentConfig,
+  parts: readonly EnginePart[] = [],
+): Promise<Possession> {
+  const ids = async () => idsIn(await readState(environment, { stateDir }));
+  return await possessionOf(environment, stateDir, ids, parts);
+}
+
+await synthesise().catch((error: unknown) => {
+  if (!(error instanceof KitError)) throw error;
+  process.stderr.write(`kit: ${error.message}\n`);
+  if (error.where !== undefined) process.stderr.write(`  where  ${error.where}\n`);
+  if (error.hint !== undefined) process.stderr.write(`  do     ${error.hint}\n`);
+  process.exitCode = error.exitCode;
+});

@@ -1,0 +1,131 @@
+/**
+ * A bundle contains everything that a closed network cannot fetch: the images, and the provider's plugin in the layout
+ * that `terraform providers mirror` creates and Terraform finds without configuration.
+ *
+ *   bundle.tar.gz: bundle.json, images.tar (docker save), plugins/<host>/kreuzwerker/docker/<version>/<platform>/…
+ */
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { EXIT, KitError } from '../../../config/errors.ts';
+import { runProgram } from '../../host/process.ts';
+import { docker, imageExists } from './engine.ts';
+import { imagesFile, type LocalImages, readLocalImages } from './images.ts';
+import { localPlugin, pluginRoot, registryOf } from './plugin.ts';
+import { terraformProgram } from './terraform-cli.ts';
+
+const SCHEMA = 'redis-cache-kit/bundle/1';
+const TIMEOUT_MS = 600_000;
+
+interface Manifest {
+  readonly schema: typeof SCHEMA;
+  readonly images: LocalImages;
+  /** Path below `plugins/`; absent if the saving machine had no plugin in a local directory. */
+  readonly plugin?: string;
+}
+
+export interface BundleReport {
+  readonly file: string;
+  readonly images: readonly string[];
+  readonly plugin: string | undefined;
+}
+
+const tagsOf = ({ redis, exporter, commander }: LocalImages): string[] => [redis, exporter, commander];
+
+/** @throws KitError `IMAGE_MISSING` */
+export async function saveBundle(file: string, stateDir: string): Promise<BundleReport> {
+  const images = await readLocalImages(stateDir);
+  const tags = images === undefined ? [] : tagsOf(images);
+  const here = await Promise.all(tags.map(imageExists));
+  if (images === undefined || here.includes(false)) {
+    throw new KitError('there are no images of the kit on this engine to save', {
+      code: 'IMAGE_MISSING',
+      where: imagesFile(stateDir),
+      hint: 'kit images build',
+    });
+  }
+  return await inWorkDir(async (work) => {
+    await docker(['save', '--output', join(work, 'images.tar'), ...tags], { timeoutMs: TIMEOUT_MS });
+    const registry = await registryHere();
+    const found = localPlugin(registry) ?? localPlugin();
+    const plugin = found === undefined ? undefined : relative(pluginRoot(found), found);
+    if (found !== undefined && plugin !== undefined) {
+      cpSync(found, join(work, 'plugins', plugin), { recursive: true });
+    }
+    const manifest: Manifest = { schema: SCHEMA, images, ...(plugin === undefined ? {} : { plugin }) };
+    writeFileSync(join(work, 'bundle.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+    // Most files are compressed programs already: a higher compression level takes minutes and saves a tenth.
+    await tar(['--use-compress-program=gzip -1', '-cf', resolve(file), '-C', work, '.'], file);
+    return { file, images: tags, plugin };
+  });
+}
+
+/** Loads the images into the engine and the plugin into the user's local plugin directory. Idempotent. */
+export async function loadBundle(file: string, stateDir: string, home = homedir()): Promise<BundleReport> {
+  return await inWorkDir(async (work) => {
+    await tar(['-xzf', resolve(file), '-C', work], file);
+    const manifest = readManifest(join(work, 'bundle.json'), file);
+    const tags = tagsOf(manifest.images);
+    const here = await Promise.all(tags.map(imageExists));
+    if (here.includes(false)) {
+      await docker(['load', '--quiet', '--input', join(work, 'images.tar')], { timeoutMs: TIMEOUT_MS });
+    }
+    if (manifest.plugin !== undefined) {
+      // Terraform and OpenTofu use the same bytes, each under the name of its own registry.
+      const registry = await registryHere();
+      const [host = '', ...rest] = manifest.plugin.split('/');
+      const paths = [host, registry ?? host].map((name) => join(name, ...rest));
+      for (const path of new Set(paths)) {
+        const target = join(home, '.terraform.d', 'plugins', path);
+        // Other bytes than those in a lock file invalidate it, so an existing plugin is kept.
+        if (!existsSync(target)) cpSync(join(work, 'plugins', manifest.plugin), target, { recursive: true });
+      }
+    }
+    const path = imagesFile(stateDir);
+    mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
+    writeFileSync(path, `${JSON.stringify(manifest.images, null, 2)}\n`);
+    return { file, images: tags, plugin: manifest.plugin };
+  });
+}
+
+/** Registry of the installed program; undefined where none is installed. */
+async function registryHere(): Promise<string | undefined> {
+  const program = await terraformProgram().catch(() => undefined);
+  return program === undefined ? undefined : await registryOf(program);
+}
+
+function readManifest(path: string, file: string): Manifest {
+  const manifest: Manifest | undefined = existsSync(path)
+    ? JSON.parse(readFileSync(path, 'utf8'))
+    : undefined;
+  if (manifest?.schema === SCHEMA && !(manifest.plugin ?? '').includes('..')) return manifest;
+  throw new KitError('this is not a bundle of the kit', {
+    code: 'BUNDLE_INVALID',
+    where: file,
+    hint: 'kit bundle save FILE makes one',
+  });
+}
+
+async function tar(args: readonly string[], file: string): Promise<void> {
+  const record = await runProgram({ command: 'tar', args, timeoutMs: TIMEOUT_MS });
+  if (record.exitCode === 0) return;
+  throw new KitError(
+    `the bundle cannot be read or written: ${record.stderr.trim().split('\n').at(-1) ?? ''}`,
+    {
+      code: 'BUNDLE_INVALID',
+      where: file,
+      hint: 'give the path of a bundle, on a disk with room for it',
+      exitCode: EXIT.USAGE,
+    },
+  );
+}
+
+async function inWorkDir<T>(work: (dir: string) => Promise<T>): Promise<T> {
+  const dir = await mkdtemp(join(tmpdir(), 'kit-bundle-'));
+  try {
+    return await work(dir);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}

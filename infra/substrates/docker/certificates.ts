@@ -1,0 +1,95 @@
+/**
+ * Certificates of an environment on Docker: the given ones, else generated once and stored. The public parts (the CA
+ * certificate, and the expiry of the nodes' certificate) are stored beside them in plain PEM.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import { makeCertificates } from '../../certificates/generate.ts';
+import { readCertificates } from '../../certificates/given.ts';
+import type { DockerPlan } from './plan.ts';
+import { environmentDir, writeSecret } from './state-files.ts';
+
+export interface TlsTexts {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+const DAY_MS = 86_400_000;
+/** Sentinel cannot load a new certificate at run time: a deploy renews it this long before its expiry. */
+export const RENEW_DAYS = 30;
+
+const tlsDir = (stateDir: string, name: string): string => join(environmentDir(stateDir, name), 'tls');
+
+/** Certificates for a deploy. @throws KitError where the given certificates cannot serve this environment */
+export async function certificates(plan: DockerPlan, stateDir: string): Promise<TlsTexts> {
+  const { name } = plan.environment;
+  const dir = tlsDir(stateDir, name);
+  let texts = current(plan, stateDir);
+  if (texts === undefined || renewal(plan, stateDir) !== undefined) {
+    const fresh = await makeCertificates({ addresses: certified(plan), environment: name });
+    texts = { ca: fresh.ca, cert: fresh.cert, key: fresh.key.reveal() };
+    const kept: Kept = { addresses: certified(plan), notAfter: fresh.notAfter.toISOString(), ...texts };
+    writeSecret(madeFile(stateDir, name), `${JSON.stringify(kept)}\n`);
+  }
+  writeSecret(caFile(stateDir, name), texts.ca);
+  writeSecret(join(dir, 'node.crt'), texts.cert);
+  return texts;
+}
+
+/**
+ * Certificates of the last deploy, even shortly before their expiry; undefined if the next deploy generates the first
+ * ones, or new ones for other addresses. Read-only: a renewal here would give clients a CA that no node uses yet.
+ *
+ * @throws KitError where the given certificates cannot serve this environment
+ */
+export function current(plan: DockerPlan, stateDir: string): TlsTexts | undefined {
+  const { name, security } = plan.environment;
+  if (security.certificates !== undefined) {
+    const addresses = certified(plan).filter((address) => isIP(address) !== 0);
+    const { ca, cert, key } = readCertificates(security.certificates, addresses);
+    return { ca, cert, key: key.reveal() };
+  }
+  const kept = readMade(stateDir, name);
+  return kept?.addresses.join() === certified(plan).join() ? kept : undefined;
+}
+
+/** Expiry date of the generated certificates, where the next deploy renews them. */
+export function renewal({ environment }: DockerPlan, stateDir: string): string | undefined {
+  const { tls, certificates: given } = environment.security;
+  const kept = tls && given === undefined ? readMade(stateDir, environment.name) : undefined;
+  const late = kept !== undefined && Date.parse(kept.notAfter) - Date.now() <= RENEW_DAYS * DAY_MS;
+  return late ? kept.notAfter.slice(0, 10) : undefined;
+}
+
+interface Kept extends TlsTexts {
+  readonly addresses: readonly string[];
+  readonly notAfter: string;
+}
+
+const madeFile = (stateDir: string, name: string): string => join(tlsDir(stateDir, name), 'made.json');
+
+function readMade(stateDir: string, name: string): Kept | undefined {
+  const path = madeFile(stateDir, name);
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Kept) : undefined;
+}
+
+/**
+ * A node is reached by its published port from this host, by its address from the other nodes, and also by its names
+ * from the exporter.
+ */
+const certified = ({ nodes }: DockerPlan): readonly string[] => [
+  ...['127.0.0.1', 'localhost'],
+  ...nodes.map(({ address }) => address.host),
+  ...nodes.flatMap(({ id, container }) => [id, container]),
+];
+
+/** Path of the CA certificate that clients of an environment trust. */
+export const caFile = (stateDir: string, name: string): string => join(tlsDir(stateDir, name), 'ca.crt');
+
+/** The CA that clients of an environment trust, if it has TLS and was rendered. */
+export function clientCa(stateDir: string, name: string): string | undefined {
+  const path = caFile(stateDir, name);
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+}

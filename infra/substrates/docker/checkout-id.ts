@@ -1,0 +1,180 @@
+/**
+ * Owner id of this checkout, and its location for messages in other checkouts. Both are labels of every container,
+ * network and volume.
+ *
+ *   KIT_OWNER         the variable's value, for CI, where each job has a new workspace
+ *   docker.backend    a hash of the location of the state: checkouts that share a state are one owner
+ *   otherwise         random, stored in `<state>/docker/owner.json`, and lost with the state. A moved directory keeps
+ *                     its id, a copy of it gets a new one
+ *
+ * Left out: the owner of each part on the engine (`ownership.ts`), and the process that uses an environment
+ * (`owner-process.ts`).
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, linkSync, mkdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { readVariables } from '../../../config/env.ts';
+import { EXIT, KitError } from '../../../config/errors.ts';
+import type { EnvironmentConfig } from '../../../config/schema.ts';
+import { displayPath } from '../../../config/yaml.ts';
+import { requireFreeSpace } from '../../host/disk.ts';
+import { writeSecret } from './state-files.ts';
+
+export interface Owner {
+  readonly id: string;
+  /**
+   * Host and path, or the backend; never a secret. Unchanged when the checkout is moved: a changed label replaces the
+   * container.
+   */
+  readonly place: string;
+}
+
+/** For texts that no deploy uses. */
+export const NO_OWNER: Owner = { id: '', place: '' };
+
+type Deployed = { readonly docker: Pick<EnvironmentConfig['docker'], 'backend'> };
+
+/**
+ * Returns the identity for a deploy; creates it if there is none.
+ *
+ * @throws KitError `OWNER_INVALID`, `STATE_UNREADABLE`
+ */
+export function ownerOf({ docker }: Deployed, stateDir: string): Owner {
+  return namedOwner() ?? backendOwner(docker.backend) ?? keptOwner(stateDir) ?? makeOwner(stateDir);
+}
+
+/** Like `ownerOf`, but undefined if nothing was ever deployed from this checkout. Writes nothing. */
+export function findOwner({ docker }: Deployed, stateDir: string): Owner | undefined {
+  return namedOwner() ?? backendOwner(docker.backend) ?? keptOwner(stateDir);
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+
+function namedOwner(): Owner | undefined {
+  const name = readVariables().get('KIT_OWNER')?.text;
+  if (name === undefined) return undefined;
+  if (NAME.test(name)) return { id: name, place: `KIT_OWNER=${name}` };
+  throw new KitError(`'${name}' cannot be an owner`, {
+    code: 'OWNER_INVALID',
+    where: 'variable KIT_OWNER',
+    hint: 'allowed: 1 to 63 letters, digits, dots, dashes and underscores, the first a letter or a digit',
+  });
+}
+
+/** Variables that set the location of a backend's state. Credentials are not included. */
+const ADDRESS_VARIABLES: Readonly<Record<string, readonly string[]>> = {
+  http: ['TF_HTTP_ADDRESS'],
+  pg: ['PG_CONN_STR', 'PGHOST', 'PGPORT', 'PGDATABASE'],
+  consul: ['CONSUL_HTTP_ADDR'],
+};
+
+/**
+ * Settings that do not define the location of the state, such as credentials: a rotated password does not change the
+ * owner.
+ */
+const NOT_THE_PLACE =
+  /user|pass|secret|token|credential|access_key|profile|sas|cert|(^|_)key_(id|path)|^(un)?lock|retry|skip_|timeout|encrypt|max_/i;
+
+function backendOwner(backend: EnvironmentConfig['docker']['backend']): Owner | undefined {
+  if (backend === undefined) return undefined;
+  const { type, settings } = backend;
+  const variables = readVariables();
+  const given = (ADDRESS_VARIABLES[type] ?? []).flatMap((name) => {
+    const text = variables.get(name)?.text;
+    return text === undefined ? [] : [[name, text] as const];
+  });
+  const place = [...Object.entries(settings), ...given]
+    .filter(([name]) => !NOT_THE_PLACE.test(name))
+    .map(([name, text]) => [name, withoutCredentials(text)] as const)
+    .sort(([a], [b]) => a.localeCompare(b));
+  // A local file has the same path on another machine, but is a different state.
+  const facts = JSON.stringify([type, place, type === 'local' ? hostname() : '']);
+  const text = place.map(([name, value]) => `${name}=${value}`).join(' ');
+  return {
+    id: `backend-${createHash('sha256').update(facts).digest('hex').slice(0, 16)}`,
+    place: `Terraform backend ${type}${text === '' ? '' : ` (${text})`}`,
+  };
+}
+
+const withoutCredentials = (text: string): string =>
+  text.replace(/\/\/[^@/]*@/, '//').replace(/\b(user|password|passfile)=\S+\s*/g, '');
+
+/** Location of an owner whose state is in this directory. */
+export const placeHere = (stateDir: string): string => `${hostname()}:${realpathSync(stateDir)}`;
+
+interface Kept extends Owner {
+  /** Location at which the file was last found: distinguishes a moved directory from a copy. */
+  readonly host: string;
+  readonly stateDir: string;
+}
+
+const ownerFile = (stateDir: string): string => join(stateDir, 'docker', 'owner.json');
+
+function keptOwner(stateDir: string): Owner | undefined {
+  const kept = read(ownerFile(stateDir));
+  if (kept === undefined) return undefined;
+  const here = realpathSync(stateDir);
+  if (kept.stateDir === here && kept.host === hostname()) return kept;
+  if (kept.host === hostname() && isAnother(kept, here)) return undefined;
+  return kept;
+}
+
+/** Whether the directory in the file still exists with the same file, and is not this directory under another path. */
+function isAnother(kept: Kept, here: string): boolean {
+  if (kept.stateDir === here || read(ownerFile(kept.stateDir))?.id !== kept.id) return false;
+  const [one, other] = [statSync(kept.stateDir), statSync(here)];
+  return one.ino !== other.ino || one.dev !== other.dev;
+}
+
+function read(file: string): Kept | undefined {
+  if (!existsSync(file)) return undefined;
+  try {
+    const kept: Partial<Kept> = JSON.parse(readFileSync(file, 'utf8'));
+    if (typeof kept.id === 'string' && typeof kept.place === 'string') return kept as Kept;
+  } catch {
+    // Reported below: without the file, the checkout would not recognise its own parts on the engine.
+  }
+  throw new KitError('does not hold the identity under which this directory deploys', {
+    code: 'STATE_UNREADABLE',
+    exitCode: EXIT.UNKNOWN,
+    where: displayPath(file),
+    hint: 'restore it; or remove it, and take the environments that run over: kit up --env NAME --substrate docker --adopt',
+  });
+}
+
+/**
+ * Writes the file under another name and links it into place, so that only one of two writers wins. Replaces an id that
+ * was copied with its directory. Checks the free space first: it is the first file of a deploy.
+ *
+ * @throws KitError `DISK_FULL`, `STATE_UNWRITABLE`
+ */
+function makeOwner(stateDir: string): Owner {
+  requireFreeSpace(resolve(stateDir));
+  const file = ownerFile(resolve(stateDir));
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const here = realpathSync(stateDir);
+  const made: Kept = {
+    id: randomBytes(8).toString('hex'),
+    place: placeHere(stateDir),
+    host: hostname(),
+    stateDir: here,
+  };
+  const text = `${JSON.stringify(made, null, 2)}\n`;
+  if (existsSync(file)) {
+    writeSecret(file, text);
+    return made;
+  }
+  const draft = `${file}.${process.pid}.${made.id}`;
+  try {
+    writeSecret(draft, text);
+    linkSync(draft, file);
+    return made;
+  } catch (error) {
+    const other = (error as NodeJS.ErrnoException).code === 'EEXIST' ? read(file) : undefined;
+    if (other === undefined) throw error;
+    return other;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Puts configuration and secrets on volumes, without a trace in the state. A short-lived container mounts every
+ * configuration volume, Terraform copies one archive of all files into it (`upload.source`), and the container unpacks
+ * the archive, sets owner and mode, and exits. Each service mounts only its own volume, read-only.
+ */
+import { Container } from '@cdktf/provider-docker/lib/container/index.js';
+import { Volume } from '@cdktf/provider-docker/lib/volume/index.js';
+import type { ITerraformDependable } from 'cdktf';
+import { Construct } from 'constructs';
+import { UNPACK } from '../archive.ts';
+import { configVolumesOf } from '../plan.ts';
+import type { Archive } from '../rendering.ts';
+import {
+  containerLabels,
+  KEEPS_LABELS,
+  type Labelled,
+  ownLabels,
+  protectedLabels,
+  triggerOf,
+} from './hardening.ts';
+
+export interface ConfigurationProps extends Labelled {
+  /** Its path is relative to the stack's folder, so that the synthesised text is independent of the machine. */
+  readonly archive: Archive;
+  readonly imageId: string;
+  /** Destroyed after the volumes. */
+  readonly after: ITerraformDependable;
+}
+
+export class Configuration extends Construct {
+  readonly init: Container;
+  readonly #volumes: ReadonlyMap<string, Volume>;
+
+  constructor(scope: Construct, id: string, props: ConfigurationProps) {
+    super(scope, id);
+    const { plan, archive, imageId } = props;
+    this.#volumes = new Map(
+      configVolumesOf(plan).map((volume) => [
+        volume,
+        new Volume(this, volume, {
+          name: volume,
+          labels: ownLabels(props),
+          dependsOn: [props.after],
+          lifecycle: KEEPS_LABELS,
+        }),
+      ]),
+    );
+    const volumes = [...this.#volumes.values()];
+    this.init = new Container(this, 'init', {
+      name: plan.init.container,
+      image: imageId,
+      user: '0:0',
+      entrypoint: ['/bin/sh', '-c'],
+      command: [UNPACK],
+      networkMode: 'none',
+      readOnly: false,
+      capabilities: { drop: ['ALL'], add: ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER'] },
+      securityOpts: ['no-new-privileges'],
+      logDriver: 'json-file',
+      logOpts: { 'max-size': '1m', 'max-file': '1' },
+      restart: 'no',
+      attach: true,
+      logs: true,
+      mustRun: false,
+      labels: [...containerLabels(props, 'init'), ...protectedLabels(props)],
+      volumes: volumes.map((volume) => ({
+        volumeName: volume.name,
+        containerPath: `/conf/${volume.nameInput}`,
+      })),
+      upload: [{ file: '/conf.tar', source: archive.source, sourceHash: archive.sha256 }],
+      // A lost volume is recreated empty and has to be filled again.
+      lifecycle: { replaceTriggeredBy: volumes.map(triggerOf) },
+    });
+  }
+
+  /** Mounts only the service's own configuration. */
+  mount(configVolume: string) {
+    const volume = this.#volumes.get(configVolume);
+    if (volume === undefined) throw new Error(`no configuration volume ${configVolume}`);
+    return { volumeName: volume.name, containerPath: '/kit', readOnly: true };
+  }
+}

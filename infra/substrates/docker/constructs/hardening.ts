@@ -1,0 +1,60 @@
+/**
+ * Settings of every long-running container of the kit: minimal resources and privileges.
+ */
+import type { ContainerConfig } from '@cdktf/provider-docker/lib/container/index.js';
+import type { TerraformResource, TerraformResourceLifecycle } from 'cdktf';
+import type { Owner } from '../checkout-id.ts';
+import { type DockerPlan, LABEL, RUN_AS } from '../plan.ts';
+
+/** Settings to spread into a container's configuration. */
+export function hardened(memoryMb: number) {
+  return {
+    user: RUN_AS,
+    readOnly: true,
+    capabilities: { drop: ['ALL'], add: [] },
+    securityOpts: ['no-new-privileges'],
+    memory: memoryMb,
+    // Equal: no swap. With different values the provider's plan never converges.
+    memorySwap: memoryMb,
+    // Each connection is a file: 10,000 clients and the files of persistence.
+    ulimit: [{ name: 'nofile', soft: 16_384, hard: 16_384 }],
+    logDriver: 'json-file',
+    logOpts: { 'max-size': '10m', 'max-file': '3' },
+    restart: 'unless-stopped',
+  } satisfies Partial<ContainerConfig>;
+}
+
+/** Input of the labels. */
+export interface Labelled {
+  readonly plan: DockerPlan;
+  readonly owner: Owner;
+}
+
+/** Labels of every part: the kit finds its parts by them, and refuses the parts of another checkout. */
+export function ownLabels({ plan, owner }: Labelled) {
+  return [
+    { label: LABEL.environment, value: plan.environment.name },
+    { label: LABEL.owner, value: owner.id },
+    { label: LABEL.place, value: owner.place },
+  ];
+}
+
+/** Labels of a container, for the drift check and for users of `docker ps`. */
+export function containerLabels(labelled: Labelled, node: string, configSha256?: string) {
+  return [
+    ...ownLabels(labelled),
+    { label: LABEL.node, value: node },
+    ...(configSha256 === undefined ? [] : [{ label: LABEL.config, value: configSha256 }]),
+  ];
+}
+
+/** Labels of the parts of a protected environment. */
+export const protectedLabels = ({ plan }: Labelled) =>
+  plan.environment.docker.protected ? [{ label: LABEL.protected, value: 'yes' }] : [];
+
+/** Ignores label changes of volumes and networks: the provider would replace a volume, and its data would be lost. */
+export const KEEPS_LABELS = { ignoreChanges: ['labels'] } satisfies TerraformResourceLifecycle;
+
+/** Formats a resource for `replace_triggered_by`: an address in plain text, not an expression. */
+export const triggerOf = (resource: TerraformResource): string =>
+  `${resource.terraformResourceType}.${resource.friendlyUniqueId}.id`;

@@ -1,0 +1,134 @@
+/** Checks the requirements of a deploy on Docker, each with the command that fixes it. Changes nothing. */
+import { join } from 'node:path';
+import { KitError } from '../../../config/errors.ts';
+import { certificateChecks } from '../../certificates/expiry.ts';
+import { findProgram } from '../../host/process.ts';
+import type { DoctorCheck } from '../doctor.ts';
+import { engineVersion, imageExists, labelled, tryDocker } from './engine.ts';
+import { chooseImages, type ImageChoice, type ImageSet, ORIGINS } from './images.ts';
+import { LABEL } from './plan.ts';
+import { findPlugin } from './plugin.ts';
+import { PROVIDER_VERSION } from './provider.ts';
+import { terraformProgram } from './terraform-cli.ts';
+
+const REGISTRY_TIMEOUT_MS = 15_000;
+
+export async function dockerChecks(stateDir: string): Promise<readonly DoctorCheck[]> {
+  const engine = await engineCheck();
+  const answers = engine.state === 'ok';
+  const terraform = await terraformCheck();
+  return [
+    engine,
+    terraform,
+    ...(terraform.state === 'ok' ? [await pluginCheck()] : []),
+    ...(answers ? await imageChecks(stateDir) : []),
+    ...(answers ? [await containersCheck()] : []),
+    ...certificateChecks(join(stateDir, 'docker')),
+  ];
+}
+
+async function engineCheck(): Promise<DoctorCheck> {
+  try {
+    return ok('docker-engine', `Docker ${await engineVersion()}`);
+  } catch (error) {
+    if (!(error instanceof KitError)) throw error;
+    const where = error.where === undefined ? '' : ` (${error.where})`;
+    return fail('docker-engine', `${error.message}${where}`, error.hint ?? '');
+  }
+}
+
+async function terraformCheck(): Promise<DoctorCheck> {
+  try {
+    const program = await terraformProgram();
+    const path = await findProgram(program);
+    if (path !== undefined) return ok('terraform', `${program} at ${path}`);
+    const hint = 'install it, or set TERRAFORM_BINARY_NAME to the program that is installed: terraform, tofu';
+    return fail('terraform', `'${program}', named by TERRAFORM_BINARY_NAME, is not on the path`, hint);
+  } catch (error) {
+    if (!(error instanceof KitError)) throw error;
+    return fail('terraform', error.message, error.hint ?? '');
+  }
+}
+
+/** Queries the registry if no local directory has the plugin, so that a deploy does not fail on a missing plugin. */
+async function pluginCheck(): Promise<DoctorCheck> {
+  const id = 'docker-provider';
+  const { program, registry = 'no registry', from, path } = await findPlugin();
+  if (from === 'local') return ok(id, `${PROVIDER_VERSION} at ${path}`);
+  if (from === 'registry') return ok(id, `${PROVIDER_VERSION} from ${registry}, which has it`);
+  const found = `${PROVIDER_VERSION} is in no local plugin directory of ${program}, and ${registry} does not give it`;
+  return fail(id, found, 'kit bundle save FILE on a connected machine, kit bundle load FILE here');
+}
+
+async function imageChecks(stateDir: string): Promise<readonly DoctorCheck[]> {
+  try {
+    const images = chooseImages(stateDir);
+    return [originCheck(images), ...(await imagesHere(images))];
+  } catch (error) {
+    if (!(error instanceof KitError)) throw error;
+    return [fail('images', `${error.message} (${error.where ?? ''})`, error.hint ?? '')];
+  }
+}
+
+function originCheck({ origin }: ImageSet): DoctorCheck {
+  if (origin !== 'tagged') return ok('images', ORIGINS[origin]);
+  return { id: 'images', state: 'warn', found: ORIGINS[origin], remedy: 'kit images lock' };
+}
+
+async function imagesHere({ redis, exporter, commander }: ImageSet): Promise<readonly DoctorCheck[]> {
+  return Promise.all(
+    Object.entries({ redis, exporter, commander }).map(([role, choice]) =>
+      imageCheck(`image-${role}`, choice),
+    ),
+  );
+}
+
+async function imageCheck(id: string, choice: ImageChoice): Promise<DoctorCheck> {
+  const name = choice.kind === 'published' ? choice.reference : choice.tag;
+  if (await imageExists(name)) return ok(id, name);
+  if (choice.kind === 'local') return fail(id, `${name} is not on this engine`, 'kit images build');
+  const source = choice.kind === 'published' ? choice.reference : choice.base;
+  const how = choice.kind === 'published' ? '' : `, made from ${source}`;
+  if (choice.kind === 'dockerfile' && (await imageExists(source)))
+    return ok(id, `${name}${how}, at the first deploy`);
+  const answer = await askRegistry(source);
+  if (answer === undefined) return ok(id, `${name}${how}: from its registry at the first deploy`);
+  return fail(
+    id,
+    `${name} is not on this engine${how}, and no registry gives it: ${answer}`,
+    'kit images build',
+  );
+}
+
+/**
+ * Returns why an image is unavailable; undefined where it is available. Uses the login of the engine's command line.
+ */
+async function askRegistry(reference: string): Promise<string | undefined> {
+  const ask = (flags: readonly string[]) =>
+    tryDocker(['manifest', 'inspect', ...flags, reference], { timeoutMs: REGISTRY_TIMEOUT_MS });
+  try {
+    const record = await ask([]);
+    if (record.exitCode === 0) return undefined;
+    // The engine may be configured to use plain HTTP for this registry, as it does by default for a loopback address.
+    const plain = /http response to https|certificate/i.test(record.stderr)
+      ? await ask(['--insecure'])
+      : record;
+    return plain.exitCode === 0 ? undefined : (plain.stderr.trim().split('\n').at(-1) ?? '');
+  } catch (error) {
+    if (!(error instanceof KitError)) throw error;
+    return error.message;
+  }
+}
+
+async function containersCheck(): Promise<DoctorCheck> {
+  const names = await labelled('container', LABEL.environment);
+  return ok('containers', names.length === 0 ? 'none of the kit' : `of the kit: ${names.join(', ')}`);
+}
+
+const ok = (id: string, found: string): DoctorCheck => ({ id, state: 'ok', found, remedy: '' });
+const fail = (id: string, found: string, remedy: string): DoctorCheck => ({
+  id,
+  state: 'fail',
+  found,
+  remedy,
+});

@@ -1,0 +1,201 @@
+/** Handle to an environment of containers: connects through published loopback ports, and acts through the engine. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Redis } from 'ioredis';
+import { $ } from 'zx';
+import type { EnvironmentSecrets } from '../../../config/secrets.ts';
+import { coalescedRead } from '../../host/coalesced-read.ts';
+import { lookAtRoles } from '../../operations/roles.ts';
+import { AdminConnections } from '../../redis/admin.ts';
+import { type ClusterView, clusterView } from '../../redis/cluster.ts';
+import { masterOf } from '../../redis/role-state.ts';
+import type { Topology } from '../../topology.ts';
+import {
+  type Capabilities,
+  type ClientEndpoints,
+  type Environment,
+  type Heal,
+  MODE_OF,
+  type NodeStatus,
+  type RenderedNode,
+} from '../environment.ts';
+import { type ContainerFacts, inspectContainers } from './engine.ts';
+import { disconnectNode, killNode, partitionNodes, pauseNode, startNode } from './faults.ts';
+import { awaitAnswer } from './health.ts';
+import type { DockerPlan, PlannedNode } from './plan.ts';
+
+export interface DockerEnvironmentOptions {
+  readonly plan: DockerPlan;
+  readonly secrets: EnvironmentSecrets;
+  readonly ca: string | undefined;
+  readonly provenance: Readonly<Record<string, string>>;
+  readonly departures: readonly string[];
+  readonly access: Readonly<Record<string, string>>;
+  /** Image with busybox, for helper containers. */
+  readonly helperImage: string;
+  readonly logDir: string;
+  /** Texts in the configuration volumes, by node id. */
+  readonly rendered: () => ReadonlyMap<string, RenderedNode>;
+  /** Ends the environment; only the handle that owns it has this. */
+  readonly end?: (() => Promise<void>) | undefined;
+}
+
+export class DockerEnvironment implements Environment {
+  readonly substrate = 'docker';
+  readonly name: string;
+  readonly topology: Topology;
+  readonly endpoints: ClientEndpoints;
+  readonly capabilities: Capabilities;
+  readonly provenance: Readonly<Record<string, string>>;
+  readonly departures: readonly string[];
+  readonly gateway: string;
+  readonly access: Readonly<Record<string, string>>;
+  readonly cluster?: ClusterView;
+  readonly #options: DockerEnvironmentOptions;
+  readonly #admin: AdminConnections;
+  /** A drill asks for the status of the nodes many times per second, and each `docker inspect` is a process. */
+  readonly #inspectNodes: () => Promise<ReadonlyMap<string, ContainerFacts>>;
+  #disposed: Promise<void> | undefined;
+
+  constructor(options: DockerEnvironmentOptions) {
+    const { plan } = options;
+    this.#options = options;
+    this.#inspectNodes = coalescedRead(() => inspectContainers(plan.nodes.map(({ container }) => container)));
+    this.#admin = new AdminConnections((id) => {
+      const { node, published } = this.#node(id);
+      const users = node.role === 'redis' ? options.secrets.redis : options.secrets.sentinel;
+      return { address: published, password: users.admin, ca: options.ca };
+    });
+    this.name = plan.environment.name;
+    // The bridge of the data network: an internal network forwards nothing, but the host has an address in it.
+    this.gateway = plan.networks.data.subnet.replace(/\.0\/24$/, '.1');
+    this.topology = plan.topology;
+    this.endpoints = endpointsOf(plan, options.secrets, options.ca);
+    this.provenance = options.provenance;
+    this.departures = options.departures;
+    this.access = options.access;
+    const cluster = clusterView(this);
+    if (cluster !== undefined) this.cluster = cluster;
+    this.capabilities = {
+      kill: async (id) => {
+        await killNode(this.#node(id));
+        this.#admin.drop(id);
+      },
+      start: async (id) => {
+        await startNode(this.#node(id));
+        await awaitAnswer(this, id);
+      },
+      pause: async (id) => {
+        const heal = await pauseNode(this.#node(id));
+        return this.#reconnecting([id], heal);
+      },
+      disconnect: async (id) => {
+        const heal = await disconnectNode(plan, this.#node(id));
+        return this.#reconnecting([id], heal);
+      },
+      partition: async (ids, { clientsStillReach }) => {
+        if (clientsStillReach) return await partitionNodes(plan, ids, options.helperImage);
+        const heals = await Promise.all(ids.map((id) => disconnectNode(plan, this.#node(id))));
+        return this.#reconnecting(ids, async () => {
+          await Promise.all(heals.map((heal) => heal()));
+        });
+      },
+    };
+  }
+
+  admin(nodeId: string): Promise<Redis> {
+    return this.#admin.get(nodeId);
+  }
+
+  async status(): Promise<readonly NodeStatus[]> {
+    const { nodes } = this.#options.plan;
+    const found = await this.#inspectNodes();
+    return nodes.map(({ id, container, address, published }) => {
+      const facts = found.get(container);
+      const state = stateOf(facts);
+      const pid = state === 'stopped' ? {} : { pid: facts?.State.Pid ?? 0 };
+      return { id, address: published, announced: address, state, ...pid };
+    });
+  }
+
+  async rendered(): Promise<ReadonlyMap<string, RenderedNode>> {
+    return this.#options.rendered();
+  }
+
+  async masterId(): Promise<string | undefined> {
+    return this.cluster === undefined ? masterOf(await lookAtRoles(this)) : undefined;
+  }
+
+  /** Closes the admin connection of a node, so that the next `admin` opens a new one. */
+  reconnect(nodeId: string): void {
+    this.#admin.drop(nodeId);
+  }
+
+  /** The engine keeps the logs: each access writes their current content to files. */
+  get logs(): ReadonlyMap<string, string> {
+    const { plan, logDir } = this.#options;
+    mkdirSync(logDir, { recursive: true, mode: 0o700 });
+    const containers = [...plan.nodes, plan.exporter, plan.commander];
+    return new Map(
+      containers.map(({ id, container }) => {
+        const path = join(logDir, `${id}.log`);
+        // Synchronous, because a property is: used only at the end of a run, about 30 ms per container.
+        const output = $.sync({ quiet: true, nothrow: true })`docker logs --timestamps ${container}`;
+        writeFileSync(path, `${output.stdout}${output.stderr}`, { mode: 0o600 });
+        return [id, path];
+      }),
+    );
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed ??= this.#dispose();
+    return this.#disposed;
+  }
+
+  async #dispose(): Promise<void> {
+    this.#admin[Symbol.dispose]();
+    await this.#options.end?.();
+  }
+
+  /** Replaces the admin connections after a fault: an old connection may wait for a reply that never arrives. */
+  #reconnecting(ids: readonly string[], heal: Heal): Heal {
+    let healing: Promise<void> | undefined;
+    const run = async () => {
+      await heal();
+      for (const id of ids) this.#admin.drop(id);
+      for (const id of ids) await awaitAnswer(this, id);
+    };
+    return () => {
+      healing ??= run();
+      return healing;
+    };
+  }
+
+  #node(id: string): PlannedNode {
+    const found = this.#options.plan.nodes.find((node) => node.id === id);
+    if (found === undefined) throw new Error(`no node ${id} in ${this.name}`);
+    return found;
+  }
+}
+
+function stateOf(facts: ContainerFacts | undefined): NodeStatus['state'] {
+  if (facts?.State.Status === 'running') return 'running';
+  return facts?.State.Status === 'paused' ? 'paused' : 'stopped';
+}
+
+function endpointsOf(plan: DockerPlan, secrets: EnvironmentSecrets, ca: string | undefined): ClientEndpoints {
+  const of = (role: 'redis' | 'sentinel') => plan.nodes.filter(({ node }) => node.role === role);
+  const nat = plan.nodes.map(
+    ({ address, published }) => [`${address.host}:${address.port}`, published] as const,
+  );
+  return {
+    mode: MODE_OF[plan.environment.topology.kind],
+    serviceName: plan.environment.topology.serviceName,
+    redis: of('redis').map(({ published }) => published),
+    sentinels: of('sentinel').map(({ published }) => published),
+    natMap: Object.fromEntries(nat),
+    app: { username: 'app', password: secrets.redis.app },
+    sentinel: { username: 'app', password: secrets.sentinel.app },
+    ...(ca === undefined ? {} : { tls: { ca } }),
+  };
+}

@@ -1,0 +1,131 @@
+/**
+ * Faults of a container. Each returns once the effect has been observed. A heal may be called twice.
+ *
+ * A partition uses unreachable routes in the node's own network namespace, which a short-lived helper container sets.
+ * It works on every engine (no iptables of the host), separates groups from each other, and does not affect published
+ * ports.
+ */
+import { EXIT, KitError } from '../../../config/errors.ts';
+import { until } from '../../host/wait.ts';
+import type { Heal } from '../environment.ts';
+import { type ContainerFacts, docker, inspectContainers, tryDocker } from './engine.ts';
+import type { DockerPlan, PlannedNode } from './plan.ts';
+
+const EFFECT_TIMEOUT_MS = 10_000;
+
+/**
+ * SIGKILL, no grace period. The restart policy does not apply until the node is started again (`docker kill` counts as
+ * a manual stop).
+ */
+export async function killNode(node: PlannedNode): Promise<void> {
+  await requireState(node, true);
+  await docker(['kill', '--signal', 'KILL', node.container]);
+  await awaitState(node, 'to be dead', ({ State }) => State.Status === 'exited');
+}
+
+export async function startNode(node: PlannedNode): Promise<void> {
+  await requireState(node, false);
+  await docker(['start', node.container]);
+  await awaitState(node, 'to run', ({ State }) => State.Status === 'running');
+}
+
+export async function pauseNode(node: PlannedNode): Promise<Heal> {
+  await docker(['pause', node.container]);
+  return () => unpauseNode(node);
+}
+
+/** Does nothing for a node that is not paused. */
+export async function unpauseNode(node: PlannedNode): Promise<void> {
+  const state = (await inspectContainers([node.container])).get(node.container)?.State.Status;
+  if (state === 'paused') await docker(['unpause', node.container]);
+}
+
+/** Disconnects both networks: the node is unreachable, also at its published port. */
+export async function disconnectNode(plan: DockerPlan, node: PlannedNode): Promise<Heal> {
+  const { data, publish } = plan.networks;
+  await docker(['network', 'disconnect', publish.name, node.container]);
+  await docker(['network', 'disconnect', data.name, node.container]);
+  return async () => {
+    const joined =
+      (await inspectContainers([node.container])).get(node.container)?.NetworkSettings.Networks ?? {};
+    // With another address the other nodes would not recognise it, and the old master would never be demoted.
+    if (joined[data.name] === undefined) {
+      await docker(['network', 'connect', '--ip', node.address.host, data.name, node.container]);
+    }
+    if (joined[publish.name] === undefined)
+      await docker(['network', 'connect', publish.name, node.container]);
+  };
+}
+
+/** Isolates a group from all other nodes; connections within the group and from this host are unaffected. */
+export async function partitionNodes(
+  plan: DockerPlan,
+  nodeIds: readonly string[],
+  helperImage: string,
+): Promise<Heal> {
+  const group = plan.nodes.filter(({ id }) => nodeIds.includes(id));
+  const others = plan.nodes.filter(({ id }) => !nodeIds.includes(id)).map(({ address }) => address.host);
+  const each = (verb: 'add' | 'del') =>
+    Promise.all(group.map((node) => routes(node, others, verb, helperImage)));
+  await each('add');
+  return async () => {
+    await each('del');
+  };
+}
+
+async function routes(
+  node: PlannedNode,
+  others: readonly string[],
+  verb: 'add' | 'del',
+  image: string,
+): Promise<void> {
+  // Deleting a missing route is a success: a restarted node has a new namespace.
+  const script = others.map(
+    (host) => `busybox ip route ${verb} blackhole ${host}/32${verb === 'del' ? ' || true' : ''}`,
+  );
+  const record = await tryDocker([
+    'run',
+    '--rm',
+    '--network',
+    `container:${node.container}`,
+    '--user',
+    '0:0',
+    '--cap-drop',
+    'ALL',
+    '--cap-add',
+    'NET_ADMIN',
+    '--entrypoint',
+    'sh',
+    image,
+    '-c',
+    script.join('\n'),
+  ]);
+  if (record.exitCode === 0 || verb === 'del') return;
+  throw new KitError(`${node.id} could not be cut off: ${record.stderr.trim()}`, {
+    code: 'FAULT_FAILED',
+    where: node.container,
+    exitCode: EXIT.UNKNOWN,
+  });
+}
+
+async function requireState(node: PlannedNode, running: boolean): Promise<void> {
+  const status = (await inspectContainers([node.container])).get(node.container)?.State.Status;
+  const runs = status === 'running' || status === 'paused';
+  if (runs === running) return;
+  throw new KitError(runs ? `${node.id} is running already` : `${node.id} is not running`, {
+    code: runs ? 'NODE_RUNNING' : 'NODE_NOT_RUNNING',
+    where: node.container,
+    exitCode: EXIT.UNKNOWN,
+  });
+}
+
+function awaitState(
+  node: PlannedNode,
+  what: string,
+  holds: (facts: ContainerFacts) => boolean,
+): Promise<void> {
+  return until({ what: `${node.id} ${what}`, timeoutMs: EFFECT_TIMEOUT_MS }, async () => {
+    const facts = (await inspectContainers([node.container])).get(node.container);
+    return facts !== undefined && holds(facts) ? undefined : (facts?.State.Status ?? 'no container');
+  });
+}

@@ -1,0 +1,96 @@
+/**
+ * Random values of an environment: passwords and ids, drawn at its first deploy and stored below the state directory.
+ * `readValues` draws none: `kit status` must not create passwords for an environment that was never deployed.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { KitError } from '../../../config/errors.ts';
+import {
+  type EnvironmentSecrets,
+  loadSecrets,
+  readSecrets,
+  secretsFile,
+  unknownSecrets,
+} from '../../../config/secrets.ts';
+import { environmentDir, kept } from './state-files.ts';
+
+export interface EnvironmentValues {
+  readonly secrets: EnvironmentSecrets;
+  /** Login of Redis Commander, user `admin`. */
+  readonly commanderPassword: string;
+  /** Seed of the ids by which sentinels or cluster nodes know each other. */
+  idSeed(kind: IdSeed): string;
+}
+
+export type IdSeed = 'sentinels-id' | 'cluster-id';
+
+/** Draws the missing values. @throws KitError as `loadSecrets` */
+export function drawValues(stateDir: string, name: string): EnvironmentValues {
+  const keep = (file: string, make: () => string) => kept(join(environmentDir(stateDir, name), file), make);
+  return {
+    secrets: dockerSecrets(stateDir, name),
+    commanderPassword: keep(COMMANDER, () => randomBytes(18).toString('base64url')),
+    idSeed: (kind) => keep(kind, () => randomBytes(20).toString('hex')),
+  };
+}
+
+/**
+ * Draws nothing: a missing id is empty, a missing password is one that no node accepts.
+ *
+ * @param secrets the passwords, if they were read before
+ * @throws KitError as `readSecrets`
+ */
+export function readValues(
+  stateDir: string,
+  name: string,
+  secrets: EnvironmentSecrets = readSecrets(name, join(stateDir, 'docker')) ?? unknownSecrets(),
+): EnvironmentValues {
+  const textOf = (file: string) => {
+    const path = join(environmentDir(stateDir, name), file);
+    return existsSync(path) ? readFileSync(path, 'utf8') : '';
+  };
+  return {
+    secrets,
+    commanderPassword: textOf(COMMANDER),
+    idSeed: textOf,
+  };
+}
+
+const UNUSABLE: readonly string[] = ['SECRETS_BROKEN', 'SECRETS_EXPOSED'];
+
+/** Renames an unreadable file of passwords, so that a destroy, which needs no passwords, can synthesise. */
+export function setDamagedSecretsAside(stateDir: string, name: string): void {
+  try {
+    readSecrets(name, join(stateDir, 'docker'));
+  } catch (error) {
+    const file = dockerSecretsFile(stateDir, name);
+    if (!(error instanceof KitError) || !UNUSABLE.includes(error.code)) throw error;
+    renameSync(file, `${file}.damaged`);
+  }
+}
+
+/** All files that contain or derive from passwords of an environment, except the state. */
+export const secretPathsOf = (stateDir: string, name: string): readonly string[] => [
+  dirname(dockerSecretsFile(stateDir, name)),
+  ...[COMMANDER, 'sentinels-id', 'cluster-id', 'files', 'files.tar', 'tls'].map((file) =>
+    join(environmentDir(stateDir, name), file),
+  ),
+];
+
+const COMMANDER = 'commander.password';
+
+/** Path of the login of Redis Commander. */
+export const commanderPasswordFile = (stateDir: string, name: string): string =>
+  join(environmentDir(stateDir, name), COMMANDER);
+
+/** Separate passwords: a local environment of the same name is another environment. */
+export const dockerSecrets = (stateDir: string, name: string): EnvironmentSecrets =>
+  loadSecrets(name, join(stateDir, 'docker'));
+
+export const dockerSecretsFile = (stateDir: string, name: string): string =>
+  secretsFile(name, join(stateDir, 'docker'));
+
+/** Whether an environment has passwords: it was deployed from here, or at least synthesised. */
+export const haveSecrets = (stateDir: string, name: string): boolean =>
+  existsSync(dockerSecretsFile(stateDir, name));

@@ -1,0 +1,73 @@
+/** Health of nodes and of a whole environment, read from the nodes through their published ports. */
+
+import { until } from '../../host/wait.ts';
+import { settleRoles } from '../../operations/roles.ts';
+import type { Environment } from '../environment.ts';
+
+const ANSWER_TIMEOUT_MS = 60_000;
+const WHOLE_TIMEOUT_MS = 60_000;
+
+/** Waits until the node answers and has loaded its data. */
+export async function awaitAnswer(environment: Environment, nodeId: string): Promise<void> {
+  await until({ what: `${nodeId} to answer`, timeoutMs: ANSWER_TIMEOUT_MS }, async () => {
+    const info = String(await (await environment.admin(nodeId)).call('INFO', 'persistence'));
+    return /^loading:1/m.test(info) ? 'it is loading its data' : undefined;
+  });
+}
+
+export interface WholeOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly progress?: ((line: string) => void) | undefined;
+}
+
+/** Maximum of consecutive failovers, such as a second one by a sentinel with a stale view of the new master. */
+const MAX_FAILOVERS = 3;
+
+/**
+ * Waits until the sentinels and the node itself report the same master, every replica is linked to it, every sentinel
+ * agrees and sees the others, and the master has enough good replicas for writes. Clusters: `cluster.ts`. A failover in
+ * the meantime restarts the wait.
+ *
+ * @throws KitError `ROLES_UNSETTLED`, `NOT_HEALTHY`
+ */
+export async function awaitWhole(environment: Environment, options: WholeOptions = {}): Promise<void> {
+  const { cluster } = environment;
+  if (cluster !== undefined) return await awaitNone(environment, options, () => cluster.missing());
+  for (let attempt = 1; ; attempt += 1) {
+    const master = await settleRoles(environment, options);
+    try {
+      return await awaitNone(environment, options, () => missing(environment, master));
+    } catch (error) {
+      if (attempt === MAX_FAILOVERS || (await environment.masterId()) === master) throw error;
+    }
+  }
+}
+
+function awaitNone(
+  environment: Environment,
+  { signal }: WholeOptions,
+  look: () => Promise<string | undefined>,
+): Promise<void> {
+  const what = `'${environment.name}' to be healthy`;
+  return until({ what, timeoutMs: WHOLE_TIMEOUT_MS, intervalMs: 50, signal }, look);
+}
+
+async function missing(environment: Environment, master: string): Promise<string | undefined> {
+  const { redis, sentinels, environment: config } = environment.topology;
+  for (const { id } of redis) {
+    const info = String(await (await environment.admin(id)).call('INFO', 'replication'));
+    if (id !== master && !/^master_link_status:up/m.test(info)) return `${id} has no link to its master`;
+    if (id !== master || config.redis.minReplicasToWrite === 0) continue;
+    const good = Number(/^min_slaves_good_slaves:(\d+)/m.exec(info)?.[1] ?? 0);
+    if (good < config.redis.minReplicasToWrite) return `${id} counts ${good} good replicas`;
+  }
+  for (const { id } of sentinels) {
+    const reply = await (await environment.admin(id)).call(
+      'SENTINEL',
+      'CKQUORUM',
+      config.topology.serviceName,
+    );
+    if (!String(reply).startsWith(`OK ${sentinels.length} `)) return `${id}: ${String(reply)}`;
+  }
+  return undefined;
+}

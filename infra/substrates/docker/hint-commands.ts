@@ -1,0 +1,18 @@
+/** Commands for hints: they can be pasted and run, also for an environment of a user's own YAML file. */
+import { sourceOf } from '../../../config/load.ts';
+import type { EnvironmentConfig } from '../../../config/schema.ts';
+
+type Named = Pick<EnvironmentConfig, 'name'>;
+
+/** `npx cdktf deploy dev`; for a file, `KIT_STACKS=./mine.yaml npx cdktf deploy mine`. */
+export function cdktfCommand(verb: 'deploy' | 'destroy', environment: Named): string {
+  const { file, flags = [] } = sourceOf(environment) ?? {};
+  const stacks = file === undefined ? '' : `KIT_STACKS=${file} `;
+  const settings = flags.length === 0 ? '' : ` (with ${flags.join(', ')} in its YAML: cdktf takes no --set)`;
+  return `${stacks}npx cdktf ${verb} ${environment.name}${settings}`;
+}
+
+/** `kit down --env ./mine.yaml --substrate docker`. */
+export function kitCommand(verb: string, environment: Named): string {
+  return `kit ${verb} --env ${sourceOf(environment)?.file ?? environment.name} --substrate docker`;
+}

@@ -1,0 +1,98 @@
+/**
+ * `kit images lock`: versions ─▶ pulled by the engine ─▶ digests ─▶ the lock file, all of them or none. The engine
+ * pulls the images with the user's own logins, proxies and mirrors, so that the lock contains what was actually pulled.
+ */
+import { EXIT, KitError } from '../../../config/errors.ts';
+import { type ImagesLock, readImagesLock, writeImagesLock } from '../../../config/images-lock.ts';
+import { docker, tryDocker } from './engine.ts';
+import { probeFacts } from './images.ts';
+import { IMAGE_ROLES, type ImageRole, PUBLISHED, repositoryOf, taggedReference } from './published-images.ts';
+import { dockerSettings } from './settings.ts';
+
+const PULL_TIMEOUT_MS = 600_000;
+
+export interface LockOptions {
+  readonly progress?: (line: string) => void;
+  readonly signal?: AbortSignal;
+  /** Accept a tag that now points to another digest. */
+  readonly acceptMoved?: boolean;
+}
+
+export interface LockReport {
+  readonly file: string;
+  readonly images: Readonly<Record<ImageRole, { readonly version: string; readonly digest: string }>>;
+}
+
+/** @throws KitError `IMAGES_NOT_RESOLVED`, `IMAGE_TAG_MOVED`; the lock is unchanged then */
+export async function lockImages(options: LockOptions = {}): Promise<LockReport> {
+  const { imageRegistry, imagesLock } = dockerSettings();
+  const before = usable(imagesLock);
+  const digests = new Map<ImageRole, string>();
+  const failed: string[] = [];
+  for (const role of IMAGE_ROLES) {
+    const reference = taggedReference(role, imageRegistry);
+    options.progress?.(`image ${reference}`);
+    const found = await resolve(reference, options.signal);
+    if ('digest' in found) digests.set(role, found.digest);
+    else failed.push(`${reference}: NOT resolved: ${found.why}`);
+  }
+  if (failed.length > 0) throw notResolved(failed, imagesLock);
+  const entry = (role: ImageRole) => ({ version: PUBLISHED[role], digest: digests.get(role) ?? '' });
+  const images = { redis: entry('redis'), exporter: entry('exporter'), commander: entry('commander') };
+  if (before !== undefined && options.acceptMoved !== true) mustNotHaveMoved(before, images, imagesLock);
+  const redis = `${repositoryOf(taggedReference('redis', imageRegistry))}@${images.redis.digest}`;
+  writeImagesLock(imagesLock, { images, facts: await probeFacts(redis) });
+  return { file: imagesLock, images };
+}
+
+/** Returns the current lock; undefined if it is invalid, so that a new lock replaces it. */
+function usable(path: string): ImagesLock | undefined {
+  try {
+    return readImagesLock(path);
+  } catch (error) {
+    if (error instanceof KitError) return undefined;
+    throw error;
+  }
+}
+
+async function resolve(
+  reference: string,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly digest: string } | { readonly why: string }> {
+  const limits = { timeoutMs: PULL_TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) };
+  const pulled = await tryDocker(['pull', '--quiet', reference], limits);
+  if (pulled.exitCode !== 0) return { why: pulled.stderr.trim().split('\n').at(-1) ?? 'the pull failed' };
+  const text = await docker(['image', 'inspect', '--format', '{{json .RepoDigests}}', reference]);
+  const prefix = `${repositoryOf(reference)}@`;
+  const known: readonly string[] = JSON.parse(text) ?? [];
+  const digest = known.find((each) => each.startsWith(prefix))?.slice(prefix.length);
+  return digest === undefined ? { why: 'the registry gave no digest' } : { digest };
+}
+
+function mustNotHaveMoved(before: ImagesLock, now: ImagesLock['images'], where: string): void {
+  const moved = IMAGE_ROLES.filter(
+    (role) =>
+      before.images[role].version === now[role].version && before.images[role].digest !== now[role].digest,
+  );
+  if (moved.length === 0) return;
+  const list = moved.map(
+    (role) => `${now[role].version} was ${before.images[role].digest}, is ${now[role].digest}`,
+  );
+  throw new KitError(`a tag points to another image than when it was locked: ${list.join('; ')}`, {
+    code: 'IMAGE_TAG_MOVED',
+    where,
+    hint: 'deploys go on with the locked one; if the new one is wanted: kit images lock --accept-moved',
+    exitCode: EXIT.NO_GO,
+  });
+}
+
+const notResolved = (failed: readonly string[], where: string): KitError =>
+  new KitError(
+    `nothing is locked, and the lock stays as it was\n${failed.map((line) => `  ${line}`).join('\n')}`,
+    {
+      code: 'IMAGES_NOT_RESOLVED',
+      where,
+      hint: 'run it where a registry answers (or name a mirror in KIT_IMAGE_REGISTRY); without one: kit images build, whose tags are the hash of what went in',
+      exitCode: EXIT.UNKNOWN,
+    },
+  );

@@ -1,0 +1,69 @@
+/**
+ * Removes the remains of an interrupted deploy of this checkout: own containers and networks that are not in the state.
+ * It also removes all containers in such a network, even those in the state: the next deploy would leave them without a
+ * network. Volumes stay.
+ */
+import type { EnvironmentConfig } from '../../../config/schema.ts';
+import { docker, labelledIds } from './engine.ts';
+import { type EnginePart, possessionOf } from './ownership.ts';
+import { LABEL } from './plan.ts';
+import { idsIn, readState } from './state.ts';
+import { requireUnlocked, type TerraformOptions } from './terraform.ts';
+
+/** The engine has usually finished the requests of a killed deploy after the first round. */
+const ROUNDS = 5;
+
+type Part = Pick<EnginePart, 'kind' | 'id' | 'name'>;
+
+/** @throws KitError `STATE_LOCKED` while another deploy runs */
+export async function sweep(
+  environment: EnvironmentConfig,
+  options: TerraformOptions,
+  progress: (line: string) => void,
+): Promise<void> {
+  // The engine may still execute requests of a killed deploy: look again after each round.
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const before = await leftParts(environment, options);
+    if (before.length === 0) return;
+    // A running deploy writes its parts to the state late, but holds the lock. Parts that existed before the lock was
+    // found free and are still missing in the state afterwards belong to no deploy.
+    await requireUnlocked(environment, options);
+    const after = new Set((await leftParts(environment, options)).map(({ id }) => id));
+    const left = before.filter((part) => after.has(part.id));
+    await removeParts(left, ({ kind, name }) =>
+      progress(`removing ${kind} ${name}, which an interrupted deploy left`),
+    );
+  }
+}
+
+/** Removes containers, then networks, then volumes, one at a time, so that the first refusal is the error. */
+export async function removeParts(
+  parts: readonly Part[],
+  onRemoval: (part: Part) => void = () => {},
+): Promise<void> {
+  const order = ['container', 'network', 'volume'] as const;
+  for (const part of order.flatMap((kind) => parts.filter((each) => each.kind === kind))) {
+    onRemoval(part);
+    await docker([...REMOVAL[part.kind], part.id]);
+  }
+}
+
+const REMOVAL = {
+  container: ['rm', '--force'],
+  network: ['network', 'rm'],
+  volume: ['volume', 'rm', '--force'],
+} as const;
+
+async function leftParts(
+  environment: EnvironmentConfig,
+  options: TerraformOptions,
+): Promise<readonly Part[]> {
+  const state = await readState(environment, options);
+  const inState = idsIn(state);
+  const { own } = await possessionOf(environment, options.stateDir, async () => inState);
+  const left = own.filter(({ kind, id }) => kind !== 'volume' && !inState.has(id));
+  const networks = left.filter(({ kind }) => kind === 'network');
+  const label = `${LABEL.environment}=${environment.name}`;
+  const inThem = await Promise.all(networks.map(({ id }) => labelledIds('container', label, id)));
+  return [...new Map([...left, ...inThem.flat()].map((part) => [part.id, part])).values()];
+}

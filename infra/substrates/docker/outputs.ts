@@ -1,0 +1,77 @@
+/** Outputs of a deployed environment for clients and the harness: addresses and files, never a secret. Pure. */
+
+import type { Address } from '../../topology.ts';
+import { type ClientEndpoints, MODE_OF } from '../environment.ts';
+import { COMMANDER_USER, scrapeTarget } from './observability-files.ts';
+import type { DockerPlan } from './plan.ts';
+
+export interface OutputNode {
+  readonly role: 'redis' | 'sentinel';
+  readonly container: string;
+  /** Announced address, which nodes and sentinels use. */
+  readonly address: string;
+  /** Address for clients on this host. */
+  readonly published: string;
+}
+
+export interface Outputs {
+  readonly environment: string;
+  readonly mode: ClientEndpoints['mode'];
+  readonly service_name: string;
+  /** `true` or `false`, as text: `cdktf output` prints a boolean as nothing. */
+  readonly tls: string;
+  readonly nodes: Readonly<Record<string, OutputNode>>;
+  /** `ip:port` in the data network to `host:port` on this host: ioredis's natMap. */
+  readonly nat_map: Readonly<Record<string, string>>;
+  /** Metrics of the master. */
+  readonly exporter_url: string;
+  /** Metrics of any node: `?target=` and one of the targets, by node id. */
+  readonly scrape_url: string;
+  readonly scrape_targets: Readonly<Record<string, string>>;
+  readonly commander_url: string;
+  readonly commander_user: string;
+  /** Files of mode 0600 on the machine that deployed. */
+  readonly commander_password_file: string;
+  readonly secrets_file: string;
+  /** PEM of the CA; with TLS only. */
+  readonly ca_file?: string;
+}
+
+/** Paths in the outputs. */
+export interface OutputFiles {
+  readonly secrets: string;
+  readonly commanderPassword: string;
+  readonly ca: string;
+}
+
+const text = ({ host, port }: Address): string => `${host}:${port}`;
+
+export function outputsOf(plan: DockerPlan, files: OutputFiles): Outputs {
+  const { environment, exporter, commander } = plan;
+  return {
+    environment: environment.name,
+    mode: MODE_OF[environment.topology.kind],
+    service_name: environment.topology.serviceName,
+    tls: String(environment.security.tls),
+    nodes: outputNodes(plan),
+    nat_map: Object.fromEntries(plan.nodes.map(({ address, published }) => [text(address), text(published)])),
+    exporter_url: `http://${text(exporter.published)}/metrics`,
+    scrape_url: `http://${text(exporter.published)}/scrape`,
+    scrape_targets: Object.fromEntries(plan.nodes.map((node) => [node.id, scrapeTarget(plan, node)])),
+    commander_url: `http://${text(commander.published)}/`,
+    commander_user: COMMANDER_USER,
+    commander_password_file: files.commanderPassword,
+    secrets_file: files.secrets,
+    ...(environment.security.tls ? { ca_file: files.ca } : {}),
+  };
+}
+
+/** Names, addresses and ports of the nodes: different values mean another environment. */
+export function outputNodes({ nodes }: DockerPlan): Outputs['nodes'] {
+  return Object.fromEntries(
+    nodes.map(({ id, node, container, address, published }) => [
+      id,
+      { role: node.role, container, address: text(address), published: text(published) },
+    ]),
+  );
+}

@@ -1,0 +1,167 @@
+/**
+ * Owner of each part of an environment on the engine. The name alone is ambiguous: each checkout has a `dev`.
+ *
+ *   labelled with an owner       belongs to that owner
+ *   without such a label         belongs to the checkout with its id in the state: an older kit version created it
+ *   a volume of another owner    belongs to the checkout that has adopted the environment: the engine cannot change
+ *                                labels of a volume, so `<state>/docker/<environment>/adopted.json` lists the former
+ *                                owners
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { KitError } from '../../../config/errors.ts';
+import type { EnvironmentConfig } from '../../../config/schema.ts';
+import type { ForeignEnvironment } from '../substrate.ts';
+import { findOwner, placeHere } from './checkout-id.ts';
+import { docker } from './engine.ts';
+import { kitCommand } from './hint-commands.ts';
+import { LABEL } from './plan.ts';
+import type { Deployed } from './state.ts';
+import { environmentDir, writeSecret } from './state-files.ts';
+
+export type EngineKind = 'container' | 'network' | 'volume';
+
+/** A resource on the engine that has the name of an environment. */
+export interface EnginePart {
+  readonly environment: string;
+  readonly kind: EngineKind;
+  readonly id: string;
+  readonly name: string;
+  /** Empty without an owner label. */
+  readonly owner: string;
+  readonly place: string;
+  readonly isProtected: boolean;
+}
+
+export interface Possession {
+  readonly own: readonly EnginePart[];
+  readonly foreign: readonly EnginePart[];
+}
+
+const KINDS: readonly EngineKind[] = ['container', 'network', 'volume'];
+
+/** Returns all parts of an environment; without a name, of all environments. */
+export async function partsOf(environment?: string): Promise<readonly EnginePart[]> {
+  const filter = environment === undefined ? LABEL.environment : `${LABEL.environment}=${environment}`;
+  return (await Promise.all(KINDS.map((kind) => partsOfKind(kind, filter)))).flat();
+}
+
+async function partsOfKind(kind: EngineKind, filter: string): Promise<readonly EnginePart[]> {
+  const label = (key: string) => `{{.Label "${key}"}}`;
+  const labels = [LABEL.environment, LABEL.owner, LABEL.place, LABEL.protected].map(label);
+  const format = [...LISTING[kind].fields, ...labels].join('\t');
+  const text = await docker([
+    kind,
+    'ls',
+    ...LISTING[kind].flags,
+    '--filter',
+    `label=${filter}`,
+    '--format',
+    format,
+  ]);
+  const lines = text === '' ? [] : text.split('\n');
+  return lines.map((line) => {
+    const [id = '', name = '', environment = '', owner = '', place = '', isProtected = ''] = line.split('\t');
+    return { environment, kind, id, name, owner, place, isProtected: isProtected === 'yes' };
+  });
+}
+
+/** Id and name in the engine's list; the id of a volume is its name. */
+const LISTING: Readonly<
+  Record<EngineKind, { readonly flags: readonly string[]; readonly fields: readonly string[] }>
+> = {
+  container: { flags: ['--all', '--no-trunc'], fields: ['{{.ID}}', '{{.Names}}'] },
+  network: { flags: ['--no-trunc'], fields: ['{{.ID}}', '{{.Name}}'] },
+  volume: { flags: [], fields: ['{{.Name}}', '{{.Name}}'] },
+};
+
+/** Divides the parts of an environment by owner. Reads the state only for parts without an owner label. */
+export async function possessionOf(
+  environment: Deployed,
+  stateDir: string,
+  knownIds: () => Promise<ReadonlySet<string>>,
+  allParts?: readonly EnginePart[],
+): Promise<Possession> {
+  const parts = (allParts ?? (await partsOf(environment.name))).filter(
+    (part) => part.environment === environment.name,
+  );
+  const owner = findOwner(environment, stateDir)?.id;
+  const known = parts.some((part) => part.owner === '') ? await knownIds() : new Set<string>();
+  return divide(parts, { owner, known, adopted: adoptedFrom(environment.name, stateDir) });
+}
+
+interface Claim {
+  readonly owner: string | undefined;
+  /** Ids in the state. */
+  readonly known: ReadonlySet<string>;
+  /** Former owners of an adopted environment. */
+  readonly adopted: readonly string[];
+}
+
+/** Pure. */
+export function divide(parts: readonly EnginePart[], { owner, known, adopted }: Claim): Possession {
+  const isOwn = (part: EnginePart) =>
+    (part.kind === 'volume' && adopted.includes(part.owner)) ||
+    (part.owner === '' ? known.has(part.id) : part.owner === owner);
+  return { own: parts.filter(isOwn), foreign: parts.filter((part) => !isOwn(part)) };
+}
+
+const adoptedFile = (stateDir: string, name: string): string =>
+  join(environmentDir(stateDir, name), 'adopted.json');
+
+function adoptedFrom(name: string, stateDir: string): readonly string[] {
+  const file = adoptedFile(stateDir, name);
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : [];
+}
+
+/** Records the owners of the foreign parts: their volumes now belong to this checkout. */
+export function recordAdoption(name: string, stateDir: string, { foreign }: Possession): void {
+  const owners = new Set([...adoptedFrom(name, stateDir), ...foreign.map(({ owner }) => owner)]);
+  writeSecret(adoptedFile(stateDir, name), `${JSON.stringify([...owners])}\n`);
+}
+
+/** Describes the foreign parts, for the question and for the error. */
+export function foreignEnvironment(
+  environment: Pick<EnvironmentConfig, 'name'>,
+  { foreign }: Pick<Possession, 'foreign'>,
+): ForeignEnvironment {
+  const labelled = foreign.find(({ owner }) => owner !== '');
+  return {
+    environment: environment.name,
+    owner: labelled?.owner ?? 'unlabelled',
+    place: labelled?.place ?? UNLABELLED_PLACE,
+    isProtected: foreign.some(({ isProtected }) => isProtected),
+    parts: foreign.map((part) => `${part.kind} ${part.name}`),
+  };
+}
+
+const UNLABELLED_PLACE =
+  'another checkout or a user: it has no owner label, as after a deploy by an earlier version of the kit';
+
+/** Refusal that names the owner's location. @param verb the refused command, which works with `--adopt` */
+export function foreignError(
+  named: Pick<EnvironmentConfig, 'name'>,
+  possession: Pick<Possession, 'foreign'>,
+  { stateDir, verb = 'up' }: { readonly stateDir: string; readonly verb?: 'up' | 'down' },
+): KitError {
+  const { environment, owner, place, isProtected, parts } = foreignEnvironment(named, possession);
+  const what =
+    existsSync(stateDir) && place === placeHere(stateDir)
+      ? `environment '${environment}' was deployed from here, and the state of that deploy is gone from ${stateDir}`
+      : `environment '${environment}' on this Docker engine belongs to ${place}`;
+  const variables = verb === 'up' ? ['KIT_ALLOW_ADOPT'] : ['KIT_ALLOW_ADOPT', 'KIT_ALLOW_DESTROY'];
+  const permission = isProtected ? variables.map((name) => `${name}=${environment} `) : [];
+  const command = `${permission.join('')}${kitCommand(verb, named)} --adopt`;
+  const shown = parts.slice(0, SHOWN_PARTS).join(', ');
+  const more = parts.length - SHOWN_PARTS;
+  return new KitError(`${what} (owner ${owner})`, {
+    code: 'ENVIRONMENT_FOREIGN',
+    where: more > 0 ? `${shown} and ${more} more` : shown,
+    hint:
+      verb === 'up'
+        ? `work there; or take it over with its data, under your passwords: ${command}`
+        : `end it there; or here, with its data: ${command}`,
+  });
+}
+
+const SHOWN_PARTS = 3;

@@ -1,0 +1,166 @@
+/**
+ * Names, addresses and ports of an environment on a Docker engine. Pure: the same environment gives the same plan, so
+ * that a deploy, the drift check and the harness refer to the same resources without communicating.
+ */
+import { createHash } from 'node:crypto';
+import type { EnvironmentConfig } from '../../../config/schema.ts';
+import type { Address, Placement, Topology, TopologyNode } from '../../topology.ts';
+import { nodesOf } from '../../topology.ts';
+
+/** Uid and gid of everything that serves; the published Redis image has the same. */
+export const RUN_AS = '999:999';
+
+/**
+ * Redis uses fewer than 10 threads and a fork, Commander's Node 11 threads; a health check needs a few more for a
+ * moment.
+ */
+export const PIDS_LIMIT = 256;
+
+export const LABEL = {
+  environment: 'redis-cache-kit.environment',
+  node: 'redis-cache-kit.node',
+  /** SHA-256 over the rendered files of the node: a change replaces the container. */
+  config: 'redis-cache-kit.config-sha256',
+  /** Id of the checkout that deployed it (`checkout-id.ts`), and its location. */
+  owner: 'redis-cache-kit.owner',
+  place: 'redis-cache-kit.owner-place',
+  /** `yes` on the parts of a protected environment that serve no client, so that a change replaces no node. */
+  protected: 'redis-cache-kit.protected',
+} as const;
+
+export interface PlannedContainer {
+  readonly id: string;
+  readonly container: string;
+  readonly configVolume: string;
+  /** Address in the data network. */
+  readonly address: Address;
+  /** Address on this host. */
+  readonly published: Address;
+  readonly memoryMb: number;
+  /** Command of the health check. */
+  readonly health: readonly string[];
+  /** Variables; never a secret. */
+  readonly env: readonly string[];
+}
+
+export interface PlannedNode extends PlannedContainer {
+  readonly node: TopologyNode;
+  readonly dataVolume: string;
+}
+
+export interface DockerPlan {
+  readonly topology: Topology;
+  readonly environment: EnvironmentConfig;
+  readonly networks: {
+    readonly data: { readonly name: string; readonly subnet: string };
+    readonly publish: { readonly name: string };
+  };
+  readonly nodes: readonly PlannedNode[];
+  readonly exporter: PlannedContainer;
+  readonly commander: PlannedContainer;
+  /** Short-lived containers: one fills the configuration volumes, one waits until the environment is ready. */
+  readonly init: { readonly container: string };
+  readonly ready: { readonly container: string; readonly configVolume: string; readonly address: Address };
+  readonly placement: Placement;
+}
+
+/** Last octets in the data network. */
+const OCTET = { redis: 10, sentinel: 30, exporter: 50, commander: 51, ready: 52 } as const;
+const MIB = 1024 * 1024;
+
+export function planDocker(topology: Topology): DockerPlan {
+  const { environment } = topology;
+  const { name, docker } = environment;
+  const named = (suffix: string) => `kit-${name}-${suffix}`;
+  const subnet = docker.subnet ?? defaultSubnet(name);
+  const at = (octet: number, port: number): Address => ({
+    host: subnet.replace(/\.0\/24$/, `.${octet}`),
+    port,
+  });
+  const nodes = nodesOf(topology).map((node): PlannedNode => {
+    const redis = node.role === 'redis';
+    const listen = redis ? environment.redis.port : environment.sentinel.port;
+    const first = redis ? docker.ports.redis : docker.ports.sentinel;
+    return {
+      node,
+      id: node.id,
+      container: named(node.id),
+      dataVolume: named(`${node.id}-data`),
+      configVolume: named(`${node.id}-conf`),
+      address: at(OCTET[node.role] + node.index, listen),
+      published: { host: '127.0.0.1', port: first + node.index - 1 },
+      memoryMb: redis ? redisMemoryMb(environment) : 64,
+      health: ['/usr/local/bin/kit-node', 'health'],
+      env: [],
+    };
+  });
+  const side = (
+    id: 'exporter' | 'commander',
+    listen: number,
+    rest: { readonly memoryMb: number; readonly healthPath: string; readonly env: readonly string[] },
+  ): PlannedContainer => ({
+    id,
+    container: named(id),
+    configVolume: named(`${id}-conf`),
+    address: at(OCTET[id], listen),
+    published: { host: '127.0.0.1', port: docker.ports[id] },
+    memoryMb: rest.memoryMb,
+    // The published and the local images have only busybox in common.
+    health: ['busybox', 'wget', '-q', '-O', '/dev/null', `http://127.0.0.1:${listen}${rest.healthPath}`],
+    env: rest.env,
+  });
+  return {
+    topology,
+    environment,
+    networks: { data: { name: named('data'), subnet }, publish: { name: named('publish') } },
+    nodes,
+    exporter: side('exporter', 9121, { memoryMb: 64, healthPath: '/health', env: [] }),
+    commander: side('commander', 8081, {
+      memoryMb: 192,
+      healthPath: '/healthcheck',
+      // The image's own defaults first, then the kit's: node-config merges them in this order.
+      env: ['NODE_CONFIG_DIR=/redis-commander/config:/kit', 'NODE_ENV=production'],
+    }),
+    init: { container: named('init') },
+    ready: { container: named('ready'), configVolume: named('ready-conf'), address: at(OCTET.ready, 0) },
+    placement: new Map(nodes.map((node) => [node.id, node.address])),
+  };
+}
+
+/** Paths in a configuration volume as its container mounts it. */
+export const TLS_PATHS = { ca: '/kit/tls/ca.crt', cert: '/kit/tls/node.crt', key: '/kit/tls/node.key' };
+
+/** The master of the first start. */
+export function bootstrapOf(plan: DockerPlan): PlannedNode {
+  const found = plan.nodes.find(({ node }) => node.role === 'redis' && node.bootstrapMaster);
+  if (found === undefined) throw new Error('a topology has a bootstrap master');
+  return found;
+}
+
+/** All volumes: a destroyed environment must not leave any of them. */
+export function volumesOf(plan: DockerPlan): readonly string[] {
+  return [...configVolumesOf(plan), ...plan.nodes.map((node) => node.dataVolume)];
+}
+
+export function configVolumesOf(plan: DockerPlan): readonly string[] {
+  return [...plan.nodes, plan.exporter, plan.commander, plan.ready].map((part) => part.configVolume);
+}
+
+/** Containers that run as long as the environment. */
+export function servicesOf(plan: DockerPlan): readonly PlannedContainer[] {
+  return [...plan.nodes, plan.exporter, plan.commander];
+}
+
+/**
+ * Above maxmemory a node needs memory for the copy on write of a fork (worst case: every page that is written during a
+ * save), the backlog, and client and replica buffers. Half of maxmemory covers a save under the write load of a cache.
+ */
+function redisMemoryMb({ redis }: EnvironmentConfig): number {
+  return Math.ceil((redis.maxmemory * 1.5 + redis.replBacklogSize) / MIB) + 64;
+}
+
+/** One of 8192 networks in 10.96.0.0/11, which neither Docker's own pools nor most office networks use. */
+function defaultSubnet(name: string): string {
+  const hash = createHash('sha256').update(name).digest();
+  return `10.${96 + ((hash[0] ?? 0) % 32)}.${hash[1] ?? 0}.0/24`;
+}

@@ -1,0 +1,96 @@
+/**
+ * Plugin of the Docker provider: in a local directory, or from the registry of Terraform or OpenTofu. Each program has
+ * its own registry, and finds a local plugin only under the name of that registry.
+ */
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ProgramRecord } from '../../host/process.ts';
+import { PROVIDER_VERSION } from './provider.ts';
+import { runTerraform, terraformProgram } from './terraform-cli.ts';
+
+const SOURCE = 'kreuzwerker/docker';
+
+/** Directories in which Terraform and OpenTofu find plugins without configuration. */
+const PLUGIN_DIRS = [
+  join(homedir(), '.terraform.d', 'plugins'),
+  join(homedir(), '.local', 'share', 'terraform', 'plugins'),
+  '/usr/local/share/terraform/plugins',
+  '/usr/share/terraform/plugins',
+];
+
+/** Host name of the registry that a program uses, from its own output; undefined if the output has none. */
+export async function registryOf(program: string): Promise<string | undefined> {
+  const record = await inProviderFolder(program, ['providers', '-no-color']);
+  return /provider\[([^\]/]+)\//.exec(record.stdout)?.[1];
+}
+
+/** Folder of the plugin in one of the local directories. @param registry absent: under the name of any registry */
+export function localPlugin(registry?: string, roots: readonly string[] = PLUGIN_DIRS): string | undefined {
+  return roots
+    .flatMap((root) =>
+      hostsIn(root)
+        .filter((host) => registry === undefined || host === registry)
+        .map((host) => join(root, pluginPath(host))),
+    )
+    .find((path) => existsSync(path));
+}
+
+/** Path of the plugin below a plugin directory. */
+function pluginPath(registry: string): string {
+  const platform = `${process.platform}_${process.arch === 'x64' ? 'amd64' : process.arch}`;
+  return join(registry, SOURCE, PROVIDER_VERSION, platform);
+}
+
+/** The plugin directory that contains this plugin. */
+export function pluginRoot(plugin: string): string {
+  return PLUGIN_DIRS.find((root) => plugin.startsWith(`${root}/`)) ?? plugin;
+}
+
+function hostsIn(root: string): readonly string[] {
+  return existsSync(root) ? readdirSync(root) : [];
+}
+
+/** Source of the plugin for the installed program; `registry`: no local directory has it, but the registry does. */
+export interface PluginSource {
+  readonly program: string;
+  readonly registry: string | undefined;
+  readonly from: 'local' | 'registry' | 'nowhere';
+  readonly path?: string;
+}
+
+/** Finds the plugin locally, else in the registry. Leaves only the program's own cache behind. */
+export async function findPlugin(): Promise<PluginSource> {
+  const program = await terraformProgram();
+  const registry = await registryOf(program);
+  const path = localPlugin(registry);
+  if (path !== undefined) return { program, registry, from: 'local', path };
+  const record = await inProviderFolder(program, ['init', '-backend=false', '-input=false', '-no-color']);
+  return { program, registry, from: record.exitCode === 0 ? 'registry' : 'nowhere' };
+}
+
+export async function pluginAvailable(): Promise<boolean> {
+  return (await findPlugin()).from !== 'nowhere';
+}
+
+/** Entry of a dependency lock file without hashes: the program adds the hashes of the plugin that it installs. */
+export const lockEntry = (registry: string): string =>
+  [
+    `provider "${registry}/${SOURCE}" {`,
+    `  version     = "${PROVIDER_VERSION}"`,
+    `  constraints = "${PROVIDER_VERSION}"`,
+    '}\n',
+  ].join('\n');
+
+/** Runs a program in a folder that only requires the provider. */
+async function inProviderFolder(program: string, args: readonly string[]): Promise<ProgramRecord> {
+  const dir = mkdtempSync(join(tmpdir(), 'kit-plugin-'));
+  try {
+    const docker = { source: SOURCE, version: PROVIDER_VERSION };
+    const text = JSON.stringify({ terraform: { required_providers: { docker } } });
+    writeFileSync(join(dir, 'main.tf.json'), text);
+    return await runTerraform(args, dir, { program });
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * Checks the free ports and addresses that an environment needs on the engine. Runs before a deploy, so that a deploy
+ * that cannot work creates nothing.
+ *
+ * Left out: ports that another program takes after the check. Terraform reports those (`terraform-errors.ts`).
+ */
+import { createServer } from 'node:net';
+import { readVariables } from '../../../config/env.ts';
+import { EXIT, KitError } from '../../../config/errors.ts';
+import { docker } from './engine.ts';
+import type { Possession } from './ownership.ts';
+import { type DockerPlan, type PlannedContainer, servicesOf } from './plan.ts';
+
+/** @throws KitError `PORT_IN_USE`, `SUBNET_IN_USE` */
+export async function requireRoom(plan: DockerPlan, { own }: Pick<Possession, 'own'>): Promise<void> {
+  const names = new Set(own.map(({ name }) => name));
+  const [ports, subnet] = await Promise.all([takenPorts(plan, names), takenSubnet(plan, names)]);
+  if (ports.length > 0) throw portsTaken(plan, ports);
+  if (subnet !== undefined) throw subnetTaken(plan, subnet);
+}
+
+interface TakenPort {
+  readonly service: PlannedContainer;
+  /** Container that publishes it; undefined: a program of this machine. */
+  readonly holder: string | undefined;
+}
+
+async function takenPorts(plan: DockerPlan, own: ReadonlySet<string>): Promise<readonly TakenPort[]> {
+  const [published, isHere] = await Promise.all([publishedPorts(), isOnThisMachine()]);
+  const checks = servicesOf(plan).map(async (service): Promise<readonly TakenPort[]> => {
+    const { host, port } = service.published;
+    const holders = published.filter((each) => each.port === port && overlaps(each.host, host));
+    if (holders.some(({ container }) => own.has(container))) return [];
+    const [other] = holders;
+    if (other !== undefined) return [{ service, holder: other.container }];
+    return isHere && (await isListenedOn(host, port)) ? [{ service, holder: undefined }] : [];
+  });
+  return (await Promise.all(checks)).flat();
+}
+
+/** A port that is published on all addresses is taken on each of them. */
+const overlaps = (one: string, other: string): boolean =>
+  one === other || one === '0.0.0.0' || one === '::' || one === '[::]';
+
+interface PublishedPort {
+  readonly container: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Ports of the running containers. */
+async function publishedPorts(): Promise<readonly PublishedPort[]> {
+  const text = await docker(['container', 'ls', '--format', '{{.Names}}\t{{.Ports}}']);
+  return text.split('\n').flatMap((line) => {
+    const [container = '', ports = ''] = line.split('\t');
+    return parsePorts(ports).map((port) => ({ container, ...port }));
+  });
+}
+
+/** Pure: parses `127.0.0.1:6379->6379/tcp, 0.0.0.0:7000-7002->7000-7002/tcp` into single ports. */
+export function parsePorts(text: string): readonly Omit<PublishedPort, 'container'>[] {
+  return [...text.matchAll(/(\S+):(\d+)(?:-(\d+))?->/g)].flatMap(([, host = '', from, to = from]) =>
+    Array.from({ length: Number(to) - Number(from) + 1 }, (_, i) => ({ host, port: Number(from) + i })),
+  );
+}
+
+/** Ports of another machine cannot be probed from here. */
+async function isOnThisMachine(): Promise<boolean> {
+  const named = readVariables().get('DOCKER_HOST')?.text;
+  const host = named ?? (await docker(['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}']));
+  return host.startsWith('unix:');
+}
+
+function isListenedOn(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    // The engine reports any other error, such as a port that only root may open.
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EADDRINUSE'));
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(false)));
+  });
+}
+
+function portsTaken({ environment }: DockerPlan, taken: readonly TakenPort[]): KitError {
+  const list = taken.map(({ service: { id, published }, holder }) => {
+    const by = holder === undefined ? 'a program of this machine' : `container ${holder}`;
+    return `${published.port} (${id}) by ${by}`;
+  });
+  const kinds = [...new Set(taken.map(({ service: { id } }) => id.replace(/-\d+$/, '')))];
+  const settings = kinds.map((kind) => `docker.ports.${kind}`).join(', ');
+  return new KitError(`ports of environment '${environment.name}' are taken: ${list.join(', ')}`, {
+    code: 'PORT_IN_USE',
+    where: `127.0.0.1:${taken[0]?.service.published.port ?? ''}`,
+    hint: `set ${settings} in the environment to free ports (kit up: --set ${settings.split(',')[0]}=PORT), or end what listens there: docker ps, ss -ltnp`,
+    exitCode: EXIT.USAGE,
+  });
+}
+
+async function takenSubnet(
+  { networks: { data } }: DockerPlan,
+  own: ReadonlySet<string>,
+): Promise<{ readonly name: string; readonly subnet: string } | undefined> {
+  const ids = (await docker(['network', 'ls', '--quiet'])).split('\n');
+  const format = '{{.Name}}\t{{range .IPAM.Config}}{{.Subnet}} {{end}}';
+  const text = await docker(['network', 'inspect', '--format', format, ...ids]);
+  const networks = text.split('\n').flatMap((line) => {
+    const [name = '', subnets = ''] = line.split('\t');
+    return subnets
+      .trim()
+      .split(' ')
+      .map((subnet) => ({ name, subnet }));
+  });
+  return networks.find(({ name, subnet }) => !own.has(name) && subnetsOverlap(subnet, data.subnet));
+}
+
+/** Pure; IPv4 in CIDR notation. Other notations never overlap. */
+export function subnetsOverlap(one: string, other: string): boolean {
+  const [a, b] = [rangeOf(one), rangeOf(other)];
+  return a !== undefined && b !== undefined && a.first <= b.last && b.first <= a.last;
+}
+
+function rangeOf(cidr: string): { readonly first: number; readonly last: number } | undefined {
+  const match = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\/(\d+)$/.exec(cidr);
+  if (match === null) return undefined;
+  const [a = 0, b = 0, c = 0, d = 0, bits = 32] = match.slice(1).map(Number);
+  const size = 2 ** (32 - bits);
+  const address = ((a * 256 + b) * 256 + c) * 256 + d;
+  const first = address - (address % size);
+  return { first, last: first + size - 1 };
+}
+
+function subnetTaken(
+  { environment, networks: { data } }: DockerPlan,
+  { name, subnet }: { readonly name: string; readonly subnet: string },
+): KitError {
+  return new KitError(
+    `the data network of environment '${environment.name}', ${data.subnet}, overlaps network ${name}, ${subnet}`,
+    {
+      code: 'SUBNET_IN_USE',
+      where: `network ${name}`,
+      hint: 'set docker.subnet in the environment to a free /24 (kit up: --set docker.subnet=10.200.7.0/24), or docker network rm it',
+      exitCode: EXIT.USAGE,
+    },
+  );
+}

@@ -1,0 +1,71 @@
+/**
+ * Published images: their versions, and the references that containers use. By tag until `kit images lock` has resolved
+ * them; by digest after that.
+ */
+
+import { KitError } from '../../../config/errors.ts';
+import { type ImagesLock, readImagesLock } from '../../../config/images-lock.ts';
+import type { BinaryFacts } from '../../redis/conf/redis-conf.ts';
+import type { DockerSettings } from './settings.ts';
+
+export const IMAGE_ROLES = ['redis', 'exporter', 'commander'] as const;
+export type ImageRole = (typeof IMAGE_ROLES)[number];
+
+export const PUBLISHED = {
+  redis: 'redis:8.2.1-bookworm',
+  exporter: 'oliver006/redis_exporter:v1.88.0-alpine',
+  commander: 'rediscommander/redis-commander:0.9.0',
+} as const satisfies Record<ImageRole, string>;
+
+/** Facts of the version above, used until a lock has the facts of the image itself. */
+const FACTS: BinaryFacts = { version: '8.2.1', activedefrag: true, tls: true };
+
+export interface PublishedImages {
+  readonly references: Readonly<Record<ImageRole, string>>;
+  readonly facts: BinaryFacts;
+  readonly locked: boolean;
+}
+
+type Source = Pick<DockerSettings, 'imageRegistry' | 'imagesLock'>;
+
+/** @throws KitError `IMAGES_LOCK_INVALID`, `IMAGES_LOCK_STALE` */
+export function publishedImages({ imageRegistry, imagesLock }: Source): PublishedImages {
+  const lock = readImagesLock(imagesLock);
+  if (lock !== undefined) mustBeOfThisKit(lock, imagesLock);
+  const referenceOf = (role: ImageRole) => {
+    const digest = lock?.images[role].digest;
+    const tagged = taggedReference(role, imageRegistry);
+    return digest === undefined ? tagged : `${repositoryOf(tagged)}@${digest}`;
+  };
+  return {
+    references: {
+      redis: referenceOf('redis'),
+      exporter: referenceOf('exporter'),
+      commander: referenceOf('commander'),
+    },
+    facts: lock?.facts ?? FACTS,
+    locked: lock !== undefined,
+  };
+}
+
+/** Reference by version, from the registry that the user named or from the engine's default. */
+export function taggedReference(role: ImageRole, registry: string | undefined): string {
+  const version = PUBLISHED[role];
+  if (registry === undefined) return version;
+  // Mirrors store images without an owner under `library`.
+  return `${registry}/${version.includes('/') ? version : `library/${version}`}`;
+}
+
+/** Reference without the tag; a registry's port is kept. */
+export const repositoryOf = (reference: string): string => reference.replace(/:[^:/]+$/, '');
+
+function mustBeOfThisKit({ images }: ImagesLock, where: string): void {
+  const other = IMAGE_ROLES.filter((role) => images[role].version !== PUBLISHED[role]);
+  if (other.length === 0) return;
+  const list = other.map((role) => `${role} ${images[role].version}, this kit runs ${PUBLISHED[role]}`);
+  throw new KitError(`the lock of the images is of other versions: ${list.join('; ')}`, {
+    code: 'IMAGES_LOCK_STALE',
+    where,
+    hint: 'where a registry answers: kit images lock, then commit the file',
+  });
+}

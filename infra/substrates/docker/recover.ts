@@ -1,0 +1,346 @@
+/**
+ * Recovery of an environment on Docker whose Redis nodes are all down: finds the node with the most recent good data
+ * and makes it the master of the next start.
+ *
+ *   copy the data volumes ─▶ read and choose (`recovery/`) ─▶ if another node is named master: write the chosen one
+ *   into the volumes, where the entry points look for the master (`image/node.sh`)
+ *
+ * Left out: clusters, whose nodes use their nodes.conf, and the start itself.
+ */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { KitError } from '../../../config/errors.ts';
+import { lookAtRoles } from '../../operations/roles.ts';
+import { type Choice, type Content, chooseSource, type NodeData } from '../../recovery/choose.ts';
+import { dataNames, readNodeData } from '../../recovery/read.ts';
+import { sourceOf } from '../../recovery/source.ts';
+import { parseMonitor } from '../../redis/conf/sentinel-conf.ts';
+import { masterOf } from '../../redis/role-state.ts';
+import type { DataInspection } from '../substrate.ts';
+import { ownerOf } from './checkout-id.ts';
+import { contentOf } from './data-digest.ts';
+import { docker, inspectContainers } from './engine.ts';
+import type { DockerEnvironment } from './environment.ts';
+import { kitCommand } from './hint-commands.ts';
+import { chooseImages } from './images.ts';
+import type { Possession } from './ownership.ts';
+import { bootstrapOf, type DockerPlan, type PlannedNode } from './plan.ts';
+import { environmentDir } from './state-files.ts';
+import { copyVolume, createVolume, runOnVolume, type VolumeTools } from './volumes.ts';
+
+export interface RecoverySite {
+  readonly plan: DockerPlan;
+  readonly stateDir: string;
+  readonly tools: VolumeTools;
+  /** Existing data volumes. */
+  readonly volumes: ReadonlySet<string>;
+}
+
+export async function recoverySite(
+  plan: DockerPlan,
+  stateDir: string,
+  { own }: Pick<Possession, 'own'>,
+): Promise<RecoverySite> {
+  const { redis } = chooseImages(stateDir);
+  const found = await inspectContainers(plan.nodes.map(({ container }) => container));
+  // The image of the deployed nodes: the engine may not have that of another version yet.
+  const [node] = [...found.values()];
+  const image = node?.Config.Image ?? (redis.kind === 'published' ? redis.reference : redis.tag);
+  const tools = { image, environment: plan.environment.name, owner: ownerOf(plan.environment, stateDir) };
+  const volumes = own.filter(({ kind }) => kind === 'volume').map(({ name }) => name);
+  return { plan, stateDir, tools, volumes: new Set(volumes) };
+}
+
+export interface RecoverOptions {
+  /** Node whose data is used, regardless of the others. */
+  readonly from?: string | undefined;
+  readonly progress: (line: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const ofRole = ({ nodes }: DockerPlan, role: 'redis' | 'sentinel') =>
+  nodes.filter(({ node }) => node.role === role);
+
+/** A running container may still be waiting for others, or loading. */
+const ANSWER_BOUND_MS = 10_000;
+
+/**
+ * Called before a start of the environment: if no Redis node is up and there is data, the node with the most recent
+ * good data becomes the master of that start.
+ *
+ * @throws KitError `RECOVERY_UNDECIDED`, `DATA_DAMAGED`, `RECOVERY_REFUSED`
+ */
+export async function recoverIfDown(
+  site: RecoverySite,
+  open: () => Promise<DockerEnvironment>,
+  options: RecoverOptions,
+): Promise<void> {
+  const { plan } = site;
+  const hasData = ofRole(plan, 'redis').some(({ dataVolume }) => site.volumes.has(dataVolume));
+  if (plan.environment.topology.kind === 'cluster' || !hasData) {
+    if (options.from !== undefined) throw notHere(plan, hasData);
+    return;
+  }
+  const environment = await open();
+  try {
+    if (await isServed(environment, plan, options.signal)) {
+      if (options.from === undefined) return;
+      await requireNoMaster(environment);
+    }
+  } finally {
+    await environment[Symbol.asyncDispose]();
+  }
+  await recoverVolumes(site, options);
+}
+
+/** For `kit recover`. @throws KitError `RECOVERY_REFUSED` while a Redis node is up, and for a cluster */
+export async function inspectDown(
+  site: RecoverySite,
+  open: () => Promise<DockerEnvironment>,
+): Promise<DataInspection | undefined> {
+  const { plan } = site;
+  if (!ofRole(plan, 'redis').some(({ dataVolume }) => site.volumes.has(dataVolume))) return undefined;
+  if (plan.environment.topology.kind === 'cluster') throw notHere(plan, true);
+  const environment = await open();
+  const isUp = await isServed(environment, plan);
+  await environment[Symbol.asyncDispose]();
+  if (!isUp) return await inspectVolumes(site);
+  throw new KitError(`a Redis node of '${plan.environment.name}' is up`, {
+    code: 'RECOVERY_REFUSED',
+    hint: `data is compared where all Redis nodes are down; ${kitCommand('up', plan.environment)} starts those that are`,
+  });
+}
+
+const notHere = ({ environment }: DockerPlan, hasData: boolean): KitError =>
+  new KitError(
+    hasData
+      ? `nodes of cluster '${environment.name}' on Docker go by their nodes.conf: their data is not compared`
+      : `environment '${environment.name}' has no data volumes to start from`,
+    { code: 'RECOVERY_REFUSED', hint: 'docs/runbook.md, "Damaged or lost data"' },
+  );
+
+/** Returns whether a Redis node answers, loads its data, or is paused. Waits for one whose container runs. */
+async function isServed(
+  environment: DockerEnvironment,
+  plan: DockerPlan,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const redis = ofRole(plan, 'redis');
+  const deadline = performance.now() + ANSWER_BOUND_MS;
+  for (;;) {
+    signal?.throwIfAborted();
+    const found = await inspectContainers(redis.map(({ container }) => container));
+    const states = [...found.values()].map(({ State }) => State.Status);
+    if (states.includes('paused')) return true;
+    const running = redis.filter(({ container }) => found.get(container)?.State.Status === 'running');
+    if (running.length === 0) return false;
+    const answers = await Promise.all(running.map(({ id }) => answersOrLoads(environment, id)));
+    if (answers.includes(true)) return true;
+    if (performance.now() > deadline) return false;
+    await delay(200);
+  }
+}
+
+async function answersOrLoads(environment: DockerEnvironment, id: string): Promise<boolean> {
+  return await environment.admin(id).then(
+    () => true,
+    (error: Error) => /LOADING/.test(error.message),
+  );
+}
+
+/** Reads the data of all Redis nodes, which are all down, and chooses one. Changes nothing. */
+async function inspectVolumes(site: RecoverySite): Promise<DataInspection> {
+  const { plan, stateDir } = site;
+  const home = environmentDir(stateDir, plan.environment.name);
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const dir = mkdtempSync(join(home, 'recovery-'));
+  try {
+    const named = (await rememberedMaster(site, dir))?.id ?? bootstrapOf(plan).id;
+    const names = dataNames(plan.environment.redis);
+    const nodes: NodeData[] = [];
+    for (const node of ofRole(plan, 'redis')) {
+      nodes.push(await readNodeData(node.id, await copyOf(site, node, dir), names));
+    }
+    const choice = chooseSource({ named, nodes });
+    if (choice.kind !== 'ask') return { named, nodes, choice };
+    const contents = await compareContents(site, choice);
+    return { named, nodes, choice: chooseSource({ named, nodes, contents }) };
+  } finally {
+    rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** Copies a volume to a directory below `dir`; a missing volume is not copied. */
+async function copyOf({ tools, volumes }: RecoverySite, node: PlannedNode, dir: string): Promise<string> {
+  const into = join(dir, node.id);
+  if (!volumes.has(node.dataVolume)) return into;
+  mkdirSync(into, { mode: 0o700 });
+  await copyVolume(node.dataVolume, into, tools);
+  return into;
+}
+
+/** The node that the sentinels last wrote to their volumes as master; the highest configuration epoch wins. */
+async function rememberedMaster(site: RecoverySite, dir: string): Promise<PlannedNode | undefined> {
+  const { plan } = site;
+  const memories: { readonly host: string; readonly epoch: number }[] = [];
+  for (const node of ofRole(plan, 'sentinel')) {
+    const file = join(await copyOf(site, node, dir), 'sentinel.conf');
+    const memory = existsSync(file)
+      ? parseMonitor(readFileSync(file, 'utf8'), plan.environment.topology.serviceName)
+      : undefined;
+    if (memory !== undefined) memories.push(memory);
+  }
+  const latest = memories.sort((a, b) => b.epoch - a.epoch)[0];
+  return (
+    latest && ofRole(plan, 'redis').find(({ address }) => octetOf(address.host) === octetOf(latest.host))
+  );
+}
+
+/** The last octet identifies the node; the others are the network's, whose subnet may have changed. */
+const octetOf = (host: string): string => host.split('.')[3] ?? '';
+
+async function compareContents(
+  { plan, tools }: RecoverySite,
+  { candidates }: Extract<Choice, { kind: 'ask' }>,
+): Promise<ReadonlyMap<string, Content>> {
+  const names = dataNames(plan.environment.redis);
+  const contents = new Map<string, Content>();
+  for (const { id, dataVolume } of ofRole(plan, 'redis').filter((node) => candidates.includes(node.id))) {
+    const content = await contentOf(dataVolume, names, tools);
+    if (content !== undefined) contents.set(id, content);
+  }
+  return contents;
+}
+
+/**
+ * Stops all nodes, chooses one, and writes the choice into the volumes. The caller starts the environment.
+ *
+ * @throws KitError `RECOVERY_UNDECIDED`, `DATA_DAMAGED`, `RECOVERY_REFUSED`: no node runs then, and no data was changed
+ */
+async function recoverVolumes(site: RecoverySite, { from, progress, signal }: RecoverOptions): Promise<void> {
+  const { plan } = site;
+  await stopNodes(plan);
+  signal?.throwIfAborted();
+  const inspection = await inspectVolumes(site);
+  const { named, nodes, choice } = inspection;
+  const { environment } = plan;
+  const first = sourceOf(inspection, {
+    from,
+    environment: environment.name,
+    command: kitCommand('recover', environment),
+  });
+  const replaced = nodes.filter(
+    ({ nodeId, state }) =>
+      nodeId !== first && (state === 'damaged' || (from !== undefined && state === 'usable')),
+  );
+  if (first !== named || replaced.length > 0) {
+    const reason = from === undefined ? choice.reason : 'as asked';
+    progress(`starting from the data of ${first}: ${reason}`);
+  }
+  for (const { nodeId } of replaced) await setAside(site, nodeId, progress);
+  const isLost = ofRole(plan, 'redis').some(({ dataVolume }) => !site.volumes.has(dataVolume));
+  if (first !== named || isLost) await appoint(site, first);
+}
+
+/** @throws KitError `RECOVERY_REFUSED` if a master runs */
+async function requireNoMaster(environment: DockerEnvironment): Promise<void> {
+  const master = masterOf(await lookAtRoles(environment));
+  if (master === undefined) return;
+  throw new KitError(`${master} is master and runs: its replicas have its data`, {
+    code: 'RECOVERY_REFUSED',
+    hint: `${kitCommand('status', environment.topology.environment)} shows what is missing; recovery is for an environment without a master`,
+  });
+}
+
+const STOP_SECONDS = 20;
+
+/**
+ * A clean shutdown flushes the append-only file. Sentinels stop first, so that none starts a failover. One container at
+ * a time: Docker 20.10 can deadlock if several containers leave a network at once (two locks of its libnetwork, in both
+ * orders).
+ */
+async function stopNodes({ nodes }: DockerPlan): Promise<void> {
+  const found = await inspectContainers(nodes.map(({ container }) => container));
+  for (const { container } of nodes.toReversed()) {
+    const facts = found.get(container);
+    if (facts === undefined || ['exited', 'created', 'dead'].includes(facts.State.Status)) continue;
+    const timeoutMs = (STOP_SECONDS + 30) * 1_000;
+    await docker(['stop', '--time', String(STOP_SECONDS), facts.Id], { timeoutMs });
+  }
+}
+
+const SET_ASIDE = `set -eu
+umask 077
+mkdir "/data/$1"
+shift_to=$1
+shift
+for name in "$@"; do [ ! -e "/data/$name" ] || mv "/data/$name" "/data/$shift_to/"; done`;
+
+/** Keeps a node's data under another name on its volume; the node starts empty and copies from the master. */
+async function setAside(
+  { plan, tools }: RecoverySite,
+  nodeId: string,
+  progress: (line: string) => void,
+): Promise<void> {
+  const node = nodeOf(plan, nodeId);
+  const { appenddirname, appendfilename, dbfilename } = dataNames(plan.environment.redis);
+  const kept = `set-aside.${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
+  await runOnVolume(node.dataVolume, SET_ASIDE, [kept, appenddirname, appendfilename, dbfilename], tools);
+  progress(
+    `the data of ${nodeId} is kept as ${kept} on volume ${node.dataVolume}; it copies that of the master`,
+  );
+}
+
+/** Writes the role into the redis.conf that Redis itself has stored. */
+const FOLLOW = `set -eu
+umask 077
+conf=/data/redis.conf
+{ [ ! -f $conf ] || grep -v '^replicaof ' $conf || true; [ -z "$1" ] || echo "replicaof $1 $2"; } >$conf.next
+mv $conf.next $conf`;
+
+/**
+ * Writes the master into the sentinel.conf that Sentinel has stored, with an epoch above all others: a sentinel without
+ * a stored master takes it over from these.
+ */
+const MONITOR = `set -eu
+umask 077
+conf=/data/sentinel.conf
+[ -f $conf ] || exit 0
+awk -v name="$1" -v host="$2" -v port="$3" -v epoch="$4" '
+  $1 != "sentinel" { print; next }
+  $2 == "monitor" && $3 == name { $4 = host; $5 = port }
+  $2 == "known-replica" && $3 == name && $4 == host { next }
+  ($2 == "config-epoch" || $2 == "leader-epoch") && $3 == name { $4 = epoch }
+  $2 == "current-epoch" { $3 = epoch }
+  { print }' $conf >$conf.next
+mv $conf.next $conf`;
+
+const EPOCHS = `[ ! -f /data/sentinel.conf ] || awk '$1 == "sentinel" && $2 ~ /-epoch$/ { print $NF }' /data/sentinel.conf`;
+
+/**
+ * Makes the node the master of the next start. Writes to the Redis nodes first: they decide if the sentinels are late.
+ */
+async function appoint({ plan, tools, volumes }: RecoverySite, first: string): Promise<void> {
+  const { host, port } = nodeOf(plan, first).address;
+  for (const { id, dataVolume } of ofRole(plan, 'redis')) {
+    if (!volumes.has(dataVolume)) await createVolume(dataVolume, tools);
+    await runOnVolume(dataVolume, FOLLOW, id === first ? ['', ''] : [host, String(port)], tools);
+  }
+  const sentinels = ofRole(plan, 'sentinel').filter(({ dataVolume }) => volumes.has(dataVolume));
+  const epochs: number[] = [];
+  for (const { dataVolume } of sentinels) {
+    const text = await runOnVolume(dataVolume, EPOCHS, [], tools);
+    epochs.push(...text.split('\n').map(Number));
+  }
+  const epoch = String(Math.max(0, ...epochs) + 1);
+  const { serviceName } = plan.environment.topology;
+  for (const { dataVolume } of sentinels)
+    await runOnVolume(dataVolume, MONITOR, [serviceName, host, String(port), epoch], tools);
+}
+
+function nodeOf(plan: DockerPlan, id: string): PlannedNode {
+  const found = plan.nodes.find((node) => node.id === id);
+  if (found === undefined) throw new RangeError(`no node ${id} in ${plan.environment.name}`);
+  return found;
+}

@@ -1,0 +1,315 @@
+/**
+ * Renders all files that a container reads, with mode 0600, under the state directory. Terraform copies them, as one
+ * archive, into the configuration volumes through the init container: no secret is in a variable, a command line or the
+ * state.
+ *
+ * plan + secrets + images ─▶ texts (pure renderers) ─▶ `<state>/docker/<environment>/files/<node>/…` and `files.tar`
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { EnvironmentSecrets } from '../../../config/secrets.ts';
+import { NODES_FILE, redisNodeId, renderClusterNodes } from '../../redis/cluster-nodes.ts';
+import { LOADER, loaderPassword, renderRedisAcl, renderSentinelAcl } from '../../redis/conf/acl.ts';
+import { type BinaryFacts, renderRedisConf } from '../../redis/conf/redis-conf.ts';
+import { renderAcquaintances, renderSentinelConf } from '../../redis/conf/sentinel-conf.ts';
+import { functionLibrary, LIBRARY_FILE } from '../../redis/functions.ts';
+import type { TopologyNode } from '../../topology.ts';
+import type { RenderedNode } from '../environment.ts';
+import { tarOf } from './archive.ts';
+import { certificates, current, type TlsTexts } from './certificates.ts';
+import { drawValues, type EnvironmentValues, readValues } from './generated-values.ts';
+import { commanderTexts, exporterTexts } from './observability-files.ts';
+import { bootstrapOf, type DockerPlan, type PlannedNode, TLS_PATHS } from './plan.ts';
+import { environmentDir, writeSecret } from './state-files.ts';
+
+export { environmentDir } from './state-files.ts';
+
+const PROJECT = join(import.meta.dirname, '../../..');
+const CONF_OF = { redis: 'redis.conf', sentinel: 'sentinel.conf' } as const;
+const USERS = 'users.acl';
+
+/** All configuration volumes in one tar file, with a folder for each. */
+export interface Archive {
+  readonly source: string;
+  readonly sha256: string;
+}
+
+export interface RenderedFiles {
+  /** Its source is an absolute path of this machine. */
+  readonly archive: Archive;
+  /** By configuration volume: a changed hash replaces its container. */
+  readonly hashes: ReadonlyMap<string, string>;
+  readonly departures: readonly string[];
+}
+
+/** Renders and writes the files. The same plan, secrets and images give the same files. */
+export async function renderFiles(
+  plan: DockerPlan,
+  facts: BinaryFacts,
+  stateDir: string,
+): Promise<RenderedFiles> {
+  const tls = plan.environment.security.tls ? await certificates(plan, stateDir) : undefined;
+  const values = drawValues(stateDir, plan.environment.name);
+  const { texts, departures } = renderTexts(plan, { facts, tls, values });
+  const dir = environmentDir(stateDir, plan.environment.name);
+  const files = filesOf(texts);
+  for (const { path, text } of files) writeSecret(join(dir, 'files', path), text);
+  const archive = tarOf(files);
+  const source = archiveFile(plan, stateDir);
+  writeSecret(source, archive);
+  return { archive: { source, sha256: sha256(archive) }, hashes: hashesOf(texts), departures };
+}
+
+const archiveFile = ({ environment }: DockerPlan, stateDir: string): string =>
+  join(environmentDir(stateDir, environment.name), 'files.tar');
+
+/** Like `renderFiles`, without writing and without new passwords: the archive may not exist. */
+export function previewFiles(plan: DockerPlan, facts: BinaryFacts, stateDir: string): RenderedFiles {
+  const { archiveSha256: sha256, hashes, departures } = renderHashes(plan, facts, stateDir);
+  return { archive: { source: archiveFile(plan, stateDir), sha256 }, hashes, departures };
+}
+
+/** Hashes of the deployed files: like `renderFiles`, without writing, new passwords and new certificates. */
+export function renderHashes(
+  plan: DockerPlan,
+  facts: BinaryFacts,
+  stateDir: string,
+  secrets?: EnvironmentSecrets,
+): Omit<RenderedFiles, 'archive'> & {
+  /** By volume and path. */
+  readonly sums: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  readonly archiveSha256: string;
+} {
+  const tls = plan.environment.security.tls ? (current(plan, stateDir) ?? UNMADE) : undefined;
+  const values = readValues(stateDir, plan.environment.name, secrets);
+  const { texts, departures } = renderTexts(plan, { facts, tls, values });
+  const sums = [...texts].map(
+    ([volume, entries]) =>
+      [volume, new Map([...entries].map(([path, text]) => [path, sha256(text)]))] as const,
+  );
+  const archiveSha256 = sha256(tarOf(filesOf(texts)));
+  return { hashes: hashesOf(texts), sums: new Map(sums), archiveSha256, departures };
+}
+
+/** The configuration and users of every node as deployed, by node id. */
+export function renderNodes(
+  plan: DockerPlan,
+  facts: BinaryFacts,
+  stateDir: string,
+): ReadonlyMap<string, RenderedNode> {
+  const tls = plan.environment.security.tls ? (current(plan, stateDir) ?? UNMADE) : undefined;
+  const input = { facts, tls, values: readValues(stateDir, plan.environment.name) };
+  return new Map(
+    plan.nodes.map((planned) => {
+      const { texts } = nodeTexts(plan, planned, input);
+      const conf = texts.get(CONF_OF[planned.node.role]) ?? '';
+      return [planned.id, { conf, users: texts.get(USERS) ?? '' }];
+    }),
+  );
+}
+
+/** Placeholder for certificates that the next deploy generates: differs from every certificate. */
+const UNMADE: TlsTexts = { ca: '', cert: '', key: '' };
+
+/** Files of the archive: one folder per volume. */
+const filesOf = (texts: Texts) =>
+  [...texts].flatMap(([volume, entries]) =>
+    [...entries].map(([path, text]) => ({ path: `${volume}/${path}`, text })),
+  );
+
+type Texts = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+interface RenderInput {
+  readonly facts: BinaryFacts;
+  readonly tls: TlsTexts | undefined;
+  readonly values: EnvironmentValues;
+}
+
+function renderTexts(
+  plan: DockerPlan,
+  input: RenderInput,
+): { readonly texts: Texts; readonly departures: readonly string[] } {
+  const { tls, values } = input;
+  const { secrets } = values;
+  const departures = new Set<string>();
+  const texts = new Map<string, ReadonlyMap<string, string>>();
+  for (const node of plan.nodes) {
+    const rendered = nodeTexts(plan, node, input);
+    for (const departure of rendered.departures) departures.add(departure);
+    texts.set(node.configVolume, rendered.texts);
+  }
+  texts.set(plan.ready.configVolume, readyTexts(plan, secrets, tls));
+  texts.set(plan.exporter.configVolume, exporterTexts(plan, secrets, tls));
+  texts.set(plan.commander.configVolume, commanderTexts(plan, values, tls));
+  return { texts, departures: [...departures] };
+}
+
+function nodeTexts(plan: DockerPlan, planned: PlannedNode, { facts, tls, values }: RenderInput) {
+  const { secrets } = values;
+  const { topology, environment, placement } = plan;
+  const { node } = planned;
+  const common = {
+    topology,
+    placement,
+    facts,
+    secrets,
+    paths: {
+      dir: '/data',
+      pidfile: '',
+      aclfile: '/kit/users.acl',
+      ...(tls === undefined ? {} : { tls: TLS_PATHS }),
+    },
+  };
+  const bootstrap = bootstrapOf(plan).address;
+  const rendered =
+    node.role === 'redis'
+      ? renderRedisConf({
+          ...common,
+          node,
+          base: base('redis-production.conf'),
+          cores: availableParallelism(),
+          // The entry point determines the master at each start.
+          replicaOf: undefined,
+          bindSource: false,
+        })
+      : renderSentinelConf({ ...common, node, base: base('sentinel.conf'), master: bootstrap });
+  const acl =
+    node.role === 'redis'
+      ? renderRedisAcl(secrets, environment.client.namespace, facts.version)
+      : renderSentinelAcl(secrets, facts.version);
+  const conf = listenEverywhere(rendered.text);
+  const texts = new Map([
+    [CONF_OF[node.role], conf],
+    [USERS, acl],
+    ['node.env', nodeEnv(plan, planned, tls)],
+    ...introductionTexts(plan, node, values),
+    ...authTexts(plan, secrets),
+    ...tlsTexts(tls),
+  ]);
+  return { texts, departures: rendered.departures };
+}
+
+/** A container has one address in each of two networks; the networks decide which one is reachable. */
+function listenEverywhere(conf: string): string {
+  return conf.replace(/^bind .*$/gm, 'bind 0.0.0.0').replace(/^pidfile .*\n/gm, '');
+}
+
+/** Initial knowledge of a node about the others. The entry point copies it only to an empty volume. */
+function introductionTexts(
+  plan: DockerPlan,
+  node: TopologyNode,
+  { idSeed }: EnvironmentValues,
+): readonly (readonly [string, string])[] {
+  const { topology, placement } = plan;
+  if (node.role === 'sentinel') {
+    const master = bootstrapOf(plan).address;
+    const idOf = (nodeId: string) => redisNodeId(idSeed('sentinels-id'), nodeId);
+    return [['acquaintances.conf', renderAcquaintances({ topology, placement, node, master, idOf })]];
+  }
+  if (node.shard === undefined) return [];
+  const clusterId = idSeed('cluster-id');
+  return [[NODES_FILE, renderClusterNodes({ topology, placement, clusterId, node })]];
+}
+
+/** @param node undefined: for the container that waits until the environment is ready */
+function nodeEnv(plan: DockerPlan, node: PlannedNode | undefined, tls: TlsTexts | undefined): string {
+  const id = node?.id ?? 'ready';
+  const self = node?.address ?? plan.ready.address;
+  const shard = node?.node.role === 'redis' ? node.node.shard : undefined;
+  const list = (role: string) => plan.nodes.filter((other) => other.node.role === role && other.id !== id);
+  const text = ({ address }: PlannedNode) => `${address.host}:${address.port}`;
+  const { environment } = plan;
+  const sentinels = environment.topology.sentinels;
+  // A failover takes down-after plus, after a lost election, twice the failover-timeout. In a cluster it takes 1.5 node
+  // timeouts, and four more after a lost election. The sum below has a margin of 10 s.
+  const { sentinel, cluster } = environment;
+  const failoverMs =
+    shard === undefined ? sentinel.downAfterMs + 2 * sentinel.failoverTimeoutMs : 6 * cluster.nodeTimeoutMs;
+  const patienceMs = failoverMs + 10_000;
+  const bootstrap = bootstrapOf(plan).address;
+  const variables: Readonly<Record<string, string | number>> = {
+    KIND: shard === undefined ? (node?.node.role ?? 'ready') : 'cluster',
+    NODE: id,
+    SERVICE: environment.topology.serviceName,
+    // The probe connects inside the container, so that it works without any network.
+    HOST: node === undefined ? bootstrap.host : '127.0.0.1',
+    PORT: node === undefined ? bootstrap.port : self.port,
+    SELF: `${self.host} ${self.port}`,
+    BOOTSTRAP: `${bootstrap.host} ${bootstrap.port}`,
+    SENTINELS: list('sentinel').map(text).join(' '),
+    // Majority of all sentinels, including unreachable ones: half of three is not two.
+    MAJORITY: Math.floor(sentinels / 2) + 1,
+    OTHERS: sentinels - 1,
+    REPLICAS: environment.topology.replicas,
+    PEERS: list('redis').map(text).join(' '),
+    CLUSTER: environment.topology.kind === 'cluster' ? 'yes' : '',
+    NODES: plan.topology.redis.length,
+    FIRST_SLOT: shard?.slots[0] ?? '',
+    FOLLOWERS: list('redis')
+      .filter((other) => follows(other, id))
+      .map(text)
+      .join(' '),
+    PATIENCE_HALF_SECONDS: Math.ceil(patienceMs / 500),
+    TLS_ARGS: tls === undefined ? '' : `--tls --cacert ${TLS_PATHS.ca}`,
+  };
+  return Object.entries(variables)
+    .map(([name, value]) => `${name}='${value}'\n`)
+    .join('');
+}
+
+/** Returns whether a node is a replica of the given one at the first start of a cluster. */
+function follows({ node }: PlannedNode, id: string): boolean {
+  return node.role === 'redis' && node.id !== id && node.shard?.master === id;
+}
+
+/**
+ * Credentials of the entry point: Sentinel's user on Redis (the exporter's in a cluster), the app's on the sentinels.
+ * They do not permit writes.
+ */
+function authTexts(
+  plan: DockerPlan,
+  { redis, sentinel }: EnvironmentSecrets,
+): readonly (readonly [string, string])[] {
+  const user = plan.environment.topology.kind === 'cluster' ? 'exporter' : 'sentinel';
+  return [
+    ['auth/redis.user', user],
+    ['auth/redis.password', redis[user].reveal()],
+    ['auth/sentinel.user', 'app'],
+    ['auth/sentinel.password', sentinel.app.reveal()],
+  ];
+}
+
+function tlsTexts(tls: TlsTexts | undefined): readonly (readonly [string, string])[] {
+  if (tls === undefined) return [];
+  return [
+    ['tls/ca.crt', tls.ca],
+    ['tls/node.crt', tls.cert],
+    ['tls/node.key', tls.key],
+  ];
+}
+
+function readyTexts(plan: DockerPlan, secrets: EnvironmentSecrets, tls: TlsTexts | undefined) {
+  return new Map([
+    ['node.env', nodeEnv(plan, undefined, tls)],
+    ...authTexts(plan, secrets),
+    ['auth/functions.user', LOADER],
+    ['auth/functions.password', loaderPassword(secrets).reveal()],
+    [LIBRARY_FILE, functionLibrary()],
+    ...tlsTexts(tls),
+  ]);
+}
+
+function hashesOf(texts: Texts): ReadonlyMap<string, string> {
+  return new Map(
+    [...texts].map(([volume, entries]) => {
+      const lines = [...entries].map(([path, text]) => `${path}\0${sha256(text)}\n`).sort();
+      return [volume, sha256(lines.join(''))];
+    }),
+  );
+}
+
+const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
+
+const base = (name: string): string => readFileSync(join(PROJECT, name), 'utf8');

@@ -1,0 +1,40 @@
+/** Settings of the CDKTF app from environment variables: its command line belongs to `cdktf`. */
+import { join, resolve } from 'node:path';
+import { readVariables } from '../../../config/env.ts';
+
+export interface DockerSettings {
+  /** `KIT_STACKS`: names or YAML files, comma-separated; undefined: every environment. */
+  readonly stacks: readonly string[] | undefined;
+  /** `KIT_STATE_DIR`; default `.kit`. */
+  readonly stateDir: string;
+  /** `KIT_ALLOW_DESTROY`: the one protected environment that may be destroyed. */
+  readonly allowDestroy: string | undefined;
+  /** `KIT_ALLOW_ADOPT`: the one protected environment that may be taken over from another checkout. */
+  readonly allowAdopt: string | undefined;
+  /**
+   * Whether Terraform's own variables set `-parallelism`: a task that waits outside of Terraform's order may then take
+   * the slot of the resource that it waits for.
+   */
+  readonly ordered: boolean;
+  /** `KIT_IMAGE_REGISTRY`: registry of the published images instead of the engine's default, such as a mirror. */
+  readonly imageRegistry: string | undefined;
+  /** `KIT_IMAGES_LOCK`; default `config/images.lock.yaml` of the project. */
+  readonly imagesLock: string;
+}
+
+const LOCK = join(import.meta.dirname, '../../../config/images.lock.yaml');
+
+export function dockerSettings(variables = readVariables()): DockerSettings {
+  const text = (name: string) => variables.get(name)?.text;
+  return {
+    stacks: text('KIT_STACKS')
+      ?.split(',')
+      .map((name) => name.trim()),
+    stateDir: resolve(text('KIT_STATE_DIR') ?? '.kit'),
+    allowDestroy: text('KIT_ALLOW_DESTROY'),
+    allowAdopt: text('KIT_ALLOW_ADOPT'),
+    ordered: ['TF_CLI_ARGS', 'TF_CLI_ARGS_apply'].some((name) => text(name)?.includes('parallelism')),
+    imageRegistry: text('KIT_IMAGE_REGISTRY'),
+    imagesLock: resolve(text('KIT_IMAGES_LOCK') ?? LOCK),
+  };
+}

@@ -1,0 +1,393 @@
+/**
+ * The Docker substrate: an environment that Terraform owns, deployed through the CDKTF command line.
+ *
+ * apply: end environments of dead runs ─▶ keep an environment that already runs as planned, or: sweep the remains of an
+ * interruption outside the state ─▶ cdktf deploy ─▶ healthy. An environment of plain `cdktf deploy` is found by its
+ * name (`open`).
+ */
+import { rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { KitError } from '../../../config/errors.ts';
+import { loadEnvironment } from '../../../config/load.ts';
+import type { EnvironmentConfig } from '../../../config/schema.ts';
+import type { EnvironmentSecrets } from '../../../config/secrets.ts';
+import { diskError, requireFreeSpace } from '../../host/disk.ts';
+import type { ProgramSink } from '../../host/process.ts';
+import { planTopology, type Topology } from '../../topology.ts';
+import type { Environment } from '../environment.ts';
+import type {
+  ApplyOptions,
+  DataInspection,
+  DestroyOptions,
+  DestroyReport,
+  FoundEnvironment,
+  PlanStep,
+  Substrate,
+} from '../substrate.ts';
+import { accessOf } from './access.ts';
+import { adoptForeign } from './adoption.ts';
+import { appliedIn, compareWithToday } from './applied-configuration.ts';
+import { clientCa } from './certificates.ts';
+import { findOwner } from './checkout-id.ts';
+import { engineVersion, inspectContainers } from './engine.ts';
+import { DockerEnvironment } from './environment.ts';
+import { unpauseNode } from './faults.ts';
+import { readValues, setDamagedSecretsAside } from './generated-values.ts';
+import { awaitWhole } from './health.ts';
+import { cdktfCommand, kitCommand } from './hint-commands.ts';
+import { chooseImages, ORIGINS } from './images.ts';
+import { removeParts, sweep } from './orphans.ts';
+import { type Outputs, outputNodes } from './outputs.ts';
+import { claim, ownership, release } from './owner-process.ts';
+import {
+  divide,
+  type EnginePart,
+  foreignError,
+  type Possession,
+  partsOf,
+  possessionOf,
+} from './ownership.ts';
+import { type DockerPlan, LABEL, planDocker } from './plan.ts';
+import { requireRoom } from './preflight.ts';
+import { inspectDown, type RecoverySite, recoverIfDown, recoverySite } from './recover.ts';
+import { environmentDir, renderHashes, renderNodes } from './rendering.ts';
+import { dockerSettings } from './settings.ts';
+import { type Deployed, idsIn, mendState, outputsIn, readState, type State } from './state.ts';
+import * as terraform from './terraform.ts';
+
+export interface DockerSubstrateOptions {
+  /** Default `.kit` in the working directory. */
+  readonly stateDir?: string | undefined;
+  readonly sink?: ProgramSink | undefined;
+  /** Whether a protected environment may be destroyed. */
+  readonly allowDestroy?: boolean;
+}
+
+export function dockerSubstrate(options: DockerSubstrateOptions = {}): Substrate {
+  return new DockerSubstrate(options);
+}
+
+class DockerSubstrate implements Substrate {
+  readonly name = 'docker';
+  readonly #stateDir: string;
+  readonly #options: DockerSubstrateOptions;
+
+  constructor(options: DockerSubstrateOptions) {
+    this.#options = options;
+    this.#stateDir = resolve(options.stateDir ?? '.kit');
+  }
+
+  async plan(topology: Topology): Promise<readonly PlanStep[]> {
+    const plan = planDocker(topology);
+    const all = (action: PlanStep['action'], detail: string) =>
+      plan.nodes.map(({ id }): PlanStep => ({ action, nodeId: id, detail }));
+    if ((await this.#outputs(plan.environment)) === undefined) return all('create', 'not deployed');
+    const changed = await this.#changed(plan);
+    if (changed !== undefined) return all('replace', changed);
+    const { steps } = await terraform.terraformPlan(plan.environment, this.#terraform());
+    return plan.nodes.map(({ id }) => {
+      const step = steps.find(
+        ({ address }) => address.startsWith('docker_container.') && address.includes(`_${id}_`),
+      );
+      const action = step === undefined ? 'keep' : (ACTIONS[step.action] ?? 'replace');
+      return { action, nodeId: id, detail: step?.address ?? 'as planned' };
+    });
+  }
+
+  async apply(topology: Topology, options: ApplyOptions): Promise<Environment> {
+    const progress = options.progress ?? (() => {});
+    const plan = planDocker(topology);
+    const { name } = plan.environment;
+    await engineVersion();
+    this.#mend(plan.environment, progress);
+    const possession = await this.#possession(plan.environment);
+    await adoptForeign(plan.environment, this.#stateDir, possession, {
+      adopt: options.adopt,
+      verb: 'up',
+      progress,
+    });
+    await this.#endOrphan(plan.environment, progress);
+    await recoverIfDown(await this.#recoverySite(plan), () => this.#handle(plan, false), {
+      from: options.recoverFrom,
+      progress,
+      signal: options.signal,
+    });
+    const before = await this.#running(plan);
+    if (before) {
+      const environment = await this.#handle(plan, false);
+      await this.#startStopped(plan, environment);
+      await awaitWhole(environment, { progress, signal: options.signal });
+      return environment;
+    }
+    const known = await this.#known(plan.environment);
+    await requireRoom(plan, await this.#possession(plan.environment));
+    // An environment that existed before and is stopped now must not be removed at the end of a run.
+    const owns = options.ephemeral && !known;
+    requireFreeSpace(this.#stateDir);
+    try {
+      await sweep(plan.environment, this.#terraform(), progress);
+      progress(ORIGINS[chooseImages(this.#stateDir).origin]);
+      progress(`cdktf deploy ${name}`);
+      // Before the deploy, so that a crash during it leaves an owner, too.
+      if (owns) await claim(this.#stateDir, name);
+      await terraform.deploy(plan.environment, this.#terraform(options.signal));
+      const environment = await this.#handle(plan, owns);
+      progress('waiting until it is whole');
+      await awaitWhole(environment, { progress, signal: options.signal });
+      return environment;
+    } catch (error) {
+      // Existing resources keep their data, however the deploy ended; new ones are removed. If another deploy holds the
+      // state, the resources belong to that deploy.
+      const another = error instanceof KitError && error.code === 'STATE_LOCKED';
+      if (!known && !another) {
+        await this.#end(plan.environment, true).catch((cause: Error) =>
+          progress(
+            `the next deploy removes what this one left; now it could not be removed: ${cause.message}`,
+          ),
+        );
+      }
+      throw diskError(error, this.#stateDir);
+    }
+  }
+
+  async open(topology: Topology): Promise<Environment | undefined> {
+    const plan = planDocker(topology);
+    await engineVersion();
+    if ((await ownership(this.#stateDir, plan.environment.name)) === 'gone') return undefined;
+    return (await this.#running(plan)) ? await this.#handle(plan, false) : undefined;
+  }
+
+  async find(name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined> {
+    await engineVersion();
+    const today = this.#configOf(name, asked?.environment);
+    if ((await ownership(this.#stateDir, name)) === 'gone') return undefined;
+    const possession = await this.#possession(today ?? { name, docker: {} });
+    if (possession.foreign.length > 0)
+      throw foreignError(today ?? { name }, possession, { stateDir: this.#stateDir });
+    if (today === undefined) return undefined;
+    const state = await this.#state(today);
+    if (outputsIn(state) === undefined) return undefined;
+    const plan = planDocker(planTopology(appliedIn(state, today) ?? today));
+    const containers = await inspectContainers(plan.nodes.map(({ container }) => container));
+    if (containers.size === 0) return undefined;
+    const comparison = { plan, asked: asked?.environment, containers, stateDir: this.#stateDir };
+    const { secrets, ...compared } = await compareWithToday(comparison);
+    return { environment: await this.#handle(plan, false, secrets), ...compared };
+  }
+
+  async inspectData(topology: Topology): Promise<readonly DataInspection[] | undefined> {
+    const plan = planDocker(topology);
+    await engineVersion();
+    const found = await inspectDown(await this.#recoverySite(plan), () => this.#handle(plan, false));
+    return found && [found];
+  }
+
+  async #recoverySite(plan: DockerPlan): Promise<RecoverySite> {
+    const possession = await this.#possession(plan.environment);
+    if (possession.foreign.length > 0)
+      throw foreignError(plan.environment, possession, { stateDir: this.#stateDir });
+    return recoverySite(plan, this.#stateDir, possession);
+  }
+
+  async destroy(environmentName: string, options: DestroyOptions = {}): Promise<DestroyReport> {
+    const environment = this.#configOf(environmentName, options.configuration);
+    const parts = await partsOf(environmentName);
+    if (environment === undefined) {
+      if (parts.length === 0) return { ended: [], removed: [] };
+      throw this.#unknownError(environmentName, parts);
+    }
+    const isAllowed = this.#mayDestroy(environmentName);
+    this.#mend(environment);
+    const possession = await this.#possession(environment);
+    if (options.adopt !== undefined) {
+      const isProtected = environment.docker.protected || possession.foreign.some((part) => part.isProtected);
+      terraform.requireDestroyable({ name: environmentName, docker: { protected: isProtected } }, isAllowed);
+    }
+    await adoptForeign(environment, this.#stateDir, possession, { adopt: options.adopt, verb: 'down' });
+    const { nodes } = planDocker(planTopology(environment));
+    await this.#end(environment, isAllowed);
+    const containers = parts.filter(({ kind }) => kind === 'container').map(({ name }) => name);
+    const rest = parts.filter(({ name }) => !nodes.some(({ container }) => container === name));
+    return {
+      ended: nodes.filter(({ container }) => containers.includes(container)).map(({ id }) => id),
+      removed: rest.map(({ name }) => name),
+    };
+  }
+
+  #unknownError(name: string, parts: readonly EnginePart[]): KitError {
+    const owner = findOwner({ docker: {} }, this.#stateDir)?.id;
+    const possession = divide(parts, { owner, known: new Set(), adopted: [] });
+    if (possession.foreign.length > 0)
+      return foreignError({ name }, possession, { stateDir: this.#stateDir, verb: 'down' });
+    return new KitError(`the configuration that '${name}' was deployed with is not known here`, {
+      code: 'ENVIRONMENT_UNKNOWN',
+      where: environmentDir(this.#stateDir, name),
+      hint: `kit down --env FILE --substrate docker, with the YAML file that it was deployed with`,
+    });
+  }
+
+  /** A protected environment is destroyed only if the user named it. */
+  #mayDestroy(name: string): boolean {
+    return this.#options.allowDestroy === true || dockerSettings().allowDestroy === name;
+  }
+
+  /** The deployed configuration, else the one that the user named, else the current one. */
+  #configOf(name: string, given?: EnvironmentConfig): EnvironmentConfig | undefined {
+    const load = (source: string) => {
+      try {
+        return loadEnvironment(source);
+      } catch {
+        // Not deployed by the kit, or the file of the environment was deleted.
+        return undefined;
+      }
+    };
+    return load(join(environmentDir(this.#stateDir, name), 'environment.yaml')) ?? given ?? load(name);
+  }
+
+  /** Deployed as planned, and at least one node runs. */
+  async #running(plan: DockerPlan): Promise<boolean> {
+    const { name } = plan.environment;
+    const state = await this.#state(plan.environment);
+    if (outputsIn(state) === undefined) return false;
+    const found = await inspectContainers(plan.nodes.map(({ container }) => container));
+    // After an interrupted deploy the state may have the outputs but not the containers: those belong to no deploy.
+    const owned = idsIn(state);
+    const ours = [...found.values()].filter(({ Id }) => owned.has(Id));
+    if (ours.length < plan.nodes.length) return false;
+    const changed = await this.#changed(plan);
+    if (changed !== undefined) {
+      throw new KitError(`environment '${name}' runs with another configuration: ${changed}`, {
+        code: 'ENVIRONMENT_CHANGED',
+        where: environmentDir(this.#stateDir, name),
+        hint: `${cdktfCommand('deploy', plan.environment)}; or end it with its data: ${kitCommand('down', plan.environment)}`,
+      });
+    }
+    return [...found.values()].some(({ State }) => State.Status === 'running');
+  }
+
+  /** Describes the differences between the deployed environment and the plan. */
+  async #changed(plan: DockerPlan): Promise<string | undefined> {
+    const outputs = await this.#outputs(plan.environment);
+    if (!isDeepStrictEqual(outputs?.nodes, outputNodes(plan))) return 'its nodes, addresses or ports';
+    const { hashes } = renderHashes(plan, chooseImages(this.#stateDir).facts, this.#stateDir);
+    const found = await inspectContainers(plan.nodes.map(({ container }) => container));
+    const other = plan.nodes.filter(({ container, configVolume }) => {
+      const label = found.get(container)?.Config.Labels?.[LABEL.config];
+      return label !== undefined && label !== hashes.get(configVolume);
+    });
+    return other.length === 0 ? undefined : `the configuration of ${other.map(({ id }) => id).join(', ')}`;
+  }
+
+  /** Starts stopped nodes, and continues nodes that a killed run had paused. */
+  async #startStopped(plan: DockerPlan, environment: Environment): Promise<void> {
+    await Promise.all(plan.nodes.map(unpauseNode));
+    const stopped = (await environment.status()).filter(({ state }) => state === 'stopped');
+    for (const { id } of stopped) await environment.capabilities.start?.(id);
+  }
+
+  async #handle(plan: DockerPlan, owns: boolean, known?: EnvironmentSecrets): Promise<DockerEnvironment> {
+    const { name } = plan.environment;
+    const { secrets } = readValues(this.#stateDir, name, known);
+    const images = chooseImages(this.#stateDir);
+    const { departures } = renderHashes(plan, images.facts, this.#stateDir, secrets);
+    const found = await inspectContainers([...plan.nodes, plan.exporter].map(({ container }) => container));
+    const imageOf = (container: string) => found.get(container)?.Config.Image ?? 'unknown';
+    return new DockerEnvironment({
+      plan,
+      secrets,
+      ca: plan.environment.security.tls ? clientCa(this.#stateDir, name) : undefined,
+      departures,
+      access: accessOf(plan, this.#stateDir),
+      provenance: {
+        'docker-engine': await engineVersion(),
+        'redis-version': images.facts.version,
+        'redis-activedefrag': String(images.facts.activedefrag),
+        'redis-tls': String(images.facts.tls),
+        images: images.origin,
+        'image-redis': imageOf(plan.nodes[0]?.container ?? ''),
+        'image-exporter': imageOf(plan.exporter.container),
+      },
+      helperImage: imageOf(plan.exporter.container),
+      logDir: join(environmentDir(this.#stateDir, name), 'logs'),
+      rendered: () => renderNodes(plan, images.facts, this.#stateDir),
+      end: owns ? () => this.#end(plan.environment, true) : undefined,
+    });
+  }
+
+  /** Ends an ephemeral environment whose process has died. */
+  async #endOrphan(environment: EnvironmentConfig, progress: (line: string) => void): Promise<void> {
+    const whose = await ownership(this.#stateDir, environment.name);
+    if (whose === 'alive') {
+      throw new KitError(`environment '${environment.name}' is in use by another run`, {
+        code: 'ENVIRONMENT_BUSY',
+        where: environmentDir(this.#stateDir, environment.name),
+        hint: 'wait until it has finished: the Docker engine has one environment of this name, for all checkouts',
+      });
+    }
+    if (whose !== 'gone') return;
+    progress(`ending '${environment.name}', which a crashed run left`);
+    await this.#end(environment, true);
+  }
+
+  #mend(environment: EnvironmentConfig, progress: (line: string) => void = () => {}): void {
+    const broken = mendState(environment, this.#stateDir);
+    if (broken !== undefined) progress(`Terraform's state was cut short; it is kept as ${broken}`);
+  }
+
+  async #end(environment: EnvironmentConfig, allowDestroy: boolean): Promise<void> {
+    const { name } = environment;
+    terraform.requireDestroyable(environment, allowDestroy);
+    this.#mend(environment);
+    const { own, foreign } = await this.#possession(environment);
+    if (foreign.length > 0) {
+      // Another checkout deployed it at the same moment. Terraform matches by name and would take its volumes for ours.
+      await removeParts(own.filter(({ kind }) => kind !== 'volume'));
+      throw foreignError(environment, { foreign }, { stateDir: this.#stateDir });
+    }
+    setDamagedSecretsAside(this.#stateDir, name);
+    // The state may be incomplete after an interruption; the labels show the rest. Containers first: they use what
+    // Terraform is to remove.
+    await sweep(environment, this.#terraform(), () => {});
+    if (idsIn(await this.#state(environment)).size > 0) {
+      await terraform.destroy(environment, { ...this.#terraform(), allowDestroy });
+    }
+    await sweep(environment, this.#terraform(), () => {});
+    const left = await this.#possession(environment);
+    await removeParts(left.own.filter(({ kind }) => kind === 'volume'));
+    release(this.#stateDir, name);
+    rmSync(environmentDir(this.#stateDir, name), { recursive: true, force: true });
+    rmSync(join(this.#stateDir, 'docker', 'environments', name), { recursive: true, force: true });
+  }
+
+  /** Parts of the environment on the engine, divided by owner. */
+  #possession(environment: Deployed): Promise<Possession> {
+    return possessionOf(environment, this.#stateDir, async () => idsIn(await this.#state(environment)));
+  }
+
+  /** Whether something of it existed before: resources in the state, or volumes with data whose state was lost. */
+  async #known(environment: EnvironmentConfig): Promise<boolean> {
+    if (idsIn(await this.#state(environment)).size > 0) return true;
+    return (await this.#possession(environment)).own.some(({ kind }) => kind === 'volume');
+  }
+
+  #state(environment: Deployed): Promise<State> {
+    return readState(environment, this.#terraform());
+  }
+
+  async #outputs(environment: EnvironmentConfig): Promise<Outputs | undefined> {
+    return outputsIn(await this.#state(environment));
+  }
+
+  #terraform(signal?: AbortSignal): terraform.TerraformOptions {
+    return { stateDir: this.#stateDir, signal, sink: this.#options.sink };
+  }
+}
+
+const ACTIONS: Readonly<Record<string, PlanStep['action']>> = {
+  create: 'create',
+  delete: 'remove',
+  replace: 'replace',
+  update: 'replace',
+  'no-op': 'keep',
+};

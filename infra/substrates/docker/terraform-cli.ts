@@ -1,0 +1,148 @@
+/**
+ * Programs of a deploy: CDKTF's command line, its app, Terraform or OpenTofu. Each call gets the common variables and
+ * its own folder for temporary files, which is removed afterwards: Terraform's plugins leave their sockets behind when
+ * they are killed, as after Ctrl-C.
+ */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { readVariables } from '../../../config/env.ts';
+import { KitError } from '../../../config/errors.ts';
+import { findProgram, type ProgramRecord, type ProgramSink, runProgram } from '../../host/process.ts';
+
+const PROJECT = join(import.meta.dirname, '../../..');
+const BIN = join(PROJECT, 'node_modules', '.bin');
+const DEPLOY_TIMEOUT_MS = 600_000;
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Receives the output of the CDKTF command line; Terraform's own replies are not recorded. */
+  readonly sink?: ProgramSink | undefined;
+  /** Receives the output of the CDKTF command line as it is written. */
+  readonly onOutput?: ((piece: string) => void) | undefined;
+  /** Terraform program, if it differs from the one on the search path. */
+  readonly program?: string | undefined;
+}
+
+/** Output folder of `cdktf`: plain `cdktf` and the kit share one, other state directories have their own. */
+export function synthesisDir(stateDir: string): string {
+  return resolve(stateDir) === join(PROJECT, '.kit')
+    ? join(PROJECT, 'cdktf.out')
+    : join(stateDir, 'cdktf.out');
+}
+
+export const stackDir = (stateDir: string, name: string): string =>
+  join(synthesisDir(stateDir), 'stacks', name);
+
+/** Runs `cdktf …` in the project folder. */
+export async function runCdktf(
+  args: readonly string[],
+  variables: Readonly<Record<string, string>>,
+  options: CallOptions,
+): Promise<ProgramRecord> {
+  return await call(
+    join(BIN, 'cdktf'),
+    args,
+    { cwd: PROJECT, variables: { ...variables, ...(await programVariable(options)) } },
+    options,
+  );
+}
+
+/**
+ * Variable that tells CDKTF, including its library in the app, the Terraform program: it does not look for OpenTofu by
+ * itself.
+ */
+const programVariable = async ({ program }: CallOptions) => ({
+  TERRAFORM_BINARY_NAME: program ?? (await terraformProgram()),
+});
+
+/** Runs the CDKTF app alone: synthesises, and nothing else. */
+export async function runApp(
+  variables: Readonly<Record<string, string>>,
+  options: CallOptions,
+): Promise<ProgramRecord> {
+  const args = ['--no-deprecation', join(import.meta.dirname, 'app.ts')];
+  const input = { cwd: PROJECT, variables: { ...variables, ...(await programVariable(options)) } };
+  return await call(join(BIN, 'node'), args, input, { signal: options.signal });
+}
+
+/** Runs `terraform …` in a folder. */
+export async function runTerraform(
+  args: readonly string[],
+  cwd: string,
+  { signal, program, input }: CallOptions & { readonly input?: string },
+): Promise<ProgramRecord> {
+  const command = program ?? (await terraformProgram());
+  return await call(command, args, { cwd, variables: {}, input }, { signal });
+}
+
+interface CallInput {
+  readonly cwd: string;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly input?: string | undefined;
+}
+
+async function call(
+  command: string,
+  args: readonly string[],
+  { cwd, variables, input = '' }: CallInput,
+  { signal, sink, onOutput }: CallOptions,
+): Promise<ProgramRecord> {
+  const folder = mkdtempSync(join(socketSafe(tmpdir()), 'kit-'));
+  try {
+    return await runProgram({
+      ...{ command, args, cwd, input, timeoutMs: DEPLOY_TIMEOUT_MS },
+      env: { ...programEnv(), ...variables, TMPDIR: folder },
+      ...(signal === undefined ? {} : { signal }),
+      ...(sink === undefined ? {} : { sink }),
+      ...(onOutput === undefined ? {} : { onOutput }),
+    });
+  } finally {
+    // A killed process may still be exiting and write a last file.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** The path of a Unix socket has 108 bytes; `/kit-XXXXXX/plugin4294967295` and its end take 29 of them. */
+const SOCKET_FOLDER_LENGTH = 108 - 29;
+
+export const socketSafe = (folder: string): string =>
+  Buffer.byteLength(folder) <= SOCKET_FOLDER_LENGTH ? folder : '/tmp';
+
+/** Terraform, or OpenTofu if only that is installed; `TERRAFORM_BINARY_NAME` is CDKTF's own variable for it. */
+export async function terraformProgram(): Promise<string> {
+  const named = readVariables().get('TERRAFORM_BINARY_NAME')?.text;
+  if (named !== undefined) return named;
+  if ((await findProgram('terraform')) !== undefined) return 'terraform';
+  if ((await findProgram('tofu')) !== undefined) return 'tofu';
+  throw new KitError('neither terraform nor tofu is installed', {
+    code: 'TERRAFORM_NOT_FOUND',
+    where: 'PATH',
+    hint: 'install Terraform >= 1.5 or OpenTofu >= 1.6',
+  });
+}
+
+/**
+ * The provider waits 2 s for each refresh of a network. A removal needs no refresh: a missing resource counts as
+ * removed.
+ */
+const DESTROY_ARGS = '-refresh=false -parallelism=64';
+
+/** Arguments of `terraform destroy`: the user's variable, else the kit's default. */
+export const destroyArgs = (): string => readVariables().get('TF_CLI_ARGS_destroy')?.text ?? DESTROY_ARGS;
+
+function programEnv(): Record<string, string> {
+  const variables = readVariables();
+  const configFile = variables.get('TF_CLI_CONFIG_FILE')?.text;
+  return {
+    PATH: [BIN, variables.get('PATH')?.text ?? ''].join(delimiter),
+    CI: '1',
+    CHECKPOINT_DISABLE: '1',
+    NODE_OPTIONS: '--no-deprecation',
+    // `providers lock` always queries the registry, for hashes of platforms that the kit never deploys on.
+    CDKTF_SKIP_PROVIDER_LOCK: 'true',
+    // A missing configuration file adds a warning to every line of output.
+    ...(configFile !== undefined && !existsSync(configFile) ? { TF_CLI_CONFIG_FILE: '' } : {}),
+    TF_CLI_ARGS_destroy: destroyArgs(),
+  };
+}

@@ -1,0 +1,256 @@
+/**
+ * Runs Terraform (or OpenTofu) through the CDKTF command line: deploy, destroy, plan. A failure becomes one clear
+ * error; the complete output is stored in a log file.
+ */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { KitError } from '../../../config/errors.ts';
+import type { EnvironmentConfig } from '../../../config/schema.ts';
+import { diskError } from '../../host/disk.ts';
+import type { ProgramRecord } from '../../host/process.ts';
+import { planTopology } from '../../topology.ts';
+import { tryDocker } from './engine.ts';
+import { planDocker } from './plan.ts';
+import { removeUnused, requireUnused } from './removal.ts';
+import { environmentDir } from './rendering.ts';
+import { dockerSettings } from './settings.ts';
+import {
+  addressesIn,
+  containerAddress,
+  forgetAll,
+  readState,
+  type StateOptions,
+  stateFile,
+} from './state.ts';
+import {
+  type CallOptions,
+  destroyArgs,
+  runApp,
+  runCdktf,
+  runTerraform,
+  stackDir,
+  synthesisDir,
+} from './terraform-cli.ts';
+import { explain, problem } from './terraform-errors.ts';
+
+export interface TerraformOptions extends StateOptions {
+  /** Whether a protected environment may be destroyed. */
+  readonly allowDestroy?: boolean;
+}
+
+/** Creates the environment, or updates it to the configuration. @throws KitError */
+export async function deploy(environment: EnvironmentConfig, options: TerraformOptions): Promise<void> {
+  await cdktf('deploy', environment, options);
+}
+
+/** Requires the user's consent to destroy a protected environment. @throws KitError `PROTECTED` */
+export function requireDestroyable(
+  { name, docker }: { readonly name: string; readonly docker: { readonly protected: boolean } },
+  allowed: boolean | undefined,
+): void {
+  if (docker.protected && allowed !== true) throw problem('PROTECTED', `environment ${name}`);
+}
+
+/**
+ * Removes all resources that Terraform owns.
+ *
+ * @throws KitError `PROTECTED`, `NETWORK_IN_USE`, `VOLUME_IN_USE`, and the errors of a deploy
+ */
+export async function destroy(environment: EnvironmentConfig, options: TerraformOptions): Promise<void> {
+  requireDestroyable(environment, options.allowDestroy);
+  if (!(await destroyContainersFirst(environment, options))) await cdktf('destroy', environment, options);
+}
+
+/**
+ * The provider waits 2 s before it removes a network or a volume. So Terraform removes the containers, the engine
+ * removes the networks and volumes, and Terraform removes them from its state. At each step the state lists at least
+ * the existing resources, so that any destroy, including plain `cdktf destroy`, finds everything after an interruption.
+ *
+ * @returns false if a step failed: then Terraform runs the whole destroy and reports the error
+ */
+async function destroyContainersFirst(
+  environment: EnvironmentConfig,
+  options: TerraformOptions,
+): Promise<boolean> {
+  const state = await readState(environment, options);
+  const containers = addressesIn(state, 'docker_container');
+  if (containers.length === 0) {
+    // Terraform would wait half a minute for the container that uses a resource, and not name it.
+    await requireUnused(state);
+    return false;
+  }
+  const targets = containers.map((address) => `-target=${address}`);
+  // As JSON, because the command line renders the long text of a plan slowly.
+  const variables = { TF_CLI_ARGS_destroy: [destroyArgs(), '-json', ...targets].join(' ') };
+  let removal: Promise<boolean> | undefined;
+  const removeRest = async () => (await removeUnused(state)) && (await forgetAll(environment, options));
+  let said = '';
+  const onOutput = (piece: string) => {
+    said = (said + piece).slice(-1_000);
+    if (removal !== undefined || !said.includes('Destroy complete!')) return;
+    // The command line still needs a moment to exit.
+    removal = removeRest();
+  };
+  try {
+    const record = await runVerb('destroy', environment, { ...options, onOutput }, variables);
+    return record.exitCode === 0 && (await (removal ?? removeRest()));
+  } finally {
+    // The error above is reported; the removal must not continue in the background.
+    await removal?.catch(() => {});
+  }
+}
+
+async function cdktf(
+  verb: 'deploy' | 'destroy',
+  environment: EnvironmentConfig,
+  options: TerraformOptions,
+): Promise<void> {
+  const record = await runVerb(verb, environment, options);
+  if (record.exitCode === 0) return;
+  const error = explain(verb, environment.name, textOf(record), logOf(verb, environment, options));
+  throw error.code === 'NOT_HEALTHY' ? await withLastWord(error, environment) : error;
+}
+
+/** Adds the last log line of the waiting container to the error: Terraform shows only its exit code. */
+async function withLastWord(error: KitError, environment: EnvironmentConfig): Promise<KitError> {
+  const { ready } = planDocker(planTopology(environment));
+  const { stdout } = await tryDocker(['logs', '--tail', '1', ready.container]);
+  const { code, where = '', hint = '', exitCode } = error;
+  return stdout === ''
+    ? error
+    : new KitError(`${error.message}: ${stdout.trim()}`, { code, where, hint, exitCode });
+}
+
+const textOf = ({ stdout, stderr }: ProgramRecord): string =>
+  stripVTControlCharacters(`${stdout}\n${stderr}`);
+
+const logOf = (verb: string, { name }: EnvironmentConfig, { stateDir }: TerraformOptions): string =>
+  join(stateDir, 'docker', 'logs', `${name}-${verb}.log`);
+
+/** Runs one verb of the CDKTF command line and stores its output. */
+async function runVerb(
+  verb: 'deploy' | 'destroy',
+  environment: EnvironmentConfig,
+  options: TerraformOptions & Pick<CallOptions, 'onOutput'>,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<ProgramRecord> {
+  const args = [verb, environment.name, '--auto-approve', '--output', synthesisDir(options.stateDir)];
+  const record = await runCdktf(args, { ...appEnv(environment, options), ...variables }, options);
+  const log = logOf(verb, environment, options);
+  try {
+    mkdirSync(join(log, '..'), { recursive: true, mode: 0o700 });
+    writeFileSync(log, textOf(record), { mode: 0o600 });
+  } catch (error) {
+    // A log that does not fit on the disk must not hide the error that it describes.
+    if (record.exitCode === 0) throw diskError(error, log);
+  }
+  return record;
+}
+
+/** Replaces one container unconditionally (`terraform apply -replace`), and no other. */
+export async function replaceContainer(
+  environment: EnvironmentConfig,
+  container: string,
+  options: TerraformOptions,
+): Promise<void> {
+  const { name } = environment;
+  const address = containerAddress(await readState(environment, options), container);
+  if (address === undefined) {
+    throw new KitError(`'${container}' is not a container of '${name}'`, {
+      code: 'CONTAINER_UNKNOWN',
+      where: environmentDir(options.stateDir, name),
+      hint: `kit drift --env ${name}`,
+    });
+  }
+  await synthesise(environment, options);
+  const cwd = await initialised(environment, options);
+  const args = ['apply', `-replace=${address}`, '-auto-approve', '-input=false', '-no-color'];
+  const record = await runTerraform(args, cwd, options);
+  if (record.exitCode !== 0) throw explain('replace', name, `${record.stdout}\n${record.stderr}`, cwd);
+}
+
+/** Plans a deploy: synthesises, reads, changes nothing. */
+export async function terraformPlan(
+  environment: EnvironmentConfig,
+  options: TerraformOptions,
+): Promise<{ readonly changes: boolean; readonly steps: readonly { action: string; address: string }[] }> {
+  await synthesise(environment, options);
+  const cwd = await initialised(environment, options);
+  const args = ['plan', '-detailed-exitcode', '-input=false', '-lock=false', '-no-color', '-json'];
+  const record = await runTerraform(args, cwd, options);
+  if (record.exitCode !== 0 && record.exitCode !== 2)
+    throw explain('plan', environment.name, record.stdout, cwd);
+  const steps = record.stdout.split('\n').flatMap((line) => {
+    const event = parseLine(line);
+    return event?.type === 'planned_change' && event.change !== undefined
+      ? [{ action: event.change.action, address: event.change.resource.addr }]
+      : [];
+  });
+  return { changes: record.exitCode === 2, steps };
+}
+
+/**
+ * Acquires and releases the state's lock. Everything that a deploy created before this call then belongs to a deploy
+ * that has ended. `console` is the only command that just locks; it accepts a local state only as its own argument.
+ *
+ * @throws KitError `STATE_LOCKED` while another deploy runs
+ */
+export async function requireUnlocked(
+  environment: EnvironmentConfig,
+  options: TerraformOptions,
+): Promise<void> {
+  await synthesise(environment, options);
+  const cwd = await initialised(environment, options);
+  const file = stateFile(environment, options.stateDir);
+  const args = ['console', ...(file === undefined ? [] : [`-state=${file}`])];
+  must(await runTerraform(args, cwd, { ...options, input: '1\n' }), environment);
+}
+
+/** Returns the stack's folder, with the plugin initialised. */
+async function initialised(environment: EnvironmentConfig, options: TerraformOptions): Promise<string> {
+  const cwd = stackDir(options.stateDir, environment.name);
+  if (!existsSync(join(cwd, '.terraform'))) {
+    must(await runTerraform(['init', '-input=false', '-no-color'], cwd, options), environment);
+  }
+  return cwd;
+}
+
+async function synthesise(environment: EnvironmentConfig, options: TerraformOptions): Promise<void> {
+  const variables = {
+    ...appEnv(environment, options),
+    CDKTF_OUTDIR: synthesisDir(options.stateDir),
+    SYNTH_HCL_OUTPUT: 'false',
+  };
+  const record = await runApp(variables, options);
+  must(record, environment);
+}
+
+function must(record: ProgramRecord, environment: EnvironmentConfig): void {
+  if (record.exitCode === 0) return;
+  throw explain('plan', environment.name, textOf(record), environment.name);
+}
+
+/** Passes the resolved environment, including flags and variables, to the app: its command line belongs to `cdktf`. */
+function appEnv(environment: EnvironmentConfig, options: TerraformOptions): Record<string, string> {
+  const path = join(environmentDir(options.stateDir, environment.name), 'environment.yaml');
+  mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
+  // JSON is YAML; sizes are numbers of bytes at this point, which the schema accepts too.
+  writeFileSync(path, JSON.stringify(environment, null, 2), { mode: 0o600 });
+  return {
+    KIT_STACKS: path,
+    KIT_STATE_DIR: options.stateDir,
+    KIT_IMAGES_LOCK: dockerSettings().imagesLock,
+    KIT_ALLOW_DESTROY: options.allowDestroy === true ? environment.name : '',
+  };
+}
+
+interface PlanEvent {
+  readonly type: string;
+  readonly change?: { readonly action: string; readonly resource: { readonly addr: string } };
+}
+
+function parseLine(line: string): PlanEvent | undefined {
+  if (!line.startsWith('{')) return undefined;
+  return JSON.parse(line) as PlanEvent;
+}

@@ -1,0 +1,67 @@
+/** Reads and changes data volumes while no node runs on them, through short-lived containers of the node image. */
+import { KitError } from '../../../config/errors.ts';
+import { diskFull } from '../../host/disk.ts';
+import type { Owner } from './checkout-id.ts';
+import { docker } from './engine.ts';
+import { LABEL, RUN_AS } from './plan.ts';
+
+export interface VolumeTools {
+  /** Node image: it has a shell and Redis. */
+  readonly image: string;
+  readonly environment: string;
+  readonly owner: Owner;
+}
+
+const COPY_TIMEOUT_MS = 600_000;
+
+/** Copies the files of a volume into a directory of this machine. @throws KitError `DISK_FULL` */
+export async function copyVolume(volume: string, into: string, tools: VolumeTools): Promise<void> {
+  const mount = ['--volume', `${volume}:/data:ro`];
+  const helper = await docker(['create', ...labelsOf(tools), ...mount, '--entrypoint', 'true', tools.image]);
+  try {
+    await docker(['cp', `${helper}:/data/.`, into], { timeoutMs: COPY_TIMEOUT_MS });
+  } catch (error) {
+    if (error instanceof KitError && /no space left/i.test(error.message)) throw diskFull(into);
+    throw error;
+  } finally {
+    await docker(['rm', '--force', helper]);
+  }
+}
+
+/** Runs a script as the user of the nodes, with a volume mounted on /data. @returns its output */
+export async function runOnVolume(
+  volume: string,
+  script: string,
+  args: readonly string[],
+  tools: VolumeTools,
+  mode: 'rw' | 'ro' = 'rw',
+): Promise<string> {
+  return await docker(
+    [
+      ...['run', '--rm', '--network', 'none', '--user', RUN_AS, ...labelsOf(tools)],
+      ...[
+        '--volume',
+        `${volume}:/data:${mode}`,
+        '--entrypoint',
+        'sh',
+        tools.image,
+        '-c',
+        script,
+        'sh',
+        ...args,
+      ],
+    ],
+    { timeoutMs: COPY_TIMEOUT_MS },
+  );
+}
+
+/** Recreates a lost volume, empty and labelled: a mount alone would create one without labels. */
+export async function createVolume(volume: string, tools: VolumeTools): Promise<void> {
+  await docker(['volume', 'create', ...labelsOf(tools), volume]);
+}
+
+/** Labels by which the next sweep removes a helper that an interruption left. */
+function labelsOf({ environment, owner }: VolumeTools): readonly string[] {
+  const labels = { [LABEL.environment]: environment, [LABEL.owner]: owner.id, [LABEL.place]: owner.place };
+  return Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]);
+}

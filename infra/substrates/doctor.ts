@@ -1,0 +1,195 @@
+/**
+ * Checks the machine before anything is started on it, and reports what to fix. Changes nothing.
+ *
+ * read (files, binds, `redis-server --version`) ─▶ MachineFacts ─▶ examine (pure) ─▶ checks
+ *
+ * Each substrate supplies its own facts (addresses, leftovers, the binary): this module names no substrate.
+ */
+import { readFileSync } from 'node:fs';
+import { KitError } from '../../config/errors.ts';
+import { type BinaryFacts, serverOf } from '../redis/server-capabilities.ts';
+import { formatServer } from '../redis/server-version.ts';
+
+export interface DoctorCheck {
+  /** Stable: `redis-server`, `overcommit-memory`, … */
+  readonly id: string;
+  readonly state: 'ok' | 'warn' | 'fail';
+  readonly found: string;
+  /** Remedy; empty if the check passed. */
+  readonly remedy: string;
+}
+
+/** Facts that a substrate adds to those of the machine. */
+export interface SubstrateFacts {
+  readonly stateDir: string;
+  readonly freeBytes: number;
+  readonly requiredFreeBytes: number;
+  readonly addressing: 'address-per-node' | 'port-per-node';
+  readonly redis: { readonly path: string; readonly facts: BinaryFacts } | KitError;
+  /** Running environments, and those of runs that did not finish; or the error that prevented reading them. */
+  readonly environments: readonly { readonly name: string; readonly leftOver: boolean }[] | KitError;
+  /** Why this user cannot write to the state directory; undefined where it can. */
+  readonly stateDirProblem: string | undefined;
+  readonly temporaryDirProblem: string | undefined;
+}
+
+export interface MachineFacts extends SubstrateFacts {
+  readonly nodeVersion: string;
+  /** `undefined`: this system does not have the setting. */
+  readonly overcommitMemory: string | undefined;
+  readonly transparentHugePages: string | undefined;
+  readonly openFilesLimit: number | undefined;
+}
+
+/** Reads and judges the facts of the machine. */
+export async function doctor(facts: () => Promise<SubstrateFacts>): Promise<readonly DoctorCheck[]> {
+  return examine({ ...(await facts()), ...lookAtKernel() });
+}
+
+function lookAtKernel(): Omit<MachineFacts, keyof SubstrateFacts> {
+  const limits = read('/proc/self/limits');
+  const openFiles = /^Max open files\s+(\d+)/m.exec(limits ?? '')?.[1];
+  return {
+    nodeVersion: process.versions.node,
+    overcommitMemory: read('/proc/sys/vm/overcommit_memory')?.trim(),
+    transparentHugePages: read('/sys/kernel/mm/transparent_hugepage/enabled')?.trim(),
+    openFilesLimit: openFiles === undefined ? undefined : Number(openFiles),
+  };
+}
+
+const OLDEST_NODE = [22, 18] as const;
+/** redis.conf: maxclients 10000 and 32 files of its own; with fewer Redis lowers maxclients and logs a warning. */
+const OPEN_FILES_FOR_MAXCLIENTS = 10_032;
+const COMFORTABLE_FREE_BYTES = 1024 ** 3;
+
+/** Judges the facts. Pure. */
+export function examine(facts: MachineFacts): readonly DoctorCheck[] {
+  return [
+    nodeCheck(facts.nodeVersion),
+    redisCheck(facts.redis),
+    ...featureChecks(facts.redis),
+    addressCheck(facts.addressing),
+    overcommitCheck(facts.overcommitMemory),
+    hugePagesCheck(facts.transparentHugePages),
+    openFilesCheck(facts.openFilesLimit),
+    writableCheck('state-directory', facts.stateDir, facts.stateDirProblem, 'KIT_STATE_DIR'),
+    writableCheck('temporary-directory', 'for temporary files', facts.temporaryDirProblem, 'TMPDIR'),
+    diskCheck(facts),
+    leftOverCheck(facts.environments),
+  ];
+}
+
+function nodeCheck(version: string): DoctorCheck {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const old = major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1]);
+  return check('node', old ? 'fail' : 'ok', `Node ${version}`, {
+    fail: `use Node ${OLDEST_NODE.join('.')} or newer; npm run brings its own`,
+  });
+}
+
+function redisCheck(redis: MachineFacts['redis']): DoctorCheck {
+  if (redis instanceof KitError) {
+    const where = redis.where === undefined ? '' : `${redis.where} `;
+    return { id: 'redis-server', state: 'fail', found: `${where}${redis.message}`, remedy: redis.hint ?? '' };
+  }
+  const found = `${formatServer(serverOf(redis.facts))} at ${redis.path}`;
+  return { id: 'redis-server', state: 'ok', found, remedy: '' };
+}
+
+function featureChecks(redis: MachineFacts['redis']): readonly DoctorCheck[] {
+  if (redis instanceof KitError) return [];
+  const { tls, activedefrag } = redis.facts;
+  return [
+    check('redis-tls', tls ? 'ok' : 'warn', tls ? 'built with TLS' : 'built without TLS', {
+      warn: 'environments with TLS cannot run: install a build with TLS',
+    }),
+    check(
+      'redis-activedefrag',
+      activedefrag ? 'ok' : 'warn',
+      activedefrag ? 'can defragment' : "cannot defragment: built with the system's allocator",
+      { warn: "activedefrag is left out and the report says so; a build with Redis's own jemalloc has it" },
+    ),
+  ];
+}
+
+function addressCheck(addressing: MachineFacts['addressing']): DoctorCheck {
+  const own = addressing === 'address-per-node';
+  return check(
+    'loopback-addresses',
+    own ? 'ok' : 'warn',
+    own ? 'every node can have an address of its own' : 'only 127.0.0.1: every node gets a port of its own',
+    { warn: 'nothing to do; addresses of 127.0.0.0/8 come with Linux' },
+  );
+}
+
+function overcommitCheck(value: string | undefined): DoctorCheck {
+  if (value === undefined) return notHere('overcommit-memory');
+  return check('overcommit-memory', value === '1' ? 'ok' : 'warn', `vm.overcommit_memory = ${value}`, {
+    warn: 'background saves can fail when memory is short: sysctl -w vm.overcommit_memory=1',
+  });
+}
+
+function hugePagesCheck(value: string | undefined): DoctorCheck {
+  if (value === undefined) return notHere('transparent-huge-pages');
+  const chosen = /\[(\w+)\]/.exec(value)?.[1] ?? value;
+  return check('transparent-huge-pages', chosen === 'always' ? 'warn' : 'ok', chosen, {
+    warn: 'forks cost latency and memory: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled',
+  });
+}
+
+function openFilesCheck(limit: number | undefined): DoctorCheck {
+  if (limit === undefined) return notHere('open-files');
+  return check('open-files', limit >= OPEN_FILES_FOR_MAXCLIENTS ? 'ok' : 'warn', `${limit} open files`, {
+    warn: `Redis lowers maxclients: ulimit -n ${OPEN_FILES_FOR_MAXCLIENTS}`,
+  });
+}
+
+function diskCheck({ freeBytes, requiredFreeBytes, stateDir }: MachineFacts): DoctorCheck {
+  const state = freeBytes < requiredFreeBytes ? 'fail' : freeBytes < COMFORTABLE_FREE_BYTES ? 'warn' : 'ok';
+  const remedy = 'free some space, or name a state directory with room with KIT_STATE_DIR';
+  const found = `${Math.round(freeBytes / 1024 ** 2)} MB free for ${stateDir}`;
+  return check('disk', state, found, { warn: remedy, fail: remedy });
+}
+
+function writableCheck(id: string, what: string, problem: string | undefined, variable: string): DoctorCheck {
+  return check(id, problem === undefined ? 'ok' : 'fail', problem ?? `${what}: can be written to`, {
+    fail: `name a directory that this user may write with ${variable}`,
+  });
+}
+
+function leftOverCheck(environments: MachineFacts['environments']): DoctorCheck {
+  if (environments instanceof KitError) {
+    const found = `${environments.where ?? ''} ${environments.message}`.trim();
+    return { id: 'environments', state: 'fail', found, remedy: environments.hint ?? '' };
+  }
+  const left = environments.filter(({ leftOver }) => leftOver).map(({ name }) => name);
+  const running = environments.filter(({ leftOver }) => !leftOver).map(({ name }) => name);
+  const found = [
+    left.length === 0 ? 'nothing left over' : `left over: ${left.join(', ')}`,
+    ...(running.length === 0 ? [] : [`running: ${running.join(', ')}`]),
+  ].join('; ');
+  return check('environments', left.length === 0 ? 'ok' : 'warn', found, {
+    warn: `the next start ends it, or: ${left.map((name) => `kit down --env ${name}`).join('; ')}`,
+  });
+}
+
+function check(
+  id: string,
+  state: DoctorCheck['state'],
+  found: string,
+  remedies: { readonly warn?: string; readonly fail?: string },
+): DoctorCheck {
+  return { id, state, found, remedy: state === 'ok' ? '' : (remedies[state] ?? '') };
+}
+
+function notHere(id: string): DoctorCheck {
+  return { id, state: 'ok', found: 'not a matter of this system', remedy: '' };
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * A running environment as drills, faults, workloads and the switchover use it, on every substrate.
+ *
+ * A capability that a substrate does not have is absent, so that a drill that needs it is NOT_MEASURED and not faked.
+ * Disposing releases the connections of this handle. It ends the environment only if the handle was opened by `apply`
+ * with `ephemeral: true`.
+ */
+import type { Redis } from 'ioredis';
+import type { Secret } from '../../config/secret.ts';
+import type { ClusterView } from '../redis/cluster.ts';
+import type { Address, Topology } from '../topology.ts';
+
+export interface Credentials {
+  readonly username: string;
+  readonly password: Secret;
+}
+
+/** PEM texts that a client needs for TLS; never the CA's key. */
+export interface TlsMaterial {
+  readonly ca: string;
+  readonly cert?: string;
+  readonly key?: Secret;
+}
+
+/** Client mode of a topology. */
+export const MODE_OF = { single: 'standalone', sentinel: 'sentinel', cluster: 'cluster' } as const;
+
+/** Exactly the facts that a client needs to connect. */
+export interface ClientEndpoints {
+  readonly mode: (typeof MODE_OF)[keyof typeof MODE_OF];
+  readonly serviceName: string;
+  /** Addresses for a client on this host; in a cluster the seed nodes: any of them reports the others. */
+  readonly redis: readonly Address[];
+  readonly sentinels: readonly Address[];
+  /** Other applications use this Redis as well: the client sends only plain cache commands, no leases, no channels. */
+  readonly shared?: true;
+  /** Database number; default 0. */
+  readonly db?: number;
+  /** Maps an announced `ip:port` to the address for this host, where they differ. */
+  readonly natMap?: Readonly<Record<string, Address>>;
+  /** The app user on the Redis nodes. */
+  readonly app: Credentials;
+  /** The app user on the sentinels. */
+  readonly sentinel: Credentials;
+  readonly tls?: TlsMaterial;
+}
+
+/** Reverts a fault. Idempotent; resolves when the node is back in its previous state (running, connected). */
+export type Heal = () => Promise<void>;
+
+export interface NodeStatus {
+  readonly id: string;
+  /** Address for this host. */
+  readonly address: Address;
+  /** Address among the nodes, if it differs. */
+  readonly announced?: Address;
+  readonly state: 'running' | 'paused' | 'stopped';
+  readonly pid?: number;
+}
+
+/** Rendered files of a node, secrets included: never written to evidence unchanged. */
+export interface RenderedNode {
+  /** Text of redis.conf or sentinel.conf. */
+  readonly conf: string;
+  /** Text of the ACL file. */
+  readonly users: string;
+}
+
+/** Faults that a substrate can cause. Each returns once the effect has been observed, within a time limit. */
+export interface Capabilities {
+  /** Kills the node as a crash would (SIGKILL, no grace period). Its data stays. */
+  kill?(nodeId: string): Promise<void>;
+  /** Starts a killed node. It queries the sentinels first and never returns as a second master. */
+  start?(nodeId: string): Promise<void>;
+  /** Suspends the node (SIGSTOP): its sockets stay open, but it does not answer. */
+  pause?(nodeId: string): Promise<Heal>;
+  /** Delivers requests to the node and drops its replies; for an environment behind a proxy. */
+  mute?(nodeId: string): Promise<Heal>;
+  disconnect?(nodeId: string): Promise<Heal>;
+  partition?(nodeIds: readonly string[], options: { readonly clientsStillReach: boolean }): Promise<Heal>;
+}
+
+export interface Environment extends AsyncDisposable {
+  readonly name: string;
+  readonly substrate: 'local' | 'docker' | 'attached';
+  readonly topology: Topology;
+  readonly endpoints: ClientEndpoints;
+  readonly capabilities: Capabilities;
+  /** Versions and probed facts of the binaries or images, for the manifest. */
+  readonly provenance: Readonly<Record<string, string>>;
+  /** Settings of the configuration that this binary does not support, in words; printed in the report. */
+  readonly departures: readonly string[];
+  /** Address of this machine for the nodes, if it differs from the address for connections in the other direction. */
+  readonly gateway?: string;
+  /**
+   * An admin connection to one node (its own, cached by the handle; sentinels included). RESP2, no offline queue,
+   * command timeout 2 s, no retry of commands.
+   */
+  admin(nodeId: string): Promise<Redis>;
+  status(): Promise<readonly NodeStatus[]>;
+  /** The node that reports ROLE master, if exactly one running node does. Undefined in a cluster, which has several. */
+  masterId(): Promise<string | undefined>;
+  /** Slot owners and missing conditions of a cluster; present only where clients use cluster mode. */
+  readonly cluster?: ClusterView;
+  /** Rendered files of every node, by node id; absent where the kit does not run the servers. */
+  rendered?(): Promise<ReadonlyMap<string, RenderedNode>>;
+  /**
+   * Files and addresses that a user needs, by purpose: passwords, CA, metrics. The values are locations, never secrets.
+   */
+  readonly access?: Readonly<Record<string, string>>;
+  /** Log files of the nodes, by node id: absolute paths, for the evidence. */
+  readonly logs: ReadonlyMap<string, string>;
+}

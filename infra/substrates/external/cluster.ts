@@ -1,0 +1,110 @@
+/**
+ * Masters of an external Redis Cluster, from the reply to CLUSTER NODES of the first node that answers; no other
+ * command is sent. Masters are numbered by their first slot. Replicas are not contacted.
+ */
+import type { Redis } from 'ioredis';
+import type { AttachTarget } from '../../../config/attach.ts';
+import { EXIT, KitError } from '../../../config/errors.ts';
+import { parseClusterNodes } from '../../redis/cluster-nodes.ts';
+import { type Address, CLUSTER_SLOTS, type SlotRange } from '../../topology.ts';
+import { connectTo, failureOf, lacksCommand } from './connection.ts';
+
+export interface ClusterMaster {
+  readonly id: string;
+  readonly address: Address;
+  /** Address in redirections. */
+  readonly announced: Address;
+  readonly slots: readonly SlotRange[];
+}
+
+/** @throws KitError `ATTACH_NO_CLUSTER`, `ATTACH_NOPERM`, `ATTACH_CLUSTER_DOWN`, or why no address answers */
+export async function mastersOf(target: AttachTarget): Promise<readonly ClusterMaster[]> {
+  const failures: KitError[] = [];
+  for (const address of target.addresses) {
+    try {
+      return await askedOf(target, address);
+    } catch (error) {
+      // An unreachable or isolated node proves nothing about the others. A configuration error is the same on every
+      // node.
+      if (!(error instanceof KitError) || error.exitCode !== EXIT.UNKNOWN) throw error;
+      failures.push(error);
+    }
+  }
+  throw failureOf(failures);
+}
+
+async function askedOf(target: AttachTarget, address: Address): Promise<readonly ClusterMaster[]> {
+  const redis = await connectTo(target, address);
+  const text = await redis.call('CLUSTER', 'NODES').then(String, (error: Error) => error);
+  const isNode = text instanceof Error && (await modeOf(redis)) === 'cluster';
+  redis.disconnect();
+  if (text instanceof Error) throw refusal(text, address, isNode);
+  const masters = parseClusterNodes(text)
+    .filter(({ flags, slots }) => flags.includes('master') && slots.length > 0)
+    .map((line) => {
+      // A node that does not have its own address yet reports none: use the address that it was reached at.
+      const { host: shown, port } = line.address;
+      const host = shown === '' ? address.host : shown;
+      // The certificate is issued for the hostname.
+      const name = target.tls === undefined ? undefined : line.hostname;
+      return { address: { host: name ?? host, port }, announced: { host, port }, line };
+    })
+    .sort((a, b) => (a.line.slots[0]?.[0] ?? 0) - (b.line.slots[0]?.[0] ?? 0));
+  const lost = masters.filter(({ line: { flags } }) => flags.includes('fail') || flags.includes('fail?'));
+  const served = masters
+    .filter((master) => !lost.includes(master))
+    .flatMap(({ line }) => line.slots)
+    .reduce((sum, [first, last]) => sum + last - first + 1, 0);
+  if (served < CLUSTER_SLOTS) {
+    throw new KitError(`the cluster serves ${served} of ${CLUSTER_SLOTS} slots`, {
+      code: 'ATTACH_CLUSTER_DOWN',
+      exitCode: EXIT.UNKNOWN,
+      where: `${address.host}:${address.port}`,
+      hint: 'mend that first (CLUSTER INFO, CLUSTER NODES on it); the drills would only measure it',
+    });
+  }
+  return masters.map(({ address: at, announced, line }, i) => ({
+    id: `redis-${i + 1}`,
+    address: at,
+    announced,
+    slots: line.slots,
+  }));
+}
+
+/** Mode of the server as HELLO reports it; undefined without a reply to HELLO. */
+async function modeOf(redis: Redis): Promise<string | undefined> {
+  const hello = await redis.call('HELLO', '2').catch(() => []);
+  const fields = Array.isArray(hello) ? hello.map(String) : [];
+  return fields[fields.indexOf('mode') + 1];
+}
+
+function refusal({ message }: Error, { host, port }: Address, isNode: boolean): KitError {
+  const where = `${host}:${port}`;
+  if (isNode && lacksCommand(message)) {
+    return new KitError('the server does not have CLUSTER under its own name', {
+      code: 'ATTACH_COMMAND',
+      where,
+      hint: 'it was renamed or removed there (rename-command); without it the slots cannot be asked for',
+    });
+  }
+  if (/cluster support disabled|unknown command/i.test(message)) {
+    return new KitError('the server is no node of a Redis Cluster', {
+      code: 'ATTACH_NO_CLUSTER',
+      where,
+      hint: `attach to it as it is: --url redis://${where}`,
+    });
+  }
+  if (!message.startsWith('NOPERM')) {
+    return new KitError(`the server does not say who has which slots: ${message}`, {
+      code: 'ATTACH_UNREACHABLE',
+      exitCode: EXIT.UNKNOWN,
+      where,
+      hint: 'look at the network between, and whether the server is loading still',
+    });
+  }
+  return new KitError(`the server does not say who has which slots: ${message}`, {
+    code: 'ATTACH_NOPERM',
+    where,
+    hint: 'the user needs +cluster|nodes (and +asking, for slots that are being moved)',
+  });
+}

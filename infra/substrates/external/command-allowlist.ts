@@ -1,0 +1,62 @@
+/**
+ * Commands that the kit is allowed to send to an external Redis. Pure. Documents and tests enforce it: every command
+ * that a server receives in an attached run is one of these, on a key of the prefix.
+ */
+import { isIPv4 } from 'node:net';
+import { ATTACHED_TTL_SECONDS, type AttachTarget } from '../../../config/attach.ts';
+import { EXIT, KitError } from '../../../config/errors.ts';
+import type { Address } from '../../topology.ts';
+
+/**
+ * Commands on keys, all of them below the prefix. FCALL calls one of the client's own functions on one key, where the
+ * server has them. Where it is denied, WATCH, MULTI and EXEC replace it.
+ */
+const ON_KEYS = ['get', 'mget', 'set', 'unlink', 'exists', 'pttl', 'watch', 'fcall'] as const;
+/** Commands of the connection itself and server identification. INFO may be denied: then memory is not measured. */
+const ON_CONNECTION = ['multi', 'exec', 'unwatch', 'ping', 'role', 'info', 'client|setname'] as const;
+/** Additional commands of a cluster: the slot owners, and access to a key whose slot is being migrated. */
+const ON_CLUSTER = ['cluster|nodes', 'asking'] as const;
+
+/** Load of the busiest drill. Tests compare it with the drills' rates and the server's command counters. */
+export const ATTACHED_LOAD = {
+  /** On average; the schedule is a Poisson process, and a batch of 100 is sent at once. */
+  commandsPerSecond: 600,
+  commandsInBusiestSecond: 2_000,
+  keys: 2_000,
+  largestValueBytes: 16_384,
+} as const;
+
+/** ACL rule of a user with exactly the rights that attaching needs. */
+export function aclRule(prefix: string, mode?: AttachTarget['mode']): string {
+  const asked = [...ON_KEYS, ...ON_CONNECTION, ...(mode === 'cluster' ? ON_CLUSTER : [])];
+  const commands = asked.map((command) => `+${command}`);
+  return `resetkeys ~${prefix}* resetchannels -@all ${commands.join(' ')}`;
+}
+
+/** Describes the commands that will be sent. */
+export function charter(prefix: string): string {
+  const { commandsPerSecond, commandsInBusiestSecond, keys, largestValueBytes } = ATTACHED_LOAD;
+  return (
+    `keys ${prefix}* only, ${keys} at most, values up to ${largestValueBytes / 1024} KB, each with a TTL of ` +
+    `${ATTACHED_TTL_SECONDS} s or less and removed at the end; ${commandsPerSecond} commands a second at most ` +
+    `(${commandsInBusiestSecond} in the busiest one); ` +
+    'no fault, no CONFIG, no FLUSH, no SCAN'
+  );
+}
+
+/** Returns whether the address certainly is this machine. A name that resolves to it does not count. */
+export function isThisMachine({ host }: Address): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+/** @throws KitError `ATTACH_UNCONFIRMED` before anything is sent to that host */
+export function requireConsent(addresses: readonly Address[], confirmed: boolean, prefix: string): void {
+  const far = addresses.find((address) => !isThisMachine(address));
+  if (far === undefined || confirmed) return;
+  throw new KitError(`${far.host} is not this machine, and nobody has agreed to load there`, {
+    code: 'ATTACH_UNCONFIRMED',
+    exitCode: EXIT.USAGE,
+    where: `${far.host}:${far.port}`,
+    hint: `would be sent: ${charter(prefix)}. If that is agreed: --yes`,
+  });
+}

@@ -1,0 +1,159 @@
+/**
+ * Plain connections to an external Redis, with the rights of the given user. They never retry or queue. Each common
+ * mistake has its own error, and no error contains a password.
+ */
+import { getCACertificates } from 'node:tls';
+import { Redis } from 'ioredis';
+import type { AttachTarget } from '../../../config/attach.ts';
+import { EXIT, KitError } from '../../../config/errors.ts';
+import type { Address } from '../../topology.ts';
+
+const CONNECT_TIMEOUT_MS = 3_000;
+const COMMAND_TIMEOUT_MS = 2_000;
+
+/** The given CA, else the CAs that this Node trusts. */
+export function trusted(target: AttachTarget): { readonly ca: string } | undefined {
+  return target.tls && { ca: target.tls.ca ?? getCACertificates('default').join('\n') };
+}
+
+/** @throws KitError `ATTACH_UNREACHABLE`, `ATTACH_DENIED`, `ATTACH_NOT_REDIS` */
+export async function connectTo(target: AttachTarget, address: Address, as: Login = 'app'): Promise<Redis> {
+  const { username, password } = target[as];
+  const tls = trusted(target);
+  const redis = new Redis({
+    ...address,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password: password.reveal() }),
+    ...(tls !== undefined && { tls }),
+    db: as === 'app' ? target.db : 0,
+    protocol: 2,
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    maxRetriesPerRequest: 0,
+    retryStrategy: null,
+  });
+  let failure: Error | undefined;
+  // ioredis reports a refused AUTH or SELECT only here and continues without a user, in database 0.
+  redis.on('error', (error: Error) => {
+    failure ??= error;
+  });
+  const timer = setTimeout(() => redis.disconnect(), CONNECT_TIMEOUT_MS);
+  try {
+    await redis.connect();
+    // Without AUTH nothing has been sent yet: verify that the server speaks the Redis protocol.
+    const answer = await redis.ping().catch((error: Error) => error);
+    if (failure !== undefined) throw failure;
+    if (answer instanceof Error && !/^(NOPERM|LOADING|MASTERDOWN|MISCONF)/.test(answer.message)) throw answer;
+    return redis;
+  } catch (error) {
+    redis.disconnect();
+    throw explained(failure ?? (error as Error), address, target.tls !== undefined, as);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+interface Mistake {
+  readonly sign: RegExp;
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | ((login: Login) => string);
+  readonly exitCode?: 2 | 3;
+}
+
+type Login = 'app' | 'sentinel';
+
+/** Names of the credentials of a login: the sentinels have their own. */
+const CREDENTIALS: Readonly<Record<Login, string>> = {
+  app: 'the URL, --user, --password-file, or REDIS_USERNAME, REDIS_PASSWORD and REDIS_PASSWORD_FILE',
+  sentinel: 'REDIS_SENTINEL_USERNAME, and REDIS_SENTINEL_PASSWORD or REDIS_SENTINEL_PASSWORD_FILE',
+};
+
+const MISTAKES: readonly Mistake[] = [
+  {
+    sign: /^(WRONGPASS|ERR invalid password)/,
+    code: 'ATTACH_DENIED',
+    message: 'refuses user and password',
+    hint: (login) => `correct the user and the password; they come from ${CREDENTIALS[login]}`,
+  },
+  {
+    sign: /^(NOAUTH|ERR AUTH)/,
+    code: 'ATTACH_DENIED',
+    message: 'wants other credentials than were given',
+    hint: (login) => `give them by ${CREDENTIALS[login]}; or leave them out where none are set`,
+  },
+  {
+    sign: /DB index is out of range|SELECT is not allowed/,
+    code: 'ATTACH_DENIED',
+    message: 'does not have that database',
+    hint: 'change the number after the port (or REDIS_DB)',
+  },
+  {
+    sign: /Protocol error|RESP type|wrong version number|packet length too long/i,
+    code: 'ATTACH_NOT_REDIS',
+    message: 'is there, but does not speak as a Redis',
+    hint: 'look at host and port; a Redis with TLS needs rediss://, one without redis://',
+  },
+  {
+    sign: /certificate|CERT_|self.signed/i,
+    code: 'ATTACH_DENIED',
+    message: 'shows a certificate that is not trusted',
+    hint: 'give the CA that signed it with --tls-ca FILE, and the host by the name that it is made out to',
+  },
+  {
+    sign: /^NOPERM/,
+    code: 'ATTACH_NOPERM',
+    message: 'does not let this user in to that database',
+    hint: 'give a database that the user may use',
+  },
+];
+
+function explained(error: Error, { host, port }: Address, isTls: boolean, login: Login): KitError {
+  const where = `${host}:${port}`;
+  const mistake = MISTAKES.find(({ sign }) => sign.test(error.message));
+  if (mistake !== undefined) {
+    const { code, message } = mistake;
+    const hint = typeof mistake.hint === 'string' ? mistake.hint : mistake.hint(login);
+    const who = login === 'sentinel' ? 'the sentinel' : 'the server';
+    return new KitError(`${who} ${message}`, { code, where, hint, exitCode: EXIT.USAGE, cause: error });
+  }
+  return new KitError(`no answer: ${error.message}`, {
+    code: 'ATTACH_UNREACHABLE',
+    exitCode: EXIT.UNKNOWN,
+    where,
+    hint: isTls
+      ? 'look at host, port and network; a Redis without TLS needs redis://'
+      : 'look at host, port and network; a Redis with TLS needs rediss://',
+  });
+}
+
+/**
+ * Returns whether a reply means that the server lacks the command: another version, renamed, or removed by its owner.
+ */
+export function lacksCommand(message: string): boolean {
+  return /unknown (sub)?command|command .*(not (allowed|supported|available)|disabled)/i.test(message);
+}
+
+/**
+ * Combines the errors of several addresses of which none could be used. A configuration error (exit 2) explains more
+ * than an address that does not answer, and a reply explains more than no reply.
+ */
+export function failureOf(failures: readonly KitError[]): KitError {
+  const rank = ({ exitCode, code }: KitError) =>
+    exitCode === EXIT.USAGE ? 0 : code === 'ATTACH_UNREACHABLE' ? 2 : 1;
+  const [first, ...others] = [...failures].sort((a, b) => rank(a) - rank(b));
+  if (first === undefined) throw new TypeError('an address was asked, or there was none');
+  if (others.length === 0) return first;
+  const rest = others.map(({ where, message }) => `${where}: ${message}`).join('; ');
+  return new KitError(`${first.message} (and ${rest})`, {
+    code: first.code,
+    exitCode: first.exitCode,
+    cause: first.cause,
+    ...(first.where !== undefined && { where: first.where }),
+    ...(first.hint !== undefined && { hint: first.hint }),
+  });
+}

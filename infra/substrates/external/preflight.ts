@@ -1,0 +1,204 @@
+/**
+ * Checks before anything is created: is it a Redis, is it a master, is it standalone, and does this user have the
+ * rights that the drills need? Each common mistake has its own error.
+ *
+ * consent ─▶ sentinels name the master, a cluster its masters ─▶ connect to each ─▶ HELLO (mode, role, version) ─▶ one key written, read and removed
+ */
+import { randomBytes } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import type { AttachTarget } from '../../../config/attach.ts';
+import { EXIT, KitError } from '../../../config/errors.ts';
+import { keySlot } from '../../redis/cluster-slots.ts';
+import { type Address, CLUSTER_SLOTS, type SlotRange } from '../../topology.ts';
+import { type ClusterMaster, mastersOf } from './cluster.ts';
+import { aclRule, requireConsent } from './command-allowlist.ts';
+import { connectTo, failureOf, lacksCommand } from './connection.ts';
+
+export interface Found {
+  /** One master, or all masters of a cluster by their first slot. */
+  readonly masters: readonly ClusterMaster[];
+  readonly version: string;
+  readonly server: string;
+}
+
+const PROBE_TTL_MS = 10_000;
+
+/** @throws KitError `ATTACH_…` with the mistake, its place and the remedy; leaves nothing on the server */
+export async function inspect(target: AttachTarget, prefix: string): Promise<Found> {
+  requireConsent(target.addresses, target.confirmed, prefix);
+  const masters = await found(target);
+  requireConsent(
+    masters.map(({ address }) => address),
+    target.confirmed,
+    prefix,
+  );
+  const who: { version: string; server: string }[] = [];
+  for (const { address, slots } of masters) {
+    const redis = await connectTo(target, address);
+    try {
+      who.push(await greet(redis, address, target.mode));
+      await requireRights(redis, address, prefix, target.mode, slots);
+    } finally {
+      redis.disconnect();
+    }
+  }
+  const [first] = who;
+  if (first === undefined) throw new TypeError('somebody takes writes, or it has been said who does not');
+  return { masters, ...first };
+}
+
+/** Masters that take writes now. */
+export async function found(target: AttachTarget): Promise<readonly ClusterMaster[]> {
+  if (target.mode === 'cluster') return mastersOf(target);
+  const address = await masterOf(target);
+  return [{ id: 'redis-1', address, announced: address, slots: [[0, CLUSTER_SLOTS - 1]] }];
+}
+
+/** The single server; with sentinels, the master that the first answering sentinel reports. */
+export async function masterOf(target: AttachTarget): Promise<Address> {
+  const { addresses, mode, serviceName } = target;
+  const [first] = addresses as readonly [Address];
+  if (mode === 'standalone') return first;
+  const failures: KitError[] = [];
+  for (const address of addresses) {
+    let sentinel: Redis;
+    try {
+      sentinel = await connectTo(target, address, 'sentinel');
+    } catch (error) {
+      if (!(error instanceof KitError)) throw error;
+      failures.push(error);
+      continue;
+    }
+    try {
+      const named = await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', serviceName);
+      if (Array.isArray(named)) return { host: String(named[0]), port: Number(named[1]) };
+      throw wrong('ATTACH_SERVICE', `knows no master called '${serviceName}'`, address, {
+        hint: 'give its name with --service-name, as SENTINEL MASTERS on it shows it',
+      });
+    } catch (error) {
+      if (error instanceof KitError) throw error;
+      const { message } = error as Error;
+      throw /unknown command/i.test(message)
+        ? wrong('ATTACH_NO_SENTINEL', 'is a Redis and no sentinel', address, {
+            hint: `attach to it as it is: --url redis://${address.host}:${address.port}`,
+          })
+        : wrong('ATTACH_NOPERM', `does not say who is master: ${message}`, address, {
+            hint: 'the user on the sentinels (REDIS_SENTINEL_USERNAME) needs +sentinel|get-master-addr-by-name, +sentinel|master and +subscribe',
+          });
+    } finally {
+      sentinel.disconnect();
+    }
+  }
+  throw failureOf(failures);
+}
+
+/** Every user may send HELLO. */
+async function greet(
+  redis: Redis,
+  address: Address,
+  mode: AttachTarget['mode'],
+): Promise<Omit<Found, 'masters'>> {
+  const reply = await redis.call('HELLO', '2').catch((error: Error) => error);
+  if (reply instanceof Error || !Array.isArray(reply)) {
+    throw wrong('ATTACH_TOO_OLD', `does not answer HELLO: ${String(reply)}`, address, {
+      hint: 'the kit needs Redis 6 or newer, or what behaves like it, with HELLO under its own name',
+    });
+  }
+  const field = (name: string) => String(reply[reply.indexOf(name) + 1]);
+  const at = `${address.host}:${address.port}`;
+  if (field('mode') === 'sentinel') {
+    throw wrong('ATTACH_SENTINEL', 'is a sentinel and holds no data', address, { hint: `--sentinels ${at}` });
+  }
+  if (field('mode') === 'cluster' && mode !== 'cluster') {
+    throw wrong(
+      'ATTACH_CLUSTER',
+      'is a node of a Redis Cluster: most keys would be MOVED to others',
+      address,
+      {
+        hint: `name the cluster instead: --cluster ${at}`,
+      },
+    );
+  }
+  if (field('role') !== 'master') {
+    throw wrong('ATTACH_REPLICA', 'is a replica and takes no writes (READONLY)', address, {
+      hint: 'give the master (INFO replication on this node names it), or its sentinels with --sentinels',
+    });
+  }
+  return { version: field('version'), server: field('server') };
+}
+
+/**
+ * Runs every command of the drills once on a temporary key, so that missing rights are reported now and all at once.
+ */
+async function requireRights(
+  redis: Redis,
+  address: Address,
+  prefix: string,
+  mode: AttachTarget['mode'],
+  slots: readonly SlotRange[],
+): Promise<void> {
+  const key = keyWithin(slots, `${prefix}preflight:`);
+  const denied: string[] = [];
+  const absent: string[] = [];
+  const failed: string[] = [];
+  const ask = async (...[command, ...args]: readonly [string, ...(string | number)[]]) => {
+    try {
+      await redis.call(command, ...args);
+    } catch (error) {
+      const { message } = error as Error;
+      if (message.startsWith('NOPERM')) denied.push(command);
+      else if (lacksCommand(message)) absent.push(command);
+      else failed.push(message);
+    }
+  };
+  await ask('SET', key, 'preflight', 'PX', PROBE_TTL_MS);
+  await ask('GET', key);
+  await ask('MGET', key);
+  await ask('EXISTS', key);
+  await ask('PTTL', key);
+  await ask('WATCH', key);
+  await ask('UNWATCH');
+  await ask('MULTI');
+  await ask('EXEC');
+  await ask('UNLINK', key);
+  if (denied.length > 0) {
+    throw wrong('ATTACH_NOPERM', `does not let this user ${denied.join(', ')} on ${prefix}*`, address, {
+      hint: `ACL SETUSER kit on >… ${aclRule(prefix, mode)}`,
+    });
+  }
+  if (absent.length > 0) {
+    throw wrong(
+      'ATTACH_COMMAND',
+      `does not have ${absent.join(', ')} under ${absent.length === 1 ? 'its own name' : 'their own names'}`,
+      address,
+      {
+        hint: 'renamed or removed there (rename-command), or of another server: the cache client and the drills need it; docs/attached.md lists what is sent',
+      },
+    );
+  }
+  const [first] = failed;
+  if (first !== undefined) {
+    throw wrong('ATTACH_REFUSED', `takes no writes now: ${first}`, address, {
+      hint: 'mend that first; the drills would only measure it',
+      exitCode: EXIT.UNKNOWN,
+    });
+  }
+}
+
+/** Returns an unused key in a slot that this server has. */
+function keyWithin(slots: readonly SlotRange[], start: string): string {
+  for (;;) {
+    const key = `${start}${randomBytes(8).toString('hex')}`;
+    const slot = keySlot(key);
+    if (slots.some(([first, last]) => first <= slot && slot <= last)) return key;
+  }
+}
+
+function wrong(
+  code: string,
+  what: string,
+  { host, port }: Address,
+  more: { readonly hint: string; readonly exitCode?: 3 },
+): KitError {
+  return new KitError(`the server ${what}`, { code, where: `${host}:${port}`, ...more });
+}

@@ -1,0 +1,42 @@
+/**
+ * Substrate of an external Redis. The kit never creates or ends it: `apply` checks whether it can be used and returns a
+ * handle without capabilities. Disposing and destroying change nothing.
+ */
+import type { AttachTarget } from '../../../config/attach.ts';
+import type { Topology } from '../../topology.ts';
+import type { Environment } from '../environment.ts';
+import type { ApplyOptions, DestroyReport, FoundEnvironment, PlanStep, Substrate } from '../substrate.ts';
+import { charter } from './command-allowlist.ts';
+import { AttachedEnvironment } from './environment.ts';
+import { inspect } from './preflight.ts';
+
+export function attachedSubstrate(target: AttachTarget): Substrate {
+  return {
+    name: 'attached',
+    async plan({ redis }: Topology): Promise<readonly PlanStep[]> {
+      return redis.map(({ id }) => ({ action: 'keep', nodeId: id, detail: 'somebody else runs it' }));
+    },
+    async apply(topology: Topology, { progress }: ApplyOptions): Promise<Environment> {
+      const prefix = prefixOf(topology);
+      const found = await inspect(target, prefix);
+      const places = found.masters.map(({ address: { host, port } }) => `${host}:${port}`).join(', ');
+      progress?.(`attached to ${found.server} ${found.version} at ${places}: ${charter(prefix)}`);
+      return new AttachedEnvironment(topology, target, found);
+    },
+    async open(topology: Topology): Promise<Environment | undefined> {
+      return new AttachedEnvironment(topology, target, await inspect(target, prefixOf(topology)));
+    },
+    async find(_name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined> {
+      if (asked === undefined) return undefined;
+      const environment = new AttachedEnvironment(asked, target, await inspect(target, prefixOf(asked)));
+      return { environment, differences: [], hasCredentials: true };
+    },
+    async destroy(): Promise<DestroyReport> {
+      return { ended: [], removed: [] };
+    },
+  };
+}
+
+function prefixOf({ environment }: Topology): string {
+  return `${environment.client.namespace}:`;
+}

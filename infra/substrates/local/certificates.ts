@@ -1,0 +1,35 @@
+/**
+ * Certificates of an environment on disk: the given ones, else generated for its addresses. Written once, for a new
+ * environment. Later commands read them again, because running nodes have loaded them.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { EnvironmentConfig } from '../../../config/schema.ts';
+import { makeCertificates } from '../../certificates/generate.ts';
+import { readCertificates } from '../../certificates/given.ts';
+import { makePrivateDir, writePrivate } from '../../host/private-files.ts';
+import type { TlsFiles } from './local-context.ts';
+
+/**
+ * The CA's key is not stored: it signs only once. Clients get only the CA certificate, and authenticate by password.
+ */
+export async function provideTls(
+  { name, security }: Pick<EnvironmentConfig, 'name' | 'security'>,
+  environmentDir: string,
+  hosts: readonly string[],
+): Promise<TlsFiles> {
+  const dir = join(environmentDir, 'tls');
+  const paths = { ca: join(dir, 'ca.crt'), cert: join(dir, 'node.crt'), key: join(dir, 'node.key') };
+  if (!existsSync(paths.key)) {
+    const addresses = [...new Set(hosts)];
+    const { ca, cert, key } =
+      security.certificates === undefined
+        ? await makeCertificates({ environment: name, addresses })
+        : readCertificates(security.certificates, addresses);
+    makePrivateDir(dir);
+    writePrivate(paths.ca, ca);
+    writePrivate(paths.cert, cert);
+    writePrivate(paths.key, key.reveal());
+  }
+  return { paths, material: { ca: readFileSync(paths.ca, 'utf8') } };
+}

@@ -1,0 +1,93 @@
+/** Handle to an environment of local processes. */
+import type { Redis } from 'ioredis';
+import { secretsFile } from '../../../config/secrets.ts';
+import { displayPath } from '../../../config/yaml.ts';
+import { type ClusterView, clusterView } from '../../redis/cluster.ts';
+import { serverOf } from '../../redis/server-capabilities.ts';
+import { nodesOf, type Topology } from '../../topology.ts';
+import type { Capabilities, ClientEndpoints, Environment, NodeStatus, RenderedNode } from '../environment.ts';
+import { endpointsOf, nodeFiles } from './local-context.ts';
+import { actingMaster } from './master-resolution.ts';
+import type { LocalNodes } from './nodes.ts';
+import { renderAll } from './rendering.ts';
+import { startNode } from './start-node.ts';
+
+export interface LocalEnvironmentOptions {
+  readonly nodes: LocalNodes;
+  readonly departures: readonly string[];
+  /** Ends the environment; only the handle that owns it has this. */
+  readonly end?: (() => Promise<void>) | undefined;
+}
+
+export class LocalEnvironment implements Environment {
+  readonly substrate = 'local';
+  readonly name: string;
+  readonly topology: Topology;
+  readonly endpoints: ClientEndpoints;
+  readonly capabilities: Capabilities;
+  readonly provenance: Readonly<Record<string, string>>;
+  readonly departures: readonly string[];
+  readonly access: Readonly<Record<string, string>>;
+  readonly logs: ReadonlyMap<string, string>;
+  readonly cluster?: ClusterView;
+  readonly #nodes: LocalNodes;
+  readonly #end: (() => Promise<void>) | undefined;
+  #disposed: Promise<void> | undefined;
+
+  constructor(options: LocalEnvironmentOptions) {
+    const { nodes } = options;
+    const { site } = nodes;
+    this.#nodes = nodes;
+    this.#end = options.end;
+    this.name = nodes.name;
+    this.topology = site.topology;
+    this.endpoints = endpointsOf(site);
+    this.departures = options.departures;
+    this.capabilities = {
+      kill: (nodeId) => nodes.kill(nodeId),
+      start: (nodeId) => startNode(nodes, nodeId),
+      pause: (nodeId) => nodes.pause(nodeId),
+    };
+    const cluster = clusterView(this);
+    if (cluster !== undefined) this.cluster = cluster;
+    this.provenance = {
+      'redis-server': site.binary.provenance,
+      'redis-version': site.binary.facts.version,
+      'server-family': serverOf(site.binary.facts).family,
+      'redis-activedefrag': String(site.binary.facts.activedefrag),
+      'redis-tls': String(site.binary.facts.tls),
+      addressing: site.addressing,
+    };
+    this.access = {
+      passwords: displayPath(secretsFile(this.name, site.stateDir)),
+      ...(site.tls === undefined ? {} : { CA: displayPath(site.tls.paths.ca) }),
+    };
+    this.logs = new Map(nodesOf(site.topology).map(({ id }) => [id, nodeFiles(site, id).log]));
+  }
+
+  admin(nodeId: string): Promise<Redis> {
+    return this.#nodes.admin.get(nodeId);
+  }
+
+  status(): Promise<readonly NodeStatus[]> {
+    return this.#nodes.status();
+  }
+
+  async rendered(): Promise<ReadonlyMap<string, RenderedNode>> {
+    return renderAll(this.#nodes.site);
+  }
+
+  masterId(): Promise<string | undefined> {
+    return this.cluster === undefined ? actingMaster(this.#nodes) : Promise.resolve(undefined);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed ??= this.#dispose();
+    return this.#disposed;
+  }
+
+  async #dispose(): Promise<void> {
+    await this.#nodes[Symbol.asyncDispose]();
+    await this.#end?.();
+  }
+}

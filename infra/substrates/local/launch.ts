@@ -1,0 +1,117 @@
+/**
+ * Starts one node: renders its files, spawns it, records it. Does not wait for health (`health.ts`).
+ *
+ * The order matters if the kit crashes: directories exist in the ledger's environment before the spawn, and the pid
+ * with its start time is on disk before anything else happens.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { KitError } from '../../../config/errors.ts';
+import { diskFull, freeBytes } from '../../host/disk.ts';
+import { makePrivateDir, tailOf, writePrivate } from '../../host/private-files.ts';
+import { type Daemon, startDaemon } from '../../host/process.ts';
+import { identify, type ProcessIdentity } from '../../host/process-identity.ts';
+import { NODES_FILE, redisNodeId, renderClusterNodes } from '../../redis/cluster-nodes.ts';
+import { renderAcquaintances } from '../../redis/conf/sentinel-conf.ts';
+import type { Address, RedisNode, SentinelNode } from '../../topology.ts';
+import { updateLedger } from './ledger.ts';
+import { addressOf, nodeFiles, type Site } from './local-context.ts';
+import { renderRedis, renderSentinel, renderUsers } from './rendering.ts';
+
+export interface Launched {
+  readonly identity: ProcessIdentity;
+  readonly daemon: Daemon;
+  readonly departures: readonly string[];
+}
+
+const ROOM_FOR_A_LOG_BYTES = 1024 ** 2;
+
+/**
+ * Starts a Redis as a replica of that address, or as a master without one. Keeps its data; renders its configuration
+ * again.
+ */
+export async function launchRedis(
+  site: Site,
+  node: RedisNode,
+  replicaOf: Address | undefined,
+): Promise<Launched> {
+  const files = nodeFiles(site, node.id);
+  makePrivateDir(files.data);
+  const rendered = renderRedis(site, node, replicaOf);
+  writePrivate(files.conf, rendered.text);
+  // Kept on a restart: ACL SAVE may have rotated a password in the meantime.
+  if (!existsSync(files.acl)) writePrivate(files.acl, renderUsers(site, node));
+  if (node.shard !== undefined) introduce(site, node);
+  return launch(site, node.id, [files.conf], rendered.departures);
+}
+
+/** Gives a cluster node its initial nodes.conf, only at its first start. Later the node maintains the file itself. */
+function introduce(site: Site, node: RedisNode): void {
+  const path = join(nodeFiles(site, node.id).data, NODES_FILE);
+  if (existsSync(path)) return;
+  const { topology, placement } = site;
+  const clusterId = drawn(site, 'cluster-id');
+  writePrivate(path, renderClusterNodes({ topology, placement, clusterId, node }));
+}
+
+/** Returns a random id, drawn once per environment by the first caller. */
+function drawn(site: Site, name: string): string {
+  const path = join(site.dir, name);
+  if (!existsSync(path)) writePrivate(path, randomBytes(20).toString('hex'));
+  return readFileSync(path, 'utf8');
+}
+
+/** Starts a sentinel. Keeps a configuration that Sentinel has rewritten: it holds the epochs and the current master. */
+export async function launchSentinel(site: Site, node: SentinelNode, master: Address): Promise<Launched> {
+  const files = nodeFiles(site, node.id);
+  makePrivateDir(files.data);
+  let departures: readonly string[] = [];
+  if (!existsSync(files.conf)) {
+    const { topology, placement } = site;
+    const rendered = renderSentinel(site, node, master);
+    departures = rendered.departures;
+    writePrivate(files.acl, renderUsers(site, node));
+    const idOf = (nodeId: string) => redisNodeId(drawn(site, 'sentinels-id'), nodeId);
+    const acquaintances = renderAcquaintances({ topology, node, placement, master, idOf });
+    writePrivate(files.conf, `${rendered.text}\n${acquaintances}`);
+  }
+  return launch(site, node.id, [files.conf, '--sentinel'], departures);
+}
+
+async function launch(
+  site: Site,
+  nodeId: string,
+  args: readonly string[],
+  departures: readonly string[],
+): Promise<Launched> {
+  const files = nodeFiles(site, nodeId);
+  const daemon = startDaemon({ command: site.binary.path, args, cwd: files.data, logPath: files.log });
+  const identity = await identify(daemon.pid);
+  if (identity === undefined) throw diedAtStart(site, nodeId);
+  updateLedger(site.stateDir, site.topology.environment.name, (ledger) => ({
+    ...ledger,
+    processes: { ...ledger.processes, [nodeId]: identity },
+  }));
+  return { identity, daemon, departures };
+}
+
+/** Error for a node that ended before it answered; its log has the reason, unless the disk was full. */
+export function diedAtStart(site: Site, nodeId: string): KitError {
+  const { host, port } = addressOf(site, nodeId);
+  if (freeBytes(site.dir) < ROOM_FOR_A_LOG_BYTES) return diskFull(site.dir);
+  const log = tailOf(nodeFiles(site, nodeId).log);
+  return new KitError(`${nodeId} ended before it answered; ${log}`, {
+    code: 'NODE_DIED',
+    where: `${host}:${port}`,
+    ...(couldNotLoad(log) && { hint: 'docs/runbook.md, "Damaged or lost data"' }),
+    exitCode: 3,
+  });
+}
+
+/** Returns whether the log of a server shows that it ended because of its data (aof.c, rdb.c, server.c). */
+export function couldNotLoad(log: string): boolean {
+  return /reading the append only file|Error reading the RDB base file|Fatal error loading the DB|Wrong RDB checksum|Short read or OOM loading DB|Error loading the append only file/i.test(
+    log,
+  );
+}

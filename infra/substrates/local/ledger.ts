@@ -1,0 +1,95 @@
+/**
+ * Record of running processes on disk, written before and after every start, so that a later command (the same one, the
+ * next `kit up`, `kit down`, the reaper) can end the remains of a crashed run. Replaced atomically, never edited.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { EnvironmentConfig } from '../../../config/schema.ts';
+import { isAbsent, readError } from '../../host/disk.ts';
+import { environmentDir, writePrivate } from '../../host/private-files.ts';
+import type { ProcessIdentity } from '../../host/process-identity.ts';
+import type { BinaryFacts } from '../../redis/conf/redis-conf.ts';
+import type { Address, Placement } from '../../topology.ts';
+import type { Addressing } from './addresses.ts';
+
+export interface Ledger {
+  readonly schema: 1;
+  readonly environment: string;
+  /** `starting`: not healthy yet; after a crash an environment in this phase is ended and not resumed. */
+  readonly phase: 'starting' | 'running';
+  /** Process whose end also ends the environment: always set for an ephemeral one, for another only while it starts. */
+  readonly owner: ProcessIdentity | undefined;
+  /** SHA-256 of the applied configuration. */
+  readonly configHash: string;
+  /** The applied configuration; ledgers of older versions have none. */
+  readonly config?: EnvironmentConfig;
+  readonly block: number;
+  readonly addressing: Addressing;
+  readonly placement: Readonly<Record<string, Address>>;
+  readonly binary: { readonly path: string; readonly facts: BinaryFacts; readonly provenance: string };
+  readonly departures: readonly string[];
+  /** By node id; a node that was killed on purpose has no entry. */
+  readonly processes: Readonly<Record<string, ProcessIdentity>>;
+  readonly reaper: ProcessIdentity | undefined;
+}
+
+export function ledgerPath(stateDir: string, environment: string): string {
+  return join(environmentDir(stateDir, environment), 'ledger.json');
+}
+
+/**
+ * Reads the ledger; undefined if there is none (or one that this version cannot read).
+ *
+ * @throws KitError `STATE_UNREADABLE` if it belongs to another user
+ */
+export function readLedger(path: string): Ledger | undefined {
+  const text = readState(path);
+  try {
+    const ledger = JSON.parse(text ?? 'null') as Ledger | null;
+    return ledger?.schema === 1 ? ledger : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads a file of the state directory; undefined if there is none. An unreadable file is not an absent one. */
+function readState(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw readError(error, path);
+  }
+}
+
+export function writeLedger(stateDir: string, ledger: Ledger): void {
+  writePrivate(ledgerPath(stateDir, ledger.environment), `${JSON.stringify(ledger, null, 2)}\n`);
+}
+
+/** Reads, changes and writes in one turn of the event loop, so that two callers in this process cannot interleave. */
+export function updateLedger(
+  stateDir: string,
+  environment: string,
+  change: (ledger: Ledger) => Ledger,
+): void {
+  const ledger = readLedger(ledgerPath(stateDir, environment));
+  if (ledger !== undefined) writeLedger(stateDir, change(ledger));
+}
+
+/** Ledgers of all environments of a state directory. @throws KitError `STATE_UNREADABLE` */
+export function listLedgers(stateDir: string): readonly Ledger[] {
+  let names: string[];
+  try {
+    names = readdirSync(join(stateDir, 'environments'));
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw readError(error, join(stateDir, 'environments'));
+  }
+  return names
+    .map((name) => readLedger(ledgerPath(stateDir, name)))
+    .filter((ledger): ledger is Ledger => ledger !== undefined);
+}
+
+export function placementOf(ledger: Ledger): Placement {
+  return new Map(Object.entries(ledger.placement));
+}

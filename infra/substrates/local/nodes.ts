@@ -1,0 +1,162 @@
+/**
+ * Nodes of one environment as this process controls them: launching, ending, pausing, and their recorded state. Used by
+ * the start of an environment (`start-environment.ts`) and its handle (`environment.ts`).
+ */
+import { EXIT, KitError } from '../../../config/errors.ts';
+import { continueAtExit, endAtExit } from '../../host/exit-hooks.ts';
+import { awaitState, type ProcessIdentity, signalProcess, stateOf } from '../../host/process-identity.ts';
+import { AdminConnections } from '../../redis/admin.ts';
+import { nodesOf, type RedisNode, type TopologyNode } from '../../topology.ts';
+import type { Heal, NodeStatus } from '../environment.ts';
+import type { HealthContext } from './health.ts';
+import { type Launched, launchRedis, launchSentinel } from './launch.ts';
+import { ledgerPath, readLedger, updateLedger } from './ledger.ts';
+import { addressOf, nodeOf, type Site } from './local-context.ts';
+import type { Running } from './master-resolution.ts';
+
+/** The kernel handles SIGKILL and SIGSTOP immediately; a busy machine may take a moment to show the effect. */
+const SIGNAL_TIMEOUT_MS = 5_000;
+
+export class LocalNodes implements Running, AsyncDisposable {
+  readonly site: Site;
+  readonly admin: AdminConnections;
+  readonly departures = new Set<string>();
+  /** Whether nodes that this process starts end together with it. */
+  #ephemeral: boolean;
+  readonly #heals = new Set<Heal>();
+  /** Cancel the exit handlers of the nodes launched so far. */
+  readonly #spares = new Set<() => void>();
+
+  constructor(site: Site, ephemeral: boolean) {
+    this.site = site;
+    this.#ephemeral = ephemeral;
+    this.admin = new AdminConnections((nodeId) => ({
+      address: addressOf(site, nodeId),
+      password: (nodeOf(site, nodeId).role === 'redis' ? site.secrets.redis : site.secrets.sentinel).admin,
+      ca: site.tls?.material.ca,
+    }));
+  }
+
+  get name(): string {
+    return this.site.topology.environment.name;
+  }
+
+  processes(): ReadonlyMap<string, ProcessIdentity> {
+    return new Map(Object.entries(readLedger(ledgerPath(this.site.stateDir, this.name))?.processes ?? {}));
+  }
+
+  health(signal?: AbortSignal): HealthContext {
+    return { site: this.site, admin: this.admin, processes: this.processes(), signal };
+  }
+
+  /** Launches a node: a Redis as replica of `masterId` (or as master if that is itself), a sentinel to watch it. */
+  async launch(node: TopologyNode, masterId: string): Promise<void> {
+    this.admin.drop(node.id);
+    const launched = await this.#launch(node, masterId);
+    for (const departure of launched.departures) this.departures.add(departure);
+    if (this.#ephemeral) this.#spares.add(endAtExit(launched.daemon));
+  }
+
+  #launch(node: TopologyNode, masterId: string): Promise<Launched> {
+    const master = addressOf(this.site, masterId);
+    if (node.role === 'sentinel') return launchSentinel(this.site, node, master);
+    return launchRedis(this.site, node, node.id === masterId ? undefined : master);
+  }
+
+  /**
+   * Sends SIGKILL and waits for its effect. Killing a node that does not run is an error: a fault without effect must
+   * not count as one.
+   */
+  async kill(nodeId: string): Promise<void> {
+    const identity = this.#running(nodeId);
+    if (!(await signalProcess(identity, 'SIGKILL'))) throw notRunning(nodeId);
+    if (!(await awaitState(identity, 'gone', SIGNAL_TIMEOUT_MS))) {
+      throw notObserved(nodeId, 'end after SIGKILL');
+    }
+    this.admin.drop(nodeId);
+    updateLedger(this.site.stateDir, this.name, (ledger) => {
+      const { [nodeId]: _ended, ...processes } = ledger.processes;
+      return { ...ledger, processes };
+    });
+  }
+
+  /** Sends SIGSTOP and waits for its effect. The heal continues the node and returns when it answers. */
+  async pause(nodeId: string): Promise<Heal> {
+    const identity = this.#running(nodeId);
+    if (!(await signalProcess(identity, 'SIGSTOP'))) throw notRunning(nodeId);
+    const forget = continueAtExit(identity.pid);
+    if (!(await awaitState(identity, 'stopped', SIGNAL_TIMEOUT_MS))) {
+      throw notObserved(nodeId, 'stop after SIGSTOP');
+    }
+    let healing: Promise<void> | undefined;
+    const heal: Heal = () => {
+      healing ??= this.#continue(nodeId, identity).finally(() => {
+        forget();
+        this.#heals.delete(heal);
+      });
+      return healing;
+    };
+    this.#heals.add(heal);
+    return heal;
+  }
+
+  async #continue(nodeId: string, identity: ProcessIdentity): Promise<void> {
+    this.admin.drop(nodeId);
+    if (!(await signalProcess(identity, 'SIGCONT'))) return; // Killed while it was paused: nothing to heal.
+    if (await awaitState(identity, 'running', SIGNAL_TIMEOUT_MS)) await (await this.admin.get(nodeId)).ping();
+  }
+
+  /** Ends the pauses that were not healed. */
+  async healAll(): Promise<void> {
+    await Promise.allSettled([...this.#heals].map((heal) => heal()));
+  }
+
+  /** Bound to this handle, so that it can be passed as a function. */
+  readonly status = async (): Promise<readonly NodeStatus[]> => {
+    const processes = this.processes();
+    return Promise.all(
+      nodesOf(this.site.topology).map(async ({ id }): Promise<NodeStatus> => {
+        const address = addressOf(this.site, id);
+        const identity = processes.get(id);
+        const seen = identity === undefined ? 'gone' : await stateOf(identity);
+        if (identity === undefined || seen === 'gone') return { id, address, state: 'stopped' };
+        return { id, address, state: seen === 'stopped' ? 'paused' : 'running', pid: identity.pid };
+      }),
+    );
+  };
+
+  redisNode(nodeId: string): RedisNode {
+    const node = nodeOf(this.site, nodeId);
+    if (node.role !== 'redis') throw new RangeError(`'${nodeId}' is not a Redis node`);
+    return node;
+  }
+
+  /** Keeps the healthy environment when this process exits. */
+  keep(): void {
+    this.#ephemeral = false;
+    for (const spare of this.#spares) spare();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.healAll();
+    this.admin[Symbol.dispose]();
+  }
+
+  #running(nodeId: string): ProcessIdentity {
+    nodeOf(this.site, nodeId);
+    const identity = this.processes().get(nodeId);
+    if (identity === undefined) throw notRunning(nodeId);
+    return identity;
+  }
+}
+
+function notRunning(nodeId: string): KitError {
+  return new KitError(`${nodeId} is not running`, { code: 'NODE_NOT_RUNNING', exitCode: EXIT.UNKNOWN });
+}
+
+function notObserved(nodeId: string, what: string): KitError {
+  return new KitError(`${nodeId} did not ${what} within ${SIGNAL_TIMEOUT_MS} ms`, {
+    code: 'FAULT_NOT_OBSERVED',
+    exitCode: EXIT.UNKNOWN,
+  });
+}

@@ -1,0 +1,46 @@
+/**
+ * Ends an ephemeral environment when its owner dies, for any cause.
+ *
+ * A shell waits at the end of a pipe that only the owner holds open, which costs nothing during a measurement. When the
+ * owner is done it sends a line and the shell exits. When the owner dies (SIGKILL included) the kernel closes the pipe,
+ * and the shell executes this program, which ends the processes in the ledger.
+ */
+import { join } from 'node:path';
+import { environmentDir } from '../../host/private-files.ts';
+import { type Daemon, startDaemon } from '../../host/process.ts';
+import { awaitState } from '../../host/process-identity.ts';
+import { ledgerPath, readLedger } from './ledger.ts';
+import { endIfLeftOver } from './teardown.ts';
+
+/** The exit of a process with much memory takes a while. */
+const OWNER_EXIT_TIMEOUT_MS = 30_000;
+
+const DONE = 'done';
+const WAIT_FOR_OWNER = `read -r word; [ "$word" = ${DONE} ] || exec "$@"`;
+
+export function startReaper(stateDir: string, environment: string): Daemon {
+  return startDaemon({
+    command: '/bin/sh',
+    args: ['-c', WAIT_FOR_OWNER, 'kit-reaper', process.execPath, import.meta.filename, stateDir, environment],
+    cwd: '/',
+    logPath: join(environmentDir(stateDir, environment), 'reaper.log'),
+    stdin: 'pipe',
+  });
+}
+
+/** Dismisses the reaper: nothing is left to end. */
+export function dismissReaper(reaper: Daemon): void {
+  reaper.tell(`${DONE}\n`);
+}
+
+async function reap(stateDir: string, environment: string): Promise<void> {
+  const owner = readLedger(ledgerPath(stateDir, environment))?.owner;
+  // The pipe closes while the owner is still exiting.
+  if (owner !== undefined) await awaitState(owner, 'gone', OWNER_EXIT_TIMEOUT_MS);
+  await endIfLeftOver(stateDir, environment);
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const [stateDir, environment] = process.argv.slice(2);
+  if (stateDir !== undefined && environment !== undefined) await reap(stateDir, environment);
+}

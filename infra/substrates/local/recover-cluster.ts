@@ -1,0 +1,243 @@
+/**
+ * Starts a cluster in which a master has lost its data, has less data than its replica, or has lost its nodes.conf.
+ *
+ *   each shard whose nodes are all down: read their data ─▶ choose, as for a replication group (`recover.ts`)
+ *   the named master is chosen    ─▶ started with the others
+ *   its replica is chosen         ─▶ started alone, takes the slots over (CLUSTER FAILOVER TAKEOVER), then the others
+ *
+ * A node without a nodes.conf gets one derived from a running node, in which it is a replica: another node owns its
+ * slots then.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { EXIT, KitError } from '../../../config/errors.ts';
+import { makePrivateDir, writePrivate } from '../../host/private-files.ts';
+import { isAlive } from '../../host/process-identity.ts';
+import { until } from '../../host/wait.ts';
+import { describeData } from '../../recovery/choose.ts';
+import { dataNames, readNodeData } from '../../recovery/read.ts';
+import { sourceOf } from '../../recovery/source.ts';
+import { clusterView } from '../../redis/cluster.ts';
+import { NODES_FILE, parseClusterNodes, rejoiningNodes, slotOwners } from '../../redis/cluster-nodes.ts';
+import type { RedisNode } from '../../topology.ts';
+import type { DataInspection } from '../substrate.ts';
+import { awaitAnswer } from './health.ts';
+import { addressOf, nodeAt, nodeFiles, nodeOf, type Site } from './local-context.ts';
+import type { LocalNodes } from './nodes.ts';
+import { endWithoutMaster, inspectData, type RecoverOptions, setAside, sourceRequest } from './recover.ts';
+
+/** A replica is promoted within the node timeout plus an election. */
+const TAKEOVER_TIMEOUT_MS = 30_000;
+
+/** A shard that starts from a node other than its named master. */
+interface Takeover {
+  readonly first: string;
+  /** Other nodes of the shard, the former master last. */
+  readonly others: readonly string[];
+}
+
+/** Starts the nodes that are down. */
+export async function startClusterFromBest(
+  nodes: LocalNodes,
+  gone: readonly string[],
+  options: RecoverOptions,
+): Promise<void> {
+  const takeovers: Takeover[] = [];
+  for (const ids of shardsOf(nodes.site)) {
+    if (!ids.every((id) => gone.includes(id))) continue;
+    const takeover = await takeoverOf(nodes.site, ids, options);
+    if (takeover !== undefined) takeovers.push(takeover);
+  }
+  const held = new Set(takeovers.flatMap(({ first, others }) => [first, ...others]));
+  const rest = gone.filter((id) => !held.has(id));
+  // Nodes without a nodes.conf need a running node that has one.
+  const [known, lost] = [true, false].map((has) =>
+    rest.filter((id) => existsSync(nodesFile(nodes.site, id)) === has),
+  );
+  for (const ids of [known, lost])
+    await Promise.all((ids ?? []).map((id) => startClusterNode(nodes, id, options)));
+  for (const { first, others } of takeovers) {
+    await startClusterNode(nodes, first, options);
+    options.progress(`${first} takes over the slots of its shard`);
+    await takeOver(nodes, first, options.signal);
+    for (const id of others) await startClusterNode(nodes, id, options);
+  }
+}
+
+/** Reads the data of every shard. Changes nothing. */
+export function inspectShards(site: Site): Promise<readonly DataInspection[]> {
+  return Promise.all(shardsOf(site).map((ids) => inspectData(site, masterOnDisk(site, ids), { ids })));
+}
+
+/** Ends the remaining nodes of the node's shard, which has no master. @throws KitError `RECOVERY_REFUSED` */
+export async function endShardForRecovery(
+  nodes: LocalNodes,
+  nodeId: string,
+  progress: (line: string) => void,
+): Promise<void> {
+  const ids = shardsOf(nodes.site).find((shard) => shard.includes(nodeId)) ?? [];
+  const cluster = clusterView({ topology: nodes.site.topology, admin: (id) => nodes.admin.get(id) });
+  const shards = (await cluster?.shards()) ?? [];
+  await endWithoutMaster(nodes, ids, shards.find(({ master }) => ids.includes(master))?.master, progress);
+}
+
+/** Starts one node with a nodes.conf, and without data that its server would refuse. */
+export async function startClusterNode(
+  nodes: LocalNodes,
+  nodeId: string,
+  { progress, signal }: Pick<RecoverOptions, 'progress' | 'signal'>,
+): Promise<void> {
+  const { site } = nodes;
+  const node = redisNode(site, nodeId);
+  const file = nodesFile(site, nodeId);
+  const own = await readNodeData(
+    nodeId,
+    nodeFiles(site, nodeId).data,
+    dataNames(site.topology.environment.redis),
+  );
+  const isLost = !existsSync(file);
+  if (own.state === 'damaged' || isLost) {
+    if (own.state === 'damaged') progress(describeData(own));
+    const picture = await pictureFor(nodes, node, signal);
+    if (own.state === 'damaged') setAside(site, nodeId, progress);
+    else progress(`${nodeId} has lost its ${NODES_FILE}: it joins its shard as a replica`);
+    makePrivateDir(nodeFiles(site, nodeId).data);
+    writePrivate(file, picture);
+  }
+  await nodes.launch(node, nodeId);
+  await awaitAnswer(nodes.health(signal), nodeId);
+}
+
+/** Shards of the plan: replicas do not migrate (`cluster-allow-replica-migration no`). */
+function shardsOf({ topology }: Site): readonly (readonly string[])[] {
+  const shards = Map.groupBy(topology.redis, ({ shard }) => shard?.master);
+  return [...shards.values()].map((nodes) => nodes.map(({ id }) => id));
+}
+
+async function takeoverOf(
+  site: Site,
+  ids: readonly string[],
+  options: RecoverOptions,
+): Promise<Takeover | undefined> {
+  // There is no choice.
+  if (ids.length === 1) return undefined;
+  const named = masterOnDisk(site, ids);
+  const { name } = site.topology.environment;
+  const from = options.from !== undefined && ids.includes(options.from) ? options.from : undefined;
+  const inspection = await inspectData(site, named, { ids, signal: options.signal });
+  const first = sourceOf(inspection, sourceRequest(name, from));
+  if (first === named && existsSync(nodesFile(site, named))) return undefined;
+  const { choice } = inspection;
+  options.progress(`starting from the data of ${first}: ${from === undefined ? choice.reason : 'as asked'}`);
+  if (from !== undefined) {
+    for (const node of inspection.nodes) {
+      if (node.nodeId !== first && node.state === 'usable')
+        keepNodesFile(site, node.nodeId, options.progress);
+    }
+  }
+  return {
+    first,
+    others: [...ids.filter((id) => id !== first && id !== named), ...(first === named ? [] : [named])],
+  };
+}
+
+/** Sets the data aside, but keeps the nodes.conf. */
+function keepNodesFile(site: Site, nodeId: string, progress: (line: string) => void): void {
+  const file = nodesFile(site, nodeId);
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+  setAside(site, nodeId, progress);
+  if (text === undefined) return;
+  makePrivateDir(nodeFiles(site, nodeId).data);
+  writePrivate(file, text);
+}
+
+/** Owner of the shard's slots in the latest nodes.conf of the environment; else the planned one. */
+function masterOnDisk(site: Site, ids: readonly string[]): string {
+  const [first = 'redis-1'] = ids;
+  const planned = redisNode(site, first).shard?.master ?? first;
+  const lines = site.topology.redis.flatMap(({ id }) => {
+    const file = nodesFile(site, id);
+    return existsSync(file) ? parseClusterNodes(readFileSync(file, 'utf8')) : [];
+  });
+  const owner = slotOwners(lines)[redisNode(site, first).shard?.slots[0] ?? 0];
+  const line = lines.find(({ id }) => id === owner);
+  const found = line === undefined ? undefined : nodeAt(site, line.address.host, line.address.port);
+  return found !== undefined && ids.includes(found) ? found : planned;
+}
+
+/**
+ * Sends CLUSTER FAILOVER TAKEOVER until the node is master of its shard's slots. The node may first have to learn from
+ * the others that another node was master.
+ */
+async function takeOver(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<void> {
+  const what = `${nodeId} to take over the slots of its shard`;
+  await until({ what, timeoutMs: TAKEOVER_TIMEOUT_MS, intervalMs: 100, signal }, async () => {
+    const redis = await nodes.admin.get(nodeId);
+    const view = parseClusterNodes(String(await redis.call('CLUSTER', 'NODES')));
+    const self = view.find(({ flags }) => flags.includes('myself'));
+    if (self?.flags.includes('master') === true && self.slots.length > 0) return undefined;
+    return String(await redis.call('CLUSTER', 'FAILOVER', 'TAKEOVER'));
+  });
+}
+
+/**
+ * Returns a nodes.conf in which the node is a replica of the current owner of its slots. Waits until that is another
+ * node.
+ */
+async function pictureFor(nodes: LocalNodes, node: RedisNode, signal?: AbortSignal): Promise<string> {
+  const { site } = nodes;
+  const own = addressOf(site, node.id);
+  const slot = node.shard?.slots[0] ?? 0;
+  const peers = await runningPeers(nodes, node.id);
+  if (peers.length === 0) throw lostNodesFile(site, node.id, 'no other node runs');
+  let picture = '';
+  const what = `another node to have the slots of ${node.id}'s shard`;
+  await until({ what, timeoutMs: TAKEOVER_TIMEOUT_MS, intervalMs: 100, signal }, async () => {
+    const redis = await nodes.admin.get(peers[0] as string);
+    const view = String(await redis.call('CLUSTER', 'NODES'));
+    const lines = parseClusterNodes(view);
+    const self = lines.find(({ address }) => address.host === own.host && address.port === own.port);
+    if (self === undefined) throw lostNodesFile(site, node.id, `${peers[0]} does not know it`);
+    const owner = slotOwners(lines)[slot];
+    if (owner === undefined || owner === self.id) return 'they are still its own';
+    const info = String(await redis.call('CLUSTER', 'INFO'));
+    picture = rejoiningNodes(
+      view,
+      self.id,
+      owner,
+      Number(/cluster_current_epoch:(\d+)/.exec(info)?.[1] ?? 0),
+    );
+    return undefined;
+  });
+  return picture;
+}
+
+async function runningPeers(nodes: LocalNodes, nodeId: string): Promise<readonly string[]> {
+  const running: string[] = [];
+  for (const [id, identity] of nodes.processes())
+    if (id !== nodeId && (await isAlive(identity))) running.push(id);
+  return running;
+}
+
+function nodesFile(site: Site, nodeId: string): string {
+  return join(nodeFiles(site, nodeId).data, NODES_FILE);
+}
+
+function redisNode(site: Site, nodeId: string): RedisNode {
+  const node = nodeOf(site, nodeId);
+  if (node.role !== 'redis') throw new RangeError(`'${nodeId}' is not a Redis node`);
+  return node;
+}
+
+/**
+ * Error for a lost nodes.conf: without it the node would claim the slots of the first start, and wipe the keys of their
+ * current owner.
+ */
+function lostNodesFile(site: Site, nodeId: string, why: string): KitError {
+  return new KitError(`${nodeId} has lost its ${NODES_FILE}, and ${why}: which slots it had is not known`, {
+    code: 'NODES_FILE_LOST',
+    where: nodesFile(site, nodeId),
+    hint: `kit up --env ${site.topology.environment.name} starts the other nodes first; or put the file back`,
+    exitCode: EXIT.UNKNOWN,
+  });
+}

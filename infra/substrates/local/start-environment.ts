@@ -1,0 +1,271 @@
+/**
+ * Starts a topology as healthy processes, and restores them from a ledger.
+ *
+ * Start order: the master, until it answers; the replicas, until each is in sync; then the sentinels, so that their
+ * first INFO of the master and its replicas is already correct (the next one follows 10 s later). Cluster nodes start
+ * all at once.
+ */
+import { type EnvironmentSecrets, loadSecrets } from '../../../config/secrets.ts';
+import { requireFreeSpace } from '../../host/disk.ts';
+import { environmentDir, makePrivateDir } from '../../host/private-files.ts';
+import { ownProcess, signalProcess, stateOf } from '../../host/process-identity.ts';
+import { lookAtRoles, settleRoles } from '../../operations/roles.ts';
+import { clusterView } from '../../redis/cluster.ts';
+import { nodesOf, type Topology } from '../../topology.ts';
+import { type Block, claimBlock, releaseBlock } from './addresses.ts';
+import { findRedisBinary, type RedisBinary } from './binary.ts';
+import { provideTls } from './certificates.ts';
+import { awaitAnswer, awaitCluster, awaitReplica, awaitSentinel, awaitWritable } from './health.ts';
+import { type Ledger, placementOf, updateLedger, writeLedger } from './ledger.ts';
+import type { Site } from './local-context.ts';
+import { findMaster, roleSource } from './master-resolution.ts';
+import type { LocalNodes } from './nodes.ts';
+import { configHashOf } from './plan.ts';
+import { endForRecovery, startFromBest } from './recover.ts';
+import { endShardForRecovery, startClusterFromBest } from './recover-cluster.ts';
+import { startNode } from './start-node.ts';
+import type { LocalSubstrateOptions } from './substrate.ts';
+
+export interface AssembleRequest {
+  readonly topology: Topology;
+  readonly stateDir: string;
+  readonly options: LocalSubstrateOptions;
+  readonly progress: (line: string) => void;
+  readonly signal?: AbortSignal | undefined;
+  readonly recoverFrom?: string | undefined;
+}
+
+/**
+ * Prepares everything before the first process: binary, directories, addresses, credentials, certificates, the ledger.
+ */
+export async function prepareSite(request: AssembleRequest): Promise<Site> {
+  const { topology, stateDir, options, progress, signal } = request;
+  const { name } = topology.environment;
+  requireFreeSpace(stateDir);
+  const dir = environmentDir(stateDir, name);
+  makePrivateDir(dir);
+  const binary = await findRedisBinary({
+    named: options.redisServer,
+    install: options.install,
+    sink: options.sink,
+    stateDir,
+    progress,
+    signal,
+  });
+  const block = await claimBlock({
+    topology,
+    stateDir,
+    only: options.addressBlock,
+    addressing: options.addressing,
+  });
+  try {
+    writeLedger(stateDir, {
+      schema: 1,
+      environment: name,
+      phase: 'starting',
+      owner: await ownProcess(),
+      configHash: configHashOf(topology),
+      config: topology.environment,
+      block: block.number,
+      addressing: block.addressing,
+      placement: Object.fromEntries(block.placement),
+      binary,
+      departures: [],
+      processes: {},
+      reaper: undefined,
+    });
+  } catch (error) {
+    await releaseBlock(block.number, stateDir, name);
+    throw error;
+  }
+  return siteOf(topology, stateDir, binary, block, loadSecrets(name, stateDir));
+}
+
+/** Returns the site of an environment that its ledger describes. @param secrets default: the current ones */
+export function siteOfLedger(
+  topology: Topology,
+  stateDir: string,
+  ledger: Ledger,
+  secrets: EnvironmentSecrets = loadSecrets(ledger.environment, stateDir),
+): Promise<Site> {
+  const block = { addressing: ledger.addressing, placement: placementOf(ledger) };
+  return siteOf(topology, stateDir, ledger.binary, block, secrets);
+}
+
+async function siteOf(
+  topology: Topology,
+  stateDir: string,
+  binary: RedisBinary,
+  block: Pick<Block, 'addressing' | 'placement'>,
+  secrets: EnvironmentSecrets,
+): Promise<Site> {
+  const { environment } = topology;
+  const { name } = environment;
+  const dir = environmentDir(stateDir, name);
+  const hosts = [...block.placement.values()].map(({ host }) => host);
+  return {
+    topology,
+    stateDir,
+    dir,
+    placement: block.placement,
+    addressing: block.addressing,
+    binary,
+    secrets,
+    tls: environment.security.tls ? await provideTls(environment, dir, hosts) : undefined,
+  };
+}
+
+/** Starts all nodes of a new environment. */
+export async function startAll(
+  nodes: LocalNodes,
+  progress: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { topology } = nodes.site;
+  if (topology.environment.topology.kind === 'cluster') return startCluster(nodes, progress, signal);
+  const [first, ...replicas] = topology.redis;
+  if (first === undefined) return;
+  progress(`starting ${first.id}`);
+  await nodes.launch(first, first.id);
+  await awaitAnswer(nodes.health(signal), first.id);
+  if (replicas.length > 0) progress(`starting ${replicas.map(({ id }) => id).join(', ')}`);
+  await Promise.all(replicas.map((node) => nodes.launch(node, first.id)));
+  await Promise.all(replicas.map(({ id }) => awaitReplica(nodes.health(signal), id, first.id)));
+  if (topology.sentinels.length > 0)
+    progress(`starting ${topology.sentinels.map(({ id }) => id).join(', ')}`);
+  await Promise.all(topology.sentinels.map((node) => nodes.launch(node, first.id)));
+  await awaitHealthy(nodes, first.id, signal);
+}
+
+/**
+ * Repairs a persistent environment: continues its paused nodes, starts those that ended, and waits until all nodes
+ * agree on one master.
+ *
+ * @returns the masters
+ */
+export async function resumeAll(
+  nodes: LocalNodes,
+  progress: (line: string) => void,
+  signal?: AbortSignal,
+  recoverFrom?: string,
+): Promise<readonly string[]> {
+  const isCluster = nodes.site.topology.environment.topology.kind === 'cluster';
+  if (recoverFrom !== undefined) {
+    await (isCluster ? endShardForRecovery(nodes, recoverFrom, progress) : endForRecovery(nodes, progress));
+  }
+  const { gone, paused } = await continueAll(nodes);
+  if (paused.length > 0) progress(`continued ${paused.join(', ')}`);
+  if (gone.length > 0) progress(`starting again ${gone.join(', ')}`);
+  const cluster = clusterView({ topology: nodes.site.topology, admin: (nodeId) => nodes.admin.get(nodeId) });
+  if (cluster !== undefined) {
+    await startClusterFromBest(nodes, gone, { from: recoverFrom, progress, signal });
+    await awaitCluster(nodes.health(signal));
+    return (await cluster.shards()).map(({ master }) => master);
+  }
+  const before = await lookAtRoles(roleSource(nodes));
+  // Nothing to repair here: the caller reports other problems, such as replicas without a link.
+  if (gone.length + paused.length === 0 && before.kind === 'stable') return [before.master];
+  const { redis } = nodes.site.topology;
+  if (redis.length > 1 && redis.every(({ id }) => gone.includes(id))) {
+    await startFromBest(nodes, { from: recoverFrom, progress, signal });
+  } else if (gone.length > 0) {
+    const { nodeId: master } = await findMaster(nodes);
+    // The master first, if it is one of them: it returns as master only if no other node can be promoted.
+    const order = [...gone].sort((a, b) => Number(b === master) - Number(a === master));
+    for (const id of order) await startNode(nodes, id, { progress, signal });
+  }
+  return [await awaitSettled(nodes, progress, signal)];
+}
+
+/** Continues the nodes that a killed run had paused. */
+async function continueAll(
+  nodes: LocalNodes,
+): Promise<{ gone: readonly string[]; paused: readonly string[] }> {
+  const processes = nodes.processes();
+  const gone: string[] = [];
+  const paused: string[] = [];
+  for (const { id } of nodesOf(nodes.site.topology)) {
+    const identity = processes.get(id);
+    const state = identity === undefined ? 'gone' : await stateOf(identity);
+    if (state === 'gone') gone.push(id);
+    if (identity === undefined || state !== 'stopped') continue;
+    await signalProcess(identity, 'SIGCONT');
+    paused.push(id);
+  }
+  return { gone, paused };
+}
+
+/** Maximum of consecutive failovers, such as a second one of the healthy new master by a sentinel with a stale view. */
+const FAILOVERS_IN_A_ROW = 3;
+const WATCH_INTERVAL_MS = 500;
+
+/** Waits until all nodes agree on one healthy master. Another failover restarts the wait. @returns the master */
+async function awaitSettled(
+  nodes: LocalNodes,
+  progress: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<string> {
+  for (let attempt = 1; ; attempt += 1) {
+    const master = await settleRoles(roleSource(nodes), { progress, signal });
+    const moved = new AbortController();
+    const watching = watchMaster(nodes, master, moved);
+    try {
+      await awaitHealthy(nodes, master, AbortSignal.any([moved.signal, ...(signal ? [signal] : [])]));
+      return master;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (attempt === FAILOVERS_IN_A_ROW || !moved.signal.aborted) throw error;
+    } finally {
+      clearInterval(watching);
+    }
+  }
+}
+
+/** Aborts as soon as the nodes no longer agree on this master. */
+function watchMaster(nodes: LocalNodes, master: string, moved: AbortController): NodeJS.Timeout {
+  return setInterval(() => {
+    lookAtRoles(roleSource(nodes)).then(
+      (state) => {
+        const isSame = state.kind === 'unconfirmed' || (state.kind === 'stable' && state.master === master);
+        if (!isSame) moved.abort(new Error(`${master} is not the only master any more`));
+      },
+      () => undefined,
+    );
+  }, WATCH_INTERVAL_MS);
+}
+
+/** Starts all nodes at once: each has the other nodes in its nodes.conf, so the order does not matter. */
+async function startCluster(
+  nodes: LocalNodes,
+  progress: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { redis } = nodes.site.topology;
+  progress(`starting ${redis.map(({ id }) => id).join(', ')}`);
+  await Promise.all(redis.map((node) => nodes.launch(node, node.id)));
+  await Promise.all(redis.map(({ id }) => awaitAnswer(nodes.health(signal), id)));
+  progress('waiting until the cluster is whole');
+  await awaitCluster(nodes.health(signal));
+}
+
+async function awaitHealthy(nodes: LocalNodes, masterId: string, signal?: AbortSignal): Promise<void> {
+  const { topology } = nodes.site;
+  const context = nodes.health(signal);
+  await Promise.all([
+    awaitWritable(context, masterId),
+    ...topology.redis
+      .filter(({ id }) => id !== masterId)
+      .map(({ id }) => awaitReplica(context, id, masterId)),
+    ...topology.sentinels.map(({ id }) => awaitSentinel(context, id, masterId)),
+  ]);
+}
+
+/** Records that the environment is healthy, and whether it stays when this process exits. */
+export function recordRunning(nodes: LocalNodes, owner: Ledger['owner']): void {
+  updateLedger(nodes.site.stateDir, nodes.name, (ledger) => ({
+    ...ledger,
+    phase: 'running',
+    owner,
+    departures: [...new Set([...ledger.departures, ...nodes.departures])],
+  }));
+}

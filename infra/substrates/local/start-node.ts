@@ -1,0 +1,91 @@
+/**
+ * Starts a Redis node without a predefined role: it queries the current master and returns as its replica.
+ *
+ * Other nodes may have taken writes while it was down. So it never returns as master while another node can be
+ * promoted, even if the sentinels still report it as master: it waits until they have promoted another node. A master
+ * that restarts before they detect its failure would make the replicas copy its (older, or empty) data. It is master
+ * again only if it is the only node left and has data. A cluster node learns its role from the other nodes.
+ */
+import { EXIT, KitError } from '../../../config/errors.ts';
+import { isAlive } from '../../host/process-identity.ts';
+import { until } from '../../host/wait.ts';
+import { failoverBoundMs } from '../../operations/roles.ts';
+import { awaitAnswer } from './health.ts';
+import { nodeOf } from './local-context.ts';
+import { aliveRedisNodes, findMaster, namedBySentinels } from './master-resolution.ts';
+import type { LocalNodes } from './nodes.ts';
+import { inspectData, startReplica } from './recover.ts';
+import { startClusterNode } from './recover-cluster.ts';
+
+export interface StartOptions {
+  readonly progress?: ((line: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Starts the node and returns when it answers. Starting a running node is an error. */
+export async function startNode(
+  nodes: LocalNodes,
+  nodeId: string,
+  { progress = () => {}, signal }: StartOptions = {},
+): Promise<void> {
+  const node = nodeOf(nodes.site, nodeId);
+  const recorded = nodes.processes().get(nodeId);
+  if (recorded !== undefined && (await isAlive(recorded))) {
+    throw new KitError(`${nodeId} is running already`, { code: 'NODE_RUNNING', exitCode: EXIT.UNKNOWN });
+  }
+  // Its nodes.conf has its former role; the other nodes send the current one before it takes a command (cluster.c waits
+  // 2 s for that).
+  if (node.role === 'redis' && node.shard !== undefined) {
+    return startClusterNode(nodes, nodeId, { progress, signal });
+  }
+  const master =
+    node.role === 'sentinel' ? (await findMaster(nodes)).nodeId : await masterFor(nodes, nodeId, signal);
+  if (node.role === 'redis' && master !== nodeId)
+    return startReplica(nodes, node, master, { progress, signal });
+  await nodes.launch(node, master);
+  await awaitAnswer(nodes.health(signal), nodeId);
+}
+
+/** Returns the node to replicate; the node itself if it may be master. */
+async function masterFor(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<string> {
+  const { nodeId: named, learnedFrom } = await findMaster(nodes);
+  if (named !== nodeId) return named;
+  const others = (await aliveRedisNodes(nodes)).filter((id) => id !== nodeId);
+  if (others.length > 0 && learnedFrom === 'sentinels') return failedOver(nodes, nodeId, signal);
+  await requireMostRecent(nodes, nodeId, signal);
+  return nodeId;
+}
+
+/** Replicas copy the master's data, so a master must not start with less data than another node. */
+async function requireMostRecent({ site }: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<void> {
+  if (site.topology.redis.length === 1) return;
+  const { choice } = await inspectData(site, nodeId, { signal });
+  if (choice.kind === 'start' && choice.nodeId === nodeId) return;
+  const { name } = site.topology.environment;
+  throw new KitError(`${nodeId} does not start as master: ${choice.reason}`, {
+    code: 'STALE_MASTER',
+    hint: `kit up --env ${name} starts from the node with the most recent data, kit recover --env ${name} shows what each node has`,
+    exitCode: EXIT.UNKNOWN,
+  });
+}
+
+/**
+ * Waits until the sentinels report another master than this node, which is down: they detect it within down-after. The
+ * kit does not send SENTINEL FAILOVER: a sentinel accepts it while another one leads a failover, and both promote.
+ */
+async function failedOver(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<string> {
+  let successor: string | undefined;
+  await until(
+    {
+      what: `the sentinels to name another master than ${nodeId}, which comes back without being one`,
+      timeoutMs: failoverBoundMs(nodes.site.topology),
+      intervalMs: 50,
+      signal,
+    },
+    async () => {
+      successor = await namedBySentinels(nodes);
+      return successor === undefined || successor === nodeId ? 'they still name it' : undefined;
+    },
+  );
+  return successor ?? nodeId;
+}

@@ -1,0 +1,227 @@
+/**
+ * The default substrate: a topology as plain processes of this machine.
+ *
+ * apply: lock the environment ─▶ end the remains of dead runs ─▶ keep a running environment, or: binary, block of
+ * addresses, credentials, ledger, reaper ─▶ master ─▶ replicas ─▶ sentinels ─▶ healthy. A failure at any step ends and
+ * removes everything.
+ *
+ * Left out: partitions and disconnected nodes (they need network namespaces), and any state other than the ledger's.
+ */
+import { resolve } from 'node:path';
+import { EXIT, KitError } from '../../../config/errors.ts';
+import { secretsFile } from '../../../config/secrets.ts';
+import { holding } from '../../host/lock.ts';
+import { environmentDir } from '../../host/private-files.ts';
+import type { ProgramSink } from '../../host/process.ts';
+import { identify, ownProcess } from '../../host/process-identity.ts';
+import { loadFunctions } from '../../redis/functions.ts';
+import type { Topology } from '../../topology.ts';
+import type { Environment } from '../environment.ts';
+import type {
+  ApplyOptions,
+  DataInspection,
+  DestroyReport,
+  FoundEnvironment,
+  PlanStep,
+  Substrate,
+} from '../substrate.ts';
+import { type Addressing, keepBlock } from './addresses.ts';
+import { appliedOf, changedConfiguration, refusedPasswords } from './applied-configuration.ts';
+import { LocalEnvironment } from './environment.ts';
+import { type Ledger, ledgerPath, readLedger, updateLedger } from './ledger.ts';
+import type { Site } from './local-context.ts';
+import { findMaster } from './master-resolution.ts';
+import { LocalNodes } from './nodes.ts';
+import { configHashOf, planSteps } from './plan.ts';
+import { dismissReaper, startReaper } from './reaper.ts';
+import { inspectData, requireDown } from './recover.ts';
+import { inspectShards } from './recover-cluster.ts';
+import {
+  type AssembleRequest,
+  prepareSite,
+  recordRunning,
+  resumeAll,
+  siteOfLedger,
+  startAll,
+} from './start-environment.ts';
+import { endEnvironment, endLeftOvers, isLeftOver, lockEnvironment } from './teardown.ts';
+
+export interface LocalSubstrateOptions {
+  /** Directory of the environments; default `.kit` in the working directory. */
+  readonly stateDir?: string | undefined;
+  /** Path or name of redis-server; default: looked up, and installed if possible. */
+  readonly redisServer?: string | undefined;
+  /** Whether a missing redis-server may be installed. Default true. */
+  readonly install?: boolean | undefined;
+  /** Receives the record of every external program that has ended. */
+  readonly sink?: ProgramSink | undefined;
+  /** Only this block of addresses; default: the first free one. */
+  readonly addressBlock?: number | undefined;
+  /** Default: probed. */
+  readonly addressing?: Addressing | undefined;
+}
+
+/** A replica of a new master is in sync within a second or two; a busy machine takes longer. */
+const WAIT_FOR_REPLICAS_MS = 10_000;
+
+export function localSubstrate(options: LocalSubstrateOptions = {}): Substrate {
+  return new LocalSubstrate(options);
+}
+
+class LocalSubstrate implements Substrate {
+  readonly name = 'local';
+  readonly #options: LocalSubstrateOptions;
+  readonly #stateDir: string;
+
+  constructor(options: LocalSubstrateOptions) {
+    this.#options = options;
+    this.#stateDir = resolve(options.stateDir ?? '.kit');
+  }
+
+  async plan(topology: Topology): Promise<readonly PlanStep[]> {
+    const ledger = this.#ledger(topology);
+    return planSteps(topology, ledger !== undefined && (await isLeftOver(ledger)) ? undefined : ledger);
+  }
+
+  async apply(topology: Topology, options: ApplyOptions): Promise<Environment> {
+    const progress = options.progress ?? (() => {});
+    const { name } = topology.environment;
+    await endLeftOvers(this.#stateDir, progress);
+    const request: AssembleRequest = {
+      topology,
+      stateDir: this.#stateDir,
+      options: this.#options,
+      progress,
+      signal: options.signal,
+      recoverFrom: options.recoverFrom,
+    };
+    return holding(lockEnvironment(this.#stateDir, name, { signal: options.signal }), async () => {
+      const ledger = this.#ledger(topology);
+      if (ledger !== undefined && !(await isLeftOver(ledger))) return this.#resume(request, ledger);
+      await endEnvironment(this.#stateDir, name);
+      return this.#create(request, options.ephemeral);
+    });
+  }
+
+  async open(topology: Topology): Promise<Environment | undefined> {
+    const ledger = this.#ledger(topology);
+    if (ledger === undefined || (await isLeftOver(ledger))) return undefined;
+    requireSame(topology, ledger);
+    const nodes = new LocalNodes(await siteOfLedger(topology, this.#stateDir, ledger), false);
+    return new LocalEnvironment({ nodes, departures: ledger.departures });
+  }
+
+  async find(name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined> {
+    const ledger = readLedger(ledgerPath(this.#stateDir, name));
+    if (ledger === undefined || (await isLeftOver(ledger))) return undefined;
+    const dir = environmentDir(this.#stateDir, name);
+    const applied = appliedOf(ledger, asked, { stateDir: this.#stateDir, dir });
+    const site = await siteOfLedger(applied.topology, this.#stateDir, ledger, applied.secrets);
+    const environment = new LocalEnvironment({
+      nodes: new LocalNodes(site, false),
+      departures: ledger.departures,
+    });
+    return { environment, differences: applied.differences, hasCredentials: applied.hasCredentials };
+  }
+
+  async inspectData(topology: Topology): Promise<readonly DataInspection[] | undefined> {
+    const ledger = this.#ledger(topology);
+    if (ledger === undefined || (await isLeftOver(ledger))) return undefined;
+    const nodes = new LocalNodes(await siteOfLedger(topology, this.#stateDir, ledger), false);
+    try {
+      await requireDown(nodes);
+      if (topology.environment.topology.kind === 'cluster') return await inspectShards(nodes.site);
+      return [await inspectData(nodes.site, (await findMaster(nodes)).nodeId)];
+    } finally {
+      await nodes[Symbol.asyncDispose]();
+    }
+  }
+
+  async destroy(environmentName: string): Promise<DestroyReport> {
+    return holding(lockEnvironment(this.#stateDir, environmentName, { makesRoom: true }), () =>
+      endEnvironment(this.#stateDir, environmentName),
+    );
+  }
+
+  async #create(request: AssembleRequest, ephemeral: boolean): Promise<Environment> {
+    const { topology, stateDir, progress, signal } = request;
+    const { name } = topology.environment;
+    let reaper: ReturnType<typeof startReaper> | undefined;
+    try {
+      const nodes = new LocalNodes(await prepareSite(request), true);
+      reaper = startReaper(stateDir, name);
+      const reaperIdentity = await identify(reaper.pid);
+      updateLedger(stateDir, name, (ledger) => ({ ...ledger, reaper: reaperIdentity }));
+      await startAll(nodes, progress, signal);
+      const masters = topology.redis.filter(({ bootstrapMaster }) => bootstrapMaster).map(({ id }) => id);
+      await loadFunctions(masters, (id) => nodes.admin.get(id));
+      if (!ephemeral) nodes.keep();
+      recordRunning(nodes, ephemeral ? await ownProcess() : undefined);
+      if (!ephemeral) dismissReaper(reaper);
+      return new LocalEnvironment({
+        nodes,
+        departures: [...nodes.departures],
+        end: ephemeral ? () => this.#endOwned(name, reaper) : undefined,
+      });
+    } catch (error) {
+      await endEnvironment(stateDir, name).catch((left: unknown) => {
+        progress(`could not clean up: ${left instanceof Error ? left.message : String(left)}`);
+      });
+      if (reaper !== undefined) dismissReaper(reaper);
+      throw error;
+    }
+  }
+
+  async #endOwned(name: string, reaper: ReturnType<typeof startReaper> | undefined): Promise<void> {
+    await holding(lockEnvironment(this.#stateDir, name, { makesRoom: true }), () =>
+      endEnvironment(this.#stateDir, name),
+    );
+    if (reaper !== undefined) dismissReaper(reaper);
+  }
+
+  async #resume(request: AssembleRequest, ledger: Ledger): Promise<Environment> {
+    const { topology, stateDir, progress, signal } = request;
+    const own = await ownProcess();
+    if (ledger.owner !== undefined && ledger.owner.pid !== own.pid) {
+      throw new KitError(`environment '${ledger.environment}' is in use by process ${ledger.owner.pid}`, {
+        code: 'ENVIRONMENT_BUSY',
+        exitCode: EXIT.UNKNOWN,
+        where: stateDir,
+        hint: 'wait until it has finished, or work in another checkout',
+      });
+    }
+    requireSame(topology, ledger);
+    await keepBlock(ledger.block, topology, stateDir);
+    const site = await siteOfLedger(topology, stateDir, ledger);
+    requireSamePasswords(site);
+    const nodes = new LocalNodes(site, ledger.owner !== undefined);
+    const masters = await resumeAll(nodes, progress, signal, request.recoverFrom);
+    await loadFunctions(masters, (id) => nodes.admin.get(id), {
+      waitForReplicasMs: WAIT_FOR_REPLICAS_MS,
+      progress,
+      signal,
+    });
+    return new LocalEnvironment({ nodes, departures: ledger.departures });
+  }
+
+  #ledger(topology: Topology): Ledger | undefined {
+    return readLedger(ledgerPath(this.#stateDir, topology.environment.name));
+  }
+}
+
+function requireSame({ environment }: Topology, ledger: Ledger): void {
+  if (ledger.configHash === configHashOf({ environment })) return;
+  throw changedConfiguration(environment.name, ledger.config, environment);
+}
+
+/** A changed password would show only at the first command, as "does not answer". */
+function requireSamePasswords({ topology, secrets, stateDir, dir }: Site): void {
+  const [refused, ...more] = refusedPasswords(topology, secrets, { dir });
+  if (refused === undefined) return;
+  const { name } = topology.environment;
+  throw new KitError(`the nodes do not accept today's password of ${[refused, ...more].join(', ')}`, {
+    code: 'SECRETS_CHANGED',
+    where: secretsFile(name, stateDir),
+    hint: `put the former secrets.json back, or unset KIT_…_PASSWORD; or end the environment with its data: kit down --env ${name}`,
+  });
+}

@@ -1,0 +1,128 @@
+/**
+ * Ends an environment by its ledger: processes by pid and start time, then its files, then its block. Works the same
+ * for the process that started it, for the next command after a crash, and for the reaper.
+ */
+import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { KitError } from '../../../config/errors.ts';
+import { acquireLock, holding, type LockOptions } from '../../host/lock.ts';
+import { environmentDir, makePrivateDir } from '../../host/private-files.ts';
+import { endProcess, identify, isAlive, type ProcessIdentity } from '../../host/process-identity.ts';
+import type { DestroyReport } from '../substrate.ts';
+import { releaseBlock } from './addresses.ts';
+import { type Ledger, ledgerPath, listLedgers, readLedger } from './ledger.ts';
+
+/** Grace period for complete logs and a last AOF flush; the data is removed anyway. */
+const GRACE_MS = 1_500;
+
+/** Maximum wait for another command on the same environment: the longest one is a start. */
+const LOCK_TIMEOUT_MS = 30_000;
+
+/** Locks the environment for one command, so that no two commands start or end it at the same time. */
+export async function lockEnvironment(
+  stateDir: string,
+  name: string,
+  options: Pick<LockOptions, 'signal' | 'makesRoom'> = {},
+): Promise<Disposable> {
+  if (!/^[a-z][a-z0-9-]{0,30}$/.test(name)) {
+    throw new KitError(`'${name}' is not a name of an environment`, {
+      code: 'CONFIG_INVALID',
+      hint: 'lower-case letters, digits and dashes, 31 at most',
+    });
+  }
+  makePrivateDir(join(stateDir, 'environments'));
+  return acquireLock(join(stateDir, 'environments', `${name}.lock`), {
+    what: `environment '${name}'`,
+    timeoutMs: LOCK_TIMEOUT_MS,
+    ...options,
+  });
+}
+
+/** Ends and removes the environment. The caller holds its lock. Returns an empty report if there was none. */
+export async function endEnvironment(stateDir: string, name: string): Promise<DestroyReport> {
+  const dir = environmentDir(stateDir, name);
+  const ledger = readLedger(ledgerPath(stateDir, name));
+  const ended = ledger === undefined ? [] : await endRecorded(ledger);
+  const removed = existsSync(dir) ? [dir] : [];
+  if (existsSync(dir)) await endUnrecorded(realpathSync(dir));
+  // Redis may still be writing its last file when the kernel removes the process: a second pass removes late files.
+  rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+  if (ledger !== undefined) await releaseBlock(ledger.block, stateDir, name);
+  return { ended, removed };
+}
+
+async function endRecorded(ledger: Ledger): Promise<readonly string[]> {
+  // Sentinels first, so that none of them detects a missing master and starts a failover.
+  const ids = Object.keys(ledger.processes);
+  const sentinels = ids.filter((id) => id.startsWith('sentinel-'));
+  const others = ids.filter((id) => !id.startsWith('sentinel-'));
+  const ended: string[] = [];
+  for (const group of [sentinels, others]) {
+    await Promise.all(
+      group.map(async (id) => {
+        const identity = ledger.processes[id] as ProcessIdentity;
+        if (await endProcess(identity, GRACE_MS)) ended.push(id);
+      }),
+    );
+  }
+  const { reaper } = ledger;
+  if (reaper !== undefined && reaper.pid !== process.pid) await endProcess(reaper, GRACE_MS);
+  return ended.sort();
+}
+
+/**
+ * A kit that is killed between a spawn and its record leaves a node that no ledger lists. Its working directory belongs
+ * to this environment alone, which identifies it. Without /proc, only recorded nodes are found.
+ */
+async function endUnrecorded(dir: string): Promise<void> {
+  if (!existsSync('/proc/self/cwd')) return;
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && isNodeIn(dir, name));
+  await Promise.all(
+    pids.map(async (pid) => {
+      const identity = await identify(Number(pid));
+      if (identity !== undefined) await endProcess(identity, GRACE_MS);
+    }),
+  );
+}
+
+function isNodeIn(dir: string, pid: string): boolean {
+  try {
+    const inside = readlinkSync(`/proc/${pid}/cwd`).startsWith(`${dir}/`);
+    return inside && /^(redis|valkey)/.test(readFileSync(`/proc/${pid}/comm`, 'utf8'));
+  } catch {
+    // The process has ended meanwhile, or belongs to another user.
+    return false;
+  }
+}
+
+/** Returns whether an unfinished run left it: its owner process has ended, or it was never healthy. */
+export async function isLeftOver(ledger: Ledger): Promise<boolean> {
+  return ledger.owner === undefined ? ledger.phase === 'starting' : !(await isAlive(ledger.owner));
+}
+
+/** Ends the environments of dead runs in this state directory. @returns their names */
+export async function endLeftOvers(
+  stateDir: string,
+  progress: (line: string) => void,
+): Promise<readonly string[]> {
+  const swept: string[] = [];
+  for (const { environment } of listLedgers(stateDir)) {
+    if (await endIfLeftOver(stateDir, environment)) {
+      progress(`ended what a run that did not finish had left of '${environment}'`);
+      swept.push(environment);
+    }
+  }
+  return swept;
+}
+
+/** Checks again under the lock: its owner, or the reaper, may have ended it meanwhile. */
+export async function endIfLeftOver(stateDir: string, name: string): Promise<boolean> {
+  const before = readLedger(ledgerPath(stateDir, name));
+  if (before === undefined || !(await isLeftOver(before))) return false;
+  return holding(lockEnvironment(stateDir, name, { makesRoom: true }), async () => {
+    const ledger = readLedger(ledgerPath(stateDir, name));
+    if (ledger === undefined || !(await isLeftOver(ledger))) return false;
+    await endEnvironment(stateDir, name);
+    return true;
+  });
+}

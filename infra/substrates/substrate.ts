@@ -1,0 +1,110 @@
+/**
+ * Contract of a substrate, which runs a topology. One implementation per folder (`local/`, `docker/`, `external/`), all
+ * tested by the same contract suite in `test/contracts/`.
+ */
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { Choice, NodeData } from '../recovery/choose.ts';
+import type { Topology } from '../topology.ts';
+import type { Environment } from './environment.ts';
+
+export interface ApplyOptions {
+  /**
+   * The environment ends when its handle is disposed, when the process exits, or when the next start finds it without
+   * an owner.
+   */
+  readonly ephemeral: boolean;
+  /** Receives the current step in one line; called often, must not throw. */
+  readonly progress?: (line: string) => void;
+  readonly signal?: AbortSignal;
+  readonly adopt?: Adopt | undefined;
+  /**
+   * Node whose data becomes the master's, regardless of the others; for an environment whose Redis nodes are down. The
+   * data of the others is set aside. Absent: the node with the most recent good data, if that is proven.
+   */
+  readonly recoverFrom?: string | undefined;
+}
+
+/** An environment of this name that another checkout owns. */
+export interface ForeignEnvironment {
+  readonly environment: string;
+  /** Id of the owner. */
+  readonly owner: string;
+  /** Location of the owner: host and path. */
+  readonly place: string;
+  readonly isProtected: boolean;
+  /** Its parts, as `container NAME`. */
+  readonly parts: readonly string[];
+}
+
+/** Confirms that an environment is taken over from its owner; absent: the takeover is refused. */
+export type Adopt = (foreign: ForeignEnvironment) => Promise<boolean>;
+
+export interface PlanStep {
+  readonly action: 'create' | 'keep' | 'replace' | 'remove';
+  readonly nodeId: string;
+  readonly detail: string;
+}
+
+export interface DestroyOptions {
+  /** Configuration that the user named, if this state directory has no record of the deployed one. */
+  readonly configuration?: EnvironmentConfig | undefined;
+  readonly adopt?: Adopt | undefined;
+}
+
+/** Everything that `destroy` ended and removed. Empty lists if nothing existed: destroying twice is not an error. */
+export interface DestroyReport {
+  readonly ended: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/** An existing environment as applied: its configuration and passwords may have changed since. */
+export interface FoundEnvironment {
+  /** Built from the applied configuration, so that `status` and `admin` match the running nodes. */
+  readonly environment: Environment;
+  /** Differences from the current configuration and passwords, one sentence each; never a secret. */
+  readonly differences: readonly string[];
+  /** False if the current passwords differ from those of the nodes: `status` works, `admin` does not. */
+  readonly hasCredentials: boolean;
+}
+
+/** Data of the nodes of one replication stream, and the node from which `apply` would start. */
+export interface DataInspection {
+  /** Node that the sentinels report as master; for a cluster, the owner in the latest nodes.conf. */
+  readonly named: string;
+  readonly nodes: readonly NodeData[];
+  readonly choice: Choice;
+}
+
+export interface Substrate {
+  readonly name: Environment['substrate'];
+  /** Plans `apply`. Changes nothing. */
+  plan(topology: Topology): Promise<readonly PlanStep[]>;
+  /**
+   * Applies the topology and returns when it is healthy: every node answers, replicas are in sync, the sentinels agree
+   * on the master and see each other. Idempotent: applying a running topology changes nothing and returns a handle to
+   * it.
+   *
+   * @throws KitError with the missing resource, its location and the remedy; nothing is left running then
+   */
+  apply(topology: Topology, options: ApplyOptions): Promise<Environment>;
+  /** Returns a handle to a running environment, or undefined. */
+  open(topology: Topology): Promise<Environment | undefined>;
+  /**
+   * Finds the environment of that name, even if its configuration or its passwords have changed since it was applied.
+   * Changes nothing.
+   *
+   * @param asked the current configuration to compare with; undefined if it cannot be read
+   * @returns undefined if no environment of that name runs
+   */
+  find(name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined>;
+  /**
+   * Reads the data of an environment whose Redis nodes are all down, and chooses the node to start from. Changes
+   * nothing. Absent if the substrate cannot read the data of nodes that are down.
+   *
+   * @returns one per replication stream: for a cluster, one per shard; undefined if no environment of that name exists
+   * @throws KitError `RECOVERY_REFUSED` if a Redis node runs
+   */
+  inspectData?(topology: Topology): Promise<readonly DataInspection[] | undefined>;
+  /** Ends the environment of that name and removes its data. */
+  destroy(environmentName: string, options?: DestroyOptions): Promise<DestroyReport>;
+}

@@ -1,0 +1,210 @@
+import 'reflect-metadata';
+import { generateKeyPairSync, type webcrypto } from 'node:crypto';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as x509 from '@peculiar/x509';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { environmentSchema } from '../../../config/schema.ts';
+import { type Certificates, makeCertificates } from '../../../infra/certificates/generate.ts';
+import { endOf, type GivenCertificates, readCertificates } from '../../../infra/certificates/given.ts';
+import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
+import { planTopology } from '../../../infra/topology.ts';
+import { singleConfiguration, temporaryStateDir } from '../substrates/local/fixtures.ts';
+
+const ADDRESSES = ['127.0.0.1', 'redis.example'];
+const state = temporaryStateDir();
+afterAll(() => state[Symbol.dispose]());
+let made: Certificates;
+beforeAll(async () => {
+  made = await makeCertificates({ addresses: ADDRESSES, environment: 'given', validDays: 100 });
+});
+
+let count = 0;
+/** The files of an external authority, valid except for the given change. */
+function given(change: { ca?: string; cert?: string; key?: string; mode?: number } = {}): GivenCertificates {
+  count += 1;
+  const put = (name: string, text: string, mode: number) => {
+    const path = join(state.path, `${count}-${name}`);
+    writeFileSync(path, text);
+    chmodSync(path, mode);
+    return path;
+  };
+  return {
+    ca: put('ca.crt', change.ca ?? made.ca, 0o644),
+    cert: put('node.crt', change.cert ?? made.cert, 0o644),
+    key: put('node.key', change.key ?? made.key.reveal(), change.mode ?? 0o600),
+  };
+}
+const refusal = (files: GivenCertificates, addresses = ADDRESSES, now?: Date) => {
+  try {
+    readCertificates(files, addresses, now);
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+};
+const daysFromNow = (days: number) => new Date(Date.now() + days * 86_400_000);
+
+describe('certificates that are given', () => {
+  it('are taken as they are, and say when they end', () => {
+    const read = readCertificates(given(), ADDRESSES);
+    expect(read).toMatchObject({ ca: made.ca, cert: made.cert });
+    expect(read.key.reveal()).toBe(made.key.reveal());
+    expect(Math.abs(read.notAfter.getTime() - made.notAfter.getTime())).toBeLessThan(1_000);
+    expect(endOf(made.cert)).toEqual(read.notAfter);
+  });
+
+  it('are refused with every reason at once, each file by its name', async () => {
+    const other = await makeCertificates({ addresses: ['10.0.0.1'], environment: 'other' });
+    const files = given({ cert: other.cert });
+    expect(refusal(files)).toMatchObject({
+      code: 'CERTIFICATE_INVALID',
+      where: files.cert,
+      message: [
+        `the key in ${files.key} belongs to another certificate`,
+        'does not cover 127.0.0.1, redis.example; it covers IP Address:10.0.0.1',
+        `was not issued by an authority in ${files.ca}`,
+      ].join('; '),
+    });
+  });
+
+  it('are refused before and after their time', () => {
+    expect(refusal(given(), ADDRESSES, daysFromNow(101))).toMatchObject({
+      message: expect.stringMatching(/^expired on 20.*; its authority expired on 20/),
+    });
+    expect(refusal(given(), ADDRESSES, daysFromNow(-1))).toMatchObject({
+      message: expect.stringContaining('is not valid before 20'),
+    });
+  });
+
+  it.each([
+    ['no file', () => ({ ...given(), cert: '/nowhere/node.crt' }), 'CERTIFICATE_UNREADABLE', 'ENOENT'],
+    ['a key that everybody may read', () => given({ mode: 0o644 }), 'CERTIFICATE_KEY_EXPOSED', 'everybody'],
+    ['something else than a certificate', () => given({ cert: 'DER' }), 'CERTIFICATE_INVALID', 'PEM form'],
+    [
+      'a block that is no certificate',
+      () => given({ ca: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n' }),
+      'CERTIFICATE_INVALID',
+      'not a certificate',
+    ],
+    [
+      'something else than a key',
+      () => given({ key: 'secret text' }),
+      'CERTIFICATE_INVALID',
+      'no private key',
+    ],
+    ['a key with a passphrase', () => given({ key: lockedKey() }), 'CERTIFICATE_INVALID', 'passphrase'],
+    [
+      'an authority in place of a node',
+      () => given({ cert: made.ca }),
+      'CERTIFICATE_INVALID',
+      'an authority',
+    ],
+  ])('are refused: %s', (_, files, code, words) => {
+    const error = refusal(files());
+    expect(error).toMatchObject({ code, message: expect.stringContaining(words) });
+    expect(String(error)).not.toContain('secret text');
+  });
+
+  it('may come with an intermediate authority, and must serve both ends of a link', async () => {
+    const root = await issue('CN=root', undefined, true);
+    const middle = await issue('CN=middle', root, true);
+    const leaf = await issue('CN=node', middle, false, [
+      x509.ExtendedKeyUsage.serverAuth,
+      x509.ExtendedKeyUsage.clientAuth,
+    ]);
+    const files = { ca: root.pem, key: leaf.key };
+    expect(refusal(given({ ...files, cert: leaf.pem + middle.pem }), ['redis.example'])).toBeUndefined();
+    expect(refusal(given({ ...files, cert: leaf.pem }), ['redis.example'])).toMatchObject({
+      message: expect.stringContaining('was not issued by an authority'),
+    });
+    const half = await issue('CN=node', root, false, [x509.ExtendedKeyUsage.serverAuth]);
+    expect(refusal(given({ ca: root.pem, key: half.key, cert: half.pem }), ['redis.example'])).toMatchObject({
+      message: 'its extended key usage lacks clientAuth',
+    });
+  });
+});
+
+describe('an environment with certificates that are given', () => {
+  const withFiles = (certificates: GivenCertificates) =>
+    environmentSchema.parse({
+      ...singleConfiguration('given'),
+      security: { tls: true, certificates },
+    });
+
+  it('runs on them, and clients trust their authority', async () => {
+    const covered = await makeCertificates({ addresses: ['127.0.0.1'], environment: 'given' });
+    const files = given({ ca: covered.ca, cert: covered.cert, key: covered.key.reveal() });
+    const substrate = localSubstrate({ stateDir: state.path, addressing: 'port-per-node' });
+    await using environment = await substrate.apply(planTopology(withFiles(files)), { ephemeral: true });
+    expect(environment.endpoints.tls?.ca).toBe(covered.ca);
+    expect(await (await environment.admin('redis-1')).ping()).toBe('PONG');
+  });
+
+  it('does not start on certificates for other addresses, and leaves nothing', async () => {
+    const files = given(
+      await makeCertificates({ addresses: ['10.0.0.1'], environment: 'given' }).then(texts),
+    );
+    const substrate = localSubstrate({ stateDir: state.path, addressing: 'port-per-node' });
+    const topology = planTopology(withFiles(files));
+    await expect(substrate.apply(topology, { ephemeral: true })).rejects.toMatchObject({
+      code: 'CERTIFICATE_INVALID',
+      message: expect.stringContaining('does not cover 127.0.0.1'),
+    });
+    expect(await substrate.open(topology)).toBeUndefined();
+  });
+
+  it('is refused by the schema where it has no TLS', () => {
+    const config = { ...singleConfiguration('given'), security: { tls: false, certificates: given() } };
+    expect(environmentSchema.safeParse(config).error?.issues[0]?.message).toContain(
+      "'security.tls' is false",
+    );
+  });
+});
+
+const texts = ({ ca, cert, key }: Certificates) => ({ ca, cert, key: key.reveal() });
+
+function lockedKey(): string {
+  return generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'secret' },
+  }).privateKey;
+}
+
+interface Issued {
+  readonly pem: string;
+  readonly key: string;
+  readonly name: string;
+  readonly keys: webcrypto.CryptoKeyPair;
+}
+
+async function issue(
+  name: string,
+  by: Issued | undefined,
+  authority: boolean,
+  purposes: x509.ExtendedKeyUsage[] = [],
+): Promise<Issued> {
+  const signingAlgorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const keys = (await crypto.subtle.generateKey(signingAlgorithm, true, [
+    'sign',
+    'verify',
+  ])) as webcrypto.CryptoKeyPair;
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: name,
+    issuer: by?.name ?? name,
+    publicKey: keys.publicKey,
+    signingKey: (by?.keys ?? keys).privateKey,
+    signingAlgorithm,
+    notBefore: daysFromNow(-1),
+    notAfter: daysFromNow(10),
+    extensions: [
+      new x509.BasicConstraintsExtension(authority, undefined, true),
+      new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: 'redis.example' }]),
+      ...(purposes.length === 0 ? [] : [new x509.ExtendedKeyUsageExtension(purposes)]),
+    ],
+  });
+  const der = await crypto.subtle.exportKey('pkcs8', keys.privateKey);
+  const pem = `${certificate.toString('pem')}\n`;
+  return { pem, key: x509.PemConverter.encode(der, 'PRIVATE KEY'), name, keys };
+}

@@ -1,0 +1,72 @@
+import { existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { acquireLock } from '../../../infra/host/lock.ts';
+import { ownProcess } from '../../../infra/host/process-identity.ts';
+import { type StateDir, temporaryStateDir } from '../substrates/local/fixtures.ts';
+
+describe('a lock', () => {
+  let state: StateDir;
+  let path: string;
+  const options = { what: 'the thing', timeoutMs: 5_000 };
+  const dead = JSON.stringify({ pid: process.pid, start: '1@another' });
+
+  beforeEach(() => {
+    state = temporaryStateDir();
+    path = join(state.path, 'lock');
+  });
+  afterEach(() => state[Symbol.dispose]());
+
+  it('is held by one at a time and leaves nothing behind', async () => {
+    let holders = 0;
+    await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        using _lock = await acquireLock(path, options);
+        holders += 1;
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        expect(holders).toBe(1);
+        holders -= 1;
+      }),
+    );
+    expect(readdirSync(state.path)).toEqual([]);
+  });
+
+  it('is taken over from an owner that is gone, by one of many', async () => {
+    writeFileSync(path, dead);
+    let holders = 0;
+    await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        using _lock = await acquireLock(path, options);
+        holders += 1;
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        expect(holders).toBe(1);
+        holders -= 1;
+      }),
+    );
+    expect(readdirSync(state.path)).toEqual([]);
+  });
+
+  it('is taken over where somebody died in a takeover', async () => {
+    writeFileSync(path, dead);
+    const claim = `${path}.takeover-${process.pid}`;
+    writeFileSync(claim, '');
+    utimesSync(claim, new Date(0), new Date(0));
+    using _lock = await acquireLock(path, options);
+    expect(existsSync(claim)).toBe(false);
+  });
+
+  it('says who holds it when the wait is over', async () => {
+    writeFileSync(path, JSON.stringify(await ownProcess()));
+    await expect(acquireLock(path, { ...options, timeoutMs: 50 })).rejects.toMatchObject({
+      code: 'LOCKED',
+      message: `the thing: process ${process.pid} has held it for too long`,
+      where: path,
+    });
+  });
+
+  it('is not waited for after the caller was told to stop', async () => {
+    writeFileSync(path, JSON.stringify(await ownProcess()));
+    const signal = AbortSignal.abort(new Error('told to stop'));
+    await expect(acquireLock(path, { ...options, signal })).rejects.toThrow('told to stop');
+  });
+});

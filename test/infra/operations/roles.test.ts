@@ -1,0 +1,60 @@
+/** Roles of real nodes: read during a failover, and corrected after it. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lookAtRoles, settleRoles } from '../../../infra/operations/roles.ts';
+import type { Environment } from '../../../infra/substrates/environment.ts';
+import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
+import { planTopology } from '../../../infra/topology.ts';
+import { until } from '../../support/redis-process.ts';
+import { configuration, type StateDir, temporaryStateDir } from '../substrates/local/fixtures.ts';
+
+let state: StateDir;
+let environment: Environment;
+beforeAll(async () => {
+  state = temporaryStateDir();
+  environment = await localSubstrate({ stateDir: state.path }).apply(planTopology(configuration('roles')), {
+    ephemeral: true,
+  });
+});
+afterAll(async () => {
+  await environment?.[Symbol.asyncDispose]();
+  state?.[Symbol.dispose]();
+});
+
+describe('settleRoles', () => {
+  it('returns the master of a healthy environment at once, and says nothing', async () => {
+    const said: string[] = [];
+    expect(await settleRoles(environment, { progress: (line) => said.push(line) })).toBe('redis-1');
+    expect(said).toEqual([]);
+  });
+
+  it('makes a master that returns after a failover a replica of the new one, and says so', async () => {
+    const heal = await environment.capabilities.pause?.('redis-1');
+    await until('a failover', async () => {
+      const { kind } = await lookAtRoles(environment);
+      return kind === 'stable';
+    });
+    await heal?.();
+    const returned = await lookAtRoles(environment);
+    expect(returned).toMatchObject({ kind: 'deposed-master', deposed: ['redis-1'] });
+    const said: string[] = [];
+    const master = await settleRoles(environment, { progress: (line) => said.push(line) });
+    expect(master).not.toBe('redis-1');
+    expect(said).toContain(`redis-1 was master before the failover; it now follows ${master}`);
+    const info = await (await environment.admin('redis-1')).info('replication');
+    expect(info).toContain('role:slave');
+  });
+
+  it('says at its bound what it waited for and what it found', async () => {
+    const master = await settleRoles(environment);
+    for (const { id } of environment.topology.sentinels) await environment.capabilities.kill?.(id);
+    await expect(settleRoles(environment, { timeoutMs: 300 })).rejects.toMatchObject({
+      code: 'ROLES_UNSETTLED',
+      message: expect.stringMatching(
+        new RegExp(
+          `300 ms waiting for one master .*: ${master} reports master; only 0 of 3 sentinels answer`,
+        ),
+      ),
+      hint: expect.stringContaining('runbook'),
+    });
+  });
+});

@@ -1,0 +1,104 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { switchover } from '../../../infra/operations/switchover.ts';
+import type { Environment } from '../../../infra/substrates/environment.ts';
+import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
+import { planTopology } from '../../../infra/topology.ts';
+import { configuration, singleConfiguration, temporaryStateDir } from '../substrates/local/fixtures.ts';
+
+describe('a planned switch', () => {
+  const state = temporaryStateDir();
+  let environment: Environment;
+
+  beforeAll(async () => {
+    environment = await localSubstrate({ stateDir: state.path }).apply(
+      planTopology(configuration('switch')),
+      {
+        ephemeral: true,
+      },
+    );
+  });
+  afterAll(async () => {
+    await environment?.[Symbol.asyncDispose]();
+    state[Symbol.dispose]();
+  });
+
+  it('loses no write that was acknowledged while it went on, twice in a row', async () => {
+    const acknowledged: string[] = [];
+    for (const round of [1, 2]) {
+      const from = (await environment.masterId()) as string;
+      const writing = write(await environment.admin(from), `round-${round}`, acknowledged);
+      const report = await switchover(environment);
+      await writing;
+      expect(report.from).toBe(from);
+      expect(await environment.masterId()).toBe(report.to);
+      expect(report.writableMs).toBeLessThanOrEqual(report.agreedMs);
+    }
+    expect(acknowledged.length).toBeGreaterThan(20);
+    for (const { id } of environment.topology.redis) {
+      const values = await (await environment.admin(id)).mget(acknowledged);
+      expect(values.filter((value) => value === null)).toEqual([]);
+    }
+  });
+
+  it('tells its steps', async () => {
+    const lines: string[] = [];
+    const { from, to } = await switchover(environment, { progress: (line) => lines.push(line) });
+    expect(lines).toEqual([`every replica has all that ${from} took`, `${to} is master`]);
+  });
+
+  it('called off before a failover has begun leaves the old master writable', async () => {
+    const from = (await environment.masterId()) as string;
+    const controller = new AbortController();
+    const progress = () => controller.abort(new Error('called off'));
+    await expect(switchover(environment, { signal: controller.signal, progress })).rejects.toMatchObject({
+      code: 'SWITCHOVER_FAILED',
+      message: expect.stringContaining('called off'),
+    });
+    expect(await (await environment.admin(from)).set('called', 'off')).toBe('OK');
+    expect(await environment.masterId()).toBe(from);
+  });
+
+  it('that no sentinel can carry out leaves the old master writable, at once', async () => {
+    const master = (await environment.masterId()) as string;
+    for (const { id } of environment.topology.sentinels) await environment.capabilities.kill?.(id);
+    await expect(switchover(environment, { stepTimeoutMs: 300 })).rejects.toMatchObject({
+      code: 'SWITCHOVER_FAILED',
+      message: expect.stringContaining('a sentinel to start the failover'),
+    });
+    expect(await (await environment.admin(master)).set('after', 'failure')).toBe('OK');
+    for (const { id } of environment.topology.sentinels) await environment.capabilities.start?.(id);
+    expect(await environment.masterId()).toBe(master);
+  });
+
+  it('is refused where a replica is not in sync, since that one could be promoted', async () => {
+    const from = (await environment.masterId()) as string;
+    const replica = environment.topology.redis.find(({ id }) => id !== from)?.id as string;
+    const admin = await environment.admin(replica);
+    await admin.call('REPLICAOF', '127.0.0.1', '1');
+    await expect(switchover(environment)).rejects.toThrow(`${replica} is not in sync with ${from}`);
+  });
+
+  it('is refused where there is nobody to switch to', async () => {
+    await using single = await localSubstrate({ stateDir: state.path }).apply(
+      planTopology(singleConfiguration('switch-single')),
+      { ephemeral: true },
+    );
+    await expect(switchover(single)).rejects.toMatchObject({ code: 'SWITCHOVER_FAILED' });
+  });
+});
+
+/** Writes one key after the other to that node until it no longer accepts them. */
+async function write(redis: Redis, prefix: string, acknowledged: string[]): Promise<void> {
+  for (let i = 0; ; i++) {
+    const key = `${prefix}-${i}`;
+    try {
+      await redis.set(key, 'x');
+    } catch {
+      return;
+    }
+    acknowledged.push(key);
+    await delay(1);
+  }
+}

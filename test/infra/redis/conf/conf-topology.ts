@@ -1,0 +1,182 @@
+/**
+ * A topology from the rendered files alone, for tests of those files: real redis-server processes on separate loopback
+ * addresses, started and ended here. (The product does this in `infra/substrates/local/`.)
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis, type RedisOptions } from 'ioredis';
+import type { EnvironmentConfig } from '../../../../config/schema.ts';
+import { type EnvironmentSecrets, loadSecrets } from '../../../../config/secrets.ts';
+import { makeCertificates } from '../../../../infra/certificates/generate.ts';
+import { renderRedisAcl, renderSentinelAcl } from '../../../../infra/redis/conf/acl.ts';
+import { renderRedisConf, type TlsPaths } from '../../../../infra/redis/conf/redis-conf.ts';
+import { renderSentinelConf } from '../../../../infra/redis/conf/sentinel-conf.ts';
+import type { BinaryFacts } from '../../../../infra/redis/server-capabilities.ts';
+import {
+  type Address,
+  nodesOf,
+  planTopology,
+  type Topology,
+  type TopologyNode,
+} from '../../../../infra/topology.ts';
+
+const root = join(import.meta.dirname, '../../../..');
+export const baseRedis = readFileSync(join(root, 'redis-production.conf'), 'utf8');
+export const baseSentinel = readFileSync(join(root, 'sentinel.conf'), 'utf8');
+
+export const installedVersion =
+  /v=(\d+\.\d+\.\d+)/.exec(execFileSync('redis-server', ['--version'], { encoding: 'utf8' }))?.[1] ?? '';
+/** Leaves defragmentation out, so that any build works. */
+export const facts: BinaryFacts = { version: installedVersion, activedefrag: false, tls: true };
+
+export interface Rig extends AsyncDisposable {
+  readonly topology: Topology;
+  readonly secrets: EnvironmentSecrets;
+  readonly tls: { readonly ca: string } | undefined;
+  address(id: string): Address;
+  /** A connection as `user`; closed with the rig. */
+  connect(id: string, user: string, options?: RedisOptions): Redis;
+  kill(id: string): void;
+  log(id: string): string;
+  conf(id: string): string;
+}
+
+/** Polls a condition; on failure the error names it. */
+export async function until<T>(
+  what: string,
+  check: () => Promise<T | undefined | false>,
+  withinMs = 20_000,
+): Promise<T> {
+  const end = performance.now() + withinMs;
+  for (;;) {
+    const found = await check().catch(() => undefined);
+    if (found !== undefined && found !== false) return found;
+    if (performance.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await delay(50);
+  }
+}
+
+export async function startRig(environment: EnvironmentConfig): Promise<Rig> {
+  const topology = planTopology(environment);
+  const dir = mkdtempSync(join(tmpdir(), 'kit-rig-'));
+  const net = `127.${randomInt(100, 200)}.${randomInt(1, 250)}`;
+  const placement = new Map(
+    nodesOf(topology).map((node, i) => [
+      node.id,
+      {
+        host: `${net}.${i + 1}`,
+        port: node.role === 'redis' ? environment.redis.port : environment.sentinel.port,
+      },
+    ]),
+  );
+  const address = (id: string) => placement.get(id) as Address;
+  const secrets = loadSecrets(environment.name, dir, new Map());
+  const tls = environment.security.tls
+    ? await writeCertificates(dir, [...placement.values()], environment.name)
+    : undefined;
+  const processes = new Map<string, ChildProcess>();
+  const connections: Redis[] = [];
+  const master = address('redis-1');
+
+  const start = (node: TopologyNode): void => {
+    const home = join(dir, node.id);
+    mkdirSync(home);
+    const paths = {
+      dir: home,
+      aclfile: join(home, 'users.acl'),
+      pidfile: join(home, 'pid'),
+      logfile: join(home, 'log'),
+      ...(tls === undefined ? {} : { tls: tls.paths }),
+    };
+    const shared = { topology, placement, facts, secrets, paths, bindSource: true };
+    const rendered =
+      node.role === 'redis'
+        ? renderRedisConf({
+            ...shared,
+            node,
+            base: baseRedis,
+            cores: 2,
+            replicaOf: node.bootstrapMaster ? undefined : master,
+          })
+        : renderSentinelConf({ ...shared, node, base: baseSentinel, master });
+    const acl =
+      node.role === 'redis'
+        ? renderRedisAcl(secrets, environment.client.namespace, facts.version)
+        : renderSentinelAcl(secrets, facts.version);
+    writeFileSync(join(home, 'node.conf'), rendered.text, { mode: 0o600 });
+    writeFileSync(paths.aclfile, acl, { mode: 0o600 });
+    const mode = node.role === 'sentinel' ? ['--sentinel'] : [];
+    processes.set(node.id, spawn('redis-server', [join(home, 'node.conf'), ...mode], { stdio: 'ignore' }));
+  };
+
+  const password = (id: string, user: string) =>
+    id.startsWith('redis') ? secrets.redis[user as 'admin'] : secrets.sentinel[user as 'admin'];
+  const ca = tls === undefined ? undefined : { ca: tls.ca };
+  const rig: Rig = {
+    topology,
+    secrets,
+    tls: ca,
+    address,
+    connect(id, user, options = {}) {
+      const merged: RedisOptions & { replyMapping: 'legacy' } = {
+        ...address(id),
+        username: user,
+        password: password(id, user)?.reveal() ?? '',
+        ...(ca === undefined ? {} : { tls: { ca: ca.ca } }),
+        enableReadyCheck: false,
+        retryStrategy: () => 100,
+        ...options,
+        replyMapping: 'legacy',
+      };
+      const connection = new Redis(merged);
+      connection.on('error', () => undefined);
+      connections.push(connection);
+      return connection;
+    },
+    kill: (id) => void processes.get(id)?.kill('SIGKILL'),
+    log: (id) => readFileSync(join(dir, id, 'log'), 'utf8'),
+    conf: (id) => readFileSync(join(dir, id, 'node.conf'), 'utf8'),
+    async [Symbol.asyncDispose]() {
+      for (const connection of connections) connection.disconnect();
+      await Promise.all([...processes.values()].map(end));
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+  try {
+    topology.redis.forEach(start);
+    await until('replicas in sync', async () => {
+      const info = await rig.connect('redis-1', 'admin').info('replication');
+      return (info.match(/state=online/g) ?? []).length === topology.redis.length - 1;
+    });
+    // After the replicas: a sentinel asks a master for its replicas when it starts, and again only 10 s later.
+    topology.sentinels.forEach(start);
+    return rig;
+  } catch (error) {
+    await rig[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGKILL');
+  await gone;
+}
+
+async function writeCertificates(
+  dir: string,
+  addresses: readonly Address[],
+  environment: string,
+): Promise<{ paths: TlsPaths; ca: string }> {
+  const made = await makeCertificates({ addresses: addresses.map((each) => each.host), environment });
+  const paths = { ca: join(dir, 'ca.pem'), cert: join(dir, 'node.pem'), key: join(dir, 'node.key') };
+  writeFileSync(paths.ca, made.ca);
+  writeFileSync(paths.cert, made.cert);
+  writeFileSync(paths.key, made.key.reveal(), { mode: 0o600 });
+  return { paths, ca: made.ca };
+}

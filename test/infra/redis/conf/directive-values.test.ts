@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { describe, expect, it } from 'vitest';
+import { DIRECTIVE_DEFAULTS } from '../../../../infra/redis/conf/directive-defaults.ts';
+import {
+  canonicalName,
+  canonicalValue,
+  defaultValue,
+  directivesOf,
+  reportedDirectives,
+} from '../../../../infra/redis/conf/directive-values.ts';
+import { freePort, until } from '../../../support/redis-process.ts';
+
+describe('a value of a directive in one form', () => {
+  it.each([
+    ['maxmemory', '2gb', '2147483648'],
+    ['maxmemory', '2g', '2000000000'],
+    ['maxmemory', '2147483648', '2147483648'],
+    ['appendonly', 'YES', 'yes'],
+    ['maxmemory-policy', 'AllKeys-LRU', 'allkeys-lru'],
+    ['save', '900 1  300 10', '900 1 300 10'],
+    ['save', '""', ''],
+    ['tls-protocols', 'TLSv1.3 TLSv1.2', 'tlsv1.2 tlsv1.3'],
+    ['bind', '127.0.0.2 127.0.0.1', '127.0.0.1 127.0.0.2'],
+    ['notify-keyspace-events', 'AKE', canonicalValue('notify-keyspace-events', 'KEg$lshzxetd')],
+    ['dir', '/Data/Redis', '/Data/Redis'],
+    [
+      'client-output-buffer-limit',
+      'replica 1mb 0 0',
+      'normal 0 0 0 pubsub 33554432 8388608 60 replica 1048576 0 0',
+    ],
+  ])('%s %s is %s', (name, written, canonical) => {
+    expect(canonicalValue(name, written)).toBe(canonical);
+  });
+
+  it('has one name whatever it is called', () => {
+    expect(canonicalName('slave-priority')).toBe('replica-priority');
+    expect(canonicalName('primaryauth')).toBe('masterauth');
+    expect(canonicalName('MAXMEMORY')).toBe('maxmemory');
+  });
+
+  it('is the last line of a file, and of a list all lines', () => {
+    const conf = directivesOf(
+      'timeout 1\ntimeout 2\nsave 900 1\nsave 300 10\n# timeout 3\nsentinel monitor m 1.1.1.1 1 2\n',
+    );
+    expect(conf.get('timeout')).toBe('2');
+    expect(conf.get('save')).toBe('900 1 300 10');
+    expect(conf.get('sentinel monitor')).toBe('m 1.1.1.1 1 2');
+  });
+});
+
+describe('the defaults', () => {
+  it('are those of the installed server, directive by directive', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'kit-defaults-'));
+    const port = await freePort('127.0.0.1');
+    const server = spawn('redis-server', ['--port', String(port)], { cwd: dir, stdio: 'ignore' });
+    const redis = new Redis({ port, protocol: 2, retryStrategy: () => 50 });
+    redis.on('error', () => undefined);
+    try {
+      await until('the server to answer', async () => (await redis.ping()) === 'PONG');
+      const flat = (await redis.call('CONFIG', 'GET', '*')) as string[];
+      const pairs = flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1] ?? ''] as const] : []));
+      const family = (await redis.info('server')).includes('valkey_version') ? 'valkey' : 'redis';
+      const differ: string[] = [];
+      const unknown: string[] = [];
+      for (const [name, value] of reportedDirectives(pairs)) {
+        const byDefault = defaultValue(name, family);
+        if (byDefault === undefined) unknown.push(name);
+        else if (byDefault !== value) differ.push(`${name}: ${value} is not ${byDefault}`);
+      }
+      expect(differ).toEqual([]);
+      // Values of the environment and not of the server: its addresses, its master, and passwords.
+      expect(unknown.sort()).toEqual(['dir', 'masterauth', 'port', 'replicaof']);
+      expect(pairs.length).toBeGreaterThan(180);
+    } finally {
+      redis.disconnect();
+      server.kill('SIGKILL');
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+
+  it('of Valkey are those of Redis but for what it names', () => {
+    expect(defaultValue('lazyfree-lazy-user-del', 'redis')).toBe('no');
+    expect(defaultValue('lazyfree-lazy-user-del', 'valkey')).toBe('yes');
+    expect(defaultValue('replica-priority', 'valkey')).toBe('100');
+    expect(DIRECTIVE_DEFAULTS.valkey.size).toBeGreaterThan(DIRECTIVE_DEFAULTS.redis.size);
+  });
+});

@@ -1,0 +1,73 @@
+/** Access rules of the lint: the effect of all lines together. */
+import { describe, expect, it } from 'vitest';
+import { type Finding, type LintOptions, lintConf } from '../../../../../infra/redis/conf/lint/index.ts';
+
+const brief = ({ severity, directive }: Finding) => `${severity} ${directive}`;
+
+describe('the access rules of the lint', () => {
+  const open = 'bind 0.0.0.0\nprotected-mode no\n';
+  const access = (text: string, options?: LintOptions) =>
+    lintConf(text, options)
+      .filter(({ directive }) => ['protected-mode', 'aclfile', 'user'].includes(directive))
+      .map(brief);
+
+  it.each([
+    'protected-mode no\n',
+    'protected-mode no\nbind 10.0.0.1\n',
+    open,
+    `${open}user default on nopass ~* &* +@all\n`,
+    `${open}user default ON NoPass ~* +@write\n`,
+    `${open}user default off on resetpass nopass +@all ~*\n`,
+    `${open}user app on >secret ~app:* +@read\n`,
+    `${open}aclfile ""\n`,
+    `${open}requirepass ""\n`,
+    `${open}requirepass dead-text-beside-the-rules\nuser default on nopass ~* +@all\n`,
+    `${open}port 0\ntls-port 6380\ntls-cert-file /c\ntls-key-file /k\ntls-auth-clients no\n`,
+  ])('calls a server that stands open an error, by the effect of its lines: %j', (text) => {
+    expect(access(text)).toContain('error protected-mode');
+    expect(lintConf(text).find(({ directive }) => directive === 'protected-mode')?.reason).toMatch(
+      /^it stands open/,
+    );
+  });
+
+  it.each([
+    `${open}aclfile /etc/redis/users.acl\n`,
+    `${open}requirepass ${'x'.repeat(32)}\n`,
+    `${open}requirepass ${'x'.repeat(32)}\nuser app on >secret ~* +@all\n`,
+    `${open}user default off ~* &* +@all\n`,
+    `${open}user default on >secret ~* +@all\n`,
+    `${open}user default on nopass >secret ~* +@all\n`,
+    `${open}user default on nopass +@all reset\n`,
+    `${open}user default on nopass ~* +ping\n`,
+    `${open}user default on nopass ~* +@all -@all +ping\n`,
+    'bind 0.0.0.0\n',
+    'bind 127.0.0.1 -::1\nprotected-mode no\n',
+    'port 0\nunixsocket /run/redis.sock\nprotected-mode no\n',
+  ])('reports no open server for %j', (text) => {
+    expect(access(text)).not.toContain('error protected-mode');
+  });
+
+  it('judges a server on loopback alike with and without protected mode', () => {
+    const of = (mode: string) => access(`bind 127.0.0.1\nprotected-mode ${mode}\n`);
+    expect(of('no')).toEqual(['warning aclfile']);
+    expect(of('yes')).toEqual(['warning aclfile']);
+  });
+
+  it('knows that 6.2 ignores protected mode beside a bind', () => {
+    const text = 'bind 10.0.0.1\nprotected-mode yes\n';
+    expect(access(text, { target: { family: 'redis', version: '6.2' } })).toContain('error protected-mode');
+    expect(access(text)).toEqual(['warning aclfile']);
+  });
+
+  it('reports a user that is let in to everything without a password, by the effect of its rules', () => {
+    const users = (rules: string) =>
+      lintConf(`${open}user app ${rules}\n`)
+        .filter(({ directive, severity }) => directive === 'user' && severity === 'error')
+        .map(({ reason }) => reason);
+    expect(users('on nopass ~* +@all')).toEqual(['all rights without a password']);
+    expect(users('on allkeys allcommands nopass')).toEqual(['all rights without a password']);
+    expect(users('off nopass ~* +@all')).toEqual([]);
+    expect(users('on nopass ~* +@all -@all')).toEqual([]);
+    expect(users('on nopass >later ~* +@all')).toEqual([]);
+  });
+});

@@ -1,0 +1,88 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  confLine,
+  layOver,
+  parseConf,
+  quoteArgument,
+  splitArguments,
+} from '../../../../infra/redis/conf/text.ts';
+
+describe('a line of a conf file', () => {
+  it.each([
+    ['maxmemory 2gb', ['maxmemory', '2gb']],
+    ['  save   900 1 ', ['save', '900', '1']],
+    ['logfile ""', ['logfile', '']],
+    ['dir "a b\\x41\\n\\"\\\\"', ['dir', 'a bA\n"\\']],
+    ["dir 'it\\'s'", ['dir', "it's"]],
+    ['dir "open', undefined],
+    ["dir 'open", undefined],
+    ['dir "a"b', undefined],
+  ])('%s is read as Redis reads it', (text, words) => {
+    expect(splitArguments(text)).toEqual(words);
+  });
+
+  it('is written so that it reads as the same', () => {
+    const word = fc.string({
+      unit: fc.integer({ min: 32, max: 126 }).map((code) => String.fromCharCode(code)),
+    });
+    fc.assert(
+      fc.property(fc.array(word), (args) => {
+        expect(splitArguments(confLine('x', ...args))).toEqual(['x', ...args]);
+      }),
+    );
+    expect(splitArguments(`x ${quoteArgument('a\n\r\tb')}`)).toEqual(['x', 'a\n\r\tb']);
+  });
+
+  it('knows Sentinel’s own options, comments and broken quotes', () => {
+    const lines = parseConf('# comment\n\nSENTINEL Monitor m 1.2.3.4 1 2\nPort 1\ndir "x\nsentinel\n');
+    expect(lines.map(({ line, name, args, broken }) => [line, name, args, broken !== undefined])).toEqual([
+      [1, undefined, [], false],
+      [2, undefined, [], false],
+      [3, 'sentinel monitor', ['m', '1.2.3.4', '1', '2'], false],
+      [4, 'port', ['1'], false],
+      [5, 'dir', [], true],
+      [6, 'sentinel', [], false],
+    ]);
+  });
+});
+
+describe('laying changes over a base', () => {
+  const base = '# reason\nport 1\nsave 1 1\nsave 2 2\n# end\n';
+
+  it('replaces where the directive stands and appends what is new', () => {
+    const text = layOver(
+      base,
+      [
+        { name: 'port', args: [2] },
+        { name: 'dir', args: ['/a b'] },
+      ],
+      'Here',
+    );
+    expect(text).toMatch(/^# reason\nport 2\nsave 1 1\nsave 2 2\n# end\n\n# -- Here -+\n\ndir "\/a b"\n$/);
+  });
+
+  it('replaces several lines by one, the last change winning', () => {
+    const text = layOver(
+      base,
+      [
+        { name: 'save', args: [3, 3] },
+        { name: 'save', args: [''] },
+      ],
+      'Here',
+    );
+    expect(text).toBe('# reason\nport 1\nsave ""\n# end\n');
+  });
+
+  it('leaves out with the reason, and does not append what was never there', () => {
+    const text = layOver(
+      base,
+      [
+        { name: 'port', leaveOut: 'no' },
+        { name: 'hz', leaveOut: 'no' },
+      ],
+      'Here',
+    );
+    expect(text).toBe('# reason\n# port: left out, no\nsave 1 1\nsave 2 2\n# end\n');
+  });
+});

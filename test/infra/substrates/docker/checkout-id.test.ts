@@ -1,0 +1,117 @@
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { findOwner, ownerOf } from '../../../../infra/substrates/docker/checkout-id.ts';
+import { temporaryStateDir } from '../local/fixtures.ts';
+
+const temporary = temporaryStateDir();
+let count = 0;
+const stateDir = () => {
+  count += 1;
+  const path = join(temporary.path, `state-${count}`);
+  mkdirSync(path);
+  return path;
+};
+const local = { docker: {} };
+const remote = (settings: Readonly<Record<string, string>>, type = 'http') => ({
+  docker: { backend: { type, settings } },
+});
+const idOf = (settings: Readonly<Record<string, string>>, type?: string) =>
+  ownerOf(remote(settings, type), '/nowhere').id;
+
+afterAll(() => temporary[Symbol.dispose]());
+afterEach(() => vi.unstubAllEnvs());
+
+describe('the owner of a checkout', () => {
+  it('is random, constant, and names host and path', () => {
+    const [one, other] = [stateDir(), stateDir()];
+    expect(findOwner(local, one)).toBeUndefined();
+    const owner = ownerOf(local, one);
+    expect(owner).toMatchObject({
+      id: expect.stringMatching(/^[0-9a-f]{16}$/),
+      place: `${hostname()}:${one}`,
+    });
+    expect(ownerOf(local, one).id).toBe(owner.id);
+    expect(findOwner(local, one)?.id).toBe(owner.id);
+    expect(ownerOf(local, other).id).not.toBe(owner.id);
+  });
+
+  it('is another one after its state was removed', () => {
+    const path = stateDir();
+    const { id } = ownerOf(local, path);
+    rmSync(join(path, 'docker'), { recursive: true });
+    expect(findOwner(local, path)).toBeUndefined();
+    expect(ownerOf(local, path).id).not.toBe(id);
+  });
+
+  it('stays the same, with its labels, where the directory is moved or reached by a link', () => {
+    const path = stateDir();
+    const owner = ownerOf(local, path);
+    symlinkSync(path, `${path}-link`);
+    expect(ownerOf(local, `${path}-link`)).toEqual(owner);
+    renameSync(path, `${path}-moved`);
+    expect(ownerOf(local, `${path}-moved`)).toEqual(owner);
+  });
+
+  it('is another one in a copy of the directory, and stays what it is in the original', () => {
+    const path = stateDir();
+    const owner = ownerOf(local, path);
+    cpSync(path, `${path}-copy`, { recursive: true });
+    expect(findOwner(local, `${path}-copy`)).toBeUndefined();
+    const copy = ownerOf(local, `${path}-copy`);
+    expect(copy.id).not.toBe(owner.id);
+    expect(copy.place).toBe(`${hostname()}:${path}-copy`);
+    expect(ownerOf(local, `${path}-copy`)).toEqual(copy);
+    expect(ownerOf(local, path)).toEqual(owner);
+  });
+
+  it('is what KIT_OWNER says, whatever the state', () => {
+    vi.stubEnv('KIT_OWNER', 'ci-runner-3');
+    expect(ownerOf(local, stateDir())).toEqual({ id: 'ci-runner-3', place: 'KIT_OWNER=ci-runner-3' });
+    vi.stubEnv('KIT_OWNER', 'not a name');
+    expect(() => ownerOf(local, stateDir())).toThrow(
+      expect.objectContaining({ code: 'OWNER_INVALID', where: 'variable KIT_OWNER' }),
+    );
+  });
+
+  it('refuses a file that does not hold one', () => {
+    const path = stateDir();
+    ownerOf(local, path);
+    writeFileSync(join(path, 'docker', 'owner.json'), '{"id": 7}');
+    expect(() => ownerOf(local, path)).toThrow(
+      expect.objectContaining({ code: 'STATE_UNREADABLE', where: expect.stringContaining('owner.json') }),
+    );
+    expect(readFileSync(join(path, 'docker', 'owner.json'), 'utf8')).toBe('{"id": 7}');
+  });
+});
+
+describe('the owner of a state in a backend', () => {
+  const address = 'https://states.example/dev';
+
+  it('is the same for all checkouts that have this state, whoever logs in', () => {
+    const expected = idOf({ address });
+    expect(idOf({ address, username: 'one', password: 'secret' })).toBe(expected);
+    expect(idOf({ address: 'https://kit:secret@states.example/dev', retry_max: '3' })).toBe(expected);
+    expect(ownerOf(remote({ address }), stateDir()).place).toBe(
+      `Terraform backend http (address=${address})`,
+    );
+  });
+
+  it.each([
+    ['another address', { address: 'https://states.example/staging' }, 'http'],
+    ['another kind of backend', { address }, 'consul'],
+  ])('is another one for %s', (_, settings, type) => {
+    expect(idOf(settings, type)).not.toBe(idOf({ address }));
+  });
+
+  it('is another one where a variable names another place, and never tells its password', () => {
+    vi.stubEnv('PG_CONN_STR', 'postgres://kit:first@one.example/states');
+    const one = ownerOf(remote({}, 'pg'), stateDir());
+    vi.stubEnv('PG_CONN_STR', 'postgres://kit:second@one.example/states');
+    expect(ownerOf(remote({}, 'pg'), stateDir())).toEqual(one);
+    expect(one.place).not.toContain('first');
+    vi.stubEnv('PG_CONN_STR', 'postgres://kit:second@other.example/states');
+    expect(ownerOf(remote({}, 'pg'), stateDir()).id).not.toBe(one.id);
+  });
+});

@@ -1,0 +1,225 @@
+/**
+ * Every kind of drift on a real engine: reported within 5 s, without changing anything, and with the same next apply
+ * that Terraform plans.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { loadEnvironment } from '../../../../config/load.ts';
+import { environmentSchema } from '../../../../config/schema.ts';
+import { type DriftFinding, findDrift, type NextApply } from '../../../../infra/substrates/docker/drift.ts';
+import {
+  type ContainerFacts,
+  docker,
+  inspectContainers,
+} from '../../../../infra/substrates/docker/engine.ts';
+import { LABEL, planDocker, servicesOf, volumesOf } from '../../../../infra/substrates/docker/plan.ts';
+import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
+import { deploy, terraformPlan } from '../../../../infra/substrates/docker/terraform.ts';
+import { planTopology } from '../../../../infra/topology.ts';
+import { until } from '../../../support/redis-process.ts';
+import { describeOnEngine, engineStateDir, labelsOfDeploy } from './fixtures.ts';
+import { inVolume, remake } from './manual-changes.ts';
+
+const state = engineStateDir();
+const ports = { redis: 27_800, sentinel: 27_810, exporter: 27_820, commander: 27_821 };
+const config = environmentSchema.parse({ ...loadEnvironment('single'), name: 'drifting', docker: { ports } });
+const plan = planDocker(planTopology(config));
+const { exporter, networks } = plan;
+const [node = plan.exporter] = plan.nodes;
+const terraform = { stateDir: state.path };
+const image = () => String(JSON.parse(readFileSync(join(state.path, 'docker', 'images.json'), 'utf8')).redis);
+
+async function drift(): Promise<readonly DriftFinding[]> {
+  const started = performance.now();
+  const found = await findDrift(plan, state.path);
+  expect(performance.now() - started).toBeLessThan(5_000);
+  return found;
+}
+const noDrift = () => until('no drift', async () => (await drift()).length === 0, 30_000);
+
+/**
+ * Terraform's plan, by the names of the findings. Not drift: the wait at the end of a deploy, and the limit of
+ * processes, which is set again on a replaced container.
+ */
+const ACTIONS: Readonly<Record<string, NextApply>> = {
+  create: 'creates it',
+  replace: 'replaces it',
+  update: 'updates it in place',
+};
+async function planned(): Promise<Readonly<Record<string, NextApply>>> {
+  const { steps } = await terraformPlan(config, terraform);
+  const names = [
+    ...servicesOf(plan).map(({ container }) => container),
+    ...volumesOf(plan),
+    plan.init.container,
+  ];
+  const nameOf = (address: string) =>
+    names.find((name) => address.includes(`_${name.replace('kit-drifting-', '')}_`)) ??
+    names.find((name) => address.includes(`_${name}_`)) ??
+    (address.includes('network_publish') ? networks.publish.name : address);
+  return Object.fromEntries(
+    steps
+      .filter(({ address }) => !/readiness_ready|process-limit_pids/.test(address))
+      .map(({ action, address }) => [nameOf(address), ACTIONS[action] ?? 'leaves it as it is']),
+  );
+}
+/** Actions of Terraform that the findings predict; none for differences that Terraform ignores. */
+const claimed = (found: readonly DriftFinding[]): Readonly<Record<string, NextApply>> =>
+  Object.fromEntries(
+    found
+      .filter(({ nextApply }) => nextApply !== 'leaves it as it is' && nextApply !== 'fills it again')
+      .map(({ what, nextApply }) => [what, nextApply]),
+  );
+const kindsOf = (found: readonly DriftFinding[]) => found.map(({ what, kind }) => `${what}: ${kind}`);
+
+describeOnEngine('drift', () => {
+  beforeAll(async () => {
+    await deploy(config, terraform);
+  });
+  afterEach(() => vi.unstubAllEnvs());
+  afterAll(async () => {
+    await dockerSubstrate({ stateDir: state.path }).destroy(config.name);
+    state[Symbol.dispose]();
+  });
+
+  const { container } = exporter;
+  const data = networks.data.name;
+  const limit = (memory: string) => ['update', '--memory', memory, '--memory-swap', memory, container];
+  const stray = ['kit-drifting-stray', ...labelsOfDeploy(config, state.path), '--entrypoint', 'true'];
+
+  /**
+   * Each damage: how to cause it, and how to undo it by the finding's remedy, or by hand if the next apply would do it.
+   */
+  const DAMAGES: Readonly<Record<string, readonly [what: string, damage: string[][], mend: string[][]]>> = {
+    paused: [node.container, [['pause', node.container]], [['unpause', node.container]]],
+    stopped: [node.container, [['stop', '--time', '1', node.container]], [['start', node.container]]],
+    disconnected: [
+      container,
+      [['network', 'disconnect', data, container]],
+      [['network', 'connect', '--ip', exporter.address.host, data, container]],
+    ],
+    memory: [container, [limit('300m')], [limit(`${exporter.memoryMb}m`)]],
+    restart: [
+      container,
+      [['update', '--restart', 'no', container]],
+      [['update', '--restart', 'unless-stopped', container]],
+    ],
+    'process-limit': [
+      container,
+      [['update', '--pids-limit', '100', container]],
+      [['update', '--pids-limit', '256', container]],
+    ],
+    'container-too-many': [
+      'kit-drifting-stray',
+      [['create', '--name', ...stray, 'IMAGE']],
+      [['rm', '--force', 'kit-drifting-stray']],
+    ],
+  };
+
+  it.each(Object.entries(DAMAGES))('names what is %s', async (kind, [what, damage, mend]) => {
+    for (const args of damage) await docker(args.map((arg) => (arg === 'IMAGE' ? image() : arg)));
+    try {
+      const found = await drift();
+      expect(kindsOf(found)).toEqual([`${what}: ${kind}`]);
+      expect(await planned()).toEqual(claimed(found));
+      // Neither the second check nor Terraform's own changed anything.
+      expect(await drift()).toEqual(found);
+    } finally {
+      for (const args of mend) await docker(args);
+    }
+    await noDrift();
+  });
+
+  it('names a configuration file that was changed on its volume', async () => {
+    await inVolume(exporter.configVolume, image(), 'echo "# by hand" >> /v/exporter.sh');
+    const found = await drift();
+    expect(kindsOf(found)).toEqual([`${exporter.configVolume}: configuration-file`]);
+    expect(found[0]?.found).toContain('exporter.sh');
+    expect(await planned()).toEqual({});
+    await inVolume(exporter.configVolume, image(), 'sed -i "$ d" /v/exporter.sh');
+    await noDrift();
+  });
+
+  it('names what a changed password or setting renews, and advises nothing', async () => {
+    vi.stubEnv('KIT_REDIS_APP_PASSWORD', 'another-password-of-today');
+    const found = await drift();
+    expect(kindsOf(found).sort()).toEqual(
+      [
+        `${node.container}: configuration`,
+        `${plan.commander.container}: configuration`,
+        `${plan.init.container}: configuration`,
+        `${node.configVolume}: configuration-file`,
+        `${plan.commander.configVolume}: configuration-file`,
+      ].sort(),
+    );
+    expect(await planned()).toEqual(claimed(found));
+    for (const { kind, nextApply, remedy } of found) {
+      expect(nextApply).toBe(kind === 'configuration-file' ? 'fills it again' : 'replaces it');
+      expect(remedy).toBe('');
+    }
+    // A difference that Terraform does not see ends when it replaces the container.
+    await docker(['update', '--pids-limit', '100', node.container]);
+    const limited = (await drift()).filter(({ kind }) => kind === 'process-limit');
+    expect(limited).toEqual([expect.objectContaining({ nextApply: 'replaces it', remedy: '' })]);
+    await docker(['update', '--pids-limit', '256', node.container]);
+    vi.unstubAllEnvs();
+    await noDrift();
+  });
+
+  const CHANGES: Readonly<Record<string, Parameters<typeof remake>[3]>> = {
+    environment: ({ Env }) => Env.push('EXTRA=1'),
+    label: ({ Labels }) => Object.assign(Labels, { [LABEL.node]: 'another' }),
+    'health-check': ({ Healthcheck }) => Object.assign(Healthcheck, { Test: ['CMD', 'true'] }),
+    image: (body) => Object.assign(body, { Image: image(), Cmd: ['600'], Entrypoint: ['sleep'] }),
+    port: ({ HostConfig }) =>
+      Object.assign(HostConfig, {
+        PortBindings: { '9121/tcp': [{ HostIp: '127.0.0.1', HostPort: '27829' }] },
+      }),
+    memory: ({ HostConfig }) => Object.assign(HostConfig, { Memory: 2 ** 27, MemorySwap: 2 ** 27 }),
+  };
+
+  it('names each thing of a container that somebody made again, and that the next apply fails until it is gone', async () => {
+    const facts = (await inspectContainers([container])).get(container) as ContainerFacts;
+    for (const [kind, change] of Object.entries(CHANGES)) {
+      await remake(exporter, networks, facts, change);
+      const found = await drift();
+      expect(kindsOf(found)).toEqual([`${container}: made-by-hand`, `${container}: ${kind}`]);
+      for (const { nextApply } of found) expect(nextApply).toBe('fails, the name is taken');
+      expect(await drift()).toEqual(found);
+    }
+    await expect(deploy(config, terraform)).rejects.toMatchObject({ code: 'CONTAINER_EXISTS' });
+    await docker(['rm', '--force', container]);
+    const removed = await drift();
+    expect(kindsOf(removed)).toEqual([`${container}: container-missing`]);
+    expect(await planned()).toEqual(claimed(removed));
+    await deploy(config, terraform);
+    await noDrift();
+  });
+
+  it('names a lost volume and a lost network, and what brings both back', async () => {
+    await docker(['rm', '--force', container, plan.init.container]);
+    await docker(['volume', 'rm', exporter.configVolume]);
+    const others = [node, plan.commander].map((service) => service.container);
+    for (const other of others)
+      await docker(['network', 'disconnect', '--force', networks.publish.name, other]);
+    await docker(['network', 'rm', networks.publish.name]);
+    const found = await drift();
+    expect(kindsOf(found)).toEqual([
+      `${networks.publish.name}: network-missing`,
+      `${exporter.configVolume}: volume-missing`,
+      ...others.slice(0, 1).map((other) => `${other}: disconnected`),
+      `${container}: container-missing`,
+      ...others.slice(1).map((other) => `${other}: disconnected`),
+      `${plan.init.container}: container-missing`,
+    ]);
+    expect(await planned()).toEqual(claimed(found));
+    await deploy(config, terraform);
+    // Terraform does not see other containers in the new network: the findings list them.
+    for (const { remedy } of found.filter(({ kind }) => kind === 'disconnected')) {
+      expect(remedy).toMatch(/^deploy, then docker /);
+      await docker(remedy.replace('deploy, then docker ', '').split(' '));
+    }
+    await noDrift();
+  });
+});

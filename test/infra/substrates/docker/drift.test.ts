@@ -1,0 +1,122 @@
+import { expect, it } from 'vitest';
+import { compare } from '../../../../infra/substrates/docker/drift.ts';
+import type { ContainerFacts } from '../../../../infra/substrates/docker/engine.ts';
+import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
+import { planTopology } from '../../../../infra/topology.ts';
+import { configuration } from './fixtures.ts';
+
+const plan = planDocker(planTopology(configuration('pure')));
+const [service = plan.exporter] = plan.nodes;
+const expectation = { service, plan, image: 'sha256:1', hash: 'abc', deployed: true, lostNetworks: [] };
+
+/** A correct container, with changes. */
+function container(change: (facts: Mutable) => unknown = () => {}): ContainerFacts {
+  const facts: Mutable = {
+    Id: '1',
+    Name: `/${service.container}`,
+    Image: 'sha256:1',
+    State: { Status: 'running', Pid: 1, ExitCode: 0, Health: { Status: 'healthy' } },
+    Config: {
+      Image: 'sha256:1',
+      User: '999:999',
+      Env: ['PATH=/bin'],
+      Cmd: null,
+      Labels: { [LABEL.node]: service.id, [LABEL.config]: 'abc' },
+      Healthcheck: { Test: ['CMD', ...service.health] },
+    },
+    HostConfig: {
+      Memory: service.memoryMb * 1024 ** 2,
+      MemorySwap: service.memoryMb * 1024 ** 2,
+      PidsLimit: 256,
+      ReadonlyRootfs: true,
+      CapDrop: ['ALL'],
+      SecurityOpt: [],
+      RestartPolicy: { Name: 'unless-stopped' },
+      PortBindings: { '6379/tcp': [{ HostIp: '127.0.0.1', HostPort: String(service.published.port) }] },
+    },
+    Mounts: [],
+    NetworkSettings: {
+      Networks: {
+        [plan.networks.data.name]: { IPAddress: service.address.host, NetworkID: 'd' },
+        [plan.networks.publish.name]: { IPAddress: '172.18.0.2', NetworkID: 'p' },
+      },
+    },
+  };
+  change(facts);
+  return facts;
+}
+type Mutable = { -readonly [K in keyof ContainerFacts]: Loose<ContainerFacts[K]> };
+type Loose<T> = T extends object ? { -readonly [K in keyof T]: Loose<T[K]> } : T;
+
+it('finds nothing in a container that is as planned', () => {
+  expect(compare(container(), expectation)).toEqual([]);
+});
+
+/** Each damages one part; the name has the kind and the effect of the next apply. */
+const DAMAGES: Readonly<Record<string, (facts: Mutable) => unknown>> = {
+  'paused: leaves it as it is': ({ State }) => Object.assign(State, { Status: 'paused' }),
+  'stopped: replaces it': ({ State }) => Object.assign(State, { Status: 'exited' }),
+  'unhealthy: leaves it as it is': ({ State }) => Object.assign(State, { Health: { Status: 'unhealthy' } }),
+  'disconnected: leaves it as it is': ({ NetworkSettings }) =>
+    delete NetworkSettings.Networks[plan.networks.data.name],
+  'image: replaces it': (facts) => Object.assign(facts, { Image: 'sha256:2' }),
+  'memory: updates it in place': ({ HostConfig }) => Object.assign(HostConfig, { Memory: 1 }),
+  'restart: updates it in place': ({ HostConfig }) =>
+    Object.assign(HostConfig, { RestartPolicy: { Name: 'no' } }),
+  'process-limit: leaves it as it is': ({ HostConfig }) => Object.assign(HostConfig, { PidsLimit: null }),
+  'port: replaces it': ({ HostConfig }) => Object.assign(HostConfig, { PortBindings: null }),
+  'user: replaces it': ({ Config }) => Object.assign(Config, { User: 'root' }),
+  'read-only: replaces it': ({ HostConfig }) => Object.assign(HostConfig, { ReadonlyRootfs: false }),
+  'label: replaces it': ({ Config }) => Object.assign(Config, { Labels: { [LABEL.config]: 'abc' } }),
+  'configuration: replaces it': ({ Config }) =>
+    Object.assign(Config, { Labels: { [LABEL.node]: service.id } }),
+  'health-check: leaves it as it is': ({ Config }) => delete Config.Healthcheck,
+  'environment: replaces it': ({ Config }) => Object.assign(Config, { Env: ['EXTRA=1'] }),
+};
+
+it.each(Object.entries(DAMAGES))('names what the next apply does: %s', (name, damage) => {
+  const findings = compare(container(damage), expectation);
+  expect(findings.map(({ kind, nextApply }) => `${kind}: ${nextApply}`)).toEqual([name]);
+  if (name.endsWith('leaves it as it is')) expect(findings[0]?.remedy).toContain('docker ');
+});
+
+it('names a lost publishing network, too', () => {
+  const lost = container(
+    ({ NetworkSettings }) => delete NetworkSettings.Networks[plan.networks.publish.name],
+  );
+  expect(compare(lost, expectation)).toMatchObject([
+    { kind: 'disconnected', found: 'not in the publishing network' },
+  ]);
+});
+
+it('of a container that Terraform did not make it says so first, and that the next apply fails', () => {
+  const damaged = container(({ Config }) => delete Config.Healthcheck);
+  const findings = compare(damaged, { ...expectation, deployed: false });
+  expect(findings.map(({ kind }) => kind)).toEqual(['made-by-hand', 'health-check']);
+  for (const { nextApply, remedy } of findings) {
+    expect(nextApply).toBe('fails, the name is taken');
+    expect(remedy).toContain(`docker rm -f ${service.container}`);
+  }
+});
+
+it('a container that lost a network with the network itself is joined again after a deploy', () => {
+  const lost = container(
+    ({ NetworkSettings }) => delete NetworkSettings.Networks[plan.networks.publish.name],
+  );
+  const findings = compare(lost, { ...expectation, lostNetworks: [plan.networks.publish.name] });
+  expect(findings).toMatchObject([
+    { kind: 'disconnected', remedy: expect.stringMatching(/^deploy, then docker network connect/) },
+  ]);
+});
+
+it('says that a replaced container loses what Terraform would update in place', () => {
+  const facts = container(({ Config, HostConfig }) => {
+    Object.assign(HostConfig, { Memory: 1024 ** 2 });
+    Object.assign(Config, { Labels: { [LABEL.node]: service.id, [LABEL.config]: 'another' } });
+  });
+  const found = compare(facts, expectation).map(({ kind, nextApply }) => [kind, nextApply]);
+  expect(found).toEqual([
+    ['memory', 'replaces it'],
+    ['configuration', 'replaces it'],
+  ]);
+});

@@ -1,0 +1,145 @@
+/**
+ * Outputs of the engine's command line and their handling, with a `docker` of the test's own, since no engine has all
+ * of them.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, expect, it, vi } from 'vitest';
+import { dockerChecks } from '../../../../infra/substrates/docker/doctor.ts';
+import {
+  docker,
+  engineTrouble,
+  imageExists,
+  inspectContainers,
+  labelled,
+  labelledIds,
+} from '../../../../infra/substrates/docker/engine.ts';
+import { lockImages } from '../../../../infra/substrates/docker/images-lock.ts';
+import { temporaryStateDir } from '../local/fixtures.ts';
+
+const state = temporaryStateDir();
+afterAll(() => state[Symbol.dispose]());
+afterEach(() => vi.unstubAllEnvs());
+
+/** A `docker` that answers by a shell script. */
+function engine(script: string): void {
+  const bin = join(state.path, 'bin');
+  mkdirSync(bin, { recursive: true });
+  writeFileSync(join(bin, 'docker'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  vi.stubEnv('PATH', `${bin}:${process.env.PATH}`);
+}
+const saying = (words: string) => engine(`echo "${words}" >&2; exit 1`);
+
+it.each([
+  [
+    'DOCKER_PERMISSION',
+    'unix:///run/docker.sock',
+    'permission denied while trying to connect to the Docker daemon socket at unix:///run/docker.sock: Get',
+  ],
+  [
+    'DOCKER_NO_ENGINE',
+    'unix:///nowhere.sock',
+    'Cannot connect to the Docker daemon at unix:///nowhere.sock. Is the docker daemon running?',
+  ],
+  ['DOCKER_NO_ENGINE', 'tcp://10.0.0.1:2375', 'error during connect: Get tcp://10.0.0.1:2375/v1.41: EOF'],
+  ['DOCKER_NO_ENGINE', 'the default socket', 'dial: connection refused'],
+])('tells %s at %s', (code, where, stderr) => {
+  expect(engineTrouble(stderr)).toMatchObject({ code, where });
+});
+
+it('an engine that answers is not taken for one that does not, whatever it tells of others', () => {
+  expect(
+    engineTrouble('Error response from daemon: dial tcp 127.0.0.1:443: connection refused'),
+  ).toBeUndefined();
+  expect(engineTrouble('Error: No such container: x')).toBeUndefined();
+});
+
+it('a command that fails gives the engine’s own last words, and the command', async () => {
+  saying('noise\nError: No such network: x');
+  await expect(docker(['network', 'rm', 'x'])).rejects.toMatchObject({
+    code: 'DOCKER_FAILED',
+    message: 'docker network failed: Error: No such network: x',
+    where: 'docker network rm x',
+    exitCode: 1,
+  });
+});
+
+it('nothing found is an answer: no containers, no labels, no image', async () => {
+  engine('case "$*" in *inspect*) exit 1 ;; esac');
+  expect((await inspectContainers([])).size).toBe(0);
+  expect((await inspectContainers(['x'])).size).toBe(0);
+  expect(await labelled('volume', 'a=b')).toEqual([]);
+  expect(await labelledIds('container', 'a=b')).toEqual([]);
+  expect(await imageExists('x')).toBe(false);
+});
+
+it('networks of one name are told apart by their ids', async () => {
+  engine('echo "1a kit-x-data"; echo "2b kit-x-data"');
+  expect(await labelledIds('network', 'a=b')).toEqual([
+    { kind: 'network', id: '1a', name: 'kit-x-data' },
+    { kind: 'network', id: '2b', name: 'kit-x-data' },
+  ]);
+});
+
+const ENGINE = 'version) echo 20.10.24 ;; container) echo kit-dev-redis-1 ;;';
+
+it('the doctor names what is there, and what the first deploy fetches from a registry that answers', async () => {
+  engine(`case "$1" in ${ENGINE} manifest) ;; *) exit 1 ;; esac`);
+  const checks = new Map((await dockerChecks(state.path)).map((check) => [check.id, check]));
+  expect(checks.get('docker-engine')).toMatchObject({ state: 'ok', found: 'Docker 20.10.24' });
+  expect(checks.get('containers')?.found).toContain('kit-dev-redis-1');
+  for (const role of ['redis', 'exporter', 'commander']) {
+    expect(checks.get(`image-${role}`)).toMatchObject({
+      state: 'ok',
+      found: expect.stringContaining('from its registry at the first deploy'),
+    });
+  }
+});
+
+it('the doctor fails where an image is not here and no registry gives it', async () => {
+  engine(
+    `case "$1" in ${ENGINE} manifest) echo "lookup registry: no such host" >&2; exit 1 ;; *) exit 1 ;; esac`,
+  );
+  const checks = await dockerChecks(state.path);
+  const images = checks.filter(({ id }) => id.startsWith('image-'));
+  expect(images).toHaveLength(3);
+  for (const check of images) {
+    expect(check).toMatchObject({
+      state: 'fail',
+      found: expect.stringContaining('no registry gives it: lookup registry: no such host'),
+      remedy: 'kit images build',
+    });
+  }
+});
+
+it('the doctor asks a registry that speaks plain HTTP in plain HTTP', async () => {
+  const plain =
+    'case "$*" in *--insecure*) ;; *) echo "server gave HTTP response to HTTPS client" >&2; exit 1 ;; esac';
+  engine(`case "$1" in ${ENGINE} manifest) ${plain} ;; *) exit 1 ;; esac`);
+  const checks = await dockerChecks(state.path);
+  expect(checks.filter(({ id, state }) => id.startsWith('image-') && state === 'ok')).toHaveLength(3);
+});
+
+it('the doctor says which lock of images cannot be used', async () => {
+  engine('case "$1" in version) echo 20.10.24 ;; container) ;; *) exit 1 ;; esac');
+  const lock = join(state.path, 'images.lock.json');
+  writeFileSync(lock, '{}');
+  vi.stubEnv('KIT_IMAGES_LOCK', lock);
+  const checks = await dockerChecks(state.path);
+  expect(checks.find(({ id }) => id === 'images')).toMatchObject({ state: 'fail' });
+  expect(checks.find(({ id }) => id === 'containers')?.found).toBe('none of the kit');
+});
+
+it('nothing is locked where a registry gives no digest, or does not answer', async () => {
+  vi.stubEnv('KIT_IMAGES_LOCK', join(state.path, 'none.json'));
+  engine('case "$1" in pull) ;; *) echo null ;; esac');
+  await expect(lockImages()).rejects.toMatchObject({
+    code: 'IMAGES_NOT_RESOLVED',
+    message: expect.stringContaining('gave no digest'),
+  });
+  saying('Error response from daemon: Get registry: connection refused');
+  await expect(lockImages({ signal: new AbortController().signal })).rejects.toMatchObject({
+    code: 'IMAGES_NOT_RESOLVED',
+    message: expect.stringContaining('connection refused'),
+  });
+});

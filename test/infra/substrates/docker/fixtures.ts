@@ -1,0 +1,97 @@
+/** A state directory with this machine's images, and small environments on ports of their own, for tests on the engine. */
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { describe, inject } from 'vitest';
+import { loadEnvironment } from '../../../../config/load.ts';
+import { type EnvironmentConfig, environmentSchema } from '../../../../config/schema.ts';
+import { runProgram } from '../../../../infra/host/process.ts';
+import { ownerOf } from '../../../../infra/substrates/docker/checkout-id.ts';
+import { imagesFile } from '../../../../infra/substrates/docker/images.ts';
+import { LABEL } from '../../../../infra/substrates/docker/plan.ts';
+import { synthesisDir } from '../../../../infra/substrates/docker/terraform-cli.ts';
+import { type StateDir, temporaryStateDir } from '../local/fixtures.ts';
+
+/** The images that the suite's setup built (or found) are used by every test. */
+export function engineStateDir(): StateDir {
+  // No hook runs in a file whose tests are all skipped: do not create files that no hook would remove.
+  if (inject('missing').deploy !== '') return { path: '/nowhere', [Symbol.dispose]: () => {} };
+  const state = temporaryStateDir();
+  const built = imagesFile(resolve('.kit'));
+  if (existsSync(built)) {
+    mkdirSync(dirname(imagesFile(state.path)), { recursive: true });
+    cpSync(built, imagesFile(state.path));
+  }
+  return state;
+}
+
+/** Labels that a deploy from that state directory sets; for `docker create`, `docker network create`. */
+export function labelsOfDeploy(environment: EnvironmentConfig, stateDir: string): readonly string[] {
+  const labels = [
+    `${LABEL.environment}=${environment.name}`,
+    `${LABEL.owner}=${ownerOf(environment, stateDir).id}`,
+  ];
+  return labels.flatMap((label) => ['--label', label]);
+}
+
+const PROJECT = resolve(import.meta.dirname, '../../../..');
+
+/** `npx cdktf`, as a user calls it without a terminal, with this state directory and this YAML. */
+export async function plainCdktf(
+  verb: 'deploy' | 'destroy',
+  environment: EnvironmentConfig,
+  stateDir: string,
+): Promise<{ readonly exitCode: number | null; readonly text: string }> {
+  const file = join(stateDir, 'plain.yaml');
+  writeFileSync(file, JSON.stringify(environment));
+  const bin = join(PROJECT, 'node_modules', '.bin');
+  const { exitCode, stdout, stderr } = await runProgram({
+    command: join(bin, 'cdktf'),
+    args: [verb, environment.name, '--auto-approve', '--output', synthesisDir(stateDir)],
+    cwd: PROJECT,
+    env: {
+      ...{ KIT_STACKS: file, KIT_STATE_DIR: stateDir, CHECKPOINT_DISABLE: '1', TMPDIR: stateDir },
+      PATH: [bin, process.env.PATH ?? ''].join(delimiter),
+      // A path that does not exist would cause a warning on every line, in OpenTofu's JSON too.
+      ...(existsSync(process.env.TF_CLI_CONFIG_FILE ?? '') ? {} : { TF_CLI_CONFIG_FILE: '' }),
+    },
+    timeoutMs: 120_000,
+  });
+  return { exitCode, text: stripVTControlCharacters(`${stdout}${stderr}`) };
+}
+
+/** `dev` on ports that no other environment of this machine publishes. */
+export function configuration(
+  name: string,
+  change: Partial<Pick<EnvironmentConfig, 'security' | 'topology'>> = {},
+  firstPort = 27_300,
+): EnvironmentConfig {
+  const dev = loadEnvironment('dev');
+  const ports = {
+    redis: firstPort,
+    sentinel: firstPort + 10,
+    exporter: firstPort + 20,
+    commander: firstPort + 21,
+  };
+  return environmentSchema.parse({ ...dev, name, ...change, docker: { ports } });
+}
+
+/** Three masters with a replica each, which notice a death after a second, on ports of their own. */
+export function clusterConfiguration(name: string, firstPort: number): EnvironmentConfig {
+  const cluster = loadEnvironment('cluster', { 'cluster.nodeTimeoutMs': 1_000 });
+  const ports = { redis: firstPort, exporter: firstPort + 20, commander: firstPort + 21 };
+  return environmentSchema.parse({ ...cluster, name, docker: { ports } });
+}
+
+/**
+ * A suite that needs the engine and, if it deploys, Terraform with its plugin. If one is missing, each of its tests is
+ * reported as skipped, by name, with the reason.
+ */
+export function describeOnEngine(
+  name: string,
+  body: () => void,
+  needs: 'deploy' | 'engine' = 'deploy',
+): void {
+  const missing = inject('missing')[needs];
+  describe.runIf(missing === '')(missing === '' ? name : `${name} [skipped: ${missing}]`, body);
+}

@@ -1,0 +1,354 @@
+/** One environment on a real engine: deployed, inspected, damaged, repaired, replaced node by node, destroyed. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { sentinelCache } from '../../../../client/index.ts';
+import { secretsFile } from '../../../../config/secrets.ts';
+import { filesBelow } from '../../../../harness/evidence/files.ts';
+import { run } from '../../../../harness/run/index.ts';
+import { switchover } from '../../../../infra/operations/switchover.ts';
+import { findDrift } from '../../../../infra/substrates/docker/drift.ts';
+import { docker, inspectContainers, labelled } from '../../../../infra/substrates/docker/engine.ts';
+import { dockerSecrets, readValues } from '../../../../infra/substrates/docker/generated-values.ts';
+import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
+import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
+import { deploy, replaceContainer, terraformPlan } from '../../../../infra/substrates/docker/terraform.ts';
+import type { Environment } from '../../../../infra/substrates/environment.ts';
+import { planTopology } from '../../../../infra/topology.ts';
+import { filesThatTell, passwordsIn } from '../../../support/passwords.ts';
+import { until } from '../../../support/redis-process.ts';
+import { configuration, describeOnEngine, engineStateDir, labelsOfDeploy } from './fixtures.ts';
+
+const state = engineStateDir();
+const config = configuration('lifecycle', {}, 27_400);
+const topology = planTopology(config);
+const plan = planDocker(topology);
+const substrate = dockerSubstrate({ stateDir: state.path });
+const terraform = { stateDir: state.path };
+let environment: Environment;
+
+const changes = async () => (await terraformPlan(config, terraform)).changes;
+const drift = () => findDrift(plan, state.path);
+/** A health check that failed meanwhile is retried every 10 s. */
+const noDrift = () => until('no drift', async () => (await drift()).length === 0, 30_000);
+const whole = () =>
+  until('the environment to be whole', () => isWhole(environment).catch(() => false), 60_000);
+
+describeOnEngine('an environment on the engine', () => {
+  beforeAll(async () => {
+    environment = await substrate.apply(topology, { ephemeral: false });
+  });
+
+  afterAll(async () => {
+    await environment?.[Symbol.asyncDispose]();
+    await substrate.destroy(config.name);
+    for (const kind of ['container', 'volume', 'network'] as const) {
+      expect(await labelled(kind, `${LABEL.environment}=${config.name}`)).toEqual([]);
+    }
+    state[Symbol.dispose]();
+  });
+
+  it('a second plan changes nothing, also after a failover', async () => {
+    expect(await changes()).toBe(false);
+    const before = await environment.masterId();
+    await environment.capabilities.kill?.(before as string);
+    const deposed = async () => ![undefined, before].includes(await environment.masterId());
+    // An election without a winner, on a busy machine, is retried after twice the failover timeout.
+    await until('a failover', deposed, 40_000);
+    await environment.capabilities.start?.(before as string);
+    await whole();
+    expect(await changes()).toBe(false);
+    await noDrift();
+  });
+
+  it('every service has a limit of processes, a replaced one too', async () => {
+    const limits = async () => {
+      const services = [...plan.nodes, plan.exporter, plan.commander].map(({ container }) => container);
+      return [...(await inspectContainers(services)).values()].map(({ HostConfig }) => HostConfig.PidsLimit);
+    };
+    expect(await limits()).toEqual(Array(8).fill(256));
+    await replaceContainer(config, plan.exporter.container, terraform);
+    expect(await limits()).toEqual(Array(8).fill(256));
+    await noDrift();
+  });
+
+  it('no secret is in the state, the synthesised text, docker inspect or a log', async () => {
+    const { redis, sentinel } = dockerSecrets(state.path, config.name);
+    const secrets = [...Object.values(redis), ...Object.values(sentinel)].map((secret) => secret.reveal());
+    secrets.push(readValues(state.path, config.name).commanderPassword);
+    const names = await labelled('container', `${LABEL.environment}=${config.name}`);
+    const texts = [
+      readFileSync(join(state.path, 'docker', config.name, 'terraform.tfstate'), 'utf8'),
+      readFileSync(join(state.path, 'cdktf.out/stacks', config.name, 'cdk.tf.json'), 'utf8'),
+      await docker(['inspect', ...names]),
+      ...[...environment.logs.values()].map((path) => readFileSync(path, 'utf8')),
+      ...(await Promise.all(names.map((name) => docker(['logs', name])))),
+    ];
+    expect(names).toHaveLength(10);
+    for (const text of texts) expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
+  });
+
+  it('serves metrics of the master and of any node, and the Commander asks for a login', async () => {
+    const url = `http://127.0.0.1:${plan.exporter.published.port}`;
+    await until(
+      'the exporter to answer for the master',
+      async () => {
+        // It was replaced a moment ago, and may not yet listen.
+        const answer = await fetch(`${url}/metrics`).catch(() => undefined);
+        const metrics = (await answer?.text()) ?? '';
+        return /^redis_up 1$/m.test(metrics) && /^redis_instance_info.*role="master"/m.test(metrics);
+      },
+      30_000,
+    );
+    expect(await (await fetch(`${url}/metrics`)).text()).toMatch(
+      /^redis_exporter_build_info\{build_date="\d{4}-[^"]*",commit_sha="[^<"]+",golang_version="go1[^"]*",version="v1\.88\.0"\} 1$/m,
+    );
+    for (const { id, container, node, address } of plan.nodes) {
+      // By the name that `kit status` shows, by that of `docker ps`, and by its address.
+      for (const name of [id, container, address.host]) {
+        const answer = await fetch(`${url}/scrape?target=${name}:${address.port}`);
+        const metrics = await answer.text();
+        expect(metrics, name).toMatch(/^redis_up 1$/m);
+        if (node.role === 'sentinel')
+          expect(metrics, name).toMatch(/^redis_sentinel_master_status\{.*master_name="mymaster".*\} 1$/m);
+      }
+    }
+  });
+
+  it('serves the Commander behind a login, with every file that its page loads', async () => {
+    const page = `http://127.0.0.1:${plan.commander.published.port}/`;
+    expect((await fetch(`${page}connections`)).status).toBe(401);
+    const login = `admin:${readValues(state.path, config.name).commanderPassword}`;
+    const authorization = `Basic ${Buffer.from(login).toString('base64')}`;
+    const html = await (await fetch(page, { headers: { authorization } })).text();
+    const files = [...html.matchAll(/(?:href|src)="([^"#:]+\.(?:css|js))"/g)].map(([, file]) => file);
+    expect(files).toEqual(expect.arrayContaining(['json-viewer/jquery.json-viewer.js']));
+    const statuses = files.map(async (file) => [
+      file,
+      (await fetch(`${page}${file}`, { headers: { authorization } })).status,
+    ]);
+    expect(await Promise.all(statuses)).toEqual(files.map((file) => [file, 200]));
+  });
+
+  it('is found with other settings and passwords of today: as it was applied, with what differs', async () => {
+    const today = planTopology({ ...config, redis: { ...config.redis, maxmemory: 64 * 1024 ** 2 } });
+    const found = await substrate.find(config.name, today);
+    expect(found?.environment.topology.environment).toEqual(config);
+    expect(found).toMatchObject({
+      hasCredentials: true,
+      differences: ['redis.maxmemory: runs with 268435456, configured: 67108864'],
+    });
+    await found?.environment[Symbol.asyncDispose]();
+    vi.stubEnv('KIT_REDIS_ADMIN_PASSWORD', 'another-password-of-today');
+    const locked = await substrate.find(config.name, topology);
+    vi.unstubAllEnvs();
+    expect(locked?.hasCredentials).toBe(false);
+    expect(locked?.differences).toEqual([expect.stringMatching(/^passwords: .* of Redis user 'admin'/)]);
+    expect((await locked?.environment.status())?.every((node) => node.state === 'running')).toBe(true);
+    await locked?.environment[Symbol.asyncDispose]();
+    const file = secretsFile(config.name, join(state.path, 'docker'));
+    const secrets = readFileSync(file);
+    writeFileSync(file, '{"redis":');
+    try {
+      const damaged = await substrate.find(config.name, topology);
+      expect(damaged?.hasCredentials).toBe(false);
+      expect(damaged?.differences).toEqual([expect.stringMatching(/^passwords: .*secrets\.json /)]);
+      expect((await damaged?.environment.status())?.every((node) => node.state === 'running')).toBe(true);
+      await damaged?.environment[Symbol.asyncDispose]();
+    } finally {
+      writeFileSync(file, secrets);
+    }
+    const same = await substrate.find(config.name, topology);
+    expect(same).toMatchObject({ hasCredentials: true, differences: [] });
+    expect(same?.environment.access).toMatchObject({
+      passwords: expect.stringContaining('secrets.json'),
+      'Redis Commander': expect.stringContaining('commander.password'),
+    });
+    await same?.environment[Symbol.asyncDispose]();
+  });
+
+  it('a master that hung through a failover is a replica when the next command returns', async () => {
+    const former = (await environment.masterId()) as string;
+    const heal = await environment.capabilities.pause?.(former);
+    const deposed = async () => ![undefined, former].includes(await environment.masterId());
+    await until('a failover', deposed, 40_000);
+    const successor = await environment.masterId();
+    await heal?.();
+    // For about 10 s it reports that it is master; the sentinels report the other one.
+    expect(await environment.masterId()).toBe(successor);
+    const again = await substrate.apply(topology, { ephemeral: false });
+    expect(String(await (await again.admin(former)).call('ROLE'))).toMatch(/^slave/);
+    expect(await again.masterId()).toBe(successor);
+    await again[Symbol.asyncDispose]();
+  });
+
+  describe('drift', () => {
+    const replica = plan.nodes[2] as (typeof plan.nodes)[number];
+    const sentinel = plan.nodes[5] as (typeof plan.nodes)[number];
+
+    // The health check of a node that was paused before may have failed, and is retried every 10 s.
+    beforeAll(noDrift);
+
+    it.each([
+      ['paused', ['pause', replica.container], ['unpause', replica.container]],
+      [
+        'disconnected',
+        ['network', 'disconnect', plan.networks.data.name, sentinel.container],
+        ['network', 'connect', '--ip', sentinel.address.host, plan.networks.data.name, sentinel.container],
+      ],
+    ] as const)('names what is %s within 5 s, and looking changes nothing', async (kind, damage, mend) => {
+      await docker(damage);
+      try {
+        const started = performance.now();
+        const found = await drift();
+        expect(performance.now() - started).toBeLessThan(5_000);
+        expect(found.map((finding) => finding.kind)).toEqual([kind]);
+        expect(found[0]?.nextApply).toBeTruthy();
+        expect(await drift()).toEqual(found);
+      } finally {
+        await docker(mend);
+      }
+      await noDrift();
+    });
+  });
+
+  it('deploying again mends a stopped, a removed and a half-created node', async () => {
+    const [first, second, third] = plan.nodes.slice(3);
+    await docker(['stop', '--time', '1', first?.container ?? '']);
+    await docker(['rm', '-f', second?.container ?? '']);
+    await docker(['rm', '-f', third?.container ?? '']);
+    // State after an interruption: created, not started, and in no state file.
+    const labels = labelsOfDeploy(config, state.path);
+    await docker(['create', '--name', third?.container ?? '', ...labels, imageOf('redis')]);
+    expect((await drift()).map(({ kind }) => kind)).toEqual(
+      expect.arrayContaining(['stopped', 'container-missing', 'configuration']),
+    );
+    await substrate.apply(topology, { ephemeral: false }).then((handle) => handle[Symbol.asyncDispose]());
+    await whole();
+    expect(await changes()).toBe(false);
+    await noDrift();
+  });
+
+  it('replacing every node in turn loses no durable write', async () => {
+    const { endpoints } = environment;
+    const cache = sentinelCache({
+      ...{
+        sentinels: endpoints.sentinels,
+        serviceName: endpoints.serviceName,
+        natMap: endpoints.natMap ?? {},
+      },
+      ...{ username: endpoints.app.username, password: endpoints.app.password.reveal() },
+      sentinelUsername: endpoints.sentinel.username,
+      sentinelPassword: endpoints.sentinel.password.reveal(),
+    });
+    const acknowledged: string[] = [];
+    const stop = new AbortController();
+    const writing = writeDurably(cache, acknowledged, stop.signal);
+    for (const { id, container, node } of plan.nodes) {
+      if (node.role === 'redis' && (await environment.masterId()) === id) await switchover(environment);
+      await replaceContainer(config, container, terraform);
+      await whole();
+    }
+    stop.abort();
+    await writing;
+    const master = await environment.admin((await environment.masterId()) as string);
+    const lost: string[] = [];
+    for (let i = 0; i < acknowledged.length; i += 500) {
+      const keys = acknowledged.slice(i, i + 500);
+      const values = await master.mget(keys.map((key) => cache.physicalKey(key)));
+      lost.push(...keys.filter((_, k) => values[k] === null));
+    }
+    await cache.close();
+    expect(acknowledged.length).toBeGreaterThan(100);
+    expect(lost).toEqual([]);
+    expect(await changes()).toBe(false);
+  });
+
+  it('no secret is in the evidence of a run on it', async () => {
+    const folder = join(state.path, 'run');
+    await run({
+      ...{ kind: 'drill', environment: config, substrate: 'docker', profile: 'quick', seed: 1, out: folder },
+      ...{
+        drills: ['security', 'replication', 'planned-switch'],
+        trials: 1,
+        retries: 0,
+        argv: [],
+        coverage: undefined,
+      },
+      ...{ stateDir: state.path, progress: () => {}, signal: new AbortController().signal },
+    });
+    const passwords = [
+      ...passwordsIn(secretsFile(config.name, join(state.path, 'docker'))),
+      readValues(state.path, config.name).commanderPassword,
+    ];
+    expect(passwords).toHaveLength(9);
+    expect(filesBelow(folder)).toEqual(
+      expect.arrayContaining(['report.html', 'logs/redis-1.log', 'logs/programs.jsonl']),
+    );
+    expect(filesThatTell(folder, passwords)).toEqual([]);
+  });
+
+  it('a deploy to another subnet keeps data and roles', async () => {
+    const before = (await environment.masterId()) as string;
+    if (before === 'redis-1') await switchover(environment);
+    const master = (await environment.masterId()) as string;
+    await (await environment.admin(master)).set('moved', 'with its volume');
+    const elsewhere = { ...config, docker: { ...config.docker, subnet: '10.127.201.0/24' } };
+    await deploy(elsewhere, terraform);
+    const handle = (await substrate.open(planTopology(elsewhere))) as Environment;
+    try {
+      await until('the environment to be whole', () => isWhole(handle).catch(() => false), 60_000);
+      expect(await handle.masterId()).toBe(master);
+      expect(await (await handle.admin(master)).get('moved')).toBe('with its volume');
+      expect((await terraformPlan(elsewhere, terraform)).changes).toBe(false);
+    } finally {
+      await handle[Symbol.asyncDispose]();
+    }
+  });
+
+  it('a destroy needs no passwords: it removes an environment whose secrets file is damaged', async () => {
+    await environment[Symbol.asyncDispose]();
+    writeFileSync(secretsFile(config.name, join(state.path, 'docker')), '{"redis":');
+    const { ended } = await substrate.destroy(config.name);
+    expect(ended).toEqual(plan.nodes.map(({ id }) => id));
+    for (const kind of ['container', 'volume', 'network'] as const)
+      expect(await labelled(kind, `${LABEL.environment}=${config.name}`)).toEqual([]);
+    expect(existsSync(dirname(secretsFile(config.name, join(state.path, 'docker'))))).toBe(false);
+  });
+});
+
+async function writeDurably(
+  cache: ReturnType<typeof sentinelCache>,
+  acknowledged: string[],
+  stopped: AbortSignal,
+): Promise<void> {
+  for (let i = 0; !stopped.aborted; i += 1) {
+    const written = await cache
+      .set(`rolling:${i}`, i, { durability: { replicas: 1, timeoutMs: 1_000 } })
+      .catch(() => undefined);
+    if (written?.source === 'redis') acknowledged.push(`rolling:${i}`);
+  }
+}
+
+function imageOf(role: 'redis' | 'exporter'): string {
+  const images = JSON.parse(readFileSync(join(state.path, 'docker', 'images.json'), 'utf8'));
+  return String(images[role]);
+}
+
+async function isWhole(env: Environment): Promise<boolean> {
+  const master = await env.masterId();
+  if (master === undefined) return false;
+  for (const { id } of env.topology.redis) {
+    const info = await (await env.admin(id)).info('replication');
+    if (id !== master && !info.includes('master_link_status:up')) return false;
+  }
+  for (const { id } of env.topology.sentinels) {
+    const sentinel = await env.admin(id);
+    const reply = String(await sentinel.call('SENTINEL', 'CKQUORUM', env.endpoints.serviceName));
+    if (!reply.startsWith(`OK ${env.topology.sentinels.length} `)) return false;
+    const fields = (await sentinel.call('SENTINEL', 'MASTER', env.endpoints.serviceName)) as string[];
+    if (fields[fields.indexOf('num-slaves') + 1] !== String(env.topology.redis.length - 1)) return false;
+    if (fields[fields.indexOf('flags') + 1] !== 'master') return false;
+  }
+  return true;
+}

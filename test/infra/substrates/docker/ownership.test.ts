@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import {
+  divide,
+  type EngineKind,
+  type EnginePart,
+  foreignError,
+} from '../../../../infra/substrates/docker/ownership.ts';
+
+const part = (kind: EngineKind, owner: string, change: Partial<EnginePart> = {}): EnginePart => ({
+  ...{ environment: 'dev', kind, id: `${kind}-id`, name: `kit-dev-${kind}`, owner },
+  ...{ place: owner === '' ? '' : `host:/${owner}`, isProtected: false, ...change },
+});
+const mine = { owner: 'mine', known: new Set<string>(), adopted: [] };
+
+describe('a part of an environment', () => {
+  it.each(['container', 'network', 'volume'] as const)('a %s belongs to the owner on its label', (kind) => {
+    expect(divide([part(kind, 'mine')], mine)).toEqual({ own: [part(kind, 'mine')], foreign: [] });
+    // The state of another owner may contain the name of a volume, too.
+    const known = new Set([`${kind}-id`]);
+    expect(divide([part(kind, 'other')], { ...mine, known }).foreign).toHaveLength(1);
+    expect(divide([part(kind, 'other')], { ...mine, owner: undefined }).foreign).toHaveLength(1);
+  });
+
+  it('without a label it belongs to whoever has its id in the state', () => {
+    expect(divide([part('container', '')], mine).foreign).toHaveLength(1);
+    const known = new Set(['container-id']);
+    expect(divide([part('container', '')], { ...mine, known }).own).toHaveLength(1);
+  });
+
+  it('a volume belongs to whoever took it over; a container never, it was made after that', () => {
+    const adopted = ['other', ''];
+    const parts = [part('volume', 'other'), part('volume', ''), part('container', 'other')];
+    expect(divide(parts, { ...mine, adopted })).toEqual({ own: parts.slice(0, 2), foreign: parts.slice(2) });
+  });
+});
+
+describe('the refusal', () => {
+  const refusal = (parts: readonly EnginePart[], verb?: 'up' | 'down') =>
+    foreignError(
+      { name: 'dev' },
+      { foreign: parts },
+      { stateDir: '/nowhere', ...(verb === undefined ? {} : { verb }) },
+    );
+
+  it('names the place, the parts, and the command that takes it over', () => {
+    const found = refusal([part('container', 'other'), ...Array(4).fill(part('volume', 'other'))]);
+    expect(found).toMatchObject({
+      code: 'ENVIRONMENT_FOREIGN',
+      exitCode: 2,
+      message: expect.stringContaining('belongs to host:/other (owner other)'),
+      where: 'container kit-dev-container, volume kit-dev-volume, volume kit-dev-volume and 2 more',
+      hint: expect.stringMatching(/: kit up --env dev --substrate docker --adopt$/),
+    });
+  });
+
+  it('of a protected one names the permissions that are needed', () => {
+    const parts = [part('container', 'other'), part('volume', 'other', { isProtected: true })];
+    expect(refusal(parts).hint).toContain('KIT_ALLOW_ADOPT=dev kit up');
+    expect(refusal(parts, 'down').hint).toContain('KIT_ALLOW_ADOPT=dev KIT_ALLOW_DESTROY=dev kit down');
+  });
+
+  it('of one without a label says so', () => {
+    expect(refusal([part('container', '')]).message).toContain('no owner label');
+  });
+});

@@ -1,0 +1,169 @@
+/** Published images, as on a connected machine: pulled by version, locked by digest, deployed from the digest. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { readImagesLock } from '../../../../config/images-lock.ts';
+import { loadEnvironment } from '../../../../config/load.ts';
+import { type EnvironmentConfig, environmentSchema } from '../../../../config/schema.ts';
+import { dockerChecks } from '../../../../infra/substrates/docker/doctor.ts';
+import {
+  docker,
+  inspectContainers,
+  labelled,
+  tryDocker,
+} from '../../../../infra/substrates/docker/engine.ts';
+import { chooseImages } from '../../../../infra/substrates/docker/images.ts';
+import { lockImages } from '../../../../infra/substrates/docker/images-lock.ts';
+import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
+import { PUBLISHED, taggedReference } from '../../../../infra/substrates/docker/published-images.ts';
+import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
+import { planTopology } from '../../../../infra/topology.ts';
+import { type Registry, registryMissing, startRegistry } from '../../../support/image-registry.ts';
+import { temporaryStateDir } from '../local/fixtures.ts';
+import { describeOnEngine, engineStateDir } from './fixtures.ts';
+
+const NAME = 'published';
+/** Images built on this machine replace the published ones. */
+const built = engineStateDir();
+const state = temporaryStateDir();
+const substrate = dockerSubstrate({ stateDir: state.path });
+const lockFile = join(state.path, 'images.lock.yaml');
+const ROLES = ['redis', 'exporter', 'commander'] as const;
+const noRegistry = await registryMissing();
+let registry: Registry;
+let config: EnvironmentConfig;
+
+const nameOf = (role: (typeof ROLES)[number]) => taggedReference(role, registry.host);
+const publish = async (image: string, name: string) => {
+  await docker(['tag', image, name]);
+  await docker(['push', '--quiet', name], { timeoutMs: 120_000 });
+  await docker(['image', 'rm', name]);
+};
+
+describeOnEngine('published images', () => {
+  describe.runIf(noRegistry === '')(noRegistry === '' ? 'of a registry' : `[skipped: ${noRegistry}]`, () => {
+    beforeAll(async () => {
+      registry = await startRegistry();
+      vi.stubEnv('KIT_IMAGE_REGISTRY', registry.host);
+      vi.stubEnv('KIT_IMAGES_LOCK', lockFile);
+      const { redis, exporter, commander } = chooseImages(built.path);
+      // The layers of a published Redis are below the node image's own layers.
+      await publish(await baseOf(redis), nameOf('redis'));
+      await publish(tagOf(exporter), nameOf('exporter'));
+      await publish(tagOf(commander), nameOf('commander'));
+      const ports = { redis: 27_700, exporter: 27_720, commander: 27_721 };
+      config = environmentSchema.parse({ ...loadEnvironment('single'), name: NAME, docker: { ports } });
+    });
+
+    afterAll(async () => {
+      await substrate.destroy(NAME);
+      const node = chooseImages(state.path).redis;
+      const here = await docker(['image', 'ls', '--digests', '--format', REFERENCE]);
+      const pulled = here.split('\n').filter((reference) => reference.startsWith(registry.host));
+      for (const reference of [tagOf(node), ...new Set(pulled)]) await tryDocker(['image', 'rm', reference]);
+      await registry.stop();
+      vi.unstubAllEnvs();
+      built[Symbol.dispose]();
+      state[Symbol.dispose]();
+    });
+
+    it('are taken by version until they are locked, and the doctor says so', async () => {
+      expect(chooseImages(state.path)).toMatchObject({
+        origin: 'tagged',
+        exporter: { kind: 'published', reference: `${registry.host}/${PUBLISHED.exporter}` },
+      });
+      const check = (await dockerChecks(state.path)).find(({ id }) => id === 'images');
+      expect(check).toMatchObject({ state: 'warn', remedy: 'kit images lock' });
+    });
+
+    it('are locked by the digests that the registry has, and what Redis says of itself', async () => {
+      const report = await lockImages();
+      for (const role of ROLES) {
+        const [repository = '', tag = ''] = nameOf(role)
+          .slice(registry.host.length + 1)
+          .split(':');
+        expect(report.images[role].digest).toBe(await registry.digestOf(repository, tag));
+      }
+      expect(readImagesLock(lockFile)?.facts).toMatchObject({ tls: true });
+      expect((await lockImages()).images).toEqual(report.images);
+      expect((await dockerChecks(state.path)).find(({ id }) => id === 'images')).toMatchObject({
+        state: 'ok',
+      });
+    });
+
+    it('are deployed from their digests, and the state file does not want them again', async () => {
+      const lines: string[] = [];
+      const progress = (line: string) => lines.push(line);
+      const environment = await substrate.apply(planTopology(config), { ephemeral: false, progress });
+      await environment[Symbol.asyncDispose]();
+      expect(lines.join('\n')).toContain('by the digests of');
+      const { exporter } = planDocker(planTopology(config));
+      const facts = (await inspectContainers([exporter.container])).get(exporter.container);
+      const digests = await docker([
+        'image',
+        'inspect',
+        '--format',
+        '{{json .RepoDigests}}',
+        facts?.Image ?? '',
+      ]);
+      expect(digests).toContain(readImagesLock(lockFile)?.images.exporter.digest);
+      expect((await substrate.plan(planTopology(config))).map(({ action }) => action)).toEqual(['keep']);
+    });
+
+    it('whose tag was moved: the lock says so, and deploys go on with the locked one', async () => {
+      const before = readFileSync(lockFile, 'utf8');
+      await publish(tagOf(chooseImages(built.path).commander), nameOf('exporter'));
+      await expect(lockImages()).rejects.toMatchObject({
+        code: 'IMAGE_TAG_MOVED',
+        message: expect.stringContaining(PUBLISHED.exporter),
+        exitCode: 1,
+      });
+      expect(readFileSync(lockFile, 'utf8')).toBe(before);
+      expect((await substrate.plan(planTopology(config))).map(({ action }) => action)).toEqual(['keep']);
+      const accepted = await lockImages({ acceptMoved: true });
+      expect(accepted.images.exporter.digest).toBe(accepted.images.commander.digest);
+      writeFileSync(lockFile, before);
+    });
+
+    it('are not resolved where no registry answers: the lock stays as it was', async () => {
+      const before = readFileSync(lockFile, 'utf8');
+      vi.stubEnv('KIT_IMAGE_REGISTRY', '127.0.0.1:9');
+      await expect(lockImages()).rejects.toMatchObject({
+        code: 'IMAGES_NOT_RESOLVED',
+        message: expect.stringMatching(/redis:.*NOT resolved: .*refused/),
+        hint: expect.stringContaining('kit images build'),
+        exitCode: 3,
+      });
+      vi.stubEnv('KIT_IMAGE_REGISTRY', registry.host);
+      expect(readFileSync(lockFile, 'utf8')).toBe(before);
+    });
+
+    it('leave nothing but images when they are destroyed', async () => {
+      await substrate.destroy(NAME);
+      for (const kind of ['container', 'volume', 'network'] as const) {
+        expect(await labelled(kind, `${LABEL.environment}=${NAME}`)).toEqual([]);
+      }
+    });
+  });
+});
+
+const REFERENCE = '{{.Repository}}{{if ne .Tag "<none>"}}:{{.Tag}}{{else}}@{{.Digest}}{{end}}';
+
+const tagOf = (choice: ReturnType<typeof chooseImages>['redis']): string =>
+  choice.kind === 'published' ? choice.reference : choice.tag;
+
+/** The built base whose layers the node image begins with. */
+async function baseOf(node: ReturnType<typeof chooseImages>['redis']): Promise<string> {
+  const layers = (image: string) =>
+    docker(['image', 'inspect', '--format', '{{json .RootFS.Layers}}', image]);
+  const [first] = JSON.parse(await layers(tagOf(node)));
+  const bases = await docker([
+    'image',
+    'ls',
+    '--format',
+    '{{.Repository}}:{{.Tag}}',
+    'redis-cache-kit/base-redis',
+  ]);
+  for (const base of bases.split('\n')) if ((await layers(base)).includes(first)) return base;
+  throw new Error('no base of the node image');
+}

@@ -1,0 +1,367 @@
+/** Unavailable resources cause one clear error, and leave nothing that would block the next deploy. */
+import { spawn } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import { afterAll, afterEach, expect, it, vi } from 'vitest';
+import { loadEnvironment } from '../../../../config/load.ts';
+import { type EnvironmentConfig, environmentSchema } from '../../../../config/schema.ts';
+import { type ProgramRecord, runProgram } from '../../../../infra/host/process.ts';
+import { docker, engineTrouble, labelled } from '../../../../infra/substrates/docker/engine.ts';
+import { imagesFile } from '../../../../infra/substrates/docker/images.ts';
+import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
+import { environmentDir } from '../../../../infra/substrates/docker/rendering.ts';
+import { addressesIn, readState } from '../../../../infra/substrates/docker/state.ts';
+import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
+import { deploy, destroy, terraformPlan } from '../../../../infra/substrates/docker/terraform.ts';
+import { planTopology } from '../../../../infra/topology.ts';
+import { until } from '../../../support/redis-process.ts';
+import { configuration, describeOnEngine, engineStateDir, labelsOfDeploy, plainCdktf } from './fixtures.ts';
+
+const state = engineStateDir();
+const config = configuration('refusals', {}, 27_500);
+const substrate = dockerSubstrate({ stateDir: state.path });
+
+const apply = (environment: EnvironmentConfig = config, stateDir = state.path) =>
+  dockerSubstrate({ stateDir }).apply(planTopology(environment), { ephemeral: false });
+
+const redisImage = (): string => String(JSON.parse(readFileSync(imagesFile(state.path), 'utf8')).redis);
+
+async function traces(): Promise<readonly string[]> {
+  const label = `${LABEL.environment}=${config.name}`;
+  const kinds = ['container', 'volume', 'network'] as const;
+  return (await Promise.all(kinds.map((kind) => labelled(kind, label)))).flat();
+}
+
+describeOnEngine('refusals', () => {
+  afterEach(() => vi.unstubAllEnvs());
+  afterAll(async () => {
+    await substrate.destroy(config.name);
+    state[Symbol.dispose]();
+  });
+
+  it('no engine: says where it looked and how to start one', async () => {
+    vi.stubEnv('DOCKER_HOST', 'unix:///nowhere/docker.sock');
+    await expect(apply()).rejects.toMatchObject({
+      code: 'DOCKER_NO_ENGINE',
+      where: 'unix:///nowhere/docker.sock',
+      hint: expect.stringContaining('dockerd'),
+    });
+  });
+
+  it('an engine that refuses this user: says so, and how to be let in', async () => {
+    const socket = join(state.path, 'docker.sock');
+    const server = createServer().listen(socket);
+    await until('the socket', async () => existsSync(socket));
+    chmodSync(socket, 0);
+    chmodSync(state.path, 0o755);
+    // No path is closed to root: run as another user then.
+    const asNobody = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : [];
+    const [command = 'docker', ...args] = [...asNobody, 'docker', 'version'];
+    try {
+      const record = await runProgram({ command, args, env: { DOCKER_HOST: `unix://${socket}`, HOME: '/' } });
+      expect(record.exitCode).not.toBe(0);
+      expect(engineTrouble(record.stderr)).toMatchObject({
+        code: 'DOCKER_PERMISSION',
+        where: `unix://${socket}`,
+        hint: expect.stringContaining('usermod'),
+      });
+    } finally {
+      server.close();
+    }
+  });
+
+  it('a plugin missing: says so, and leaves nothing', async () => {
+    const other = engineStateDir();
+    const file = join(other.path, 'terraform.rc');
+    writeFileSync(
+      file,
+      `provider_installation {\n  filesystem_mirror {\n    path = "${other.path}"\n  }\n}\n`,
+    );
+    vi.stubEnv('TF_CLI_CONFIG_FILE', file);
+    await expect(apply(config, other.path)).rejects.toMatchObject({
+      code: 'PLUGIN_MISSING',
+      hint: expect.stringContaining('kit doctor'),
+    });
+    expect(await traces()).toEqual([]);
+    other[Symbol.dispose]();
+  });
+
+  it('a state that another Terraform holds: says so, and leaves it alone', async () => {
+    const dir = join(state.path, 'holder');
+    const stateFile = join(environmentDir(state.path, config.name), 'terraform.tfstate');
+    mkdirSync(dir);
+    mkdirSync(dirname(stateFile), { recursive: true });
+    const holder = { terraform: { backend: { local: { path: stateFile } } }, output: { held: { value: 1 } } };
+    writeFileSync(join(dir, 'main.tf.json'), JSON.stringify(holder));
+    expect((await runProgram({ command: 'terraform', args: ['init'], cwd: dir })).exitCode).toBe(0);
+    // It asks before it applies, and holds the lock until it has an answer.
+    const waiting = spawn('terraform', ['apply'], { cwd: dir, stdio: ['pipe', 'ignore', 'ignore'] });
+    const ended = new Promise((resolve) => waiting.once('exit', resolve));
+    const lock = join(dirname(stateFile), '.terraform.tfstate.lock.info');
+    await until('the lock', async () => existsSync(lock), 20_000);
+    // The other deploy created it a moment ago: it is in no state yet.
+    const [node] = planDocker(planTopology(config)).nodes;
+    const fresh = ['--name', node?.container ?? '', ...labelsOfDeploy(config, state.path)];
+    await docker(['create', ...fresh, redisImage()]);
+    try {
+      await expect(apply()).rejects.toMatchObject({
+        code: 'STATE_LOCKED',
+        hint: expect.stringContaining('force-unlock'),
+      });
+      expect(existsSync(lock)).toBe(true);
+      expect(await traces()).toEqual([node?.container]);
+    } finally {
+      waiting.stdin.end('no\n');
+      await ended;
+    }
+    // With the lock released it has no owner.
+    await substrate.destroy(config.name);
+    expect(await traces()).toEqual([]);
+  });
+
+  it('a port taken: says which, and leaves nothing', async () => {
+    const server = createServer().listen(27_501, '127.0.0.1');
+    try {
+      const taken = '27501 (redis-2) by a program of this machine';
+      await expect(apply()).rejects.toMatchObject({
+        code: 'PORT_IN_USE',
+        message: expect.stringContaining(taken),
+        hint: expect.stringContaining('docker.ports.redis'),
+      });
+      const plain = await plainCdktf('deploy', config, state.path);
+      expect(plain.exitCode).toBe(1);
+      expect(plain.text).toContain(taken);
+      expect(plain.text).toContain('set docker.ports.redis');
+      expect(await traces()).toEqual([]);
+    } finally {
+      server.close();
+    }
+    expect(await traces()).toEqual([]);
+  });
+
+  it('a port taken by another environment: says which container has it', async () => {
+    const holder = ['--name', 'kit-test-holder', '--publish', '127.0.0.1:27510:1', '--entrypoint', 'sleep'];
+    await docker(['run', '--detach', ...holder, redisImage(), '600']);
+    try {
+      await expect(apply()).rejects.toMatchObject({
+        code: 'PORT_IN_USE',
+        message: expect.stringContaining('27510 (sentinel-1) by container kit-test-holder'),
+        hint: expect.stringContaining('docker.ports.sentinel'),
+      });
+    } finally {
+      await docker(['rm', '--force', 'kit-test-holder']);
+    }
+    expect(await traces()).toEqual([]);
+  });
+
+  it('addresses taken: says so, and leaves nothing', async () => {
+    const { subnet } = planDocker(planTopology(config)).networks.data;
+    await docker(['network', 'create', '--subnet', subnet, 'kit-test-squatter']);
+    try {
+      await expect(apply()).rejects.toMatchObject({
+        code: 'SUBNET_IN_USE',
+        message: expect.stringContaining('kit-test-squatter'),
+        hint: expect.stringContaining('docker.subnet'),
+      });
+    } finally {
+      await docker(['network', 'rm', 'kit-test-squatter']);
+    }
+    expect(await traces()).toEqual([]);
+  });
+
+  it('an image missing: says how to make it, and leaves nothing', async () => {
+    const other = engineStateDir();
+    const path = imagesFile(other.path);
+    mkdirSync(dirname(path), { recursive: true });
+    const gone = 'redis-cache-kit/redis:000000000000';
+    const facts = { version: '7.0.15', activedefrag: false, tls: true };
+    writeFileSync(path, JSON.stringify({ redis: gone, exporter: gone, commander: gone, facts }));
+    await expect(apply(config, other.path)).rejects.toMatchObject({
+      code: 'IMAGE_MISSING',
+      hint: expect.stringContaining('kit images build'),
+    });
+    expect(await traces()).toEqual([]);
+    other[Symbol.dispose]();
+  });
+
+  /** Whether nodes have been created, and none is in the state yet. */
+  const someMade = async () =>
+    (await labelled('container', `${LABEL.environment}=${config.name}`)).length > 2;
+
+  /** Whether nodes are in the state. */
+  const someKnown = async () => {
+    const known = await readState(config, { stateDir: state.path }).catch(() => ({}));
+    return addressesIn(known, 'docker_container').some((address) => address.includes('.redis_'));
+  };
+
+  async function interruptDeploy(inTheMiddle: () => Promise<boolean>): Promise<void> {
+    const interruption = new AbortController();
+    const interrupted = deploy(config, { stateDir: state.path, signal: interruption.signal });
+    await until('the deploy to be in the middle', inTheMiddle, 60_000);
+    interruption.abort(new Error('as by Ctrl-C'));
+    await expect(interrupted).rejects.toThrow('as by Ctrl-C');
+  }
+
+  it('a deploy interrupted in the middle: a destroy leaves nothing of it', async () => {
+    await interruptDeploy(someMade);
+    expect(await traces()).not.toEqual([]);
+    await substrate.destroy(config.name);
+    expect(await traces()).toEqual([]);
+  });
+
+  const file = () => join(environmentDir(state.path, config.name), 'terraform.tfstate');
+  /** State after a kill before the provider has read the resources that it created. */
+  const forgetNetworks = () => {
+    const known: { resources: { type: string }[] } = JSON.parse(readFileSync(file(), 'utf8'));
+    const resources = known.resources.filter(({ type }) => type !== 'docker_network');
+    writeFileSync(file(), JSON.stringify({ ...known, resources }));
+  };
+
+  it.each([
+    ['nodes are made', () => interruptDeploy(someMade)],
+    ['nodes are known and their networks are not', () => interruptDeploy(someKnown).then(forgetNetworks)],
+  ])('a deploy interrupted when %s: the next one goes on over what it left', async (_, interrupt) => {
+    await interrupt();
+    const environment = await apply();
+    expect(await environment.masterId()).toBe('redis-1');
+    expect((await substrate.plan(planTopology(config))).map(({ action }) => action)).toEqual(
+      Array(6).fill('keep'),
+    );
+    await environment[Symbol.asyncDispose]();
+    await substrate.destroy(config.name);
+    expect(await traces()).toEqual([]);
+  });
+
+  it('a destroy whose last step was not reached: the next one finds what it left', async () => {
+    await deploy(config, { stateDir: state.path });
+    const known = readFileSync(file());
+    const calls: ProgramRecord[] = [];
+    await destroy(config, { stateDir: state.path, sink: (record) => calls.push(record) });
+    // Its steps succeeded: Terraform was not run again for all of them.
+    expect(calls.map(({ args: [verb], exitCode }) => [verb, exitCode])).toEqual([['destroy', 0]]);
+    expect(await traces()).toEqual([]);
+    expect(await readState(config, { stateDir: state.path })).toMatchObject({ resources: [], outputs: {} });
+    // All resources are in the state, and none exists.
+    writeFileSync(file(), known);
+    await destroy(config, { stateDir: state.path });
+    expect(addressesIn(await readState(config, { stateDir: state.path }))).toEqual([]);
+    expect(readdirSync(dirname(file())).filter((name) => name.includes('forgotten'))).toEqual([]);
+  });
+
+  it('a destroy while a stranger is in a network: says which network, and ends when it is free', async () => {
+    const { ports } = config.docker;
+    const single = environmentSchema.parse({
+      ...loadEnvironment('single'),
+      name: config.name,
+      docker: { ports },
+    });
+    const { data } = planDocker(planTopology(single)).networks;
+    await deploy(single, { stateDir: state.path });
+    const guest = ['run', '--detach', '--name', 'kit-test-guest', '--network', data.name];
+    await docker([...guest, '--entrypoint', 'sleep', redisImage(), '600']);
+    try {
+      // The second has no container left to remove.
+      for (let attempt = 0; attempt < 2; attempt += 1) {
+        await expect(destroy(single, { stateDir: state.path })).rejects.toMatchObject({
+          code: 'NETWORK_IN_USE',
+          where: `network ${data.name}`,
+          message: expect.stringContaining('kit-test-guest'),
+          hint: expect.stringContaining(`docker network disconnect ${data.name} kit-test-guest`),
+        });
+      }
+    } finally {
+      await docker(['rm', '--force', 'kit-test-guest']);
+    }
+    expect(await labelled('container', `${LABEL.environment}=${config.name}`)).toEqual([]);
+    await substrate.destroy(config.name);
+    expect(await traces()).toEqual([]);
+  });
+
+  it('a protected environment: nothing of it is stopped, and a deploy that fails leaves its data', async () => {
+    const { ports } = config.docker;
+    const guarded = environmentSchema.parse({
+      ...{ ...loadEnvironment('single'), name: config.name, docker: { ports, protected: true } },
+    });
+    const label = `${LABEL.environment}=${config.name}`;
+    const environment = await apply(guarded);
+    await environment[Symbol.asyncDispose]();
+    await docker(['network', 'create', ...labelsOfDeploy(config, state.path), 'kit-test-stray']);
+    try {
+      const before = await traces();
+      await expect(substrate.destroy(config.name)).rejects.toMatchObject({
+        code: 'PROTECTED',
+        where: `environment ${config.name}`,
+        hint: expect.stringContaining('KIT_ALLOW_DESTROY'),
+      });
+      expect(await traces()).toEqual(before);
+      // An empty network without an owner is removed by the next deploy, and nothing else; existing resources remain
+      // after the run.
+      await docker(['stop', '--time', '1', 'kit-refusals-redis-1']);
+      const lines: string[] = [];
+      const again = await substrate.apply(planTopology(guarded), {
+        ephemeral: true,
+        progress: (line) => lines.push(line),
+      });
+      await again[Symbol.asyncDispose]();
+      expect(await traces()).toEqual(before.filter((name) => name !== 'kit-test-stray'));
+      expect(lines.filter((line) => line.startsWith('removing'))).toEqual([
+        'removing network kit-test-stray, which an interrupted deploy left',
+      ]);
+      // The state is lost, and the next deploy fails: that is no reason to remove volumes.
+      const volumes = await labelled('volume', label);
+      renameSync(file(), `${file()}.lost`);
+      await docker(['rm', '--force', ...(await labelled('container', label))]);
+      const server = createServer().listen(ports.redis, '127.0.0.1');
+      try {
+        await expect(apply(guarded)).rejects.toMatchObject({ code: 'PORT_IN_USE' });
+      } finally {
+        server.close();
+      }
+      expect(await labelled('volume', label)).toEqual(volumes);
+    } finally {
+      const allowed = dockerSubstrate({ stateDir: state.path, allowDestroy: true });
+      await allowed.destroy(config.name);
+    }
+    expect(await traces()).toEqual([]);
+  });
+
+  it('an environment of a file that is not here: says so, and claims nothing', async () => {
+    const labels = labelsOfDeploy({ ...config, name: 'unheard-of' }, state.path);
+    await docker(['volume', 'create', ...labels, 'kit-unheard-of-data']);
+    try {
+      await expect(substrate.destroy('unheard-of')).rejects.toMatchObject({
+        code: 'ENVIRONMENT_UNKNOWN',
+        hint: expect.stringContaining('kit down --env FILE'),
+      });
+    } finally {
+      await docker(['volume', 'rm', 'kit-unheard-of-data']);
+    }
+  });
+
+  it('a destroy interrupted in the middle: a deploy goes on over what it left, and a destroy leaves nothing', async () => {
+    await deploy(config, { stateDir: state.path });
+    const interruption = new AbortController();
+    const interrupted = destroy(config, {
+      ...{ stateDir: state.path, allowDestroy: true },
+      signal: interruption.signal,
+    });
+    const before = (await traces()).length;
+    await until('the destroy to be in the middle', async () => (await traces()).length < before, 60_000);
+    interruption.abort(new Error('as by Ctrl-C'));
+    await expect(interrupted).rejects.toThrow('as by Ctrl-C');
+    await deploy(config, { stateDir: state.path });
+    expect(await traces()).toHaveLength(before);
+    expect(await terraformPlan(config, { stateDir: state.path })).toEqual({ changes: false, steps: [] });
+    await substrate.destroy(config.name);
+    expect(await traces()).toEqual([]);
+  });
+});

@@ -1,0 +1,60 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { readState } from '../../../../infra/substrates/docker/state.ts';
+import { runTerraform, socketSafe } from '../../../../infra/substrates/docker/terraform-cli.ts';
+import { until } from '../../../support/redis-process.ts';
+import { temporaryStateDir } from '../local/fixtures.ts';
+import { configuration } from './fixtures.ts';
+
+const state = temporaryStateDir();
+afterAll(() => state[Symbol.dispose]());
+
+/** Leaves a socket behind, as a killed plugin does, and prints its path; then waits, if requested. */
+function program(name: string, after: string): { path: string; said: string } {
+  mkdirSync(state.path, { recursive: true });
+  const path = join(state.path, name);
+  const said = join(state.path, `${name}.said`);
+  writeFileSync(path, `#!/bin/sh\ntouch "$TMPDIR/plugin1"\necho "$TMPDIR" >${said}\n${after}\n`, {
+    mode: 0o755,
+  });
+  return { path, said };
+}
+
+it('a call has a folder for temporary files of its own, which goes with it', async () => {
+  const { path, said } = program('once', 'exit 7');
+  const folders = new Set<string>();
+  for (const _ of [1, 2]) {
+    const record = await runTerraform([], state.path, { program: path });
+    expect(record.exitCode).toBe(7);
+    folders.add(readFileSync(said, 'utf8').trim());
+  }
+  expect(folders.size).toBe(2);
+  for (const folder of folders) expect(existsSync(folder)).toBe(false);
+});
+
+it('and goes after an interruption, too', async () => {
+  const { path, said } = program('hanging', 'exec sleep 60');
+  const interruption = new AbortController();
+  const running = runTerraform([], state.path, { program: path, signal: interruption.signal });
+  await until('the program to run', async () => existsSync(said), 5_000);
+  interruption.abort(new Error('as by Ctrl-C'));
+  await expect(running).rejects.toThrow('as by Ctrl-C');
+  expect(existsSync(readFileSync(said, 'utf8').trim())).toBe(false);
+});
+
+it('is in a folder whose name leaves room for the name of a socket', () => {
+  expect(socketSafe('/tmp/somewhere')).toBe('/tmp/somewhere');
+  expect(socketSafe(`/${'x'.repeat(90)}`)).toBe('/tmp');
+});
+
+it('a state file that is none is refused with its path', async () => {
+  const config = configuration('broken');
+  const path = join(state.path, 'docker', 'broken', 'terraform.tfstate');
+  mkdirSync(join(path, '..'), { recursive: true });
+  writeFileSync(path, '{ half');
+  await expect(readState(config, { stateDir: state.path })).rejects.toMatchObject({
+    code: 'STATE_UNREADABLE',
+    where: path,
+  });
+});

@@ -1,0 +1,192 @@
+/**
+ * The settings of `production` (TLS on every link, users of least privilege), with interrupted links; and a single
+ * node.
+ */
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { sentinelCache } from '../../../../client/index.ts';
+import { loadEnvironment } from '../../../../config/load.ts';
+import { environmentSchema } from '../../../../config/schema.ts';
+import { docker, labelled } from '../../../../infra/substrates/docker/engine.ts';
+import { dockerSecrets, readValues } from '../../../../infra/substrates/docker/generated-values.ts';
+import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
+import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
+import type { Environment } from '../../../../infra/substrates/environment.ts';
+import { planTopology } from '../../../../infra/topology.ts';
+import { until } from '../../../support/redis-process.ts';
+import { configuration, describeOnEngine, engineStateDir } from './fixtures.ts';
+
+const state = engineStateDir();
+const production = loadEnvironment('production', { 'redis.maxmemory': '64mb' });
+/** The same configuration, but small, on separate ports, and removable by this test. */
+const config = environmentSchema.parse({
+  ...production,
+  name: 'secure',
+  docker: configuration('secure', {}, 27_600).docker,
+});
+const substrate = dockerSubstrate({ stateDir: state.path });
+
+describeOnEngine('an environment with TLS', () => {
+  let environment: Environment;
+
+  beforeAll(async () => {
+    environment = await substrate.apply(planTopology(config), { ephemeral: true });
+  });
+
+  afterAll(async () => {
+    await environment?.[Symbol.asyncDispose]();
+    expect(await substrate.open(planTopology(config))).toBeUndefined();
+  });
+
+  const successorOf = (old: string) =>
+    until(
+      'another master',
+      async () => {
+        const roles = await Promise.all(
+          environment.topology.redis
+            .filter(({ id }) => id !== old)
+            // A sentinel that reconfigures a node closes its connections, this one too: ask again.
+            .map(({ id }) =>
+              environment
+                .admin(id)
+                .then(async (redis) => String(((await redis.call('ROLE')) as unknown[])[0]))
+                .catch(() => ''),
+            ),
+        );
+        return roles.includes('master');
+      },
+      40_000,
+    );
+  const replicaAgain = (id: string) =>
+    until(
+      `${id} to be a replica in sync`,
+      async () => {
+        const info = await environment
+          .admin(id)
+          .then((redis) => redis.info('replication'))
+          .catch(() => '');
+        return info.includes('role:slave') && info.includes('master_link_status:up');
+      },
+      60_000,
+    );
+
+  it('takes durable writes over TLS, and nothing in plain text', async () => {
+    const { endpoints } = environment;
+    const cache = sentinelCache({
+      ...{
+        sentinels: endpoints.sentinels,
+        serviceName: endpoints.serviceName,
+        natMap: endpoints.natMap ?? {},
+      },
+      ...{ username: 'app', password: endpoints.app.password.reveal() },
+      ...{ sentinelUsername: 'app', sentinelPassword: endpoints.sentinel.password.reveal() },
+      tls: { ca: endpoints.tls?.ca ?? '' },
+    });
+    const receipt = await cache.set('a', 1, { durability: { replicas: 2, timeoutMs: 5_000 } });
+    expect(receipt).toEqual({ source: 'redis', replicas: 2 });
+    await cache.close();
+    const [first] = endpoints.redis;
+    expect(await answerInPlainText(first?.port ?? 0)).not.toContain('PONG');
+  });
+
+  it('neither a password nor a private key is in the state, the synthesised text, docker inspect or a log', async () => {
+    const { redis, sentinel } = dockerSecrets(state.path, config.name);
+    const made = readFileSync(join(state.path, 'docker', config.name, 'tls', 'made.json'), 'utf8');
+    const key: string = JSON.parse(made).key;
+    const secrets = [
+      ...[...Object.values(redis), ...Object.values(sentinel)].map((secret) => secret.reveal()),
+      readValues(state.path, config.name).commanderPassword,
+      // Each line of it: a text in JSON has the line ends escaped.
+      ...key.split('\n').filter((line) => line.length > 20 && !line.startsWith('---')),
+    ];
+    const names = await labelled('container', `${LABEL.environment}=${config.name}`);
+    const texts = [
+      readFileSync(join(state.path, 'docker', config.name, 'terraform.tfstate'), 'utf8'),
+      readFileSync(join(state.path, 'cdktf.out/stacks', config.name, 'cdk.tf.json'), 'utf8'),
+      readFileSync(join(state.path, 'docker/logs', `${config.name}-deploy.log`), 'utf8'),
+      await docker(['inspect', ...names]),
+      ...[...environment.logs.values()].map((path) => readFileSync(path, 'utf8')),
+      ...(await Promise.all(names.map((name) => docker(['logs', name])))),
+    ];
+    expect(secrets.length).toBeGreaterThan(9);
+    for (const secret of secrets) expect(secret.length).toBeGreaterThan(15);
+    expect(names).toHaveLength(10);
+    for (const text of texts) expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
+  });
+
+  it('the exporter reads over TLS', async () => {
+    const { exporter } = planDocker(planTopology(config));
+    await until(
+      'metrics of the master',
+      async () =>
+        /^redis_up 1$/m.test(
+          await (await fetch(`http://127.0.0.1:${exporter.published.port}/metrics`)).text(),
+        ),
+      30_000,
+    );
+  });
+
+  it('a master that is cut off with a sentinel is still reached, and comes back as a replica', async () => {
+    const master = (await environment.masterId()) as string;
+    const heal = await environment.capabilities.partition?.([master, 'sentinel-1'], {
+      clientsStillReach: true,
+    });
+    await successorOf(master);
+    expect(await (await environment.admin(master)).ping()).toBe('PONG');
+    await heal?.();
+    await replicaAgain(master);
+  });
+
+  it.each(['disconnect', 'partition'] as const)(
+    'a master that nobody reaches (%s) comes back with its address',
+    async (how) => {
+      await until('one master', async () => (await environment.masterId()) !== undefined);
+      const master = (await environment.masterId()) as string;
+      const { disconnect, partition } = environment.capabilities;
+      const heal =
+        how === 'disconnect'
+          ? await disconnect?.(master)
+          : await partition?.([master], { clientsStillReach: false });
+      try {
+        await successorOf(master);
+      } finally {
+        await heal?.();
+        await heal?.();
+      }
+      await replicaAgain(master);
+    },
+  );
+});
+
+describeOnEngine('one node by itself', () => {
+  it('deploys, answers, survives its death with its data, and leaves nothing', async () => {
+    const single = loadEnvironment('single');
+    const ports = { redis: 27_700, sentinel: 27_710, exporter: 27_720, commander: 27_721 };
+    const alone = environmentSchema.parse({ ...single, name: 'alone', docker: { ports } });
+    await using environment = await substrate.apply(planTopology(alone), { ephemeral: true });
+    expect(environment.endpoints.mode).toBe('standalone');
+    await (await environment.admin('redis-1')).set('kept', 'value');
+    await environment.capabilities.kill?.('redis-1');
+    await environment.capabilities.start?.('redis-1');
+    expect(await (await environment.admin('redis-1')).get('kept')).toBe('value');
+    await expect(environment.capabilities.start?.('redis-1')).rejects.toMatchObject({ code: 'NODE_RUNNING' });
+  });
+});
+
+afterAll(() => state[Symbol.dispose]());
+
+/** Reply of a node to a client without TLS. */
+function answerInPlainText(port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
+    let text = '';
+    socket.on('data', (data) => {
+      text += String(data);
+    });
+    socket.on('error', () => resolve(text));
+    socket.on('close', () => resolve(text));
+    socket.setTimeout(2_000, () => socket.destroy());
+  });
+}

@@ -1,0 +1,336 @@
+/** Each common mistake in the address of an attached Redis has one clear error, and leaves nothing on the server. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type AttachFlags, attachedOverrides, attachTarget } from '../../../../config/attach.ts';
+import { readVariables } from '../../../../config/env.ts';
+import { KitError } from '../../../../config/errors.ts';
+import { loadEnvironment } from '../../../../config/load.ts';
+import { makeCertificates } from '../../../../infra/certificates/generate.ts';
+import { aclRule, isThisMachine } from '../../../../infra/substrates/external/command-allowlist.ts';
+import { inspect } from '../../../../infra/substrates/external/preflight.ts';
+import { attachedSubstrate } from '../../../../infra/substrates/external/substrate.ts';
+import { planTopology } from '../../../../infra/topology.ts';
+import { freePort, RedisProcess, until } from '../../../support/redis-process.ts';
+
+const PREFIX = 'redis-cache-kit:';
+const HOST = '127.61.0.1';
+let redis: RedisProcess;
+let sentinel: RedisProcess;
+beforeAll(async () => {
+  const conf = [`user kit on >right ${aclRule(PREFIX)}`, `user narrow on >right ${aclRule('other:')}`];
+  redis = await RedisProcess.start({ conf, password: 'owner' });
+  const { host, port } = redis.address;
+  const monitor = [`sentinel monitor theirs ${host} ${port} 1`, 'sentinel auth-pass theirs owner'];
+  sentinel = await RedisProcess.start({ sentinel: true, conf: monitor });
+});
+afterAll(async () => {
+  await sentinel?.[Symbol.asyncDispose]();
+  await redis?.[Symbol.asyncDispose]();
+});
+
+const target = (flags: AttachFlags, env: Readonly<Record<string, string>> = {}) =>
+  attachTarget(flags, readVariables({ env, directory: '/nonexistent' }));
+const at = ({ address: { host, port } }: RedisProcess) => `${host}:${port}`;
+const as = (login: string) => `redis://${login}@${at(redis)}`;
+
+async function refusal(flags: AttachFlags, env: Readonly<Record<string, string>> = {}): Promise<KitError> {
+  try {
+    await inspect(target(flags, env), PREFIX);
+  } catch (error) {
+    if (error instanceof KitError) return error;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
+
+describe('what can be attached to', () => {
+  it('is a master, found by its address', async () => {
+    expect(await inspect(target({ url: as('kit:right') }), PREFIX)).toMatchObject({
+      masters: [{ id: 'redis-1', address: redis.address }],
+      server: 'redis',
+    });
+    expect(await redis.admin().dbsize()).toBe(0);
+  });
+
+  it('is a master, found by its sentinels, one of which is away', async () => {
+    const gone = `${HOST}:${await freePort(HOST)}`;
+    const flags = { sentinels: `${gone},${at(sentinel)}`, serviceName: 'theirs', user: 'kit' };
+    const found = await inspect(target(flags, { REDIS_PASSWORD: 'right' }), PREFIX);
+    expect(found.masters).toMatchObject([{ address: redis.address }]);
+  });
+
+  it('speaks TLS, with a CA of its own', async () => {
+    const made = await makeCertificates({ environment: 'theirs', addresses: [HOST] });
+    const dir = mkdtempSync(join(tmpdir(), 'attached-tls-'));
+    try {
+      writeFileSync(`${dir}/ca`, made.ca);
+      writeFileSync(`${dir}/cert`, made.cert);
+      writeFileSync(`${dir}/key`, made.key.reveal(), { mode: 0o600 });
+      const port = await freePort(HOST);
+      await using tls = await RedisProcess.start({
+        conf: [
+          `tls-port ${port}`,
+          `tls-cert-file ${dir}/cert`,
+          `tls-key-file ${dir}/key`,
+          `tls-ca-cert-file ${dir}/ca`,
+          'tls-auth-clients no',
+        ],
+      });
+      const url = `rediss://${HOST}:${port}`;
+      expect((await inspect(target({ url, tlsCa: `${dir}/ca` }), PREFIX)).masters[0]?.address.port).toBe(
+        port,
+      );
+      expect(await refusal({ url })).toMatchObject({
+        code: 'ATTACH_DENIED',
+        hint: expect.stringMatching(/--tls-ca/),
+      });
+      expect(await refusal({ url: `rediss://${at(tls)}`, tlsCa: `${dir}/ca` })).toMatchObject({
+        hint: expect.stringMatching(/redis:\/\//),
+      });
+      expect(await refusal({ url: `redis://${HOST}:${port}` })).toMatchObject({
+        hint: expect.stringMatching(/rediss:\/\//),
+      });
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('what cannot', () => {
+  it('nobody there', async () => {
+    const url = `redis://${HOST}:${await freePort(HOST)}`;
+    expect(await refusal({ url })).toMatchObject({
+      code: 'ATTACH_UNREACHABLE',
+      exitCode: 3,
+      where: url.slice(8),
+    });
+  });
+
+  it.each([
+    ['a wrong password', 'kit:wrong', 'ATTACH_DENIED', /refuses user and password/],
+    ['no password', '', 'ATTACH_DENIED', /other credentials/],
+    [
+      'a user without rights on the prefix',
+      'narrow:right',
+      'ATTACH_NOPERM',
+      /SET, GET.* on redis-cache-kit:\*/,
+    ],
+  ])('%s', async (_what, login, code, says) => {
+    const error = await refusal({ url: login === '' ? `redis://${at(redis)}` : as(login) });
+    expect(error).toMatchObject({ code, exitCode: 2, where: at(redis) });
+    expect(error.message).toMatch(says);
+    expect(`${error.message} ${error.hint} ${error.stack}`).not.toMatch(/:(wrong|right)/);
+    expect(await redis.admin().dbsize()).toBe(0);
+  });
+
+  it('an address with a parameter that is not known, or with two databases', () => {
+    const refused = (url: string) => {
+      try {
+        return target({ url });
+      } catch (error) {
+        return error;
+      }
+    };
+    for (const [url, says] of [
+      ['redis://h:1?db=2&timeout=5', "parameter 'timeout' of the address is not known"],
+      ['redis://h:1/1?db=2', 'databases 1 and 2 in one address'],
+      ['redis://h:1#2', "the text after '#' of the address is not known"],
+      ['redis://h:1?db=two', "'two' is not a whole number"],
+    ] as const) {
+      expect(refused(url), url).toMatchObject({
+        code: 'ATTACH_INVALID',
+        message: says,
+        where: expect.stringContaining('--url'),
+      });
+    }
+    expect(target({ url: 'redis://h:1?db=2' }).db).toBe(2);
+    expect(target({ url: 'redis://h:1/2?db=2' }).db).toBe(2);
+  });
+
+  it('a database that does not exist, also as ?db=', async () => {
+    expect(await refusal({ url: `redis://:owner@${at(redis)}?db=99` })).toMatchObject({
+      code: 'ATTACH_DENIED',
+      message: 'the server does not have that database',
+    });
+  });
+
+  it('sentinels that refuse the login: the variables of the sentinels are named, and no others', async () => {
+    await using guarded = await RedisProcess.start({ sentinel: true, password: 'secret', conf: [] });
+    for (const [env, code] of [
+      [{}, 'ATTACH_DENIED'],
+      [{ REDIS_SENTINEL_PASSWORD: 'wrong' }, 'ATTACH_DENIED'],
+    ] as const) {
+      const error = await refusal({ sentinels: at(guarded) }, env);
+      expect(error).toMatchObject({
+        code,
+        where: at(guarded),
+        message: expect.stringMatching(/^the sentinel /),
+      });
+      expect(error.hint).toContain('REDIS_SENTINEL_PASSWORD');
+      expect(error.hint).not.toMatch(/REDIS_PASSWORD|--password-file|URL/);
+    }
+    // A mistake in the input explains more than an address that does not answer.
+    const gone = `${HOST}:${await freePort(HOST)}`;
+    const both = await refusal({ sentinels: `${gone},${at(guarded)}` });
+    expect(both).toMatchObject({ code: 'ATTACH_DENIED', exitCode: 2, where: at(guarded) });
+    expect(both.message).toContain(gone);
+  });
+
+  it('a server on which a command was renamed: it is not called a refusal of writes', async () => {
+    await using renamed = await RedisProcess.start({
+      conf: ['rename-command UNLINK ""', 'rename-command PTTL hidden'],
+    });
+    const error = await refusal({ url: `redis://${at(renamed)}` });
+    expect(error).toMatchObject({
+      code: 'ATTACH_COMMAND',
+      exitCode: 2,
+      message: 'the server does not have PTTL, UNLINK under their own names',
+    });
+    await using node = await RedisProcess.start({
+      conf: ['cluster-enabled yes', 'rename-command CLUSTER ""'],
+    });
+    expect(await refusal({ cluster: at(node) })).toMatchObject({
+      code: 'ATTACH_COMMAND',
+      message: 'the server does not have CLUSTER under its own name',
+    });
+  });
+
+  it('a database that is not there', async () => {
+    const error = await refusal({ url: `redis://:owner@${at(redis)}/99` });
+    expect(error).toMatchObject({ code: 'ATTACH_DENIED', exitCode: 2 });
+  });
+
+  it('no Redis: something that answers otherwise, something that answers nothing', async () => {
+    for (const [answer, code] of [
+      ['HTTP/1.1 400 Bad Request\r\n\r\n', 'ATTACH_NOT_REDIS'],
+      [undefined, 'ATTACH_UNREACHABLE'],
+    ] as const) {
+      const server = createServer((socket) => {
+        socket.on('error', () => undefined).on('data', () => answer && socket.end(answer));
+      });
+      const port = await freePort(HOST);
+      await new Promise<void>((resolve) => server.listen(port, HOST, resolve));
+      try {
+        expect(await refusal({ url: `redis://${HOST}:${port}` })).toMatchObject({ code });
+      } finally {
+        server.close();
+      }
+    }
+  });
+
+  it('a replica, a sentinel, a node of a cluster, each with the way in that fits it', async () => {
+    const { host, port } = redis.address;
+    await using replica = await RedisProcess.start({
+      conf: [`replicaof ${host} ${port}`, 'masterauth owner'],
+    });
+    await using node = await RedisProcess.start({ conf: ['cluster-enabled yes'] });
+    for (const [server, code, hint] of [
+      [replica, 'ATTACH_REPLICA', '--sentinels'],
+      [sentinel, 'ATTACH_SENTINEL', `--sentinels ${at(sentinel)}`],
+      [node, 'ATTACH_CLUSTER', `--cluster ${at(node)}`],
+    ] as const) {
+      const error = await refusal({ url: `redis://${at(server)}` });
+      expect(error).toMatchObject({ code, exitCode: 2, where: at(server) });
+      expect(error.hint).toContain(hint);
+    }
+  });
+
+  it('a Redis given as a sentinel, sentinels that know no such master, sentinels that are all away', async () => {
+    const login = { REDIS_SENTINEL_PASSWORD: 'owner' };
+    expect(await refusal({ sentinels: at(redis) }, login)).toMatchObject({ code: 'ATTACH_NO_SENTINEL' });
+    expect(await refusal({ sentinels: at(sentinel), serviceName: 'ours' })).toMatchObject({
+      code: 'ATTACH_SERVICE',
+      message: expect.stringContaining("'ours'"),
+    });
+    const gone = `${HOST}:${await freePort(HOST)}`;
+    expect(await refusal({ sentinels: gone })).toMatchObject({ code: 'ATTACH_UNREACHABLE', exitCode: 3 });
+  });
+
+  it('a Redis by itself given as a cluster, a cluster whose nodes are all away, one that does not serve every slot', async () => {
+    const login = { REDIS_PASSWORD: 'owner' };
+    expect(await refusal({ cluster: at(redis) }, login)).toMatchObject({
+      code: 'ATTACH_NO_CLUSTER',
+      exitCode: 2,
+      hint: `attach to it as it is: --url redis://${at(redis)}`,
+    });
+    const gone = `${HOST}:${await freePort(HOST)}`;
+    expect(await refusal({ cluster: gone })).toMatchObject({ code: 'ATTACH_UNREACHABLE', exitCode: 3 });
+    await using node = await RedisProcess.start({ conf: ['cluster-enabled yes'] });
+    await node.admin().call('CLUSTER', 'ADDSLOTSRANGE', 0, 99);
+    for (const cluster of [`${gone},${at(node)}`, `${at(node)},${gone}`]) {
+      const error = await refusal({ cluster });
+      expect(error).toMatchObject({ code: 'ATTACH_CLUSTER_DOWN', exitCode: 3, where: at(node) });
+      expect(error.message).toMatch(
+        /^the cluster serves 100 of 16384 slots \(and .*: no answer: .*ECONNREFUSED/,
+      );
+      expect(error.message).toContain(gone);
+    }
+  });
+
+  it('a user of a cluster who may not ask who has which slots', async () => {
+    const conf = ['cluster-enabled yes', `user kit on >right ${aclRule(PREFIX)}`];
+    await using node = await RedisProcess.start({ conf });
+    const flags = { cluster: at(node), user: 'kit' };
+    expect(await refusal(flags, { REDIS_PASSWORD: 'right' })).toMatchObject({
+      code: 'ATTACH_NOPERM',
+      exitCode: 2,
+      hint: expect.stringContaining('+cluster|nodes'),
+    });
+  });
+
+  it('a master that takes no writes now', async () => {
+    await using full = await RedisProcess.start({ conf: ['min-replicas-to-write 1'] });
+    const error = await refusal({ url: `redis://${at(full)}` });
+    expect(error).toMatchObject({
+      code: 'ATTACH_REFUSED',
+      exitCode: 3,
+      message: expect.stringContaining('NOREPLICAS'),
+    });
+  });
+
+  it('a host that is not this machine, before anything is sent there', async () => {
+    // TEST-NET-1: no server has this address, and no connection is attempted.
+    const error = await refusal({ url: 'redis://192.0.2.1:6379' });
+    expect(error).toMatchObject({ code: 'ATTACH_UNCONFIRMED', exitCode: 2, where: '192.0.2.1:6379' });
+    expect(error.hint).toMatch(/keys redis-cache-kit:\* only.*600 commands a second.*--yes/);
+    expect(
+      ['127.0.0.1', '127.61.9.9', 'localhost', '::1'].every((host) => isThisMachine({ host, port: 1 })),
+    ).toBe(true);
+    expect(
+      ['127.example', '10.0.0.1', 'localhost.evil'].some((host) => isThisMachine({ host, port: 1 })),
+    ).toBe(false);
+  });
+});
+
+describe('the substrate', () => {
+  it('hands out one node that nothing can be done to, and ends nothing', async () => {
+    const there = target({ url: as('kit:right') });
+    const topology = planTopology(loadEnvironment('single', attachedOverrides(there, {}), new Map()));
+    const substrate = attachedSubstrate(there);
+    expect(await substrate.plan(topology)).toMatchObject([{ action: 'keep', nodeId: 'redis-1' }]);
+    const said: string[] = [];
+    await using environment = await substrate.apply(topology, {
+      ephemeral: true,
+      progress: (line) => said.push(line),
+    });
+    expect(said.join()).toMatch(/600 commands a second at most/);
+    expect(environment).toMatchObject({ capabilities: {}, substrate: 'attached', name: 'single' });
+    expect(environment.departures.join()).toMatch(/how the server is configured is not known/);
+    expect(await environment.masterId()).toBe('redis-1');
+    expect(await environment.status()).toMatchObject([
+      { id: 'redis-1', address: redis.address, state: 'running' },
+    ]);
+    const admin = await environment.admin('redis-1');
+    expect(await environment.admin('redis-1')).toBe(admin);
+    await expect(admin.config('GET', 'maxmemory')).rejects.toThrow(/NOPERM/);
+    expect(await substrate.destroy('single')).toEqual({ ended: [], removed: [] });
+    await using again = await substrate.open(topology);
+    expect(again?.endpoints.app.username).toBe('kit');
+    await environment[Symbol.asyncDispose]();
+    await until('the connection to be closed', () => admin.status === 'end');
+    expect(await redis.admin().ping()).toBe('PONG');
+  });
+});

@@ -1,0 +1,198 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { findProgram, type ProgramRecord, type ProgramRequest } from '../../../../infra/host/process.ts';
+import { hasDefragmentation } from '../../../../infra/redis/server-probe.ts';
+import { findRedisBinary } from '../../../../infra/substrates/local/binary.ts';
+import {
+  type HostKind,
+  installRedisServer,
+  lookAtHost,
+  missingRedis,
+} from '../../../../infra/substrates/local/install.ts';
+import { temporaryStateDir } from './fixtures.ts';
+
+/** A program that prints the banner, and these words when it is started with TLS. */
+function program(dir: string, banner: string, startWords: string): string {
+  const path = join(dir, 'a-server');
+  const script = [
+    '#!/bin/sh',
+    `[ "$1" = --version ] && { echo '${banner}'; exit 0; }`,
+    'input=$(cat)',
+    `case $input in *tls-port*) cat <<'WORDS'\n${startWords}\nWORDS`,
+    ';; *) echo "nothing";; esac',
+    'exit 1',
+  ];
+  writeFileSync(path, `${script.join('\n')}\n`);
+  chmodSync(path, 0o700);
+  return path;
+}
+
+describe('the redis-server that is found', () => {
+  it('is asked for its version and probed for what it can do, every program kept for the evidence', async () => {
+    using state = temporaryStateDir();
+    const kept: ProgramRecord[] = [];
+    const binary = await findRedisBinary({ stateDir: state.path, sink: (record) => kept.push(record) });
+    expect(Number.parseInt(binary.facts.version, 10)).toBeGreaterThanOrEqual(7);
+    expect(binary.provenance).toContain(`v=${binary.facts.version}`);
+    expect(kept.map(({ args }) => args[0])).toEqual(['--version', '-', '-']);
+    expect(binary.facts.family).toBe('redis');
+  });
+
+  it('is a link to redis-check-rdb where only redis-tools is there, made again when it is asked again', async () => {
+    using state = temporaryStateDir();
+    const server = (await findProgram('redis-server')) as string;
+    const find = async (name: string) => (name === 'redis-check-rdb' ? server : undefined);
+    for (let i = 0; i < 2; i++) {
+      const { path } = await findRedisBinary({ stateDir: state.path, find });
+      expect(path).toBe(join(state.path, 'bin', 'redis-server'));
+    }
+  });
+
+  it('has TLS only if it ends because of a certificate, whatever directives it accepts', async () => {
+    using state = temporaryStateDir();
+    for (const [words, tls] of [
+      ['Failed to load certificate: /nonexistent/kit-probe.pem', true],
+      // Redis 8.2.3 without TLS accepts `tls-port 0`.
+      ['Missing implement of connection type tls\nFailed finding TLS support.', false],
+      ["FATAL CONFIG FILE ERROR\n>>> 'tls-port 1'\nBad directive or wrong number of arguments", false],
+    ] as const) {
+      const path = program(state.path, 'Redis server v=8.2.3 malloc=libc bits=64 build=1', words);
+      expect((await findRedisBinary({ stateDir: state.path, named: path })).facts.tls, words).toBe(tls);
+    }
+  });
+
+  it('is Redis 7.0 or newer, or Valkey 8 or newer; others are refused with what is needed', async () => {
+    using state = temporaryStateDir();
+    const found = (banner: string) =>
+      findRedisBinary({ stateDir: state.path, named: program(state.path, banner, '') });
+    const valkey = await found('Valkey server v=8.0.1 sha=00000000:1 malloc=jemalloc-5.3.0 bits=64 build=x');
+    expect(valkey.facts).toMatchObject({ family: 'valkey', version: '8.0.1' });
+    for (const banner of ['Redis server v=6.2.14', 'Valkey server v=7.2.5']) {
+      await expect(found(banner)).rejects.toMatchObject({
+        code: 'REDIS_TOO_OLD',
+        message: expect.stringContaining('needed: Redis 7.0 or newer, or Valkey 8.0 or newer'),
+        hint: expect.stringContaining('KIT_SERVER'),
+      });
+    }
+    await expect(found('redis-cli 7.0.15')).rejects.toMatchObject({ code: 'REDIS_UNUSABLE' });
+  });
+
+  it('is the one that KIT_SERVER names, by path or by a name on the search path', async () => {
+    using state = temporaryStateDir();
+    const path = program(state.path, 'Valkey server v=9.1.2 malloc=libc bits=64 build=1', '');
+    vi.stubEnv('KIT_SERVER', path);
+    expect((await findRedisBinary({ stateDir: state.path })).path).toBe(path);
+    vi.stubEnv('KIT_SERVER', 'redis-server');
+    expect((await findRedisBinary({ stateDir: state.path })).facts.family).toBe('redis');
+    vi.stubEnv('KIT_SERVER', '/nowhere/redis-server');
+    await expect(findRedisBinary({ stateDir: state.path })).rejects.toMatchObject({
+      code: 'REDIS_NOT_FOUND',
+      where: 'variable KIT_SERVER',
+    });
+    vi.unstubAllEnvs();
+  });
+
+  it('is valkey-server where there is no Redis', async () => {
+    using state = temporaryStateDir();
+    const path = program(state.path, 'Valkey server v=9.1.2 malloc=libc bits=64 build=1', '');
+    const find = async (name: string) => (name === 'valkey-server' ? path : undefined);
+    expect((await findRedisBinary({ stateDir: state.path, find })).path).toBe(path);
+  });
+
+  it('accepts a directive when the first bad line is the one planted after it', () => {
+    const fatal = (line: string) =>
+      `*** FATAL CONFIG FILE ERROR (Redis 7.0.15) ***\nReading the configuration file, at line 2\n>>> '${line}'\nBad directive`;
+    expect(hasDefragmentation(fatal('kit-probe-ends-here yes'))).toBe(true);
+    expect(hasDefragmentation(fatal('activedefrag yes'))).toBe(false);
+    expect(hasDefragmentation('')).toBe(false);
+  });
+});
+
+describe('a redis-server that is missing', () => {
+  const debian: HostKind = { root: true, packages: 'apt-get' };
+
+  it('is installed by root on Debian: redis-tools, which has no service, saying so', async () => {
+    const { ran, run } = runner([0]);
+    const lines: string[] = [];
+    await installRedisServer({ host: debian, run, progress: (line) => lines.push(line) });
+    expect(ran).toEqual(['install -y --no-install-recommends redis-tools']);
+    expect(lines).toEqual([
+      'redis-server is missing: installing the package redis-tools with apt-get (no service is started)',
+    ]);
+  });
+
+  it('is installed after apt-get update where the package lists are missing', async () => {
+    const { ran, run } = runner([100, 0, 0]);
+    await installRedisServer({ host: debian, run });
+    expect(ran.map((args) => args.split(' ')[0])).toEqual(['install', 'update', 'install']);
+  });
+
+  it('is an error with the last words of apt-get where that cannot install it', async () => {
+    const { run } = runner([100, 100, 100]);
+    await expect(installRedisServer({ host: debian, run })).rejects.toMatchObject({
+      code: 'REDIS_NOT_FOUND',
+      message: 'apt-get could not install redis-tools: E: planted',
+      exitCode: 3,
+    });
+  });
+
+  it('is one line that says what to install, everywhere else', async () => {
+    const { ran, run } = runner([]);
+    const hints = [
+      { root: false, packages: 'apt-get' },
+      { root: true, packages: 'dnf' },
+      { root: false, packages: undefined },
+    ] as const;
+    const said = await Promise.all(
+      hints.map((host) => installRedisServer({ host, run }).catch((error: { hint: string }) => error.hint)),
+    );
+    expect(said).toEqual([
+      'apt-get install redis-tools, as root; kit up does it when it runs as root',
+      'dnf install redis',
+      'install Redis 7.0 or newer',
+    ]);
+    expect(ran).toEqual([]);
+  });
+
+  it('is looked up again after it was installed, and an error where that did not bring one', async () => {
+    using state = temporaryStateDir();
+    const server = (await findProgram('redis-server')) as string;
+    const looked: string[] = [];
+    const found = await findRedisBinary({
+      stateDir: state.path,
+      host: debian,
+      run: runner([0]).run,
+      find: async (name) => (looked.push(name) > 2 ? server : undefined),
+    });
+    expect(found.path).toBe(server);
+    const never = { stateDir: state.path, host: debian, run: runner([0]).run, find: async () => undefined };
+    await expect(findRedisBinary(never)).rejects.toMatchObject({ code: 'REDIS_NOT_FOUND' });
+    await expect(findRedisBinary({ ...never, install: false })).rejects.toMatchObject({
+      message: 'redis-server is not on the search path',
+    });
+  });
+
+  it('is described for the system that this is', async () => {
+    expect(missingRedis(await lookAtHost()).code).toBe('REDIS_NOT_FOUND');
+  });
+
+  function runner(exitCodes: readonly number[]) {
+    const ran: string[] = [];
+    const left = [...exitCodes];
+    const run = async (request: ProgramRequest): Promise<ProgramRecord> => {
+      expect(request.env).toMatchObject({ DEBIAN_FRONTEND: 'noninteractive' });
+      ran.push((request.args ?? []).slice(3).join(' '));
+      return {
+        command: request.command,
+        args: request.args ?? [],
+        exitCode: left.shift() ?? 0,
+        signal: null,
+        stdout: '',
+        stderr: 'W: noise\nE: planted\n',
+        tookMs: 1,
+      };
+    };
+    return { ran, run };
+  }
+});

@@ -1,0 +1,143 @@
+/** Each way in which the owner of an environment can end leaves no process behind. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isAlive } from '../../../../infra/host/process-identity.ts';
+import {
+  type Ledger,
+  ledgerPath,
+  readLedger,
+  updateLedger,
+} from '../../../../infra/substrates/local/ledger.ts';
+import { localSubstrate } from '../../../../infra/substrates/local/substrate.ts';
+import { planTopology } from '../../../../infra/topology.ts';
+import { until } from '../../../support/redis-process.ts';
+import { configuration, type StateDir, temporaryStateDir } from './fixtures.ts';
+
+const NAME = 'crash';
+
+describe('an environment whose owner is gone', () => {
+  let state: StateDir;
+  beforeEach(() => {
+    state = temporaryStateDir();
+  });
+  afterEach(async () => {
+    await localSubstrate({ stateDir: state.path }).destroy(NAME);
+    state[Symbol.dispose]();
+  });
+
+  it('is ended by its reaper when the owner is killed with SIGKILL', async () => {
+    const owner = await start('hang', 'up');
+    const ledger = recorded();
+    owner.kill('SIGKILL');
+    await nothingLeft(ledger);
+  });
+
+  it('is ended when the owner dies of an error that nobody caught', async () => {
+    const owner = await start('throw', 'up');
+    await until('the owner to end', () => owner.exitCode !== null);
+    expect(owner.exitCode).toBe(1);
+    await until('the environment to be gone', () => !existsSync(join(state.path, 'environments', NAME)));
+  });
+
+  it('is ended when the owner is killed halfway through the start, even of one that was to stay', async () => {
+    const owner = await start('hang-while-starting', 'half');
+    const ledger = recorded();
+    expect(ledger.phase).toBe('starting');
+    owner.kill('SIGKILL');
+    await nothingLeft(ledger);
+  });
+
+  it('is ended by the next start where the reaper was killed too', async () => {
+    const owner = await start('hang', 'up');
+    const ledger = recorded();
+    process.kill(ledger.reaper?.pid as number, 'SIGKILL');
+    owner.kill('SIGKILL');
+    await until('the owner to end', () => owner.signalCode !== null);
+    expect((await aliveOf(ledger)).length).toBe(6);
+    const lines: string[] = [];
+    await using environment = await localSubstrate({ stateDir: state.path }).apply(
+      planTopology(configuration('other')),
+      { ephemeral: true, progress: (line) => lines.push(line) },
+    );
+    expect(await environment.masterId()).toBe('redis-1');
+    expect(lines[0]).toBe(`ended what a run that did not finish had left of '${NAME}'`);
+    await nothingLeft(ledger);
+  });
+
+  it('is ended by destroy where the reaper was killed too, paused nodes included', async () => {
+    const owner = await start('hang', 'up');
+    const ledger = recorded();
+    process.kill(ledger.reaper?.pid as number, 'SIGKILL');
+    owner.kill('SIGKILL');
+    process.kill(ledger.processes['redis-2']?.pid as number, 'SIGSTOP');
+    const report = await localSubstrate({ stateDir: state.path }).destroy(NAME);
+    expect(report.ended).toHaveLength(6);
+    await nothingLeft(ledger);
+  });
+
+  it('is ended with a node that was spawned and not recorded any more', async () => {
+    const owner = await start('hang', 'up');
+    const ledger = recorded();
+    process.kill(ledger.reaper?.pid as number, 'SIGKILL');
+    owner.kill('SIGKILL');
+    const { 'sentinel-1': forgotten, ...processes } = ledger.processes;
+    expect(forgotten).toBeDefined();
+    updateLedger(state.path, NAME, (current) => ({ ...current, processes }));
+    await localSubstrate({ stateDir: state.path }).destroy(NAME);
+    await nothingLeft(ledger);
+  });
+
+  it('is not to be had by another process while the owner lives', async () => {
+    const owner = await start('hang', 'up');
+    await expect(
+      localSubstrate({ stateDir: state.path }).apply(planTopology(configuration(NAME)), { ephemeral: true }),
+    ).rejects.toMatchObject({
+      code: 'ENVIRONMENT_BUSY',
+      message: expect.stringContaining(String(owner.pid)),
+    });
+    expect((await aliveOf(recorded())).length).toBe(6);
+    owner.kill('SIGKILL');
+    await nothingLeft(recorded());
+  });
+
+  async function start(then: string, awaited: string): Promise<ChildProcess> {
+    const owner = spawn(
+      process.execPath,
+      [join(import.meta.dirname, 'owner-process.ts'), state.path, NAME, then],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    let said = '';
+    owner.stdout.on('data', (data) => {
+      said += data;
+    });
+    owner.stderr.on('data', (data) => {
+      said += data;
+    });
+    await until(`the owner to say '${awaited}', it said: ${said}`, () => said.includes(awaited), 20_000);
+    return owner;
+  }
+
+  function recorded(): Ledger {
+    const ledger = readLedger(ledgerPath(state.path, NAME));
+    if (ledger === undefined) throw new Error('no ledger');
+    return ledger;
+  }
+
+  async function aliveOf(ledger: Ledger): Promise<readonly string[]> {
+    const alive = await Promise.all(
+      Object.entries(ledger.processes).map(async ([id, identity]) => ((await isAlive(identity)) ? id : '')),
+    );
+    return alive.filter((id) => id !== '');
+  }
+
+  async function nothingLeft(ledger: Ledger): Promise<void> {
+    await until('every process to be gone', async () => (await aliveOf(ledger)).length === 0);
+    await until('its files to be gone', () => !existsSync(join(state.path, 'environments', NAME)));
+    const { reaper } = ledger;
+    await until('the reaper to be gone', async () => reaper === undefined || !(await isAlive(reaper)));
+  }
+});

@@ -1,0 +1,61 @@
+/** A state directory of its own and a small environment, for tests of the local substrate. */
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadEnvironment } from '../../../../config/load.ts';
+import type { EnvironmentConfig } from '../../../../config/schema.ts';
+
+export interface StateDir extends Disposable {
+  readonly path: string;
+}
+
+export function temporaryStateDir(): StateDir {
+  const path = mkdtempSync(join(tmpdir(), 'kit-test-'));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** `dev` on ports that no other environment of this machine uses. */
+export function configuration(
+  name: string,
+  change: Partial<EnvironmentConfig['redis']> = {},
+): EnvironmentConfig {
+  const dev = loadEnvironment('dev');
+  return {
+    ...dev,
+    name,
+    redis: { ...dev.redis, port: 26_300, ...change },
+    sentinel: { ...dev.sentinel, port: 26_400 },
+  };
+}
+
+/** One Redis, no sentinels. */
+export function singleConfiguration(
+  name: string,
+  change: Partial<EnvironmentConfig['redis']> = {},
+): EnvironmentConfig {
+  const single = loadEnvironment('single');
+  return { ...single, name, redis: { ...single.redis, port: 26_300, ...change } };
+}
+
+/** Three masters with a replica each, which notice a death after a second. */
+export function clusterConfiguration(name: string): EnvironmentConfig {
+  const cluster = loadEnvironment('cluster');
+  return {
+    ...cluster,
+    name,
+    redis: { ...cluster.redis, port: 26_300 },
+    cluster: { ...cluster.cluster, busPort: 26_500, nodeTimeoutMs: 1_000 },
+  };
+}
+
+/** Processes whose working directory is below that one, as the kernel reports it: a node's always is. */
+export function workingBelow(dir: string): readonly string[] {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      return readlinkSync(`/proc/${pid}/cwd`).startsWith(dir);
+    } catch {
+      return false; // It ended meanwhile.
+    }
+  });
+}

@@ -1,0 +1,124 @@
+/** Starts without a role when no node is left to ask, and a kept environment whose processes have all ended. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Environment } from '../../../../infra/substrates/environment.ts';
+import { localSubstrate } from '../../../../infra/substrates/local/substrate.ts';
+import { nodesOf, planTopology } from '../../../../infra/topology.ts';
+import { until } from '../../../support/redis-process.ts';
+import { configuration, type StateDir, singleConfiguration, temporaryStateDir } from './fixtures.ts';
+
+describe('coming back', () => {
+  let state: StateDir;
+  let environment: Environment;
+  // Written before it is acknowledged: otherwise a replica may have more data than the killed master.
+  const topology = planTopology(configuration('back', { appendfsync: 'always' }));
+
+  beforeEach(async () => {
+    state = temporaryStateDir();
+    environment = await localSubstrate({ stateDir: state.path }).apply(topology, { ephemeral: false });
+    await (await environment.admin('redis-1')).set('kept', 'yes');
+    expect(await (await environment.admin('redis-1')).wait(2, 2_000)).toBe(2);
+  });
+  afterEach(async () => {
+    await environment[Symbol.asyncDispose]();
+    await localSubstrate({ stateDir: state.path }).destroy('back');
+    state[Symbol.dispose]();
+  });
+
+  it('of all nodes, sentinels first, gives the same master with its data', async () => {
+    await killAll();
+    for (const { id } of topology.sentinels) await environment.capabilities.start?.(id);
+    for (const { id } of topology.redis) await environment.capabilities.start?.(id);
+    await oneMasterWithData('redis-1');
+  });
+
+  it('of all nodes, Redis first, goes by what the sentinels wrote to disk after a failover', async () => {
+    await environment.capabilities.kill?.('redis-1');
+    await until('a failover', async () => (await environment.masterId()) !== undefined);
+    const successor = (await environment.masterId()) as string;
+    const { host } = (await environment.status()).find(({ id }) => id === successor)?.address ?? { host: '' };
+    await until('all sentinels to have noted it', async () =>
+      (await namedBySentinels()).every((named) => named.startsWith(`${host},`)),
+    );
+    await killAll();
+    for (const { id } of nodesOf(topology)) await environment.capabilities.start?.(id);
+    await oneMasterWithData(successor);
+  });
+
+  it('of a kept environment is what applying it again does', async () => {
+    await killAll();
+    expect((await environment.status()).every(({ state }) => state === 'stopped')).toBe(true);
+    await using again = await localSubstrate({ stateDir: state.path }).apply(topology, { ephemeral: false });
+    expect((await again.status()).every(({ state }) => state === 'running')).toBe(true);
+    await oneMasterWithData('redis-1');
+  });
+
+  it('of a paused node is what applying its environment again does', async () => {
+    await environment.capabilities.pause?.('redis-2');
+    await using again = await localSubstrate({ stateDir: state.path }).apply(topology, { ephemeral: false });
+    await until('redis-2 to answer', async () => (await (await again.admin('redis-2')).ping()) === 'PONG');
+  });
+
+  it('of a master whose disk was emptied is refused as long as others have the data', async () => {
+    await killAll();
+    rmSync(join(state.path, 'environments', 'back', 'redis-1', 'data'), { recursive: true });
+    await expect(environment.capabilities.start?.('redis-1')).rejects.toMatchObject({
+      code: 'STALE_MASTER',
+      message: 'redis-1 does not start as master: redis-1 is named master; redis-1 has no data',
+      hint: expect.stringContaining('kit recover --env back'),
+    });
+    for (const id of ['redis-2', 'redis-3', 'sentinel-1', 'sentinel-2', 'sentinel-3']) {
+      await environment.capabilities.start?.(id);
+    }
+    await environment.capabilities.start?.('redis-1');
+    await until(
+      'redis-1 to have the data',
+      async () => (await (await environment.admin('redis-1')).get('kept')) === 'yes',
+    );
+    expect(await environment.masterId()).not.toBe('redis-1');
+  });
+
+  it('of what runs is an error', async () => {
+    await expect(environment.capabilities.start?.('redis-1')).rejects.toMatchObject({ code: 'NODE_RUNNING' });
+    await expect(environment.capabilities.start?.('redis-9')).rejects.toThrow("no node 'redis-9'");
+  });
+
+  async function killAll(): Promise<void> {
+    for (const { id, state: now } of await environment.status()) {
+      if (now !== 'stopped') await environment.capabilities.kill?.(id);
+    }
+  }
+
+  async function namedBySentinels(): Promise<readonly string[]> {
+    const named = topology.sentinels.map(async ({ id }) =>
+      String(await (await environment.admin(id)).call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'mymaster')),
+    );
+    return Promise.all(named);
+  }
+
+  async function oneMasterWithData(id: string): Promise<void> {
+    await until(`${id} as the only master`, async () => (await environment.masterId()) === id);
+    for (const node of topology.redis) {
+      await until(`${node.id} to have the data`, async () => {
+        return (await (await environment.admin(node.id)).get('kept')) === 'yes';
+      });
+    }
+  }
+});
+
+describe('a single Redis', () => {
+  it('comes back with its data', async () => {
+    using state = temporaryStateDir();
+    await using environment = await localSubstrate({ stateDir: state.path }).apply(
+      planTopology(singleConfiguration('alone')),
+      { ephemeral: true },
+    );
+    await (await environment.admin('redis-1')).set('kept', 'yes');
+    await environment.capabilities.kill?.('redis-1');
+    expect(await environment.masterId()).toBeUndefined();
+    await environment.capabilities.start?.('redis-1');
+    expect(await (await environment.admin('redis-1')).get('kept')).toBe('yes');
+    expect(environment.endpoints.mode).toBe('standalone');
+  });
+});
