@@ -4,9 +4,13 @@
  * The seal is one file, and anyone who changes a file can rewrite it. The manifest then still has the file's digest
  * from before, and a changed manifest has another digest than the one it carries.
  */
+import { createHash } from 'node:crypto';
 import { canonicalJson } from './canonical-json.ts';
-import { digestText } from './files.ts';
 import type { Digests, Manifest, Seal } from './manifest.ts';
+
+export function digestText(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
 
 /** @param files the judged ones, without the manifest */
 export function withDigests(manifest: Manifest, files: Seal['files']): Manifest {

@@ -13,21 +13,25 @@ import { join } from 'node:path';
 import type { KitError } from '../../config/errors.ts';
 import { type Accounting, accountFor } from './accounting.ts';
 import { canonicalJson } from './canonical-json.ts';
-import { changedFiles, isManifestChanged } from './digests.ts';
+import { changedFiles, digestText, isManifestChanged } from './digests.ts';
 import { excerpt } from './excerpt.ts';
-import {
-  digestFile,
-  digestText,
-  type FileDigest,
-  filesBelow,
-  isThere,
-  readText,
-  sizeOf,
-  unreadable,
-} from './files.ts';
 import { MAX_JSON_BYTES } from './limits.ts';
 import { FILE_PATH, MANIFEST_SHAPE, type Manifest, SEAL_SHAPE, type Seal } from './manifest.ts';
-import { CONFIG, isDerived, isJudged, MANIFEST, REQUIRED, SEAL } from './run-folder.ts';
+import {
+  CONFIG,
+  digestFile,
+  type FileDigest,
+  filesBelow,
+  isDerived,
+  isJudged,
+  isThere,
+  MANIFEST,
+  REQUIRED,
+  readText,
+  SEAL,
+  sizeOf,
+  unreadable,
+} from './run-folder.ts';
 import { misshapen, picked } from './shape.ts';
 
 export interface Integrity {

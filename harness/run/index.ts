@@ -1,5 +1,5 @@
 /**
- * The composition root: one run from configuration to verdict. The numbered steps of `runAlone` are its table of contents.
+ * The composition root: one run from configuration to verdict. The numbered steps of `run` are its table of contents.
  *
  * config ─▶ topology ─▶ substrate.apply ─▶ environment ─▶ trials ─▶ evidence, sealed ─▶ judge ─▶ reports
  *
@@ -18,7 +18,7 @@ import { planTopology, type Topology } from '../../infra/topology.ts';
 import { configuration } from '../drills/configuration.ts';
 import type { Drill } from '../drills/drill.ts';
 import { canonicalJson } from '../evidence/canonical-json.ts';
-import { digestText } from '../evidence/files.ts';
+import { digestText } from '../evidence/digests.ts';
 import type { Manifest, RunKind, TrialRecord } from '../evidence/manifest.ts';
 import { createRunFolder, type RunFolder } from '../evidence/run-folder.ts';
 import { openClock } from '../history/clock.ts';
@@ -72,23 +72,14 @@ export interface RunOutcome {
  * @throws KitError for a missing resource; the environment has ended by then, and the folder has no seal
  */
 export async function run(request: RunRequest, planted?: PlantedClient): Promise<RunOutcome> {
-  if (request.attach !== undefined) return runAlone(request, planted);
-  const held = await holdEnvironment(request.substrate, request.environment.name, request.stateDir);
-  try {
-    return await runAlone(request, planted);
-  } finally {
-    held[Symbol.dispose]();
-  }
-}
+  const { attach, environment: config, substrate, stateDir } = request;
+  using _lock = attach === undefined ? await holdEnvironment(substrate, config.name, stateDir) : undefined;
 
-/** The run itself, with the environment reserved for this command. */
-async function runAlone(request: RunRequest, planted?: PlantedClient): Promise<RunOutcome> {
   // 1. Checks that need nothing to be started.
   const drills = withConfiguration(drillsOf(request), request);
-  const topology = planTopology(request.environment);
+  const topology = planTopology(config);
   if (request.coverage !== undefined) requireFile(request.coverage);
-  const { attach } = request;
-  if (attach !== undefined) await requireAttachable(attach, request.environment.client.namespace);
+  if (attach !== undefined) await requireAttachable(attach, config.client.namespace);
 
   // 2. The run folder, incomplete until it is sealed.
   const { draft, folder, gates } = await openRunFolder(request, drills);
@@ -100,11 +91,9 @@ async function runAlone(request: RunRequest, planted?: PlantedClient): Promise<R
   const clock = openClock();
   const trials: TrialRecord[] = [];
   try {
-    await runRounds(
-      { ...request, clientModule: planted?.module },
-      { environment, drills, gates, dir: folder.dir, clock, asksNodes: asksNodes(request) },
-      trials,
-    );
+    const { dir } = folder;
+    const site = { config, environment, drills, gates, dir, clock, asksNodes: asksNodes(request) };
+    await runRounds({ ...request, ...site, clientModule: planted?.module }, trials);
   } finally {
     try {
       folder.collectLogs(environment.logs);

@@ -5,39 +5,31 @@
  */
 import type { Gates } from '../../config/gates.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
-import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Drill } from '../drills/drill.ts';
 import type { RunKind, TrialRecord } from '../evidence/manifest.ts';
-import type { Clock } from '../history/clock.ts';
 import { trialsToRepeat } from '../judge/repeats.ts';
 import { type MachineWatch, openMachineWatch } from '../samplers/machine/index.ts';
 import { type ConfigurationTrial, openConfigurationTrial } from '../trial/configuration.ts';
-import { runTrial, type TrialRequest } from '../trial/index.ts';
+import type { TrialRequest } from '../trial/context.ts';
+import { runTrial } from '../trial/index.ts';
 
-export interface RoundsRequest extends Pick<TrialRequest, 'clientModule'> {
+export interface RoundsRequest extends Pick<TrialRequest, 'environment' | 'dir' | 'clock' | 'clientModule'> {
   readonly kind: RunKind;
-  readonly environment: EnvironmentConfig;
+  readonly config: EnvironmentConfig;
   readonly substrate: string;
   readonly profile: 'quick' | 'full';
   readonly seed: number;
+  readonly drills: readonly Drill[];
+  readonly gates: Gates;
   /** Trials per drill; undefined: the drill's own for the profile. */
   readonly trials: number | undefined;
   /** Rounds after the first. */
   readonly retries: number;
+  /** Whether the run records the trial that spans it. */
+  readonly asksNodes: boolean;
   readonly coverage: string | undefined;
   readonly progress: (line: string) => void;
   readonly signal: AbortSignal;
-}
-
-export interface RoundsSite {
-  readonly environment: Environment;
-  readonly drills: readonly Drill[];
-  readonly gates: Gates;
-  /** The run folder. */
-  readonly dir: string;
-  readonly clock: Clock;
-  /** Whether the run records the trial that spans it. */
-  readonly asksNodes: boolean;
 }
 
 /** A run of few drills may repeat them for one minute at least. */
@@ -49,46 +41,43 @@ interface PlannedTrial {
   readonly round: number;
 }
 
+interface Watches {
+  readonly spanning: ConfigurationTrial | undefined;
+  readonly machine: MachineWatch;
+}
+
 /** Runs all rounds and adds each trial to `records` as soon as it is over. */
-export async function runRounds(
-  request: RoundsRequest,
-  site: RoundsSite,
-  records: TrialRecord[],
-): Promise<void> {
-  const { environment, dir, clock, asksNodes } = site;
-  const { seed, signal, retries, progress } = request;
-  const spanning = asksNodes
-    ? await openConfigurationTrial({ environment, dir, clock, seed, signal })
-    : undefined;
+export async function runRounds(request: RoundsRequest, records: TrialRecord[]): Promise<void> {
+  const { drills, config, clock, signal, retries, progress } = request;
+  const spanning = request.asksNodes ? await openConfigurationTrial(request) : undefined;
   await using machine = openMachineWatch();
-  const run = (planned: readonly PlannedTrial[], endUs: number) =>
-    runRound(request, { ...site, spanning, machine }, planned, endUs, records);
+  const watches = { spanning, machine };
 
   const beganUs = clock.nowUs();
-  await run(firstRound(request, site), Number.POSITIVE_INFINITY);
+  await runRound(request, watches, firstRound(request), records);
   // Repetitions on a busy machine take at most as much time again.
   const endUs = clock.nowUs() + Math.max(clock.nowUs() - beganUs, SHORTEST_REPETITION_US);
   for (let round = 2; round <= 1 + retries && !signal.aborted; round++) {
-    const due = trialsToRepeat({ ...request, ...site, environment: request.environment, records });
-    const planned = nextRound(site.drills, due, records, round);
+    const due = trialsToRepeat({ ...request, environment: config, records });
+    const planned = nextRound(drills, due, records, round);
     if (planned.length === 0) break;
     const names = [...new Set(planned.map(({ drill }) => drill.id))].join(', ');
     progress(
       `round ${round} of at most ${1 + retries}: the machine was busy during ${names}; measuring again`,
     );
-    await run(planned, endUs);
+    await runRound(request, watches, planned, records, endUs);
   }
   if (spanning !== undefined && !signal.aborted) records.unshift(await spanning.end());
 }
 
 async function runRound(
   request: RoundsRequest,
-  site: RoundsSite & { readonly spanning: ConfigurationTrial | undefined; readonly machine: MachineWatch },
+  { spanning, machine }: Watches,
   planned: readonly PlannedTrial[],
-  endUs: number,
   records: TrialRecord[],
+  endUs = Number.POSITIVE_INFINITY,
 ): Promise<void> {
-  const { spanning, machine, environment, dir, clock } = site;
+  const { environment, dir, clock } = request;
   const { profile, seed, clientModule, signal, progress } = request;
   for (const [position, { drill, trial, round }] of planned.entries()) {
     if (signal.aborted) return;
@@ -108,10 +97,7 @@ async function runRound(
   }
 }
 
-function firstRound(
-  { trials, profile }: RoundsRequest,
-  { drills, asksNodes }: RoundsSite,
-): readonly PlannedTrial[] {
+function firstRound({ drills, trials, profile, asksNodes }: RoundsRequest): readonly PlannedTrial[] {
   return drills.flatMap((drill) =>
     drill.spansRun === true && asksNodes
       ? []

@@ -9,49 +9,15 @@ import { join } from 'node:path';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Drill } from '../drills/drill.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
-import type { Clock } from '../history/clock.ts';
-import type { Recorder } from '../history/recorder.ts';
 import { openRecorder } from '../history/recorder.ts';
 import { startSamplers } from '../samplers/index.ts';
-import { type MachineWatch, openMachineWatch, type WatchedTrial } from '../samplers/machine/index.ts';
 import { workloadByName } from '../workloads/index.ts';
 import { resolveParameters } from '../workloads/parameters.ts';
+import type { TrialContext, TrialRequest } from './context.ts';
 import { missingAfter } from './health.ts';
 import { runLoad } from './load.ts';
 import { runScript } from './script.ts';
 import { writeGapLines } from './write-gaps.ts';
-
-export interface TrialRequest {
-  readonly drill: Drill;
-  readonly trial: number;
-  readonly environment: Environment;
-  /** The run folder. */
-  readonly dir: string;
-  readonly seed: number;
-  readonly clock: Clock;
-  readonly profile: 'quick' | 'full';
-  /** The run's machine watch; a trial without one watches the machine by itself. */
-  readonly machine?: MachineWatch;
-  /** URL of the module that replaces the kit's client; absent: the kit's own. */
-  readonly clientModule?: string | undefined;
-  readonly signal?: AbortSignal;
-  readonly progress?: (line: string) => void;
-}
-
-/** Context that every part of a trial works with. */
-export interface TrialContext
-  extends Required<Omit<TrialRequest, 'signal' | 'machine' | 'clientModule'>>,
-    Pick<TrialRequest, 'clientModule'> {
-  readonly recorder: Recorder;
-  readonly machine: WatchedTrial;
-  /** Aborts on Ctrl-C, at the drill's bound and when a history cannot be written. */
-  readonly signal: AbortSignal;
-  readonly parameters: Readonly<Record<string, number>>;
-  /** Unique to this trial, in every key. */
-  readonly tag: string;
-  /** Path of a history file of this trial; named ones are part of the record. */
-  historyPath(writer: string): string;
-}
 
 /** Longer than the sentinels take to make a replica of a deposed master: about 10 s; a cluster needs 2 s. */
 const WHOLE_BOUND_MS = 15_000;
@@ -93,10 +59,8 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
   };
   const recorder = openRecorder(historyPath('events'), (error) => bound.abort(error));
   try {
-    // 4. The load and the faults, with the machine watched.
-    await watched(request, historyPath('machine'), (machine) =>
-      act(request, { recorder, machine, signal: bound.signal, historyPath }),
-    );
+    // 4. The workload and the faults, with machine and nodes sampled.
+    await runWorkload(request, { recorder, signal: bound.signal, historyPath });
     // 5. Close the history: events that could not be written were not measured.
     await recorder.close();
     const completed = record('completed');
@@ -124,51 +88,33 @@ async function missingBefore({ environment, signal }: TrialRequest): Promise<str
   }
 }
 
-/** Runs the drill's workload, with samplers around it. */
-async function act(
+/** Runs the drill's workload; machine and nodes are sampled until it has ended. */
+async function runWorkload(
   request: TrialRequest,
-  own: Pick<TrialContext, 'recorder' | 'machine' | 'signal' | 'historyPath'>,
+  own: Pick<TrialContext, 'recorder' | 'signal' | 'historyPath'>,
 ): Promise<void> {
   const { drill, trial, clock, profile, environment } = request;
   const workload = workloadByName(drill.workload.name);
-  const context: TrialContext = {
-    ...request,
-    ...own,
-    progress: request.progress ?? (() => undefined),
-    parameters: resolveParameters(
-      workload.name,
-      workload.defaults,
-      drill.workload.parameters,
-      profile,
-      environment.substrate,
-    ),
-    tag: `${drill.id}-${trial}-${(clock.originNs % 36n ** 5n).toString(36)}`,
-  };
-  const samplers = await startSamplers(context);
+  const given = drill.workload.parameters;
+  const machine = await request.machine.begin(environment, clock, own.historyPath('machine'));
   try {
-    if (workload.kind === 'scripted') await runScript(context, workload);
-    else await runLoad(context, workload);
-  } finally {
-    await samplers.stop();
-  }
-}
-
-/** Runs a function with the machine watched. */
-async function watched(
-  { machine, environment, clock }: TrialRequest,
-  historyPath: string,
-  call: (machine: WatchedTrial) => Promise<void>,
-): Promise<void> {
-  const watch = machine ?? openMachineWatch();
-  try {
-    const trial = await watch.begin(environment, clock, historyPath);
+    const context: TrialContext = {
+      ...request,
+      ...own,
+      machine,
+      progress: request.progress ?? (() => undefined),
+      parameters: resolveParameters(workload.name, workload.defaults, given, profile, environment.substrate),
+      tag: `${drill.id}-${trial}-${(clock.originNs % 36n ** 5n).toString(36)}`,
+    };
+    const samplers = await startSamplers(context);
     try {
-      await call(trial);
+      if (workload.kind === 'scripted') await runScript(context, workload);
+      else await runLoad(context, workload);
     } finally {
-      await trial.stop();
+      await samplers.stop();
     }
   } finally {
-    if (machine === undefined) await watch[Symbol.asyncDispose]();
+    await machine.stop();
   }
 }
 

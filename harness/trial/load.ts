@@ -9,10 +9,10 @@ import type { GeneratedWorkload } from '../workloads/generated.ts';
 import { GeneratorThread } from '../workloads/generator-thread.ts';
 import type { WrittenKey } from '../workloads/issuer.ts';
 import { closeClient } from './closing.ts';
+import type { TrialContext } from './context.ts';
 import { type FaultSchedule, faultSchedule } from './fault-schedule.ts';
 import { expiriesOf, readAllNodes, removeKeys } from './final-read.ts';
 import { awaitCaughtUp, awaitWhole } from './health.ts';
-import type { TrialContext } from './index.ts';
 import { proxied } from './proxied.ts';
 
 /** Above it an operation is not sent but recorded as failed: 200 per second against an unreachable client for 25 s. */

@@ -9,9 +9,9 @@ import { adaptCache, type CacheOverrides, openKit } from '../workloads/kit.ts';
 import { seeded } from '../workloads/random.ts';
 import type { MasterProxy, ScriptContext, ScriptedWorkload } from '../workloads/scripted/script.ts';
 import { closeClient } from './closing.ts';
+import type { TrialContext } from './context.ts';
 import { readAllNodes, removeKeys } from './final-read.ts';
 import { awaitCaughtUp } from './health.ts';
-import type { TrialContext } from './index.ts';
 import { proxyBefore } from './master-proxy.ts';
 import { mastersOf, masterWithKey } from './masters.ts';
 

@@ -7,12 +7,12 @@ import { KitError } from '../../config/errors.ts';
 import { comparison } from '../assembly/comparison.ts';
 import { liveness } from '../checkers/liveness.ts';
 import { recovery } from '../checkers/recovery.ts';
-import { readText } from '../evidence/files.ts';
 import { MAX_HISTORY_BYTES } from '../evidence/limits.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
+import { readText } from '../evidence/run-folder.ts';
 import { parseHistory } from '../history/parse.ts';
 import { formatGap } from '../reports/wording.ts';
-import type { TrialRequest } from './index.ts';
+import type { TrialRequest } from './context.ts';
 
 /** One line per client of a failover drill; none where the history cannot be read, which the judge reports. */
 export function writeGapLines(

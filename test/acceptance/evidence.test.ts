@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { EXIT, KitError } from '../../config/errors.ts';
-import { filesBelow } from '../../harness/evidence/files.ts';
+import { filesBelow } from '../../harness/evidence/run-folder.ts';
 import { analyzeRun, type Verification, verifyRun } from '../../harness/judge/index.ts';
 import { renderers } from '../../harness/reports/index.ts';
 import type { Report } from '../../harness/reports/report.ts';

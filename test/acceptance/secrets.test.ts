@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import { secretsFile } from '../../config/secrets.ts';
-import { filesBelow } from '../../harness/evidence/files.ts';
+import { filesBelow } from '../../harness/evidence/run-folder.ts';
 import { Desk } from '../support/cli-harness.ts';
 import { filesThatTell, passwordsIn } from '../support/passwords.ts';
 

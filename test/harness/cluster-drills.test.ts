@@ -9,6 +9,7 @@ import { drills } from '../../harness/drills/index.ts';
 import { openClock } from '../../harness/history/clock.ts';
 import type { History } from '../../harness/history/events.ts';
 import { parseHistory } from '../../harness/history/parse.ts';
+import { openMachineWatch } from '../../harness/samplers/machine/index.ts';
 import { runTrial } from '../../harness/trial/index.ts';
 import type { ClientName } from '../../harness/workloads/adapter.ts';
 import { moveSlots, restoreSlots } from '../../infra/operations/slot-migration.ts';
@@ -40,9 +41,10 @@ async function trialOf(id: string): Promise<History> {
   const drill = drills.find((each) => each.id === id) as Drill;
   const [fault] = drill.faults;
   const dir = mkdtempSync(join(root, 'run-'));
+  await using machine = openMachineWatch();
   const record = await runTrial({
     drill: { ...drill, faults: fault ? [{ ...fault, atMs: 1_000 }] : [] },
-    ...{ trial: 1, environment, dir, seed: 1, clock, profile: 'quick' },
+    ...{ trial: 1, environment, dir, machine, seed: 1, clock, profile: 'quick' },
   });
   expect(record, record.reason).toMatchObject({ status: 'completed' });
   const texts = record.files.map((path) => ({ path, text: readFileSync(join(dir, path), 'utf8') }));

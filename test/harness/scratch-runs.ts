@@ -5,9 +5,16 @@ import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import { canonicalJson } from '../../harness/evidence/canonical-json.ts';
 import { withDigests } from '../../harness/evidence/digests.ts';
-import { digestFile, filesBelow } from '../../harness/evidence/files.ts';
 import type { Manifest, Seal } from '../../harness/evidence/manifest.ts';
-import { isDerived, isJudged, MANIFEST, type RunFolder, SEAL } from '../../harness/evidence/run-folder.ts';
+import {
+  digestFile,
+  filesBelow,
+  isDerived,
+  isJudged,
+  MANIFEST,
+  type RunFolder,
+  SEAL,
+} from '../../harness/evidence/run-folder.ts';
 import type { Criterion } from '../../harness/gates/gate.ts';
 import { analyzeRun } from '../../harness/judge/index.ts';
 import type { Report } from '../../harness/reports/report.ts';

@@ -1,6 +1,4 @@
-/**
- * Complete trials on a real `dev` environment: generators in threads, faults on processes, raw nodes read at the end.
- */
+/** Complete trials on a real `dev` environment: generators in threads, faults on processes, raw nodes read at the end. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +16,9 @@ import type { ExpectationEvent } from '../../harness/history/events.ts';
 import { parseHistory } from '../../harness/history/parse.ts';
 import { expectationsOwed } from '../../harness/judge/owed.ts';
 import { formatMs } from '../../harness/reports/wording.ts';
-import { runTrial, type TrialRequest } from '../../harness/trial/index.ts';
+import { openMachineWatch } from '../../harness/samplers/machine/index.ts';
+import type { TrialRequest } from '../../harness/trial/context.ts';
+import { runTrial } from '../../harness/trial/index.ts';
 import { lagReplicas } from '../../harness/trial/lag.ts';
 import { proxied } from '../../harness/trial/proxied.ts';
 import { clientSpec } from '../../harness/workloads/adapter.ts';
@@ -34,6 +34,7 @@ let root: string;
 let dir: string;
 let environment: Environment;
 const clock = openClock();
+const machine = openMachineWatch();
 
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'trial-'));
@@ -44,6 +45,7 @@ beforeEach(() => {
   dir = mkdtempSync(join(root, 'run-'));
 });
 afterAll(async () => {
+  await machine[Symbol.asyncDispose]();
   await environment?.[Symbol.asyncDispose]();
   rmSync(root, { recursive: true, force: true });
 });
@@ -54,7 +56,7 @@ function drillNamed(id: string, changes: Partial<Drill> = {}): Drill {
   return { ...drill, ...changes };
 }
 const trialOf = (drill: Drill, more: Partial<TrialRequest> = {}) =>
-  runTrial({ drill, trial: 1, environment, dir, seed: 1, clock, profile: 'quick', ...more });
+  runTrial({ drill, trial: 1, environment, dir, machine, seed: 1, clock, profile: 'quick', ...more });
 const historyOf = (files: readonly string[]) =>
   parseHistory(files.map((path) => ({ path, text: readFileSync(join(dir, path), 'utf8') }))).history;
 /** Leases of interrupted loads expire by themselves, 2 s after their holder ended. */

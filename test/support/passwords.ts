@@ -1,7 +1,7 @@
 /** Passwords of an environment, for tests that search for them in files that must not contain them. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { filesBelow } from '../../harness/evidence/files.ts';
+import { filesBelow } from '../../harness/evidence/run-folder.ts';
 
 /** @param file `secrets.json` of an environment */
 export function passwordsIn(file: string): readonly string[] {

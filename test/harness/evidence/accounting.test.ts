@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { drills } from '../../../harness/drills/index.ts';
 import { canonicalJson } from '../../../harness/evidence/canonical-json.ts';
-import { digestText } from '../../../harness/evidence/files.ts';
+import { digestText } from '../../../harness/evidence/digests.ts';
 import type { Manifest, TrialRecord } from '../../../harness/evidence/manifest.ts';
 import { analyzeRun, verifyRun } from '../../../harness/judge/index.ts';
 import { criterion, reseal, Scratch, withManifest } from '../scratch-runs.ts';

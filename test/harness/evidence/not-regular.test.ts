@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../../config/errors.ts';
 import { drills } from '../../../harness/drills/index.ts';
-import { digestFile, readText } from '../../../harness/evidence/files.ts';
 import type { Manifest } from '../../../harness/evidence/manifest.ts';
+import { digestFile, readText } from '../../../harness/evidence/run-folder.ts';
 import { analyzeRun, verifyRun } from '../../../harness/judge/index.ts';
 import { errorOf, reseal, Scratch, withManifest } from '../scratch-runs.ts';
 

@@ -13,9 +13,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KitError } from '../../../config/errors.ts';
 import { canonicalJson } from '../../../harness/evidence/canonical-json.ts';
-import { digestFile, filesBelow, writeAtomically } from '../../../harness/evidence/files.ts';
 import { openEvidence } from '../../../harness/evidence/open.ts';
-import { createRunFolder } from '../../../harness/evidence/run-folder.ts';
+import {
+  createRunFolder,
+  digestFile,
+  filesBelow,
+  writeAtomically,
+} from '../../../harness/evidence/run-folder.ts';
 import { MANIFEST } from '../healthy-run.ts';
 
 let scratch = '';

@@ -31,20 +31,17 @@ async function rounds(gates: Gates, retries: number, aborted = false) {
   const lines: string[] = [];
   const records: TrialRecord[] = [];
   const controller = new AbortController();
+  const asked = drills.filter(({ id }) => ['ttl-expiry', 'key-versioning'].includes(id));
   const request: RoundsRequest = {
-    ...{ kind: 'drill', environment: config, substrate: 'local', profile: 'quick', seed: 1 },
+    ...{ environment, dir: run, clock: openClock(), gates, drills: asked, asksNodes: false },
+    ...{ kind: 'drill', config, substrate: 'local', profile: 'quick', seed: 1 },
     ...{ trials: undefined, retries, coverage: undefined, signal: controller.signal },
     progress: (line) => {
       lines.push(line);
       if (aborted && line.startsWith('round 2')) controller.abort();
     },
   };
-  const asked = drills.filter(({ id }) => ['ttl-expiry', 'key-versioning'].includes(id));
-  await runRounds(
-    request,
-    { environment, drills: asked, gates, dir: run, clock: openClock(), asksNodes: false },
-    records,
-  );
+  await runRounds(request, records);
   const trials = records.map(({ drill, trial, round }) => [drill, trial, round] as const);
   return { run, lines, records, trials };
 }

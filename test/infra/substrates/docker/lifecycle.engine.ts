@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { sentinelCache } from '../../../../client/index.ts';
 import { secretsFile } from '../../../../config/secrets.ts';
-import { filesBelow } from '../../../../harness/evidence/files.ts';
+import { filesBelow } from '../../../../harness/evidence/run-folder.ts';
 import { run } from '../../../../harness/run/index.ts';
 import { switchover } from '../../../../infra/operations/switchover.ts';
 import { findDrift } from '../../../../infra/substrates/docker/drift.ts';

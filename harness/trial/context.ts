@@ -1,0 +1,38 @@
+/** Types of one trial: the request, and the context that its parts share. */
+import type { Environment } from '../../infra/substrates/environment.ts';
+import type { Drill } from '../drills/drill.ts';
+import type { Clock } from '../history/clock.ts';
+import type { Recorder } from '../history/recorder.ts';
+import type { MachineWatch, WatchedTrial } from '../samplers/machine/index.ts';
+
+export interface TrialRequest {
+  readonly drill: Drill;
+  readonly trial: number;
+  readonly environment: Environment;
+  /** The run folder. */
+  readonly dir: string;
+  readonly seed: number;
+  readonly clock: Clock;
+  readonly profile: 'quick' | 'full';
+  /** The machine watch of the run. */
+  readonly machine: MachineWatch;
+  /** URL of the module that replaces the kit's client; absent: the kit's own. */
+  readonly clientModule?: string | undefined;
+  readonly signal?: AbortSignal;
+  readonly progress?: (line: string) => void;
+}
+
+/** Context that every part of a trial works with. */
+export interface TrialContext
+  extends Required<Omit<TrialRequest, 'signal' | 'machine' | 'clientModule'>>,
+    Pick<TrialRequest, 'clientModule'> {
+  readonly recorder: Recorder;
+  readonly machine: WatchedTrial;
+  /** Aborts on Ctrl-C, at the drill's bound and when a history cannot be written. */
+  readonly signal: AbortSignal;
+  readonly parameters: Readonly<Record<string, number>>;
+  /** Unique to this trial, in every key. */
+  readonly tag: string;
+  /** Path of a history file of this trial; named ones are part of the record. */
+  historyPath(writer: string): string;
+}
